@@ -1,0 +1,171 @@
+"""One interface to every live-streaming vendor.
+
+``connect`` gives a :class:`Client` for an account at a vendor; every client has the same
+methods, gives the same :class:`LiveStream` objects and raises the same errors. Public are the
+names in ``__all__`` here and in :mod:`livestream_core.emulator`; modules whose name begins with
+an underscore are not.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ._adapter import API_VERSION, Adapter, AdapterInfo, Operation, Session
+from ._capabilities import Capabilities, Capability, Feature, Support
+from ._errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    Conflict,
+    ConnectionFailed,
+    InvalidInput,
+    LiveStreamError,
+    NotFound,
+    PermissionDenied,
+    ProviderUnavailable,
+    RateLimited,
+    Rejected,
+    StreamFailed,
+    TimedOut,
+    UnexpectedResponse,
+    Unsupported,
+    WaitFailed,
+    WaitTimeout,
+    WebhookRejected,
+)
+from ._masked import MaskedMapping
+from ._model import (
+    Event,
+    EventKind,
+    Ingest,
+    Latency,
+    LiveStream,
+    Playback,
+    Recording,
+    RecordingStatus,
+    RestreamTarget,
+    StreamSpec,
+)
+from ._options import Options, option
+from ._request import Fields, Headers, Request, Response
+from ._secret import Secret, SecretUrl
+from ._status import Status
+from ._times import WallClock, format_instant, parse_instant
+from ._trim import Trim
+from ._urls import PlaybackKind, join_publish_url, split_publish_url
+from ._version import __version__
+from ._walk import Completeness, Page, Query
+
+if TYPE_CHECKING:
+    from ._client import Client, StreamList
+    from ._clock import Clock
+    from ._connect import connect, providers, register, unregister
+    from ._plugins import Exchange, hookimpl
+    from ._session import TokenStore
+    from ._transport import RequestsTransport, Timeout, Transport, WSGITransport
+
+# What brings in pluggy, or is not needed to hold the model, is loaded when it is first named.
+_LAZY = {
+    "Client": "_client",
+    "Clock": "_clock",
+    "Exchange": "_plugins",
+    "RequestsTransport": "_transport",
+    "StreamList": "_client",
+    "Timeout": "_transport",
+    "TokenStore": "_session",
+    "Transport": "_transport",
+    "WSGITransport": "_transport",
+    "connect": "_connect",
+    "hookimpl": "_plugins",
+    "providers": "_connect",
+    "register": "_connect",
+    "unregister": "_connect",
+}
+
+__all__ = [
+    "API_VERSION",
+    "Adapter",
+    "AdapterInfo",
+    "AuthenticationFailed",
+    "Capabilities",
+    "Capability",
+    "Client",
+    "Clock",
+    "Completeness",
+    "ConfigurationError",
+    "Conflict",
+    "ConnectionFailed",
+    "Event",
+    "EventKind",
+    "Exchange",
+    "Feature",
+    "Fields",
+    "Headers",
+    "Ingest",
+    "InvalidInput",
+    "Latency",
+    "LiveStream",
+    "LiveStreamError",
+    "MaskedMapping",
+    "NotFound",
+    "Operation",
+    "Options",
+    "Page",
+    "PermissionDenied",
+    "Playback",
+    "PlaybackKind",
+    "ProviderUnavailable",
+    "Query",
+    "RateLimited",
+    "Recording",
+    "RecordingStatus",
+    "Rejected",
+    "Request",
+    "RequestsTransport",
+    "Response",
+    "RestreamTarget",
+    "Secret",
+    "SecretUrl",
+    "Session",
+    "Status",
+    "StreamFailed",
+    "StreamList",
+    "StreamSpec",
+    "Support",
+    "TimedOut",
+    "Timeout",
+    "TokenStore",
+    "Transport",
+    "Trim",
+    "UnexpectedResponse",
+    "Unsupported",
+    "WSGITransport",
+    "WaitFailed",
+    "WaitTimeout",
+    "WallClock",
+    "WebhookRejected",
+    "__version__",
+    "connect",
+    "format_instant",
+    "hookimpl",
+    "join_publish_url",
+    "option",
+    "parse_instant",
+    "providers",
+    "register",
+    "split_publish_url",
+    "unregister",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

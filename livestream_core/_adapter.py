@@ -1,0 +1,492 @@
+"""What an adapter's author writes against: one class per vendor, and no I/O in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TypeAlias, TypeVar
+from urllib.parse import quote
+
+import attrs
+
+from ._capabilities import METHODS, Capabilities
+from ._errors import (
+    AuthenticationFailed,
+    Conflict,
+    InvalidInput,
+    LiveStreamError,
+    NotFound,
+    PermissionDenied,
+    ProviderUnavailable,
+    RateLimited,
+    Rejected,
+    UnexpectedResponse,
+)
+from ._model import Event, LiveStream, StreamSpec
+from ._options import Options as _Options
+from ._options import check_origin
+from ._request import File, Params, Request, Response, template_names
+from ._trim import Trim
+from ._urls import origin_of
+from ._walk import Page, Query, Walk
+
+T = TypeVar("T")
+
+#: An operation: a generator of requests, or, where none is needed, the value at once.
+Operation: TypeAlias = T | Generator[Request, Response, T]
+
+API_VERSION = 1
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class AdapterInfo:
+    """What is known of an adapter before it is loaded.
+
+    Attributes:
+        name: The provider's name, as given to ``connect``.
+        title: The vendor's name as people write it.
+        factory: The adapter's class, or ``"module:Class"``.
+        emulator: The emulator's class, or ``"module:Class"``, if there is one.
+        api_version: The version of the adapter interface that it was written for.
+        distribution: The distribution that it was installed from.
+        version: That distribution's version.
+        problem: Why it cannot be used, if that is known without loading it.
+    """
+
+    name: str
+    title: str = ""
+    factory: str | Callable[..., Adapter] = ""
+    emulator: str | Callable[..., Any] | None = None
+    api_version: int = API_VERSION
+    distribution: str | None = None
+    version: str | None = None
+    problem: str | None = None
+
+
+@attrs.frozen(slots=True)
+class Session:
+    """A way of being signed in. Its repr shows no credential.
+
+    Attributes:
+        headers: What every request carries.
+        expires_at: When it ends, as an aware datetime; ``None`` if that is not known.
+        memo: What the adapter needs to renew it, such as a refresh token.
+        ours: Whether we opened it at the vendor, so that the last ``close()`` should end it.
+    """
+
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    expires_at: datetime | None = None
+    memo: Any = attrs.field(default=None, repr=False)
+    ours: bool = False
+
+
+class Adapter:
+    """One vendor. A subclass sets ``name``, ``Options`` and ``capabilities`` and writes the
+    operations that it declares; it never does I/O.
+
+    Each operation is a generator that yields :class:`Request` objects, is resumed with a
+    :class:`Response` whose status is 2xx, and returns its value; or a plain method that returns
+    the value at once. For any other answer, and where none comes, the error is thrown in at the
+    ``yield``. The core retries, signs in, bounds the time, decides ``applied``, masks secrets
+    and adds the context to errors: an adapter does none of that. It raises errors of this
+    library only.
+
+    Attributes:
+        name: The provider's name.
+        Options: Its class of options.
+        capabilities: What it can do; the class is checked against it when it is made.
+        errors: Error classes for single HTTP statuses, where the vendor's differ from the usual.
+        secret_patterns: Regular expressions of stream keys and other secrets as the vendor
+            writes them; what they match is masked in everything that is printed.
+        options: The options of this connection.
+        origin: The vendor's origin.
+        path_values: What stands for the names that all paths share, such as an organisation.
+        clock: Gives the present instant, in UTC.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type[_Options]] = _Options
+    capabilities: ClassVar[Capabilities]
+    errors: ClassVar[Mapping[int, type[LiveStreamError]]] = {}
+    secret_patterns: ClassVar[tuple[str, ...]] = ()
+
+    options: Any
+    path_values: Mapping[str, str]
+
+    def __init__(self, options: _Options, *, clock: Callable[[], datetime] | None = None) -> None:
+        self.options = options
+        self.origin = check_origin(options.base_url, allow_http_hosts=_Everything())
+        self.path_values = {}
+        self.clock = clock or _utc_now
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        capabilities = getattr(cls, "capabilities", None)
+        if capabilities is None:
+            return  # a base class of several adapters
+        if not isinstance(getattr(cls, "name", None), str):
+            raise TypeError(f"{cls.__name__} has no name")
+        for feature, method in METHODS.items():
+            overridden = getattr(cls, method) is not getattr(Adapter, method)
+            if capabilities.supports(feature) and not overridden:
+                raise TypeError(f"{cls.__name__} declares {feature} but has no method {method}()")
+            if overridden and not capabilities.supports(feature):
+                raise TypeError(f"{cls.__name__} has {method}() but does not declare {feature}")
+        for detail, operation in (("schedule", "create"), ("trim", "stop")):
+            if capabilities.supports(detail) and not capabilities.supports(operation):
+                raise TypeError(f"{cls.__name__} declares {detail} without {operation}")
+
+    # -- operations -------------------------------------------------------------------------
+
+    def create(self, spec: StreamSpec) -> Operation[LiveStream]:
+        """Makes a stream. The spec holds nothing that is not declared; an error after the vendor
+        made it should carry its ``stream_id``."""
+        raise NotImplementedError
+
+    def get(self, stream_id: str) -> Operation[LiveStream]:
+        """Reads one stream; an id that is not a live stream is ``NotFound``."""
+        raise NotImplementedError
+
+    def list(self, query: Query) -> Operation[Page]:
+        """Reads one page. Filters that the vendor compares exactly may be sent; the core applies
+        all of them again."""
+        raise NotImplementedError
+
+    def update(self, stream_id: str, changes: Mapping[str, Any]) -> Operation[LiveStream]:
+        """Changes fields, named and typed as in :class:`StreamSpec`; ``None`` clears."""
+        raise NotImplementedError
+
+    def start(self, stream_id: str) -> Operation[LiveStream]:
+        """Starts it; ``Conflict`` where its status forbids that."""
+        raise NotImplementedError
+
+    def stop(self, stream_id: str, trim: Trim | None = None) -> Operation[LiveStream]:
+        """Ends it; ``trim`` is given only where TRIM is declared."""
+        raise NotImplementedError
+
+    def cancel(self, stream_id: str) -> Operation[LiveStream]:
+        """Calls it off before it was on air; ``Conflict`` where its status forbids that."""
+        raise NotImplementedError
+
+    def delete(self, stream_id: str) -> Operation[None]:
+        """Deletes it, once it is certain that the id is a live stream's."""
+        raise NotImplementedError
+
+    def parse_stream(self, payload: Any) -> LiveStream:
+        """Reads a payload of the vendor's. ``raw`` is the payload."""
+        raise NotImplementedError
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> Event:
+        """Verifies a delivery, then reads it. Header names are compared without regard to case;
+        ``secret`` is never empty. ``WebhookRejected`` if it cannot be verified."""
+        raise NotImplementedError
+
+    def sign_in(self, previous: Session | None, now: datetime) -> Operation[Session]:
+        """Opens a session, or renews ``previous``. Requests made here carry no session."""
+        return Session(headers={})
+
+    def sign_out(self, session: Session) -> Operation[None]:
+        """Ends a session that was ours; only called where it is overridden."""
+        raise NotImplementedError
+
+    def account_id(self) -> str:
+        """The account's id: not secret, and the same after credentials were renewed."""
+        raise NotImplementedError
+
+    def account(self) -> str:
+        """Whose account this is: provider, origin and :meth:`account_id`."""
+        return f"{self.name}:{self.origin.partition('://')[2]}:{self.account_id()}"
+
+    # -- what the core asks besides ---------------------------------------------------------
+
+    def error_for(self, response: Response) -> LiveStreamError:
+        """The error for an answer that is not 2xx; by its status unless overridden."""
+        return self.error_by_status(response)
+
+    def error_message(self, payload: Any) -> str | None:
+        """The vendor's message in the JSON of an error, if there is one."""
+        return error_message(payload)
+
+    def id_key(self, stream_id: str) -> str:
+        """The id in the spelling by which two ids are compared."""
+        return stream_id
+
+    def id_in(self, payload: Any) -> str | None:
+        """The stream's id in the answer to a create, read even if nothing else can be."""
+        stream_id = payload.get("id") if isinstance(payload, Mapping) else None
+        return stream_id if isinstance(stream_id, str) and stream_id else None
+
+    # -- for use in operations --------------------------------------------------------------
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        files: Mapping[str, File] | None = None,
+        headers: Mapping[str, str] | None = None,
+        changes: bool | None = None,
+        idempotent: bool | None = None,
+        safe_statuses: frozenset[int] = frozenset(),
+        **values: str,
+    ) -> Request:
+        """A request to yield.
+
+        Args:
+            method: ``"GET"``, ``"POST"``, ``"PUT"``, ``"PATCH"`` or ``"DELETE"``.
+            path: A template such as ``"/v1/streams/{id}"``.
+            params: Query parameters; ``None`` is left out.
+            json: Body as JSON.
+            form: Body as a web form.
+            files: Body as multipart.
+            headers: Headers of this request alone.
+            changes: Whether it changes something at the vendor; by default all but GET do.
+            idempotent: Whether it may be sent twice; by default GET, PUT and DELETE may.
+            safe_statuses: Answers that prove that nothing was done, so that it may be sent again.
+            values: What stands for the names in the path, besides ``path_values``.
+
+        Raises:
+            InvalidInput: A value cannot stand in a path; nothing is sent.
+        """
+        filled = {
+            name: values.pop(name) if name in values else self.path_values[name]
+            for name in template_names(path)
+        }
+        if values:
+            raise TypeError(f"{', '.join(values)} does not stand in {path}")
+        settings: dict[str, Any] = {}
+        if changes is not None:
+            settings["changes"] = changes
+        if idempotent is not None:
+            settings["idempotent"] = idempotent
+        return Request(
+            method=method,
+            template=path,
+            values=filled,
+            params=params,
+            json=json,
+            form=form,
+            files=files,
+            headers=headers or {},
+            safe_statuses=safe_statuses,
+            **settings,
+        )
+
+    def post(self, path: str, **request: Any) -> Request:
+        """:meth:`request` with POST."""
+        return self.request("POST", path, **request)
+
+    def put(self, path: str, **request: Any) -> Request:
+        """:meth:`request` with PUT."""
+        return self.request("PUT", path, **request)
+
+    def patch(self, path: str, **request: Any) -> Request:
+        """:meth:`request` with PATCH."""
+        return self.request("PATCH", path, **request)
+
+    def cursor_of(self, link: str) -> str:
+        """A vendor's link to the next page as a cursor: path and query, once it is certain that
+        it leads to our own origin. ``http`` for ``https`` is let pass: vendors behind a proxy
+        write it.
+
+        Raises:
+            UnexpectedResponse: It leads elsewhere, or is no link.
+        """
+        target = link
+        if not re.match(r"/(?![/\\])", link):
+            # urlsplit drops tabs and line breaks, so they are looked for in the link as it is.
+            ours, theirs = origin_of(self.origin), None
+            try:
+                theirs = origin_of(link)
+            except ValueError:
+                pass
+            authority = re.match(r"https?://([^/?#]*)(.*)", link, re.IGNORECASE | re.DOTALL)
+            if theirs is None or authority is None or not _same_origin(ours, theirs, authority[1]):
+                raise UnexpectedResponse(
+                    "the link to the next page leads to another origin; it was not followed"
+                )
+            target = authority[2]
+        if not _TARGET.fullmatch(target) or _DOT_SEGMENT.search(target):
+            raise UnexpectedResponse("the link to the next page is not a link")
+        return target
+
+    def follow(self, cursor: str, *, under: str) -> Request:
+        """A read of a cursor that :meth:`cursor_of` made.
+
+        Args:
+            cursor: Path and query. It may come from outside, so it is checked again.
+            under: The path template that it must begin with.
+
+        Raises:
+            InvalidInput: The cursor is none of this list's.
+        """
+        values = {name: quote(self.path_values[name], safe="") for name in template_names(under)}
+        if (
+            not cursor.startswith(under.format_map(values))
+            or not _TARGET.fullmatch(cursor)
+            or _DOT_SEGMENT.search(cursor)
+        ):
+            raise InvalidInput("cursor: is not a cursor of this list", field="cursor")
+        return Request(method="GET", template=under, link=cursor)
+
+    def with_options(self, body: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+        """A request's body with the spec's ``options`` added.
+
+        Raises:
+            InvalidInput: An option has the name of a field that the model already has.
+        """
+        from ._masked import plain
+
+        for name in options:
+            if name in body:
+                raise InvalidInput(
+                    f"options: {name} is set by a field of the model", field=f"options.{name}"
+                )
+        return {**body, **plain(options)}
+
+    def find(self, stream_id: str) -> Generator[Request, Response, LiveStream | None]:
+        """Looks through the whole list for a stream, by :meth:`id_key`."""
+        wanted = self.id_key(stream_id)
+        for _ in range(2):
+            walk = Walk(self.id_key, self.capabilities)
+            while walk.goes_on:
+                page = self.list(Query(cursor=walk.cursor))
+                if isinstance(page, Generator):
+                    page = yield from page
+                for stream in walk.take(page):
+                    if self.id_key(stream.id) == wanted:
+                        return stream
+            if not walk.is_mismatched:
+                break
+        return None
+
+    def error_by_status(self, response: Response) -> LiveStreamError:
+        """The usual error for an answer that is not 2xx, with the vendor's message."""
+        status = response.status
+        payload = None
+        if response.is_readable:
+            payload = response.json() if response.body else None
+        message = self.error_message(payload) or " ".join(response.text[:200].split())
+        kind = self.errors.get(status) or _error_class(status)
+        text = f"HTTP {status}" + (f": {message[:500]}" if message else "")
+        if kind is RateLimited:
+            error: LiveStreamError = RateLimited(
+                text, retry_after=retry_after(response, self.clock())
+            )
+        elif kind is Rejected:
+            error = Rejected(text, fields=field_errors(payload))
+        elif 300 <= status < 400:
+            error = UnexpectedResponse(f"the vendor redirected ({status}); it was not followed")
+        else:
+            error = kind(text)
+        if status == 408:
+            error.retryable = True
+        return error
+
+
+_TARGET = re.compile(r"/(?![/\\])[!-~]*")
+_DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)
+
+
+class _Everything:
+    def __contains__(self, _: object) -> bool:
+        return True
+
+    def __iter__(self) -> Any:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _same_origin(ours: tuple[str, str, int], theirs: tuple[str, str, int], authority: str) -> bool:
+    if "@" in authority or ours[1] != theirs[1]:
+        return False
+    return not re.search(r":\d+$", authority) or ours[2] == theirs[2]
+
+
+_ERROR_BY_STATUS: dict[int, type[LiveStreamError]] = {
+    401: AuthenticationFailed,
+    403: PermissionDenied,
+    404: NotFound,
+    409: Conflict,
+    429: RateLimited,
+}
+
+
+def _error_class(status: int) -> type[LiveStreamError]:
+    if status in _ERROR_BY_STATUS:
+        return _ERROR_BY_STATUS[status]
+    if 400 <= status < 500:
+        return Rejected
+    if 500 <= status < 600:
+        return ProviderUnavailable
+    return UnexpectedResponse
+
+
+def retry_after(response: Response, now: datetime) -> float | None:
+    """Seconds that a ``Retry-After`` header asks for, in either of its two forms."""
+    value = response.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
+        return float(value)
+    if not value:
+        return None
+    from email.utils import parsedate_to_datetime
+
+    try:
+        at = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return max(0.0, (at - now).total_seconds())
+
+
+_MESSAGE_PATHS = (
+    ("detail",),
+    (),
+    ("error",),
+    ("error", "message"),
+    ("error", "reason"),
+    ("reason",),
+    ("message",),
+)
+
+
+def error_message(payload: Any) -> str | None:
+    """The message in an error's JSON: ``detail``, the first field error, ``error`` if it is text,
+    ``error.message``, ``error.reason``, ``reason``, ``message``."""
+    if isinstance(payload, str):
+        return payload
+    if not isinstance(payload, Mapping):
+        return None
+    for path in _MESSAGE_PATHS:
+        value: Any = payload
+        for name in path:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if not path:
+            value = next(
+                (f"{name}: {texts[0]}" for name, texts in field_errors(payload).items()), ""
+            )
+        if isinstance(value, str) and value.strip():
+            return value
+    return None
+
+
+def field_errors(payload: Any) -> dict[str, tuple[str, ...]]:
+    """Messages by field, where the JSON of an error has lists of strings under names."""
+    if not isinstance(payload, Mapping):
+        return {}
+    return {
+        str(name): tuple(texts)
+        for name, texts in payload.items()
+        if isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts)
+    }

@@ -1,0 +1,224 @@
+"""What a provider can do, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum, StrEnum
+from typing import Any, TypeAlias
+
+import attrs
+
+from ._errors import Unsupported
+from ._status import Status
+
+
+class Feature(StrEnum):
+    """What a provider may be able to do: operations, then fields of a stream."""
+
+    CREATE = "create"
+    SCHEDULE = "schedule"
+    GET = "get"
+    LIST = "list"
+    UPDATE = "update"
+    START = "start"
+    STOP = "stop"
+    TRIM = "trim"
+    CANCEL = "cancel"
+    DELETE = "delete"
+    WEBHOOK = "webhook"
+    RECORD = "record"
+    RECORDING_DRM = "recording_drm"
+    LATENCY = "latency"
+    DESCRIPTION = "description"
+    TAGS = "tags"
+    THUMBNAIL_URL = "thumbnail_url"
+    PLAYBACK_URL = "playback_url"
+    RESTREAMS = "restreams"
+
+
+class Support(Enum):
+    """How a feature is there."""
+
+    NATIVE = "native"
+    """The vendor has a call or a field for it."""
+    EMULATED = "emulated"
+    """The adapter does it with other calls; the reason says how."""
+    AUTOMATIC = "automatic"
+    """The vendor does it by itself; the call just reads."""
+    NONE = "none"
+    """It is not there; the reason says why."""
+
+
+_F = Feature
+OPERATIONS = (
+    _F.CREATE,
+    _F.SCHEDULE,
+    _F.GET,
+    _F.LIST,
+    _F.UPDATE,
+    _F.START,
+    _F.STOP,
+    _F.TRIM,
+    _F.CANCEL,
+    _F.DELETE,
+    _F.WEBHOOK,
+)
+FIELDS = tuple(feature for feature in Feature if feature not in OPERATIONS)
+
+#: The adapter's method behind each operation.
+METHODS: dict[Feature, str] = {
+    feature: "parse_webhook" if feature is _F.WEBHOOK else feature.value
+    for feature in OPERATIONS
+    if feature not in (_F.SCHEDULE, _F.TRIM)
+}
+
+#: The feature behind each field of a StreamSpec but the title and the options.
+FEATURE_OF_FIELD: dict[str, Feature] = {
+    "scheduled_start": Feature.SCHEDULE,
+    **{feature.value: feature for feature in FIELDS},
+}
+
+FILTERS = ("status", "tag", "starts_after", "starts_before")
+
+
+def _optional_set(values: Iterable[Any] | None) -> frozenset[Any] | None:
+    return None if values is None else frozenset(values)
+
+
+def _names(values: Iterable[str]) -> frozenset[str]:
+    return frozenset(values)
+
+
+def _statuses(values: Iterable[Status]) -> frozenset[Status]:
+    return frozenset(values)
+
+
+@attrs.frozen(slots=True)
+class Capability:
+    """How one feature is there, and why it is not.
+
+    Attributes:
+        support: Native, emulated, automatic, or none.
+        reason: Why it is none, or how it is emulated: users read it.
+        values: The only values that can be asked for, where not all can be.
+    """
+
+    support: Support
+    reason: str = ""
+    values: frozenset[Any] | None = attrs.field(default=None, converter=_optional_set)
+
+    def __attrs_post_init__(self) -> None:
+        if self.support in (Support.NONE, Support.EMULATED) and not self.reason:
+            raise ValueError(f"{self.support.value} support needs a reason")
+
+    def __bool__(self) -> bool:
+        return self.support is not Support.NONE
+
+
+#: What may stand in a table of capabilities.
+Declared: TypeAlias = Support | Capability | tuple[Support, str]
+
+
+def _operations(table: Mapping[Feature, Declared]) -> dict[Feature, Capability]:
+    return _table(table, OPERATIONS)
+
+
+def _fields(table: Mapping[Feature, Declared]) -> dict[Feature, Capability]:
+    return _table(table, FIELDS)
+
+
+def _table(
+    table: Mapping[Feature, Declared], allowed: tuple[Feature, ...]
+) -> dict[Feature, Capability]:
+    read: dict[Feature, Capability] = {}
+    for name, declared in table.items():
+        feature = Feature(name)
+        if feature not in allowed:
+            raise ValueError(f"{feature} does not belong in this table")
+        if isinstance(declared, tuple):
+            declared = Capability(*declared)
+        elif isinstance(declared, Support):
+            declared = Capability(declared)
+        read[feature] = declared
+    for feature in allowed:
+        read.setdefault(feature, Capability(Support.NONE, f"this provider has no {feature.value}"))
+    return read
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Capabilities:
+    """What one provider can do. The client checks every call against it before it sends.
+
+    Attributes:
+        operations: Each operation and how it is there; what is not named is none.
+        fields: The same for the fields of a stream.
+        statuses: Every status that the provider can ever report, UNKNOWN aside.
+        updatable: Names of the fields that ``update`` can change.
+        clearable: Those of them that ``None`` can clear.
+        filters: Which of ``status, tag, starts_after, starts_before`` a list can be filtered by:
+            those whose field the provider reports.
+        reports_total: Whether a page of a list says how many there are in all.
+        empty_page_ends: Whether an empty page is the end of a list even if it names a next one.
+        create_starts: Whether a create without a schedule boots a server.
+        mark: The field of a spec that can carry a mark of our own, if any.
+        max_page_size: The largest page that a list may ask for, where one is documented.
+    """
+
+    operations: Mapping[Feature, Capability] = attrs.field(converter=_operations, hash=False)
+    fields: Mapping[Feature, Capability] = attrs.field(factory=dict, converter=_fields, hash=False)
+    statuses: frozenset[Status] = attrs.field(converter=_statuses)
+    updatable: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+    clearable: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+    filters: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+    reports_total: bool = False
+    empty_page_ends: bool = False
+    create_starts: bool = False
+    mark: str | None = None
+    max_page_size: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        known = {"title", "options", *FEATURE_OF_FIELD}
+        for name, given, allowed in (
+            ("updatable", self.updatable, known),
+            ("clearable", self.clearable, set(self.updatable)),
+            ("filters", self.filters, set(FILTERS)),
+            ("mark", {self.mark} - {None}, known),
+        ):
+            if unknown := given - allowed:
+                raise ValueError(f"{name}: {', '.join(sorted(map(str, unknown)))} is not possible")
+
+    def __getitem__(self, feature: Feature | str) -> Capability:
+        feature = Feature(feature)
+        return self.fields[feature] if feature in self.fields else self.operations[feature]
+
+    def supports(self, feature: Feature | str) -> bool:
+        """Whether the feature is there in any form."""
+        return bool(self[feature])
+
+    def demand(self, *features: Feature | str) -> None:
+        """Checks that all of the features are there.
+
+        Raises:
+            Unsupported: One or more are not; it names each with its reason.
+        """
+        missing = [Feature(feature) for feature in features if not self[feature]]
+        if missing:
+            reasons = ", ".join(f"{name.value} ({self[name].reason})" for name in missing)
+            raise Unsupported(
+                f"not supported: {reasons}", features=tuple(name.value for name in missing)
+            )
+
+    def lacking(self, field: str, value: object) -> Unsupported | None:
+        """Why a spec's field cannot have this value here; ``None`` if it can."""
+        if field in ("title", "options") or value is None or value == ():
+            return None
+        feature = FEATURE_OF_FIELD[field]
+        capability = self[feature]
+        if not capability:
+            problem = capability.reason
+        elif capability.values is not None and value not in capability.values:
+            possible = ", ".join(sorted(str(value) for value in capability.values))
+            problem = capability.reason or f"only {possible} is possible"
+        else:
+            return None
+        return Unsupported(f"{field}={value!s:.40}: {problem}", features=(feature.value,))

@@ -1,0 +1,740 @@
+"""What users hold: one client for one account at one vendor."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+import attrs
+
+from . import _convert as c
+from ._adapter import Adapter, Operation
+from ._capabilities import Capabilities, Feature
+from ._clock import Clock
+from ._convert import named
+from ._driver import Call, Driver
+from ._errors import (
+    ConfigurationError,
+    InvalidInput,
+    LiveStreamError,
+    RateLimited,
+    StreamFailed,
+    UnexpectedResponse,
+    Unsupported,
+    WaitFailed,
+    WaitTimeout,
+)
+from ._model import Event, LiveStream, StreamSpec
+from ._plugins import Observers
+from ._redact import Redactor
+from ._request import Headers
+from ._retry import RetryPolicy
+from ._secret import Secret
+from ._session import TokenStore, pool
+from ._status import Status, met_by
+from ._transport import Transport
+from ._trim import Trim
+from ._walk import Completeness, Page, Query, Walk
+
+T = TypeVar("T")
+
+logger = logging.getLogger("livestream_core")
+
+#: Seconds for one operation, retries and signing in included.
+OPERATION_SECONDS = 120.0
+_SIGN_OUT_SECONDS = 5.0
+#: ``wait`` reads at least once, for so many seconds, however little time it is given.
+_SHORTEST_READ = 0.1
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 5.0
+
+_SPEC_FIELDS = attrs.fields_dict(StreamSpec)
+_SPEC_CONVERTERS: dict[str, Any] = {name: each.converter for name, each in _SPEC_FIELDS.items()}
+
+Until = Status | str | Collection[Status | str] | Callable[[LiveStream], bool]
+
+
+class Client:
+    """One account at one vendor. Made by :func:`connect`.
+
+    Thread-safe, a context manager, and cheap: the connections behind it are shared by all
+    clients of the process. Every method may raise any :class:`LiveStreamError`; its ``applied``
+    says whether the change happened.
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        transport: Transport,
+        *,
+        clock: Clock,
+        observers: Observers,
+        timeout: tuple[float, float],
+        retries: int,
+        token_store: TokenStore | None = None,
+    ) -> None:
+        self._adapter = adapter
+        self._account = adapter.account()
+        self._session_key = (
+            type(adapter),
+            self._account,
+            adapter.options.credential_values(),
+            getattr(transport, "session_scope", None),
+            id(token_store),
+        )
+        self._driver = Driver(
+            adapter,
+            transport,
+            account=self._account,
+            shared=pool.join(self._session_key),
+            redactor=Redactor(adapter.options.secrets(), adapter.secret_patterns),
+            observers=observers,
+            policy=RetryPolicy(retries=retries),
+            clock=clock,
+            timeout=timeout,
+            token_store=token_store,
+        )
+        self._closed = False
+
+    # -- what it can do ---------------------------------------------------------------------
+
+    @property
+    def provider(self) -> str:
+        """The provider's name."""
+        return self._adapter.name
+
+    @property
+    def account(self) -> str:
+        """Whose account: provider, origin and the non-secret account id. It stays the same when
+        credentials are renewed."""
+        return self._account
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this provider can do, and why not what it cannot."""
+        return self._adapter.capabilities
+
+    def supports(self, feature: Feature | str) -> bool:
+        """Whether this provider has a feature, in whatever way."""
+        return self.capabilities.supports(named("feature", _feature)(feature))
+
+    # -- the lifecycle ----------------------------------------------------------------------
+
+    def create(
+        self,
+        spec: StreamSpec | None = None,
+        /,
+        *,
+        on_unsupported: Literal["raise", "drop"] = "raise",
+        **fields: Any,
+    ) -> LiveStream:
+        """Makes a stream.
+
+        Args:
+            spec: What it is to be; or give the fields of a :class:`StreamSpec` by name. Without
+                ``scheduled_start`` it starts as soon as the vendor can.
+            on_unsupported: ``"drop"`` leaves out, and logs, what this provider lacks, except
+                ``scheduled_start`` where a create without it would start a server.
+            fields: See :class:`StreamSpec`.
+
+        Returns:
+            The stream as the vendor made it.
+
+        Raises:
+            InvalidInput: A field is wrong; nothing was sent.
+            Unsupported: A field is not possible here; nothing was sent.
+        """
+        with self._context("create"):
+            self.capabilities.demand(Feature.CREATE)
+            if on_unsupported not in ("raise", "drop"):
+                raise InvalidInput(
+                    "on_unsupported: is either 'raise' or 'drop'", field="on_unsupported"
+                )
+            spec = self._possible(_spec(spec, fields), drop=on_unsupported == "drop")
+        return self._run("create", lambda: self._adapter.create(spec))
+
+    def get(self, id: str, /) -> LiveStream:
+        """Reads a stream.
+
+        Raises:
+            NotFound: There is none with this id, or the id is that of something else.
+        """
+        return self._on_stream("get", Feature.GET, id, lambda: self._adapter.get(id))
+
+    def update(self, id: str, /, **changes: Any) -> LiveStream:
+        """Changes fields of a stream, named as in :class:`StreamSpec`; ``None`` clears one.
+
+        Raises:
+            InvalidInput: A field does not exist or its value is wrong; nothing was sent.
+            Unsupported: The provider cannot change, or cannot clear, a field; nothing was sent.
+        """
+        with self._context("update", id):
+            self.capabilities.demand(Feature.UPDATE)
+            read = self._changes(changes)
+        return self._on_stream("update", Feature.UPDATE, id, lambda: self._adapter.update(id, read))
+
+    def start(self, id: str, /) -> LiveStream:
+        """Starts a stream: after it, or once its server is ready, an encoder may connect.
+
+        Raises:
+            Conflict: Its status forbids it.
+        """
+        return self._on_stream("start", Feature.START, id, lambda: self._adapter.start(id))
+
+    def stop(self, id: str, /, *, trim: Trim | None = None) -> LiveStream:
+        """Ends a stream.
+
+        Args:
+            id: The stream.
+            trim: The part of the recording to keep.
+
+        Raises:
+            Conflict: Its status forbids it.
+        """
+        with self._context("stop", id):
+            self.capabilities.demand(Feature.STOP)
+            if trim is not None:
+                if not isinstance(trim, Trim):
+                    raise InvalidInput(
+                        f"trim: expected a Trim, not {type(trim).__name__}", field="trim"
+                    )
+                self.capabilities.demand(Feature.TRIM)
+        if trim is None:
+            return self._on_stream("stop", Feature.STOP, id, lambda: self._adapter.stop(id))
+        return self._on_stream("stop", Feature.STOP, id, lambda: self._adapter.stop(id, trim))
+
+    def cancel(self, id: str, /) -> LiveStream:
+        """Calls a stream off before it was on air.
+
+        Raises:
+            Conflict: Its status forbids it.
+        """
+        return self._on_stream("cancel", Feature.CANCEL, id, lambda: self._adapter.cancel(id))
+
+    def delete(self, id: str, /) -> None:
+        """Deletes a stream, and with some vendors its recording.
+
+        Raises:
+            NotFound: There is none with this id, or the id is that of something else; nothing
+                was deleted.
+        """
+        self._on_stream("delete", Feature.DELETE, id, lambda: self._adapter.delete(id))
+
+    # -- lists ------------------------------------------------------------------------------
+
+    def list(
+        self,
+        *,
+        status: Status | str | None = None,
+        starts_after: datetime | str | None = None,
+        starts_before: datetime | str | None = None,
+        tag: str | None = None,
+        limit: int | None = None,
+    ) -> StreamList:
+        """Walks over all streams, page by page as they are needed, each stream once.
+
+        Args:
+            status: Only streams in this status.
+            starts_after: Only streams scheduled to start at this instant or later.
+            starts_before: Only streams scheduled to start before this instant.
+            tag: Only streams with this tag.
+            limit: At most so many.
+
+        Returns:
+            An iterator; when it is exhausted, its ``complete`` says whether that was all.
+
+        Raises:
+            Unsupported: A filter is on something that the provider never reports.
+        """
+        with self._context("list"):
+            query = self._query(status, starts_after, starts_before, tag)
+            if limit is not None:
+                named("limit", c.count)(limit)
+        return StreamList(self._page, self._adapter, query, limit)
+
+    def pages(
+        self,
+        *,
+        cursor: str | None = None,
+        size: int | None = None,
+        status: Status | str | None = None,
+        starts_after: datetime | str | None = None,
+        starts_before: datetime | str | None = None,
+        tag: str | None = None,
+    ) -> Page:
+        """Reads one page, for REST faces and for jobs that go on later.
+
+        Args:
+            cursor: ``next_cursor`` of the page before; ``None`` for the first.
+            size: How many streams the page should have, as far as the vendor lets one choose.
+            status: See :meth:`list`. Filters are applied to the page, so it may have fewer.
+            starts_after: See :meth:`list`.
+            starts_before: See :meth:`list`.
+            tag: See :meth:`list`.
+
+        Returns:
+            The page; its ``next_cursor`` is ``None`` on the last one.
+        """
+        with self._context("pages"):
+            query = self._query(status, starts_after, starts_before, tag)
+            if size is not None:
+                named("size", c.count)(size)
+                if size == 0:
+                    raise InvalidInput("size: must be at least 1", field="size")
+                size = min(size, self.capabilities.max_page_size or size)
+            if cursor is not None:
+                cursor = named("cursor", c.identifier)(cursor)
+        page = self._page(attrs.evolve(query, cursor=cursor, size=size), name="pages")
+        return attrs.evolve(page, items=tuple(filter(query.matches, page.items)))
+
+    def _query(
+        self,
+        status: Status | str | None,
+        starts_after: datetime | str | None,
+        starts_before: datetime | str | None,
+        tag: str | None,
+    ) -> Query:
+        self.capabilities.demand(Feature.LIST)
+        query = Query(
+            status=None if status is None else named("status", _status)(status),
+            starts_after=named("starts_after", c.optional_instant)(starts_after),
+            starts_before=named("starts_before", c.optional_instant)(starts_before),
+            tag=named("tag", c.optional_text)(tag),
+        )
+        missing = tuple(
+            name
+            for name in ("status", "starts_after", "starts_before", "tag")
+            if getattr(query, name) is not None and name not in self.capabilities.filters
+        )
+        if missing:
+            raise Unsupported(
+                f"no filter by {', '.join(missing)}: this provider never reports it",
+                features=missing,
+            )
+        if query.status is not None:
+            self._check_reported({query.status})
+        return query
+
+    def _page(self, query: Query, name: str = "list") -> Page:
+        return self._run(name, lambda: self._adapter.list(query))
+
+    def _check_reported(self, statuses: Collection[Status]) -> None:
+        reported = self.capabilities.statuses | {Status.UNKNOWN}
+        if statuses and not reported & set(statuses):
+            raise Unsupported(
+                f"this provider never reports {' or '.join(sorted(statuses))}",
+                features=tuple(sorted(statuses)),
+            )
+
+    # -- waiting ----------------------------------------------------------------------------
+
+    def wait(
+        self, id: str, /, *, until: Until, timeout: float, poll: float | None = None
+    ) -> LiveStream:
+        """Reads a stream again and again until it is as wanted.
+
+        Args:
+            id: The stream.
+            until: A status, several of them, or a function of the stream. STARTING is met also
+                by READY, LIVE and INTERRUPTED; READY by LIVE and INTERRUPTED; PROCESSING by ENDED.
+            timeout: Seconds until it gives up.
+            poll: Seconds between two reads; by default half a second, growing to five.
+
+        Returns:
+            The stream, as wanted.
+
+        Raises:
+            StreamFailed: The stream failed.
+            WaitFailed: What is waited for can no longer happen.
+            WaitTimeout: The time is over. Both have the stream as last seen.
+            Unsupported: The provider never reports such a status; nothing was sent.
+        """
+        with self._context("wait", id):
+            self.capabilities.demand(Feature.GET)
+            is_met, wanted = self._until(until)
+            named("timeout", c.seconds)(timeout)
+            if poll is not None:
+                named("poll", c.seconds)(poll)
+            named("id", c.identifier)(id)
+        clock = self._driver.clock
+        deadline = clock.monotonic() + timeout
+        pause = _FIRST_PAUSE if poll is None else poll
+        stream: LiveStream | None = None
+        previous: Status | None = None
+        trouble: LiveStreamError | None = None
+        left = max(timeout, _SHORTEST_READ)
+        while left > 0:
+            asked = 0.0
+            try:
+                stream = self._run(
+                    "wait",
+                    lambda: self._adapter.get(id),
+                    stream_id=id,
+                    seconds=min(left, OPERATION_SECONDS),
+                )
+                trouble = None
+            except LiveStreamError as error:
+                if not (error.temporary or error.retryable):
+                    raise
+                trouble = error
+                if isinstance(error, RateLimited):
+                    asked = error.retry_after or 0.0
+            if stream is not None and trouble is None:
+                previous = self._observe(stream, previous)
+                # A predicate is the caller's code: what it raises is the caller's to see.
+                if is_met(stream):
+                    return stream
+                self._check_reachable(stream, wanted)
+            left = deadline - clock.monotonic()
+            if asked >= left:
+                break
+            clock.sleep(min(max(pause, asked), left))
+            left = deadline - clock.monotonic()
+            if poll is None:
+                pause = min(pause * 1.5, _LONGEST_PAUSE)
+        seen = f"it is {stream.status}" if stream is not None else "it could not be read"
+        if trouble is not None:
+            seen += f" ({type(trouble).__name__}: {trouble.message})"
+        over = WaitTimeout(f"not as wanted within {timeout:g} s: {seen}", stream=stream)
+        raise self._about(over, "wait", id)
+
+    def _until(self, until: Until) -> tuple[Callable[[LiveStream], bool], frozenset[Status] | None]:
+        if callable(until) and not isinstance(until, str):
+            return until, None
+        several = [until] if isinstance(until, str) else until
+        if not isinstance(several, Iterable) or not (several := list(several)):
+            raise InvalidInput(
+                "until: expected a status, several of them, or a function", field="until"
+            )
+        statuses = {named("until", _status)(status) for status in several}
+        self._check_reported(statuses)
+        wanted = frozenset(each for status in statuses for each in met_by(status))
+        return (lambda stream: stream.status in wanted), wanted
+
+    def _check_reachable(self, stream: LiveStream, wanted: frozenset[Status] | None) -> None:
+        status = stream.status
+        if wanted is None:
+            # A recording may still come after the end; only a failed stream leaves no hope.
+            possible = status is not Status.FAILED
+        else:
+            possible = any(status.can_reach(each) for each in wanted)
+        if possible:
+            return
+        kind = StreamFailed if status is Status.FAILED else WaitFailed
+        what = "the stream failed" if status is Status.FAILED else "that can no longer happen"
+        raise self._about(kind(f"{what}: it is {status}", stream=stream), "wait", stream.id)
+
+    def _observe(self, stream: LiveStream, previous: Status | None) -> Status:
+        if previous is Status.STARTING and stream.status is Status.SCHEDULED:
+            # Some vendors cannot tell a booting server from a scheduled one: no event.
+            return previous
+        if stream.status is not previous:
+            self._driver.observers.status_changed(self._account, stream, previous)
+        return stream.status
+
+    # -- payloads and webhooks --------------------------------------------------------------
+
+    def parse_stream(self, payload: Mapping[str, Any], /) -> LiveStream:
+        """Reads a payload of the vendor's that you already have: a stored one, or a document's
+        sample.
+
+        Raises:
+            UnexpectedResponse: It is not one of a live stream, or a field of it is wrong.
+        """
+        return self._read("parse_stream", lambda: self._adapter.parse_stream(payload))
+
+    def parse_webhook(
+        self, headers: Mapping[str, str], body: bytes, /, *, secret: Secret | str | None = None
+    ) -> Event:
+        """Verifies a webhook delivery, then reads it.
+
+        Args:
+            headers: The delivery's headers; names in any case.
+            body: The body as it came, before any decoding.
+            secret: What it is verified with; by default the option ``webhook_secret``.
+
+        Returns:
+            What it is about. It is a hint: read the stream before you act.
+
+        Raises:
+            WebhookRejected: It could not be verified.
+            ConfigurationError: The secret is missing or empty.
+            UnexpectedResponse: It is genuine and cannot be read.
+        """
+        with self._context("parse_webhook"):
+            self.capabilities.demand(Feature.WEBHOOK)
+            if secret is None:
+                secret = getattr(self._adapter.options, "webhook_secret", None)
+            value = secret.reveal() if isinstance(secret, Secret) else secret
+            if not isinstance(value, str) or not value.strip():
+                raise ConfigurationError(
+                    "the webhook secret is missing or empty",
+                    hint="pass secret=, or give the option webhook_secret to connect()",
+                )
+            if not isinstance(body, (bytes, bytearray, memoryview)):
+                raise InvalidInput(
+                    f"body: expected the bytes as they came, not {type(body).__name__}",
+                    field="body",
+                )
+            read = Headers(headers)
+        self._driver.redactor.add(value)
+        event = self._read(
+            "parse_webhook", lambda: self._adapter.parse_webhook(read, bytes(body), value)
+        )
+        if event.stream is not None:
+            self._driver.observers.status_changed(self._account, event.stream, None)
+        return event
+
+    def _read(self, name: str, make: Callable[[], T]) -> T:
+        call = Call(self._driver, name, None, 0.0)
+        error: LiveStreamError
+        try:
+            result = make()
+        except LiveStreamError as raised:
+            error = raised
+            if isinstance(raised, InvalidInput):
+                error = UnexpectedResponse(raised.message)
+        except Exception as raised:
+            error = UnexpectedResponse(call.broken(raised).message)
+        else:
+            self._driver.redactor.see(result)
+            return result
+        raise call.finished(error)
+
+    # -- closing ----------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Leaves the shared session; the last client of an account signs out, where the vendor
+        has that. Never raises. Connections stay open for other clients."""
+        if self._closed:
+            return
+        self._closed = True
+        session = pool.leave(self._session_key)
+        driver = self._driver
+        overridden = type(self._adapter).sign_out is not Adapter.sign_out
+        if session is None or not session.ours or not overridden or driver.token_store is not None:
+            return
+        call = Call(driver, "close", None, driver.clock.monotonic() + _SIGN_OUT_SECONDS)
+        try:
+            call.sign_out(session)
+        except Exception as error:
+            logger.warning("%s: signing out failed: %s", self._account, type(error).__name__)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # Collected without close(): it leaves the session, but does no I/O here.
+        if not getattr(self, "_closed", True):
+            self._closed = True
+            pool.leave(self._session_key)
+
+    def __repr__(self) -> str:
+        return f"<Client {self._account}{' (closed)' if self._closed else ''}>"
+
+    # -- how a call runs --------------------------------------------------------------------
+
+    def _run(
+        self,
+        name: str,
+        make: Callable[[], Operation[T]],
+        *,
+        stream_id: str | None = None,
+        seconds: float = OPERATION_SECONDS,
+    ) -> T:
+        if self._closed:
+            raise self._about(
+                ConfigurationError("the client is closed", hint="connect again"), name, stream_id
+            )
+        return self._driver.run(name, make, stream_id=stream_id, seconds=seconds)
+
+    def _on_stream(
+        self, name: str, feature: Feature, id: str, make: Callable[[], Operation[T]]
+    ) -> T:
+        with self._context(name, id):
+            self.capabilities.demand(feature)
+            named("id", c.identifier)(id)
+        return self._run(name, make, stream_id=id)
+
+    def _context(self, name: str, id: object = None) -> _Context:
+        return _Context(self, name, id if isinstance(id, str) else None)
+
+    def _about(self, error: LiveStreamError, name: str, id: str | None) -> LiveStreamError:
+        error.provider, error.account = self.provider, self._account
+        error.operation, error.stream_id = name, id
+        self._driver.redactor.clean(error)
+        return error
+
+    def _possible(self, spec: StreamSpec, *, drop: bool) -> StreamSpec:
+        capabilities = self.capabilities
+        lacking = {
+            name: problem
+            for name in _SPEC_FIELDS
+            if (problem := capabilities.lacking(name, getattr(spec, name)))
+        }
+        if not lacking:
+            return spec
+        kept = () if drop else tuple(lacking)
+        if drop and "scheduled_start" in lacking and capabilities.create_starts:
+            kept = ("scheduled_start",)
+        if kept:
+            problems = "; ".join(lacking[name].message for name in kept)
+            features = tuple(name for each in kept for name in lacking[each].features)
+            raise Unsupported(
+                problems,
+                features=features,
+                hint="on_unsupported='drop' leaves it out" if not drop else None,
+            )
+        for problem in lacking.values():
+            logger.warning("%s create: dropped %s", self._account, problem.message)
+        left_out: dict[str, Any] = {name: _SPEC_FIELDS[name].default for name in lacking}
+        return attrs.evolve(spec, **left_out)
+
+    def _changes(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        if not changes:
+            raise InvalidInput("nothing to change was given", field="changes")
+        capabilities = self.capabilities
+        read: dict[str, Any] = {}
+        for name, value in changes.items():
+            if name not in _SPEC_FIELDS:
+                raise InvalidInput(f"{name}: a stream has no such field", field=name)
+            if name not in capabilities.updatable:
+                raise Unsupported(f"{name}: this provider cannot change it", features=(name,))
+            clears = value is None or (name != "options" and value in ((), []))
+            if name == "title" or not clears:
+                read[name] = _SPEC_CONVERTERS[name](value)
+                if problem := capabilities.lacking(name, read[name]):
+                    raise problem
+            elif name not in capabilities.clearable:
+                raise Unsupported(f"{name}: this provider cannot clear it", features=(name,))
+            else:
+                read[name] = None
+        return read
+
+
+class _Context:
+    """Gives provider, account, operation and stream to errors of checks made before sending."""
+
+    def __init__(self, client: Client, name: str, stream_id: str | None) -> None:
+        self._client, self._name, self._stream_id = client, name, stream_id
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if isinstance(exc, LiveStreamError):
+            self._client._about(exc, self._name, self._stream_id)
+
+
+class StreamList(Iterator[LiveStream]):
+    """A lazy walk over a list; see :meth:`Client.list`. For one thread."""
+
+    def __init__(
+        self,
+        read_page: Callable[[Query], Page],
+        adapter: Adapter,
+        query: Query,
+        limit: int | None,
+    ) -> None:
+        self._walked: Walk | None = None
+        self._streams = self._walk(read_page, adapter, query, limit)
+
+    @property
+    def complete(self) -> Completeness:
+        """Whether every stream was seen: proven (the vendor's total stayed the same and agrees),
+        mismatched (it does not, even after a second walk), or unknown (not exhausted, cut by a
+        limit, or the vendor gives no total)."""
+        return self._walked.completeness if self._walked is not None else Completeness.UNKNOWN
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> LiveStream:
+        return next(self._streams)
+
+    def _walk(
+        self,
+        read_page: Callable[[Query], Page],
+        adapter: Adapter,
+        query: Query,
+        limit: int | None,
+    ) -> Iterator[LiveStream]:
+        given: set[str] = set()
+        left = math.inf if limit is None else limit
+        if left <= 0:
+            return
+        # A second walk finds what slipped through while the pages of the first one shifted.
+        for _ in range(2):
+            walk = Walk(adapter.id_key, adapter.capabilities)
+            while walk.goes_on:
+                size = _page_size(left, query, adapter.capabilities)
+                for stream in walk.take(
+                    read_page(attrs.evolve(query, cursor=walk.cursor, size=size))
+                ):
+                    key = adapter.id_key(stream.id)
+                    if key in given or not query.matches(stream):
+                        continue
+                    given.add(key)
+                    yield stream
+                    left -= 1
+                    if left <= 0:
+                        return
+            self._walked = walk
+            if not walk.is_mismatched:
+                return
+
+
+def _page_size(left: float, query: Query, capabilities: Capabilities) -> int | None:
+    """As large a page as the vendor allows; for a few streams without filters no larger."""
+    largest = capabilities.max_page_size
+    filtered = any(
+        value is not None
+        for value in (query.status, query.tag, query.starts_after, query.starts_before)
+    )
+    if left is math.inf or filtered or (largest is not None and left > largest):
+        return largest
+    return int(left) if largest is not None else None
+
+
+def _spec(spec: StreamSpec | None, fields: Mapping[str, Any]) -> StreamSpec:
+    if spec is not None:
+        if not isinstance(spec, StreamSpec):
+            raise InvalidInput(
+                f"spec: expected a StreamSpec, not {type(spec).__name__}", field="spec"
+            )
+        if fields:
+            raise InvalidInput(
+                "give a StreamSpec or its fields, not both", field=next(iter(fields))
+            )
+        return spec
+    for name in fields:
+        if name not in _SPEC_FIELDS:
+            raise InvalidInput(f"{name}: a stream has no such field", field=name)
+    if "title" not in fields:
+        raise InvalidInput("title: is missing", field="title")
+    return StreamSpec(**fields)
+
+
+def _status(status: Status | str) -> Status:
+    return c.enum_of(Status, status)
+
+
+def _feature(feature: Feature | str) -> Feature:
+    return c.enum_of(Feature, feature)

@@ -1,0 +1,126 @@
+"""The way in."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from ._adapter import AdapterInfo
+from ._capabilities import Feature
+from ._client import Client, _feature
+from ._clock import Clock, SystemClock
+from ._errors import ConfigurationError, LiveStreamError
+from ._options import read_options
+from ._redact import place_of
+from ._registry import registry
+from ._session import TokenStore
+from ._transport import Transport, shared_transport
+
+_SYSTEM_CLOCK = SystemClock()
+
+
+def connect(
+    provider: str,
+    /,
+    *,
+    transport: Transport | None = None,
+    timeout: float | tuple[float, float] = (5, 30),
+    retries: int = 4,
+    require: Iterable[Feature | str] = (),
+    environ: Mapping[str, str] | None = None,
+    allow_http_hosts: Collection[str] = (),
+    token_store: TokenStore | None = None,
+    clock: Clock | None = None,
+    **options: Any,
+) -> Client:
+    """A client for one account. Nothing is sent yet.
+
+    Args:
+        provider: The provider's name; see :func:`providers`.
+        transport: How requests are sent; by default one pool of connections for the process.
+        timeout: Seconds to make a connection, and between two pieces of an answer.
+        retries: How many times a request is sent again, where that is safe.
+        require: Features that must be there, so that a lack shows now and not in use.
+        environ: Where options come from if none besides ``base_url`` is given, by default
+            ``os.environ``: ``LIVESTREAM_<PROVIDER>_<OPTION>``. Given options and the environment
+            are never mixed. ``{}`` forbids it.
+        allow_http_hosts: Hosts besides loopback to which plain http is allowed.
+        token_store: Where a fleet of processes shares its sessions.
+        clock: The time; for tests.
+        options: The provider's options. ``None`` counts as missing.
+
+    Raises:
+        ConfigurationError: There is no such provider, it cannot be loaded, or options are
+            missing, wrong or unknown; all of them are named at once.
+        Unsupported: A required feature is not there.
+    """
+    kind = registry.adapter(provider)
+    clock = clock or _SYSTEM_CLOCK
+    problem: str
+    try:
+        bounds = _timeout(timeout)
+        if type(retries) is not int or retries < 0:
+            raise ConfigurationError("retries: expected a whole number")
+        read = read_options(
+            kind.Options,
+            provider,
+            options,
+            os.environ if environ is None else environ,
+            allow_http_hosts,
+        )
+        kind.capabilities.demand(*(_feature(feature) for feature in require))
+        return Client(
+            kind(read, clock=clock.now),
+            transport or shared_transport(),
+            clock=clock,
+            observers=registry.observers(),
+            timeout=bounds,
+            retries=retries,
+            token_store=token_store,
+        )
+    except LiveStreamError as error:
+        error.provider = provider
+        error.operation = "connect"
+        raise
+    except (ValueError, TypeError) as error:
+        problem = place_of(error)
+    raise ConfigurationError(
+        f"the adapter could not be made from these options ({problem})",
+        provider=provider,
+        operation="connect",
+    )
+
+
+def providers() -> Mapping[str, AdapterInfo]:
+    """What is installed or registered, by name; from package metadata, nothing is imported."""
+    return registry.providers()
+
+
+def register(plugin: object) -> None:
+    """Adds a plugin of the application's: a module or an object with functions that are marked
+    with ``@hookimpl``. It may bring adapters (``livestream_adapters``) and observe
+    (``livestream_exchange``, ``livestream_status_changed``).
+
+    Raises:
+        ConfigurationError: It implements no known hook, or brings an adapter whose name is taken.
+    """
+    registry.register(plugin)
+
+
+def unregister(plugin: object) -> None:
+    """Takes back a :func:`register`."""
+    registry.unregister(plugin)
+
+
+def _timeout(timeout: float | tuple[float, float]) -> tuple[float, float]:
+    bounds = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    if len(bounds) != 2 or not all(
+        isinstance(each, (int, float)) and not isinstance(each, bool) and 0 < each < math.inf
+        for each in bounds
+    ):
+        raise ConfigurationError(
+            "timeout: expected seconds, or a pair (connect, read) of them, above zero"
+        )
+    return float(bounds[0]), float(bounds[1])

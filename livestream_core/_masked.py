@@ -1,0 +1,107 @@
+"""A read-only mapping for what may contain secrets: its repr tells the names, never the values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ._secret import MASK, carries_secret
+
+SENSITIVE_NAME = re.compile(
+    r"key|token|secret|passw|passphrase|credential|signature|authori[sz]ation|jwt|cookie|\biv\b|_iv$",
+    re.IGNORECASE,
+)
+
+
+class MaskedMapping(Mapping[str, Any]):
+    """Equals the mapping it was made of, cannot be changed, and prints its names only.
+
+    Mappings and lists inside are wrapped when they are reached, so that those do not print
+    their values either. :meth:`reveal` gives plain dicts and lists.
+    """
+
+    __slots__ = ("_data",)
+    _data: Mapping[str, Any]
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        if isinstance(data, MaskedMapping):
+            data = data._data
+        object.__setattr__(self, "_data", data)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a MaskedMapping cannot be changed")
+
+    def __getitem__(self, name: str) -> Any:
+        return _wrapped(self._data[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, MaskedMapping):
+            return self._data == other._data
+        if isinstance(other, Mapping):
+            return self._data == other
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} values, not shown: {', '.join(map(str, self))}>"
+
+    def __reduce__(self) -> tuple[type[MaskedMapping], tuple[Mapping[str, Any]]]:
+        return MaskedMapping, (self._data,)
+
+    def reveal(self) -> Any:
+        """The data as it is, in plain dicts and lists of its own."""
+        return plain(self._data)
+
+
+def plain(value: Any) -> Any:
+    """A deep copy in dicts and lists."""
+    if isinstance(value, MaskedMapping):
+        value = value._data
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def without_secrets(value: Any, secrets: frozenset[str]) -> Any:
+    """A deep copy with ``***`` for what is, contains, or by its name may be a secret."""
+    if isinstance(value, MaskedMapping):
+        value = value._data
+    if isinstance(value, Mapping):
+        return {
+            name: MASK
+            if isinstance(item, str) and item and SENSITIVE_NAME.search(str(name))
+            else without_secrets(item, secrets)
+            for name, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [without_secrets(item, secrets) for item in value]
+    if isinstance(value, str) and (
+        any(secret in value for secret in secrets) or carries_secret(value)
+    ):
+        return MASK
+    return value
+
+
+def _wrapped(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return MaskedMapping(value)
+    if isinstance(value, list):
+        return _MaskedList(map(_wrapped, value))
+    return value
+
+
+class _MaskedList(list[Any]):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} items, not shown>"

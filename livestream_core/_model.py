@@ -1,0 +1,453 @@
+"""The neutral model: what a live stream is, whoever hosts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Any, ClassVar, Self
+
+import attrs
+
+from . import _convert as c
+from ._convert import named_fields
+from ._errors import InvalidInput
+from ._masked import MaskedMapping, plain, without_secrets
+from ._secret import Secret, SecretUrl
+from ._status import Status
+from ._urls import (
+    PlaybackKind,
+    join_publish_url,
+    playback_kind,
+    scheme,
+    server_url,
+)
+
+
+class Latency(StrEnum):
+    """How far viewers are behind the encoder."""
+
+    NORMAL = "normal"
+    LOW = "low"
+    ULTRA_LOW = "ultra_low"
+
+
+class RecordingStatus(StrEnum):
+    """How far a recording is."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class EventKind(StrEnum):
+    """What a webhook delivery is about."""
+
+    STREAM_CHANGED = "stream_changed"
+    """Something about a live stream changed; the event has the stream as it is now."""
+    OTHER = "other"
+    """Verified, and not about a live stream."""
+
+
+class _Value:
+    """Turns a value into plain JSON data and back."""
+
+    __slots__ = ()
+    #: Fields that hold other values of the model.
+    _parts: ClassVar[Mapping[str, type[_Value]]] = {}
+
+    def to_dict(self, *, secrets: bool = False) -> dict[str, Any]:
+        """As data that ``json.dumps`` takes.
+
+        Args:
+            secrets: Whether secrets, and URLs that contain one, are included. Without them the
+                data reads back with ``None`` in their place.
+        """
+        data: dict[str, Any] = {}
+        secret_urls = []
+        for field in _fields(type(self)):
+            value = getattr(self, field.name)
+            if isinstance(value, (Secret, SecretUrl, MaskedMapping)):
+                if not secrets:
+                    continue
+                if isinstance(value, SecretUrl):
+                    # Written down, so that it is a SecretUrl again when it is read back.
+                    secret_urls.append(field.name)
+            data[field.name] = _plain_value(value, secrets=secrets)
+        if secret_urls:
+            data["secret_urls"] = secret_urls
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Reads what :meth:`to_dict` wrote.
+
+        Raises:
+            InvalidInput: Something in it is missing, wrong or unknown; ``field`` says what.
+        """
+        if not isinstance(data, Mapping):
+            raise InvalidInput(f"{cls.__name__}: expected a mapping, not {type(data).__name__}")
+        values = dict(data)
+        secret_urls = values.pop("secret_urls", [])
+        known = {field.name for field in _fields(cls)}
+        for name in values:
+            if name not in known:
+                raise InvalidInput(f"{name}: {cls.__name__} has no such field", field=str(name))
+        for name, kind in cls._parts.items():
+            value = values.get(name)
+            if isinstance(value, Mapping):
+                values[name] = kind.from_dict(value)
+            elif isinstance(value, list):
+                values[name] = tuple(kind.from_dict(item) for item in value)
+        for field in _fields(cls):
+            if field.default is attrs.NOTHING and field.name not in values:
+                if field.metadata.get("may_be_left_out"):
+                    values[field.name] = None
+                else:
+                    raise InvalidInput(f"{field.name}: is missing", field=field.name)
+        for name in secret_urls if isinstance(secret_urls, list) else ():
+            if isinstance(values.get(name), str):
+                values[name] = SecretUrl(values[name])
+        return cls(**values)
+
+
+def _fields(cls: type[Any]) -> tuple[attrs.Attribute[Any], ...]:
+    return tuple(attrs.fields(cls))
+
+
+def _plain_value(value: Any, *, secrets: bool) -> Any:
+    if isinstance(value, _Value):
+        return value.to_dict(secrets=secrets)
+    if isinstance(value, tuple):
+        return [_plain_value(item, secrets=secrets) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, MaskedMapping):
+        return plain(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, SecretUrl):
+        return str.__str__(value)
+    return value
+
+
+_LEFT_OUT = {"may_be_left_out": True}
+
+
+def _server(url: str | None) -> str | None:
+    url = c.read_url(url)
+    if url is None:
+        return None
+    server = server_url(url)
+    return SecretUrl(server) if isinstance(url, SecretUrl) else server
+
+
+@attrs.frozen(slots=True, field_transformer=named_fields)
+class Ingest(_Value):
+    """Where an encoder sends the stream.
+
+    Attributes:
+        url: The server, without the key and without a closing slash, as OBS calls it. Taken as
+            the vendor gives it: whether the host exists is not judged.
+        stream_key: The key; whoever has it can publish.
+        protocol: From the URL's scheme: ``"rtmp"``, ``"rtmps"``, ``"srt"``, ...
+    """
+
+    url: str | None = attrs.field(converter=_server, metadata=_LEFT_OUT)
+    stream_key: Secret | None = attrs.field(default=None, converter=c.optional_secret)
+    protocol: str | None = attrs.field(
+        default=attrs.Factory(lambda self: self.url and scheme(self.url), takes_self=True),
+        converter=c.optional_text,
+    )
+
+    @property
+    def publish_url(self) -> Secret | None:
+        """Server and key in one, as ``ffmpeg`` takes it; ``None`` without a key."""
+        if self.stream_key is None or self.url is None:
+            return None
+        return Secret(join_publish_url(self.url, self.stream_key.reveal()))
+
+
+def _playback_kind(kind: PlaybackKind | str) -> PlaybackKind:
+    return c.enum_of(PlaybackKind, kind)
+
+
+@attrs.frozen(slots=True, field_transformer=named_fields)
+class Playback(_Value):
+    """Where viewers watch.
+
+    Attributes:
+        url: The address; a :class:`SecretUrl` where it contains a secret (some vendors put the
+            stream key in it); ``None`` when read back from data without secrets.
+        kind: HLS, DASH, or a page; by the URL's suffix unless told.
+    """
+
+    url: str | None = attrs.field(converter=c.read_url, metadata=_LEFT_OUT)
+    kind: PlaybackKind = attrs.field(
+        default=attrs.Factory(lambda self: playback_kind(self.url or ""), takes_self=True),
+        converter=_playback_kind,
+    )
+
+
+def _recording_status(status: RecordingStatus | str) -> RecordingStatus:
+    return c.enum_of(RecordingStatus, status)
+
+
+@attrs.frozen(slots=True, field_transformer=named_fields)
+class Recording(_Value):
+    """What is kept of a stream.
+
+    Attributes:
+        status: How far it is; UNKNOWN where the vendor does not say.
+        url: Where to watch it, usually HLS.
+        dash_url: The same as DASH.
+        duration: Seconds.
+    """
+
+    status: RecordingStatus = attrs.field(converter=_recording_status)
+    url: str | None = attrs.field(default=None, converter=c.read_url)
+    dash_url: str | None = attrs.field(default=None, converter=c.read_url)
+    duration: float | None = attrs.field(default=None, converter=c.optional_seconds)
+
+
+def _restream_server(url: str | None) -> str | None:
+    return _server(c.url(url))
+
+
+@attrs.frozen(slots=True, field_transformer=named_fields)
+class RestreamTarget(_Value):
+    """Another platform that the vendor forwards the stream to.
+
+    Attributes:
+        url: The other platform's RTMP server.
+        stream_key: The key there.
+    """
+
+    url: str | None = attrs.field(converter=_restream_server, metadata=_LEFT_OUT)
+    stream_key: Secret | None = attrs.field(default=None, converter=c.optional_secret)
+
+
+def _status(status: Status | str) -> Status:
+    return c.enum_of(Status, status)
+
+
+def _latency(latency: Latency | str | None) -> Latency | None:
+    return None if latency is None else c.enum_of(Latency, latency)
+
+
+def _ingests(ingests: Sequence[Ingest]) -> tuple[Ingest, ...]:
+    return c.tuple_of(Ingest, ingests)
+
+
+def _playbacks(playbacks: Sequence[Playback]) -> tuple[Playback, ...]:
+    return c.tuple_of(Playback, playbacks)
+
+
+def _recording(recording: Recording | None) -> Recording | None:
+    return c.instance_of(Recording, recording)
+
+
+def _restreams(restreams: Sequence[RestreamTarget]) -> tuple[RestreamTarget, ...]:
+    return c.tuple_of(RestreamTarget, restreams)
+
+
+@attrs.frozen(slots=True, kw_only=True, field_transformer=named_fields)
+class LiveStream(_Value):
+    """A live stream as its vendor shows it. What the vendor did not say is ``None`` or empty.
+
+    All times are instants in UTC.
+
+    Attributes:
+        provider: The provider's name.
+        id: The vendor's id.
+        title: Its title.
+        description: Its description.
+        status: The neutral status.
+        provider_status: The vendor's own word for it.
+        scheduled_start: When it is announced to start.
+        started_at: When it was first on air.
+        ended_at: When it ended.
+        created_at: When it was created.
+        updated_at: When it was last changed.
+        ingests: Where an encoder may send it.
+        playbacks: Where viewers watch.
+        record: Whether a recording is kept.
+        recording: The recording, once there is one to speak of.
+        recording_drm: Whether the recording is protected by DRM.
+        restreams: Platforms that the vendor forwards it to.
+        tags: Its tags.
+        thumbnail_url: Its picture.
+        chat_url: A page with its live chat.
+        latency: How far viewers are behind.
+        raw: The vendor's payload, untouched; not part of repr, hash or equality.
+    """
+
+    _parts: ClassVar[Mapping[str, type[_Value]]] = {
+        "ingests": Ingest,
+        "playbacks": Playback,
+        "recording": Recording,
+        "restreams": RestreamTarget,
+    }
+
+    provider: str = attrs.field(converter=c.identifier)
+    id: str = attrs.field(converter=c.identifier)
+    title: str = attrs.field(converter=c.text)
+    description: str | None = attrs.field(default=None, converter=c.optional_text)
+    status: Status = attrs.field(converter=_status)
+    provider_status: str | None = attrs.field(default=None, converter=c.optional_text)
+    scheduled_start: datetime | None = attrs.field(default=None, converter=c.optional_instant)
+    started_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
+    ended_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
+    created_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
+    updated_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
+    ingests: tuple[Ingest, ...] = attrs.field(default=(), converter=_ingests)
+    playbacks: tuple[Playback, ...] = attrs.field(default=(), converter=_playbacks)
+    record: bool | None = attrs.field(default=None, converter=c.flag)
+    recording: Recording | None = attrs.field(default=None, converter=_recording)
+    recording_drm: bool | None = attrs.field(default=None, converter=c.flag)
+    restreams: tuple[RestreamTarget, ...] = attrs.field(default=(), converter=_restreams)
+    tags: tuple[str, ...] = attrs.field(default=(), converter=c.texts)
+    thumbnail_url: str | None = attrs.field(default=None, converter=c.read_url)
+    chat_url: str | None = attrs.field(default=None, converter=c.read_url)
+    latency: Latency | None = attrs.field(default=None, converter=_latency)
+    raw: Mapping[str, Any] | None = attrs.field(
+        default=None, converter=c.optional_mapping, eq=False, repr=False
+    )
+
+    def __attrs_post_init__(self) -> None:
+        # Some vendors put the stream key into the URLs that viewers get.
+        keys = self.stream_keys()
+        if not keys:
+            return
+
+        def masked(url: str | None) -> str | None:
+            if type(url) is str and any(key in url for key in keys):
+                return SecretUrl(url)
+            return url
+
+        for name in ("thumbnail_url", "chat_url"):
+            object.__setattr__(self, name, masked(getattr(self, name)))
+        if self.playbacks:
+            playbacks = tuple(
+                each if (url := masked(each.url)) is each.url else Playback(url=url, kind=each.kind)
+                for each in self.playbacks
+            )
+            object.__setattr__(self, "playbacks", playbacks)
+        if (recording := self.recording) is not None:
+            url, dash_url = masked(recording.url), masked(recording.dash_url)
+            if url is not recording.url or dash_url is not recording.dash_url:
+                recording = attrs.evolve(recording, url=url, dash_url=dash_url)
+                object.__setattr__(self, "recording", recording)
+
+    @property
+    def ingest(self) -> Ingest | None:
+        """The first RTMP (or RTMPS) ingest, or ``None``."""
+        return next((i for i in self.ingests if i.protocol in ("rtmp", "rtmps")), None)
+
+    @property
+    def hls_url(self) -> str | None:
+        """The first HLS playback's URL, or ``None``."""
+        return next((p.url for p in self.playbacks if p.kind is PlaybackKind.HLS), None)
+
+    def to_dict(self, *, secrets: bool = False, raw: bool = False) -> dict[str, Any]:
+        """As data that ``json.dumps`` takes.
+
+        Args:
+            secrets: Whether secrets, and URLs that contain one, are included. Without them the
+                data reads back with ``None`` in their place.
+            raw: Whether the vendor's payload is included; without ``secrets``, what in it is or
+                may be a secret is ``***``.
+        """
+        data = _Value.to_dict(self, secrets=secrets)
+        data.pop("raw", None)
+        if raw and self.raw is not None:
+            data["raw"] = (
+                plain(self.raw) if secrets else without_secrets(self.raw, self.stream_keys())
+            )
+        return data
+
+    def stream_keys(self) -> frozenset[str]:
+        """All stream keys in it, in the clear: what must not be printed."""
+        return frozenset(
+            target.stream_key.reveal()
+            for targets in (self.ingests, self.restreams)
+            for target in targets
+            if target.stream_key is not None
+        )
+
+
+@attrs.frozen(slots=True, kw_only=True, field_transformer=named_fields)
+class StreamSpec(_Value):
+    """What a stream is to be. Everything but the title may be left to the vendor.
+
+    Attributes:
+        title: Required, not blank.
+        description: Its description.
+        scheduled_start: When it is to start: an aware datetime, or an ISO 8601 string with an
+            offset. Without it: as soon as the vendor can.
+        record: Whether to keep a recording.
+        recording_drm: Whether to protect the recording by DRM.
+        latency: How far viewers may be behind.
+        tags: Its tags.
+        thumbnail_url: Its picture.
+        playback_url: Where viewers watch a stream that is hosted elsewhere.
+        restreams: Platforms to forward it to.
+        options: Fields of this vendor alone, passed through to its request.
+    """
+
+    _parts: ClassVar[Mapping[str, type[_Value]]] = {"restreams": RestreamTarget}
+
+    title: str = attrs.field(converter=c.title)
+    description: str | None = attrs.field(default=None, converter=c.optional_text)
+    scheduled_start: datetime | None = attrs.field(default=None, converter=c.optional_instant)
+    record: bool | None = attrs.field(default=None, converter=c.flag)
+    recording_drm: bool | None = attrs.field(default=None, converter=c.flag)
+    latency: Latency | None = attrs.field(default=None, converter=_latency)
+    tags: tuple[str, ...] = attrs.field(default=(), converter=c.texts)
+    thumbnail_url: str | None = attrs.field(default=None, converter=c.url)
+    playback_url: str | None = attrs.field(default=None, converter=c.url)
+    restreams: tuple[RestreamTarget, ...] = attrs.field(default=(), converter=_restreams)
+    options: Mapping[str, Any] = attrs.field(factory=dict, converter=c.mapping, hash=False)
+
+
+def _event_kind(kind: EventKind | str) -> EventKind:
+    return c.enum_of(EventKind, kind)
+
+
+def _stream(stream: LiveStream | None) -> LiveStream | None:
+    return c.instance_of(LiveStream, stream)
+
+
+@attrs.frozen(slots=True, kw_only=True, field_transformer=named_fields)
+class Event(_Value):
+    """A verified webhook delivery. It is a hint: read the stream before acting on it.
+
+    Attributes:
+        provider: The provider's name.
+        kind: What it is about.
+        stream_id: The stream's id, or ``None`` if it is about something else.
+        stream: The stream as the delivery shows it, where it does.
+        occurred_at: When it happened, where the delivery says so.
+        raw: The delivery's payload, untouched; not part of repr, hash or equality.
+    """
+
+    _parts: ClassVar[Mapping[str, type[_Value]]] = {"stream": LiveStream}
+
+    provider: str = attrs.field(converter=c.identifier)
+    kind: EventKind = attrs.field(converter=_event_kind)
+    stream_id: str | None = attrs.field(default=None, converter=c.optional_text)
+    stream: LiveStream | None = attrs.field(default=None, converter=_stream)
+    occurred_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
+    raw: Mapping[str, Any] | None = attrs.field(
+        default=None, converter=c.optional_mapping, eq=False, repr=False
+    )
+
+    def to_dict(self, *, secrets: bool = False) -> dict[str, Any]:
+        """As data that ``json.dumps`` takes; ``raw`` is left out."""
+        data = _Value.to_dict(self, secrets=secrets)
+        data.pop("raw", None)
+        return data

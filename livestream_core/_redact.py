@@ -1,0 +1,138 @@
+"""Taking secrets out of what is printed."""
+
+from __future__ import annotations
+
+import json
+import re
+import traceback
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from ._errors import LiveStreamError, Rejected
+from ._masked import SENSITIVE_NAME
+from ._model import Event, LiveStream
+from ._secret import MASK
+from ._walk import Page
+
+#: Shorter secrets are masked as whole words only: else a token "t" would eat every t of a text.
+_SHORT = 6
+
+# What looks like a secret although we never saw it: in the order of their use.
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    # A value under a telling name, in JSON, in a form, or in a header.
+    (
+        re.compile(
+            r"(?P<name>[\"']?[\w.-]*(?:"
+            + SENSITIVE_NAME.pattern.split("|\\biv")[0]
+            + r")[\w.-]*[\"']?"
+            r"\s*[:=]\s*)(?!\s*(?:null|true|false|\d+)\b)"
+            r"(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:(?:bearer|token|basic)\s+)?[^\s,;&}\]\"']+)",
+            re.IGNORECASE,
+        ),
+        rf"\g<name>{MASK}",
+    ),
+    # The path of an RTMP URL after the application is the stream key.
+    (
+        re.compile(r"(?P<server>\b(?:rtmps?|srt)://[^\s/\"'<>]+/[^\s/\"'<>?]+)/[^\s\"'<>]+"),
+        rf"\g<server>/{MASK}",
+    ),
+    # User and password in a URL.
+    (re.compile(r"://[^\s/@\"'<>]+@"), f"://{MASK}@"),
+    # JSON web tokens.
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"), MASK),
+)
+
+
+class Redactor:
+    """Masks the secrets of one client: those it was given, those it has seen, and what looks
+    like one."""
+
+    def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
+        self._secrets: set[str] = set()
+        self._patterns = [re.compile(pattern) for pattern in patterns]
+        for secret in secrets:
+            self.add(secret)
+
+    def add(self, secret: str) -> None:
+        """Remembers a secret."""
+        if secret:
+            self._secrets.add(secret)
+
+    def add_headers(self, headers: Iterable[str]) -> None:
+        """Remembers credentials in header values: whole, and without their scheme."""
+        for value in headers:
+            self.add(value)
+            self.add(value.rpartition(" ")[2])
+
+    def add_memo(self, memo: Any) -> None:
+        """Remembers whatever an adapter keeps to renew a session."""
+        if isinstance(memo, str):
+            self.add(memo)
+        elif hasattr(memo, "reveal"):
+            self.add_memo(memo.reveal())
+        elif isinstance(memo, dict):
+            self.add_memo(list(memo.values()))
+        elif isinstance(memo, (list, tuple)):
+            for each in memo:
+                self.add_memo(each)
+
+    def see(self, result: object) -> None:
+        """Remembers the stream keys in an operation's result."""
+        if isinstance(result, LiveStream):
+            for key in result.stream_keys():
+                self.add(key)
+        elif isinstance(result, Page):
+            for stream in result.items:
+                self.see(stream)
+        elif isinstance(result, Event):
+            self.see(result.stream)
+
+    def mask(self, text: str) -> str:
+        """The text with ``***`` for every secret."""
+        # Longest first: a secret may contain another.
+        for secret in sorted(self._secrets.copy(), key=len, reverse=True):
+            for spelling in {
+                secret,
+                json.dumps(secret)[1:-1],
+                quote(secret, safe="", errors="replace"),
+                quote_plus(secret, errors="replace"),
+            }:
+                if len(secret) >= _SHORT:
+                    text = text.replace(spelling, MASK)
+                elif spelling in text:
+                    text = re.sub(rf"(?<!\w){re.escape(spelling)}(?!\w)", MASK, text)
+        for pattern in self._patterns:
+            text = pattern.sub(MASK, text)
+        for generic, replacement in _PATTERNS:
+            text = generic.sub(replacement, text)
+        return text
+
+    def clean(self, error: LiveStreamError) -> None:
+        """Masks everything in an error that is shown, and puts it on one line."""
+        error.message = " ".join(_printable(self.mask(error.message)).split())
+        error.args = (error.message,)
+        if error.hint:
+            error.hint = " ".join(_printable(self.mask(error.hint)).split())
+        if error.body is not None:
+            error.body = self.mask(error.body)
+        if isinstance(error, Rejected):
+            error.fields = {
+                self.mask(name): tuple(map(self.mask, texts))
+                for name, texts in error.fields.items()
+            }
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        c if c.isprintable() or c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
+def place_of(raised: BaseException) -> str:
+    """The class of an exception and the line it came from; its text could hold a secret."""
+    frames = traceback.extract_tb(raised.__traceback__)
+    if not frames:
+        return type(raised).__name__
+    file = "/".join(frames[-1].filename.replace("\\", "/").rsplit("/", 2)[-2:])
+    return f"{type(raised).__name__} at {file}:{frames[-1].lineno}"

@@ -1,0 +1,257 @@
+"""Finding adapters: installed ones by their entry points, others by ``register``."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import attrs
+
+from ._adapter import API_VERSION, Adapter, AdapterInfo
+from ._errors import ConfigurationError
+from ._plugins import OBSERVER_GROUP, PROJECT, Observers, add_checked, new_manager
+
+T = TypeVar("T")
+
+logger = logging.getLogger(PROJECT)
+
+ALLOW_LIST = "LIVESTREAM_ADAPTERS"
+
+
+class Registry:
+    """The adapters and observers of a process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._manager = new_manager()
+        self._registered: dict[str, AdapterInfo] = {}
+        self._loaded: dict[tuple[str, str | None], type[Adapter]] = {}
+        self._observers_loaded = False
+
+    # -- what there is ----------------------------------------------------------------------
+
+    def providers(self) -> Mapping[str, AdapterInfo]:
+        """All adapters by name. Nothing is imported."""
+        found: dict[str, AdapterInfo] = {}
+        allowed = _allowed()
+        for name, points in _by_name(entry_points(group=PROJECT)).items():
+            if allowed is not None and name not in allowed:
+                continue
+            info, problem = _chosen(name, points, allowed)
+            found[name] = attrs.evolve(info, problem=problem)
+        return MappingProxyType(dict(sorted({**found, **self._registered}.items())))
+
+    def register(self, plugin: object) -> None:
+        """Adds a plugin of the application's: adapters, observers, or both."""
+        with self._lock:
+            infos = _adapters_of(plugin)
+            for info in infos:
+                if info.name in self._registered:
+                    raise ConfigurationError(
+                        f"an adapter named {info.name!r} was registered before"
+                    )
+            add_checked(self._manager, plugin)
+            for info in infos:
+                self._registered[info.name] = info
+                self._loaded.pop((info.name, None), None)
+
+    def unregister(self, plugin: object) -> None:
+        """Takes back what :meth:`register` did."""
+        with self._lock:
+            self._manager.unregister(plugin)
+            for info in _adapters_of(plugin):
+                self._registered.pop(info.name, None)
+                self._loaded.pop((info.name, None), None)
+
+    # -- one of them ------------------------------------------------------------------------
+
+    def info(self, provider: str) -> AdapterInfo:
+        """All that an adapter says of itself; imports its package, but not its adapter.
+
+        Raises:
+            ConfigurationError: There is none, or it cannot be used; it says why.
+        """
+        if provider in self._registered:
+            return self._registered[provider]
+        points = _by_name(entry_points(group=PROJECT)).get(provider, [])
+        allowed = _allowed()
+        if not points or (allowed is not None and provider not in allowed):
+            known = ", ".join(self.providers()) or "none"
+            forbidden = f" ({ALLOW_LIST} does not list it)" if points else ""
+            raise ConfigurationError(
+                f"there is no provider {provider!r}{forbidden}",
+                provider=provider,
+                hint=f"installed: {known}; install its adapter package, or register() it",
+            )
+        metadata, problem = _chosen(provider, points, allowed)
+        if problem:
+            raise ConfigurationError(problem, provider=provider)
+        point = next(p for p in points if _distribution(p) == metadata.distribution)
+        for info in _guarded(provider, metadata, lambda: _adapters_of(point.load())):
+            if info.name == provider:
+                return attrs.evolve(
+                    info, distribution=metadata.distribution, version=metadata.version
+                )
+        raise ConfigurationError(
+            f"{metadata.distribution} has an entry point {provider!r} but no adapter of that name",
+            provider=provider,
+        )
+
+    def adapter(self, provider: str) -> type[Adapter]:
+        """The adapter's class.
+
+        Raises:
+            ConfigurationError: There is none, or it cannot be used; it says why.
+        """
+        registered = self._registered.get(provider)
+        key = provider, os.environ.get(ALLOW_LIST) if registered is None else None
+        with self._lock:
+            if key in self._loaded:
+                return self._loaded[key]
+        info = self.info(provider)
+        if not isinstance(info.api_version, int) or info.api_version > API_VERSION:
+            raise ConfigurationError(
+                f"{_shown(info)} was written for version {info.api_version} of the adapter "
+                f"interface; this core has version {API_VERSION}",
+                provider=provider,
+                hint="upgrade livestream-core",
+            )
+        adapter = _guarded(provider, info, lambda: load(info.factory))
+        if not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
+            raise ConfigurationError(
+                f"{_shown(info)}: {info.factory!r} is no Adapter", provider=provider
+            )
+        if getattr(adapter, "name", None) != provider or not hasattr(adapter, "capabilities"):
+            raise ConfigurationError(
+                f"{_shown(info)}: the adapter calls itself {getattr(adapter, 'name', None)!r}, "
+                "or declares no capabilities",
+                provider=provider,
+            )
+        with self._lock:
+            self._loaded[key] = adapter
+        return adapter
+
+    def observers(self) -> Observers:
+        """The observers; those that are installed are loaded once, each in isolation."""
+        with self._lock:
+            if not self._observers_loaded:
+                self._observers_loaded = True
+                for point in entry_points(group=OBSERVER_GROUP):
+                    try:
+                        add_checked(self._manager, point.load(), point.name)
+                    except Exception as error:
+                        logger.error(
+                            "observer %s of %s was not loaded: %s",
+                            point.name,
+                            _distribution(point),
+                            error,
+                        )
+        return Observers(self._manager)
+
+
+def load(target: Any) -> Any:
+    """What ``"module:name"`` names; anything but a string is given back as it is."""
+    if not isinstance(target, str):
+        return target
+    module, _, name = target.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _guarded(provider: str, info: AdapterInfo, use: Callable[[], T]) -> T:
+    try:
+        return use()
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+    raise ConfigurationError(
+        f"{_shown(info)} cannot be loaded: {problem}",
+        provider=provider,
+        hint="the fault is in that package or in what it needs",
+    )
+
+
+def _shown(info: AdapterInfo) -> str:
+    if info.distribution:
+        return f"{info.distribution} {info.version or ''}".strip()
+    return f"the adapter {info.name}"
+
+
+def _adapters_of(plugin: object) -> list[AdapterInfo]:
+    manager = new_manager()
+    add_checked(manager, plugin)
+    infos = [info for result in manager.hook.livestream_adapters() for info in result]
+    for info in infos:
+        if not isinstance(info, AdapterInfo):
+            raise ConfigurationError(
+                f"livestream_adapters() gave a {type(info).__name__}, not an AdapterInfo"
+            )
+    return infos
+
+
+def _by_name(points: Any) -> dict[str, list[EntryPoint]]:
+    found: dict[str, list[EntryPoint]] = {}
+    for point in points:
+        # A path entry that is listed twice shows the same distribution twice.
+        known = found.setdefault(point.name, [])
+        if not any(_distribution(point) == _distribution(each) for each in known):
+            known.append(point)
+    return found
+
+
+def _distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else "?"
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+def _chosen(
+    name: str, points: list[EntryPoint], allowed: Mapping[str, str | None] | None
+) -> tuple[AdapterInfo, str | None]:
+    wanted = (allowed or {}).get(name)
+    if wanted is not None:
+        matching = [p for p in points if _normal(_distribution(p)) == _normal(wanted)]
+        problem = None if matching else f"{ALLOW_LIST} wants {name} from {wanted}, not installed"
+        points = matching or points
+    else:
+        names = sorted(_distribution(p) for p in points)
+        problem = (
+            f"{' and '.join(names)} both claim {name!r}; choose one: {ALLOW_LIST}={name}={names[0]}"
+            if len(points) > 1
+            else None
+        )
+    dist = points[0].dist
+    info = AdapterInfo(
+        name=name,
+        title=name,
+        factory=points[0].value,
+        distribution=_distribution(points[0]),
+        version=dist.version if dist is not None else None,
+    )
+    return info, problem
+
+
+def _allowed() -> Mapping[str, str | None] | None:
+    """The allow-list: ``acme`` allows a provider, ``acme=livestream-acme`` says from where."""
+    text = os.environ.get(ALLOW_LIST)
+    if text is None:
+        return None
+    allowed: dict[str, str | None] = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        name, _, distribution = item.partition("=")
+        allowed[name.strip()] = distribution.strip() or None
+    return allowed
+
+
+registry = Registry()

@@ -1,0 +1,408 @@
+"""What an operation yields and what it is resumed with."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from string import Formatter
+from typing import Any, TypeAlias
+from urllib.parse import quote, urlencode
+
+import attrs
+
+from ._errors import InvalidInput, UnexpectedResponse
+from ._times import parse_instant
+
+Scalar: TypeAlias = str | int | float | bool
+Params: TypeAlias = Mapping[str, Scalar | Sequence[Scalar] | None]
+#: A file of a multipart form: its name, its bytes, its media type.
+File: TypeAlias = tuple[str, bytes, str]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_IDEMPOTENT = {"GET": True, "PUT": True, "DELETE": True, "POST": False, "PATCH": False}
+
+
+@lru_cache(maxsize=512)
+def template_names(template: str) -> tuple[str, ...]:
+    """The names in braces of a path template."""
+    if not template.startswith("/"):
+        raise ValueError(f"a path starts with a slash: {template!r}")
+    return tuple(name for _, name, _, _ in Formatter().parse(template) if name)
+
+
+def _quoted(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput(f"{name}: expected a string, not {type(value).__name__}", field=name)
+    problem = None
+    if not value:
+        problem = "must not be empty"
+    elif value in (".", ".."):
+        problem = f"must not be {value!r}"
+    elif _CONTROL.search(value):
+        problem = "contains a control character"
+    else:
+        try:
+            return quote(value, safe="")
+        except UnicodeEncodeError:
+            problem = "is not text"
+    raise InvalidInput(f"{name}: {problem}", field=name)
+
+
+@attrs.frozen(slots=True, kw_only=True, repr=False)
+class Request:
+    """One HTTP request of an operation, before it is bound to an origin and a session.
+
+    Make it by ``Adapter.request()`` and its short forms, which fill in what all paths of a
+    vendor share. Its repr shows method and template only.
+
+    Attributes:
+        method: In upper case.
+        template: The path, with names in braces; what logs and hooks show.
+        values: What stands for the names; percent-encoded when the request is sent.
+        link: Path and query to send as they are, from a link of the vendor's own.
+        params: Query parameters; ``None`` is left out, a sequence is repeated.
+        json: Body as JSON.
+        form: Body as a web form.
+        files: Body as multipart, together with ``form``.
+        headers: Headers besides those that the core sends.
+        changes: Whether it changes something at the vendor.
+        idempotent: Whether it may be sent again without knowing what became of the first.
+        safe_statuses: Answers after which it may be sent again though it is not idempotent,
+            because the vendor documents that nothing was done.
+    """
+
+    method: str
+    template: str
+    values: Mapping[str, str] = attrs.field(factory=dict)
+    link: str = ""
+    params: Params | None = None
+    json: Any = None
+    form: Mapping[str, str] | None = None
+    files: Mapping[str, File] | None = None
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    changes: bool = attrs.field(
+        default=attrs.Factory(lambda self: self.method != "GET", takes_self=True)
+    )
+    idempotent: bool = attrs.field(
+        default=attrs.Factory(lambda self: _IDEMPOTENT[self.method], takes_self=True)
+    )
+    safe_statuses: frozenset[int] = frozenset()
+
+    def __attrs_post_init__(self) -> None:
+        if self.method not in _IDEMPOTENT:
+            raise ValueError(f"method {self.method!r} is none of {', '.join(_IDEMPOTENT)}")
+        if (self.json is not None) + (self.form is not None or self.files is not None) > 1:
+            raise ValueError("a request has one body: json, or form and files")
+
+    def target(self) -> str:
+        """Path and query as they are sent.
+
+        Raises:
+            InvalidInput: A value of the template is empty, ``.``, ``..``, or has a control
+                character; ``field`` is its name.
+        """
+        if self.link:
+            return self.link
+        path = self.template
+        if names := template_names(path):
+            path = path.format_map({name: _quoted(name, self.values[name]) for name in names})
+        query = _encode_query(self.params) if self.params else ""
+        return f"{path}?{query}" if query else path
+
+    def content(self) -> tuple[bytes | None, dict[str, str]]:
+        """The body and its headers.
+
+        Raises:
+            InvalidInput: The body cannot be written as JSON or as a form.
+        """
+        if self.json is not None:
+            return _encode_json(self.json), {"Content-Type": "application/json"}
+        if self.files is not None:
+            from urllib3.filepost import encode_multipart_formdata
+
+            fields: dict[str, Any] = {**(self.form or {}), **self.files}
+            body, kind = encode_multipart_formdata(fields)
+            return body, {"Content-Type": kind}
+        if self.form is not None:
+            return (
+                _encode_query(self.form).encode(),
+                {"Content-Type": "application/x-www-form-urlencoded"},
+            )
+        return None, {}
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.template}>"
+
+
+def _encode_query(params: Params) -> str:
+    pairs: list[tuple[str, str]] = []
+    for name, value in params.items():
+        if value is None:
+            continue
+        many = value if isinstance(value, (list, tuple)) else (value,)
+        for each in many:
+            text = str(each).lower() if isinstance(each, bool) else str(each)
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                text = ""
+            if not text and each != "":
+                raise InvalidInput(f"{name}: is not text", field=name)
+            pairs.append((name, text))
+    return urlencode(pairs, quote_via=quote)
+
+
+def _encode_json(value: Any) -> bytes:
+    try:
+        return json.dumps(
+            value, allow_nan=False, ensure_ascii=False, separators=(",", ":")
+        ).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = type(error).__name__
+    raise InvalidInput(
+        f"options: the request cannot be written as JSON ({problem})", field="options"
+    )
+
+
+class Headers(Mapping[str, str]):
+    """Headers of an answer; names are compared without regard to case."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._values = {name.lower(): value for name, value in (values or {}).items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"<Headers {', '.join(self._values)}>"
+
+
+def _headers(values: Mapping[str, str]) -> Headers:
+    return values if isinstance(values, Headers) else Headers(values)
+
+
+@attrs.define(slots=True, eq=False, repr=False)
+class Response:
+    """A vendor's answer. Its repr shows the status only.
+
+    Attributes:
+        status: The HTTP status code.
+        headers: Names are compared without regard to case.
+        body: The bytes, decoded from gzip and the like, capped.
+        problem: Why the body is not whole, if it is not: it was cut, or it is too large.
+        request: The request that it answers, once the driver has it.
+    """
+
+    status: int
+    headers: Headers = attrs.field(factory=Headers, converter=_headers)
+    body: bytes = b""
+    problem: str | None = None
+    request: Request | None = None
+    _json: Any = attrs.field(default=None, init=False)
+    _is_read: bool = attrs.field(default=False, init=False)
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            UnexpectedResponse: It is not JSON, is cut, or is nested too deeply.
+        """
+        if not self._is_read:
+            self._json = self._parse()
+            self._is_read = True
+        return self._json
+
+    def _parse(self) -> Any:
+        if self.problem:
+            raise self.unexpected(self.problem)
+        try:
+            return json.loads(self.body, parse_constant=_refuse_constant)
+        except RecursionError:
+            problem = "is nested too deeply"
+        except ValueError:
+            problem = "is not JSON" if self.body.strip() else "is empty"
+        raise self.unexpected(f"the answer {problem}")
+
+    def fields(self) -> Fields:
+        """The body as a JSON object, to be read by typed getters.
+
+        Raises:
+            UnexpectedResponse: It is not a JSON object.
+        """
+        return Fields(self.json())
+
+    @property
+    def text(self) -> str:
+        """The first 4,096 bytes of the body as text; what is not UTF-8 is replaced."""
+        return self.body[:4096].decode("utf-8", "replace")
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the body is what an API answers: JSON, or nothing where 204 says so."""
+        if self.status in (204, 205):
+            return True
+        try:
+            self.json()
+        except UnexpectedResponse:
+            return False
+        return True
+
+    def unexpected(self, problem: str) -> UnexpectedResponse:
+        """An error about this answer, to be raised by the caller."""
+        return UnexpectedResponse(problem, http_status=self.status)
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}>"
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+class Fields:
+    """Typed getters over a JSON object; each error names the field by its path.
+
+    Getters that begin with ``optional_`` give ``None`` for what is missing or null.
+    """
+
+    __slots__ = ("data", "path")
+
+    def __init__(self, data: Any, path: str = "") -> None:
+        if not isinstance(data, Mapping):
+            what = f"{path} is" if path else "the answer is"
+            raise UnexpectedResponse(f"{what} {_kind(data)}, not an object")
+        self.data: Mapping[str, Any] = data
+        self.path = path
+
+    def _named(self, name: str) -> str:
+        return f"{self.path}.{name}" if self.path else name
+
+    def _wrong(self, name: str, expected: str) -> UnexpectedResponse:
+        value = self.data.get(name)
+        if value is None:
+            problem = "is null" if name in self.data else "is missing"
+        else:
+            problem = f"is {_kind(value)}, not {expected}"
+        return UnexpectedResponse(f"{self._named(name)} {problem} in the answer")
+
+    def text(self, name: str) -> str:
+        """A string."""
+        value = self.data.get(name)
+        if type(value) is str:
+            return value
+        raise self._wrong(name, "a string")
+
+    def optional_text(self, name: str) -> str | None:
+        """A string, or ``None``."""
+        return None if self.data.get(name) is None else self.text(name)
+
+    def identifier(self, name: str) -> str:
+        """A non-empty string, or a whole number as a string."""
+        value = self.data.get(name)
+        if type(value) is int:
+            return str(value)
+        if type(value) is str and value:
+            return value
+        raise self._wrong(name, "an identifier")
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self.data.get(name)
+        if isinstance(value, bool):
+            return value
+        raise self._wrong(name, "true or false")
+
+    def optional_flag(self, name: str) -> bool | None:
+        """True, false, or ``None``."""
+        return None if self.data.get(name) is None else self.flag(name)
+
+    def integer(self, name: str) -> int:
+        """A whole number."""
+        value = self.data.get(name)
+        if type(value) is int:
+            return value
+        raise self._wrong(name, "a whole number")
+
+    def optional_integer(self, name: str) -> int | None:
+        """A whole number, or ``None``."""
+        return None if self.data.get(name) is None else self.integer(name)
+
+    def optional_number(self, name: str) -> float | None:
+        """A number, or ``None``."""
+        value = self.data.get(name)
+        if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+            return value
+        raise self._wrong(name, "a number")
+
+    def optional_instant(self, name: str) -> datetime | None:
+        """An ISO 8601 time with an offset as an instant in UTC, or ``None``."""
+        text = self.optional_text(name)
+        if text is None:
+            return None
+        try:
+            return parse_instant(text)
+        except InvalidInput:
+            pass
+        raise UnexpectedResponse(f"{self._named(name)} is not a time with an offset in the answer")
+
+    def object(self, name: str) -> Fields:
+        """An object."""
+        value = self.data.get(name)
+        if isinstance(value, Mapping):
+            return Fields(value, self._named(name))
+        raise self._wrong(name, "an object")
+
+    def optional_object(self, name: str) -> Fields | None:
+        """An object, or ``None``."""
+        return None if self.data.get(name) is None else self.object(name)
+
+    def items(self, name: str) -> Sequence[Any]:
+        """A list."""
+        value = self.data.get(name)
+        if isinstance(value, (list, tuple)):
+            return value
+        raise self._wrong(name, "a list")
+
+    def objects(self, name: str) -> list[Fields]:
+        """A list of objects."""
+        path = self._named(name)
+        return [Fields(item, f"{path}[{i}]") for i, item in enumerate(self.items(name))]
+
+    def optional_objects(self, name: str) -> list[Fields]:
+        """A list of objects; empty for what is missing or null."""
+        return [] if self.data.get(name) is None else self.objects(name)
+
+    def optional_texts(self, name: str) -> tuple[str, ...]:
+        """A list of strings; empty for what is missing or null."""
+        if self.data.get(name) is None:
+            return ()
+        items = self.items(name)
+        if not all(type(item) is str for item in items):
+            raise UnexpectedResponse(f"{self._named(name)} is not a list of strings in the answer")
+        return tuple(items)
+
+
+_KINDS = {
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), type(value).__name__)

@@ -1,0 +1,97 @@
+"""Values that must not be printed: stream keys, tokens, and URLs that contain one."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from typing import final
+from urllib.parse import urlsplit
+
+MASK = "***"
+
+# Query parameters by which CDNs and clouds sign a URL: whoever holds such a URL holds the right.
+_SIGNED_QUERY = re.compile(
+    r"[?&](?:[\w-]*signature|sig|[\w-]*token|[\w-]*secret|[\w-]*password|pass|auth|hdnts|jwt|"
+    r"key-pair-id|policy|access_key|api_?key|stream_?key)=[^&]",
+    re.IGNORECASE,
+)
+
+
+@final
+class Secret:
+    """A string that prints as ``***``; :meth:`reveal` gives the value.
+
+    Equality is compared in constant time. A secret pickles (task queues need that): what is
+    pickled contains the value.
+    """
+
+    __slots__ = ("_value",)
+    _value: str
+
+    def __init__(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise TypeError(f"a Secret holds a str, not {type(value).__name__}")
+        object.__setattr__(self, "_value", value)
+
+    def reveal(self) -> str:
+        """The value itself: hand it on, do not print it."""
+        return self._value
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Secret cannot be changed")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a Secret cannot be changed")
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        mine, theirs = (s._value.encode("utf-8", "surrogatepass") for s in (self, other))
+        return hmac.compare_digest(mine, theirs)
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+        return Secret, (self._value,)
+
+
+class SecretUrl(str):
+    """A URL that contains a secret: a ``str`` in every use, but its repr is masked."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"SecretUrl('{masked_url(self)}')"
+
+
+def masked_url(url: str) -> str:
+    """Scheme and host of ``url``; the rest, where the secret may be, as ``***``."""
+    scheme, found, rest = str.partition(url, "://")
+    if not found:
+        return MASK
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    return f"{scheme}://{host}/{MASK}"
+
+
+def carries_secret(url: str) -> bool:
+    """Whether a URL shows by its form that it contains a secret: a password, or a signature."""
+    if "?" in url and _SIGNED_QUERY.search(url):
+        return True
+    if "@" not in url:
+        return False
+    try:
+        return urlsplit(url).password is not None
+    except ValueError:
+        return True

@@ -1,0 +1,143 @@
+"""Instants, and the wall clocks of vendors that send times without a zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import attrs
+
+from ._errors import ConfigurationError, InvalidInput
+
+_NAIVE_HINT = "give it a zone: datetime(..., tzinfo=ZoneInfo('Europe/Berlin')), or add an offset"
+
+
+def parse_instant(text: str) -> datetime:
+    """Reads an ISO 8601 time with an offset (or ``Z``) and gives it in UTC.
+
+    Raises:
+        InvalidInput: It cannot be read, or has no offset.
+    """
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        value = _parse_rare_form(text)
+    return to_utc(value, shown=text)
+
+
+def _parse_rare_form(text: str) -> datetime:
+    # Ordinal dates, 24:00 and the like, which the standard library does not read. Loaded only
+    # then: dateutil is far slower to import and to run.
+    from dateutil.parser import isoparse
+
+    try:
+        return isoparse(text)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidInput(
+        f"{text[:64]!r} is not an ISO 8601 time", hint="write it like 2026-12-05T15:30:00+05:30"
+    )
+
+
+def to_utc(value: datetime, *, shown: str | None = None) -> datetime:
+    """An aware datetime as the same instant in UTC.
+
+    Raises:
+        InvalidInput: It is naive, or its instant lies outside of the years 1 to 9999.
+    """
+    if value.tzinfo is UTC:
+        return value
+    if value.utcoffset() is None:
+        raise InvalidInput(f"the time {shown or value.isoformat()!r} has no zone", hint=_NAIVE_HINT)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        pass
+    raise InvalidInput(f"the time {shown or value.isoformat()!r} is out of range in UTC")
+
+
+def format_instant(value: datetime) -> str:
+    """An instant in UTC as ISO 8601 with ``Z`` and whole seconds, floored.
+
+    Raises:
+        InvalidInput: The datetime is naive.
+    """
+    return to_utc(value).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def _zone(zone: tzinfo | str) -> tzinfo:
+    if isinstance(zone, tzinfo):
+        return zone
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        pass
+    raise ConfigurationError(
+        f"timezone: {zone!r} is not a known time zone",
+        hint="use an IANA name such as Asia/Kolkata; where the system has none, install tzdata",
+    )
+
+
+@attrs.frozen(slots=True)
+class WallClock:
+    """The clock on a vendor's wall: naive times in one zone, with one precision.
+
+    An instant is floored to the precision. A wall time that occurs twice is refused when
+    written, and read as its first occurrence; one that was skipped is read with the offset
+    that was in force before the gap.
+
+    Attributes:
+        zone: An IANA name such as ``"Asia/Kolkata"``, or a ``tzinfo``.
+        precision: The smallest step that the vendor keeps; one second unless told.
+    """
+
+    zone: tzinfo = attrs.field(converter=_zone)
+    precision: timedelta = attrs.field(default=timedelta(seconds=1))
+
+    @precision.validator
+    def _check_precision(self, _: Any, value: timedelta) -> None:
+        if not timedelta(microseconds=1) <= value <= timedelta(days=1):
+            raise ValueError("precision is from one microsecond to one day")
+
+    def to_wall(self, instant: datetime, *, field: str = "time") -> datetime:
+        """The naive wall time that the vendor means by ``instant``, floored to the precision.
+
+        Raises:
+            InvalidInput: The wall time occurs twice in this zone (or never, once floored), so
+                that the vendor could take it for another instant.
+        """
+        instant = to_utc(instant)
+        try:
+            exact = instant.astimezone(self.zone).replace(tzinfo=None, fold=0)
+            midnight = exact.replace(hour=0, minute=0, second=0, microsecond=0)
+            lost = (exact - midnight) % self.precision
+            wall = exact - lost
+            first = self.to_instant(wall)
+            second = wall.replace(tzinfo=self.zone, fold=1).astimezone(UTC)
+        except OverflowError:
+            pass
+        else:
+            if first == instant - lost and (second == first or not self._shows(second, wall)):
+                return wall
+            raise InvalidInput(
+                f"{field}: {instant.isoformat()} is {wall.isoformat(' ')} on the vendor's clock "
+                f"({self.zone}), which is ambiguous there because the clocks change",
+                field=field,
+                hint="choose another time",
+            )
+        raise InvalidInput(f"{field}: {instant.isoformat()} is out of range", field=field)
+
+    def to_instant(self, wall: datetime) -> datetime:
+        """The instant, in UTC, that a naive wall time of the vendor means.
+
+        Raises:
+            ValueError: ``wall`` is aware.
+            OverflowError: The instant lies outside of the years 1 to 9999.
+        """
+        if wall.tzinfo is not None:
+            raise ValueError("a wall time is naive")
+        return wall.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
+
+    def _shows(self, instant: datetime, wall: datetime) -> bool:
+        return instant.astimezone(self.zone).replace(tzinfo=None, fold=0) == wall

@@ -1,0 +1,375 @@
+"""Sending one HTTP request: the interface, requests behind it, and a WSGI app without a port."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import attrs
+
+from ._errors import ConfigurationError, ConnectionFailed, LiveStreamError, TimedOut
+from ._request import Headers, Response
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest, Session
+    from requests.adapters import HTTPAdapter
+
+#: The largest answer that is read, in bytes after decoding.
+MAX_BODY = 16 * 1024 * 1024
+_CHUNK = 64 * 1024
+
+TOO_LARGE = f"the answer is larger than {MAX_BODY // 1024 // 1024} MiB"
+CUT = "the answer was cut off"
+
+
+@attrs.frozen(slots=True)
+class Timeout:
+    """How long one request may take, in seconds.
+
+    Attributes:
+        connect: Until a connection is made.
+        read: Between two pieces of the answer.
+        total: Until the answer is complete.
+    """
+
+    connect: float
+    read: float
+    total: float
+
+
+class Transport(Protocol):
+    """Sends one request and gives the answer, whatever its status."""
+
+    def send(
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: Timeout,
+    ) -> Response:
+        """Sends it. Follows no redirect and keeps no cookie.
+
+        Raises:
+            ConnectionFailed: ``applied=False`` if the request certainly never reached the
+                vendor, ``applied=None`` if the connection was lost on the way.
+            TimedOut: It was sent, and no answer came in time.
+        """
+        ...
+
+
+class RequestsTransport:
+    """The transport over requests. Thread-safe.
+
+    Args:
+        session: A session of your own: its mounted adapters, proxies, ``verify``, ``cert`` and
+            headers are used. Its cookies, ``auth`` and netrc are not: they would be sent to a
+            vendor that they are not for. Without one, a pool of connections is made, and proxies
+            and CA bundle are read from the environment once, now.
+    """
+
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+        self._adapter: HTTPAdapter | None = None
+        self._proxies: dict[str, dict[str, str]] = {}
+        if session is None:
+            from urllib.request import getproxies
+
+            self._all_proxies = getproxies()
+            self._no_proxy = self._all_proxies.pop("no", None)
+            self._verify: bool | str = (
+                os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+            )
+            if isinstance(self._verify, str) and not os.path.exists(self._verify):
+                raise ConfigurationError(
+                    "REQUESTS_CA_BUNDLE (or CURL_CA_BUNDLE) names a file that does not exist"
+                )
+
+    def send(
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: Timeout,
+    ) -> Response:
+        """See :class:`Transport`."""
+        import requests
+
+        request = requests.PreparedRequest()
+        # Prepared by hand: requests would rewrite the URL, add cookies and, from netrc, replace
+        # the Authorization header.
+        request.method = method
+        request.url = origin + target
+        request.headers = requests.structures.CaseInsensitiveDict(headers)
+        request.hooks = requests.hooks.default_hooks()
+        request.body = body
+        if body is not None:
+            request.headers["Content-Length"] = str(len(body))
+        elif method != "GET":
+            request.headers["Content-Length"] = "0"
+        failure: LiveStreamError
+        try:
+            answer = self._answer(request, origin, timeout)
+        except (requests.RequestException, OSError, ValueError) as error:
+            failure = _failure(error)
+        else:
+            return _read(answer, time.monotonic() + timeout.total)
+        raise failure
+
+    def _answer(self, request: PreparedRequest, origin: str, timeout: Timeout) -> Any:
+        settings: dict[str, Any] = {
+            "stream": True,
+            "timeout": (timeout.connect, timeout.read),
+        }
+        if self._session is not None:
+            for name, value in self._session.headers.items():
+                if name.lower() not in ("cookie", "authorization"):
+                    request.headers.setdefault(name, str(value))
+            settings |= self._session.merge_environment_settings(
+                request.url, {}, True, self._session.verify, self._session.cert
+            )
+            return self._session.send(request, allow_redirects=False, **settings)
+        from ._deadline import deadline
+
+        adapter = self._adapter or self._make_adapter()
+        with deadline(time.monotonic() + timeout.total):
+            return adapter.send(
+                request, verify=self._verify, proxies=self._proxies_for(origin), **settings
+            )
+
+    def _make_adapter(self) -> HTTPAdapter:
+        from ._deadline import DeadlineAdapter
+
+        with self._lock:
+            if self._adapter is None:
+                self._adapter = DeadlineAdapter(pool_connections=64, pool_maxsize=64)
+            return self._adapter
+
+    def _proxies_for(self, origin: str) -> dict[str, str]:
+        found = self._proxies.get(origin)
+        if found is None:
+            from requests.utils import should_bypass_proxies
+
+            with self._lock:  # it sets an environment variable for a moment
+                bypass = should_bypass_proxies(origin, no_proxy=self._no_proxy)
+            found = self._proxies[origin] = {} if bypass else self._all_proxies
+        return found
+
+    def close(self) -> None:
+        """Closes the connections of its own pool; a session of yours is left open."""
+        if self._adapter is not None:
+            self._adapter.close()
+            self._adapter = None
+
+
+def _failure(error: Exception) -> LiveStreamError:
+    """Our error for one of requests, urllib3 or the socket; only certain knowledge that nothing
+    was sent gives ``applied=False``."""
+    import requests
+    import urllib3.exceptions as u
+
+    chain = _chain(error)
+    names = (u.NewConnectionError, u.ConnectTimeoutError, u.NameResolutionError, u.ProxyError)
+    invalid = (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidProxyURL,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.InvalidHeader,
+        u.LocationValueError,
+    )
+    if any(isinstance(each, invalid) for each in chain):
+        return ConfigurationError("the address of the vendor or of the proxy is not valid")
+    if any(isinstance(each, (requests.ConnectTimeout, *names)) for each in chain):
+        return ConnectionFailed(f"no connection ({_reason(chain)})", applied=False)
+    if any(type(each).__name__ == "SSLCertVerificationError" for each in chain):
+        return ConnectionFailed(
+            "the certificate of the vendor could not be verified", applied=False
+        )
+    if any(isinstance(each, (requests.Timeout, TimeoutError, u.TimeoutError)) for each in chain):
+        return TimedOut("no answer in time", applied=None)
+    return ConnectionFailed(f"the connection was lost ({_reason(chain)})", applied=None)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and everything inside it: urllib3 puts the cause into ``args`` or ``reason``."""
+    found: list[BaseException] = []
+    todo: list[Any] = [error]
+    while todo:
+        each = todo.pop(0)
+        if isinstance(each, BaseException) and not any(each is other for other in found):
+            found.append(each)
+            todo += [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
+    return found
+
+
+def _reason(chain: list[BaseException]) -> str:
+    # Class names only: the texts have URLs in them, and with a proxy its password.
+    return next(
+        (type(each).__name__ for each in reversed(chain) if isinstance(each, OSError)),
+        type(chain[-1]).__name__,
+    )
+
+
+def _read(answer: Any, until: float) -> Response:
+    body, problem, late = _body(answer, until)
+    if late:
+        raise TimedOut("the answer did not end in time", applied=None)
+    # Repeated headers are joined; none that is read here can be repeated.
+    return Response(answer.status_code, Headers(answer.headers), body, problem)
+
+
+def _body(answer: Any, until: float) -> tuple[bytes, str | None, bool]:
+    import requests
+    import urllib3.exceptions as u
+
+    chunks, size = [], 0
+    try:
+        for chunk in answer.iter_content(_CHUNK):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BODY:
+                return b"", TOO_LARGE, False
+            if time.monotonic() > until:
+                return b"", None, True
+    except requests.exceptions.ContentDecodingError:
+        return b"", "the answer cannot be decoded", False
+    except (requests.RequestException, u.HTTPError, OSError, ValueError) as error:
+        chain = _chain(error)
+        late = any(isinstance(each, (TimeoutError, u.TimeoutError)) for each in chain)
+        return b"".join(chunks), CUT, late
+    finally:
+        answer.close()
+    return b"".join(chunks), None, False
+
+
+class WSGITransport:
+    """Runs a WSGI app in process, without a port: for emulators, tests, and the kit.
+
+    Args:
+        app: The app. It can end an exchange without an answer by raising ``ConnectionError``.
+    """
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self.app = app
+
+    @property
+    def session_scope(self) -> object:
+        """Sessions opened with one app are no good at another, though the origin is the same."""
+        return id(self.app)
+
+    def send(
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: Timeout,
+    ) -> Response:
+        """See :class:`Transport`. The app runs in this thread, so it is not interrupted: whether
+        it was too slow is seen when it has answered."""
+        environ = wsgi_environ(method, origin, target, headers, body)
+        began = time.monotonic()
+        answer = None
+        with suppress(ConnectionError):
+            answer = run_wsgi(self.app, environ)
+        if time.monotonic() - began > min(timeout.read, timeout.total):
+            raise TimedOut("no answer in time", applied=None)
+        if answer is None:
+            raise ConnectionFailed("the connection was lost", applied=None)
+        return answer
+
+
+def wsgi_environ(
+    method: str, origin: str, target: str, headers: Mapping[str, str], body: bytes | None
+) -> dict[str, Any]:
+    """The environment of PEP 3333 for a request."""
+    parts = urlsplit(origin)
+    path, _, query = target.partition("?")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query,
+        "RAW_URI": target,
+        "SERVER_NAME": parts.hostname,
+        "SERVER_PORT": str(parts.port or (443 if parts.scheme == "https" else 80)),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": parts.netloc,
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": parts.scheme,
+        "wsgi.input": io.BytesIO(body or b""),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "CONTENT_LENGTH": str(len(body or b"")),
+    }
+    for name, value in headers.items():
+        key = name.upper().replace("-", "_")
+        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
+    return environ
+
+
+def run_wsgi(app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Response:
+    """Calls an app as a server would, and gives its answer."""
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+    chunks: list[bytes] = []
+
+    def start_response(
+        status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], object]:
+        started.append((status, headers))
+        return chunks.append
+
+    result = app(environ, start_response)
+    try:
+        chunks.extend(result)
+    finally:
+        if hasattr(result, "close"):
+            result.close()
+    status, pairs = started[-1]
+    headers = Headers(dict(pairs))
+    body = b"".join(chunks)
+    problem = TOO_LARGE if len(body) > MAX_BODY else None
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length) > len(body) and environ["REQUEST_METHOD"] != "HEAD":
+        problem = CUT
+    return Response(int(status.split()[0]), headers, b"" if problem == TOO_LARGE else body, problem)
+
+
+_shared_lock = threading.Lock()
+_shared: RequestsTransport | None = None
+
+
+def shared_transport() -> RequestsTransport:
+    """The transport of this process, made on first use and again after a fork."""
+    global _shared
+    with _shared_lock:
+        if _shared is None:
+            _shared = RequestsTransport()
+        return _shared
+
+
+def _after_fork() -> None:
+    # A connection that parent and child both write to would mix their answers. The parent's
+    # sockets stay open here until they are collected, but are never written to.
+    global _shared, _shared_lock
+    _shared_lock = threading.Lock()
+    _shared = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

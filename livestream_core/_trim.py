@@ -1,0 +1,231 @@
+"""Which part of a recording is kept."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+import attrs
+
+from ._errors import InvalidInput
+from ._times import parse_instant, to_utc
+
+#: From here up a plain integer is a Unix time in seconds (2001-09-09); below, seconds.
+UNIX_TIME_FROM = 1_000_000_000
+#: From here up it can only be Unix time in milliseconds (seconds would be in the year 5138).
+_MILLISECONDS_FROM = 100_000_000_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@attrs.frozen(slots=True, init=False, repr=False)
+class Trim:
+    """The part of a recording to keep, from ``start`` to ``end``.
+
+    Either relative (whole seconds from the start of the recording) or absolute (instants in
+    UTC). Fractions are rounded outward when it is made, so that nothing asked for is cut.
+    Make one by :meth:`relative`, :meth:`absolute` or :meth:`parse`.
+
+    Attributes:
+        start: Whole seconds as an ``int``, or an instant as an aware ``datetime``.
+        end: The same form as ``start``, later than it.
+    """
+
+    start: int | datetime
+    end: int | datetime
+    # Microseconds (from the recording's start, or from 1970) exactly as they were asked for.
+    # Converting from these rounds once; converting from the rounded values would round twice.
+    _exact: tuple[Fraction, Fraction] = attrs.field(eq=False)
+
+    def __init__(self, *_: object, **__: object) -> None:
+        raise TypeError("make a trim by Trim.relative(), Trim.absolute() or Trim.parse()")
+
+    @classmethod
+    def relative(cls, start: float | timedelta, end: float | timedelta) -> Trim:
+        """A trim in seconds (or timedeltas) from the start of the recording.
+
+        Raises:
+            InvalidInput: Not a number, negative, or ``start`` is not before ``end``.
+        """
+        exact = _offset(start, "trim.start"), _offset(end, "trim.end")
+        return cls._make(exact, absolute=False)
+
+    @classmethod
+    def absolute(cls, start: datetime, end: datetime) -> Trim:
+        """A trim between two instants.
+
+        Raises:
+            InvalidInput: A datetime is naive, or ``start`` is not before ``end``.
+        """
+        exact = _moment(start, "trim.start"), _moment(end, "trim.end")
+        return cls._make(exact, absolute=True)
+
+    @classmethod
+    def parse(cls, start: int, end: int) -> Trim:
+        """Reads two plain integers: seconds from the start of the recording, or, from
+        1_000_000_000 up, Unix times in seconds.
+
+        Raises:
+            InvalidInput: Milliseconds, mixed forms, negative, not integers, or ``start`` is not
+                before ``end``; each with its own message.
+        """
+        for field, value in (("trim.start", start), ("trim.end", end)):
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise InvalidInput(
+                    f"{field}: expected a whole number of seconds, not {_shown(value)}", field=field
+                )
+            if value < 0:
+                raise InvalidInput(f"{field}: {value} is negative", field=field)
+            if value >= _MILLISECONDS_FROM:
+                raise InvalidInput(
+                    f"{field}: {value} looks like milliseconds",
+                    field=field,
+                    hint="divide by 1000: seconds are expected",
+                )
+        if (start >= UNIX_TIME_FROM) != (end >= UNIX_TIME_FROM):
+            raise InvalidInput(
+                f"trim: {start} and {end} mix seconds with Unix time",
+                field="trim",
+                hint="use the same form for both",
+            )
+        exact = Fraction(start * 1_000_000), Fraction(end * 1_000_000)
+        return cls._make(exact, absolute=start >= UNIX_TIME_FROM)
+
+    @classmethod
+    def _make(cls, exact: tuple[Fraction, Fraction], *, absolute: bool) -> Trim:
+        if exact[0] >= exact[1]:
+            raise InvalidInput("trim: start is not before end", field="trim")
+        first, last = math.floor(exact[0] / 1_000_000), math.ceil(exact[1] / 1_000_000)
+        self = object.__new__(cls)
+        bounds: tuple[int, int] | tuple[datetime, datetime] = first, last
+        if absolute:
+            try:
+                bounds = _EPOCH + timedelta(seconds=first), _EPOCH + timedelta(seconds=last)
+            except OverflowError:
+                bounds = ()  # type: ignore[assignment]
+            if not bounds:
+                raise InvalidInput("trim: out of range", field="trim")
+        object.__setattr__(self, "start", bounds[0])
+        object.__setattr__(self, "end", bounds[1])
+        object.__setattr__(self, "_exact", exact)
+        return self
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether it counts from the start of the recording."""
+        return isinstance(self.start, int)
+
+    def to_relative(self, recording_start: datetime) -> Trim:
+        """The same trim in seconds from ``recording_start``.
+
+        Raises:
+            InvalidInput: It starts before the recording does.
+        """
+        origin = _moment(recording_start, "recording_start")
+        if self.is_relative:
+            return self
+        start, end = self._exact[0] - origin, self._exact[1] - origin
+        if start < 0:
+            raise InvalidInput(
+                f"trim.start: {self.start} lies before the recording, which starts at "
+                f"{to_utc(recording_start)}",
+                field="trim.start",
+            )
+        return self._make((start, end), absolute=False)
+
+    def to_absolute(self, recording_start: datetime) -> Trim:
+        """The same trim as instants, for a recording that starts at ``recording_start``.
+
+        Raises:
+            InvalidInput: ``recording_start`` is naive, or an instant is out of range.
+        """
+        origin = _moment(recording_start, "recording_start")
+        if not self.is_relative:
+            return self
+        return self._make((self._exact[0] + origin, self._exact[1] + origin), absolute=True)
+
+    def check_duration(self, seconds: float) -> None:
+        """Checks the trim against a recording of ``seconds``.
+
+        Raises:
+            InvalidInput: It ends after the recording; an absolute trim: it is longer.
+        """
+        duration = _offset(seconds, "duration")
+        end = self._exact[1] if self.is_relative else self._exact[1] - self._exact[0]
+        if end > duration:
+            raise InvalidInput(
+                f"trim.end: the trim needs {float(end / 1_000_000):g} s, the recording has "
+                f"{float(duration / 1_000_000):g} s",
+                field="trim.end",
+            )
+
+    def unix_times(self) -> tuple[int, int]:
+        """Start and end as the integers that :meth:`parse` reads: seconds, or Unix times."""
+        start, end = (
+            value if isinstance(value, int) else (value - _EPOCH) // timedelta(seconds=1)
+            for value in (self.start, self.end)
+        )
+        return start, end
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON: integers, or ISO 8601 strings."""
+        return {
+            name: value if isinstance(value, int) else value.isoformat()
+            for name, value in (("start", self.start), ("end", self.end))
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Trim:
+        """Reads what :meth:`to_dict` wrote.
+
+        Raises:
+            InvalidInput: Something in it is missing or wrong.
+        """
+        start, end = data.get("start"), data.get("end")
+        if isinstance(start, str) and isinstance(end, str):
+            return cls.absolute(parse_instant(start), parse_instant(end))
+        return cls.relative(start, end)  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        form = "relative" if self.is_relative else "absolute"
+        return f"Trim.{form}({self.start!s}, {self.end!s})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remake, (self._exact, not self.is_relative)
+
+
+def _remake(exact: tuple[Fraction, Fraction], absolute: bool) -> Trim:
+    return Trim._make(exact, absolute=absolute)
+
+
+def _offset(value: float | timedelta, field: str) -> Fraction:
+    if isinstance(value, timedelta):
+        offset = Fraction(value // _MICROSECOND)
+    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InvalidInput(
+            f"{field}: expected seconds or a timedelta, not {_shown(value)}", field=field
+        )
+    elif not math.isfinite(value):
+        raise InvalidInput(f"{field}: {value} is not a number of seconds", field=field)
+    else:
+        offset = Fraction(value) * 1_000_000
+    if offset < 0:
+        raise InvalidInput(f"{field}: {value} is negative", field=field)
+    return offset
+
+
+def _moment(value: datetime, field: str) -> Fraction:
+    if not isinstance(value, datetime):
+        raise InvalidInput(f"{field}: expected an aware datetime, not {_shown(value)}", field=field)
+    try:
+        return Fraction((to_utc(value) - _EPOCH) // _MICROSECOND)
+    except InvalidInput as error:
+        error.field, error.message = field, f"{field}: {error.message}"
+        raise
+
+
+def _shown(value: object) -> str:
+    return f"{type(value).__name__} {str(value)[:40]!r}"

@@ -1,0 +1,151 @@
+"""Walking a vendor's list to its end, and knowing whether that was all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+import attrs
+
+from ._capabilities import Capabilities
+from ._errors import UnexpectedResponse
+from ._model import LiveStream
+from ._status import Status
+
+#: So many pages in a row without a new id are no longer a burst of new streams that shifts a
+#: list, but a list that does not end.
+PAGES_WITHOUT_NEWS = 10
+
+
+class Completeness(StrEnum):
+    """Whether a walk saw every stream."""
+
+    PROVEN = "proven"
+    """The vendor's total did not change during the walk, and as many were seen."""
+    MISMATCHED = "mismatched"
+    """The vendor's total differs from what was seen, twice."""
+    UNKNOWN = "unknown"
+    """The walk is not over, was cut by a limit, or the vendor gives no total."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Query:
+    """Which page of which streams an adapter is asked for.
+
+    Attributes:
+        status: Streams in this status.
+        tag: Streams with this tag.
+        starts_after: Streams scheduled to start at this instant or later.
+        starts_before: Streams scheduled to start before this instant.
+        cursor: What the page before gave as ``next``; ``None`` for the first.
+        size: How many streams a page should have, where the caller cares.
+    """
+
+    status: Status | None = None
+    tag: str | None = None
+    starts_after: datetime | None = None
+    starts_before: datetime | None = None
+    cursor: str | None = None
+    size: int | None = None
+
+    def matches(self, stream: LiveStream) -> bool:
+        """Whether a stream passes all filters."""
+        if self.status is not None and stream.status is not self.status:
+            return False
+        if self.tag is not None and self.tag not in stream.tags:
+            return False
+        start = stream.scheduled_start
+        if self.starts_after is not None and (start is None or start < self.starts_after):
+            return False
+        return self.starts_before is None or (start is not None and start < self.starts_before)
+
+
+def _streams(items: Sequence[LiveStream]) -> tuple[LiveStream, ...]:
+    return tuple(items)
+
+
+@attrs.frozen(slots=True)
+class Page:
+    """One page of a list.
+
+    Attributes:
+        items: The streams on it.
+        next: A cursor for the page that follows, ``None`` if this is the last one. It can be
+            kept and used later, also in another process.
+        total: How many streams there are on all pages, where the vendor says so.
+    """
+
+    items: tuple[LiveStream, ...] = attrs.field(converter=_streams)
+    next: str | None = None
+    total: int | None = None
+
+    @property
+    def next_cursor(self) -> str | None:
+        """The same as ``next``."""
+        return self.next
+
+    def __iter__(self) -> Iterator[LiveStream]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+class Walk:
+    """The state of one walk: it does no I/O, so that clients and adapters share it."""
+
+    def __init__(self, id_key: Callable[[str], str], capabilities: Capabilities) -> None:
+        self._id_key = id_key
+        self._empty_page_ends = capabilities.empty_page_ends
+        self._seen: set[str] = set()
+        self._cursors: set[str] = set()
+        self._without_news = 0
+        self._totals: set[int | None] = set()
+        self.cursor: str | None = None
+        self.goes_on = True
+
+    def take(self, page: Page) -> list[LiveStream]:
+        """The streams of a page that were not seen before on this walk.
+
+        Raises:
+            UnexpectedResponse: The list does not end.
+        """
+        new = []
+        for stream in page.items:
+            key = self._id_key(stream.id)
+            if key not in self._seen:
+                self._seen.add(key)
+                new.append(stream)
+        self._totals.add(page.total)
+        self._without_news = 0 if new else self._without_news + 1
+        following = page.next
+        if following is None or (self._empty_page_ends and not page.items):
+            self.goes_on = False
+            return new
+        if following in self._cursors:
+            raise UnexpectedResponse(
+                "the list is incomplete: a page names one that was read before"
+            )
+        if self._without_news >= PAGES_WITHOUT_NEWS:
+            raise UnexpectedResponse(
+                f"the list is incomplete: {PAGES_WITHOUT_NEWS} pages in a row without a new stream"
+            )
+        self._cursors.add(following)
+        self.cursor = following
+        return new
+
+    @property
+    def completeness(self) -> Completeness:
+        """What this walk proves."""
+        if self.goes_on or None in self._totals:
+            return Completeness.UNKNOWN
+        # A total that changed on the way means that pages shifted: one may have slipped through.
+        if self._totals == {len(self._seen)}:
+            return Completeness.PROVEN
+        return Completeness.MISMATCHED
+
+    @property
+    def is_mismatched(self) -> bool:
+        """Whether the vendor's total contradicts what was seen."""
+        return self.completeness is Completeness.MISMATCHED
