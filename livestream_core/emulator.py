@@ -253,7 +253,11 @@ class Emulator:
     routes: ClassVar[tuple[Route, ...]]
     status_field: ClassVar[str] = "status"
 
-    def __init__(self) -> None:
+    def __init__(self, *, boot_seconds: float = 20.0) -> None:
+        """Args:
+        boot_seconds: How long the vendor needs to make a stream's server, where it makes one.
+        """
+        self.boot_seconds = boot_seconds
         self.clock = EmulatorClock()
         self.requests: list[LoggedRequest] = []
         self.lock = threading.RLock()
