@@ -47,7 +47,8 @@ def to_utc(value: datetime, *, shown: str | None = None) -> datetime:
         InvalidInput: It is naive, or its instant lies outside of the years 1 to 9999.
     """
     if value.tzinfo is UTC:
-        return value
+        # A fold means nothing in UTC, but would be shown.
+        return value.replace(fold=0) if value.fold else value
     if value.utcoffset() is None:
         raise InvalidInput(f"the time {shown or value.isoformat()!r} has no zone", hint=_NAIVE_HINT)
     try:

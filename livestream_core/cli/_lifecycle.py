@@ -1,0 +1,352 @@
+"""One provider's walk through a stream's life, compared with what its capabilities promise."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any, TypeVar
+
+import attrs
+
+from .._capabilities import FEATURE_OF_FIELD, Capability, Feature, Support
+from .._client import Client
+from .._errors import LiveStreamError, NotFound, Unsupported, WaitTimeout, WebhookRejected
+from .._model import LiveStream, RecordingStatus
+from .._secret import MASK
+from .._status import Status
+from .._trim import Trim
+from .._walk import Completeness
+from ..emulator import Emulator
+
+T = TypeVar("T")
+
+#: What is tried, in the order in which it is shown.
+ROWS = (
+    Feature.CREATE.value,
+    Feature.SCHEDULE.value,
+    Feature.GET.value,
+    Feature.UPDATE.value,
+    Feature.START.value,
+    "ready",
+    "live",
+    "interrupted",
+    "live again",
+    Feature.STOP.value,
+    Feature.TRIM.value,
+    "recording",
+    "ended",
+    Feature.LIST.value,
+    Feature.CANCEL.value,
+    Feature.DELETE.value,
+    Feature.WEBHOOK.value,
+)
+
+#: Seconds that an emulated vendor needs to make a server.
+BOOT_SECONDS = 1.0
+_TIMEOUT = BOOT_SECONDS + 2.0
+_POLL = 0.1
+_TRIM = Trim.relative(30, 120)
+#: For operations that are refused before anything looks at the id.
+_NO_STREAM = "no-stream"
+
+#: What an update may change, the first that the provider can.
+_CHANGES: dict[str, Any] = {
+    "title": "Demo, renamed",
+    "description": "A stream of the demo.",
+    "tags": ("demo",),
+}
+
+
+class Verdict(Enum):
+    """How a step compares with what is promised."""
+
+    KEPT = "kept"
+    ABSENT = "absent"
+    """Not promised, and refused before anything was sent."""
+    UNTRIED = "untried"
+    BROKEN = "broken"
+
+
+@attrs.frozen(slots=True)
+class Finding:
+    """What a step showed.
+
+    Attributes:
+        verdict: How it compares with what is promised.
+        word: What stands in the table.
+        reason: Why it is absent, untried or broken.
+        error: What was raised, where it is broken.
+    """
+
+    verdict: Verdict
+    word: str
+    reason: str = ""
+    error: Exception | None = None
+
+
+#: Called after each step with its row, what it showed, and the stream, if it gave one.
+Report = Callable[[str, Finding, LiveStream | None], None]
+
+
+class _Differs(Exception):
+    """Nothing failed, and yet it is not as promised."""
+
+
+class _Untried(Exception):
+    """A step that cannot be taken here, which says nothing about the provider."""
+
+
+def walk(client: Client, emulator: Emulator, report: Report) -> dict[str, Finding]:
+    """Takes every step, whatever became of those before, and gives what each showed, by row."""
+    return _Walk(client, emulator, report).run()
+
+
+class _Walk:
+    def __init__(self, client: Client, emulator: Emulator, report: Report) -> None:
+        self.client, self.emulator, self.report = client, emulator, report
+        self.capabilities = client.capabilities
+        self.findings: dict[str, Finding] = {}
+        self.made: list[str] = []
+        self.seen: dict[str, LiveStream] = {}
+        #: The stream that is walked through its life.
+        self.id: str | None = None
+
+    def run(self) -> dict[str, Finding]:
+        self._create()
+        self._feature(Feature.GET, lambda id: self.client.get(id))
+        self._feature(Feature.UPDATE, self._update)
+        self._feature(Feature.START, lambda id: self.client.start(id))
+        self._status("ready", Status.READY)
+        self._status("live", Status.LIVE, self.emulator.encoder_connects)
+        self._status("interrupted", Status.INTERRUPTED, self.emulator.encoder_drops)
+        self._status("live again", Status.LIVE, self.emulator.encoder_connects, after="interrupted")
+        self._stop()
+        self._step("recording", self.capabilities[Feature.RECORD], "shown", self._recording)
+        self._status("ended", Status.ENDED)
+        self._feature(Feature.LIST, self._list)
+        self._feature(Feature.CANCEL, self._cancel)
+        self._feature(Feature.DELETE, self._delete)
+        self._feature(Feature.WEBHOOK, self._webhook)
+        return self.findings
+
+    # -- one step ---------------------------------------------------------------------------
+
+    def _feature(self, feature: Feature, call: Callable[[str], T]) -> T | None:
+        promise = self.capabilities[feature]
+        return self._step(feature.value, promise, promise.support.value, call)
+
+    def _step(self, row: str, promise: Capability, word: str, call: Callable[[str], T]) -> T | None:
+        """Takes a step, promised or not, and notes how it compares."""
+        sent = len(self.emulator.requests)
+        value: T | None = None
+        try:
+            value = call(self._id(row, promise))
+            if isinstance(value, LiveStream):
+                self._see(value)
+            if not promise:
+                raise _Differs("not promised, and yet it was carried out")
+            finding = Finding(Verdict.KEPT, word)
+        except _Untried as reason:
+            finding = Finding(Verdict.UNTRIED, "not tried", str(reason))
+        except Unsupported as error:
+            if promise:
+                finding = self._broken(error, "promised, and yet: ")
+            elif len(self.emulator.requests) > sent:
+                finding = self._broken(error, "refused only after something was sent: ")
+            else:
+                finding = Finding(Verdict.ABSENT, "-", promise.reason)
+        except Exception as error:  # whatever a provider does wrong is a finding, and no crash
+            finding = self._broken(error)
+        self.findings[row] = finding
+        self.report(row, finding, value if isinstance(value, LiveStream) else None)
+        return value
+
+    def _id(self, row: str, promise: Capability) -> str:
+        if row in (Feature.CREATE, Feature.SCHEDULE, Feature.LIST, Feature.WEBHOOK) or not promise:
+            return self.id or _NO_STREAM
+        if self.id is None:
+            raise _Untried("there is no stream to try it on")
+        return self.id
+
+    def _broken(self, error: Exception, prefix: str = "") -> Finding:
+        text = error.message if isinstance(error, LiveStreamError) else str(error)
+        if not isinstance(error, _Differs):
+            text = f"{type(error).__name__}: {text}"
+        for stream in self.seen.values():
+            for key in stream.stream_keys():
+                text = text.replace(key, MASK)
+        return Finding(Verdict.BROKEN, "FAILED", prefix + " ".join(text.split()), error)
+
+    def _see(self, stream: LiveStream) -> bool:
+        """Notes a stream as read; its status must be promised, and follow the one before."""
+        status, before = stream.status, self.seen.get(stream.id)
+        self.seen[stream.id] = stream
+        if status not in self.capabilities.statuses | {Status.UNKNOWN}:
+            raise _Differs(f"it is {status}, which the capabilities do not name")
+        if before and before.status not in (status, Status.UNKNOWN):
+            if not before.status.can_become(status):
+                raise _Differs(f"it went from {before.status} to {status}")
+        return True
+
+    # -- the steps --------------------------------------------------------------------------
+
+    def _create(self) -> None:
+        later = (datetime.now(UTC) + timedelta(days=1)).replace(second=0, microsecond=0)
+        at_once = self._feature(Feature.CREATE, lambda _: self._made(title="Demo, at once"))
+        scheduled = self._feature(
+            Feature.SCHEDULE, lambda _: self._made(title="Demo, scheduled", scheduled_start=later)
+        )
+        stream = scheduled or at_once
+        self.id = stream and stream.id
+
+    def _made(self, **fields: Any) -> LiveStream:
+        if self.capabilities.lacking("record", True) is None:
+            fields["record"] = True
+        stream = self.client.create(**fields)
+        self.made.append(stream.id)
+        for name in ("title", "scheduled_start"):
+            if name in fields and getattr(stream, name) != fields[name]:
+                raise _Differs(f"{name} is {getattr(stream, name)}, not {fields[name]}")
+        return stream
+
+    def _update(self, id: str) -> LiveStream:
+        possible = [name for name in _CHANGES if name in self.capabilities.updatable]
+        if self.capabilities.supports(Feature.UPDATE) and not possible:
+            raise _Untried(f"the demo changes only {', '.join(_CHANGES)}")
+        name = possible[0] if possible else "title"
+        stream = self.client.update(id, **{name: _CHANGES[name]})
+        if getattr(stream, name) != _CHANGES[name]:
+            raise _Differs(f"{name} is {getattr(stream, name)}, not {_CHANGES[name]}")
+        return stream
+
+    def _status(
+        self,
+        row: str,
+        status: Status,
+        act: Callable[[str], None] | None = None,
+        after: str | None = None,
+    ) -> None:
+        """Lets the world act on the stream's server, if it has one; reads must then show it."""
+        promise = Capability(Support.NATIVE)
+        for each in (Status(after) if after else status, status):
+            if each not in self.capabilities.statuses:
+                promise = Capability(Support.NONE, f"it never reports {each}")
+                status = each
+                break
+
+        def call(id: str) -> LiveStream:
+            if act is not None and id in self.seen and self.seen[id].ingests:
+                _act(act, id)
+            if promise:
+                self.client.wait(
+                    id,
+                    until=lambda stream: self._see(stream) and stream.status is status,
+                    timeout=_TIMEOUT,
+                    poll=_POLL,
+                )
+            return self.client.wait(id, until=status, timeout=_TIMEOUT, poll=_POLL)
+
+        self._step(row, promise, "seen", call)
+
+    def _stop(self) -> None:
+        if self.capabilities.supports(Feature.TRIM):
+            # A vendor may refuse to keep what was not yet recorded.
+            self.emulator.clock.advance(300)
+        trimmed = self._feature(Feature.TRIM, lambda id: self.client.stop(id, trim=_TRIM))
+        self._feature(Feature.STOP, lambda id: trimmed or self.client.stop(id))
+        if not self.capabilities.supports(Feature.STOP) and self.id in self.seen:
+            # There, the encoder ends it.
+            if self.seen[self.id].ingests:
+                try:
+                    self.emulator.encoder_drops(self.id)
+                except (ValueError, NotImplementedError):
+                    pass  # it was never connected
+
+    def _recording(self, id: str) -> LiveStream:
+        if not self.capabilities.supports(Feature.RECORD):
+            return self.client.create(title="Demo, recorded", record=True)
+        if self.client.get(id).record is False:
+            raise _Untried("the vendor does not record this stream")
+        _act(self.emulator.recording_ready, id)
+        try:
+            stream = self.client.wait(
+                id,
+                until=lambda stream: self._see(stream) and _is_recorded(stream),
+                timeout=_TIMEOUT,
+                poll=_POLL,
+            )
+        except WaitTimeout as error:
+            if error.stream is None or error.stream.recording is not None:
+                raise
+            stream = error.stream
+        if stream.recording is None:
+            raise _Untried("the vendor does not show the recording")
+        return stream
+
+    def _list(self, _: str) -> None:
+        streams = self.client.list()
+        ids = set()
+        for stream in streams:
+            self._see(stream)
+            ids.add(stream.id)
+        if missing := [id for id in self.made if id not in ids]:
+            raise _Differs(f"{len(missing)} of {len(self.made)} streams are not in the list")
+        if streams.complete is Completeness.MISMATCHED:
+            raise _Differs("the list has not as many streams as the vendor says")
+
+    def _cancel(self, id: str) -> None:
+        if self.capabilities.supports(Feature.CANCEL):
+            fields: dict[str, Any] = {"title": "Demo, called off"}
+            if self.capabilities.supports(FEATURE_OF_FIELD["scheduled_start"]):
+                fields["scheduled_start"] = datetime(2100, 1, 1, tzinfo=UTC)
+            id = self._made(**fields).id
+        status = self.client.cancel(id).status
+        if status is not Status.CANCELLED:
+            raise _Differs(f"it is {status} after it was called off")
+
+    def _delete(self, id: str) -> None:
+        self.client.delete(id)
+        if not self.capabilities.supports(Feature.GET):
+            return
+        try:
+            self.client.get(id)
+        except NotFound:
+            return
+        raise _Differs("it can still be read")
+
+    def _webhook(self, _: str) -> None:
+        try:
+            self.client.parse_webhook({}, b"{}", secret="a secret of the demo")
+        except WebhookRejected:
+            return
+        raise _Differs("a delivery that nobody signed was accepted")
+
+
+def _act(act: Callable[[str], None], id: str) -> None:
+    """Lets the world act. A server that is still booting is tried again for a moment."""
+    deadline = time.monotonic() + _TIMEOUT
+    while True:
+        try:
+            return act(id)
+        except NotImplementedError:
+            problem = "the emulator cannot do that"
+        except ValueError as error:
+            if "boot" not in str(error).lower() or time.monotonic() > deadline:
+                raise
+            problem = ""
+        if problem:
+            raise _Untried(problem)
+        time.sleep(_POLL)
+
+
+def _is_recorded(stream: LiveStream) -> bool:
+    """Whether the recording is there, or there will certainly be none to see."""
+    recording = stream.recording
+    if recording is None:
+        return stream.status.is_final
+    # Some vendors give an address and never a status.
+    return recording.status is RecordingStatus.READY or (
+        recording.status is RecordingStatus.UNKNOWN and recording.url is not None
+    )

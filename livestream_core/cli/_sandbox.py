@@ -1,0 +1,112 @@
+"""The emulators of all providers, served until somebody stops it."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import click
+
+from .._errors import ConfigurationError
+from .._options import environment_name, is_loopback
+from ._installed import installed
+
+
+def run(*, host: str, port_base: int | None, boot_seconds: float) -> None:
+    """Serves, prints the environment to export, and returns after SIGINT or SIGTERM.
+
+    Args:
+        host: The address to listen on.
+        port_base: The first emulator's port, the others follow; ``None`` takes free ones.
+        boot_seconds: How long a vendor needs to make a stream's server.
+
+    Raises:
+        ConfigurationError: No provider has an emulator, or an address cannot be listened on.
+    """
+    with _stopped_by_signals(), ExitStack() as servers:
+        exports: list[str] = []
+        served = 0
+        for each in installed():
+            name = each.info.name
+            if each.info.problem or each.info.emulator is None:
+                why = each.info.problem or "it has no emulator"
+                click.echo(f"# {name} is left out: {why}", err=True)
+                continue
+            try:
+                emulator = each.emulator(boot_seconds=boot_seconds)
+            except ConfigurationError as error:
+                click.echo(f"# {name} is left out: {error.message}", err=True)
+                continue
+            port = 0 if port_base is None else port_base + served
+            _check_free(host, port)
+            url = servers.enter_context(emulator.serve(host, port))
+            options = {"base_url": _reachable(host, url), **emulator.options()}
+            exports += [
+                f"export {environment_name(name, option)}={shlex.quote(value)}"
+                for option, value in options.items()
+            ]
+            served += 1
+        if not served:
+            raise ConfigurationError(
+                "no provider with an emulator is installed",
+                hint="install an adapter package; `livestream providers` shows what there is",
+            )
+        click.echo("\n".join(exports))
+        click.echo(
+            f"# {served} emulators are serving. Export these lines elsewhere, then call\n"
+            "# connect(PROVIDER) without options: given options are never mixed with these.\n"
+            "# Ctrl-C stops it.",
+            err=True,
+        )
+        if not is_loopback(host):
+            click.echo(
+                "# Not on loopback: clients must name the host in allow_http_hosts.", err=True
+            )
+        _wait()
+
+
+def _wait() -> None:
+    while True:
+        time.sleep(3600)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """SIGINT and SIGTERM leave the block, also where a shell started it with SIGINT ignored."""
+    previous = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _check_free(host: str, port: int) -> None:
+    """Tries it first: the server itself would print and exit."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    problem = None
+    try:
+        socket.create_server((host, port), family=family).close()
+    except (OSError, OverflowError) as error:
+        problem = getattr(error, "strerror", None) or str(error)
+    if problem:
+        raise ConfigurationError(
+            f"cannot listen on {host} port {port}: {problem}",
+            hint="choose another --host or --port-base",
+        )
+
+
+def _reachable(host: str, url: str) -> str:
+    """The origin for a client on this machine."""
+    port = url.rpartition(":")[2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

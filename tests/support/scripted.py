@@ -1,0 +1,162 @@
+"""A transport that answers from a script, and the table by which ``applied`` is checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+from hypothesis import strategies as st
+
+import livestream_core as live
+
+LOST = "lost"  # no answer after sending
+REFUSED = "refused"  # no connection
+LATE = "late"  # no answer in time
+CUT = "cut"
+
+
+@attrs.define
+class Sent:
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes | None
+    answer: Any
+
+
+@attrs.define
+class ScriptedTransport:
+    """Answers with what ``answer`` gives: a Response, or one of the words above."""
+
+    answer: Callable[[str, str], Any]
+    sent: list[Sent] = attrs.field(factory=list)
+
+    def send(
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: object,
+    ) -> live.Response:
+        answer = self.answer(method, target)
+        self.sent.append(Sent(method, target, dict(headers), body, answer))
+        if answer == REFUSED:
+            raise live.ConnectionFailed("refused", applied=False)
+        if answer == LOST:
+            raise live.ConnectionFailed("lost", applied=None)
+        if answer == LATE:
+            raise live.TimedOut("late", applied=None)
+        if isinstance(answer, Exception):
+            raise answer
+        return attrs.evolve(answer)
+
+
+def respond(status: int = 200, data: Any = None, **headers: str) -> live.Response:
+    body = b"" if data is None else json.dumps(data).encode()
+    return live.Response(status, headers, body)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 10**12) | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+STATUSES = [200, 201, 202, 204, 301, 302, 400, 401, 402, 403, 404, 405, 408, 409, 418, 422, 429, 500,
+            502, 503, 504, 199, 600]  # fmt: skip
+
+
+def mutated(payload: Any) -> st.SearchStrategy[Any]:
+    """A sample with some of its fields removed, nulled, or of another type."""
+
+    def change(changes: list[tuple[int, str, Any]]) -> Any:
+        data = json.loads(json.dumps(payload))
+        for at, how, value in changes:
+            places = list(_places(data))
+            if not places:
+                break
+            holder, key = places[at % len(places)]
+            if how == "remove":
+                del holder[key]
+            else:
+                holder[key] = None if how == "null" else value
+        return data
+
+    changes = st.tuples(
+        st.integers(0, 1000), st.sampled_from(["remove", "null", "set"]), json_values
+    )
+    return st.lists(changes, max_size=3).map(change)
+
+
+def _places(data: Any) -> Any:
+    if isinstance(data, dict):
+        for key in data:
+            yield data, key
+            yield from _places(data[key])
+    elif isinstance(data, list):
+        for index in range(len(data)):
+            yield from _places(data[index])
+
+
+def answers(samples: list[Any]) -> st.SearchStrategy[Any]:
+    """Anything a vendor, or what stands between, may answer."""
+    bodies = st.one_of(
+        st.sampled_from(samples).flatmap(mutated).map(lambda data: json.dumps(data).encode()),
+        json_values.map(lambda data: json.dumps(data).encode()),
+        st.binary(max_size=20),
+        st.sampled_from(
+            [
+                b"", b"<html></html>", b"{", b"[" * 100_000, b'{"a":' * 5_000, b"NaN", b"9" * 5000,
+                b"\xff\xfe", b'"\\ud800"',
+            ]
+        ),
+    )  # fmt: skip
+    headers = st.sampled_from(
+        [{}, {}, {}, {"Retry-After": "1"}, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"},
+         {"Retry-After": "soon"}, {"Location": "https://evil.example/"}]
+    )  # fmt: skip
+    whole = st.builds(
+        live.Response,
+        st.sampled_from([200] * 12 + STATUSES),
+        headers,
+        bodies,
+        st.sampled_from([None] * 8 + ["the answer was cut off", "the answer is larger than 16 MiB"]),
+    )
+    return whole | st.sampled_from([LOST, REFUSED, LATE, OSError("x"), RuntimeError("y")])
+
+
+def _is_read(answer: live.Response) -> bool:
+    if answer.problem is not None:
+        return False
+    if answer.status in (204, 205):
+        return True
+    try:
+        json.loads(answer.body, parse_constant=lambda name: 1 / 0)
+    except (ValueError, RecursionError, ZeroDivisionError):
+        return False
+    return True
+
+
+def carried_out(answer: Any) -> bool | None:
+    """The contract's table for one changing request, by its answer alone."""
+    if answer == REFUSED:
+        return False
+    if not isinstance(answer, live.Response):
+        return None
+    if 200 <= answer.status < 300:
+        return True if _is_read(answer) else None
+    if 400 <= answer.status < 500 and answer.status != 408:
+        return False
+    return None
+
+
+def oracle(sent: list[Sent], changes: Callable[[Sent], bool]) -> bool | None:
+    """What ``applied`` must be after an operation failed."""
+    known = [carried_out(each.answer) for each in sent if changes(each)]
+    if True in known:
+        return True
+    return None if None in known else False

@@ -1,0 +1,184 @@
+"""Every operation of every adapter, driven with arbitrary answers: it ends, raises only errors of
+ours, and ``applied`` agrees with the contract's table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from typing import Any
+
+import attrs
+import pytest
+from acme import FakeClock
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted import ScriptedTransport, Sent, answers, json_values, mutated, oracle, respond
+
+import livestream_core as live
+from livestream_core._registry import load, registry
+
+INSTALLED = sorted(point.name for point in entry_points(group="livestream_core"))
+
+ACME = [
+    {"id": "1", "title": "T", "status": "new", "key": "acme-key-1", "tags": ["a"]},
+    {"items": [{"id": "1", "title": "T", "status": "on"}], "next": "3", "total": 9},
+    {"token": "abc", "lasts": 60},
+]
+TPSTREAMS_ASSET = {
+    "title": "T", "bytes": None, "type": "livestream", "video": None, "id": "AuC9yX2EtBr",
+    "live_stream": {
+        "rtmp_url": "rtmp://23.427.127.24/live", "stream_key": "org-4xu8ay-live-AuC9yX2EtBr-jKP4",
+        "status": "Not Started", "hls_url": "https://d.example/live/o/AuC9yX2EtBr/video.m3u8",
+        "start": "2026-12-05 15:30:00", "transcode_recorded_video": True,
+        "enable_drm_for_recording": False, "chat_embed_url": None,
+    },
+    "parent": None, "parent_id": None,
+}  # fmt: skip
+SAMPLES: dict[str, list[Any]] = {
+    "acme": ACME,
+    "tpstreams": [
+        TPSTREAMS_ASSET,
+        {**TPSTREAMS_ASSET, "live_stream": {**TPSTREAMS_ASSET["live_stream"], "rtmp_url": "", "stream_key": None}},
+        {"count": 2, "next": None, "previous": None, "results": [TPSTREAMS_ASSET]},
+        {"count": 2, "next": "https://app.tpstreams.com/api/v1/o/assets/?offset=1", "results": []},
+        {"message": "Live stream stopped successfully", "trim_scheduled": True},
+        {"token": "0" * 64},
+        {"title": ["This field is required."]},
+    ],
+    "videosdk": [
+        {
+            "record": True, "userId": "u", "name": "N", "streamKey": "e83fb175-5606-4ee5-b960-aacfce300ba6",
+            "streamUrl": "rtmp://live.videosdk.live/live/",
+            "upstreamUrl": "rtmp://live.videosdk.live/live/e83fb175-5606-4ee5-b960-aacfce300ba6",
+            "downstreamUrl": "https://live.videosdk.live/live/e83fb175-5606-4ee5-b960-aacfce300ba6/index.m3u8",
+            "recordingUrl": "https://live.videosdk.live/live/e83fb175-5606-4ee5-b960-aacfce300ba6/storage/index.m3u8",
+            "restream": [{"_id": "1", "url": "rtmp://x.example/live2", "streamKey": "k"}],
+            "createdAt": "2021-07-05T12:43:52.921Z", "updatedAt": "2021-07-05T12:45:04.379Z",
+            "id": "60e2fe88135c9810f490f3b4",
+        },
+        {"pageInfo": {"currentPage": 1, "perPage": 20, "lastPage": 2}, "data": [{"id": "1", "name": "N"}]},
+        {"statusCode": 400, "error": "bad"},
+    ],
+    "tktchurch": [
+        {
+            "id": "123e4567-e89b-12d3-a456-426614174000", "title": "S", "description": "D",
+            "youtubeUrl": "https://youtube.com/watch?v=abc123", "customStreamUrl": None,
+            "status": "scheduled", "scheduledStartTime": "2024-01-21T10:00:00Z", "actualStartTime": None,
+            "endTime": None, "tags": ["a"], "thumbnailUrl": "https://example.com/t.jpg", "thumbnail": None,
+            "createdAt": "2024-01-20T15:00:00Z", "updatedAt": "2024-01-20T15:00:00Z",
+        },
+        {"items": [], "metadata": {"page": 1, "per": 10, "total": 20, "pageCount": 2}},
+        {"access_token": "a.b.c", "refresh_token": "r", "expires_in": 3600, "token_type": "bearer"},
+        {"error": True, "reason": "Invalid credentials"},
+    ],
+}  # fmt: skip
+SIGNS_IN = {"/login", "/api/auth/login/", "/v1/auth/login", "/v1/auth/token"}
+ID = "AuC9yX2EtBr"
+
+OPERATIONS: dict[str, Callable[[live.Client], Any]] = {
+    "create": lambda client: client.create(title="T"),
+    "get": lambda client: client.get(ID),
+    "list": lambda client: list(client.list(limit=50)),
+    "pages": lambda client: client.pages(),
+    "update": lambda client: client.update(ID, title="U"),
+    "start": lambda client: client.start(ID),
+    "stop": lambda client: client.stop(ID),
+    "cancel": lambda client: client.cancel(ID),
+    "delete": lambda client: client.delete(ID),
+}
+
+
+def connect(provider: str, transport: Any) -> live.Client:
+    info = registry.info(provider)
+    options = load(info.emulator)().options()
+    return live.connect(provider, transport=transport, clock=FakeClock(), **options)
+
+
+def script(provider: str, data: st.DataObject) -> Callable[[str, str], Any]:
+    """Arbitrary answers; but most sign-ins succeed, else little would be seen of what follows."""
+    left = iter(data.draw(st.lists(answers(SAMPLES[provider]), min_size=12, max_size=12)))
+    may_sign_in = data.draw(st.integers(0, 9)) > 0
+
+    def answer(method: str, target: str) -> Any:
+        if may_sign_in and target in SIGNS_IN:
+            signed_in = {"token": "t" * 8, "access_token": "a.b.c", "refresh_token": "r", "expires_in": 9}
+            return respond(200, signed_in)
+        return next(left, live.Response(404, {}, b"{}"))
+
+    return answer
+
+
+def cases() -> Iterator[Any]:
+    for provider in ["acme", *INSTALLED]:
+        for operation in OPERATIONS:
+            yield pytest.param(provider, operation, id=f"{provider}-{operation}")
+        yield pytest.param(provider, "schedule", id=f"{provider}-schedule")
+        yield pytest.param(provider, "trim", id=f"{provider}-trim")
+
+
+@pytest.mark.parametrize(("provider", "name"), list(cases()))
+@settings(max_examples=60)
+@given(data=st.data())
+def test_any_answers_end_in_a_result_or_an_error_of_ours_with_a_true_applied(
+    provider: str, name: str, data: st.DataObject
+) -> None:
+    run = {
+        **OPERATIONS,
+        "schedule": lambda client: client.create(title="T", scheduled_start="2026-12-05T10:00:00Z"),
+        "trim": lambda client: client.stop(ID, trim=live.Trim.relative(30, 120)),
+    }[name]
+    transport = ScriptedTransport(script(provider, data))
+    with connect(provider, transport) as client:
+        try:
+            run(client)
+        except live.Unsupported:
+            assert transport.sent == []
+        except live.LiveStreamError as error:
+            assert error.applied is oracle(transport.sent, changes)
+            assert error.provider == provider
+            assert error.account == client.account
+            assert error.operation in (name, {"schedule": "create", "trim": "stop"}.get(name))
+            assert "\n" not in str(error)
+            secrets = client._driver.redactor
+            assert secrets.mask(str(error)) == str(error)
+
+
+def changes(sent: Sent) -> bool:
+    return sent.method != "GET" and sent.target.partition("?")[0] not in SIGNS_IN
+
+
+@pytest.mark.parametrize("provider", ["acme", *INSTALLED])
+@settings(max_examples=150)
+@given(data=st.data())
+def test_a_create_is_sent_once_unless_it_certainly_was_not_carried_out(
+    provider: str, data: st.DataObject
+) -> None:
+    transport = ScriptedTransport(script(provider, data))
+    with connect(provider, transport) as client:
+        try:
+            client.create(title="T")
+        except live.LiveStreamError:
+            pass
+    creates = [sent for sent in transport.sent if changes(sent) and "logout" not in sent.target]
+    for sent in creates[:-1]:
+        answer = sent.answer
+        assert answer == "refused" or (
+            isinstance(answer, live.Response) and answer.status in (401, 429)
+        )
+
+
+@pytest.mark.parametrize("provider", ["acme", *INSTALLED])
+@settings(max_examples=150)
+@given(data=st.data())
+def test_any_payload_is_read_or_refused_as_unexpected(provider: str, data: st.DataObject) -> None:
+    payload = data.draw(st.sampled_from(SAMPLES[provider]).flatmap(mutated) | json_values)
+    with connect(provider, ScriptedTransport(lambda *_: None)) as client:
+        try:
+            stream = client.parse_stream(payload)
+        except live.UnexpectedResponse as error:
+            assert error.operation == "parse_stream"
+        else:
+            assert attrs.has(type(stream))
+            assert stream.raw == payload
+            for at in (stream.scheduled_start, stream.started_at, stream.ended_at, stream.created_at):
+                assert at is None or at.utcoffset() is not None

@@ -1,0 +1,267 @@
+"""The neutral model: what it accepts, what it hides, and how it is written down."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import pytest
+import strategies as s
+from hypothesis import given
+from hypothesis import strategies as st
+
+import livestream_core as live
+
+values = (
+    s.ingests | s.playbacks | s.recordings | s.restreams | s.streams | s.specs | s.events
+)
+
+
+def stream(**fields: Any) -> live.LiveStream:
+    return live.LiveStream(
+        **{"provider": "acme", "id": "1", "title": "T", "status": "live", **fields}
+    )
+
+
+@given(values)
+def test_the_round_trip_through_json_with_secrets_is_exact(value: Any) -> None:
+    written = json.dumps(value.to_dict(secrets=True))
+    read = type(value).from_dict(json.loads(written))
+    assert read == value
+    assert repr(read) == repr(value)
+
+
+@given(values)
+def test_without_secrets_they_read_back_as_none_and_nothing_else_changes(value: Any) -> None:
+    read = type(value).from_dict(json.loads(json.dumps(value.to_dict())))
+    assert type(value).from_dict(read.to_dict()) == read
+    if isinstance(value, live.LiveStream):
+        assert all(ingest.stream_key is None for ingest in read.ingests)
+        assert read.title == value.title
+
+
+@given(values)
+def test_every_value_is_hashable_and_pickles(value: Any) -> None:
+    copy = pickle.loads(pickle.dumps(value))
+    assert copy == value
+    assert hash(copy) == hash(value)
+
+
+def test_values_are_frozen_and_slotted() -> None:
+    for kind in (
+        live.LiveStream, live.StreamSpec, live.Ingest, live.Playback, live.Recording,
+        live.RestreamTarget, live.Event, live.Trim, live.Page, live.Query, live.Session,
+        live.Capabilities, live.Capability, live.AdapterInfo, live.WallClock,
+    ):  # fmt: skip
+        assert "__slots__" in vars(kind)
+        assert attrs.has(kind)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        stream().title = "x"  # type: ignore[misc]
+
+
+@given(s.streams)
+def test_no_repr_shows_a_stream_key(value: live.LiveStream) -> None:
+    keys = {key for key in value.stream_keys() if len(key) > 8}
+    shown = repr(value) + str(value) + json.dumps(value.to_dict())
+    assert not [key for key in keys if key in shown]
+
+
+def test_a_url_that_contains_the_stream_key_is_masked_but_usable() -> None:
+    url = "https://cdn.example/live/s3cr3t-key/index.m3u8"
+    value = stream(
+        ingests=[live.Ingest("rtmp://in.example/live", "s3cr3t-key")],
+        playbacks=[live.Playback(url)],
+        recording=live.Recording("ready", url=url.replace("index", "rec")),
+        chat_url="https://chat.example/s3cr3t-key",
+    )
+    assert value.hls_url == url
+    assert isinstance(value.hls_url, live.SecretUrl)
+    assert "s3cr3t" not in repr(value)
+    assert "s3cr3t" not in json.dumps(value.to_dict())
+    back = live.LiveStream.from_dict(value.to_dict(secrets=True))
+    assert "s3cr3t" not in repr(back)
+    assert live.LiveStream.from_dict(value.to_dict()).hls_url is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:pass@cdn.example/a.m3u8",
+        "https://cdn.example/a.m3u8?Policy=x&Signature=abc&Key-Pair-Id=K",
+        "https://cdn.example/a.m3u8?X-Amz-Signature=abc",
+        "https://cdn.example/a.m3u8?token=abc",
+    ],
+)
+def test_a_url_with_a_password_or_signature_is_masked(url: str) -> None:
+    playback = live.Playback(url)
+    assert playback.url == url
+    assert playback.kind is live.PlaybackKind.HLS
+    assert repr(playback.url).endswith("cdn.example/***')")
+
+
+def test_raw_equals_the_payload_and_prints_no_value() -> None:
+    payload = {"id": "1", "nested": {"key": "s3cr3t"}, "list": [{"key": "s3cr3t"}]}
+    value = stream(raw=payload)
+    assert value.raw == payload
+    assert payload == value.raw
+    assert value.raw is not None
+    assert value.raw["nested"]["key"] == "s3cr3t"
+    for shown in (value, value.raw, value.raw["nested"], value.raw["list"], dict(value.raw)):
+        assert "s3cr3t" not in f"{shown!r} {shown}"
+    assert value == stream(raw=None)
+    assert hash(value) == hash(stream())
+
+
+def test_raw_is_written_on_request_and_masked_without_secrets() -> None:
+    payload = {
+        "webhook": {"secret_token": "abc"},
+        "drm_aes_signing_iv": "00ff",
+        "url": "https://cdn.example/k3y/x",
+        "views": 3,
+    }
+    value = stream(raw=payload, ingests=[live.Ingest("rtmp://in.example/live", "k3y")])
+    assert "raw" not in value.to_dict(secrets=True)
+    assert value.to_dict(secrets=True, raw=True)["raw"] == payload
+    masked = value.to_dict(raw=True)["raw"]
+    assert masked["webhook"]["secret_token"] == "***"
+    assert masked["drm_aes_signing_iv"] == "***"
+    assert masked["url"] == "***"
+    assert masked["views"] == 3
+
+
+def test_raw_cannot_be_changed() -> None:
+    raw = stream(raw={"a": 1}).raw
+    with pytest.raises(TypeError):
+        raw["a"] = 2  # type: ignore[index]
+
+
+def test_strings_are_accepted_for_times_secrets_and_enumerations() -> None:
+    value = stream(status="ended", scheduled_start="2026-12-05T15:30:00+05:30", latency="low")
+    assert value.scheduled_start == datetime(2026, 12, 5, 10, tzinfo=UTC)
+    assert value.scheduled_start.tzinfo is UTC
+    assert value.status is live.Status.ENDED
+    assert value.latency is live.Latency.LOW
+    assert live.Ingest("rtmp://h/a", "k").stream_key == live.Secret("k")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("title", ""),
+        ("title", " \t"),
+        ("title", 5),
+        ("title", None),
+        ("title", "a\x00b"),
+        ("title", "half \ud800"),
+        ("description", 5),
+        ("scheduled_start", datetime(2026, 1, 1)),
+        ("scheduled_start", "2026-01-01T10:00:00"),
+        ("scheduled_start", "tomorrow"),
+        ("scheduled_start", 1_700_000_000),
+        ("record", "yes"),
+        ("recording_drm", 1),
+        ("latency", "fast"),
+        ("latency", 3),
+        ("tags", "one,two"),
+        ("tags", ["a", 2]),
+        ("tags", {"a"}),
+        ("thumbnail_url", "picture.png"),
+        ("thumbnail_url", "https://a b/"),
+        ("playback_url", "https://x.example/\r\nX-Evil: 1"),
+        ("restreams", ["rtmp://x"]),
+        ("restreams", 5),
+        ("options", [("a", 1)]),
+        ("options", {1: "a"}),
+    ],
+)
+def test_bad_input_is_refused_with_the_fields_name(field: str, value: Any) -> None:
+    with pytest.raises(live.InvalidInput) as caught:
+        live.StreamSpec(**{"title": "T", field: value})
+    assert caught.value.field == field
+    assert str(caught.value).startswith(f"{field}: ")
+    assert caught.value.applied is False
+
+
+def test_a_naive_time_is_refused_with_how_to_mend_it() -> None:
+    with pytest.raises(live.InvalidInput, match=r"no zone.*ZoneInfo"):
+        live.StreamSpec(title="T", scheduled_start=datetime(2026, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "field"),
+    [
+        (live.StreamSpec, {"title": "T", "tilte": "U"}, "tilte"),
+        (live.StreamSpec, {}, "title"),
+        (live.LiveStream, {"provider": "a", "id": "1", "title": "T"}, "status"),
+        (live.Recording, {"status": "soon"}, "status"),
+        (live.Recording, {"status": "ready", "duration": -1}, "duration"),
+        (live.Recording, {"status": "ready", "duration": "5"}, "duration"),
+        (live.Ingest, {"url": "rtmp://h/a", "stream_key": 5}, "stream_key"),
+        (live.Ingest, {"url": "rtmp://h/a", "stream_key": ""}, "stream_key"),
+        (live.Event, {"provider": "a", "kind": "other", "stream": "x"}, "stream"),
+        (live.StreamSpec, [], None),
+    ],
+)
+def test_from_dict_refuses_what_is_missing_wrong_or_unknown(
+    kind: Any, data: Any, field: str | None
+) -> None:
+    with pytest.raises(live.InvalidInput) as caught:
+        kind.from_dict(data)
+    assert caught.value.field == field
+
+
+def test_an_ingest_has_no_closing_slash_and_knows_its_protocol() -> None:
+    ingest = live.Ingest("RTMPS://In.example/live///", "key")
+    assert ingest.url == "rtmps://In.example/live"
+    assert ingest.protocol == "rtmps"
+    assert ingest.publish_url == live.Secret("rtmps://In.example/live/key")
+    assert live.Ingest("rtmp://h/a").publish_url is None
+
+
+def test_a_host_is_not_ours_to_judge() -> None:
+    assert live.Ingest("rtmp://23.427.127.24/live", "k").url == "rtmp://23.427.127.24/live"
+
+
+def test_shortcuts_give_the_first_rtmp_ingest_and_the_first_hls_playback() -> None:
+    value = stream(
+        ingests=[live.Ingest("srt://h:1"), live.Ingest("rtmps://h/a", "k")],
+        playbacks=[
+            live.Playback("https://h/watch"),
+            live.Playback("https://h/a.mpd?x=1"),
+            live.Playback("https://h/a.M3U8?x=1"),
+        ],
+    )
+    assert value.ingest is value.ingests[1]
+    assert value.hls_url == "https://h/a.M3U8?x=1"
+    assert [each.kind for each in value.playbacks] == ["page", "dash", "hls"]
+    assert stream().ingest is None
+    assert stream().hls_url is None
+
+
+def test_a_secret_prints_as_stars_everywhere() -> None:
+    secret = live.Secret("hunter2")
+    assert f"{secret} {secret!r} {secret!s:>5}" == "*** ***   ***"
+    assert secret.reveal() == "hunter2"
+    assert secret == live.Secret("hunter2")
+    assert secret != live.Secret("other")
+    assert secret != "hunter2"
+    assert pickle.loads(pickle.dumps(secret)) == secret
+    assert bool(secret)
+    assert not live.Secret("")
+    with pytest.raises(AttributeError):
+        secret._value = "x"
+    with pytest.raises(AttributeError):
+        del secret._value
+    with pytest.raises(TypeError):
+        live.Secret(5)  # type: ignore[arg-type]
+
+
+@given(st.text(max_size=30))
+def test_a_secret_url_never_shows_its_path(path: str) -> None:
+    url = live.SecretUrl(f"https://h.example/UNIQUE{path}")
+    assert "UNIQUE" not in repr(url)
+    assert str(url) == url
+    assert "UNIQUE" not in repr(live.SecretUrl("UNIQUE"))

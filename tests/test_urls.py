@@ -1,0 +1,54 @@
+"""RTMP addresses: server and key, joined and split."""
+
+from __future__ import annotations
+
+import pytest
+import strategies as s
+from hypothesis import given
+from hypothesis import strategies as st
+
+import livestream_core as live
+
+keys = st.text("abcdefghijklmnopqrstuvwxyzABCDEF0123456789-_.", min_size=1)
+keys_with_query = st.builds(lambda key, query: key + query, keys, st.sampled_from(["", "?a=b", "?s=/x"]))
+
+
+@given(s.servers, keys_with_query)
+def test_what_is_joined_splits_into_the_same_parts(server: str, key: str) -> None:
+    server = live.Ingest(server).url
+    joined = live.join_publish_url(server, key)
+    assert live.split_publish_url(joined, key) == (server, key)
+    if "/" not in key:
+        assert live.split_publish_url(joined) == (server, key)
+
+
+@given(s.servers, st.text(min_size=1))
+def test_a_known_key_may_be_anything(server: str, key: str) -> None:
+    server = live.Ingest(server).url
+    assert live.split_publish_url(live.join_publish_url(server, key), key) == (server, key)
+
+
+@given(s.servers, st.integers(0, 3))
+def test_closing_slashes_make_no_difference(server: str, slashes: int) -> None:
+    assert live.Ingest(server + "/" * slashes).url == live.Ingest(server).url
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("rtmp://host/live/other", "key"),
+        ("rtmp://host", None),
+        ("key", None),
+        ("rtmp://host/live/", None),
+        ("rtmp:///key", None),
+    ],
+)
+def test_what_does_not_end_in_a_key_is_refused_without_showing_it(url: str, key: str | None) -> None:
+    with pytest.raises(live.InvalidInput, match="does not end in a stream key") as caught:
+        live.split_publish_url(url, key)
+    assert "other" not in str(caught.value)
+
+
+def test_a_servers_query_is_kept() -> None:
+    assert live.join_publish_url("rtmp://h/live?auth=1/", "k") == "rtmp://h/live?auth=1//k"
+    assert live.Ingest("not a url").url == "not a url"
