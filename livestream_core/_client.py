@@ -598,7 +598,8 @@ class Client:
                 hint="on_unsupported='drop' leaves it out" if not drop else None,
             )
         for problem in lacking.values():
-            logger.warning("%s create: dropped %s", self._account, problem.message)
+            dropped = self._driver.redactor.mask(problem.message)
+            logger.warning("%s create: dropped %s", self._account, dropped)
         left_out: dict[str, Any] = {name: _SPEC_FIELDS[name].default for name in lacking}
         return attrs.evolve(spec, **left_out)
 

@@ -9,7 +9,7 @@ from typing import Any
 from ._secret import MASK, carries_secret
 
 SENSITIVE_NAME = re.compile(
-    r"key|token|secret|passw|passphrase|credential|signature|authori[sz]ation|jwt|cookie|\biv\b|_iv$",
+    r"key|token|secret|passw|passphrase|credential|signature|authori[sz]ation|jwt|cookie|_iv",
     re.IGNORECASE,
 )
 

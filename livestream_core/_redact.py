@@ -24,7 +24,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
             r"(?P<name>[\"']?[\w.-]*(?:"
-            + SENSITIVE_NAME.pattern.split("|\\biv")[0]
+            + SENSITIVE_NAME.pattern
             + r")[\w.-]*[\"']?"
             r"\s*[:=]\s*)(?!\s*(?:null|true|false|\d+)\b)"
             r"(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:(?:bearer|token|basic)\s+)?[^\s,;&}\]\"']+)",
@@ -92,12 +92,7 @@ class Redactor:
         """The text with ``***`` for every secret."""
         # Longest first: a secret may contain another.
         for secret in sorted(self._secrets.copy(), key=len, reverse=True):
-            for spelling in {
-                secret,
-                json.dumps(secret)[1:-1],
-                quote(secret, safe="", errors="replace"),
-                quote_plus(secret, errors="replace"),
-            }:
+            for spelling in _spellings(secret):
                 if len(secret) >= _SHORT:
                     text = text.replace(spelling, MASK)
                 elif spelling in text:
@@ -121,6 +116,17 @@ class Redactor:
                 self.mask(name): tuple(map(self.mask, texts))
                 for name, texts in error.fields.items()
             }
+
+
+def _spellings(secret: str) -> set[str]:
+    """A secret as it is, and as JSON, URLs and forms write it."""
+    quoted = {
+        quote(secret, safe="", errors="replace"),
+        quote(secret, errors="replace"),
+        quote_plus(secret, errors="replace"),
+    }
+    lower = {re.sub("%..", lambda code: code[0].lower(), text) for text in quoted}
+    return {secret, json.dumps(secret)[1:-1], *quoted, *lower}
 
 
 def _printable(text: str) -> str:

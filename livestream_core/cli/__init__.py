@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 
 
 def main() -> int:
     """Runs the command line and gives its exit code."""
-    try:
-        # Not needed to import this package, so that a lack of the extra can be told in one line.
-        import click  # noqa: F401
-        import rich  # noqa: F401
-    except ModuleNotFoundError as error:
+    missing = [name for name in ("click", "rich") if find_spec(name) is None]
+    if missing:
         sys.stderr.write(
-            f"livestream: {error.name} is not installed; the command line needs an extra: "
+            f"livestream: the command line needs {' and '.join(missing)}: "
             "pip install 'livestream-core[cli]'\n"
         )
         return 2
     from ._app import app
 
-    return int(app(prog_name="livestream", standalone_mode=True) or 0)
+    return int(app(prog_name="livestream") or 0)

@@ -31,17 +31,15 @@ def _debug_option(command: F) -> F:
     )(command)
 
 
-class _Problem(click.ClickException):
-    """An error as one line on standard error."""
+class _Misconfigured(click.ClickException):
+    """An error in the installation or the environment, as one line on standard error."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+    exit_code = 2
 
 
 class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
-        problem: _Problem
+        problem: click.ClickException
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -49,11 +47,14 @@ class _Group(click.Group):
         except Exception as error:
             if ctx.meta.get(_DEBUG):
                 raise
-            if isinstance(error, LiveStreamError):
-                problem = _Problem(str(error), 2 if isinstance(error, ConfigurationError) else 1)
+            if isinstance(error, ConfigurationError):
+                problem = _Misconfigured(str(error))
+            elif isinstance(error, LiveStreamError):
+                problem = click.ClickException(str(error))
             else:
                 # The text of an unforeseen exception may have anything in it, secrets too.
-                problem = _Problem(f"{type(error).__name__}; --debug shows where it came from", 1)
+                name = type(error).__name__
+                problem = click.ClickException(f"{name}; --debug shows where it came from")
         raise problem
 
 
@@ -111,7 +112,8 @@ def providers(features: bool, as_json: bool) -> None:
 @click.option(
     "--port-base",
     type=click.IntRange(1, 65535),
-    help="The first emulator's port; the others follow.  [default: free ports]",
+    show_default="free ports",
+    help="The first emulator's port; the others follow.",
 )
 @click.option(
     "--boot-seconds",

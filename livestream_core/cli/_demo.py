@@ -6,6 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Collection
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -77,10 +78,8 @@ def run(names: Collection[str], console: Console, *, debug: bool) -> bool:
 
 def _walked(each: Installed, console: Console, *, debug: bool) -> dict[str, Finding]:
     emulator = each.emulator(boot_seconds=BOOT_SECONDS)
-    with (
-        emulator.serve() as url,
-        connect(each.info.name, base_url=url, **emulator.options()) as client,
-    ):
+    options: dict[str, Any] = dict(emulator.options())
+    with emulator.serve() as url, connect(each.info.name, base_url=url, **options) as client:
         console.print(Text(f"\n{each.info.title or each.info.name} at {url}", style="bold"))
         log = _Log(console, debug=debug)
         return walk(client, emulator, log.step)
@@ -93,17 +92,17 @@ class _Log:
         self._console, self._debug = console, debug
         self._shown: set[str] = set()
 
-    def step(self, row: str, finding: Finding, stream: LiveStream | None) -> None:
+    def step(self, row: str, finding: Finding, shown: LiveStream | str | None) -> None:
         detail = finding.reason
-        if finding.verdict is Verdict.KEPT and stream is not None:
-            detail = f"{stream.status}  {stream.id}"
+        if finding.verdict is Verdict.KEPT:
+            detail = f"{shown.status}  {shown.id}" if isinstance(shown, LiveStream) else shown or ""
         word = Text(finding.word, _STYLE[finding.verdict])
         line(self._console, f"  {row}", word, detail, widths=_WIDTHS)
         if self._debug and finding.error is not None:
             # Their texts were masked when they were raised.
             self._console.print(Text("".join(traceback.format_exception(finding.error)), "dim"))
-        if stream is not None:
-            self._addresses(stream)
+        if isinstance(shown, LiveStream):
+            self._addresses(shown)
 
     def _addresses(self, stream: LiveStream) -> None:
         lines = [("ingest", f"{_shown(i.url)}  key {i.stream_key}") for i in stream.ingests]

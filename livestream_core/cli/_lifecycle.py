@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from .._capabilities import FEATURE_OF_FIELD, Capability, Feature, Support
+from .._capabilities import Capability, Feature, Support
 from .._client import Client
 from .._errors import LiveStreamError, NotFound, Unsupported, WaitTimeout, WebhookRejected
 from .._model import LiveStream, RecordingStatus
@@ -20,7 +20,7 @@ from .._trim import Trim
 from .._walk import Completeness
 from ..emulator import Emulator
 
-T = TypeVar("T")
+T = TypeVar("T", LiveStream, str)
 
 #: What is tried, in the order in which it is shown.
 ROWS = (
@@ -48,6 +48,7 @@ BOOT_SECONDS = 1.0
 _TIMEOUT = BOOT_SECONDS + 2.0
 _POLL = 0.1
 _TRIM = Trim.relative(30, 120)
+_ANOTHER = "a secret that no delivery was signed with"
 #: For operations that are refused before anything looks at the id.
 _NO_STREAM = "no-stream"
 
@@ -86,8 +87,8 @@ class Finding:
     error: Exception | None = None
 
 
-#: Called after each step with its row, what it showed, and the stream, if it gave one.
-Report = Callable[[str, Finding, LiveStream | None], None]
+#: Called after each step with its row, what it showed, and the stream or a few words about it.
+Report = Callable[[str, Finding, LiveStream | str | None], None]
 
 
 class _Differs(Exception):
@@ -110,6 +111,8 @@ class _Walk:
         self.findings: dict[str, Finding] = {}
         self.made: list[str] = []
         self.seen: dict[str, LiveStream] = {}
+        # Vendors know whole seconds at best, some only minutes.
+        self.later = (datetime.now(UTC) + timedelta(days=1)).replace(second=0, microsecond=0)
         #: The stream that is walked through its life.
         self.id: str | None = None
 
@@ -160,7 +163,7 @@ class _Walk:
         except Exception as error:  # whatever a provider does wrong is a finding, and no crash
             finding = self._broken(error)
         self.findings[row] = finding
-        self.report(row, finding, value if isinstance(value, LiveStream) else None)
+        self.report(row, finding, value)
         return value
 
     def _id(self, row: str, promise: Capability) -> str:
@@ -185,30 +188,27 @@ class _Walk:
         self.seen[stream.id] = stream
         if status not in self.capabilities.statuses | {Status.UNKNOWN}:
             raise _Differs(f"it is {status}, which the capabilities do not name")
-        if before and before.status not in (status, Status.UNKNOWN):
-            if not before.status.can_become(status):
-                raise _Differs(f"it went from {before.status} to {status}")
+        if before and before.status is not status and not before.status.can_become(status):
+            raise _Differs(f"it went from {before.status} to {status}")
         return True
 
     # -- the steps --------------------------------------------------------------------------
 
     def _create(self) -> None:
-        later = (datetime.now(UTC) + timedelta(days=1)).replace(second=0, microsecond=0)
-        at_once = self._feature(Feature.CREATE, lambda _: self._made(title="Demo, at once"))
+        at_once = self._feature(Feature.CREATE, lambda _: self._made("Demo, at once"))
         scheduled = self._feature(
-            Feature.SCHEDULE, lambda _: self._made(title="Demo, scheduled", scheduled_start=later)
+            Feature.SCHEDULE, lambda _: self._made("Demo, scheduled", self.later)
         )
         stream = scheduled or at_once
-        self.id = stream and stream.id
+        self.id = stream.id if stream else None
 
-    def _made(self, **fields: Any) -> LiveStream:
-        if self.capabilities.lacking("record", True) is None:
-            fields["record"] = True
-        stream = self.client.create(**fields)
+    def _made(self, title: str, scheduled_start: datetime | None = None) -> LiveStream:
+        record = None if self.capabilities.lacking("record", True) else True
+        stream = self.client.create(title=title, scheduled_start=scheduled_start, record=record)
         self.made.append(stream.id)
-        for name in ("title", "scheduled_start"):
-            if name in fields and getattr(stream, name) != fields[name]:
-                raise _Differs(f"{name} is {getattr(stream, name)}, not {fields[name]}")
+        if scheduled_start is not None:
+            _check(stream, "scheduled_start", scheduled_start)
+        _check(stream, "title", title)
         return stream
 
     def _update(self, id: str) -> LiveStream:
@@ -217,8 +217,7 @@ class _Walk:
             raise _Untried(f"the demo changes only {', '.join(_CHANGES)}")
         name = possible[0] if possible else "title"
         stream = self.client.update(id, **{name: _CHANGES[name]})
-        if getattr(stream, name) != _CHANGES[name]:
-            raise _Differs(f"{name} is {getattr(stream, name)}, not {_CHANGES[name]}")
+        _check(stream, name, _CHANGES[name])
         return stream
 
     def _status(
@@ -256,17 +255,15 @@ class _Walk:
             self.emulator.clock.advance(300)
         trimmed = self._feature(Feature.TRIM, lambda id: self.client.stop(id, trim=_TRIM))
         self._feature(Feature.STOP, lambda id: trimmed or self.client.stop(id))
-        if not self.capabilities.supports(Feature.STOP) and self.id in self.seen:
-            # There, the encoder ends it.
-            if self.seen[self.id].ingests:
-                try:
-                    self.emulator.encoder_drops(self.id)
-                except (ValueError, NotImplementedError):
-                    pass  # it was never connected
+        if self.id and self.seen[self.id].ingests and not self.capabilities.supports(Feature.STOP):
+            try:
+                self.emulator.encoder_drops(self.id)  # there, the encoder ends it
+            except (ValueError, NotImplementedError):
+                pass  # it was never connected
 
     def _recording(self, id: str) -> LiveStream:
         if not self.capabilities.supports(Feature.RECORD):
-            return self.client.create(title="Demo, recorded", record=True)
+            return self.client.create(title="Demo, recorded", record=True)  # is refused
         if self.client.get(id).record is False:
             raise _Untried("the vendor does not record this stream")
         _act(self.emulator.recording_ready, id)
@@ -285,7 +282,7 @@ class _Walk:
             raise _Untried("the vendor does not show the recording")
         return stream
 
-    def _list(self, _: str) -> None:
+    def _list(self, _: str) -> str:
         streams = self.client.list()
         ids = set()
         for stream in streams:
@@ -295,33 +292,38 @@ class _Walk:
             raise _Differs(f"{len(missing)} of {len(self.made)} streams are not in the list")
         if streams.complete is Completeness.MISMATCHED:
             raise _Differs("the list has not as many streams as the vendor says")
+        return f"{len(ids)} streams, completeness {streams.complete}"
 
-    def _cancel(self, id: str) -> None:
+    def _cancel(self, id: str) -> str:
         if self.capabilities.supports(Feature.CANCEL):
-            fields: dict[str, Any] = {"title": "Demo, called off"}
-            if self.capabilities.supports(FEATURE_OF_FIELD["scheduled_start"]):
-                fields["scheduled_start"] = datetime(2100, 1, 1, tzinfo=UTC)
-            id = self._made(**fields).id
+            when = self.later if self.capabilities.supports(Feature.SCHEDULE) else None
+            id = self._made("Demo, called off", when).id
         status = self.client.cancel(id).status
         if status is not Status.CANCELLED:
             raise _Differs(f"it is {status} after it was called off")
+        return f"{status}  {id}"
 
-    def _delete(self, id: str) -> None:
+    def _delete(self, id: str) -> str:
         self.client.delete(id)
         if not self.capabilities.supports(Feature.GET):
-            return
+            return id
         try:
             self.client.get(id)
         except NotFound:
-            return
+            return "reading it afterwards is NotFound"
         raise _Differs("it can still be read")
 
-    def _webhook(self, _: str) -> None:
+    def _webhook(self, _: str) -> str:
         try:
-            self.client.parse_webhook({}, b"{}", secret="a secret of the demo")
+            self.client.parse_webhook({}, b"{}", secret=_ANOTHER)
         except WebhookRejected:
-            return
+            return "a delivery that nobody signed is rejected"
         raise _Differs("a delivery that nobody signed was accepted")
+
+
+def _check(stream: LiveStream, name: str, wanted: object) -> None:
+    if (value := getattr(stream, name)) != wanted:
+        raise _Differs(f"{name} is {value}, not {wanted}")
 
 
 def _act(act: Callable[[str], None], id: str) -> None:
@@ -331,13 +333,10 @@ def _act(act: Callable[[str], None], id: str) -> None:
         try:
             return act(id)
         except NotImplementedError:
-            problem = "the emulator cannot do that"
+            raise _Untried("the emulator cannot do that") from None
         except ValueError as error:
             if "boot" not in str(error).lower() or time.monotonic() > deadline:
                 raise
-            problem = ""
-        if problem:
-            raise _Untried(problem)
         time.sleep(_POLL)
 
 

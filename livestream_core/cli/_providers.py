@@ -57,7 +57,7 @@ def show(console: Console, *, features: bool) -> None:
     if not found:
         console.print("No provider is installed: install an adapter package.")
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in (*_COLUMNS, "problem"):
         table.add_column(name, overflow="fold")
     for each in found:
@@ -83,6 +83,7 @@ def _show_features(console: Console, found: Sequence[Installed]) -> None:
         support = known[name][feature].support
         return Text(support.value, _STYLE[support])
 
+    console.print()
     matrix(console, "feature", [feature.value for feature in Feature], list(known), cell)
     reasons(
         console,

@@ -97,7 +97,7 @@ def _check_free(host: str, port: int) -> None:
     try:
         socket.create_server((host, port), family=family).close()
     except (OSError, OverflowError) as error:
-        problem = getattr(error, "strerror", None) or str(error)
+        problem = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
     if problem:
         raise ConfigurationError(
             f"cannot listen on {host} port {port}: {problem}",

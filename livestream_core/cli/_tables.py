@@ -33,13 +33,14 @@ def matrix(
     at_once = max(1, (console.width - names - 4) // (max(widest, _CELL) + 3))
     for first in range(0, len(columns), at_once):
         part = columns[first : first + at_once]
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         table.add_column(corner, no_wrap=True)
         for name in part:
             table.add_column(Text(name), overflow="fold", min_width=_CELL)
         for row in rows:
             table.add_row(Text(row), *(cell(row, column) for column in part))
         console.print(table)
+        console.print()
 
 
 def line(console: Console, *texts: str | Text, widths: Sequence[int]) -> None:
@@ -61,5 +62,8 @@ def reasons(console: Console, title: str, notes: Iterable[tuple[str, str, str]])
         return
     console.print(Text(title, style="bold"))
     width = max(len(provider) for provider, _ in merged) + 2
+    before = None
     for (provider, reason), operations in merged.items():
-        line(console, f"  {provider}", f"{', '.join(operations)}: {reason}", widths=[width])
+        name = "" if provider == before else f"  {provider}"
+        line(console, name, f"{', '.join(operations)}: {reason}", widths=[width])
+        before = provider

@@ -1,0 +1,473 @@
+"""The client: what it checks before it sends, and what it does with what comes back."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from acme import AcmeEmulator, AcmePlugin, FakeClock
+
+import livestream_core as live
+from livestream_core.emulator import Fault
+
+HOSTILE_IDS = ["../admin", "a/b", "a?b=c", "a#b", "a%2fb", "a b", "a;b", "é", "…", "a\\b", "a&b", "*"]
+
+
+def test_a_lifecycle(client: live.Client, emulator: AcmeEmulator) -> None:
+    stream = client.create(
+        title="T", scheduled_start="2026-12-05T15:30:00+05:30", tags=["a"], options={"extra": [1]}
+    )
+    assert stream.status is live.Status.SCHEDULED
+    assert stream.scheduled_start == datetime(2026, 12, 5, 10, tzinfo=UTC)
+    assert emulator.streams[stream.id]["extra"] == [1]
+    assert client.update(stream.id, title="U").title == "U"
+    assert client.start(stream.id).status is live.Status.STARTING
+    emulator.encoder_connects(stream.id)
+    assert client.wait(stream.id, until="live", timeout=1).status is live.Status.LIVE
+    assert client.stop(stream.id, trim=live.Trim.relative(1, 2)).status is live.Status.ENDED
+    assert client.delete(stream.id) is None
+    with pytest.raises(live.NotFound) as caught:
+        client.get(stream.id)
+    assert caught.value.stream_id == stream.id
+
+
+def test_a_spec_may_be_given_whole(client: live.Client) -> None:
+    assert client.create(live.StreamSpec(title="T")).title == "T"
+    with pytest.raises(live.InvalidInput, match="not both"):
+        client.create(live.StreamSpec(title="T"), tags=["a"])
+    with pytest.raises(live.InvalidInput, match="expected a StreamSpec"):
+        client.create("T")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({}, "title"),
+        ({"title": " "}, "title"),
+        ({"title": "T", "colour": "red"}, "colour"),
+        ({"title": "T", "scheduled_start": datetime(2026, 1, 1)}, "scheduled_start"),
+        ({"title": "T", "options": {"title": "U"}}, "options.title"),
+        ({"title": "T", "options": {"x": {1, 2}}}, "options"),
+        ({"title": "T", "options": {"x": float("nan")}}, "options"),
+        ({"title": "T", "options": {"x": "\ud800"}}, "options"),
+        ({"title": "T", "on_unsupported": "ignore"}, "on_unsupported"),
+    ],
+)
+def test_bad_fields_are_refused_before_anything_is_sent(
+    client: live.Client, emulator: AcmeEmulator, fields: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(live.InvalidInput) as caught:
+        client.create(**fields)
+    error = caught.value
+    assert (error.field, error.operation, error.provider) == (field, "create", "acme")
+    assert error.applied is False
+    assert [each for each in emulator.requests if each.path == "/streams"] == []
+
+
+def test_what_the_provider_lacks_is_refused_with_all_reasons(
+    client: live.Client, emulator: AcmeEmulator
+) -> None:
+    with pytest.raises(live.Unsupported) as caught:
+        client.create(title="T", latency="low", record=False, thumbnail_url="https://x.example/a")
+    message = str(caught.value)
+    assert "Acme is always slow" in message
+    assert "always recorded" in message
+    assert "thumbnail_url" in message
+    assert set(caught.value.features) == {"latency", "record", "thumbnail_url"}
+    assert emulator.requests == []
+
+
+def test_what_happens_by_itself_may_be_asked_for(client: live.Client) -> None:
+    assert client.create(title="T", record=True).title == "T"
+
+
+def test_unsupported_fields_can_be_dropped_and_are_logged(
+    client: live.Client, emulator: AcmeEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "livestream_core"):
+        client.create(title="T", latency="low", record=False, on_unsupported="drop")
+    assert "dropped latency=low: Acme is always slow" in caplog.text
+    assert "dropped record=False" in caplog.text
+    assert client.supports(live.Feature.SCHEDULE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "name"),
+    [
+        ({}, live.InvalidInput, "changes"),
+        ({"colour": "red"}, live.InvalidInput, "colour"),
+        ({"title": None}, live.InvalidInput, "title"),
+        ({"title": ""}, live.InvalidInput, "title"),
+        ({"scheduled_start": "soon"}, live.InvalidInput, "scheduled_start"),
+        ({"record": True}, live.Unsupported, "record"),
+        ({"tags": None}, live.Unsupported, "tags"),
+        ({"tags": []}, live.Unsupported, "tags"),
+    ],
+)
+def test_a_change_that_is_not_possible_is_refused_before_sending(
+    client: live.Client, emulator: AcmeEmulator, changes: dict[str, Any], error: type, name: str
+) -> None:
+    with pytest.raises(error) as caught:
+        client.update("1", **changes)
+    named = caught.value.field if error is live.InvalidInput else caught.value.features[0]
+    assert named == name
+    assert caught.value.stream_id == "1"
+    assert emulator.requests == []
+
+
+def test_none_clears_what_can_be_cleared(client: live.Client, emulator: AcmeEmulator) -> None:
+    stream = emulator.add(description="D")
+    assert client.update(stream["id"], description=None).description is None
+    assert client.update(stream["id"], description="").description == ""
+
+
+@pytest.mark.parametrize("id", HOSTILE_IDS)
+def test_an_id_is_data_and_cannot_change_the_path(
+    client: live.Client, emulator: AcmeEmulator, id: str
+) -> None:
+    for call in (client.get, client.start, client.stop, client.delete, client.cancel):
+        with pytest.raises(live.NotFound):
+            call(id)
+    for each in emulator.requests:
+        if each.path not in ("/login", "/logout"):
+            assert each.path.startswith("/streams/")
+            assert each.path.count("/") == 2 + each.path.endswith(("/start", "/stop"))
+            assert each.query == ""
+
+
+@pytest.mark.parametrize("id", ["", ".", "..", "a\x00", "a\r\nX: y", "\x7f", "\ud800", None, 5, b"x", ["a"]])
+def test_an_id_that_cannot_stand_in_a_path_is_refused(
+    client: live.Client, emulator: AcmeEmulator, id: Any
+) -> None:
+    for call in (
+        client.get,
+        client.start,
+        client.stop,
+        client.delete,
+        lambda id: client.update(id, title="T"),
+        lambda id: client.wait(id, until="live", timeout=1),
+    ):
+        with pytest.raises(live.InvalidInput) as caught:
+            call(id)
+        assert caught.value.field == "id"
+    assert [each.path for each in emulator.requests if each.path.startswith("/streams")] == []
+
+
+def test_a_trim_must_be_a_trim(client: live.Client) -> None:
+    with pytest.raises(live.InvalidInput, match="expected a Trim, not tuple"):
+        client.stop("1", trim=(1, 2))  # type: ignore[arg-type]
+
+
+def test_a_conflict_names_the_status(client: live.Client, emulator: AcmeEmulator) -> None:
+    stream = emulator.add(status="on")
+    with pytest.raises(live.Conflict) as caught:
+        client.cancel(stream["id"])
+    assert caught.value.status is live.Status.LIVE
+    assert caught.value.applied is False
+
+
+def test_an_unknown_word_is_unknown_and_kept(client: live.Client, emulator: AcmeEmulator) -> None:
+    stream = emulator.add()
+    emulator.inject(Fault.status_word("levitating"), on="GET *")
+    read = client.get(stream["id"])
+    assert (read.status, read.provider_status) == (live.Status.UNKNOWN, "levitating")
+
+
+def test_extra_fields_are_kept_and_missing_ones_are_none(
+    client: live.Client, emulator: AcmeEmulator
+) -> None:
+    stream = emulator.add()
+    emulator.inject(Fault.extra_field("novelty", {"a": 1}), on="GET *")
+    read = client.get(stream["id"])
+    assert read.raw is not None
+    assert read.raw["novelty"] == {"a": 1}
+    assert read.description is None
+    assert read.started_at is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "<html>", "[]", '"x"', "null", "{", "NaN", "[" * 100_000, '{"id":"1","title":"T"}',
+     '{"id":["1"],"title":"T","status":"new"}', '{"id":"1","title":"T","status":"new","tags":"a"}',
+     '{"id":"1","title":"T","status":"new","start":"2026-01-01"}', '{"id":"","title":"T","status":"new"}'],
+)  # fmt: skip
+def test_an_answer_that_cannot_be_read_is_unexpected(
+    client: live.Client, emulator: AcmeEmulator, body: str
+) -> None:
+    emulator.inject(Fault.status(200, body=body), on="GET *")
+    with pytest.raises(live.UnexpectedResponse) as caught:
+        client.get("1")
+    assert caught.value.http_status == 200
+    assert caught.value.applied is False
+
+
+def test_a_redirect_is_not_followed(client: live.Client, emulator: AcmeEmulator) -> None:
+    emulator.inject(Fault.redirect("https://evil.example/"), on="GET *")
+    with pytest.raises(live.UnexpectedResponse, match="redirected"):
+        client.get("1")
+
+
+def test_a_client_says_what_it_can_do(client: live.Client) -> None:
+    assert client.provider == "acme"
+    assert client.account == "acme:api.acme.example:main"
+    assert client.supports("create")
+    assert not client.supports(live.Feature.LATENCY)
+    assert client.capabilities["cancel"].support is live.Support.EMULATED
+    assert client.capabilities[live.Feature.LATENCY].reason == "Acme is always slow"
+    with pytest.raises(live.InvalidInput, match="feature"):
+        client.supports("teleport")
+
+
+def test_a_payload_can_be_read_without_a_call(client: live.Client, emulator: AcmeEmulator) -> None:
+    payload = emulator.add(status="on")
+    stream = client.parse_stream(payload)
+    assert stream.status is live.Status.LIVE
+    assert stream.raw == payload
+    for wrong in ({}, None, [], "x", {"id": 1}, {"id": "1", "title": None, "status": "new"}):
+        with pytest.raises(live.UnexpectedResponse) as caught:
+            client.parse_stream(wrong)  # type: ignore[arg-type]
+        assert caught.value.operation == "parse_stream"
+    assert emulator.requests == []
+
+
+# -- webhooks ---------------------------------------------------------------------------------
+
+BODY = b'{"id": "1", "title": "T", "status": "on", "key": "acme-key-1"}'
+
+
+def test_a_verified_delivery_becomes_an_event(client: live.Client) -> None:
+    event = client.parse_webhook({"X-ACME-Secret": "s3cret"}, BODY, secret="s3cret")
+    assert event.kind is live.EventKind.STREAM_CHANGED
+    assert event.stream is not None
+    assert event.stream.status is live.Status.LIVE
+    assert pickle.loads(pickle.dumps(event)) == event
+
+
+def test_the_option_is_the_default_secret(emulator: AcmeEmulator) -> None:
+    with emulator.connect(webhook_secret="s3cret") as client:
+        assert client.parse_webhook({"x-acme-secret": "s3cret"}, BODY).stream_id == "1"
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-acme-secret": ""}, {"x-acme-secret": "wrong"}])
+def test_an_unverifiable_delivery_is_rejected(client: live.Client, headers: dict[str, str]) -> None:
+    with pytest.raises(live.WebhookRejected) as caught:
+        client.parse_webhook(headers, BODY, secret="s3cret")
+    assert caught.value.operation == "parse_webhook"
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("secret", [None, "", "  ", live.Secret("")])
+def test_without_a_secret_nothing_is_verified(client: live.Client, secret: Any) -> None:
+    with pytest.raises(live.ConfigurationError, match="missing or empty"):
+        client.parse_webhook({"x-acme-secret": ""}, BODY, secret=secret)
+
+
+def test_a_genuine_delivery_that_cannot_be_read_is_unexpected(client: live.Client) -> None:
+    with pytest.raises(live.UnexpectedResponse):
+        client.parse_webhook({"x-acme-secret": "s"}, b"<html>", secret="s")
+
+
+def test_a_body_must_be_bytes(client: live.Client) -> None:
+    with pytest.raises(live.InvalidInput, match="bytes"):
+        client.parse_webhook({}, "{}", secret="s")  # type: ignore[arg-type]
+
+
+# -- waiting ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("until", "word"),
+    [
+        ("starting", "boot"), ("starting", "ready"), ("starting", "on"), ("starting", "lost"),
+        ("ready", "ready"), ("ready", "on"), ("ready", "lost"), ("processing", "post"),
+        ("processing", "over"), ("live", "on"), ({"live", "ended"}, "over"),
+        ([live.Status.FAILED], "bad"), (lambda stream: stream.title == "T", "new"),
+    ],
+)  # fmt: skip
+def test_waiting_is_met_by_the_status_and_by_what_comes_after(
+    client: live.Client, emulator: AcmeEmulator, clock: FakeClock, until: Any, word: str
+) -> None:
+    stream = emulator.add(status=word, title="T")
+    assert client.wait(stream["id"], until=until, timeout=1).provider_status == word
+    assert clock.waits == []
+
+
+def test_waiting_polls_until_it_is_so(emulator: AcmeEmulator) -> None:
+    stream = emulator.add()
+
+    class Clock(FakeClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if self.time > 1_020:
+                stream["status"] = "on"
+
+    clock = Clock()
+    with emulator.connect(clock=clock) as client:
+        assert client.wait(stream["id"], until="live", timeout=60).status is live.Status.LIVE
+    assert clock.waits[0] == 0.5
+    assert max(clock.waits) <= 5
+
+
+@pytest.mark.parametrize(
+    ("word", "until", "kind"),
+    [
+        ("over", "live", live.WaitFailed),
+        ("post", {"live", "ready"}, live.WaitFailed),
+        ("on", "scheduled", live.WaitFailed),
+        ("bad", "live", live.StreamFailed),
+        ("bad", lambda stream: False, live.StreamFailed),
+    ],
+)
+def test_what_can_no_longer_happen_is_not_waited_for(
+    client: live.Client, emulator: AcmeEmulator, clock: FakeClock, word: str, until: Any, kind: type
+) -> None:
+    stream = emulator.add(status=word)
+    with pytest.raises(kind) as caught:
+        client.wait(stream["id"], until=until, timeout=60)
+    assert type(caught.value) is kind
+    assert caught.value.stream.id == stream["id"]
+    assert clock.waits == []
+    assert "acme-key" not in str(caught.value) + repr(caught.value.stream)
+
+
+def test_the_time_given_is_kept_and_the_stream_last_seen_is_told(
+    client: live.Client, emulator: AcmeEmulator, clock: FakeClock
+) -> None:
+    stream = emulator.add(status="boot")
+    began = clock.time
+    with pytest.raises(live.WaitTimeout, match="within 10 s: it is starting") as caught:
+        client.wait(stream["id"], until="ready", timeout=10, poll=3)
+    assert clock.time - began == pytest.approx(10)
+    assert caught.value.stream.status is live.Status.STARTING
+
+
+def test_temporary_errors_are_polled_through(
+    client: live.Client, emulator: AcmeEmulator, clock: FakeClock
+) -> None:
+    stream = emulator.add(status="on")
+    emulator.inject(Fault.status(503), on="GET *", times=7)
+    assert client.wait(stream["id"], until="live", timeout=60).id == stream["id"]
+
+
+def test_if_only_errors_come_the_end_says_so(client: live.Client, emulator: AcmeEmulator) -> None:
+    emulator.inject(Fault.status(503), on="GET *", times=10_000)
+    with pytest.raises(live.WaitTimeout, match="could not be read.*ProviderUnavailable") as caught:
+        client.wait("1", until="live", timeout=20)
+    assert caught.value.stream is None
+
+
+def test_a_vendor_that_asks_for_a_longer_pause_ends_the_wait(
+    client: live.Client, emulator: AcmeEmulator, clock: FakeClock
+) -> None:
+    emulator.inject(Fault.status(429, headers={"Retry-After": "600"}), on="GET *", times=9)
+    began = clock.time
+    with pytest.raises(live.WaitTimeout):
+        client.wait("1", until="live", timeout=30)
+    assert clock.time == began
+
+
+def test_a_final_error_ends_the_wait_at_once(client: live.Client) -> None:
+    with pytest.raises(live.NotFound):
+        client.wait("nothing", until="live", timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        ({"until": "cancelled", "timeout": 1}, live.Unsupported),
+        ({"until": [], "timeout": 1}, live.InvalidInput),
+        ({"until": 5, "timeout": 1}, live.InvalidInput),
+        ({"until": "asleep", "timeout": 1}, live.InvalidInput),
+        ({"until": "live", "timeout": -1}, live.InvalidInput),
+        ({"until": "live", "timeout": float("nan")}, live.InvalidInput),
+        ({"until": "live", "timeout": 1, "poll": "1"}, live.InvalidInput),
+    ],
+)
+def test_a_wait_that_makes_no_sense_is_refused_before_any_call(
+    client: live.Client, emulator: AcmeEmulator, arguments: Any, kind: type
+) -> None:
+    with pytest.raises(kind):
+        client.wait("1", **arguments)
+    assert emulator.requests == []
+
+
+# -- observers --------------------------------------------------------------------------------
+
+
+class Observer:
+    def __init__(self) -> None:
+        self.exchanges: list[live.Exchange] = []
+        self.changes: list[tuple[str | None, str]] = []
+
+    @live.hookimpl
+    def livestream_exchange(self, exchange: live.Exchange) -> None:
+        self.exchanges.append(exchange)
+
+    @live.hookimpl
+    def livestream_status_changed(
+        self, account: str, stream: live.LiveStream, previous: live.Status | None
+    ) -> None:
+        self.changes.append((previous, stream.status.value))
+        raise RuntimeError("an observer that fails")
+
+
+@pytest.fixture
+def observer() -> Any:
+    observer = Observer()
+    live.register(observer)
+    yield observer
+    live.unregister(observer)
+
+
+def test_observers_see_every_exchange_without_secrets_or_ids(
+    observer: Observer, client: live.Client, emulator: AcmeEmulator
+) -> None:
+    stream = emulator.add()
+    emulator.inject(Fault.status(503), on="GET *")
+    client.get(stream["id"])
+    seen = [(x.operation, x.method, x.template, x.status, x.error, x.attempt) for x in observer.exchanges]
+    assert seen == [
+        ("sign_in", "POST", "/login", 200, None, 1),
+        ("get", "GET", "/streams/{id}", 503, "ProviderUnavailable", 1),
+        ("get", "GET", "/streams/{id}", 200, None, 2),
+    ]
+
+
+def test_status_changes_are_told_and_a_failing_observer_is_not_fatal(
+    observer: Observer, emulator: AcmeEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = emulator.add(status="boot")
+    words = iter(["boot", "new", "ready", "on", "on"])
+
+    class Clock(FakeClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            stream["status"] = next(words)
+
+    with emulator.connect(clock=Clock()) as client:
+        client.wait(stream["id"], until="live", timeout=60)
+        client.parse_webhook({"x-acme-secret": "s"}, BODY, secret="s")
+    assert observer.changes == [
+        (None, "starting"),
+        # STARTING, SCHEDULED, READY is a vendor that cannot tell the two apart: no event.
+        ("starting", "ready"),
+        ("ready", "live"),
+        (None, "live"),
+    ]
+    assert "failed in livestream_status_changed: RuntimeError" in caplog.text
+
+
+def test_a_plugin_is_registered_whole_or_not_at_all() -> None:
+    class Misspelt:
+        @live.hookimpl
+        def livestream_exchanges(self) -> None: ...
+
+    with pytest.raises(live.ConfigurationError, match="was not registered"):
+        live.register(Misspelt())
+    with pytest.raises(live.ConfigurationError, match="implements no hook"):
+        live.register(object())
+    with pytest.raises(live.ConfigurationError, match="named 'acme' was registered before"):
+        live.register(AcmePlugin())

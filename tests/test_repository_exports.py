@@ -1,0 +1,147 @@
+"""What is public is named in ``__all__``, and nothing else is."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import livestream_core as live
+from livestream_core import emulator
+
+MODULES = (live, emulator)
+
+
+def source(module: ModuleType) -> ast.Module:
+    return ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+
+
+def imported_from_inside(module: ModuleType) -> set[str]:
+    """Names that a module takes from the package's own modules, for types only included."""
+    return {
+        alias.asname or alias.name
+        for node in ast.walk(source(module))
+        if isinstance(node, ast.ImportFrom) and node.level == 1
+        for alias in node.names
+    }
+
+
+def defined_at_top(module: ModuleType) -> set[str]:
+    names: set[str] = set()
+    for node in source(module).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {each.id for each in node.targets if isinstance(each, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+    return names
+
+
+def public(names: set[str]) -> set[str]:
+    return {name for name in names if not name.startswith("_") or name == "__version__"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_all_is_sorted_by_code_point_without_doubles(module: ModuleType) -> None:
+    assert list(module.__all__) == sorted(set(module.__all__))
+
+
+def test_all_of_the_package_names_what_the_package_imports_from_its_modules() -> None:
+    assert set(live.__all__) == public(imported_from_inside(live))
+
+
+def test_all_of_the_emulator_names_what_it_defines_and_what_handlers_are_given() -> None:
+    handed_on = {"Request", "Response"}
+    assert set(emulator.__all__) == public(defined_at_top(emulator)) | handed_on
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_name_in_all_exists(module: ModuleType) -> None:
+    missing = [name for name in module.__all__ if not hasattr(module, name)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_dir_shows_every_public_name(module: ModuleType) -> None:
+    assert set(module.__all__) <= set(dir(module))
+
+
+def test_dir_shows_lazy_names_before_they_are_loaded() -> None:
+    code = "import livestream_core as live; print(*sorted(set(live.__all__) - set(dir(live))))"
+    assert fresh(code) == ""
+
+
+def test_an_unknown_name_is_an_attribute_error_that_names_it() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        live.no_such_name  # noqa: B018
+
+
+def test_a_star_import_gives_all_public_names() -> None:
+    code = (
+        "from livestream_core import *; import livestream_core as live;"
+        "print(*sorted(set(live.__all__) - set(globals())))"
+    )
+    assert fresh(code) == ""
+
+
+def fresh(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.strip()
+
+
+def signatures(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    """Public functions of a module, and public methods and properties of its public classes."""
+    for name in module.__all__:
+        value = getattr(module, name)
+        if inspect.isfunction(value):
+            yield name, value
+        elif inspect.isclass(value):
+            for member, attribute in vars(value).items():
+                if member.startswith("_"):
+                    continue
+                attribute = getattr(attribute, "fget", None) or getattr(
+                    attribute, "__func__", attribute
+                )
+                if inspect.isfunction(attribute):
+                    yield f"{name}.{member}", attribute
+
+
+def classes_in(annotation: Any) -> Iterator[type]:
+    if inspect.isclass(annotation):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from classes_in(argument)
+
+
+def annotations_of(function: Any) -> list[Any]:
+    """A function's annotations; what is imported for types only counts as anything."""
+    unknown: dict[str, Any] = {}
+    while True:
+        try:
+            return list(typing.get_type_hints(function, localns=unknown).values())
+        except NameError as error:
+            unknown[error.name] = Any
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_public_signatures_name_public_types_only(module: ModuleType) -> None:
+    exported = {getattr(each, name) for each in MODULES for name in each.__all__ if name != "_"}
+    private = {
+        f"{where}: {kind.__module__}.{kind.__name__}"
+        for where, function in signatures(module)
+        for annotation in annotations_of(function)
+        for kind in classes_in(annotation)
+        if kind.__module__.partition(".")[0] == "livestream_core" and kind not in exported
+    }
+    assert private == set()

@@ -1,0 +1,279 @@
+"""Who may import whom, and what importing the library costs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+import livestream_core as live
+from livestream_core import emulator
+
+ROOT = Path(__file__).parents[1]
+CORE = ROOT / "livestream_core"
+ADAPTERS = sorted(path.parent for path in ROOT.glob("adapters/*/pyproject.toml"))
+
+# -- what an import loads -------------------------------------------------------------------
+
+#: What only some users need: it is loaded when it is first used.
+HEAVY = {
+    "click",
+    "dask",
+    "dateutil",
+    "httpx",
+    "opentelemetry",
+    "pluggy",
+    "requests",
+    "rich",
+    "sqlalchemy",
+    "tenacity",
+    "urllib3",
+    "werkzeug",
+}
+
+
+def loaded_by(code: str) -> set[str]:
+    """The top-level packages that are loaded after some code ran in a new interpreter."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def test_importing_the_core_loads_no_http_library_no_command_line_and_no_adapter() -> None:
+    loaded = loaded_by("import livestream_core")
+    adapters = {name for name in loaded if name.startswith("livestream_")} - {"livestream_core"}
+    assert loaded & HEAVY == set()
+    assert adapters == set()
+
+
+def test_asking_which_providers_there_are_imports_none_of_them() -> None:
+    loaded = loaded_by("import livestream_core as live; live.providers()")
+    assert {name for name in loaded if name.startswith("livestream_")} == {"livestream_core"}
+
+
+# -- the arrows inside of the core ----------------------------------------------------------
+
+#: From the bottom up. A module imports from its own layer and from those below it.
+LAYERS = {
+    "values": """_convert _errors _masked _model _secret _status _times _trim _urls _version""",
+    "adapter contract": "_adapter _capabilities _clock _options _request _walk",
+    "transport": "_deadline _transport",
+    "driving": "_driver _plugins _redact _retry _session",
+    "client": "_client _connect _registry",
+}
+RANK = {module: rank for rank, modules in enumerate(LAYERS.values()) for module in modules.split()}
+#: Public modules but the package itself stand on top of all: emulators, command line, ...
+TOP = len(LAYERS)
+
+
+def module_files() -> list[Path]:
+    return sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
+
+
+def top_name(path: Path) -> str:
+    return path.relative_to(CORE).with_suffix("").parts[0]
+
+
+def rank(module: str) -> int:
+    if module in RANK:
+        return RANK[module]
+    if module == "__init__":
+        return RANK["_client"]
+    assert not module.startswith("_"), f"LAYERS has no place for {module}"
+    return TOP
+
+
+def own_imports(path: Path, *, for_types_too: bool) -> Iterator[str]:
+    """Names right under ``livestream_core`` that a module of it imports."""
+    depth = len(path.relative_to(CORE).parts) - 1
+    for node in nodes_of(path, for_types_too=for_types_too):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                package, _, rest = alias.name.partition(".")
+                if package == "livestream_core":
+                    yield rest.partition(".")[0] or "__init__"
+        elif isinstance(node, ast.ImportFrom):
+            if node.level == 0:
+                package, _, rest = (node.module or "").partition(".")
+                if package != "livestream_core":
+                    continue
+            elif node.level == depth + 1:
+                rest = node.module or ""
+            else:
+                continue  # inside of a package of its own
+            yield from [rest.partition(".")[0]] if rest else map(member, node.names)
+
+
+def member(alias: ast.alias) -> str:
+    """Which module a name imported from the package itself stands for."""
+    is_module = (CORE / f"{alias.name}.py").exists() or (CORE / alias.name).is_dir()
+    return alias.name if is_module else "__init__"
+
+
+def nodes_of(path: Path, *, for_types_too: bool) -> Iterator[ast.AST]:
+    todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while todo:
+        node = todo.pop()
+        yield node
+        if (
+            isinstance(node, ast.If)
+            and "TYPE_CHECKING" in ast.dump(node.test)
+            and not for_types_too
+        ):
+            todo += node.orelse
+        else:
+            todo += ast.iter_child_nodes(node)
+
+
+@pytest.mark.parametrize("path", module_files(), ids=lambda path: path.relative_to(CORE).as_posix())
+def test_a_module_of_the_core_imports_nothing_from_a_layer_above_it(path: Path) -> None:
+    own = rank(top_name(path))
+    upward = [name for name in own_imports(path, for_types_too=True) if rank(name) > own]
+    assert upward == []
+
+
+def test_the_modules_of_the_core_import_each_other_in_no_circle() -> None:
+    arrows = {
+        path.stem: set(own_imports(path, for_types_too=False)) - {path.stem}
+        for path in module_files()
+        if path.parent == CORE
+    }
+    while leaves := {name for name, targets in arrows.items() if not targets & set(arrows)}:
+        arrows = {name: targets for name, targets in arrows.items() if name not in leaves}
+    assert arrows == {}
+
+
+# -- vendors stay in their adapters ---------------------------------------------------------
+
+VENDORS = re.compile(r"tpstreams|testpress|video\W?sdk|zujonow|tkt\W?church|\btkt\b", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=lambda path: path.name)
+def test_no_vendor_is_named_in_the_core(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if VENDORS.search(line)] == []
+
+
+def test_the_core_has_no_adapter_among_its_dependencies() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    named = [*project["dependencies"], *(each for extra in extras for each in extra)]
+    assert [each for each in named if VENDORS.search(each)] == []
+
+
+# -- adapters use what an outsider could use ------------------------------------------------
+
+PUBLIC = {
+    "livestream_core": set(live.__all__),
+    "livestream_core.emulator": set(emulator.__all__),
+}
+#: An adapter yields requests; the core sends them.
+NETWORK = {
+    "aiohttp",
+    "asyncio",
+    "ftplib",
+    "http",
+    "httplib2",
+    "httpx",
+    "requests",
+    "smtplib",
+    "socket",
+    "socketserver",
+    "ssl",
+    "subprocess",
+    "urllib3",
+}
+
+
+def adapter_files() -> list[Path]:
+    return sorted(path for each in ADAPTERS for path in (each / "src").rglob("*.py"))
+
+
+def each_adapter_file() -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        "path", adapter_files(), ids=lambda path: f"{path.parent.name}/{path.name}"
+    )
+
+
+def modules_imported(path: Path) -> Iterator[str]:
+    """Full names of the modules that a file imports from, but for its own package."""
+    for node in nodes_of(path, for_types_too=True):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ""
+
+
+@each_adapter_file()
+def test_an_adapter_imports_public_names_of_the_core_only(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    aliases: dict[str, str] = {}
+    private: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.partition(".")[0] == "livestream_core":
+                    target = alias.name if alias.asname else "livestream_core"
+                    aliases[alias.asname or "livestream_core"] = target
+                    private += [alias.name] if alias.name not in PUBLIC else []
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            module = node.module or ""
+            if module.partition(".")[0] == "livestream_core":
+                for alias in node.names:
+                    full = f"{module}.{alias.name}"
+                    if full in PUBLIC:
+                        aliases[alias.asname or alias.name] = full
+                    elif alias.name not in PUBLIC.get(module, ()):
+                        private.append(full)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            module = aliases.get(node.value.id, "")
+            full = f"{module}.{node.attr}"
+            if module and full not in PUBLIC and node.attr not in PUBLIC[module]:
+                private.append(full)
+    assert private == []
+
+
+@each_adapter_file()
+def test_an_adapter_imports_no_http_library_and_nothing_else_that_sends(path: Path) -> None:
+    senders = [
+        name
+        for name in modules_imported(path)
+        if name.partition(".")[0] in NETWORK or name == "urllib.request"
+    ]
+    assert senders == []
+
+
+@each_adapter_file()
+def test_an_adapter_imports_only_what_its_package_declares(path: Path) -> None:
+    root = next(each for each in ADAPTERS if path.is_relative_to(each))
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {normal(re.split(r"[^\w.-]", each)[0]) for each in project["dependencies"]}
+    for extra in project.get("optional-dependencies", {}).values():
+        declared |= {normal(re.split(r"[^\w.-]", each)[0]) for each in extra}
+    ours = {each.name for each in (root / "src").iterdir()}
+    installed = packages_distributions()
+    strangers = [
+        name
+        for name in modules_imported(path)
+        if (top := name.partition(".")[0]) not in sys.stdlib_module_names
+        and top not in ours
+        and not declared & {normal(each) for each in installed.get(top, ())}
+    ]
+    assert strangers == []
+
+
+def normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
