@@ -371,7 +371,7 @@ class Adapter:
         if response.is_readable:
             payload = response.json() if response.body else None
         message = self.error_message(payload) or " ".join(response.text[:200].split())
-        kind = self.errors.get(status) or _error_class(status)
+        kind = error_class(self, status)
         text = f"HTTP {status}" + (f": {message[:500]}" if message else "")
         if kind is RateLimited:
             error: LiveStreamError = RateLimited(
@@ -422,7 +422,10 @@ _ERROR_BY_STATUS: dict[int, type[LiveStreamError]] = {
 }
 
 
-def _error_class(status: int) -> type[LiveStreamError]:
+def error_class(adapter: Adapter, status: int) -> type[LiveStreamError]:
+    """The class of error that a status means to this vendor."""
+    if status in adapter.errors:
+        return adapter.errors[status]
     if status in _ERROR_BY_STATUS:
         return _ERROR_BY_STATUS[status]
     if 400 <= status < 500:

@@ -28,7 +28,7 @@ from ._errors import (
     WaitFailed,
     WaitTimeout,
 )
-from ._model import Event, LiveStream, StreamSpec
+from ._model import Event, LiveStream, RestreamTarget, StreamSpec
 from ._plugins import Observers
 from ._redact import Redactor
 from ._request import Headers
@@ -155,6 +155,7 @@ class Client:
                     "on_unsupported: is either 'raise' or 'drop'", field="on_unsupported"
                 )
             spec = self._possible(_spec(spec, fields), drop=on_unsupported == "drop")
+        self._keep_secret(spec.restreams)
         return self._run("create", lambda: self._adapter.create(spec))
 
     def get(self, id: str, /) -> LiveStream:
@@ -175,6 +176,7 @@ class Client:
         with self._context("update", id):
             self.capabilities.demand(Feature.UPDATE)
             read = self._changes(changes)
+        self._keep_secret(read.get("restreams") or ())
         return self._on_stream("update", Feature.UPDATE, id, lambda: self._adapter.update(id, read))
 
     def start(self, id: str, /) -> LiveStream:
@@ -567,6 +569,12 @@ class Client:
             self.capabilities.demand(feature)
             named("id", c.identifier)(id)
         return self._run(name, make, stream_id=id)
+
+    def _keep_secret(self, targets: Iterable[RestreamTarget]) -> None:
+        """The vendor may echo in an error what has not yet come back in an answer."""
+        for target in targets:
+            if target.stream_key is not None:
+                self._driver.redactor.add(target.stream_key.reveal())
 
     def _context(self, name: str, id: object = None) -> _Context:
         return _Context(self, name, id if isinstance(id, str) else None)

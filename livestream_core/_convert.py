@@ -115,7 +115,10 @@ def url(value: str | None) -> str | None:
 
 def read_url(value: str | None) -> str | None:
     """A URL that a vendor gave: taken as it is, masked where its form shows a secret."""
-    if value is None or type(value) is SecretUrl:
+    if value is None:
+        return None
+    if type(value) is SecretUrl:
+        text(value)
         return value
     value = text(value)
     return SecretUrl(value) if carries_secret(value) else value

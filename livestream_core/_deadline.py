@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NewConnectionError
 
 _current = threading.local()
 
@@ -72,6 +74,16 @@ class _Connection(HTTPConnection):
 
 class _SecureConnection(HTTPSConnection):
     response_class = _Response
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except ssl.SSLCertVerificationError:
+            raise
+        except OSError as error:
+            # A handshake that fails or takes too long looks like a lost or late answer, but
+            # nothing of the request was sent.
+            raise NewConnectionError(self, type(error).__name__) from None
 
 
 class _Pool(HTTPConnectionPool):

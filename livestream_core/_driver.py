@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import attrs
 
-from ._adapter import Adapter, Operation, Session, retry_after
+from ._adapter import Adapter, Operation, Session, error_class, retry_after
 from ._clock import Clock
 from ._errors import (
     CHANGING_OPERATIONS,
@@ -18,6 +18,7 @@ from ._errors import (
     ConnectionFailed,
     InvalidInput,
     LiveStreamError,
+    NotFound,
     RateLimited,
     TimedOut,
     UnexpectedResponse,
@@ -183,11 +184,8 @@ class Call:
         except LiveStreamError as error:
             if error.http_status != 401:
                 raise
-            refused = error
-        renewed = self._session(rejected=session)
-        if renewed.headers == session.headers:
-            raise refused
-        return self._send(request, renewed, self.name)
+        # A 401 changed nothing, so this goes for every request.
+        return self._send(request, self._session(rejected=session), self.name)
 
     # -- sessions ---------------------------------------------------------------------------
 
@@ -336,7 +334,7 @@ class Call:
     def _failure(
         self, response: Response, sent: Sent, operation: str, history: list[Sent]
     ) -> LiveStreamError | None:
-        status = response.status
+        driver, status = self.driver, response.status
         if 200 <= status < 300:
             if response.problem is None:
                 return None
@@ -344,7 +342,7 @@ class Call:
             error: LiveStreamError = response.unexpected(response.problem)
             error.retryable = response.problem == CUT
         elif (
-            status == 404
+            issubclass(error_class(driver.adapter, status), NotFound)
             and sent.request.method == "DELETE"
             and any(earlier.carried_out is None for earlier in history)
         ):

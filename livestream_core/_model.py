@@ -214,10 +214,6 @@ class Recording(_Value):
     duration: float | None = attrs.field(default=None, converter=c.optional_seconds)
 
 
-def _restream_server(url: str | None) -> str | None:
-    return _server(c.url(url))
-
-
 @attrs.frozen(slots=True, field_transformer=named_fields)
 class RestreamTarget(_Value):
     """Another platform that the vendor forwards the stream to.
@@ -227,7 +223,7 @@ class RestreamTarget(_Value):
         stream_key: The key there.
     """
 
-    url: str | None = attrs.field(converter=_restream_server, metadata=_LEFT_OUT)
+    url: str | None = attrs.field(converter=_server, metadata=_LEFT_OUT)
     stream_key: Secret | None = attrs.field(default=None, converter=c.optional_secret)
 
 
@@ -380,6 +376,13 @@ class LiveStream(_Value):
         )
 
 
+def _wanted_restreams(restreams: Sequence[RestreamTarget]) -> tuple[RestreamTarget, ...]:
+    targets = _restreams(restreams)
+    for target in targets:
+        c.url(target.url)
+    return targets
+
+
 @attrs.frozen(slots=True, kw_only=True, field_transformer=named_fields)
 class StreamSpec(_Value):
     """What a stream is to be. Everything but the title may be left to the vendor.
@@ -410,7 +413,7 @@ class StreamSpec(_Value):
     tags: tuple[str, ...] = attrs.field(default=(), converter=c.texts)
     thumbnail_url: str | None = attrs.field(default=None, converter=c.url)
     playback_url: str | None = attrs.field(default=None, converter=c.url)
-    restreams: tuple[RestreamTarget, ...] = attrs.field(default=(), converter=_restreams)
+    restreams: tuple[RestreamTarget, ...] = attrs.field(default=(), converter=_wanted_restreams)
     options: Mapping[str, Any] = attrs.field(factory=dict, converter=c.mapping, hash=False)
 
 

@@ -186,6 +186,13 @@ def _check_text(value: str) -> None:
         raise ValueError("is empty")
     if _CONTROL.search(value):
         raise ValueError("contains a control character (a line break at the end?)")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            value = ""
+        if not value:
+            raise ValueError("contains half a surrogate pair, which is not text")
     if value != value.strip():
         raise ValueError("begins or ends with white space")
 

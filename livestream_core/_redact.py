@@ -23,9 +23,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # A value under a telling name, in JSON, in a form, or in a header.
     (
         re.compile(
-            r"(?P<name>[\"']?[\w.-]*(?:"
-            + SENSITIVE_NAME.pattern
-            + r")[\w.-]*[\"']?"
+            r"(?P<name>[\"']?[\w.-]*(?:" + SENSITIVE_NAME.pattern + r")[\w.-]*[\"']?"
             r"\s*[:=]\s*)(?!\s*(?:null|true|false|\d+)\b)"
             r"(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:(?:bearer|token|basic)\s+)?[^\s,;&}\]\"']+)",
             re.IGNORECASE,

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from requests import PreparedRequest, Session
     from requests.adapters import HTTPAdapter
 
+#: How many forks this process is away from the first one.
+_forks = 0
+_adapter_lock = threading.Lock()
+
 #: The largest answer that is read, in bytes after decoding.
 MAX_BODY = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -78,8 +82,8 @@ class RequestsTransport:
 
     def __init__(self, session: Session | None = None) -> None:
         self._session = session
-        self._lock = threading.Lock()
         self._adapter: HTTPAdapter | None = None
+        self._forks = 0
         self._proxies: dict[str, dict[str, str]] = {}
         if session is None:
             from urllib.request import getproxies
@@ -139,10 +143,13 @@ class RequestsTransport:
             settings |= self._session.merge_environment_settings(
                 request.url, {}, True, self._session.verify, self._session.cert
             )
-            return self._session.send(request, allow_redirects=False, **settings)
+            # Not session.send(): that keeps cookies and looks where a redirect leads.
+            return self._session.get_adapter(request.url or "").send(request, **settings)
         from ._deadline import deadline
 
-        adapter = self._adapter or self._make_adapter()
+        adapter = self._adapter
+        if adapter is None or self._forks != _forks:
+            adapter = self._make_adapter()
         with deadline(time.monotonic() + timeout.total):
             return adapter.send(
                 request, verify=self._verify, proxies=self._proxies_for(origin), **settings
@@ -151,9 +158,11 @@ class RequestsTransport:
     def _make_adapter(self) -> HTTPAdapter:
         from ._deadline import DeadlineAdapter
 
-        with self._lock:
-            if self._adapter is None:
+        with _adapter_lock:
+            if self._adapter is None or self._forks != _forks:
+                # Not closed if it is the parent's: the connections are still in use there.
                 self._adapter = DeadlineAdapter(pool_connections=64, pool_maxsize=64)
+                self._forks = _forks
             return self._adapter
 
     def _proxies_for(self, origin: str) -> dict[str, str]:
@@ -161,7 +170,7 @@ class RequestsTransport:
         if found is None:
             from requests.utils import should_bypass_proxies
 
-            with self._lock:  # it sets an environment variable for a moment
+            with _adapter_lock:  # it sets an environment variable for a moment
                 bypass = should_bypass_proxies(origin, no_proxy=self._no_proxy)
             found = self._proxies[origin] = {} if bypass else self._all_proxies
         return found
@@ -355,7 +364,7 @@ _shared: RequestsTransport | None = None
 
 
 def shared_transport() -> RequestsTransport:
-    """The transport of this process, made on first use and again after a fork."""
+    """The transport of this process, made on first use."""
     global _shared
     with _shared_lock:
         if _shared is None:
@@ -364,11 +373,12 @@ def shared_transport() -> RequestsTransport:
 
 
 def _after_fork() -> None:
-    # A connection that parent and child both write to would mix their answers. The parent's
-    # sockets stay open here until they are collected, but are never written to.
-    global _shared, _shared_lock
+    # A connection that parent and child both write to would mix their answers, so each
+    # transport makes new ones. Locks may be held by threads that do not exist here.
+    global _forks, _adapter_lock, _shared_lock
+    _forks += 1
+    _adapter_lock = threading.Lock()
     _shared_lock = threading.Lock()
-    _shared = None
 
 
 if hasattr(os, "register_at_fork"):

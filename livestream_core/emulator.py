@@ -391,6 +391,8 @@ class Emulator:
         return response
 
     def _dispatch(self, request: Request) -> Response:
+        if request.environ["PATH_INFO"].startswith("//"):
+            return self.not_found(request)  # werkzeug would take it for one slash
         adapter = self._map.bind_to_environ(request.environ)
         try:
             endpoint, values = adapter.match()

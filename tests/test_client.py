@@ -13,7 +13,20 @@ from acme import AcmeEmulator, AcmePlugin, FakeClock
 import livestream_core as live
 from livestream_core.emulator import Fault
 
-HOSTILE_IDS = ["../admin", "a/b", "a?b=c", "a#b", "a%2fb", "a b", "a;b", "é", "…", "a\\b", "a&b", "*"]
+HOSTILE_IDS = [
+    "../admin",
+    "a/b",
+    "a?b=c",
+    "a#b",
+    "a%2fb",
+    "a b",
+    "a;b",
+    "é",
+    "…",
+    "a\\b",
+    "a&b",
+    "*",
+]
 
 
 def test_a_lifecycle(client: live.Client, emulator: AcmeEmulator) -> None:
@@ -138,7 +151,9 @@ def test_an_id_is_data_and_cannot_change_the_path(
             assert each.query == ""
 
 
-@pytest.mark.parametrize("id", ["", ".", "..", "a\x00", "a\r\nX: y", "\x7f", "\ud800", None, 5, b"x", ["a"]])
+@pytest.mark.parametrize(
+    "id", ["", ".", "..", "a\x00", "a\r\nX: y", "\x7f", "\ud800", None, 5, b"x", ["a"]]
+)
 def test_an_id_that_cannot_stand_in_a_path_is_refused(
     client: live.Client, emulator: AcmeEmulator, id: Any
 ) -> None:
@@ -354,7 +369,7 @@ def test_temporary_errors_are_polled_through(
 
 def test_if_only_errors_come_the_end_says_so(client: live.Client, emulator: AcmeEmulator) -> None:
     emulator.inject(Fault.status(503), on="GET *", times=10_000)
-    with pytest.raises(live.WaitTimeout, match="could not be read.*ProviderUnavailable") as caught:
+    with pytest.raises(live.WaitTimeout, match=r"could not be read.*ProviderUnavailable") as caught:
         client.wait("1", until="live", timeout=20)
     assert caught.value.stream is None
 
@@ -428,7 +443,10 @@ def test_observers_see_every_exchange_without_secrets_or_ids(
     stream = emulator.add()
     emulator.inject(Fault.status(503), on="GET *")
     client.get(stream["id"])
-    seen = [(x.operation, x.method, x.template, x.status, x.error, x.attempt) for x in observer.exchanges]
+    seen = [
+        (x.operation, x.method, x.template, x.status, x.error, x.attempt)
+        for x in observer.exchanges
+    ]
     assert seen == [
         ("sign_in", "POST", "/login", 200, None, 1),
         ("get", "GET", "/streams/{id}", 503, "ProviderUnavailable", 1),

@@ -101,7 +101,12 @@ def script(provider: str, data: st.DataObject) -> Callable[[str, str], Any]:
 
     def answer(method: str, target: str) -> Any:
         if may_sign_in and target in SIGNS_IN:
-            signed_in = {"token": "t" * 8, "access_token": "a.b.c", "refresh_token": "r", "expires_in": 9}
+            signed_in = {
+                "token": "t" * 8,
+                "access_token": "a.b.c",
+                "refresh_token": "r",
+                "expires_in": 9,
+            }
             return respond(200, signed_in)
         return next(left, live.Response(404, {}, b"{}"))
 
@@ -180,5 +185,10 @@ def test_any_payload_is_read_or_refused_as_unexpected(provider: str, data: st.Da
         else:
             assert attrs.has(type(stream))
             assert stream.raw == payload
-            for at in (stream.scheduled_start, stream.started_at, stream.ended_at, stream.created_at):
+            for at in (
+                stream.scheduled_start,
+                stream.started_at,
+                stream.ended_at,
+                stream.created_at,
+            ):
                 assert at is None or at.utcoffset() is not None

@@ -188,7 +188,10 @@ def test_an_error_of_the_adapters_own_code_never_gets_out(clock: FakeClock) -> N
     class Broken(live.Adapter):
         name = "broken"
         capabilities = live.Capabilities(
-            operations={live.Feature.GET: live.Support.NATIVE, live.Feature.START: live.Support.NATIVE},
+            operations={
+                live.Feature.GET: live.Support.NATIVE,
+                live.Feature.START: live.Support.NATIVE,
+            },
             statuses=[live.Status.LIVE],
         )
 
@@ -215,7 +218,9 @@ def test_an_error_of_the_adapters_own_code_never_gets_out(clock: FakeClock) -> N
         client = live.connect(
             "broken", transport=transport, clock=clock, base_url="https://x.example"
         )
-        with pytest.raises(live.UnexpectedResponse, match=r"could not be read \(KeyError at tests/"):
+        with pytest.raises(
+            live.UnexpectedResponse, match=r"could not be read \(KeyError at tests/"
+        ):
             client.get("1")
         with pytest.raises(live.LiveStreamError, match=r"the adapter failed \(TypeError") as caught:
             client.start("1")
@@ -225,7 +230,9 @@ def test_an_error_of_the_adapters_own_code_never_gets_out(clock: FakeClock) -> N
         live.unregister(plugin)
 
 
-def test_no_error_of_another_library_hangs_on_ours(client: live.Client, emulator: AcmeEmulator) -> None:
+def test_no_error_of_another_library_hangs_on_ours(
+    client: live.Client, emulator: AcmeEmulator
+) -> None:
     emulator.inject(Fault.html(), on="GET *")
     with pytest.raises(live.UnexpectedResponse) as caught:
         client.get("1")

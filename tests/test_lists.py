@@ -124,7 +124,10 @@ def test_empty_pages_with_a_next_one_are_walked_over() -> None:
 
     def read(cursor: str | None) -> dict[str, Any]:
         following = str(int(cursor or 0) + 1)
-        return {"items": [item(i) for i in pages[cursor]], "next": following if cursor != "3" else None}
+        return {
+            "items": [item(i) for i in pages[cursor]],
+            "next": following if cursor != "3" else None,
+        }
 
     client, _ = listed(read)
     with client:
@@ -189,7 +192,9 @@ def test_a_total_that_never_agrees_is_said_to_be_mismatched() -> None:
 
 @settings(max_examples=60)
 @given(
-    st.lists(st.tuples(st.sampled_from(["add", "delete", "none"]), st.integers(0, 30)), max_size=12),
+    st.lists(
+        st.tuples(st.sampled_from(["add", "delete", "none"]), st.integers(0, 30)), max_size=12
+    ),
     st.integers(1, 4),
 )
 def test_whatever_shifts_no_stream_comes_twice_and_proven_means_none_is_lost(
@@ -321,7 +326,9 @@ def test_a_written_port_must_be_ours() -> None:
         PORTED.cursor_of("https://api.acme.example:8444/x")
 
 
-@pytest.mark.parametrize("cursor", ["/other", "/streams/../other", "https://evil.example/", "", "/streams x"])
+@pytest.mark.parametrize(
+    "cursor", ["/other", "/streams/../other", "https://evil.example/", "", "/streams x"]
+)
 def test_a_cursor_from_outside_cannot_lead_elsewhere(cursor: str) -> None:
     with pytest.raises(live.InvalidInput) as caught:
         ADAPTER.follow(cursor, under="/streams")

@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 
 import livestream_core as live
 
-values = (
-    s.ingests | s.playbacks | s.recordings | s.restreams | s.streams | s.specs | s.events
-)
+values = s.ingests | s.playbacks | s.recordings | s.restreams | s.streams | s.specs | s.events
 
 
 def stream(**fields: Any) -> live.LiveStream:

@@ -19,7 +19,7 @@ import livestream_core as live
 from livestream_core._redact import Redactor
 from livestream_core.emulator import Fault
 
-PASSWORD = "pass word/ü\"%+&"
+PASSWORD = 'pass word/ü"%+&'
 TOKEN = "t0p-s3cr3t-t0k3n"
 
 
@@ -119,7 +119,10 @@ def test_what_the_vendor_echoes_is_masked_in_errors_and_logs(
 
 
 def test_a_refused_sign_in_does_not_show_the_password(emulator: AcmeEmulator) -> None:
-    with emulator.connect(password=PASSWORD) as client, pytest.raises(live.AuthenticationFailed) as caught:
+    with (
+        emulator.connect(password=PASSWORD) as client,
+        pytest.raises(live.AuthenticationFailed) as caught,
+    ):
         client.get("1")
     assert "not ***" in str(caught.value)
 

@@ -54,7 +54,9 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         (tmp_path / f"{module}.py").write_text(textwrap.dedent(code))
         info = tmp_path / f"{module}-1.0.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n"
+        )
         (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}\n")
 
     yield install
@@ -227,7 +229,10 @@ def test_a_declared_operation_must_be_there_and_the_other_way_round() -> None:
         declare(
             get=lambda self, id: None,
             capabilities=live.Capabilities(
-                operations={live.Feature.GET: live.Support.NATIVE, live.Feature.TRIM: live.Support.NATIVE},
+                operations={
+                    live.Feature.GET: live.Support.NATIVE,
+                    live.Feature.TRIM: live.Support.NATIVE,
+                },
                 statuses=[],
             ),
         )
@@ -279,7 +284,9 @@ def test_without_options_all_come_from_the_environment(monkeypatch: pytest.Monke
 
 
 def test_given_options_and_the_environment_are_never_mixed() -> None:
-    with pytest.raises(live.ConfigurationError, match=r"password \(LIVESTREAM_ACME_PASSWORD\) is missing"):
+    with pytest.raises(
+        live.ConfigurationError, match=r"password \(LIVESTREAM_ACME_PASSWORD\) is missing"
+    ):
         live.connect("acme", user="tenant", environ=ENVIRON)
     with pytest.raises(live.ConfigurationError, match="missing"):
         live.connect("acme", token=None, environ=ENVIRON)
@@ -369,7 +376,7 @@ def test_wrong_settings_are_refused(settings: dict[str, object]) -> None:
 
 def test_required_features_are_checked_at_once() -> None:
     live.connect("acme", token="t0ken-t0ken", require=["create", live.Feature.TRIM]).close()
-    with pytest.raises(live.Unsupported, match="latency.*Acme is always slow") as caught:
+    with pytest.raises(live.Unsupported, match=r"latency.*Acme is always slow") as caught:
         live.connect("acme", token="t0ken-t0ken", require=[live.Feature.LATENCY, "create"])
     assert caught.value.features == ("latency",)
     with pytest.raises(live.InvalidInput, match="teleport"):
@@ -384,6 +391,8 @@ def test_an_adapter_that_cannot_be_made_says_where(install: Install) -> None:
             'return "x"', "raise ValueError('s3cret')"
         ),
     )
-    with pytest.raises(live.ConfigurationError, match=r"ValueError at .*livestream_late\.py:\d+") as caught:
+    with pytest.raises(
+        live.ConfigurationError, match=r"ValueError at .*livestream_late\.py:\d+"
+    ) as caught:
         live.connect("late", base_url="https://a.example")
     assert "s3cret" not in str(caught.value)

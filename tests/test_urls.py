@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 import livestream_core as live
 
 keys = st.text("abcdefghijklmnopqrstuvwxyzABCDEF0123456789-_.", min_size=1)
-keys_with_query = st.builds(lambda key, query: key + query, keys, st.sampled_from(["", "?a=b", "?s=/x"]))
+keys_with_query = st.builds(
+    lambda key, query: key + query, keys, st.sampled_from(["", "?a=b", "?s=/x"])
+)
 
 
 @given(s.servers, keys_with_query)
@@ -43,7 +45,9 @@ def test_closing_slashes_make_no_difference(server: str, slashes: int) -> None:
         ("rtmp:///key", None),
     ],
 )
-def test_what_does_not_end_in_a_key_is_refused_without_showing_it(url: str, key: str | None) -> None:
+def test_what_does_not_end_in_a_key_is_refused_without_showing_it(
+    url: str, key: str | None
+) -> None:
     with pytest.raises(live.InvalidInput, match="does not end in a stream key") as caught:
         live.split_publish_url(url, key)
     assert "other" not in str(caught.value)

@@ -127,9 +127,7 @@ class AcmeAdapter(live.Adapter):
             total=fields.optional_integer("total"),
         )
 
-    def update(
-        self, stream_id: str, changes: Mapping[str, Any]
-    ) -> live.Operation[live.LiveStream]:
+    def update(self, stream_id: str, changes: Mapping[str, Any]) -> live.Operation[live.LiveStream]:
         response = yield self.put("/streams/{id}", id=stream_id, json=_plain(changes))
         return self.parse_stream(response.json())
 
@@ -171,9 +169,7 @@ class AcmeAdapter(live.Adapter):
             raw=payload,
         )
 
-    def parse_webhook(
-        self, headers: Mapping[str, str], body: bytes, secret: str
-    ) -> live.Event:
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
         if headers.get("x-acme-secret") != secret:
             raise live.WebhookRejected("the secret is wrong")
         payload = live.Response(200, {}, body).json()
@@ -186,9 +182,7 @@ class AcmeAdapter(live.Adapter):
             raw=payload,
         )
 
-    def sign_in(
-        self, previous: live.Session | None, now: datetime
-    ) -> live.Operation[live.Session]:
+    def sign_in(self, previous: live.Session | None, now: datetime) -> live.Operation[live.Session]:
         if self.options.token is not None:
             return live.Session({"Authorization": f"Acme {self.options.token.reveal()}"})
         return self._login(now)

@@ -61,8 +61,14 @@ def respond(status: int = 200, data: Any = None, **headers: str) -> live.Respons
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 10**12) | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 10**12)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
@@ -124,7 +130,9 @@ def answers(samples: list[Any]) -> st.SearchStrategy[Any]:
         st.sampled_from([200] * 12 + STATUSES),
         headers,
         bodies,
-        st.sampled_from([None] * 8 + ["the answer was cut off", "the answer is larger than 16 MiB"]),
+        st.sampled_from(
+            [None] * 8 + ["the answer was cut off", "the answer is larger than 16 MiB"]
+        ),
     )
     return whole | st.sampled_from([LOST, REFUSED, LATE, OSError("x"), RuntimeError("y")])
 

@@ -1,0 +1,19 @@
+"""VideoSDK for livestream-core: the live streams of its API v1, which it has withdrawn."""
+
+from __future__ import annotations
+
+import livestream_core as live
+
+
+@live.hookimpl
+def livestream_adapters() -> list[live.AdapterInfo]:
+    """Names the adapter, without loading it."""
+    return [
+        live.AdapterInfo(
+            name="videosdk",
+            title="VideoSDK",
+            factory="livestream_videosdk.adapter:VideoSDKAdapter",
+            emulator="livestream_videosdk.emulator:VideoSDKEmulator",
+            api_version=1,
+        )
+    ]

@@ -1,0 +1,383 @@
+"""VideoSDK's API v1 for live streams, emulated after its documents.
+
+The facts are from the reference and the guide that :mod:`livestream_videosdk.adapter` names;
+errors have the form that VideoSDK's quickstarts read: ``{"statusCode": 400, "error": "..."}``.
+The documents are silent about statuses of success, the validation of single fields and what is
+at the viewers' URLs: what stands here is inferred, and marked so.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+import attrs
+import jwt
+
+from livestream_core.emulator import Emulator, Request, Response, Route, json_response
+
+_HOST = "live.videosdk.live"
+_HOST_OF_2021 = "live.zujonow.com"
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_target(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        _is_text(value.get(name)) for name in ("url", "streamKey")
+    )
+
+
+#: What the known fields of a body must be, and the error where one is not.
+_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "name": (_is_text, '"name" must be a non-empty string'),
+    "record": (lambda value: isinstance(value, bool), '"record" must be a boolean'),
+    "restream": (
+        lambda value: isinstance(value, list) and all(map(_is_target, value)),
+        '"restream" must be a list of objects with "url" and "streamKey"',
+    ),
+}
+
+#: Fields that not every answer shows.
+_SHOWN_BY_CREATE = ("userId", "user", "restream")
+_SHOWN_BY_UPDATE = ("restream",)
+_SHOWN_BY_LIST = ("userId",)
+
+
+class _Refused(Exception):
+    """An answer that is an error."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status, self.error = status, error
+
+
+def _error(status: int, error: str) -> Response:
+    return json_response({"statusCode": status, "error": error}, status)
+
+
+def _api(handler: Callable[..., Any]) -> Callable[..., Response]:
+    """A call of the API: it needs a token, and what it raises is answered as an error."""
+
+    @wraps(handler)
+    def answer(self: VideoSDKEmulator, request: Request, **values: str) -> Response:
+        try:
+            self.check_token(request.headers.get("Authorization", ""))
+            return json_response(handler(self, request, **values))
+        except _Refused as refused:
+            return _error(refused.status, refused.error)
+
+    return answer
+
+
+@attrs.define
+class _Stream:
+    id: str
+    name: str
+    record: bool
+    key: str
+    restream: list[dict[str, str]]
+    created_at: datetime
+    updated_at: datetime
+    is_on_air: bool = False
+    has_recording: bool = False
+
+
+class VideoSDKEmulator(Emulator):
+    """VideoSDK with one account. Streams are kept until they are deleted, and have no status.
+
+    What an encoder does shows in nothing that the API answers, only at the path of
+    ``downstreamUrl``.
+
+    Attributes:
+        api_key: The account's API key.
+        secret: The account's secret.
+        user_id: The account's id.
+    """
+
+    provider = "videosdk"
+    routes = (
+        Route("POST", "/v1/livestreams", "create_stream"),
+        Route("GET", "/v1/livestreams/", "list_streams"),
+        Route("GET", "/v1/livestreams/<id>", "read_stream"),
+        Route("POST", "/v1/livestreams/<id>", "update_stream"),
+        Route("PUT", "/v1/livestreams/<id>", "update_stream"),
+        Route("DELETE", "/v1/livestreams/<id>", "delete_stream"),
+        Route("GET", "/live/<key>/index.m3u8", "playlist"),
+        Route("GET", "/live/<key>/storage/index.m3u8", "recorded_playlist"),
+    )
+
+    def __init__(
+        self,
+        *,
+        boot_seconds: float = 20.0,
+        not_found_status: int = 404,
+        denies_record: bool = False,
+        before_2022: bool = False,
+        guide: bool = False,
+    ) -> None:
+        """Args:
+        boot_seconds: Not used: the ingest is open at once.
+        not_found_status: What an unknown id is answered with; 402 is what API v2 says as well.
+        denies_record: Whether a create answers ``record: false`` also where it was asked for, as
+            the reference's sample does; later answers have the truth.
+        before_2022: As until 2022-01-28: no ``streamUrl``, and the hosts of 2021.
+        guide: As the guide has it: a list has no ``pageInfo`` and no pages, ``recordingUrl`` is
+            there only where there is a recording, and no times are.
+        """
+        super().__init__(boot_seconds=boot_seconds)
+        self.api_key = str(uuid.uuid4())
+        self.secret = secrets.token_hex(32)
+        self.user_id = secrets.token_hex(12)
+        self.not_found_status = not_found_status
+        self.denies_record = denies_record
+        self.before_2022 = before_2022
+        self.guide = guide
+        self._streams: dict[str, _Stream] = {}
+
+    # -- the account ------------------------------------------------------------------------
+
+    def options(self) -> dict[str, str]:
+        """API key and secret."""
+        return {"api_key": self.api_key, "secret": self.secret}
+
+    def token(self, **claims: Any) -> str:
+        """A token as the account's owner would sign it, good for ten minutes of :attr:`clock`.
+
+        Args:
+            claims: Claims to add or to replace; ``None`` leaves one out.
+        """
+        now = int(self.clock.now().timestamp())
+        claims = {"apikey": self.api_key, "iat": now, "exp": now + 600, **claims}
+        given = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode(given, self.secret, algorithm="HS256")
+
+    def check_token(self, token: str) -> None:
+        """Refuses what is not a token of this account, at the time of :attr:`clock`."""
+        # Times are checked below: PyJWT would take the machine's clock. "Bearer " in front (which
+        # API v1 for meetings wants, and this one does not) breaks the signature.
+        options: Any = {
+            "require": ["exp"],
+            **dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud"), False),
+        }
+        try:
+            claims = jwt.decode(token, self.secret, algorithms=["HS256"], options=options)
+        except jwt.InvalidTokenError:
+            raise _Refused(401, "Token is invalid") from None
+        now = self.clock.now().timestamp()
+        if claims.get("apikey") != self.api_key:
+            raise _Refused(401, "API key is invalid")
+        if not _is_number(claims["exp"]) or claims["exp"] <= now:
+            raise _Refused(401, "Token is expired")
+        if "nbf" in claims and not (_is_number(claims["nbf"]) and claims["nbf"] <= now):
+            raise _Refused(401, "Token is not valid yet")
+
+    # -- the API ----------------------------------------------------------------------------
+
+    @_api
+    def create_stream(self, request: Request) -> Any:
+        body = _body(request, required=("name",))
+        now = self.clock.now()
+        stream = _Stream(
+            id=secrets.token_hex(12),
+            name=body["name"],
+            record=body.get("record", False),
+            key=str(uuid.uuid4()),
+            restream=_targets(body.get("restream", [])),
+            created_at=now,
+            updated_at=now,
+        )
+        self._streams[stream.id] = stream
+        shown = self._shown(stream, _SHOWN_BY_CREATE)
+        return {**shown, "record": False} if self.denies_record else shown
+
+    @_api
+    def list_streams(self, request: Request) -> Any:
+        streams = list(self._streams.values())
+        if self.guide:
+            # Its one parameter; the account has one user.
+            if request.args.get("userId", self.user_id) != self.user_id:
+                streams = []
+            return {"data": [self._shown(each, _SHOWN_BY_LIST) for each in streams]}
+        page = _count(request, "page", 1)
+        size = _count(request, "perPage", 20)
+        return {
+            "pageInfo": {
+                "currentPage": page,
+                "perPage": size,
+                "lastPage": max(1, -(-len(streams) // size)),
+            },
+            "data": [
+                self._shown(each, _SHOWN_BY_LIST)
+                for each in streams[(page - 1) * size : page * size]
+            ],
+        }
+
+    @_api
+    def read_stream(self, request: Request, id: str) -> Any:
+        stream = self._found(id)
+        if request.get_data():
+            # The cURL sample for an update is a GET with a body.
+            return self._updated(stream, request)
+        return self._shown(stream)
+
+    @_api
+    def update_stream(self, request: Request, id: str) -> Any:
+        return self._updated(self._found(id), request)
+
+    @_api
+    def delete_stream(self, request: Request, id: str) -> Any:
+        return self._shown(self._streams.pop(self._found(id).id))
+
+    def playlist(self, request: Request, key: str) -> Response:
+        """What viewers get (inferred): with or without a token, 404 while nothing is on air."""
+        return _playlist(any(each.key == key and each.is_on_air for each in self._streams.values()))
+
+    def recorded_playlist(self, request: Request, key: str) -> Response:
+        """The recording (inferred), once it is ready."""
+        return _playlist(
+            any(each.key == key and each.has_recording for each in self._streams.values())
+        )
+
+    def not_found(self, request: Request) -> Response:
+        return _error(404, "Not Found")
+
+    def method_not_allowed(self, request: Request) -> Response:
+        return _error(405, "Method Not Allowed")
+
+    def _found(self, id: str) -> _Stream:
+        if id not in self._streams:
+            raise _Refused(self.not_found_status, "Livestream not found")
+        return self._streams[id]
+
+    def _updated(self, stream: _Stream, request: Request) -> dict[str, Any]:
+        body = _body(request)
+        stream.name = body.get("name", stream.name)
+        stream.record = body.get("record", stream.record)
+        if "restream" in body:
+            stream.restream = _targets(body["restream"])
+        stream.updated_at = self.clock.now()
+        return self._shown(stream, _SHOWN_BY_UPDATE)
+
+    def _shown(self, stream: _Stream, besides: tuple[str, ...] = ()) -> dict[str, Any]:
+        host = _HOST_OF_2021 if self.before_2022 else _HOST
+        watch = f"https://{host}/live/{stream.key}"
+        shown: dict[str, Any] = {
+            "record": stream.record,
+            "name": stream.name,
+            "streamKey": stream.key,
+            "streamUrl": f"rtmp://{host}/live/",
+            "upstreamUrl": f"rtmp://{host}/live/{stream.key}",
+            "downstreamUrl": f"{watch}/index.m3u8",
+            "recordingUrl": f"{watch}/storage/index.m3u8",
+            "createdAt": _milliseconds(stream.created_at),
+            "updatedAt": _milliseconds(stream.updated_at),
+            "id": stream.id,
+        }
+        absent = {"streamUrl"} if self.before_2022 else set()
+        if self.guide:
+            absent |= {"createdAt", "updatedAt"} | (set() if stream.record else {"recordingUrl"})
+        some = {
+            "userId": self.user_id,
+            "user": {"name": "Demo user 01", "id": self.user_id},
+            "restream": stream.restream,
+        }
+        return {name: value for name, value in shown.items() if name not in absent} | {
+            name: some[name] for name in besides
+        }
+
+    # -- what the world does ----------------------------------------------------------------
+
+    def encoder_connects(self, id: str) -> None:
+        """An encoder begins to publish: ``downstreamUrl`` answers 200. The ingest is always open.
+
+        Raises:
+            ValueError: There is no such stream.
+        """
+        with self.lock:
+            self._known(id).is_on_air = True
+
+    def encoder_drops(self, id: str) -> None:
+        """The encoder is gone: ``downstreamUrl`` answers 404 again.
+
+        Raises:
+            ValueError: There is no such stream, or no encoder is connected.
+        """
+        with self.lock:
+            stream = self._known(id)
+            if not stream.is_on_air:
+                raise ValueError(f"no encoder is connected to {id}")
+            stream.is_on_air = False
+
+    def recording_ready(self, id: str) -> None:
+        """The recording is there: ``recordingUrl`` answers 200. The API does not tell.
+
+        Raises:
+            ValueError: There is no such stream, or it is not recorded.
+        """
+        with self.lock:
+            stream = self._known(id)
+            if not stream.record:
+                raise ValueError(f"{id} is not recorded")
+            stream.has_recording = True
+
+    def _known(self, id: str) -> _Stream:
+        if id not in self._streams:
+            raise ValueError(f"there is no stream {id}")
+        return self._streams[id]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _body(request: Request, required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The JSON body with its known fields checked; unknown ones are ignored."""
+    if request.mimetype != "application/json":
+        raise _Refused(400, "Content-Type must be application/json")
+    body = None
+    try:
+        body = json.loads(request.get_data())
+    except (ValueError, RecursionError):
+        pass
+    if not isinstance(body, dict):
+        raise _Refused(400, "the body must be a JSON object")
+    for name in required:
+        if name not in body:
+            raise _Refused(400, f'"{name}" is required')
+    for name, (is_right, problem) in _CHECKS.items():
+        if name in body and not is_right(body[name]):
+            raise _Refused(400, problem)
+    return body
+
+
+def _targets(targets: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [
+        {"_id": secrets.token_hex(12), "url": each["url"], "streamKey": each["streamKey"]}
+        for each in targets
+    ]
+
+
+def _count(request: Request, name: str, default: int) -> int:
+    """A positive whole number of the query; that another value is an error is inferred."""
+    text = request.args.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+        raise _Refused(400, f'"{name}" must be a positive number')
+    return int(text)
+
+
+def _playlist(is_there: bool) -> Response:
+    if is_there:
+        return Response("#EXTM3U\n", 200, content_type="application/vnd.apple.mpegurl")
+    return Response("", 404)
+
+
+def _milliseconds(instant: datetime) -> str:
+    return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"

@@ -1,0 +1,574 @@
+"""`livestream demo`: what it finds out about a provider, and how it shows that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import pytest
+from acme import AcmeAdapter, AcmeEmulator
+from click.testing import CliRunner, Result
+
+import livestream_core as live
+from livestream_core.cli import _demo, _lifecycle
+from livestream_core.cli._app import app
+from livestream_core.cli._lifecycle import ROWS, Finding, Verdict, walk
+from livestream_core.emulator import Request, Response, json_response
+
+CAPABILITIES = AcmeAdapter.capabilities
+NONE = (live.Support.NONE, "this vendor is frugal")
+
+
+def lacking(*features: live.Feature, **changes: Any) -> live.Capabilities:
+    """The honest vendor's capabilities without some."""
+    operations = {**CAPABILITIES.operations, **dict.fromkeys(features, NONE)}
+    return attrs.evolve(CAPABILITIES, operations=operations, **changes)
+
+
+class Adapter(AcmeAdapter):
+    """Acme, with a recording that shows once it is over."""
+
+    name = "walkable"
+    capabilities = CAPABILITIES
+
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        stream = super().parse_stream(payload)
+        if payload["status"] != "over":
+            return stream
+        recording = live.Recording("ready", f"https://cdn.acme.example/{payload['key']}/vod.m3u8")
+        return attrs.evolve(stream, recording=recording)
+
+
+class Emulator(AcmeEmulator):
+    """Acme, whose servers boot, and whose encoders need one."""
+
+    provider = "walkable"
+
+    def _answered(self, response: Response, status: str, id: str) -> Response:
+        if response.status_code < 300:
+            self.streams[id]["status"] = status
+            if status == "boot":
+                self.streams[id]["up"] = self.clock.now() + timedelta(seconds=self.boot_seconds)
+            return self.shown(id, response.status_code)
+        return response
+
+    def shown(self, id: str, status: int = 200) -> Response:
+        return json_response({k: v for k, v in self.streams[id].items() if k != "up"}, status)
+
+    def create(self, request: Request) -> Response:
+        response = super().create(request)
+        if response.status_code == 201 and request.get_json()["start"] is None:
+            return self._answered(response, "boot", response.get_json()["id"])
+        return response
+
+    def read(self, request: Request, id: str) -> Response:
+        stream = self.streams.get(id, {})
+        if stream.get("status") == "boot" and stream["up"] <= self.clock.now():
+            stream["status"] = "ready"
+        stream.pop("up", None) if stream.get("status") == "ready" else None
+        return (
+            self.shown(id) if stream and not self._refused(request) else super().read(request, id)
+        )
+
+    def list_all(self, request: Request) -> Response:
+        for id in self.streams:
+            self.read(request, id)
+            self.streams[id].pop("up", None)
+        return super().list_all(request)
+
+    def start(self, request: Request, id: str) -> Response:
+        return self._answered(self.read(request, id), "boot", id)
+
+    def stop(self, request: Request, id: str) -> Response:
+        return self._answered(self.read(request, id), "post", id)
+
+    def encoder_connects(self, id: str) -> None:
+        if self.streams[id]["status"] not in ("ready", "lost"):
+            raise ValueError(f"it is {self.streams[id]['status']}, acme-key-{id}")
+        super().encoder_connects(id)
+
+
+class Plugin:
+    def __init__(self, adapter: Any = Adapter, emulator: Any = Emulator) -> None:
+        self.info = live.AdapterInfo(
+            name="walkable", title="Walkable Live", factory=adapter, emulator=emulator
+        )
+
+    @live.hookimpl
+    def livestream_adapters(self) -> list[live.AdapterInfo]:
+        return [self.info]
+
+
+@contextmanager
+def registered(adapter: Any = Adapter, emulator: Any = Emulator) -> Iterator[None]:
+    plugin = Plugin(adapter, emulator)
+    live.register(plugin)
+    try:
+        yield
+    finally:
+        live.unregister(plugin)
+
+
+@pytest.fixture(autouse=True)
+def _is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_demo, "BOOT_SECONDS", 0.05)
+    monkeypatch.setattr(_lifecycle, "_TIMEOUT", 0.3)
+    monkeypatch.setattr(_lifecycle, "_POLL", 0.01)
+
+
+def findings(
+    adapter: type[live.Adapter] = Adapter, emulator: type[Emulator] = Emulator
+) -> Mapping[str, Finding]:
+    with registered(adapter, emulator):
+        served = emulator(boot_seconds=0.05)
+        with served.connect() as client:
+            return walk(client, served, lambda row, finding, shown: None)
+
+
+def broken(found: Mapping[str, Finding]) -> dict[str, str]:
+    return {row: each.reason for row, each in found.items() if each.verdict is Verdict.BROKEN}
+
+
+def demo(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["demo", "--provider", "walkable", *arguments])
+
+
+# -- an honest provider -----------------------------------------------------------------------
+
+
+def test_every_promise_of_an_honest_provider_is_found_kept() -> None:
+    found = findings()
+    assert broken(found) == {}
+    assert set(found) == set(ROWS)
+    assert {each.verdict for each in found.values()} == {Verdict.KEPT}
+    assert found["cancel"].word == "emulated"
+    assert found["live again"].word == "seen"
+
+
+def test_what_a_provider_does_not_promise_is_found_refused_with_nothing_sent() -> None:
+    class Frugal(Adapter):
+        capabilities = lacking(
+            live.Feature.SCHEDULE,
+            live.Feature.UPDATE,
+            live.Feature.STOP,
+            live.Feature.TRIM,
+            live.Feature.CANCEL,
+            live.Feature.WEBHOOK,
+            fields={live.Feature.RECORD: NONE},
+        )
+        update, stop = live.Adapter.update, live.Adapter.stop
+        cancel, parse_webhook = live.Adapter.cancel, live.Adapter.parse_webhook
+
+    class Started(Emulator):
+        def start(self, request: Request, id: str) -> Response:
+            return self.read(request, id)
+
+    found = findings(Frugal, Started)
+    assert set(broken(found)) == {"ended"}  # a vendor like this never ends it
+    absent = {row: each for row, each in found.items() if each.verdict is Verdict.ABSENT}
+    assert set(absent) == {
+        *("schedule", "update", "stop", "trim", "recording", "cancel", "webhook")
+    }
+    assert {(each.word, each.reason) for each in absent.values()} == {("-", NONE[1])}
+
+
+def test_a_status_that_is_never_reported_is_found_absent() -> None:
+    class Deaf(Adapter):
+        capabilities = attrs.evolve(
+            CAPABILITIES, statuses=CAPABILITIES.statuses - {live.Status.INTERRUPTED}
+        )
+
+    class Forgiving(Emulator):
+        def encoder_drops(self, id: str) -> None:
+            pass
+
+        def encoder_connects(self, id: str) -> None:
+            self.streams[id]["status"] = "on"
+
+    found = findings(Deaf, Forgiving)
+    assert broken(found) == {}
+    for row in ("interrupted", "live again"):
+        assert found[row].verdict is Verdict.ABSENT
+        assert found[row].reason == "it never reports interrupted"
+
+
+def test_where_ready_is_never_reported_a_booting_server_is_waited_for() -> None:
+    class Blind(Adapter):
+        capabilities = attrs.evolve(
+            CAPABILITIES, statuses=CAPABILITIES.statuses - {live.Status.READY}
+        )
+
+        def parse_stream(self, payload: Any) -> live.LiveStream:
+            stream = super().parse_stream(payload)
+            is_up = stream.status is live.Status.READY
+            return attrs.evolve(stream, status=live.Status.STARTING) if is_up else stream
+
+    class Booting(Emulator):
+        def encoder_connects(self, id: str) -> None:
+            stream = self.streams[id]
+            if stream["status"] == "boot" and stream["up"] <= self.clock.now():
+                stream["status"] = "ready"
+            super().encoder_connects(id)
+
+    assert broken(findings(Blind, Booting)) == {}
+
+
+# -- a provider that is not what it says ------------------------------------------------------
+
+
+def changed(name: str, change: Callable[[Emulator, Any, Response], Any]) -> type[Emulator]:
+    """An emulator one of whose handlers answers otherwise."""
+
+    def handler(self: Emulator, request: Request, **values: str) -> Any:
+        return change(self, request, getattr(Emulator, name)(self, request, **values))
+
+    return type("Lying", (Emulator,), {name: handler})
+
+
+def edited(name: str, **fields: Any) -> type[Emulator]:
+    return changed(
+        name, lambda self, _, answer: json_response({**answer.get_json(), **fields}, 200)
+    )
+
+
+def refused(name: str) -> type[Emulator]:
+    return changed(name, lambda *_: json_response({"detail": "no"}, 422))
+
+
+@pytest.mark.parametrize(
+    ("emulator", "row", "reason"),
+    [
+        (refused("write"), "update", "Rejected: HTTP 422: no"),
+        (refused("stop"), "trim", "Rejected: HTTP 422: no"),
+        (refused("remove"), "delete", "Rejected: HTTP 422: no"),
+        (edited("create", title="X"), "create", "title is X, not Demo, at once"),
+        (
+            edited("create", start="2026-01-01T00:00:00Z"),
+            "schedule",
+            "scheduled_start is 2026-01-01 00:00:00+00:00, not ",
+        ),
+        (edited("write", title="X"), "update", "title is X, not Demo, renamed"),
+        (edited("list_all", items=[]), "list", "2 of 2 streams are not in the list"),
+        (
+            edited("list_all", total=7),
+            "list",
+            "the list has not as many streams as the vendor says",
+        ),
+    ],
+)
+def test_a_refused_or_wrong_answer_is_a_broken_promise(
+    emulator: type[Emulator], row: str, reason: str
+) -> None:
+    assert broken(findings(emulator=emulator))[row].startswith(reason)
+
+
+def test_a_stream_that_survives_its_deletion_is_a_broken_promise() -> None:
+    class Undead(Emulator):
+        def remove(self, request: Request, id: str) -> Response:
+            return Response(status=204)
+
+    assert broken(findings(emulator=Undead)) == {"delete": "it can still be read"}
+
+
+def test_a_status_that_never_comes_is_a_broken_promise() -> None:
+    class Stuck(Emulator):
+        def encoder_drops(self, id: str) -> None:
+            pass
+
+        def encoder_connects(self, id: str) -> None:
+            self.streams[id]["status"] = "on"
+
+    found = broken(findings(emulator=Stuck))
+    assert set(found) == {"interrupted"}
+    assert found["interrupted"].startswith("WaitTimeout: not as wanted within 0.3 s: it is live")
+
+
+def test_a_status_that_is_not_declared_is_a_broken_promise() -> None:
+    class Modest(Adapter):
+        capabilities = attrs.evolve(
+            CAPABILITIES, statuses=CAPABILITIES.statuses - {live.Status.STARTING}
+        )
+
+    found = broken(findings(Modest))
+    assert found["create"] == "it is starting, which the capabilities do not name"
+
+
+def test_a_status_that_cannot_follow_is_a_broken_promise() -> None:
+    class Backwards(Emulator):
+        def encoder_drops(self, id: str) -> None:
+            self.streams[id]["status"] = "new"
+
+    assert broken(findings(emulator=Backwards))["interrupted"] == "it went from live to scheduled"
+
+
+def test_a_cancel_that_does_not_cancel_is_a_broken_promise() -> None:
+    class Stubborn(Adapter):
+        def cancel(self, stream_id: str) -> live.Operation[live.LiveStream]:
+            return self.get(stream_id)
+
+    assert broken(findings(Stubborn)) == {"cancel": "it is scheduled after it was called off"}
+
+
+def test_a_delivery_without_a_signature_that_is_accepted_is_a_broken_promise() -> None:
+    class Credulous(Adapter):
+        def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
+            return live.Event(provider=self.name, kind="other")
+
+    assert broken(findings(Credulous)) == {"webhook": "a delivery that nobody signed was accepted"}
+
+
+def test_unsupported_for_what_is_promised_is_a_broken_promise() -> None:
+    class Liar(Adapter):
+        def start(self, stream_id: str) -> live.Operation[live.LiveStream]:
+            raise live.Unsupported("not today")
+
+    assert broken(findings(Liar))["start"].startswith("promised, and yet: Unsupported: not today")
+
+
+class Updateless(Adapter):
+    capabilities = lacking(live.Feature.UPDATE)
+    update = live.Adapter.update
+
+
+def test_doing_what_is_not_promised_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live.Client, "update", lambda self, id, **_: None)
+    assert broken(findings(Updateless)) == {"update": "not promised, and yet it was carried out"}
+
+
+def test_a_refusal_after_something_was_sent_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def update(self: live.Client, id: str, **_: Any) -> None:
+        self.get(id)
+        raise live.Unsupported("too late")
+
+    monkeypatch.setattr(live.Client, "update", update)
+    assert broken(findings(Updateless)) == {
+        "update": "refused only after something was sent: Unsupported: too late"
+    }
+
+
+def test_a_recording_that_is_never_ready_is_a_broken_promise() -> None:
+    class Slow(Adapter):
+        def parse_stream(self, payload: Any) -> live.LiveStream:
+            stream = super().parse_stream(payload)
+            recording = stream.recording and live.Recording("processing")
+            return attrs.evolve(stream, recording=recording)
+
+    assert broken(findings(Slow))["recording"].startswith("WaitTimeout")
+
+
+def test_the_stream_key_in_the_text_of_an_emulators_error_is_masked() -> None:
+    class Unready(Emulator):
+        def start(self, request: Request, id: str) -> Response:
+            return self.read(request, id)
+
+    assert broken(findings(emulator=Unready))["live"] == "ValueError: it is new, ***"
+
+
+# -- what cannot be tried ---------------------------------------------------------------------
+
+
+def untried(found: Mapping[str, Finding]) -> dict[str, str]:
+    return {row: each.reason for row, each in found.items() if each.verdict is Verdict.UNTRIED}
+
+
+def test_without_a_stream_nothing_is_tried_on_one() -> None:
+    found = findings(emulator=refused("create"))
+    assert {"create", "schedule", "cancel"} >= set(broken(found))
+    assert untried(found)["get"] == "there is no stream to try it on"
+    assert found["webhook"].verdict is Verdict.KEPT
+
+
+def test_an_emulator_without_a_world_breaks_no_promise() -> None:
+    class Worldless(Emulator):
+        def recording_ready(self, id: str) -> None:
+            raise NotImplementedError
+
+    assert untried(findings(emulator=Worldless)) == {"recording": "the emulator cannot do that"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"record": False}, "the vendor does not record this stream"),
+        ({"recording": None}, "the vendor does not show the recording"),
+    ],
+)
+def test_a_recording_that_the_vendor_does_not_speak_of_breaks_no_promise(
+    change: dict[str, Any], reason: str
+) -> None:
+    class Silent(Adapter):
+        def parse_stream(self, payload: Any) -> live.LiveStream:
+            return attrs.evolve(super().parse_stream(payload), **change)
+
+    assert untried(findings(Silent))["recording"] == reason
+
+
+def test_a_recording_that_does_not_show_before_the_end_is_not_waited_for_in_vain() -> None:
+    class Silent(AcmeAdapter):
+        name = "walkable"
+        capabilities = CAPABILITIES
+
+    class Endless(Emulator):
+        def recording_ready(self, id: str) -> None:
+            pass
+
+    found = findings(Silent, Endless)
+    assert untried(found) == {"recording": "the vendor does not show the recording"}
+
+
+def test_an_address_without_a_status_counts_as_a_recording() -> None:
+    class Laconic(Adapter):
+        def parse_stream(self, payload: Any) -> live.LiveStream:
+            recording = live.Recording("unknown", "https://cdn.acme.example/vod.m3u8")
+            return attrs.evolve(super().parse_stream(payload), recording=recording)
+
+    assert findings(Laconic)["recording"].verdict is Verdict.KEPT
+
+
+def test_an_update_that_the_demo_does_not_know_is_not_tried() -> None:
+    class Odd(Adapter):
+        capabilities = attrs.evolve(
+            CAPABILITIES, updatable={"scheduled_start"}, clearable=frozenset()
+        )
+
+    assert untried(findings(Odd)) == {"update": "the demo changes only title, description, tags"}
+
+
+def test_without_get_a_deletion_is_taken_at_its_word() -> None:
+    class Unreadable(Adapter):
+        capabilities = lacking(live.Feature.GET)
+        get = live.Adapter.get
+
+    found = findings(Unreadable)
+    assert found["get"].verdict is Verdict.ABSENT
+    assert found["delete"].verdict is Verdict.KEPT
+
+
+def test_where_only_the_encoder_can_end_a_stream_its_absence_is_no_fault() -> None:
+    class Endless(Adapter):
+        capabilities = lacking(live.Feature.STOP, live.Feature.TRIM)
+        stop = live.Adapter.stop
+
+    class Unconnected(Emulator):
+        def encoder_drops(self, id: str) -> None:
+            raise ValueError("no encoder is connected")
+
+    assert "stop" not in broken(findings(Endless, Unconnected))
+
+
+# -- what is printed --------------------------------------------------------------------------
+
+
+def test_the_demo_of_an_honest_provider_ends_well_and_shows_a_table() -> None:
+    with registered():
+        result = demo()
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert any(line.startswith("Walkable Live at http://127.0.0.1:") for line in lines)
+    assert [line.split() for line in lines if line.startswith("operation ")] == [
+        ["operation", "walkable"]
+    ]
+    assert ["cancel", "emulated"] in [line.split() for line in lines]
+    assert "1 providers, 17 steps as promised, 0 failed" in lines[-1]
+
+
+def test_the_demo_shows_addresses_and_no_secret() -> None:
+    with registered():
+        output = demo().output
+    assert "rtmp://in.acme.example/app  key ***" in output
+    assert "https://cdn.acme.example/***" in output
+    assert "acme-key" not in output
+    assert "correct horse" not in output
+
+
+def test_the_demo_of_a_liar_fails_and_says_why_in_one_line() -> None:
+    with registered(emulator=refused("write")):
+        result = demo()
+    assert result.exit_code == 1
+    assert "update      FAILED      Rejected: HTTP 422: no" in result.output
+    assert "FAILED, not as promised:\n  walkable update: Rejected: HTTP 422: no" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_debug_shows_the_traceback_of_a_failure() -> None:
+    with registered(emulator=refused("write")):
+        assert "Traceback" in demo("--debug").output
+
+
+def test_what_is_absent_is_a_dash_with_its_reason_below_the_table() -> None:
+    with registered(Updateless):
+        result = demo()
+    assert result.exit_code == 0
+    assert ["update", "-"] in [line.split() for line in result.output.splitlines()]
+    assert f"What a vendor cannot do:\n  walkable update: {NONE[1]}" in result.output
+
+
+def test_no_line_is_wider_than_80_columns_and_none_has_colour() -> None:
+    with registered(emulator=refused("write")):
+        output = demo().output
+    assert max(map(len, output.splitlines())) <= 80
+    assert "\x1b" not in output
+
+
+def test_an_emulator_that_cannot_be_made_fails_the_demo() -> None:
+    with registered(emulator="livestream_nowhere:Emulator"):
+        result = demo()
+    assert result.exit_code == 1
+    assert "the emulator cannot be loaded: ModuleNotFoundError" in " ".join(result.output.split())
+
+
+def test_an_emulator_whose_options_do_not_connect_fails_the_demo() -> None:
+    class Optionless(Emulator):
+        def options(self) -> dict[str, str]:
+            return {"user": "u@acme.example"}
+
+    with registered(emulator=Optionless):
+        result = demo()
+    assert result.exit_code == 1
+    assert "password (LIVESTREAM_WALKABLE_PASSWORD) is missing" in result.output
+
+
+def test_a_provider_without_an_emulator_is_not_tried() -> None:
+    with registered(emulator=None):
+        alone = demo()
+    assert alone.exit_code == 2
+    assert "no provider with an emulator is installed (walkable without one)" in alone.stderr
+
+    class Second(Plugin):
+        def __init__(self) -> None:
+            self.info = live.AdapterInfo(name="silent", factory=Adapter)
+
+    class Silent(Adapter):
+        name = "silent"
+
+    plugin = Second()
+    plugin.info = attrs.evolve(plugin.info, factory=Silent)
+    live.register(plugin)
+    try:
+        with registered():
+            both = demo("--provider", "silent")
+    finally:
+        live.unregister(plugin)
+    assert both.exit_code == 0
+    assert "Not tried:\n  silent all: it brings no emulator" in both.output
+
+
+def test_a_provider_that_is_not_there_is_a_usage_error() -> None:
+    result = CliRunner().invoke(app, ["demo", "--provider", "nowhere"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: nowhere: there is no provider 'nowhere'")
+    assert len(result.stderr.splitlines()) == 1
+
+
+#: For a process of its own: a vendor whose emulator has no call for what its adapter declares.
+HONEST = Plugin()
+LYING = Plugin(
+    emulator=type(
+        "Lying",
+        (Emulator,),
+        {"routes": tuple(route for route in Emulator.routes if route.method != "PUT")},
+    )
+)
