@@ -113,7 +113,7 @@ def read_options(
             problems.append(f"{shown} {error}")
         except (ConfigurationError, InvalidInput) as error:
             problems.append(f"{shown}: {error.message}")
-    problems += _credential_problems(kind, provider, read)
+    problems += _credential_problems(kind, provider, values)
     if problems:
         raise ConfigurationError(
             "; ".join(problems),
@@ -123,7 +123,7 @@ def read_options(
     return kind(**read)
 
 
-def _credential_problems(kind: type[Options], provider: str, read: Mapping[str, Any]) -> list[str]:
+def _credential_problems(kind: type[Options], provider: str, given: Mapping[str, Any]) -> list[str]:
     groups = kind.credentials
     if not groups:
         return []
@@ -131,13 +131,13 @@ def _credential_problems(kind: type[Options], provider: str, read: Mapping[str, 
     def shown(names: tuple[str, ...]) -> str:
         return " + ".join(f"{name} ({environment_name(provider, name)})" for name in names)
 
-    touched = [group for group in groups if any(name in read for name in group)]
+    touched = [group for group in groups if any(name in given for name in group)]
     if not touched:
         return [f"{' or '.join(map(shown, groups))} is missing"]
     problems = [
         f"{shown(missing)} is missing"
         for group in touched
-        if (missing := tuple(name for name in group if name not in read))
+        if (missing := tuple(name for name in group if name not in given))
     ]
     if len(touched) > 1:
         problems.append(f"give either {' or '.join(map(shown, touched))}, not both")

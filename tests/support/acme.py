@@ -299,12 +299,15 @@ class AcmeEmulator(Emulator):
         return self._change(request, id, request.get_json())
 
     def start(self, request: Request, id: str) -> Response:
-        return self._change(request, id, {"status": "boot"})
+        return self._move(request, id, {"new"}, "boot")
 
     def stop(self, request: Request, id: str) -> Response:
-        if self.streams.get(id, {}).get("status") == "new":
-            return json_response({"detail": "not running"}, 409)
-        return self._change(request, id, {"status": "over"})
+        return self._move(request, id, {"boot", "ready", "on", "lost"}, "over")
+
+    def _move(self, request: Request, id: str, allowed: set[str], word: str) -> Response:
+        if id in self.streams and self.streams[id]["status"] not in allowed:
+            return json_response({"detail": "its status forbids it"}, 409)
+        return self._change(request, id, {"status": word})
 
     def remove(self, request: Request, id: str) -> Response:
         response = self._change(request, id, {})
@@ -322,13 +325,18 @@ class AcmeEmulator(Emulator):
         return json_response(self.streams[id])
 
     def encoder_connects(self, id: str) -> None:
-        self.streams[id]["status"] = "on"
+        self._happens(id, {"boot", "ready", "lost"}, "on")
 
     def encoder_drops(self, id: str) -> None:
-        self.streams[id]["status"] = "lost"
+        self._happens(id, {"on"}, "lost")
 
     def recording_ready(self, id: str) -> None:
-        self.streams[id]["status"] = "over"
+        self._happens(id, {"post"}, "over")
+
+    def _happens(self, id: str, allowed: set[str], word: str) -> None:
+        if self.streams[id]["status"] not in allowed:
+            raise ValueError("not now")
+        self.streams[id]["status"] = word
 
 
 class AcmePlugin:

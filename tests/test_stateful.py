@@ -1,0 +1,189 @@
+"""Random walks through client and emulator, for every provider, compared with the state machine."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Any
+
+import pytest
+from acme import AcmeEmulator, AcmePlugin, FakeClock
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+import livestream_core as live
+from livestream_core._registry import load, registry
+
+INSTALLED = sorted(point.name for point in entry_points(group="livestream_core"))
+
+
+class VendorTime(FakeClock):
+    """Client and vendor have the same time: tokens are signed and checked by it."""
+
+    def __init__(self, emulator: Any) -> None:
+        super().__init__()
+        self._emulator = emulator
+
+    def now(self) -> Any:
+        return self._emulator.clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self._emulator.clock.advance(seconds)
+
+
+class Lives(RuleBasedStateMachine):
+    """The model is small on purpose: which ids exist, and the status each was last seen in."""
+
+    provider: str
+    streams = Bundle("streams")
+
+    def __init__(self) -> None:
+        super().__init__()
+        factory = (
+            AcmeEmulator if self.provider == "acme" else load(registry.info(self.provider).emulator)
+        )
+        self.emulator = factory(boot_seconds=20.0)
+        self.client = self.emulator.connect(clock=VendorTime(self.emulator))
+        self.can = self.client.capabilities
+        self.seen: dict[str, live.Status] = {}
+        self.key = self.client._adapter.id_key
+
+    def teardown(self) -> None:
+        self.client.close()
+
+    # -- what is checked of everything that comes back --------------------------------------
+
+    def check(self, stream: live.LiveStream, *, cancelled: bool = False) -> None:
+        before = self.seen.get(self.key(stream.id))
+        status = stream.status
+        assert stream.provider == self.provider
+        assert cancelled or status in self.can.statuses
+        assert before in (None, status) or self.reachable(before, status), f"{before} -> {status}"
+        self.seen[self.key(stream.id)] = status
+
+    @staticmethod
+    def reachable(before: live.Status, after: live.Status) -> bool:
+        # Between two looks more than one step may have been taken.
+        return before.can_become(after) or before.can_reach(after)
+
+    def attempt(self, feature: live.Feature, run: Any) -> Any:
+        """Runs an operation; a refusal leaves everything as it was."""
+        sent = len(self.emulator.requests)
+        if not self.can.supports(feature):
+            with pytest.raises(live.Unsupported):
+                run()
+            assert len(self.emulator.requests) == sent
+            return None
+        try:
+            return run()
+        except (live.Conflict, live.Rejected) as error:
+            assert error.applied is False
+            return None
+
+    # -- what is done -----------------------------------------------------------------------
+
+    @rule(target=streams, scheduled=st.booleans())
+    def create(self, scheduled: bool) -> str:
+        fields: dict[str, Any] = {"title": "A title"}
+        if scheduled and self.can.supports(live.Feature.SCHEDULE):
+            fields["scheduled_start"] = "2030-06-01T10:00:00Z"
+        stream = self.client.create(**fields)
+        assert stream.title == "A title"
+        if "scheduled_start" in fields:
+            assert stream.scheduled_start == live.parse_instant("2030-06-01T10:00:00Z")
+        self.check(stream)
+        return stream.id
+
+    @rule(id=streams)
+    def get(self, id: str) -> None:
+        stream = self.client.get(id)
+        assert self.key(stream.id) == self.key(id)
+        self.check(stream)
+
+    @rule(id=streams)
+    def start(self, id: str) -> None:
+        if stream := self.attempt(live.Feature.START, lambda: self.client.start(id)):
+            self.check(stream)
+
+    @rule(id=streams, trimmed=st.booleans())
+    def stop(self, id: str, trimmed: bool) -> None:
+        trim = live.Trim.relative(1, 5) if trimmed and self.can.supports("trim") else None
+        if stream := self.attempt(live.Feature.STOP, lambda: self.client.stop(id, trim=trim)):
+            self.check(stream)
+            assert stream.status in (live.Status.PROCESSING, live.Status.ENDED)
+
+    @rule(id=consumes(streams))
+    def cancel(self, id: str) -> None:
+        if stream := self.attempt(live.Feature.CANCEL, lambda: self.client.cancel(id)):
+            self.check(stream, cancelled=True)
+            assert stream.status is live.Status.CANCELLED
+            if self.can[live.Feature.CANCEL].support is live.Support.EMULATED:
+                self.seen.pop(self.key(id))
+
+    @rule(id=streams, title=st.sampled_from(["Another", "Ünï"]))
+    def update(self, id: str, title: str) -> None:
+        if stream := self.attempt(
+            live.Feature.UPDATE, lambda: self.client.update(id, title=title)
+        ):
+            assert stream.title == title
+            self.check(stream)
+
+    @rule(id=consumes(streams))
+    def delete(self, id: str) -> None:
+        self.client.delete(id)
+        self.seen.pop(self.key(id))
+        for call in (self.client.get, self.client.delete):
+            with pytest.raises(live.NotFound):
+                call(id)
+
+    @rule(id=streams, what=st.sampled_from(["encoder_connects", "encoder_drops", "recording_ready"]))
+    def the_world(self, id: str, what: str) -> None:
+        try:
+            getattr(self.emulator, what)(id)
+        except ValueError:
+            pass  # impossible now; the vendor's state is as it was
+
+    @rule(seconds=st.sampled_from([1, 25, 400]))
+    def time_passes(self, seconds: int) -> None:
+        self.client._driver.clock.sleep(seconds)
+
+    @rule(size=st.integers(1, 3))
+    def pages(self, size: int) -> None:
+        cursor, ids = None, []
+        while True:
+            page = self.client.pages(cursor=cursor, size=size)
+            ids += [stream.id for stream in page]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert sorted(map(self.key, ids)) == sorted(self.seen)
+
+    @invariant()
+    def the_list_has_exactly_what_exists(self) -> None:
+        walk = self.client.list()
+        streams = list(walk)
+        assert sorted(self.key(stream.id) for stream in streams) == sorted(self.seen)
+        for stream in streams:
+            self.check(stream)
+        if self.can.reports_total:
+            assert walk.complete is live.Completeness.PROVEN
+
+
+@pytest.mark.parametrize("provider", ["acme", *INSTALLED])
+def test_any_order_of_operations_agrees_with_the_state_machine(provider: str) -> None:
+    machine = type(f"{provider}Lives", (Lives,), {"provider": provider})
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=40, stateful_step_count=25, deadline=None)
+    )
+
+
+def test_acme_is_a_plugin_like_any_other() -> None:
+    assert AcmePlugin().livestream_adapters()[0].name in live.providers()
