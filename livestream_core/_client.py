@@ -158,7 +158,7 @@ class Client:
         self._keep_secret(spec.restreams)
         return self._run("create", lambda: self._adapter.create(spec))
 
-    def get(self, id: str, /) -> LiveStream:
+    def get(self, id: str) -> LiveStream:
         """Reads a stream.
 
         Raises:
@@ -166,7 +166,7 @@ class Client:
         """
         return self._on_stream("get", Feature.GET, id, lambda: self._adapter.get(id))
 
-    def update(self, id: str, /, **changes: Any) -> LiveStream:
+    def update(self, id: str, **changes: Any) -> LiveStream:
         """Changes fields of a stream, named as in :class:`StreamSpec`; ``None`` clears one.
 
         Raises:
@@ -179,7 +179,7 @@ class Client:
         self._keep_secret(read.get("restreams") or ())
         return self._on_stream("update", Feature.UPDATE, id, lambda: self._adapter.update(id, read))
 
-    def start(self, id: str, /) -> LiveStream:
+    def start(self, id: str) -> LiveStream:
         """Starts a stream: after it, or once its server is ready, an encoder may connect.
 
         Raises:
@@ -187,7 +187,7 @@ class Client:
         """
         return self._on_stream("start", Feature.START, id, lambda: self._adapter.start(id))
 
-    def stop(self, id: str, /, *, trim: Trim | None = None) -> LiveStream:
+    def stop(self, id: str, *, trim: Trim | None = None) -> LiveStream:
         """Ends a stream.
 
         Args:
@@ -209,7 +209,7 @@ class Client:
             return self._on_stream("stop", Feature.STOP, id, lambda: self._adapter.stop(id))
         return self._on_stream("stop", Feature.STOP, id, lambda: self._adapter.stop(id, trim))
 
-    def cancel(self, id: str, /) -> LiveStream:
+    def cancel(self, id: str) -> LiveStream:
         """Calls a stream off before it was on air.
 
         Raises:
@@ -217,7 +217,7 @@ class Client:
         """
         return self._on_stream("cancel", Feature.CANCEL, id, lambda: self._adapter.cancel(id))
 
-    def delete(self, id: str, /) -> None:
+    def delete(self, id: str) -> None:
         """Deletes a stream, and with some vendors its recording.
 
         Raises:
@@ -335,7 +335,7 @@ class Client:
     # -- waiting ----------------------------------------------------------------------------
 
     def wait(
-        self, id: str, /, *, until: Until, timeout: float, poll: float | None = None
+        self, id: str, *, until: Until, timeout: float, poll: float | None = None
     ) -> LiveStream:
         """Reads a stream again and again until it is as wanted.
 
@@ -440,7 +440,7 @@ class Client:
 
     # -- payloads and webhooks --------------------------------------------------------------
 
-    def parse_stream(self, payload: Mapping[str, Any], /) -> LiveStream:
+    def parse_stream(self, payload: Mapping[str, Any]) -> LiveStream:
         """Reads a payload of the vendor's that you already have: a stored one, or a document's
         sample.
 
@@ -450,7 +450,7 @@ class Client:
         return self._read("parse_stream", lambda: self._adapter.parse_stream(payload))
 
     def parse_webhook(
-        self, headers: Mapping[str, str], body: bytes, /, *, secret: Secret | str | None = None
+        self, headers: Mapping[str, str], body: bytes, *, secret: Secret | str | None = None
     ) -> Event:
         """Verifies a webhook delivery, then reads it.
 

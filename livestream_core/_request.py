@@ -87,7 +87,7 @@ class Request:
         default=attrs.Factory(lambda self: self.method != "GET", takes_self=True)
     )
     idempotent: bool = attrs.field(
-        default=attrs.Factory(lambda self: _IDEMPOTENT[self.method], takes_self=True)
+        default=attrs.Factory(lambda self: _IDEMPOTENT.get(self.method, False), takes_self=True)
     )
     safe_statuses: frozenset[int] = frozenset()
 
