@@ -434,7 +434,7 @@ class Client:
         if previous is Status.STARTING and stream.status is Status.SCHEDULED:
             # Some vendors cannot tell a booting server from a scheduled one: no event.
             return previous
-        if stream.status is not previous:
+        if previous is not None and stream.status is not previous:
             self._driver.observers.status_changed(self._account, stream, previous)
         return stream.status
 

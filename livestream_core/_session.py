@@ -98,7 +98,8 @@ class SharedSession:
             opened = open_session(previous)
             return opened
         except LiveStreamError as error:
-            sign_in.error = error
+            # A copy: the error gets the context of this thread's call on its way up.
+            sign_in.error = copy.copy(error)
             raise
         finally:
             with self._lock:

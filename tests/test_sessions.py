@@ -138,15 +138,14 @@ def test_waiting_threads_share_a_refusal_instead_of_each_trying(emulator: AcmeEm
 
     with emulator.connect(password="wrong") as client, ThreadPoolExecutor(8) as threads:
 
-        def read(_: int) -> type:
+        def read(number: int) -> tuple[type, str | None]:
             entered.wait()
-            try:
-                client.get("1")
-            except live.LiveStreamError as error:
-                return type(error)
-            return object
+            with pytest.raises(live.LiveStreamError) as caught:
+                client.get(str(number))
+            return type(caught.value), caught.value.stream_id
 
-        assert set(threads.map(read, range(8))) == {live.AuthenticationFailed}
+        errors = list(threads.map(read, range(8)))
+    assert errors == [(live.AuthenticationFailed, str(number)) for number in range(8)]
     assert logins(emulator) < 8
 
 
