@@ -288,10 +288,14 @@ class Adapter:
         """:meth:`request` with PATCH."""
         return self.request("PATCH", path, **request)
 
-    def cursor_of(self, link: str) -> str:
+    def cursor_of(self, link: str, *, under: str) -> str:
         """A vendor's link to the next page as a cursor: path and query, once it is certain that
         it leads to our own origin. ``http`` for ``https`` is let pass: vendors behind a proxy
         write it.
+
+        Args:
+            link: The link as the vendor gave it.
+            under: The path template that it must begin with, as for :meth:`follow`.
 
         Raises:
             UnexpectedResponse: It leads elsewhere, or is no link.
@@ -310,8 +314,8 @@ class Adapter:
                     "the link to the next page leads to another origin; it was not followed"
                 )
             target = authority[2]
-        if not _TARGET.fullmatch(target) or _DOT_SEGMENT.search(target):
-            raise UnexpectedResponse("the link to the next page is not a link")
+        if not self._is_cursor(target, under):
+            raise UnexpectedResponse("the link to the next page leads elsewhere: not followed")
         return target
 
     def follow(self, cursor: str, *, under: str) -> Request:
@@ -324,14 +328,17 @@ class Adapter:
         Raises:
             InvalidInput: The cursor is none of this list's.
         """
-        values = {name: quote(self.path_values[name], safe="") for name in template_names(under)}
-        if (
-            not cursor.startswith(under.format_map(values))
-            or not _TARGET.fullmatch(cursor)
-            or _DOT_SEGMENT.search(cursor)
-        ):
+        if not self._is_cursor(cursor, under):
             raise InvalidInput("cursor: is not a cursor of this list", field="cursor")
         return Request(method="GET", template=under, link=cursor)
+
+    def _is_cursor(self, target: str, under: str) -> bool:
+        values = {name: quote(self.path_values[name], safe="") for name in template_names(under)}
+        return (
+            target.startswith(under.format_map(values))
+            and _TARGET.fullmatch(target) is not None
+            and _DOT_SEGMENT.search(target) is None
+        )
 
     def with_options(self, body: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
         """A request's body with the spec's ``options`` added.
@@ -349,7 +356,13 @@ class Adapter:
         return {**body, **plain(options)}
 
     def find(self, stream_id: str) -> Generator[Request, Response, LiveStream | None]:
-        """Looks through the whole list for a stream, by :meth:`id_key`."""
+        """Looks through the whole list for a stream, by :meth:`id_key`; ``None`` if it is not
+        there.
+
+        Raises:
+            UnexpectedResponse: The list cannot be walked to its end, or the vendor's total says,
+                twice, that more streams exist than were seen.
+        """
         wanted = self.id_key(stream_id)
         for _ in range(2):
             walk = Walk(self.id_key, self.capabilities)
@@ -361,8 +374,10 @@ class Adapter:
                     if self.id_key(stream.id) == wanted:
                         return stream
             if not walk.is_mismatched:
-                break
-        return None
+                return None
+        raise UnexpectedResponse(
+            "the list is incomplete: it does not hold as many streams as it says"
+        )
 
     def error_by_status(self, response: Response) -> LiveStreamError:
         """The usual error for an answer that is not 2xx, with the vendor's message."""
@@ -372,7 +387,7 @@ class Adapter:
             payload = response.json() if response.body else None
         message = self.error_message(payload) or " ".join(response.text[:200].split())
         kind = error_class(self, status)
-        text = f"HTTP {status}" + (f": {message[:500]}" if message else "")
+        text = f"HTTP {status}" + (f": {message}" if message else "")
         if kind is RateLimited:
             error: LiveStreamError = RateLimited(
                 text, retry_after=retry_after(response, self.clock())

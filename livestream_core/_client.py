@@ -47,7 +47,7 @@ logger = logging.getLogger("livestream_core")
 #: Seconds for one operation, retries and signing in included.
 OPERATION_SECONDS = 120.0
 _SIGN_OUT_SECONDS = 5.0
-#: ``wait`` reads at least once, for so many seconds, however little time it is given.
+#: ``wait`` reads at least once, for so many seconds, and not again with less time than that.
 _SHORTEST_READ = 0.1
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
@@ -369,7 +369,7 @@ class Client:
         previous: Status | None = None
         trouble: LiveStreamError | None = None
         left = max(timeout, _SHORTEST_READ)
-        while left > 0:
+        while left >= _SHORTEST_READ:
             asked = 0.0
             try:
                 stream = self._run(

@@ -6,7 +6,6 @@ Each takes what may reasonably be given and returns the field's own type, or rai
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -24,6 +23,9 @@ from ._urls import is_url
 A = TypeVar("A")
 E = TypeVar("E", bound=StrEnum)
 T = TypeVar("T")
+
+#: Longer than any stream, and short enough for every calculation with it.
+MAX_SECONDS = 10**12
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -161,8 +163,8 @@ def optional_seconds(value: float | None) -> float | None:
 def seconds(value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         wrong_type("a number of seconds", value)
-    if not math.isfinite(value) or value < 0:
-        refuse(f"{value} is not a number of seconds")
+    if not 0 <= value < MAX_SECONDS:
+        refuse("is not a number of seconds, or too large a one")
     return value
 
 

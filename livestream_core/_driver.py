@@ -60,9 +60,12 @@ def drive(operation: Operation[T], exchange: Callable[[Request], Response]) -> T
             try:
                 response = exchange(request)
             except LiveStreamError as error:
-                request = operation.throw(error)
+                failure = error
             else:
                 request = operation.send(response)
+                continue
+            # Thrown from here: an error that the adapter raises instead has no part of this one.
+            request = operation.throw(failure)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
     finally:
@@ -322,6 +325,7 @@ class Call:
         if response is not None:
             self.last = response
             response.request = request
+            response._mask = driver.redactor.mask
             sent.response = response
             sent.carried_out = _verdict(response.status)
             failure = self._failure(response, sent, operation, history)

@@ -18,6 +18,8 @@ from ._walk import Page
 #: Shorter secrets are masked as whole words only: else a token "t" would eat every t of a text.
 _SHORT = 6
 
+_LONGEST_MESSAGE = 500
+
 # What looks like a secret although we never saw it: in the order of their use.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # A value under a telling name, in JSON, in a form, or in a header.
@@ -102,8 +104,21 @@ class Redactor:
         return text
 
     def clean(self, error: LiveStreamError) -> None:
-        """Masks everything in an error that is shown, and puts it on one line."""
+        """Masks everything in an error that is shown, and puts it on one line. Of the errors
+        that it came from, those of other libraries are left out: their texts are not ours."""
+        cause, context = error.__cause__, error.__context__
+        error.__cause__ = error.__context__ = None
+        for earlier in (cause, context):
+            if isinstance(earlier, LiveStreamError) and earlier is not error:
+                self.clean(earlier)
+        if isinstance(cause, LiveStreamError):
+            error.__cause__ = cause
+        if isinstance(context, LiveStreamError):
+            error.__context__ = context
+            error.__suppress_context__ = cause is not None
         error.message = " ".join(_printable(self.mask(error.message)).split())
+        if len(error.message) > _LONGEST_MESSAGE:
+            error.message = f"{error.message[:_LONGEST_MESSAGE]}…"
         error.args = (error.message,)
         if error.hint:
             error.hint = " ".join(_printable(self.mask(error.hint)).split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from string import Formatter
@@ -22,6 +22,8 @@ Params: TypeAlias = Mapping[str, Scalar | Sequence[Scalar] | None]
 File: TypeAlias = tuple[str, bytes, str]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+#: How much of a body is ever shown, and more than enough of it.
+_TEXT_BYTES = 64 * 1024
 _IDEMPOTENT = {"GET": True, "PUT": True, "DELETE": True, "POST": False, "PATCH": False}
 
 
@@ -211,6 +213,7 @@ class Response:
     request: Request | None = None
     _json: Any = attrs.field(default=None, init=False)
     _is_read: bool = attrs.field(default=False, init=False)
+    _mask: Callable[[str], str] = attrs.field(default=str, init=False)
 
     def json(self) -> Any:
         """The body as JSON.
@@ -244,8 +247,9 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The first 4,096 bytes of the body as text; what is not UTF-8 is replaced."""
-        return self.body[:4096].decode("utf-8", "replace")
+        """The beginning of the body as text, to be shown: secrets in it are masked, what is not
+        UTF-8 is replaced. Cut it as short as you like: no half of a secret can be left."""
+        return self._mask(self.body[:_TEXT_BYTES].decode("utf-8", "replace"))
 
     @property
     def is_readable(self) -> bool:

@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import attrs
 
 from ._errors import ConfigurationError, ConnectionFailed, LiveStreamError, TimedOut
+from ._options import is_loopback
 from ._request import Headers, Response
 
 if TYPE_CHECKING:
@@ -171,7 +172,11 @@ class RequestsTransport:
             from requests.utils import should_bypass_proxies
 
             with _adapter_lock:  # it sets an environment variable for a moment
-                bypass = should_bypass_proxies(origin, no_proxy=self._no_proxy)
+                # Plain http is allowed to this machine because nobody else sees it: no proxy.
+                parts = urlsplit(origin)
+                bypass = (
+                    parts.scheme == "http" and is_loopback(parts.hostname or "")
+                ) or should_bypass_proxies(origin, no_proxy=self._no_proxy)
             found = self._proxies[origin] = {} if bypass else self._all_proxies
         return found
 

@@ -17,6 +17,8 @@ UNIX_TIME_FROM = 1_000_000_000
 #: From here up it can only be Unix time in milliseconds (seconds would be in the year 5138).
 _MILLISECONDS_FROM = 100_000_000_000
 
+_MOST_SECONDS = 10**12
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -208,8 +210,8 @@ def _offset(value: float | timedelta, field: str) -> Fraction:
         raise InvalidInput(
             f"{field}: expected seconds or a timedelta, not {_shown(value)}", field=field
         )
-    elif not math.isfinite(value):
-        raise InvalidInput(f"{field}: {value} is not a number of seconds", field=field)
+    elif not -_MOST_SECONDS < value < _MOST_SECONDS:
+        raise InvalidInput(f"{field}: is not a number of seconds, or too large a one", field=field)
     else:
         offset = Fraction(value) * 1_000_000
     if offset < 0:

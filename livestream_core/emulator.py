@@ -27,6 +27,8 @@ from werkzeug.wrappers import Request, Response
 
 from ._client import Client
 from ._connect import connect
+from ._errors import ConfigurationError
+from ._registry import load, registry
 from ._transport import WSGITransport
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Response",
     "Route",
     "json_response",
+    "load_emulator",
 ]
 
 
@@ -408,18 +411,28 @@ class Emulator:
 
     @contextmanager
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-        """Serves on loopback, in threads, and gives the origin.
+        """Serves on loopback, in threads, and gives the origin for clients on this machine.
 
         Args:
             host: The address to listen on.
             port: The port; 0 takes a free one.
+
+        Raises:
+            OSError: The address is not this machine's, or the port is taken.
         """
-        server = make_server(host, port, self, threaded=True, request_handler=_Handler)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # Bound here: werkzeug would print and exit the process where that fails.
+        with socket.create_server((host, port), family=family) as listener:
+            server = make_server(
+                host, port, self, threaded=True, request_handler=_Handler, fd=listener.fileno()
+            )
         server.daemon_threads = True  # type: ignore[attr-defined]
+        reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+        reached = f"[{reached}]" if ":" in reached else reached
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
-            yield f"http://{host}:{server.server_port}"
+            yield f"http://{reached}:{server.server_address[1]}"
         finally:
             server.shutdown()
             thread.join()
@@ -433,6 +446,27 @@ class Emulator:
         """A client of it, in process; ``settings`` are those of ``connect``."""
         options = {**self.options(), "transport": self.transport(), **settings}
         return connect(self.provider, **options)
+
+
+def load_emulator(provider: str) -> type[Emulator]:
+    """The emulator of an installed or registered provider.
+
+    Raises:
+        ConfigurationError: There is no such provider, it has no emulator, or the emulator cannot
+            be loaded (its package's extra ``sandbox`` may be missing).
+    """
+    info = registry.info(provider)
+    problem = "it has none"
+    if info.emulator is not None:
+        try:
+            found = load(info.emulator)
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+        else:
+            if isinstance(found, type) and issubclass(found, Emulator):
+                return found
+            problem = f"{info.emulator!r} is no Emulator"
+    raise ConfigurationError(f"the emulator cannot be loaded: {problem}", provider=provider)
 
 
 def _drop(environ: Mapping[str, Any]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from acme import AcmeEmulator, AcmePlugin, FakeClock
 from hypothesis import HealthCheck, settings
 
 import livestream_core as live
+from acme import AcmeEmulator, AcmePlugin, FakeClock
 
 settings.register_profile(
     "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True

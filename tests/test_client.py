@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from acme import AcmeEmulator, AcmePlugin, FakeClock
 
 import livestream_core as live
+from acme import AcmeEmulator, AcmePlugin, FakeClock
 from livestream_core.emulator import Fault
 
 HOSTILE_IDS = [

@@ -9,13 +9,13 @@ from typing import Any
 
 import attrs
 import pytest
-from acme import FakeClock
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import ScriptedTransport, Sent, answers, json_values, mutated, oracle, respond
 
 import livestream_core as live
-from livestream_core._registry import load, registry
+from acme import FakeClock
+from livestream_core.emulator import load_emulator
+from scripted import ScriptedTransport, Sent, answers, json_values, mutated, oracle, respond
 
 INSTALLED = sorted(point.name for point in entry_points(group="livestream_core"))
 
@@ -89,8 +89,7 @@ OPERATIONS: dict[str, Callable[[live.Client], Any]] = {
 
 
 def connect(provider: str, transport: Any) -> live.Client:
-    info = registry.info(provider)
-    options = load(info.emulator)().options()
+    options = load_emulator(provider)().options()
     return live.connect(provider, transport=transport, clock=FakeClock(), **options)
 
 
@@ -145,7 +144,7 @@ def test_any_answers_end_in_a_result_or_an_error_of_ours_with_a_true_applied(
             assert error.operation in (name, {"schedule": "create", "trim": "stop"}.get(name))
             assert "\n" not in str(error)
             secrets = client._driver.redactor
-            assert secrets.mask(str(error)) == str(error)
+            assert secrets.mask(error.message) == error.message
 
 
 def changes(sent: Sent) -> bool:

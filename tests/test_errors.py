@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import traceback
 
 import pytest
-from acme import AcmeEmulator, FakeClock
-from scripted import LATE, LOST, REFUSED, ScriptedTransport, respond
 
 import livestream_core as live
+from acme import AcmeAdapter, AcmeEmulator, FakeClock
 from livestream_core.emulator import Fault
+from scripted import LATE, LOST, REFUSED, ScriptedTransport, respond
 
 ERRORS = [
     value
@@ -228,6 +229,26 @@ def test_an_error_of_the_adapters_own_code_never_gets_out(clock: FakeClock) -> N
         client.close()
     finally:
         live.unregister(plugin)
+
+
+def test_errors_that_led_to_this_one_are_masked_too(clock: FakeClock) -> None:
+    class Looker(AcmeAdapter):
+        name = "acme"
+
+        def start(self, stream_id: str) -> live.Operation[live.LiveStream]:
+            try:
+                yield self.post("/x")
+            except live.Rejected:
+                yield self.post("/y")
+            return STREAM
+
+    echo = {"detail": "bad key acme-key-77"}
+    transport = ScriptedTransport(lambda *_: respond(400, echo))
+    with live.connect("acme", transport=transport, clock=clock, token="t0ken-t0ken") as client:
+        client._adapter = client._driver.adapter = Looker(client._adapter.options)
+        with pytest.raises(live.Rejected) as caught:
+            client.start("1")
+    assert "acme-key" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_no_error_of_another_library_hangs_on_ours(

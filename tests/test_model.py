@@ -9,11 +9,11 @@ from typing import Any
 
 import attrs
 import pytest
-import strategies as s
 from hypothesis import given
 from hypothesis import strategies as st
 
 import livestream_core as live
+import strategies as s
 
 values = s.ingests | s.playbacks | s.recordings | s.restreams | s.streams | s.specs | s.events
 
@@ -197,6 +197,7 @@ def test_a_naive_time_is_refused_with_how_to_mend_it() -> None:
         (live.Recording, {"status": "soon"}, "status"),
         (live.Recording, {"status": "ready", "duration": -1}, "duration"),
         (live.Recording, {"status": "ready", "duration": "5"}, "duration"),
+        (live.Recording, {"status": "ready", "duration": 10**400}, "duration"),
         (live.Ingest, {"url": "rtmp://h/a", "stream_key": 5}, "stream_key"),
         (live.Ingest, {"url": "rtmp://h/a", "stream_key": ""}, "stream_key"),
         (live.Event, {"provider": "a", "kind": "other", "stream": "x"}, "stream"),

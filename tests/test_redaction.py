@@ -10,14 +10,14 @@ from urllib.parse import quote, quote_plus
 
 import attrs
 import pytest
-from acme import AcmeEmulator, AcmeOptions, FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import ScriptedTransport, respond
 
 import livestream_core as live
+from acme import AcmeEmulator, AcmeOptions, FakeClock
 from livestream_core._redact import Redactor
 from livestream_core.emulator import Fault
+from scripted import ScriptedTransport, respond
 
 PASSWORD = 'pass word/ü"%+&'
 TOKEN = "t0p-s3cr3t-t0k3n"

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from acme import AcmeEmulator
 
 import livestream_core as live
+from acme import AcmeEmulator
 from livestream_core._registry import registry
 
 Install = Callable[..., None]

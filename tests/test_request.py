@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import pytest
-from acme import AcmeAdapter, AcmeOptions
 from hypothesis import given
 from hypothesis import strategies as st
 
 import livestream_core as live
+from acme import AcmeAdapter, AcmeOptions
 
 ADAPTER = AcmeAdapter(AcmeOptions(token=live.Secret("t")))
 ADAPTER.path_values = {"org": "o/1"}

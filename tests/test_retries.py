@@ -6,11 +6,11 @@ from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
-from acme import AcmeEmulator, FakeClock
-from scripted import LATE, LOST, REFUSED, ScriptedTransport, respond
 
 import livestream_core as live
+from acme import AcmeEmulator, FakeClock
 from livestream_core.emulator import Fault
+from scripted import LATE, LOST, REFUSED, ScriptedTransport, respond
 
 CUT = live.Response(200, {}, b'{"id', "the answer was cut off")
 HUGE = live.Response(200, {}, b"", "the answer is larger than 16 MiB")

@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import attrs
 import pytest
-from acme import AcmeEmulator, FakeClock
 
 import livestream_core as live
+from acme import AcmeEmulator, FakeClock
 from livestream_core.emulator import Fault
 
 

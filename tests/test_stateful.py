@@ -6,7 +6,6 @@ from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
-from acme import AcmeEmulator, AcmePlugin, FakeClock
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -19,7 +18,8 @@ from hypothesis.stateful import (
 )
 
 import livestream_core as live
-from livestream_core._registry import load, registry
+from acme import AcmePlugin, FakeClock
+from livestream_core.emulator import load_emulator
 
 INSTALLED = sorted(point.name for point in entry_points(group="livestream_core"))
 
@@ -47,10 +47,7 @@ class Lives(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        factory = (
-            AcmeEmulator if self.provider == "acme" else load(registry.info(self.provider).emulator)
-        )
-        self.emulator = factory(boot_seconds=20.0)
+        self.emulator = load_emulator(self.provider)(boot_seconds=20.0)
         self.client = self.emulator.connect(clock=VendorTime(self.emulator))
         self.can = self.client.capabilities
         self.seen: dict[str, live.Status] = {}
@@ -130,9 +127,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(id=streams, title=st.sampled_from(["Another", "Ünï"]))
     def update(self, id: str, title: str) -> None:
-        if stream := self.attempt(
-            live.Feature.UPDATE, lambda: self.client.update(id, title=title)
-        ):
+        if stream := self.attempt(live.Feature.UPDATE, lambda: self.client.update(id, title=title)):
             assert stream.title == title
             self.check(stream)
 
@@ -144,7 +139,9 @@ class Lives(RuleBasedStateMachine):
             with pytest.raises(live.NotFound):
                 call(id)
 
-    @rule(id=streams, what=st.sampled_from(["encoder_connects", "encoder_drops", "recording_ready"]))
+    @rule(
+        id=streams, what=st.sampled_from(["encoder_connects", "encoder_drops", "recording_ready"])
+    )
     def the_world(self, id: str, what: str) -> None:
         try:
             getattr(self.emulator, what)(id)

@@ -21,11 +21,11 @@ from typing import Any
 import pytest
 import requests
 import trustme
-from acme import AcmeEmulator
-from servers import Proxy, answer, raw_server
 
 import livestream_core as live
+from acme import AcmeEmulator
 from livestream_core.emulator import Fault
+from servers import Proxy, answer, raw_server
 
 TOKEN = "t0ken-t0ken"
 
@@ -131,9 +131,12 @@ def test_a_compressed_answer_is_read(transport: Any) -> None:
 
 
 def test_an_answer_that_is_not_what_its_encoding_says_is_unexpected(transport: Any) -> None:
-    with raw_server(
-        lambda s, _: s.sendall(answer(b"plain", "Content-Encoding: gzip\r\n"))
-    ) as server, connect(server.origin, transport=transport) as client:
+    with (
+        raw_server(
+            lambda s, _: s.sendall(answer(b"plain", "Content-Encoding: gzip\r\n"))
+        ) as server,
+        connect(server.origin, transport=transport) as client,
+    ):
         with pytest.raises(live.UnexpectedResponse, match="cannot be decoded"):
             client.get("1")
 
@@ -389,6 +392,12 @@ def test_no_proxy_names_hosts_that_are_reached_directly(tls: ssl.SSLContext, bun
         assert run(server.origin, NO_PROXY="elsewhere.test", **environment) == "T\n"
         assert len(proxy.asked) == 1
         proxy.close()
+
+
+def test_plain_http_to_this_machine_never_goes_through_a_proxy() -> None:
+    proxy = f"http://127.0.0.1:{closed_port()}"
+    with raw_server(lambda s, _: s.sendall(answer())) as server:
+        assert run(server.origin, HTTP_PROXY=proxy, http_proxy=proxy) == "T\n"
 
 
 def test_a_proxy_that_is_down_means_nothing_was_sent_and_shows_no_password() -> None:

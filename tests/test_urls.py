@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import strategies as s
 from hypothesis import given
 from hypothesis import strategies as st
 
 import livestream_core as live
+import strategies as s
 
 keys = st.text("abcdefghijklmnopqrstuvwxyzABCDEF0123456789-_.", min_size=1)
 keys_with_query = st.builds(

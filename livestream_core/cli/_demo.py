@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Collection
 from typing import Any
 
@@ -12,11 +11,11 @@ from rich.console import Console
 from rich.text import Text
 
 from .._connect import connect
-from .._errors import ConfigurationError, LiveStreamError
+from .._errors import ConfigurationError
 from .._model import LiveStream
 from .._secret import SecretUrl, masked_url
 from ._installed import Installed, installed
-from ._lifecycle import BOOT_SECONDS, ROWS, Finding, Verdict, walk
+from ._lifecycle import BOOT_SECONDS, ROWS, Finding, Verdict, one_line, walk
 from ._tables import line, matrix, reasons
 
 _STYLE = {
@@ -50,17 +49,16 @@ def run(names: Collection[str], console: Console, *, debug: bool) -> bool:
     unusable: dict[str, str] = {}
     without = []
     for each in installed(names):
-        name, problem = each.info.name, each.info.problem
-        if problem is None and each.info.emulator is None:
+        name = each.info.name
+        if each.info.problem:
+            unusable[name] = each.info.problem
+        elif each.info.emulator is None:
             without.append(name)
-            continue
-        if problem is None:
+        else:
             try:
                 findings[name] = _walked(each, console, debug=debug)
-            except LiveStreamError as error:
-                problem = error.message
-        if problem is not None:
-            unusable[name] = problem
+            except Exception as error:  # a broken one stops none of the others
+                unusable[name] = one_line(error)
     if not findings and not unusable:
         raise ConfigurationError(
             "no provider with an emulator is installed"
@@ -98,9 +96,8 @@ class _Log:
             detail = f"{shown.status}  {shown.id}" if isinstance(shown, LiveStream) else shown or ""
         word = Text(finding.word, _STYLE[finding.verdict])
         line(self._console, f"  {row}", word, detail, widths=_WIDTHS)
-        if self._debug and finding.error is not None:
-            # Their texts were masked when they were raised.
-            self._console.print(Text("".join(traceback.format_exception(finding.error)), "dim"))
+        if self._debug and finding.trace:
+            self._console.print(Text(finding.trace, "dim"))
         if isinstance(shown, LiveStream):
             self._addresses(shown)
 

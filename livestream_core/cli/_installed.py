@@ -9,7 +9,7 @@ import attrs
 
 from .._adapter import Adapter, AdapterInfo
 from .._errors import ConfigurationError
-from .._registry import load, registry
+from .._registry import registry
 
 if TYPE_CHECKING:
     from ..emulator import Emulator
@@ -33,15 +33,14 @@ class Installed:
         Raises:
             ConfigurationError: It cannot be loaded or made; it says why.
         """
+        from ..emulator import load_emulator
+
+        factory = load_emulator(self.info.name)
         try:
-            made: Emulator = load(self.info.emulator)(boot_seconds=boot_seconds)
+            return factory(boot_seconds=boot_seconds)
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
-        else:
-            return made
-        raise ConfigurationError(
-            f"the emulator cannot be loaded: {problem}", provider=self.info.name
-        )
+        raise ConfigurationError(f"the emulator cannot be made: {problem}", provider=self.info.name)
 
 
 def installed(names: Collection[str] = ()) -> list[Installed]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shlex
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from .._errors import ConfigurationError
 from .._options import environment_name, is_loopback
 from ._installed import installed
+
+if TYPE_CHECKING:
+    from ..emulator import Emulator
 
 
 def run(*, host: str, port_base: int | None, boot_seconds: float) -> None:
@@ -42,9 +45,8 @@ def run(*, host: str, port_base: int | None, boot_seconds: float) -> None:
                 click.echo(f"# {name} is left out: {error.message}", err=True)
                 continue
             port = 0 if port_base is None else port_base + served
-            _check_free(host, port)
-            url = servers.enter_context(emulator.serve(host, port))
-            options = {"base_url": _reachable(host, url), **emulator.options()}
+            url = _listening(servers, emulator, host, port)
+            options = {"base_url": url, **emulator.options()}
             exports += [
                 f"export {environment_name(name, option)}={shlex.quote(value)}"
                 for option, value in options.items()
@@ -90,23 +92,12 @@ def _stopped_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _check_free(host: str, port: int) -> None:
-    """Tries it first: the server itself would print and exit."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    problem = None
+def _listening(servers: ExitStack, emulator: Emulator, host: str, port: int) -> str:
     try:
-        socket.create_server((host, port), family=family).close()
+        return servers.enter_context(emulator.serve(host, port))
     except (OSError, OverflowError) as error:
         problem = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
-    if problem:
-        raise ConfigurationError(
-            f"cannot listen on {host} port {port}: {problem}",
-            hint="choose another --host or --port-base",
-        )
-
-
-def _reachable(host: str, url: str) -> str:
-    """The origin for a client on this machine."""
-    port = url.rpartition(":")[2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    raise ConfigurationError(
+        f"cannot listen on {host} port {port}: {problem}",
+        hint="choose another --host or --port-base",
+    )

@@ -10,10 +10,10 @@ from typing import Any
 
 import attrs
 import pytest
-from livestream_videosdk.emulator import VideoSDKEmulator
 
 import livestream_core as live
 from livestream_core.emulator import EmulatorClock
+from livestream_videosdk.emulator import VideoSDKEmulator
 
 # The answer of the page "Create Live Stream" of VideoSDK's reference, as it stands there.
 SAMPLE = json.loads("""

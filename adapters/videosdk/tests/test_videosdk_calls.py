@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from livestream_videosdk.emulator import VideoSDKEmulator
 
 import livestream_core as live
+from livestream_videosdk.emulator import VideoSDKEmulator
 
 YOUTUBE = live.RestreamTarget("rtmp://x.rtmp.youtube.com/live2", "0tjp-h6a2-8c9d-vusv-01uu")
 ID = "60e2fe88135c9810f490f3b4"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import jwt
 import pytest
+
 from livestream_videosdk.emulator import VideoSDKEmulator
 
 TARGET = {"url": "rtmp://x.rtmp.youtube.com/live2", "streamKey": "0tjp-h6a2-8c9d-vusv-01uu"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from livestream_videosdk.emulator import VideoSDKEmulator
 
 import livestream_core as live
 from livestream_core.emulator import Fault
+from livestream_videosdk.emulator import VideoSDKEmulator
 
 
 @pytest.fixture(params=["in process", "over sockets"])

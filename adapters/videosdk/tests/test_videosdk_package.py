@@ -7,14 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import livestream_videosdk
 import pytest
-from livestream_videosdk.adapter import VideoSDKAdapter
-from livestream_videosdk.emulator import VideoSDKEmulator
 
 import livestream_core as live
 import livestream_core.emulator as emulator_of_core
+import livestream_videosdk
 from livestream_core import Feature, Support
+from livestream_videosdk.adapter import VideoSDKAdapter
+from livestream_videosdk.emulator import VideoSDKEmulator
 
 SOURCES = sorted(Path(livestream_videosdk.__file__).parent.glob("*.py"))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from livestream_videosdk.emulator import VideoSDKEmulator
 
 import livestream_core as live
 from livestream_core.emulator import Fault
+from livestream_videosdk.emulator import VideoSDKEmulator
 
 
 def streams(*ids):

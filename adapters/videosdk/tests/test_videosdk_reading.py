@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from livestream_videosdk.adapter import VideoSDKAdapter, VideoSDKOptions
 
 import livestream_core as live
+from livestream_videosdk.adapter import VideoSDKAdapter, VideoSDKOptions
 
 KEY = "e83fb175-5606-4ee5-b960-aacfce300ba6"
 OLD = "live.zujonow.com"

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
-from livestream_videosdk.adapter import VideoSDKAdapter, VideoSDKOptions
-from livestream_videosdk.emulator import VideoSDKEmulator
 
 import livestream_core as live
 from livestream_core.emulator import Fault
+from livestream_videosdk.adapter import VideoSDKAdapter, VideoSDKOptions
+from livestream_videosdk.emulator import VideoSDKEmulator
 
 NOW = datetime(2026, 12, 5, 15, 30, 0, 700_000, tzinfo=UTC)
 SECRET = "0123456789abcdef" * 4

@@ -1,0 +1,400 @@
+"""The adapter for TKT Church.
+
+The vendor keeps a catalogue of announcements: title, times, status and the address of a stream
+that is hosted elsewhere, all written by its clients. There is no ingest and no recording.
+
+The only source is the API reference at docs.tktchurch.com; docstrings name its endpoints. What
+is said to be inferred stands in no document.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Generator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, NamedTuple
+from urllib.parse import urlsplit
+
+import attrs
+
+import livestream_core as live
+from livestream_core import Feature, Status, Support
+
+_ALL = "/v1/livestreams"
+_ONE = "/v1/livestreams/{id}"
+
+_STATUS = {
+    "scheduled": Status.SCHEDULED,
+    "live": Status.LIVE,
+    "ended": Status.ENDED,
+    "cancelled": Status.CANCELLED,
+}
+
+#: The vendor's name of each field that is written, and how its value is.
+_WRITTEN: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "title": ("title", str),
+    "description": ("description", lambda text: text or ""),
+    "tags": ("tags", lambda tags: [*(tags or ())]),
+    # Fractions of a second may be refused (inferred from Foundation): the format has none.
+    "scheduled_start": ("scheduledStartTime", live.format_instant),
+    "thumbnail_url": ("thumbnailUrl", str),
+}
+#: POST /livestreams requires these two, besides the title, even where there is nothing to say.
+_REQUIRED = ("description", "tags")
+_OPTIONAL = ("scheduled_start", "thumbnail_url", "playback_url")
+
+_YOUTUBE = re.compile(r"(?:.+\.)?(?:youtube\.com|youtu\.be)\.?")
+_CURSOR = re.compile(r"[1-9][0-9]{0,17}")
+_LONGEST_SESSION = 10**9
+
+
+class _Step(NamedTuple):
+    """A change of status. The vendor forbids none, and writes no time by itself.
+
+    Attributes:
+        word: The vendor's word that is written.
+        time_field: The field that gets the present instant, if any.
+        unchanged: A stream in this status is returned as it is: its times stay.
+        forbidden: In these the step is a conflict.
+    """
+
+    word: str
+    time_field: str | None
+    unchanged: Status
+    forbidden: frozenset[Status]
+
+
+_START = _Step("live", "actualStartTime", Status.LIVE, frozenset({Status.ENDED, Status.CANCELLED}))
+_STOP = _Step("ended", "endTime", Status.ENDED, frozenset({Status.CANCELLED}))
+_CANCEL = _Step("cancelled", None, Status.CANCELLED, frozenset({Status.LIVE, Status.ENDED}))
+
+_OneStream = Generator[live.Request, live.Response, live.LiveStream]
+
+
+@attrs.frozen(kw_only=True)
+class TKTChurchOptions(live.Options):
+    """A token that you already have, or a user's credentials.
+
+    Attributes:
+        base_url: The vendor's origin.
+        access_token: A JWT access token. It cannot be renewed: the vendor's live for an hour.
+        email: The user's e-mail address.
+        password: The user's password.
+    """
+
+    credentials: ClassVar[tuple[tuple[str, ...], ...]] = (("access_token",), ("email", "password"))
+
+    base_url: str = live.option(
+        default="https://api.tktchurch.com", help="The vendor's origin: https://host[:port]."
+    )
+    access_token: live.Secret | None = live.option(
+        default=None, help="A JWT access token; it is used as it is and never renewed."
+    )
+    email: str | None = live.option(default=None, help="The e-mail address of a user.")
+    password: live.Secret | None = live.option(default=None, help="That user's password.")
+
+
+_CATALOGUE = "TKT Church is a catalogue: streams are hosted elsewhere"
+
+
+class TKTChurchAdapter(live.Adapter):
+    """TKT Church's livestream catalogue, version 1 of its API."""
+
+    name = "tktchurch"
+    Options = TKTChurchOptions
+    options: TKTChurchOptions
+    capabilities = live.Capabilities(
+        operations={
+            Feature.CREATE: Support.NATIVE,
+            Feature.SCHEDULE: Support.NATIVE,
+            Feature.GET: (
+                Support.EMULATED,
+                "reading one livestream is not documented: GET /livestreams/{id} is tried, and "
+                "where it answers 404 or 405 the whole list is looked through",
+            ),
+            Feature.LIST: Support.NATIVE,
+            Feature.UPDATE: Support.NATIVE,
+            Feature.START: Support.NATIVE,
+            Feature.STOP: Support.NATIVE,
+            Feature.TRIM: (Support.NONE, f"{_CATALOGUE}, and it keeps no recording to trim"),
+            Feature.CANCEL: Support.NATIVE,
+            Feature.DELETE: Support.NATIVE,
+            Feature.WEBHOOK: (Support.NONE, "TKT Church sends no webhooks; read the list instead"),
+        },
+        fields={
+            Feature.RECORD: (Support.NONE, f"{_CATALOGUE}, and it records nothing"),
+            Feature.RECORDING_DRM: (Support.NONE, f"{_CATALOGUE}, and it records nothing"),
+            Feature.LATENCY: (Support.NONE, f"{_CATALOGUE}, and it delivers nothing"),
+            Feature.DESCRIPTION: Support.NATIVE,
+            Feature.TAGS: Support.NATIVE,
+            Feature.THUMBNAIL_URL: (
+                Support.NATIVE,
+                "a picture that was uploaded for the stream is shown instead of this one",
+            ),
+            Feature.PLAYBACK_URL: (
+                Support.NATIVE,
+                "a YouTube address and any other address are two fields of the stream: setting "
+                "the one leaves the other as it is",
+            ),
+            Feature.RESTREAMS: (Support.NONE, f"{_CATALOGUE}, and it forwards nothing"),
+        },
+        statuses=_STATUS.values(),
+        updatable=(*_WRITTEN, "playback_url"),
+        clearable=_REQUIRED,
+        filters=("status", "tag", "starts_after", "starts_before"),
+        reports_total=True,
+        mark="tags",
+    )
+
+    def __init__(
+        self, options: live.Options, *, clock: Callable[[], datetime] | None = None
+    ) -> None:
+        super().__init__(options, clock=clock)
+        #: Whether GET /livestreams/{id} is known not to exist.
+        self._has_no_get = False
+
+    # -- operations -------------------------------------------------------------------------
+
+    def create(self, spec: live.StreamSpec) -> _OneStream:
+        """POST /livestreams. The status is the vendor's to set: scheduled."""
+        values = {name: getattr(spec, name) for name in ("title", *_REQUIRED, *_OPTIONAL)}
+        given = {
+            name: value for name, value in values.items() if value is not None or name in _REQUIRED
+        }
+        response = yield self.post(_ALL, json=self.with_options(_body(given), spec.options))
+        return _stream(response.fields())
+
+    def get(self, stream_id: str) -> _OneStream:
+        """GET /livestreams/{id}, which is not documented, or the list: GET /livestreams."""
+        request = self.request("GET", _ONE, id=stream_id)
+        request.target()  # an id that no path can hold is refused, sent or not
+        if not self._has_no_get:
+            try:
+                response = yield request
+            except live.LiveStreamError as error:
+                if not isinstance(error, live.NotFound) and error.http_status != 405:
+                    raise
+            else:
+                return self._answered(response, stream_id)
+        stream = yield from self.find(stream_id)
+        if stream is None:
+            raise live.NotFound("no livestream in the list has this id", stream_id=stream_id)
+        # It exists, and the URL did not show it: the URL is not there.
+        self._has_no_get = True
+        return stream
+
+    def list(self, query: live.Query) -> Generator[live.Request, live.Response, live.Page]:
+        """GET /livestreams. Time filters are not sent: which column the vendor compares is not
+        documented."""
+        page = 1
+        if query.cursor is not None:
+            if not _CURSOR.fullmatch(query.cursor):
+                raise live.InvalidInput("cursor: is not a cursor of this list", field="cursor")
+            page = int(query.cursor)
+        status = query.status if query.status in _STATUS.values() else None
+        response = yield self.request(
+            "GET",
+            _ALL,
+            params={"page": page, "per": query.size, "status": status, "tag": query.tag},
+        )
+        answer = response.fields()
+        metadata = answer.object("metadata")
+        total = metadata.integer("total")
+        if total < 0 or metadata.optional_integer("page") not in (None, page):
+            raise response.unexpected(f"the answer is not page {page} of a list")
+        return live.Page(
+            [_stream(item) for item in answer.objects("items")],
+            next=str(page + 1) if page < _page_count(metadata, total) else None,
+            total=total,
+        )
+
+    def update(self, stream_id: str, changes: Mapping[str, Any]) -> _OneStream:
+        """PUT /livestreams/{id}, a partial update. Null probably clears nothing (inferred), so
+        that only what can be empty can be cleared."""
+        return self._put(stream_id, _body(changes))
+
+    def start(self, stream_id: str) -> _OneStream:
+        """Writes ``live`` and the present instant as ``actualStartTime``."""
+        return self._step(stream_id, _START)
+
+    def stop(self, stream_id: str, trim: live.Trim | None = None) -> _OneStream:
+        """Writes ``ended`` and the present instant as ``endTime``."""
+        return self._step(stream_id, _STOP)
+
+    def cancel(self, stream_id: str) -> _OneStream:
+        """Writes ``cancelled``."""
+        return self._step(stream_id, _CANCEL)
+
+    def delete(self, stream_id: str) -> Generator[live.Request, live.Response, None]:
+        """DELETE /livestreams/{id}. Nothing but livestreams is found there."""
+        yield self.request("DELETE", _ONE, id=stream_id)
+
+    def _step(self, stream_id: str, step: _Step) -> _OneStream:
+        stream = yield from self.get(stream_id)
+        if stream.status is step.unchanged:
+            return stream
+        if stream.status in step.forbidden:
+            raise live.Conflict(f"it is {stream.status}", status=stream.status)
+        body = {"status": step.word}
+        if step.time_field is not None:
+            body[step.time_field] = live.format_instant(self.clock())
+        return (yield from self._put(stream_id, body))
+
+    def _put(self, stream_id: str, body: Mapping[str, Any]) -> _OneStream:
+        response = yield self.put(_ONE, id=stream_id, json=body)
+        return self._answered(response, stream_id)
+
+    def _answered(self, response: live.Response, stream_id: str) -> live.LiveStream:
+        stream = _stream(response.fields())
+        if self.id_key(stream.id) != self.id_key(stream_id):
+            raise response.unexpected("the answer is about another livestream")
+        return stream
+
+    # -- payloads ---------------------------------------------------------------------------
+
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        """Reads a livestream object. Null and missing are alike: Fluent's models print nulls,
+        Swift's own encoders leave them out (inferred)."""
+        return _stream(live.Fields(payload))
+
+    def id_key(self, stream_id: str) -> str:
+        """UUIDs: Vapor prints them in upper case, the vendor's samples are in lower case."""
+        return stream_id.lower()
+
+    # -- signing in -------------------------------------------------------------------------
+
+    def sign_in(self, previous: live.Session | None, now: datetime) -> live.Operation[live.Session]:
+        """POST /auth/token with the refresh token of before, or POST /auth/login.
+
+        There is no signing out: POST /auth/logout ends every session of the user.
+        """
+        if self.options.access_token is not None:
+            return live.Session(_bearer(self.options.access_token.reveal()))
+        return self._sign_in(previous, now)
+
+    def _sign_in(
+        self, previous: live.Session | None, now: datetime
+    ) -> Generator[live.Request, live.Response, live.Session]:
+        refresh = previous.memo if previous is not None else None
+        if isinstance(refresh, live.Secret):
+            body = {"grant_type": "refresh_token", "refresh_token": refresh.reveal()}
+            try:
+                response = yield self._auth("token", body)
+            except (live.AuthenticationFailed, live.NotFound, live.Rejected):
+                pass  # which status a dead refresh token gets is not documented
+            else:
+                return _session(response, now, refresh)
+        password = self.options.password
+        body = {
+            "email": self.options.email or "",
+            "password": password.reveal() if password else "",
+        }
+        response = yield self._auth("login", body)
+        return _session(response, now, None)
+
+    def _auth(self, what: str, body: Mapping[str, str]) -> live.Request:
+        # Sent twice, a login gives one session more, and a refresh is refused at worst.
+        return self.post(f"/v1/auth/{what}", json=body, changes=False, idempotent=True)
+
+    def account_id(self) -> str:
+        """The subject of the access token, or the user's e-mail address in lower case."""
+        if self.options.access_token is None:
+            return (self.options.email or "").lower()
+        token = self.options.access_token.reveal()
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+        return _subject(token) or f"token-{digest[:8]}"
+
+
+def _body(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of the model as the vendor's."""
+    body = {}
+    for name, value in values.items():
+        if name == "playback_url":
+            body[_field_for(value)] = value
+        else:
+            field, written = _WRITTEN[name]
+            body[field] = written(value)
+    return body
+
+
+def _field_for(url: str) -> str:
+    """The vendor's field for an address: it has one for YouTube and one for all else."""
+    host = None
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        pass
+    return "youtubeUrl" if _YOUTUBE.fullmatch(host or "") else "customStreamUrl"
+
+
+def _stream(fields: live.Fields) -> live.LiveStream:
+    """The livestream object of POST /livestreams. An empty address is none."""
+    word = fields.text("status")
+    addresses = (fields.optional_text("youtubeUrl"), fields.optional_text("customStreamUrl"))
+    # Which of the two pictures is meant to be shown is not documented: the uploaded one (inferred).
+    thumbnail = fields.optional_object("thumbnail")
+    uploaded = thumbnail.optional_text("url") if thumbnail is not None else None
+    linked = fields.optional_text("thumbnailUrl")
+    return live.LiveStream(
+        provider=TKTChurchAdapter.name,
+        id=fields.identifier("id"),
+        title=fields.text("title"),
+        description=fields.optional_text("description"),
+        status=_STATUS.get(re.sub("[_-]", " ", word.strip().lower()), Status.UNKNOWN),
+        provider_status=word,
+        scheduled_start=fields.optional_instant("scheduledStartTime"),
+        started_at=fields.optional_instant("actualStartTime"),
+        ended_at=fields.optional_instant("endTime"),
+        created_at=fields.optional_instant("createdAt"),
+        updated_at=fields.optional_instant("updatedAt"),
+        playbacks=[live.Playback(url) for url in addresses if url],
+        tags=fields.optional_texts("tags"),
+        thumbnail_url=uploaded or linked or None,
+        raw=fields.data,
+    )
+
+
+def _page_count(metadata: live.Fields, total: int) -> int:
+    """How many pages there are: Fluent's own pages, unlike the vendor's sample, do not say."""
+    count = metadata.optional_integer("pageCount")
+    if count is not None:
+        return count
+    per = metadata.integer("per")
+    if per < 1:
+        raise live.UnexpectedResponse("metadata.per is below 1 in the answer")
+    return max(1, -(-total // per))
+
+
+def _bearer(token: str) -> Mapping[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _session(response: live.Response, now: datetime, refresh: live.Secret | None) -> live.Session:
+    """The answer of POST /auth/login and POST /auth/token; ``expires_in`` is in seconds."""
+    fields = response.fields()
+    seconds = fields.optional_integer("expires_in")
+    if seconds is not None and not 0 < seconds <= _LONGEST_SESSION:
+        raise response.unexpected("expires_in is not a time that a session lasts in the answer")
+    token, renewed = fields.text("access_token"), fields.optional_text("refresh_token")
+    if not token:
+        raise response.unexpected("access_token is empty in the answer")
+    return live.Session(
+        _bearer(token),
+        expires_at=None if seconds is None else now + timedelta(seconds=seconds),
+        # Whether the one before still works is not documented.
+        memo=live.Secret(renewed) if renewed else refresh,
+    )
+
+
+def _subject(token: str) -> str | None:
+    """The ``sub`` of a JWT, whose signature is the vendor's to verify."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        subject = claims["sub"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return subject if isinstance(subject, str) and subject and subject.isprintable() else None

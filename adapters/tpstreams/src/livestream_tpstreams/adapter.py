@@ -1,0 +1,555 @@
+"""TPStreams (app.tpstreams.com). Pages that are named here are those of its documentation at
+developer.tpstreams.com."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Generator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+
+import livestream_core as live
+
+T = TypeVar("T")
+#: An operation that is written as a generator, so that others can ``yield from`` it.
+Steps: TypeAlias = Generator[live.Request, live.Response, T]
+
+#: What happened to a stream, in words, and when.
+Activities: TypeAlias = Sequence[tuple[str, datetime | None]]
+
+_S = live.Status
+
+# "Live Stream Events & Status" writes NOT_STARTED, every sample and the vendor's own players
+# "Not Started". "not started" and "stopped" say too little alone: see _status_of().
+STATUS_WORDS: dict[str, live.Status] = {
+    "available": _S.READY,  # in the documents of 2023 only: the server is up
+    "streaming": _S.LIVE,
+    "running": _S.LIVE,  # the vendor's iOS player accepts it
+    "disconnected": _S.INTERRUPTED,
+    "recording": _S.PROCESSING,  # "webhook response": after the end, transcoding has begun
+    "completed": _S.ENDED,
+    "error": _S.FAILED,
+}
+NOT_STARTED, STOPPED = "not started", "stopped"
+
+RECORDING_WORDS: dict[str, live.RecordingStatus] = {
+    "not started": live.RecordingStatus.PENDING,
+    "queued": live.RecordingStatus.PENDING,
+    "processing": live.RecordingStatus.PROCESSING,
+    "completed": live.RecordingStatus.READY,
+    "error": live.RecordingStatus.FAILED,
+}
+
+LATENCY_WORDS: dict[live.Latency, str] = {
+    live.Latency.NORMAL: "Normal Latency",
+    live.Latency.LOW: "Low Latency",
+}
+_LATENCIES = {word.lower(): latency for latency, word in LATENCY_WORDS.items()}
+
+#: Entries of ``activities`` that only a stream has that was on air.
+ON_AIR_WORDS = frozenset({"on publish", "on publish done"})
+
+#: In these a vendor's "no" to a start or a stop is about the status. One that was read as
+#: UNKNOWN, or as one where the call is possible, does not explain it.
+FORBID_START = frozenset(_S) - {_S.SCHEDULED, _S.STARTING, _S.UNKNOWN}
+FORBID_STOP = frozenset(_S) - {_S.READY, _S.LIVE, _S.INTERRUPTED, _S.UNKNOWN}
+
+LIVE_STREAMS = "/api/v1/{org}/assets/live_streams/"
+ASSETS = "/api/v1/{org}/assets/"  # the sample of a next link leads here
+ASSET = "/api/v1/{org}/assets/{id}/"
+
+#: How the vendor tells Unix times from seconds is not documented; the core's own border.
+UNIX_TIME_FROM = 1_000_000_000
+
+_ASSET_ID = re.compile(r"[A-Za-z0-9]{11}")
+_START = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?")
+_ACTIVITY_TIME = re.compile(r"([A-Za-z]+) (\d{1,2}), (\d{4}), (\d{1,2}):(\d\d) ([AaPp])[Mm]")
+# Not strptime's %B, which reads the names of the process's locale.
+_MONTHS = {
+    "january": 1,
+    "february": 2,
+    "march": 3,
+    "april": 4,
+    "may": 5,
+    "june": 6,
+    "july": 7,
+    "august": 8,
+    "september": 9,
+    "october": 10,
+    "november": 11,
+    "december": 12,
+}
+
+
+def _check_organization(_: Any, __: Any, value: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", value):
+        raise ValueError("must be the short code of the organization, such as gcdem4")
+
+
+def _check_timezone(_: Any, __: Any, value: str) -> None:
+    live.WallClock(value)
+
+
+@attrs.frozen(kw_only=True)
+class TPStreamsOptions(live.Options):
+    """Options of a connection to TPStreams.
+
+    Attributes:
+        base_url: The vendor's origin.
+        organization_id: The code in every path ("Organizations": ``uuid`` in the list of them).
+        token: A token that was made before; it is used and never logged out.
+        username: The e-mail address to log in with ("Authentication").
+        password: Its password.
+        timezone: The zone of times that the vendor writes without one. India, by the evidence in
+            this package's README; no document says so.
+        webhook_secret: ``secret_token`` of the webhook ("Webhooks").
+    """
+
+    credentials = (("token",), ("username", "password"))
+
+    base_url: str = live.option(
+        default="https://app.tpstreams.com", help="The vendor's origin: https://host[:port]."
+    )
+    organization_id: str = live.option(
+        help="The organization's code, as in the API's paths.", validator=_check_organization
+    )
+    token: live.Secret | None = live.option(default=None, help="An API token.")
+    username: str | None = live.option(default=None, help="The e-mail address to log in with.")
+    password: live.Secret | None = live.option(default=None, help="The password to log in with.")
+    timezone: str = live.option(
+        default="Asia/Kolkata",
+        help="The zone of the vendor's times, as an IANA name.",
+        validator=_check_timezone,
+    )
+    webhook_secret: live.Secret | None = live.option(
+        default=None, help="What webhook deliveries carry as x-streams-token."
+    )
+
+
+class TPStreamsAdapter(live.Adapter):
+    """TPStreams: its requests, its answers, its quirks."""
+
+    name = "tpstreams"
+    Options = TPStreamsOptions
+    # "List live streams": org-89b2cy-live-8DH94uXQgrA-7XkI
+    secret_patterns = (r"\borg-[\w-]{1,64}?-live-[\w-]+",)
+    capabilities = live.Capabilities(
+        operations={
+            live.Feature.CREATE: live.Support.NATIVE,
+            live.Feature.SCHEDULE: live.Support.NATIVE,
+            live.Feature.GET: live.Support.NATIVE,
+            live.Feature.LIST: live.Support.NATIVE,
+            live.Feature.UPDATE: (
+                live.Support.NONE,
+                "TPStreams documents no call that changes a live stream; "
+                "delete it and create another",
+            ),
+            live.Feature.START: live.Support.NATIVE,
+            live.Feature.STOP: live.Support.NATIVE,
+            live.Feature.TRIM: live.Support.NATIVE,
+            live.Feature.CANCEL: (
+                live.Support.EMULATED,
+                "TPStreams has no call for it: a stream without a server is deleted, so a later "
+                "get is NotFound; one whose server is just booting looks the same and is deleted "
+                "too",
+            ),
+            live.Feature.DELETE: live.Support.NATIVE,
+            live.Feature.WEBHOOK: live.Support.NATIVE,
+        },
+        fields={
+            live.Feature.RECORD: live.Capability(
+                live.Support.AUTOMATIC,
+                "TPStreams records every stream, and its API cannot switch that off",
+                values={True},
+            ),
+            live.Feature.RECORDING_DRM: live.Support.NATIVE,
+            live.Feature.LATENCY: live.Capability(
+                live.Support.NATIVE,
+                "TPStreams has normal and low latency",
+                values=set(LATENCY_WORDS),
+            ),
+            live.Feature.DESCRIPTION: (
+                live.Support.NONE,
+                "a live stream of TPStreams has a title and no description",
+            ),
+            live.Feature.TAGS: (live.Support.NONE, "a live stream of TPStreams has no tags"),
+            live.Feature.THUMBNAIL_URL: (
+                live.Support.NONE,
+                "TPStreams takes a picture as an uploaded file only, not as an address",
+            ),
+            live.Feature.PLAYBACK_URL: (
+                live.Support.NONE,
+                "TPStreams hosts its streams itself, and gives the addresses for viewers",
+            ),
+            live.Feature.RESTREAMS: (
+                live.Support.NONE,
+                "TPStreams documents no forwarding to other platforms",
+            ),
+        },
+        # Not CANCELLED: a stream that was cancelled is gone, and never seen again.
+        statuses={_S.SCHEDULED, _S.STARTING, _S.READY, *STATUS_WORDS.values()},
+        filters={"status", "starts_after", "starts_before"},
+        reports_total=True,
+        create_starts=True,
+    )
+
+    def __init__(self, options: TPStreamsOptions, **settings: Any) -> None:
+        super().__init__(options, **settings)
+        self.path_values = {"org": options.organization_id}
+        self.wall_clock = live.WallClock(options.timezone)
+
+    # -- operations -------------------------------------------------------------------------
+
+    def create(self, spec: live.StreamSpec) -> Steps[live.LiveStream]:
+        """Makes a stream ("Create a live stream instantly", "Schedule a live stream"): only
+        ``start`` tells the two apart. An instant one boots its server in 20 to 30 seconds."""
+        wall = spec.scheduled_start and self.wall_clock.to_wall(
+            spec.scheduled_start, field="scheduled_start"
+        )
+        body = {
+            "title": spec.title,
+            "start": wall and wall.isoformat(" ", "seconds"),
+            "enable_drm_for_recording": spec.recording_drm,
+            "latency": spec.latency and LATENCY_WORDS[spec.latency],
+        }
+        with_options = self.with_options(body, spec.options)
+        # What is not asked for is not sent: null is not documented to mean "the default".
+        body = {
+            name: value
+            for name, value in with_options.items()
+            if value is not None or name in spec.options
+        }
+        response = yield self.post(LIVE_STREAMS, json=body)
+        stream = self._stream(response.json(), booting=wall is None)
+        if wall is not None and stream.scheduled_start != self.wall_clock.to_instant(wall):
+            shown = stream.scheduled_start and stream.scheduled_start.isoformat()
+            raise live.UnexpectedResponse(
+                f"the stream was scheduled for {shown}, not for {body['start']} in "
+                f"{self.options.timezone} as asked",
+                stream_id=stream.id,
+                hint="the option timezone may not be that of the organization",
+            )
+        return stream
+
+    def get(self, stream_id: str) -> Steps[live.LiveStream]:
+        """Reads a stream ("Assets": the same call reads videos and folders)."""
+        response = yield from self._asset(stream_id)
+        return self.parse_stream(response.json())
+
+    def list(self, query: live.Query) -> Steps[live.Page]:
+        """Reads one page ("List Live Streams API"). ``limit`` is seen in samples of links only,
+        so it is sent only when a size is asked for."""
+        if query.cursor is None:
+            request = self.request("GET", LIVE_STREAMS, params={"limit": query.size})
+        else:
+            request = self.follow(query.cursor, under=ASSETS)
+        fields = (yield request).fields()
+        if "next" not in fields.data:
+            # Not the same as null: whether this is the last page is not known.
+            raise live.UnexpectedResponse("next is missing in the answer")
+        link = fields.optional_text("next")
+        return live.Page(
+            [
+                self.parse_stream(asset.data)
+                for asset in fields.objects("results")
+                if asset.text("type") == "livestream"
+            ],
+            next=None if link is None else self.cursor_of(link, under=ASSETS),
+            total=fields.optional_integer("count"),
+        )
+
+    def start(self, stream_id: str) -> Steps[live.LiveStream]:
+        """Boots the server of a scheduled stream ("Start a server")."""
+        request = self.post(f"{ASSET}start_server/", id=stream_id)
+        response = yield from self._unless_forbidden(request, stream_id, FORBID_START)
+        return self._stream(response.json(), booting=True)
+
+    def stop(self, stream_id: str, trim: live.Trim | None = None) -> Steps[live.LiveStream]:
+        """Ends a stream, and has its recording trimmed once that is transcoded ("Stop a live
+        stream"). Seconds and Unix times are both understood since 2026-01."""
+        body = None if trim is None else _trim_body(trim)
+        request = self.post(f"{ASSET}stop_live_stream/", id=stream_id, json=body)
+        response = yield from self._unless_forbidden(request, stream_id, FORBID_STOP)
+        fields = response.fields()
+        if body is not None and fields.data.get("trim_scheduled") is not True:
+            raise live.UnexpectedResponse(
+                "the stream was stopped, but the answer does not say that the trim is scheduled",
+                stream_id=stream_id,
+            )
+        return (yield from self.get(stream_id))
+
+    def cancel(self, stream_id: str) -> Steps[live.LiveStream]:
+        """Deletes a stream that has no server yet, and gives it as it was last read."""
+        stream = yield from self.get(stream_id)
+        if stream.status is not _S.SCHEDULED:
+            raise live.Conflict(
+                f"only a stream without a server can be cancelled, and this one is {stream.status}",
+                status=stream.status,
+            )
+        yield from self._delete(stream_id)
+        return attrs.evolve(stream, status=_S.CANCELLED)
+
+    def delete(self, stream_id: str) -> Steps[None]:
+        """Deletes a stream and its recording ("Delete live stream"); a running server is
+        stopped. The same call on a folder deletes all that is in it ("Folders"), so what the
+        id points to is read first."""
+        yield from self._asset(stream_id)
+        yield from self._delete(stream_id)
+
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        """Reads an asset of type ``livestream``, in any form that was documented since 2023."""
+        return self._stream(payload, booting=False)
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
+        """Verifies and reads a delivery ("Webhooks"): the header ``x-streams-token`` is the
+        webhook's ``secret_token`` in clear, and the body is the asset, live stream or not."""
+        given = live.Headers(headers).get("x-streams-token")
+        if not isinstance(given, str):
+            raise live.WebhookRejected("the delivery has no header x-streams-token that is text")
+        # Frameworks give header bytes as latin-1, so a secret that is not ASCII has two spellings.
+        expected = secret.encode("utf-8", "surrogatepass")
+        sent = given.encode("utf-8", "surrogatepass")
+        as_latin1 = expected.decode("latin-1").encode()
+        if not hmac.compare_digest(sent, expected) | hmac.compare_digest(sent, as_latin1):
+            raise live.WebhookRejected("the header x-streams-token is not the webhook's secret")
+        fields = live.Response(200, live.Headers(), body).fields()
+        if fields.text("type") != "livestream":
+            return live.Event(provider=self.name, kind=live.EventKind.OTHER, raw=fields.data)
+        stream = self.parse_stream(fields.data)
+        return live.Event(
+            provider=self.name,
+            kind=live.EventKind.STREAM_CHANGED,
+            stream_id=stream.id,
+            stream=stream,
+            raw=fields.data,
+        )
+
+    def sign_in(self, previous: live.Session | None, now: datetime) -> live.Operation[live.Session]:
+        """Uses the token, or logs in ("Authentication")."""
+        if self.options.token is not None:
+            return _session(self.options.token.reveal(), ours=False)
+        return self._login()
+
+    def sign_out(self, session: live.Session) -> Steps[None]:
+        """Deletes the token of the session: an organization has 20 of them ("Authentication")."""
+        yield self.post("/api/auth/logout/", changes=False)
+
+    def account_id(self) -> str:
+        """The organization's code."""
+        return str(self.options.organization_id)
+
+    def error_for(self, response: live.Response) -> live.LiveStreamError:
+        """The usual error, but for a wrong organization: that is a 404 which is not JSON."""
+        if response.status == 404 and response.problem is None and not response.is_readable:
+            request = response.request
+            if request is not None and "{org}" in request.template:
+                # An id that is not of the vendor's form may not even have reached the API.
+                stream_id = request.values.get("id")
+                if stream_id is None or _ASSET_ID.fullmatch(stream_id):
+                    return live.ConfigurationError(
+                        "organization_id: TPStreams has no organization "
+                        f"{self.options.organization_id!r}",
+                        hint="take it from the path of an API request",
+                    )
+        return self.error_by_status(response)
+
+    # -- steps of operations ----------------------------------------------------------------
+
+    def _login(self) -> Steps[live.Session]:
+        response = yield self.post(
+            "/api/auth/login/",
+            json={
+                "username": self.options.username,
+                "password": self.options.password.reveal(),
+                "organization_id": self.options.organization_id,
+            },
+            changes=False,
+        )
+        # How long it lasts is not documented: it is renewed when it is refused.
+        return _session(response.fields().identifier("token"), ours=True)
+
+    def _asset(self, stream_id: str) -> Steps[live.Response]:
+        """Reads an asset that must be a live stream."""
+        response = yield self.request("GET", ASSET, id=stream_id)
+        kind = response.fields().text("type")
+        if kind != "livestream":
+            raise live.NotFound(f"the id is that of a {kind}, not of a live stream")
+        return response
+
+    def _delete(self, stream_id: str) -> Steps[None]:
+        response = yield self.request("DELETE", ASSET, id=stream_id)
+        if response.body and not response.is_readable:
+            raise response.unexpected("the answer to a delete is not the vendor's")
+
+    def _unless_forbidden(
+        self, request: live.Request, stream_id: str, forbid: frozenset[live.Status]
+    ) -> Steps[live.Response]:
+        """Sends a request. How the vendor refuses a call that the status forbids is not
+        documented, so after a refusal the stream itself is asked."""
+        refused: live.LiveStreamError
+        try:
+            return (yield request)
+        except (live.Rejected, live.Conflict) as error:
+            refused = error
+        if refused.http_status == 408:
+            raise refused  # nobody knows whether it was carried out: the status explains nothing
+        status = None
+        try:
+            status = (yield from self.get(stream_id)).status
+        except live.NotFound:
+            raise
+        except live.LiveStreamError:
+            pass
+        if status not in forbid:
+            raise refused
+        raise live.Conflict(
+            f"the stream is {status} ({refused.message})",
+            status=status,
+            http_status=refused.http_status,
+        )
+
+    # -- reading ----------------------------------------------------------------------------
+
+    def _stream(self, payload: Any, *, booting: bool) -> live.LiveStream:
+        asset = live.Fields(payload)
+        kind = asset.text("type")
+        if kind != "livestream":
+            raise live.UnexpectedResponse(f"type is {kind[:40]!r}, not 'livestream'")
+        fields = asset.object("live_stream")
+        word = fields.text("status")
+        url, key = fields.optional_text("rtmp_url"), fields.optional_text("stream_key")
+        record = fields.optional_flag("transcode_recorded_video")
+        activities = self._activities(fields)
+        latency = fields.optional_text("latency")
+        return live.LiveStream(
+            provider=self.name,
+            id=asset.identifier("id"),
+            title=asset.text("title"),
+            status=_status_of(
+                word,
+                has_ingest=bool(url and key),
+                booting=booting,
+                record=record,
+                activities=[word for word, _ in activities],
+            ),
+            provider_status=word,
+            scheduled_start=self._start(fields),
+            started_at=min(_times(activities, "on publish"), default=None),
+            ended_at=max(_times(activities, "stopped"), default=None),
+            # "" and null stand for a server that is not there yet, or no more.
+            ingests=[live.Ingest(url, live.Secret(key))] if url and key else [],
+            playbacks=[
+                live.Playback(address, form)
+                for name, form in (
+                    ("hls_url", live.PlaybackKind.HLS),
+                    ("dash_url", live.PlaybackKind.DASH),
+                )
+                if (address := fields.optional_text(name))
+            ],
+            record=record,
+            recording=_recording(asset.optional_object("video")),
+            recording_drm=fields.optional_flag("enable_drm_for_recording"),
+            chat_url=fields.optional_text("chat_embed_url") or None,
+            latency=None if latency is None else _LATENCIES.get(_normal(latency)),
+            raw=payload,
+        )
+
+    def _start(self, fields: live.Fields) -> datetime | None:
+        """``start``: a wall time without a zone; ``null`` in the documents of 2023-07."""
+        text = fields.optional_text("start")
+        if text is None:
+            return None
+        if _START.fullmatch(text):
+            try:
+                return self.wall_clock.to_instant(datetime.fromisoformat(text))
+            except (ValueError, OverflowError):
+                pass
+        raise live.UnexpectedResponse("live_stream.start is not YYYY-MM-DD HH:MM:SS in the answer")
+
+    def _activities(self, fields: live.Fields) -> Activities:
+        """``activities``, in the answers since 2025-09: what happened, and when."""
+        read = []
+        for activity in fields.optional_objects("activities"):
+            text = activity.optional_text("timestamp")
+            at = None if text is None else self._activity_time(text)
+            read.append((_normal(activity.text("status")), at))
+        return read
+
+    def _activity_time(self, text: str) -> datetime:
+        """A time such as ``September 22, 2025, 05:59 PM``, without seconds and without a zone."""
+        if match := _ACTIVITY_TIME.fullmatch(text.strip()):
+            name, day, year, hour, minute, half = match.groups()
+            month = _MONTHS.get(name.lower(), 0)
+            hours = int(hour) % 12 + (12 if half in "Pp" else 0)
+            try:
+                if 1 <= int(hour) <= 12:
+                    return self.wall_clock.to_instant(
+                        datetime.fromisoformat(
+                            f"{year}-{month:02}-{int(day):02}T{hours:02}:{minute}"
+                        )
+                    )
+            except (ValueError, OverflowError):
+                pass
+        raise live.UnexpectedResponse("a timestamp of live_stream.activities cannot be read")
+
+
+def _normal(word: str) -> str:
+    return re.sub("[_-]", " ", word.strip().lower())
+
+
+def _status_of(
+    word: str, *, has_ingest: bool, booting: bool, record: bool | None, activities: Sequence[str]
+) -> live.Status:
+    word = _normal(word)
+    if word == NOT_STARTED:
+        # Since 2023-12 the ready state shows in the ingest alone; without one, only the answer
+        # that began the boot tells a booting server from none.
+        if has_ingest:
+            return _S.READY
+        return _S.STARTING if booting else _S.SCHEDULED
+    if word == STOPPED:
+        # A recording follows, unless it is known that nothing was ever on air.
+        was_on_air = not activities or not ON_AIR_WORDS.isdisjoint(activities)
+        return _S.PROCESSING if record and was_on_air else _S.ENDED
+    return STATUS_WORDS.get(word, _S.UNKNOWN)
+
+
+def _times(activities: Activities, wanted: str) -> list[datetime]:
+    # Whether the vendor lists the newest first or last is not documented, hence min and max.
+    return [at for word, at in activities if word == wanted and at is not None]
+
+
+def _recording(video: live.Fields | None) -> live.Recording | None:
+    """``video`` of a live stream: its recording, on the same asset, ``null`` until it exists."""
+    if video is None:
+        return None
+    word = video.optional_text("status")
+    return live.Recording(
+        status=RECORDING_WORDS.get(_normal(word or ""), live.RecordingStatus.UNKNOWN),
+        url=video.optional_text("playback_url") or None,
+        dash_url=video.optional_text("dash_url") or None,
+        duration=video.optional_number("duration"),
+    )
+
+
+def _trim_body(trim: live.Trim) -> dict[str, int]:
+    start, end = trim.unix_times()
+    for field, value in (("trim.start", start), ("trim.end", end)):
+        if trim.is_relative and value >= UNIX_TIME_FROM:
+            raise live.InvalidInput(
+                f"{field}: TPStreams would take {value} seconds for a Unix time", field=field
+            )
+        if not trim.is_relative and value < UNIX_TIME_FROM:
+            raise live.InvalidInput(
+                f"{field}: lies before 2001-09-09, so TPStreams would take it for seconds from "
+                "the start of the recording",
+                field=field,
+            )
+    return {"start_time": start, "end_time": end}
+
+
+def _session(token: str, *, ours: bool) -> live.Session:
+    return live.Session(headers={"Authorization": f"Token {token}"}, ours=ours)

@@ -1,0 +1,404 @@
+"""What the adapter makes of the vendor's payloads."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import livestream_core as live
+from livestream_tpstreams.emulator import TPStreamsEmulator
+
+# "Stop a live stream": the sample of a webhook response, in the form of 2023-07.
+COMPLETED: dict[str, Any] = {
+    "title": "Data science Live class",
+    "bytes": None,
+    "type": "livestream",
+    "video": {
+        "progress": 0,
+        "thumbnails": [],
+        "status": "Completed",
+        "playback_url": "https://d7pdowhru2wq4.cloudfront.net/transcoded/9328558d-e0a5-4093-b3b9-8f15ad1550d8/video.m3u8",
+        "dash_url": "https://d7pdowhru2wq4.cloudfront.net/transcoded/9328558d-e0a5-4093-b3b9-8f15ad1550d8/video.mpd",
+        "preview_thumbnail_url": None,
+        "format": "abr",
+        "resolutions": ["240p", "360p", "480p", "720p"],
+        "video_codec": "h264",
+        "audio_codec": "aac",
+        "enable_drm_for_recording": True,
+        "tracks": [],
+        "inputs": [{"url": "https://static.testpress.in/Data_science_Live_class.mp4"}],
+    },
+    "id": "4PtERT9d9uK",
+    "live_stream": {
+        "rtmp_url": "rtmp://23.427.127.24/live",
+        "stream_key": "org-4xu8ay-live-4PtERT9d9uK-jKP4",
+        "status": "Completed",
+        "hls_url": "https://d28qihy7z761lk.cloudfront.net/live/4xu8ay/4PtERT9d9uK/video.m3u8",
+        "start": None,
+        "transcode_recorded_video": True,
+        "chat_embed_url": "https://app.tpstreams.com/live-chat/4PtERT9d9uK/",
+    },
+    "parent_id": None,
+}
+
+# "Live Stream Events & Status", 2025-09.
+ACTIVITIES = [
+    {"status": "On Publish", "timestamp": "September 22, 2025, 05:59 PM"},
+    {"status": "On Publish Done", "timestamp": "September 22, 2025, 06:06 PM"},
+    {"status": "Stopped", "timestamp": "September 22, 2025, 06:17 PM"},
+]
+
+INGEST = {"rtmp_url": "rtmp://10.0.0.1/live", "stream_key": "org-gcdem4-live-5h6EpZQC6sh-7XkI"}
+
+
+def read(client: live.Client, payload: dict[str, Any], **fields: Any) -> live.LiveStream:
+    """The payload as a stream, with fields of its live_stream replaced; ``...`` removes one."""
+    payload = copy.deepcopy(payload)
+    payload["live_stream"].update(fields)
+    for name in [name for name in fields if fields[name] is ...]:
+        del payload["live_stream"][name]
+    return client.parse_stream(payload)
+
+
+# -- samples ------------------------------------------------------------------------------------
+
+
+def test_the_sample_of_a_scheduled_stream_reads_as_documented(client, payload):
+    stream = client.parse_stream(payload)
+    assert (stream.id, stream.title) == ("AuC9yX2EtBr", "Data science Live class")
+    assert (stream.status, stream.provider_status) == (live.Status.SCHEDULED, "Not Started")
+    assert stream.scheduled_start == datetime(2024, 10, 5, 10, 0, tzinfo=UTC)
+    assert stream.ingests == ()
+    assert stream.hls_url.endswith("/AuC9yX2EtBr/video.m3u8")
+    assert (stream.record, stream.recording_drm, stream.recording) == (True, False, None)
+    assert (stream.chat_url, stream.latency, stream.started_at) == (None, None, None)
+
+
+def test_the_sample_of_a_completed_stream_reads_as_documented(client):
+    stream = client.parse_stream(COMPLETED)
+    assert stream.status is live.Status.ENDED
+    assert stream.ingest.url == "rtmp://23.427.127.24/live"
+    assert stream.ingest.stream_key.reveal() == "org-4xu8ay-live-4PtERT9d9uK-jKP4"
+    assert stream.recording.status is live.RecordingStatus.READY
+    assert stream.recording.url.endswith("/video.m3u8")
+    assert stream.recording.dash_url.endswith("/video.mpd")
+    assert (stream.recording.duration, stream.scheduled_start) == (None, None)
+    assert stream.recording_drm is None
+    assert stream.chat_url == "https://app.tpstreams.com/live-chat/4PtERT9d9uK/"
+
+
+def test_the_list_sample_of_2023_12_reads_without_the_newer_fields(client, payload):
+    stream = read(
+        client,
+        payload,
+        status="Completed",
+        start="2023-12-07 13:02:16",
+        enable_drm=True,
+        enable_drm_for_recording=...,
+    )
+    assert (stream.status, stream.recording, stream.recording_drm) == ("ended", None, None)
+    assert stream.scheduled_start == datetime(2023, 12, 7, 7, 32, 16, tzinfo=UTC)
+
+
+def test_raw_is_the_payload(client, payload):
+    assert client.parse_stream(payload).raw == payload
+
+
+def test_the_stream_key_is_not_printed(client):
+    stream = client.parse_stream(COMPLETED)
+    assert "jKP4" not in f"{stream!r} {stream} {stream.raw!r} {stream.raw['live_stream']!r}"
+
+
+def test_a_stream_survives_json_with_its_secrets(client):
+    stream = client.parse_stream(COMPLETED)
+    assert live.LiveStream.from_dict(stream.to_dict(secrets=True)) == stream
+
+
+# -- status -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("Not Started", "scheduled"),
+        ("Available", "ready"),
+        ("Streaming", "live"),
+        ("Running", "live"),
+        ("Disconnected", "interrupted"),
+        ("Recording", "processing"),
+        ("Stopped", "processing"),
+        ("Completed", "ended"),
+        ("Error", "failed"),
+        ("NOT_STARTED", "scheduled"),
+        ("not-started", "scheduled"),
+        (" streaming ", "live"),
+        ("Paused", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_each_word_of_the_vendor_has_its_status(client, payload, word, status):
+    stream = read(client, payload, status=word)
+    assert (stream.status, stream.provider_status) == (status, word)
+
+
+def test_not_started_with_an_ingest_is_ready(client, payload):
+    stream = read(client, payload, **INGEST)
+    assert stream.status is live.Status.READY
+    assert stream.ingest.publish_url.reveal().endswith("/live/org-gcdem4-live-5h6EpZQC6sh-7XkI")
+
+
+@pytest.mark.parametrize("nothing", ["", None, ...])
+@pytest.mark.parametrize("name", ["rtmp_url", "stream_key"])
+def test_no_address_or_no_key_is_no_ingest(client, payload, name, nothing):
+    stream = read(client, payload, **{**INGEST, name: nothing})
+    assert (stream.ingests, stream.status) == ((), "scheduled")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "activities", "status"),
+    [
+        (True, ..., "processing"),
+        (True, None, "processing"),
+        (True, [], "processing"),
+        (True, ACTIVITIES, "processing"),
+        (True, ACTIVITIES[:1], "processing"),
+        (True, ACTIVITIES[2:], "ended"),
+        (False, ACTIVITIES, "ended"),
+        (None, ACTIVITIES, "ended"),
+        (..., ..., "ended"),
+    ],
+)
+def test_a_stopped_stream_has_ended_if_no_recording_follows(
+    client, payload, recorded, activities, status
+):
+    stream = read(
+        client,
+        payload,
+        status="Stopped",
+        transcode_recorded_video=recorded,
+        activities=activities,
+    )
+    assert stream.status == status
+
+
+# -- times --------------------------------------------------------------------------------------
+
+
+def test_started_and_ended_come_from_activities(client, payload):
+    stream = read(client, payload, status="Stopped", activities=ACTIVITIES)
+    assert stream.started_at == datetime(2025, 9, 22, 12, 29, tzinfo=UTC)
+    assert stream.ended_at == datetime(2025, 9, 22, 12, 47, tzinfo=UTC)
+
+
+def test_the_first_publish_and_the_last_stop_count_in_whatever_order_they_come(client, payload):
+    later = {"status": "On Publish", "timestamp": "September 22, 2025, 06:10 PM"}
+    stream = read(client, payload, activities=[*ACTIVITIES[::-1], later])
+    assert stream.started_at == datetime(2025, 9, 22, 12, 29, tzinfo=UTC)
+
+
+def test_the_end_of_a_publish_is_not_the_end_of_the_stream(client, payload):
+    stream = read(client, payload, status="Disconnected", activities=ACTIVITIES[:2])
+    assert (stream.started_at is None, stream.ended_at) == (False, None)
+
+
+def test_activities_without_a_time_give_none(client, payload):
+    stream = read(client, payload, activities=[{"status": "On Publish"}])
+    assert stream.started_at is None
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("January 2, 2026, 12:05 AM", 0),
+        ("January 02, 2026, 12:05 PM", 12),
+        ("january 2, 2026, 1:05 am", 1),
+        ("January 2, 2026, 11:05 PM", 23),
+    ],
+)
+def test_the_hours_of_an_activity_are_twelve_twice(client, payload, text, hour):
+    stream = read(client, payload, activities=[{"status": "ON_PUBLISH", "timestamp": text}])
+    expected = datetime(2026, 1, 2, hour, 5, tzinfo=UTC) - timedelta(hours=5, minutes=30)
+    assert stream.started_at == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "Janvier 2, 2026, 11:05 PM",
+        "February 30, 2026, 11:05 PM",
+        "January 2, 2026, 13:05 PM",
+        "January 2, 2026, 00:05 AM",
+        "January 2, 2026, 11:75 PM",
+        "January 1, 0001, 01:00 AM",
+    ],
+)
+def test_an_activity_at_an_unreadable_time_is_unexpected(client, payload, text):
+    with pytest.raises(live.UnexpectedResponse, match="activities"):
+        read(client, payload, activities=[{"status": "Stopped", "timestamp": text}])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "2024-10-05", "05.10.2024 15:30", "2024-13-05 15:30:00", "0001-01-01 00:00:00"],
+)
+def test_an_unreadable_start_is_unexpected(client, payload, text):
+    with pytest.raises(live.UnexpectedResponse, match=r"live_stream\.start"):
+        read(client, payload, start=text)
+
+
+def test_a_start_is_read_in_the_zone_of_the_options(emulator, payload):
+    with emulator.connect(timezone="Europe/Berlin") as client:
+        assert client.parse_stream(payload).scheduled_start.hour == 13
+
+
+def test_a_start_that_occurs_twice_is_read_as_the_first(emulator, payload):
+    with emulator.connect(timezone="Europe/Berlin") as client:
+        stream = read(client, payload, start="2026-10-25 02:30:00")
+    assert stream.scheduled_start == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+
+
+# -- other fields -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("Not Started", "pending"),
+        ("Queued", "pending"),
+        ("Processing", "processing"),
+        ("COMPLETED", "ready"),
+        ("Error", "failed"),
+        ("Shelved", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_the_recording_has_its_own_status(client, payload, word, status):
+    payload["video"] = {"status": word, "duration": 61}
+    recording = client.parse_stream(payload).recording
+    assert (recording.status, recording.duration, recording.url) == (status, 61, None)
+
+
+def test_a_signed_recording_url_is_masked(client, payload):
+    payload["video"] = {"status": "Completed", "playback_url": "https://c/v.m3u8?Signature=s3cr3t"}
+    stream = client.parse_stream(payload)
+    assert "s3cr3t" in stream.recording.url
+    assert "s3cr3t" not in repr(stream)
+
+
+@pytest.mark.parametrize(
+    ("word", "latency"),
+    [("Low Latency", "low"), ("Normal Latency", "normal"), ("Psychic", None), (None, None)],
+)
+def test_latency_is_read_from_its_words(client, payload, word, latency):
+    assert read(client, payload, latency=word).latency == latency
+
+
+def test_both_playback_urls_are_given(client, payload):
+    stream = read(client, payload, dash_url="https://d28.cloudfront.net/live/g/A/video.mpd")
+    assert [each.kind for each in stream.playbacks] == ["hls", "dash"]
+
+
+def test_a_stream_without_playback_urls_has_none(client, payload):
+    assert read(client, payload, hls_url=None, dash_url="").playbacks == ()
+
+
+def test_the_drm_of_the_live_stream_is_not_that_of_the_recording(client, payload):
+    assert read(client, payload, enable_drm=True).recording_drm is False
+
+
+@pytest.mark.parametrize("path", ["id", "title", "type", "live_stream", "live_stream.status"])
+def test_a_missing_field_is_named(client, payload, path):
+    parent, _, name = path.rpartition(".")
+    del (payload[parent] if parent else payload)[name]
+    with pytest.raises(live.UnexpectedResponse, match=path):
+        client.parse_stream(payload)
+
+
+@pytest.mark.parametrize("kind", ["folder", "video"])
+def test_another_kind_of_asset_is_no_stream(client, payload, kind):
+    with pytest.raises(live.UnexpectedResponse, match=kind):
+        client.parse_stream({**payload, "type": kind})
+
+
+@pytest.fixture(scope="module")
+def reader():
+    """A client for many examples."""
+    with TPStreamsEmulator().connect() as client:
+        yield client
+
+
+# -- properties ---------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+FULL = {
+    **COMPLETED,
+    "video": {**COMPLETED["video"], "duration": 90},
+    "live_stream": {
+        **COMPLETED["live_stream"],
+        "start": "2024-10-05 15:30:00",
+        "latency": "Low Latency",
+        "dash_url": "https://d28.cloudfront.net/video.mpd",
+        "enable_drm_for_recording": True,
+        "activities": ACTIVITIES,
+    },
+}
+
+
+def _paths(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inside = data.items() if isinstance(data, dict) else enumerate(data)
+    found = [(*path, name) for name, _ in inside]
+    inside = data.items() if isinstance(data, dict) else enumerate(data)
+    for name, value in inside:
+        if isinstance(value, (dict, list)):
+            found += _paths(value, (*path, name))
+    return found
+
+
+@settings(deadline=None, max_examples=300)
+@given(path=st.sampled_from(_paths(FULL)), value=JSON | st.just(...))
+def test_a_payload_with_any_field_spoilt_gives_a_stream_or_an_error_of_ours(reader, path, value):
+    payload = copy.deepcopy(FULL)
+    parent: Any = payload
+    for name in path[:-1]:
+        parent = parent[name]
+    if value is ...:
+        del parent[path[-1]]
+    else:
+        parent[path[-1]] = value
+    try:
+        stream = reader.parse_stream(payload)
+    except live.UnexpectedResponse as error:
+        assert error.applied is False
+    else:
+        assert stream.provider == "tpstreams"
+        assert live.LiveStream.from_dict(stream.to_dict(secrets=True)) == stream
+
+
+@settings(deadline=None)
+@given(JSON)
+def test_json_that_is_no_asset_is_unexpected(reader, payload):
+    with pytest.raises(live.UnexpectedResponse):
+        reader.parse_stream(payload)
+
+
+@settings(deadline=None)
+@given(
+    st.datetimes(
+        min_value=datetime(1, 1, 3),
+        max_value=datetime(9999, 12, 29),
+        timezones=st.just(UTC),
+    )
+)
+def test_a_scheduled_start_comes_back_floored_to_the_second(reader, instant):
+    stream = reader.create(title="Class", scheduled_start=instant)
+    assert stream.scheduled_start == instant.replace(microsecond=0)
