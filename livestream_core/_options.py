@@ -7,6 +7,7 @@ import re
 import types
 import typing
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 import attrs
@@ -95,7 +96,7 @@ def read_options(
             text = environ.get(environment_name(provider, name))
             if text:
                 values.setdefault(name, text)
-    types_by_name = typing.get_type_hints(kind)
+    types_by_name = _types_of(kind)
     read: dict[str, Any] = {}
     for name, field in fields.items():
         shown = f"{name} ({environment_name(provider, name)})"
@@ -121,6 +122,11 @@ def read_options(
             hint="pass the options to connect(), or set their environment variables",
         )
     return kind(**read)
+
+
+@cache
+def _types_of(kind: type[Options]) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _credential_problems(kind: type[Options], provider: str, given: Mapping[str, Any]) -> list[str]:

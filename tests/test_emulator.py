@@ -41,9 +41,9 @@ def test_it_serves_and_gives_an_origin_that_clients_can_use(
 
 
 def test_a_taken_port_is_an_error_and_no_exit(emulator: AcmeEmulator) -> None:
-    with emulator.serve() as url, pytest.raises(OSError):
-        port = int(url.rpartition(":")[2])
-        with emulator.serve(port=port):
+    with emulator.serve() as url:
+        taken = emulator.serve(port=int(url.rpartition(":")[2]))
+        with pytest.raises(OSError), taken:
             pass
 
 
