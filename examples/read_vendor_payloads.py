@@ -115,7 +115,7 @@ def clients(stack: ExitStack) -> dict[str, live.Client]:
     for name in live.providers():
         try:
             # An emulator's options are complete, and nobody's secrets.
-            options: dict[str, Any] = load_emulator(name)().options()
+            options = load_emulator(name)().options()
             connected[name] = stack.enter_context(live.connect(name, **options))
         except Exception as error:  # one broken adapter stops none of the others
             print(f"{name} is left out: {type(error).__name__}: {error}", file=sys.stderr)

@@ -25,7 +25,7 @@ from ._errors import (
 )
 from ._model import Event, LiveStream, StreamSpec
 from ._options import Options as _Options
-from ._options import check_origin
+from ._options import read_origin
 from ._request import File, Params, Request, Response, template_names
 from ._trim import Trim
 from ._urls import origin_of
@@ -73,12 +73,15 @@ class Session:
         expires_at: When it ends, as an aware datetime; ``None`` if that is not known.
         memo: What the adapter needs to renew it, such as a refresh token.
         ours: Whether we opened it at the vendor, so that the last ``close()`` should end it.
+        opened_with: Written by the core into what it puts into a token store: a digest of the
+            credentials, so that only a client with the same ones takes it out.
     """
 
     headers: Mapping[str, str] = attrs.field(repr=False)
     expires_at: datetime | None = None
     memo: Any = attrs.field(default=None, repr=False)
     ours: bool = False
+    opened_with: str | None = attrs.field(default=None, repr=False)
 
 
 class Adapter:
@@ -116,7 +119,7 @@ class Adapter:
 
     def __init__(self, options: _Options, *, clock: Callable[[], datetime] | None = None) -> None:
         self.options = options
-        self.origin = check_origin(options.base_url, allow_http_hosts=_Everything())
+        self.origin = read_origin(options.base_url)
         self.path_values = {}
         self.clock = clock or _utc_now
 
@@ -392,6 +395,8 @@ class Adapter:
             error: LiveStreamError = RateLimited(
                 text, retry_after=retry_after(response, self.clock())
             )
+        elif kind is ProviderUnavailable:
+            error = ProviderUnavailable(text, retry_after=retry_after(response, self.clock()))
         elif kind is Rejected:
             error = Rejected(text, fields=field_errors(payload))
         elif 300 <= status < 400:
@@ -405,17 +410,6 @@ class Adapter:
 
 _TARGET = re.compile(r"/(?![/\\])[!-~]*")
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)
-
-
-class _Everything:
-    def __contains__(self, _: object) -> bool:
-        return True
-
-    def __iter__(self) -> Any:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
 
 
 def _utc_now() -> datetime:
@@ -453,7 +447,7 @@ def error_class(adapter: Adapter, status: int) -> type[LiveStreamError]:
 def retry_after(response: Response, now: datetime) -> float | None:
     """Seconds that a ``Retry-After`` header asks for, in either of its two forms."""
     value = response.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
         return float(value)
     if not value:
         return None

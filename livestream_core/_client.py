@@ -21,7 +21,6 @@ from ._errors import (
     ConfigurationError,
     InvalidInput,
     LiveStreamError,
-    RateLimited,
     StreamFailed,
     UnexpectedResponse,
     Unsupported,
@@ -47,7 +46,7 @@ logger = logging.getLogger("livestream_core")
 #: Seconds for one operation, retries and signing in included.
 OPERATION_SECONDS = 120.0
 _SIGN_OUT_SECONDS = 5.0
-#: ``wait`` reads at least once, for so many seconds, and not again with less time than that.
+#: No read of ``wait`` is given less time than this, in seconds.
 _SHORTEST_READ = 0.1
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
@@ -79,18 +78,20 @@ class Client:
     ) -> None:
         self._adapter = adapter
         self._account = adapter.account()
-        self._session_key = (
-            type(adapter),
-            self._account,
-            adapter.options.credential_values(),
-            getattr(transport, "session_scope", None),
-            id(token_store),
+        self._membership = pool.join(
+            (
+                type(adapter),
+                self._account,
+                adapter.options.credential_values(),
+                getattr(transport, "session_scope", None),
+                id(token_store),
+            )
         )
         self._driver = Driver(
             adapter,
             transport,
             account=self._account,
-            shared=pool.join(self._session_key),
+            shared=self._membership.shared,
             redactor=Redactor(adapter.options.secrets(), adapter.secret_patterns),
             observers=observers,
             policy=RetryPolicy(retries=retries),
@@ -98,7 +99,6 @@ class Client:
             timeout=timeout,
             token_store=token_store,
         )
-        self._closed = False
 
     # -- what it can do ---------------------------------------------------------------------
 
@@ -368,8 +368,10 @@ class Client:
         stream: LiveStream | None = None
         previous: Status | None = None
         trouble: LiveStreamError | None = None
+        # The last look is taken a little before the end, so that its answer is in time.
+        last_look = min(max(timeout / 20, _SHORTEST_READ), 0.5)
         left = max(timeout, _SHORTEST_READ)
-        while left >= _SHORTEST_READ:
+        while True:
             asked = 0.0
             try:
                 stream = self._run(
@@ -383,8 +385,7 @@ class Client:
                 if not (error.temporary or error.retryable):
                     raise
                 trouble = error
-                if isinstance(error, RateLimited):
-                    asked = error.retry_after or 0.0
+                asked = getattr(error, "retry_after", None) or 0.0
             if stream is not None and trouble is None:
                 previous = self._observe(stream, previous)
                 # A predicate is the caller's code: what it raises is the caller's to see.
@@ -392,10 +393,10 @@ class Client:
                     return stream
                 self._check_reachable(stream, wanted)
             left = deadline - clock.monotonic()
-            if asked >= left:
+            if left <= last_look or asked > left - last_look:
                 break
-            clock.sleep(min(max(pause, asked), left))
-            left = deadline - clock.monotonic()
+            clock.sleep(min(max(pause, asked), left - last_look))
+            left = max(deadline - clock.monotonic(), _SHORTEST_READ)
             if poll is None:
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
         seen = f"it is {stream.status}" if stream is not None else "it could not be read"
@@ -450,12 +451,16 @@ class Client:
         return self._read("parse_stream", lambda: self._adapter.parse_stream(payload))
 
     def parse_webhook(
-        self, headers: Mapping[str, str], body: bytes, *, secret: Secret | str | None = None
+        self,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]],
+        body: bytes,
+        *,
+        secret: Secret | str | None = None,
     ) -> Event:
         """Verifies a webhook delivery, then reads it.
 
         Args:
-            headers: The delivery's headers; names in any case.
+            headers: The delivery's headers, as a mapping or pairs; names in any case.
             body: The body as it came, before any decoding.
             secret: What it is verified with; by default the option ``webhook_secret``.
 
@@ -482,7 +487,7 @@ class Client:
                     f"body: expected the bytes as they came, not {type(body).__name__}",
                     field="body",
                 )
-            read = Headers(headers)
+            read = _headers(headers)
         self._driver.redactor.add(value)
         event = self._read(
             "parse_webhook", lambda: self._adapter.parse_webhook(read, bytes(body), value)
@@ -512,13 +517,15 @@ class Client:
     def close(self) -> None:
         """Leaves the shared session; the last client of an account signs out, where the vendor
         has that. Never raises. Connections stay open for other clients."""
-        if self._closed:
-            return
-        self._closed = True
-        session = pool.leave(self._session_key)
+        self._membership.leave()
+        self._end_session()
+
+    def _end_session(self) -> None:
         driver = self._driver
-        overridden = type(self._adapter).sign_out is not Adapter.sign_out
-        if session is None or not session.ours or not overridden or driver.token_store is not None:
+        if type(self._adapter).sign_out is Adapter.sign_out or driver.token_store is not None:
+            return
+        session = driver.shared.take_orphan()
+        if session is None:
             return
         call = Call(driver, "close", None, driver.clock.monotonic() + _SIGN_OUT_SECONDS)
         try:
@@ -539,12 +546,11 @@ class Client:
 
     def __del__(self) -> None:
         # Collected without close(): it leaves the session, but does no I/O here.
-        if not getattr(self, "_closed", True):
-            self._closed = True
-            pool.leave(self._session_key)
+        if hasattr(self, "_membership"):
+            self._membership.leave()
 
     def __repr__(self) -> str:
-        return f"<Client {self._account}{' (closed)' if self._closed else ''}>"
+        return f"<Client {self._account}{'' if self._membership.is_open else ' (closed)'}>"
 
     # -- how a call runs --------------------------------------------------------------------
 
@@ -556,11 +562,16 @@ class Client:
         stream_id: str | None = None,
         seconds: float = OPERATION_SECONDS,
     ) -> T:
-        if self._closed:
+        if not self._membership.is_open:
             raise self._about(
                 ConfigurationError("the client is closed", hint="connect again"), name, stream_id
             )
-        return self._driver.run(name, make, stream_id=stream_id, seconds=seconds)
+        try:
+            return self._driver.run(name, make, stream_id=stream_id, seconds=seconds)
+        finally:
+            if not self._membership.is_open:
+                # Closed meanwhile by another thread: a session opened since then is left over.
+                self._end_session()
 
     def _on_stream(
         self, name: str, feature: Feature, id: str, make: Callable[[], Operation[T]]
@@ -663,6 +674,7 @@ class StreamList(Iterator[LiveStream]):
         limit: int | None,
     ) -> None:
         self._walked: Walk | None = None
+        self._failure: LiveStreamError | None = None
         self._streams = self._walk(read_page, adapter, query, limit)
 
     @property
@@ -676,7 +688,14 @@ class StreamList(Iterator[LiveStream]):
         return self
 
     def __next__(self) -> LiveStream:
-        return next(self._streams)
+        if self._failure is not None:
+            # An exhausted generator would look like the end of the list.
+            raise self._failure
+        try:
+            return next(self._streams)
+        except LiveStreamError as error:
+            self._failure = error
+            raise
 
     def _walk(
         self,
@@ -739,6 +758,19 @@ def _spec(spec: StreamSpec | None, fields: Mapping[str, Any]) -> StreamSpec:
     if "title" not in fields:
         raise InvalidInput("title: is missing", field="title")
     return StreamSpec(**fields)
+
+
+def _headers(headers: object) -> Headers:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    try:
+        read = dict(pairs)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        read = {None: None}
+    if not all(isinstance(each, str) for pair in read.items() for each in pair):
+        raise InvalidInput(
+            "headers: expected a mapping or pairs of names and values", field="headers"
+        )
+    return Headers(read)
 
 
 def _status(status: Status | str) -> Status:

@@ -40,14 +40,16 @@ def connect(
     Args:
         provider: The provider's name; see :func:`providers`.
         transport: How requests are sent; by default one pool of connections for the process.
-        timeout: Seconds to make a connection, and between two pieces of an answer.
+        timeout: Seconds to make a connection, and between two pieces of an answer. A whole
+            operation takes two minutes at the most, whatever comes.
         retries: How many times a request is sent again, where that is safe.
         require: Features that must be there, so that a lack shows now and not in use.
         environ: Where options come from if none besides ``base_url`` is given, by default
             ``os.environ``: ``LIVESTREAM_<PROVIDER>_<OPTION>``. Given options and the environment
             are never mixed. ``{}`` forbids it.
         allow_http_hosts: Hosts besides loopback to which plain http is allowed.
-        token_store: Where a fleet of processes shares its sessions.
+        token_store: Where a fleet of processes shares its sessions. They are then not ended by
+            ``close()``: other processes use them.
         clock: The time; for tests.
         options: The provider's options. ``None`` counts as missing.
 
@@ -63,12 +65,14 @@ def connect(
         bounds = _timeout(timeout)
         if type(retries) is not int or retries < 0:
             raise ConfigurationError("retries: expected a whole number")
+        if isinstance(allow_http_hosts, str):
+            raise ConfigurationError("allow_http_hosts: expected a collection of host names")
         read = read_options(
             kind.Options,
             provider,
             options,
             os.environ if environ is None else environ,
-            allow_http_hosts,
+            {host.lower() for host in allow_http_hosts},
         )
         kind.capabilities.demand(*(_feature(feature) for feature in require))
         return Client(
@@ -84,7 +88,7 @@ def connect(
         error.provider = provider
         error.operation = "connect"
         raise
-    except (ValueError, TypeError) as error:
+    except Exception as error:
         problem = place_of(error)
     raise ConfigurationError(
         f"the adapter could not be made from these options ({problem})",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Generator
 from datetime import timedelta
+from functools import cached_property
 from typing import TypeVar
 
 import attrs
@@ -19,6 +22,7 @@ from ._errors import (
     InvalidInput,
     LiveStreamError,
     NotFound,
+    ProviderUnavailable,
     RateLimited,
     TimedOut,
     UnexpectedResponse,
@@ -27,6 +31,7 @@ from ._plugins import Exchange, Observers
 from ._redact import Redactor, place_of
 from ._request import Request, Response
 from ._retry import RetryPolicy, may_repeat, repeat
+from ._secret import Secret
 from ._session import SharedSession, TokenStore
 from ._transport import CUT, Timeout, Transport
 from ._version import __version__
@@ -133,6 +138,20 @@ class Driver:
         self.timeout = timeout
         self.token_store = token_store
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells the credentials of this client from others, and does not give them away."""
+        # A list, not a tuple of Secrets: their reprs are all the same.
+        values = [
+            value.reveal() if isinstance(value, Secret) else str(value)
+            for value in self.adapter.options.credential_values()
+        ]
+        # Slow on purpose: a store that is stolen must not help to guess a password.
+        digest = hashlib.scrypt(
+            json.dumps(values).encode(), salt=self.account.encode(), n=2**14, r=8, p=1, dklen=16
+        )
+        return digest.hex()
+
     def run(
         self,
         name: str,
@@ -182,13 +201,17 @@ class Call:
         if not isinstance(request, Request):
             raise TypeError(f"an operation yields requests, not {type(request).__name__}")
         session = self._session(rejected=None)
-        try:
-            return self._send(request, session, self.name)
-        except LiveStreamError as error:
-            if error.http_status != 401:
-                raise
-        # A 401 changed nothing, so this goes for every request.
-        return self._send(request, self._session(rejected=session), self.name)
+        history: list[Sent] = []
+        # A 401 changed nothing, so every request may be sent again with a new session. One that
+        # another process opened may be as dead as ours was; one of our own is final.
+        for _ in range(1 if self.driver.token_store is None else 2):
+            try:
+                return self._send(request, session, self.name, history)
+            except LiveStreamError as error:
+                if error.http_status != 401:
+                    raise
+            session = self._session(rejected=session)
+        return self._send(request, session, self.name, history)
 
     # -- sessions ---------------------------------------------------------------------------
 
@@ -203,30 +226,34 @@ class Call:
 
     def _open_session(self, previous: Session | None, rejected: Session | None) -> Session:
         driver = self.driver
-        store = driver.token_store
+        operation = driver.adapter.sign_in(previous, driver.clock.now())
+        # What is had at once (a given token, one signed here) is not worth a store.
+        store = driver.token_store if isinstance(operation, Generator) else None
+        dead = rejected or previous
         if store is not None:
             stored = self._stored(store)
-            known = rejected or previous
-            if stored is not None and (known is None or stored.headers != known.headers):
+            if stored is not None and (dead is None or stored.headers != dead.headers):
                 self._remember(stored)
                 return stored
-        operation = driver.adapter.sign_in(previous, driver.clock.now())
         try:
-            session = drive(operation, lambda request: self._send(request, None, "sign_in"))
+            session = drive(operation, lambda request: self._send(request, None, "sign_in", []))
         except AuthenticationFailed:
-            if store is not None:
+            if store is not None and dead is not None and self._stored(store) == dead:
                 self._in_store(lambda: store.delete(driver.account))
             raise
         self._remember(session)
         if store is not None:
+            session = attrs.evolve(session, opened_with=driver.fingerprint)
             self._in_store(lambda: store.put(driver.account, session))
         return session
 
     def _stored(self, store: TokenStore) -> Session | None:
+        """The account's session in the store, if it is good and was opened with the credentials
+        that this client has: a store must not let anybody in who has others."""
         stored = self._in_store(lambda: store.get(self.driver.account))
-        if stored is None or (
-            stored.expires_at is not None and stored.expires_at <= self.driver.clock.now()
-        ):
+        if stored is None or stored.opened_with != self.driver.fingerprint:
+            return None
+        if stored.expires_at is not None and stored.expires_at <= self.driver.clock.now():
             return None
         return stored
 
@@ -248,11 +275,13 @@ class Call:
     def sign_out(self, session: Session) -> None:
         """Ends a session at the vendor."""
         operation = self.driver.adapter.sign_out(session)
-        drive(operation, lambda request: self._send(request, session, "sign_out"))
+        drive(operation, lambda request: self._send(request, session, "sign_out", []))
 
     # -- one request ------------------------------------------------------------------------
 
-    def _send(self, request: Request, session: Session | None, operation: str) -> Response:
+    def _send(
+        self, request: Request, session: Session | None, operation: str, history: list[Sent]
+    ) -> Response:
         driver = self.driver
         target = request.target()
         body, headers = request.content()
@@ -261,7 +290,6 @@ class Call:
         if session is not None:
             headers |= session.headers
         attempts = 0
-        history: list[Sent] = []
 
         def once() -> Response:
             nonlocal attempts
@@ -379,7 +407,7 @@ class Call:
         return adapter.error_by_status(response)
 
     def _asked_to_wait(self, error: LiveStreamError) -> float | None:
-        if isinstance(error, RateLimited):
+        if isinstance(error, (RateLimited, ProviderUnavailable)):
             return error.retry_after
         if error.http_status is not None and self.last is not None:
             return retry_after(self.last, self.driver.clock.now())

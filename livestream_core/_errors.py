@@ -188,10 +188,20 @@ class RateLimited(LiveStreamError):
 
 
 class ProviderUnavailable(LiveStreamError):
-    """The vendor answered that it cannot serve now (5xx)."""
+    """The vendor answered that it cannot serve now (5xx).
+
+    Attributes:
+        retry_after: Seconds to wait before the next try, where the vendor said so.
+    """
 
     temporary = True
     default_hint = "try later"
+
+    def __init__(
+        self, message: str = "", *, retry_after: float | None = None, **context: Any
+    ) -> None:
+        super().__init__(message, **context)
+        self.retry_after = retry_after
 
 
 class UnexpectedResponse(LiveStreamError):

@@ -17,8 +17,8 @@ SENSITIVE_NAME = re.compile(
 class MaskedMapping(Mapping[str, Any]):
     """Equals the mapping it was made of, cannot be changed, and prints its names only.
 
-    Mappings and lists inside are wrapped when they are reached, so that those do not print
-    their values either. :meth:`reveal` gives plain dicts and lists.
+    Mappings and lists inside are given as copies that do not print their values either.
+    :meth:`reveal` gives plain dicts and lists.
     """
 
     __slots__ = ("_data",)
@@ -94,10 +94,18 @@ def without_secrets(value: Any, secrets: frozenset[str]) -> Any:
 
 def _wrapped(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return MaskedMapping(value)
+        return _MaskedDict((name, _wrapped(item)) for name, item in value.items())
     if isinstance(value, list):
         return _MaskedList(map(_wrapped, value))
     return value
+
+
+# Copies that json.dumps takes as they are.
+class _MaskedDict(dict[str, Any]):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} values, not shown: {', '.join(map(str, self))}>"
 
 
 class _MaskedList(list[Any]):

@@ -7,7 +7,6 @@ import re
 import types
 import typing
 from collections.abc import Collection, Mapping
-from functools import cache
 from typing import Any, ClassVar
 
 import attrs
@@ -107,7 +106,8 @@ def read_options(
         try:
             read[name] = _converted(values[name], types_by_name[name])
             if name == "base_url":
-                read[name] = check_origin(read[name], allow_http_hosts)
+                read[name] = read_origin(read[name])
+                _check_encrypted(read[name], allow_http_hosts)
             if field.validator is not None:
                 field.validator(None, field, read[name])
         except (ValueError, TypeError) as error:
@@ -124,9 +124,13 @@ def read_options(
     return kind(**read)
 
 
-@cache
+_types: dict[type[Options], dict[str, Any]] = {}
+
+
 def _types_of(kind: type[Options]) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+    if kind not in _types:
+        _types[kind] = typing.get_type_hints(kind)
+    return _types[kind]
 
 
 def _credential_problems(kind: type[Options], provider: str, given: Mapping[str, Any]) -> list[str]:
@@ -179,6 +183,8 @@ def _converted(value: Any, kind: Any) -> Any:
         if number is None:
             raise ValueError("must be a number")
         return number
+    if kind is float and type(value) is int:
+        return float(value)
     if kind in (int, float, bool) and type(value) is not kind:
         raise TypeError(f"must be {kind.__name__}, not {type(value).__name__}")
     return value
@@ -203,11 +209,11 @@ def _check_text(value: str) -> None:
         raise ValueError("begins or ends with white space")
 
 
-def check_origin(url: str, allow_http_hosts: Collection[str] = ()) -> str:
+def read_origin(url: str) -> str:
     """An origin in one spelling: lower-case scheme and host, no default port, no slash.
 
     Raises:
-        ConfigurationError: It is no origin, or plain http to a host where that is not allowed.
+        ConfigurationError: It is no origin.
     """
     text = url.strip().rstrip("/")
     parts = None
@@ -215,18 +221,21 @@ def check_origin(url: str, allow_http_hosts: Collection[str] = ()) -> str:
         parts = origin_of(text)
     except ValueError:
         pass
-    rest = text.partition("://")[2]
-    if parts is None or re.search(r"[/?#@\s\\]", rest):
+    if parts is None or re.search(r"[/?#@\s\\]", text.partition("://")[2]):
         raise ConfigurationError("must be an origin: https://host[:port], without a path")
     name, host, port = parts
     shown_host = f"[{host}]" if ":" in host else host
+    default = 443 if name == "https" else 80
+    return f"{name}://{shown_host}" + ("" if port == default else f":{port}")
+
+
+def _check_encrypted(origin: str, allow_http_hosts: Collection[str]) -> None:
+    name, host, _ = origin_of(origin)
     if name == "http" and not is_loopback(host) and host not in allow_http_hosts:
         raise ConfigurationError(
             f"plain http to {host} would show the credentials to the network",
             hint="use https, or name the host in allow_http_hosts",
         )
-    default = 443 if name == "https" else 80
-    return f"{name}://{shown_host}" + ("" if port == default else f":{port}")
 
 
 def is_loopback(host: str) -> bool:

@@ -20,6 +20,9 @@ _SHORT = 6
 
 _LONGEST_MESSAGE = 500
 
+#: What every form of writing leaves as it is: nearly all stream keys and tokens.
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]+")
+
 # What looks like a secret although we never saw it: in the order of their use.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # A value under a telling name, in JSON, in a form, or in a header.
@@ -124,6 +127,8 @@ class Redactor:
             error.hint = " ".join(_printable(self.mask(error.hint)).split())
         if error.body is not None:
             error.body = self.mask(error.body)
+        if error.request_id is not None:
+            error.request_id = self.mask(error.request_id)
         if isinstance(error, Rejected):
             error.fields = {
                 self.mask(name): tuple(map(self.mask, texts))
@@ -133,6 +138,8 @@ class Redactor:
 
 def _spellings(secret: str) -> set[str]:
     """A secret as it is, and as JSON, URLs and forms write it."""
+    if _UNRESERVED.fullmatch(secret):
+        return {secret}
     quoted = {
         quote(secret, safe="", errors="replace"),
         quote(secret, errors="replace"),

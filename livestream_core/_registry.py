@@ -34,6 +34,10 @@ class Registry:
         self._loaded: dict[tuple[str, str | None], type[Adapter]] = {}
         self._observers_loaded = False
 
+    def after_fork(self) -> None:
+        """In a child process: a thread that does not exist here may hold the lock."""
+        self._lock = threading.RLock()
+
     # -- what there is ----------------------------------------------------------------------
 
     def providers(self) -> Mapping[str, AdapterInfo]:
@@ -41,7 +45,7 @@ class Registry:
         found: dict[str, AdapterInfo] = {}
         allowed = _allowed()
         for name, points in _by_name(entry_points(group=PROJECT)).items():
-            if allowed is not None and name not in allowed:
+            if not allowed.admits(name):
                 continue
             info, problem = _chosen(name, points, allowed)
             found[name] = attrs.evolve(info, problem=problem)
@@ -52,9 +56,9 @@ class Registry:
         with self._lock:
             infos = _adapters_of(plugin)
             for info in infos:
-                if info.name in self._registered:
+                if info.name in self.providers():
                     raise ConfigurationError(
-                        f"an adapter named {info.name!r} was registered before"
+                        f"an adapter named {info.name!r} is registered or installed already"
                     )
             add_checked(self._manager, plugin)
             for info in infos:
@@ -81,7 +85,7 @@ class Registry:
             return self._registered[provider]
         points = _by_name(entry_points(group=PROJECT)).get(provider, [])
         allowed = _allowed()
-        if not points or (allowed is not None and provider not in allowed):
+        if not points or not allowed.admits(provider):
             known = ", ".join(self.providers()) or "none"
             forbidden = f" ({ALLOW_LIST} does not list it)" if points else ""
             raise ConfigurationError(
@@ -217,9 +221,9 @@ def _normal(name: str) -> str:
 
 
 def _chosen(
-    name: str, points: list[EntryPoint], allowed: Mapping[str, str | None] | None
+    name: str, points: list[EntryPoint], allowed: _Allowed
 ) -> tuple[AdapterInfo, str | None]:
-    wanted = (allowed or {}).get(name)
+    wanted = allowed.choices.get(name)
     if wanted is not None:
         matching = [p for p in points if _normal(_distribution(p)) == _normal(wanted)]
         problem = None if matching else f"{ALLOW_LIST} wants {name} from {wanted}, not installed"
@@ -242,16 +246,39 @@ def _chosen(
     return info, problem
 
 
-def _allowed() -> Mapping[str, str | None] | None:
-    """The allow-list: ``acme`` allows a provider, ``acme=livestream-acme`` says from where."""
-    text = os.environ.get(ALLOW_LIST)
-    if text is None:
-        return None
-    allowed: dict[str, str | None] = {}
-    for item in filter(None, (part.strip() for part in text.split(","))):
-        name, _, distribution = item.partition("=")
-        allowed[name.strip()] = distribution.strip() or None
-    return allowed
+@attrs.frozen(slots=True)
+class _Allowed:
+    """What the environment says of adapters.
+
+    Attributes:
+        names: The only providers that may be used; ``None`` for all.
+        choices: From which distribution a provider is taken.
+    """
+
+    names: frozenset[str] | None
+    choices: Mapping[str, str]
+
+    def admits(self, name: str) -> bool:
+        return self.names is None or name in self.names
+
+
+def _allowed() -> _Allowed:
+    """``acme=livestream-acme`` says where a provider comes from, and no more; as soon as a bare
+    name such as ``acme`` is in the list, it is the list of all that may be used."""
+    names, choices, restricts = set(), {}, False
+    for item in os.environ.get(ALLOW_LIST, "").split(","):
+        name, _, distribution = (part.strip() for part in item.partition("="))
+        if not name:
+            continue
+        names.add(name)
+        if distribution:
+            choices[name] = distribution
+        else:
+            restricts = True
+    return _Allowed(frozenset(names) if restricts else None, choices)
 
 
 registry = Registry()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=registry.after_fork)

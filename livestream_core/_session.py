@@ -81,7 +81,8 @@ class SharedSession:
                 return self._open(sign_in, open_session, current, clock)
             if not sign_in.done.wait(max(0.0, deadline - clock.monotonic())):
                 raise TimedOut("another thread's sign-in did not end in time")
-            if sign_in.error is not None and not sign_in.error.temporary:
+            # One that gave up early had less time than others may have: they try themselves.
+            if sign_in.error is not None and not isinstance(sign_in.error, TimedOut):
                 raise copy.copy(sign_in.error)
             if deadline <= clock.monotonic():
                 raise TimedOut("signing in took too long")
@@ -107,6 +108,15 @@ class SharedSession:
                 if opened is not None:
                     self.session, self._opened_at = opened, clock.now()
             sign_in.done.set()
+
+    def take_orphan(self) -> Session | None:
+        """The session that we opened and nobody uses any more, to be ended by who asks first."""
+        with self._lock:
+            session = self.session
+            if self.clients or session is None or not session.ours:
+                return None
+            self.session = None
+            return session
 
     def _is_ending(self, clock: Clock) -> bool:
         session = self.session
@@ -135,30 +145,46 @@ class SessionPool:
         self._lock = threading.RLock()
         self._sessions: dict[Hashable, SharedSession] = {}
 
-    def join(self, key: Hashable) -> SharedSession:
-        """The session for a key, with one more client."""
+    def join(self, key: Hashable) -> Membership:
+        """A place in the session for a key, for one more client."""
         with self._lock:
             shared = self._sessions.get(key)
             if shared is None:
                 shared = self._sessions[key] = SharedSession()
             shared.clients += 1
-            return shared
+            return Membership(self, key, shared)
 
-    def leave(self, key: Hashable) -> Session | None:
-        """One client less; gives the session that must be ended if that was the last."""
+    def leave(self, member: Membership) -> None:
+        """One client less, however often this is called for it."""
         with self._lock:
-            shared = self._sessions[key]
-            shared.clients -= 1
-            if shared.clients:
-                return None
-            del self._sessions[key]
-            return shared.session
+            if not member.is_open:
+                return
+            member.is_open = False
+            member.shared.clients -= 1
+            if not member.shared.clients:
+                del self._sessions[member.key]
 
     def after_fork(self) -> None:
         """In a child process."""
         self._lock = threading.RLock()
         for shared in self._sessions.values():
             shared.after_fork()
+
+
+class Membership:
+    """One client's part in a shared session."""
+
+    __slots__ = ("_pool", "is_open", "key", "shared")
+
+    def __init__(self, pool: SessionPool, key: Hashable, shared: SharedSession) -> None:
+        self._pool = pool
+        self.key = key
+        self.shared = shared
+        self.is_open = True
+
+    def leave(self) -> None:
+        """Gives it up."""
+        self._pool.leave(self)
 
 
 pool = SessionPool()

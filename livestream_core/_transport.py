@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -77,8 +77,9 @@ class RequestsTransport:
     Args:
         session: A session of your own: its mounted adapters, proxies, ``verify``, ``cert`` and
             headers are used. Its cookies, ``auth`` and netrc are not: they would be sent to a
-            vendor that they are not for. Without one, a pool of connections is made, and proxies
-            and CA bundle are read from the environment once, now.
+            vendor that they are not for. It must not repeat requests by itself. Without one, a
+            pool of connections is made, and proxies and CA bundle are read from the
+            environment once, now.
     """
 
     def __init__(self, session: Session | None = None) -> None:
@@ -124,15 +125,16 @@ class RequestsTransport:
         elif method != "GET":
             request.headers["Content-Length"] = "0"
         failure: LiveStreamError
+        until = time.monotonic() + timeout.total
         try:
-            answer = self._answer(request, origin, timeout)
+            answer = self._answer(request, origin, timeout, until)
         except (requests.RequestException, OSError, ValueError) as error:
             failure = _failure(error)
         else:
-            return _read(answer, time.monotonic() + timeout.total)
+            return _read(answer, until)
         raise failure
 
-    def _answer(self, request: PreparedRequest, origin: str, timeout: Timeout) -> Any:
+    def _answer(self, request: PreparedRequest, origin: str, timeout: Timeout, until: float) -> Any:
         settings: dict[str, Any] = {
             "stream": True,
             "timeout": (timeout.connect, timeout.read),
@@ -145,13 +147,19 @@ class RequestsTransport:
                 request.url, {}, True, self._session.verify, self._session.cert
             )
             # Not session.send(): that keeps cookies and looks where a redirect leads.
-            return self._session.get_adapter(request.url or "").send(request, **settings)
+            mounted = self._session.get_adapter(request.url or "")
+            if getattr(getattr(mounted, "max_retries", None), "total", 0):
+                raise ConfigurationError(
+                    "the session repeats requests by itself, and could make a stream twice",
+                    hint="mount an adapter without max_retries; connect(retries=) is ours",
+                )
+            return mounted.send(request, **settings)
         from ._deadline import deadline
 
         adapter = self._adapter
         if adapter is None or self._forks != _forks:
             adapter = self._make_adapter()
-        with deadline(time.monotonic() + timeout.total):
+        with deadline(until):
             return adapter.send(
                 request, verify=self._verify, proxies=self._proxies_for(origin), **settings
             )
@@ -176,7 +184,7 @@ class RequestsTransport:
                 parts = urlsplit(origin)
                 bypass = (
                     parts.scheme == "http" and is_loopback(parts.hostname or "")
-                ) or should_bypass_proxies(origin, no_proxy=self._no_proxy)
+                ) or should_bypass_proxies(origin, no_proxy=self._no_proxy or "")
             found = self._proxies[origin] = {} if bypass else self._all_proxies
         return found
 
@@ -194,7 +202,9 @@ def _failure(error: Exception) -> LiveStreamError:
     import urllib3.exceptions as u
 
     chain = _chain(error)
-    names = (u.NewConnectionError, u.ConnectTimeoutError, u.NameResolutionError, u.ProxyError)
+    # Not ProxyError: urllib3 also calls an answer so that is lost after the request was sent
+    # through a proxy. A proxy that refuses has one of these inside.
+    unreached = (u.NewConnectionError, u.ConnectTimeoutError, u.NameResolutionError)
     invalid = (
         requests.exceptions.InvalidURL,
         requests.exceptions.InvalidProxyURL,
@@ -204,7 +214,7 @@ def _failure(error: Exception) -> LiveStreamError:
     )
     if any(isinstance(each, invalid) for each in chain):
         return ConfigurationError("the address of the vendor or of the proxy is not valid")
-    if any(isinstance(each, (requests.ConnectTimeout, *names)) for each in chain):
+    if any(isinstance(each, (requests.ConnectTimeout, *unreached)) for each in chain):
         return ConnectionFailed(f"no connection ({_reason(chain)})", applied=False)
     if any(type(each).__name__ == "SSLCertVerificationError" for each in chain):
         return ConnectionFailed(
@@ -223,7 +233,8 @@ def _chain(error: BaseException) -> list[BaseException]:
         each = todo.pop(0)
         if isinstance(each, BaseException) and not any(each is other for other in found):
             found.append(each)
-            todo += [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
+            # Not __context__: that may be an error which the caller is just handling.
+            todo += [*each.args, getattr(each, "reason", None), each.__cause__]
     return found
 
 
@@ -249,14 +260,14 @@ def _body(answer: Any, until: float) -> tuple[bytes, str | None, bool]:
 
     chunks, size = [], 0
     try:
-        for chunk in answer.iter_content(_CHUNK):
+        for chunk in _chunks(answer):
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_BODY:
                 return b"", TOO_LARGE, False
             if time.monotonic() > until:
                 return b"", None, True
-    except requests.exceptions.ContentDecodingError:
+    except (requests.exceptions.ContentDecodingError, u.DecodeError):
         return b"", "the answer cannot be decoded", False
     except (requests.RequestException, u.HTTPError, OSError, ValueError) as error:
         chain = _chain(error)
@@ -265,6 +276,18 @@ def _body(answer: Any, until: float) -> tuple[bytes, str | None, bool]:
     finally:
         answer.close()
     return b"".join(chunks), None, False
+
+
+def _chunks(answer: Any) -> Iterator[bytes]:
+    """The body as it comes in. requests' own iterator waits until a whole chunk is there, so a
+    server that sends a byte now and then would hold it."""
+    from urllib3 import HTTPResponse
+
+    if not isinstance(answer.raw, HTTPResponse):  # a transport that somebody mounted
+        yield from answer.iter_content(_CHUNK)
+        return
+    while chunk := answer.raw.read1(_CHUNK, decode_content=True):
+        yield chunk
 
 
 class WSGITransport:

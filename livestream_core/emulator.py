@@ -275,7 +275,7 @@ class Emulator:
 
     # -- what a subclass gives --------------------------------------------------------------
 
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, Any]:
         """Options for ``connect`` that reach a fresh account here, all but ``base_url``."""
         raise NotImplementedError
 

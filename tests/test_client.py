@@ -274,6 +274,15 @@ def test_an_unverifiable_delivery_is_rejected(client: live.Client, headers: dict
     assert "s3cret" not in str(caught.value)
 
 
+def test_headers_may_come_as_pairs_and_nothing_else(client: live.Client) -> None:
+    pairs = [("X-Acme-Secret", "s")]
+    assert client.parse_webhook(pairs, BODY, secret="s").stream_id == "1"
+    for wrong in (None, 5, ["x"], {"x-acme-secret": 5}, [(1, "s")]):
+        with pytest.raises(live.InvalidInput) as caught:
+            client.parse_webhook(wrong, BODY, secret="s")  # type: ignore[arg-type]
+        assert caught.value.field == "headers"
+
+
 @pytest.mark.parametrize("secret", [None, "", "  ", live.Secret("")])
 def test_without_a_secret_nothing_is_verified(client: live.Client, secret: Any) -> None:
     with pytest.raises(live.ConfigurationError, match="missing or empty"):
@@ -355,8 +364,33 @@ def test_the_time_given_is_kept_and_the_stream_last_seen_is_told(
     began = clock.time
     with pytest.raises(live.WaitTimeout, match="within 10 s: it is starting") as caught:
         client.wait(stream["id"], until="ready", timeout=10, poll=3)
-    assert clock.time - began == pytest.approx(10)
+    assert clock.time - began == pytest.approx(10, abs=0.5)
     assert caught.value.stream.status is live.Status.STARTING
+
+
+@pytest.mark.parametrize("poll", [None, 8.0, 60.0])
+def test_the_last_look_is_taken_just_before_the_end(
+    emulator: AcmeEmulator, poll: float | None
+) -> None:
+    stream = emulator.add(status="boot")
+
+    class Clock(FakeClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if self.time > 1_009:
+                stream["status"] = "on"
+
+    with emulator.connect(clock=Clock()) as client:
+        assert client.wait(stream["id"], until="live", timeout=10, poll=poll).id == stream["id"]
+
+
+def test_a_503_with_retry_after_is_not_polled_sooner(
+    client: live.Client, emulator: AcmeEmulator, clock: FakeClock
+) -> None:
+    stream = emulator.add(status="on")
+    emulator.inject(Fault.status(503, headers={"Retry-After": "60"}), on="GET *")
+    client.wait(stream["id"], until="live", timeout=300)
+    assert clock.waits == [60]
 
 
 def test_temporary_errors_are_polled_through(
@@ -486,5 +520,5 @@ def test_a_plugin_is_registered_whole_or_not_at_all() -> None:
         live.register(Misspelt())
     with pytest.raises(live.ConfigurationError, match="implements no hook"):
         live.register(object())
-    with pytest.raises(live.ConfigurationError, match="named 'acme' was registered before"):
+    with pytest.raises(live.ConfigurationError, match="named 'acme' is registered or installed"):
         live.register(AcmePlugin())

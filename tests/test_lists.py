@@ -119,6 +119,16 @@ def test_a_list_that_never_ends_is_given_up_after_ten_pages_without_news() -> No
     assert len(transport.sent) == 11
 
 
+def test_a_walk_that_failed_does_not_look_finished() -> None:
+    client, _ = listed(lambda cursor: {"items": [item(1)], "next": "2"})
+    with client:
+        walk = client.list()
+        next(walk)
+        for _ in range(2):
+            with pytest.raises(live.UnexpectedResponse):
+                next(walk)
+
+
 def test_empty_pages_with_a_next_one_are_walked_over() -> None:
     pages = {None: [1], "1": [], "2": [], "3": [2]}
 

@@ -107,6 +107,7 @@ def test_raw_equals_the_payload_and_prints_no_value() -> None:
     assert payload == value.raw
     assert value.raw is not None
     assert value.raw["nested"]["key"] == "s3cr3t"
+    assert json.loads(json.dumps(dict(value.raw))) == payload
     for shown in (value, value.raw, value.raw["nested"], value.raw["list"], dict(value.raw)):
         assert "s3cr3t" not in f"{shown!r} {shown}"
     assert value == stream(raw=None)

@@ -95,7 +95,8 @@ def test_what_the_vendor_echoes_is_masked_in_errors_and_logs(
     )
     with client, caplog.at_level(logging.DEBUG):
         client.get(stream["id"])
-        emulator.inject(Fault.status(status, body=json.dumps(echo)), on="POST *", times=9)
+        fault = Fault.status(status, body=json.dumps(echo), headers={"X-Request-Id": TOKEN})
+        emulator.inject(fault, on="POST *", times=9)
         with pytest.raises(live.LiveStreamError) as caught:
             client.create(title="T")
     error = caught.value
@@ -106,6 +107,7 @@ def test_what_the_vendor_echoes_is_masked_in_errors_and_logs(
             repr(error.args),
             error.message,
             error.body or "",
+            error.request_id or "",
             str(getattr(error, "fields", "")),
             "".join(traceback.format_exception(error)),
             caplog.text,

@@ -106,6 +106,18 @@ def test_a_broken_adapter_says_why_and_breaks_no_other(
     live.connect("alpha", base_url="https://a.example").close()
 
 
+def test_an_installed_adapter_is_not_silently_replaced(install: Install) -> None:
+    install("livestream-alpha", "alpha")
+
+    class Plugin:
+        @live.hookimpl
+        def livestream_adapters(self) -> list[live.AdapterInfo]:
+            return [live.AdapterInfo(name="alpha", factory="x:y")]
+
+    with pytest.raises(live.ConfigurationError, match="registered or installed already"):
+        live.register(Plugin())
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
@@ -150,13 +162,15 @@ def test_two_packages_that_claim_one_name_are_both_refused_until_one_is_chosen(
 ) -> None:
     install("livestream-one", "same")
     install("livestream-two", "same")
+    install("livestream-other", "other")
     problem = live.providers()["same"].problem
     assert problem is not None
     assert "livestream-one and livestream-two both claim 'same'" in problem
     with pytest.raises(live.ConfigurationError, match=r"LIVESTREAM_ADAPTERS=same=livestream-one"):
         live.connect("same", base_url="https://a.example")
-    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "same=livestream_two, acme")
+    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "same=livestream_two")
     assert live.providers()["same"].distribution == "livestream-two"
+    assert "other" in live.providers(), "a choice for one name restricts no other"
     live.connect("same", base_url="https://a.example").close()
     assert "livestream_one" not in sys.modules
 
@@ -167,6 +181,10 @@ def test_an_allow_list_hides_all_others(install: Install, monkeypatch: pytest.Mo
     assert "alpha" not in live.providers()
     with pytest.raises(live.ConfigurationError, match="LIVESTREAM_ADAPTERS does not list it"):
         live.connect("alpha")
+    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "alpha=livestream-alpha, beta")
+    live.connect("alpha", base_url="https://a.example").close()
+    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "")
+    assert "alpha" in live.providers()
     monkeypatch.setenv("LIVESTREAM_ADAPTERS", "alpha=livestream-other")
     with pytest.raises(live.ConfigurationError, match="from livestream-other, not installed"):
         live.connect("alpha")
@@ -321,6 +339,7 @@ def test_all_problems_are_named_at_once_with_their_variables() -> None:
         ({"token": " padded "}, "white space"),
         ({"token": 5}, "must be a string"),
         ({"token": "a-token", "beta": 1}, "must be bool, not int"),
+        ({"token": "a-token", "allow_http_hosts": "api.example"}, "allow_http_hosts"),
         ({"token": "a-token", "retries_of_its_own": True}, "must be int, not bool"),
         ({"zzz": 1, "token": "a-token"}, "it has base_url, account_name"),
         ({"token": live.Secret("a\nb")}, "control character"),
@@ -347,7 +366,7 @@ def test_a_wrong_option_is_refused(options: dict[str, object], problem: str) -> 
 )
 def test_a_base_url_is_an_origin(url: str, origin: str) -> None:
     client = live.connect(
-        "acme", base_url=url, token="t0ken-t0ken", allow_http_hosts=["inside.example"]
+        "acme", base_url=url, token="t0ken-t0ken", allow_http_hosts=["Inside.example"]
     )
     client.close()
     assert client._adapter.origin == origin
@@ -388,11 +407,11 @@ def test_an_adapter_that_cannot_be_made_says_where(install: Install) -> None:
         "livestream-late",
         "late",
         ADAPTER.format(name="late", module="livestream_late", more="").replace(
-            'return "x"', "raise ValueError('s3cret')"
+            'return "x"', "raise KeyError('s3cret')"
         ),
     )
     with pytest.raises(
-        live.ConfigurationError, match=r"ValueError at .*livestream_late\.py:\d+"
+        live.ConfigurationError, match=r"KeyError at .*livestream_late\.py:\d+"
     ) as caught:
         live.connect("late", base_url="https://a.example")
     assert "s3cret" not in str(caught.value)

@@ -131,7 +131,7 @@ def annotations_of(function: Any) -> list[Any]:
         try:
             return list(typing.get_type_hints(function, localns=unknown).values())
         except NameError as error:
-            unknown[error.name] = Any
+            unknown[str(error.name)] = Any
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -23,7 +23,7 @@ def project_of(root: Path) -> dict[str, Any]:
 
 
 def package_of(root: Path) -> Path:
-    name = project_of(root)["name"].replace("-", "_")
+    name = str(project_of(root)["name"]).replace("-", "_")
     return root / name if root == ROOT else root / "src" / name
 
 

@@ -96,6 +96,15 @@ def test_retry_after_as_a_date_is_honoured(
     assert clock.waits == [pytest.approx(9, abs=1)]
 
 
+def test_even_an_absurd_wait_is_not_undercut(
+    client: live.Client, emulator: AcmeEmulator, clock: FakeClock
+) -> None:
+    emulator.inject(Fault.status(429, headers={"Retry-After": "9" * 400}), on="GET *")
+    with pytest.raises(live.RateLimited):
+        client.get("1")
+    assert clock.waits == []
+
+
 @pytest.mark.parametrize("value", ["soon", "-5", "Wed, 99 Oct 2015 07:28:00 GMT", "1e9", ""])
 def test_a_retry_after_that_means_nothing_is_ignored(
     client: live.Client, emulator: AcmeEmulator, clock: FakeClock, value: str
@@ -142,6 +151,18 @@ def test_a_404_to_the_retry_of_a_lost_delete_is_success(
     client.delete(stream["id"])
     assert emulator.streams == {}
     assert [each.status for each in emulator.requests if each.method == "DELETE"] == [None, 404]
+
+
+def test_signing_in_anew_between_two_deletes_makes_no_difference(
+    client: live.Client, emulator: AcmeEmulator
+) -> None:
+    stream = emulator.add()
+    client.get(stream["id"])
+    emulator.inject(Fault.drop_after(), on="DELETE *")
+    emulator.inject(Fault.status(401), on="DELETE *")
+    client.delete(stream["id"])
+    statuses = [each.status for each in emulator.requests if each.method == "DELETE"]
+    assert statuses == [None, 401, 404]
 
 
 def test_a_404_to_a_delete_after_a_certain_failure_is_not_found(

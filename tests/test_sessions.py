@@ -254,13 +254,70 @@ def test_a_stored_session_that_was_refused_is_replaced(
     assert logins(emulator) == 3
 
 
-def test_a_refused_sign_in_empties_the_store(emulator: AcmeEmulator) -> None:
+def test_a_store_lets_nobody_in_with_other_credentials_and_keeps_what_is_good(
+    emulator: AcmeEmulator,
+) -> None:
+    stream = emulator.add()
     store = Store()
-    with emulator.connect(token_store=store, password="wrong") as client:
-        store.sessions[client.account] = live.Session({"Authorization": "Acme old"})
-        with pytest.raises(live.AuthenticationFailed):
-            client.get("1")
+    with emulator.connect(token_store=store) as client:
+        client.get(stream["id"])
+    kept = dict(store.sessions)
+    assert list(kept) == [client.account]
+    for wrong in ({"password": "wrong"}, {"user": None, "password": None, "token": "bad-token"}):
+        with emulator.connect(token_store=store, **wrong) as stranger:
+            with pytest.raises(live.AuthenticationFailed):
+                stranger.get(stream["id"])
+    assert store.sessions == kept
+
+
+def test_a_given_token_is_not_put_into_a_store(emulator: AcmeEmulator) -> None:
+    stream = emulator.add()
+    store = Store()
+    transport = emulator.transport()
+    with live.connect("acme", transport=transport, token="good-token", token_store=store) as client:
+        client.get(stream["id"])
     assert store.sessions == {}
+
+
+def test_a_fleet_whose_sessions_are_all_dead_signs_in_once_more(emulator: AcmeEmulator) -> None:
+    stream = emulator.add()
+    store = Store()
+    with emulator.connect(token_store=store) as client:
+        client.get(stream["id"])
+        (session,) = store.sessions.values()
+        dead = attrs.evolve(session, headers={"Authorization": "Acme dead too"})
+        store.sessions[client.account] = dead
+        emulator.tokens.clear()
+        assert client.get(stream["id"]).id == stream["id"]
+    assert logins(emulator) == 2
+
+
+def test_a_session_whose_account_changed_its_password_is_forgotten(emulator: AcmeEmulator) -> None:
+    stream = emulator.add()
+    store = Store()
+    with emulator.connect(token_store=store) as client:
+        client.get(stream["id"])
+        emulator.tokens.clear()
+        emulator.inject(Fault.status(403), on="*/login")
+        with pytest.raises(live.AuthenticationFailed):
+            client.get(stream["id"])
+    assert store.sessions == {}
+
+
+def test_a_session_that_is_opened_while_its_client_is_closed_is_ended(
+    emulator: AcmeEmulator,
+) -> None:
+    stream = emulator.add()
+    client = emulator.connect()
+    login = AcmeEmulator.login
+
+    def close_meanwhile(self: AcmeEmulator, request: object) -> object:
+        client.close()
+        return login(self, request)
+
+    emulator.login = close_meanwhile.__get__(emulator)  # type: ignore[method-assign]
+    client.get(stream["id"])
+    assert (logins(emulator), logouts(emulator)) == (1, 1)
 
 
 def test_a_store_that_is_down_costs_a_sign_in_and_no_more(emulator: AcmeEmulator) -> None:

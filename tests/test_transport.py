@@ -215,6 +215,36 @@ def test_a_cut_error_answer_is_still_that_error(transport: Any) -> None:
     assert caught.value.applied is False
 
 
+def test_a_session_that_repeats_requests_by_itself_is_refused() -> None:
+    from urllib3.util import Retry
+
+    adapter = requests.adapters.HTTPAdapter(
+        max_retries=Retry(3, status_forcelist=[500], allowed_methods=None)
+    )
+    with requests.Session() as session, raw_server(lambda s, _: s.sendall(answer())) as server:
+        session.mount("http://", adapter)
+        with connect(server.origin, transport=live.RequestsTransport(session=session)) as client:
+            with pytest.raises(live.ConfigurationError, match="max_retries") as caught:
+                client.create(title="T")
+    assert caught.value.applied is False
+    assert server.requests == []
+
+
+def test_an_error_that_the_caller_is_handling_says_nothing_about_ours(transport: Any) -> None:
+    def drop(connection: socket.socket, _: bytes) -> None:
+        raise ConnectionError("close")
+
+    with raw_server(drop) as server:
+        with connect(server.origin, transport=transport, retries=4) as client:
+            try:
+                requests.get(f"http://localhost:{closed_port()}", timeout=1)
+            except requests.ConnectionError:
+                with pytest.raises(live.ConnectionFailed) as caught:
+                    client.create(title="T")
+    assert caught.value.applied is None
+    assert len(server.requests) == 1
+
+
 # -- time -------------------------------------------------------------------------------------
 
 
@@ -234,6 +264,14 @@ def drip_head(connection: socket.socket, _: bytes) -> None:
     for i in range(400):
         threading.Event().wait(0.05)
         connection.sendall(f"X-{i}: y\r\n".encode())
+
+
+def test_a_body_that_drips_does_not_hold_a_session_of_ones_own(transport: Any) -> None:
+    with raw_server(drip) as server, connect(server.origin, transport=transport) as client:
+        began = time.monotonic()
+        with pytest.raises(live.WaitTimeout):
+            client.wait("1", until="live", timeout=0.5)
+        assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("handler", [stall, drip, drip_head])
@@ -314,15 +352,17 @@ sys.path.insert(0, sys.argv[2])
 import livestream_core as live
 from acme import AcmePlugin
 live.register(AcmePlugin())
-with live.connect("acme", base_url=sys.argv[1], token="t0ken-t0ken", retries=0) as client:
+creates = len(sys.argv) > 3
+retries = int(sys.argv[3]) if creates else 0
+with live.connect("acme", base_url=sys.argv[1], token="t0ken-t0ken", retries=retries) as client:
     try:
-        print(client.get("1").title)
+        print((client.create(title="T") if creates else client.get("1")).title)
     except live.LiveStreamError as error:
         print(type(error).__name__, error)
 """
 
 
-def run(origin: str, **environment: str) -> str:
+def run(origin: str, *arguments: str, **environment: str) -> str:
     names = ("PROXY", "BUNDLE")
     clean = {name: value for name, value in os.environ.items() if not name.upper().endswith(names)}
     done = subprocess.run(
@@ -332,6 +372,7 @@ def run(origin: str, **environment: str) -> str:
             textwrap.dedent(SCRIPT),
             origin,
             str(Path(__file__).parent / "support"),
+            *arguments,
         ],
         env={**clean, **environment},
         capture_output=True,
@@ -381,6 +422,21 @@ def test_a_proxy_of_the_environment_is_used_and_never_sees_the_credentials(
     assert b"Proxy-Authorization: Basic " in asked
     assert TOKEN.encode() not in asked
     assert b"Proxy-Authorization" not in server.requests[0]
+
+
+def test_an_answer_that_is_lost_behind_a_proxy_leaves_the_outcome_open(
+    tls: ssl.SSLContext, bundle: str
+) -> None:
+    def drop(connection: socket.socket, _: bytes) -> None:
+        raise ConnectionError("close")
+
+    with raw_server(drop, tls) as server:
+        proxy = Proxy(server.port)
+        output = run("https://vendor.test", "4", HTTPS_PROXY=proxy.url, REQUESTS_CA_BUNDLE=bundle)
+        proxy.close()
+    assert output.startswith("ConnectionFailed acme create: the connection was lost")
+    assert "nobody can tell" in output
+    assert len(server.requests) == 1
 
 
 def test_no_proxy_names_hosts_that_are_reached_directly(tls: ssl.SSLContext, bundle: str) -> None:

@@ -238,7 +238,7 @@ class AcmeEmulator(Emulator):
         self.tokens = {"good-token"}
         self.ids = map(str, itertools.count(1))
 
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, Any]:
         return {"user": "u@acme.example", "password": "correct horse"}
 
     def add(self, **fields: Any) -> dict[str, Any]:

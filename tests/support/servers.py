@@ -46,14 +46,14 @@ class RawServer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            stack.callback(connection.close)
+        with contextlib.suppress(OSError):
             if self.tls is not None:
                 connection = self.tls.wrap_socket(connection, server_side=True)
             self._open.append(connection)
             while request := read_request(connection):
                 self.requests.append(request)
                 self.handler(connection, request)
+        connection.close()
 
     def close(self) -> None:
         self._listener.close()

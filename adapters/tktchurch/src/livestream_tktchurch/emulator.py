@@ -291,7 +291,7 @@ class TKTChurchEmulator(Emulator):
 
     # -- the world --------------------------------------------------------------------------
 
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, Any]:
         """E-mail address and password of the first user."""
         return {"email": self.email, "password": self.password}
 

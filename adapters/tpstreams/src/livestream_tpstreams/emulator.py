@@ -240,11 +240,11 @@ class TPStreamsEmulator(Emulator):
         with self.lock:
             return sum(map(self._is_good, self._tokens))
 
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, Any]:
         """Options for ``connect``: the organization and a token."""
         return {**self._account_options(), "token": self.token}
 
-    def login_options(self) -> dict[str, str]:
+    def login_options(self) -> dict[str, Any]:
         """The same with a username and a password in place of the token."""
         return {
             **self._account_options(),
@@ -252,7 +252,7 @@ class TPStreamsEmulator(Emulator):
             "password": self.password,
         }
 
-    def _account_options(self) -> dict[str, str]:
+    def _account_options(self) -> dict[str, Any]:
         options = {"organization_id": self.organization_id}
         # A user whose vendor is not in India would have to say so.
         return options | ({"timezone": self.timezone} if self.timezone != "Asia/Kolkata" else {})

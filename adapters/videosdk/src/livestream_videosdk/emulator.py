@@ -144,7 +144,7 @@ class VideoSDKEmulator(Emulator):
 
     # -- the account ------------------------------------------------------------------------
 
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, Any]:
         """API key and secret."""
         return {"api_key": self.api_key, "secret": self.secret}
 

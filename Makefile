@@ -1,0 +1,100 @@
+# Every target sets up what it needs. Each purpose has a virtual environment of its own, which is
+# made anew when what it holds changes. PYTHON is the interpreter that makes them.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# Builds write into the source tree, so two of them never run at once, whatever -j says.
+.NOTPARALLEL:
+.PHONY: demo test lint types wheels smoke test-others clean help
+
+USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+ifndef PYTHON
+PYTHON := $(shell for each in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+	"$$each" -c '$(USABLE)' >/dev/null 2>&1 && echo "$$each" && break; done)
+endif
+
+# How many processes run the tests.
+JOBS ?= auto
+
+ADAPTERS := $(sort $(patsubst %/pyproject.toml,%,$(wildcard adapters/*/pyproject.toml)))
+PACKAGES := livestream_core $(foreach each,$(ADAPTERS),livestream_$(notdir $(each)))
+PROJECTS := Makefile pyproject.toml setup.cfg livestream_core/_version.py \
+	$(wildcard adapters/*/pyproject.toml adapters/*/setup.cfg)
+SOURCES := $(PROJECTS) README.md LICENSE \
+	$(shell find livestream_core adapters -name __pycache__ -prune -o -path '*/tests' -prune -o \
+		-name '*.egg-info' -prune -o -type f -print)
+# What is checked besides the packages: programs, and those tests that are typed throughout.
+TYPED := $(wildcard scripts/*.py examples/*.py tests/test_repository_*.py)
+# Emulators are in the extra `sandbox` of each.
+ADAPTER_WHEELS = $$(for each in dist/*.whl; do case $$each in dist/livestream_core-*) ;; \
+	*) echo "$$each[sandbox]" ;; esac; done)
+EDITABLE = $(foreach each,$(ADAPTERS),-e "./$(each)[sandbox]")
+
+# $(call make-venv,FOLDER,WHAT PIP INSTALLS)
+define make-venv
+	@test -n "$(PYTHON)" || { \
+		echo "No Python from 3.11 up with venv was found; say which: make PYTHON=/path/to/python" >&2; \
+		exit 1; }
+	@echo "== making $(1) with $(PYTHON)"
+	@rm -rf "$(1)"
+	@"$(PYTHON)" -m venv "$(1)"
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 "$(1)/bin/python" -m pip install -qq --no-input $(2)
+	@touch "$@"
+endef
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: .venv-demo/.stamp ## a tour of every provider, on emulators; no account is needed
+	@.venv-demo/bin/livestream demo
+
+test: .venv/.stamp ## all tests, and branch coverage of at least 95 %
+	@rm -f .coverage .coverage.*
+	@.venv/bin/python -m coverage run -m pytest -n "$(JOBS)" --dist worksteal $(PYTEST_ARGS)
+	@.venv/bin/python -m coverage combine --quiet
+	@.venv/bin/python -m coverage report
+
+lint: .venv/.stamp ## ruff: rules and format
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+wheels: dist/.stamp ## the four wheels, in dist
+
+types: .venv-types/.stamp ## mypy --strict over the installed wheels, scripts and examples
+	@cd .venv-types && bin/python -m mypy --strict --config-file ../pyproject.toml \
+		--cache-dir ../.mypy_cache $(PACKAGES:%=-p %)
+	@cd .venv-types && bin/python -m mypy --strict --config-file ../pyproject.toml \
+		--cache-dir ../.mypy_cache $(addprefix ../,$(TYPED))
+
+smoke: .venv-smoke/.stamp ## the wheels alone, away from the sources
+	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && cd "$$folder" && \
+		env -u PYTHONPATH "$(CURDIR)/.venv-smoke/bin/python" -I "$(CURDIR)/scripts/smoke.py" "$(CURDIR)"
+
+test-others: ## the tests on every other Python from 3.12 up that is here
+	@JOBS="$(JOBS)" PYTEST_ARGS="$(PYTEST_ARGS)" scripts/test_others "$(PYTHON)" $(EDITABLE)
+
+clean: ## remove all that these targets made
+	@rm -rf .venv .venv-* build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache \
+		.ruff_cache htmlcov *.egg-info adapters/*/build adapters/*/dist adapters/*/src/*.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.stamp: $(PROJECTS)
+	$(call make-venv,.venv,-e ".[dev]" $(EDITABLE))
+
+.venv-demo/.stamp: $(PROJECTS)
+	$(call make-venv,.venv-demo,-e ".[cli]" $(EDITABLE))
+
+# By way of source distributions, so that a wheel holds nothing that a former build left behind.
+dist/.stamp: $(SOURCES) .venv/.stamp
+	@rm -rf dist && mkdir dist
+	@for each in . $(ADAPTERS); do \
+		echo "== building $$each"; \
+		.venv/bin/python -m build --no-isolation --outdir dist "$$each" > dist/log 2>&1 || \
+			{ cat dist/log >&2; exit 1; }; done; rm dist/log
+	@touch "$@"
+
+.venv-types/.stamp: dist/.stamp
+	$(call make-venv,.venv-types,"$$(ls dist/livestream_core-*.whl)[dev]" $(ADAPTER_WHEELS))
+
+.venv-smoke/.stamp: dist/.stamp
+	$(call make-venv,.venv-smoke,"$$(ls dist/livestream_core-*.whl)[cli]" $(ADAPTER_WHEELS))

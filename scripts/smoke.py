@@ -1,0 +1,81 @@
+"""Tries the installed wheels the way a stranger would: run it isolated, from an empty folder.
+
+Usage: python -I smoke.py CHECKOUT
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from importlib import import_module
+from importlib.metadata import distributions
+from pathlib import Path
+
+COMMANDS = (("--help",), ("providers", "--features"), ("demo",))
+
+
+def main(checkout: Path) -> None:
+    """Checks everything; the first thing that is wrong ends it."""
+    site = Path(sysconfig.get_path("purelib")).resolve()
+    wheels = sorted((checkout / "dist").glob("*.whl"))
+    names = [wheel.name.partition("-")[0] for wheel in wheels]
+    projects = 1 + len(list((checkout / "adapters").glob("*/pyproject.toml")))
+    check(len(wheels) == projects, f"there are {len(wheels)} wheels of {projects} projects")
+    for wheel, name in zip(wheels, names, strict=True):
+        inside = zipfile.ZipFile(wheel).namelist()
+        check(f"{name}/py.typed" in inside, f"{wheel.name} has no py.typed")
+        check(
+            any(re.search(r"\.dist-info/(licenses/)?LICENSE$", path) for path in inside),
+            f"{wheel.name} has no LICENSE",
+        )
+        strays = [path for path in inside if not path.startswith((f"{name}/", f"{name}-"))]
+        check(not strays, f"{wheel.name} has files outside of its package: {strays}")
+        module = import_module(name)
+        origin = Path(module.__file__ or "").resolve()
+        check(origin.is_relative_to(site), f"{name} was imported from {origin}")
+    versions = {
+        each.metadata["Name"]: each.version
+        for each in distributions()
+        if each.metadata["Name"].replace("-", "_") in names
+    }
+    check(len(versions) == projects, f"installed are only {versions}")
+    say("wheels: " + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())))
+
+    tool = Path(sysconfig.get_path("scripts")) / "livestream"
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LIVESTREAM_"))}
+    for command in COMMANDS:
+        run([str(tool), *command], environ, shown=f"livestream {' '.join(command)}")
+    readme = (checkout / "README.md").read_text(encoding="utf-8")
+    for number, block in enumerate(re.findall(r"^```python\n(.*?)^```$", readme, re.S | re.M), 1):
+        run([sys.executable, "-I", "-c", block], environ, shown=f"example {number} of the README")
+
+
+def run(command: list[str], environ: dict[str, str], *, shown: str) -> None:
+    """Runs a command, which must succeed and print something."""
+    done = subprocess.run(  # noqa: S603
+        command, env=environ, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300
+    )
+    printed = done.stdout + done.stderr
+    check(done.returncode == 0, f"{shown} ended with {done.returncode}:\n{printed}")
+    check(bool(done.stdout.strip()), f"{shown} printed nothing")
+    check("Traceback" not in printed, f"{shown} printed a traceback:\n{printed}")
+    say(f"{shown}: {len(done.stdout.splitlines())} lines")
+
+
+def check(holds: bool, problem: str) -> None:
+    """Ends the run if something does not hold."""
+    if not holds:
+        sys.exit(f"smoke test failed: {problem}")
+
+
+def say(text: str) -> None:
+    """Prints a line."""
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
