@@ -761,16 +761,21 @@ def _spec(spec: StreamSpec | None, fields: Mapping[str, Any]) -> StreamSpec:
 
 
 def _headers(headers: object) -> Headers:
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    pairs: Any = headers.items() if isinstance(headers, Mapping) else headers
     try:
-        read = dict(pairs)  # type: ignore[call-overload]
+        # ASGI servers give bytes.
+        return Headers({_header_text(name): _header_text(value) for name, value in pairs})
     except (TypeError, ValueError):
-        read = {None: None}
-    if not all(isinstance(each, str) for pair in read.items() for each in pair):
-        raise InvalidInput(
-            "headers: expected a mapping or pairs of names and values", field="headers"
-        )
-    return Headers(read)
+        pass
+    raise InvalidInput("headers: expected a mapping or pairs of names and values", field="headers")
+
+
+def _header_text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def _status(status: Status | str) -> Status:

@@ -38,7 +38,7 @@ class Silent(AcmeAdapter):
 
 @pytest.fixture(autouse=True)
 def _only_what_is_registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "")
+    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # no installed one
     plugin = Plugin()
     live.register(plugin)
     yield

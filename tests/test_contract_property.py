@@ -121,7 +121,7 @@ def cases() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("provider", "name"), list(cases()))
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_answers_end_in_a_result_or_an_error_of_ours_with_a_true_applied(
     provider: str, name: str, data: st.DataObject

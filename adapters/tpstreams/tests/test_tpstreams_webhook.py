@@ -50,7 +50,6 @@ def test_the_headers_name_may_have_any_case(client, delivery, name):
         {"x-streams-token": "S3CRET"},
         {"x-tpstreams-token": "s3cret"},
         {"x-streams-token": "s3cr\ud800t"},
-        {"x-streams-token": b"s3cret"},
         {"x-streams-token": "s3cr\N{SNOWMAN}t"},
     ],
 )
