@@ -385,9 +385,7 @@ class Adapter:
     def error_by_status(self, response: Response) -> LiveStreamError:
         """The usual error for an answer that is not 2xx, with the vendor's message."""
         status = response.status
-        payload = None
-        if response.is_readable:
-            payload = response.json() if response.body else None
+        payload = response.json() if response.is_json else None
         message = self.error_message(payload) or " ".join(response.text[:200].split())
         kind = error_class(self, status)
         text = f"HTTP {status}" + (f": {message}" if message else "")

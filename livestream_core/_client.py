@@ -664,7 +664,8 @@ class _Context:
 
 
 class StreamList(Iterator[LiveStream]):
-    """A lazy walk over a list; see :meth:`Client.list`. For one thread."""
+    """A lazy walk over a list; see :meth:`Client.list`. For one thread. After an error it can be
+    taken up again: it goes on with the page that could not be read."""
 
     def __init__(
         self,
@@ -692,10 +693,13 @@ class StreamList(Iterator[LiveStream]):
             # An exhausted generator would look like the end of the list.
             raise self._failure
         try:
-            return next(self._streams)
+            stream = next(self._streams)
         except LiveStreamError as error:
             self._failure = error
             raise
+        if isinstance(stream, LiveStreamError):
+            raise stream
+        return stream
 
     def _walk(
         self,
@@ -703,7 +707,7 @@ class StreamList(Iterator[LiveStream]):
         adapter: Adapter,
         query: Query,
         limit: int | None,
-    ) -> Iterator[LiveStream]:
+    ) -> Iterator[LiveStream | LiveStreamError]:
         given: set[str] = set()
         left = math.inf if limit is None else limit
         if left <= 0:
@@ -713,9 +717,13 @@ class StreamList(Iterator[LiveStream]):
             walk = Walk(adapter.id_key, adapter.capabilities)
             while walk.goes_on:
                 size = _page_size(left, query, adapter.capabilities)
-                for stream in walk.take(
-                    read_page(attrs.evolve(query, cursor=walk.cursor, size=size))
-                ):
+                try:
+                    page = read_page(attrs.evolve(query, cursor=walk.cursor, size=size))
+                except LiveStreamError as error:
+                    # Handed over to be raised: the walk itself can go on with the same page.
+                    yield error
+                    continue
+                for stream in walk.take(page):
                     key = adapter.id_key(stream.id)
                     if key in given or not query.matches(stream):
                         continue

@@ -40,8 +40,8 @@ def connect(
     Args:
         provider: The provider's name; see :func:`providers`.
         transport: How requests are sent; by default one pool of connections for the process.
-        timeout: Seconds to make a connection, and between two pieces of an answer. A whole
-            operation takes two minutes at the most, whatever comes.
+        timeout: Seconds to make a connection, and for the answer. A whole operation takes two
+            minutes at the most, retries included.
         retries: How many times a request is sent again, where that is safe.
         require: Features that must be there, so that a lack shows now and not in use.
         environ: Where options come from if none besides ``base_url`` is given, by default

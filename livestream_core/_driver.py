@@ -249,9 +249,10 @@ class Call:
 
     def _stored(self, store: TokenStore) -> Session | None:
         """The account's session in the store, if it is good and was opened with the credentials
-        that this client has: a store must not let anybody in who has others."""
+        that this client has (or was put there by hand): a store must not let anybody in who has
+        others."""
         stored = self._in_store(lambda: store.get(self.driver.account))
-        if stored is None or stored.opened_with != self.driver.fingerprint:
+        if stored is None or stored.opened_with not in (None, self.driver.fingerprint):
             return None
         if stored.expires_at is not None and stored.expires_at <= self.driver.clock.now():
             return None
@@ -340,7 +341,7 @@ class Call:
                 target,
                 headers,
                 body,
-                Timeout(min(connect, left), min(read, left), left),
+                Timeout(min(connect, left), min(read, left), min(connect + read, left)),
             )
         except LiveStreamError as error:
             failure = error
@@ -475,6 +476,9 @@ class Call:
         error.applied = applied(self.sent)
         if error.applied and error.stream_id is None:
             error.stream_id = self._id_in_answer()
+            if error.stream_id is None and self.name == "create":
+                # It said yes and did not say to what: that may not even have been the vendor.
+                error.applied = None
         if isinstance(error, UnexpectedResponse) and self.last is not None:
             error.http_status = error.http_status or self.last.status
             error.body = error.body or self.last.text[:_BODY_SHOWN]
@@ -489,9 +493,10 @@ class Call:
 
     def _id_in_answer(self) -> str | None:
         for each in self.sent:
-            if each.response is not None and each.response.is_readable and each.response.body:
+            response = each.response
+            if response is not None and response.is_json:
                 try:
-                    return self.driver.adapter.id_in(each.response.json())
+                    return self.driver.adapter.id_in(response.json())
                 except Exception as raised:
                     logger.error("id_in() failed: %s", place_of(raised))
         return None

@@ -127,6 +127,8 @@ class Redactor:
             error.hint = " ".join(_printable(self.mask(error.hint)).split())
         if error.body is not None:
             error.body = self.mask(error.body)
+        if error.stream_id in self._secrets:
+            error.stream_id = MASK
         if error.request_id is not None:
             error.request_id = self.mask(error.request_id)
         if isinstance(error, Rejected):

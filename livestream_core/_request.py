@@ -254,8 +254,11 @@ class Response:
     @property
     def is_readable(self) -> bool:
         """Whether the body is what an API answers: JSON, or nothing where 204 says so."""
-        if self.status in (204, 205):
-            return True
+        return self.status in (204, 205) or self.is_json
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body can be read as JSON."""
         try:
             self.json()
         except UnexpectedResponse:
@@ -312,10 +315,8 @@ class Fields:
         return None if self.data.get(name) is None else self.text(name)
 
     def identifier(self, name: str) -> str:
-        """A non-empty string, or a whole number as a string."""
+        """A string that is not empty."""
         value = self.data.get(name)
-        if type(value) is int:
-            return str(value)
         if type(value) is str and value:
             return value
         raise self._wrong(name, "an identifier")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator
+from livestream_core.emulator import Fault
 from scripted import ScriptedTransport, respond
 
 
@@ -117,6 +118,20 @@ def test_a_list_that_never_ends_is_given_up_after_ten_pages_without_news() -> No
     with client, pytest.raises(live.UnexpectedResponse, match="10 pages in a row"):
         list(client.list())
     assert len(transport.sent) == 11
+
+
+def test_a_walk_goes_on_where_a_page_could_not_be_read(
+    client: live.Client, emulator: AcmeEmulator
+) -> None:
+    ids = [emulator.add()["id"] for _ in range(7)]
+    walk = client.list()
+    seen = [next(walk).id for _ in range(3)]
+    emulator.inject(Fault.status(403), on="GET /streams")
+    with pytest.raises(live.PermissionDenied):
+        next(walk)
+    seen += [stream.id for stream in walk]
+    assert seen == ids
+    assert walk.complete is live.Completeness.PROVEN
 
 
 def test_a_walk_that_failed_does_not_look_finished() -> None:

@@ -129,7 +129,7 @@ FIELDS = live.Fields(
 def test_typed_getters_give_what_is_there() -> None:
     assert FIELDS.text("text") == "a"
     assert FIELDS.optional_text("null") is None
-    assert FIELDS.identifier("number") == "5"
+    assert FIELDS.identifier("text") == "a"
     assert FIELDS.integer("number") == 5
     assert FIELDS.optional_number("float") == 1.5
     assert FIELDS.flag("flag") is True
@@ -154,7 +154,7 @@ def test_typed_getters_give_what_is_there() -> None:
         ("text", "null", "null is null in the answer"),
         ("text", "number", "number is a number, not a string in the answer"),
         ("identifier", "empty", "empty is a string, not an identifier"),
-        ("identifier", "flag", "flag is true or false"),
+        ("identifier", "number", "number is a number, not an identifier"),
         ("flag", "number", "not true or false"),
         ("integer", "flag", "not a whole number"),
         ("integer", "float", "not a whole number"),

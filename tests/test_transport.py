@@ -283,6 +283,15 @@ def test_a_wait_of_half_a_second_ends_in_about_half_a_second(handler: Any) -> No
         assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("handler", [drip, drip_head])
+def test_the_read_timeout_is_for_the_whole_answer(handler: Any) -> None:
+    with raw_server(handler) as server, connect(server.origin, timeout=(0.2, 0.3)) as client:
+        began = time.monotonic()
+        with pytest.raises(live.TimedOut):
+            client.get("1")
+        assert time.monotonic() - began < 5
+
+
 def test_a_read_timeout_leaves_the_outcome_open(transport: Any) -> None:
     with raw_server(stall) as server:
         with connect(server.origin, transport=transport, timeout=(1, 0.2)) as client:

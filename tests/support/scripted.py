@@ -162,9 +162,24 @@ def carried_out(answer: Any) -> bool | None:
     return None
 
 
-def oracle(sent: list[Sent], changes: Callable[[Sent], bool]) -> bool | None:
+def names_a_stream(answer: Any) -> bool:
+    if not isinstance(answer, live.Response) or answer.status in (204, 205):
+        return False
+    payload = json.loads(answer.body)
+    return isinstance(payload, dict) and isinstance(payload.get("id"), str) and bool(payload["id"])
+
+
+def oracle(
+    sent: list[Sent], changes: Callable[[Sent], bool], *, creates: bool = False
+) -> bool | None:
     """What ``applied`` must be after an operation failed."""
     known = [carried_out(each.answer) for each in sent if changes(each)]
+    if creates:
+        # A create that is answered without an id: nobody can know what was made.
+        known = [
+            None if yes and not names_a_stream(each.answer) else yes
+            for yes, each in zip(known, filter(changes, sent), strict=True)
+        ]
     if True in known:
         return True
     return None if None in known else False
