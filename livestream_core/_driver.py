@@ -137,6 +137,8 @@ class Driver:
         self.clock = clock
         self.timeout = timeout
         self.token_store = token_store
+        #: The session that was used last.
+        self.session: Session | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -217,12 +219,17 @@ class Call:
 
     def _session(self, rejected: Session | None) -> Session:
         driver = self.driver
-        return driver.shared.get(
+        session = driver.shared.get(
             lambda previous: self._open_session(previous, rejected),
             rejected=rejected,
             clock=driver.clock,
             deadline=self.deadline,
         )
+        if session is not driver.session:
+            # Perhaps opened by another client: its credentials are to be masked here too.
+            self._remember(session)
+            driver.session = session
+        return session
 
     def _open_session(self, previous: Session | None, rejected: Session | None) -> Session:
         driver = self.driver
@@ -233,7 +240,6 @@ class Call:
         if store is not None:
             stored = self._stored(store)
             if stored is not None and (dead is None or stored.headers != dead.headers):
-                self._remember(stored)
                 return stored
         try:
             session = drive(operation, lambda request: self._send(request, None, "sign_in", []))
@@ -241,7 +247,6 @@ class Call:
             if store is not None and dead is not None and self._stored(store) == dead:
                 self._in_store(lambda: store.delete(driver.account))
             raise
-        self._remember(session)
         if store is not None:
             session = attrs.evolve(session, opened_with=driver.fingerprint)
             self._in_store(lambda: store.put(driver.account, session))
@@ -494,7 +499,7 @@ class Call:
     def _id_in_answer(self) -> str | None:
         for each in self.sent:
             response = each.response
-            if response is not None and response.is_json:
+            if each.carried_out and response is not None and response.is_json:
                 try:
                     return self.driver.adapter.id_in(response.json())
                 except Exception as raised:

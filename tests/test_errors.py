@@ -176,6 +176,15 @@ def test_whether_a_create_happened_is_told_from_its_answer(
     assert len(transport.sent) == (5 if answer == REFUSED else 1)
 
 
+def test_the_id_in_a_refusal_is_not_taken_for_the_streams(clock: FakeClock) -> None:
+    answers = iter([respond(429, {"id": "error-77"}), respond(201, {"title": "T"})])
+    transport = ScriptedTransport(lambda *_: next(answers))
+    with live.connect("acme", transport=transport, clock=clock, token="t0ken-t0ken") as client:
+        with pytest.raises(live.UnexpectedResponse) as caught:
+            client.create(title="T")
+    assert (caught.value.applied, caught.value.stream_id) == (None, None)
+
+
 def test_a_failed_read_back_after_a_stop_was_carried_out(
     client: live.Client, emulator: AcmeEmulator
 ) -> None:

@@ -152,6 +152,17 @@ def test_a_session_opened_on_the_way_is_masked_too(
     assert caught.value.message == "HTTP 400: *** ***"
 
 
+def test_a_session_that_another_client_opened_is_masked_too(emulator: AcmeEmulator) -> None:
+    stream = emulator.add()
+    with emulator.connect() as one, emulator.connect() as two:
+        one.get(stream["id"])
+        (token,) = emulator.tokens - {"good-token"}
+        emulator.inject(Fault.status(400, body=f"bad {token}"), on="GET *")
+        with pytest.raises(live.Rejected) as caught:
+            two.get(stream["id"])
+    assert caught.value.message == "HTTP 400: bad ***"
+
+
 def test_a_dropped_fields_log_line_is_masked(
     client: live.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
