@@ -391,8 +391,7 @@ class Call:
         else:
             error = self._error_for(response)
         if operation == "sign_in" and status in (400, 401, 403):
-            refused = AuthenticationFailed(error.message)
-            error = refused
+            error = AuthenticationFailed(error.message)
         error.http_status = status
         error.body = response.text[:_BODY_SHOWN]
         error.request_id = next(

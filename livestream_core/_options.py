@@ -50,7 +50,9 @@ class Options:
     def credential_values(self) -> tuple[object, ...]:
         """What tells two accounts' credentials apart, for sharing a session."""
         names = {name for group in self.credentials for name in group}
-        return tuple(getattr(self, name) for name in sorted(names)) if names else (self,)
+        # Without groups, any option may be one.
+        names = names or {field.name for field in attrs.fields(type(self))}
+        return tuple(getattr(self, name) for name in sorted(names))
 
     def secrets(self) -> list[str]:
         """The values of all options that are typed secret."""

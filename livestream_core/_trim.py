@@ -102,16 +102,9 @@ class Trim:
             raise InvalidInput("trim: start is not before end", field="trim")
         first, last = math.floor(exact[0] / 1_000_000), math.ceil(exact[1] / 1_000_000)
         self = object.__new__(cls)
-        bounds: tuple[int, int] | tuple[datetime, datetime] = first, last
-        if absolute:
-            try:
-                bounds = _EPOCH + timedelta(seconds=first), _EPOCH + timedelta(seconds=last)
-            except OverflowError:
-                bounds = ()  # type: ignore[assignment]
-            if not bounds:
-                raise InvalidInput("trim: out of range", field="trim")
-        object.__setattr__(self, "start", bounds[0])
-        object.__setattr__(self, "end", bounds[1])
+        start, end = (_instant(first), _instant(last)) if absolute else (first, last)
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "end", end)
         object.__setattr__(self, "_exact", exact)
         return self
 
@@ -197,6 +190,14 @@ class Trim:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _remake, (self._exact, not self.is_relative)
+
+
+def _instant(seconds: int) -> datetime:
+    try:
+        return _EPOCH + timedelta(seconds=seconds)
+    except OverflowError:
+        pass
+    raise InvalidInput("trim: out of range", field="trim")
 
 
 def _remake(exact: tuple[Fraction, Fraction], absolute: bool) -> Trim:

@@ -426,7 +426,6 @@ class Emulator:
             server = make_server(
                 host, port, self, threaded=True, request_handler=_Handler, fd=listener.fileno()
             )
-        server.daemon_threads = True  # type: ignore[attr-defined]
         reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
         reached = f"[{reached}]" if ":" in reached else reached
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

@@ -31,6 +31,15 @@ def listed(read: Callable[[str | None], dict[str, Any]]) -> tuple[live.Client, S
     return live.connect("acme", transport=transport, token="t0ken-t0ken"), transport
 
 
+def page_of(streams: list[dict[str, Any]], offset: int, size: int) -> dict[str, Any]:
+    following = offset + size
+    return {
+        "items": streams[offset:following],
+        "next": str(following) if following < len(streams) else None,
+        "total": len(streams),
+    }
+
+
 def test_a_list_is_lazy_and_reads_every_page(client: live.Client, emulator: AcmeEmulator) -> None:
     ids = [emulator.add()["id"] for _ in range(10)]
     streams = client.list()
@@ -168,12 +177,7 @@ def test_a_burst_of_new_streams_shifts_known_ones_and_is_walked_over() -> None:
         offset = int(cursor or 0)
         if offset == 3 and len(streams) == 9:
             streams[:0] = [item(f"new{i}") for i in range(6)]
-        following = offset + 3
-        return {
-            "items": streams[offset:following],
-            "next": str(following) if following < len(streams) else None,
-            "total": len(streams),
-        }
+        return page_of(streams, offset, 3)
 
     client, _ = listed(read)
     with client:
@@ -192,12 +196,7 @@ def test_a_stream_that_slipped_through_a_deletion_is_found_by_the_second_walk() 
         offset = int(cursor or 0)
         if offset == 3 and len(streams) == 9:
             del streams[0]
-        following = offset + 3
-        return {
-            "items": streams[offset:following],
-            "next": str(following) if following < len(streams) else None,
-            "total": len(streams),
-        }
+        return page_of(streams, offset, 3)
 
     client, _ = listed(read)
     with client:
@@ -240,12 +239,7 @@ def test_whatever_shifts_no_stream_comes_twice_and_proven_means_none_is_lost(
             elif what == "delete" and streams:
                 present_throughout.discard(streams.pop(at % len(streams))["id"])
         offset = int(cursor or 0)
-        following = offset + size
-        return {
-            "items": streams[offset:following],
-            "next": str(following) if following < len(streams) else None,
-            "total": len(streams),
-        }
+        return page_of(streams, offset, size)
 
     client, _ = listed(read)
     with client:

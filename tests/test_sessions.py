@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 import livestream_core as live
-from acme import AcmeEmulator, FakeClock
+from acme import AcmeEmulator, AcmeOptions, FakeClock
 from livestream_core.emulator import Fault
 
 
@@ -268,6 +268,19 @@ def test_a_store_lets_nobody_in_with_other_credentials_and_keeps_what_is_good(
             with pytest.raises(live.AuthenticationFailed):
                 stranger.get(stream["id"])
     assert store.sessions == kept
+
+
+def test_a_store_tells_credentials_apart_where_no_option_is_declared_as_one(
+    emulator: AcmeEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AcmeOptions, "credentials", ())
+    stream = emulator.add()
+    store = Store()
+    with emulator.connect(token_store=store) as client:
+        client.get(stream["id"])
+    with emulator.connect(token_store=store, password="wrong") as stranger:
+        with pytest.raises(live.AuthenticationFailed):
+            stranger.get(stream["id"])
 
 
 def test_a_given_token_is_not_put_into_a_store(emulator: AcmeEmulator) -> None:
