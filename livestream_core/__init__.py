@@ -45,6 +45,7 @@ from ._model import (
     RecordingStatus,
     RestreamTarget,
     StreamSpec,
+    Until,
 )
 from ._options import Options, option
 from ._request import Fields, Headers, Request, Response
@@ -57,11 +58,13 @@ from ._version import __version__
 from ._walk import Completeness, Page, Query
 
 if TYPE_CHECKING:
-    from ._client import Client, StreamList
+    from ._client import Client
     from ._clock import Clock
     from ._connect import connect, providers, register, unregister
     from ._plugins import Exchange, hookimpl
     from ._session import TokenStore
+    from ._spec_fields import StreamChanges, StreamFields
+    from ._stream_list import StreamList
     from ._transport import RequestsTransport, Timeout, Transport, WSGITransport
 
 # What brings in pluggy, or is not needed to hold the model, is loaded when it is first named.
@@ -70,7 +73,9 @@ _LAZY = {
     "Clock": "_clock",
     "Exchange": "_plugins",
     "RequestsTransport": "_transport",
-    "StreamList": "_client",
+    "StreamChanges": "_spec_fields",
+    "StreamFields": "_spec_fields",
+    "StreamList": "_stream_list",
     "Timeout": "_transport",
     "TokenStore": "_session",
     "Transport": "_transport",
@@ -128,7 +133,9 @@ __all__ = [
     "SecretUrl",
     "Session",
     "Status",
+    "StreamChanges",
     "StreamFailed",
+    "StreamFields",
     "StreamList",
     "StreamSpec",
     "Support",
@@ -139,6 +146,7 @@ __all__ = [
     "Trim",
     "UnexpectedResponse",
     "Unsupported",
+    "Until",
     "WSGITransport",
     "WaitFailed",
     "WaitTimeout",
@@ -158,13 +166,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    module = _LAZY.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{module}", __name__), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # to type checkers it would say that every name exists
+
+    def __getattr__(name: str) -> Any:
+        module = _LAZY.get(name)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{module}", __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -36,6 +36,8 @@ T = TypeVar("T")
 #: An operation: a generator of requests, or, where none is needed, the value at once.
 Operation: TypeAlias = T | Generator[Request, Response, T]
 
+#: The version of the adapter interface; :attr:`AdapterInfo.api_version` says for which one an
+#: adapter was written.
 API_VERSION = 1
 
 
@@ -115,7 +117,9 @@ class Adapter:
     secret_patterns: ClassVar[tuple[str, ...]] = ()
 
     options: Any
+    origin: str
     path_values: Mapping[str, str]
+    clock: Callable[[], datetime]
 
     def __init__(self, options: _Options, *, clock: Callable[[], datetime] | None = None) -> None:
         self.options = options

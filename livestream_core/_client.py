@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import attrs
 
@@ -27,17 +26,19 @@ from ._errors import (
     WaitFailed,
     WaitTimeout,
 )
-from ._model import Event, LiveStream, RestreamTarget, StreamSpec
+from ._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from ._plugins import Observers
 from ._redact import Redactor
 from ._request import Headers
 from ._retry import RetryPolicy
 from ._secret import Secret
 from ._session import TokenStore, pool
+from ._spec_fields import StreamChanges, StreamFields
 from ._status import Status, met_by
+from ._stream_list import StreamList
 from ._transport import Transport
 from ._trim import Trim
-from ._walk import Completeness, Page, Query, Walk
+from ._walk import Page, Query
 
 T = TypeVar("T")
 
@@ -53,8 +54,6 @@ _LONGEST_PAUSE = 5.0
 
 _SPEC_FIELDS = attrs.fields_dict(StreamSpec)
 _SPEC_CONVERTERS: dict[str, Any] = {name: each.converter for name, each in _SPEC_FIELDS.items()}
-
-Until = Status | str | Collection[Status | str] | Callable[[LiveStream], bool]
 
 
 class Client:
@@ -124,6 +123,20 @@ class Client:
 
     # -- the lifecycle ----------------------------------------------------------------------
 
+    @overload
+    def create(
+        self, spec: StreamSpec, /, *, on_unsupported: Literal["raise", "drop"] = "raise"
+    ) -> LiveStream: ...
+
+    @overload
+    def create(
+        self,
+        /,
+        *,
+        on_unsupported: Literal["raise", "drop"] = "raise",
+        **fields: Unpack[StreamFields],
+    ) -> LiveStream: ...
+
     def create(
         self,
         spec: StreamSpec | None = None,
@@ -166,7 +179,7 @@ class Client:
         """
         return self._on_stream("get", Feature.GET, id, lambda: self._adapter.get(id))
 
-    def update(self, id: str, **changes: Any) -> LiveStream:
+    def update(self, id: str, **changes: Unpack[StreamChanges]) -> LiveStream:
         """Changes fields of a stream, named as in :class:`StreamSpec`; ``None`` clears one.
 
         Raises:
@@ -405,7 +418,9 @@ class Client:
         over = WaitTimeout(f"not as wanted within {timeout:g} s: {seen}", stream=stream)
         raise self._about(over, "wait", id)
 
-    def _until(self, until: Until) -> tuple[Callable[[LiveStream], bool], frozenset[Status] | None]:
+    def _until(
+        self, until: Until
+    ) -> tuple[Callable[[LiveStream], object], frozenset[Status] | None]:
         if callable(until) and not isinstance(until, str):
             return until, None
         several = [until] if isinstance(until, str) else until
@@ -661,92 +676,6 @@ class _Context:
     ) -> None:
         if isinstance(exc, LiveStreamError):
             self._client._about(exc, self._name, self._stream_id)
-
-
-class StreamList(Iterator[LiveStream]):
-    """A lazy walk over a list; see :meth:`Client.list`. For one thread. After an error it can be
-    taken up again: it goes on with the page that could not be read."""
-
-    def __init__(
-        self,
-        read_page: Callable[[Query], Page],
-        adapter: Adapter,
-        query: Query,
-        limit: int | None,
-    ) -> None:
-        self._walked: Walk | None = None
-        self._failure: LiveStreamError | None = None
-        self._streams = self._walk(read_page, adapter, query, limit)
-
-    @property
-    def complete(self) -> Completeness:
-        """Whether every stream was seen: proven (the vendor's total stayed the same and agrees),
-        mismatched (it does not, even after a second walk), or unknown (not exhausted, cut by a
-        limit, or the vendor gives no total)."""
-        return self._walked.completeness if self._walked is not None else Completeness.UNKNOWN
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> LiveStream:
-        if self._failure is not None:
-            # An exhausted generator would look like the end of the list.
-            raise self._failure
-        try:
-            stream = next(self._streams)
-        except LiveStreamError as error:
-            self._failure = error
-            raise
-        if isinstance(stream, LiveStreamError):
-            raise stream
-        return stream
-
-    def _walk(
-        self,
-        read_page: Callable[[Query], Page],
-        adapter: Adapter,
-        query: Query,
-        limit: int | None,
-    ) -> Iterator[LiveStream | LiveStreamError]:
-        given: set[str] = set()
-        left = math.inf if limit is None else limit
-        if left <= 0:
-            return
-        # A second walk finds what slipped through while the pages of the first one shifted.
-        for _ in range(2):
-            walk = Walk(adapter.id_key, adapter.capabilities)
-            while walk.goes_on:
-                size = _page_size(left, query, adapter.capabilities)
-                try:
-                    page = read_page(attrs.evolve(query, cursor=walk.cursor, size=size))
-                except LiveStreamError as error:
-                    # Handed over to be raised: the walk itself can go on with the same page.
-                    yield error
-                    continue
-                for stream in walk.take(page):
-                    key = adapter.id_key(stream.id)
-                    if key in given or not query.matches(stream):
-                        continue
-                    given.add(key)
-                    yield stream
-                    left -= 1
-                    if left <= 0:
-                        return
-            self._walked = walk
-            if not walk.is_mismatched:
-                return
-
-
-def _page_size(left: float, query: Query, capabilities: Capabilities) -> int | None:
-    """As large a page as the vendor allows; for a few streams without filters no larger."""
-    largest = capabilities.max_page_size
-    filtered = any(
-        value is not None
-        for value in (query.status, query.tag, query.starts_after, query.starts_before)
-    )
-    if left is math.inf or filtered or (largest is not None and left > largest):
-        return largest
-    return int(left) if largest is not None else None
 
 
 def _spec(spec: StreamSpec | None, fields: Mapping[str, Any]) -> StreamSpec:

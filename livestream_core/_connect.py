@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._adapter import AdapterInfo
 from ._capabilities import Feature
-from ._client import Client, _feature
 from ._clock import Clock, SystemClock
 from ._errors import ConfigurationError, LiveStreamError
 from ._options import read_options
-from ._redact import place_of
-from ._registry import registry
 from ._session import TokenStore
 from ._transport import Transport, shared_transport
+
+if TYPE_CHECKING:
+    from ._client import Client
 
 _SYSTEM_CLOCK = SystemClock()
 
@@ -58,6 +58,9 @@ def connect(
             missing, wrong or unknown; all of them are named at once.
         Unsupported: A required feature is not there.
     """
+    from ._client import Client, _feature
+    from ._registry import registry
+
     kind = registry.adapter(provider)
     clock = clock or _SYSTEM_CLOCK
     problem: str
@@ -89,6 +92,8 @@ def connect(
         error.operation = "connect"
         raise
     except Exception as error:
+        from ._redact import place_of
+
         problem = place_of(error)
     raise ConfigurationError(
         f"the adapter could not be made from these options ({problem})",
@@ -99,6 +104,8 @@ def connect(
 
 def providers() -> Mapping[str, AdapterInfo]:
     """What is installed or registered, by name; from package metadata, nothing is imported."""
+    from ._registry import registry
+
     return registry.providers()
 
 
@@ -110,11 +117,15 @@ def register(plugin: object) -> None:
     Raises:
         ConfigurationError: It implements no known hook, or brings an adapter whose name is taken.
     """
+    from ._registry import registry
+
     registry.register(plugin)
 
 
 def unregister(plugin: object) -> None:
     """Takes back a :func:`register`."""
+    from ._registry import registry
+
     registry.unregister(plugin)
 
 

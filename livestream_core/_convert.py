@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
 
 import attrs
 
 from ._errors import InvalidInput
+from ._init import unchanged_if
 from ._masked import MaskedMapping
 from ._secret import Secret, SecretUrl, carries_secret
 from ._times import parse_instant, to_utc
@@ -53,6 +54,8 @@ def named(name: str, convert: Callable[[A], T], owner: str | None = None) -> Cal
             error.value_of = owner
             raise
 
+    if hasattr(convert, "unchanged_if"):
+        convert_named.unchanged_if = convert.unchanged_if  # type: ignore[attr-defined]
     return convert_named
 
 
@@ -76,6 +79,9 @@ def text(value: str) -> str:
     return value
 
 
+unchanged_if(text, "type({v}) is str and {v}.isascii()")
+
+
 def _check_encodable(value: str) -> None:
     try:
         value.encode()
@@ -88,6 +94,9 @@ def _check_encodable(value: str) -> None:
 
 def optional_text(value: str | None) -> str | None:
     return None if value is None else text(value)
+
+
+unchanged_if(optional_text, "{v} is None or type({v}) is str and {v}.isascii()")
 
 
 def title(value: str) -> str:
@@ -104,6 +113,9 @@ def identifier(value: str) -> str:
     if not value:
         refuse("must not be empty")
     return value
+
+
+unchanged_if(identifier, "type({v}) is str and {v} and {v}.isascii()")
 
 
 def url(value: str | None) -> str | None:
@@ -126,10 +138,19 @@ def read_url(value: str | None) -> str | None:
     return SecretUrl(value) if carries_secret(value) else value
 
 
+unchanged_if(
+    read_url,
+    "{v} is None or type({v}) is str and {v}.isascii() and '?' not in {v} and '@' not in {v}",
+)
+
+
 def flag(value: bool | None) -> bool | None:
     if value is not None and not isinstance(value, bool):
         wrong_type("True or False", value)
     return value
+
+
+unchanged_if(flag, "{v} is None or type({v}) is bool")
 
 
 def instant(value: datetime | str) -> datetime:
@@ -144,6 +165,14 @@ def optional_instant(value: datetime | str | None) -> datetime | None:
     return None if value is None else instant(value)
 
 
+unchanged_if(
+    optional_instant,
+    "{v} is None or type({v}) is datetime and {v}.tzinfo is UTC and not {v}.fold",
+    datetime=datetime,
+    UTC=UTC,
+)
+
+
 def optional_secret(value: Secret | str | None) -> Secret | None:
     if isinstance(value, str):
         value = Secret(value)
@@ -154,10 +183,16 @@ def optional_secret(value: Secret | str | None) -> Secret | None:
     return value
 
 
+unchanged_if(optional_secret, "{v} is None")
+
+
 def optional_seconds(value: float | None) -> float | None:
     if value is None:
         return None
     return seconds(value)
+
+
+unchanged_if(optional_seconds, "{v} is None")
 
 
 def seconds(value: float) -> float:
@@ -193,7 +228,7 @@ def tuple_of(kind: type[T], value: Sequence[T]) -> tuple[T, ...]:
     """A tuple, given any sequence that is not a string."""
     items = _items(value)
     for item in items:
-        if not isinstance(item, kind):
+        if type(item) is not kind and not isinstance(item, kind):
             wrong_type(f"a sequence of {kind.__name__}", item)
     return items
 
@@ -209,11 +244,16 @@ def texts(value: Sequence[str]) -> tuple[str, ...]:
     return tuple(map(text, _items(value)))
 
 
+unchanged_if(texts, "type({v}) is tuple and not {v}")
+
+
 def mapping(value: Mapping[str, Any]) -> MaskedMapping:
-    if not isinstance(value, Mapping):
+    # What JSON gives is a dict: asking an abstract class takes ten times as long.
+    if type(value) is not dict and not isinstance(value, Mapping):
         wrong_type("a mapping", value)
-    if not all(isinstance(key, str) for key in value):
-        refuse("the names in it must be strings")
+    for key in value:
+        if not isinstance(key, str):
+            refuse("the names in it must be strings")
     return MaskedMapping(value)
 
 
@@ -221,9 +261,14 @@ def optional_mapping(value: Mapping[str, Any] | None) -> MaskedMapping | None:
     return None if value is None else mapping(value)
 
 
+unchanged_if(optional_mapping, "{v} is None")
+
+
 def _items(value: Sequence[T]) -> tuple[T, ...]:
     if type(value) is tuple:
         return value
+    if type(value) is list:
+        return tuple(value)
     if isinstance(value, (str, bytes, bytearray)) or not isinstance(value, Sequence):
         wrong_type("a sequence", value)
     return tuple(value)

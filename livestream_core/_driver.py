@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Generator
@@ -143,6 +142,8 @@ class Driver:
     @cached_property
     def fingerprint(self) -> str:
         """Tells the credentials of this client from others, and does not give them away."""
+        import hashlib
+
         # A list, not a tuple of Secrets: their reprs are all the same.
         values = [
             value.reveal() if isinstance(value, Secret) else str(value)

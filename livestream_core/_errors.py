@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypedDict, Unpack
 
 if TYPE_CHECKING:
     from ._model import LiveStream
@@ -17,6 +17,21 @@ _APPLIED_TEXT = {
     True: "the change was carried out",
     None: "nobody can tell whether the change was carried out",
 }
+
+
+class _Context(TypedDict, total=False):
+    """What every error takes by name; see :class:`LiveStreamError`."""
+
+    provider: str | None
+    account: str | None
+    operation: str | None
+    stream_id: str | None
+    applied: bool | None
+    retryable: bool | None
+    http_status: int | None
+    request_id: str | None
+    body: str | None
+    hint: str | None
 
 
 class LiveStreamError(Exception):
@@ -67,11 +82,11 @@ class LiveStreamError(Exception):
         self.operation = operation
         self.stream_id = stream_id
         self.applied = applied
-        self.retryable = self.temporary if retryable is None else retryable
+        self.retryable: bool = self.temporary if retryable is None else retryable
         self.http_status = http_status
         self.request_id = request_id
         self.body = body
-        self.hint = self.default_hint if hint is None else hint
+        self.hint: str | None = self.default_hint if hint is None else hint
 
     def __str__(self) -> str:
         where = " ".join(
@@ -99,7 +114,9 @@ class InvalidInput(LiveStreamError):
         value_of: The class of the model whose field it is, if it is one.
     """
 
-    def __init__(self, message: str = "", *, field: str | None = None, **context: Any) -> None:
+    def __init__(
+        self, message: str = "", *, field: str | None = None, **context: Unpack[_Context]
+    ) -> None:
         super().__init__(message, **context)
         self.field = field
         self.value_of: str | None = None
@@ -113,22 +130,22 @@ class Unsupported(LiveStreamError):
     """
 
     def __init__(
-        self, message: str = "", *, features: tuple[str, ...] = (), **context: Any
+        self, message: str = "", *, features: tuple[str, ...] = (), **context: Unpack[_Context]
     ) -> None:
         super().__init__(message, **context)
-        self.features = tuple(features)
+        self.features: tuple[str, ...] = tuple(features)
 
 
 class AuthenticationFailed(LiveStreamError):
     """The vendor refused the credentials (401, or a refused sign-in)."""
 
-    default_hint = "check the credentials"
+    default_hint: ClassVar[str | None] = "check the credentials"
 
 
 class PermissionDenied(LiveStreamError):
     """The credentials are good, but may not do this (403)."""
 
-    default_hint = "the account lacks a permission for this"
+    default_hint: ClassVar[str | None] = "the account lacks a permission for this"
 
 
 class NotFound(LiveStreamError):
@@ -142,7 +159,9 @@ class Conflict(LiveStreamError):
         status: The status that forbids it, where it is known.
     """
 
-    def __init__(self, message: str = "", *, status: Status | None = None, **context: Any) -> None:
+    def __init__(
+        self, message: str = "", *, status: Status | None = None, **context: Unpack[_Context]
+    ) -> None:
         super().__init__(message, **context)
         self.status = status
 
@@ -159,7 +178,7 @@ class Rejected(LiveStreamError):
         message: str = "",
         *,
         fields: Mapping[str, tuple[str, ...]] | None = None,
-        **context: Any,
+        **context: Unpack[_Context],
     ) -> None:
         super().__init__(message, **context)
         self.fields: dict[str, tuple[str, ...]] = {
@@ -177,12 +196,12 @@ class RateLimited(LiveStreamError):
     temporary = True
 
     def __init__(
-        self, message: str = "", *, retry_after: float | None = None, **context: Any
+        self, message: str = "", *, retry_after: float | None = None, **context: Unpack[_Context]
     ) -> None:
         super().__init__(message, **context)
         self.retry_after = retry_after
         if self.hint is None:
-            self.hint = (
+            self.hint: str | None = (
                 f"try again in {retry_after:.0f} s" if retry_after is not None else "try later"
             )
 
@@ -195,10 +214,10 @@ class ProviderUnavailable(LiveStreamError):
     """
 
     temporary = True
-    default_hint = "try later"
+    default_hint: ClassVar[str | None] = "try later"
 
     def __init__(
-        self, message: str = "", *, retry_after: float | None = None, **context: Any
+        self, message: str = "", *, retry_after: float | None = None, **context: Unpack[_Context]
     ) -> None:
         super().__init__(message, **context)
         self.retry_after = retry_after
@@ -208,28 +227,28 @@ class UnexpectedResponse(LiveStreamError):
     """The answer is not what the vendor documents: not JSON, a field missing or of the wrong
     type, a redirect, a body that is cut or too large, a list that cannot be walked to its end."""
 
-    default_hint = "the vendor's API may have changed"
+    default_hint: ClassVar[str | None] = "the vendor's API may have changed"
 
 
 class ConnectionFailed(LiveStreamError):
     """No connection could be made, or it was lost before the answer came."""
 
     temporary = True
-    default_hint = "check the network, then try again"
+    default_hint: ClassVar[str | None] = "check the network, then try again"
 
 
 class TimedOut(LiveStreamError):
     """The vendor did not answer in time."""
 
     temporary = True
-    default_hint = "try later"
+    default_hint: ClassVar[str | None] = "try later"
 
 
 class _WithStream(LiveStreamError):
     """An error about waiting; ``stream`` is the stream as last seen, or ``None``."""
 
     def __init__(
-        self, message: str = "", *, stream: LiveStream | None = None, **context: Any
+        self, message: str = "", *, stream: LiveStream | None = None, **context: Unpack[_Context]
     ) -> None:
         super().__init__(message, **context)
         self.stream = stream

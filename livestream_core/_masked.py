@@ -25,9 +25,9 @@ class MaskedMapping(Mapping[str, Any]):
     _data: Mapping[str, Any]
 
     def __init__(self, data: Mapping[str, Any]) -> None:
-        if isinstance(data, MaskedMapping):
+        if type(data) is MaskedMapping:
             data = data._data
-        object.__setattr__(self, "_data", data)
+        _set_data(self, data)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a MaskedMapping cannot be changed")
@@ -59,6 +59,9 @@ class MaskedMapping(Mapping[str, Any]):
     def reveal(self) -> Any:
         """The data as it is, in plain dicts and lists of its own."""
         return plain(self._data)
+
+
+_set_data = MaskedMapping.__dict__["_data"].__set__
 
 
 def plain(value: Any) -> Any:

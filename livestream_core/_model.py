@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import attrs
 
 from . import _convert as c
 from ._convert import named_fields
 from ._errors import InvalidInput
+from ._init import init_on_first_use, unchanged_if
 from ._masked import MaskedMapping, plain, without_secrets
 from ._secret import Secret, SecretUrl
 from ._status import Status
@@ -28,18 +29,26 @@ class Latency(StrEnum):
     """How far viewers are behind the encoder."""
 
     NORMAL = "normal"
+    """What the vendor does unless told; usually ten seconds and more."""
     LOW = "low"
+    """A few seconds."""
     ULTRA_LOW = "ultra_low"
+    """About a second."""
 
 
 class RecordingStatus(StrEnum):
     """How far a recording is."""
 
     PENDING = "pending"
+    """There will be one; nothing was done for it yet."""
     PROCESSING = "processing"
+    """It is being made."""
     READY = "ready"
+    """It can be watched."""
     FAILED = "failed"
+    """It could not be made."""
     UNKNOWN = "unknown"
+    """The vendor does not say."""
 
 
 class EventKind(StrEnum):
@@ -57,6 +66,11 @@ class _Value:
     __slots__ = ()
     #: Fields that hold other values of the model.
     _parts: ClassVar[Mapping[str, type[_Value]]] = {}
+
+    @classmethod
+    def __attrs_init_subclass__(cls) -> None:
+        # Not by assignment: type checkers would take it for a method that all values inherit.
+        setattr(cls, "__init__", init_on_first_use(cls))  # noqa: B010
 
     def to_dict(self, *, secrets: bool = False) -> dict[str, Any]:
         """As data that ``json.dumps`` takes.
@@ -143,7 +157,7 @@ def _server(url: str | None) -> str | None:
     if url is None:
         return None
     server = server_url(url)
-    return SecretUrl(server) if isinstance(url, SecretUrl) else server
+    return SecretUrl(server) if type(url) is SecretUrl else server
 
 
 @attrs.frozen(slots=True, field_transformer=named_fields)
@@ -176,6 +190,9 @@ def _playback_kind(kind: PlaybackKind | str) -> PlaybackKind:
     return c.enum_of(PlaybackKind, kind)
 
 
+unchanged_if(_playback_kind, "type({v}) is PlaybackKind", PlaybackKind=PlaybackKind)
+
+
 @attrs.frozen(slots=True, field_transformer=named_fields)
 class Playback(_Value):
     """Where viewers watch.
@@ -195,6 +212,9 @@ class Playback(_Value):
 
 def _recording_status(status: RecordingStatus | str) -> RecordingStatus:
     return c.enum_of(RecordingStatus, status)
+
+
+unchanged_if(_recording_status, "type({v}) is RecordingStatus", RecordingStatus=RecordingStatus)
 
 
 @attrs.frozen(slots=True, field_transformer=named_fields)
@@ -231,24 +251,42 @@ def _status(status: Status | str) -> Status:
     return c.enum_of(Status, status)
 
 
+unchanged_if(_status, "type({v}) is Status", Status=Status)
+
+
 def _latency(latency: Latency | str | None) -> Latency | None:
     return None if latency is None else c.enum_of(Latency, latency)
+
+
+unchanged_if(_latency, "{v} is None or type({v}) is Latency", Latency=Latency)
 
 
 def _ingests(ingests: Sequence[Ingest]) -> tuple[Ingest, ...]:
     return c.tuple_of(Ingest, ingests)
 
 
+unchanged_if(_ingests, "type({v}) is tuple and not {v}")
+
+
 def _playbacks(playbacks: Sequence[Playback]) -> tuple[Playback, ...]:
     return c.tuple_of(Playback, playbacks)
+
+
+unchanged_if(_playbacks, "type({v}) is tuple and not {v}")
 
 
 def _recording(recording: Recording | None) -> Recording | None:
     return c.instance_of(Recording, recording)
 
 
+unchanged_if(_recording, "{v} is None or type({v}) is Recording", Recording=Recording)
+
+
 def _restreams(restreams: Sequence[RestreamTarget]) -> tuple[RestreamTarget, ...]:
     return c.tuple_of(RestreamTarget, restreams)
+
+
+unchanged_if(_restreams, "type({v}) is tuple and not {v}")
 
 
 @attrs.frozen(slots=True, kw_only=True, field_transformer=named_fields)
@@ -310,34 +348,34 @@ class LiveStream(_Value):
     thumbnail_url: str | None = attrs.field(default=None, converter=c.read_url)
     chat_url: str | None = attrs.field(default=None, converter=c.read_url)
     latency: Latency | None = attrs.field(default=None, converter=_latency)
-    raw: Mapping[str, Any] | None = attrs.field(
+    raw: MaskedMapping | None = attrs.field(
         default=None, converter=c.optional_mapping, eq=False, repr=False
     )
 
     def __attrs_post_init__(self) -> None:
-        # Some vendors put the stream key into the URLs that viewers get.
-        keys = self.stream_keys()
-        if not keys:
+        if self.ingests or self.restreams:
+            self._mask_urls(self.stream_keys())
+
+    def _mask_urls(self, keys: frozenset[str]) -> None:
+        """Some vendors put the stream key into the URLs that viewers get."""
+        recording, playbacks = self.recording, self.playbacks
+        urls = [self.thumbnail_url, self.chat_url, *[each.url for each in playbacks]]
+        if recording is not None:
+            urls += (recording.url, recording.dash_url)
+        together = " ".join([url for url in urls if url])
+        if not any([key in together for key in keys]):  # noqa: C419
             return
-
-        def masked(url: str | None) -> str | None:
-            if type(url) is str and any(key in url for key in keys):
-                return SecretUrl(url)
-            return url
-
         for name in ("thumbnail_url", "chat_url"):
-            object.__setattr__(self, name, masked(getattr(self, name)))
-        if self.playbacks:
-            playbacks = tuple(
-                each if (url := masked(each.url)) is each.url else Playback(url=url, kind=each.kind)
-                for each in self.playbacks
+            object.__setattr__(self, name, _masked(getattr(self, name), keys))
+        playbacks = tuple(attrs.evolve(each, url=_masked(each.url, keys)) for each in playbacks)
+        object.__setattr__(self, "playbacks", playbacks)
+        if recording is not None:
+            recording = attrs.evolve(
+                recording,
+                url=_masked(recording.url, keys),
+                dash_url=_masked(recording.dash_url, keys),
             )
-            object.__setattr__(self, "playbacks", playbacks)
-        if (recording := self.recording) is not None:
-            url, dash_url = masked(recording.url), masked(recording.dash_url)
-            if url is not recording.url or dash_url is not recording.dash_url:
-                recording = attrs.evolve(recording, url=url, dash_url=dash_url)
-                object.__setattr__(self, "recording", recording)
+            object.__setattr__(self, "recording", recording)
 
     @property
     def ingest(self) -> Ingest | None:
@@ -368,12 +406,15 @@ class LiveStream(_Value):
 
     def stream_keys(self) -> frozenset[str]:
         """All stream keys in it, in the clear: what must not be printed."""
-        return frozenset(
-            target.stream_key.reveal()
-            for targets in (self.ingests, self.restreams)
-            for target in targets
-            if target.stream_key is not None
-        )
+        if not (self.ingests or self.restreams):
+            return frozenset()
+        keys = [each.stream_key for each in self.ingests]
+        keys += [each.stream_key for each in self.restreams]
+        return frozenset([key.reveal() for key in keys if key is not None])
+
+
+def _masked(url: str | None, keys: frozenset[str]) -> str | None:
+    return SecretUrl(url) if url is not None and any(key in url for key in keys) else url
 
 
 def _wanted_restreams(restreams: Sequence[RestreamTarget]) -> tuple[RestreamTarget, ...]:
@@ -414,7 +455,7 @@ class StreamSpec(_Value):
     thumbnail_url: str | None = attrs.field(default=None, converter=c.url)
     playback_url: str | None = attrs.field(default=None, converter=c.url)
     restreams: tuple[RestreamTarget, ...] = attrs.field(default=(), converter=_wanted_restreams)
-    options: Mapping[str, Any] = attrs.field(factory=dict, converter=c.mapping, hash=False)
+    options: MaskedMapping = attrs.field(default=MaskedMapping({}), converter=c.mapping, hash=False)
 
 
 def _event_kind(kind: EventKind | str) -> EventKind:
@@ -445,7 +486,7 @@ class Event(_Value):
     stream_id: str | None = attrs.field(default=None, converter=c.optional_text)
     stream: LiveStream | None = attrs.field(default=None, converter=_stream)
     occurred_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
-    raw: Mapping[str, Any] | None = attrs.field(
+    raw: MaskedMapping | None = attrs.field(
         default=None, converter=c.optional_mapping, eq=False, repr=False
     )
 
@@ -454,3 +495,7 @@ class Event(_Value):
         data = _Value.to_dict(self, secrets=secrets)
         data.pop("raw", None)
         return data
+
+
+#: What ``wait`` may wait for: a status, several of them, or a function of the stream.
+Until: TypeAlias = Status | str | Collection[Status | str] | Callable[[LiveStream], object]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import types
 import typing
@@ -157,6 +156,8 @@ def _credential_problems(kind: type[Options], provider: str, given: Mapping[str,
 
 
 def _suggestion(name: str, known: Collection[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(name, known, n=1)
     return f" (did you mean {close[0]}?)" if close else f" (it has {', '.join(known)})"
 

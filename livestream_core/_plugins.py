@@ -19,7 +19,8 @@ PROJECT = "livestream_core"
 OBSERVER_GROUP = "livestream_core.plugins"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+#: Marks a function of a plugin as the implementation of a hook.
+hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
 
 logger = logging.getLogger(PROJECT)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import traceback
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -83,8 +82,7 @@ class Redactor:
     def see(self, result: object) -> None:
         """Remembers the stream keys in an operation's result."""
         if isinstance(result, LiveStream):
-            for key in result.stream_keys():
-                self.add(key)
+            self._secrets.update(result.stream_keys())
         elif isinstance(result, Page):
             for stream in result.items:
                 self.see(stream)
@@ -159,6 +157,8 @@ def _printable(text: str) -> str:
 
 def place_of(raised: BaseException) -> str:
     """The class of an exception and the line it came from; its text could hold a secret."""
+    import traceback
+
     frames = traceback.extract_tb(raised.__traceback__)
     if not frames:
         return type(raised).__name__

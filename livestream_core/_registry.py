@@ -7,15 +7,17 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
-from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from ._adapter import API_VERSION, Adapter, AdapterInfo
 from ._errors import ConfigurationError
 from ._plugins import OBSERVER_GROUP, PROJECT, Observers, add_checked, new_manager
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 T = TypeVar("T")
 
@@ -44,7 +46,7 @@ class Registry:
         """All adapters by name. Nothing is imported."""
         found: dict[str, AdapterInfo] = {}
         allowed = _allowed()
-        for name, points in _by_name(entry_points(group=PROJECT)).items():
+        for name, points in _by_name(_installed(PROJECT)).items():
             if not allowed.admits(name):
                 continue
             info, problem = _chosen(name, points, allowed)
@@ -83,7 +85,7 @@ class Registry:
         """
         if provider in self._registered:
             return self._registered[provider]
-        points = _by_name(entry_points(group=PROJECT)).get(provider, [])
+        points = _by_name(_installed(PROJECT)).get(provider, [])
         allowed = _allowed()
         if not points or not allowed.admits(provider):
             known = ", ".join(self.providers()) or "none"
@@ -146,7 +148,7 @@ class Registry:
         with self._lock:
             if not self._observers_loaded:
                 self._observers_loaded = True
-                for point in entry_points(group=OBSERVER_GROUP):
+                for point in _installed(OBSERVER_GROUP):
                     try:
                         add_checked(self._manager, point.load(), point.name)
                     except Exception as error:
@@ -157,6 +159,13 @@ class Registry:
                             error,
                         )
         return Observers(self._manager)
+
+
+def _installed(group: str) -> EntryPoints:
+    # Not needed before the first client, and as slow to import as half of this library.
+    from importlib.metadata import entry_points
+
+    return entry_points(group=group)
 
 
 def load(target: Any) -> Any:

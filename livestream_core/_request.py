@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from string import Formatter
 from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -30,6 +29,8 @@ _IDEMPOTENT = {"GET": True, "PUT": True, "DELETE": True, "POST": False, "PATCH":
 @lru_cache(maxsize=512)
 def template_names(template: str) -> tuple[str, ...]:
     """The names in braces of a path template."""
+    from string import Formatter
+
     if not template.startswith("/"):
         raise ValueError(f"a path starts with a slash: {template!r}")
     return tuple(name for _, name, _, _ in Formatter().parse(template) if name)
@@ -286,11 +287,11 @@ class Fields:
     __slots__ = ("data", "path")
 
     def __init__(self, data: Any, path: str = "") -> None:
-        if not isinstance(data, Mapping):
+        if type(data) is not dict and not isinstance(data, Mapping):
             what = f"{path} is" if path else "the answer is"
             raise UnexpectedResponse(f"{what} {_kind(data)}, not an object")
         self.data: Mapping[str, Any] = data
-        self.path = path
+        self.path: str = path
 
     def _named(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name
@@ -312,7 +313,10 @@ class Fields:
 
     def optional_text(self, name: str) -> str | None:
         """A string, or ``None``."""
-        return None if self.data.get(name) is None else self.text(name)
+        value = self.data.get(name)
+        if value is None or type(value) is str:
+            return value
+        raise self._wrong(name, "a string")
 
     def identifier(self, name: str) -> str:
         """A string that is not empty."""
@@ -330,7 +334,10 @@ class Fields:
 
     def optional_flag(self, name: str) -> bool | None:
         """True, false, or ``None``."""
-        return None if self.data.get(name) is None else self.flag(name)
+        value = self.data.get(name)
+        if value is None or type(value) is bool:
+            return value
+        raise self._wrong(name, "true or false")
 
     def integer(self, name: str) -> int:
         """A whole number."""
@@ -364,13 +371,18 @@ class Fields:
     def object(self, name: str) -> Fields:
         """An object."""
         value = self.data.get(name)
-        if isinstance(value, Mapping):
+        if type(value) is dict or isinstance(value, Mapping):
             return Fields(value, self._named(name))
         raise self._wrong(name, "an object")
 
     def optional_object(self, name: str) -> Fields | None:
         """An object, or ``None``."""
-        return None if self.data.get(name) is None else self.object(name)
+        value = self.data.get(name)
+        if value is None:
+            return None
+        if type(value) is dict or isinstance(value, Mapping):
+            return Fields(value, self._named(name))
+        raise self._wrong(name, "an object")
 
     def items(self, name: str) -> Sequence[Any]:
         """A list."""
@@ -381,8 +393,11 @@ class Fields:
 
     def objects(self, name: str) -> list[Fields]:
         """A list of objects."""
+        items = self.items(name)
+        if not items:
+            return []
         path = self._named(name)
-        return [Fields(item, f"{path}[{i}]") for i, item in enumerate(self.items(name))]
+        return [Fields(item, f"{path}[{i}]") for i, item in enumerate(items)]
 
     def optional_objects(self, name: str) -> list[Fields]:
         """A list of objects; empty for what is missing or null."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -76,6 +75,8 @@ def repeat(
     Raises:
         LiveStreamError: The last failure.
     """
+    import random
+
     from tenacity import Retrying, retry_if_exception
 
     pending, last = [first], first

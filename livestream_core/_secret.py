@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from typing import final
 from urllib.parse import urlsplit
@@ -31,7 +30,7 @@ class Secret:
     def __init__(self, value: str) -> None:
         if not isinstance(value, str):
             raise TypeError(f"a Secret holds a str, not {type(value).__name__}")
-        object.__setattr__(self, "_value", value)
+        _set_value(self, value)
 
     def reveal(self) -> str:
         """The value itself: hand it on, do not print it."""
@@ -57,6 +56,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
+        import hmac  # brings in OpenSSL, which is slow to load
+
         mine, theirs = (s._value.encode("utf-8", "surrogatepass") for s in (self, other))
         return hmac.compare_digest(mine, theirs)
 
@@ -65,6 +66,10 @@ class Secret:
 
     def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
         return Secret, (self._value,)
+
+
+#: Secrets are made by the thousand: this is the quickest way round ``__setattr__``.
+_set_value = Secret.__dict__["_value"].__set__
 
 
 class SecretUrl(str):

@@ -19,8 +19,10 @@ from ._options import is_loopback
 from ._request import Headers, Response
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest, Session
-    from requests.adapters import HTTPAdapter
+    import requests
+    from urllib3 import BaseHTTPResponse
+
+    from ._deadline import DeadlineAdapter
 
 #: How many forks this process is away from the first one.
 _forks = 0
@@ -82,11 +84,10 @@ class RequestsTransport:
             environment once, now.
     """
 
-    def __init__(self, session: Session | None = None) -> None:
+    def __init__(self, session: requests.Session | None = None) -> None:
         self._session = session
-        self._adapter: HTTPAdapter | None = None
+        self._adapter: DeadlineAdapter | None = None
         self._forks = 0
-        self._proxies: dict[str, dict[str, str]] = {}
         if session is None:
             from urllib.request import getproxies
 
@@ -111,88 +112,91 @@ class RequestsTransport:
     ) -> Response:
         """See :class:`Transport`."""
         import requests
+        import urllib3.exceptions as u
 
-        request = requests.PreparedRequest()
-        # Prepared by hand: requests would rewrite the URL, add cookies and, from netrc, replace
-        # the Authorization header.
-        request.method = method
-        request.url = origin + target
-        request.headers = requests.structures.CaseInsensitiveDict(headers)
-        request.hooks = requests.hooks.default_hooks()
-        request.body = body
+        headers = dict(headers)
         if body is not None:
-            request.headers["Content-Length"] = str(len(body))
+            headers["Content-Length"] = str(len(body))
         elif method != "GET":
-            request.headers["Content-Length"] = "0"
+            headers["Content-Length"] = "0"
         failure: LiveStreamError
         until = time.monotonic() + timeout.total
         try:
-            answer = self._answer(request, origin, timeout, until)
-        except (requests.RequestException, OSError, ValueError) as error:
+            if self._session is not None:
+                answer = _of_session(self._session, method, origin + target, headers, body, timeout)
+                return _read(answer.status_code, answer.headers, _chunks(answer), answer, until)
+            raw = self._own_adapter().answer(
+                method, origin, target, headers, body, (timeout.connect, timeout.read), until
+            )
+            # Repeated headers are joined; none that is read here can be repeated.
+            return _read(raw.status, dict(raw.headers.itermerged()), _pieces(raw), raw, until)
+        except (requests.RequestException, u.HTTPError, OSError, ValueError) as error:
             failure = _failure(error)
-        else:
-            return _read(answer, until)
         raise failure
 
-    def _answer(self, request: PreparedRequest, origin: str, timeout: Timeout, until: float) -> Any:
-        settings: dict[str, Any] = {
-            "stream": True,
-            "timeout": (timeout.connect, timeout.read),
-        }
-        if self._session is not None:
-            for name, value in self._session.headers.items():
-                if name.lower() not in ("cookie", "authorization"):
-                    request.headers.setdefault(name, str(value))
-            settings |= self._session.merge_environment_settings(
-                request.url, {}, True, self._session.verify, self._session.cert
-            )
-            # Not session.send(): that keeps cookies and looks where a redirect leads.
-            mounted = self._session.get_adapter(request.url or "")
-            if getattr(getattr(mounted, "max_retries", None), "total", 0):
-                raise ConfigurationError(
-                    "the session repeats requests by itself, and could make a stream twice",
-                    hint="mount an adapter without max_retries; connect(retries=) is ours",
-                )
-            return mounted.send(request, **settings)
-        from ._deadline import deadline
-
+    def _own_adapter(self) -> DeadlineAdapter:
         adapter = self._adapter
-        if adapter is None or self._forks != _forks:
-            adapter = self._make_adapter()
-        with deadline(until):
-            return adapter.send(
-                request, verify=self._verify, proxies=self._proxies_for(origin), **settings
-            )
-
-    def _make_adapter(self) -> HTTPAdapter:
+        if adapter is not None and self._forks == _forks:
+            return adapter
         from ._deadline import DeadlineAdapter
 
         with _adapter_lock:
             if self._adapter is None or self._forks != _forks:
                 # Not closed if it is the parent's: the connections are still in use there.
-                self._adapter = DeadlineAdapter(pool_connections=64, pool_maxsize=64)
+                self._adapter = DeadlineAdapter(self._verify, self._proxies_for)
                 self._forks = _forks
             return self._adapter
 
     def _proxies_for(self, origin: str) -> dict[str, str]:
-        found = self._proxies.get(origin)
-        if found is None:
-            from requests.utils import should_bypass_proxies
+        from requests.utils import should_bypass_proxies
 
-            with _adapter_lock:  # it sets an environment variable for a moment
-                # Plain http is allowed to this machine because nobody else sees it: no proxy.
-                parts = urlsplit(origin)
-                bypass = (
-                    parts.scheme == "http" and is_loopback(parts.hostname or "")
-                ) or should_bypass_proxies(origin, no_proxy=self._no_proxy or "")
-            found = self._proxies[origin] = {} if bypass else self._all_proxies
-        return found
+        # Plain http is allowed to this machine because nobody else sees it: no proxy.
+        parts = urlsplit(origin)
+        if parts.scheme == "http" and is_loopback(parts.hostname or ""):
+            return {}
+        with _adapter_lock:  # it sets an environment variable for a moment
+            bypass = should_bypass_proxies(origin, no_proxy=self._no_proxy or "")
+        return {} if bypass else self._all_proxies
 
     def close(self) -> None:
         """Closes the connections of its own pool; a session of yours is left open."""
         if self._adapter is not None:
             self._adapter.close()
             self._adapter = None
+
+
+def _of_session(
+    session: requests.Session,
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    body: bytes | None,
+    timeout: Timeout,
+) -> requests.Response:
+    """The answer to a request that a session of the user's sends."""
+    import requests
+
+    request = requests.PreparedRequest()
+    # Prepared by hand: requests would rewrite the URL, add cookies and, from netrc, replace the
+    # Authorization header.
+    request.method = method
+    request.url = url
+    request.headers = requests.structures.CaseInsensitiveDict(headers)
+    request.hooks = requests.hooks.default_hooks()
+    request.body = body
+    for name, value in session.headers.items():
+        if name.lower() not in ("cookie", "authorization"):
+            request.headers.setdefault(name, str(value))
+    settings: Any = session.merge_environment_settings(url, {}, True, session.verify, session.cert)
+    # Not session.send(): that keeps cookies and looks where a redirect leads.
+    mounted = session.get_adapter(url)
+    if getattr(getattr(mounted, "max_retries", None), "total", 0):
+        raise ConfigurationError(
+            "the session repeats requests by itself, and could make a stream twice",
+            hint="mount an adapter without max_retries; connect(retries=) is ours",
+        )
+    settings["stream"] = True
+    return mounted.send(request, timeout=(timeout.connect, timeout.read), **settings)
 
 
 def _failure(error: Exception) -> LiveStreamError:
@@ -204,7 +208,12 @@ def _failure(error: Exception) -> LiveStreamError:
     chain = _chain(error)
     # Not ProxyError: urllib3 also calls an answer so that is lost after the request was sent
     # through a proxy. A proxy that refuses has one of these inside.
-    unreached = (u.NewConnectionError, u.ConnectTimeoutError, u.NameResolutionError)
+    unreached = (
+        u.NewConnectionError,
+        u.ConnectTimeoutError,
+        u.NameResolutionError,
+        u.ClosedPoolError,
+    )
     invalid = (
         requests.exceptions.InvalidURL,
         requests.exceptions.InvalidProxyURL,
@@ -246,21 +255,22 @@ def _reason(chain: list[BaseException]) -> str:
     )
 
 
-def _read(answer: Any, until: float) -> Response:
-    body, problem, late = _body(answer, until)
+def _read(
+    status: int, headers: Mapping[str, str], pieces: Iterator[bytes], answer: Any, until: float
+) -> Response:
+    body, problem, late = _body(pieces, answer, until)
     if late:
         raise TimedOut("the answer did not end in time", applied=None)
-    # Repeated headers are joined; none that is read here can be repeated.
-    return Response(answer.status_code, Headers(answer.headers), body, problem)
+    return Response(status, Headers(headers), body, problem)
 
 
-def _body(answer: Any, until: float) -> tuple[bytes, str | None, bool]:
+def _body(pieces: Iterator[bytes], answer: Any, until: float) -> tuple[bytes, str | None, bool]:
     import requests
     import urllib3.exceptions as u
 
     chunks, size = [], 0
     try:
-        for chunk in _chunks(answer):
+        for chunk in pieces:
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_BODY:
@@ -275,18 +285,23 @@ def _body(answer: Any, until: float) -> tuple[bytes, str | None, bool]:
         return b"".join(chunks), CUT, late
     finally:
         answer.close()
+        if hasattr(answer, "release_conn"):
+            answer.release_conn()
     return b"".join(chunks), None, False
 
 
-def _chunks(answer: Any) -> Iterator[bytes]:
-    """The body as it comes in. requests' own iterator waits until a whole chunk is there, so a
-    server that sends a byte now and then would hold it."""
+def _chunks(answer: requests.Response) -> Iterator[bytes]:
     from urllib3 import HTTPResponse
 
-    if not isinstance(answer.raw, HTTPResponse):  # a transport that somebody mounted
-        yield from answer.iter_content(_CHUNK)
-        return
-    while chunk := answer.raw.read1(_CHUNK, decode_content=True):
+    if isinstance(answer.raw, HTTPResponse):
+        return _pieces(answer.raw)
+    return answer.iter_content(_CHUNK)  # a transport that somebody mounted
+
+
+def _pieces(raw: BaseHTTPResponse) -> Iterator[bytes]:
+    """The body as it comes in. requests' own iterator waits until a whole chunk is there, so a
+    server that sends a byte now and then would hold it."""
+    while chunk := raw.read1(_CHUNK, decode_content=True):
         yield chunk
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ._errors import InvalidInput
 from ._times import parse_instant, to_utc
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 #: From here up a plain integer is a Unix time in seconds (2001-09-09); below, seconds.
 UNIX_TIME_FROM = 1_000_000_000
@@ -40,7 +42,8 @@ class Trim:
     end: int | datetime
     # Microseconds (from the recording's start, or from 1970) exactly as they were asked for.
     # Converting from these rounds once; converting from the rounded values would round twice.
-    _exact: tuple[Fraction, Fraction] = attrs.field(eq=False)
+    #: Two Fractions: a class that not every user of this library needs, and slow to import.
+    _exact: tuple[Any, Any] = attrs.field(eq=False)
 
     def __init__(self, *_: object, **__: object) -> None:
         raise TypeError("make a trim by Trim.relative(), Trim.absolute() or Trim.parse()")
@@ -93,7 +96,7 @@ class Trim:
                 field="trim",
                 hint="use the same form for both",
             )
-        exact = Fraction(start * 1_000_000), Fraction(end * 1_000_000)
+        exact = _fraction(start * 1_000_000), _fraction(end * 1_000_000)
         return cls._make(exact, absolute=start >= UNIX_TIME_FROM)
 
     @classmethod
@@ -200,13 +203,19 @@ def _instant(seconds: int) -> datetime:
     raise InvalidInput("trim: out of range", field="trim")
 
 
+def _fraction(value: float) -> Fraction:
+    from fractions import Fraction
+
+    return Fraction(value)
+
+
 def _remake(exact: tuple[Fraction, Fraction], absolute: bool) -> Trim:
     return Trim._make(exact, absolute=absolute)
 
 
 def _offset(value: float | timedelta, field: str) -> Fraction:
     if isinstance(value, timedelta):
-        offset = Fraction(value // _MICROSECOND)
+        offset = _fraction(value // _MICROSECOND)
     elif isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidInput(
             f"{field}: expected seconds or a timedelta, not {_shown(value)}", field=field
@@ -214,7 +223,7 @@ def _offset(value: float | timedelta, field: str) -> Fraction:
     elif not -_MOST_SECONDS < value < _MOST_SECONDS:
         raise InvalidInput(f"{field}: is not a number of seconds, or too large a one", field=field)
     else:
-        offset = Fraction(value) * 1_000_000
+        offset = _fraction(value) * 1_000_000
     if offset < 0:
         raise InvalidInput(f"{field}: {value} is negative", field=field)
     return offset
@@ -224,7 +233,7 @@ def _moment(value: datetime, field: str) -> Fraction:
     if not isinstance(value, datetime):
         raise InvalidInput(f"{field}: expected an aware datetime, not {_shown(value)}", field=field)
     try:
-        return Fraction((to_utc(value) - _EPOCH) // _MICROSECOND)
+        return _fraction((to_utc(value) - _EPOCH) // _MICROSECOND)
     except InvalidInput as error:
         error.field, error.message = field, f"{field}: {error.message}"
         raise

@@ -13,7 +13,9 @@ class PlaybackKind(StrEnum):
     """What a viewer finds at a playback URL."""
 
     HLS = "hls"
+    """A playlist, ``.m3u8``."""
     DASH = "dash"
+    """A manifest, ``.mpd``."""
     PAGE = "page"
     """A page to open in a browser, or something that is neither HLS nor DASH by its suffix."""
 
@@ -40,7 +42,11 @@ def server_url(url: str) -> str:
     scheme, found, rest = url.partition("://")
     if not found:
         return url
-    return f"{scheme.lower()}://{rest if '?' in rest else rest.rstrip('/')}"
+    if rest[-1:] == "/" and "?" not in rest:
+        rest = rest.rstrip("/")
+    elif scheme.islower():
+        return url
+    return f"{scheme.lower()}://{rest}"
 
 
 def join_publish_url(server: str, stream_key: str) -> str:

@@ -49,6 +49,16 @@ class Query:
     cursor: str | None = None
     size: int | None = None
 
+    @property
+    def has_filters(self) -> bool:
+        """Whether it asks for some streams only."""
+        return not (
+            self.status is None
+            and self.tag is None
+            and self.starts_after is None
+            and self.starts_before is None
+        )
+
     def matches(self, stream: LiveStream) -> bool:
         """Whether a stream passes all filters."""
         if self.status is not None and stream.status is not self.status:
@@ -98,7 +108,8 @@ class Walk:
     def __init__(self, id_key: Callable[[str], str], capabilities: Capabilities) -> None:
         self._id_key = id_key
         self._empty_page_ends = capabilities.empty_page_ends
-        self._seen: set[str] = set()
+        #: In the order in which they came. A dict takes half the memory of a set.
+        self.seen: dict[str, None] = {}
         self._cursors: set[str] = set()
         self._without_news = 0
         self._totals: set[int | None] = set()
@@ -111,11 +122,11 @@ class Walk:
         Raises:
             UnexpectedResponse: The list does not end.
         """
-        new = []
+        id_key, seen, new = self._id_key, self.seen, []
         for stream in page.items:
-            key = self._id_key(stream.id)
-            if key not in self._seen:
-                self._seen.add(key)
+            key = id_key(stream.id)
+            if key not in seen:
+                seen[key] = None
                 new.append(stream)
         self._totals.add(page.total)
         self._without_news = 0 if new else self._without_news + 1
@@ -141,7 +152,7 @@ class Walk:
         if self.goes_on or None in self._totals:
             return Completeness.UNKNOWN
         # A total that changed on the way means that pages shifted: one may have slipped through.
-        if self._totals == {len(self._seen)}:
+        if self._totals == {len(self.seen)}:
             return Completeness.PROVEN
         return Completeness.MISMATCHED
 

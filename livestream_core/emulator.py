@@ -261,9 +261,9 @@ class Emulator:
         boot_seconds: How long the vendor needs to make a stream's server, where it makes one.
         """
         self.boot_seconds = boot_seconds
-        self.clock = EmulatorClock()
+        self.clock: EmulatorClock = EmulatorClock()
         self.requests: list[LoggedRequest] = []
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self._faults: list[_Injected] = []
         self._map = Map(
             [

@@ -104,9 +104,9 @@ class TKTChurchAdapter(live.Adapter):
     """TKT Church's livestream catalogue, version 1 of its API."""
 
     name = "tktchurch"
-    Options = TKTChurchOptions
+    Options: ClassVar[type[live.Options]] = TKTChurchOptions
     options: TKTChurchOptions
-    capabilities = live.Capabilities(
+    capabilities: ClassVar[live.Capabilities] = live.Capabilities(
         operations={
             Feature.CREATE: Support.NATIVE,
             Feature.SCHEDULE: Support.NATIVE,

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, Literal, NamedTuple, NoReturn, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, NoReturn, TypeAlias
 
 import attrs
 import jwt
@@ -250,7 +250,7 @@ class TKTChurchEmulator(Emulator):
 
     provider = "tktchurch"
     # Vapor drops empty parts of a path, so that a slash at the end changes nothing (inferred).
-    routes = tuple(
+    routes: ClassVar[tuple[Route, ...]] = tuple(
         Route(method, path + slash, handler)
         for method, path, handler in _ROUTES
         for slash in ("", "/")
@@ -286,7 +286,7 @@ class TKTChurchEmulator(Emulator):
         self._streams: dict[str, _Stream] = {}
         self._files: dict[str, dict[str, Any]] = {}
         self.email = "media@church.example"
-        self.password = secrets.token_hex(12)
+        self.password: str = secrets.token_hex(12)
         self.add_user(self.email, self.password)
 
     # -- the world --------------------------------------------------------------------------

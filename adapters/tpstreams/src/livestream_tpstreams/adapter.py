@@ -7,7 +7,7 @@ import hmac
 import re
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import attrs
 
@@ -17,8 +17,8 @@ T = TypeVar("T")
 #: An operation that is written as a generator, so that others can ``yield from`` it.
 Steps: TypeAlias = Generator[live.Request, live.Response, T]
 
-#: What happened to a stream, in words, and when.
-Activities: TypeAlias = Sequence[tuple[str, datetime | None]]
+#: What happened to a stream, in the vendor's words, and when.
+Activities: TypeAlias = Mapping[str, Sequence[datetime]]
 
 _S = live.Status
 
@@ -48,6 +48,8 @@ LATENCY_WORDS: dict[live.Latency, str] = {
     live.Latency.LOW: "Low Latency",
 }
 _LATENCIES = {word.lower(): latency for latency, word in LATENCY_WORDS.items()}
+
+PLAYBACKS = (("hls_url", live.PlaybackKind.HLS), ("dash_url", live.PlaybackKind.DASH))
 
 #: Entries of ``activities`` that only a stream has that was on air.
 ON_AIR_WORDS = frozenset({"on publish", "on publish done"})
@@ -108,7 +110,7 @@ class TPStreamsOptions(live.Options):
         webhook_secret: ``secret_token`` of the webhook ("Webhooks").
     """
 
-    credentials = (("token",), ("username", "password"))
+    credentials: ClassVar[tuple[tuple[str, ...], ...]] = (("token",), ("username", "password"))
 
     base_url: str = live.option(
         default="https://app.tpstreams.com", help="The vendor's origin: https://host[:port]."
@@ -133,10 +135,10 @@ class TPStreamsAdapter(live.Adapter):
     """TPStreams: its requests, its answers, its quirks."""
 
     name = "tpstreams"
-    Options = TPStreamsOptions
+    Options: ClassVar[type[live.Options]] = TPStreamsOptions
     # "List live streams": org-89b2cy-live-8DH94uXQgrA-7XkI
-    secret_patterns = (r"\borg-[\w-]{1,64}?-live-[\w-]+",)
-    capabilities = live.Capabilities(
+    secret_patterns: ClassVar[tuple[str, ...]] = (r"\borg-[\w-]{1,64}?-live-[\w-]+",)
+    capabilities: ClassVar[live.Capabilities] = live.Capabilities(
         operations={
             live.Feature.CREATE: live.Support.NATIVE,
             live.Feature.SCHEDULE: live.Support.NATIVE,
@@ -198,8 +200,8 @@ class TPStreamsAdapter(live.Adapter):
 
     def __init__(self, options: TPStreamsOptions, **settings: Any) -> None:
         super().__init__(options, **settings)
-        self.path_values = {"org": options.organization_id}
-        self.wall_clock = live.WallClock(options.timezone)
+        self.path_values: Mapping[str, str] = {"org": options.organization_id}
+        self.wall_clock: live.WallClock = live.WallClock(options.timezone)
 
     # -- operations -------------------------------------------------------------------------
 
@@ -223,7 +225,7 @@ class TPStreamsAdapter(live.Adapter):
             if value is not None or name in spec.options
         }
         response = yield self.post(LIVE_STREAMS, json=body)
-        stream = self._stream(response.json(), booting=wall is None)
+        stream = self._stream(response.fields(), booting=wall is None)
         if wall is not None and stream.scheduled_start != self.wall_clock.to_instant(wall):
             shown = stream.scheduled_start and stream.scheduled_start.isoformat()
             raise live.UnexpectedResponse(
@@ -253,7 +255,7 @@ class TPStreamsAdapter(live.Adapter):
         link = fields.optional_text("next")
         return live.Page(
             [
-                self.parse_stream(asset.data)
+                self._stream(asset, booting=False)
                 for asset in fields.objects("results")
                 if asset.text("type") == "livestream"
             ],
@@ -265,7 +267,7 @@ class TPStreamsAdapter(live.Adapter):
         """Boots the server of a scheduled stream ("Start a server")."""
         request = self.post(f"{ASSET}start_server/", id=stream_id)
         response = yield from self._unless_forbidden(request, stream_id, FORBID_START)
-        return self._stream(response.json(), booting=True)
+        return self._stream(response.fields(), booting=True)
 
     def stop(self, stream_id: str, trim: live.Trim | None = None) -> Steps[live.LiveStream]:
         """Ends a stream, and has its recording trimmed once that is transcoded ("Stop a live
@@ -301,7 +303,7 @@ class TPStreamsAdapter(live.Adapter):
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
         """Reads an asset of type ``livestream``, in any form that was documented since 2023."""
-        return self._stream(payload, booting=False)
+        return self._stream(live.Fields(payload), booting=False)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
         """Verifies and reads a delivery ("Webhooks"): the header ``x-streams-token`` is the
@@ -413,8 +415,7 @@ class TPStreamsAdapter(live.Adapter):
 
     # -- reading ----------------------------------------------------------------------------
 
-    def _stream(self, payload: Any, *, booting: bool) -> live.LiveStream:
-        asset = live.Fields(payload)
+    def _stream(self, asset: live.Fields, *, booting: bool) -> live.LiveStream:
         kind = asset.text("type")
         if kind != "livestream":
             raise live.UnexpectedResponse(f"type is {kind[:40]!r}, not 'livestream'")
@@ -423,6 +424,7 @@ class TPStreamsAdapter(live.Adapter):
         url, key = fields.optional_text("rtmp_url"), fields.optional_text("stream_key")
         record = fields.optional_flag("transcode_recorded_video")
         activities = self._activities(fields)
+        on_air, stopped = activities.get("on publish"), activities.get("stopped")
         latency = fields.optional_text("latency")
         return live.LiveStream(
             provider=self.name,
@@ -433,20 +435,18 @@ class TPStreamsAdapter(live.Adapter):
                 has_ingest=bool(url and key),
                 booting=booting,
                 record=record,
-                activities=[word for word, _ in activities],
+                activities=activities,
             ),
             provider_status=word,
             scheduled_start=self._start(fields),
-            started_at=min(_times(activities, "on publish"), default=None),
-            ended_at=max(_times(activities, "stopped"), default=None),
+            # Whether the vendor lists the newest first or last is not documented.
+            started_at=min(on_air) if on_air else None,
+            ended_at=max(stopped) if stopped else None,
             # "" and null stand for a server that is not there yet, or no more.
-            ingests=[live.Ingest(url, live.Secret(key))] if url and key else [],
+            ingests=(live.Ingest(url, live.Secret(key)),) if url and key else (),
             playbacks=[
-                live.Playback(address, form)
-                for name, form in (
-                    ("hls_url", live.PlaybackKind.HLS),
-                    ("dash_url", live.PlaybackKind.DASH),
-                )
+                live.Playback(address, kind)
+                for name, kind in PLAYBACKS
                 if (address := fields.optional_text(name))
             ],
             record=record,
@@ -454,7 +454,7 @@ class TPStreamsAdapter(live.Adapter):
             recording_drm=fields.optional_flag("enable_drm_for_recording"),
             chat_url=fields.optional_text("chat_embed_url") or None,
             latency=None if latency is None else _LATENCIES.get(_normal(latency)),
-            raw=payload,
+            raw=asset.data,
         )
 
     def _start(self, fields: live.Fields) -> datetime | None:
@@ -470,38 +470,36 @@ class TPStreamsAdapter(live.Adapter):
         raise live.UnexpectedResponse("live_stream.start is not YYYY-MM-DD HH:MM:SS in the answer")
 
     def _activities(self, fields: live.Fields) -> Activities:
-        """``activities``, in the answers since 2025-09: what happened, and when."""
-        read = []
+        """``activities``, in the answers since 2025-09."""
+        read: dict[str, list[datetime]] = {}
         for activity in fields.optional_objects("activities"):
+            times = read.setdefault(_normal(activity.text("status")), [])
             text = activity.optional_text("timestamp")
-            at = None if text is None else self._activity_time(text)
-            read.append((_normal(activity.text("status")), at))
+            if text is not None:
+                times.append(self._activity_time(text))
         return read
 
     def _activity_time(self, text: str) -> datetime:
         """A time such as ``September 22, 2025, 05:59 PM``, without seconds and without a zone."""
         if match := _ACTIVITY_TIME.fullmatch(text.strip()):
             name, day, year, hour, minute, half = match.groups()
-            month = _MONTHS.get(name.lower(), 0)
             hours = int(hour) % 12 + (12 if half in "Pp" else 0)
             try:
                 if 1 <= int(hour) <= 12:
-                    return self.wall_clock.to_instant(
-                        datetime.fromisoformat(
-                            f"{year}-{month:02}-{int(day):02}T{hours:02}:{minute}"
-                        )
-                    )
+                    month = _MONTHS.get(name.lower(), 0)
+                    wall = datetime(int(year), month, int(day), hours, int(minute))  # noqa: DTZ001
+                    return self.wall_clock.to_instant(wall)
             except (ValueError, OverflowError):
                 pass
         raise live.UnexpectedResponse("a timestamp of live_stream.activities cannot be read")
 
 
 def _normal(word: str) -> str:
-    return re.sub("[_-]", " ", word.strip().lower())
+    return word.strip().lower().replace("_", " ").replace("-", " ")
 
 
 def _status_of(
-    word: str, *, has_ingest: bool, booting: bool, record: bool | None, activities: Sequence[str]
+    word: str, *, has_ingest: bool, booting: bool, record: bool | None, activities: Activities
 ) -> live.Status:
     word = _normal(word)
     if word == NOT_STARTED:
@@ -515,11 +513,6 @@ def _status_of(
         was_on_air = not activities or not ON_AIR_WORDS.isdisjoint(activities)
         return _S.PROCESSING if record and was_on_air else _S.ENDED
     return STATUS_WORDS.get(word, _S.UNKNOWN)
-
-
-def _times(activities: Activities, wanted: str) -> list[datetime]:
-    # Whether the vendor lists the newest first or last is not documented, hence min and max.
-    return [at for word, at in activities if word == wanted and at is not None]
 
 
 def _recording(video: live.Fields | None) -> live.Recording | None:

@@ -151,6 +151,9 @@ class TPStreamsEmulator(Emulator):
 
     provider = "tpstreams"
     status_field = "live_stream.status"
+    username: str
+    password: str
+    webhook_secret: str
     routes: ClassVar[tuple[Route, ...]] = (
         Route("POST", "/api/auth/login/", "login"),
         Route("POST", "/api/auth/logout/", "logout"),
@@ -209,7 +212,7 @@ class TPStreamsEmulator(Emulator):
         self.finishing_seconds = finishing_seconds
         self.token_seconds = token_seconds
         self.page_size = page_size
-        self.wall_clock = live.WallClock(timezone)
+        self.wall_clock: live.WallClock = live.WallClock(timezone)
         self.timezone = timezone
         self.organization_id = organization_id
         self.refuses_long_trims = refuses_long_trims

@@ -88,10 +88,10 @@ class VideoSDKAdapter(live.Adapter):
     """
 
     name = "videosdk"
-    Options = VideoSDKOptions
+    Options: ClassVar[type[live.Options]] = VideoSDKOptions
     options: VideoSDKOptions
 
-    capabilities = live.Capabilities(
+    capabilities: ClassVar[live.Capabilities] = live.Capabilities(
         operations={
             live.Feature.CREATE: _NATIVE,
             live.Feature.SCHEDULE: (_NONE, "VideoSDK has no schedule: the ingest is open at once"),
@@ -137,7 +137,7 @@ class VideoSDKAdapter(live.Adapter):
     errors: ClassVar[Mapping[int, type[live.LiveStreamError]]] = {402: live.NotFound}
 
     # Stream keys are UUIDs, and playback URLs contain them; the guide shows keys of another form.
-    secret_patterns = (
+    secret_patterns: ClassVar[tuple[str, ...]] = (
         r"(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
         r"(?<=/live/)[^\s/\"'<>?#\\]+",
     )

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import jwt
@@ -103,7 +103,7 @@ class VideoSDKEmulator(Emulator):
     """
 
     provider = "videosdk"
-    routes = (
+    routes: ClassVar[tuple[Route, ...]] = (
         Route("POST", "/v1/livestreams", "create_stream"),
         Route("GET", "/v1/livestreams/", "list_streams"),
         Route("GET", "/v1/livestreams/<id>", "read_stream"),
@@ -133,9 +133,9 @@ class VideoSDKEmulator(Emulator):
             there only where there is a recording, and no times are.
         """
         super().__init__(boot_seconds=boot_seconds)
-        self.api_key = str(uuid.uuid4())
-        self.secret = secrets.token_hex(32)
-        self.user_id = secrets.token_hex(12)
+        self.api_key: str = str(uuid.uuid4())
+        self.secret: str = secrets.token_hex(32)
+        self.user_id: str = secrets.token_hex(12)
         self.not_found_status = not_found_status
         self.denies_record = denies_record
         self.before_2022 = before_2022

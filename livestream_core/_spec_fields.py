@@ -1,0 +1,45 @@
+"""The fields of a ``StreamSpec`` as arguments by name, for type checkers.
+
+Only a ``TypedDict`` can say what ``**fields`` may hold. A test compares these with the class.
+"""
+
+# Annotations are not postponed here: the classes would not see ``Required`` in them.
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Required, TypedDict
+
+from ._model import Latency, RestreamTarget
+
+
+class StreamFields(TypedDict, total=False):
+    """What ``Client.create`` takes by name: the fields of a :class:`StreamSpec`, in every form
+    that it accepts."""
+
+    title: Required[str]
+    description: str | None
+    scheduled_start: datetime | str | None
+    record: bool | None
+    recording_drm: bool | None
+    latency: Latency | str | None
+    tags: Sequence[str]
+    thumbnail_url: str | None
+    playback_url: str | None
+    restreams: Sequence[RestreamTarget]
+    options: Mapping[str, Any]
+
+
+class StreamChanges(TypedDict, total=False):
+    """What ``Client.update`` takes by name: the fields to change, ``None`` to clear one."""
+
+    title: str
+    description: str | None
+    scheduled_start: datetime | str | None
+    record: bool | None
+    recording_drm: bool | None
+    latency: Latency | str | None
+    tags: Sequence[str] | None
+    thumbnail_url: str | None
+    playback_url: str | None
+    restreams: Sequence[RestreamTarget] | None
+    options: Mapping[str, Any] | None
