@@ -108,7 +108,7 @@ class Client:
 
     @property
     def account(self) -> str:
-        """Whose account: provider, origin and the non-secret account id. It stays the same when
+        """Whose account it is, as provider, origin and the non-secret id. It stays the same when
         credentials are renewed."""
         return self._account
 

@@ -140,7 +140,9 @@ def read_url(value: str | None) -> str | None:
 
 unchanged_if(
     read_url,
-    "{v} is None or type({v}) is str and {v}.isascii() and '?' not in {v} and '@' not in {v}",
+    "{v} is None or type({v}) is str and {v}.isascii() and '?' not in {v} and '@' not in {v}"
+    " or type({v}) is SecretUrl and {v}.isascii()",
+    SecretUrl=SecretUrl,
 )
 
 

@@ -78,7 +78,7 @@ def written_init(cls: type[Any], attrs_init: Callable[..., None]) -> Callable[..
         lines.append(f"self.{name} = {name}")
     body = [
         # Of a subclass nothing is known.
-        f"if self.__class__ is not cls: return attrs_init(self, {', '.join(arguments)})",
+        f"if type(self) is not cls: return attrs_init(self, {', '.join(arguments)})",
         "set_class(self, '__class__', draft)",
         *lines,
         "self.__class__ = cls",

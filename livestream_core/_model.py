@@ -353,28 +353,33 @@ class LiveStream(_Value):
     )
 
     def __attrs_post_init__(self) -> None:
-        if self.ingests or self.restreams:
-            self._mask_urls(self.stream_keys())
+        # Some vendors put the stream key into the URLs that viewers get.
+        if (self.ingests or self.restreams) and self._shows(keys := self.stream_keys()):
+            self._mask_urls(keys)
+
+    def _shows(self, keys: frozenset[str]) -> bool:
+        recording = self.recording
+        for key in keys:
+            for each in self.playbacks:
+                if type(each.url) is str and key in each.url:
+                    return True
+            for url in (self.chat_url, self.thumbnail_url):
+                if type(url) is str and key in url:
+                    return True
+            if recording is not None:
+                for url in (recording.url, recording.dash_url):
+                    if type(url) is str and key in url:
+                        return True
+        return False
 
     def _mask_urls(self, keys: frozenset[str]) -> None:
-        """Some vendors put the stream key into the URLs that viewers get."""
-        recording, playbacks = self.recording, self.playbacks
-        urls = [self.thumbnail_url, self.chat_url, *[each.url for each in playbacks]]
-        if recording is not None:
-            urls += (recording.url, recording.dash_url)
-        together = " ".join([url for url in urls if url])
-        if not any([key in together for key in keys]):  # noqa: C419
-            return
         for name in ("thumbnail_url", "chat_url"):
             object.__setattr__(self, name, _masked(getattr(self, name), keys))
-        playbacks = tuple(attrs.evolve(each, url=_masked(each.url, keys)) for each in playbacks)
+        playbacks = tuple(Playback(_masked(each.url, keys), each.kind) for each in self.playbacks)
         object.__setattr__(self, "playbacks", playbacks)
-        if recording is not None:
-            recording = attrs.evolve(
-                recording,
-                url=_masked(recording.url, keys),
-                dash_url=_masked(recording.dash_url, keys),
-            )
+        if (recording := self.recording) is not None:
+            url, dash_url = _masked(recording.url, keys), _masked(recording.dash_url, keys)
+            recording = attrs.evolve(recording, url=url, dash_url=dash_url)
             object.__setattr__(self, "recording", recording)
 
     @property
@@ -406,11 +411,12 @@ class LiveStream(_Value):
 
     def stream_keys(self) -> frozenset[str]:
         """All stream keys in it, in the clear: what must not be printed."""
-        if not (self.ingests or self.restreams):
-            return frozenset()
-        keys = [each.stream_key for each in self.ingests]
-        keys += [each.stream_key for each in self.restreams]
-        return frozenset([key.reveal() for key in keys if key is not None])
+        keys = set()
+        for each in (*self.ingests, *self.restreams):
+            key = each.stream_key  # type: ignore[attr-defined]
+            if key is not None:
+                keys.add(key.reveal())
+        return frozenset(keys)
 
 
 def _masked(url: str | None, keys: frozenset[str]) -> str | None:

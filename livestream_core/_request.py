@@ -248,13 +248,13 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The beginning of the body as text, to be shown: secrets in it are masked, what is not
+        """The beginning of the body as text, to be shown. Secrets in it are masked, what is not
         UTF-8 is replaced. Cut it as short as you like: no half of a secret can be left."""
         return self._mask(self.body[:_TEXT_BYTES].decode("utf-8", "replace"))
 
     @property
     def is_readable(self) -> bool:
-        """Whether the body is what an API answers: JSON, or nothing where 204 says so."""
+        """Whether the body is what an API answers, JSON, or nothing where 204 says so."""
         return self.status in (204, 205) or self.is_json
 
     @property

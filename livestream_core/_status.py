@@ -44,12 +44,12 @@ class Status(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing can follow: ENDED, CANCELLED, FAILED."""
+        """Whether nothing can follow, as after ENDED, CANCELLED and FAILED."""
         return self in FINAL
 
     @property
     def is_active(self) -> bool:
-        """Whether a server exists or is being made: STARTING, READY, LIVE, INTERRUPTED."""
+        """Whether a server exists or is being made, from STARTING to INTERRUPTED."""
         return self in _ACTIVE
 
 

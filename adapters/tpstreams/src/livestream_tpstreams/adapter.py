@@ -85,6 +85,12 @@ _MONTHS = {
     "december": 12,
 }
 
+_HOURS = {
+    (hour, half): hour % 12 + (12 if half in "Pp" else 0)
+    for hour in range(1, 13)
+    for half in "AaPp"
+}
+
 
 def _check_organization(_: Any, __: Any, value: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", value):
@@ -483,13 +489,11 @@ class TPStreamsAdapter(live.Adapter):
         """A time such as ``September 22, 2025, 05:59 PM``, without seconds and without a zone."""
         if match := _ACTIVITY_TIME.fullmatch(text.strip()):
             name, day, year, hour, minute, half = match.groups()
-            hours = int(hour) % 12 + (12 if half in "Pp" else 0)
             try:
-                if 1 <= int(hour) <= 12:
-                    month = _MONTHS.get(name.lower(), 0)
-                    wall = datetime(int(year), month, int(day), hours, int(minute))  # noqa: DTZ001
-                    return self.wall_clock.to_instant(wall)
-            except (ValueError, OverflowError):
+                month, hours = _MONTHS[name.lower()], _HOURS[int(hour), half]
+                wall = datetime(int(year), month, int(day), hours, int(minute))  # noqa: DTZ001
+                return self.wall_clock.to_instant(wall)
+            except (KeyError, ValueError, OverflowError):
                 pass
         raise live.UnexpectedResponse("a timestamp of live_stream.activities cannot be read")
 
