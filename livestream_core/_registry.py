@@ -35,6 +35,8 @@ class Registry:
         self._registered: dict[str, AdapterInfo] = {}
         self._loaded: dict[tuple[str, str | None], type[Adapter]] = {}
         self._observers_loaded = False
+        #: Observers that were found when an adapter was looked for: to look takes a while.
+        self._observers_found: EntryPoints | None = None
 
     def after_fork(self) -> None:
         """In a child process: a thread that does not exist here may hold the lock."""
@@ -46,7 +48,7 @@ class Registry:
         """All adapters by name. Nothing is imported."""
         found: dict[str, AdapterInfo] = {}
         allowed = _allowed()
-        for name, points in _by_name(_installed(PROJECT)).items():
+        for name, points in _by_name(_installed()[0]).items():
             if not allowed.admits(name):
                 continue
             info, problem = _chosen(name, points, allowed)
@@ -85,7 +87,8 @@ class Registry:
         """
         if provider in self._registered:
             return self._registered[provider]
-        points = _by_name(_installed(PROJECT)).get(provider, [])
+        installed, self._observers_found = _installed()
+        points = _by_name(installed).get(provider, [])
         allowed = _allowed()
         if not points or not allowed.admits(provider):
             known = ", ".join(self.providers()) or "none"
@@ -148,7 +151,8 @@ class Registry:
         with self._lock:
             if not self._observers_loaded:
                 self._observers_loaded = True
-                for point in _installed(OBSERVER_GROUP):
+                found = self._observers_found
+                for point in _installed().select(group=OBSERVER_GROUP) if found is None else found:
                     try:
                         add_checked(self._manager, point.load(), point.name)
                     except Exception as error:
@@ -161,11 +165,13 @@ class Registry:
         return Observers(self._manager)
 
 
-def _installed(group: str) -> EntryPoints:
+def _installed() -> tuple[EntryPoints, EntryPoints]:
+    """The entry points of adapters, and those of observers."""
     # Not needed before the first client, and as slow to import as half of this library.
     from importlib.metadata import entry_points
 
-    return entry_points(group=group)
+    found = entry_points()
+    return found.select(group=PROJECT), found.select(group=OBSERVER_GROUP)
 
 
 def load(target: Any) -> Any:
