@@ -87,7 +87,9 @@ class Registry:
         """
         if provider in self._registered:
             return self._registered[provider]
-        installed, self._observers_found = _installed()
+        installed, observers = _installed()
+        if not self._observers_loaded:
+            self._observers_found = observers
         points = _by_name(installed).get(provider, [])
         allowed = _allowed()
         if not points or not allowed.admits(provider):
@@ -151,8 +153,8 @@ class Registry:
         with self._lock:
             if not self._observers_loaded:
                 self._observers_loaded = True
-                found = self._observers_found
-                for point in _installed().select(group=OBSERVER_GROUP) if found is None else found:
+                found, self._observers_found = self._observers_found, None
+                for point in _installed()[1] if found is None else found:
                     try:
                         add_checked(self._manager, point.load(), point.name)
                     except Exception as error:
