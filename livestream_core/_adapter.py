@@ -40,6 +40,20 @@ Operation: TypeAlias = T | Generator[Request, Response, T]
 #: adapter was written.
 API_VERSION = 1
 
+#: An option of such a name could never be given.
+ARGUMENTS_OF_CONNECT = frozenset(
+    {
+        "allow_http_hosts",
+        "clock",
+        "environ",
+        "require",
+        "retries",
+        "timeout",
+        "token_store",
+        "transport",
+    }
+)
+
 
 @attrs.frozen(slots=True, kw_only=True)
 class AdapterInfo:
@@ -134,6 +148,11 @@ class Adapter:
             return  # a base class of several adapters
         if not isinstance(getattr(cls, "name", None), str):
             raise TypeError(f"{cls.__name__} has no name")
+        if taken := ARGUMENTS_OF_CONNECT.intersection(attrs.fields_dict(cls.Options)):
+            raise TypeError(
+                f"{cls.__name__}: {', '.join(sorted(taken))} cannot be an option, because "
+                "connect() has an argument of that name"
+            )
         for feature, method in METHODS.items():
             overridden = getattr(cls, method) is not getattr(Adapter, method)
             if capabilities.supports(feature) and not overridden:

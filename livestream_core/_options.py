@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 import attrs
 
 from ._errors import ConfigurationError, InvalidInput
-from ._secret import Secret
+from ._secret import MASK, Secret
 from ._urls import origin_of
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -118,11 +118,19 @@ def read_options(
     problems += _credential_problems(kind, provider, values)
     if problems:
         raise ConfigurationError(
-            "; ".join(problems),
+            _without("; ".join(problems), read.values()),
             provider=provider,
             hint="pass the options to connect(), or set their environment variables",
         )
     return kind(**read)
+
+
+def _without(text: str, values: Iterable[Any]) -> str:
+    """The text, should a validator have put a secret value into it, with its mask instead."""
+    for value in values:
+        if isinstance(value, Secret):
+            text = text.replace(value.reveal(), MASK)
+    return text
 
 
 _types: dict[type[Options], dict[str, Any]] = {}

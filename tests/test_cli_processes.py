@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import signal
@@ -18,48 +17,10 @@ from pathlib import Path
 import pytest
 
 import livestream_core as live
-from acme import AcmePlugin
-
-TESTS = Path(__file__).parent
-PATIENCE = 30.0
-#: For the processes: an adapter that is installed there.
-ACME = AcmePlugin()
+from command_line import PATIENCE, environment, install, livestream
 
 INSTALLED = entry_points(group="livestream_core")
 needs_an_adapter = pytest.mark.skipif(not INSTALLED, reason="no adapter package is installed")
-
-
-def install(folder: Path, **providers: str) -> dict[str, str]:
-    """A distribution per provider, as pip leaves it; gives the environment that finds it."""
-    for name, target in providers.items():
-        metadata = folder / f"livestream_{name}-1.0.dist-info"
-        metadata.mkdir(parents=True)
-        (metadata / "METADATA").write_text(f"Name: livestream-{name}\nVersion: 1.0\n")
-        (metadata / "entry_points.txt").write_text(f"[livestream_core]\n{name} = {target}\n")
-    return {
-        "PYTHONPATH": os.pathsep.join(map(str, (folder, TESTS, TESTS / "support"))),
-        "LIVESTREAM_ADAPTERS": ",".join(providers),
-    }
-
-
-def environment(changes: Mapping[str, str]) -> dict[str, str]:
-    ours = {
-        name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")
-    }
-    return {**ours, **changes}
-
-
-def livestream(
-    *arguments: str, environ: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "livestream_core.cli", *arguments],
-        env=environment(environ or {}),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
 
 
 # -- what is installed here -------------------------------------------------------------------
@@ -105,7 +66,7 @@ def test_the_demo_prints_no_credential_and_no_stream_key(demo_of_all: Demo) -> N
 
 
 def test_no_color_is_obeyed_where_colours_are_forced(tmp_path: Path) -> None:
-    environ = install(tmp_path, acme="test_cli_processes:ACME")
+    environ = install(tmp_path, acme="command_line:ACME")
     forced = {**environ, "FORCE_COLOR": "1", "TERM": "xterm-256color"}
     assert "\x1b[32m" in livestream("providers", "--features", environ=forced).stdout
     plain = livestream("providers", "--features", environ={**forced, "NO_COLOR": "1"}).stdout
@@ -179,7 +140,7 @@ def sandbox(
 def test_the_sandbox_serves_what_its_exports_connect_to_until_a_signal(
     tmp_path: Path, number: int
 ) -> None:
-    with sandbox(tmp_path, install(tmp_path / "site", acme="test_cli_processes:ACME")) as (
+    with sandbox(tmp_path, install(tmp_path / "site", acme="command_line:ACME")) as (
         process,
         exports,
     ):
@@ -200,3 +161,40 @@ def test_the_sandbox_serves_every_installed_adapter(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
     assert "Traceback" not in (tmp_path / "err").read_text()
+
+
+@needs_an_adapter
+def test_the_commands_walk_a_stream_of_every_installed_adapter(tmp_path: Path) -> None:
+    with sandbox(tmp_path, {}) as (_, exports):
+        for point in INSTALLED:
+
+            def run(
+                command: str, *arguments: str, account: str = point.name
+            ) -> subprocess.CompletedProcess[str]:
+                return livestream(command, "-p", account, *arguments, environ=exports)
+
+            made = json.loads(run("create", "--title", "From a shell", "--json").stdout)
+            assert "From a shell" in run("show", made["id"]).stdout
+            listed = [json.loads(line) for line in run("list", "--json").stdout.splitlines()]
+            assert [stream["id"] for stream in listed] == [made["id"]]
+            assert run("delete", made["id"]).returncode == 2  # nobody can be asked
+            assert run("delete", made["id"], "--yes").returncode == 0
+            assert run("show", made["id"]).returncode == 3
+
+
+@needs_an_adapter
+def test_no_command_on_streams_shows_a_secret_of_the_sandbox(tmp_path: Path) -> None:
+    with sandbox(tmp_path, {}) as (_, exports):
+        credentials = [v for k, v in exports.items() if k.endswith(("TOKEN", "SECRET", "PASSWORD"))]
+        assert credentials
+        for point in INSTALLED:
+            for arguments in (
+                ["create", "-p", point.name, "--title", "T"],
+                ["create", "-p", point.name, "--title", "T", "--json", "--debug"],
+                ["list", "-p", point.name, "--json"],
+                ["show", "-p", point.name, "nope", "--debug"],
+                ["doctor", "--check", "--json"],
+            ):
+                result = livestream(*arguments, environ=exports)
+                shown = result.stdout + result.stderr
+                assert not [each for each in credentials if each in shown]

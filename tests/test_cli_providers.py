@@ -140,10 +140,12 @@ def test_a_wrong_configuration_is_one_line_and_exit_code_2(monkeypatch: pytest.M
     assert (result.exit_code, result.stderr) == (2, "Error: it is wrong; mend it\n")
 
 
-def test_another_error_of_ours_is_one_line_and_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_error_of_ours_is_one_line_and_its_own_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     failing(monkeypatch, live.NotFound("it is gone"))
     result = CliRunner().invoke(app, ["providers"])
-    assert (result.exit_code, result.stderr) == (1, "Error: it is gone\n")
+    assert (result.exit_code, result.stderr) == (3, "Error: it is gone\n")
 
 
 def test_an_unforeseen_error_shows_its_class_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,11 +156,14 @@ def test_an_unforeseen_error_shows_its_class_alone(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("arguments", [["--debug", "providers"], ["providers", "--debug"]])
-def test_debug_lets_the_error_through_wherever_it_stands(
+def test_debug_shows_a_traceback_wherever_it_stands(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     failing(monkeypatch, RuntimeError("boom"))
-    assert isinstance(CliRunner().invoke(app, arguments).exception, RuntimeError)
+    result = CliRunner().invoke(app, arguments)
+    assert "Traceback" in result.stderr
+    assert "RuntimeError: boom" in result.stderr
+    assert result.exit_code == 1
 
 
 def test_an_unknown_option_is_a_usage_error() -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
 import livestream_core as live
 from acme import AcmeEmulator
+from livestream_core._adapter import ARGUMENTS_OF_CONNECT
+from livestream_core._options import read_options
 from livestream_core._registry import registry
 
 Install = Callable[..., None]
@@ -257,6 +261,20 @@ def test_a_declared_operation_must_be_there_and_the_other_way_round() -> None:
     assert declare(get=lambda self, id: None)
 
 
+def test_an_option_cannot_have_the_name_of_an_argument_of_connect() -> None:
+    @attrs.frozen(kw_only=True)
+    class Options(live.Options):
+        base_url: str = live.option(default="https://x.example", help="The origin.")
+        retries: int = live.option(default=1, help="How often.")
+
+    with pytest.raises(TypeError, match="retries cannot be an option"):
+        declare(get=lambda self, id: None, Options=Options)
+    arguments = inspect.signature(live.connect).parameters.values()
+    assert {each.name for each in arguments if each.kind is each.KEYWORD_ONLY} == (
+        ARGUMENTS_OF_CONNECT
+    )
+
+
 def test_capabilities_are_checked_when_they_are_written() -> None:
     native = {live.Feature.GET: live.Support.NATIVE}
     with pytest.raises(ValueError, match="needs a reason"):
@@ -312,6 +330,20 @@ def test_given_options_and_the_environment_are_never_mixed() -> None:
         live.connect("acme", environ={})
     given = options_of(live.connect("acme", token="t0ken-t0ken", environ=ENVIRON))
     assert given.base_url == "https://api.acme.example"
+
+
+def test_a_secret_that_a_validator_repeats_is_masked() -> None:
+    def refuse(_: object, __: object, value: live.Secret) -> None:
+        raise ValueError(f"is not good: {value.reveal()}")
+
+    @attrs.frozen(kw_only=True)
+    class Options(live.Options):
+        base_url: str = live.option(default="https://x.example", help="The origin.")
+        token: live.Secret = live.option(help="The token.", validator=refuse)
+
+    with pytest.raises(live.ConfigurationError, match=r"is not good: \*\*\*") as caught:
+        read_options(Options, "x", {"token": "s3cret-t0ken"}, {})
+    assert "s3cret-t0ken" not in str(caught.value)
 
 
 def test_all_problems_are_named_at_once_with_their_variables() -> None:

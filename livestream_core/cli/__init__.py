@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.util import find_spec
+from io import TextIOWrapper
 
 
 def main() -> int:
@@ -15,6 +16,13 @@ def main() -> int:
             "pip install 'livestream-core[cli]'\n"
         )
         return 2
-    from ._app import app
+    for stream in (sys.stdout, sys.stderr):
+        # Where the locale has no Unicode, a title is shown in escapes rather than not at all.
+        if isinstance(stream, TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        from ._app import app
 
-    return int(app(prog_name="livestream") or 0)
+        return int(app(prog_name="livestream") or 0)
+    except KeyboardInterrupt:
+        return 130  # before any command ran, or after it

@@ -1,133 +1,126 @@
-"""The commands, their options, and how errors are shown."""
+"""The program: its commands, and how each of them ends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+import os
+import sys
+import traceback
+from typing import Any
 
 import click
 
-from .._errors import ConfigurationError, LiveStreamError
 from .._version import __version__
+from . import _installation_commands as installation
+from . import _stream_commands as streams
+from ._connection import connection_options
+from ._exit_codes import FINE, MEANINGS
+from ._failures import failed, interrupted
+from ._given import debug_option, given
+from ._output import warnings_shown
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-_DEBUG = f"{__name__}.debug"
-
-
-def _remember(context: click.Context, _: click.Parameter, value: bool) -> None:
-    if value:
-        context.meta[_DEBUG] = True
-
-
-def _debug_option(command: F) -> F:
-    """``--debug``, taken before and after the command's name."""
-    return click.option(
-        "--debug",
-        is_flag=True,
-        expose_value=False,
-        callback=_remember,
-        help="Show a traceback with every error.",
-    )(command)
-
-
-class _Misconfigured(click.ClickException):
-    """An error in the installation or the environment, as one line on standard error."""
-
-    exit_code = 2
+_EPILOG = "\b\nExit codes:\n" + "\n".join(
+    f"{code:>5}  {meaning}" for code, meaning in MEANINGS.items()
+)
 
 
 class _Group(click.Group):
+    #: The commands under the headings of the help.
+    sections: dict[str, list[str]]
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.sections = {}
+
+    def add_section(self, heading: str, *commands: click.Command) -> None:
+        """Adds commands under a heading of the help."""
+        for command in commands:
+            self.add_command(command)
+            self.sections.setdefault(heading, []).append(str(command.name))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are used, not that of the alphabet."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        widest = max(map(len, self.commands))
+        limit = formatter.width - widest - 6
+        for heading, names in self.sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [
+                        (f"{name:<{widest}}", self.commands[name].get_short_help_str(limit))
+                        for name in names
+                    ]
+                )
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Refuses an account that the command would not use, wherever it was said."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            said, taken = given(ctx), {param.name for param in command.params}
+            for option in ("provider", "connection", "token_file"):
+                if getattr(said, option) is not None and option not in taken:
+                    flag = option.replace("_", "-")
+                    raise click.UsageError(f"`{name}` takes no --{flag} before its name.", ctx)
+        return name, command, rest
+
     def invoke(self, ctx: click.Context) -> Any:
-        problem: click.ClickException
+        said = given(ctx)
         try:
-            return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            with warnings_shown(said):
+                return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit):
             raise
+        except BrokenPipeError:
+            # The reader has had enough (`| head`). What is still buffered goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = FINE
+        except (KeyboardInterrupt, click.Abort):
+            click.echo(err=True)  # away from the ^C, or from the question
+            code = interrupted(said)
         except Exception as error:
-            if ctx.meta.get(_DEBUG):
-                raise
-            if isinstance(error, ConfigurationError):
-                problem = _Misconfigured(str(error))
-            elif isinstance(error, LiveStreamError):
-                problem = click.ClickException(str(error))
-            else:
-                # The text of an unforeseen exception may have anything in it, secrets too.
-                name = type(error).__name__
-                problem = click.ClickException(f"{name}; --debug shows where it came from")
-        raise problem
+            if said.debug:
+                traceback.print_exc()
+            code = failed(said, error)
+        raise click.exceptions.Exit(code)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.version_option(__version__, package_name="livestream-core")
-@_debug_option
+@connection_options
+@debug_option
 def app() -> None:
-    """One interface to every live-streaming vendor."""
+    """One interface to every live-streaming vendor.
 
+    Commands on streams need an account: a provider with its options in the environment
+    (LIVESTREAM_<PROVIDER>_<OPTION>), or a connection that livestream.toml describes.
 
-@app.command()
-@click.option(
-    "--provider",
-    "names",
-    multiple=True,
-    metavar="NAME",
-    help="Only this provider; may be given several times.",
-)
-@_debug_option
-@click.pass_context
-def demo(context: click.Context, names: tuple[str, ...]) -> None:
-    """Walk a stream's life through every provider's emulator.
-
-    Everything goes over real HTTP, on loopback. The exit code is 1 if anything differs from what
-    a provider's capabilities promise.
+    \b
+      livestream -p acme create --title "Data science"
+      livestream -c school list --status live --json
     """
-    from rich.console import Console
-
-    from ._demo import run
-
-    if not run(names, Console(highlight=False), debug=context.meta.get(_DEBUG, False)):
-        context.exit(1)
 
 
-@app.command()
-@click.option("--features", is_flag=True, help="What each of them can do, and why not.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@_debug_option
-def providers(features: bool, as_json: bool) -> None:
-    """List the installed providers."""
-    from rich.console import Console
-
-    from ._providers import as_data, show
-
-    if as_json:
-        import json
-
-        click.echo(json.dumps(as_data(features=features), indent=2))
-    else:
-        show(Console(highlight=False), features=features)
-
-
-@app.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option(
-    "--port-base",
-    type=click.IntRange(1, 65535),
-    show_default="free ports",
-    help="The first emulator's port; the others follow.",
+app.add_section(
+    "A stream's life",
+    streams.create,
+    streams.show,
+    streams.list_streams,
+    streams.update,
+    streams.start,
+    streams.stop,
+    streams.cancel,
+    streams.delete,
+    streams.wait,
+    streams.watch,
 )
-@click.option(
-    "--boot-seconds",
-    type=click.FloatRange(min=0),
-    default=20.0,
-    show_default=True,
-    help="How long a vendor needs to make a stream's server.",
+app.add_section(
+    "This installation",
+    installation.providers,
+    installation.doctor,
+    installation.sandbox,
+    installation.demo,
+    installation.completion,
 )
-@_debug_option
-def sandbox(host: str, port_base: int | None, boot_seconds: float) -> None:
-    """Serve every provider's emulator until Ctrl-C.
-
-    Standard output gets the environment to export, for connect() without options.
-    """
-    from ._sandbox import run
-
-    run(host=host, port_base=port_base, boot_seconds=boot_seconds)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +12,7 @@ import click
 from .._errors import ConfigurationError
 from .._options import environment_name, is_loopback
 from ._installed import installed
+from ._signals import stopped_by_signals
 
 if TYPE_CHECKING:
     from ..emulator import Emulator
@@ -30,7 +29,7 @@ def run(*, host: str, port_base: int | None, boot_seconds: float) -> None:
     Raises:
         ConfigurationError: No provider has an emulator, or an address cannot be listened on.
     """
-    with _stopped_by_signals(), ExitStack() as servers:
+    with stopped_by_signals(), ExitStack() as servers:
         exports: list[str] = []
         served = 0
         for each in installed():
@@ -59,9 +58,9 @@ def run(*, host: str, port_base: int | None, boot_seconds: float) -> None:
             )
         click.echo("\n".join(exports))
         click.echo(
-            f"# {served} emulators are serving. Export these lines elsewhere, then call\n"
-            "# connect(PROVIDER) without options: given options are never mixed with these.\n"
-            "# Ctrl-C stops it.",
+            f"# {served} emulators are serving. Export these lines elsewhere, then try\n"
+            "# `livestream -p PROVIDER list`, or call connect(PROVIDER) without options:\n"
+            "# given options are never mixed with these. Ctrl-C stops it.",
             err=True,
         )
         if not is_loopback(host):
@@ -74,22 +73,6 @@ def run(*, host: str, port_base: int | None, boot_seconds: float) -> None:
 def _wait() -> None:
     while True:
         time.sleep(3600)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """SIGINT and SIGTERM leave the block, also where a shell started it with SIGINT ignored."""
-    previous = {
-        number: signal.signal(number, signal.default_int_handler)
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    except KeyboardInterrupt:
-        pass
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _listening(servers: ExitStack, emulator: Emulator, host: str, port: int) -> str:

@@ -1,0 +1,69 @@
+"""Exit codes: what a script learns of a failure without reading any text."""
+
+from __future__ import annotations
+
+from .._errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    Conflict,
+    ConnectionFailed,
+    InvalidInput,
+    LiveStreamError,
+    NotFound,
+    PermissionDenied,
+    ProviderUnavailable,
+    RateLimited,
+    Rejected,
+    TimedOut,
+    UnexpectedResponse,
+    Unsupported,
+    WaitFailed,
+    WaitTimeout,
+    WebhookRejected,
+)
+
+FINE = 0
+OTHERWISE = 1
+USAGE = 2
+REFUSED = 3
+UNAVAILABLE = 4
+OUTCOME_OPEN = 5
+INTERRUPTED = 130
+
+#: What each code means, as ``livestream --help`` shows it.
+MEANINGS: dict[int, str] = {
+    FINE: "all is well",
+    OTHERWISE: "the demo failed, the answer to a question was no, or a bug",
+    USAGE: "wrong usage, input or configuration; nothing was sent",
+    REFUSED: "refused, or not possible; nothing was changed",
+    UNAVAILABLE: "the vendor cannot be used now; nothing was changed",
+    OUTCOME_OPEN: "it was carried out although it failed, or nobody can tell: look first",
+    INTERRUPTED: "interrupted by Ctrl-C; nothing was changed",
+}
+
+_CODES: dict[type[LiveStreamError], int] = {
+    ConfigurationError: USAGE,
+    InvalidInput: USAGE,
+    Unsupported: REFUSED,
+    AuthenticationFailed: REFUSED,
+    PermissionDenied: REFUSED,
+    NotFound: REFUSED,
+    Conflict: REFUSED,
+    Rejected: REFUSED,
+    WaitFailed: REFUSED,
+    WebhookRejected: REFUSED,
+    RateLimited: UNAVAILABLE,
+    ProviderUnavailable: UNAVAILABLE,
+    UnexpectedResponse: UNAVAILABLE,
+    ConnectionFailed: UNAVAILABLE,
+    TimedOut: UNAVAILABLE,
+    WaitTimeout: UNAVAILABLE,
+}
+
+
+def code_of(error: LiveStreamError) -> int:
+    """The exit code of a command that an error ended."""
+    if error.applied is not False:
+        return OUTCOME_OPEN
+    # The nearest class in the table: an adapter may have classes of its own.
+    return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), REFUSED)

@@ -1,0 +1,97 @@
+"""The command line, run as users run it, and in this process where that says as much."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from acme import AcmeEmulator, AcmePlugin
+from livestream_core.cli._app import app
+
+TESTS = Path(__file__).parents[1]
+PATIENCE = 30.0
+#: For processes: an adapter that is installed there.
+ACME = AcmePlugin()
+TOKEN = "good-token"
+
+
+def until_asked(vendor: AcmeEmulator, method: str) -> None:
+    """Waits until a request was answered or is being answered."""
+    deadline = time.monotonic() + PATIENCE
+    while not any(each.method == method for each in list(vendor.requests)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@contextmanager
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[AcmeEmulator]:
+    """Acme over loopback, with the environment to reach it, and no other adapter."""
+    emulator = AcmeEmulator()
+    with emulator.serve() as url:
+        for name in list(os.environ):
+            if name.startswith("LIVESTREAM_"):
+                monkeypatch.delenv(name)
+        for name, value in reaching(url).items():
+            monkeypatch.setenv(name, value)
+        yield emulator
+
+
+def reaching(url: str) -> dict[str, str]:
+    """The environment that reaches an Acme."""
+    return {
+        "LIVESTREAM_ADAPTERS": "acme",
+        "LIVESTREAM_ACME_BASE_URL": url,
+        "LIVESTREAM_ACME_TOKEN": TOKEN,
+    }
+
+
+def run(*arguments: str, input: str | None = None) -> Result:
+    """The command line in this process."""
+    return CliRunner().invoke(app, arguments, input=input)
+
+
+def acme(*arguments: str, input: str | None = None) -> Result:
+    """A command on Acme's streams, in this process."""
+    command, *rest = arguments
+    return run(command, "-p", "acme", *rest, input=input)
+
+
+def install(folder: Path, **providers: str) -> dict[str, str]:
+    """A distribution per provider, as pip leaves it; gives the environment that finds it."""
+    for name, target in providers.items():
+        metadata = folder / f"livestream_{name}-1.0.dist-info"
+        metadata.mkdir(parents=True)
+        (metadata / "METADATA").write_text(f"Name: livestream-{name}\nVersion: 1.0\n")
+        (metadata / "entry_points.txt").write_text(f"[livestream_core]\n{name} = {target}\n")
+    return {
+        "PYTHONPATH": os.pathsep.join(map(str, (folder, TESTS, TESTS / "support"))),
+        "LIVESTREAM_ADAPTERS": ",".join(providers),
+    }
+
+
+def environment(changes: Mapping[str, str]) -> dict[str, str]:
+    ours = {
+        name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")
+    }
+    return {**ours, **changes}
+
+
+def livestream(
+    *arguments: str, environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "livestream_core.cli", *arguments],
+        env=environment(environ or {}),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )

@@ -1,0 +1,284 @@
+"""Follows a page of the documents as a reader would: every block of it, from top to bottom.
+
+Usage: python run_page.py PAGE, in an empty folder. Ends with 1 and says why at the first block
+that does not do what the page says.
+
+python   runs; all blocks of a page share their names
+text     is what the block of Python before it printed
+console  is typed into a shell; what is shown below a command is what it printed
+toml     is read
+
+A block whose first line is a comment that names a file, ``# school.py``, is saved under that name
+and not run: a command or a block further down uses it. In what is shown, ``...`` stands for
+anything in a line, and on a line of its own for any number of lines.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+
+#: A directive, ``{name}``, is matched too, so that its end is not taken for a beginning.
+_BLOCK = re.compile(r"^```(?P<language>\S*)[^\n]*\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
+_FILE_NAME = re.compile(r"# ([\w-]+\.\w+)\n")
+#: A command that serves until it is stopped. It prints the environment for others, then how to
+#: stop it.
+_SERVES = re.compile(r"livestream sandbox|python studio\.py")
+
+
+class Block(NamedTuple):
+    """A block of code in a page."""
+
+    language: str
+    code: str
+    line: int
+
+
+class Mismatch(Exception):
+    """A page says something that is not so."""
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """All blocks of code, without those that Sphinx takes for directives."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(match["language"], match["code"], text.count("\n", 0, match.start()) + 2)
+        for match in _BLOCK.finditer(text)
+        if not match["language"].startswith("{")
+    ]
+
+
+def file_name(block: Block) -> str | None:
+    """Under which name a block is to be saved, if it is."""
+    match = _FILE_NAME.match(block.code)
+    return match[1] if match else None
+
+
+def is_as_shown(shown: str, printed: str) -> bool:
+    """Whether something was printed as a page shows it."""
+    pattern = "".join(
+        r"(?:[^\n]*\n)*?"
+        if line.strip() == "..."
+        else re.escape(line.rstrip()).replace(re.escape("..."), r"[^\n]*?") + r"[^\n\S]*\n"
+        for line in shown.splitlines()
+    )
+    return re.fullmatch(pattern, printed if printed.endswith("\n") else f"{printed}\n") is not None
+
+
+class Reader:
+    """Somebody who follows a page in the current folder."""
+
+    def __init__(self, page: Path) -> None:
+        self.page = page
+        self.module = sys.modules["page"] = ModuleType("page")
+        self.printed = ""
+        self.shell = Shell()
+
+    def follow(self) -> None:
+        """Does what the page says.
+
+        Raises:
+            Mismatch: Something else happened.
+        """
+        try:
+            for block in blocks_of(self.page):
+                self._do(block)
+        finally:
+            self.shell.close()
+
+    def _do(self, block: Block) -> None:
+        name = file_name(block)
+        if name is not None:
+            path = Path(name)
+            path.write_text(block.code, encoding="utf-8")
+            path.chmod(0o600)
+        elif block.language == "python":
+            self._run(block)
+        elif block.language == "text":
+            if not is_as_shown(block.code, self.printed):
+                raise Mismatch(f"line {block.line}: this was printed instead:\n{self.printed}")
+        elif block.language == "console":
+            for command, shown in commands_of(block):
+                self.shell.type(command, shown, block.line)
+        elif block.language == "toml":
+            tomllib.loads(block.code)
+        else:
+            raise Mismatch(f"line {block.line}: nothing tries a block of {block.language!r}")
+
+    def _run(self, block: Block) -> None:
+        printed = io.StringIO()
+        # So that a traceback names the lines of the page.
+        code = compile(
+            "\n" * (block.line - 1) + block.code, str(self.page), "exec", dont_inherit=True
+        )
+        try:
+            with redirect_stdout(printed), redirect_stderr(printed), self.shell.environment():
+                exec(code, self.module.__dict__)
+        finally:
+            self.printed = printed.getvalue()
+
+
+def commands_of(block: Block) -> list[tuple[str, str]]:
+    """The commands of a block, and what is shown below each."""
+    found: list[tuple[str, str]] = []
+    for line in block.code.splitlines(keepends=True):
+        if line.startswith("$ "):
+            found.append((line[2:], ""))
+        elif not found:
+            raise Mismatch(f"line {block.line}: the block does not begin with a command")
+        elif found[-1][0].endswith("\\\n"):
+            found[-1] = found[-1][0] + line, ""
+        else:
+            found[-1] = found[-1][0], found[-1][1] + line
+    return [(command.strip(), shown) for command, shown in found]
+
+
+class Shell:
+    """A shell in the current folder. Its environment outlives a command."""
+
+    def __init__(self) -> None:
+        beside = str(Path(sys.executable).parent)
+        self.environ = {
+            **os.environ,
+            "PATH": os.pathsep.join([beside, os.environ.get("PATH", "")]),
+            "COLUMNS": "80",
+            "TZ": "Asia/Kolkata",
+            "HOME": str(Path.cwd()),
+            "XDG_CONFIG_HOME": str(Path.cwd()),
+        }
+        self.status = 0
+        self.served: list[subprocess.Popen[str]] = []
+
+    def type(self, command: str, shown: str, line: int) -> None:
+        """Types a command, and compares what it prints."""
+        if self.status and not command.startswith("echo $?"):
+            raise Mismatch(f"line {line}: the command before {command!r} ended with {self.status}")
+        for beginning, check in CHECKED.items():
+            if command.startswith(beginning):
+                return check(command)
+        printed = self._serve(command) if _SERVES.match(command) else self._run(command)
+        if shown and not is_as_shown(shown, printed):
+            raise Mismatch(f"line {line}: {command!r} printed this instead:\n{printed}")
+        return None
+
+    def _run(self, command: str) -> str:
+        kept = Path(".environment")
+        done = subprocess.run(
+            ["bash", "-c", f"set -a; (exit {self.status})\n{command}\n{_KEEP}"],
+            env={**self.environ, "KEPT": str(kept.resolve())},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE,
+        )
+        self.status = done.returncode
+        lines = kept.read_text(encoding="utf-8").split("\0")
+        self.environ = dict(line.split("=", 1) for line in lines if "=" in line)
+        kept.unlink()
+        if self.status and "Traceback" in done.stdout:
+            raise Mismatch(f"{command!r} failed:\n{done.stdout}")
+        return done.stdout
+
+    def _serve(self, command: str) -> str:
+        """Starts it, and takes over the environment that it prints, as a reader pastes it."""
+        started = subprocess.Popen(
+            shlex.split(command),
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.served.append(started)
+        assert started.stdout is not None
+        printed = ""
+        for line in started.stdout:
+            printed += line
+            if match := re.match(r"export (\w+)=(.*)", line):
+                self.environ[match[1]] = shlex.split(match[2])[0]
+            if "Ctrl-C" in line:
+                return printed
+        raise Mismatch(f"{command!r} ended by itself:\n{printed}")
+
+    @contextmanager
+    def environment(self) -> Iterator[None]:
+        """The shell's environment, for Python that runs here."""
+        before = dict(os.environ)
+        names = {name: value for name, value in self.environ.items() if "LIVESTREAM_" in name}
+        os.environ.update(names)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    def close(self) -> None:
+        """Ends what still serves."""
+        for started in self.served:
+            started.terminate()
+            started.wait(PATIENCE)
+            if started.stdout is not None:
+                started.stdout.close()
+
+
+#: What is typed after every command.
+_KEEP = 'ended_with=$?; env -0 > "$KEPT"; exit $ended_with'
+
+
+def _check_make(command: str) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    target = shlex.split(command, comments=True)[1]
+    if not re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE):
+        raise Mismatch(f"there is no target for {command!r}")
+
+
+def _check_pip(command: str) -> None:
+    for each in shlex.split(command, comments=True)[2:]:
+        path, _, extras = each.rstrip("]").partition("[")
+        if not path.startswith("."):
+            continue
+        text = (ROOT / path / "pyproject.toml").read_text(encoding="utf-8")
+        known = tomllib.loads(text)["project"].get("optional-dependencies", {})
+        if lost := {extra for extra in extras.split(",") if extra} - set(known):
+            raise Mismatch(f"{path} has no extra {', '.join(lost)}")
+
+
+#: Commands that set something up: they are checked as far as that goes, and not run.
+CHECKED: dict[str, Callable[[str], None]] = {
+    "make ": _check_make,
+    "pip install ": _check_pip,
+    "python3 -m venv": lambda _: None,
+    ". lesson/bin/activate": lambda _: None,
+    ".ci/run": lambda _: None,
+}
+
+
+def main(page: Path) -> None:
+    """Follows a page."""
+    reader = Reader(page)
+    try:
+        reader.follow()
+    except Mismatch as problem:
+        sys.exit(f"{page.name}, {problem}")
+    except Exception:
+        traceback.print_exc()
+        sys.exit(f"before that, this was printed:\n{reader.printed}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
