@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .._options import Options
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+logger = logging.getLogger("livestream_core")
 
 #: The connection that is taken where none is named.
 DEFAULT = "LIVESTREAM_CONNECTION"
@@ -188,7 +191,7 @@ def _token(source: str) -> str:
     text = ""
     problem = None
     try:
-        text = sys.stdin.read(_LONGEST_TOKEN) if source == "-" else _private_text(source)
+        text = sys.stdin.read(_LONGEST_TOKEN) if source == "-" else _text_of(source)
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError:
@@ -202,10 +205,9 @@ def _token(source: str) -> str:
     return token
 
 
-def _private_text(path: str) -> str:
+def _text_of(path: str) -> str:
     with open(path, encoding="utf-8") as opened:
+        # Not refused, as in livestream.toml: container platforms mount secrets like this.
         if others_can_read(os.fstat(opened.fileno())):
-            raise ConfigurationError(
-                f"the token file {path} can be read by other users", hint="chmod 600 it"
-            )
+            logger.warning("the token file %s can be read by other users", path)
         return opened.read(_LONGEST_TOKEN)
