@@ -1,0 +1,20 @@
+"""The figures of the library itself, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from ..measure import Size
+from ..table import Row
+from . import discovery, get, memory, read, start, walk
+
+Figure = Callable[[Size], Iterator[Row]]
+
+FIGURES: Mapping[str, Figure] = {
+    "get": get.rows,
+    "read": read.rows,
+    "list": walk.rows,
+    "import": start.rows,
+    "memory": memory.rows,
+    "discovery": discovery.rows,
+}

@@ -1,0 +1,99 @@
+"""What streams and idle clients weigh."""
+
+from __future__ import annotations
+
+import gc
+import json
+import tracemalloc
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from ..measure import Comparison, Size, apart
+from ..providers import TPSTREAMS, Answering
+from ..table import Row, in_bytes
+from .read import body
+
+STREAM_TARGET = 0.8
+#: Bytes for each client beyond the transport, which all clients share.
+CLIENT_TARGET = 3 * 1024.0
+
+
+def rows(size: Size) -> Iterator[Row]:
+    """Bytes by tracemalloc: what was allocated and is still held, shared objects counted once."""
+    ours, theirs = apart(bytes_of_streams, size.streams), apart(bytes_of_dicts, size.streams)
+    yield Row(
+        "memory",
+        "a LiveStream without raw",
+        "the dict that it was read from",
+        in_bytes(ours),
+        in_bytes(theirs),
+        Comparison(ours, theirs, (ours / theirs,)),
+        STREAM_TARGET,
+    )
+    for what, use in (("made", False), ("that has read a stream", True)):
+        each = apart(bytes_of_clients, size.clients, use=use)
+        yield Row(
+            "memory",
+            f"an idle client {what}",
+            cost=in_bytes(each),
+            amount=each,
+            target=None if use else CLIENT_TARGET,
+        )
+
+
+def bytes_of_streams(streams: int) -> float:
+    """Bytes that each stream of a page holds, without ``raw``."""
+    answer = body(TPSTREAMS, streams)
+    with TPSTREAMS.connect("http://127.0.0.1", transport=Answering(answer)) as client:
+        # Once for all that is loaded or made on the first call.
+        client.pages()
+
+        def read() -> object:
+            return [attrs.evolve(stream, raw=None) for stream in client.pages()]
+
+        return _held(read) / streams
+
+
+def bytes_of_dicts(streams: int) -> float:
+    """Bytes that each item of the same page holds, as json reads it."""
+    answer = body(TPSTREAMS, streams)
+    return _held(lambda: json.loads(answer)["results"]) / streams
+
+
+def bytes_of_clients(clients: int, *, use: bool) -> float:
+    """Bytes that each of many clients holds, every one of another organization.
+
+    Args:
+        clients: How many.
+        use: Whether each has made a call.
+    """
+    page = body(TPSTREAMS, 1)
+    id = json.loads(page)["results"][0]["id"]
+    transport = Answering(json.dumps(TPSTREAMS.one(0)).encode()) if use else None
+
+    def make(number: int) -> object:
+        options = {"organization_id": f"org{number}", "token": f"made-up-token-{number}"}
+        client = TPSTREAMS.with_options(options).connect(
+            "https://vendor.example", transport=transport
+        )
+        if use:
+            client.get(id)
+        return client
+
+    first = make(-1)
+    held = _held(lambda: [make(number) for number in range(clients)]) / clients
+    del first
+    return held
+
+
+def _held(make: Callable[[], object]) -> float:
+    """Bytes that were allocated by ``make`` and are held by what it gave back."""
+    gc.collect()
+    tracemalloc.start()
+    made = make()
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    del made
+    return held

@@ -1,0 +1,90 @@
+"""A vendor on loopback: a process of its own that keeps connections open and has every answer
+ready, so that what a call costs is what its client costs.
+
+The emulators' server is no good here: it closes every connection, and makes each answer anew.
+This file runs as a program too, and needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+
+#: What each target (path and query) of an origin is answered with, as JSON in text.
+Answers = Callable[[str], Mapping[str, str]]
+
+
+@contextlib.contextmanager
+def loopback(answers: Answers) -> Iterator[str]:
+    """Serves answers until the end of the block, and gives the origin. Answers are made from
+    the origin, because a page names the next one by its whole URL."""
+    # Isolated, so that the program starts fast and finds no module of ours instead of another.
+    command = [sys.executable, "-I", __file__]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        try:
+            port = int(server.stdout.readline())
+            origin = f"http://127.0.0.1:{port}"
+            server.stdin.write(json.dumps(dict(answers(origin))).encode() + b"\n")
+            server.stdin.flush()
+            server.stdout.readline()
+            yield origin
+        finally:
+            # It serves until its input ends, so it never outlives us.
+            server.stdin.close()
+
+
+def main() -> None:
+    """Tells the port, reads the answers, tells that it is ready, and serves."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+        print(listening.getsockname()[1], flush=True)
+        answers = {
+            target.encode(): _answer("200 OK", body.encode())
+            for target, body in json.loads(sys.stdin.readline() or "{}").items()
+        }
+        threading.Thread(target=_accept, args=(listening, answers), daemon=True).start()
+        print("ready", flush=True)
+        sys.stdin.read()
+
+
+def _answer(status: str, body: bytes) -> bytes:
+    head = (
+        f"HTTP/1.1 {status}\r\n"
+        "Content-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        "Connection: keep-alive\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _accept(listening: socket.socket, answers: Mapping[bytes, bytes]) -> None:
+    while True:
+        connection, _ = listening.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        threading.Thread(target=_serve, args=(connection, answers), daemon=True).start()
+
+
+def _serve(connection: socket.socket, answers: Mapping[bytes, bytes]) -> None:
+    """Answers GET requests, which have no body, one after the other."""
+    missing = _answer("404 Not Found", b"{}")
+    received = b""
+    with connection, contextlib.suppress(ConnectionError):
+        while True:
+            while b"\r\n\r\n" not in received:
+                more = connection.recv(65536)
+                if not more:
+                    return
+                received += more
+            head, _, received = received.partition(b"\r\n\r\n")
+            target = head.split(b" ", 2)[1]
+            connection.sendall(answers.get(target, missing))
+
+
+if __name__ == "__main__":
+    main()
