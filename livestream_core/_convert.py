@@ -194,7 +194,11 @@ def optional_seconds(value: float | None) -> float | None:
     return seconds(value)
 
 
-unchanged_if(optional_seconds, "{v} is None")
+unchanged_if(
+    optional_seconds,
+    "{v} is None or (type({v}) is float or type({v}) is int) and 0 <= {v} < MAX_SECONDS",
+    MAX_SECONDS=MAX_SECONDS,
+)
 
 
 def seconds(value: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 import attrs
@@ -112,25 +112,22 @@ def read_options(
             if field.validator is not None:
                 field.validator(None, field, read[name])
         except (ValueError, TypeError) as error:
-            problems.append(f"{shown} {error}")
+            problems.append(f"{shown} {_without(str(error), read.get(name))}")
         except (ConfigurationError, InvalidInput) as error:
-            problems.append(f"{shown}: {error.message}")
+            problems.append(f"{shown}: {_without(error.message, read.get(name))}")
     problems += _credential_problems(kind, provider, values)
     if problems:
         raise ConfigurationError(
-            _without("; ".join(problems), read.values()),
+            "; ".join(problems),
             provider=provider,
             hint="pass the options to connect(), or set their environment variables",
         )
     return kind(**read)
 
 
-def _without(text: str, values: Iterable[Any]) -> str:
-    """The text, should a validator have put a secret value into it, with its mask instead."""
-    for value in values:
-        if isinstance(value, Secret):
-            text = text.replace(value.reveal(), MASK)
-    return text
+def _without(problem: str, value: object) -> str:
+    """What a validator says of a value, with a mask if it repeats a secret one."""
+    return problem.replace(value.reveal(), MASK) if isinstance(value, Secret) else problem
 
 
 _types: dict[type[Options], dict[str, Any]] = {}

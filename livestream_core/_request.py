@@ -284,14 +284,23 @@ class Fields:
     Getters that begin with ``optional_`` give ``None`` for what is missing or null.
     """
 
-    __slots__ = ("data", "path")
+    __slots__ = ("_index", "_name", "_outer", "data")
 
-    def __init__(self, data: Any, path: str = "") -> None:
+    def __init__(
+        self, data: Any, path: str = "", outer: Fields | None = None, index: int | None = None
+    ) -> None:
+        self._name, self._outer, self._index = path, outer, index
         if type(data) is not dict and not isinstance(data, Mapping):
-            what = f"{path} is" if path else "the answer is"
-            raise UnexpectedResponse(f"{what} {_kind(data)}, not an object")
+            what = self.path or "the answer"
+            raise UnexpectedResponse(f"{what} is {_kind(data)}, not an object")
         self.data: Mapping[str, Any] = data
-        self.path: str = path
+
+    @property
+    def path(self) -> str:
+        """Where it stands in the answer; put together only for an error."""
+        outer = self._outer.path if self._outer is not None else ""
+        path = f"{outer}.{self._name}" if outer else self._name
+        return path if self._index is None else f"{path}[{self._index}]"
 
     def _named(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name
@@ -372,7 +381,7 @@ class Fields:
         """An object."""
         value = self.data.get(name)
         if type(value) is dict or isinstance(value, Mapping):
-            return Fields(value, self._named(name))
+            return Fields(value, name, self)
         raise self._wrong(name, "an object")
 
     def optional_object(self, name: str) -> Fields | None:
@@ -381,7 +390,7 @@ class Fields:
         if value is None:
             return None
         if type(value) is dict or isinstance(value, Mapping):
-            return Fields(value, self._named(name))
+            return Fields(value, name, self)
         raise self._wrong(name, "an object")
 
     def items(self, name: str) -> Sequence[Any]:
@@ -393,11 +402,7 @@ class Fields:
 
     def objects(self, name: str) -> list[Fields]:
         """A list of objects."""
-        items = self.items(name)
-        if not items:
-            return []
-        path = self._named(name)
-        return [Fields(item, f"{path}[{i}]") for i, item in enumerate(items)]
+        return [Fields(item, name, self, i) for i, item in enumerate(self.items(name))]
 
     def optional_objects(self, name: str) -> list[Fields]:
         """A list of objects; empty for what is missing or null."""

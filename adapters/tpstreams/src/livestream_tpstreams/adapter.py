@@ -43,16 +43,22 @@ RECORDING_WORDS: dict[str, live.RecordingStatus] = {
     "error": live.RecordingStatus.FAILED,
 }
 
+# Looked up for every stream, and members of an enumeration are slow to look up.
+_UNKNOWN = live.RecordingStatus.UNKNOWN
+
 LATENCY_WORDS: dict[live.Latency, str] = {
     live.Latency.NORMAL: "Normal Latency",
     live.Latency.LOW: "Low Latency",
 }
 _LATENCIES = {word.lower(): latency for latency, word in LATENCY_WORDS.items()}
 
-PLAYBACKS = (("hls_url", live.PlaybackKind.HLS), ("dash_url", live.PlaybackKind.DASH))
-
 #: Entries of ``activities`` that only a stream has that was on air.
 ON_AIR_WORDS = frozenset({"on publish", "on publish done"})
+#: Those of which the times are used.
+TIMED_WORDS = frozenset({"on publish", "stopped"})
+
+PLAYBACKS = (("hls_url", live.PlaybackKind.HLS), ("dash_url", live.PlaybackKind.DASH))
+
 
 #: In these a vendor's "no" to a start or a stop is about the status. One that was read as
 #: UNKNOWN, or as one where the call is possible, does not explain it.
@@ -476,13 +482,15 @@ class TPStreamsAdapter(live.Adapter):
         raise live.UnexpectedResponse("live_stream.start is not YYYY-MM-DD HH:MM:SS in the answer")
 
     def _activities(self, fields: live.Fields) -> Activities:
-        """``activities``, in the answers since 2025-09."""
+        """``activities``, in the answers since 2025-09. Only times that are used are read."""
         read: dict[str, list[datetime]] = {}
         for activity in fields.optional_objects("activities"):
-            times = read.setdefault(_normal(activity.text("status")), [])
-            text = activity.optional_text("timestamp")
-            if text is not None:
-                times.append(self._activity_time(text))
+            word = _normal(activity.text("status"))
+            times = read.setdefault(word, [])
+            if word in TIMED_WORDS:
+                text = activity.optional_text("timestamp")
+                if text is not None:
+                    times.append(self._activity_time(text))
         return read
 
     def _activity_time(self, text: str) -> datetime:
@@ -525,7 +533,7 @@ def _recording(video: live.Fields | None) -> live.Recording | None:
         return None
     word = video.optional_text("status")
     return live.Recording(
-        status=RECORDING_WORDS.get(_normal(word or ""), live.RecordingStatus.UNKNOWN),
+        status=RECORDING_WORDS.get(_normal(word or ""), _UNKNOWN),
         url=video.optional_text("playback_url") or None,
         dash_url=video.optional_text("dash_url") or None,
         duration=video.optional_number("duration"),
