@@ -5,7 +5,7 @@
 .DELETE_ON_ERROR:
 # Builds write into the source tree, so two of them never run at once, whatever -j says.
 .NOTPARALLEL:
-.PHONY: demo test lint types wheels smoke test-others clean help
+.PHONY: demo test lint types wheels smoke docs bench bench-peers test-others clean help
 
 USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 ifndef PYTHON
@@ -24,7 +24,13 @@ SOURCES := $(PROJECTS) README.md LICENSE \
 	$(shell find livestream_core adapters -name __pycache__ -prune -o -path '*/tests' -prune -o \
 		-name '*.egg-info' -prune -o -type f -print)
 # What is checked besides the packages: programs, and those tests that are typed throughout.
-TYPED := $(wildcard scripts/*.py examples/*.py tests/test_repository_*.py)
+TYPED := $(wildcard scripts/*.py examples/*.py benchmarks/*.py benchmarks/*/*.py \
+	tests/test_repository_*.py tests/test_typing.py tests/typing/*.py \
+	tests/test_docs_*.py tests/support/run_page.py \
+	docs/_extensions/provider_tables.py docs/_extensions/status_diagram.py)
+# It reads what the first Python of the PATH has installed, and needs no network: pyright itself
+# and a Node.js are in wheels.
+PYRIGHT = cd .venv-types && PATH="$$PWD/bin:$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 bin/pyright
 # Emulators are in the extra `sandbox` of each.
 ADAPTER_WHEELS = $$(for each in dist/*.whl; do case $$each in dist/livestream_core-*) ;; \
 	*) echo "$$each[sandbox]" ;; esac; done)
@@ -60,15 +66,30 @@ lint: .venv/.stamp ## ruff: rules and format
 
 wheels: dist/.stamp ## the four wheels, in dist
 
-types: .venv-types/.stamp ## mypy --strict over the installed wheels, scripts and examples
+types: .venv-types/.stamp ## mypy --strict and pyright over the installed wheels; scripts, examples
 	@cd .venv-types && bin/python -m mypy --strict --config-file ../pyproject.toml \
 		--cache-dir ../.mypy_cache $(PACKAGES:%=-p %)
-	@cd .venv-types && bin/python -m mypy --strict --config-file ../pyproject.toml \
-		--cache-dir ../.mypy_cache $(addprefix ../,$(TYPED))
+	@cd .venv-types && MYPYPATH=../tests/support bin/python -m mypy --strict \
+		--config-file ../pyproject.toml --cache-dir ../.mypy_cache $(addprefix ../,$(TYPED))
+	@for each in $(PACKAGES); do ( $(PYRIGHT) --verifytypes "$$each" --ignoreexternal ) \
+		> .venv-types/log || { cat .venv-types/log; exit 1; }; \
+		sed -n "s/^Type completeness score/$$each: public names with a known type/p" .venv-types/log; done
+	@$(PYRIGHT) --project ../tests/typing
 
 smoke: .venv-smoke/.stamp ## the wheels alone, away from the sources
 	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && cd "$$folder" && \
 		env -u PYTHONPATH "$(CURDIR)/.venv-smoke/bin/python" -I "$(CURDIR)/scripts/smoke.py" "$(CURDIR)"
+
+docs: .venv-docs/.stamp ## the site, in build/docs; warnings are errors
+	@.venv-docs/bin/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet \
+		--jobs auto --doctree-dir build/doctrees docs build/docs
+	@echo "build/docs/index.html"
+
+bench: .venv-bench/.stamp ## what it costs, beside the same work without it; 5 minutes
+	@.venv-bench/bin/python -m benchmarks $(BENCH_ARGS)
+
+bench-peers: .venv-bench-peers/.stamp ## the same of other vendors' SDKs, which are installed from PyPI
+	@.venv-bench-peers/bin/python -m benchmarks --peers $(BENCH_ARGS)
 
 test-others: ## the tests on every other Python from 3.12 up that is here
 	@JOBS="$(JOBS)" PYTEST_ARGS="$(PYTEST_ARGS)" scripts/test_others "$(PYTHON)" $(EDITABLE)
@@ -84,6 +105,9 @@ clean: ## remove all that these targets made
 .venv-demo/.stamp: $(PROJECTS)
 	$(call make-venv,.venv-demo,-e ".[cli]" $(EDITABLE))
 
+.venv-docs/.stamp: $(PROJECTS)
+	$(call make-venv,.venv-docs,-e ".[docs]" $(EDITABLE))
+
 # By way of source distributions, so that a wheel holds nothing that a former build left behind.
 dist/.stamp: $(SOURCES) .venv/.stamp
 	@rm -rf dist && mkdir dist
@@ -94,7 +118,16 @@ dist/.stamp: $(SOURCES) .venv/.stamp
 	@touch "$@"
 
 .venv-types/.stamp: dist/.stamp
-	$(call make-venv,.venv-types,"$$(ls dist/livestream_core-*.whl)[dev]" $(ADAPTER_WHEELS))
+	$(call make-venv,.venv-types,"$$(ls dist/livestream_core-*.whl)[types]" $(ADAPTER_WHEELS))
 
 .venv-smoke/.stamp: dist/.stamp
 	$(call make-venv,.venv-smoke,"$$(ls dist/livestream_core-*.whl)[cli]" $(ADAPTER_WHEELS))
+
+.venv-bench/.stamp: dist/.stamp
+	$(call make-venv,.venv-bench,"$$(ls dist/livestream_core-*.whl)[bench]" $(ADAPTER_WHEELS))
+
+.venv-bench-peers/.stamp: Makefile benchmarks/peers/requirements.txt
+	$(call make-venv,.venv-bench-peers,requests)
+	@grep -v '^#' benchmarks/peers/requirements.txt | while read -r each; do \
+		PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-bench-peers/bin/python -m pip install -qq --no-input \
+			"$$each" || echo "== $$each cannot be installed" >&2; done

@@ -45,8 +45,12 @@ def cell(capability: live.Capability, notes: dict[str, int]) -> str:
     word = "—" if capability.support is live.Support.NONE else capability.support.value
     if not capability.reason:
         return word
-    reason = capability.reason[0].upper() + capability.reason[1:].rstrip(".") + "."
-    return f"{word} [{notes.setdefault(reason, len(notes) + 1)}]"
+    return f"{word} [{notes.setdefault(sentence(capability.reason), len(notes) + 1)}]"
+
+
+def sentence(reason: str) -> str:
+    """A reason as a sentence of its own."""
+    return f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
 
 
 def row(cells: Iterable[str]) -> str:

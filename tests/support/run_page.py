@@ -86,6 +86,8 @@ class Reader:
         self.page = page
         self.module = sys.modules["page"] = ModuleType("page")
         self.printed = ""
+        #: Files that were saved, and by which word their use is known.
+        self.unused: dict[str, str] = {}
         self.shell = Shell()
 
     def follow(self) -> None:
@@ -97,21 +99,29 @@ class Reader:
         try:
             for block in blocks_of(self.page):
                 self._do(block)
+            if self.shell.status:
+                raise Mismatch(f"the last command ended with {self.shell.status}")
+            if self.unused:
+                raise Mismatch(f"nothing uses {', '.join(self.unused)}")
         finally:
             self.shell.close()
 
     def _do(self, block: Block) -> None:
+        self.unused = {name: word for name, word in self.unused.items() if word not in block.code}
         name = file_name(block)
         if name is not None:
             path = Path(name)
             path.write_text(block.code, encoding="utf-8")
             path.chmod(0o600)
+            # pytest reads a conftest.py without being told.
+            self.unused[name] = "pytest " if path.stem == "conftest" else path.stem
         elif block.language == "python":
             self._run(block)
         elif block.language == "text":
             if not is_as_shown(block.code, self.printed):
                 raise Mismatch(f"line {block.line}: this was printed instead:\n{self.printed}")
         elif block.language == "console":
+            self.printed = ""
             for command, shown in commands_of(block):
                 self.shell.type(command, shown, block.line)
         elif block.language == "toml":
@@ -167,13 +177,13 @@ class Shell:
         """Types a command, and compares what it prints."""
         if self.status and not command.startswith("echo $?"):
             raise Mismatch(f"line {line}: the command before {command!r} ended with {self.status}")
-        for beginning, check in CHECKED.items():
-            if command.startswith(beginning):
-                return check(command)
+        checks = [check for start, check in CHECKED.items() if command.startswith(start)]
+        if checks:
+            checks[0](command)
+            return
         printed = self._serve(command) if _SERVES.match(command) else self._run(command)
         if shown and not is_as_shown(shown, printed):
             raise Mismatch(f"line {line}: {command!r} printed this instead:\n{printed}")
-        return None
 
     def _run(self, command: str) -> str:
         kept = Path(".environment")

@@ -1,0 +1,96 @@
+"""Tables of what providers can do and of their options, in Markdown, from what they declare."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable
+
+import attrs
+
+import livestream_core as live
+from capability_table import PROVIDERS, row, sentence
+from livestream_core._options import environment_name
+from livestream_core._registry import registry
+
+
+def title_of(provider: str) -> str:
+    """The vendor's name as people write it."""
+    return registry.info(provider).title or provider
+
+
+def word_of(capability: live.Capability) -> str:
+    """How a feature is there, in a word."""
+    return "no" if capability.support is live.Support.NONE else capability.support.value
+
+
+def feature_matrix() -> str:
+    """Every feature of every provider, in a word each; the reasons are on the providers' pages."""
+    columns = {name: registry.adapter(name).capabilities for name in PROVIDERS}
+    lines = [
+        row(["feature", *(f"[{title_of(name)}](/providers/{name}.md)" for name in columns)]),
+        row(["---"] * (len(columns) + 1)),
+    ]
+    for feature in live.Feature:
+        words = [word_of(can[feature]) for can in columns.values()]
+        lines.append(row([f"`{feature.value}`", *words]))
+    return "\n".join(lines)
+
+
+def feature_list(provider: str) -> str:
+    """What one provider can do, and the reason for what it cannot; then what else it declares."""
+    can = registry.adapter(provider).capabilities
+    lines = [row(["feature", "how", "in which way, or why not"]), row(["---"] * 3)]
+    for feature in live.Feature:
+        capability = can[feature]
+        only = ""
+        if capability.values is not None:
+            only = f"Only {', '.join(sorted(f'`{value}`' for value in capability.values))}. "
+        why = sentence(capability.reason) if capability.reason else ""
+        lines.append(row([f"`{feature.value}`", word_of(capability), only + why]))
+    lines += ["", *(f"{name}\n: {text}\n" for name, text in _besides(can))]
+    return "\n".join(lines)
+
+
+def _besides(can: live.Capabilities) -> list[tuple[str, str]]:
+    def names(values: Iterable[str]) -> str:
+        return ", ".join(f"`{value}`" for value in values) or "none"
+
+    by_life = [status for status in live.Status if status in can.statuses]
+    pages = "as the vendor cuts them" if can.max_page_size is None else str(can.max_page_size)
+    return [
+        ("Statuses that it reports", names(by_life)),
+        ("Fields that `update` can change", names(sorted(can.updatable))),
+        ("Fields that `update` can clear", names(sorted(can.clearable))),
+        ("Filters of `list`", names(sorted(can.filters))),
+        ("Streams on a page, at most", pages),
+        ("A total, to prove a list complete", "yes" if can.reports_total else "no"),
+        ("A create without a schedule boots a server", "yes" if can.create_starts else "no"),
+    ]
+
+
+def option_table(provider: str) -> str:
+    """The options of a provider with their environment variables."""
+    kind = registry.adapter(provider).Options
+    hints = typing.get_type_hints(kind)
+    lines = []
+    for name, field in attrs.fields_dict(kind).items():
+        about = field.metadata["livestream_core.help"]
+        notes = [about]
+        if _is_secret(hints[name]):
+            notes.append("Secret.")
+        if field.default is attrs.NOTHING:
+            notes.append("Required.")
+        elif field.default is not None:
+            notes.append(f"By default `{field.default}`.")
+        lines.append(f"`{name}`, `{environment_name(provider, name)}`\n: {' '.join(notes)}\n")
+    ways = ", or ".join(" and ".join(f"`{name}`" for name in group) for group in kind.credentials)
+    if ways:
+        lines.append(f"To sign in, give {ways}: one of them, not both.")
+    return "\n".join(lines)
+
+
+def _is_secret(hint: object) -> bool:
+    if isinstance(hint, types.UnionType):
+        return live.Secret in typing.get_args(hint)
+    return hint is live.Secret
