@@ -78,10 +78,10 @@ class RequestsTransport:
 
     Args:
         session: A session of your own: its mounted adapters, proxies, ``verify``, ``cert`` and
-            headers are used. Its cookies, ``auth`` and netrc are not: they would be sent to a
-            vendor that they are not for. It must not repeat requests by itself. Without one, a
-            pool of connections is made, and proxies and CA bundle are read from the
-            environment once, now.
+            headers are used, except headers that the core sends itself (``User-Agent``). Its
+            cookies, ``auth`` and netrc are not: they would be sent to a vendor that they are not
+            for. It must not repeat requests by itself. Without one, a pool of connections is
+            made, and proxies and CA bundle are read from the environment once, now.
     """
 
     def __init__(self, session: requests.Session | None = None) -> None:

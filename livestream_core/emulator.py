@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -433,8 +434,10 @@ class Emulator:
         try:
             yield f"http://{reached}:{server.server_address[1]}"
         finally:
-            server.shutdown()
-            thread.join()
+            # At the end of the interpreter the thread no longer runs, and would be waited for.
+            if not sys.is_finalizing():
+                server.shutdown()
+                thread.join()
             server.server_close()
 
     def transport(self) -> WSGITransport:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -128,3 +132,22 @@ def test_what_a_subclass_must_give_is_not_there_by_mistake() -> None:
     for action in (bare.encoder_connects, bare.encoder_drops, bare.recording_ready):
         with pytest.raises(NotImplementedError):
             action("1")
+
+
+def test_a_program_that_ends_while_an_emulator_serves_does_end() -> None:
+    program = """
+from contextlib import ExitStack
+from acme import AcmeEmulator
+stack = ExitStack()
+print(stack.enter_context(AcmeEmulator().serve()))
+"""
+    support = str(Path(__file__).parent / "support")
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": support},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("http://127.0.0.1:")
