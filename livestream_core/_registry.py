@@ -8,16 +8,14 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
 from ._adapter import API_VERSION, Adapter, AdapterInfo
+from ._entry_points import Point, installed
 from ._errors import ConfigurationError
 from ._plugins import OBSERVER_GROUP, PROJECT, Observers, add_checked, new_manager
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint, EntryPoints
 
 T = TypeVar("T")
 
@@ -36,7 +34,7 @@ class Registry:
         self._loaded: dict[tuple[str, str | None], type[Adapter]] = {}
         self._observers_loaded = False
         #: Observers that were found when an adapter was looked for: to look takes a while.
-        self._observers_found: EntryPoints | None = None
+        self._observers_found: list[Point] | None = None
 
     def after_fork(self) -> None:
         """In a child process: a thread that does not exist here may hold the lock."""
@@ -48,7 +46,7 @@ class Registry:
         """All adapters by name. Nothing is imported."""
         found: dict[str, AdapterInfo] = {}
         allowed = _allowed()
-        for name, points in _by_name(_installed()[0]).items():
+        for name, points in _by_name(installed(PROJECT)[0]).items():
             if not allowed.admits(name):
                 continue
             info, problem = _chosen(name, points, allowed)
@@ -87,23 +85,22 @@ class Registry:
         """
         if provider in self._registered:
             return self._registered[provider]
-        installed, observers = _installed()
+        adapters, observers = installed(PROJECT, OBSERVER_GROUP)
         if not self._observers_loaded:
             self._observers_found = observers
-        points = _by_name(installed).get(provider, [])
+        points = _by_name(adapters).get(provider, [])
         allowed = _allowed()
         if not points or not allowed.admits(provider):
             known = ", ".join(self.providers()) or "none"
             forbidden = f" ({ALLOW_LIST} does not list it)" if points else ""
             raise ConfigurationError(
                 f"there is no provider {provider!r}{forbidden}",
-                provider=provider,
-                hint=f"installed: {known}; install its adapter package, or register() it",
+                hint=f"installed: {known}; others come with a package of their own",
             )
         metadata, problem = _chosen(provider, points, allowed)
         if problem:
             raise ConfigurationError(problem, provider=provider)
-        point = next(p for p in points if _distribution(p) == metadata.distribution)
+        point = next(p for p in points if p.distribution == metadata.distribution)
         for info in _guarded(provider, metadata, lambda: _adapters_of(point.load())):
             if info.name == provider:
                 return attrs.evolve(
@@ -154,26 +151,17 @@ class Registry:
             if not self._observers_loaded:
                 self._observers_loaded = True
                 found, self._observers_found = self._observers_found, None
-                for point in _installed()[1] if found is None else found:
+                for point in installed(OBSERVER_GROUP)[0] if found is None else found:
                     try:
                         add_checked(self._manager, point.load(), point.name)
                     except Exception as error:
                         logger.error(
                             "observer %s of %s was not loaded: %s",
                             point.name,
-                            _distribution(point),
+                            point.distribution,
                             error,
                         )
         return Observers(self._manager)
-
-
-def _installed() -> tuple[EntryPoints, EntryPoints]:
-    """The entry points of adapters, and those of observers."""
-    # Not needed before the first client, and as slow to import as half of this library.
-    from importlib.metadata import entry_points
-
-    found = entry_points()
-    return found.select(group=PROJECT), found.select(group=OBSERVER_GROUP)
 
 
 def load(target: Any) -> Any:
@@ -219,46 +207,36 @@ def _adapters_of(plugin: object) -> list[AdapterInfo]:
     return infos
 
 
-def _by_name(points: Any) -> dict[str, list[EntryPoint]]:
-    found: dict[str, list[EntryPoint]] = {}
+def _by_name(points: list[Point]) -> dict[str, list[Point]]:
+    found: dict[str, list[Point]] = {}
     for point in points:
-        # A path entry that is listed twice shows the same distribution twice.
-        known = found.setdefault(point.name, [])
-        if not any(_distribution(point) == _distribution(each) for each in known):
-            known.append(point)
+        found.setdefault(point.name, []).append(point)
     return found
-
-
-def _distribution(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else "?"
 
 
 def _normal(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
 
 
-def _chosen(
-    name: str, points: list[EntryPoint], allowed: _Allowed
-) -> tuple[AdapterInfo, str | None]:
+def _chosen(name: str, points: list[Point], allowed: _Allowed) -> tuple[AdapterInfo, str | None]:
     wanted = allowed.choices.get(name)
     if wanted is not None:
-        matching = [p for p in points if _normal(_distribution(p)) == _normal(wanted)]
+        matching = [p for p in points if _normal(p.distribution) == _normal(wanted)]
         problem = None if matching else f"{ALLOW_LIST} wants {name} from {wanted}, not installed"
         points = matching or points
     else:
-        names = sorted(_distribution(p) for p in points)
+        names = sorted(p.distribution for p in points)
         problem = (
             f"{' and '.join(names)} both claim {name!r}; choose one: {ALLOW_LIST}={name}={names[0]}"
             if len(points) > 1
             else None
         )
-    dist = points[0].dist
     info = AdapterInfo(
         name=name,
         title=name,
         factory=points[0].value,
-        distribution=_distribution(points[0]),
-        version=dist.version if dist is not None else None,
+        distribution=points[0].distribution,
+        version=points[0].version,
     )
     return info, problem
 

@@ -1,0 +1,66 @@
+"""What is installed, from the metadata of packages: nothing of theirs is imported."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, EntryPoint
+
+
+class Point:
+    """An entry point, and the distribution that has it. Its metadata are read once: they hold
+    the whole README of the package, so they are slow to read."""
+
+    def __init__(self, point: EntryPoint, distribution: Distribution) -> None:
+        self._point, self._distribution = point, distribution
+        self.name: str = point.name
+        self.value: str = point.value
+
+    @cached_property
+    def _metadata(self) -> Any:
+        return self._distribution.metadata
+
+    @property
+    def distribution(self) -> str:
+        """The distribution's name."""
+        return str(self._metadata["Name"])
+
+    @property
+    def version(self) -> str:
+        """The distribution's version."""
+        return str(self._metadata["Version"])
+
+    def load(self) -> Any:
+        """Imports what it names."""
+        return self._point.load()
+
+
+def installed(*groups: str) -> tuple[list[Point], ...]:
+    """The entry points of each group; of distributions with one name, the first on the path."""
+    # Not needed before the first client, and as slow to import as half of this library.
+    from importlib.metadata import distributions
+
+    found: dict[str, list[Point]] = {group: [] for group in groups}
+    seen: set[str] = set()
+    for distribution in distributions():
+        text = distribution.read_text("entry_points.txt")
+        # Nearly all distributions have none of ours, and to parse theirs takes the longest.
+        if not text or not any(group in text for group in groups):
+            continue
+        points = [
+            (point.group, Point(point, distribution))
+            for point in distribution.entry_points
+            if point.group in found
+        ]
+        if not points or (name := _normal(points[0][1].distribution)) in seen:
+            continue
+        seen.add(name)
+        for group, point in points:
+            found[group].append(point)
+    return tuple(found.values())
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
