@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -22,28 +23,32 @@ _LONGEST_MESSAGE = 500
 #: What every form of writing leaves as it is: nearly all stream keys and tokens.
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]+")
 
-# What looks like a secret although we never saw it: in the order of their use.
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # A value under a telling name, in JSON, in a form, or in a header.
-    (
-        re.compile(
-            r"(?P<name>[\"']?[\w.-]*(?:" + SENSITIVE_NAME.pattern + r")[\w.-]*[\"']?"
-            r"\s*[:=]\s*)(?!\s*(?:null|true|false|\d+)\b)"
-            r"(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:(?:bearer|token|basic)\s+)?[^\s,;&}\]\"']+)",
-            re.IGNORECASE,
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """What looks like a secret although we never saw it, in the order of their use. Compiled when
+    something is masked for the first time."""
+    return (
+        # A value under a telling name, in JSON, in a form, or in a header.
+        (
+            re.compile(
+                r"(?P<name>[\"']?[\w.-]*(?:" + SENSITIVE_NAME.pattern + r")[\w.-]*[\"']?"
+                r"\s*[:=]\s*)(?!\s*(?:null|true|false|\d+)\b)"
+                r"(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:(?:bearer|token|basic)\s+)?[^\s,;&}\]\"']+)",
+                re.IGNORECASE,
+            ),
+            rf"\g<name>{MASK}",
         ),
-        rf"\g<name>{MASK}",
-    ),
-    # The path of an RTMP URL after the application is the stream key.
-    (
-        re.compile(r"(?P<server>\b(?:rtmps?|srt)://[^\s/\"'<>]+/[^\s/\"'<>?]+)/[^\s\"'<>]+"),
-        rf"\g<server>/{MASK}",
-    ),
-    # User and password in a URL.
-    (re.compile(r"://[^\s/@\"'<>]+@"), f"://{MASK}@"),
-    # JSON web tokens.
-    (re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"), MASK),
-)
+        # The path of an RTMP URL after the application is the stream key.
+        (
+            re.compile(r"(?P<server>\b(?:rtmps?|srt)://[^\s/\"'<>]+/[^\s/\"'<>?]+)/[^\s\"'<>]+"),
+            rf"\g<server>/{MASK}",
+        ),
+        # User and password in a URL.
+        (re.compile(r"://[^\s/@\"'<>]+@"), f"://{MASK}@"),
+        # JSON web tokens.
+        (re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"), MASK),
+    )
 
 
 class Redactor:
@@ -100,7 +105,7 @@ class Redactor:
                     text = re.sub(rf"(?<!\w){re.escape(spelling)}(?!\w)", MASK, text)
         for pattern in self._patterns:
             text = pattern.sub(MASK, text)
-        for generic, replacement in _PATTERNS:
+        for generic, replacement in _patterns():
             text = generic.sub(replacement, text)
         return text
 
