@@ -59,26 +59,28 @@ from ._walk import Completeness, Page, Query
 
 if TYPE_CHECKING:
     from ._client import Client
-    from ._clock import Clock
+    from ._clock import Clock, ManualClock
     from ._connect import connect, providers, register, unregister
     from ._plugins import Exchange, hookimpl
+    from ._sending import Timeout, Transport
     from ._session import TokenStore
     from ._spec_fields import StreamChanges, StreamFields
     from ._stream_list import StreamList
-    from ._transport import RequestsTransport, Timeout, Transport, WSGITransport
+    from ._transport import RequestsTransport, WSGITransport
 
 # What brings in pluggy, or is not needed to hold the model, is loaded when it is first named.
 _LAZY = {
     "Client": "_client",
     "Clock": "_clock",
     "Exchange": "_plugins",
+    "ManualClock": "_clock",
     "RequestsTransport": "_transport",
     "StreamChanges": "_spec_fields",
     "StreamFields": "_spec_fields",
     "StreamList": "_stream_list",
-    "Timeout": "_transport",
+    "Timeout": "_sending",
     "TokenStore": "_session",
-    "Transport": "_transport",
+    "Transport": "_sending",
     "WSGITransport": "_transport",
     "connect": "_connect",
     "hookimpl": "_plugins",
@@ -111,6 +113,7 @@ __all__ = [
     "Latency",
     "LiveStream",
     "LiveStreamError",
+    "ManualClock",
     "MaskedMapping",
     "NotFound",
     "Operation",

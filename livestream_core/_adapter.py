@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import attrs
@@ -30,6 +30,9 @@ from ._request import File, Params, Request, Response, template_names
 from ._trim import Trim
 from ._urls import origin_of
 from ._walk import Page, Query, Walk
+
+if TYPE_CHECKING:
+    from ._sending import Transport
 
 T = TypeVar("T")
 
@@ -225,6 +228,13 @@ class Adapter:
         return f"{self.name}:{self.origin.partition('://')[2]}:{self.account_id()}"
 
     # -- what the core asks besides ---------------------------------------------------------
+
+    @classmethod
+    def transport(cls, options: Any) -> Transport | None:
+        """How requests are sent where ``connect`` is not told: ``None`` is over the network, by
+        the connections that all clients of the process share. For a vendor that is inside of the
+        process; asked before the adapter is made, with its options."""
+        return None
 
     def error_for(self, response: Response) -> LiveStreamError:
         """The error for an answer that is not 2xx; by its status unless overridden."""

@@ -234,10 +234,18 @@ class Capabilities:
         feature = FEATURE_OF_FIELD[field]
         capability = self[feature]
         if not capability:
-            problem = capability.reason
+            problem = f"{field}: {capability.reason}"
         elif capability.values is not None and value not in capability.values:
-            possible = ", ".join(sorted(str(value) for value in capability.values))
-            problem = capability.reason or f"only {possible} is possible"
+            possible = ", ".join(sorted(map(_word, capability.values)))
+            reason = capability.reason or f"only {possible} is possible"
+            problem = f"{field} {_word(value)}: {reason}"
         else:
             return None
-        return Unsupported(f"{field}={value!s:.40}: {problem}", features=(feature.value,))
+        return Unsupported(problem, features=(feature.value,))
+
+
+def _word(value: object) -> str:
+    """A switch or a choice, for people who may never have seen Python."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)

@@ -32,11 +32,11 @@ from ._redact import Redactor
 from ._request import Headers
 from ._retry import RetryPolicy
 from ._secret import Secret
+from ._sending import Transport
 from ._session import TokenStore, pool
 from ._spec_fields import StreamChanges, StreamFields
 from ._status import Status, met_by
 from ._stream_list import StreamList
-from ._transport import Transport
 from ._trim import Trim
 from ._walk import Page, Query
 
@@ -269,7 +269,9 @@ class Client:
             query = self._query(status, starts_after, starts_before, tag)
             if limit is not None:
                 named("limit", c.count)(limit)
-        return StreamList(self._page, self._adapter, query, limit)
+        return StreamList(
+            self._page, self._adapter, query, limit, lambda error: self._about(error, "list", None)
+        )
 
     def pages(
         self,
@@ -416,6 +418,8 @@ class Client:
         if trouble is not None:
             seen += f" ({type(trouble).__name__}: {trouble.message})"
         over = WaitTimeout(f"not as wanted within {timeout:g} s: {seen}", stream=stream)
+        if stream is not None and stream.status is Status.SCHEDULED:
+            over.hint = "it may have to be started"
         raise self._about(over, "wait", id)
 
     def _until(
@@ -644,7 +648,7 @@ class Client:
         read: dict[str, Any] = {}
         for name, value in changes.items():
             if name not in _SPEC_FIELDS:
-                raise InvalidInput(f"{name}: a stream has no such field", field=name)
+                raise _unknown(name)
             if name not in capabilities.updatable:
                 raise Unsupported(f"{name}: this provider cannot change it", features=(name,))
             clears = value is None or (name != "options" and value in ((), []))
@@ -691,10 +695,18 @@ def _spec(spec: StreamSpec | None, fields: Mapping[str, Any]) -> StreamSpec:
         return spec
     for name in fields:
         if name not in _SPEC_FIELDS:
-            raise InvalidInput(f"{name}: a stream has no such field", field=name)
+            raise _unknown(name)
     if "title" not in fields:
         raise InvalidInput("title: is missing", field="title")
     return StreamSpec(**fields)
+
+
+def _unknown(name: str) -> InvalidInput:
+    return InvalidInput(
+        f"{name}: a stream has no such field",
+        field=name,
+        hint=f"it has {', '.join(_SPEC_FIELDS)}",
+    )
 
 
 def _headers(headers: object) -> Headers:

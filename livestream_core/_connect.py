@@ -12,8 +12,9 @@ from ._capabilities import Feature
 from ._clock import Clock, SystemClock
 from ._errors import ConfigurationError, LiveStreamError
 from ._options import read_options
+from ._sending import Transport
 from ._session import TokenStore
-from ._transport import Transport, shared_transport
+from ._transport import shared_transport
 
 if TYPE_CHECKING:
     from ._client import Client
@@ -39,7 +40,8 @@ def connect(
 
     Args:
         provider: The provider's name; see :func:`providers`.
-        transport: How requests are sent; by default one pool of connections for the process.
+        transport: How requests are sent; by default as the provider has it, which for all but
+            a vendor inside of the process is one pool of connections for the process.
         timeout: Seconds to make a connection, and for the answer. A whole operation takes two
             minutes at the most, retries included.
         retries: How many times a request is sent again, where that is safe.
@@ -50,7 +52,7 @@ def connect(
         allow_http_hosts: Hosts besides loopback to which plain http is allowed.
         token_store: Where a fleet of processes shares its sessions. They are then not ended by
             ``close()``: other processes use them.
-        clock: The time; for tests.
+        clock: The time; for tests, such as a :class:`ManualClock`.
         options: The provider's options. ``None`` counts as missing.
 
     Raises:
@@ -62,7 +64,6 @@ def connect(
     from ._registry import registry
 
     kind = registry.adapter(provider)
-    clock = clock or _SYSTEM_CLOCK
     problem: str
     try:
         bounds = _timeout(timeout)
@@ -78,9 +79,11 @@ def connect(
             {host.lower() for host in allow_http_hosts},
         )
         kind.capabilities.demand(*(_feature(feature) for feature in require))
+        transport = transport or kind.transport(read) or shared_transport()
+        clock = clock or getattr(transport, "clock", None) or _SYSTEM_CLOCK
         return Client(
             kind(read, clock=clock.now),
-            transport or shared_transport(),
+            transport,
             clock=clock,
             observers=registry.observers(),
             timeout=bounds,

@@ -31,8 +31,9 @@ from ._redact import Redactor, place_of
 from ._request import Request, Response
 from ._retry import RetryPolicy, may_repeat, repeat
 from ._secret import Secret
+from ._sending import Timeout, Transport
 from ._session import SharedSession, TokenStore
-from ._transport import CUT, Timeout, Transport
+from ._transport import CUT
 from ._version import __version__
 
 T = TypeVar("T")

@@ -99,6 +99,8 @@ class LiveStreamError(Exception):
             parts.append(_APPLIED_TEXT[self.applied])
         if self.hint:
             parts.append(self.hint)
+        if len(parts) > 1:
+            parts[0] = parts[0].removesuffix(".")  # vendors write sentences
         return "; ".join(parts)
 
 

@@ -105,10 +105,14 @@ class _Value:
             raise InvalidInput(f"{cls.__name__}: expected a mapping, not {type(data).__name__}")
         values = dict(data)
         secret_urls = values.pop("secret_urls", [])
-        known = {field.name for field in _fields(cls)}
+        known = [field.name for field in _fields(cls)]
         for name in values:
             if name not in known:
-                raise InvalidInput(f"{name}: {cls.__name__} has no such field", field=str(name))
+                raise InvalidInput(
+                    f"{name}: {cls.__name__} has no such field",
+                    field=str(name),
+                    hint=f"it has {', '.join(known)}",
+                )
         for name, kind in cls._parts.items():
             value = values.get(name)
             if isinstance(value, Mapping):

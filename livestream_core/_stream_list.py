@@ -25,7 +25,9 @@ class StreamList(Iterator[LiveStream]):
         adapter: Adapter,
         query: Query,
         limit: int | None,
+        about: Callable[[LiveStreamError], LiveStreamError],
     ) -> None:
+        self._about = about
         self._walked: Walk | None = None
         self._failure: LiveStreamError | None = None
         self._streams = self._walk(read_page, adapter, query, limit)
@@ -47,7 +49,8 @@ class StreamList(Iterator[LiveStream]):
         try:
             stream = next(self._streams)
         except LiveStreamError as error:
-            self._failure = error
+            # Of the walk, not of a page: it does not know yet whose list it is.
+            self._failure = self._about(error)
             raise
         if isinstance(stream, LiveStreamError):
             raise stream

@@ -9,7 +9,9 @@ import attrs
 
 from ._errors import ConfigurationError, InvalidInput
 
-_NAIVE_HINT = "give it a zone: datetime(..., tzinfo=ZoneInfo('Europe/Berlin')), or add an offset"
+_FORM_HINT = "write it like 2026-12-05T15:30:00+05:30"
+_NAIVE_TEXT_HINT = "add its offset, as in 2026-12-05T15:30:00+05:30, or Z for UTC"
+_NAIVE_HINT = "give it a zone: datetime(..., tzinfo=ZoneInfo('Europe/Berlin'))"
 
 
 def parse_instant(text: str) -> datetime:
@@ -34,9 +36,7 @@ def _parse_rare_form(text: str) -> datetime:
         return isoparse(text)
     except (ValueError, OverflowError):
         pass
-    raise InvalidInput(
-        f"{text[:64]!r} is not an ISO 8601 time", hint="write it like 2026-12-05T15:30:00+05:30"
-    )
+    raise InvalidInput(f"{text[:64]!r} is not an ISO 8601 time", hint=_FORM_HINT)
 
 
 def to_utc(value: datetime, *, shown: str | None = None) -> datetime:
@@ -49,7 +49,9 @@ def to_utc(value: datetime, *, shown: str | None = None) -> datetime:
         # A fold means nothing in UTC, but would be shown.
         return value.replace(fold=0) if value.fold else value
     if value.utcoffset() is None:
-        raise InvalidInput(f"the time {shown or value.isoformat()!r} has no zone", hint=_NAIVE_HINT)
+        # Who wrote a text is not helped by Python, and may never have seen any.
+        hint = _NAIVE_HINT if shown is None else _NAIVE_TEXT_HINT
+        raise InvalidInput(f"the time {shown or value.isoformat()!r} has no zone", hint=hint)
     try:
         return value.astimezone(UTC)
     except OverflowError:
@@ -76,7 +78,7 @@ def _zone(zone: tzinfo | str) -> tzinfo:
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         pass
     raise ConfigurationError(
-        f"timezone: {zone!r} is not a known time zone",
+        f"timezone {zone!r} is not known",
         hint="use an IANA name such as Asia/Kolkata; where the system has none, install tzdata",
     )
 

@@ -1,4 +1,4 @@
-"""Sending one HTTP request: the interface, requests behind it, and a WSGI app without a port."""
+"""Sending one HTTP request: over requests, and to a WSGI app without a port."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-import attrs
-
+from ._clock import Clock
 from ._errors import ConfigurationError, ConnectionFailed, LiveStreamError, TimedOut
 from ._options import is_loopback
 from ._request import Headers, Response
+from ._sending import Timeout as Timeout
+from ._sending import Transport as Transport
 
 if TYPE_CHECKING:
     import requests
@@ -34,43 +35,6 @@ _CHUNK = 64 * 1024
 
 TOO_LARGE = f"the answer is larger than {MAX_BODY // 1024 // 1024} MiB"
 CUT = "the answer was cut off"
-
-
-@attrs.frozen(slots=True)
-class Timeout:
-    """How long one request may take, in seconds.
-
-    Attributes:
-        connect: Until a connection is made.
-        read: Between two pieces of the answer.
-        total: Until the answer is complete.
-    """
-
-    connect: float
-    read: float
-    total: float
-
-
-class Transport(Protocol):
-    """Sends one request and gives the answer, whatever its status."""
-
-    def send(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: Timeout,
-    ) -> Response:
-        """Sends it. Follows no redirect and keeps no cookie.
-
-        Raises:
-            ConnectionFailed: ``applied=False`` if the request certainly never reached the
-                vendor, ``applied=None`` if the connection was lost on the way.
-            TimedOut: It was sent, and no answer came in time.
-        """
-        ...
 
 
 class RequestsTransport:
@@ -131,7 +95,7 @@ class RequestsTransport:
             # Repeated headers are joined; none that is read here can be repeated.
             return _read(raw.status, dict(raw.headers.itermerged()), _pieces(raw), raw, until)
         except (requests.RequestException, u.HTTPError, OSError, ValueError) as error:
-            failure = _failure(error)
+            failure = _failure(error, origin)
         raise failure
 
     def _own_adapter(self) -> DeadlineAdapter:
@@ -199,7 +163,7 @@ def _of_session(
     return mounted.send(request, timeout=(timeout.connect, timeout.read), **settings)
 
 
-def _failure(error: Exception) -> LiveStreamError:
+def _failure(error: Exception, origin: str) -> LiveStreamError:
     """Our error for one of requests, urllib3 or the socket; only certain knowledge that nothing
     was sent gives ``applied=False``."""
     import requests
@@ -224,7 +188,8 @@ def _failure(error: Exception) -> LiveStreamError:
     if any(isinstance(each, invalid) for each in chain):
         return ConfigurationError("the address of the vendor or of the proxy is not valid")
     if any(isinstance(each, (requests.ConnectTimeout, *unreached)) for each in chain):
-        return ConnectionFailed(f"no connection ({_reason(chain)})", applied=False)
+        host = urlsplit(origin).netloc
+        return ConnectionFailed(f"no connection to {host} ({_reason(chain)})", applied=False)
     if any(type(each).__name__ == "SSLCertVerificationError" for each in chain):
         return ConnectionFailed(
             "the certificate of the vendor could not be verified", applied=False
@@ -248,7 +213,14 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _reason(chain: list[BaseException]) -> str:
-    # Class names only: the texts have URLs in them, and with a proxy its password.
+    import socket
+
+    # Not the texts of libraries: they have URLs in them, and with a proxy its password.
+    for each in reversed(chain):
+        if isinstance(each, socket.gaierror):
+            return "its name is not known"
+        if isinstance(each, OSError) and type(each).__module__ == "builtins" and each.errno:
+            return os.strerror(each.errno).lower()
     return next(
         (type(each).__name__ for each in reversed(chain) if isinstance(each, OSError)),
         type(chain[-1]).__name__,
@@ -310,10 +282,13 @@ class WSGITransport:
 
     Args:
         app: The app. It can end an exchange without an answer by raising ``ConnectionError``.
+        clock: The app's time, if that is not the machine's. How long an exchange takes is
+            measured by it, and clients that were given no clock use it.
     """
 
-    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, app: Callable[..., Iterable[bytes]], *, clock: Clock | None = None) -> None:
         self.app = app
+        self.clock = clock
 
     @property
     def session_scope(self) -> object:
@@ -332,11 +307,12 @@ class WSGITransport:
         """See :class:`Transport`. The app runs in this thread, so it is not interrupted: whether
         it was too slow is seen when it has answered."""
         environ = wsgi_environ(method, origin, target, headers, body)
-        began = time.monotonic()
+        monotonic = time.monotonic if self.clock is None else self.clock.monotonic
+        began = monotonic()
         answer = None
         with suppress(ConnectionError):
             answer = run_wsgi(self.app, environ)
-        if time.monotonic() - began > min(timeout.read, timeout.total):
+        if monotonic() - began > min(timeout.read, timeout.total):
             raise TimedOut("no answer in time", applied=None)
         if answer is None:
             raise ConnectionFailed("the connection was lost", applied=None)

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, ClassVar
 
 import attrs
@@ -27,6 +28,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from ._client import Client
+from ._clock import ManualClock
 from ._connect import connect
 from ._errors import ConfigurationError
 from ._registry import load, registry
@@ -58,6 +60,17 @@ class EmulatorClock:
     def advance(self, seconds: float) -> None:
         """Moves the clock on."""
         self._ahead += timedelta(seconds=seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """Waits, in the machine's time."""
+        time.sleep(seconds)
+
+    def call_later(self, seconds: float, call: Callable[[], object]) -> None:
+        """Has a function called when so many seconds of the machine's time have passed, in a
+        thread of its own."""
+        timer = threading.Timer(seconds, call)
+        timer.daemon = True
+        timer.start()
 
 
 class _Kind(Enum):
@@ -249,7 +262,8 @@ class Emulator:
         provider: The name of the provider whose vendor this is.
         routes: The vendor's paths.
         status_field: Where a stream's status stands in an answer, as a path with dots.
-        clock: The vendor's clock.
+        clock: The vendor's clock. A :class:`ManualClock` may be put in its place: no time passes
+            then but what tests let pass, and clients in process that are given no clock use it.
         requests: Every request that came, in order.
     """
 
@@ -262,7 +276,7 @@ class Emulator:
         boot_seconds: How long the vendor needs to make a stream's server, where it makes one.
         """
         self.boot_seconds = boot_seconds
-        self.clock: EmulatorClock = EmulatorClock()
+        self.clock: EmulatorClock | ManualClock = EmulatorClock()
         self.requests: list[LoggedRequest] = []
         self.lock: threading.RLock = threading.RLock()
         self._faults: list[_Injected] = []
@@ -374,15 +388,13 @@ class Emulator:
             _drop(environ)
         if fault.response is not None:
             if fault.kind is _Kind.LATE_COMMIT:
-                timer = threading.Timer(fault.seconds, self._dispatch, [request])
-                timer.daemon = True
-                timer.start()
+                self.clock.call_later(fault.seconds, partial(self._dispatch, request))
             return fault.response()
         response = self._dispatch(request)
         if fault.kind is _Kind.DROP_AFTER:
             _drop(environ)
         if fault.kind is _Kind.DELAY:
-            time.sleep(fault.seconds)
+            self.clock.sleep(fault.seconds)
         if fault.kind is _Kind.CUT_BODY:
             body = response.get_data()
             response = Response(body[: len(body) // 2], response.status_code)
@@ -442,7 +454,8 @@ class Emulator:
 
     def transport(self) -> WSGITransport:
         """A transport to it that needs no port."""
-        return WSGITransport(self)
+        clock = self.clock if isinstance(self.clock, ManualClock) else None
+        return WSGITransport(self, clock=clock)
 
     def connect(self, **settings: Any) -> Client:
         """A client of it, in process; ``settings`` are those of ``connect``."""

@@ -102,8 +102,8 @@ def test_unsupported_fields_can_be_dropped_and_are_logged(
 ) -> None:
     with caplog.at_level(logging.WARNING, "livestream_core"):
         client.create(title="T", latency="low", record=False, on_unsupported="drop")
-    assert "dropped latency=low: Acme is always slow" in caplog.text
-    assert "dropped record=False" in caplog.text
+    assert "dropped latency: Acme is always slow" in caplog.text
+    assert "dropped record off" in caplog.text
     assert client.supports(live.Feature.SCHEDULE)
 
 
@@ -366,6 +366,18 @@ def test_the_time_given_is_kept_and_the_stream_last_seen_is_told(
         client.wait(stream["id"], until="ready", timeout=10, poll=3)
     assert clock.time - began == pytest.approx(10, abs=0.5)
     assert caught.value.stream.status is live.Status.STARTING
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"), [("new", "it may have to be started"), ("boot", None), ("on", None)]
+)
+def test_who_waits_for_a_stream_that_nobody_started_is_told(
+    client: live.Client, emulator: AcmeEmulator, word: str, hint: str | None
+) -> None:
+    stream = emulator.add(status=word)
+    with pytest.raises(live.WaitTimeout) as caught:
+        client.wait(stream["id"], until=lambda _: False, timeout=10)
+    assert caught.value.hint == hint
 
 
 @pytest.mark.parametrize("poll", [None, 8.0, 60.0])

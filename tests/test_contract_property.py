@@ -34,6 +34,15 @@ TPSTREAMS_ASSET = {
     },
     "parent": None, "parent_id": None,
 }  # fmt: skip
+MEMORY_STREAM = {
+    "object": "live_stream", "id": "stream-1", "title": "T", "description": None, "status": "ready",
+    "scheduled_start": "2026-12-05T10:00:00+00:00", "created_at": "2026-12-01T10:00:00+00:00",
+    "ingests": [{"url": "rtmp://ingest.memory.example/live", "stream_key": "memory-key-0123"}],
+    "playbacks": ["https://watch.memory.example/stream-1/index.m3u8"], "record": True,
+    "recording": {"status": "ready", "url": None, "dash_url": None, "duration": 3.5},
+    "restreams": [{"url": "rtmp://x.example/live2", "stream_key": "k"}], "tags": ["a"],
+    "thumbnail_url": None, "latency": "low", "trim": None,
+}  # fmt: skip
 SAMPLES: dict[str, list[Any]] = {
     "acme": ACME,
     "tpstreams": [
@@ -59,6 +68,12 @@ SAMPLES: dict[str, list[Any]] = {
         {"pageInfo": {"currentPage": 1, "perPage": 20, "lastPage": 2}, "data": [{"id": "1", "name": "N"}]},
         {"statusCode": 400, "error": "bad"},
     ],
+    "memory": [
+        MEMORY_STREAM,
+        {"items": [MEMORY_STREAM], "next": "1", "total": 2},
+        {"token": "abc", "expires_in": 60},
+        {"error": {"message": "no"}, "status": "live"},
+    ],
     "tktchurch": [
         {
             "id": "123e4567-e89b-12d3-a456-426614174000", "title": "S", "description": "D",
@@ -72,7 +87,7 @@ SAMPLES: dict[str, list[Any]] = {
         {"error": True, "reason": "Invalid credentials"},
     ],
 }  # fmt: skip
-SIGNS_IN = {"/login", "/api/auth/login/", "/v1/auth/login", "/v1/auth/token"}
+SIGNS_IN = {"/login", "/api/auth/login/", "/v1/auth/login", "/v1/auth/token", "/v1/login"}
 ID = "AuC9yX2EtBr"
 
 OPERATIONS: dict[str, Callable[[live.Client], Any]] = {

@@ -115,9 +115,12 @@ def test_a_filter_on_what_the_vendor_never_reports_is_unsupported(client: live.C
 
 def test_a_repeated_page_does_not_loop() -> None:
     client, transport = listed(lambda cursor: {"items": [item(1)], "next": "2"})
-    with client, pytest.raises(live.UnexpectedResponse, match="list is incomplete"):
+    with client, pytest.raises(live.UnexpectedResponse, match="list is incomplete") as caught:
         list(client.list())
     assert len(transport.sent) == 2
+    error = caught.value
+    assert (error.provider, error.operation) == ("acme", "list")
+    assert error.account == client.account
 
 
 def test_a_list_that_never_ends_is_given_up_after_ten_pages_without_news() -> None:

@@ -13,9 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import livestream_core as live
-import strategies as s
+from livestream_core.testing import strategies as s
 
-values = s.ingests | s.playbacks | s.recordings | s.restreams | s.streams | s.specs | s.events
+values = (
+    s.ingests()
+    | s.playbacks()
+    | s.recordings()
+    | s.restream_targets()
+    | s.live_streams()
+    | s.stream_specs()
+    | s.events()
+)
 
 
 def stream(**fields: Any) -> live.LiveStream:
@@ -60,7 +68,7 @@ def test_values_are_frozen_and_slotted() -> None:
         stream().title = "x"  # type: ignore[misc]
 
 
-@given(s.streams)
+@given(s.live_streams())
 def test_no_repr_shows_a_stream_key(value: live.LiveStream) -> None:
     keys = value.stream_keys()
     shown = repr(value) + str(value) + json.dumps(value.to_dict())

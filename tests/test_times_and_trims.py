@@ -13,7 +13,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import livestream_core as live
-import strategies as s
+from livestream_core.testing import strategies as s
 
 ZONES = [
     "Asia/Kolkata",
@@ -154,7 +154,7 @@ def test_other_text_is_no_instant(text: str) -> None:
         live.parse_instant(text)
 
 
-@given(s.instants)
+@given(s.instants())
 def test_an_instant_is_written_in_utc_with_whole_seconds(instant: datetime) -> None:
     text = live.format_instant(instant)
     assert text.endswith("Z")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import livestream_core as live
-import strategies as s
+from livestream_core.testing import strategies as s
 
 keys = st.text("abcdefghijklmnopqrstuvwxyzABCDEF0123456789-_.", min_size=1)
 keys_with_query = st.builds(
@@ -15,7 +15,7 @@ keys_with_query = st.builds(
 )
 
 
-@given(s.servers, keys_with_query)
+@given(s.servers(), keys_with_query)
 def test_what_is_joined_splits_into_the_same_parts(server: str, key: str) -> None:
     server = live.Ingest(server).url
     joined = live.join_publish_url(server, key)
@@ -24,13 +24,13 @@ def test_what_is_joined_splits_into_the_same_parts(server: str, key: str) -> Non
         assert live.split_publish_url(joined) == (server, key)
 
 
-@given(s.servers, st.text(min_size=1))
+@given(s.servers(), st.text(min_size=1))
 def test_a_known_key_may_be_anything(server: str, key: str) -> None:
     server = live.Ingest(server).url
     assert live.split_publish_url(live.join_publish_url(server, key), key) == (server, key)
 
 
-@given(s.servers, st.integers(0, 3))
+@given(s.servers(), st.integers(0, 3))
 def test_closing_slashes_make_no_difference(server: str, slashes: int) -> None:
     assert live.Ingest(server + "/" * slashes).url == live.Ingest(server).url
 

@@ -1,0 +1,52 @@
+"""The interface between the driver and whatever sends its requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import attrs
+
+from ._request import Response
+
+
+@attrs.frozen(slots=True)
+class Timeout:
+    """How long one request may take, in seconds.
+
+    Attributes:
+        connect: Until a connection is made.
+        read: Between two pieces of the answer.
+        total: Until the answer is complete.
+    """
+
+    connect: float
+    read: float
+    total: float
+
+
+class Transport(Protocol):
+    """Sends one request and gives the answer, whatever its status.
+
+    It may have two attributes besides. Sessions are shared only by clients whose transports have
+    the same ``session_scope``, which any hashable value can be. A ``clock``, where the vendor
+    has a time of its own, is the clock of clients that were given none.
+    """
+
+    def send(
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: Timeout,
+    ) -> Response:
+        """Sends it. Follows no redirect and keeps no cookie.
+
+        Raises:
+            ConnectionFailed: ``applied=False`` if the request certainly never reached the
+                vendor, ``applied=None`` if the connection was lost on the way.
+            TimedOut: It was sent, and no answer came in time.
+        """
+        ...

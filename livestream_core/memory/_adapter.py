@@ -1,0 +1,299 @@
+"""The adapter of ``memory``: written like one for a vendor elsewhere, by public names only."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Generator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+import attrs
+
+import livestream_core as live
+
+from ._accounts import DEFAULT_ACCOUNT, vendor
+
+T = TypeVar("T")
+#: An operation that is written as a generator, so that others can ``yield from`` it.
+Steps: TypeAlias = Generator[live.Request, live.Response, T]
+
+#: A name that never leads anywhere (RFC 2606): what is sent to it stays in this process.
+IN_PROCESS = "https://memory.invalid"
+#: What signs in unless told otherwise, so that ``connect("memory")`` needs no options.
+DEFAULT_TOKEN = "memory-token-3d41c7"  # noqa: S105
+
+STREAMS = "/v1/streams"
+STREAM = "/v1/streams/{id}"
+LARGEST_PAGE = 100
+
+# The vendor speaks the words of this library.
+STATUS_WORDS: dict[str, live.Status] = {
+    status.value: status for status in live.Status if status is not live.Status.UNKNOWN
+}
+RECORDING_WORDS = {status.value: status for status in live.RecordingStatus}
+LATENCY_WORDS = {latency.value: latency for latency in live.Latency}
+
+#: The fields of a spec that the vendor has under the same names.
+FIELDS = tuple(field.name for field in attrs.fields(live.StreamSpec) if field.name != "options")
+
+#: A delivery older or newer than this, in seconds, may be a copy that somebody sends again.
+DELIVERY_SECONDS = 300
+TIMESTAMP_HEADER = "X-Memory-Timestamp"
+SIGNATURE_HEADER = "X-Memory-Signature"
+
+
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    """The signature of a delivery: an HMAC over its time and its body."""
+    signed = timestamp.encode() + b"." + body
+    return hmac.new(secret.encode("utf-8", "surrogatepass"), signed, hashlib.sha256).hexdigest()
+
+
+@attrs.frozen(kw_only=True)
+class MemoryOptions(live.Options):
+    """Options of a connection to a vendor in memory.
+
+    Attributes:
+        base_url: Where the vendor is served; by default it is in this process.
+        account: Which vendor: all clients of one account reach the same.
+        token: What signs in. One that the vendor does not know is refused.
+        webhook_secret: What deliveries are signed with.
+    """
+
+    base_url: str = live.option(
+        default=IN_PROCESS, help="Where it is served; by default it is in this process."
+    )
+    account: str = live.option(default=DEFAULT_ACCOUNT, help="Which vendor of the process it is.")
+    token: live.Secret = live.option(default=live.Secret(DEFAULT_TOKEN), help="An API token.")
+    webhook_secret: live.Secret | None = live.option(
+        default=None, help="What webhook deliveries are signed with."
+    )
+
+
+class MemoryAdapter(live.Adapter):
+    """The small vendor of :mod:`livestream_core.memory`: every feature, and no quirks."""
+
+    name = "memory"
+    Options: ClassVar[type[live.Options]] = MemoryOptions
+    secret_patterns: ClassVar[tuple[str, ...]] = (r"\bmemory-key-[0-9a-f]+",)
+    capabilities: ClassVar[live.Capabilities] = live.Capabilities(
+        operations=dict.fromkeys(
+            (
+                live.Feature.CREATE,
+                live.Feature.SCHEDULE,
+                live.Feature.GET,
+                live.Feature.LIST,
+                live.Feature.UPDATE,
+                live.Feature.START,
+                live.Feature.STOP,
+                live.Feature.TRIM,
+                live.Feature.CANCEL,
+                live.Feature.DELETE,
+                live.Feature.WEBHOOK,
+            ),
+            live.Support.NATIVE,
+        ),
+        fields=dict.fromkeys(
+            (
+                live.Feature.RECORD,
+                live.Feature.RECORDING_DRM,
+                live.Feature.LATENCY,
+                live.Feature.DESCRIPTION,
+                live.Feature.TAGS,
+                live.Feature.THUMBNAIL_URL,
+                live.Feature.PLAYBACK_URL,
+                live.Feature.RESTREAMS,
+            ),
+            live.Support.NATIVE,
+        ),
+        statuses=STATUS_WORDS.values(),
+        updatable=FIELDS,
+        clearable={"description", "scheduled_start", "tags", "thumbnail_url", "restreams"},
+        filters={"status", "tag", "starts_after", "starts_before"},
+        reports_total=True,
+        create_starts=True,
+        mark="tags",
+        max_page_size=LARGEST_PAGE,
+    )
+
+    @classmethod
+    def transport(cls, options: MemoryOptions) -> live.Transport | None:
+        """The vendor of the account in this process, unless another origin is named."""
+        if options.base_url != IN_PROCESS:
+            return None
+        return vendor(options.account).transport()
+
+    # -- operations -------------------------------------------------------------------------
+
+    def create(self, spec: live.StreamSpec) -> Steps[live.LiveStream]:
+        """Makes a stream. Without a schedule its server boots at once."""
+        asked = {name: getattr(spec, name) for name in FIELDS}
+        # What is not asked for is left to the vendor.
+        body = {name: _json(value) for name, value in asked.items() if value not in (None, ())}
+        response = yield self.post(STREAMS, json=self.with_options(body, spec.options))
+        return self.parse_stream(response.json())
+
+    def get(self, stream_id: str) -> Steps[live.LiveStream]:
+        """Reads a stream; a folder's id is refused by the vendor."""
+        response = yield self.request("GET", STREAM, id=stream_id)
+        return self.parse_stream(response.json())
+
+    def list(self, query: live.Query) -> Steps[live.Page]:
+        """Reads one page. The vendor compares all filters exactly."""
+        params = {
+            "cursor": query.cursor,
+            "size": query.size,
+            "status": query.status and query.status.value,
+            "tag": query.tag,
+            "starts_after": _json(query.starts_after),
+            "starts_before": _json(query.starts_before),
+        }
+        fields = (yield self.request("GET", STREAMS, params=params)).fields()
+        return live.Page(
+            [self.parse_stream(item) for item in fields.items("items")],
+            next=fields.optional_text("next"),
+            total=fields.optional_integer("total"),
+        )
+
+    def update(self, stream_id: str, changes: Mapping[str, Any]) -> Steps[live.LiveStream]:
+        """Changes the fields that are given; null clears."""
+        body = {name: _json(value) for name, value in changes.items()}
+        response = yield self.patch(STREAM, id=stream_id, json=body)
+        return self.parse_stream(response.json())
+
+    def start(self, stream_id: str) -> Steps[live.LiveStream]:
+        """Boots the server of a scheduled stream."""
+        response = yield self.post(f"{STREAM}/start", id=stream_id)
+        return self.parse_stream(response.json())
+
+    def stop(self, stream_id: str, trim: live.Trim | None = None) -> Steps[live.LiveStream]:
+        """Ends a stream; its recording is made, and trimmed, afterwards."""
+        body = {} if trim is None else {"trim": trim.to_dict()}
+        response = yield self.post(f"{STREAM}/stop", id=stream_id, json=body)
+        return self.parse_stream(response.json())
+
+    def cancel(self, stream_id: str) -> Steps[live.LiveStream]:
+        """Calls a stream off."""
+        response = yield self.post(f"{STREAM}/cancel", id=stream_id)
+        return self.parse_stream(response.json())
+
+    def delete(self, stream_id: str) -> Steps[None]:
+        """Deletes a stream and its recording; a folder's id is refused by the vendor."""
+        response = yield self.request("DELETE", STREAM, id=stream_id)
+        if not response.is_readable:
+            raise response.unexpected("the answer to a delete is not the vendor's")
+
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        """Reads a stream of the vendor's."""
+        fields = live.Fields(payload)
+        if (kind := fields.text("object")) != "live_stream":
+            raise live.UnexpectedResponse(f"object is {kind[:40]!r}, not 'live_stream'")
+        word = fields.text("status")
+        return live.LiveStream(
+            provider=self.name,
+            id=fields.identifier("id"),
+            title=fields.text("title"),
+            description=fields.optional_text("description"),
+            status=STATUS_WORDS.get(word, live.Status.UNKNOWN),
+            provider_status=word,
+            scheduled_start=fields.optional_instant("scheduled_start"),
+            started_at=fields.optional_instant("started_at"),
+            ended_at=fields.optional_instant("ended_at"),
+            created_at=fields.optional_instant("created_at"),
+            updated_at=fields.optional_instant("updated_at"),
+            ingests=[
+                live.Ingest(each.text("url"), each.optional_text("stream_key"))
+                for each in fields.optional_objects("ingests")
+            ],
+            playbacks=[live.Playback(url) for url in fields.optional_texts("playbacks")],
+            record=fields.optional_flag("record"),
+            recording=_recording(fields.optional_object("recording")),
+            recording_drm=fields.optional_flag("recording_drm"),
+            restreams=[
+                live.RestreamTarget(each.text("url"), each.optional_text("stream_key"))
+                for each in fields.optional_objects("restreams")
+            ],
+            tags=fields.optional_texts("tags"),
+            thumbnail_url=fields.optional_text("thumbnail_url"),
+            chat_url=fields.optional_text("chat_url"),
+            latency=LATENCY_WORDS.get(fields.optional_text("latency") or ""),
+            raw=fields.data,
+        )
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
+        """Verifies the signature over time and body, and that the time is near; then reads."""
+        given = live.Headers(headers)
+        timestamp, sent = given.get(TIMESTAMP_HEADER, ""), given.get(SIGNATURE_HEADER, "")
+        if not re.fullmatch(r"[0-9]{1,11}", timestamp, re.ASCII) or not sent.isascii():
+            raise live.WebhookRejected("the delivery has no time and signature in its headers")
+        if not hmac.compare_digest(sent, signature(secret, timestamp, body)):
+            raise live.WebhookRejected("the signature is not that of this body and secret")
+        if abs(self.clock().timestamp() - int(timestamp)) > DELIVERY_SECONDS:
+            raise live.WebhookRejected("the delivery was signed too long ago, or in the future")
+        fields = live.Response(200, live.Headers(), body).fields()
+        event: dict[str, Any] = {
+            "provider": self.name,
+            "occurred_at": fields.optional_instant("occurred_at"),
+            "raw": fields.data,
+        }
+        if fields.text("type") != "live_stream.changed":
+            return live.Event(kind=live.EventKind.OTHER, **event)
+        stream = self.parse_stream(fields.object("data").data)
+        return live.Event(
+            kind=live.EventKind.STREAM_CHANGED, stream_id=stream.id, stream=stream, **event
+        )
+
+    # -- signing in -------------------------------------------------------------------------
+
+    def sign_in(self, previous: live.Session | None, now: datetime) -> Steps[live.Session]:
+        """Opens a session with the account's token."""
+        body = {"account": self.options.account, "token": self.options.token.reveal()}
+        fields = (yield self.post("/v1/login", json=body, changes=False)).fields()
+        token, lasts = fields.identifier("token"), fields.optional_integer("expires_in")
+        return live.Session(
+            {"Authorization": f"Bearer {token}"},
+            expires_at=None if lasts is None else now + timedelta(seconds=lasts),
+            ours=True,
+        )
+
+    def sign_out(self, session: live.Session) -> Steps[None]:
+        """Ends the session."""
+        yield self.post("/v1/logout", changes=False)
+
+    def account_id(self) -> str:
+        """The account's name."""
+        return str(self.options.account)
+
+    def error_for(self, response: live.Response) -> live.LiveStreamError:
+        """The usual error; a refusal because of the status says which it is."""
+        error = self.error_by_status(response)
+        if isinstance(error, live.Conflict) and response.is_json:
+            payload = response.json()
+            word = payload.get("status") if isinstance(payload, Mapping) else None
+            error.status = STATUS_WORDS.get(word) if isinstance(word, str) else None
+        return error
+
+
+def _recording(fields: live.Fields | None) -> live.Recording | None:
+    if fields is None:
+        return None
+    word = fields.text("status")
+    return live.Recording(
+        status=RECORDING_WORDS.get(word, live.RecordingStatus.UNKNOWN),
+        url=fields.optional_text("url"),
+        dash_url=fields.optional_text("dash_url"),
+        duration=fields.optional_number("duration"),
+    )
+
+
+def _json(value: Any) -> Any:
+    """A field of a spec as the vendor takes it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, live.RestreamTarget):
+        key = value.stream_key
+        return {"url": value.url, "stream_key": None if key is None else key.reveal()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_json(each) for each in value]
+    return value

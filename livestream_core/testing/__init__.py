@@ -1,0 +1,35 @@
+"""Help for tests: a vendor in memory for those of an application, strategies for hypothesis.
+
+Needs the extra ``testing``. The strategies are in :mod:`livestream_core.testing.strategies`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._livestreams import Livestreams, livestreams
+
+# Loaded when they are first named: tests that need one of them should not pay for the others.
+_LAZY = {
+    "Livestreams": "_livestreams",
+    "livestreams": "_livestreams",
+}
+
+__all__ = ["Livestreams", "livestreams"]
+
+
+if not TYPE_CHECKING:  # to type checkers it would say that every name exists
+
+    def __getattr__(name: str) -> Any:
+        module = _LAZY.get(name)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{module}", __name__), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

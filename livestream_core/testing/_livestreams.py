@@ -1,0 +1,61 @@
+"""What the fixture ``livestreams`` gives to the tests of an application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from .._client import Client
+from .._clock import ManualClock
+from .._connect import connect
+from ..memory._accounts import DEFAULT_ACCOUNT, Accounts, fresh_accounts
+from ..memory._vendor import MemoryVendor
+
+
+class Livestreams:
+    """Vendors in memory, one for each account, that only this test has.
+
+    ``connect("memory")`` reaches them, wherever the application calls it.
+    """
+
+    def __init__(self, accounts: Accounts, clients: ExitStack) -> None:
+        self._accounts, self._clients = accounts, clients
+
+    @property
+    def vendor(self) -> MemoryVendor:
+        """The vendor of the account that is meant where none is named."""
+        return self._accounts.vendor(DEFAULT_ACCOUNT)
+
+    def vendor_of(self, account: str) -> MemoryVendor:
+        """The vendor of another account, for an application with several."""
+        return self._accounts.vendor(account)
+
+    @property
+    def clock(self) -> ManualClock:
+        """The time of all vendors and clients. It stands still until it is moved, or until
+        somebody waits."""
+        return self._accounts.clock
+
+    def connect(self, *, account: str = DEFAULT_ACCOUNT, **settings: Any) -> Client:
+        """A client with all options that the account has, closed after the test.
+
+        Args:
+            account: The account.
+            settings: What :func:`livestream_core.connect` takes besides, and options instead of
+                the account's.
+        """
+        options = {**self._accounts.vendor(account).options(), **settings}
+        return self._clients.enter_context(connect("memory", **options))
+
+
+@contextmanager
+def livestreams() -> Iterator[Livestreams]:
+    """Fresh vendors behind ``connect("memory")`` in this process, until the end of the block; for
+    tests that are not run by pytest. Those of pytest have the fixture of the same name.
+
+    Raises:
+        ConfigurationError: What the vendors are served with is not installed.
+    """
+    with fresh_accounts() as accounts, ExitStack() as clients:
+        yield Livestreams(accounts, clients)
