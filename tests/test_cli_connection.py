@@ -86,6 +86,7 @@ def test_an_unknown_provider_is_exit_code_2_and_says_which_there_are() -> None:
     result = run("list", "-p", "nope")
     assert result.exit_code == 2
     assert "installed: acme" in result.stderr
+    assert "register()" not in result.stderr
 
 
 def test_missing_options_name_their_variables(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,7 +139,7 @@ def test_a_vendor_that_is_not_there_is_4(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("LIVESTREAM_ACME_BASE_URL", "http://127.0.0.1:9")
     result = acme("create", "--title", "T")
     assert result.exit_code == 4
-    assert "nothing was changed" in result.stderr
+    assert "no connection to 127.0.0.1:9 (connection refused); nothing was changed" in result.stderr
 
 
 # -- as one line ------------------------------------------------------------------------------------
@@ -151,6 +151,48 @@ def test_an_error_is_one_line_with_a_hint(vendor: AcmeEmulator) -> None:
     assert error.startswith("Error: acme get '1': ")
     assert error.endswith("check the credentials\n")
     assert error.count("\n") == 1
+
+
+def test_the_vendors_sentence_goes_on_with_ours(vendor: AcmeEmulator) -> None:
+    vendor.inject(Fault.status(409, body='{"detail": "It is over."}'), on="POST *")
+    error = acme("start", "1").stderr
+    assert "It is over; nothing was changed" in error
+
+
+def test_a_text_without_a_zone_gets_no_hint_in_python() -> None:
+    error = acme("create", "--title", "T", "--scheduled-start", "2026-12-05T15:30").stderr
+    assert "no zone; add its offset, as in 2026-12-05T15:30:00+05:30" in error
+    assert "ZoneInfo" not in error
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["create", "--titel", "T", "--json"],
+        ["list", "--json"],
+        ["lst", "--json"],
+        ["--json", "completion", "bash"],
+    ],
+    ids=["an option", "no account", "a command", "an option that is not taken"],
+)
+def test_as_json_a_wrong_command_line_is_an_object_too(arguments: list[str]) -> None:
+    result = run(*arguments)
+    error = json.loads(result.stderr)
+    assert (error["error"], error["applied"], error["exit_code"]) == ("UsageError", False, 2)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_people_see_the_usage_of_a_wrong_command_line() -> None:
+    result = run("create", "--titel", "T")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Usage: ")
+
+
+def test_how_to_print_may_be_said_before_the_command(vendor: AcmeEmulator) -> None:
+    vendor.add(title="T")
+    before = run("--json", "--show-secrets", "-p", "acme", "show", "1").stdout
+    assert before == acme("show", "1", "--json", "--show-secrets").stdout
+    assert json.loads(before)["title"] == "T"
 
 
 def test_as_json_an_error_is_one_object_on_standard_error(vendor: AcmeEmulator) -> None:

@@ -107,13 +107,13 @@ def test_an_installed_provider_is_listed_with_its_distribution(tmp_path: Path) -
 
 @contextmanager
 def sandbox(
-    folder: Path, environ: Mapping[str, str]
+    folder: Path, environ: Mapping[str, str], *arguments: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
     """A sandbox that serves, and the environment that it printed."""
     out, err = folder / "out", folder / "err"
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "livestream_core.cli", "sandbox"],
+            [sys.executable, "-m", "livestream_core.cli", "sandbox", *arguments],
             env=environment(environ),
             stdout=stdout,
             stderr=stderr,
@@ -148,6 +148,16 @@ def test_the_sandbox_serves_what_its_exports_connect_to_until_a_signal(
             stream = client.create(title="In the sandbox")
             assert client.get(stream.id).title == "In the sandbox"
         process.send_signal(number)
+        assert process.wait(PATIENCE) == 0
+
+
+def test_a_sandbox_that_plays_brings_a_stream_on_air_by_itself(tmp_path: Path) -> None:
+    environ = install(tmp_path / "site", acme="command_line:ACME")
+    with sandbox(tmp_path, environ, "--play", "0") as (process, exports):
+        with live.connect("acme", environ=exports) as client:
+            stream = client.create(title="T", options={"status": "ready"})
+            client.wait(stream.id, until=live.Status.LIVE, timeout=PATIENCE)
+        process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
 
 

@@ -13,6 +13,7 @@ import pytest
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator
 from command_line import acme, run, served
+from livestream_core.cli._spec_options import FIELDS
 from livestream_core.emulator import Fault
 
 KEY = "acme-key-1"
@@ -106,14 +107,14 @@ def test_restreams_come_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
         ('{"title": "T", "x": "very-secret"', "<stdin>: is not JSON (line 1 column 34)"),
         ('{"title": NaN}', "<stdin>: is not JSON"),
         ("[1]", "<stdin>: expected a JSON object"),
-        ('{"titel": "T"}', "titel: a stream has no such field"),
+        ('{"titel": "T"}', f"titel: a stream has no such field; it has {', '.join(FIELDS)}"),
         ("{}", "title: is missing; give --title"),
         ('{"title": 3}', "title: expected a string, not int"),
-        ('{"title": "T", "restreams": {}}', "restreams: expected a JSON list"),
-        ('{"title": "T", "restreams": [1]}', "RestreamTarget: expected a mapping, not int"),
+        ('{"title": "T", "restreams": {}}', "restreams: expected a JSON list of objects"),
+        ('{"title": "T", "restreams": [1]}', "restreams: expected a JSON list of objects"),
         (
             '{"title": "T", "restreams": [{"url": "rtmp://x.example/a", "key": "very-secret"}]}',
-            "key: RestreamTarget has no such field",
+            "key: RestreamTarget has no such field; it has url, stream_key",
         ),
     ],
 )
@@ -150,7 +151,7 @@ def test_what_is_dropped_is_said_on_standard_error() -> None:
     result = acme("create", "--title", "T", "--latency", "low", "--drop-unsupported")
     assert result.exit_code == 0
     assert result.stderr.startswith("Warning: ")
-    assert "dropped latency=low: Acme is always slow" in result.stderr
+    assert "dropped latency: Acme is always slow" in result.stderr
 
 
 def test_of_two_opposite_options_the_last_one_counts() -> None:

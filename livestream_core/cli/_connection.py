@@ -83,27 +83,31 @@ def connection_options(command: F) -> F:
 
 
 @contextmanager
-def connected(given: Given) -> Iterator[Client]:
+def connected(given: Given, **settings: Any) -> Iterator[Client]:
     """A client for the account that was asked for. Nothing is sent yet.
+
+    Args:
+        given: Which account.
+        settings: What ``connect`` takes besides options.
 
     Raises:
         click.UsageError: It was not said which account, or two were named.
         ConfigurationError: The provider, the connection or its options are not usable.
     """
-    with _connect(given) as client:
+    with _connect(given, **settings) as client:
         yield client
 
 
-def _connect(given: Given) -> Client:
+def _connect(given: Given, **settings: Any) -> Client:
     name = given.connection
     if name is None and given.provider is None:
         name = os.environ.get(DEFAULT) or None
     if given.provider is not None and name is not None:
         raise click.UsageError("Give --provider or --connection, not both.")
     if name is not None:
-        return from_file(find(name).connection(name), given.token_file)
+        return from_file(find(name).connection(name), given.token_file, **settings)
     if given.provider is not None:
-        return from_environment(given.provider, given.token_file)
+        return from_environment(given.provider, given.token_file, **settings)
     raise click.UsageError(_which())
 
 
@@ -133,7 +137,7 @@ def from_environment(provider: str, token_file: str | None = None, **settings: A
         return connect(provider, environ=environ, **settings)
     except ConfigurationError as error:
         error.hint = (
-            "set them in the environment, or describe a connection in livestream.toml; "
+            "mend it in the environment, or describe a connection in livestream.toml; "
             "`livestream doctor` shows what is set"
         )
         raise

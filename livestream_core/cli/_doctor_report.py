@@ -60,7 +60,7 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
             row.more("problem", each["problem"])
     for file in found["files"]:
         console.print(Text(f"\n{file['path']}", "bold"), soft_wrap=True)
-        row.more("problem", file["problem"])
+        row.more("problem", file["problem"] and file["problem"].removeprefix(f"{file['path']}: "))
         for each in file["connections"]:
             state = "broken" if each["problem"] else "ready"
             row.state(printable(each["name"]), state, each["provider"] or "")

@@ -45,6 +45,16 @@ def failed(given: Given, error: Exception) -> int:
     return _told(given, OTHERWISE, line, error=name, message=line, applied=False)
 
 
+def misused(given: Given, error: click.ClickException) -> int:
+    """Tells a program that the command line is wrong, and gives the exit code. People get
+    click's own text, which shows the usage too."""
+    message = error.format_message()
+    given.as_json = True
+    return _told(
+        given, error.exit_code, message, error="UsageError", message=message, applied=False
+    )
+
+
 def interrupted(given: Given) -> int:
     """Tells of an interruption where that matters, and gives the exit code."""
     if given.change is not None:

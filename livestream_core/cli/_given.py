@@ -40,6 +40,7 @@ class Given:
         connection: The name of a connection in ``livestream.toml``.
         token_file: Where the credential is read from; ``-`` is standard input.
         as_json: Whether the output is JSON.
+        error_as_json: Whether that was asked for on a line that cannot be read otherwise.
         show_secrets: Whether secrets are shown.
         utc: Whether times are shown in UTC.
         change: What the vendor was told to change, from just before it is told: an interruption
@@ -51,6 +52,7 @@ class Given:
     connection: str | None = None
     token_file: str | None = None
     as_json: bool = False
+    error_as_json: bool = False
     show_secrets: bool = False
     utc: bool = False
     change: Change | None = None

@@ -13,6 +13,7 @@ from ._exit_codes import OTHERWISE
 from ._given import Given, debug_option, json_option, pass_given
 
 SHELLS = ("bash", "zsh", "fish")
+_PLAY_SECONDS = 2.0
 
 
 @click.command()
@@ -50,8 +51,20 @@ def providers(given: Given, features: bool) -> None:
     show_default=True,
     help="How long a vendor needs to make a stream's server.",
 )
+@click.option(
+    "--play",
+    "play_seconds",
+    is_flag=False,
+    flag_value=_PLAY_SECONDS,
+    type=click.FloatRange(min=0),
+    metavar="[SECONDS]",
+    help="Play the world, too: an encoder connects to each stream so many seconds after it is "
+    f"ready ({_PLAY_SECONDS:g} unless told), and its recording is made as soon after the end.",
+)
 @debug_option
-def sandbox(host: str, port_base: int | None, boot_seconds: float) -> None:
+def sandbox(
+    host: str, port_base: int | None, boot_seconds: float, play_seconds: float | None
+) -> None:
     """Serve every provider's emulator until Ctrl-C.
 
     Standard output gets the environment to export, for connect() without options and for
@@ -59,7 +72,7 @@ def sandbox(host: str, port_base: int | None, boot_seconds: float) -> None:
     """
     from ._sandbox import run
 
-    run(host=host, port_base=port_base, boot_seconds=boot_seconds)
+    run(host=host, port_base=port_base, boot_seconds=boot_seconds, play_seconds=play_seconds)
 
 
 @click.command()

@@ -12,25 +12,31 @@ import click
 from .._errors import ConfigurationError
 from .._options import environment_name, is_loopback
 from ._installed import installed
+from ._play import World, play
 from ._signals import stopped_by_signals
 
 if TYPE_CHECKING:
     from ..emulator import Emulator
 
 
-def run(*, host: str, port_base: int | None, boot_seconds: float) -> None:
+def run(
+    *, host: str, port_base: int | None, boot_seconds: float, play_seconds: float | None
+) -> None:
     """Serves, prints the environment to export, and returns after SIGINT or SIGTERM.
 
     Args:
         host: The address to listen on.
         port_base: The first emulator's port, the others follow; ``None`` takes free ones.
         boot_seconds: How long a vendor needs to make a stream's server.
+        play_seconds: How long an encoder and a recording take to come by themselves; ``None``
+            leaves the world out.
 
     Raises:
         ConfigurationError: No provider has an emulator, or an address cannot be listened on.
     """
     with stopped_by_signals(), ExitStack() as servers:
         exports: list[str] = []
+        worlds: list[World] = []
         served = 0
         for each in installed():
             name = each.info.name
@@ -45,11 +51,14 @@ def run(*, host: str, port_base: int | None, boot_seconds: float) -> None:
                 continue
             port = 0 if port_base is None else port_base + served
             url = _listening(servers, emulator, host, port)
-            options = {"base_url": url, **emulator.options()}
+            account = emulator.options()
             exports += [
                 f"export {environment_name(name, option)}={shlex.quote(value)}"
-                for option, value in options.items()
+                for option, value in {"base_url": url, **account}.items()
             ]
+            if play_seconds is not None:
+                client = servers.enter_context(emulator.connect(**account))
+                worlds.append(World(emulator, client, seconds=play_seconds))
             served += 1
         if not served:
             raise ConfigurationError(
@@ -67,6 +76,8 @@ def run(*, host: str, port_base: int | None, boot_seconds: float) -> None:
             click.echo(
                 "# Not on loopback: clients must name the host in allow_http_hosts.", err=True
             )
+        if worlds:
+            play(worlds)
         _wait()
 
 

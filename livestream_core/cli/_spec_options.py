@@ -132,8 +132,8 @@ def _json(file: Any) -> Any:
 
 
 def _restreams(data: Any) -> tuple[RestreamTarget, ...]:
-    if not isinstance(data, list):
-        raise InvalidInput("restreams: expected a JSON list", field="restreams")
+    if not isinstance(data, list) or not all(isinstance(each, dict) for each in data):
+        raise InvalidInput("restreams: expected a JSON list of objects", field="restreams")
     return tuple(map(RestreamTarget.from_dict, data))
 
 

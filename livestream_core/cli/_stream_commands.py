@@ -86,7 +86,11 @@ def create(given: Given, drop_unsupported: bool, **options: Any) -> None:
     """
     found = fields(given, **options)
     if unknown := [name for name in found if name not in FIELDS]:
-        raise InvalidInput(f"{unknown[0]}: a stream has no such field", field=unknown[0])
+        raise InvalidInput(
+            f"{unknown[0]}: a stream has no such field",
+            field=unknown[0],
+            hint=f"it has {', '.join(FIELDS)}",
+        )
     if "title" not in found:
         raise InvalidInput("title: is missing", field="title", hint="give --title")
     spec = StreamSpec(**found)
@@ -274,7 +278,7 @@ def _what_goes(client: Client, id: str) -> str:
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
-    default=300.0,
+    default=300,
     show_default=True,
     metavar="SECONDS",
     help="When to give up, with exit code 4.",
@@ -311,7 +315,9 @@ def wait(given: Given, id: str, until: str, timeout: float) -> None:
 )
 @_on_streams
 def watch(given: Given, ids: tuple[str, ...], interval: float, **filters: Any) -> None:
-    """Watch streams until Ctrl-C: those with these ids, or all that pass the filters.
+    """Watch streams until Ctrl-C.
+
+    It watches those with these ids, or all that pass the filters.
 
     On a terminal it is a table that follows what happens. Elsewhere, and with --json, it is a
     line for each stream at first, and then one for each change: a JSON line has "at", "id",

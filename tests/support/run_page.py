@@ -6,6 +6,8 @@ that does not do what the page says.
 python   runs; all blocks of a page share their names
 text     is what the block of Python before it printed
 console  is typed into a shell; what is shown below a command is what it printed
+diff     is applied to the files that its lines ``--- PATH`` name; each part, begun by ``@@``,
+         stands there once
 toml     is read
 
 A block whose first line is a comment that names a file, ``# school.py``, is saved under that name
@@ -19,6 +21,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -37,7 +40,7 @@ _BLOCK = re.compile(r"^```(?P<language>\S*)[^\n]*\n(?P<code>.*?)^```$", re.DOTAL
 _FILE_NAME = re.compile(r"# ([\w-]+\.\w+)\n")
 #: A command that serves until it is stopped. It prints the environment for others, then how to
 #: stop it.
-_SERVES = re.compile(r"livestream sandbox|python studio\.py")
+_SERVES = re.compile(r"livestream sandbox")
 
 
 class Block(NamedTuple):
@@ -124,6 +127,8 @@ class Reader:
             self.printed = ""
             for command, shown in commands_of(block):
                 self.shell.type(command, shown, block.line)
+        elif block.language == "diff":
+            apply(block, self.shell.folder)
         elif block.language == "toml":
             tomllib.loads(block.code)
         else:
@@ -157,8 +162,29 @@ def commands_of(block: Block) -> list[tuple[str, str]]:
     return [(command.strip(), shown) for command, shown in found]
 
 
+def apply(block: Block, folder: Path) -> None:
+    """Makes the changes of a diff: no line numbers, each part is found by what it holds."""
+    _, *files = re.split(r"^--- (.+)\n", block.code, flags=re.MULTILINE)
+    if not files:
+        raise Mismatch(f"line {block.line}: the diff names no file")
+    for name, parts in zip(files[::2], files[1::2], strict=True):
+        path = folder / name
+        text = path.read_text(encoding="utf-8")
+        for part in parts.split("@@\n")[1:]:
+            lines = part.splitlines(keepends=True)
+            before = "".join(line[1:] or "\n" for line in lines if not line.startswith("+"))
+            after = "".join(line[1:] or "\n" for line in lines if not line.startswith("-"))
+            if text.count(before) != 1:
+                raise Mismatch(
+                    f"line {block.line}: in {name}, this stands {text.count(before)} times:\n"
+                    f"{before}"
+                )
+            text = text.replace(before, after)
+        path.write_text(text, encoding="utf-8")
+
+
 class Shell:
-    """A shell in the current folder. Its environment outlives a command."""
+    """A shell. Its environment and its folder outlive a command."""
 
     def __init__(self) -> None:
         beside = str(Path(sys.executable).parent)
@@ -170,6 +196,7 @@ class Shell:
             "HOME": str(Path.cwd()),
             "XDG_CONFIG_HOME": str(Path.cwd()),
         }
+        self.folder = Path.cwd()
         self.status = 0
         self.served: list[subprocess.Popen[str]] = []
 
@@ -177,9 +204,11 @@ class Shell:
         """Types a command, and compares what it prints."""
         if self.status and not command.startswith("echo $?"):
             raise Mismatch(f"line {line}: the command before {command!r} ended with {self.status}")
+        if "jq" in command.split() and shutil.which("jq") is None:
+            return  # a reader without it does not get further, either
         checks = [check for start, check in CHECKED.items() if command.startswith(start)]
         if checks:
-            checks[0](command)
+            checks[0](self, command)
             return
         printed = self._serve(command) if _SERVES.match(command) else self._run(command)
         if shown and not is_as_shown(shown, printed):
@@ -189,6 +218,7 @@ class Shell:
         kept = Path(".environment")
         done = subprocess.run(
             ["bash", "-c", f"set -a; (exit {self.status})\n{command}\n{_KEEP}"],
+            cwd=self.folder,
             env={**self.environ, "KEPT": str(kept.resolve())},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -199,6 +229,7 @@ class Shell:
         self.status = done.returncode
         lines = kept.read_text(encoding="utf-8").split("\0")
         self.environ = dict(line.split("=", 1) for line in lines if "=" in line)
+        self.folder = Path(self.environ["PWD"])
         kept.unlink()
         if self.status and "Traceback" in done.stdout:
             raise Mismatch(f"{command!r} failed:\n{done.stdout}")
@@ -208,6 +239,7 @@ class Shell:
         """Starts it, and takes over the environment that it prints, as a reader pastes it."""
         started = subprocess.Popen(
             shlex.split(command),
+            cwd=self.folder,
             env=self.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -250,17 +282,20 @@ class Shell:
 _KEEP = 'ended_with=$?; env -0 > "$KEPT"; exit $ended_with'
 
 
-def _check_make(command: str) -> None:
+def _check_make(shell: Shell, command: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     target = shlex.split(command, comments=True)[1]
     if not re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE):
         raise Mismatch(f"there is no target for {command!r}")
 
 
-def _check_pip(command: str) -> None:
+def _check_pip(shell: Shell, command: str) -> None:
     for each in shlex.split(command, comments=True)[2:]:
         path, _, extras = each.rstrip("]").partition("[")
         if not path.startswith("."):
+            continue
+        if (shell.folder / path / "pyproject.toml").exists():
+            _install(shell, shell.folder / path)
             continue
         text = (ROOT / path / "pyproject.toml").read_text(encoding="utf-8")
         known = tomllib.loads(text)["project"].get("optional-dependencies", {})
@@ -268,13 +303,28 @@ def _check_pip(command: str) -> None:
             raise Mismatch(f"{path} has no extra {', '.join(lost)}")
 
 
+def _install(shell: Shell, project: Path) -> None:
+    """What ``pip install -e`` of a package that the page wrote comes to, for this shell alone:
+    its sources are on the path, with its metadata beside them."""
+    write = "from setuptools import setup; setup()"
+    subprocess.run(
+        [sys.executable, "-c", write, "--quiet", "egg_info"],
+        cwd=project,
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    paths = [str((project / "src").resolve()), shell.environ.get("PYTHONPATH", "")]
+    shell.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+
+
 #: Commands that set something up: they are checked as far as that goes, and not run.
-CHECKED: dict[str, Callable[[str], None]] = {
+CHECKED: dict[str, Callable[[Shell, str], None]] = {
     "make ": _check_make,
     "pip install ": _check_pip,
-    "python3 -m venv": lambda _: None,
-    ". lesson/bin/activate": lambda _: None,
-    ".ci/run": lambda _: None,
+    "python3 -m venv": lambda _, __: None,
+    ". lesson/bin/activate": lambda _, __: None,
+    ".ci/run": lambda _, __: None,
 }
 
 
