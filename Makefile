@@ -5,7 +5,7 @@
 .DELETE_ON_ERROR:
 # Builds write into the source tree, so two of them never run at once, whatever -j says.
 .NOTPARALLEL:
-.PHONY: demo test lint types wheels smoke docs bench bench-peers test-others clean help
+.PHONY: demo test lint types wheels smoke kit docs bench bench-peers test-others clean help
 
 USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 ifndef PYTHON
@@ -20,11 +20,11 @@ ADAPTERS := $(sort $(patsubst %/pyproject.toml,%,$(wildcard adapters/*/pyproject
 PACKAGES := livestream_core $(foreach each,$(ADAPTERS),livestream_$(notdir $(each)))
 PROJECTS := Makefile pyproject.toml setup.cfg livestream_core/_version.py \
 	$(wildcard adapters/*/pyproject.toml adapters/*/setup.cfg)
-SOURCES := $(PROJECTS) README.md LICENSE \
+SOURCES := $(PROJECTS) README.md LICENSE livestream_core_pytest.py \
 	$(shell find livestream_core adapters -name __pycache__ -prune -o -path '*/tests' -prune -o \
 		-name '*.egg-info' -prune -o -type f -print)
 # What is checked besides the packages: programs, and those tests that are typed throughout.
-TYPED := $(wildcard scripts/*.py examples/*.py benchmarks/*.py benchmarks/*/*.py \
+TYPED := livestream_core_pytest.py $(wildcard scripts/*.py examples/*.py benchmarks/*.py benchmarks/*/*.py \
 	tests/test_repository_*.py tests/test_typing.py tests/typing/*.py \
 	tests/test_docs_*.py tests/support/run_page.py \
 	docs/_extensions/provider_tables.py docs/_extensions/status_diagram.py)
@@ -80,6 +80,14 @@ smoke: .venv-smoke/.stamp ## the wheels alone, away from the sources
 	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && cd "$$folder" && \
 		env -u PYTHONPATH "$(CURDIR)/.venv-smoke/bin/python" -I "$(CURDIR)/scripts/smoke.py" "$(CURDIR)"
 
+kit: .venv-kit/.stamp ## the conformance kit on every adapter, from the wheels; build/kit/report.json
+	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && cd "$$folder" && \
+		env -u PYTHONPATH "$(CURDIR)/.venv-kit/bin/python" -I -m pytest -q -W error \
+			-p no:cacheprovider -n "$(JOBS)" --dist worksteal \
+			$(foreach each,memory $(notdir $(ADAPTERS)),--livestream-adapter $(each)) \
+			--livestream-report="$(CURDIR)/build/kit/report.json"
+	@.venv-kit/bin/python -I scripts/capability_table.py --against build/kit/report.json
+
 docs: .venv-docs/.stamp ## the site, in build/docs; warnings are errors
 	@.venv-docs/bin/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet \
 		--jobs auto --doctree-dir build/doctrees docs build/docs
@@ -91,7 +99,7 @@ bench: .venv-bench/.stamp ## what it costs, beside the same work without it; 5 m
 bench-peers: .venv-bench-peers/.stamp ## the same of other vendors' SDKs, which are installed from PyPI
 	@.venv-bench-peers/bin/python -m benchmarks --peers $(BENCH_ARGS)
 
-test-others: ## the tests on every other Python from 3.12 up that is here
+test-others: ## most of the tests on every other Python from 3.12 up that is here
 	@JOBS="$(JOBS)" PYTEST_ARGS="$(PYTEST_ARGS)" scripts/test_others "$(PYTHON)" $(EDITABLE)
 
 clean: ## remove all that these targets made
@@ -122,6 +130,10 @@ dist/.stamp: $(SOURCES) .venv/.stamp
 
 .venv-smoke/.stamp: dist/.stamp
 	$(call make-venv,.venv-smoke,"$$(ls dist/livestream_core-*.whl)[cli]" $(ADAPTER_WHEELS))
+
+.venv-kit/.stamp: dist/.stamp
+	$(call make-venv,.venv-kit,"$$(ls dist/livestream_core-*.whl)[testing]" $(ADAPTER_WHEELS) \
+		"pytest-xdist>=3.6")
 
 .venv-bench/.stamp: dist/.stamp
 	$(call make-venv,.venv-bench,"$$(ls dist/livestream_core-*.whl)[bench]" $(ADAPTER_WHEELS))

@@ -462,6 +462,13 @@ _ERROR_BY_STATUS: dict[int, type[LiveStreamError]] = {
 }
 
 
+def in_process_origin(adapter: type[Adapter]) -> dict[str, Any]:
+    """The option for an emulator in process, where an adapter has no origin of its own because
+    everybody hosts the vendor's software themselves. Nothing is sent to it."""
+    needed = attrs.fields_dict(adapter.Options)["base_url"].default is attrs.NOTHING
+    return {"base_url": "http://127.0.0.1"} if needed else {}
+
+
 def error_class(adapter: Adapter, status: int) -> type[LiveStreamError]:
     """The class of error that a status means to this vendor."""
     if status in adapter.errors:

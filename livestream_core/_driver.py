@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Generator
 from datetime import timedelta
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import attrs
 
@@ -91,6 +91,15 @@ class Sent:
         if self.carried_out and self.response is not None and not self.response.is_readable:
             return None
         return self.carried_out
+
+
+#: A request as it is sent, but for the session's headers: target, headers, body.
+_Wire: TypeAlias = tuple[str, dict[str, str], bytes | None]
+
+
+def _on_the_wire(request: Request) -> _Wire:
+    body, headers = request.content()
+    return request.target(), {**headers, **_STANDARD_HEADERS, **request.headers}, body
 
 
 def applied(sent: list[Sent]) -> bool | None:
@@ -204,18 +213,20 @@ class Call:
         """Sends a request until it is answered with 2xx, or fails for good."""
         if not isinstance(request, Request):
             raise TypeError(f"an operation yields requests, not {type(request).__name__}")
+        # Before anybody signs in: what cannot be sent is refused without sending anything.
+        wire = _on_the_wire(request)
         session = self._session(rejected=None)
         history: list[Sent] = []
         # A 401 changed nothing, so every request may be sent again with a new session. One that
         # another process opened may be as dead as ours was; one of our own is final.
         for _ in range(1 if self.driver.token_store is None else 2):
             try:
-                return self._send(request, session, self.name, history)
+                return self._send(request, wire, session, self.name, history)
             except LiveStreamError as error:
                 if error.http_status != 401:
                     raise
             session = self._session(rejected=session)
-        return self._send(request, session, self.name, history)
+        return self._send(request, wire, session, self.name, history)
 
     # -- sessions ---------------------------------------------------------------------------
 
@@ -244,7 +255,10 @@ class Call:
             if stored is not None and (dead is None or stored.headers != dead.headers):
                 return stored
         try:
-            session = drive(operation, lambda request: self._send(request, None, "sign_in", []))
+            session = drive(
+                operation,
+                lambda request: self._send(request, _on_the_wire(request), None, "sign_in", []),
+            )
         except AuthenticationFailed:
             if store is not None and dead is not None and self._stored(store) == dead:
                 self._in_store(lambda: store.delete(driver.account))
@@ -283,20 +297,25 @@ class Call:
     def sign_out(self, session: Session) -> None:
         """Ends a session at the vendor."""
         operation = self.driver.adapter.sign_out(session)
-        drive(operation, lambda request: self._send(request, session, "sign_out", []))
+        drive(
+            operation,
+            lambda request: self._send(request, _on_the_wire(request), session, "sign_out", []),
+        )
 
     # -- one request ------------------------------------------------------------------------
 
     def _send(
-        self, request: Request, session: Session | None, operation: str, history: list[Sent]
+        self,
+        request: Request,
+        wire: _Wire,
+        session: Session | None,
+        operation: str,
+        history: list[Sent],
     ) -> Response:
         driver = self.driver
-        target = request.target()
-        body, headers = request.content()
-        headers |= _STANDARD_HEADERS
-        headers |= request.headers
+        target, headers, body = wire
         if session is not None:
-            headers |= session.headers
+            headers = {**headers, **session.headers}
         attempts = 0
 
         def once() -> Response:

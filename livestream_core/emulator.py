@@ -27,6 +27,7 @@ from werkzeug.routing import Map, RequestRedirect, Rule
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
+from ._adapter import in_process_origin
 from ._client import Client
 from ._clock import ManualClock
 from ._connect import connect
@@ -459,7 +460,8 @@ class Emulator:
 
     def connect(self, **settings: Any) -> Client:
         """A client of it, in process; ``settings`` are those of ``connect``."""
-        options = {**self.options(), "transport": self.transport(), **settings}
+        origin = in_process_origin(registry.adapter(self.provider))
+        options = {**origin, **self.options(), "transport": self.transport(), **settings}
         return connect(self.provider, **options)
 
 

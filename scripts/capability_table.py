@@ -1,19 +1,28 @@
 """Writes the table of what each provider can do into README.md, between its two markers.
 
 Usage: python scripts/capability_table.py
+       python scripts/capability_table.py --against REPORT
+
+With a report of the conformance kit it writes nothing: it says where the table promises what the
+kit has not proven, or leaves out what it has, and ends with 1 if there is anything.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import livestream_core as live
 from livestream_core._registry import registry
 
 PROVIDERS = ("tpstreams", "videosdk", "tktchurch")
 BEGIN, END = "<!-- capabilities: begin -->", "<!-- capabilities: end -->"
+ABSENT = "—"
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -42,7 +51,7 @@ def table(columns: Mapping[str, tuple[str, live.Capabilities]]) -> str:
 
 def cell(capability: live.Capability, notes: dict[str, int]) -> str:
     """How a feature is there, and the number of the note that says why."""
-    word = "—" if capability.support is live.Support.NONE else capability.support.value
+    word = ABSENT if capability.support is live.Support.NONE else capability.support.value
     if not capability.reason:
         return word
     return f"{word} [{notes.setdefault(sentence(capability.reason), len(notes) + 1)}]"
@@ -67,9 +76,51 @@ def updated(text: str) -> str:
     return f"{before}{begin}\n{table(capabilities())}\n{end}{after}"
 
 
+# -- against what was proven ----------------------------------------------------------------
+
+
+def shown(text: str) -> dict[str, dict[str, str]]:
+    """The words of the table in the text of the README, by provider and feature."""
+    lines = text.partition(BEGIN)[2].partition(END)[0].splitlines()
+    rows = [[each.strip() for each in line.split("|")[1:-1]] for line in lines if "|" in line]
+    titles = {title: name for name, (title, _) in capabilities().items()}
+    header, _, *body = rows
+    words: dict[str, dict[str, str]] = {titles[title]: {} for title in header[1:]}
+    for feature, *cells in body:
+        for title, word in zip(header[1:], cells, strict=True):
+            words[titles[title]][feature.strip("`")] = re.sub(r" \[\d+\]$", "", word)
+    return words
+
+
+def disagreements(text: str, report: Mapping[str, Any]) -> list[str]:
+    """Where the table in the text of the README says other things than a report of the kit."""
+    proven = {each["adapter"]: each for each in report["adapters"]}
+    found: list[str] = []
+    for provider, words in shown(text).items():
+        if provider not in proven:
+            found.append(f"{provider}: the kit did not run on it")
+            continue
+        if not proven[provider]["over_http"]:
+            found.append(f"{provider}: it was not proven over HTTP")
+        for feature, word in words.items():
+            row = proven[provider]["rows"].get(feature, {})
+            verdict = row.get("verdict", "not in the report")
+            is_proven = verdict == "proven" and row.get("support") == word
+            if not is_proven and not (verdict == "not declared" and word == ABSENT):
+                how = row.get("support", "nothing")
+                found.append(f"{provider}: {feature} is {word} in the table; {how}, {verdict}")
+    return found
+
+
 def main() -> None:
-    """Brings the README up to date."""
+    """Brings the README up to date, or holds it against a report."""
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--against", type=Path, metavar="REPORT")
+    against = parser.parse_args().against
     text = README.read_text(encoding="utf-8")
+    if against is not None:
+        report = json.loads(against.read_text(encoding="utf-8"))
+        sys.exit("\n".join(disagreements(text, report)) or None)
     if text != (new := updated(text)):
         README.write_text(new, encoding="utf-8")
         sys.stdout.write(f"{README.name} was changed\n")

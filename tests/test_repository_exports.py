@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 import livestream_core as live
-from livestream_core import emulator
+from livestream_core import emulator, memory, testing
+from livestream_core.testing import conformance, strategies
 
-MODULES = (live, emulator)
+MODULES = (live, emulator, memory, testing, strategies, conformance)
 
 
 def source(module: ModuleType) -> ast.Module:
@@ -108,7 +109,7 @@ def signatures(module: ModuleType) -> Iterator[tuple[str, Any]]:
             yield name, value
         elif inspect.isclass(value):
             for member, attribute in vars(value).items():
-                if member.startswith("_"):
+                if member.startswith(("_", "test_")):  # nobody calls a test of the kit
                     continue
                 attribute = getattr(attribute, "fget", None) or getattr(
                     attribute, "__func__", attribute

@@ -29,6 +29,12 @@ def test_nothing_is_sent_before_the_first_call(emulator: AcmeEmulator) -> None:
     assert emulator.requests == []
 
 
+def test_nobody_signs_in_for_what_cannot_be_sent(emulator: AcmeEmulator) -> None:
+    with emulator.connect() as client, pytest.raises(live.InvalidInput, match="control character"):
+        client.get("a\nb")
+    assert emulator.requests == []
+
+
 def test_sixteen_threads_sign_in_once_and_get_their_own_answers(emulator: AcmeEmulator) -> None:
     ids = [emulator.add()["id"] for _ in range(16)]
     emulator.inject(Fault.delay(0.1), on="*/login")

@@ -33,7 +33,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 #: A directive, ``{name}``, is matched too, so that its end is not taken for a beginning.
 _BLOCK = re.compile(r"^```(?P<language>\S*)[^\n]*\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)

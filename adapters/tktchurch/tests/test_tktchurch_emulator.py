@@ -627,3 +627,11 @@ def test_a_stream_can_be_added_with_its_id(emulator: TKTChurchEmulator) -> None:
 def test_options_are_credentials_that_work(raw: RawClient, emulator: TKTChurchEmulator) -> None:
     assert set(emulator.options()) == {"email", "password"}
     assert raw.post(LOGIN, json=emulator.options()).status_code == 200
+
+
+def test_an_encoded_slash_is_a_part_of_an_id_and_not_the_end_of_a_path(
+    raw: RawClient, emulator: TKTChurchEmulator, bearer: dict[str, str]
+) -> None:
+    id = emulator.add_stream()
+    assert raw.delete(f"{ALL}/{id}%2F", headers=bearer).status_code == 404
+    assert emulator.shown(id)

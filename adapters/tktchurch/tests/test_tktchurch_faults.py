@@ -176,3 +176,14 @@ def test_a_list_that_breaks_off_is_an_error_and_no_short_list(
     emulator.inject(Fault.html(), on="GET *", skip=1)
     with pytest.raises(live.UnexpectedResponse):
         list(connect(emulator).list())
+
+
+def test_a_page_of_html_in_answer_to_a_delete_is_no_deletion(
+    client: live.Client, emulator: TKTChurchEmulator
+) -> None:
+    id = emulator.add_stream()
+    emulator.inject(Fault.html(), on="DELETE *")
+    with pytest.raises(live.UnexpectedResponse) as caught:
+        client.delete(id)
+    assert caught.value.applied is None
+    assert emulator.shown(id)

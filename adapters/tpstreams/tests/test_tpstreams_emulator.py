@@ -600,3 +600,11 @@ def test_the_answers_of_2023_lack_what_came_later(make_api):
     }
     assert asset["live_stream"]["start"] is None
     assert "parent" not in asset
+
+
+def test_ids_of_other_things_are_those_of_a_folder_and_a_video(emulator):
+    stream = emulator.connect().create(title="A stream").id
+    others = emulator.other_ids()
+    assert emulator.other_ids() == others
+    assert len(others) == 2
+    assert stream not in others

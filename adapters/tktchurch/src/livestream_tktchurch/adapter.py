@@ -230,7 +230,10 @@ class TKTChurchAdapter(live.Adapter):
 
     def delete(self, stream_id: str) -> Generator[live.Request, live.Response, None]:
         """DELETE /livestreams/{id}. Nothing but livestreams is found there."""
-        yield self.request("DELETE", _ONE, id=stream_id)
+        response = yield self.request("DELETE", _ONE, id=stream_id)
+        if response.body and not response.is_readable:
+            # A proxy's page is no proof of a deletion.
+            raise response.unexpected("the answer to a delete is not the vendor's")
 
     def _step(self, stream_id: str, step: _Step) -> _OneStream:
         stream = yield from self.get(stream_id)

@@ -209,6 +209,9 @@ def _refusals(handler: Callable[..., Response]) -> Callable[..., Response]:
     @wraps(handler)
     def answer(self: TKTChurchEmulator, request: Request, **values: str) -> Response:
         try:
+            # Routes end with or without a slash; an encoded one is a part of an id.
+            if "%2f" in str(request.environ.get("RAW_URI", "")).partition("?")[0].lower():
+                raise _Refused(404, _NOT_FOUND)
             return handler(self, request, **values)
         except _Refused as refused:
             return self.refusal(refused.status, refused.reason)

@@ -544,6 +544,13 @@ class TPStreamsEmulator(Emulator):
         with self.lock:
             return self._new_asset("folder", title, parent).id
 
+    def other_ids(self) -> list[str]:
+        """Ids of assets that are not live streams: the first time, of a folder and a video that
+        are made for it."""
+        with self.lock:
+            found = [asset.id for asset in self._assets.values() if asset.live is None]
+            return found or [self.add_folder(), self.add_video()]
+
     def add_video(self, title: str = "Lecture", *, parent: str | None = None) -> str:
         """Adds an uploaded video and gives its id."""
         with self.lock:

@@ -1,0 +1,565 @@
+"""Recordings of a real vendor: calls, what was sent and answered, with the secrets taken out.
+
+A recording is a JSON object::
+
+    {
+      "format": 1,
+      "provider": "acme",
+      "options": {"channel": "news", "token": "redacted-1"},
+      "calls": [
+        {
+          "operation": "create",
+          "arguments": {"title": "A recording"},
+          "at": "2026-12-05T10:00:00Z",
+          "exchanges": [
+            {
+              "request": {"method": "POST", "target": "/streams", "body": {"title": "..."}},
+              "response": {"status": 201, "headers": {"content-type": "application/json"},
+                           "body": {"id": "1", "key": "redacted-2"}}
+            }
+          ],
+          "result": {"provider": "acme", "id": "1", ...}
+        }
+      ]
+    }
+
+``options`` are those of ``connect``. The calls were made one after the other by one client, and
+``at`` is what its clock showed. A body is JSON where it could be read as such, else a string.
+``result`` is a stream as ``LiveStream.to_dict(secrets=True)`` gives it, a list of them for
+``list``, ``null`` for ``delete``, or ``{"error": "NotFound", "applied": false}``. Every secret is
+``redacted-`` and a number, the same one wherever it stood. Credentials in headers are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from .._capabilities import Feature
+from .._client import Client
+from .._errors import ConnectionFailed, InvalidInput, LiveStreamError
+from .._masked import SENSITIVE_NAME
+from .._model import LiveStream
+from .._redact import _spellings
+from .._request import Response
+from .._secret import Secret
+from .._sending import Timeout, Transport
+from .._status import Status
+from .._times import format_instant, parse_instant
+from .._trim import Trim
+
+FORMAT = 1
+#: What a secret is replaced by, with a number.
+REDACTED = "redacted-"
+#: Shorter secrets are replaced only where they stand alone.
+_SHORT = 6
+TITLE = "A recording for the conformance kit"
+
+_HEADERS = ("content-type", "location", "retry-after")
+_SIGNED = re.compile(
+    r"[?&](?:[\w-]*signature|sig|[\w-]*token|[\w-]*secret|[\w-]*password|pass|auth|hdnts|jwt|"
+    r"key-pair-id|policy|access_key|api_?key|stream_?key)=([^&\s\"']+)",
+    re.IGNORECASE,
+)
+_BOUNDARY = re.compile(r"boundary=\"?([^\";,]+)")
+
+
+@attrs.frozen(slots=True)
+class Exchange:
+    """A request and its answer.
+
+    Attributes:
+        method: The HTTP method.
+        target: Path and query.
+        body: What was sent: JSON data, text, or ``None``.
+        status: What it was answered with.
+        headers: Those of the answer that adapters read.
+        answer: The answer's body: JSON data, text, or ``None``.
+    """
+
+    method: str
+    target: str
+    body: Any
+    status: int
+    headers: Mapping[str, str]
+    answer: Any
+
+
+@attrs.frozen(slots=True)
+class RecordedCall:
+    """A call of a client and what came of it.
+
+    Attributes:
+        operation: The client's method.
+        arguments: What it was given, as JSON.
+        at: What the client's clock showed.
+        exchanges: What it sent and was answered, signing in included.
+        result: What it gave or raised, as data.
+    """
+
+    operation: str
+    arguments: Mapping[str, Any]
+    at: datetime
+    exchanges: Sequence[Exchange]
+    result: Any
+
+
+@attrs.frozen(slots=True)
+class Recording:
+    """Calls that one client made.
+
+    Attributes:
+        provider: The provider's name.
+        options: Options for ``connect``; the secret ones are made up.
+        calls: In order.
+    """
+
+    provider: str
+    options: Mapping[str, Any]
+    calls: Sequence[RecordedCall]
+
+    def to_data(self) -> dict[str, Any]:
+        """As a file has it."""
+        return {
+            "format": FORMAT,
+            "provider": self.provider,
+            "options": dict(self.options),
+            "calls": [
+                {
+                    "operation": call.operation,
+                    "arguments": dict(call.arguments),
+                    "at": format_instant(call.at),
+                    "exchanges": [
+                        {
+                            "request": {
+                                "method": each.method,
+                                "target": each.target,
+                                "body": each.body,
+                            },
+                            "response": {
+                                "status": each.status,
+                                "headers": dict(each.headers),
+                                "body": each.answer,
+                            },
+                        }
+                        for each in call.exchanges
+                    ],
+                    "result": call.result,
+                }
+                for call in self.calls
+            ],
+        }
+
+    @classmethod
+    def from_data(cls, data: Any) -> Recording:
+        """Reads what :meth:`to_data` gave.
+
+        Raises:
+            InvalidInput: It is no recording, or of a format that is not known here.
+        """
+        problem = None
+        try:
+            if data["format"] == FORMAT:
+                return cls(
+                    data["provider"], data["options"], [_call(each) for each in data["calls"]]
+                )
+            problem = f"its format is {data['format']!r}, not {FORMAT}"
+        except (KeyError, TypeError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        raise InvalidInput(f"this is no recording that can be read: {problem}")
+
+
+def _call(data: Mapping[str, Any]) -> RecordedCall:
+    return RecordedCall(
+        data["operation"],
+        data["arguments"],
+        parse_instant(data["at"]),
+        [
+            Exchange(
+                each["request"]["method"],
+                each["request"]["target"],
+                each["request"]["body"],
+                each["response"]["status"],
+                each["response"]["headers"],
+                each["response"]["body"],
+            )
+            for each in data["exchanges"]
+        ],
+        data["result"],
+    )
+
+
+def load(path: Path) -> Recording:
+    """Reads a recording's file.
+
+    Raises:
+        InvalidInput: It cannot be read, or is no recording.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        problem = type(error).__name__
+    else:
+        return Recording.from_data(data)
+    raise InvalidInput(f"the recording {path} cannot be read: {problem}")
+
+
+def dumps(recording: Recording) -> str:
+    """The text of a recording's file."""
+    return json.dumps(recording.to_data(), indent=1, ensure_ascii=False) + "\n"
+
+
+# -- what a call gives ------------------------------------------------------------------------
+
+
+def made(client: Client, operation: str, arguments: Mapping[str, Any]) -> Any:
+    """Makes a call, and gives its result as data."""
+    given = dict(arguments)
+    if "trim" in given:
+        given["trim"] = Trim.relative(*given["trim"])
+    if operation == "list":
+        return [each.to_dict(secrets=True) for each in client.list(**given)]
+    result: object = getattr(client, operation)(**given)
+    return result.to_dict(secrets=True) if isinstance(result, LiveStream) else None
+
+
+def told(error: LiveStreamError) -> dict[str, Any]:
+    """What a call raised, as data."""
+    return {"error": type(error).__name__, "applied": error.applied}
+
+
+def outcome(client: Client, operation: str, arguments: Mapping[str, Any]) -> Any:
+    """Makes a call, and gives what came of it as data, an error too."""
+    try:
+        return made(client, operation, arguments)
+    except LiveStreamError as error:
+        return told(error)
+
+
+class StandingClock:
+    """A clock that stands still while a call is made, so that the call can be made again: times
+    that it sends are the same."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        """The instant of the call, in whole seconds."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """The machine's."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Waits: the vendor is a real one."""
+        time.sleep(seconds)
+
+    def set(self, now: datetime) -> None:
+        """Moves to another instant."""
+        self._now = now.replace(microsecond=0)
+
+
+# -- recording --------------------------------------------------------------------------------
+
+
+class RecordingTransport:
+    """Notes what is sent and answered."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+        self.exchanges: list[Exchange] = []
+        #: Whether a request got no answer, which cannot be played back.
+        self.is_broken = False
+
+    @property
+    def session_scope(self) -> object:
+        """A session of its own: signing in is recorded too."""
+        return id(self)
+
+    def send(
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: Timeout,
+    ) -> Response:
+        """See :class:`~livestream_core.Transport`."""
+        try:
+            response = self._inner.send(method, origin, target, headers, body, timeout)
+        except LiveStreamError:
+            self.is_broken = True
+            raise
+        kept = {name: response.headers[name] for name in _HEADERS if name in response.headers}
+        self.exchanges.append(
+            Exchange(
+                method,
+                target,
+                _content(body, headers),
+                response.status,
+                kept,
+                _content(response.body, response.headers),
+            )
+        )
+        return response
+
+
+def _content(body: bytes | None, headers: Mapping[str, str]) -> Any:
+    """A body as data or text."""
+    if not body:
+        return None
+    kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    text = body.decode("utf-8", "backslashreplace")
+    if found := _BOUNDARY.search(kind):
+        return text.replace(found[1], "boundary")  # a random one
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+@attrs.frozen(slots=True)
+class Step:
+    """A call to make.
+
+    Attributes:
+        operation: The client's method.
+        arguments: What it is given; an id that is ``None`` is that of the stream that was made.
+        until: A status to wait for before, unrecorded.
+    """
+
+    operation: str
+    arguments: Mapping[str, Any]
+    until: Status | None = None
+
+
+def steps(client: Client, *, start: bool, tomorrow: datetime) -> list[Step]:
+    """What is recorded of an account: a stream is made, read, listed, renamed, and deleted.
+
+    Args:
+        client: Whose capabilities say what is possible.
+        start: Whether it is also started and stopped, which may cost money.
+        tomorrow: When it is scheduled, so that nothing starts by itself.
+    """
+    can = client.capabilities
+    fields: dict[str, Any] = {"title": TITLE}
+    if can.supports(Feature.SCHEDULE):
+        fields["scheduled_start"] = format_instant(tomorrow.replace(minute=0, second=0))
+    one = {"id": None}
+    plan = [
+        (Feature.CREATE, Step("create", fields)),
+        (Feature.GET, Step("get", one)),
+        (Feature.LIST, Step("list", {"limit": 50})),
+        (Feature.UPDATE, Step("update", {**one, "title": f"{TITLE}, renamed"})),
+    ]
+    if start:
+        ready = Status.READY if Status.READY in can.statuses else None
+        trim = {"trim": [1, 2]} if can.supports(Feature.TRIM) else {}
+        plan += [
+            (Feature.START, Step("start", one)),
+            (Feature.STOP, Step("stop", {**one, **trim}, until=ready)),
+            (Feature.GET, Step("get", one)),
+        ]
+    elif can.supports(Feature.CANCEL):
+        plan.append((Feature.CANCEL, Step("cancel", one)))
+    plan += [
+        (Feature.DELETE, Step("delete", one)),
+        (Feature.GET, Step("get", one)),
+    ]
+    return [step for feature, step in plan if can.supports(feature)]
+
+
+def record(
+    connect: Callable[[Transport, StandingClock], AbstractContextManager[Client]],
+    inner: Transport,
+    *,
+    start: bool = False,
+    begins: Callable[[str], None] = lambda _: None,
+) -> Recording:
+    """Makes calls on a real account, and notes what comes of them.
+
+    Args:
+        connect: Makes the client over a transport, with a clock.
+        inner: How requests are sent.
+        start: Whether a stream is also started and stopped.
+        begins: Called with each operation before it is called.
+
+    Raises:
+        LiveStreamError: The stream cannot be made, or a request got no answer. An answer that is
+            an error is a part of the recording.
+    """
+    clock = StandingClock(_now())
+    transport = RecordingTransport(inner)
+    calls: list[RecordedCall] = []
+    stream_id: str | None = None
+    with connect(transport, clock) as client:
+        for step in steps(client, start=start, tomorrow=clock.now() + timedelta(days=1)):
+            clock.set(_now())
+            arguments = dict(step.arguments)
+            if "id" in arguments:
+                if stream_id is None:
+                    continue
+                arguments["id"] = stream_id
+            if step.until is not None and stream_id is not None:
+                client.wait(stream_id, until=step.until, timeout=300)
+                clock.set(_now())
+            transport.exchanges.clear()
+            begins(step.operation)
+            try:
+                result = made(client, step.operation, arguments)
+            except LiveStreamError as error:
+                if step.operation == "create" or transport.is_broken:
+                    raise
+                result = told(error)
+            calls.append(
+                RecordedCall(
+                    step.operation, arguments, clock.now(), tuple(transport.exchanges), result
+                )
+            )
+            if step.operation == "create":
+                stream_id = str(result["id"])
+        return _redacted(client, calls)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+# -- taking secrets out -----------------------------------------------------------------------
+
+
+def _redacted(client: Client, calls: Sequence[RecordedCall]) -> Recording:
+    adapter = client._adapter
+    options = {
+        field.name: value.reveal() if isinstance(value, Secret) else value
+        for field in attrs.fields(type(adapter.options))
+        if (value := getattr(adapter.options, field.name)) is not None and field.name != "base_url"
+    }
+    recording = Recording(adapter.name, options, calls)
+    data = recording.to_data()
+    credentials = {name for group in adapter.Options.credentials for name in group}
+    secrets = {
+        *client._driver.redactor._secrets,
+        *adapter.options.secrets(),
+        *(str(value) for name, value in options.items() if name in credentials),
+        *(value for name, value in _sent_and_answered(data) if SENSITIVE_NAME.search(name)),
+    }
+    text = json.dumps(data, ensure_ascii=False)
+    secrets.update(match[1] for match in _SIGNED.finditer(text))
+    for pattern in adapter.secret_patterns:
+        secrets.update(match[0] for match in re.finditer(pattern, text))
+    replaced: dict[str, str] = {}
+    for number, secret in enumerate(sorted(secrets - {""}, key=len, reverse=True), 1):
+        for spelling in _spellings(secret):
+            replaced[spelling] = f"{REDACTED}{number}"
+    return Recording.from_data(_replaced(data, replaced))
+
+
+def _replaced(data: Any, replaced: Mapping[str, str]) -> Any:
+    if isinstance(data, dict):
+        return {name: _replaced(value, replaced) for name, value in data.items()}
+    if isinstance(data, list):
+        return [_replaced(value, replaced) for value in data]
+    if isinstance(data, str):
+        for secret, stand_in in replaced.items():
+            if data == secret:
+                return stand_in
+            if len(secret) >= _SHORT:
+                data = data.replace(secret, stand_in)
+    return data
+
+
+def leftovers(recording: Recording) -> list[str]:
+    """Names under which something stands that looks like a secret and is not redacted."""
+    return sorted(
+        {
+            name
+            for name, value in _sent_and_answered(recording.to_data())
+            if SENSITIVE_NAME.search(name) and value and REDACTED not in value
+        }
+    )
+
+
+def _sent_and_answered(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every text in the bodies, with the name that it stands under."""
+    for call in data["calls"]:
+        for each in call["exchanges"]:
+            yield from _named_values(each["request"]["body"])
+            yield from _named_values(each["response"]["body"])
+
+
+def _named_values(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            yield from _named_values(value, str(key))
+    elif isinstance(data, list):
+        for value in data:
+            yield from _named_values(value, name)
+    elif isinstance(data, str):
+        yield name, data
+
+
+# -- playing it back --------------------------------------------------------------------------
+
+
+class Player:
+    """A transport that answers with what was recorded, and refuses any other request.
+
+    Attributes:
+        problems: What was sent and is not in the recording.
+    """
+
+    def __init__(self) -> None:
+        self._expected: list[Exchange] = []
+        self.problems: list[str] = []
+        #: Gives another answer in place of the last recorded one of a call.
+        self.last_answer: Response | None = None
+
+    @property
+    def session_scope(self) -> object:
+        """A session of its own."""
+        return id(self)
+
+    def expect(self, exchanges: Sequence[Exchange]) -> None:
+        """What is sent next."""
+        if self._expected:
+            missing = self._expected[0]
+            self.problems.append(f"{missing.method} {missing.target} was not sent")
+        self._expected = list(exchanges)
+
+    def send(
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: Timeout,
+    ) -> Response:
+        """See :class:`~livestream_core.Transport`."""
+        sent = (method, target, _content(body, headers))
+        if not self._expected:
+            self.problems.append(f"{method} {target} was sent, and is not in the recording")
+            raise ConnectionFailed("this is not in the recording", applied=False)
+        expected = self._expected[0]
+        recorded = (expected.method, expected.target, expected.body)
+        if sent != recorded:
+            self.problems.append(f"{sent} was sent, and {recorded} is in the recording")
+            raise ConnectionFailed("this is not in the recording", applied=False)
+        self._expected.pop(0)
+        if self.last_answer is not None and not self._expected:
+            return attrs.evolve(self.last_answer)
+        answer = expected.answer
+        is_text = isinstance(answer, str) and "json" not in expected.headers.get("content-type", "")
+        text = answer if is_text else "" if answer is None else json.dumps(answer)
+        return Response(expected.status, dict(expected.headers), text.encode())

@@ -1,0 +1,310 @@
+"""A test's own vendor: the emulator, clients of it, the time of both, and a look from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from ..._adapter import Session, in_process_origin
+from ..._capabilities import Feature
+from ..._client import Client
+from ..._clock import ManualClock
+from ..._connect import connect
+from ..._errors import Conflict, NotFound, Rejected, Unsupported
+from ..._model import LiveStream
+from ..._request import Response
+from ..._sending import Timeout, Transport
+from ..._status import Status
+from ..._transport import RequestsTransport
+from ...emulator import Emulator, LoggedRequest
+from .._recorded import Player
+from ._subject import Subject
+
+#: When streams are scheduled.
+START = "2030-06-01T10:00:00Z"
+#: Enough streams for three pages of any vendor that was seen so far.
+_MOST_STREAMS = 250
+
+
+class Tap:
+    """A transport that notes where requests go, and can change what comes back."""
+
+    def __init__(self, inner: Transport) -> None:
+        self.inner = inner
+        self.origins: list[str] = []
+        self.targets: list[tuple[str, str]] = []
+        #: Gives another answer in place of the vendor's.
+        self.answer: Callable[[str, str, Response], Response] | None = None
+
+    @property
+    def session_scope(self) -> object:
+        """Its own sessions: what other clients do must not show here."""
+        return id(self)
+
+    def send(
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: Timeout,
+    ) -> Response:
+        """See :class:`~livestream_core.Transport`."""
+        self.origins.append(origin)
+        self.targets.append((method, target))
+        response = self.inner.send(method, origin, target, headers, body, timeout)
+        return response if self.answer is None else self.answer(method, target, response)
+
+
+class Harness:
+    """One emulated vendor and what a test does with it. Made by :meth:`open`.
+
+    Attributes:
+        subject: The adapter under test.
+        clock: The time of the vendor and of all clients here.
+        tap: Through which the clients of :meth:`connect` send.
+    """
+
+    def __init__(
+        self, subject: Subject, emulator: Emulator | None, stack: ExitStack, *, over_http: bool
+    ) -> None:
+        self.subject = subject
+        self._emulator = emulator
+        self.clock = ManualClock()
+        self._stack = stack
+        self._origin: dict[str, str] = {}
+        self._client: Client | None = None
+        inner: Transport = Player()
+        if emulator is not None:
+            emulator.clock = self.clock
+            inner = emulator.transport()
+            self._origin = in_process_origin(subject.adapter)
+        if over_http:
+            self._origin = {"base_url": stack.enter_context(self.emulator.serve())}
+            own = RequestsTransport()
+            stack.callback(own.close)
+            inner = own
+        self.tap = Tap(inner)
+        self.can = subject.capabilities
+
+    @classmethod
+    @contextmanager
+    def open(cls, subject: Subject, *, over_http: bool) -> Iterator[Harness]:
+        """A vendor for one test."""
+        with ExitStack() as stack:
+            emulator = subject.make_emulator() if subject.has_emulator else None
+            if hasattr(emulator, "page_size"):
+                setattr(emulator, "page_size", 2)  # noqa: B010
+            yield cls(subject, emulator, stack, over_http=over_http)
+            if emulator is not None:
+                emulator.clear_faults()
+
+    @property
+    def emulator(self) -> Emulator:
+        """The vendor. Only tests of areas that need one ask for it."""
+        assert self._emulator is not None
+        return self._emulator
+
+    # -- clients ----------------------------------------------------------------------------
+
+    def options(self) -> Mapping[str, Any]:
+        """Options that reach the account."""
+        if self._emulator is None:
+            return self.subject.recorded()[0].options
+        return next(iter(self.subject.ways_in(self.emulator)))
+
+    def connect(self, options: Mapping[str, Any] | None = None, **settings: Any) -> Client:
+        """One more client; it is closed with the test."""
+        given = {
+            "transport": self.tap,
+            "clock": self.clock,
+            "environ": {},
+            **self._origin,
+            **(self.options() if options is None else options),
+            **settings,
+        }
+        return self._stack.enter_context(connect(self.subject.name, **given))
+
+    @property
+    def client(self) -> Client:
+        """The test's client."""
+        if self._client is None:
+            self._client = self.connect()
+        return self._client
+
+    @client.setter
+    def client(self, client: Client) -> None:
+        self._client = client
+
+    def signed_in(self, **settings: Any) -> Client:
+        """A client whose session is open, so that the next request is the operation's own."""
+        client = self.connect(**settings)
+        self.touch(client)
+        return client
+
+    def touch(self, client: Client) -> None:
+        """Does the smallest thing that needs a session."""
+        if self.can.supports(Feature.LIST):
+            client.pages()
+        elif self.can.supports(Feature.GET):
+            client.get(self.stream().id)
+        elif self.can.supports(Feature.CREATE):
+            client.create(title="A stream that opens a session")
+        else:
+            pytest.skip("nothing is declared that needs no stream")
+
+    def session_of(self, client: Client) -> Session | None:
+        """The session that a client used last."""
+        return client._driver.session
+
+    def key(self, stream_id: str) -> str:
+        """The id in the spelling by which ids are compared."""
+        return self.client._adapter.id_key(stream_id)
+
+    # -- what was sent ----------------------------------------------------------------------
+
+    @contextmanager
+    def sent(self) -> Iterator[list[LoggedRequest]]:
+        """What reached the vendor within the block; the list is filled at its end."""
+        before = len(self.emulator.requests)
+        found: list[LoggedRequest] = []
+        try:
+            yield found
+        finally:
+            found += self.emulator.requests[before:]
+
+    @contextmanager
+    def sends_nothing(self) -> Iterator[None]:
+        """The block must not send anything, signing in included."""
+        before = len(self.tap.targets)
+        yield
+        assert self.tap.targets[before:] == [], "it was refused, but only after something was sent"
+
+    # -- streams ----------------------------------------------------------------------------
+
+    def stream(self, **fields: Any) -> LiveStream:
+        """A stream to work with; ``fields`` of its spec are kept where the adapter makes it."""
+        if self.can.supports(Feature.CREATE):
+            return self.client.create(**{"title": "A stream of the kit", **fields})
+        add = getattr(self.emulator, "add_stream", None)
+        if add is None:
+            pytest.skip("no stream can be made: no CREATE, and the emulator has no add_stream()")
+        return self.read(add())
+
+    def read(self, stream_id: str) -> LiveStream:
+        """A stream as it is now."""
+        if self.can.supports(Feature.GET):
+            return self.client.get(stream_id)
+        if not self.can.supports(Feature.LIST):
+            pytest.skip("no stream can be read: neither GET nor LIST")
+        key = self.key(stream_id)
+        return next(stream for stream in self.client.list() if self.key(stream.id) == key)
+
+    def unstarted(self) -> LiveStream:
+        """A stream that can be started."""
+        if self.can.supports(Feature.SCHEDULE):
+            return self.stream(scheduled_start=START)
+        if self.can.create_starts:
+            pytest.skip("every stream is started by its creation")
+        return self.stream()
+
+    def scheduled(self) -> LiveStream:
+        """A stream that starts later, where that is possible."""
+        if self.can.supports(Feature.SCHEDULE):
+            return self.stream(scheduled_start=START)
+        return self.stream()
+
+    def streams_on_three_pages(self) -> list[str]:
+        """Makes so many streams that a list of them has three pages, or very many; gives the keys
+        of their ids."""
+        made: list[str] = []
+        client = self.connect()
+        while len(made) < _MOST_STREAMS:
+            made += [self.key(self.stream(title=f"Number {len(made)}").id) for _ in range(5)]
+            pages, cursor = 1, client.pages().next_cursor
+            while cursor is not None and pages < 3:
+                pages, cursor = pages + 1, client.pages(cursor=cursor).next_cursor
+            if pages >= 3:
+                break
+        return made
+
+    def reach(self, wanted: Status) -> LiveStream:
+        """A stream in a status, brought there as it would be in life. Skips the test where the
+        emulator cannot show it."""
+        routes = (self.life, self._called_off, self._failed)
+        for route in routes:
+            for stream in route():
+                if stream.status is wanted:
+                    return stream
+        pytest.skip(f"nothing that the emulator can do brings a stream to {wanted.value}")
+
+    def life(self) -> Iterator[LiveStream]:
+        """A stream from its creation to its end, as every step and every read shows it."""
+        client, emulator = self.client, self.emulator
+        stream = self.scheduled()
+        yield stream
+        steps: Sequence[Callable[[str], object]] = (
+            client.start,
+            lambda _: self.clock.sleep(emulator.boot_seconds + 1),
+            emulator.encoder_connects,
+            lambda _: self.clock.sleep(300),
+            emulator.encoder_drops,
+            emulator.encoder_connects,
+            client.stop,
+            lambda _: self.clock.sleep(60),
+            emulator.recording_ready,
+        )
+        for step in steps:
+            shown = self.attempt(step, stream.id)
+            if shown is not None:
+                yield shown
+            yield self.read(stream.id)
+
+    def _called_off(self) -> Iterator[LiveStream]:
+        if self.can.supports(Feature.CANCEL):
+            shown = self.attempt(self.client.cancel, self.stream().id)
+            if shown is not None:
+                yield shown
+
+    def _failed(self) -> Iterator[LiveStream]:
+        fails = getattr(self.emulator, "stream_fails", None)
+        if fails is not None:
+            stream = self.stream()
+            fails(stream.id)
+            yield self.read(stream.id)
+
+    def attempt(self, step: Callable[[str], object], stream_id: str) -> LiveStream | None:
+        """Takes a step if it can be taken now."""
+        try:
+            shown = step(stream_id)
+        except (ValueError, NotImplementedError, Conflict, Rejected, Unsupported):
+            return None
+        return shown if isinstance(shown, LiveStream) else None
+
+    # -- a look from outside ----------------------------------------------------------------
+
+    def look(self) -> dict[str, LiveStream]:
+        """All streams as somebody else sees them now, by the keys of their ids."""
+        self.emulator.clear_faults()
+        with connect(
+            self.subject.name,
+            transport=Tap(self.emulator.transport()),
+            clock=self.clock,
+            environ={},
+            **in_process_origin(self.subject.adapter),
+            **self.options(),
+        ) as other:
+            return {self.key(stream.id): stream for stream in other.list()}
+
+    def exists(self, stream_id: str) -> bool:
+        """Whether somebody else can still read a stream."""
+        self.emulator.clear_faults()
+        try:
+            self.connect().get(stream_id)
+        except NotFound:
+            return False
+        return True

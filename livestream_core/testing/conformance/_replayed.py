@@ -1,0 +1,123 @@
+"""What a vendor once answered is read as it was, and asked for with the same requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from ..._capabilities import Feature
+from ..._client import Client
+from ..._connect import connect
+from ..._errors import LiveStreamError, ProviderUnavailable, UnexpectedResponse
+from ..._request import Response
+from .._recorded import Player, Recording, StandingClock, leftovers, outcome
+from ._area import Area, each
+from ._subject import Subject
+
+
+def recorded_calls(subject: Subject) -> Iterable[tuple[Feature, int, int]]:
+    """Each recorded call: its operation, the number of its recording, and its own."""
+    return [
+        (Feature(call.operation), number, at)
+        for number, recording in enumerate(subject.recorded())
+        for at, call in enumerate(recording.calls)
+    ]
+
+
+class _Replay:
+    """A recording that is played back up to one of its calls."""
+
+    def __init__(self, subject: Subject, recording: Recording) -> None:
+        self.player = Player()
+        self.clock = StandingClock(recording.calls[0].at)
+        self.recording = recording
+        self.client: Client = connect(
+            subject.name,
+            transport=self.player,
+            clock=self.clock,
+            environ={},
+            retries=0,
+            **recording.options,
+        )
+
+    def outcome(self, at: int) -> Any:
+        """What a call gives now."""
+        call = self.recording.calls[at]
+        self.clock.set(call.at)
+        self.player.expect(call.exchanges)
+        return outcome(self.client, call.operation, call.arguments)
+
+    def up_to(self, at: int) -> None:
+        """Makes all calls before one."""
+        for earlier in range(at):
+            self.outcome(earlier)
+
+
+class Replayed(Area):
+    """Recorded calls, made again."""
+
+    title = "recordings"
+    needs_emulator = False
+
+    @each("call", recorded_calls)
+    def test_a_recorded_call_sends_what_was_recorded_and_reads_it_the_same(
+        self, call: tuple[Feature, int, int]
+    ) -> None:
+        _, number, at = call
+        replay = _Replay(self.subject, self.subject.recorded()[number])
+        replay.up_to(at)
+        found = replay.outcome(at)
+        replay.player.expect(())
+        assert replay.player.problems == []
+        assert found == replay.recording.calls[at].result
+
+    @each("call", recorded_calls)
+    def test_an_error_in_place_of_the_recorded_answer_is_raised(
+        self, call: tuple[Feature, int, int]
+    ) -> None:
+        _, number, at = call
+        replay = _Replay(self.subject, self.subject.recorded()[number])
+        replay.up_to(at)
+        recorded = replay.recording.calls[at]
+        replay.clock.set(recorded.at)
+        replay.player.expect(recorded.exchanges)
+        replay.player.last_answer = Response(503, {}, b"{}")
+        given = {"error": ProviderUnavailable.__name__}
+        if not recorded.exchanges:
+            pytest.skip("the call sends nothing")
+        found = outcome(replay.client, recorded.operation, recorded.arguments)
+        assert isinstance(found, dict)
+        assert found.get("error") == given["error"], "a 503 was taken for success"
+
+    @each("call", recorded_calls)
+    def test_a_page_of_html_in_place_of_the_recorded_answer_is_no_success(
+        self, call: tuple[Feature, int, int]
+    ) -> None:
+        _, number, at = call
+        replay = _Replay(self.subject, self.subject.recorded()[number])
+        replay.up_to(at)
+        recorded = replay.recording.calls[at]
+        replay.clock.set(recorded.at)
+        replay.player.expect(recorded.exchanges)
+        replay.player.last_answer = Response(200, {"content-type": "text/html"}, b"<html></html>")
+        if not recorded.exchanges:
+            pytest.skip("the call sends nothing")
+        found = outcome(replay.client, recorded.operation, recorded.arguments)
+        assert isinstance(found, dict)
+        assert found.get("error") == UnexpectedResponse.__name__
+
+    @each("number", lambda subject: range(len(subject.recorded())))
+    def test_a_recording_holds_no_secrets(self, number: int) -> None:
+        assert leftovers(self.subject.recorded()[number]) == []
+
+    @each("number", lambda subject: range(len(subject.recorded())))
+    def test_a_request_that_was_not_recorded_is_refused(self, number: int) -> None:
+        replay = _Replay(self.subject, self.subject.recorded()[number])
+        replay.player.expect(())
+        if not self.subject.capabilities.supports(Feature.GET):
+            pytest.skip("there is nothing to read")
+        with pytest.raises(LiveStreamError):
+            replay.client.get("an-id-of-the-kit")
+        assert len(replay.player.problems) == 1

@@ -1,0 +1,1130 @@
+"""Adapters that are wrong on purpose, each in one way, and the test of the kit that must say so.
+
+All are made from ``right``, which passes the kit: Acme, with the strictness that a vendor has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import attrs
+
+import livestream_core as live
+from acme import WORDS, AcmeAdapter, AcmeEmulator
+from livestream_core.emulator import Request, Response, Route, json_response
+
+C = TypeVar("C", bound=type[Any])
+Stream = live.Operation[live.LiveStream]
+
+
+# -- the right one ----------------------------------------------------------------------------
+
+
+class RightAdapter(AcmeAdapter):
+    """Acme without a fault that the kit knows."""
+
+    name = "right"
+    capabilities = attrs.evolve(
+        AcmeAdapter.capabilities,
+        statuses=set(WORDS.values()) - {live.Status.CANCELLED},
+        updatable={"title", "description", "tags", "scheduled_start"},
+        clearable={"description"},
+        max_page_size=None,
+    )
+
+    def create(self, spec: live.StreamSpec) -> Stream:
+        response = yield self.post(
+            "/streams", json=self.with_options(self.body(spec), spec.options)
+        )
+        return self.parse_stream(response.json())
+
+    def body(self, spec: live.StreamSpec) -> dict[str, Any]:
+        return {
+            "title": spec.title,
+            "description": spec.description,
+            "tags": list(spec.tags),
+            "start": spec.scheduled_start and live.format_instant(spec.scheduled_start),
+            "record": spec.record,
+            "restreams": [
+                {"url": each.url, "key": each.stream_key and each.stream_key.reveal()}
+                for each in spec.restreams
+            ],
+        }
+
+    def get(self, stream_id: str) -> Stream:
+        response = yield self.request("GET", "/streams/{id}", id=stream_id)
+        if response.fields().text("type") != "stream":
+            raise live.NotFound("the id is that of something else")
+        return self.parse_stream(response.json())
+
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        if query.cursor is None:
+            request = self.request("GET", "/streams", params={"size": query.size})
+        else:
+            request = self.follow(query.cursor, under="/streams")
+        fields = (yield request).fields()
+        link = fields.optional_text("next")
+        return live.Page(
+            [self.parse_stream(each.data) for each in fields.objects("items")],
+            next=None if link is None else self.cursor_of(link, under="/streams"),
+            total=fields.integer("total"),
+        )
+
+    def update(self, stream_id: str, changes: Mapping[str, Any]) -> Stream:
+        response = yield self.put("/streams/{id}", id=stream_id, json=self.changed(changes))
+        return self.parse_stream(response.json())
+
+    def changed(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        body = dict(changes)
+        if "scheduled_start" in body:
+            body["start"] = live.format_instant(body.pop("scheduled_start"))
+        return body
+
+    def stop(self, stream_id: str, trim: live.Trim | None = None) -> Stream:
+        response = yield self.post(
+            "/streams/{id}/stop", id=stream_id, json={"trim": trim and [trim.start, trim.end]}
+        )
+        response.json()
+        return (yield from self.get(stream_id))
+
+    def cancel(self, stream_id: str) -> Stream:
+        stream = yield from self.get(stream_id)
+        if stream.status is not live.Status.SCHEDULED:
+            raise live.Conflict(f"it is {stream.status}", status=stream.status)
+        yield from self.remove(stream_id)
+        return attrs.evolve(stream, status=live.Status.CANCELLED)
+
+    def delete(self, stream_id: str) -> live.Operation[None]:
+        yield from self.get(stream_id)
+        yield from self.remove(stream_id)
+
+    def remove(self, stream_id: str) -> Any:
+        response = yield self.request("DELETE", "/streams/{id}", id=stream_id)
+        if not response.is_readable:
+            raise response.unexpected("this is no answer to a delete")
+
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        return live.LiveStream(**self.fields(live.Fields(payload)), raw=payload)
+
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        word, key = fields.text("status"), fields.optional_text("key")
+        if fields.text("type") != "stream":
+            raise live.UnexpectedResponse("this is no stream")
+        return {
+            "provider": self.name,
+            "id": fields.identifier("id"),
+            "title": fields.text("title"),
+            "description": fields.optional_text("description"),
+            "status": WORDS.get(word, live.Status.UNKNOWN),
+            "provider_status": word,
+            "scheduled_start": fields.optional_instant("start"),
+            "created_at": fields.optional_instant("created"),
+            "started_at": fields.optional_instant("on_air"),
+            "ended_at": fields.optional_instant("over"),
+            "ingests": [live.Ingest("rtmp://in.acme.example/app/", key)] if key else [],
+            "playbacks": [live.Playback("https://cdn.acme.example/a.m3u8")],
+            "record": fields.optional_flag("record"),
+            "restreams": [
+                live.RestreamTarget(each.text("url"), each.optional_text("key"))
+                for each in fields.optional_objects("restreams")
+            ],
+            "tags": fields.optional_texts("tags"),
+        }
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
+        self.verify(headers, body, secret)
+        stream = self.parse_stream(live.Response(200, {}, body).json())
+        return live.Event(
+            provider=self.name, kind="stream_changed", stream_id=stream.id, stream=stream
+        )
+
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: str) -> None:
+        if not hmac.compare_digest(headers.get("x-acme-signature", ""), signature(body, secret)):
+            raise live.WebhookRejected("the signature is wrong")
+
+
+def signature(body: bytes, secret: str) -> str:
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+class RightEmulator(AcmeEmulator):
+    """Acme as strict as a vendor."""
+
+    provider = "right"
+    routes = (*AcmeEmulator.routes,)
+    samples: tuple[dict[str, Any], ...] = (
+        {
+            "payload": {
+                "type": "stream", "id": "7", "title": "Documented", "status": "on",
+                "start": "2026-12-05T15:30:00+05:30", "tags": [], "key": "acme-key-7",
+            },
+            "expected": {"status": live.Status.LIVE, "title": "Documented"},
+            "answer_to": "create",
+        },
+    )  # fmt: skip
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.boots: dict[str, datetime] = {}
+        self.folders = {"folder-1"}
+
+    def login_options(self) -> dict[str, Any]:
+        return {"token": "good-token"}
+
+    def other_ids(self) -> list[str]:
+        return sorted(self.folders)
+
+    def _now(self) -> str:
+        return live.format_instant(self.clock.now())
+
+    def add(self, **fields: Any) -> dict[str, Any]:
+        given = {"start": None, "record": True, **fields}
+        stream = super().add(type="stream", created=self._now(), on_air=None, over=None, **given)
+        if given.get("start") is None:
+            self.boot(stream["id"])
+        return stream
+
+    def boot(self, id: str) -> None:
+        self.streams[id]["status"] = "boot"
+        self.boots[id] = self.clock.now() + timedelta(seconds=self.boot_seconds)
+
+    def create(self, request: Request) -> Response:
+        if refused := self._refused(request):
+            return refused
+        body = self._json(request)
+        if not isinstance(body, dict) or not isinstance(body.get("title"), str):
+            return json_response({"detail": "title is missing"}, 422)
+        if not all(_is_time(body.get(name)) for name in ("start",)):
+            return json_response({"start": ["needs an offset"]}, 422)
+        known = ("title", "description", "tags", "start", "record", "restreams")
+        return json_response(
+            self.add(**{name: body[name] for name in known if body.get(name) is not None}), 201
+        )
+
+    def _json(self, request: Request) -> Any:
+        try:
+            return json.loads(request.get_data())
+        except ValueError:
+            return None
+
+    def list_all(self, request: Request) -> Response:
+        self._settle()
+        response = super().list_all(request)
+        if response.status_code != 200:
+            return response
+        data = response.get_json()
+        if data["next"] is not None:
+            size = request.args.get("size")
+            more = f"&size={size}" if size else ""
+            data["next"] = f"{request.url_root}streams?cursor={data['next']}{more}"
+        return json_response(data)
+
+    def read(self, request: Request, id: str) -> Response:
+        if id in self.folders:
+            return self._refused(request) or json_response({"type": "folder", "id": id})
+        return super().read(request, id)
+
+    def write(self, request: Request, id: str) -> Response:
+        return self._change(request, id, self._json(request) or {})
+
+    def start(self, request: Request, id: str) -> Response:
+        response = super().start(request, id)
+        if response.status_code == 200:
+            self.boot(id)
+            return json_response(self.streams[id])
+        return response
+
+    def stop(self, request: Request, id: str) -> Response:
+        response = super().stop(request, id)
+        if response.status_code == 200:
+            self.streams[id].update(status="post", over=self._now())
+        return response
+
+    def remove(self, request: Request, id: str) -> Response:
+        if id in self.folders:
+            if refused := self._refused(request):
+                return refused
+            self.folders.discard(id)
+            return Response(status=204)
+        return super().remove(request, id)
+
+    def _move(self, request: Request, id: str, allowed: set[str], word: str) -> Response:
+        self._settle()
+        return super()._move(request, id, allowed, word)
+
+    def _change(self, request: Request, id: str, changes: dict[str, Any]) -> Response:
+        self._settle()
+        return super()._change(request, id, changes)
+
+    def _settle(self) -> None:
+        for id, at in list(self.boots.items()):
+            if self.clock.now() >= at:
+                del self.boots[id]
+                if id in self.streams and self.streams[id]["status"] == "boot":
+                    self.streams[id]["status"] = "ready"
+
+    def _happens(self, id: str, allowed: set[str], word: str) -> None:
+        self._settle()
+        super()._happens(id, allowed - {"boot"}, word)
+        if word == "on" and self.streams[id]["on_air"] is None:
+            self.streams[id]["on_air"] = self._now()
+
+    def stream_fails(self, id: str) -> None:
+        self.streams[id]["status"] = "bad"
+
+    def webhook(self, id: str, *, secret: str) -> tuple[dict[str, str], bytes]:
+        self._settle()
+        data = {"type": "folder", "id": id} if id in self.folders else self.streams[id]
+        body = json.dumps(data).encode()
+        return {"X-Acme-Signature": signature(body, secret)}, body
+
+
+def _is_time(value: Any) -> bool:
+    return value is None or re.search(r"(Z|[+-]\d\d:\d\d)$", value) is not None
+
+
+# -- the wrong ones ---------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Wrong:
+    """One of them.
+
+    Attributes:
+        name: The provider's name.
+        what: What is wrong, as a reader of the docs sees it.
+        caught_by: The area and the test that must fail, and its parameters where they matter.
+        adapter: The adapter.
+        emulator: Its emulator.
+    """
+
+    name: str
+    what: str
+    caught_by: str
+    adapter: type[live.Adapter]
+    emulator: type[RightEmulator]
+
+
+WRONG: list[Wrong] = []
+
+
+def wrong(what: str, *, caught_by: str) -> Callable[[C], C]:
+    """Registers an adapter, or the right one with an emulator, that is wrong in this way."""
+
+    def add(kind: C) -> C:
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+        adapter, emulator = RightAdapter, RightEmulator
+        if issubclass(kind, RightEmulator):
+            emulator = kind
+        else:
+            adapter = kind
+        WRONG.append(
+            Wrong(
+                name,
+                what,
+                caught_by,
+                type(kind.__name__, (adapter,), {"name": name}),
+                type(f"{kind.__name__}Emulator", (emulator,), {"provider": name}),
+            )
+        )
+        return kind
+
+    return add
+
+
+def rows() -> list[tuple[str, str]]:
+    """For the docs: what is wrong, and the test that says so."""
+    return [(each.what, each.caught_by) for each in WRONG]
+
+
+class WrongAdapters:
+    """The plugin that brings them all, and the right one."""
+
+    @live.hookimpl
+    def livestream_adapters(self) -> list[live.AdapterInfo]:
+        right = live.AdapterInfo(name="right", factory=RightAdapter, emulator=RightEmulator)
+        return [
+            right,
+            *(
+                live.AdapterInfo(name=each.name, factory=each.adapter, emulator=each.emulator)
+                for each in WRONG
+            ),
+        ]
+
+
+# -- creating ---------------------------------------------------------------------------------
+
+
+@wrong(
+    "repeats a create by itself when its answer is lost",
+    caught_by="Faults::test_a_create_is_sent_once_whatever_becomes_of_it",
+)
+class SendsACreateTwice(RightAdapter):
+    def create(self, spec: live.StreamSpec) -> Stream:
+        try:
+            response = yield self.post("/streams", json=self.body(spec))
+        except (live.ConnectionFailed, live.ProviderUnavailable, live.UnexpectedResponse):
+            response = yield self.post("/streams", json=self.body(spec))
+        return self.parse_stream(response.json())
+
+
+@wrong(
+    "calls a create idempotent, so that the core repeats it",
+    caught_by="Faults::test_a_create_is_sent_once_whatever_becomes_of_it",
+)
+class CallsACreateIdempotent(RightAdapter):
+    def create(self, spec: live.StreamSpec) -> Stream:
+        response = yield self.post("/streams", json=self.body(spec), idempotent=True)
+        return self.parse_stream(response.json())
+
+
+@wrong(
+    "says that a create changes nothing, so that a lost one counts as not carried out",
+    caught_by="Faults::test_a_create_whose_answer_is_lost_leaves_the_outcome_open",
+)
+class SaysThatALostCreateWasNotCarriedOut(RightAdapter):
+    def create(self, spec: live.StreamSpec) -> Stream:
+        response = yield self.post("/streams", json=self.body(spec), changes=False)
+        return self.parse_stream(response.json())
+
+
+@wrong(
+    "declares a field that it does not send",
+    caught_by="Operations::test_a_declared_field_is_set_and_read_back[http-tags",
+)
+class DropsAField(RightAdapter):
+    def body(self, spec: live.StreamSpec) -> dict[str, Any]:
+        return {**super().body(spec), "tags": []}
+
+
+@wrong(
+    "sends a field and does not read it",
+    caught_by="Operations::test_a_declared_field_is_set_and_read_back[http-description",
+)
+class ReadsNoDescription(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        return {**super().fields(fields), "description": None}
+
+
+@wrong(
+    "drops the vendor's own options",
+    caught_by="Operations::test_the_vendors_own_options_are_sent_with_a_create",
+)
+class DropsOptions(RightAdapter):
+    def with_options(self, body: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(body)
+
+
+@wrong(
+    "lets an option of the vendor's replace the title",
+    caught_by="Input::test_an_option_that_the_model_has_a_field_for_is_refused",
+)
+class LetsOptionsReplaceFields(RightAdapter):
+    def with_options(self, body: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+        return {**body, **options}
+
+
+@wrong(
+    "sends a scheduled instant as the wall clock of its own zone",
+    caught_by="Operations::test_a_schedule_in_any_zone_is_read_back_as_the_same_instant",
+)
+class SendsItsOwnWallClock(RightAdapter):
+    def body(self, spec: live.StreamSpec) -> dict[str, Any]:
+        body, start = super().body(spec), spec.scheduled_start
+        if start is not None:
+            local = start + timedelta(hours=5, minutes=30)
+            body["start"] = local.replace(tzinfo=None).isoformat() + "Z"
+        return body
+
+
+@wrong(
+    "rounds a scheduled instant up",
+    caught_by="Operations::test_a_schedule_is_never_moved_later_by_a_fraction_of_a_second",
+)
+class RoundsAScheduleUp(RightAdapter):
+    def body(self, spec: live.StreamSpec) -> dict[str, Any]:
+        body, start = super().body(spec), spec.scheduled_start
+        if start is not None and start.second:
+            start = start.replace(second=0, microsecond=0) + timedelta(minutes=1)
+            body["start"] = live.format_instant(start)
+        return body
+
+
+@wrong(
+    "reports a status that it does not declare",
+    caught_by="Operations::test_a_created_stream_is_in_a_status_that_is_declared",
+)
+class ReportsAnUndeclaredStatus(RightAdapter):
+    capabilities = attrs.evolve(
+        RightAdapter.capabilities,
+        statuses=RightAdapter.capabilities.statuses - {live.Status.STARTING},
+    )
+
+
+@wrong(
+    "says that a create starts the stream, and it does not",
+    caught_by="Operations::test_a_create_without_a_schedule_starts_the_stream",
+)
+class ClaimsThatACreateStarts(RightEmulator):
+    def boot(self, id: str) -> None:
+        pass
+
+
+# -- the other operations ---------------------------------------------------------------------
+
+
+@wrong(
+    "gives another stream than was asked for",
+    caught_by="Operations::test_get_shows_the_stream_of_that_id",
+)
+class GivesAnotherStream(RightAdapter):
+    def get(self, stream_id: str) -> Stream:
+        page = yield from self.list(live.Query())
+        return page.items[-1]
+
+
+@wrong(
+    "loses the vendor's payload",
+    caught_by="Operations::test_the_vendors_payload_is_kept_and_reads_the_same_again",
+)
+class LosesThePayload(RightAdapter):
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        return live.LiveStream(**self.fields(live.Fields(payload)))
+
+
+@wrong(
+    "declares an operation that it lacks",
+    caught_by="Operations::test_an_update_changes_the_field_it_names",
+)
+class ClaimsAnOperationItLacks(RightAdapter):
+    def update(self, stream_id: str, changes: Mapping[str, Any]) -> Stream:
+        raise live.Unsupported("not yet")
+
+
+@wrong(
+    "declares that a field can be updated, and drops it",
+    caught_by="Operations::test_an_update_changes_the_field_it_names[http-tags]",
+)
+class DropsAChange(RightAdapter):
+    def changed(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in super().changed(changes).items() if name != "tags"}
+
+
+@wrong(
+    "resets with an update what it was not asked to change",
+    caught_by="Operations::test_an_update_leaves_all_other_fields_as_they_were",
+)
+class ResetsOtherFields(RightAdapter):
+    def changed(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        return {"title": "Untitled", "record": False, **super().changed(changes)}
+
+
+@wrong(
+    "clears nothing where it declares that it can",
+    caught_by="Operations::test_a_field_that_can_be_cleared_is_empty_afterwards",
+)
+class ClearsNothing(RightAdapter):
+    def changed(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        found = super().changed(changes)
+        return {name: value for name, value in found.items() if value is not None}
+
+
+@wrong(
+    "starts nothing: it only reads",
+    caught_by="Operations::test_a_started_stream_is_on_its_way_to_being_on_air",
+)
+class StartsNothing(RightAdapter):
+    def start(self, stream_id: str) -> Stream:
+        return self.get(stream_id)
+
+
+@wrong(
+    "gives a stopped stream as it was before",
+    caught_by="Operations::test_a_stopped_stream_is_over",
+)
+class GivesAStoppedStreamAsItWas(RightAdapter):
+    def stop(self, stream_id: str, trim: live.Trim | None = None) -> Stream:
+        stream = yield from self.get(stream_id)
+        yield from super().stop(stream_id, trim)
+        return stream
+
+
+@wrong(
+    "drops a trim without a word",
+    caught_by="Operations::test_two_different_trims_are_two_different_requests",
+)
+class DropsATrim(RightAdapter):
+    def stop(self, stream_id: str, trim: live.Trim | None = None) -> Stream:
+        return super().stop(stream_id)
+
+
+@wrong(
+    "drops the end of a trim",
+    caught_by="Operations::test_two_different_trims_are_two_different_requests",
+)
+class DropsTheEndOfATrim(RightAdapter):
+    def stop(self, stream_id: str, trim: live.Trim | None = None) -> Stream:
+        yield self.post("/streams/{id}/stop", id=stream_id, json={"from": trim and trim.start})
+        return (yield from self.get(stream_id))
+
+
+@wrong(
+    "cancels what is on air",
+    caught_by="Operations::test_a_stream_that_is_on_air_cannot_be_cancelled",
+)
+class CancelsWhatIsOnAir(RightAdapter):
+    def cancel(self, stream_id: str) -> Stream:
+        stream = yield from self.get(stream_id)
+        yield from self.remove(stream_id)
+        return attrs.evolve(stream, status=live.Status.CANCELLED)
+
+
+@wrong(
+    "starts again what is over",
+    caught_by="Lifecycle::test_a_stream_that_is_over_cannot_be_started_again",
+)
+class StartsAgainWhatIsOver(RightEmulator):
+    def start(self, request: Request, id: str) -> Response:
+        if id in self.streams:
+            self.streams[id]["status"] = "new"
+        return super().start(request, id)
+
+
+@wrong(
+    "forgets where to publish to",
+    caught_by="Waiting::test_waiting_for_a_started_stream_ends_when_its_server_is_up",
+)
+class ForgetsTheIngest(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        return {**super().fields(fields), "ingests": []}
+
+
+class Unchecked(live.Capabilities):
+    def lacking(self, field: str, value: object) -> live.Unsupported | None:
+        return None
+
+    def demand(self, *features: live.Feature | str) -> None:
+        pass
+
+
+@wrong(
+    "takes the check of capabilities out of the core's hands",
+    caught_by="Refusals::test_a_field_that_is_not_declared_is_refused_and_nothing_is_sent",
+)
+class ChecksNoCapability(RightAdapter):
+    capabilities = Unchecked(
+        **{
+            field.name: getattr(RightAdapter.capabilities, field.name)
+            for field in attrs.fields(live.Capabilities)
+        }
+    )
+
+
+# -- ids --------------------------------------------------------------------------------------
+
+
+@wrong(
+    "deletes a folder",
+    caught_by="Operations::test_the_id_of_something_else_is_not_found_and_that_is_left_alone[http-delete]",
+)
+class DeletesAFolder(RightAdapter):
+    def delete(self, stream_id: str) -> live.Operation[None]:
+        yield from self.remove(stream_id)
+
+
+@wrong(
+    "reads a folder as a stream",
+    caught_by="Operations::test_the_id_of_something_else_is_not_found_and_that_is_left_alone[http-get]",
+)
+class ReadsAFolderAsAStream(RightAdapter):
+    def get(self, stream_id: str) -> Stream:
+        response = yield self.request("GET", "/streams/{id}", id=stream_id)
+        data = {"title": "", "status": "new", **response.json(), "type": "stream"}
+        return self.parse_stream(data)
+
+
+@wrong(
+    "puts an id into a path as it is",
+    caught_by="Ids::test_an_id_with_any_characters_is_one_part_of_a_path[http-get]",
+)
+class PutsAnIdIntoAPathAsItIs(RightAdapter):
+    def get(self, stream_id: str) -> Stream:
+        id = re.sub(r"[{}\s]", "", stream_id)
+        response = yield live.Request(method="GET", template="/streams/{id}", link=f"/streams/{id}")
+        if response.fields().text("type") != "stream":
+            raise live.NotFound("the id is that of something else")
+        return self.parse_stream(response.json())
+
+
+@wrong(
+    "looks for a stream by a part of its id",
+    caught_by="Ids::test_nothing_but_the_id_itself_leads_to_the_stream[http-get]",
+)
+class LooksForAPartOfAnId(RightAdapter):
+    def get(self, stream_id: str) -> Stream:
+        id = (re.findall(r"\d+", stream_id) or [stream_id])[0]
+        return super().get(id)
+
+
+# -- lists ------------------------------------------------------------------------------------
+
+
+@wrong(
+    "stops at the first page",
+    caught_by="Paging::test_streams_on_the_second_and_the_third_page_are_found_once_each",
+)
+class StopsAtPageOne(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        page = yield from super().list(query)
+        return attrs.evolve(page, next=None)
+
+
+@wrong(
+    "takes an empty page for the end",
+    caught_by="OddPages::test_an_empty_page_in_the_middle_ends_a_walk_only_where_that_is_declared",
+)
+class TakesAnEmptyPageForTheEnd(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        page = yield from super().list(query)
+        return page if page.items else attrs.evolve(page, next=None)
+
+
+@wrong(
+    "follows a link to another host",
+    caught_by="OddPages::test_a_link_to_another_host_is_not_followed",
+)
+class FollowsAForeignNext(RightAdapter):
+    def cursor_of(self, link: str, *, under: str) -> str:
+        parts = urlsplit(link)
+        return f"{parts.path}?{parts.query}"
+
+
+@wrong(
+    "sends a made-up cursor as a path",
+    caught_by="OddPages::test_a_cursor_that_is_made_up_sends_credentials_nowhere_else",
+)
+class SendsAnyCursor(RightAdapter):
+    def follow(self, cursor: str, *, under: str) -> live.Request:
+        return live.Request(method="GET", template=under, link=cursor)
+
+
+@wrong(
+    "takes a 429 in the middle of a list for its end",
+    caught_by="OddPages::test_an_error_on_the_second_page_is_not_the_end_of_the_list",
+)
+class SwallowsA429(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        try:
+            return (yield from super().list(query))
+        except live.RateLimited:
+            return live.Page(())
+
+
+@wrong(
+    "reads nonsense as an empty list",
+    caught_by="Answers::test_a_page_of_nonsense_is_an_error_and_no_empty_list",
+)
+class ReadsNonsenseAsAnEmptyList(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        try:
+            return (yield from super().list(query))
+        except live.UnexpectedResponse:
+            return live.Page(())
+
+
+@wrong(
+    "takes the size of a page for the size of the list",
+    caught_by="Paging::test_a_walk_that_agrees_with_the_vendors_total_is_proven_complete",
+)
+class CountsAPageOnly(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        page = yield from super().list(query)
+        return attrs.evolve(page, total=len(page.items))
+
+
+@wrong(
+    "leaves out streams that have ended",
+    caught_by="Filters::test_a_status_finds_the_streams_that_are_in_it[in-process-ended]",
+)
+class LeavesOutWhatHasEnded(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        page = yield from super().list(query)
+        if query.status is None:
+            return page
+        return attrs.evolve(page, items=[s for s in page.items if not s.status.is_final])
+
+
+# -- failures ---------------------------------------------------------------------------------
+
+
+@wrong(
+    "blames the caller for a time-out",
+    caught_by="Lateness::test_a_vendor_that_is_too_slow_is_a_time_out[in-process-get]",
+)
+class BlamesTheCallerForATimeOut(RightAdapter):
+    def get(self, stream_id: str) -> Stream:
+        try:
+            return (yield from super().get(stream_id))
+        except live.TimedOut as error:
+            raise live.Rejected("the id takes too long") from error
+
+
+@wrong(
+    "blames the caller for a 5xx",
+    caught_by="Statuses::test_a_status_in_answer_to_a_read_is_its_error[in-process-500]",
+)
+class BlamesTheCallerForA5xx(RightAdapter):
+    def error_for(self, response: live.Response) -> live.LiveStreamError:
+        return live.Rejected("refused")
+
+
+@wrong(
+    "takes no permission for no stream",
+    caught_by="Statuses::test_a_status_in_answer_to_a_read_is_its_error[in-process-403]",
+)
+class TakesNoPermissionForNoStream(RightAdapter):
+    def error_for(self, response: live.Response) -> live.LiveStreamError:
+        return live.NotFound("gone") if response.status == 403 else super().error_for(response)
+
+
+@wrong(
+    "forgets how long the vendor asks to wait",
+    caught_by="Statuses::test_what_the_vendor_asks_to_wait_is_in_the_error[in-process-429]",
+)
+class ForgetsRetryAfter(RightAdapter):
+    def error_for(self, response: live.Response) -> live.LiveStreamError:
+        return live.RateLimited("later") if response.status == 429 else super().error_for(response)
+
+
+@wrong(
+    "takes a refused delete for success",
+    caught_by="Statuses::test_a_refusal_is_raised_and_nothing_was_carried_out[in-process-delete]",
+)
+class SwallowsARefusal(RightAdapter):
+    def remove(self, stream_id: str) -> Any:
+        try:
+            yield from super().remove(stream_id)
+        except live.LiveStreamError:
+            pass
+
+
+@wrong(
+    "takes a page of HTML for success",
+    caught_by="Outcomes::test_applied_agrees_with_what_became_of_the_stream[in-process-delete-page of HTML]",
+)
+class TakesAPageOfHTMLForSuccess(RightAdapter):
+    def remove(self, stream_id: str) -> Any:
+        yield self.request("DELETE", "/streams/{id}", id=stream_id)
+
+
+@wrong(
+    "says that a stop changes nothing",
+    caught_by="Outcomes::test_applied_agrees_with_what_became_of_the_stream[in-process-stop-dropped after it was carried out]",
+)
+class SaysThatAStopChangesNothing(RightAdapter):
+    def stop(self, stream_id: str, trim: live.Trim | None = None) -> Stream:
+        response = yield self.post("/streams/{id}/stop", id=stream_id, changes=False)
+        return self.parse_stream(response.json())
+
+
+# -- answers ----------------------------------------------------------------------------------
+
+
+@wrong(
+    "maps a word that it does not know to ENDED",
+    caught_by="Answers::test_a_word_that_is_not_known_is_an_unknown_status_and_the_word_is_kept",
+)
+class MapsAnUnknownWordToEnded(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        status = WORDS.get(fields.text("status"), live.Status.ENDED)
+        return {**super().fields(fields), "status": status}
+
+
+@wrong(
+    "loses the vendor's word for a status",
+    caught_by="Answers::test_a_word_that_is_not_known_is_an_unknown_status_and_the_word_is_kept",
+)
+class LosesTheWord(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        return {**super().fields(fields), "provider_status": None}
+
+
+@wrong(
+    "invents the time at which a stream went on air",
+    caught_by="Operations::test_a_stream_without_a_schedule_was_never_on_air_nor_over",
+)
+class InventsATime(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        read = super().fields(fields)
+        return {**read, "started_at": read["started_at"] or read["created_at"]}
+
+
+@wrong(
+    "puts the present instant where a time is missing",
+    caught_by="Answers::test_no_time_is_put_in_place_of_a_missing_one",
+)
+class PutsNowForAMissingTime(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        read = super().fields(fields)
+        return {**read, "created_at": read["created_at"] or self.clock()}
+
+
+@wrong(
+    "reads the present instant into a payload",
+    caught_by="Answers::test_a_payload_is_read_the_same_at_any_time",
+)
+class ReadsThePresentInstant(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        return {**super().fields(fields), "updated_at": self.clock()}
+
+
+@wrong(
+    "reads a time without its zone",
+    caught_by="Answers::test_every_time_of_a_stream_is_an_instant_in_utc",
+)
+class ReadsANaiveTime(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        created = datetime.fromisoformat(fields.text("created")).replace(tzinfo=None)
+        return {**super().fields(fields), "created_at": created}
+
+
+@wrong(
+    "takes every time for UTC, whatever its offset",
+    caught_by="Answers::test_a_time_that_the_vendor_writes_in_another_zone_is_the_same_instant",
+)
+class TakesEveryTimeForUtc(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        text = fields.optional_text("start")
+        start = text and datetime.fromisoformat(text).replace(tzinfo=UTC)
+        return {**super().fields(fields), "scheduled_start": start}
+
+
+@wrong(
+    "fails with a KeyError of its own where a field is missing",
+    caught_by="Answers::test_a_missing_field_is_read_as_none_or_named_in_the_error",
+)
+class FailsOnAMissingField(RightAdapter):
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        payload["tags"]
+        return super().parse_stream(payload)
+
+
+@wrong(
+    "fails with a TypeError of its own where a field is null",
+    caught_by="Answers::test_a_null_is_read_as_none_or_named_in_the_error",
+)
+class FailsOnNull(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        return {**super().fields(fields), "tags": tuple(fields.data.get("tags", ()))}
+
+
+@wrong(
+    "takes an answer without an id for a stream",
+    caught_by="Answers::test_a_payload_without_an_id_is_no_stream",
+)
+class MakesUpAnId(RightAdapter):
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        fields = live.Fields(payload)
+        with_id = {**fields.data, "id": fields.optional_text("id") or "unknown"}
+        return attrs.evolve(super().parse_stream(with_id), raw=payload)
+
+
+@wrong(
+    "refuses an answer with a field that it does not know",
+    caught_by="Answers::test_fields_that_are_not_known_change_nothing",
+)
+class RefusesANewField(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        if "kit_extra" in fields.data:
+            raise live.UnexpectedResponse("kit_extra is not known")
+        return super().fields(fields)
+
+
+@wrong(
+    "reads a documented sample otherwise than its author says",
+    caught_by="Answers::test_a_documented_sample_is_read_as_its_author_says",
+)
+class ReadsASampleOtherwise(RightEmulator):
+    samples = ({**RightEmulator.samples[0], "expected": {"status": live.Status.ENDED}},)
+
+
+# -- secrets ----------------------------------------------------------------------------------
+
+
+@wrong(
+    "shows the stream key in a repr",
+    caught_by="Secrecy::test_no_secret_is_in_the_repr_of_a_stream_or_of_its_parts",
+)
+class ShowsAKeyInARepr(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        return {**super().fields(fields), "description": f"publish with {fields.data.get('key')}"}
+
+
+@wrong(
+    "reads the stream key as a part of an address",
+    caught_by="Secrecy::test_no_secret_is_in_the_data_of_a_stream_unless_asked_for",
+)
+class ReadsAKeyAsAPartOfAnAddress(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        url = f"rtmp://in.acme.example/app/{fields.data.get('key')}"
+        return {**super().fields(fields), "ingests": [live.Ingest(url)]}
+
+
+@wrong(
+    "logs the credentials",
+    caught_by="Secrecy::test_no_secret_is_logged_at_any_level",
+)
+class LogsTheCredentials(RightAdapter):
+    def sign_in(self, previous: live.Session | None, now: datetime) -> live.Operation[live.Session]:
+        logging.getLogger("acme").debug("signing in with %s", self.options.password.reveal())
+        return super().sign_in(previous, now)
+
+
+@wrong(
+    "does not know its own keys by their form",
+    caught_by="Secrecy::test_a_key_is_known_by_its_form_before_it_was_ever_seen",
+)
+class DoesNotKnowItsKeys(RightAdapter):
+    secret_patterns = (r"acme-token-\w+",)
+
+
+@wrong(
+    "names the account after the password",
+    caught_by="Sessions::test_the_account_is_named_without_a_secret_and_stays_the_same",
+)
+class NamesTheAccountAfterThePassword(RightAdapter):
+    def account_id(self) -> str:
+        return str(self.options.password and self.options.password.reveal())
+
+
+# -- sessions ---------------------------------------------------------------------------------
+
+
+@wrong(
+    "signs in for every request",
+    caught_by="Sessions::test_many_threads_sign_in_once",
+)
+class SignsInForEveryRequest(RightAdapter):
+    def sign_in(self, previous: live.Session | None, now: datetime) -> live.Operation[live.Session]:
+        session = super().sign_in(previous, now)
+        if not isinstance(session, live.Session):
+            session = yield from session
+        return attrs.evolve(session, expires_at=now)
+
+
+@wrong(
+    "names the account anew with every client",
+    caught_by="Sessions::test_two_equal_clients_share_a_session",
+)
+class SharesNoSession(RightAdapter):
+    def account_id(self) -> str:
+        return str(id(self))
+
+
+@wrong(
+    "signs in although the credentials are wrong",
+    caught_by="Sessions::test_wrong_credentials_are_refused_and_nothing_was_changed",
+)
+class TakesAnyPassword(RightEmulator):
+    def login(self, request: Request) -> Response:
+        self.tokens.add("any")
+        return json_response({"token": "any", "lasts": None})
+
+
+# -- webhooks ---------------------------------------------------------------------------------
+
+
+@wrong(
+    "believes every delivery",
+    caught_by="Webhooks::test_a_delivery_with_another_secret_is_rejected",
+)
+class BelievesEveryDelivery(RightAdapter):
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: str) -> None:
+        pass
+
+
+@wrong(
+    "believes a delivery that is not signed",
+    caught_by="Webhooks::test_a_delivery_without_its_headers_is_rejected",
+)
+class BelievesWhatIsNotSigned(RightAdapter):
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: str) -> None:
+        if "x-acme-signature" in headers:
+            super().verify(headers, body, secret)
+
+
+@wrong(
+    "verifies another body than it reads",
+    caught_by="Webhooks::test_an_altered_body_is_rejected_where_the_vendor_signs_it",
+)
+class VerifiesAnotherBody(RightAdapter):
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: str) -> None:
+        super().verify(headers, body.strip(), secret)
+
+
+@wrong(
+    "takes a delivery about a folder for one about a stream",
+    caught_by="Webhooks::test_a_delivery_about_something_that_is_no_stream_is_not_taken_for_one",
+)
+class TakesAFolderForAStream(RightAdapter):
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
+        self.verify(headers, body, secret)
+        data = live.Response(200, {}, body).fields().data
+        stream = self.parse_stream({"title": "", "status": "new", **data, "type": "stream"})
+        return live.Event(provider=self.name, kind="stream_changed", stream=stream)
+
+
+# -- emulators --------------------------------------------------------------------------------
+
+
+@wrong(
+    "has an emulator that lets anybody in",
+    caught_by="Emulated::test_it_changes_nothing_for_somebody_without_credentials",
+)
+class LetsAnybodyIn(RightEmulator):
+    def _refused(self, request: Request) -> Response | None:
+        return None
+
+
+@wrong(
+    "has an emulator that takes any body",
+    caught_by="Emulated::test_it_refuses_a_create_without_a_title",
+)
+class TakesAnyBody(RightEmulator):
+    def _json(self, request: Request) -> Any:
+        return {"title": "Untitled", **(super()._json(request) or {})}
+
+
+@wrong(
+    "has an emulator that answers at any path",
+    caught_by="Emulated::test_it_has_no_paths_but_the_vendors[in-process-list]",
+)
+class AnswersAtAnyPath(RightEmulator):
+    routes = (*RightEmulator.routes, Route("GET", "/<anything>", "anything"))
+
+    def anything(self, request: Request, anything: str) -> Response:
+        return self.list_all(request)
+
+
+@wrong(
+    "has an emulator that lacks what the vendor documents",
+    caught_by="Emulated::test_its_answers_have_what_a_documented_sample_has",
+)
+class LacksWhatIsDocumented(RightEmulator):
+    samples = (
+        {
+            **RightEmulator.samples[0],
+            "payload": {
+                **RightEmulator.samples[0]["payload"],
+                "chat": {"url": "https://x.example"},
+            },
+        },
+    )

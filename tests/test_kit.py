@@ -1,0 +1,266 @@
+"""The conformance kit as its users start it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from kit_runs import FEW, SUPPORT, once, run
+from livestream_core.testing import conformance
+from livestream_core.testing.conformance._area import names_of_tests
+
+OWN_TEST = "def test_of_its_own():\n    assert True\n"
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """All of the kit on an adapter that is right: the folder, and what was printed."""
+
+    def make(folder: Path) -> str:
+        report = "--livestream-report=out/report.json"
+        return run(folder, "--livestream-adapter", "right", report).stdout
+
+    return once(tmp_path_factory, "kit-whole", make)
+
+
+# -- what it costs those who do not use it ----------------------------------------------------
+
+
+def test_a_run_without_the_kit_imports_nothing_of_it_but_one_module(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text(
+        "import sys\n"
+        "def test_a():\n"
+        "    assert [m for m in sys.modules if m.partition('.')[0] == 'livestream_core'] == []\n"
+        "    assert 'livestream_core_pytest' in sys.modules\n"
+        "    assert not {'attrs', 'hypothesis', 'werkzeug', 'requests'} & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("-p", "no:hypothesispytest", str(tmp_path)),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+# -- what is run ------------------------------------------------------------------------------
+
+
+def test_all_of_it_passes_for_an_adapter_that_is_right(whole_run: tuple[Path, str]) -> None:
+    assert re.search(r"^=+ \d{3,} passed, \d+ skipped in ", whole_run[1], re.MULTILINE)
+
+
+def test_it_is_named_by_the_adapter_the_area_and_the_behaviour(tmp_path: Path) -> None:
+    done = run(tmp_path, "--livestream-adapter", "right", "--collect-only", "-q", "-k", FEW)
+    assert "right::Operations::test_get_shows_the_stream_of_that_id[http]" in done.stdout
+    assert "right::Operations::test_get_shows_the_stream_of_that_id[in-process]" in done.stdout
+
+
+def test_only_the_kit_is_run_where_no_path_is_given(tmp_path: Path) -> None:
+    (tmp_path / "test_own.py").write_text(OWN_TEST)
+    done = run(tmp_path, "--livestream-adapter", "right", "--collect-only", "-q", "-k", FEW)
+    assert "test_own" not in done.stdout
+
+
+def test_only_the_kit_is_run_where_the_ini_file_names_the_paths(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\ntestpaths = own\n")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "test_own.py").write_text(OWN_TEST)
+    done = run(tmp_path, "--livestream-adapter", "right", "--collect-only", "-q", "-k", FEW)
+    assert "test_own" not in done.stdout
+
+
+def test_paths_that_are_given_are_run_besides(tmp_path: Path) -> None:
+    (tmp_path / "test_own.py").write_text(OWN_TEST)
+    selected = f"{FEW} or test_of_its_own"
+    done = run(tmp_path, "--livestream-adapter", "right", "-v", "-k", selected, "test_own.py")
+    assert "test_own.py::test_of_its_own PASSED" in done.stdout
+    assert "right::Paging::test_a_limit_is_kept_across_pages[http] PASSED" in done.stdout
+
+
+def test_several_adapters_are_run_one_after_the_other(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        *("--livestream-adapter", "right", "--livestream-adapter", "stops_at_page_one"),
+        *("-k", FEW, "-q"),
+    )
+    assert "conformance of right" in done.stdout
+    assert "conformance of stops_at_page_one" in done.stdout
+
+
+def test_the_ini_file_of_its_user_does_not_hide_it(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\npython_functions = check_*\npython_classes = Check*\npython_files = check_*\n"
+        "addopts = --strict-markers --strict-config\nfilterwarnings = error\n"
+    )
+    done = run(tmp_path, "--livestream-adapter", "right", "-q", "-k", FEW)
+    assert done.returncode == 0, done.stdout
+    assert "5 passed" in done.stdout
+
+
+def test_an_area_that_is_not_declared_has_no_tests(tmp_path: Path) -> None:
+    done = run(tmp_path, "--livestream-adapter", "videosdk", "--collect-only", "-q")
+    assert "::test_a_stopped_stream_is_over" not in done.stdout
+    assert (
+        "test_an_operation_that_is_not_declared_is_refused_and_nothing_is_sent[in-process-stop]"
+        in done.stdout
+    )
+
+
+# -- with what pytest has ---------------------------------------------------------------------
+
+
+def test_it_runs_in_several_processes_with_one_table(tmp_path: Path) -> None:
+    done = run(tmp_path, "--livestream-adapter", "right", "-n", "2", "-q", "-k", FEW)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("conformance of right") == 1
+    assert "list            proven        2 tests" in done.stdout
+
+
+def test_it_stops_at_the_first_failure_when_told_so(tmp_path: Path) -> None:
+    done = run(tmp_path, "--livestream-adapter", "believes_every_delivery", "-x", "-k", "Webhooks")
+    assert done.returncode == 1
+    assert "1 failed" in done.stdout
+
+
+def test_its_results_are_in_a_junit_file(tmp_path: Path) -> None:
+    run(tmp_path, "--livestream-adapter", "right", "-k", FEW, "--junitxml=junit.xml")
+    cases = ElementTree.parse(tmp_path / "junit.xml").getroot().iter("testcase")
+    assert "right.Paging" in {case.get("classname") for case in cases}
+
+
+def test_a_failure_shows_the_values_that_were_compared(tmp_path: Path) -> None:
+    done = run(
+        tmp_path, "--livestream-adapter", "gives_another_stream", "-k", "test_get_shows", "-q"
+    )
+    assert "E    " in done.stdout
+    assert "assert ('2', 'A stream of the kit') == ('1', 'A stream of the kit')" in done.stdout
+
+
+# -- what cannot be run -----------------------------------------------------------------------
+
+
+def test_an_adapter_that_is_not_installed_is_a_usage_error(tmp_path: Path) -> None:
+    done = run(tmp_path, "--livestream-adapter", "no-such")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "there is no provider 'no-such'" in done.stderr
+
+
+def test_an_adapter_without_anything_to_try_it_on_is_a_usage_error(tmp_path: Path) -> None:
+    done = run(tmp_path, "--livestream-adapter", "unemulated")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "livestream record" in done.stderr
+
+
+# -- the report -------------------------------------------------------------------------------
+
+
+def test_the_run_ends_with_a_table(whole_run: tuple[Path, str]) -> None:
+    _, _, table = whole_run[1].partition("conformance of right")
+    assert "\ncancel          proven        emulated, " in table
+    assert "\nlatency         not declared  Acme is always slow" in table
+
+
+def test_all_that_is_declared_is_proven_and_nothing_else(whole_run: tuple[Path, str]) -> None:
+    rows = report_in(whole_run[0])["rows"]
+    not_declared = {name for name, row in rows.items() if row["verdict"] == "not declared"}
+    assert not_declared == {"latency", "recording_drm", "thumbnail_url", "playback_url"}
+    assert {row["verdict"] for name, row in rows.items() if name not in not_declared} == {"proven"}
+
+
+def test_the_report_says_how_a_feature_is_there_and_why_not(whole_run: tuple[Path, str]) -> None:
+    row = report_in(whole_run[0])["rows"]["latency"]
+    assert (row["support"], row["reason"]) == ("none", "Acme is always slow")
+
+
+def test_a_badge_is_written_beside_the_report(whole_run: tuple[Path, str]) -> None:
+    badge = ElementTree.parse(whole_run[0] / "out" / "report.svg").getroot()
+    assert badge.get("aria-label", "").startswith("livestream-core: right: ")
+    assert badge.get("aria-label", "").endswith(" proven")
+
+
+def test_a_failure_is_in_the_report_and_on_the_badge(tmp_path: Path) -> None:
+    run(
+        tmp_path,
+        *("--livestream-adapter", "drops_a_trim", "-k", "test_two_different_trims"),
+        "--livestream-report=out/report.json",
+    )
+    row = report_in(tmp_path)["rows"]["trim"]
+    assert row["verdict"] == "failed"
+    assert "drops_a_trim::Operations::test_two_different_trims" in row["failed"][0]
+    assert "1 failed" in (tmp_path / "out" / "report.svg").read_text()
+
+
+def test_what_was_not_selected_is_not_called_proven(tmp_path: Path) -> None:
+    run(
+        tmp_path,
+        *("--livestream-adapter", "right", "-k", FEW, "--livestream-report=out/report.json"),
+    )
+    assert report_in(tmp_path)["rows"]["trim"]["verdict"] == "not run"
+
+
+def report_in(folder: Path) -> dict:
+    return json.loads((folder / "out" / "report.json").read_text())["adapters"][0]
+
+
+# -- in a module of one's own -----------------------------------------------------------------
+
+
+def test_the_same_tests_can_be_subclassed(tmp_path: Path) -> None:
+    (tmp_path / "test_own.py").write_text(
+        "from livestream_core.testing import conformance\n"
+        "from wrong_adapters import RightEmulator\n"
+        "class Right(conformance.Subject):\n"
+        "    name = 'right'\n"
+        "    def make_emulator(self):\n"
+        "        return RightEmulator(boot_seconds=5)\n"
+        "class TestRight(conformance.Paging, conformance.Operations):\n"
+        "    subject = Right()\n"
+        "    def test_of_its_own(self, harness):\n"
+        "        assert harness.emulator.boot_seconds == 5\n"
+        "    test_of_its_own.channels = ('in-process',)\n"
+    )
+    done = run(tmp_path, "-v", "-k", f"({FEW}) or test_of_its_own", "test_own.py")
+    assert done.returncode == 0, done.stdout
+    assert "test_own.py::TestRight::test_of_its_own[in-process] PASSED" in done.stdout
+    assert "test_own.py::TestRight::test_a_limit_is_kept_across_pages[http] PASSED" in done.stdout
+
+
+def test_a_subclass_is_in_the_report_too(tmp_path: Path) -> None:
+    (tmp_path / "test_own.py").write_text(
+        "from livestream_core.testing import conformance\n"
+        "class TestRight(conformance.Suite):\n"
+        "    subject = conformance.Subject('right')\n"
+    )
+    run(tmp_path, "-k", FEW, "--livestream-report=out/report.json", "test_own.py")
+    assert report_in(tmp_path)["rows"]["get"]["verdict"] == "proven"
+
+
+def test_no_two_areas_have_a_test_of_the_same_name() -> None:
+    names = [name for area in conformance.AREAS for name in names_of_tests(area)]
+    assert len(names) == len(set(names))
+
+
+def test_a_suite_has_every_area() -> None:
+    assert [kind for kind in conformance.Suite.__mro__ if kind in conformance.AREAS] == list(
+        conformance.AREAS
+    )
+
+
+def test_the_kit_is_named_in_its_module() -> None:
+    exported = {getattr(conformance, name) for name in conformance.__all__ if name != "AREAS"}
+    assert set(conformance.AREAS) < exported
+
+
+def test_support_has_no_test_modules_that_a_plain_run_would_collect() -> None:
+    assert list(SUPPORT.glob("test_*.py")) == []

@@ -1,0 +1,278 @@
+"""Recordings: made from an account with the secrets taken out, and played back by the kit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import livestream_core as live
+from kit_runs import run
+from livestream_core.cli._app import app
+from livestream_core.emulator import Fault
+from livestream_core.testing._recorded import (
+    Player,
+    Recording,
+    dumps,
+    leftovers,
+    load,
+    outcome,
+    record,
+)
+from wrong_adapters import RightEmulator, WrongAdapters
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _right_is_registered() -> Iterator[None]:
+    plugin = WrongAdapters()
+    live.register(plugin)
+    yield
+    live.unregister(plugin)
+
+
+@pytest.fixture
+def vendor() -> RightEmulator:
+    return RightEmulator(boot_seconds=0.0)
+
+
+def recorded(vendor: RightEmulator, *, start: bool = False) -> Recording:
+    return record(
+        lambda transport, clock: vendor.connect(transport=transport, clock=clock, retries=0),
+        vendor.transport(),
+        start=start,
+    )
+
+
+def operations(recording: Recording) -> list[str]:
+    return [call.operation for call in recording.calls]
+
+
+# -- making them ------------------------------------------------------------------------------
+
+
+def test_a_stream_is_made_looked_at_and_taken_away_again(vendor: RightEmulator) -> None:
+    assert operations(recorded(vendor)) == [
+        *("create", "get", "list", "update", "cancel", "delete", "get"),
+    ]
+    assert vendor.streams == {}
+
+
+def test_it_is_started_only_when_that_is_asked_for(vendor: RightEmulator) -> None:
+    assert "start" not in operations(recorded(vendor))
+    assert operations(recorded(vendor, start=True))[4:7] == ["start", "stop", "get"]
+
+
+def test_signing_in_is_a_part_of_it(vendor: RightEmulator) -> None:
+    exchange = recorded(vendor).calls[0].exchanges[0]
+    assert (exchange.method, exchange.target) == ("POST", "/login")
+
+
+def test_no_secret_is_in_the_file(vendor: RightEmulator) -> None:
+    text = dumps(recorded(vendor, start=True))
+    secrets = [*vendor.options().values(), *vendor.tokens, "acme-key-1"]
+    assert [secret for secret in secrets if secret in text] == []
+
+
+def test_a_secret_is_replaced_by_the_same_words_wherever_it_stood(vendor: RightEmulator) -> None:
+    recording = recorded(vendor)
+    sent = recording.calls[0].exchanges[0].body
+    assert sent == {
+        "user": recording.options["user"],
+        "password": recording.options["password"],
+    }
+
+
+def test_a_signature_in_an_address_is_taken_out(vendor: RightEmulator) -> None:
+    url = "https://cdn.example/a.m3u8?Expires=1&Signature=c2lnbmVk&x=1"
+    vendor.inject(Fault.extra_field("preview", url), on="POST /streams")
+    text = dumps(recorded(vendor))
+    assert "c2lnbmVk" not in text
+    assert "Expires=1" in text
+
+
+def test_a_value_under_a_telling_name_is_taken_out(vendor: RightEmulator) -> None:
+    vendor.inject(Fault.extra_field("drm_secret", "hunter2-hunter2"), on="POST /streams")
+    recording = recorded(vendor)
+    assert "hunter2" not in dumps(recording)
+    assert leftovers(recording) == []
+
+
+def test_a_short_word_under_a_telling_name_does_not_spoil_other_texts(
+    vendor: RightEmulator,
+) -> None:
+    vendor.inject(Fault.extra_field("key_kind", "a"), on="POST /streams")
+    recording = recorded(vendor)
+    assert recording.calls[0].arguments["title"] == "A recording for the conformance kit"
+
+
+def test_what_a_call_raised_is_kept(vendor: RightEmulator) -> None:
+    assert recorded(vendor).calls[-1].result == {"error": "NotFound", "applied": False}
+
+
+@pytest.mark.parametrize(
+    ("fault", "on"),
+    [(Fault.status(422), "POST /streams"), (Fault.drop_after(), "GET /streams/*")],
+)
+def test_what_cannot_be_played_back_is_not_recorded(
+    vendor: RightEmulator, fault: Fault, on: str
+) -> None:
+    vendor.inject(fault, on=on)
+    with pytest.raises((live.Rejected, live.ConnectionFailed)):
+        recorded(vendor)
+
+
+def test_a_file_reads_back_as_it_was_written(vendor: RightEmulator, tmp_path: Path) -> None:
+    recording = recorded(vendor)
+    file = tmp_path / "right.json"
+    file.write_text(dumps(recording), encoding="utf-8")
+    assert dumps(load(file)) == dumps(recording)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 2}', '{"format": 1, "calls": []}'])
+def test_what_is_no_recording_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(text)
+    with pytest.raises(live.InvalidInput):
+        load(file)
+
+
+# -- playing them back ------------------------------------------------------------------------
+
+
+def playing(recording: Recording) -> tuple[Player, live.Client]:
+    player = Player()
+    client = live.connect(
+        "right", transport=player, environ={}, retries=0, **dict(recording.options)
+    )
+    return player, client
+
+
+def test_a_recording_answers_the_same_call_as_before(vendor: RightEmulator) -> None:
+    recording = recorded(vendor)
+    player, client = playing(recording)
+    call = recording.calls[0]
+    player.expect(call.exchanges)
+    assert outcome(client, call.operation, call.arguments) == call.result
+    assert player.problems == []
+
+
+@pytest.mark.parametrize("changes", [{"title": "Another"}, {"tags": ["more"]}])
+def test_a_request_that_differs_is_refused(vendor: RightEmulator, changes: dict[str, Any]) -> None:
+    recording = recorded(vendor)
+    player, client = playing(recording)
+    call = recording.calls[0]
+    player.expect(call.exchanges)
+    found = outcome(client, call.operation, {**call.arguments, **changes})
+    assert found == {"error": "ConnectionFailed", "applied": False}
+    assert len(player.problems) == 1
+
+
+def test_a_request_that_is_not_sent_is_noticed(vendor: RightEmulator) -> None:
+    recording = recorded(vendor)
+    player, _ = playing(recording)
+    player.expect(recording.calls[0].exchanges)
+    player.expect(())
+    assert player.problems == ["POST /login was not sent"]
+
+
+# -- by the kit -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(vendor: RightEmulator, tmp_path: Path) -> Path:
+    """A recording of a vendor that has no emulator."""
+    data = json.loads(dumps(recorded(vendor, start=True)).replace('"right"', '"unemulated"'))
+    path = tmp_path / "unemulated.json"
+    path.write_text(json.dumps(data))
+    return path
+
+
+def replay(file: Path) -> Any:
+    return run(
+        file.parent,
+        *("--livestream-adapter", "unemulated", "--livestream-recordings", str(file)),
+        *("-q", "--livestream-report=out/report.json"),
+    )
+
+
+def test_an_adapter_without_an_emulator_is_tried_against_its_recordings(file: Path) -> None:
+    done = replay(file)
+    assert done.returncode == 0, done.stdout
+    assert "conformance of unemulated: not proven over HTTP" in done.stdout
+
+
+def test_the_report_says_that_nothing_was_proven_over_http(file: Path) -> None:
+    replay(file)
+    report = json.loads((file.parent / "out" / "report.json").read_text())["adapters"][0]
+    assert report["over_http"] is False
+    assert "not over HTTP" in (file.parent / "out" / "report.svg").read_text()
+
+
+def test_what_was_not_recorded_is_not_called_proven(file: Path) -> None:
+    replay(file)
+    rows = json.loads((file.parent / "out" / "report.json").read_text())["adapters"][0]["rows"]
+    assert (rows["create"]["verdict"], rows["webhook"]["verdict"]) == ("proven", "not run")
+
+
+def test_an_answer_that_is_read_otherwise_than_recorded_fails(file: Path) -> None:
+    file.write_text(file.read_text().replace('"status": "boot"', '"status": "over"'))
+    done = replay(file)
+    assert done.returncode == 1
+    assert "sends_what_was_recorded_and_reads_it_the_same" in done.stdout
+
+
+def test_a_secret_that_was_put_back_by_hand_fails(file: Path) -> None:
+    data = json.loads(file.read_text())
+    data["calls"][1]["exchanges"][0]["response"]["body"]["drm_secret"] = "in the clear"
+    file.write_text(json.dumps(data))
+    assert "FAILED unemulated::Replayed::test_a_recording_holds_no_secrets" in replay(file).stdout
+
+
+def test_a_file_that_is_no_recording_is_a_usage_error(file: Path) -> None:
+    file.write_text("{}")
+    done = replay(file)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "this is no recording that can be read" in done.stderr
+
+
+def test_a_recording_of_another_provider_is_a_usage_error(file: Path) -> None:
+    file.write_text(file.read_text().replace('"unemulated"', '"right"'))
+    done = replay(file)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "none of the recordings is of it" in done.stderr
+
+
+# -- by the command ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(vendor: RightEmulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[RightEmulator]:
+    with vendor.serve() as url:
+        for name, value in {**vendor.options(), "base_url": url}.items():
+            monkeypatch.setenv(f"LIVESTREAM_RIGHT_{name.upper()}", value)
+        yield vendor
+
+
+def invoke(*arguments: str) -> Any:
+    from click.testing import CliRunner
+
+    return CliRunner().invoke(app, ["-p", "right", "record", *arguments])
+
+
+def test_the_command_writes_the_file_and_names_what_it_recorded(
+    served: RightEmulator, tmp_path: Path
+) -> None:
+    file = tmp_path / "new" / "right.json"
+    result = invoke(str(file), "--yes")
+    assert result.exit_code == 0, result.output
+    assert operations(load(file))[0] == "create"
+    assert "create, get, list, update, cancel, delete, get" in result.output
+
+
+def test_the_command_does_nothing_without_being_sure(served: RightEmulator, tmp_path: Path) -> None:
+    result = invoke(str(tmp_path / "right.json"))
+    assert result.exit_code == 2
+    assert served.requests == []
