@@ -1,0 +1,568 @@
+"""The adapter for PeerTube: a video platform that anyone can host, with live streams over RTMP.
+
+To PeerTube a live stream is a video whose ``isLive`` is true, with settings and sessions beside
+it. It is on air while an encoder publishes, and no call starts or stops that. A live that saves
+its replay *becomes* its replay when it is over: the same id is then an ordinary video. A
+permanent live goes back to waiting instead, and its replays are videos of their own.
+
+The sources are the REST reference at docs.joinpeertube.org, and where it is silent the server's
+code at github.com/Chocobozzz/PeerTube, by the names of its files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Generator, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import attrs
+
+import livestream_core as live
+from livestream_core import Feature, Latency, RecordingStatus, Status, Support
+
+_VIDEO = "/api/v1/videos/{id}"
+_LIVE = "/api/v1/videos/live/{id}"
+
+_PUBLISHED, _TO_TRANSCODE, _WAITING, _LIVE_ENDED = 1, 2, 4, 5
+#: video-state.enum.ts, for a video that is a live.
+_LIVE_STATES = {_WAITING: Status.READY, _PUBLISHED: Status.LIVE, _LIVE_ENDED: Status.ENDED}
+#: The same for one that was a live and is now its replay. Imports are never one.
+_REPLAY_STATES = {
+    _PUBLISHED: (Status.ENDED, RecordingStatus.READY),
+    _TO_TRANSCODE: (Status.PROCESSING, RecordingStatus.PROCESSING),
+    6: (Status.PROCESSING, RecordingStatus.PROCESSING),  # to move to an external storage
+    7: (Status.ENDED, RecordingStatus.FAILED),  # transcoding failed
+    8: (Status.ENDED, RecordingStatus.FAILED),  # the move to an external storage failed
+    9: (Status.ENDED, RecordingStatus.PROCESSING),  # to edit, in the studio
+    10: (Status.PROCESSING, RecordingStatus.PROCESSING),  # to move to the file system
+    11: (Status.ENDED, RecordingStatus.FAILED),  # that move failed
+}
+
+#: LiveVideoLatencyMode. There is a mode (2) with more latency than the default, which no
+#: :class:`Latency` asks for; it is read as normal: ten seconds and more.
+_LATENCY_MODES = {Latency.NORMAL: 1, Latency.LOW: 3}
+_LATENCIES = {1: Latency.NORMAL, 2: Latency.NORMAL, 3: Latency.LOW}
+
+#: VideoPrivacySet. A fifth, by password, is no option: it needs the passwords too.
+_PRIVACIES = {"public": 1, "unlisted": 2, "private": 3, "internal": 4}
+
+#: Fields of a stream that are not its video's but its live's, and so only change before it is on
+#: air.
+_LIVE_FIELDS = {"scheduled_start", "record", "latency"}
+
+_CURSOR = re.compile(r"[1-9][0-9]{0,8}")
+_LONGEST_SESSION = 10**9
+
+_OneStream = Generator[live.Request, live.Response, live.LiveStream]
+
+
+@attrs.frozen(kw_only=True)
+class PeerTubeOptions(live.Options):
+    """An instance, one of its channels, and a token or a user's credentials.
+
+    Attributes:
+        base_url: The instance's origin.
+        channel_id: The number of the channel that new streams belong to.
+        privacy: Who may watch new streams: ``public``, ``unlisted``, ``private``, ``internal``.
+        access_token: An OAuth access token. It cannot be renewed.
+        username: The user's name, or e-mail address.
+        password: The user's password. A second factor is not supported: use a token.
+    """
+
+    credentials: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("access_token",),
+        ("username", "password"),
+    )
+
+    base_url: str = live.option(help="The instance's origin: https://host[:port].")
+    channel_id: int = live.option(help="The number of the channel for new streams.")
+    privacy: str = live.option(
+        default="public",
+        validator=attrs.validators.in_(tuple(_PRIVACIES)),
+        help="Who may watch new streams: public, unlisted, private or internal.",
+    )
+    access_token: live.Secret | None = live.option(
+        default=None, help="An OAuth access token; it is used as it is and never renewed."
+    )
+    username: str | None = live.option(default=None, help="A user's name, or e-mail address.")
+    password: live.Secret | None = live.option(default=None, help="That user's password.")
+
+
+class PeerTubeAdapter(live.Adapter):
+    """Live streams of one user of a PeerTube instance."""
+
+    name = "peertube"
+    Options: ClassVar[type[live.Options]] = PeerTubeOptions
+    options: PeerTubeOptions
+    capabilities: ClassVar[live.Capabilities] = live.Capabilities(
+        operations={
+            Feature.CREATE: Support.NATIVE,
+            Feature.SCHEDULE: (
+                Support.NATIVE,
+                "the time is announced, since PeerTube 7.3; an encoder may connect before it",
+            ),
+            Feature.GET: Support.NATIVE,
+            Feature.LIST: (
+                Support.NATIVE,
+                "an entry lacks ingest, description, tags and recording, which a get shows; a "
+                "stream that has become its replay is listed no more",
+            ),
+            Feature.UPDATE: Support.NATIVE,
+            Feature.START: (
+                Support.AUTOMATIC,
+                "the ingest is open from creation on, and the encoder starts the stream; the "
+                "call reads it",
+            ),
+            Feature.STOP: (
+                Support.NONE,
+                "PeerTube has no call to stop a stream: the encoder ends it by disconnecting",
+            ),
+            Feature.TRIM: (Support.NONE, "a stream cannot be stopped here, so neither trimmed"),
+            Feature.CANCEL: (
+                Support.NONE,
+                "PeerTube cannot call a stream off: clear its schedule, or delete it",
+            ),
+            Feature.DELETE: (Support.NATIVE, "a stream that has become its replay goes with it"),
+            Feature.WEBHOOK: (Support.NONE, "PeerTube sends no webhooks; read the stream instead"),
+        },
+        fields={
+            Feature.RECORD: (
+                Support.NATIVE,
+                "the replay takes the stream's place; that of a permanent live is another video",
+            ),
+            Feature.RECORDING_DRM: (Support.NONE, "PeerTube has no DRM"),
+            Feature.LATENCY: live.Capability(
+                Support.NATIVE, "PeerTube has normal and low latency", values=_LATENCY_MODES
+            ),
+            Feature.DESCRIPTION: Support.NATIVE,
+            Feature.TAGS: Support.NATIVE,
+            Feature.THUMBNAIL_URL: (
+                Support.NONE,
+                "PeerTube takes a picture as an uploaded file only, not as an address",
+            ),
+            Feature.PLAYBACK_URL: (
+                Support.NONE,
+                "PeerTube hosts its streams itself, and gives the addresses for viewers",
+            ),
+            Feature.RESTREAMS: (Support.NONE, "PeerTube forwards nothing without a plugin"),
+        },
+        statuses={Status.READY, Status.LIVE, Status.PROCESSING, Status.ENDED},
+        updatable=("title", "description", "tags", *_LIVE_FIELDS),
+        clearable=("description", "tags", "scheduled_start"),
+        # No entry of a list has tags, though PeerTube itself could filter by them.
+        filters=("status", "starts_after", "starts_before"),
+        reports_total=True,
+        # Pages go by offset: one behind the last stream is empty.
+        empty_page_ends=True,
+        max_page_size=100,
+    )
+
+    # There are no secret_patterns: a stream key is a UUID like the id of any video. No answer is
+    # known to show one but that of GET /videos/live/{id}.
+
+    # -- operations -------------------------------------------------------------------------
+
+    def create(self, spec: live.StreamSpec) -> _OneStream:
+        """POST /videos/live, then the reads of :meth:`get`: the answer has only ids."""
+        given = {
+            name: value
+            for name in ("title", "description", "tags", *_LIVE_FIELDS)
+            if (value := getattr(spec, name)) not in (None, ())
+        }
+        body = self.with_options({**_video_body(given), **_live_body(given)}, spec.options)
+        defaults = {
+            "channelId": self.options.channel_id,
+            "privacy": _PRIVACIES[self.options.privacy],
+        }
+        response = yield self.post(
+            "/api/v1/videos/live", form=_form({**defaults, **body}), files={}
+        )
+        stream_id = response.fields().object("video").identifier("uuid")
+        stream = yield from self.get(stream_id)
+        if spec.record is False and stream.record:
+            # local-video-creator.ts: to a create, false means the instance's default.
+            stream = yield from self.update(stream_id, {"record": False})
+        if spec.scheduled_start is not None and stream.scheduled_start is None:
+            raise live.UnexpectedResponse(
+                "the stream was made without its schedule, which PeerTube has since 7.3 only"
+            )
+        return stream
+
+    def get(self, stream_id: str) -> _OneStream:
+        """GET /videos/{id} for the video, and what belongs to it as a live: its settings, and
+        once it was on air, its last session."""
+        return self.parse_stream((yield from self._read(stream_id)))
+
+    def list(self, query: live.Query) -> Generator[live.Request, live.Response, live.Page]:
+        """GET /users/me/videos, oldest first, so that new streams move no page; the cursor is
+        how many streams come before."""
+        start = query.cursor or "0"
+        if query.cursor is not None and not _CURSOR.fullmatch(start):
+            raise live.InvalidInput("cursor: is not a cursor of this list", field="cursor")
+        response = yield self.request(
+            "GET",
+            "/api/v1/users/me/videos",
+            params={
+                "isLive": True,
+                "includeScheduledLive": True,  # entries have their schedules
+                "start": start,
+                "count": query.size,
+                "sort": "createdAt",
+            },
+        )
+        answer = response.fields()
+        total = answer.integer("total")
+        items = [self.parse_stream(item.data) for item in answer.objects("data")]
+        end = int(start) + len(items)
+        return live.Page(items, next=str(end) if end < total else None, total=total)
+
+    def update(self, stream_id: str, changes: Mapping[str, Any]) -> _OneStream:
+        """PUT /videos/live/{id} for what is the live's, PUT /videos/{id} for what is the video's.
+
+        Raises:
+            Conflict: It was on air already, and something of the live's was to change.
+        """
+        payload = yield from self._read(stream_id)
+        body = _live_body(changes)
+        if body:
+            status = self.parse_stream(payload).status
+            if status is not Status.READY:
+                raise live.Conflict(
+                    f"it is {status}: {', '.join(sorted(_LIVE_FIELDS & changes.keys()))} can be "
+                    "changed before it is on air only",
+                    status=status,
+                )
+            body = {**_replay_settings(payload, body), **body}
+            _check_done((yield self.put(_LIVE, id=stream_id, json=body)))
+        if body := _video_body(changes):
+            _check_done((yield self.put(_VIDEO, id=stream_id, form=_form(body), files={})))
+        return (yield from self.get(stream_id))
+
+    def start(self, stream_id: str) -> _OneStream:
+        """Reads the stream: it is the encoder that starts it."""
+        stream = yield from self.get(stream_id)
+        if stream.status not in (Status.READY, Status.LIVE):
+            raise live.Conflict(f"it is {stream.status}", status=stream.status)
+        return stream
+
+    def delete(self, stream_id: str) -> Generator[live.Request, live.Response, None]:
+        """DELETE /videos/{id}, which would delete any video: read first."""
+        yield from self._read(stream_id)
+        _check_done((yield self.request("DELETE", _VIDEO, id=stream_id)))
+
+    # -- reading ----------------------------------------------------------------------------
+
+    def _read(self, stream_id: str) -> Generator[live.Request, live.Response, Mapping[str, Any]]:
+        """The payload that :meth:`parse_stream` reads.
+
+        Raises:
+            NotFound: There is no such video, or it is none that is or was a live.
+        """
+        for _ in range(2):
+            try:
+                response = yield self.request("GET", _VIDEO, id=stream_id)
+            except live.Rejected as error:
+                if "id" not in error.fields:
+                    raise
+                raise live.NotFound("this is no id that PeerTube gives") from None
+            video = response.fields()
+            if not video.flag("isLive"):
+                return (yield from self._read_replay(video, stream_id))
+            try:
+                response = yield self.request("GET", _LIVE, id=stream_id)
+                payload = {**video.data, "live": response.fields().data}
+                if _state(video)[0] == _WAITING:
+                    return payload
+                response = yield self.request(
+                    "GET", f"{_LIVE}/sessions", id=stream_id, params={"sort": "-startDate"}
+                )
+            except live.NotFound:
+                continue  # just now it became its replay: the video's own answer says
+            sessions = response.fields().objects("data")
+            last = max(sessions, key=lambda each: each.text("startDate"), default=None)
+            return payload if last is None else {**payload, "session": last.data}
+        raise live.NotFound("it is a live without settings")
+
+    def _read_replay(
+        self, video: live.Fields, stream_id: str
+    ) -> Generator[live.Request, live.Response, Mapping[str, Any]]:
+        try:
+            response = yield self.request("GET", f"{_VIDEO}/live-session", id=stream_id)
+        except live.NotFound:
+            raise live.NotFound("it is a video, and was never a live stream") from None
+        payload = {**video.data, "session": response.fields().data}
+        if not _was_live(live.Fields(payload)):
+            raise live.NotFound("it is the replay of a permanent live, which has another id")
+        return payload
+
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        """Reads a video object of PeerTube's. What belongs to it as a live stands within, under
+        names of ours: ``live``, the answer of GET /videos/live/{id}, and ``session``, its last
+        session. A ``raw`` of ours has them."""
+        fields = live.Fields(payload)
+        settings = fields.optional_object("live") or live.Fields({})
+        session = fields.optional_object("session") or live.Fields({})
+        number, label = _state(fields)
+        playlist = next(
+            (
+                each.text("playlistUrl")
+                for each in fields.optional_objects("streamingPlaylists")
+                if each.optional_text("playlistUrl")
+            ),
+            None,
+        )
+        recording = None
+        if fields.flag("isLive"):
+            status = _LIVE_STATES.get(number, Status.UNKNOWN)
+            record = settings.optional_flag("saveReplay")
+            if status is Status.ENDED and session.optional_flag("saveReplay"):
+                # No more than this is known of a replay that came to nothing.
+                made = session.optional_flag("endingProcessed") or False
+                recording = live.Recording(
+                    RecordingStatus.UNKNOWN if made else RecordingStatus.PENDING
+                )
+                status = Status.ENDED if made else Status.PROCESSING
+        elif _was_live(fields):
+            status, replay = _REPLAY_STATES.get(number, (Status.UNKNOWN, RecordingStatus.UNKNOWN))
+            record = session.optional_flag("saveReplay")
+            duration = fields.optional_number("duration") or None
+            recording = live.Recording(replay, playlist, duration=duration)
+            playlist = None
+        else:
+            raise live.UnexpectedResponse("the payload is that of a video, not of a live stream")
+        return live.LiveStream(
+            provider=self.name,
+            id=fields.identifier("uuid"),
+            title=fields.text("name"),
+            # An entry of a list has no tags, and only the beginning of the description.
+            description=fields.optional_text("description") if "tags" in fields.data else None,
+            status=status,
+            provider_status=label,
+            scheduled_start=_schedule(fields, "liveSchedules") or _schedule(settings, "schedules"),
+            started_at=session.optional_instant("startDate"),
+            ended_at=session.optional_instant("endDate"),
+            created_at=fields.optional_instant("createdAt"),
+            updated_at=fields.optional_instant("updatedAt"),
+            ingests=tuple(_ingests(settings)),
+            playbacks=[
+                live.Playback(url) for url in (playlist, fields.optional_text("url")) if url
+            ],
+            record=record,
+            recording=recording,
+            tags=fields.optional_texts("tags"),
+            thumbnail_url=self._thumbnail_url(fields),
+            latency=_LATENCIES.get(settings.optional_integer("latencyMode") or 0),
+            raw=fields.data,
+        )
+
+    def _thumbnail_url(self, fields: live.Fields) -> str | None:
+        # PeerTube 8.1 has a list of them, the versions before one path.
+        for thumbnail in fields.optional_objects("thumbnails"):
+            if url := thumbnail.optional_text("fileUrl"):
+                return url
+        path = fields.optional_text("thumbnailPath")
+        return self.origin + path if path and path.startswith("/") else None
+
+    def id_in(self, payload: Any) -> str | None:
+        """The ``uuid``. PeerTube also takes the number and the short UUID of a video as its id."""
+        try:
+            return live.Fields(payload).object("video").identifier("uuid")
+        except live.UnexpectedResponse:
+            return None
+
+    # -- signing in -------------------------------------------------------------------------
+
+    def sign_in(self, previous: live.Session | None, now: datetime) -> live.Operation[live.Session]:
+        """The ready token; or POST /users/token, with the refresh token of before or with the
+        password, as the client that GET /oauth-clients/local names."""
+        if self.options.access_token is not None:
+            return live.Session(_bearer(self.options.access_token.reveal()))
+        return self._sign_in(previous, now)
+
+    def _sign_in(
+        self, previous: live.Session | None, now: datetime
+    ) -> Generator[live.Request, live.Response, live.Session]:
+        response = yield self.request("GET", "/api/v1/oauth-clients/local")
+        fields = response.fields()
+        client = {name: fields.identifier(name) for name in ("client_id", "client_secret")}
+        refresh = previous.memo if previous is not None else None
+        if isinstance(refresh, live.Secret):
+            form = {"grant_type": "refresh_token", "refresh_token": refresh.reveal()}
+            try:
+                response = yield self._token({**client, **form})
+            except live.AuthenticationFailed:
+                pass  # it has ended, or was used by an attempt whose answer was lost
+            else:
+                return _session(response, now)
+        password = self.options.password
+        form = {
+            "grant_type": "password",
+            "username": self.options.username or "",
+            "password": password.reveal() if password else "",
+        }
+        response = yield self._token({**client, **form})
+        return _session(response, now)
+
+    def _token(self, form: Mapping[str, str]) -> live.Request:
+        # Sent twice, a sign-in gives one session more, and a refresh is refused at worst.
+        return self.post("/api/v1/users/token", form=form, changes=False, idempotent=True)
+
+    def sign_out(self, session: live.Session) -> Generator[live.Request, live.Response, None]:
+        """POST /users/revoke-token ends the session that it is sent with."""
+        yield self.post("/api/v1/users/revoke-token")
+
+    def account_id(self) -> str:
+        """The user's name in lower case, as PeerTube compares it; of a token a short digest,
+        because it names nobody."""
+        if self.options.access_token is None:
+            return (self.options.username or "").lower()
+        token = self.options.access_token.reveal()
+        return f"token-{hashlib.sha256(token.encode()).hexdigest()[:8]}"
+
+    # -- errors -----------------------------------------------------------------------------
+
+    def error_for(self, response: live.Response) -> live.LiveStreamError:
+        """By the status; which fields were refused stands under ``invalid-params``."""
+        error = self.error_by_status(response)
+        payload = response.json() if response.is_json else None
+        problems = payload.get("invalid-params") if isinstance(payload, Mapping) else None
+        if isinstance(error, live.Rejected) and isinstance(problems, Mapping):
+            error.fields = {
+                str(name): (str(problem.get("msg")),)
+                for name, problem in problems.items()
+                if isinstance(problem, Mapping)
+            }
+        return error
+
+
+# -- what is sent ---------------------------------------------------------------------------
+
+
+def _video_body(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of the model that are the video's, as PeerTube's."""
+    body: dict[str, Any] = {}
+    if "title" in values:
+        body["name"] = values["title"]
+    if "description" in values:
+        if values["description"] == "null":
+            # misc.ts, toValueOrNull: that is how a form says that there is none.
+            raise live.InvalidInput(
+                "description: to PeerTube the word null means none", field="description"
+            )
+        body["description"] = values["description"] or None
+    if "tags" in values:
+        # A form has no empty list.
+        body["tags"] = [*(values["tags"] or ())] or None
+    return body
+
+
+def _live_body(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of the model that are the live's, as PeerTube's."""
+    body: dict[str, Any] = {}
+    if "record" in values:
+        body["saveReplay"] = values["record"]
+    if "latency" in values:
+        body["latencyMode"] = _LATENCY_MODES[values["latency"]]
+    if "scheduled_start" in values:
+        start = values["scheduled_start"]
+        body["schedules"] = [{"startAt": live.format_instant(start)}] if start else None
+    return body
+
+
+def _replay_settings(payload: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """What an update of a live that saves its replay must repeat: without it the server refuses
+    (video-live.ts, validator) or fails (video-live.ts, controller). The privacy is the replay's
+    so far, else the video's own."""
+    fields = live.Fields(payload)
+    settings = fields.object("live")
+    if not body.get("saveReplay", settings.optional_flag("saveReplay")):
+        return {}
+    replay = settings.optional_object("replaySettings")
+    privacy = replay.integer("privacy") if replay else fields.object("privacy").integer("id")
+    return {"replaySettings": {"privacy": privacy}}
+
+
+def _form(body: Mapping[str, Any]) -> dict[str, str]:
+    """A form with brackets for what is nested, as the server's parser (multer) reads it."""
+    return dict(_form_fields(body))
+
+
+def _form_fields(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    inner: Iterator[tuple[Any, Any]] | None = None
+    if isinstance(value, Mapping):
+        inner = iter(value.items())
+    elif isinstance(value, (list, tuple)):
+        inner = iter(enumerate(value))
+    if inner is not None:
+        for key, each in inner:
+            yield from _form_fields(each, f"{name}[{key}]" if name else str(key))
+    elif value is None:
+        yield name, "null"
+    else:
+        yield name, str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _bearer(token: str) -> Mapping[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _check_done(response: live.Response) -> None:
+    """A change is answered 204; a proxy's page is no proof of it."""
+    if response.status != 204:
+        raise response.unexpected("the answer to a change is not PeerTube's")
+
+
+# -- what is read ---------------------------------------------------------------------------
+
+
+def _state(fields: live.Fields) -> tuple[int, str]:
+    """The number of the video's state, and its label. Of a state that is not known the number
+    is shown, by which it can be looked up."""
+    state = fields.object("state")
+    number = state.data.get("id")
+    if isinstance(number, str):
+        return 0, number
+    number = state.integer("id")
+    known = number in _LIVE_STATES or number in _REPLAY_STATES
+    return number, (state.optional_text("label") if known else None) or str(number)
+
+
+def _was_live(fields: live.Fields) -> bool:
+    """Whether an ordinary video was a live before. A permanent live's replay has a session too,
+    but is made after it; a live exists before it is on air."""
+    session = fields.optional_object("session")
+    created = fields.optional_instant("createdAt")
+    started = session.optional_instant("startDate") if session else None
+    return created is not None and started is not None and created <= started
+
+
+def _schedule(fields: live.Fields, name: str) -> datetime | None:
+    """The first of the announced times."""
+    times = [each.optional_instant("startAt") for each in fields.optional_objects(name)]
+    return min((each for each in times if each is not None), default=None)
+
+
+def _ingests(settings: live.Fields) -> Iterator[live.Ingest]:
+    """RTMP and RTMPS: null where the instance has it switched off, missing for who may not
+    publish."""
+    key = settings.optional_text("streamKey")
+    for name in ("rtmpUrl", "rtmpsUrl"):
+        if url := settings.optional_text(name):
+            yield live.Ingest(url, key)
+
+
+def _session(response: live.Response, now: datetime) -> live.Session:
+    """The answer of POST /users/token; ``expires_in`` is in seconds."""
+    fields = response.fields()
+    seconds = fields.optional_integer("expires_in")
+    if seconds is not None and not 0 < seconds <= _LONGEST_SESSION:
+        raise response.unexpected("expires_in is not a time that a session lasts in the answer")
+    refresh = fields.optional_text("refresh_token")
+    return live.Session(
+        _bearer(fields.identifier("access_token")),
+        expires_at=None if seconds is None else now + timedelta(seconds=seconds),
+        memo=live.Secret(refresh) if refresh else None,
+        ours=True,
+    )
