@@ -27,6 +27,7 @@ SOURCES := $(PROJECTS) README.md LICENSE livestream_core_pytest.py \
 TYPED := livestream_core_pytest.py $(wildcard scripts/*.py examples/*.py benchmarks/*.py benchmarks/*/*.py \
 	tests/test_repository_*.py tests/test_typing.py tests/typing/*.py \
 	tests/test_docs_*.py tests/support/run_page.py \
+	docs/_extensions/kit_tables.py docs/_extensions/line_counts.py \
 	docs/_extensions/provider_tables.py docs/_extensions/status_diagram.py)
 # It reads what the first Python of the PATH has installed, and needs no network: pyright itself
 # and a Node.js are in wheels.

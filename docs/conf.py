@@ -8,7 +8,10 @@ from pathlib import Path
 import livestream_core
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE / "_extensions"), str(HERE.parent / "scripts")]
+sys.path[:0] = [
+    str(folder)
+    for folder in (HERE / "_extensions", HERE.parent / "scripts", HERE.parent / "tests" / "support")
+]
 
 project = "livestream-core"
 author = "the authors of livestream-core"
@@ -50,6 +53,7 @@ add_module_names = False
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!livestream_).*"),
     (r"py:obj", r"livestream_core\._adapter\.T"),  # a type variable
+    (r"py:class", r"livestream_core\.testing\._recorded\.RecordedCall"),  # told as the file's form
 ]
 
 # -- how it looks ---------------------------------------------------------------------------

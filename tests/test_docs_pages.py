@@ -55,7 +55,7 @@ def test_every_block_of_a_page_does_what_the_page_says(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=400,  # for the guide of authors, who run the kit several times
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -100,6 +100,10 @@ def followed(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
         "```ruby\nputs 1\n```\n",
         "```console\n$ make nothing-of-the-kind\n```\n",
         '```console\n$ pip install ".[nothing]"\n```\n',
+        "```diff\n@@\n+a\n```\n",
+        "```diff\n--- lost.txt\n@@\n-a\n+b\n```\n",
+        "```console\n$ echo a > a.txt\n```\n```diff\n--- a.txt\n@@\n-b\n```\n",
+        "```console\n$ printf 'a\\na\\n' > a.txt\n```\n```diff\n--- a.txt\n@@\n-a\n```\n",
     ],
     ids=[
         "Python fails",
@@ -112,6 +116,10 @@ def followed(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
         "a language that nothing tries",
         "no such target",
         "no such extra",
+        "a change of no file",
+        "a change of a file that is not there",
+        "a change of what is not in the file",
+        "a change of what is there twice",
     ],
 )
 def test_a_page_that_says_what_is_not_so_fails(text: str, tmp_path: Path) -> None:
@@ -128,6 +136,29 @@ def test_names_and_environment_last_to_the_end_of_a_page(tmp_path: Path) -> None
     )
     done = followed(text, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_change_is_made_where_the_shell_is(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "a.txt").write_text("one\n\ntwo\nthree\n")
+    text = (
+        "```console\n$ cd inner\n```\n"
+        "```diff\n--- a.txt\n@@\n one\n\n-two\n+2\n@@\n three\n+four\n```\n"
+        "```console\n$ cat a.txt\none\n\n2\nthree\nfour\n```\n"
+    )
+    done = followed(text, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("install", "code"), [("", 1), ("$ pip install -e .\n", 0)])
+def test_a_package_that_a_page_wrote_is_there_once_it_is_installed(
+    install: str, code: int, tmp_path: Path
+) -> None:
+    text = (
+        "```console\n$ livestream new-adapter lantern --yes\n...\n$ cd livestream-lantern\n"
+        f"{install}$ livestream doctor -p lantern\n...\n```\n"
+    )
+    assert followed(text, tmp_path).returncode == code
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -14,16 +15,24 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
+import kit_tables
 import livestream_core as live
 import status_diagram
-from livestream_core import emulator
+from line_counts import line_table
+from livestream_core import emulator, memory, testing
 from livestream_core.cli._exit_codes import MEANINGS
+from livestream_core.testing import conformance, strategies
 from provider_tables import feature_list, feature_matrix, option_table
+
+ROOT = Path(__file__).parents[2]
+
+#: Those whose names are public, the most special first.
+MODULES = (strategies, conformance, testing, memory, emulator, live)
 
 #: The page is read as the name that users import, not as the module that a name is written in.
 PUBLIC = {
     f"{getattr(module, name).__module__}.{name}": f"{module.__name__}.{name}"
-    for module in (emulator, live)
+    for module in MODULES
     for name in module.__all__
     if hasattr(getattr(module, name), "__module__")
 }
@@ -89,6 +98,36 @@ class ExitCodes(_Markdown):
         return "\n".join(f"`{code}`\n: {meaning}\n" for code, meaning in MEANINGS.items())
 
 
+class KitAreas(_Markdown):
+    """The areas of the conformance kit."""
+
+    def text(self) -> str:
+        return kit_tables.area_table()
+
+
+class KitTests(_Markdown):
+    """Every test of the conformance kit."""
+
+    def text(self) -> str:
+        return kit_tables.test_list()
+
+
+class WrongAdapters(_Markdown):
+    """The adapters that are wrong on purpose, and what catches each."""
+
+    def text(self) -> str:
+        return kit_tables.wrong_table()
+
+
+class LineCounts(_Markdown):
+    """How long the modules in a folder of the repository are."""
+
+    required_arguments = 1
+
+    def text(self) -> str:
+        return line_table(ROOT / self.arguments[0])
+
+
 def find_by_public_name(
     app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, content: nodes.TextElement
 ) -> nodes.reference | None:
@@ -141,7 +180,11 @@ def keep_lines(app: Sphinx, context: object, lines: list[str]) -> None:
 #: Classes that nobody makes by calling them: how they are made is said in words.
 MADE_ELSEWHERE = {
     f"{module.__name__}.{name}"
-    for module, names in ((live, ("Client", "StreamList", "Trim")), (emulator, ("Fault",)))
+    for module, names in (
+        (live, ("Client", "StreamList", "Trim")),
+        (emulator, ("Fault",)),
+        (testing, ("Livestreams",)),
+    )
     for name in names
 }
 
@@ -210,6 +253,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("provider-features", ProviderFeatures)
     app.add_directive("exit-codes", ExitCodes)
     app.add_directive("provider-options", ProviderOptions)
+    app.add_directive("kit-areas", KitAreas)
+    app.add_directive("kit-tests", KitTests)
+    app.add_directive("wrong-adapters", WrongAdapters)
+    app.add_directive("line-counts", LineCounts)
     app.connect("doctree-read", link_to_pages)
     app.connect("autodoc-process-signature", hide_inner_signature)
     app.connect("autodoc-process-bases", hide_private_bases)

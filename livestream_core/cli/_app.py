@@ -11,11 +11,13 @@ import click
 
 from .._version import __version__
 from . import _installation_commands as installation
+from . import _record
 from . import _stream_commands as streams
 from ._connection import connection_options
 from ._exit_codes import FINE, MEANINGS
-from ._failures import failed, interrupted
-from ._given import debug_option, given
+from ._failures import failed, interrupted, misused
+from ._given import debug_option, given, output_options
+from ._new_adapter import new_adapter
 from ._output import warnings_shown
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(
@@ -53,17 +55,22 @@ class _Group(click.Group):
                     ]
                 )
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given(ctx).error_as_json = "--json" in args
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Refuses an account that the command would not use, wherever it was said."""
+        """Refuses what the command would not use, such as an account, wherever it was said."""
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:
             said, taken = given(ctx), {param.name for param in command.params}
-            for option in ("provider", "connection", "token_file"):
-                if getattr(said, option) is not None and option not in taken:
-                    flag = option.replace("_", "-")
-                    raise click.UsageError(f"`{name}` takes no --{flag} before its name.", ctx)
+            for param in self.params:
+                if param.name not in taken and getattr(said, str(param.name), None):
+                    raise click.UsageError(
+                        f"`{name}` takes no {param.opts[-1]} before its name.", ctx
+                    )
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -71,8 +78,12 @@ class _Group(click.Group):
         try:
             with warnings_shown(said):
                 return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit):
+        except click.exceptions.Exit:
             raise
+        except click.ClickException as error:
+            if not said.error_as_json:
+                raise
+            code = misused(said, error)
         except BrokenPipeError:
             # The reader has had enough (`| head`). What is still buffered goes nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -90,6 +101,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.version_option(__version__, package_name="livestream-core")
 @connection_options
+@output_options
 @debug_option
 def app() -> None:
     """One interface to every live-streaming vendor.
@@ -124,3 +136,4 @@ app.add_section(
     installation.demo,
     installation.completion,
 )
+app.add_section("Adapters", new_adapter, _record.record)

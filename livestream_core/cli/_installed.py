@@ -61,4 +61,5 @@ def _loaded(info: AdapterInfo) -> Installed:
         adapter = registry.adapter(info.name)
         return Installed(registry.info(info.name), adapter)
     except ConfigurationError as error:
-        return Installed(attrs.evolve(info, problem=error.message), None)
+        problem = f"{error.message}; {error.hint}" if error.hint else error.message
+        return Installed(attrs.evolve(info, problem=problem), None)

@@ -11,7 +11,6 @@ code at github.com/Chocobozzz/PeerTube, by the names of its files.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Generator, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -414,12 +413,11 @@ class PeerTubeAdapter(live.Adapter):
         yield self.post("/api/v1/users/revoke-token")
 
     def account_id(self) -> str:
-        """The user's name in lower case, as PeerTube compares it; of a token a short digest,
-        because it names nobody."""
+        """The user's name in lower case, as PeerTube compares it; with a token, which names
+        nobody and may be replaced, the user's channel."""
         if self.options.access_token is None:
             return (self.options.username or "").lower()
-        token = self.options.access_token.reveal()
-        return f"token-{hashlib.sha256(token.encode()).hexdigest()[:8]}"
+        return f"channel-{self.options.channel_id}"
 
     # -- errors -----------------------------------------------------------------------------
 
