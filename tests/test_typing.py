@@ -42,7 +42,9 @@ def test_mypy_finds_in_the_programs_what_they_say_and_nothing_else() -> None:
     assert mypy("--strict", *PROGRAMS) == ""
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/writing-an-adapter.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/concepts/model.md", "docs/concepts/applied.md"]
+)
 def test_the_examples_of_a_page_call_the_library_as_its_types_allow(
     page: str, tmp_path: Path
 ) -> None:
