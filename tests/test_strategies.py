@@ -18,7 +18,7 @@ import livestream_core as live
 from livestream_core.testing import strategies as s
 from livestream_core.testing._register import STRATEGIES
 
-THOROUGH = settings(max_examples=2000, database=None)
+THOROUGH = settings(max_examples=500, database=None)
 
 MAKERS = [value for value in vars(s).values() if inspect.isfunction(value)]
 MAKERS = [make for make in MAKERS if make.__name__ in s.__all__]
