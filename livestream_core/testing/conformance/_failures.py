@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import pytest
@@ -256,7 +256,7 @@ class Faults(Area):
     """Whatever goes wrong on the way, the error tells the truth about the change."""
 
     title = "faults"
-    channels = (HTTP, IN_PROCESS)
+    channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
 
     @needs(Feature.LIST)
     @each("fault", changing_with_socket_faults)

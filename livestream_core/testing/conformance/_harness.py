@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ..._adapter import Session, in_process_origin
-from ..._capabilities import Feature
+from ..._capabilities import Capabilities, Feature
 from ..._client import Client
 from ..._clock import ManualClock
 from ..._connect import connect
@@ -74,7 +74,7 @@ class Harness:
     ) -> None:
         self.subject = subject
         self._emulator = emulator
-        self.clock = ManualClock()
+        self.clock: ManualClock = ManualClock()
         self._stack = stack
         self._origin: dict[str, str] = {}
         self._client: Client | None = None
@@ -88,8 +88,8 @@ class Harness:
             own = RequestsTransport()
             stack.callback(own.close)
             inner = own
-        self.tap = Tap(inner)
-        self.can = subject.capabilities
+        self.tap: Tap = Tap(inner)
+        self.can: Capabilities = subject.capabilities
 
     @classmethod
     @contextmanager

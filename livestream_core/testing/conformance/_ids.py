@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from ..._capabilities import Feature
 from ..._errors import InvalidInput, LiveStreamError
 from ._area import HTTP, IN_PROCESS, Area, declared, each, needs
@@ -28,7 +31,7 @@ class Ids(Area):
     """Ids with characters that mean something in a path."""
 
     title = "ids"
-    channels = (HTTP, IN_PROCESS)
+    channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
 
     @each("feature", declared(*ON_ONE))
     def test_an_id_with_any_characters_is_one_part_of_a_path(

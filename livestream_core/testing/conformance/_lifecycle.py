@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -59,7 +60,7 @@ class Lifecycle(Area):
     """What follows what."""
 
     title = "lifecycle"
-    channels = (HTTP, IN_PROCESS)
+    channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
 
     @needs(Feature.GET)
     def test_every_step_of_a_life_is_one_that_the_state_machine_knows(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
 
 import attrs
 import pytest
@@ -46,7 +46,7 @@ class Paging(Area):
     """A list is read to its end, and no further."""
 
     title = "paging"
-    channels = (HTTP, IN_PROCESS)
+    channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
 
     @proves(Feature.LIST)
     def test_an_account_without_streams_has_an_empty_list(self, harness: Harness) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -111,7 +111,7 @@ class Operations(Area):
     """What is declared works, over real HTTP and without a socket."""
 
     title = "operations"
-    channels = (HTTP, IN_PROCESS)
+    channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
 
     # -- create and get ---------------------------------------------------------------------
 

@@ -7,9 +7,9 @@ import json
 import logging
 import pickle
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -102,7 +102,7 @@ class Secrecy(Area):
     """Secrets are in no repr, no log, no error."""
 
     title = "secrets"
-    channels = (HTTP, IN_PROCESS)
+    channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
 
     def test_no_secret_is_in_the_repr_of_a_stream_or_of_its_parts(self, harness: Harness) -> None:
         stream = ready(harness)
