@@ -416,10 +416,10 @@ class LiveStream(_Value):
     def stream_keys(self) -> frozenset[str]:
         """All stream keys in it, in the clear: what must not be printed."""
         keys = set()
-        for each in (*self.ingests, *self.restreams):
-            key = each.stream_key  # type: ignore[attr-defined]
-            if key is not None:
-                keys.add(key.reveal())
+        targets: tuple[Ingest | RestreamTarget, ...] = (*self.ingests, *self.restreams)
+        for each in targets:
+            if each.stream_key is not None:
+                keys.add(each.stream_key.reveal())
         return frozenset(keys)
 
 

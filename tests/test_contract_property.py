@@ -136,7 +136,7 @@ def cases() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("provider", "name"), list(cases()))
-@settings(max_examples=25)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_answers_end_in_a_result_or_an_error_of_ours_with_a_true_applied(
     provider: str, name: str, data: st.DataObject
@@ -169,7 +169,7 @@ def changes(sent: Sent) -> bool:
 
 
 @pytest.mark.parametrize("provider", ["acme", *INSTALLED])
-@settings(max_examples=75)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_a_create_is_sent_once_unless_it_certainly_was_not_carried_out(
     provider: str, data: st.DataObject
@@ -189,7 +189,7 @@ def test_a_create_is_sent_once_unless_it_certainly_was_not_carried_out(
 
 
 @pytest.mark.parametrize("provider", ["acme", *INSTALLED])
-@settings(max_examples=75)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_any_payload_is_read_or_refused_as_unexpected(provider: str, data: st.DataObject) -> None:
     payload = data.draw(st.sampled_from(SAMPLES[provider]).flatmap(mutated) | json_values)
