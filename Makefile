@@ -17,6 +17,8 @@ endif
 JOBS ?= auto
 
 ADAPTERS := $(sort $(patsubst %/pyproject.toml,%,$(wildcard adapters/*/pyproject.toml)))
+# Written by an outsider, as it were: only the kit has them installed.
+EXAMPLES := $(sort $(patsubst %/pyproject.toml,%,$(wildcard examples/adapters/*/pyproject.toml)))
 PACKAGES := livestream_core $(foreach each,$(ADAPTERS),livestream_$(notdir $(each)))
 PROJECTS := Makefile pyproject.toml setup.cfg livestream_core/_version.py \
 	$(wildcard adapters/*/pyproject.toml adapters/*/setup.cfg)
@@ -85,7 +87,7 @@ kit: .venv-kit/.stamp ## the conformance kit on every adapter, from the wheels; 
 	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && cd "$$folder" && \
 		env -u PYTHONPATH "$(CURDIR)/.venv-kit/bin/python" -I -m pytest -q -W error \
 			-p no:cacheprovider -n "$(JOBS)" --dist worksteal \
-			$(foreach each,memory $(notdir $(ADAPTERS)),--livestream-adapter $(each)) \
+			$(foreach each,memory $(notdir $(ADAPTERS) $(EXAMPLES)),--livestream-adapter $(each)) \
 			--livestream-report="$(CURDIR)/build/kit/report.json"
 	@.venv-kit/bin/python -I scripts/capability_table.py --against build/kit/report.json
 
@@ -105,7 +107,8 @@ test-others: ## most of the tests on every other Python from 3.12 up that is her
 
 clean: ## remove all that these targets made
 	@rm -rf .venv .venv-* build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache \
-		.ruff_cache htmlcov *.egg-info adapters/*/build adapters/*/dist adapters/*/src/*.egg-info
+		.ruff_cache htmlcov *.egg-info adapters/*/build adapters/*/dist adapters/*/src/*.egg-info \
+		examples/adapters/*/src/*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.stamp: $(PROJECTS)
@@ -132,9 +135,9 @@ dist/.stamp: $(SOURCES) .venv/.stamp
 .venv-smoke/.stamp: dist/.stamp
 	$(call make-venv,.venv-smoke,"$$(ls dist/livestream_core-*.whl)[cli]" $(ADAPTER_WHEELS))
 
-.venv-kit/.stamp: dist/.stamp
+.venv-kit/.stamp: dist/.stamp $(EXAMPLES:%=%/pyproject.toml)
 	$(call make-venv,.venv-kit,"$$(ls dist/livestream_core-*.whl)[testing]" $(ADAPTER_WHEELS) \
-		"pytest-xdist>=3.6")
+		$(foreach each,$(EXAMPLES),-e "./$(each)") "pytest-xdist>=3.6")
 
 .venv-bench/.stamp: dist/.stamp
 	$(call make-venv,.venv-bench,"$$(ls dist/livestream_core-*.whl)[bench]" $(ADAPTER_WHEELS))

@@ -14,11 +14,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import attrs
@@ -249,6 +249,10 @@ def json_response(
     )
 
 
+#: Seconds until a server that nobody connects to looks whether it shall stop.
+_NOTICES_WITHIN = 1.0
+
+
 class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -281,13 +285,7 @@ class Emulator:
         self.requests: list[LoggedRequest] = []
         self.lock: threading.RLock = threading.RLock()
         self._faults: list[_Injected] = []
-        self._map = Map(
-            [
-                Rule(route.path, endpoint=route.handler, methods=[route.method])
-                for route in self.routes
-            ],
-            merge_slashes=False,
-        )
+        self._map = _compiled(tuple(self.routes))
 
     # -- what a subclass gives --------------------------------------------------------------
 
@@ -441,15 +439,25 @@ class Emulator:
                 host, port, self, threaded=True, request_handler=_Handler, fd=listener.fileno()
             )
         reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-        reached = f"[{reached}]" if ":" in reached else reached
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        shown = f"[{reached}]" if ":" in reached else reached
+        bound = server.server_address[1]
+        server.timeout = _NOTICES_WITHIN
+        stopping = threading.Event()
+
+        def accept() -> None:
+            while not stopping.is_set():
+                server.handle_request()
+
+        thread = threading.Thread(target=accept, daemon=True)
         thread.start()
         try:
-            yield f"http://{reached}:{server.server_address[1]}"
+            yield f"http://{shown}:{bound}"
         finally:
             # At the end of the interpreter the thread no longer runs, and would be waited for.
             if not sys.is_finalizing():
-                server.shutdown()
+                stopping.set()
+                with suppress(OSError):  # a connection, so that it notices now
+                    socket.create_connection((reached, bound), _NOTICES_WITHIN).close()
                 thread.join()
             server.server_close()
 
@@ -473,17 +481,29 @@ def load_emulator(provider: str) -> type[Emulator]:
             be loaded (its package's extra ``sandbox`` may be missing).
     """
     info = registry.info(provider)
-    problem = "it has none"
+    problem, hint = "it has none", None
     if info.emulator is not None:
+        hint = "the fault is in its package or in what it needs"
         try:
             found = load(info.emulator)
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
+            if isinstance(error, ImportError) and info.distribution:
+                hint = f'what emulators need comes with pip install "{info.distribution}[sandbox]"'
         else:
             if isinstance(found, type) and issubclass(found, Emulator):
                 return found
             problem = f"{info.emulator!r} is no Emulator"
-    raise ConfigurationError(f"the emulator cannot be loaded: {problem}", provider=provider)
+    raise ConfigurationError(
+        f"the emulator cannot be loaded: {problem}", provider=provider, hint=hint
+    )
+
+
+@lru_cache
+def _compiled(routes: tuple[Route, ...]) -> Map:
+    # Once for a class: to compile them takes far longer than all else of a new emulator.
+    rules = [Rule(route.path, endpoint=route.handler, methods=[route.method]) for route in routes]
+    return Map(rules, merge_slashes=False)
 
 
 def _drop(environ: Mapping[str, Any]) -> None:

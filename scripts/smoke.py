@@ -15,7 +15,24 @@ from importlib import import_module
 from importlib.metadata import distributions
 from pathlib import Path
 
-COMMANDS = (("--help",), ("providers", "--features"), ("demo",))
+COMMANDS = (
+    ("--help",),
+    ("providers", "--features"),
+    ("demo",),
+    ("new-adapter", "smoke", "--yes"),
+)
+#: Uses what the last of them wrote.
+BEGUN = """
+import sys
+sys.path.insert(0, "livestream-smoke/src")
+import livestream_core as live
+import livestream_smoke
+from livestream_smoke.emulator import SmokeEmulator
+
+live.register(livestream_smoke)
+with SmokeEmulator().connect() as client:
+    print(client.create(title="Data science").title)
+"""
 
 
 def main(checkout: Path) -> None:
@@ -50,6 +67,7 @@ def main(checkout: Path) -> None:
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LIVESTREAM_"))}
     for command in COMMANDS:
         run([str(tool), *command], environ, shown=f"livestream {' '.join(command)}")
+    run([sys.executable, "-I", "-c", BEGUN], environ, shown="the adapter that was begun")
     readme = (checkout / "README.md").read_text(encoding="utf-8")
     for number, block in enumerate(re.findall(r"^```python\n(.*?)^```$", readme, re.S | re.M), 1):
         run([sys.executable, "-I", "-c", block], environ, shown=f"example {number} of the README")

@@ -437,6 +437,16 @@ def test_a_recording_that_does_not_show_before_the_end_is_not_waited_for_in_vain
     assert untried(found) == {"recording": "the vendor does not show the recording"}
 
 
+def test_a_stream_that_is_processed_and_not_recorded_ends() -> None:
+    class Unrecorded(AcmeAdapter):
+        name = "walkable"
+        capabilities = attrs.evolve(CAPABILITIES, fields={live.Feature.RECORD: NONE})
+
+    found = findings(Unrecorded)
+    assert broken(found) == {}
+    assert (found["recording"].word, found["ended"].word) == ("-", "seen")
+
+
 def test_an_address_without_a_status_counts_as_a_recording() -> None:
     class Laconic(Adapter):
         def parse_stream(self, payload: Any) -> live.LiveStream:

@@ -6,7 +6,6 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -260,27 +259,70 @@ def test_clashes_and_what_is_left_out_are_shown(tmp_path: Path, vendor: AcmeEmul
     assert max(map(len, shown.splitlines())) <= 80
 
 
-def test_observers_are_loaded_to_see_whether_they_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    def points(group: str) -> list[EntryPoint]:
-        if group == "livestream_core":
-            return []
-        return [
-            EntryPoint("good", "test_cli_doctor_nowhere:x", group),
-            EntryPoint("no_hook", "json:dumps", group),
-        ]
-
-    class Good:
-        @live.hookimpl
-        def livestream_exchange(self, exchange: live.Exchange) -> None: ...
-
-    original = EntryPoint.load
-    monkeypatch.setattr(_doctor, "entry_points", points)
-    monkeypatch.setattr(
-        EntryPoint, "load", lambda self: Good() if self.name == "good" else original(self)
+def test_observers_are_loaded_to_see_whether_they_can_be(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    watching = tmp_path / "watching-1.0.dist-info"
+    watching.mkdir()
+    (watching / "METADATA").write_text("Name: watching\nVersion: 1.0\n")
+    (watching / "entry_points.txt").write_text(
+        "[livestream_core.plugins]\nno_hook = json:dumps\ngood = good_observer\n"
     )
+    (tmp_path / "good_observer.py").write_text(
+        "import livestream_core as live\n@live.hookimpl\ndef livestream_exchange(exchange): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
     good, no_hook = doctor(code=2)["observers"]
-    assert good["problem"] is None
+    assert (good["name"], good["distribution"], good["problem"]) == ("good", "watching", None)
     assert "it implements no hook" in no_hook["problem"]
+
+
+class WithoutWorld(AcmeEmulator):
+    def __init__(self, *, boot_seconds: float) -> None:
+        raise RuntimeError("there is no world")
+
+
+@pytest.mark.parametrize(
+    ("emulator", "reason"),
+    [
+        ("livestream_nowhere:Emulator", "cannot be loaded: ModuleNotFoundError"),
+        ("json:dumps", "'json:dumps' is no Emulator"),
+        (WithoutWorld, "cannot be made: RuntimeError: there is no world"),
+    ],
+)
+def test_an_emulator_that_cannot_be_used_is_shown_and_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch, emulator: Any, reason: str
+) -> None:
+    monkeypatch.setenv("LIVESTREAM_LISTLESS_TOKEN", "t")
+    plugin = Plugin(live.AdapterInfo(name="listless", factory=Listless, emulator=emulator))
+    live.register(plugin)
+    try:
+        (found,) = doctor("-p", "listless")["providers"]
+        shown = text("-p", "listless")
+    finally:
+        live.unregister(plugin)
+    assert (found["state"], found["problem"]) == ("ready", None)
+    assert reason in found["emulator_problem"]
+    assert reason in shown
+
+
+def test_an_emulator_that_lacks_something_is_shown_with_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "half.py").write_text(
+        "import livestream_core as live\n"
+        "from acme import AcmeAdapter\n"
+        "@live.hookimpl\n"
+        "def livestream_adapters():\n"
+        "    return [live.AdapterInfo(name='half', factory=Half, emulator='nowhere:Emulator')]\n"
+        "class Half(AcmeAdapter):\n"
+        "    name = 'half'\n"
+    )
+    result = livestream("doctor", environ=install(tmp_path, half="half"))
+    assert result.returncode == 0, result.stdout
+    assert 'pip install "livestream-half[sandbox]"' in " ".join(result.stdout.split())
+
+
+def test_a_sound_emulator_is_not_spoken_of(vendor: AcmeEmulator) -> None:
+    assert of_acme()["emulator_problem"] is None
 
 
 # -- livestream.toml --------------------------------------------------------------------------------

@@ -80,6 +80,14 @@ def test_only_the_kit_is_run_where_the_ini_file_names_the_paths(tmp_path: Path) 
     assert "test_own" not in done.stdout
 
 
+def test_a_run_that_only_collects_reports_nothing(tmp_path: Path) -> None:
+    report = "--livestream-report=report.json"
+    done = run(tmp_path, "--livestream-adapter", "right", "--collect-only", "-k", FEW, report)
+    assert done.returncode == 0, done.stdout
+    assert "conformance of" not in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_paths_that_are_given_are_run_besides(tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text(OWN_TEST)
     selected = f"{FEW} or test_of_its_own"
@@ -236,6 +244,34 @@ def test_the_same_tests_can_be_subclassed(tmp_path: Path) -> None:
     assert "test_own.py::TestRight::test_a_limit_is_kept_across_pages[http] PASSED" in done.stdout
 
 
+def test_where_three_pages_cannot_be_had_a_test_of_them_is_skipped_with_the_reason(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "test_own.py").write_text(
+        "from livestream_core.testing import conformance\n"
+        "from wrong_adapters import RightEmulator\n"
+        "class OnePage(RightEmulator):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        del self.page_size\n"
+        "    def list_all(self, request):\n"
+        "        self.page_size = 1000\n"
+        "        try:\n"
+        "            return super().list_all(request)\n"
+        "        finally:\n"
+        "            del self.page_size\n"
+        "class Right(conformance.Subject):\n"
+        "    name = 'right'\n"
+        "    def make_emulator(self):\n"
+        "        return OnePage()\n"
+        "class TestRight(conformance.Paging):\n"
+        "    subject = Right()\n"
+    )
+    done = run(tmp_path, "-rs", "-q", "-k", "second_and_the_third and not http", "test_own.py")
+    assert "on fewer than three pages: the emulator needs a page_size" in done.stdout
+    assert "1 skipped" in done.stdout
+
+
 def test_a_subclass_is_in_the_report_too(tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text(
         "from livestream_core.testing import conformance\n"
@@ -249,6 +285,13 @@ def test_a_subclass_is_in_the_report_too(tmp_path: Path) -> None:
 def test_no_two_areas_have_a_test_of_the_same_name() -> None:
     names = [name for area in conformance.AREAS for name in names_of_tests(area)]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("provider", ["tpstreams", "videosdk", "tktchurch"])
+def test_the_kit_is_given_what_the_vendors_document(provider: str) -> None:
+    samples = conformance.Subject(provider).samples()
+    assert "create" in {sample.answer_to for sample in samples}
+    assert all(sample.expected for sample in samples)
 
 
 def test_a_suite_has_every_area() -> None:

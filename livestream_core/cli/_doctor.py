@@ -9,13 +9,14 @@ import os
 import platform
 import time
 from collections.abc import Iterable, Mapping
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from .._capabilities import Feature
 from .._client import Client
+from .._entry_points import Point
+from .._entry_points import installed as entry_points
 from .._errors import ConfigurationError, LiveStreamError
 from .._plugins import OBSERVER_GROUP, PROJECT, add_checked, new_manager
 from .._registry import ALLOW_LIST
@@ -25,7 +26,7 @@ from ._connection import from_environment, from_file
 from ._environment import Unread, named, variables
 from ._exit_codes import FINE, UNAVAILABLE, USAGE, code_of
 from ._given import Given
-from ._installed import Installed, installed
+from ._installed import Installed, installed, with_hint
 from ._output import working
 
 #: What each extra of the core brings.
@@ -49,18 +50,21 @@ def examine(given: Given, *, check: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "python": platform.python_version(),
         "livestream_core": __version__,
-        "extras": {extra: all(map(find_spec, brought)) for extra, brought in EXTRAS.items()},
+        "extras": {extra: _has(extra) for extra in EXTRAS},
         "allow_list": os.environ.get(ALLOW_LIST),
     }
     there = [] if given.connection else installed([given.provider] if given.provider else [])
-    unread = Unread(there)
+    adapters, observers = entry_points(PROJECT, OBSERVER_GROUP)
+    names = {point.name for point in adapters}
+    unread = Unread(there, names)
     found["providers"] = [_provider(each, unread.of(each.info.name), check) for each in there]
     if everything:
         known = {each.info.name for each in there}
-        names = {point.name for point in entry_points(group=PROJECT)}
         found["left_out"] = sorted(names - known)
         found["unknown_variables"] = unread.of(None)
-        found["observers"] = [_observer(point) for point in _points(OBSERVER_GROUP)]
+        found["observers"] = [
+            _observer(point) for point in sorted(observers, key=lambda point: point.name)
+        ]
     if given.connection:
         paths = [toml.find(given.connection).path]
     else:
@@ -85,6 +89,10 @@ def exit_code(found: Mapping[str, Any]) -> int:
     return UNAVAILABLE if any(check["state"] == "unreachable" for check in checks) else FINE
 
 
+def _has(extra: str) -> bool:
+    return all(map(find_spec, EXTRAS[extra]))
+
+
 # -- providers and their variables -------------------------------------------------------------
 
 
@@ -96,6 +104,7 @@ def _provider(each: Installed, unknown: list[dict[str, Any]], check: bool) -> di
         "version": info.version,
         "state": "broken",
         "problem": info.problem,
+        "emulator_problem": None,
         "set": [],
         "not_set": [],
         "unknown": unknown,
@@ -103,6 +112,7 @@ def _provider(each: Installed, unknown: list[dict[str, Any]], check: bool) -> di
     }
     if each.adapter is None:
         return data
+    data["emulator_problem"] = _emulator_problem(each)
     known = variables(info.name, each.adapter.Options)
     data["set"] = [name for name in known if os.environ.get(name)]
     data["not_set"] = [name for name in known if name not in data["set"]]
@@ -123,6 +133,18 @@ def _provider(each: Installed, unknown: list[dict[str, Any]], check: bool) -> di
     return data
 
 
+def _emulator_problem(each: Installed) -> str | None:
+    """Why its emulator cannot be used. No stream needs it, so nothing is broken by that. Where the
+    extra of the core is missing, that is said of the core."""
+    if each.info.emulator is None or not _has("sandbox"):
+        return None
+    try:
+        each.emulator(boot_seconds=1.0)
+    except ConfigurationError as error:
+        return with_hint(error)
+    return None
+
+
 def _without_values(text: str, variables: Iterable[str]) -> str:
     values = {os.environ[name].strip() for name in variables}
     for value in sorted(values - {""}, key=len, reverse=True):
@@ -135,11 +157,7 @@ def _without_values(text: str, variables: Iterable[str]) -> str:
 # -- observers and files -----------------------------------------------------------------------
 
 
-def _points(group: str) -> Iterable[Any]:
-    return sorted(entry_points(group=group), key=lambda point: point.name)
-
-
-def _observer(point: Any) -> dict[str, Any]:
+def _observer(point: Point) -> dict[str, Any]:
     problem = None
     try:
         add_checked(new_manager(), point.load(), point.name)
@@ -148,8 +166,8 @@ def _observer(point: Any) -> dict[str, Any]:
         problem = f"{type(error).__name__}: {' '.join(text.split())}"
     return {
         "name": point.name,
-        "distribution": point.dist and point.dist.name,
-        "version": point.dist and point.dist.version,
+        "distribution": point.distribution,
+        "version": point.version,
         "problem": problem,
     }
 

@@ -42,6 +42,7 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
     for each in found["providers"]:
         row.state(each["name"], each["state"], _origin(each))
         row.more("problem", each["problem"])
+        row.more("emulator", each["emulator_problem"])
         row.more("set", ", ".join(each["set"]))
         if each["state"] == "incomplete":
             row.more("not set", ", ".join(each["not_set"]))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable
-from importlib.metadata import entry_points
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import attrs
 
 from .._options import Options, environment_name
-from .._plugins import PROJECT
 from .._registry import ALLOW_LIST
 from ._connection import DEFAULT
 from ._installed import Installed
@@ -27,16 +25,20 @@ def variables(provider: str, kind: type[Options]) -> list[str]:
 
 
 class Unread:
-    """Variables that begin with our prefix and that nothing reads: misspelt, most likely."""
+    """Variables that begin with our prefix and that nothing reads: misspelt, most likely.
 
-    def __init__(self, there: list[Installed]) -> None:
+    Args:
+        there: The providers that are looked at.
+        installed: The names of all that are installed, also of those that are left out.
+    """
+
+    def __init__(self, there: list[Installed], installed: Collection[str]) -> None:
         self._found: dict[str | None, list[dict[str, Any]]] = {}
         known = list(_VARIABLES)
         for each in there:
             if each.adapter is not None:
                 known += variables(each.info.name, each.adapter.Options)
-        names = {point.name for point in entry_points(group=PROJECT)}
-        names |= {each.info.name for each in there}
+        names = {*installed, *(each.info.name for each in there)}
         loaded = {each.info.name for each in there if each.adapter is not None}
         for variable in sorted(os.environ):
             if not variable.startswith(_PREFIX) or variable in known:

@@ -61,5 +61,9 @@ def _loaded(info: AdapterInfo) -> Installed:
         adapter = registry.adapter(info.name)
         return Installed(registry.info(info.name), adapter)
     except ConfigurationError as error:
-        problem = f"{error.message}; {error.hint}" if error.hint else error.message
-        return Installed(attrs.evolve(info, problem=problem), None)
+        return Installed(attrs.evolve(info, problem=with_hint(error)), None)
+
+
+def with_hint(error: ConfigurationError) -> str:
+    """What is wrong, and what to do."""
+    return f"{error.message}; {error.hint}" if error.hint else error.message

@@ -134,7 +134,7 @@ class _Walk:
         self._status("live again", Status.LIVE, self.emulator.encoder_connects, after="interrupted")
         self._stop()
         self._step("recording", self.capabilities[Feature.RECORD], "shown", self._recording)
-        self._status("ended", Status.ENDED)
+        self._status("ended", Status.ENDED, self._is_processed)
         self._feature(Feature.LIST, self._list)
         self._feature(Feature.CANCEL, self._cancel)
         self._feature(Feature.DELETE, self._delete)
@@ -302,6 +302,14 @@ class _Walk:
         if stream.recording is None:
             raise _Untried("the vendor does not show the recording")
         return stream
+
+    def _is_processed(self, id: str) -> None:
+        """Ends what a stream without a recording is processed for."""
+        if Status.PROCESSING in self.capabilities.statuses:
+            try:
+                self.emulator.recording_ready(id)
+            except (ValueError, NotImplementedError):
+                pass  # there is nothing to process, or no longer
 
     def _list(self, _: str) -> str:
         streams = self.client.list()

@@ -73,7 +73,7 @@ _BOUNDARY = re.compile(r"boundary=\"?([^\";,]+)")
 
 
 @attrs.frozen(slots=True)
-class Exchange:
+class RecordedExchange:
     """A request and its answer.
 
     Attributes:
@@ -108,7 +108,7 @@ class RecordedCall:
     operation: str
     arguments: Mapping[str, Any]
     at: datetime
-    exchanges: Sequence[Exchange]
+    exchanges: Sequence[RecordedExchange]
     result: Any
 
 
@@ -183,7 +183,7 @@ def _call(data: Mapping[str, Any]) -> RecordedCall:
         data["arguments"],
         parse_instant(data["at"]),
         [
-            Exchange(
+            RecordedExchange(
                 each["request"]["method"],
                 each["request"]["target"],
                 each["request"]["body"],
@@ -276,7 +276,7 @@ class RecordingTransport:
 
     def __init__(self, inner: Transport) -> None:
         self._inner = inner
-        self.exchanges: list[Exchange] = []
+        self.exchanges: list[RecordedExchange] = []
         #: Whether a request got no answer, which cannot be played back.
         self.is_broken = False
 
@@ -302,7 +302,7 @@ class RecordingTransport:
             raise
         kept = {name: response.headers[name] for name in _HEADERS if name in response.headers}
         self.exchanges.append(
-            Exchange(
+            RecordedExchange(
                 method,
                 target,
                 _content(body, headers),
@@ -491,20 +491,20 @@ def leftovers(recording: Recording) -> list[str]:
 
 
 def _sent_and_answered(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every text in the bodies, with the name that it stands under."""
     for call in data["calls"]:
         for each in call["exchanges"]:
-            yield from _named_values(each["request"]["body"])
-            yield from _named_values(each["response"]["body"])
+            yield from named_texts(each["request"]["body"])
+            yield from named_texts(each["response"]["body"])
 
 
-def _named_values(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
+def named_texts(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in some JSON, with the name that it stands under."""
     if isinstance(data, Mapping):
         for key, value in data.items():
-            yield from _named_values(value, str(key))
+            yield from named_texts(value, str(key))
     elif isinstance(data, list):
         for value in data:
-            yield from _named_values(value, name)
+            yield from named_texts(value, name)
     elif isinstance(data, str):
         yield name, data
 
@@ -520,7 +520,7 @@ class Player:
     """
 
     def __init__(self) -> None:
-        self._expected: list[Exchange] = []
+        self._expected: list[RecordedExchange] = []
         self.problems: list[str] = []
         #: Gives another answer in place of the last recorded one of a call.
         self.last_answer: Response | None = None
@@ -530,7 +530,7 @@ class Player:
         """A session of its own."""
         return id(self)
 
-    def expect(self, exchanges: Sequence[Exchange]) -> None:
+    def expect(self, exchanges: Sequence[RecordedExchange]) -> None:
         """What is sent next."""
         if self._expected:
             missing = self._expected[0]

@@ -29,6 +29,15 @@ class Verdict(StrEnum):
     NOT_RUN = "not run"
 
 
+#: The terminal's colour for each.
+COLOURS: Mapping[Verdict, str] = {
+    Verdict.PROVEN: "green",
+    Verdict.FAILED: "red",
+    Verdict.NOT_DECLARED: "light",
+    Verdict.NOT_RUN: "yellow",
+}
+
+
 @attrs.define(slots=True)
 class Row:
     """The tests about one feature, or of one area.
@@ -182,13 +191,3 @@ def write(path: Path, reports: Sequence[AdapterReport]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(as_json(reports), encoding="utf-8")
     path.with_suffix(".svg").write_text(badge(reports), encoding="utf-8")
-
-
-def colours() -> Mapping[Verdict, str]:
-    """The terminal's colour for each verdict."""
-    return {
-        Verdict.PROVEN: "green",
-        Verdict.FAILED: "red",
-        Verdict.NOT_DECLARED: "light",
-        Verdict.NOT_RUN: "yellow",
-    }

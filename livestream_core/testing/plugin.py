@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from shutil import get_terminal_size
@@ -12,7 +13,7 @@ import pytest
 
 from .._errors import ConfigurationError, InvalidInput
 from . import conformance
-from ._report import AdapterReport, Verdict, colours, write
+from ._report import COLOURS, AdapterReport, Verdict, write
 from .conformance import AREAS, Area, Subject
 from .conformance._area import ADAPTER_PROPERTY, ROWS_PROPERTY
 
@@ -81,34 +82,32 @@ class _Kit:
             return
         if name not in self.reports:
             self.reports[name] = AdapterReport(Subject(name))
-        rows = str(told[ROWS_PROPERTY])
-        known = {area.title for area in AREAS}
-        self.reports[name].note(
-            [rows] if rows in known else rows.split(), report.nodeid, report.outcome
-        )
+        self.reports[name].note(str(told[ROWS_PROPERTY]).split(), report.nodeid, report.outcome)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The table."""
+        if self.config.option.collectonly:
+            return
         columns = get_terminal_size().columns
         for name, report in self.reports.items():
             how = "" if report.over_http else ": not proven over HTTP, only against recordings"
             terminalreporter.section(f"conformance of {name}{how}")
+            counts: Counter[Verdict] = Counter()
             for row, verdict, words in report.lines():
+                counts[verdict] += 1
                 terminalreporter.write(f"{row:16}")
-                terminalreporter.write(f"{verdict.value:14}", **{colours()[verdict]: True})
+                terminalreporter.write(f"{verdict.value:14}", **{COLOURS[verdict]: True})
                 terminalreporter.write_line(shorten(words, max(20, columns - 31), placeholder="…"))
-            counts = [
-                f"{count} {verdict.value}"
-                for verdict in Verdict
-                if (count := sum(found is verdict for _, found, _ in report.lines()))
-            ]
-            terminalreporter.write_line(f"{name}: {', '.join(counts)}")
+            told = [f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]]
+            terminalreporter.write_line(f"{name}: {', '.join(told)}")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """Writes the report; not from the processes that only run a part of the tests."""
         path = self.config.getoption("livestream_report")
-        if path and not hasattr(self.config, "workerinput"):
+        if self.config.option.collectonly or hasattr(self.config, "workerinput"):
+            return
+        if path:
             write(Path(self.config.invocation_params.dir, path), list(self.reports.values()))
 
 

@@ -37,7 +37,7 @@ class RightAdapter(AcmeAdapter):
         statuses=set(WORDS.values()) - {live.Status.CANCELLED},
         updatable={"title", "description", "tags", "scheduled_start"},
         clearable={"description"},
-        max_page_size=None,
+        max_page_size=500,
     )
 
     def create(self, spec: live.StreamSpec) -> Stream:
@@ -1112,6 +1112,16 @@ class AnswersAtAnyPath(RightEmulator):
 
     def anything(self, request: Request, anything: str) -> Response:
         return self.list_all(request)
+
+
+@wrong(
+    "has an emulator whose pages are as large as anybody asks, so that a list has only one",
+    caught_by="Paging::test_streams_on_the_second_and_the_third_page_are_found_once_each",
+)
+class HasPagesOfAnySize(RightEmulator):
+    def list_all(self, request: Request) -> Response:
+        self.page_size = int(request.args.get("size", 2))
+        return super().list_all(request)
 
 
 @wrong(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,25 +14,7 @@ from werkzeug.test import Client as RawClient
 
 import livestream_core as live
 from livestream_tktchurch.emulator import TKTChurchEmulator
-
-SAMPLE = """{
-  "id": "123e4567-e89b-12d3-a456-426614174000",
-  "title": "Sunday Service",
-  "description": "Join us for our weekly Sunday service",
-  "youtubeUrl": "https://youtube.com/watch?v=abc123",
-  "customStreamUrl": null,
-  "status": "scheduled",
-  "scheduledStartTime": "2024-01-21T10:00:00Z",
-  "actualStartTime": null,
-  "endTime": null,
-  "tags": ["sunday-service", "worship"],
-  "thumbnailUrl": "https://example.com/thumbnail.jpg",
-  "thumbnail": null,
-  "createdByUserId": "123e4567-e89b-12d3-a456-426614174002",
-  "updatedByUserId": "123e4567-e89b-12d3-a456-426614174002",
-  "createdAt": "2024-01-20T15:00:00Z",
-  "updatedAt": "2024-01-20T15:00:00Z"
-}"""
+from livestream_tktchurch.samples import CREATED
 
 
 class VendorTime:
@@ -89,8 +72,7 @@ class Script:
 @pytest.fixture
 def sample() -> dict[str, Any]:
     """The answer to POST /livestreams in the vendor's API reference."""
-    data: dict[str, Any] = json.loads(SAMPLE)
-    return data
+    return copy.deepcopy(dict(CREATED))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 import livestream_core as live
 from livestream_tpstreams.emulator import TPStreamsEmulator
+from livestream_tpstreams.samples import SCHEDULED
 
 
 class FakeClock:
@@ -114,26 +115,4 @@ def sent(emulator: TPStreamsEmulator) -> Callable[[str], list[Any]]:
 @pytest.fixture
 def payload() -> dict[str, Any]:
     """The answer to a scheduled create: the sample of "Schedule a live stream"."""
-    return copy.deepcopy(SCHEDULED)
-
-
-SCHEDULED: dict[str, Any] = {
-    "title": "Data science Live class",
-    "bytes": None,
-    "type": "livestream",
-    "video": None,
-    "id": "AuC9yX2EtBr",
-    "live_stream": {
-        "rtmp_url": "",
-        "stream_key": None,
-        "status": "Not Started",
-        "hls_url": "https://d28qihy7z761lk.cloudfront.net/live/gnarys/AuC9yX2EtBr/video.m3u8",
-        "start": "2024-10-05 15:30:00",
-        "transcode_recorded_video": True,
-        "enable_drm_for_recording": False,
-        "chat_embed_url": None,
-        "resolutions": ["240p", "480p", "720p"],
-    },
-    "parent": None,
-    "parent_id": None,
-}
+    return copy.deepcopy(dict(SCHEDULED))

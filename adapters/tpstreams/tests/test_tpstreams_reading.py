@@ -12,39 +12,7 @@ from hypothesis import strategies as st
 
 import livestream_core as live
 from livestream_tpstreams.emulator import TPStreamsEmulator
-
-# "Stop a live stream": the sample of a webhook response, in the form of 2023-07.
-COMPLETED: dict[str, Any] = {
-    "title": "Data science Live class",
-    "bytes": None,
-    "type": "livestream",
-    "video": {
-        "progress": 0,
-        "thumbnails": [],
-        "status": "Completed",
-        "playback_url": "https://d7pdowhru2wq4.cloudfront.net/transcoded/9328558d-e0a5-4093-b3b9-8f15ad1550d8/video.m3u8",
-        "dash_url": "https://d7pdowhru2wq4.cloudfront.net/transcoded/9328558d-e0a5-4093-b3b9-8f15ad1550d8/video.mpd",
-        "preview_thumbnail_url": None,
-        "format": "abr",
-        "resolutions": ["240p", "360p", "480p", "720p"],
-        "video_codec": "h264",
-        "audio_codec": "aac",
-        "enable_drm_for_recording": True,
-        "tracks": [],
-        "inputs": [{"url": "https://static.testpress.in/Data_science_Live_class.mp4"}],
-    },
-    "id": "4PtERT9d9uK",
-    "live_stream": {
-        "rtmp_url": "rtmp://23.427.127.24/live",
-        "stream_key": "org-4xu8ay-live-4PtERT9d9uK-jKP4",
-        "status": "Completed",
-        "hls_url": "https://d28qihy7z761lk.cloudfront.net/live/4xu8ay/4PtERT9d9uK/video.m3u8",
-        "start": None,
-        "transcode_recorded_video": True,
-        "chat_embed_url": "https://app.tpstreams.com/live-chat/4PtERT9d9uK/",
-    },
-    "parent_id": None,
-}
+from livestream_tpstreams.samples import COMPLETED
 
 # "Live Stream Events & Status", 2025-09.
 ACTIVITIES = [

@@ -14,33 +14,7 @@ import pytest
 import livestream_core as live
 from livestream_core.emulator import EmulatorClock
 from livestream_videosdk.emulator import VideoSDKEmulator
-
-# The answer of the page "Create Live Stream" of VideoSDK's reference, as it stands there.
-SAMPLE = json.loads("""
-{
-  "record": false,
-  "userId": "607adacdaeba2c4d217d5fea443d",
-  "name": "zujo",
-  "streamKey": "e83fb175-5606-4ee5-b960-aacfce300ba6",
-  "upstreamUrl": "rtmp://live.zujonow.com/live/e83fb175-5606-4ee5-b960-aacfce300ba6",
-  "downstreamUrl": "https://live.zujonow.com/live/e83fb175-5606-4ee5-b960-aacfce300ba6/index.m3u8",
-  "recordingUrl": "https://live.zujonow.com/live/e83fb175-5606-4ee5-b960-aacfce300ba6/storage/index.m3u8",
-  "restream": [
-    {
-      "_id": "60e2fed0135c9810f490f3b6",
-      "url": "rtmp://x.rtmp.youtube.com/live2",
-      "streamKey": "0tjp-h6a2-8c9d-vusv-01uu"
-    }
-  ],
-  "createdAt": "2021-07-05T12:43:52.921Z",
-  "updatedAt": "2021-07-05T12:45:04.379Z",
-  "user": {
-    "name": "Demo user 01",
-    "id": "607adacdaeba2c4d217d5fea"
-  },
-  "id": "60e2fe88135c9810f490f3b4"
-}
-""")
+from livestream_videosdk.samples import CREATED
 
 
 class FakeClock:
@@ -89,7 +63,7 @@ class Script:
 
 @pytest.fixture
 def sample() -> dict[str, Any]:
-    return copy.deepcopy(SAMPLE)
+    return copy.deepcopy(dict(CREATED))
 
 
 @pytest.fixture

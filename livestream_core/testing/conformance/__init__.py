@@ -11,6 +11,9 @@ areas::
     class TestAcme(conformance.Suite):
         subject = Acme()
 
+A test that is written into such a class takes a ``harness``, as those of the kit do: see
+:class:`Harness`.
+
 Needs the extras ``testing`` and ``sandbox``.
 """
 
@@ -40,11 +43,12 @@ pytest.register_assert_rewrite(
     )
 )
 
-from .._recorded import Recording
+from .._recorded import RecordedCall, RecordedExchange, Recording
 from ._answers import Answers
 from ._area import Area
 from ._emulated import Emulated
 from ._failures import Faults, Lateness, Outcomes, Statuses
+from ._harness import Harness, Tap
 from ._ids import Ids
 from ._lifecycle import Lifecycle, Waiting, Walks
 from ._lists import Filters, OddPages, Paging
@@ -55,31 +59,6 @@ from ._secrets import FieldsWithoutSecrets, Secrecy
 from ._sessions import Sessions
 from ._subject import Sample, Subject
 from ._webhooks import Webhooks
-
-#: Every area of the kit, in the order of the report.
-AREAS: tuple[type[Area], ...] = (
-    Operations,
-    Refusals,
-    Input,
-    Lifecycle,
-    Walks,
-    Waiting,
-    Paging,
-    OddPages,
-    Filters,
-    Statuses,
-    Outcomes,
-    Faults,
-    Lateness,
-    Sessions,
-    Answers,
-    Ids,
-    Secrecy,
-    FieldsWithoutSecrets,
-    Webhooks,
-    Emulated,
-    Replayed,
-)
 
 
 class Suite(
@@ -108,6 +87,9 @@ class Suite(
     """All of the kit in one class."""
 
 
+#: Every area of the kit, in the order of the report.
+AREAS: tuple[type[Area], ...] = tuple(kind for kind in Suite.__bases__ if issubclass(kind, Area))
+
 __all__ = [
     "AREAS",
     "Answers",
@@ -116,6 +98,7 @@ __all__ = [
     "Faults",
     "FieldsWithoutSecrets",
     "Filters",
+    "Harness",
     "Ids",
     "Input",
     "Lateness",
@@ -124,6 +107,8 @@ __all__ = [
     "Operations",
     "Outcomes",
     "Paging",
+    "RecordedCall",
+    "RecordedExchange",
     "Recording",
     "Refusals",
     "Replayed",
@@ -133,6 +118,7 @@ __all__ = [
     "Statuses",
     "Subject",
     "Suite",
+    "Tap",
     "Waiting",
     "Walks",
     "Webhooks",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any, ClassVar
@@ -108,6 +108,21 @@ def failure_of(
     return error, [each for each in sent if each.method != "GET"]
 
 
+def errors_of(
+    harness: Harness, feature: Feature, statuses: Iterable[int]
+) -> Iterator[tuple[int, LiveStreamError]]:
+    """Answers a change with each of the statuses, which must be errors."""
+    for status in statuses:
+        call = ready_for(harness, feature)
+        harness.emulator.inject(Fault.status(status), on=_CHANGING, times=100)
+        error, sent = failure_of(harness, call)
+        harness.emulator.clear_faults()
+        if error is not None:
+            yield status, error
+        else:
+            assert sent == [], f"a {status} was taken for success"
+
+
 def applied_agrees(harness: Harness, feature: Feature, name: str) -> None:
     """Carries an operation out with a fault, and compares what its error says with the vendor."""
     call = ready_for(harness, feature)
@@ -155,14 +170,7 @@ class Statuses(Area):
     def test_a_refusal_is_raised_and_nothing_was_carried_out(
         self, harness: Harness, feature: Feature
     ) -> None:
-        for status in REFUSED:
-            call = ready_for(harness, feature)
-            harness.emulator.inject(Fault.status(status), on=_CHANGING, times=100)
-            error, sent = failure_of(harness, call)
-            harness.emulator.clear_faults()
-            if error is None:
-                assert sent == [], f"a {status} was taken for success"
-                continue
+        for status, error in errors_of(harness, feature, REFUSED):
             assert error.applied is False, f"after a {status}"
             assert not error.temporary, f"a {status} is no reason to try again"
 
@@ -170,14 +178,7 @@ class Statuses(Area):
     def test_an_error_of_the_vendors_is_raised_and_the_outcome_left_open(
         self, harness: Harness, feature: Feature
     ) -> None:
-        for status in (408, 500, 502, 503, 504):
-            call = ready_for(harness, feature)
-            harness.emulator.inject(Fault.status(status), on=_CHANGING, times=100)
-            error, sent = failure_of(harness, call)
-            harness.emulator.clear_faults()
-            if error is None:
-                assert sent == [], f"a {status} was taken for success"
-                continue
+        for status, error in errors_of(harness, feature, (408, 500, 502, 503, 504)):
             assert (error.applied, error.http_status) == (None, status)
 
     @each("feature", declared(Feature.CREATE, Feature.GET, Feature.LIST, Feature.DELETE))

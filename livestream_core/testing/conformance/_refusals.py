@@ -11,11 +11,11 @@ import pytest
 from ..._capabilities import FEATURE_OF_FIELD, FIELDS, FILTERS, Capabilities, Feature
 from ..._client import Client
 from ..._errors import InvalidInput, LiveStreamError, Unsupported
-from ..._model import Latency, RestreamTarget
-from ..._status import Status
+from ..._status import Status, met_by
 from ..._trim import Trim
 from ._area import Area, declared, each, needs
 from ._harness import Harness
+from ._operations import ON_ONE
 from ._subject import VALUES, Subject
 
 _ID = "an-id-of-the-kit"
@@ -34,23 +34,11 @@ CALLS: dict[Feature, Callable[[Client], object]] = {
     Feature.DELETE: lambda client: client.delete(_ID),
     Feature.WEBHOOK: lambda client: client.parse_webhook({}, b"{}", secret="s"),
 }
-WITH_ID: dict[Feature, Callable[[Client, str], object]] = {
-    Feature.GET: lambda client, id: client.get(id),
-    Feature.START: lambda client, id: client.start(id),
-    Feature.STOP: lambda client, id: client.stop(id),
-    Feature.CANCEL: lambda client, id: client.cancel(id),
-    Feature.DELETE: lambda client, id: client.delete(id),
-}
 _FILTERS: dict[str, Any] = {
     "status": Status.ENDED,
     "tag": "a",
     "starts_after": "2030-01-15T09:30:00Z",
     "starts_before": "2030-01-15T09:30:00Z",
-}
-_ALL_VALUES: dict[Feature, tuple[Any, ...]] = {
-    **{feature: tuple(values) for feature, values in VALUES.items()},
-    Feature.RESTREAMS: ((RestreamTarget("rtmp://relay.example/live2", "k"),),),
-    Feature.LATENCY: tuple(Latency),
 }
 
 
@@ -66,7 +54,7 @@ def forbidden_values(subject: Subject) -> Iterable[tuple[str, Any]]:
         (feature.value, value)
         for feature in FIELDS
         if can.supports(feature) and can[feature].values is not None
-        for value in _ALL_VALUES[feature]
+        for value in VALUES[feature]
         if can.lacking(feature.value, value)
     ]
 
@@ -105,7 +93,7 @@ class Refusals(Area):
     def test_a_field_that_is_not_declared_is_refused_and_nothing_is_sent(
         self, harness: Harness, feature: Feature
     ) -> None:
-        client, value = harness.connect(), _ALL_VALUES[feature][0]
+        client, value = harness.connect(), VALUES[feature][0]
         with harness.sends_nothing(), pytest.raises(Unsupported) as caught:
             client.create(title="Lesson", **{feature.value: value})
         assert feature.value in caught.value.features
@@ -127,7 +115,7 @@ class Refusals(Area):
         client = harness.connect()
         value: Any = "Lesson" if name == "title" else "2030-01-15T09:30:00Z"
         if name in (feature.value for feature in FIELDS):
-            value = _ALL_VALUES[Feature(name)][0]
+            value = VALUES[Feature(name)][0]
         with harness.sends_nothing(), pytest.raises(Unsupported):
             client.update(_ID, **_changes(name, value))
 
@@ -164,8 +152,6 @@ class Refusals(Area):
     def test_waiting_for_a_status_that_is_never_reported_is_refused(
         self, harness: Harness, status: Status
     ) -> None:
-        from ..._status import met_by
-
         if met_by(status) & harness.can.statuses:
             pytest.skip("another status that is reported satisfies it")
         client = harness.connect()
@@ -190,20 +176,20 @@ class Input(Area):
     def test_a_field_that_is_not_declared_can_be_dropped_on_request(
         self, harness: Harness, feature: Feature
     ) -> None:
-        value = _ALL_VALUES[feature][0]
+        value = VALUES[feature][0]
         stream = harness.client.create(
             title="Lesson", on_unsupported="drop", **{feature.value: value}
         )
         assert stream.title == "Lesson"
 
-    @each("feature", declared(*WITH_ID))
+    @each("feature", declared(*ON_ONE))
     def test_an_id_that_no_path_can_hold_is_refused_and_nothing_is_sent(
         self, harness: Harness, feature: Feature
     ) -> None:
-        client = harness.signed_in()
+        harness.client = harness.signed_in()
         for id in (".", "..", "a\nb", "a\x00b"):
             with harness.sends_nothing(), pytest.raises(InvalidInput):
-                WITH_ID[feature](client, id)
+                ON_ONE[feature](harness, id)
 
     @needs(Feature.CREATE, Feature.SCHEDULE)
     def test_a_time_without_a_zone_is_refused_and_nothing_is_sent(self, harness: Harness) -> None:

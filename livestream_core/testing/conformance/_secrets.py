@@ -9,7 +9,7 @@ import pickle
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
@@ -18,6 +18,7 @@ from ..._errors import LiveStreamError
 from ..._masked import SENSITIVE_NAME
 from ..._model import LiveStream
 from ...emulator import Fault
+from .._recorded import named_texts
 from ._area import HTTP, IN_PROCESS, Area, needs, proves
 from ._harness import Harness
 from ._operations import ON_ONE, updatable
@@ -25,18 +26,6 @@ from ._sessions import observed
 
 #: Shorter values are no secrets, and stand in other words by chance.
 _SHORTEST = 6
-
-
-def in_payload(data: Any, name: str = "") -> Iterator[str]:
-    """Values in some JSON that are secrets by their names."""
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield from in_payload(value, str(key))
-    elif isinstance(data, list):
-        for value in data:
-            yield from in_payload(value, name)
-    elif isinstance(data, str) and len(data) >= _SHORTEST and SENSITIVE_NAME.search(name):
-        yield data
 
 
 def secrets_of(harness: Harness, *streams: LiveStream) -> set[str]:
@@ -49,7 +38,11 @@ def secrets_of(harness: Harness, *streams: LiveStream) -> set[str]:
     for stream in streams:
         found |= stream.stream_keys()
         if stream.raw is not None:
-            found.update(in_payload(stream.raw.reveal()))
+            found.update(
+                value
+                for name, value in named_texts(stream.raw.reveal())
+                if SENSITIVE_NAME.search(name)
+            )
     return {secret for secret in found if len(secret) >= _SHORTEST}
 
 

@@ -19,6 +19,7 @@ import attrs
 import jwt
 
 from livestream_core.emulator import Emulator, Request, Response, Route, json_response
+from livestream_tktchurch.samples import SAMPLES
 
 Permissions: TypeAlias = Iterable[str]
 ErrorShape: TypeAlias = Literal["vapor", "nested", "flat"]
@@ -252,6 +253,7 @@ class TKTChurchEmulator(Emulator):
     """
 
     provider = "tktchurch"
+    samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
     # Vapor drops empty parts of a path, so that a slash at the end changes nothing (inferred).
     routes: ClassVar[tuple[Route, ...]] = tuple(
         Route(method, path + slash, handler)

@@ -20,6 +20,7 @@ import attrs
 
 import livestream_core as live
 from livestream_core.emulator import Emulator, Request, Response, Route, json_response
+from livestream_tpstreams.samples import SAMPLES
 
 MAX_TOKENS = 20
 RESOLUTIONS = ("240p", "480p", "720p")
@@ -150,6 +151,7 @@ class TPStreamsEmulator(Emulator):
     """
 
     provider = "tpstreams"
+    samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
     status_field = "live_stream.status"
     username: str
     password: str

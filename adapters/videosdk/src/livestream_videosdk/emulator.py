@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import wraps
 from typing import Any, ClassVar
@@ -20,6 +20,7 @@ import attrs
 import jwt
 
 from livestream_core.emulator import Emulator, Request, Response, Route, json_response
+from livestream_videosdk.samples import SAMPLES
 
 _HOST = "live.videosdk.live"
 _HOST_OF_2021 = "live.zujonow.com"
@@ -103,6 +104,7 @@ class VideoSDKEmulator(Emulator):
     """
 
     provider = "videosdk"
+    samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
     routes: ClassVar[tuple[Route, ...]] = (
         Route("POST", "/v1/livestreams", "create_stream"),
         Route("GET", "/v1/livestreams/", "list_streams"),

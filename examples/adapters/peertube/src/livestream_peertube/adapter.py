@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import attrs
-
 import livestream_core as live
 from livestream_core import Feature, Latency, RecordingStatus, Status, Support
 

@@ -17,7 +17,6 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 import attrs
-
 import livestream_core as live
 from livestream_core.emulator import Emulator, Request, Response, Route, json_response
 

@@ -1,0 +1,376 @@
+"""What the kit cannot know: how PeerTube writes things, and what is asked of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs
+
+import livestream_core as live
+import pytest
+from livestream_core.emulator import Fault
+
+from livestream_peertube.emulator import ACCESS_SECONDS, REFRESH_SECONDS, PeerTubeEmulator
+
+#: What the emulated instance says it is reached by.
+ORIGIN = "https://peertube.example"
+
+
+@pytest.fixture
+def instance() -> PeerTubeEmulator:
+    emulator = PeerTubeEmulator()
+    emulator.clock = live.ManualClock()  # waiting takes no time
+    return emulator
+
+
+@pytest.fixture
+def client(instance: PeerTubeEmulator) -> Iterator[live.Client]:
+    with instance.connect(base_url=ORIGIN) as client:
+        yield client
+
+
+# -- what is asked of an instance, and what is made of its refusals ---------------------------
+
+
+def sent(instance: PeerTubeEmulator, method: str, end: str) -> list[bytes]:
+    """Bodies of requests."""
+    return [
+        each.body for each in instance.requests if each.method == method and each.path.endswith(end)
+    ]
+
+
+@pytest.mark.parametrize("privacy", ["public", "unlisted", "private", "internal"])
+def test_a_stream_is_for_those_whom_the_connection_says(
+    instance: PeerTubeEmulator, privacy: str
+) -> None:
+    with instance.connect(privacy=privacy) as client:
+        raw = client.create(title="Data science").raw
+    assert raw is not None
+    assert raw.reveal()["privacy"]["label"] == privacy.capitalize()
+
+
+def test_one_stream_can_be_for_others(client: live.Client) -> None:
+    raw = client.create(title="Data science", options={"privacy": 3}).raw
+    assert raw is not None
+    assert raw.reveal()["privacy"]["label"] == "Private"
+
+
+def test_who_may_watch_is_one_of_four_words(instance: PeerTubeEmulator) -> None:
+    with pytest.raises(live.ConfigurationError, match="privacy"):
+        instance.connect(privacy="secret")
+
+
+def test_an_encoder_is_told_the_server_and_the_key(client: live.Client) -> None:
+    ingest = client.create(title="Data science").ingest
+    assert ingest is not None
+    assert ingest.url == "rtmp://peertube.example:1935/live"
+    assert ingest.stream_key is not None
+
+
+def test_an_instance_that_records_by_itself_is_told_not_to() -> None:
+    with PeerTubeEmulator(saves_replays=True).connect() as client:
+        assert client.create(title="Data science", record=False).record is False
+
+
+def test_a_schedule_that_an_old_instance_ignores_is_an_error_that_names_the_stream() -> None:
+    instance = PeerTubeEmulator(has_schedules=False)
+    with instance.connect() as client:
+        with pytest.raises(live.UnexpectedResponse, match="without its schedule") as caught:
+            client.create(title="Data science", scheduled_start="2030-01-15T09:30:00Z")
+        assert caught.value.applied is True
+        assert caught.value.stream_id == next(iter(client.list())).id
+
+
+@pytest.mark.parametrize(
+    "changes", [{"record": True}, {"latency": "low"}, {"scheduled_start": "2030-01-15T09:30:00Z"}]
+)
+def test_settings_of_the_ingest_cannot_change_once_it_is_on_air(
+    client: live.Client, instance: PeerTubeEmulator, changes: Any
+) -> None:
+    id = client.create(title="Data science").id
+    instance.encoder_connects(id)
+    with pytest.raises(live.Conflict) as caught:
+        client.update(id, **changes)
+    assert (caught.value.status, caught.value.applied) == (live.Status.LIVE, False)
+
+
+def test_the_title_can_change_while_it_is_on_air(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    id = client.create(title="Data science").id
+    instance.encoder_connects(id)
+    assert client.update(id, title="Statistics").title == "Statistics"
+
+
+def test_an_update_repeats_for_whom_the_replay_is(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    options = {"replaySettings": {"privacy": 2}}
+    stream = client.create(title="Data science", record=True, options=options)
+    client.update(stream.id, latency="low")
+    (body,) = sent(instance, "PUT", stream.id)
+    assert json.loads(body) == {"replaySettings": {"privacy": 2}, "latencyMode": 3}
+
+
+def test_a_replay_that_is_switched_on_is_for_those_whom_the_stream_is_for(
+    instance: PeerTubeEmulator,
+) -> None:
+    with instance.connect(privacy="internal") as client:
+        stream = client.create(title="Data science")
+        client.update(stream.id, record=True)
+    (body,) = sent(instance, "PUT", stream.id)
+    assert json.loads(body)["replaySettings"] == {"privacy": 4}
+
+
+def test_the_word_null_cannot_be_a_description(client: live.Client) -> None:
+    with pytest.raises(live.InvalidInput, match="null"):
+        client.create(title="Data science", description="null")
+
+
+def test_an_entry_of_a_list_shows_no_half_of_a_description(client: live.Client) -> None:
+    client.create(title="Data science", description="Chapter one. " * 50)
+    (stream,) = client.list()
+    assert stream.description is None
+
+
+def test_a_refusal_names_the_fields(client: live.Client) -> None:
+    with pytest.raises(live.Rejected) as caught:
+        client.create(title="ab", tags=["x"])
+    assert set(caught.value.fields) == {"name", "tags"}
+    assert caught.value.applied is False
+
+
+@pytest.mark.parametrize("name", ["id", "shortUUID"])
+def test_a_stream_is_found_by_other_ids_of_its_video(client: live.Client, name: str) -> None:
+    stream = client.create(title="Data science")
+    assert stream.raw is not None
+    assert client.get(str(stream.raw.reveal()[name])).id == stream.id
+
+
+def test_what_is_no_id_of_a_video_is_not_found(client: live.Client) -> None:
+    with pytest.raises(live.NotFound):
+        client.get("no-id")
+
+
+def test_a_picture_is_found_in_answers_of_old_and_new_instances(client: live.Client) -> None:
+    raw = client.create(title="Data science").raw
+    assert raw is not None
+    new = raw.reveal()
+    old = {name: value for name, value in new.items() if name != "thumbnails"}
+    urls = {client.parse_stream(payload).thumbnail_url for payload in (old, new)}
+    assert len(urls) == 1
+    assert None not in urls
+
+
+def test_a_list_begins_with_the_oldest_stream_so_that_new_ones_move_no_page(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    for title in ("First", "Second", "Third"):
+        client.create(title=title)
+        instance.clock.sleep(1)
+    assert [stream.title for stream in client.list()] == ["First", "Second", "Third"]
+
+
+# -- signing in by OAuth, and the instance's limits -------------------------------------------
+
+
+def grants(instance: PeerTubeEmulator) -> list[str]:
+    """How it was signed in, in order."""
+    return [
+        parse_qs(each.body.decode())["grant_type"][0]
+        for each in instance.requests
+        if each.path.endswith("/users/token")
+    ]
+
+
+def test_a_session_is_renewed_by_its_refresh_token(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    client.pages()
+    instance.clock.sleep(ACCESS_SECONDS)
+    client.pages()
+    assert grants(instance) == ["password", "refresh_token"]
+
+
+def test_a_refresh_token_that_has_ended_is_followed_by_the_password(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    client.pages()
+    instance.clock.sleep(REFRESH_SECONDS + 1)
+    client.pages()
+    assert grants(instance) == ["password", "refresh_token", "password"]
+
+
+def test_closing_ends_the_session_at_the_instance(instance: PeerTubeEmulator) -> None:
+    with instance.connect() as client:
+        client.pages()
+    last = instance.requests[-1]
+    assert (last.path, last.status) == ("/api/v1/users/revoke-token", 200)
+
+
+def test_a_token_that_was_given_is_left_alone(instance: PeerTubeEmulator) -> None:
+    with live.connect(
+        "peertube",
+        base_url=ORIGIN,
+        transport=instance.transport(),
+        **instance.login_options(),
+    ) as client:
+        client.pages()
+    assert [each.path for each in instance.requests] == ["/api/v1/users/me/videos"]
+
+
+def test_a_user_with_a_second_factor_is_refused() -> None:
+    instance = PeerTubeEmulator(otp=True)
+    with instance.connect() as client, pytest.raises(live.AuthenticationFailed, match="two factor"):
+        client.pages()
+
+
+def test_the_account_is_named_by_the_user_without_regard_to_case(
+    instance: PeerTubeEmulator,
+) -> None:
+    with instance.connect(base_url=ORIGIN, username="Alice") as client:
+        assert client.account == "peertube:peertube.example:alice"
+
+
+def test_a_limit_of_requests_is_waited_out() -> None:
+    instance = PeerTubeEmulator(rate_limit=3)
+    instance.clock = live.ManualClock()
+    began = instance.clock.now()
+    with instance.connect() as client:
+        client.pages()  # and two requests to sign in
+        client.pages()
+    assert (instance.clock.now() - began).total_seconds() >= 10
+
+
+# -- what becomes of a live when it is over ---------------------------------------------------
+
+
+def recorded(client: live.Client, instance: PeerTubeEmulator, **fields: object) -> str:
+    """A stream that was on air for a minute, and saves its replay."""
+    id = client.create(title="Data science", record=True, options=fields).id
+    instance.encoder_connects(id)
+    instance.clock.sleep(60)
+    instance.encoder_drops(id)
+    return id
+
+
+def test_a_stream_that_saves_nothing_has_ended_at_once(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    id = client.create(title="Data science").id
+    instance.encoder_connects(id)
+    instance.encoder_drops(id)
+    stream = client.get(id)
+    assert (stream.status, stream.recording) == (live.Status.ENDED, None)
+
+
+def test_a_stream_whose_replay_is_awaited_is_being_processed(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    stream = client.get(recorded(client, instance))
+    assert stream.status is live.Status.PROCESSING
+    assert stream.recording == live.Recording(live.RecordingStatus.PENDING)
+
+
+def test_a_replay_that_is_transcoded_is_being_processed(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    id = recorded(client, instance)
+    instance.replay_begins(id)
+    stream = client.get(id)
+    assert stream.recording is not None
+    assert (stream.status, stream.recording.status) == (
+        live.Status.PROCESSING,
+        live.RecordingStatus.PROCESSING,
+    )
+
+
+def test_a_stream_becomes_its_replay_and_keeps_its_id(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    id = recorded(client, instance)
+    instance.recording_ready(id)
+    stream = client.get(id)
+    assert (stream.id, stream.status, stream.record) == (id, live.Status.ENDED, True)
+    assert stream.recording is not None
+    assert (stream.recording.status, stream.recording.duration) == (live.RecordingStatus.READY, 60)
+    assert str(stream.recording.url).endswith("-master.m3u8")
+
+
+def test_the_times_of_a_replay_are_those_of_its_session(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    id = recorded(client, instance)
+    instance.recording_ready(id)
+    stream = client.get(id)
+    assert stream.started_at is not None
+    assert stream.ended_at is not None
+    assert (stream.ended_at - stream.started_at).total_seconds() == 60
+
+
+def test_a_replay_that_cannot_be_transcoded_is_a_recording_that_failed(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    id = recorded(client, instance)
+    instance.transcoding_fails(id)
+    stream = client.get(id)
+    assert stream.recording is not None
+    assert (stream.status, stream.recording.status) == (
+        live.Status.ENDED,
+        live.RecordingStatus.FAILED,
+    )
+
+
+def test_a_stream_that_became_its_replay_is_listed_no_more(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    instance.recording_ready(recorded(client, instance))
+    assert list(client.list()) == []
+
+
+def test_a_stream_that_became_its_replay_can_be_deleted(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    id = recorded(client, instance)
+    instance.recording_ready(id)
+    client.delete(id)
+    with pytest.raises(live.NotFound):
+        client.get(id)
+
+
+def test_a_permanent_live_waits_again_after_a_session(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    stream = client.get(recorded(client, instance, permanentLive=True))
+    assert (stream.status, stream.started_at) == (live.Status.READY, None)
+
+
+def test_the_replay_of_a_permanent_live_is_no_live_stream(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    id = recorded(client, instance, permanentLive=True)
+    instance.recording_ready(id)
+    replay = instance.replay_of(id)
+    assert replay not in (None, id)
+    with pytest.raises(live.NotFound, match="replay of a permanent live"):
+        client.delete(str(replay))
+
+
+def test_a_stream_that_becomes_its_replay_between_two_reads_is_read_again(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    id = recorded(client, instance)
+    as_live = client.get(id).raw
+    instance.recording_ready(id)
+    assert as_live is not None
+    stale = as_live.reveal()
+    instance.inject(Fault.edited(lambda *_: stale), on=f"GET */videos/{id}")
+    assert client.get(id).status is live.Status.ENDED
+
+
+def test_an_uploaded_video_is_no_live_stream(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    with pytest.raises(live.NotFound, match="never a live stream"):
+        client.get(instance.other_ids()[0])
