@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
@@ -29,7 +29,7 @@ from ._errors import (
 from ._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from ._plugins import Observers
 from ._redact import Redactor
-from ._request import Headers
+from ._request import Headers, Request
 from ._retry import RetryPolicy
 from ._secret import Secret
 from ._sending import Transport
@@ -168,8 +168,27 @@ class Client:
                     "on_unsupported: is either 'raise' or 'drop'", field="on_unsupported"
                 )
             spec = self._possible(_spec(spec, fields), drop=on_unsupported == "drop")
+        return self._create(spec, OPERATION_SECONDS)
+
+    def _create(self, spec: StreamSpec, seconds: float) -> LiveStream:
+        """Makes a stream of which every field is possible, within so many seconds: nothing is
+        sent after them."""
         self._keep_secret(spec.restreams)
-        return self._run("create", lambda: self._adapter.create(spec))
+        return self._run("create", lambda: self._adapter.create(spec), seconds=seconds)
+
+    def _first_request(self, spec: StreamSpec) -> Request | None:
+        """The request that a create begins with, built and not sent."""
+        with self._context("create"):
+            self.capabilities.demand(Feature.CREATE)
+            operation = self._adapter.create(self._possible(spec, drop=False))
+            if not isinstance(operation, Generator):
+                return None
+            try:
+                return next(operation)
+            except StopIteration:
+                return None
+            finally:
+                operation.close()
 
     def get(self, id: str) -> LiveStream:
         """Reads a stream.
@@ -178,6 +197,13 @@ class Client:
             NotFound: There is none with this id, or the id is that of something else.
         """
         return self._on_stream("get", Feature.GET, id, lambda: self._adapter.get(id))
+
+    def _read_one(self, id: str, seconds: float) -> LiveStream:
+        """:meth:`get` within so many seconds."""
+        with self._context("get", id):
+            self.capabilities.demand(Feature.GET)
+            named("id", c.identifier)(id)
+        return self._run("get", lambda: self._adapter.get(id), stream_id=id, seconds=seconds)
 
     def update(self, id: str, **changes: Unpack[StreamChanges]) -> LiveStream:
         """Changes fields of a stream, named as in :class:`StreamSpec`; ``None`` clears one.

@@ -148,6 +148,8 @@ class Driver:
         self.token_store = token_store
         #: The session that was used last.
         self.session: Session | None = None
+        #: Called before each request with the seconds that it may take; waits for its turn.
+        self.pace: Callable[[float], object] | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -350,6 +352,8 @@ class Call:
         history: list[Sent],
     ) -> Response:
         driver = self.driver
+        if driver.pace is not None:
+            driver.pace(self.deadline - driver.clock.monotonic())
         began = driver.clock.monotonic()
         left = self.deadline - began
         if left <= 0:

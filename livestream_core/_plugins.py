@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ import pluggy
 
 from ._adapter import AdapterInfo
 from ._errors import ConfigurationError
-from ._model import LiveStream
+from ._model import LiveStream, StreamSpec
 from ._status import Status
 
 PROJECT = "livestream_core"
@@ -72,6 +72,14 @@ class Hooks:
         """Called when ``wait`` or a webhook shows a stream in another status than before.
         ``previous`` is ``None`` where it is not known."""
 
+    @hookspec
+    def livestream_translate(
+        self, source: str, target: str, stream: LiveStream, spec: StreamSpec
+    ) -> StreamSpec | None:
+        """Called by a migration from one account to another for each stream and what is to be
+        made of it: gives another spec, or ``None`` to leave it. It must give the same for the
+        same stream; where it fails, the stream is not moved."""
+
 
 def new_manager() -> pluggy.PluginManager:
     """A plugin manager with our hooks and nothing else."""
@@ -103,7 +111,8 @@ def add_checked(manager: pluggy.PluginManager, plugin: object, name: str | None 
         raise ConfigurationError(
             f"the plugin {_shown(plugin)} was not registered: {problem}",
             hint="hooks are named livestream_adapters, livestream_exchange, "
-            "livestream_status_changed, and marked with @livestream_core.hookimpl",
+            "livestream_status_changed, livestream_translate, and marked with "
+            "@livestream_core.hookimpl",
         )
 
 
@@ -124,6 +133,20 @@ class Observers:
     def status_changed(self, account: str, stream: LiveStream, previous: Status | None) -> None:
         """After a stream was seen in another status."""
         self._call("livestream_status_changed", account=account, stream=stream, previous=previous)
+
+    def translators(self, source: str, target: str) -> list[Callable[..., Any]]:
+        """What rewrites specs on the way from one account to another, in the order of calls."""
+
+        def bound(implementation: Any) -> Callable[..., Any]:
+            def translate(stream: LiveStream, spec: StreamSpec) -> Any:
+                given = {"source": source, "target": target, "stream": stream, "spec": spec}
+                return implementation.function(*(given[name] for name in implementation.argnames))
+
+            translate.__qualname__ = f"livestream_translate of {implementation.plugin_name}"
+            return translate
+
+        # pluggy calls the last one that was registered first, and so do we.
+        return [bound(each) for each in self._manager.hook.livestream_translate.get_hookimpls()]
 
     def wants(self, hook: str) -> bool:
         """Whether anybody listens."""

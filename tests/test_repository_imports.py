@@ -28,6 +28,7 @@ HEAVY = {
     "dask",
     "dateutil",
     "httpx",
+    "jinja2",
     "opentelemetry",
     "pluggy",
     "requests",

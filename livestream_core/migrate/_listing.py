@@ -1,0 +1,160 @@
+"""All streams of an account, with the certainty that they are all."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from .._client import Client
+from .._errors import NotFound
+from .._model import LiveStream
+from .._walk import Completeness
+from ._values import MigrationStopped
+
+#: Walks over a list until two in a row agree.
+_WALKS = 6
+_PAUSE = 0.5
+_LOOK = 0.5
+
+
+def id_key(client: Client, stream_id: str) -> str:
+    """The id in the spelling by which this client's vendor compares ids."""
+    return client._adapter.id_key(stream_id)
+
+
+def _nothing() -> None:
+    pass
+
+
+def walk(
+    client: Client, alive: Callable[[], None] = _nothing
+) -> tuple[dict[str, LiveStream], Completeness]:
+    """One walk over a whole list: the streams by the key of their id, and whether the vendor's
+    total proves that these are all."""
+    streams, found = client.list(), {}
+    for stream in streams:
+        found[id_key(client, stream.id)] = stream
+        alive()
+    return found, streams.complete
+
+
+def whole_list(
+    client: Client, *, twice: bool = False, alive: Callable[[], None] = _nothing
+) -> tuple[dict[str, LiveStream], Completeness]:
+    """All streams of an account: as the vendor's total proves, or else as two walks agree.
+
+    Args:
+        client: Whose.
+        twice: Whether two walks must agree also where there is a total.
+        alive: Called again and again meanwhile.
+
+    Raises:
+        MigrationStopped: No two walks agree, or the vendor's total is never reached.
+    """
+    before: dict[str, LiveStream] | None = None
+    for attempt in range(_WALKS):
+        if attempt > 1:
+            time.sleep(_PAUSE * attempt)
+        found, completeness = walk(client, alive)
+        if completeness is Completeness.MISMATCHED:
+            before = None
+            continue
+        if completeness is Completeness.PROVEN and not twice:
+            return found, completeness
+        if before is not None and found.keys() == before.keys():
+            return found, completeness
+        before = found
+    raise MigrationStopped(
+        f"the list could not be read whole: {_WALKS} walks over it did not agree",
+        hint="wait until nobody changes streams there, then run it again",
+        provider=client.provider,
+        account=client.account,
+        operation="list",
+    )
+
+
+@attrs.frozen(slots=True)
+class Listing:
+    """A whole list.
+
+    Attributes:
+        streams: By the key of the id.
+        begun: When the walk began, by this machine's monotonic clock.
+    """
+
+    streams: Mapping[str, LiveStream]
+    begun: float
+
+
+class Listings:
+    """The newest whole list, shared by the threads that need one."""
+
+    def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client, self._clock = client, clock
+        self._lock = threading.Lock()
+        self._newest: Listing | None = None
+
+    def begun_after(self, instant: float, alive: Callable[[], None] = _nothing) -> Listing:
+        """A list of which the walk began after an instant of the monotonic clock.
+
+        Args:
+            instant: The instant.
+            alive: Called again and again while somebody walks.
+
+        Raises:
+            LiveStreamError: It could not be read.
+        """
+        while not self._lock.acquire(timeout=_LOOK):
+            alive()
+        try:
+            newest = self._newest
+            if newest is None or newest.begun < instant:
+                begun = self._clock()
+                streams, _ = whole_list(self._client, alive=alive)
+                newest = self._newest = Listing(streams, begun)
+            return newest
+        finally:
+            self._lock.release()
+
+
+class SourceReader:
+    """Reads one stream of the source again: by its id, or, where the vendor has no call for
+    that, in a list that several reads share."""
+
+    #: Seconds; a list that is older shows too little of what has changed.
+    MAX_AGE = 10.0
+
+    def __init__(self, client: Client, *, natively: bool) -> None:
+        self._client = client
+        self._listings = None if natively else Listings(client)
+
+    def read(
+        self, stream_id: str, seconds: float, alive: Callable[[], None] = _nothing
+    ) -> LiveStream:
+        """The stream as it is now.
+
+        Args:
+            stream_id: Its id.
+            seconds: How long the call may take; a list takes as long as it is.
+            alive: Called again and again while somebody walks over the list.
+
+        Raises:
+            NotFound: It is gone.
+            LiveStreamError: It could not be read.
+        """
+        if self._listings is None:
+            return self._client._read_one(stream_id, seconds)
+        listing = self._listings.begun_after(time.monotonic() - self.MAX_AGE, alive)
+        stream = listing.streams.get(id_key(self._client, stream_id))
+        if stream is None:
+            raise NotFound(
+                "it is no longer in the list",
+                provider=self._client.provider,
+                account=self._client.account,
+                operation="list",
+                stream_id=stream_id,
+            )
+        return stream

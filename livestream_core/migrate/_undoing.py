@@ -1,0 +1,265 @@
+"""Deleting: at the target what a migration made, or at the source what was moved."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+from .._capabilities import Feature
+from .._client import Client
+from .._convert import count, named
+from .._errors import LiveStreamError, NotFound
+from .._model import LiveStream
+from .._status import Status
+from ._checking import Checker, was_on_air
+from ._identity import differences, snapshot
+from ._ledger import Ledger
+from ._listing import SourceReader
+from ._pace import RequestRate, paced, rate_of
+from ._planning import reads_natively
+from ._running import Location, check_accounts
+from ._transaction import Transaction
+from ._translate import reports_status
+from ._values import (
+    Cutover,
+    DeletedItem,
+    DeleteResult,
+    Item,
+    ItemState,
+    MigrationStopped,
+    Verdict,
+)
+
+_SECONDS = 60.0
+_NOT_IN_USE = frozenset(
+    {Status.SCHEDULED, Status.STARTING, Status.READY, Status.CANCELLED, Status.FAILED}
+)
+#: What somebody may have added to a stream that was made without it.
+_ADDED = ("description", "tags", "restreams", "thumbnail_url")
+
+
+def rollback(
+    ledger: Location,
+    target: Client,
+    *,
+    dry_run: bool = False,
+    target_rate: RequestRate | str | None = None,
+    stop: threading.Event | None = None,
+) -> DeleteResult:
+    """Deletes at the target what this migration created there. Kept, with the reason, is what is
+    or was on air, what somebody has edited since, and what was adopted without a mark: it is not
+    certain whose it is. The source is never touched. A migration that was rolled back does not
+    run again. The same call goes on where it was stopped.
+
+    Args:
+        ledger: The migration's ledger.
+        target: The client of the target.
+        dry_run: Only says what would be deleted.
+        target_rate: The most requests to the target, such as ``"5/s"``.
+        stop: Set it to have it end after what is in flight.
+
+    Raises:
+        LedgerError: The ledger cannot be used, or is of another account.
+        Unsupported: The target cannot delete.
+    """
+    with ExitStack() as stack:
+        opened = stack.enter_context(Ledger.open(ledger, write=not dry_run))
+        check_accounts(opened, None, target)
+        _demand_delete(target)
+        stack.enter_context(paced(target, rate_of(target_rate)))
+        report = opened.report()
+        if not dry_run and report.phase != "rolled_back":
+            opened.write(partial(Transaction.change_migration, phase="rolled_back"))
+        undo = _Deletion(opened, target, "rollback", dry_run, stop)
+        reader = SourceReader(target, natively=reads_natively(target))
+        shown = opened.read(Transaction.target_snapshots)
+        for item in report.items:
+            if item.target_id is None and item.state is ItemState.UNKNOWN:
+                undo.keep(item, f"a create of it may have been carried out: {item.reason}")
+            elif item.target_id is not None and not item.rolled_back:
+                undo.delete(
+                    item,
+                    item.target_id,
+                    partial(
+                        _why_kept,
+                        item,
+                        reader,
+                        report.plan,
+                        shown.get(item.source_id, {}),
+                        reports_status(target.capabilities),
+                    ),
+                )
+        return undo.result()
+
+
+def _why_kept(
+    item: Item, reader: SourceReader, salt: str, shown: Any, status_is_reported: bool
+) -> str:
+    """Why a stream at the target is not deleted; empty if it is.
+
+    Raises:
+        NotFound: It is gone.
+    """
+    if item.state is ItemState.ADOPTED and not item.marked:
+        return "it was adopted, and has no mark: it is not certain that this migration made it"
+    if item.cutover is Cutover.RETIRED:
+        return "its source was deleted: it is all that is left"
+    stream = reader.read(item.target_id or "", _SECONDS)
+    if item.cutover is Cutover.SWITCHED or was_on_air(stream):
+        return "it is or was on air"
+    if status_is_reported and stream.status not in _NOT_IN_USE:
+        return f"it is {stream.status}"
+    if edited := _edited(item, stream, salt, shown):
+        return f"it was edited since: {', '.join(edited)}"
+    return ""
+
+
+def _edited(item: Item, stream: LiveStream, salt: str, shown: Any) -> list[str]:
+    """Fields that are neither as planned nor as the target first showed them."""
+    now = snapshot(stream, salt)
+    wrong = differences(item.spec, stream) if item.spec is not None else ()
+    edited = [name for name in wrong if now.get(name) != shown.get(name)]
+    return edited + [
+        name
+        for name in _ADDED
+        if name not in edited
+        and name in now
+        and not getattr(item.spec, name, None)
+        and now[name] != shown.get(name)
+    ]
+
+
+def retire(
+    ledger: Location,
+    source: Client,
+    target: Client,
+    *,
+    max_delete: int,
+    dry_run: bool = False,
+    source_rate: RequestRate | str | None = None,
+    target_rate: RequestRate | str | None = None,
+    stop: threading.Event | None = None,
+) -> DeleteResult:
+    """Deletes at the source what was moved, and of which both sides are as planned when it is
+    deleted. The same call goes on where it was stopped.
+
+    Args:
+        ledger: The migration's ledger.
+        source: The client of the source.
+        target: The client of the target.
+        max_delete: The most streams that are deleted by this call.
+        dry_run: Only says what would be deleted.
+        source_rate: The most requests to the source, such as ``"5/s"``.
+        target_rate: The most requests to the target.
+        stop: Set it to have it end after what is in flight.
+
+    Raises:
+        LedgerError: The ledger cannot be used, or is of other accounts.
+        MigrationStopped: The migration was rolled back.
+        Unsupported: The source cannot delete.
+    """
+    named("max_delete", count)(max_delete)
+    with ExitStack() as stack:
+        opened = stack.enter_context(Ledger.open(ledger, write=not dry_run))
+        check_accounts(opened, source, target)
+        _demand_delete(source)
+        stack.enter_context(paced(source, rate_of(source_rate)))
+        stack.enter_context(paced(target, rate_of(target_rate)))
+        report = opened.report()
+        if report.phase == "rolled_back":
+            raise MigrationStopped("this migration was rolled back: its source is all there is")
+        undo = _Deletion(opened, source, "retirement", dry_run, stop, limit=max_delete)
+        checker = Checker(report, source, target)
+
+        def why_kept(item: Item) -> str:
+            pair = checker.pair(item)
+            checked = pair.checked
+            if checked.verdict is Verdict.TARGET_ONLY:
+                raise NotFound("it is gone from the source")
+            if checked.verdict is not Verdict.EQUAL or pair.source is None:
+                more = ", ".join(checked.differences) or checked.reason
+                return f"check says {checked.verdict.symbol}: {more}"
+            return ""
+
+        for item in report.items:
+            if item.is_moved and item.cutover is not Cutover.RETIRED:
+                undo.delete(item, item.source_id, partial(why_kept, item))
+        return undo.result()
+
+
+def _demand_delete(client: Client) -> None:
+    with client._context("delete"):
+        client.capabilities.demand(Feature.DELETE)
+
+
+class _Deletion:
+    """Deletes one stream after the other, and notes it before and after."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: Client,
+        column: str,
+        dry_run: bool,
+        stop: threading.Event | None,
+        *,
+        limit: int | None = None,
+    ) -> None:
+        self._ledger, self._client, self._column = ledger, client, column
+        self._dry_run, self._limit = dry_run, limit
+        self._stop = stop or threading.Event()
+        self._items: list[DeletedItem] = []
+        self._deleted = self._remaining = 0
+
+    def keep(self, item: Item, reason: str) -> None:
+        """Leaves one alone."""
+        self._note(item, deleted=False, reason=reason)
+
+    def delete(self, item: Item, stream_id: str, why_kept: Callable[[], str]) -> None:
+        """Deletes one, unless there is a reason not to."""
+        is_over = self._stop.is_set() or self._deleted == self._limit
+        if is_over:
+            self._remaining += 1
+            return
+        reason, deleted = "", False
+        try:
+            reason = why_kept()
+            if not reason:
+                if not self._dry_run:
+                    self._write(item, "intended")
+                    self._client.delete(stream_id)
+                    self._write(item, "done")
+                deleted = True
+                self._deleted += 1
+        except NotFound:
+            if not self._dry_run:
+                self._write(item, "done")
+            deleted, reason = True, "it was gone already"
+        except LiveStreamError as error:
+            if error.provider is None:
+                raise  # of the ledger
+            reason = str(error)
+        self._note(item, deleted=deleted, reason=reason)
+
+    def result(self) -> DeleteResult:
+        """What was done."""
+        return DeleteResult(
+            items=tuple(self._items), dry_run=self._dry_run, remaining=self._remaining
+        )
+
+    def _write(self, item: Item, state: str) -> None:
+        self._ledger.write(lambda tx: tx.change(item.source_id, **{self._column: state}))
+
+    def _note(self, item: Item, *, deleted: bool, reason: str) -> None:
+        self._items.append(
+            DeletedItem(
+                source_id=item.source_id,
+                target_id=item.target_id,
+                title=item.title,
+                deleted=deleted,
+                reason=reason,
+            )
+        )
