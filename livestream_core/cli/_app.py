@@ -17,6 +17,7 @@ from ._connection import connection_options
 from ._exit_codes import FINE, MEANINGS
 from ._failures import failed, interrupted, misused
 from ._given import debug_option, given, output_options
+from ._migrate_commands import migrate
 from ._new_adapter import new_adapter
 from ._output import warnings_shown
 
@@ -128,6 +129,7 @@ app.add_section(
     streams.wait,
     streams.watch,
 )
+app.add_section("From one account to another", migrate)
 app.add_section(
     "This installation",
     installation.providers,

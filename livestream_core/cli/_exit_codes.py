@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .._errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -28,6 +30,8 @@ USAGE = 2
 REFUSED = 3
 UNAVAILABLE = 4
 OUTCOME_OPEN = 5
+STOPPED = 6
+NEEDS_PERSON = 7
 INTERRUPTED = 130
 
 #: What each code means, as ``livestream --help`` shows it.
@@ -38,6 +42,8 @@ MEANINGS: dict[int, str] = {
     REFUSED: "refused, or not possible; nothing was changed",
     UNAVAILABLE: "the vendor cannot be used now; nothing was changed",
     OUTCOME_OPEN: "it was carried out although it failed, or nobody can tell: look first",
+    STOPPED: "migrate: it was stopped, and the same command goes on",
+    NEEDS_PERSON: "migrate: a person has to look at something",
     INTERRUPTED: "interrupted by Ctrl-C; nothing was changed",
 }
 
@@ -59,6 +65,11 @@ _CODES: dict[type[LiveStreamError], int] = {
     TimedOut: UNAVAILABLE,
     WaitTimeout: UNAVAILABLE,
 }
+
+
+def add(codes: Mapping[type[LiveStreamError], int]) -> None:
+    """Adds the codes of errors of a part that is loaded only where it is used."""
+    _CODES.update(codes)
 
 
 def code_of(error: LiveStreamError) -> int:

@@ -104,10 +104,17 @@ def json_option(command: F) -> F:
     return remembered("--json", name="as_json", is_flag=True, help="Print JSON.")(command)
 
 
+def utc_option(command: F) -> F:
+    """``--utc``."""
+    return remembered(
+        "--utc", name="utc", is_flag=True, help="Show times in UTC (JSON always is)."
+    )(command)
+
+
 def output_options(command: F) -> F:
     """``--json``, ``--show-secrets`` and ``--utc``: how streams are shown."""
     for option in (
-        remembered("--utc", name="utc", is_flag=True, help="Show times in UTC (JSON always is)."),
+        utc_option,
         remembered(
             "--show-secrets",
             name="show_secrets",

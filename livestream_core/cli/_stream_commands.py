@@ -37,7 +37,8 @@ def _on_streams(command: F) -> F:
     return command
 
 
-def _filters(command: F) -> F:
+def filter_options(command: F) -> F:
+    """Which streams of an account."""
     for option in (
         click.option("--tag", help="Only streams with this tag."),
         click.option(
@@ -126,7 +127,7 @@ def show(given: Given, id: str, raw: bool) -> None:
     "  livestream -c school list --status live\n"
     "  livestream -c school list --json | jq -r 'select(.recording) | .id'",
 )
-@_filters
+@filter_options
 @click.option("--limit", type=click.IntRange(min=0), help="At most so many.")
 @_on_streams
 def list_streams(given: Given, **filters: Any) -> None:
@@ -304,7 +305,7 @@ def wait(given: Given, id: str, until: str, timeout: float) -> None:
     "  livestream -c school watch ID --interval 2 --json"
 )
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@_filters
+@filter_options
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1),

@@ -16,7 +16,7 @@ from ._identity import differences, snapshot
 from ._ledger import Ledger
 from ._listing import SourceReader
 from ._pace import RequestRate, paced, rate_of
-from ._planning import reads_natively
+from ._planning import check_workers, reads_natively
 from ._running import Location, check_accounts
 from ._values import CheckedItem, CheckResult, Item, ItemState, Report, Verdict
 
@@ -55,13 +55,21 @@ class Checker:
     def pair(self, item: Item) -> Pair:
         """The same, with what was read."""
         source = target = None
+        problems = []
         try:
             source = _read(self._source, item.source_id)
+        except LiveStreamError as error:
+            problems.append(str(error))
+        try:
             if item.target_id is not None:
                 target = _read(self._target, item.target_id)
         except LiveStreamError as error:
-            return Pair(source, target, _checked(item, Verdict.ERROR, reason=str(error)))
-        return Pair(source, target, self._compared(item, source, target))
+            problems.append(str(error))
+        if problems:
+            checked = _checked(item, Verdict.ERROR, reason="; ".join(problems))
+        else:
+            checked = self._compared(item, source, target)
+        return Pair(source, target, checked)
 
     def _compared(
         self, item: Item, source: LiveStream | None, target: LiveStream | None
@@ -126,7 +134,9 @@ def check(
 
     Raises:
         LedgerError: The ledger cannot be read, or is of other accounts.
+        InvalidInput: An argument is wrong.
     """
+    check_workers(workers)
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger))
         check_accounts(opened, source, target)

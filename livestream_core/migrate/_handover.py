@@ -18,13 +18,14 @@ import attrs
 from .._capabilities import Capabilities
 from .._client import Client
 from .._errors import InvalidInput, LiveStreamError
-from .._model import LiveStream
+from .._model import LiveStream, Playback
 from .._status import Status
+from .._urls import PlaybackKind
 from ._checking import Checker, was_on_air
 from ._ledger import Ledger
 from ._listing import SourceReader
 from ._pace import RequestRate, paced, rate_of
-from ._planning import reads_natively
+from ._planning import check_workers, reads_natively
 from ._running import Location, check_accounts
 from ._transaction import Transaction
 from ._values import Cutover, Item
@@ -99,8 +100,9 @@ def handover(
 
     Raises:
         LedgerError: The ledger cannot be read, or is of other accounts.
-        InvalidInput: The folder cannot be written.
+        InvalidInput: The folder cannot be written, or an argument is wrong.
     """
+    check_workers(workers)
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger))
         check_accounts(opened, source, target)
@@ -161,16 +163,22 @@ def _map_row(item: Item, old: LiveStream | None, new: LiveStream) -> dict[str, s
         "source_id": item.source_id,
         "target_id": new.id,
         "title": new.title,
-        "source_playback_url": _playback(old),
-        "target_playback_url": _playback(new),
+        "source_playback_url": _playback(_planned(item) if old is None else old.playbacks),
+        "target_playback_url": _playback(new.playbacks),
     }
 
 
-def _playback(stream: LiveStream | None) -> str:
-    if stream is None:
-        return ""
-    url = stream.hls_url or next((each.url for each in stream.playbacks if each.url), "")
-    return str.__str__(url or "")
+def _planned(item: Item) -> tuple[Playback, ...]:
+    """The playbacks of a source stream that is gone; a ledger keeps no address with a secret in
+    it, only a digest."""
+    return tuple(Playback(url) for url in item.source.get("playbacks", ()) if "://" in (url or ""))
+
+
+def _playback(playbacks: Sequence[Playback]) -> str:
+    """The first HLS address, or else the first."""
+    urls = [each.url for each in playbacks if each.url and each.kind is PlaybackKind.HLS]
+    urls += [each.url for each in playbacks if each.url]
+    return str.__str__(urls[0]) if urls else ""
 
 
 # -- files -----------------------------------------------------------------------------------
@@ -278,7 +286,9 @@ def refresh(
 
     Raises:
         LedgerError: The ledger cannot be written, or is of another account.
+        InvalidInput: An argument is wrong.
     """
+    check_workers(workers)
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger, write=True))
         check_accounts(opened, None, target)

@@ -51,8 +51,8 @@ class Ledger:
     Use :meth:`open` or :meth:`create`; it is a context manager.
     """
 
-    def __init__(self, engine: sa.Engine, shown: str, lock: filelock.FileLock | None) -> None:
-        self._engine, self._shown, self._lock = engine, shown, lock
+    def __init__(self, engine: sa.Engine, where: str, lock: filelock.FileLock | None) -> None:
+        self._engine, self._shown, self._lock = engine, where, lock
         self._file = engine.dialect.name == "sqlite"
         self._together = _Together(self._commit_all) if self._file else None
 
@@ -90,10 +90,10 @@ class Ledger:
             LedgerError: There is one already, or it cannot be written.
         """
         url, path = _url(location)
-        shown = _shown(url)
+        where = _shown(url)
         if path is None:
             engine = _postgresql(url)
-            with _explained(shown), engine.begin() as connection:
+            with _explained(where), engine.begin() as connection:
                 # Two machines may begin at the same time.
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7310579)"))
                 if not sa.inspect(connection).has_table(MIGRATION.name):
@@ -106,7 +106,7 @@ class Ledger:
                 raise LedgerError(f"the ledger {path} exists already")
             # Made elsewhere and put in its place whole, so that there is never half a ledger.
             making = Path(f"{path}.new")
-            with _explained(shown):
+            with _explained(where):
                 making.unlink(missing_ok=True)
                 engine = _sqlite(making, journal="DELETE")
                 try:
@@ -393,6 +393,11 @@ def _url(location: str | os.PathLike[str]) -> tuple[sa.URL, Path | None]:
     return url, None
 
 
+def shown(location: str | os.PathLike[str]) -> str:
+    """A location without what may be a password in it."""
+    return _shown(_url(location)[0])
+
+
 def _shown(url: sa.URL) -> str:
     if url.get_backend_name() == "sqlite":
         return url.database or ""
@@ -466,21 +471,21 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _explained(shown: str) -> Iterator[None]:
+def _explained(where: str) -> Iterator[None]:
     """Turns what databases raise into errors that say what happened to the ledger."""
     problem: str
     try:
         yield
         return
     except sa.exc.DBAPIError as error:
-        problem = _problem(shown, str(error.orig))
+        problem = _problem(where, str(error.orig))
     except sqlite3.Error as error:
-        problem = _problem(shown, str(error))
+        problem = _problem(where, str(error))
     except OSError as error:
-        problem = f"the ledger {shown} cannot be written: {error.strerror}"
+        problem = f"the ledger {where} cannot be written: {error.strerror}"
     except (sa.exc.SQLAlchemyError, ValueError, KeyError) as error:
         # A row that cannot be read back.
-        problem = f"the ledger {shown} is damaged: {type(error).__name__}"
+        problem = f"the ledger {where} is damaged: {type(error).__name__}"
     raise LedgerError(problem, hint=_hint(problem))
 
 
@@ -494,14 +499,14 @@ _SQLITE_PROBLEMS = (
 )
 
 
-def _problem(shown: str, text: str) -> str:
+def _problem(where: str, text: str) -> str:
     first = text.strip().splitlines()[0] if text.strip() else "unknown"
-    if shown.startswith("postgresql"):
-        return f"the ledger {shown} cannot be used: {first}"
+    if where.startswith("postgresql"):
+        return f"the ledger {where} cannot be used: {first}"
     for sign, problem in _SQLITE_PROBLEMS:
         if sign in first.lower():
-            return f"the ledger {shown} {problem}"
-    return f"the ledger {shown} is damaged: {first}"
+            return f"the ledger {where} {problem}"
+    return f"the ledger {where} is damaged: {first}"
 
 
 def _hint(problem: str) -> str | None:

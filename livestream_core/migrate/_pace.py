@@ -56,7 +56,9 @@ class RequestRate:
 
 def rate_of(rate: RequestRate | str | None) -> RequestRate | None:
     """A rate as people give it."""
-    return RequestRate.parse(rate) if isinstance(rate, str) else rate
+    if rate is None or isinstance(rate, RequestRate):
+        return rate
+    return RequestRate.parse(rate)
 
 
 @contextmanager

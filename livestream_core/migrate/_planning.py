@@ -86,6 +86,7 @@ def plan(
     """
     settings = _settings(guard, assume_idle, mark, skip_existing, fail_on_loss, transform, target)
     wanted = _wanted(source, status, starts_after, starts_before, tag, ids)
+    check_workers(workers)
     check_sides(source, target)
     pace = (rate_of(source_rate), rate_of(target_rate))
     with paced(source, pace[0]), paced(target, pace[1]):
@@ -111,6 +112,16 @@ def plan(
         target=target,
         transform=transform,
     )
+
+
+def check_workers(workers: int) -> None:
+    """Whether so many can be at work.
+
+    Raises:
+        InvalidInput: It is no number of workers.
+    """
+    if named("workers", c.count)(workers) < 1:
+        raise InvalidInput("workers: must be at least 1", field="workers")
 
 
 def check_sides(source: Client, target: Client) -> None:
@@ -263,7 +274,7 @@ def _read_again(
         except NotFound:
             return None  # deleted since the list was read
 
-    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="plan") as executor:
+    with ThreadPoolExecutor(workers, thread_name_prefix="plan") as executor:
         return [stream for stream in executor.map(read, listed) if stream is not None]
 
 

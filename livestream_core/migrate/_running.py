@@ -18,12 +18,13 @@ import attrs
 from .._client import Client
 from .._convert import count, named
 from .._errors import InvalidInput, LiveStreamError, NotFound
+from .._model import LiveStream
 from .._redact import place_of
 from ._identity import is_same
-from ._ledger import Ledger, digest_of
+from ._ledger import Ledger, digest_of, shown
 from ._listing import SourceReader, whole_list
 from ._pace import RequestRate, paced, rate_of
-from ._planning import Planner, check_sides, name_of, reads_natively, translator
+from ._planning import Planner, check_sides, check_workers, name_of, reads_natively, translator
 from ._transaction import Transaction
 from ._translate import Transform
 from ._values import (
@@ -82,8 +83,9 @@ def run(
             before it is sent again.
         lease: Seconds that a worker has a stream for itself; a create may take half of it.
         replan: Plans anew what was refused or needed a person.
-        executor: Where workers run, instead of threads: ``submit`` is called once per worker.
-            Those of other processes need a PostgreSQL ledger.
+        executor: Where workers run, instead of threads of its own: ``submit`` is called once per
+            worker. All but a ThreadPoolExecutor need a PostgreSQL ledger, and functions that make
+            the clients.
         progress: Called now and then with how many streams are in each state, and how many
             creates were sent.
         stop: Set it to have the run end after what is in flight.
@@ -118,20 +120,20 @@ def run(
             ),
             stop=stop or threading.Event(),
             progress=progress or (lambda counts, writes: None),
+            threads=executor if isinstance(executor, ThreadPoolExecutor) else None,
         )
         return job.run(
             workers,
             budget=max_create,
             replan=replan,
             elsewhere=None
-            if executor is None
+            if executor is None or job.threads is not None
             else _Elsewhere(executor, os.fspath(ledger), (source, target), rates),
         )
 
 
 def _check(workers: int, max_create: int | None, settle: float, lease: float) -> None:
-    if named("workers", count)(workers) < 1:
-        raise InvalidInput("workers: must be at least 1", field="workers")
+    check_workers(workers)
     if max_create is not None:
         named("max_create", count)(max_create)
     for name, value, least in (("settle", settle, 0.0), ("lease", lease, 1.0)):
@@ -144,7 +146,7 @@ def _ledger(location: Location, plan: Plan | None) -> Iterator[Ledger]:
     if Ledger.exists(location):
         ledger = Ledger.open(location, write=True)
     elif plan is None:
-        raise LedgerError(f"there is no ledger at {location}", hint="make a plan first")
+        raise LedgerError(f"there is no ledger at {shown(location)}", hint="make a plan first")
     elif plan.forbidden_losses:
         raise MigrationStopped(
             f"fields would be lost that must not be: {', '.join(plan.forbidden_losses)}",
@@ -246,6 +248,7 @@ class _Run:
     pacing: Pacing
     stop: threading.Event
     progress: Callable[[Mapping[str, int], int], object]
+    threads: ThreadPoolExecutor | None = None
     id: str = attrs.field(factory=lambda: secrets.token_hex(8))
 
     def run(
@@ -270,17 +273,24 @@ class _Run:
             raise InvalidInput(
                 "ledger: workers of other processes need a PostgreSQL ledger", field="ledger"
             )
+        is_resumed = self.ledger.read(Transaction.baseline) is not None
         baseline = self._baseline()
         self.ledger.write(lambda tx: tx.begin_run(self.id, budget, alone=self.ledger.is_file))
-        shared = shared_of(self, baseline, report, transform)
+        shared = self.shared(baseline, report, transform, is_resumed=is_resumed)
         if elsewhere is None:
             self._work_here(workers, shared)
         else:
-            self._work_elsewhere(workers, shared, elsewhere)
+            self._work_elsewhere(workers, shared, elsewhere, is_resumed)
         writes = self.ledger.read(lambda tx: tx.writes(self.id))
         report = self.ledger.report()
         if report.phase == "finished" and shared.failure is None:
-            report = self._proven()
+            try:
+                report = self._proven()
+            except LedgerError:
+                raise
+            except LiveStreamError as error:
+                # All is created, and that is what the result has to say first.
+                shared.failure = error
         return RunResult(
             report=report,
             writes=writes,
@@ -352,11 +362,20 @@ class _Run:
     # -- workers ----------------------------------------------------------------------------
 
     def _work_here(self, workers: int, shared: Shared) -> None:
-        with ThreadPoolExecutor(workers, thread_name_prefix="migrate") as executor:
+        with ExitStack() as stack:
+            executor = self.threads
+            if executor is None:
+                executor = stack.enter_context(
+                    ThreadPoolExecutor(workers, thread_name_prefix="migrate")
+                )
             futures = [executor.submit(Worker(shared).work) for _ in range(workers)]
+            # Also of threads that go on: none may write once the ledger is closed.
+            stack.callback(wait, futures)
             self._watch(futures, shared)
 
-    def _work_elsewhere(self, workers: int, shared: Shared, where: _Elsewhere) -> None:
+    def _work_elsewhere(
+        self, workers: int, shared: Shared, where: _Elsewhere, is_resumed: bool
+    ) -> None:
         source_rate, target_rate = (
             None if rate is None else rate.shared_by(workers) for rate in where.rates
         )
@@ -369,6 +388,7 @@ class _Run:
                 (source_rate, target_rate),
                 shared.settings.transform,
                 self.pacing,
+                is_resumed,
             )
             for _ in range(workers)
         ]
@@ -376,17 +396,20 @@ class _Run:
 
     def _watch(self, futures: list[Future[Any]], shared: Shared) -> None:
         """Waits for the workers. Whatever ends the wait, they end after what is in flight."""
+        is_told = False
         try:
             while True:
+                if self.stop.is_set() and not is_told:
+                    is_told = shared.is_over
+                    self.ledger.write(lambda tx: tx.request_stop(self.id))
                 done, pending = wait(futures, timeout=_LOOK)
                 counts, writes = self.ledger.read(lambda tx: (tx.counts(), tx.writes(self.id)))
                 self.progress(counts, writes)
                 if not pending:
                     break
-                if self.stop.is_set() and not shared.stop.is_set():
-                    self._end(shared)
         except BaseException:
-            self._end(shared)
+            shared.end("requested")
+            self.ledger.write(lambda tx: tx.request_stop(self.id))
             raise
         for future in done:
             error = future.result()
@@ -395,27 +418,34 @@ class _Run:
         if isinstance(shared.failure, LedgerError):
             raise shared.failure
 
-    def _end(self, shared: Shared) -> None:
-        shared.end("requested")
-        self.ledger.write(lambda tx: tx.request_stop(self.id))
-
-
-def shared_of(
-    run: _Run, baseline: frozenset[str], report: Report, transform: Transform | None
-) -> Shared:
-    """What the workers of a run share."""
-    return Shared(
-        ledger=run.ledger,
-        source=run.source,
-        target=run.target,
-        run=run.id,
-        settings=report.settings,
-        plan_id=report.plan,
-        translator=translator(run.source, run.target, transform, mark=report.settings.mark),
-        reader=SourceReader(run.source, natively=reads_natively(run.source)),
-        pacing=run.pacing,
-        baseline=baseline,
-    )
+    def shared(
+        self,
+        baseline: frozenset[str],
+        report: Report,
+        transform: Transform | None,
+        *,
+        is_resumed: bool,
+    ) -> Shared:
+        """What the workers share."""
+        appeared: Mapping[str, LiveStream] = {}
+        if is_resumed:
+            there, _ = whole_list(self.target)
+            known = baseline | self.ledger.read(Transaction.owned)
+            appeared = {key: stream for key, stream in there.items() if key not in known}
+        return Shared(
+            ledger=self.ledger,
+            source=self.source,
+            target=self.target,
+            run=self.id,
+            settings=report.settings,
+            plan_id=report.plan,
+            translator=translator(self.source, self.target, transform, mark=report.settings.mark),
+            reader=SourceReader(self.source, natively=reads_natively(self.source)),
+            pacing=self.pacing,
+            baseline=baseline,
+            appeared=appeared,
+            requested=self.stop,
+        )
 
 
 def work_elsewhere(
@@ -425,6 +455,7 @@ def work_elsewhere(
     rates: tuple[RequestRate | None, RequestRate | None],
     transform: str | None,
     pacing: Pacing,
+    is_resumed: bool,
 ) -> LiveStreamError | None:
     """One worker in a process of its own; gives what ended it."""
     with ExitStack() as stack:
@@ -446,6 +477,6 @@ def work_elsewhere(
         baseline = opened.read(Transaction.baseline)
         if baseline is None:
             raise LedgerError("the ledger has no list of what was at the target before")
-        shared = shared_of(job, baseline, report, loaded)
+        shared = job.shared(baseline, report, loaded, is_resumed=is_resumed)
         Worker(shared).work()
         return shared.failure

@@ -196,15 +196,20 @@ class Transaction:
     def counts(self) -> dict[str, int]:
         """How many streams are in each state."""
         query = sa.select(ITEMS.c.state, sa.func.count()).group_by(ITEMS.c.state)
-        found: dict[str, int] = dict(self._connection.execute(query).tuples().all())
-        by_state = {str(state): int(found.get(str(state), 0)) for state in ItemState}
+        found = {row[0]: int(row[1]) for row in self._connection.execute(query)}
+        by_state = {str(state): found.get(str(state), 0) for state in ItemState}
         return {"total": sum(by_state.values()), **by_state}
 
     def target_snapshots(self) -> dict[str, Mapping[str, Any]]:
         """What the target showed of each stream that was made, by its id at the source."""
         query = sa.select(ITEMS.c.source_id, ITEMS.c.target).where(ITEMS.c.target.is_not(None))
-        rows = self._connection.execute(query).tuples()
+        rows = self._connection.execute(query)
         return {source_id: json.loads(target or "{}") for source_id, target in rows}
+
+    def retiring(self) -> frozenset[str]:
+        """Ids at the source of streams that were, or may have been, deleted there."""
+        query = sa.select(ITEMS.c.source_id).where(ITEMS.c.retirement.is_not(None))
+        return frozenset(self._connection.execute(query).scalars())
 
     # -- the baseline -----------------------------------------------------------------------
 
@@ -391,15 +396,17 @@ class Transaction:
     def note(self, entry: Entry, state: ItemState, reason: str = "") -> None:
         """Notes that a stream is in another state, without one at the target."""
         settled = None if state in (ItemState.PENDING, ItemState.UNKNOWN) else self.now
-        self._change(
-            entry.position,
-            lambda row: (
-                None  # another worker has settled it
-                if row["target_key"] is not None
-                else {"state": str(state), "reason": clean(reason), "settled_at": settled}
-            ),
-            entry.row,
-        )
+
+        def change(row: Row) -> dict[str, Any] | None:
+            if row["target_key"] is not None:
+                return None  # another worker has settled it
+            values = {"state": str(state), "reason": clean(reason), "settled_at": settled}
+            if state is ItemState.NEEDS_PERSON and row["state"] == str(ItemState.PENDING):
+                # It is certain that no create of it was carried out: it can be planned anew.
+                values["intended_at"] = None
+            return values
+
+        self._change(entry.position, change, entry.row)
 
     def note_attempt(self, entry: Entry, reason: str) -> None:
         """Notes that a stream could not be worked on now."""
@@ -470,7 +477,10 @@ class Transaction:
     def reopen(self, position: int) -> None:
         """Has it found out again what became of a stream's create."""
         reason = "a create of it was sent before"
-        self._change(position, lambda _: {"state": str(ItemState.UNKNOWN), "reason": reason})
+        self._change(
+            position,
+            lambda _: {"state": str(ItemState.UNKNOWN), "reason": reason, "attempts": 0},
+        )
 
     def change(self, source_id: str, **values: Any) -> None:
         """Changes a stream's row: where its users are, or that it was deleted."""

@@ -77,14 +77,16 @@ class Translator:
         """
         read = _Read(stream, self._source.capabilities)
         fates = read.fates
-        spec = read.spec
-        if spec is not None:
+        wanted = read.spec
+        if read.has_title:
             try:
-                wanted = self._transformed(stream, spec)
+                wanted = self._transformed(stream, read.spec)
             except _Failed as failed:
                 fates["options"] = [FieldFate("options", Fate.NEEDS_PERSON, str(failed))]
-            else:
-                spec = self._possible(stream, spec, wanted, fates, explain)
+        # Also where a person is needed already: the other fields have their fates too.
+        spec = self._possible(stream, read.spec, wanted, fates, explain)
+        if not read.has_title:
+            spec = None
         rows = [row for several in fates.values() for row in several]
         rows += _own_to_vendor(stream, self._target.capabilities)
         return Translation(spec=spec, fields=tuple(rows))
@@ -118,8 +120,7 @@ class Translator:
         """The spec that the target can be asked for; notes what becomes of each field."""
         capabilities = self._target.capabilities
         left_out: dict[str, Any] = {}
-        title = fates.setdefault("title", [])
-        title.append(_carried("title", read, wanted))
+        fates.setdefault("title", [_carried("title", read, wanted)])
         for name, absent in _OPTIONAL.items():
             value = getattr(wanted, name)
             rows = fates.setdefault(name, [])
@@ -222,13 +223,13 @@ class _Read:
             if len(stream.playbacks) > 1:
                 note = f"a spec has one address: {len(stream.playbacks) - 1} more are left out"
                 self.fates["playback_url"] = [FieldFate("playback_url", Fate.DROPPED, note)]
-        self.spec: StreamSpec | None = None
-        spec: StreamSpec | None
+        self.has_title = True
         try:
             spec = StreamSpec(title=stream.title)
         except InvalidInput as error:
+            self.has_title = False
             self.fates["title"] = [FieldFate("title", Fate.NEEDS_PERSON, error.message)]
-            return
+            spec = StreamSpec(title="untitled")
         for name, value in values.items():
             if not _is_given(value):
                 continue

@@ -76,9 +76,12 @@ def rollback(
         undo = _Deletion(opened, target, "rollback", dry_run, stop)
         reader = SourceReader(target, natively=reads_natively(target))
         shown = opened.read(Transaction.target_snapshots)
+        retiring = opened.read(Transaction.retiring)
         for item in report.items:
             if item.target_id is None and item.state is ItemState.UNKNOWN:
                 undo.keep(item, f"a create of it may have been carried out: {item.reason}")
+            elif item.source_id in retiring:
+                undo.keep(item, "its source was, or may have been, deleted: it is all that is left")
             elif item.target_id is not None and not item.rolled_back:
                 undo.delete(
                     item,
@@ -105,8 +108,6 @@ def _why_kept(
     """
     if item.state is ItemState.ADOPTED and not item.marked:
         return "it was adopted, and has no mark: it is not certain that this migration made it"
-    if item.cutover is Cutover.RETIRED:
-        return "its source was deleted: it is all that is left"
     stream = reader.read(item.target_id or "", _SECONDS)
     if item.cutover is Cutover.SWITCHED or was_on_air(stream):
         return "it is or was on air"
@@ -212,7 +213,7 @@ class _Deletion:
         self._dry_run, self._limit = dry_run, limit
         self._stop = stop or threading.Event()
         self._items: list[DeletedItem] = []
-        self._deleted = self._remaining = 0
+        self._spent = self._remaining = 0
 
     def keep(self, item: Item, reason: str) -> None:
         """Leaves one alone."""
@@ -220,20 +221,19 @@ class _Deletion:
 
     def delete(self, item: Item, stream_id: str, why_kept: Callable[[], str]) -> None:
         """Deletes one, unless there is a reason not to."""
-        is_over = self._stop.is_set() or self._deleted == self._limit
-        if is_over:
+        if self._stop.is_set() or self._spent == self._limit:
             self._remaining += 1
             return
-        reason, deleted = "", False
+        reason, deleted, is_sent = "", False, False
         try:
             reason = why_kept()
             if not reason:
+                is_sent = True
                 if not self._dry_run:
                     self._write(item, "intended")
                     self._client.delete(stream_id)
                     self._write(item, "done")
                 deleted = True
-                self._deleted += 1
         except NotFound:
             if not self._dry_run:
                 self._write(item, "done")
@@ -242,6 +242,11 @@ class _Deletion:
             if error.provider is None:
                 raise  # of the ledger
             reason = str(error)
+            if is_sent and error.applied is False:
+                is_sent = False
+                self._write(item, None)
+        # One of which nobody heard may be deleted, so it counts.
+        self._spent += is_sent
         self._note(item, deleted=deleted, reason=reason)
 
     def result(self) -> DeleteResult:
@@ -250,7 +255,7 @@ class _Deletion:
             items=tuple(self._items), dry_run=self._dry_run, remaining=self._remaining
         )
 
-    def _write(self, item: Item, state: str) -> None:
+    def _write(self, item: Item, state: str | None) -> None:
         self._ledger.write(lambda tx: tx.change(item.source_id, **{self._column: state}))
 
     def _note(self, item: Item, *, deleted: bool, reason: str) -> None:

@@ -480,7 +480,7 @@ class RunResult:
         if self.report.needs_person:
             return 7
         unsettled = self.report.counts["pending"] + self.report.counts["unknown"]
-        return 6 if unsettled else 0
+        return 6 if unsettled or self.error is not None else 0
 
     def to_dict(self) -> dict[str, Any]:
         """As data that ``json.dumps`` takes; without secrets."""

@@ -6,8 +6,9 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 import attrs
 
@@ -25,7 +26,7 @@ from .._status import Status
 from ._identity import differences, digest, snapshot
 from ._ledger import Ledger, new_owner
 from ._listing import Listings, SourceReader, id_key
-from ._settling import candidates, decide
+from ._settling import candidates, decide, may_be_of
 from ._transaction import (
     BudgetSpent,
     Claim,
@@ -48,6 +49,7 @@ TRIES = 6
 _LONGEST_PAUSE = 30.0
 #: A worker with nothing to do looks again so soon: another may have given something back.
 _LONGEST_WAIT = 1.0
+_PERSON = ItemState.NEEDS_PERSON
 #: Errors that concern every stream.
 _OF_ALL = (AuthenticationFailed, PermissionDenied, ConfigurationError)
 
@@ -89,6 +91,11 @@ class Shared:
     reader: SourceReader
     pacing: Pacing
     baseline: frozenset[str]
+    #: What was at the target when this run began, was not there before the first one, and
+    #: belonged to no stream.
+    appeared: Mapping[str, LiveStream] = attrs.field(factory=dict)
+    #: The caller's: somebody asks for the end.
+    requested: threading.Event = attrs.field(factory=threading.Event)
     stop: threading.Event = attrs.field(factory=threading.Event)
     listings: Listings = attrs.field(init=False)
     failure: LiveStreamError | None = None
@@ -98,6 +105,13 @@ class Shared:
 
     def __attrs_post_init__(self) -> None:
         self.listings = Listings(self.target)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether workers end after what they have in flight."""
+        if self.requested.is_set() and not self.stop.is_set():
+            self.end("requested")
+        return self.stop.is_set()
 
     def end(self, why: str | None, failure: LiveStreamError | None = None) -> None:
         """Has every worker end after what it has in flight."""
@@ -151,7 +165,7 @@ class Worker:
         """Takes group after group."""
         shared = self._shared
         try:
-            while not shared.stop.is_set():
+            while not shared.is_over:
                 self._held_at = time.monotonic()
                 claim = self._ledger.write(self._close_and_claim)
                 self._closing = None
@@ -205,8 +219,9 @@ class Worker:
             if again is None:
                 return
             entries = [entry for entry in entries if entry not in unknown] + again
+        entries = self._not_there(claim.key, entries)
         for at, entry in enumerate(entries, 1):
-            if self._shared.stop.is_set():
+            if self._shared.is_over:
                 return
             outcome = self._create(claim.key, entry)
             if outcome is None:
@@ -262,13 +277,13 @@ class Worker:
             transaction.hold(key, self._owner, shared.pacing.lease)
             for entry in unknown:
                 if decision.problem:
-                    transaction.note(entry, ItemState.NEEDS_PERSON, decision.problem)
+                    transaction.note(entry, _PERSON, decision.problem)
                 elif entry.position in decision.adopted:
                     stream = decision.adopted[entry.position]
                     self._note_made(transaction, entry, ItemState.ADOPTED, stream)
                 elif entry in given_up:
                     reason = f"{entry.attempts} creates were sent, and none was carried out"
-                    transaction.note(entry, ItemState.NEEDS_PERSON, reason)
+                    transaction.note(entry, _PERSON, reason)
                 else:
                     transaction.note(entry, ItemState.PENDING, "its create was not carried out")
 
@@ -283,6 +298,32 @@ class Worker:
             if entry not in given_up
         ]
 
+    def _not_there(self, key: str, entries: list[Entry]) -> list[Entry]:
+        """Those of which the target has no copy already. One that nobody noted was made by
+        somebody else, or the ledger is an older copy of itself: a person has to tell."""
+        shared = self._shared
+        never_sent = [entry for entry in entries if entry.intended_at is None]
+        if not candidates(never_sent, shared.appeared, shared.baseline):
+            return entries
+        taken = shared.baseline | self._ledger.read(Transaction.owned)
+        found = candidates(never_sent, shared.appeared, taken)
+        doubtful = [
+            (entry, same)
+            for entry in never_sent
+            if (same := [each.id for each in found.values() if may_be_of(entry, each)])
+        ]
+        for entry, same in doubtful:
+            reason = (
+                "the target has got an equal stream since the migration began, and the ledger "
+                f"does not know of it: {', '.join(same)}"
+            )
+            note = self._if_ours(
+                key, partial(Transaction.note, entry=entry, state=_PERSON, reason=reason)
+            )
+            self._ledger.write(note)
+        left_out = {entry.position for entry, _ in doubtful}
+        return [entry for entry in entries if entry.position not in left_out]
+
     # -- what is to be created --------------------------------------------------------------
 
     def _create(self, key: str, entry: Entry) -> Outcome | None:
@@ -293,12 +334,12 @@ class Worker:
         except LeaseLost:
             return None
         except NotFound:
-            return self._settled(key, entry, ItemState.NEEDS_PERSON, "it is gone from the source")
+            return self._settled(key, entry, _PERSON, "it is gone from the source")
         except LiveStreamError as error:
             return self._unread(key, entry, error)
         spec, problem = self._still_planned(entry, stream)
         if spec is None:
-            return self._settled(key, entry, ItemState.NEEDS_PERSON, problem)
+            return self._settled(key, entry, _PERSON, problem)
         held_at = time.monotonic()
         try:
             intended = self._ledger.write(
@@ -343,7 +384,7 @@ class Worker:
             not _is_temporary(error) or entry.attempts + 1 >= TRIES
         ):
             reason = f"it could not be read at the source: {error.message}"
-            return self._settled(key, entry, ItemState.NEEDS_PERSON, reason)
+            return self._settled(key, entry, _PERSON, reason)
         return Outcome(
             self._if_ours(key, lambda tx: tx.note_attempt(entry, error.message)),
             goes_on=False,
@@ -396,7 +437,7 @@ class Worker:
             reason = f"it was created, and differs in {', '.join(wrong)}: {error.message}"
         # The next ones would very likely be made as wrong.
         shared.end("wrong")
-        return self._made(entry, ItemState.NEEDS_PERSON, made, reason)
+        return self._made(entry, _PERSON, made, reason)
 
     # -- what is written --------------------------------------------------------------------
 
@@ -409,7 +450,7 @@ class Worker:
                 self._note_made(transaction, entry, state, stream, reason)
             except Taken:
                 problem = f"the target answered with a stream that is another's: {stream.id}"
-                transaction.note(entry, ItemState.NEEDS_PERSON, problem)
+                transaction.note(entry, _PERSON, problem)
 
         return Outcome(note)
 

@@ -1,0 +1,498 @@
+"""``livestream migrate`` from a plan to a finished ledger, over HTTP."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import livestream_core as live
+from command_line import run
+from livestream_core.emulator import Fault
+from migration_commands import BOTH, LEDGER, ONE, OTHER, RUN, Migration, migration
+from migrations import in_days
+
+PASSWORD = "pa55-0f-the-l3dger"
+#: Nobody listens there.
+DATABASE = f"postgresql://someone:{PASSWORD}@127.0.0.1:9/ledger"
+
+
+@pytest.fixture
+def moving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Migration]:
+    monkeypatch.chdir(tmp_path)
+    with migration(tmp_path) as both:
+        yield both
+
+
+# -- the two accounts -----------------------------------------------------------------------------
+
+
+def test_a_connection_comes_before_a_provider_of_the_same_name(moving: Migration) -> None:
+    moving.source.fill(1)
+    toml = moving.folder / "livestream.toml"
+    toml.write_text(toml.read_text().replace(f"connections.{ONE}]", "connections.memory]"))
+    result = moving.run("plan", "--from", "memory", "--to", OTHER)
+    assert "1 stream = 1 pending" in result.stdout
+
+
+def test_a_provider_has_its_options_from_the_environment(
+    moving: Migration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moving.source.fill(1)
+    for name, value in moving.source.options.items():
+        monkeypatch.setenv(f"LIVESTREAM_MEMORY_{name.upper()}", str(value))
+    result = moving.run("plan", "--from", "memory", "--to", OTHER)
+    assert "1 stream = 1 pending" in result.stdout
+
+
+def test_a_name_that_is_neither_says_which_there_are(moving: Migration) -> None:
+    result = moving.run("plan", "--from", "scool", "--to", OTHER)
+    assert result.exit_code == 2
+    assert "'scool' is neither a connection" in result.stderr
+    assert f"connections: {OTHER}, {ONE}; providers: " in result.stderr
+
+
+def test_a_file_that_cannot_be_read_is_no_reason_to_take_another_account(
+    moving: Migration,
+) -> None:
+    (moving.folder / "livestream.toml").write_text("[connections.memory")
+    result = moving.run("plan", "--from", "memory", "--to", "memory")
+    assert result.exit_code == 2
+    assert "is not TOML" in result.stderr
+
+
+def test_one_account_cannot_be_both_sides(moving: Migration) -> None:
+    result = moving.run("plan", "--from", ONE, "--to", ONE)
+    assert result.exit_code == 2
+    assert "the same account" in result.stderr
+
+
+def test_an_account_before_the_commands_name_is_refused(moving: Migration) -> None:
+    result = run("-c", ONE, "migrate", "plan", *BOTH)
+    assert result.exit_code == 2
+    assert "`migrate` takes no --connection before its name" in result.stderr
+
+
+# -- plan -----------------------------------------------------------------------------------------
+
+
+def test_a_plan_shows_each_stream_with_its_state_start_and_losses(moving: Migration) -> None:
+    start = in_days(2)
+    (id,) = moving.source.fill(1)
+    output = moving.run("plan", *BOTH, "--utc").stdout
+    shown = start.isoformat(" ", "minutes")
+    assert f"pending        {shown} Lesson 0" in output
+    assert re.search(rf"^ {{38}}{id}: dropped: playback_url", output, re.MULTILINE)
+
+
+def test_a_plan_says_why_a_stream_is_not_moved(moving: Migration) -> None:
+    moving.source.add("Soon", scheduled_start=in_days(1 / 24 / 6))
+    output = moving.run("plan", *BOTH).stdout
+    assert output.splitlines()[1].startswith("skipped")
+    assert "it starts within 30 min" in output
+
+
+def test_guard_says_how_soon_is_too_soon(moving: Migration) -> None:
+    moving.source.add("Soon", scheduled_start=in_days(1 / 24 / 6))
+    assert "1 stream = 1 pending" in moving.run("plan", *BOTH, "--guard", "1m").stdout
+
+
+@pytest.mark.parametrize("guard", ["soon", "-1m", "1 h", "5w", ""])
+def test_a_span_that_cannot_be_read_is_refused(moving: Migration, guard: str) -> None:
+    result = moving.run("plan", *BOTH, f"--guard={guard}")
+    assert result.exit_code == 2
+    assert "such as 90s, 30m or 2h" in result.stderr
+
+
+def test_a_plan_counts_the_streams_that_lose_a_field_and_says_why(moving: Migration) -> None:
+    moving.source.fill(3)
+    output = " ".join(moving.run("plan", *BOTH).stdout.split())
+    assert "playback_url dropped 3 a spec has one address" in output
+
+
+def test_the_counts_of_a_plan_add_up(moving: Migration) -> None:
+    moving.source.fill(2)
+    moving.source.client.create(title="At once")
+    assert "3 streams = 2 pending + 1 skipped" in moving.run("plan", *BOTH).stdout
+
+
+def test_a_plan_changes_nothing(moving: Migration) -> None:
+    moving.source.fill(2)
+    before = len(moving.source.changes())
+    assert moving.run("plan", *BOTH).exit_code == 0
+    assert len(moving.source.changes()) == before
+    assert moving.target.changes() == []
+
+
+def test_a_plan_as_json_has_every_stream_and_field(moving: Migration) -> None:
+    (id,) = moving.source.fill(1)
+    plan = moving.data("plan", *BOTH)
+    assert (plan["source"], plan["target"]) == (
+        moving.source.client.account,
+        moving.target.client.account,
+    )
+    (item,) = plan["items"]
+    assert (item["source_id"], item["spec"]["title"]) == (id, "Lesson 0")
+    assert {"field": "title", "fate": "exact", "note": ""} in item["fields"]
+
+
+def test_a_plan_is_written_as_a_page(moving: Migration) -> None:
+    moving.source.fill(1)
+    result = moving.run("plan", *BOTH, "--html", "plan.html")
+    assert "Written: plan.html" in result.stderr
+    page = (moving.folder / "plan.html").read_text()
+    assert page.lower().startswith("<!doctype html>")
+    assert "Lesson 0" in page
+
+
+def test_a_page_that_cannot_be_written_is_one_line(moving: Migration) -> None:
+    result = moving.run("plan", *BOTH, "--html", "nowhere/plan.html")
+    assert result.exit_code == 2
+    assert "Error: nowhere/plan.html cannot be written: No such file" in result.stderr
+
+
+def test_filters_say_which_streams_are_meant(moving: Migration) -> None:
+    first, *_ = moving.source.fill(3)
+    moving.source.add("Tagged", tags=["maths"])
+    for chosen in (
+        ["--tag", "maths"],
+        ["--id", first],
+        ["--starts-before", (in_days(2) + timedelta(minutes=1)).isoformat(), "--tag", "maths"],
+    ):
+        output = moving.run("plan", *BOTH, *chosen).stdout
+        assert "1 stream = 1 pending" in output
+        assert "the filters leave out 3 streams more" in output
+
+
+def test_a_plan_that_a_transform_fails_needs_a_person(moving: Migration) -> None:
+    moving.source.fill(1)
+    (moving.folder / "rules.py").write_text("def move(stream, spec):\n    raise KeyError('x')\n")
+    result = moving.process("plan", *BOTH, "--transform", "rules:move")
+    assert result.returncode == 7
+    assert "1 stream = 1 needs a person" in result.stdout
+    assert "somebody has to decide" in result.stdout
+
+
+def test_a_transform_that_is_not_there_is_one_line(moving: Migration) -> None:
+    result = moving.run("plan", *BOTH, "--transform", "no_such_module:move")
+    assert result.exit_code == 2
+    assert "transform no_such_module:move: it cannot be imported" in result.stderr
+
+
+def test_a_plan_that_would_lose_what_must_not_be_lost_is_7(moving: Migration) -> None:
+    moving.source.fill(1)
+    result = moving.run("plan", *BOTH, "--fail-on-loss", "tags,playback_url")
+    assert result.exit_code == 7
+    assert "A run refuses this plan: playback_url must not be lost" in result.stdout
+
+
+def test_a_plan_warns_of_streams_that_the_target_has_already(moving: Migration) -> None:
+    for each in (moving.source, moving.target):
+        each.fill(1)
+    output = moving.run("plan", *BOTH).stdout
+    assert "--skip-existing leaves them out" in output
+    assert "1 stream = 1 skipped" in moving.run("plan", *BOTH, "--skip-existing").stdout
+
+
+def test_a_list_that_cannot_be_read_keeps_its_exit_code(moving: Migration) -> None:
+    moving.source.inject(Fault.status(403), "list", times=9)
+    assert moving.run("plan", *BOTH).exit_code == 3
+
+
+def test_a_rate_that_cannot_be_read_is_refused_before_anything_is_sent(moving: Migration) -> None:
+    result = moving.run("plan", *BOTH, "--rate", "fast")
+    assert result.exit_code == 2
+    assert "such as 5/s" in result.stderr
+    assert not moving.source.emulator.requests
+
+
+# -- run: a new ledger ----------------------------------------------------------------------------
+
+
+def test_a_new_ledger_where_nobody_can_be_asked_needs_yes_before_anything_is_sent(
+    moving: Migration,
+) -> None:
+    result = moving.process(*RUN)
+    assert result.returncode == 2
+    assert "give --yes to run a new ledger" in result.stderr
+    assert not moving.source.emulator.requests + moving.target.emulator.requests
+    assert not (moving.folder / LEDGER).exists()
+
+
+def test_a_run_creates_every_stream_once_and_says_what_comes_next(moving: Migration) -> None:
+    moving.source.fill(5)
+    result = moving.process(*RUN, "--yes")
+    assert result.returncode == 0, result.stderr
+    assert moving.target.titles() == moving.source.titles()
+    assert "5 streams = 5 created\n5 creates were sent.\n" in result.stdout
+    assert "Next: livestream migrate check" in result.stdout
+
+
+def test_a_new_ledger_needs_both_sides(moving: Migration) -> None:
+    result = moving.run("run", "--to", OTHER, "--ledger", LEDGER, "--yes")
+    assert result.exit_code == 2
+    assert "A new migration needs --from and --to" in result.stderr
+
+
+def test_what_would_be_lost_and_must_not_be_is_refused(moving: Migration) -> None:
+    moving.source.fill(1)
+    result = moving.run(*RUN, "--yes", "--fail-on-loss", "playback_url")
+    assert result.exit_code == 7
+    assert "fields would be lost that must not be: playback_url" in result.stderr
+    assert moving.target.changes() == []
+
+
+def test_where_nothing_is_to_be_moved_no_ledger_is_made(moving: Migration) -> None:
+    moving.source.client.create(title="At once")
+    result = moving.run(*RUN, "--yes", "--json")
+    assert result.exit_code == 0
+    data = json.loads(result.stdout)
+    assert (data["writes"], data["counts"]["skipped"], data["exit_code"]) == (0, 1, 0)
+    assert not (moving.folder / LEDGER).exists()
+
+
+def test_a_run_with_a_transform_of_this_folder_goes_on_with_it(moving: Migration) -> None:
+    moving.source.fill(2)
+    (moving.folder / "rules.py").write_text(
+        "import attrs\n"
+        "def renamed(stream, spec):\n"
+        "    return attrs.evolve(spec, title=f'{spec.title}, moved')\n"
+    )
+    begun = moving.process(*RUN, "--yes", "--transform", "rules:renamed", "--max-create", "1")
+    assert begun.returncode == 6, begun.stderr
+    assert moving.process("run", "--ledger", LEDGER).returncode == 0
+    assert moving.target.titles() == ["Lesson 0, moved", "Lesson 1, moved"]
+
+
+# -- run: going on --------------------------------------------------------------------------------
+
+
+def test_a_run_that_reached_its_budget_goes_on_by_the_same_command(moving: Migration) -> None:
+    moving.source.fill(3)
+    first = moving.run(*RUN, "--yes", "--max-create", "2")
+    assert first.exit_code == 6
+    assert "It ended at --max-create. The same command goes on." in first.stdout
+    assert moving.run(*RUN, "--max-create", "2").exit_code == 0
+    assert moving.target.titles() == moving.source.titles()
+
+
+def test_the_ledger_knows_its_accounts(moving: Migration) -> None:
+    moving.source.fill(2)
+    moving.run(*RUN, "--yes", "--max-create", "1")
+    assert moving.run("run", "--ledger", LEDGER).exit_code == 0
+
+
+def test_a_second_run_of_a_finished_ledger_writes_nothing_and_says_so(moving: Migration) -> None:
+    moving.source.fill(2)
+    moving.moved()
+    again = moving.run(*RUN)
+    assert again.exit_code == 0
+    assert "Nothing was left to do: no create was sent." in again.stdout
+    assert moving.target.creates() == 2
+
+
+def test_other_filters_than_those_of_the_ledger_are_warned_of(moving: Migration) -> None:
+    moving.source.fill(1)
+    moving.moved("--guard", "1h", "--skip-existing")
+    assert "Warning" not in moving.run(*RUN, "--guard", "60m").stderr
+    result = moving.run(*RUN, "--guard", "2h", "--tag", "maths")
+    assert result.exit_code == 0
+    assert "Warning: the ledger goes on with the plan" in result.stderr
+    assert "not as given: --tag, --guard" in result.stderr
+
+
+def test_a_vendor_that_is_down_from_the_start_is_4(moving: Migration) -> None:
+    moving.source.fill(1)
+    moving.target.inject(Fault.status(503, headers={"Retry-After": "1000"}), "list", times=99)
+    assert moving.run(*RUN, "--yes").exit_code == 4
+
+
+def test_a_vendor_that_goes_down_ends_the_run_with_6_and_the_error(moving: Migration) -> None:
+    moving.source.fill(2)
+    moving.target.inject(Fault.status(401), "create", times=99)
+    result = moving.run(*RUN, "--yes")
+    assert result.exit_code == 6
+    assert "Error: memory create: " in result.stderr
+    assert "all is noted. The same command goes on." in result.stdout
+    moving.target.emulator.clear_faults()
+    assert moving.run(*RUN).exit_code == 0
+    assert moving.target.titles() == moving.source.titles()
+
+
+def test_an_error_after_all_was_created_is_6_and_not_nothing_was_changed(
+    moving: Migration,
+) -> None:
+    moving.source.fill(1)
+    # The plan lists the target once, and a new run twice; then comes the last look.
+    moving.target.inject(Fault.status(403), "list", times=99, skip=3)
+    result = moving.run(*RUN, "--yes")
+    assert moving.target.creates() == 1
+    assert result.exit_code == 6
+    assert "1 create was sent" in result.stdout
+
+
+# -- run: what needs a person ---------------------------------------------------------------------
+
+
+def test_what_was_refused_is_7_and_planned_anew_by_replan(moving: Migration) -> None:
+    moving.source.fill(2)
+    moving.target.inject(Fault.status(422), "create")
+    result = moving.run(*RUN, "--yes", "--workers", "1")
+    assert result.exit_code == 7
+    assert "2 streams = 1 created + 1 refused" in result.stdout
+    assert result.stdout.startswith("state          stream\nrefused")
+    assert moving.run(*RUN).exit_code == 7
+    assert moving.run(*RUN, "--replan").exit_code == 0
+    assert moving.target.titles() == moving.source.titles()
+
+
+def test_an_equal_stream_that_is_nobodys_is_7(moving: Migration) -> None:
+    moving.source.fill(2)
+    moving.run(*RUN, "--yes", "--max-create", "1")
+    (made,) = moving.target.streams()
+    double = moving.target.add(
+        made.title,
+        scheduled_start=made.scheduled_start,
+        playback_url=made.playbacks[0].url,
+    )
+    result = moving.run(*RUN)
+    assert result.exit_code == 7
+    assert double.id in result.stdout
+    assert "belong to none" in result.stdout
+
+
+def test_a_damaged_ledger_is_7_and_nothing_is_sent(moving: Migration) -> None:
+    (moving.folder / LEDGER).write_bytes(b"SQLite format 3\0" + b"x" * 5_000)
+    result = moving.run(*RUN, "--yes")
+    assert result.exit_code == 7
+    assert "is damaged" in result.stderr
+    assert not moving.source.emulator.requests + moving.target.emulator.requests
+
+
+def test_a_ledger_of_other_accounts_is_7(moving: Migration) -> None:
+    moving.source.fill(1)
+    moving.moved()
+    result = moving.run("run", "--from", OTHER, "--to", ONE, "--ledger", LEDGER)
+    assert result.exit_code == 7
+    assert "of another migration" in result.stderr
+
+
+def test_a_ledger_that_was_rolled_back_does_not_run(moving: Migration) -> None:
+    moving.source.fill(1)
+    moving.moved()
+    assert moving.run("rollback", LEDGER, "--yes").exit_code == 0
+    assert moving.run(*RUN, "--yes").exit_code == 7
+    assert moving.target.streams() == []
+
+
+@pytest.mark.parametrize("command", [["status"], ["check"], [*RUN[:-1]], ["report"]])
+def test_the_password_of_a_ledger_is_never_shown(moving: Migration, command: list[str]) -> None:
+    for more in ((), ("--json",), ("--debug",)):
+        result = moving.run(*command, DATABASE, *more)
+        assert result.exit_code == 7
+        assert "127.0.0.1:9" in result.stderr
+        assert PASSWORD not in result.output
+
+
+def test_dask_needs_a_ledger_that_workers_can_share(moving: Migration) -> None:
+    result = moving.run(*RUN, "--yes", "--dask", "tcp://127.0.0.1:9")
+    assert result.exit_code == 2
+    assert "--dask needs a PostgreSQL ledger" in result.stderr
+
+
+# -- for programs ---------------------------------------------------------------------------------
+
+
+def test_with_json_lines_of_progress_come_first_and_the_result_last(moving: Migration) -> None:
+    moving.source.fill(2)
+    lines = [json.loads(each) for each in moving.moved("--json").stdout.splitlines()]
+    *before, result = lines
+    assert {tuple(each) for each in before} == {("progress",)}
+    assert before[0]["progress"]["counts"]["total"] == 2
+    assert (result["writes"], result["counts"]["created"], result["exit_code"]) == (2, 2, 0)
+
+
+def test_the_exit_code_is_right_also_where_nobody_reads_the_result(moving: Migration) -> None:
+    moving.source.fill(2)
+    with moving.started(*RUN, "--yes", "--json", "--max-create", "1", stdout=subprocess.PIPE) as it:
+        assert it.stdout is not None
+        it.stdout.close()
+        assert it.wait(30) == 6
+    assert len(moving.target.streams()) == 1
+
+
+@pytest.mark.parametrize("more", [[], ["--json"], ["--debug"]])
+def test_no_command_shows_a_secret(moving: Migration, more: list[str]) -> None:
+    restream = live.RestreamTarget(url="rtmp://r.example/live", stream_key="k3y-0f-another")
+    moving.source.add("Lesson", restreams=[restream])
+    shown = ""
+    for command in (
+        ["plan", *BOTH, "--html", "plan.html"],
+        [*RUN, "--yes"],
+        ["check", LEDGER],
+        ["status", LEDGER, "--refresh"],
+        ["handover", LEDGER],
+        ["report", LEDGER, "--html", "report.html"],
+        ["retire", LEDGER, "--max-delete", "9", "--dry-run"],
+        ["rollback", LEDGER, "--dry-run"],
+    ):
+        result = moving.run(*command, *more)
+        assert result.exit_code == 0, result.output
+        shown += result.output
+    shown += (moving.folder / "plan.html").read_text() + (moving.folder / "report.html").read_text()
+    assert "Lesson" in shown
+    assert [each for each in [*moving.secrets(), "k3y-0f-another"] if each in shown] == []
+
+
+# -- what it is made of ---------------------------------------------------------------------------
+
+#: The command line, in an interpreter where a package is missing.
+WITHOUT = """
+import sys
+sys.modules["sqlalchemy"] = None
+from livestream_core.cli import main
+sys.exit(main())
+"""
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT, "migrate", "status", LEDGER],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "migrate needs sqlalchemy; pip install 'livestream-core[migrate]'" in result.stderr
+
+
+def test_the_help_needs_no_extra_and_loads_nothing_of_it() -> None:
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "livestream_core.cli", "migrate", "run", "-h"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+    heavy = ("distributed", "filelock", "jinja2", "livestream_core.migrate", "sqlalchemy")
+    assert [name for name in heavy if name in loaded] == []
+
+
+@pytest.mark.parametrize(
+    "command", ["plan", "run", "check", "status", "handover", "rollback", "retire", "report"]
+)
+def test_the_help_of_every_command_fits_80_columns_and_explains_every_option(
+    command: str,
+) -> None:
+    result = run("migrate", command, "--help")
+    assert result.exit_code == 0
+    head, _, examples = result.stdout.partition("Examples:")
+    assert max(map(len, head.splitlines())) <= 80
+    assert max(map(len, examples.splitlines()), default=0) <= 90
+    assert not re.search(r"^  --?\S+( \S+)?$\n  -", result.stdout, re.MULTILINE)

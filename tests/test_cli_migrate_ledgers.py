@@ -1,0 +1,226 @@
+"""What is done with a ledger after its run: looking, handing over, undoing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from livestream_core.emulator import Fault
+from migration_commands import LEDGER, RUN, Migration, migration
+
+
+@pytest.fixture
+def moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Migration]:
+    """Three streams, moved; one more that was left alone."""
+    monkeypatch.chdir(tmp_path)
+    with migration(tmp_path) as both:
+        both.source.fill(3)
+        both.source.client.create(title="At once")
+        both.moved()
+        yield both
+
+
+def test_a_ledger_that_is_not_there_is_7(moved: Migration) -> None:
+    result = moved.run("check", "shool.db")
+    assert result.exit_code == 7
+    assert "there is no ledger at" in result.stderr
+
+
+def test_the_accounts_may_be_named_again(moved: Migration) -> None:
+    toml = moved.folder / "livestream.toml"
+    toml.write_text(toml.read_text().replace("connections.church]", "connections.parish]"))
+    assert moved.run("check", LEDGER).exit_code == 2
+    assert moved.run("check", LEDGER, "--to", "parish").exit_code == 0
+
+
+# -- check ----------------------------------------------------------------------------------------
+
+
+def test_check_of_what_is_as_planned_is_0(moved: Migration) -> None:
+    result = moved.run("check", LEDGER)
+    assert result.exit_code == 0
+    assert result.stdout.count("= equal") == 3
+    assert "3 streams = 3 equal" in result.stdout
+
+
+def test_check_names_the_field_that_differs_and_is_7(moved: Migration) -> None:
+    edited = moved.target.streams()[0]
+    moved.target.client.update(edited.id, title="Another")
+    result = moved.run("check", LEDGER)
+    assert result.exit_code == 7
+    assert "* differs" in result.stdout
+    assert "target.title" in result.stdout
+    assert "3 streams = 2 equal + 1 differs" in result.stdout
+
+
+def test_check_as_json_has_words_and_symbols(moved: Migration) -> None:
+    moved.target.client.delete(moved.target.streams()[0].id)
+    found = moved.data("check", LEDGER)
+    assert not found["all_equal"]
+    verdicts = [(item["symbol"], item["verdict"]) for item in found["items"]]
+    assert sorted(verdicts) == [("+", "source_only"), ("=", "equal"), ("=", "equal")]
+
+
+def test_check_changes_nothing(moved: Migration) -> None:
+    before = (moved.folder / LEDGER).read_bytes()
+    creates = len(moved.target.changes())
+    moved.run("check", LEDGER)
+    assert (moved.folder / LEDGER).read_bytes() == before
+    assert len(moved.target.changes()) == creates
+
+
+# -- status ---------------------------------------------------------------------------------------
+
+
+def test_status_shows_every_stream_with_its_users_and_sends_nothing(moved: Migration) -> None:
+    before = len(moved.target.emulator.requests)
+    output = moved.run("status", LEDGER).stdout
+    assert output.count("created        prepared") == 3
+    assert "4 streams = 3 created + 1 skipped\n3 at the target = 3 prepared\n" in output
+    assert len(moved.target.emulator.requests) == before
+
+
+def test_status_refreshed_sees_who_has_switched(moved: Migration) -> None:
+    stream = moved.target.streams()[0]
+    moved.target.client.start(stream.id)
+    moved.target.emulator.clock.advance(60)
+    moved.target.emulator.encoder_connects(stream.id)
+    output = moved.run("status", LEDGER, "--refresh").stdout
+    assert "3 at the target = 2 prepared + 1 switched" in output
+
+
+def test_who_has_switched_can_be_noted_by_hand(moved: Migration) -> None:
+    ids = [stream.id for stream in moved.source.streams() if stream.title != "At once"]
+    chosen = [each for id in ids[:2] for each in ("--switched", id)]
+    cutovers = [item["cutover"] for item in moved.data("status", LEDGER, *chosen)["items"]]
+    assert sorted(map(str, cutovers)) == ["None", "prepared", "switched", "switched"]
+
+
+def test_what_was_not_moved_cannot_have_switched(moved: Migration) -> None:
+    result = moved.run("status", LEDGER, "--switched", "nobody")
+    assert result.exit_code == 2
+    assert "not moved: nobody" in result.stderr
+
+
+# -- handover -------------------------------------------------------------------------------------
+
+
+def test_a_handover_is_for_its_owner_alone_and_its_keys_are_in_the_files(
+    moved: Migration,
+) -> None:
+    for stream in moved.target.streams():
+        moved.target.client.start(stream.id)
+    moved.target.emulator.clock.advance(60)
+    result = moved.run("handover", LEDGER, "--to-folder", "keys")
+    assert result.exit_code == 0
+    assert "3 streams at the target\n  3 with an ingest address" in result.stdout
+    with (moved.folder / "keys" / "ingests.csv").open(newline="") as file:
+        keys = {row["stream_key"] for row in csv.DictReader(file)}
+    assert keys == {key for stream in moved.target.streams() for key in stream.stream_keys()}
+    assert not [key for key in keys if key in result.output]
+    if os.name != "nt":
+        modes = {path.stat().st_mode & 0o077 for path in (moved.folder / "keys").rglob("*")}
+        assert modes == {0}
+
+
+def test_a_handover_says_who_gets_an_address_later(moved: Migration) -> None:
+    assert "3 that get theirs when they are started" in moved.run("handover", LEDGER).stdout
+    rows = json.loads((moved.folder / "handover" / "ingests.json").read_text())
+    assert {row["ingest"] for row in rows} == {"after start"}
+
+
+def test_a_stream_that_cannot_be_handed_over_is_7(moved: Migration) -> None:
+    gone = moved.target.streams()[0]
+    moved.target.client.delete(gone.id)
+    result = moved.run("handover", LEDGER)
+    assert result.exit_code == 7
+    assert f"{gone.id} could not be read" in result.stdout
+
+
+# -- rollback and retire --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [["rollback", LEDGER], ["retire", LEDGER, "--max-delete", "9"]])
+def test_where_nobody_can_be_asked_nothing_is_deleted_without_yes(
+    moved: Migration, command: list[str]
+) -> None:
+    result = moved.run(*command)
+    assert result.exit_code == 2
+    assert "give --yes to delete" in result.stderr
+    assert (len(moved.source.streams()), len(moved.target.streams())) == (4, 3)
+
+
+@pytest.mark.parametrize("command", [["rollback", LEDGER], ["retire", LEDGER, "--max-delete", "9"]])
+def test_a_dry_run_only_says_what_would_be_deleted(moved: Migration, command: list[str]) -> None:
+    result = moved.run(*command, "--dry-run")
+    assert result.exit_code == 0
+    assert result.stdout.count("to be deleted  Lesson") == 3
+    assert (len(moved.source.streams()), len(moved.target.streams())) == (4, 3)
+
+
+def test_a_rollback_deletes_at_the_target_only_what_the_migration_made(moved: Migration) -> None:
+    before = moved.target.add("Of somebody else")
+    result = moved.run("rollback", LEDGER, "--yes")
+    assert result.exit_code == 0
+    assert "3 streams = 3 deleted" in result.stdout
+    assert [stream.id for stream in moved.target.streams()] == [before.id]
+    assert len(moved.source.streams()) == 4
+
+
+def test_a_rollback_that_keeps_something_is_7_and_says_why(moved: Migration) -> None:
+    edited = moved.target.streams()[0]
+    moved.target.client.update(edited.id, title="Another")
+    result = moved.run("rollback", LEDGER, "--yes")
+    assert result.exit_code == 7
+    assert "it was edited since: title" in result.stdout
+    assert "3 streams = 2 deleted + 1 kept" in result.stdout
+    assert [stream.id for stream in moved.target.streams()] == [edited.id]
+
+
+def test_retire_deletes_at_the_source_up_to_its_limit_and_goes_on(moved: Migration) -> None:
+    result = moved.run("retire", LEDGER, "--max-delete", "2", "--yes")
+    assert result.exit_code == 6
+    assert "1 stream left; the same command goes on" in result.stdout
+    assert moved.run("retire", LEDGER, "--max-delete", "2", "--yes").exit_code == 0
+    assert [stream.title for stream in moved.source.streams()] == ["At once"]
+    assert len(moved.target.streams()) == 3
+    assert "3 at the target = 3 retired" in moved.run("status", LEDGER).stdout
+
+
+def test_deletions_as_json_have_each_stream_and_the_exit_code(moved: Migration) -> None:
+    data = moved.data("rollback", LEDGER, "--yes")
+    assert (data["deleted"], data["exit_code"], len(data["items"])) == (3, 0, 3)
+
+
+# -- report ---------------------------------------------------------------------------------------
+
+
+def test_the_counts_of_a_report_add_up(moved: Migration) -> None:
+    counts = moved.data("report", LEDGER)["counts"]
+    assert counts.pop("total") == sum(counts.values()) == 4
+
+
+def test_a_report_for_people_is_short(moved: Migration) -> None:
+    output = moved.run("report", LEDGER).stdout
+    assert "4 streams = 3 created + 1 skipped" in output
+    assert "finished" in output
+    assert "Lesson" not in output
+
+
+def test_a_report_shows_what_is_not_as_it_should_be(moved: Migration) -> None:
+    moved.source.add("Refused")
+    moved.target.inject(Fault.status(422), "create")
+    other = [each if each != LEDGER else "other.db" for each in RUN]
+    moved.run(*other, "--yes", "--skip-existing")
+    output = moved.run("report", "other.db").stdout
+    assert output.startswith("state          stream\nrefused        Refused")
+
+
+def test_a_report_is_written_as_a_page(moved: Migration) -> None:
+    assert moved.run("report", LEDGER, "--html", "report.html").exit_code == 0
+    assert "Lesson 0" in (moved.folder / "report.html").read_text()

@@ -1,0 +1,70 @@
+"""How fast a migration gets on, and how long it still takes."""
+
+from __future__ import annotations
+
+from livestream_core.cli._migrate_progress import Look, Watched
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def counts(created: int, pending: int, skipped: int = 0) -> dict[str, int]:
+    return {
+        "total": created + pending + skipped,
+        "pending": pending,
+        "created": created,
+        "skipped": skipped,
+        "unknown": 0,
+    }
+
+
+def seen(*looks: tuple[float, int, int]) -> Look:
+    """The last of several looks: seconds since the one before, created, and pending."""
+    clock = Clock()
+    watched = Watched(clock)
+    for seconds, created, pending in looks:
+        clock.now += seconds
+        look = watched.look(counts(created, pending), writes=created)
+    return look
+
+
+def test_at_the_first_look_no_speed_is_known() -> None:
+    look = seen((0, 5, 10))
+    assert (look.per_second, look.remaining_seconds) == (None, None)
+    assert str(look) == "5 of 15"
+
+
+def test_what_was_done_before_this_run_does_not_make_it_faster() -> None:
+    assert seen((0, 5_000, 100), (10, 5_020, 80)).per_second == 2.0
+
+
+def test_the_rest_takes_as_long_as_it_takes_at_this_speed() -> None:
+    look = seen((0, 0, 100), (10, 20, 80))
+    assert look.remaining_seconds == 40.0
+    assert str(look) == "20 of 100, 2.0/s, 40 s left"
+
+
+def test_only_the_last_half_minute_counts() -> None:
+    looks = [(0, 0, 1_000), *((1, 10 * second, 1_000 - 10 * second) for second in range(1, 20))]
+    slower = [(10, 190 + each, 810 - each) for each in range(1, 5)]
+    assert seen(*looks).per_second == 10.0
+    assert seen(*looks, *slower).per_second == 0.1
+
+
+def test_a_run_that_stands_still_has_no_remaining_time() -> None:
+    look = seen((0, 3, 10), (60, 3, 10))
+    assert (look.per_second, look.remaining_seconds) == (None, None)
+
+
+def test_long_times_are_in_minutes_and_hours() -> None:
+    assert str(seen((0, 0, 1_210), (1, 10, 1_200))).endswith(", 2 min left")
+    assert str(seen((0, 0, 90_010), (1, 10, 90_000))).endswith(", 2 h 30 min left")
+
+
+def test_streams_that_are_left_alone_are_not_counted() -> None:
+    assert str(Watched(Clock()).look(counts(1, 1, skipped=98), writes=1)) == "1 of 2"

@@ -1,0 +1,81 @@
+"""A migration in a real terminal: the question, the bar, and Ctrl-C."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from livestream_core.emulator import Fault
+from migration_commands import LEDGER, RUN, Migration, migration
+from terminal import Terminal, needs_a_terminal, terminal
+
+pytestmark = needs_a_terminal
+
+
+@pytest.fixture
+def moving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Migration]:
+    monkeypatch.chdir(tmp_path)  # a terminal begins where it is opened
+    with migration(tmp_path) as both:
+        yield both
+
+
+@pytest.fixture
+def shown(moving: Migration) -> Iterator[Terminal]:
+    """A new ledger's run, of as many streams as fit on the screen."""
+    moving.source.fill(4)
+    moving.target.inject(Fault.delay(0.5), "create", times=99)
+    with terminal("migrate", *RUN, "--workers", "1", environ={}, rows=40) as screen:
+        yield screen
+
+
+def test_it_shows_the_plan_and_asks(moving: Migration, shown: Terminal) -> None:
+    screen = shown.until("[y/N]")
+    assert "4 streams = 4 pending" in screen
+    assert f"Create 4 at {moving.target.client.account}?" in screen
+    shown.press("n", "Enter")
+    assert "Nothing was created." in shown.until("left with 1")
+    assert not (moving.folder / LEDGER).exists()
+
+
+def test_a_bar_shows_how_many_of_how_many_and_how_fast(moving: Migration, shown: Terminal) -> None:
+    shown.until("[y/N]")
+    shown.press("y", "Enter")
+    screen = shown.until("/s, ")
+    assert " of 4, " in screen
+    assert " s left" in screen
+    assert "pending" in screen
+    screen = shown.until("left with 0")
+    assert "4 streams = 4 created" in screen
+    assert " of 4, " not in screen
+    assert moving.target.titles() == moving.source.titles()
+
+
+def test_ctrl_c_says_that_it_stops_and_the_same_command_asks_no_more(
+    moving: Migration, shown: Terminal
+) -> None:
+    shown.until("[y/N]")
+    shown.press("y", "Enter")
+    moving.until_creates(1)
+    shown.press("C-c")
+    shown.until("Stopping after what is in flight")
+    assert "The same command goes on." in shown.until("left with 6")
+    with terminal("migrate", *RUN, environ={}) as again:
+        assert "[y/N]" not in again.until("left with 0")
+    assert moving.target.titles() == moving.source.titles()
+
+
+def test_a_rollback_shows_what_would_go_and_asks(moving: Migration) -> None:
+    moving.source.fill(2)
+    moving.moved()
+    with terminal("migrate", "rollback", LEDGER, environ={}) as shown:
+        assert "2 streams = 2 to be deleted" in shown.until("Delete 2 at ")
+        shown.press("n", "Enter")
+        assert "Nothing was deleted." in shown.until("left with 1")
+    assert len(moving.target.streams()) == 2
+    with terminal("migrate", "rollback", LEDGER, environ={}) as shown:
+        shown.until("Delete 2 at ")
+        shown.press("y", "Enter")
+        shown.until("left with 0")
+    assert moving.target.streams() == []
