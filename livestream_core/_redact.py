@@ -27,13 +27,17 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]+")
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     """What looks like a secret although we never saw it, in the order of their use. Compiled when
-    something is masked for the first time."""
+    something is masked for the first time.
+
+    A vendor may answer with one word of 64 KiB. So a word is looked at from its beginning only,
+    and what was read of it is not given back: anything else takes the square of its length.
+    """
     return (
         # A value under a telling name, in JSON, in a form, or in a header.
         (
             re.compile(
-                r"(?P<name>[\"']?[\w.-]*(?:" + SENSITIVE_NAME.pattern + r")[\w.-]*[\"']?"
-                r"\s*[:=]\s*)(?!\s*(?:null|true|false|\d+)\b)"
+                r"(?P<name>[\"']?(?<![\w.-])(?=[\w.-]*(?:" + SENSITIVE_NAME.pattern + r"))"
+                r"[\w.-]++[\"']?\s*+[:=]\s*+)(?!(?:null|true|false|\d+)\b)"
                 r"(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:(?:bearer|token|basic)\s+)?[^\s,;&}\]\"']+)",
                 re.IGNORECASE,
             ),
@@ -47,7 +51,12 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
         # User and password in a URL.
         (re.compile(r"://[^\s/@\"'<>]+@"), f"://{MASK}@"),
         # JSON web tokens.
-        (re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"), MASK),
+        (
+            re.compile(
+                r"(?<![\w-])(?P<before>(?>[\w-]*?\b(?=eyJ)))eyJ[\w-]++\.[\w-]++(?:\.[\w-]*+)?"
+            ),
+            rf"\g<before>{MASK}",
+        ),
     )
 
 
