@@ -13,6 +13,9 @@ PYTHON := $(shell for each in python3.11 python3.12 python3.13 python3.14 python
 	"$$each" -c '$(USABLE)' >/dev/null 2>&1 && echo "$$each" && break; done)
 endif
 
+# Tests start hundreds of interpreters, and each would compile the sources again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # How many processes run the tests.
 JOBS ?= auto
 
@@ -96,7 +99,7 @@ docs: .venv-docs/.stamp ## the site, in build/docs; warnings are errors
 		--jobs auto --doctree-dir build/doctrees docs build/docs
 	@echo "build/docs/index.html"
 
-bench: .venv-bench/.stamp ## what it costs, beside the same work without it; 5 minutes
+bench: .venv-bench/.stamp ## what it costs, beside the same work without it; 12 minutes
 	@.venv-bench/bin/python -m benchmarks $(BENCH_ARGS)
 
 bench-peers: .venv-bench-peers/.stamp ## the same of other vendors' SDKs, which are installed from PyPI

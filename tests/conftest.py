@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import livestream_core as live
 from acme import AcmeEmulator, AcmePlugin, FakeClock
+from postgresql import NoPostgreSQL, PostgreSQL, postgresql
 
+# Tests start pytest in many folders: without a common one, each would work out Unicode's tables.
+os.environ.setdefault(
+    "HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents[1] / ".hypothesis")
+)
 # Runs by hand look at new examples each time; in CI the same commit must give the same result.
 settings.register_profile(
     "ours",
@@ -44,3 +51,14 @@ def emulator() -> AcmeEmulator:
 def client(emulator: AcmeEmulator, clock: FakeClock) -> Iterator[live.Client]:
     with emulator.connect(clock=clock) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQL]:
+    """A server for the whole run; where there is none to be had, the tests of it are skipped."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(postgresql())
+        except NoPostgreSQL as problem:
+            pytest.skip(str(problem))
+        yield server

@@ -4,6 +4,7 @@ ours, and ``applied`` agrees with the contract's table."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -103,8 +104,13 @@ OPERATIONS: dict[str, Callable[[live.Client], Any]] = {
 }
 
 
+@cache
+def options_of(provider: str) -> dict[str, Any]:
+    return load_emulator(provider)().options()
+
+
 def connect(provider: str, transport: Any) -> live.Client:
-    options = load_emulator(provider)().options()
+    options = options_of(provider)
     return live.connect(provider, transport=transport, clock=FakeClock(), **options)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -22,6 +23,8 @@ from acme import AcmePlugin, FakeClock
 from livestream_core.emulator import load_emulator
 
 INSTALLED = sorted(point.name for point in entry_points(group="livestream_core"))
+#: For every walk anew, what is installed would be looked through.
+emulator_of = cache(load_emulator)
 
 
 class VendorTime(FakeClock):
@@ -47,7 +50,7 @@ class Lives(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.emulator = load_emulator(self.provider)(boot_seconds=20.0)
+        self.emulator = emulator_of(self.provider)(boot_seconds=20.0)
         self.client = self.emulator.connect(clock=VendorTime(self.emulator))
         self.can = self.client.capabilities
         self.seen: dict[str, live.Status] = {}

@@ -27,10 +27,12 @@ import sys
 import tomllib
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
+
+import postgresql
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 180.0
@@ -41,6 +43,8 @@ _FILE_NAME = re.compile(r"# ([\w-]+\.\w+)\n")
 #: A command that serves until it is stopped. It prints the environment for others, then how to
 #: stop it.
 _SERVES = re.compile(r"livestream sandbox")
+#: A database that a page names; each gets an empty one, of a server that is there for the page.
+_DATABASE = re.compile(r"postgresql://[^\s'\"]+")
 
 
 class Block(NamedTuple):
@@ -195,10 +199,15 @@ class Shell:
             "TZ": "Asia/Kolkata",
             "HOME": str(Path.cwd()),
             "XDG_CONFIG_HOME": str(Path.cwd()),
+            # A reader takes longer than a second to change a file, and Python's cache counts on it.
+            "PYTHONDONTWRITEBYTECODE": "1",
         }
         self.folder = Path.cwd()
         self.status = 0
         self.served: list[subprocess.Popen[str]] = []
+        self.databases: dict[str, str] = {}
+        self.server: postgresql.PostgreSQL | None = None
+        self.until_the_end = ExitStack()
 
     def type(self, command: str, shown: str, line: int) -> None:
         """Types a command, and compares what it prints."""
@@ -206,6 +215,10 @@ class Shell:
             raise Mismatch(f"line {line}: the command before {command!r} ended with {self.status}")
         if "jq" in command.split() and shutil.which("jq") is None:
             return  # a reader without it does not get further, either
+        try:
+            command = _DATABASE.sub(lambda found: self._database(found[0]), command)
+        except postgresql.NoPostgreSQL:
+            return
         checks = [check for start, check in CHECKED.items() if command.startswith(start)]
         if checks:
             checks[0](self, command)
@@ -213,6 +226,13 @@ class Shell:
         printed = self._serve(command) if _SERVES.match(command) else self._run(command)
         if shown and not is_as_shown(shown, printed):
             raise Mismatch(f"line {line}: {command!r} printed this instead:\n{printed}")
+
+    def _database(self, named: str) -> str:
+        if self.server is None:
+            self.server = self.until_the_end.enter_context(postgresql.postgresql())
+        if named not in self.databases:
+            self.databases[named] = self.server.new_database()
+        return self.databases[named]
 
     def _run(self, command: str) -> str:
         kept = Path(".environment")
@@ -276,6 +296,7 @@ class Shell:
             started.wait(PATIENCE)
             if started.stdout is not None:
                 started.stdout.close()
+        self.until_the_end.close()
 
 
 #: What is typed after every command.
