@@ -5,7 +5,8 @@
 .DELETE_ON_ERROR:
 # Builds write into the source tree, so two of them never run at once, whatever -j says.
 .NOTPARALLEL:
-.PHONY: demo test lint types wheels smoke kit docs bench bench-peers test-others clean help
+.PHONY: demo test faults torture lint types wheels smoke kit docs bench bench-peers test-others clean \
+	help
 
 USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 ifndef PYTHON
@@ -65,6 +66,12 @@ test: .venv/.stamp ## all tests, and branch coverage of at least 95 %
 	@.venv/bin/python -m coverage run -m pytest -n "$(JOBS)" --dist worksteal $(PYTEST_ARGS)
 	@.venv/bin/python -m coverage combine --quiet
 	@.venv/bin/python -m coverage report
+
+faults: .venv/.stamp ## 200 migrations that are killed, stopped and cut off; 5 minutes
+	@.venv/bin/python -m tests.torture --runs 200
+
+torture: .venv/.stamp ## the same with RUNS=5000, from SEED=1 on; hours
+	@.venv/bin/python -m tests.torture --runs "$(or $(RUNS),5000)" --seed "$(or $(SEED),1)"
 
 lint: .venv/.stamp ## ruff: rules and format
 	@.venv/bin/ruff check .

@@ -31,6 +31,8 @@ class Size:
         page: Streams on each page of the list.
         clients: Idle clients.
         adapters: Installed adapters, where there are many.
+        moved: Streams that are moved from one account to another.
+        move_rounds: How often that is measured: it takes much longer than all else.
     """
 
     rounds: int
@@ -41,6 +43,8 @@ class Size:
     page: int
     clients: int
     adapters: int
+    moved: int
+    move_rounds: int
 
 
 FULL = Size(
@@ -52,6 +56,8 @@ FULL = Size(
     page=100,
     clients=10_000,
     adapters=50,
+    moved=2_000,
+    move_rounds=3,
 )
 #: For peers, which need much longer for the same.
 FEWER_ROUNDS = replace(FULL, rounds=5, process_rounds=7)
@@ -65,6 +71,8 @@ TINY = Size(
     page=10,
     clients=20,
     adapters=3,
+    moved=20,
+    move_rounds=1,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
@@ -590,8 +591,9 @@ class Client:
         self.close()
 
     def __del__(self) -> None:
-        # Collected without close(): it leaves the session, but does no I/O here.
-        if hasattr(self, "_membership"):
+        # Collected without close(): it leaves the session, but does no I/O here. At the end of the
+        # interpreter nothing can be imported any more, and nobody is left to share a session.
+        if hasattr(self, "_membership") and not sys.is_finalizing():
             self._membership.leave()
 
     def __repr__(self) -> str:

@@ -115,7 +115,8 @@ def providers() -> Mapping[str, AdapterInfo]:
 def register(plugin: object) -> None:
     """Adds a plugin of the application's: a module or an object with functions that are marked
     with ``@hookimpl``. It may bring adapters (``livestream_adapters``) and observe
-    (``livestream_exchange``, ``livestream_status_changed``).
+    (``livestream_exchange``, ``livestream_status_changed``), and rewrite what a migration creates
+    (``livestream_translate``).
 
     Raises:
         ConfigurationError: It implements no known hook, or brings an adapter whose name is taken.

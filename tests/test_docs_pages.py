@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import postgresql
 import run_page
 from livestream_core.emulator import load_emulator
 
@@ -164,6 +165,24 @@ def test_a_package_that_a_page_wrote_is_there_once_it_is_installed(
         f"{install}$ livestream doctor -p lantern\n...\n```\n"
     )
     assert followed(text, tmp_path).returncode == code
+
+
+def test_a_database_that_a_page_names_lasts_to_the_end_of_the_page(tmp_path: Path) -> None:
+    try:
+        postgresql.programs()
+    except postgresql.NoPostgreSQL as reason:
+        pytest.skip(str(reason))
+    text = (
+        "```python\n# ask.py\nimport sys\n\nimport psycopg\n\n"
+        "with psycopg.connect(sys.argv[1]) as database:\n"
+        "    print(database.execute(sys.argv[2]).rowcount)\n```\n"
+        "```console\n"
+        "$ python ask.py postgresql://db.example/one 'SELECT 7 INTO made'\n1\n"
+        "$ python ask.py postgresql://db.example/one 'SELECT * FROM made'\n1\n"
+        "$ python ask.py postgresql://db.example/two 'SELECT 7 INTO made'\n1\n```\n"
+    )
+    done = followed(text, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

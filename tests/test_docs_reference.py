@@ -14,11 +14,11 @@ import attrs
 import pytest
 
 import livestream_core as live
-from livestream_core import emulator, memory, testing
+from livestream_core import emulator, memory, migrate, testing
 from livestream_core.testing import conformance, strategies
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
-MODULES = (live, emulator, memory, testing, strategies, conformance)
+MODULES = (live, emulator, memory, migrate, testing, strategies, conformance)
 
 #: From other libraries: what they are is described there.
 BORROWED = {"livestream_core.emulator.Request", "livestream_core.emulator.Response"}

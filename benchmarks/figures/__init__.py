@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..measure import Size
 from ..table import Row
-from . import discovery, get, memory, read, start, walk
+from . import discovery, get, memory, migrate, read, start, walk
 
 Figure = Callable[[Size], Iterator[Row]]
 
@@ -17,4 +17,5 @@ FIGURES: Mapping[str, Figure] = {
     "import": start.rows,
     "memory": memory.rows,
     "discovery": discovery.rows,
+    "migrate": migrate.rows,
 }

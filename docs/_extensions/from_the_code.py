@@ -19,7 +19,7 @@ import kit_tables
 import livestream_core as live
 import status_diagram
 from line_counts import line_table
-from livestream_core import emulator, memory, testing
+from livestream_core import emulator, memory, migrate, testing
 from livestream_core.cli._exit_codes import MEANINGS
 from livestream_core.testing import conformance, strategies
 from provider_tables import feature_list, feature_matrix, option_table
@@ -27,7 +27,7 @@ from provider_tables import feature_list, feature_matrix, option_table
 ROOT = Path(__file__).parents[2]
 
 #: Those whose names are public, the most special first.
-MODULES = (strategies, conformance, testing, memory, emulator, live)
+MODULES = (strategies, conformance, testing, migrate, memory, emulator, live)
 
 #: The page is read as the name that users import, not as the module that a name is written in.
 PUBLIC = {
@@ -183,6 +183,7 @@ MADE_ELSEWHERE = {
     for module, names in (
         (live, ("Client", "StreamList", "Trim")),
         (emulator, ("Fault",)),
+        (migrate, ("Ledger",)),
         (testing, ("Livestreams",)),
     )
     for name in names

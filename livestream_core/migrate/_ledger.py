@@ -43,6 +43,9 @@ from ._values import Item, ItemState, LedgerError, Plan, PlanSettings, Report
 T = TypeVar("T")
 
 _WAL = ("-wal", "-shm")
+#: PostgreSQL's codes for a deadlock, and for transactions that cannot be put in an order.
+_MAY_BE_REPEATED = ("40P01", "40001")
+_DEADLOCKS = 4
 
 
 class Ledger:
@@ -179,6 +182,7 @@ class Ledger:
             # So that what is left is one file, with all in it.
             try:
                 with self._engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA busy_timeout = 1000")
                     connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
             except sa.exc.DBAPIError:
                 pass
@@ -217,9 +221,19 @@ class Ledger:
         with _explained(self._shown):
             if self._together is not None:
                 return self._together.run(do)
-            with self._engine.begin() as connection:
-                now = connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())"))
-                return do(Transaction(connection, float(now or 0.0)))
+            for _ in range(_DEADLOCKS):
+                try:
+                    return self._commit(do)
+                except sa.exc.DBAPIError as error:
+                    # Two workers that met at the same rows: nothing of this one was written.
+                    if getattr(error.orig, "sqlstate", None) not in _MAY_BE_REPEATED:
+                        raise
+            return self._commit(do)
+
+    def _commit(self, do: Callable[[Transaction], T]) -> T:
+        with self._engine.begin() as connection:
+            now = connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())"))
+            return do(Transaction(connection, float(now or 0.0)))
 
     def read(self, do: Callable[[Transaction], T]) -> T:
         """Runs a function that only reads.
@@ -228,7 +242,12 @@ class Ledger:
             LedgerError: It could not be read.
         """
         with _explained(self._shown), self._engine.connect() as connection:
-            return do(Transaction(connection, time.time()))
+            try:
+                return do(Transaction(connection, time.time()))
+            except BaseException:
+                # What was half read would keep the file from being written, or put in order.
+                connection.invalidate()
+                raise
 
     def _commit_all(self, jobs: list[_Job]) -> None:
         # One fsync for all that came while the last one was under way. What a job raises by

@@ -107,6 +107,9 @@ def run(
         source, target = source or plan.source, target or plan.target
         transform = transform or plan.transform
     rates = (rate_of(source_rate), rate_of(target_rate))
+    threads = executor if isinstance(executor, ThreadPoolExecutor) else None
+    if executor is not threads:
+        _check_sent(source, target)
     with ExitStack() as stack:
         opened = stack.enter_context(_ledger(ledger, plan))
         clients = _clients(stack, (source, target), rates)
@@ -120,14 +123,14 @@ def run(
             ),
             stop=stop or threading.Event(),
             progress=progress or (lambda counts, writes: None),
-            threads=executor if isinstance(executor, ThreadPoolExecutor) else None,
+            threads=threads,
         )
         return job.run(
             workers,
             budget=max_create,
             replan=replan,
             elsewhere=None
-            if executor is None or job.threads is not None
+            if executor is None or executor is threads
             else _Elsewhere(executor, os.fspath(ledger), (source, target), rates),
         )
 
@@ -139,6 +142,15 @@ def _check(workers: int, max_create: int | None, settle: float, lease: float) ->
     for name, value, least in (("settle", settle, 0.0), ("lease", lease, 1.0)):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= least:
             raise InvalidInput(f"{name}: expected seconds, at least {least:g}", field=name)
+
+
+def _check_sent(source: Side | None, target: Side | None) -> None:
+    for name, side in (("source", source), ("target", target)):
+        if isinstance(side, Client):
+            raise InvalidInput(
+                f"{name}: workers of other processes need a function that makes its client",
+                field=name,
+            )
 
 
 @contextmanager
@@ -291,10 +303,13 @@ class _Run:
             except LiveStreamError as error:
                 # All is created, and that is what the result has to say first.
                 shared.failure = error
+        stopped = shared.stopped
+        if stopped is None and shared.failure is None and writes == budget:
+            stopped = "budget"  # a worker in another process found it spent
         return RunResult(
             report=report,
             writes=writes,
-            stopped=shared.stopped if report.phase == "running" else None,
+            stopped=stopped if report.phase == "running" else None,
             error=shared.failure,
         )
 
@@ -412,7 +427,12 @@ class _Run:
             self.ledger.write(lambda tx: tx.request_stop(self.id))
             raise
         for future in done:
-            error = future.result()
+            try:
+                error = future.result()
+            except LiveStreamError:
+                raise
+            except Exception as lost:  # its process has died, or its machine
+                error = LiveStreamError(f"a worker was lost: {type(lost).__name__}")
             if isinstance(error, LiveStreamError):
                 shared.end(None, error)
         if isinstance(shared.failure, LedgerError):

@@ -477,10 +477,7 @@ class Transaction:
     def reopen(self, position: int) -> None:
         """Has it found out again what became of a stream's create."""
         reason = "a create of it was sent before"
-        self._change(
-            position,
-            lambda _: {"state": str(ItemState.UNKNOWN), "reason": reason, "attempts": 0},
-        )
+        self._change(position, lambda _: {"state": str(ItemState.UNKNOWN), "reason": reason})
 
     def change(self, source_id: str, **values: Any) -> None:
         """Changes a stream's row: where its users are, or that it was deleted."""

@@ -50,9 +50,10 @@ def rollback(
     stop: threading.Event | None = None,
 ) -> DeleteResult:
     """Deletes at the target what this migration created there. Kept, with the reason, is what is
-    or was on air, what somebody has edited since, and what was adopted without a mark: it is not
-    certain whose it is. The source is never touched. A migration that was rolled back does not
-    run again. The same call goes on where it was stopped.
+    or was on air, what somebody has edited since, what was adopted without a mark (it is not
+    certain whose it is), and what was retired: its source is gone. The source is never touched.
+    A migration that was rolled back does not run again. The same call goes on where it was
+    stopped.
 
     Args:
         ledger: The migration's ledger.

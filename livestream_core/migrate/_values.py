@@ -347,7 +347,8 @@ class Item:
         cutover: How far its users are; ``None`` if it is not at the target.
         marked: Whether what was created carries our mark.
         rolled_back: Whether it was deleted at the target again.
-        intended_at: When the last create was about to be sent, in UTC.
+        intended_at: When the last create was about to be sent, in UTC; ``None`` again once it is
+            certain that none was carried out, and a person is needed.
         settled_at: When its outcome was known, in UTC.
     """
 

@@ -6,6 +6,7 @@ import logging
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -44,7 +45,8 @@ logger = logging.getLogger("livestream_core")
 
 #: Failures in a row, of all streams, after which a vendor is taken to be down.
 FAILURES_IN_A_ROW = 10
-#: Tries of one stream after which a person has to look at it.
+#: Tries of one stream in one run. Those of earlier runs do not count: a vendor that was down all
+#: night says nothing about a stream.
 TRIES = 6
 _LONGEST_PAUSE = 30.0
 #: A worker with nothing to do looks again so soon: another may have given something back.
@@ -101,7 +103,12 @@ class Shared:
     failure: LiveStreamError | None = None
     stopped: str | None = None
     failures: int = 0
+    #: How often each stream was tried in this run, by its position.
+    tries: Counter[int] = attrs.field(factory=Counter)
     lock: threading.Lock = attrs.field(factory=threading.Lock)
+    idle: threading.Condition = attrs.field(factory=threading.Condition)
+    #: How many times something has happened that idle workers wait for.
+    turn: int = 0
 
     def __attrs_post_init__(self) -> None:
         self.listings = Listings(self.target)
@@ -119,6 +126,19 @@ class Shared:
             self.stopped = self.stopped or why
             self.failure = self.failure or failure
         self.stop.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """There may be work for those that had none, or no more for anybody."""
+        with self.idle:
+            self.turn += 1
+            self.idle.notify_all()
+
+    def rest(self, turn: int, seconds: float) -> None:
+        """Waits until something has happened since a turn, or so long."""
+        with self.idle:
+            if self.turn == turn:
+                self.idle.wait(seconds)
 
     def went_well(self) -> None:
         """The vendors answer."""
@@ -166,13 +186,16 @@ class Worker:
         shared = self._shared
         try:
             while not shared.is_over:
+                turn = shared.turn
                 self._held_at = time.monotonic()
                 claim = self._ledger.write(self._close_and_claim)
-                self._closing = None
+                if self._closing is not None:
+                    self._closing = None
+                    shared.wake()
                 if claim is None:
                     return
                 if isinstance(claim, Wait):
-                    shared.stop.wait(min(claim.seconds, _LONGEST_WAIT))
+                    shared.rest(turn, min(claim.seconds, _LONGEST_WAIT))
                     continue
                 self._closing = self._releasing(claim.key)
                 self._work_on(claim)
@@ -271,7 +294,7 @@ class Worker:
         if decision.wait:
             self._closing = self._releasing(key, after=settle, seen=found)
             return None
-        given_up = [entry for entry in decision.create if entry.attempts >= TRIES]
+        given_up = [entry for entry in decision.create if shared.tries[entry.position] >= TRIES]
 
         def note(transaction: Transaction) -> None:
             transaction.hold(key, self._owner, shared.pacing.lease)
@@ -350,6 +373,7 @@ class Worker:
         except (BudgetSpent, Stopped) as stopped:
             shared.end("budget" if isinstance(stopped, BudgetSpent) else "requested")
             return None
+        shared.tries[entry.position] += 1
         # The driver looks at the time once more right before it sends.
         left = held_at + pacing.deadline - time.monotonic()
         try:
@@ -379,9 +403,11 @@ class Worker:
 
     def _unread(self, key: str, entry: Entry, error: LiveStreamError) -> Outcome:
         """It could not be read at the source; nothing was sent to the target."""
-        self._shared.went_wrong(error)
-        if self._shared.failure is None and (
-            not _is_temporary(error) or entry.attempts + 1 >= TRIES
+        shared = self._shared
+        shared.tries[entry.position] += 1
+        shared.went_wrong(error)
+        if shared.failure is None and (
+            not _is_temporary(error) or shared.tries[entry.position] >= TRIES
         ):
             reason = f"it could not be read at the source: {error.message}"
             return self._settled(key, entry, _PERSON, reason)
@@ -404,10 +430,10 @@ class Worker:
         is_ours_alone = not _is_temporary(error) and not isinstance(error, _OF_ALL)
         if is_ours_alone:
             shared.went_well()
-        else:
-            shared.went_wrong(error)
-        if is_ours_alone or (entry.attempts >= TRIES and shared.failure is None):
             return self._settled(key, entry, ItemState.REFUSED, error.message, unsent=True)
+        shared.went_wrong(error)
+        if shared.tries[entry.position] >= TRIES:
+            shared.end(None, error)  # the vendor does not take any, and refuses none
         return Outcome(
             self._if_ours(
                 key, lambda tx: tx.note(entry, ItemState.PENDING, error.message), unsent=True

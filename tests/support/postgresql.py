@@ -1,0 +1,142 @@
+"""A PostgreSQL server of its own for tests: Debian's package, in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+#: Where Debian has what is not in the PATH.
+_FOLDERS = "/usr/lib/postgresql/*/bin"
+_PATIENCE = 30.0
+#: So that no server is left where tests are killed. The machine does not fail in these tests, only
+#: processes do: fsync would prove nothing.
+_UNTIL_ITS_INPUT_ENDS = """
+"$1" -D "$2" -k "$3" -c listen_addresses= -c fsync=off -c max_connections=200 </dev/null &
+cat >/dev/null
+kill -QUIT $!
+wait $!
+rm -rf "$3"
+"""
+
+
+class NoPostgreSQL(Exception):
+    """There is no server to be had here; the text says why."""
+
+
+def programs() -> Path:
+    """The folder with ``initdb`` and ``postgres``.
+
+    Raises:
+        NoPostgreSQL: There is none.
+    """
+    found = shutil.which("initdb")
+    folders = [Path(found).parent] if found else []
+    folders += sorted(Path("/").glob(_FOLDERS.lstrip("/")), reverse=True)
+    for folder in folders:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise NoPostgreSQL(f"PostgreSQL is not installed: no initdb in the PATH or in {_FOLDERS}")
+
+
+class PostgreSQL:
+    """A server that runs."""
+
+    def __init__(self, folder: Path, user: str) -> None:
+        self._folder, self._user = folder, user
+
+    def url(self, database: str = "postgres") -> str:
+        """The URL of one of its databases."""
+        return f"postgresql://{self._user}@/{database}?host={self._folder}"
+
+    def new_database(self) -> str:
+        """The URL of a new, empty database."""
+        import psycopg
+
+        name = f"test_{secrets.token_hex(8)}"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+
+@contextmanager
+def postgresql() -> Iterator[PostgreSQL]:
+    """A server, until the end of the block.
+
+    Raises:
+        NoPostgreSQL: There is no server to be had here.
+    """
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        raise NoPostgreSQL("psycopg is not installed") from None
+    where = programs()
+    user, settings = _unprivileged()
+    # Short: the path of a socket has at most 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    process = None
+    try:
+        if settings:
+            shutil.chown(folder, user, settings["group"])
+        data = folder / "data"
+        done = subprocess.run(
+            [str(where / "initdb"), "-D", str(data), "-U", user, "-A", "trust", "-N", "-E", "UTF8"]
+            + ["--locale", "C"],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            **settings,
+        )
+        if done.returncode:
+            raise NoPostgreSQL(f"initdb failed: {done.stderr.strip()}")
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                ["sh", "-c", _UNTIL_ITS_INPUT_ENDS, "sh", where / "postgres", data, folder],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                **settings,
+            )
+        server = PostgreSQL(folder, user)
+        _wait(server, folder / "log")
+        yield server
+    finally:
+        if process is not None:
+            process.communicate()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unprivileged() -> tuple[str, dict[str, Any]]:
+    """The server refuses to run as root; who it runs as, and what ``subprocess`` needs for it."""
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid()).pw_name, {}
+    for name in ("postgres", "nobody"):
+        try:
+            group = pwd.getpwnam(name).pw_gid
+        except KeyError:
+            continue
+        return name, {"user": name, "group": group, "extra_groups": []}
+    raise NoPostgreSQL("there is no unprivileged user to run PostgreSQL as")
+
+
+def _wait(server: PostgreSQL, log: Path) -> None:
+    import psycopg
+
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            psycopg.connect(server.url(), connect_timeout=5).close()
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise NoPostgreSQL(f"the server does not start: {log.read_text()}") from None
+        time.sleep(0.05)
