@@ -1,0 +1,144 @@
+"""Both sides of a migration: emulated vendors over HTTP, each with a client of its account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import Any
+
+import attrs
+
+import livestream_core as live
+from livestream_core import migrate
+from livestream_core.emulator import Emulator, LoggedRequest, load_emulator
+
+PROVIDERS = ("tpstreams", "videosdk", "tktchurch")
+PAIRS = tuple(permutations(PROVIDERS, 2))
+
+#: The requests by which a stream is created, read, and listed, as :meth:`Emulator.inject` names
+#: them.
+CREATE = {
+    "memory": "POST /v1/streams",
+    "tktchurch": "POST /v1/livestreams",
+    "tpstreams": "POST *live_streams/",
+    "videosdk": "POST /v1/livestreams",
+}
+LIST = {
+    "memory": "GET /v1/streams",
+    "tktchurch": "GET /v1/livestreams",
+    "tpstreams": "GET *live_streams/",
+    "videosdk": "GET /v1/livestreams/",
+}
+
+
+@attrs.frozen
+class Side:
+    """One account.
+
+    Attributes:
+        emulator: Its vendor.
+        client: A client of it.
+        options: What connects to it from another process.
+    """
+
+    emulator: Any
+    client: live.Client
+    options: dict[str, Any]
+
+    @property
+    def provider(self) -> str:
+        return self.client.provider
+
+    def add(self, title: str, **fields: Any) -> live.LiveStream:
+        """Creates a stream as its owner did, one that can be moved: fields that this vendor has
+        no place for are left out."""
+        fields.setdefault("scheduled_start", in_days(2))
+        spec = live.StreamSpec(title=title, **fields)
+        possible = {
+            name: value
+            for name, value in fields.items()
+            if self.client.capabilities.lacking(name, getattr(spec, name)) is None
+        }
+        return self.client.create(title=title, **possible)
+
+    def fill(self, count: int, **fields: Any) -> list[str]:
+        """Creates several, each with a title and a start of its own; gives their ids."""
+        return [
+            self.add(f"Lesson {number}", scheduled_start=in_days(2 + number), **fields).id
+            for number in range(count)
+        ]
+
+    def streams(self) -> list[live.LiveStream]:
+        """All that it holds now."""
+        return list(self.client.list())
+
+    def titles(self) -> list[str]:
+        """The titles of all that it holds, sorted."""
+        return sorted(stream.title for stream in self.streams())
+
+    def changes(self) -> list[LoggedRequest]:
+        """The requests so far that change something: signing in does not."""
+        with self.emulator.lock:
+            return [
+                each
+                for each in self.emulator.requests
+                if each.method not in ("GET", "HEAD") and not _signs_in(each.path)
+            ]
+
+    def creates(self) -> int:
+        """How many creates have come."""
+        path = "/live_streams/" if self.provider == "tpstreams" else "streams"
+        return sum(each.method == "POST" and each.path.endswith(path) for each in self.changes())
+
+    def inject(self, fault: Any, on: str, *, times: int = 1, skip: int = 0) -> None:
+        """Has something go wrong: ``on`` is ``"create"``, ``"list"``, or a pattern."""
+        pattern = {"create": CREATE, "list": LIST}.get(on, {}).get(self.provider, on)
+        self.emulator.inject(fault, on=pattern, times=times, skip=skip)
+
+
+def _signs_in(path: str) -> bool:
+    return "/auth/" in path or path.endswith("/login")
+
+
+def in_days(days: float) -> datetime:
+    """A start, in whole minutes: some vendors know no others."""
+    return (datetime.now(UTC) + timedelta(days=days)).replace(second=0, microsecond=0)
+
+
+@contextmanager
+def side(provider: str, **settings: Any) -> Iterator[Side]:
+    """A fresh account at a vendor, over HTTP."""
+    emulator: Emulator = load_emulator(provider)()
+    with emulator.serve() as url:
+        options = {**emulator.options(), "base_url": url}
+        with live.connect(provider, **settings, **options) as client:
+            yield Side(emulator, client, options)
+
+
+@contextmanager
+def sides(source: str, target: str, **settings: Any) -> Iterator[tuple[Side, Side]]:
+    """Two accounts, of two vendors or of one."""
+    with side(source, **settings) as one, side(target, **settings) as other:
+        yield one, other
+
+
+def planned(source: Side, target: Side, **settings: Any) -> migrate.Plan:
+    """A plan; streams of a vendor that reports no status are taken for idle."""
+    settings.setdefault("assume_idle", source.provider == "videosdk")
+    if target.provider == "tpstreams" and source.provider == "videosdk":
+        settings.setdefault("transform", scheduled)
+    return migrate.plan(source.client, target.client, **settings)
+
+
+def scheduled(stream: live.LiveStream, spec: live.StreamSpec) -> live.StreamSpec:
+    """A transform for sources that know no schedule: each gets a start by its title."""
+    number = sum(map(ord, stream.title)) % 100
+    start = datetime(2038, 1, 1, tzinfo=UTC) + timedelta(days=number)
+    return attrs.evolve(spec, scheduled_start=start)
+
+
+def by_state(report: migrate.Report | migrate.Plan) -> dict[str, int]:
+    """How many items are in each state that has any."""
+    return {name: count for name, count in report.counts.items() if count and name != "total"}
