@@ -178,14 +178,8 @@ class Ledger:
 
     def close(self) -> None:
         """Lets it go."""
-        if self._file and self._lock is not None:
-            # So that what is left is one file, with all in it.
-            try:
-                with self._engine.connect() as connection:
-                    connection.exec_driver_sql("PRAGMA busy_timeout = 1000")
-                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            except sa.exc.DBAPIError:
-                pass
+        if self._lock is not None:
+            self.consolidate()
         self._engine.dispose()
         if self._lock is not None:
             self._lock.release()
@@ -267,6 +261,18 @@ class Ledger:
                 if driver is not None and driver.in_transaction:
                     connection.exec_driver_sql("ROLLBACK")
                 raise
+
+    def consolidate(self) -> None:
+        """Puts what is in an SQLite ledger's journal into its file, so that the file has it also
+        where the journal is lost."""
+        if not self._file:
+            return
+        try:
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA busy_timeout = 1000")
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sa.exc.DBAPIError:
+            pass  # it stays in the journal, as any other commit
 
     def report(self) -> Report:
         """What it holds now."""
@@ -427,6 +433,8 @@ def _shown(url: sa.URL) -> str:
 def _sqlite(path: Path, *, journal: str) -> sa.Engine:
     # `uri` with mode=rw: a file that is not there is never made here, but for a new ledger.
     mode = "rwc" if journal == "DELETE" else "rw"
+    if journal == "WAL" and _never_changes(path):
+        mode = "ro&immutable=1"
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -436,13 +444,19 @@ def _sqlite(path: Path, *, journal: str) -> sa.Engine:
             isolation_level=None,
             check_same_thread=False,
         )
-        connection.execute(f"PRAGMA journal_mode = {journal}")
-        connection.execute("PRAGMA synchronous = FULL")
+        if "immutable" not in mode:
+            connection.execute(f"PRAGMA journal_mode = {journal}")
+            connection.execute("PRAGMA synchronous = FULL")
         return connection
 
     return sa.create_engine(
         "sqlite://", creator=connect, poolclass=sa.pool.QueuePool, max_overflow=-1
     )
+
+
+def _never_changes(path: Path) -> bool:
+    """Whether a file is on a disk that cannot be written, with all that belongs to it."""
+    return not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:

@@ -1,0 +1,218 @@
+"""Migrations that are killed, stopped and cut off, and are there exactly once in the end: a few of
+those that ``python -m tests.torture`` has thousands of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from livestream_core import migrate
+from livestream_core.migrate import Item, ItemState, Report
+from postgresql import PostgreSQL
+from tests.torture.life import End
+from tests.torture.oracle import problems
+from tests.torture.run import Outcome, carry_out
+from tests.torture.scenario import FATAL, HELD, ON_CREATES, Kind, OnCreate, Scenario
+from tests.torture.vendors import PROVIDERS, Look, Vendor
+
+SOON = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=2)
+#: Two that are equal, and two that are not.
+STREAMS = (("Algebra", SOON), ("Algebra", SOON), ("Algebra", SOON + timedelta(hours=1)))
+PLAIN = Scenario(
+    seed=0,
+    kind=Kind.BY_THE_VENDOR,
+    shared=False,
+    source="tktchurch",
+    target="tpstreams",
+    streams=(*STREAMS, ("Vespers", SOON)),
+    kept_back=("Without a start",),
+    decoys=(("Algebra", SOON),),
+    strangers=(),
+    on_creates=(),
+    on_lists=(),
+    on_source=(),
+    ends=(),
+    workers=2,
+    lease=1.0,
+    pause=1.3,
+    retries=0,
+    mark=False,
+    skew=0.0,
+    settle=0.6,
+)
+
+
+def told(folder: Path, scenario: Scenario, server: PostgreSQL | None = None) -> Outcome:
+    """What came of a scenario, in which nothing may be wrong."""
+    outcome = carry_out(scenario, folder, server and server.new_database)
+    assert outcome.problems == ()
+    return outcome
+
+
+# -- one process ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "before replace",
+        "after commit of change_migration+save_baseline",
+        "after commit of hold+intend",
+        "after sending a create",
+    ],
+)
+def test_a_run_that_is_killed_goes_on(tmp_path: Path, where: str) -> None:
+    scenario = attrs.evolve(PLAIN, kind=Kind.AT_A_PLACE, ends=(End(where=where),))
+    assert told(tmp_path, scenario).ends == (where,)
+
+
+@pytest.mark.parametrize("fatal", sorted(FATAL))
+def test_a_create_whose_process_died_meanwhile_is_there_once(tmp_path: Path, fatal: str) -> None:
+    scenario = attrs.evolve(PLAIN, on_creates=(OnCreate(fatal, 0, 1),))
+    assert told(tmp_path, scenario).lives[0] == "killed by its vendor"
+
+
+def test_a_create_that_is_sent_again_is_given_its_own_time_to_be_carried_out(
+    tmp_path: Path,
+) -> None:
+    again = (OnCreate("502", 0, 1), OnCreate("fatal, late", 0, 2))
+    told(tmp_path, attrs.evolve(PLAIN, on_creates=again, workers=1))
+
+
+@pytest.mark.parametrize("seed", [5, 11])
+def test_a_run_of_the_harness_passes(tmp_path: Path, seed: int) -> None:
+    told(tmp_path, Scenario.of(seed))
+
+
+# -- several processes ----------------------------------------------------------------------
+
+
+def test_a_second_run_on_a_file_is_refused_while_the_first_is_stopped(tmp_path: Path) -> None:
+    stopped = End(how="stopped", where="after commit of hold+intend")
+    outcome = told(tmp_path, attrs.evolve(PLAIN, kind=Kind.STOPPED, ends=(stopped,)))
+    assert "in use by another run" in outcome.lives[0]
+
+
+def test_two_runs_share_a_database(tmp_path: Path, postgresql_server: PostgreSQL) -> None:
+    never = End(where="no such place")
+    scenario = attrs.evolve(PLAIN, kind=Kind.TOGETHER, shared=True, ends=(never,))
+    told(tmp_path, scenario, postgresql_server)
+
+
+def test_the_work_of_a_run_that_died_is_taken_over_when_its_lease_is_over(
+    tmp_path: Path, postgresql_server: PostgreSQL
+) -> None:
+    dies = End(where="after sending a create")
+    scenario = attrs.evolve(PLAIN, kind=Kind.AT_A_PLACE, shared=True, ends=(dies,))
+    assert told(tmp_path, scenario, postgresql_server).ends == ("after sending a create",)
+
+
+@pytest.mark.parametrize("where", ["after commit of hold+intend", "after sending a create"])
+def test_a_run_that_was_stopped_past_its_lease_creates_nothing_twice(
+    tmp_path: Path, postgresql_server: PostgreSQL, where: str
+) -> None:
+    stopped = End(how="stopped", where=where)
+    scenario = attrs.evolve(PLAIN, kind=Kind.STOPPED, shared=True, ends=(stopped,))
+    assert told(tmp_path, scenario, postgresql_server).ends == (where,)
+
+
+def test_a_create_that_was_stopped_on_its_way_out_is_found_and_named(
+    tmp_path: Path, postgresql_server: PostgreSQL
+) -> None:
+    stopped = End(how="stopped", where="before sending a create")
+    # Until another has waited for the end of its lease, has settled it, and has created it.
+    scenario = attrs.evolve(
+        PLAIN, kind=Kind.STOPPED, shared=True, ends=(stopped,), pause=None, workers=1
+    )
+    assert told(tmp_path, scenario, postgresql_server).lives[-1].startswith("done 7 0")
+
+
+# -- the harness itself ---------------------------------------------------------------------
+
+
+def test_two_hundred_seeds_have_every_kind_pair_and_fault() -> None:
+    scenarios = [Scenario.of(seed) for seed in range(1, 201)]
+    assert {each.kind for each in scenarios} == set(Kind)
+    assert {(each.source, each.target) for each in scenarios} == {
+        (one, other) for one in PROVIDERS for other in PROVIDERS
+    }
+    faults = {trouble.name for each in scenarios for trouble in each.on_creates}
+    assert faults == {*ON_CREATES, *FATAL, HELD}
+
+
+def test_two_hundred_seeds_kill_a_run_at_each_of_its_first_eighty_places() -> None:
+    ends = [end for seed in range(1, 201) for end in Scenario.of(seed).ends]
+    assert set(range(2, 82)) <= {end.at for end in ends if end.how == "killed"}
+
+
+class Held:
+    """A vendor that holds what it is given."""
+
+    keeps_starts = True
+
+    def __init__(self, *looks: Look) -> None:
+        self.held = {f"{number}": look for number, look in enumerate(looks)}
+
+    def streams(self) -> dict[str, Look]:
+        return self.held
+
+    def key(self, id: str) -> str:
+        return id
+
+
+def judged(scenario: Scenario, *made: Look, **changes: Any) -> list[str]:
+    """What the oracle says of a target that holds this, and a ledger that has all of it."""
+    items = [
+        Item(
+            source_id=f"s{number}",
+            target_id=f"{number}",
+            title=title,
+            state=ItemState.CREATED,
+            spec=None,
+        )
+        for number, (title, _) in enumerate(scenario.streams)
+    ]
+    report = Report(
+        plan="p",
+        source_account="a",
+        target_account="b",
+        started_at=SOON,
+        made_at=SOON,
+        phase="finished",
+        settings=migrate.PlanSettings(),
+        items=tuple(items),
+    )
+    vendors: dict[str, Any] = {"source": Held(), "target": Held(*made)}
+    before: dict[str, Any] = {"source_before": {}, "target_before": {}, "strangers": {}}
+    return list(problems(scenario, report, **{**vendors, **before, "told": False, **changes}))
+
+
+def test_the_oracle_sees_what_is_lost() -> None:
+    assert any(each.startswith("lost: 1 of") for each in judged(PLAIN, *PLAIN.streams[1:]))
+
+
+def test_the_oracle_sees_what_is_doubled() -> None:
+    found = judged(PLAIN, *PLAIN.streams, PLAIN.streams[0])
+    assert any(each.startswith("doubled: 1 too many of") for each in found)
+
+
+def test_the_oracle_sees_what_was_changed_that_was_there_before() -> None:
+    before: dict[str, Look] = {"x": ("Algebra", SOON)}
+    assert "what was there before was changed" in judged(PLAIN, target_before=before)[0]
+
+
+def test_the_oracle_sees_a_source_that_was_changed() -> None:
+    assert judged(PLAIN, source_before={"x": ("Algebra", SOON)})[0] == "the source was changed"
+
+
+def test_what_vendors_hold_is_read_from_their_own_state() -> None:
+    for provider in PROVIDERS:
+        vendor = Vendor(provider)
+        with vendor.served():
+            id = vendor.add("Algebra", SOON)
+            kept = SOON if vendor.keeps_starts else None
+            assert vendor.streams() == {id: ("Algebra", kept)}

@@ -1,0 +1,111 @@
+"""The places where a migrating process may die: around every commit, around putting the ledger in
+its place, and around sending a create.
+
+Each is counted when it is passed, and has a name: the commit of what, or which request.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+from livestream_core import RequestsTransport
+from livestream_core.migrate._transaction import Transaction
+
+#: Called with the number and the name of each place.
+Passed = Callable[[int, str], None]
+
+#: What a commit is named after: what was done in it.
+_WRITES = (
+    "begin_run",
+    "change",
+    "change_migration",
+    "claim",
+    "hold",
+    "intend",
+    "note",
+    "note_attempt",
+    "note_made",
+    "postpone",
+    "release",
+    "save_baseline",
+)
+
+
+class Points:
+    """Tells of every place as it is passed. For a process of its own: nothing is put back."""
+
+    def __init__(self, passed: Passed) -> None:
+        self._passed = passed
+        self._lock = threading.Lock()
+        self._done = threading.local()
+        self.count = 0
+
+    def at(self, name: str) -> None:
+        """The process is at such a place."""
+        with self._lock:
+            self.count += 1
+            count = self.count
+        self._passed(count, name)
+
+    def install(self) -> None:
+        """Looks for them from now on."""
+        for name in _WRITES:
+            self._note(name)
+        self._around(PGDialect_psycopg, "do_commit", lambda *_: f"commit of {self._what()}")
+        self._around(RequestsTransport, "send", _create)
+        self._around(os, "replace", lambda *_: "replace")
+        sa.event.listen(sa.Engine, "before_cursor_execute", self._sqlite("before"))
+        sa.event.listen(sa.Engine, "after_cursor_execute", self._sqlite("after"))
+
+    def _note(self, name: str) -> None:
+        original = getattr(Transaction, name)
+
+        def noted(transaction: Transaction, *args: Any, **values: Any) -> Any:
+            if not hasattr(self._done, "names"):
+                self._done.names = {}
+            self._done.names[name] = None
+            return original(transaction, *args, **values)
+
+        setattr(Transaction, name, noted)
+
+    def _what(self) -> str:
+        names = getattr(self._done, "names", None)
+        return "+".join(sorted(names)) if names else "a new ledger"
+
+    def _around(self, where: Any, name: str, shown: Callable[..., str | None]) -> None:
+        original = getattr(where, name)
+
+        def between(*args: Any, **values: Any) -> Any:
+            what = shown(*args)
+            if what is None:
+                return original(*args, **values)
+            self.at(f"before {what}")
+            result = original(*args, **values)
+            self.at(f"after {what}")
+            if what.startswith("commit"):
+                self._done.names = {}
+            return result
+
+        setattr(where, name, between)
+
+    def _sqlite(self, when: str) -> Callable[..., None]:
+        def listener(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if statement == "COMMIT":
+                self.at(f"{when} commit of {self._what()}")
+                if when == "after":
+                    self._done.names = {}
+            elif statement.startswith("PRAGMA wal_checkpoint"):
+                self.at(f"{when} the checkpoint")
+
+        return listener
+
+
+def _create(_transport: Any, method: str, _origin: str, target: str, *_: Any) -> str | None:
+    is_create = method == "POST" and "/auth/" not in target
+    return "sending a create" if is_create else None
