@@ -590,10 +590,11 @@ class Client:
     ) -> None:
         self.close()
 
-    def __del__(self) -> None:
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         # Collected without close(): it leaves the session, but does no I/O here. At the end of the
-        # interpreter nothing can be imported any more, and nobody is left to share a session.
-        if hasattr(self, "_membership") and not sys.is_finalizing():
+        # interpreter nothing can be imported any more, not even this module's names are left, and
+        # nobody shares a session.
+        if not is_finalizing() and hasattr(self, "_membership"):
             self._membership.leave()
 
     def __repr__(self) -> str:

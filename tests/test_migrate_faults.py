@@ -3,6 +3,8 @@ those that ``python -m tests.torture`` has thousands of."""
 
 from __future__ import annotations
 
+import signal
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ import attrs
 import pytest
 
 from livestream_core import migrate
+from livestream_core.emulator import Fault
 from livestream_core.migrate import Item, ItemState, Report
+from migration_commands import RUN, migration
 from postgresql import PostgreSQL
 from tests.torture.life import End
 from tests.torture.oracle import problems
@@ -88,6 +92,20 @@ def test_a_run_of_the_harness_passes(tmp_path: Path, seed: int) -> None:
     told(tmp_path, Scenario.of(seed))
 
 
+def test_the_command_that_was_killed_goes_on_when_it_is_given_again(tmp_path: Path) -> None:
+    with migration(tmp_path) as migrating:
+        migrating.source.fill(3)
+        started: list[subprocess.Popen[str]] = []
+        dies = Fault.edited(lambda _data, _emulator: started[0].kill())
+        migrating.target.inject(dies, "create", skip=1)
+        with migrating.started(*RUN, "--yes") as process:
+            started.append(process)
+            assert process.wait() == -signal.SIGKILL
+        again = migrating.process(*RUN, "--yes", "--settle", "0.2")
+        assert again.returncode == 0, again.stderr
+        assert migrating.target.titles() == migrating.source.titles()
+
+
 # -- several processes ----------------------------------------------------------------------
 
 
@@ -100,6 +118,16 @@ def test_a_second_run_on_a_file_is_refused_while_the_first_is_stopped(tmp_path: 
 def test_two_runs_share_a_database(tmp_path: Path, postgresql_server: PostgreSQL) -> None:
     never = End(where="no such place")
     scenario = attrs.evolve(PLAIN, kind=Kind.TOGETHER, shared=True, ends=(never,))
+    told(tmp_path, scenario, postgresql_server)
+
+
+@pytest.mark.xfail(reason="what was seen before a create counts after it")
+def test_a_create_that_is_sent_again_beside_others_is_given_its_own_time_to_be_carried_out(
+    tmp_path: Path, postgresql_server: PostgreSQL
+) -> None:
+    again = (OnCreate("502", 0, 1), OnCreate("fatal, late", 0, 2))
+    # Longer than the lease that the dead one leaves.
+    scenario = attrs.evolve(PLAIN, on_creates=again, shared=True, workers=1, settle=2.0)
     told(tmp_path, scenario, postgresql_server)
 
 

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from livestream_core._redact import place_of
 from tests.support.postgresql import NoPostgreSQL, PostgreSQL, postgresql
 
 from .run import Outcome, carry_out
@@ -73,7 +74,13 @@ def carried_out(seeds: Iterable[int], server: PostgreSQL | None, jobs: int) -> I
 def _run(server: PostgreSQL | None, seed: int) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="torture-") as folder:
         new_database = None if server is None else server.new_database
-        return carry_out(Scenario.of(seed), Path(folder), new_database)
+        scenario = Scenario.of(seed)
+        try:
+            return carry_out(scenario, Path(folder), new_database)
+        except Exception as error:
+            # The others go on.
+            problem = f"the harness failed: {error!r} at {place_of(error)}"
+            return Outcome(scenario=scenario, problems=(problem,), ends=(), lives=(), seconds=0.0)
 
 
 def described(outcome: Outcome, *, full: bool = False) -> str:

@@ -177,11 +177,9 @@ class Scenario:
         ends = _ends(chance, kind, turn, at)
         left = _TROUBLES - len(ends)
         lease = 1.0 if shared or kind is Kind.STOPPED else 5.0
-        if kind is Kind.TOGETHER:
-            lease = chance.choice((1.0, 3.0))
         settle = _LONG_SETTLE if lease == 1.0 and chance.random() < 0.3 else _SETTLE
-        # A create may take half of its lease.
-        holds = settle + _IN_TIME < lease / 2 - _IN_TIME
+        # Not where a process dies: its lease dies with it, and the vendor has the settling time.
+        holds = kind is Kind.BY_THE_VENDOR and not shared and chance.random() < 0.5
         on_creates = _on_creates(chance, kind, streams, left, holds=holds)
         left -= len(on_creates)
         on_lists = _on_reads(chance, left)
@@ -340,18 +338,18 @@ def _on_creates(
     chance: random.Random, kind: Kind, streams: tuple[Look, ...], left: int, *, holds: bool
 ) -> tuple[OnCreate, ...]:
     least, most = {Kind.BY_THE_VENDOR: (2, 4), Kind.TOGETHER: (0, 2)}.get(kind, (0, 1))
-    names = [*ON_CREATES, *(FATAL if most > 1 else ())]
+    names = list(ON_CREATES)
+    # One in three is fatal or held, where that is to be.
+    special = [HELD] if holds else list(FATAL) if most > 1 else names
     found: list[OnCreate] = []
     for _ in range(chance.randint(least, min(most, left))):
         # Often several times in a row for the same stream.
         again = found and chance.random() < 0.6
         stream = found[-1].stream if again else chance.randrange(len(streams))
         nth = 1 + sum(streams[each.stream] == streams[stream] for each in found)
-        # One in three is fatal, where that is to be.
-        name = chance.choice(list(FATAL) if most > 1 and chance.random() < 0.3 else names)
-        if holds and chance.random() < 0.2:
-            name = HELD
-        found.append(OnCreate(name, stream, nth))
+        found.append(
+            OnCreate(chance.choice(special if chance.random() < 0.4 else names), stream, nth)
+        )
     return tuple(found)
 
 

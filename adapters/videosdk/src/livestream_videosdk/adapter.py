@@ -116,7 +116,11 @@ class VideoSDKAdapter(live.Adapter):
         },
         fields={
             live.Feature.RECORD: _NATIVE,
-            live.Feature.RESTREAMS: _NATIVE,
+            live.Feature.RESTREAMS: live.Capability(
+                live.Support.NATIVE,
+                "only the answers to create and update name them, so nobody who reads the stream "
+                "later, a migration included, learns of them",
+            ),
             live.Feature.RECORDING_DRM: (_NONE, "VideoSDK has no DRM for recordings"),
             live.Feature.LATENCY: (_NONE, "VideoSDK has no choice of latency"),
             live.Feature.DESCRIPTION: (_NONE, "a VideoSDK stream has a name and no description"),
