@@ -62,6 +62,8 @@ _HOLD = (
     .where(GROUPS.c.key == _P("of_group"), GROUPS.c.owner == _P("of_owner"))
     .values(lease_until=_P("until"))
 )
+#: What was seen before a create says nothing about what became of it.
+_HOLD_ANEW = _HOLD.values(seen=None, seen_at=None)
 _RELEASE = (
     GROUPS.update()
     .where(GROUPS.c.key == _P("of_group"), GROUPS.c.owner == _P("of_owner"))
@@ -297,15 +299,21 @@ class Transaction:
         soonest = self._connection.execute(sa.select(until).where(GROUPS.c.is_open)).scalar()
         return None if soonest is None else Wait(max(float(soonest) - self.now, 0.05))
 
-    def hold(self, key: str, owner: str, lease: float) -> None:
+    def hold(self, key: str, owner: str, lease: float, *, anew: bool = False) -> None:
         """Makes certain that a group is still ours, and for how long. A lease that has ended
         counts as long as nobody has taken the group since.
+
+        Args:
+            key: The group.
+            owner: Who has it.
+            lease: For how many seconds.
+            anew: Whether what was seen at the target is forgotten.
 
         Raises:
             LeaseLost: Another worker has it.
         """
         held = self._connection.execute(
-            _HOLD,
+            _HOLD_ANEW if anew else _HOLD,
             {"of_group": key, "of_owner": owner, "until": self.now + lease},
         )
         if held.rowcount != 1:
@@ -361,7 +369,7 @@ class Transaction:
             BudgetSpent: This run may send no more.
             Stopped: The run was asked to stop.
         """
-        self.hold(key, owner, lease)
+        self.hold(key, owner, lease, anew=True)
         found = self._connection.execute(_SPEND, {"run": run})
         if found.rowcount != 1:
             query = sa.select(RUNS).where(RUNS.c.id == run)

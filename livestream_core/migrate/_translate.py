@@ -63,11 +63,6 @@ class Translator:
         self._transforms = transforms
         self._mark = target.capabilities.mark if mark else None
 
-    @property
-    def marks(self) -> bool:
-        """Whether what it makes carries a mark."""
-        return self._mark is not None
-
     def translate(self, stream: LiveStream, *, explain: bool = True) -> Translation:
         """What is to be made of a stream. The same stream gives the same.
 

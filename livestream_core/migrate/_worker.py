@@ -297,7 +297,7 @@ class Worker:
         given_up = [entry for entry in decision.create if shared.tries[entry.position] >= TRIES]
 
         def note(transaction: Transaction) -> None:
-            transaction.hold(key, self._owner, shared.pacing.lease)
+            transaction.hold(key, self._owner, shared.pacing.lease, anew=True)
             for entry in unknown:
                 if decision.problem:
                     transaction.note(entry, _PERSON, decision.problem)

@@ -198,7 +198,7 @@ class Run:
         kind = self.scenario.kind
         last: tuple[Any, ...] = ()
         if kind is Kind.TOGETHER:
-            last = self._together(ends.pop(0))
+            last = self._together(ends.pop(0) if ends else None)
         elif kind is Kind.STOPPED:
             last = self._stopped(ends.pop(0))
         while not self.wrong and not _is_done(last):
@@ -243,8 +243,10 @@ class Run:
             living.kill()
             self._end(living)
 
-    def _together(self, end: End) -> tuple[Any, ...]:
-        both = [self._begin(end), self._begin()]
+    def _together(self, end: End | None) -> tuple[Any, ...]:
+        both = [self._begin(end)]
+        time.sleep(self.scenario.apart)
+        both.append(self._begin())
         results = [self._end(each) for each in both]
         return results[1] if results[0][0] == "ended" else results[0]
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Literal
 
 import attrs
 
@@ -141,6 +140,7 @@ class Scenario:
         strangers: What appears there meanwhile, after so many seconds.
         ends: What becomes of each life, one after the other.
         pause: For how many seconds a process is stopped; ``None`` until another has done it all.
+        apart: By how many seconds the second of two begins later.
         skew: How far the target's clock is ahead, in seconds.
     """
 
@@ -160,6 +160,7 @@ class Scenario:
     workers: int
     lease: float
     pause: float | None
+    apart: float
     retries: int
     mark: bool
     skew: float
@@ -175,11 +176,13 @@ class Scenario:
         source, target = _PAIRS[seed % len(_PAIRS)]
         streams = _streams(chance, source)
         ends = _ends(chance, kind, turn, at)
+        # With one worker nothing in the database is locked while it stands still.
+        outlived = any(end.how == "stopped" and end.where for end in ends)
         left = _TROUBLES - len(ends)
-        lease = 1.0 if shared or kind is Kind.STOPPED else 5.0
+        # Only where no process dies: of a dead one's create nobody knows that it is held.
+        holds = not ends and turn % 2 == 1
+        lease = 1.0 if (shared and not holds) or kind is Kind.STOPPED else 5.0
         settle = _LONG_SETTLE if lease == 1.0 and chance.random() < 0.3 else _SETTLE
-        # Not where a process dies: its lease dies with it, and the vendor has the settling time.
-        holds = kind is Kind.BY_THE_VENDOR and not shared and chance.random() < 0.5
         on_creates = _on_creates(chance, kind, streams, left, holds=holds)
         left -= len(on_creates)
         on_lists = _on_reads(chance, left)
@@ -200,10 +203,10 @@ class Scenario:
             on_lists=on_lists,
             on_source=_on_reads(chance, left - len(on_lists)),
             ends=ends,
-            workers=chance.choice((1, 1, 2, 4)),
+            workers=1 if outlived else chance.choice((1, 1, 2, 4)),
             lease=lease,
-            # Another may have taken its work by then, or may have done it.
-            pause=lease * 1.3 + chance.choice((0.0, 2 * _SETTLE)),
+            pause=None if outlived else lease * 1.3,
+            apart=chance.choice((0.0, 0.3)),
             retries=chance.choice((0, 0, 1, 2)),
             mark=target == "tktchurch" and chance.random() < 0.3,
             skew=chance.choice((0.0, 0.0, -200.0, 200.0)),
@@ -289,7 +292,7 @@ def _deadly(fault: Fault, kill: Callable[[], None]) -> Fault:
 
 def _is_shared(kind: Kind, turn: int, at: int) -> bool:
     if kind is Kind.STOPPED:
-        return turn % 3 != 2
+        return turn % 4 != 3
     # Half of what a vendor does, and one in five of what is killed.
     return kind is Kind.TOGETHER or (kind is Kind.BY_THE_VENDOR and at == 7) or at == 6
 
@@ -317,13 +320,22 @@ def _ends(chance: random.Random, kind: Kind, turn: int, at: int) -> tuple[End, .
         return ()
     if kind is Kind.AT_A_MOMENT:
         return tuple(End(after=chance.uniform(0.02, 0.7)) for _ in range(chance.randint(1, 3)))
-    how: Literal["killed", "stopped"] = "stopped" if kind is Kind.STOPPED else "killed"
-    if kind is Kind.STOPPED and chance.random() < 0.2:
-        return (End(how=how, after=chance.uniform(0.05, 0.5)),)
-    first = End(how=how, at=_place(turn, at))
-    if kind is not Kind.AT_A_PLACE:
-        return (first,)
+    if kind is Kind.STOPPED:
+        return (_stop(chance, turn, at),)
+    if kind is Kind.TOGETHER:
+        return (End(at=_place(turn, at)),) if turn % 2 == 0 else ()
+    first = End(at=_place(turn, at))
     return (first, *(End(at=chance.randint(1, 30)) for _ in range(chance.choice((0, 0, 1, 2)))))
+
+
+def _stop(chance: random.Random, turn: int, at: int) -> End:
+    if turn % 4 < 2:
+        # Between an intent and its request: all depends on who looks at the time, and when.
+        where = ("after commit of hold+intend", "before sending a create")[turn % 4]
+        return End(how="stopped", where=where)
+    if chance.random() < 0.3:
+        return End(how="stopped", after=chance.uniform(0.05, 0.5))
+    return End(how="stopped", at=_place(turn, at))
 
 
 def _place(turn: int, at: int) -> int:
@@ -337,9 +349,8 @@ def _place(turn: int, at: int) -> int:
 def _on_creates(
     chance: random.Random, kind: Kind, streams: tuple[Look, ...], left: int, *, holds: bool
 ) -> tuple[OnCreate, ...]:
-    least, most = {Kind.BY_THE_VENDOR: (2, 4), Kind.TOGETHER: (0, 2)}.get(kind, (0, 1))
+    least, most = {Kind.BY_THE_VENDOR: (2, 4), Kind.TOGETHER: (1, 3)}.get(kind, (0, 1))
     names = list(ON_CREATES)
-    # One in three is fatal or held, where that is to be.
     special = [HELD] if holds else list(FATAL) if most > 1 else names
     found: list[OnCreate] = []
     for _ in range(chance.randint(least, min(most, left))):
