@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, TypedDict, Unpack
+from typing import TYPE_CHECKING, ClassVar, Self, TypedDict, Unpack
 
 if TYPE_CHECKING:
     from ._model import LiveStream
@@ -87,6 +87,13 @@ class LiveStreamError(Exception):
         self.request_id = request_id
         self.body = body
         self.hint: str | None = self.default_hint if hint is None else hint
+
+    def __copy__(self) -> Self:
+        # Libraries that have tracebacks pickled (Dask's does) tell copy.copy() to give an
+        # exception the very dict of the one that it is copied from.
+        copied = type(self).__new__(type(self), *self.args)
+        vars(copied).update(vars(self))
+        return copied
 
     def __str__(self) -> str:
         where = " ".join(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import copyreg
 import inspect
 import pickle
 import traceback
@@ -46,6 +47,22 @@ def test_every_error_can_be_built_from_outside_and_survives_pickling(kind: type)
         for name, value in context.items():
             assert getattr(twin, name) == value
     assert issubclass(kind, live.LiveStreamError)
+
+
+def test_a_copy_of_an_error_is_another_one_whoever_else_pickles_exceptions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def twin(state: dict[str, object]) -> live.LiveStreamError:
+        made = live.NotFound.__new__(live.NotFound)
+        made.__dict__ = state
+        return made
+
+    # As tblib does it, which Dask's workers need.
+    monkeypatch.setitem(copyreg.dispatch_table, live.NotFound, lambda error: (twin, (vars(error),)))
+    error = live.NotFound("gone", stream_id="a")
+    copied = copy.copy(error)
+    error.stream_id = "b"
+    assert (copied.stream_id, copied.message, copied.args) == ("a", "gone", ("gone",))
 
 
 def test_an_error_says_what_where_whether_and_what_to_do_in_one_line() -> None:

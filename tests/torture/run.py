@@ -61,25 +61,29 @@ class Life:
         )
         self._process.start()
         said.close()
-        self.pid = self._process.pid or 0
+        assert self._process.pid is not None
+        self._pid = self._process.pid
+        # It is killed from other threads, too: never another process that has its number by then.
+        self._handle = os.pidfd_open(self._pid)
+        self._lock = threading.Lock()
+        self._is_over = False
         self.messages: list[tuple[Any, ...]] = []
 
     def kill(self) -> None:
         """Ends it now, if it lives."""
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        self._send(signal.SIGKILL)
 
     def until_stopped(self) -> bool:
         """Waits until it has stopped itself; false if it has come to its end before."""
         if not self._hear() or self.messages[-1][0] != "ended":
             return False
-        while _state_of(self.pid) not in "TtZ":
+        while _state_of(self._pid) not in "TtZ":
             time.sleep(0.01)
         return True
 
     def go_on(self) -> None:
         """Continues it."""
-        os.kill(self.pid, signal.SIGCONT)
+        self._send(signal.SIGCONT)
 
     def join(self) -> tuple[Any, ...]:
         """Waits for its end; gives the last that it said."""
@@ -90,11 +94,19 @@ class Life:
         if hangs:
             self.kill()
             self._process.join()
+        with self._lock:
+            self._is_over = True
+            os.close(self._handle)
         self._process.close()
         self._heard.close()
         if hangs:
             return ("hung", Path(self._errand.output).read_text()[-4000:])
         return self.messages[-1] if self.messages else ("killed by its vendor",)
+
+    def _send(self, number: signal.Signals) -> None:
+        with self._lock, suppress(ProcessLookupError):
+            if not self._is_over:
+                signal.pidfd_send_signal(self._handle, number)
 
     def _hear(self) -> bool:
         if not self._heard.poll(life.HANGS):
