@@ -164,6 +164,16 @@ def test_a_damaged_ledger_is_left_as_it_is(killed: Killed, tmp_path: Path) -> No
     assert ledger.read_bytes() == b"not a database at all " * 1000
 
 
+def test_a_ledger_in_a_folder_that_is_not_there_is_not_begun_anew(
+    killed: Killed, tmp_path: Path
+) -> None:
+    killed.laid_out(tmp_path)
+    plan = planned(killed.source, killed.target)
+    message = killed.is_refused(tmp_path / "unmounted" / "ledger.db", plan=plan)
+    assert "there is no folder of that name" in message
+    assert not (tmp_path / "unmounted").exists()
+
+
 def test_garbage_is_no_ledger(killed: Killed, tmp_path: Path) -> None:
     ledger = killed.whole(tmp_path)
     ledger.write_bytes(os.urandom(8192))

@@ -729,3 +729,22 @@ def test_no_note_shows_a_secret(
 ) -> None:
     made = translated(source, "memory", stream, to=to)
     assert "s3cr3t-" not in repr(made)
+
+
+def test_a_stream_without_a_start_is_in_one_group_with_all_of_its_title() -> None:
+    def without_start(stream: live.LiveStream, spec: live.StreamSpec) -> live.StreamSpec:
+        is_open = stream.description == "open"
+        return attrs.evolve(spec, scheduled_start=None) if is_open else spec
+
+    with sides("tktchurch", "memory") as (old, new):
+        old.add("Mass", scheduled_start=in_days(2), description="open")
+        old.add("Mass", scheduled_start=in_days(3))
+        old.add("Mass", scheduled_start=in_days(4))
+        old.add("Choir", scheduled_start=in_days(3))
+        old.add("Choir", scheduled_start=in_days(4))
+        plan = planned(old, new, transform=without_start)
+        keys = {
+            title: {item.key for item in plan.items if item.title == title}
+            for title in ("Mass", "Choir")
+        }
+        assert {title: len(found) for title, found in keys.items()} == {"Mass": 1, "Choir": 2}

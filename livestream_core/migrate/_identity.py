@@ -47,10 +47,16 @@ def words(text: str | None) -> str:
     return " ".join(unicodedata.normalize("NFC", text or "").split())
 
 
-def group_key(spec: StreamSpec) -> str:
+def group_key(spec: StreamSpec, *, by_title: bool = False) -> str:
     """Equal for all specs whose streams could be taken for each other. Creates of one group
-    never overlap."""
-    start = spec.scheduled_start
+    never overlap.
+
+    Args:
+        spec: The spec.
+        by_title: Whether there are specs of this title without a start: theirs could be taken
+            for any other of that title.
+    """
+    start = None if by_title else spec.scheduled_start
     named = [words(spec.title), None if start is None else int(start.timestamp() // 60)]
     return _digest(named)
 

@@ -480,6 +480,9 @@ def _check_header(path: Path) -> None:
 
 
 def _hold(path: Path) -> filelock.FileLock:
+    if not path.parent.is_dir():
+        # It may be on a disk that is not mounted now: a ledger made there would be another one.
+        raise LedgerError(f"the ledger {path} cannot be written: there is no folder of that name")
     lock = filelock.FileLock(f"{path}.lock", timeout=0)
     problem = None
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -95,7 +95,7 @@ def plan(
         there, _ = whole_list(target)
         planner = Planner(source, target, settings, transform, there)
         streams = _read_again(source, chosen, planner.may_move, workers)
-        items = tuple(map(planner.item, streams))
+        items = _grouped(list(map(planner.item, streams)))
     return Plan(
         id=planner.id,
         made_at=planner.now,
@@ -122,6 +122,18 @@ def check_workers(workers: int) -> None:
     """
     if named("workers", c.count)(workers) < 1:
         raise InvalidInput("workers: must be at least 1", field="workers")
+
+
+def _grouped(items: Sequence[PlannedItem]) -> tuple[PlannedItem, ...]:
+    """A stream without a start could be taken for any other of its title."""
+    specs = [item.spec for item in items if item.spec is not None]
+    open_ended = {words(spec.title) for spec in specs if spec.scheduled_start is None}
+    return tuple(
+        attrs.evolve(item, key=group_key(item.spec, by_title=True))
+        if item.spec is not None and words(item.spec.title) in open_ended
+        else item
+        for item in items
+    )
 
 
 def check_sides(source: Client, target: Client) -> None:
