@@ -143,7 +143,7 @@ dist/.stamp: $(SOURCES) .venv/.stamp
 	$(call make-venv,.venv-types,"$$(ls dist/livestream_core-*.whl)[types]" $(ADAPTER_WHEELS))
 
 .venv-smoke/.stamp: dist/.stamp
-	$(call make-venv,.venv-smoke,"$$(ls dist/livestream_core-*.whl)[cli]" $(ADAPTER_WHEELS))
+	$(call make-venv,.venv-smoke,"$$(ls dist/livestream_core-*.whl)[cli,migrate]" $(ADAPTER_WHEELS))
 
 .venv-kit/.stamp: dist/.stamp $(EXAMPLES:%=%/pyproject.toml)
 	$(call make-venv,.venv-kit,"$$(ls dist/livestream_core-*.whl)[testing]" $(ADAPTER_WHEELS) \

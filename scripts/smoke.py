@@ -33,6 +33,23 @@ live.register(livestream_smoke)
 with SmokeEmulator().connect() as client:
     print(client.create(title="Data science").title)
 """
+#: Moves a stream, and makes a page from a template of the wheel.
+MOVED = """
+from datetime import UTC, datetime, timedelta
+
+import livestream_core as live
+from livestream_core import migrate
+
+start = datetime.now(UTC) + timedelta(days=1)
+with live.connect("memory", account="old") as old, live.connect("memory", account="new") as new:
+    old.create(title="Data science", scheduled_start=start)
+    result = migrate.run(migrate.plan(old, new), ledger="smoke.db")
+    assert result.exit_code == 0, result
+    assert migrate.check("smoke.db", old, new).all_equal
+    page = migrate.report_html(result.report)
+    assert "Data science" in page
+    print(result.report.counts)
+"""
 
 
 def main(checkout: Path) -> None:
@@ -68,6 +85,7 @@ def main(checkout: Path) -> None:
     for command in COMMANDS:
         run([str(tool), *command], environ, shown=f"livestream {' '.join(command)}")
     run([sys.executable, "-I", "-c", BEGUN], environ, shown="the adapter that was begun")
+    run([sys.executable, "-I", "-c", MOVED], environ, shown="a migration")
     readme = (checkout / "README.md").read_text(encoding="utf-8")
     for number, block in enumerate(re.findall(r"^```python\n(.*?)^```$", readme, re.S | re.M), 1):
         run([sys.executable, "-I", "-c", block], environ, shown=f"example {number} of the README")
