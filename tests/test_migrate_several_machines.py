@@ -217,7 +217,12 @@ def test_runs_at_the_same_time_share_the_work(database: str) -> None:
         old.fill(12)
         plan = planned(old, new)
         assert run(plan, database, old, new, max_create=0).exit_code == 6
-        new.inject(Fault.delay(0.1), "create", times=999)
+        everybody = threading.Barrier(6)
+
+        def waits_for_the_others(_data: Any, _emulator: Any) -> None:
+            everybody.wait(20)
+
+        new.inject(Fault.edited(waits_for_the_others), "create", times=6)
         with ThreadPoolExecutor(2) as two:
             results = list(two.map(lambda _: run(None, database, old, new, workers=3), range(2)))
         assert [result.exit_code for result in results] == [0, 0]
