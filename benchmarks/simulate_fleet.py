@@ -22,11 +22,11 @@ from typing import TypeAlias
 Process: TypeAlias = Generator[float, None, float]
 
 #: Measured, in seconds of one core: what a stream takes to be planned, moved and checked.
-PROCESSOR = 0.007
-#: Measured, in seconds of one core: what a stream takes on a page of a list.
+PROCESSOR = 0.006_6
+#: Estimated, in seconds of one core: what a stream takes on a page of a list.
 PROCESSOR_LISTED = 0.000_065
 #: Measured, in bytes: what a stream takes in the ledger.
-LEDGER = 2_425
+LEDGER = 2_376
 
 #: Seconds between two looks whether another worker's list is read.
 _LOOK = 1.0
