@@ -41,6 +41,8 @@ PYRIGHT = cd .venv-types && PATH="$$PWD/bin:$$PATH" PYRIGHT_PYTHON_IGNORE_WARNIN
 # Emulators are in the extra `sandbox` of each.
 ADAPTER_WHEELS = $$(for each in dist/*.whl; do case $$each in dist/livestream_core-*) ;; \
 	*) echo "$$each[sandbox]" ;; esac; done)
+# By a name: a comma would part the arguments of a call.
+SMOKED := cli,migrate
 EDITABLE = $(foreach each,$(ADAPTERS),-e "./$(each)[sandbox]")
 
 # $(call make-venv,FOLDER,WHAT PIP INSTALLS)
@@ -143,7 +145,7 @@ dist/.stamp: $(SOURCES) .venv/.stamp
 	$(call make-venv,.venv-types,"$$(ls dist/livestream_core-*.whl)[types]" $(ADAPTER_WHEELS))
 
 .venv-smoke/.stamp: dist/.stamp
-	$(call make-venv,.venv-smoke,"$$(ls dist/livestream_core-*.whl)[cli,migrate]" $(ADAPTER_WHEELS))
+	$(call make-venv,.venv-smoke,"$$(ls dist/livestream_core-*.whl)[$(SMOKED)]" $(ADAPTER_WHEELS))
 
 .venv-kit/.stamp: dist/.stamp $(EXAMPLES:%=%/pyproject.toml)
 	$(call make-venv,.venv-kit,"$$(ls dist/livestream_core-*.whl)[testing]" $(ADAPTER_WHEELS) \
