@@ -181,6 +181,8 @@ class Client:
         """The request that a create begins with, built and not sent."""
         with self._context("create"):
             self.capabilities.demand(Feature.CREATE)
+            # Why it cannot be built is written into a plan.
+            self._keep_secret(spec.restreams)
             operation = self._adapter.create(self._possible(spec, drop=False))
             if not isinstance(operation, Generator):
                 return None

@@ -54,7 +54,7 @@ def installed(*groups: str) -> tuple[list[Point], ...]:
             for point in distribution.entry_points
             if point.group in found
         ]
-        if not points or (name := _normal(points[0][1].distribution)) in seen:
+        if not points or (name := normal(points[0][1].distribution)) in seen:
             continue
         seen.add(name)
         for group, point in points:
@@ -62,5 +62,6 @@ def installed(*groups: str) -> tuple[list[Point], ...]:
     return tuple(found.values())
 
 
-def _normal(name: str) -> str:
+def normal(name: str) -> str:
+    """A distribution's name in the spelling by which two are compared."""
     return name.lower().replace("_", "-").replace(".", "-")

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import attrs
 
 from ._adapter import API_VERSION, Adapter, AdapterInfo
-from ._entry_points import Point, installed
+from ._entry_points import Point, installed, normal
 from ._errors import ConfigurationError
 from ._plugins import OBSERVER_GROUP, PROJECT, Observers, add_checked, new_manager
 
@@ -214,14 +214,10 @@ def _by_name(points: list[Point]) -> dict[str, list[Point]]:
     return found
 
 
-def _normal(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")
-
-
 def _chosen(name: str, points: list[Point], allowed: _Allowed) -> tuple[AdapterInfo, str | None]:
     wanted = allowed.choices.get(name)
     if wanted is not None:
-        matching = [p for p in points if _normal(p.distribution) == _normal(wanted)]
+        matching = [p for p in points if normal(p.distribution) == normal(wanted)]
         problem = None if matching else f"{ALLOW_LIST} wants {name} from {wanted}, not installed"
         points = matching or points
     else:

@@ -131,6 +131,10 @@ class FieldFate:
         from another (ids, times of creation, addresses of its own servers) is none."""
         return self.fate in LOSSES and self.field not in OWN_TO_VENDOR
 
+    def to_dict(self) -> dict[str, str]:
+        """As data that ``json.dumps`` takes."""
+        return {"field": self.field, "fate": str(self.fate), "note": self.note}
+
 
 #: Fields that every vendor fills in by itself.
 OWN_TO_VENDOR = frozenset(
@@ -237,10 +241,7 @@ class PlannedItem:
             "state": str(self.state),
             "reason": self.reason,
             "spec": None if self.spec is None else self.spec.to_dict(),
-            "fields": [
-                {"field": each.field, "fate": str(each.fate), "note": each.note}
-                for each in self.fields
-            ],
+            "fields": [each.to_dict() for each in self.fields],
             "existing": list(self.existing),
         }
 
@@ -388,10 +389,7 @@ class Item:
             "rolled_back": self.rolled_back,
             "intended_at": self.intended_at and self.intended_at.isoformat(),
             "settled_at": self.settled_at and self.settled_at.isoformat(),
-            "fields": [
-                {"field": each.field, "fate": str(each.fate), "note": each.note}
-                for each in self.fields
-            ],
+            "fields": [each.to_dict() for each in self.fields],
         }
 
 
