@@ -61,9 +61,9 @@ if TYPE_CHECKING:
     from ._client import Client
     from ._clock import Clock, ManualClock
     from ._connect import connect, providers, register, unregister
+    from ._engine.sign_in import TokenStore
     from ._plugins import Exchange, hookimpl
     from ._sending import Timeout, Transport
-    from ._session import TokenStore
     from ._spec_fields import StreamChanges, StreamFields
     from ._stream_list import StreamList
     from ._transport import RequestsTransport, WSGITransport
@@ -79,7 +79,7 @@ _LAZY = {
     "StreamFields": "_spec_fields",
     "StreamList": "_stream_list",
     "Timeout": "_sending",
-    "TokenStore": "_session",
+    "TokenStore": "_engine.sign_in",
     "Transport": "_sending",
     "WSGITransport": "_transport",
     "connect": "_connect",

@@ -16,7 +16,9 @@ from ._adapter import Adapter, Operation
 from ._capabilities import Capabilities, Feature
 from ._clock import Clock
 from ._convert import named
-from ._driver import AdapterCode, Call, Driver
+from ._engine.call import AdapterCode, Call, Engine
+from ._engine.retry import RetryPolicy
+from ._engine.sign_in import TokenStore
 from ._errors import (
     ConfigurationError,
     InvalidInput,
@@ -32,10 +34,10 @@ from ._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from ._plugins import Observers
 from ._redact import Redactor
 from ._request import Headers, Request
-from ._retry import RetryPolicy
+from ._runners.sync import SyncRunner
 from ._secret import Secret
 from ._sending import Transport
-from ._session import TokenStore, pool
+from ._session import pool
 from ._spec_fields import StreamChanges, StreamFields
 from ._status import Status, met_by
 from ._stream_list import StreamList
@@ -88,9 +90,9 @@ class Client:
                 id(token_store),
             )
         )
-        self._driver = Driver(
+        self._runner = SyncRunner(transport, clock)
+        self._engine = Engine(
             adapter,
-            transport,
             account=self._account,
             shared=self._membership.shared,
             redactor=Redactor(adapter.options.secrets(), adapter.secret_patterns),
@@ -407,7 +409,7 @@ class Client:
             if poll is not None:
                 named("poll", c.seconds)(poll)
             named("id", c.identifier)(id)
-        clock = self._driver.clock
+        clock = self._engine.clock
         deadline = clock.monotonic() + timeout
         pause = _FIRST_PAUSE if poll is None else poll
         stream: LiveStream | None = None
@@ -456,9 +458,9 @@ class Client:
         """Wait between two reads of :meth:`wait`."""
         handled = sys.exception()
         try:
-            self._driver.clock.sleep(seconds)
+            self._engine.clock.sleep(seconds)
         except BaseException as raised:
-            note = Call(self._driver, "wait", id, 0.0).where_it_was()
+            note = Call(self._engine, "wait", id, 0.0).where_it_was()
             raise pass_on(raised, note, handled)  # noqa: B904 - the same object
 
     def _until(
@@ -494,7 +496,7 @@ class Client:
             # Some vendors cannot tell a booting server from a scheduled one: no event.
             return previous
         if previous is not None and stream.status is not previous:
-            self._driver.observers.status_changed(self._account, stream, previous)
+            self._engine.observers.status_changed(self._account, stream, previous)
         return stream.status
 
     # -- payloads and webhooks --------------------------------------------------------------
@@ -546,16 +548,16 @@ class Client:
                     field="body",
                 )
             read = _headers(headers)
-        self._driver.redactor.add(value)
+        self._engine.redactor.add(value)
         event = self._read(
             "parse_webhook", lambda: self._adapter.parse_webhook(read, bytes(body), value)
         )
         if event.stream is not None:
-            self._driver.observers.status_changed(self._account, event.stream, None)
+            self._engine.observers.status_changed(self._account, event.stream, None)
         return event
 
     def _read(self, name: str, make: Callable[[], T]) -> T:
-        call = Call(self._driver, name, None, 0.0)
+        call = Call(self._engine, name, None, 0.0)
         error: LiveStreamError
         try:
             with AdapterCode(lambda raised: UnexpectedResponse(call.broken(raised).message)):
@@ -565,7 +567,7 @@ class Client:
             if isinstance(raised, InvalidInput):
                 error = UnexpectedResponse(raised.message)
         else:
-            self._driver.redactor.see(result)
+            self._engine.redactor.see(result)
             return result
         raise call.finished(error).with_traceback(None)
 
@@ -578,16 +580,16 @@ class Client:
         self._end_session()
 
     def _end_session(self) -> None:
-        driver = self._driver
-        if type(self._adapter).sign_out is Adapter.sign_out or driver.token_store is not None:
+        engine = self._engine
+        if type(self._adapter).sign_out is Adapter.sign_out or engine.token_store is not None:
             return
-        session = driver.shared.take_orphan()
+        session = engine.shared.take_orphan()
         if session is None:
             return
         handled = sys.exception()
-        call = Call(driver, "close", None, driver.clock.monotonic() + _SIGN_OUT_SECONDS)
+        call = Call(engine, "close", None, engine.clock.monotonic() + _SIGN_OUT_SECONDS)
         try:
-            call.sign_out(session)
+            self._runner.run(call.sign_out(session))
         except LiveStreamError as error:
             logger.warning("%s: signing out failed: %s", self._account, type(error).__name__)
         except BaseException as raised:
@@ -629,7 +631,8 @@ class Client:
                 ConfigurationError("the client is closed", hint="connect again"), name, stream_id
             )
         try:
-            return self._driver.run(name, make, stream_id=stream_id, seconds=seconds)
+            flow = self._engine.call(name, make, stream_id=stream_id, seconds=seconds)
+            return self._runner.run(flow)
         finally:
             if not self._membership.is_open:
                 # Closed meanwhile by another thread: a session opened since then is left over.
@@ -647,7 +650,7 @@ class Client:
         """The vendor may echo in an error what has not yet come back in an answer."""
         for target in targets:
             if target.stream_key is not None:
-                self._driver.redactor.add(target.stream_key.reveal())
+                self._engine.redactor.add(target.stream_key.reveal())
 
     def _context(self, name: str, id: object = None) -> _Context:
         return _Context(self, name, id if isinstance(id, str) else None)
@@ -658,7 +661,7 @@ class Client:
         # Before anything was sent, or after reading.
         error.applied = False
         error.retryable = error.temporary
-        self._driver.redactor.clean(error)
+        self._engine.redactor.clean(error)
         return error
 
     def _possible(self, spec: StreamSpec, *, drop: bool) -> StreamSpec:
@@ -682,7 +685,7 @@ class Client:
                 hint="on_unsupported='drop' leaves it out" if not drop else None,
             )
         for problem in lacking.values():
-            dropped = self._driver.redactor.mask(problem.message)
+            dropped = self._engine.redactor.mask(problem.message)
             logger.warning("%s create: dropped %s", self._account, dropped)
         left_out: dict[str, Any] = {name: _SPEC_FIELDS[name].default for name in lacking}
         return attrs.evolve(spec, **left_out)

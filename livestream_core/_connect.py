@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from ._adapter import Adapter, AdapterInfo
 from ._capabilities import Feature
 from ._clock import Clock, SystemClock
+from ._engine.sign_in import TokenStore
 from ._errors import ConfigurationError, LiveStreamError
 from ._foreign import BUGS, pass_on, place_of
 from ._options import read_options
 from ._sending import Transport
-from ._session import TokenStore
 from ._transport import shared_transport
 
 if TYPE_CHECKING:

@@ -9,6 +9,9 @@ import attrs
 
 from ._request import Response
 
+#: The problem of a body that ends before its end.
+CUT = "the answer was cut off"
+
 
 @attrs.frozen(slots=True)
 class Timeout:

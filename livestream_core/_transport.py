@@ -16,6 +16,7 @@ from ._clock import Clock
 from ._errors import ConfigurationError, ConnectionFailed, LiveStreamError, TimedOut
 from ._options import is_loopback
 from ._request import Headers, Response
+from ._sending import CUT as CUT
 from ._sending import Timeout as Timeout
 from ._sending import Transport as Transport
 
@@ -34,7 +35,6 @@ MAX_BODY = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
 
 TOO_LARGE = f"the answer is larger than {MAX_BODY // 1024 // 1024} MiB"
-CUT = "the answer was cut off"
 
 
 class RequestsTransport:

@@ -182,7 +182,7 @@ def test_any_answers_end_in_a_result_or_an_error_of_ours_with_a_true_applied(
             assert error.account == client.account
             assert error.operation in (name, {"schedule": "create", "trim": "stop"}.get(name))
             assert "\n" not in str(error)
-            secrets = client._driver.redactor
+            secrets = client._engine.redactor
             assert secrets.mask(error.message) == error.message
         except FOREIGN as passing:
             assert passing is transport.sent[-1].answer

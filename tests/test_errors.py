@@ -260,7 +260,7 @@ def test_errors_that_led_to_this_one_are_masked_too(clock: FakeClock) -> None:
     echo = {"detail": "bad key acme-key-77"}
     transport = ScriptedTransport(lambda *_: respond(400, echo))
     with live.connect("acme", transport=transport, clock=clock, token="t0ken-t0ken") as client:
-        client._adapter = client._driver.adapter = Looker(client._adapter.options)
+        client._adapter = client._engine.adapter = Looker(client._adapter.options)
         with pytest.raises(live.Rejected) as caught:
             client.start("1")
     assert "acme-key" not in "".join(traceback.format_exception(caught.value))

@@ -390,5 +390,5 @@ def test_what_an_incomplete_list_does_not_show_is_not_said_to_be_missing() -> No
 
 
 def test_a_window_may_be_given_as_timedeltas_later(client: live.Client) -> None:
-    now = client._driver.clock.now()
+    now = client._engine.clock.now()
     assert list(client.list(starts_after=now, starts_before=now + timedelta(days=1))) == []

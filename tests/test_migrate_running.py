@@ -849,9 +849,9 @@ def test_each_request_waits_for_its_turn(
 
 def test_a_client_has_no_rate_after_the_run(church: tuple[Side, Side], ledger: Path) -> None:
     old, new = church
-    pace = new.client._driver.pace
+    pace = new.client._engine.pace
     run(planned(old, new, target_rate="900/s"), ledger, target_rate="900/s")
-    assert new.client._driver.pace is pace
+    assert new.client._engine.pace is pace
 
 
 # -- executors ----------------------------------------------------------------------------------

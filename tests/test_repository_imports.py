@@ -72,8 +72,8 @@ LAYERS = {
         _version""",
     "adapter contract": "_adapter _capabilities _clock _options _request _sending _walk",
     "transport": "_deadline _transport",
-    "driving": "_driver _plugins _redact _retry _session",
-    "client": "_client _connect _entry_points _registry _stream_list",
+    "driving": "_engine _plugins _redact",
+    "client": "_client _runners _session _connect _entry_points _registry _stream_list",
 }
 RANK = {module: rank for rank, modules in enumerate(LAYERS.values()) for module in modules.split()}
 #: Public modules but the package itself stand on top of all: emulators, command line, ...

@@ -153,7 +153,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 25, 400]))
     def time_passes(self, seconds: int) -> None:
-        self.client._driver.clock.sleep(seconds)
+        self.client._engine.clock.sleep(seconds)
 
     @rule(size=st.integers(1, 3))
     def pages(self, size: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import attrs
 
@@ -71,12 +72,19 @@ def paced(client: Client, rate: RequestRate | None) -> Iterator[None]:
     from pyrate_limiter import Limiter, Rate
 
     limiter = Limiter(Rate(rate.requests, rate.milliseconds))
-    driver = client._driver
-    before = driver.pace
-    # Its turn may not come in time: then the driver finds that the time is over, and says so.
-    driver.pace = lambda left: limiter.try_acquire(timeout=max(left, 0.0))
+    engine, ours = client._engine, _Turns(limiter)
+    engine.limiters += (ours,)
     try:
         yield
     finally:
-        driver.pace = before
+        engine.limiters = tuple(each for each in engine.limiters if each is not ours)
         limiter.close()
+
+
+class _Turns:
+    def __init__(self, limiter: Any) -> None:
+        self._limiter = limiter
+
+    def acquire(self, account: str, seconds: float) -> object:
+        """Wait for a turn. If it does not come in time, the engine finds that the time is over."""
+        return self._limiter.try_acquire(timeout=max(seconds, 0.0))

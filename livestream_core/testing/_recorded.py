@@ -449,7 +449,7 @@ def _redacted(client: Client, calls: Sequence[RecordedCall]) -> Recording:
     data = recording.to_data()
     credentials = {name for group in adapter.Options.credentials for name in group}
     secrets = {
-        *client._driver.redactor._secrets,
+        *client._engine.redactor._secrets,
         *adapter.options.secrets(),
         *(str(value) for name, value in options.items() if name in credentials),
         *(value for name, value in _sent_and_answered(data) if SENSITIVE_NAME.search(name)),

@@ -161,7 +161,7 @@ class Harness:
 
     def session_of(self, client: Client) -> Session | None:
         """The session that a client used last."""
-        return client._driver.session
+        return client._engine.session
 
     def key(self, stream_id: str) -> str:
         """The id in the spelling by which ids are compared."""

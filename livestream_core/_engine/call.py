@@ -1,4 +1,4 @@
-"""Runs operations over a transport, and decides whether the change happened."""
+"""One operation from its first request to a result or an error that says what is known."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
-import attrs
-
-from ._adapter import Adapter, Operation, Session, error_class, retry_after
-from ._clock import Clock
-from ._errors import (
+from .._adapter import Adapter, Operation, Session, error_class, retry_after
+from .._clock import Clock
+from .._errors import (
     _APPLIED_TEXT,
     CHANGING_OPERATIONS,
     AuthenticationFailed,
-    ConfigurationError,
     ConnectionFailed,
     InvalidInput,
     LiveStreamError,
@@ -28,17 +25,17 @@ from ._errors import (
     TimedOut,
     UnexpectedResponse,
 )
-from ._foreign import BUGS, is_failure_of_store, is_of_signal_handler, pass_on, place_of
-from ._model import LiveStream
-from ._plugins import Exchange, Observers
-from ._redact import Redactor
-from ._request import Request, Response
-from ._retry import RetryPolicy
-from ._secret import Secret
-from ._sending import Timeout, Transport
-from ._session import SharedSession, TokenStore
-from ._transport import CUT
-from ._version import __version__
+from .._foreign import BUGS, is_of_signal_handler, pass_on, place_of
+from .._model import LiveStream
+from .._plugins import Exchange, Observers
+from .._redact import Redactor
+from .._request import Request, Response
+from .._secret import Secret
+from .._sending import CUT, Timeout
+from .effects import Flow, Permit, Send, Sleep
+from .outcome import Sent, applied, verdict
+from .retry import RetryPolicy
+from .sign_in import SharedSession, TokenStore, session_for
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -46,11 +43,6 @@ T = TypeVar("T")
 
 logger = logging.getLogger("livestream_core")
 
-_STANDARD_HEADERS = {
-    "Accept": "application/json",
-    "Accept-Encoding": "gzip, deflate",
-    "User-Agent": f"livestream-core/{__version__}",
-}
 _REQUEST_ID_HEADERS = (
     "x-request-id",
     "request-id",
@@ -76,8 +68,10 @@ class AdapterCode:
 
 
 def drive(
-    operation: Operation[T], exchange: Callable[[Request], Response], adapter_code: AdapterCode
-) -> T:
+    operation: Operation[T],
+    exchange: Callable[[Request], Flow[Response]],
+    adapter_code: AdapterCode,
+) -> Flow[T]:
     """Run an operation: send what it yields, and resume it or throw the error in.
 
     The adapter sees errors of this library only. Any other that comes while a request is sent is
@@ -98,7 +92,8 @@ def drive(
                     kind = type(request).__name__
                     raise TypeError(f"an operation yields requests, not {kind}")
             try:
-                value, resume = exchange(request), operation.send
+                value = yield from exchange(request)
+                resume = operation.send
             except LiveStreamError as error:
                 value, resume = error, operation.throw
     finally:
@@ -110,74 +105,12 @@ def drive(
             pass  # it yields once more, or its cleaning up fails: neither counts now
 
 
-@attrs.define(slots=True)
-class Sent:
-    """A changing request that was sent, and what is known of it."""
-
-    request: Request
-    #: Whether it was carried out, by its answer; None if nobody can know.
-    carried_out: bool | None
-    response: Response | None = None
-    failure: LiveStreamError | None = None
-
-    @property
-    def applied(self) -> bool | None:
-        if self.carried_out and self.response is not None and not self.response.is_readable:
-            return None
-        return self.carried_out
-
-
-class _Wire:
-    """A request as it is sent, but for the session's headers.
-
-    Error trackers keep the locals of frames, and walk through dicts. So what is secret is only
-    held by this object, which prints nothing.
-    """
-
-    __slots__ = ("_body", "_headers", "_method", "_target")
-
-    def __init__(self, request: Request) -> None:
-        self._body, headers = request.content()
-        self._method, self._target = request.method, request.target()
-        self._headers = {**headers, **_STANDARD_HEADERS, **request.headers}
-
-    def send(
-        self, transport: Transport, origin: str, session: Session | None, timeout: Timeout
-    ) -> Response:
-        return transport.send(
-            self._method,
-            origin,
-            self._target,
-            {**self._headers, **session.headers} if session is not None else self._headers,
-            self._body,
-            timeout,
-        )
-
-
-def applied(sent: list[Sent]) -> bool | None:
-    """Whether an operation that failed has changed something, by all that it sent."""
-    known = [each.applied for each in sent]
-    if True in known:
-        return True
-    return None if None in known else False
-
-
-def _verdict(status: int) -> bool | None:
-    """Whether a changing request that was answered with this status was carried out."""
-    if 200 <= status < 300:
-        return True
-    if 400 <= status < 500 and status != 408:
-        return False
-    return None
-
-
-class Driver:
+class Engine:
     """Everything that the operations of one client share."""
 
     def __init__(
         self,
         adapter: Adapter,
-        transport: Transport,
         *,
         account: str,
         shared: SharedSession,
@@ -189,7 +122,6 @@ class Driver:
         token_store: TokenStore | None,
     ) -> None:
         self.adapter = adapter
-        self.transport = transport
         self.account = account
         self.shared = shared
         self.redactor = redactor
@@ -200,8 +132,8 @@ class Driver:
         self.token_store = token_store
         #: The session that was used last.
         self.session: Session | None = None
-        #: Called before each request with the seconds that it may take; waits for its turn.
-        self.pace: Callable[[float], object] | None = None
+        #: Each is asked before each request.
+        self.limiters: tuple[Any, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -219,15 +151,15 @@ class Driver:
         )
         return digest.hex()
 
-    def run(
+    def call(
         self,
         name: str,
         make: Callable[[], Operation[T]],
         *,
         stream_id: str | None = None,
         seconds: float,
-    ) -> T:
-        """Runs an operation to its end.
+    ) -> Flow[T]:
+        """Run an operation to its end.
 
         Args:
             name: The client's method, for errors.
@@ -244,7 +176,7 @@ class Driver:
         try:
             with call.adapter_code:
                 operation = make()
-            result = drive(operation, call.exchange, call.adapter_code)
+            result = yield from drive(operation, call.exchange, call.adapter_code)
             call.check_id(result)
         except LiveStreamError as raised:
             error = raised
@@ -261,8 +193,8 @@ class Driver:
 class Call:
     """One operation under way."""
 
-    def __init__(self, driver: Driver, name: str, stream_id: str | None, deadline: float) -> None:
-        self.driver = driver
+    def __init__(self, engine: Engine, name: str, stream_id: str | None, deadline: float) -> None:
+        self.engine = engine
         self.name = name
         self.stream_id = stream_id
         self.deadline = deadline
@@ -270,158 +202,94 @@ class Call:
         self.last: Response | None = None
         self.adapter_code = AdapterCode(self.broken)
 
-    def exchange(self, request: Request) -> Response:
-        """Sends a request until it is answered with 2xx, or fails for good."""
+    def exchange(self, request: Request) -> Flow[Response]:
+        """Send a request until it is answered with 2xx, or fails for good."""
         # Before anybody signs in: what cannot be sent is refused without sending anything.
-        wire = self._wire(request)
-        session = self._session(rejected=None)
+        sending = self._prepared(request)
+        session = yield from session_for(self, rejected=None)
         history: list[Sent] = []
         # A 401 changed nothing, so every request may be sent again with a new session. One that
         # another process opened may be as dead as ours was; one of our own is final.
-        for _ in range(1 if self.driver.token_store is None else 2):
+        for _ in range(1 if self.engine.token_store is None else 2):
             try:
-                return self._send(request, wire, session, self.name, history)
+                return (yield from self._send(request, sending, session, self.name, history))
             except LiveStreamError as error:
                 if error.http_status != 401:
                     raise
-            session = self._session(rejected=session)
-        return self._send(request, wire, session, self.name, history)
+            session = yield from session_for(self, rejected=session)
+        return (yield from self._send(request, sending, session, self.name, history))
 
-    def _wire(self, request: Request) -> _Wire:
+    def _prepared(self, request: Request) -> Send:
         with self.adapter_code:
-            return _Wire(request)
+            return Send(request, self.engine.adapter.origin)
 
-    # -- sessions ---------------------------------------------------------------------------
-
-    def _session(self, rejected: Session | None) -> Session:
-        driver = self.driver
-        session = driver.shared.get(
-            lambda previous: self._open_session(previous, rejected),
-            rejected=rejected,
-            clock=driver.clock,
-            deadline=self.deadline,
-        )
-        if session is not driver.session:
-            # Perhaps opened by another client: its credentials are to be masked here too.
-            self._remember(session)
-            driver.session = session
-        return session
-
-    def _open_session(self, previous: Session | None, rejected: Session | None) -> Session:
-        driver = self.driver
+    def sign_out(self, session: Session) -> Flow[None]:
+        """End a session at the vendor."""
         with self.adapter_code:
-            operation = driver.adapter.sign_in(previous, driver.clock.now())
-        # What is had at once (a given token, one signed here) is not worth a store.
-        store = driver.token_store if isinstance(operation, Generator) else None
-        dead = rejected or previous
-        if store is not None:
-            stored = self._stored(store)
-            if stored is not None and (dead is None or stored.headers != dead.headers):
-                return stored
-        try:
-            session = drive(operation, self._sender(None, "sign_in"), self.adapter_code)
-            _check_session(session, given=not isinstance(operation, Generator))
-        except AuthenticationFailed:
-            if store is not None and dead is not None and self._stored(store) == dead:
-                self._in_store(lambda: store.delete(driver.account))
-            raise
-        if store is not None:
-            session = attrs.evolve(session, opened_with=driver.fingerprint)
-            self._in_store(lambda: store.put(driver.account, session))
-        return session
+            operation = self.engine.adapter.sign_out(session)
+        yield from drive(operation, self.sender(session, "sign_out"), self.adapter_code)
 
-    def _stored(self, store: TokenStore) -> Session | None:
-        """The account's session in the store, if it is good and was opened with the credentials
-        that this client has (or was put there by hand): a store must not let anybody in who has
-        others."""
-        stored = self._in_store(lambda: store.get(self.driver.account))
-        if stored is None or stored.opened_with not in (None, self.driver.fingerprint):
-            return None
-        if stored.expires_at is not None and stored.expires_at <= self.driver.clock.now():
-            return None
-        try:
-            _check_session(stored, given=False)
-        except LiveStreamError:
-            return None  # from a version before, which did not look
-        return stored
-
-    def _in_store(self, use: Callable[[], T]) -> T | None:
-        try:
-            return use()
-        except Exception as error:
-            if not is_failure_of_store(error, self.driver.token_store):
-                raise
-            # A store that is down costs a sign-in, not the operation.
-            logger.warning("the token store failed: %s", type(error).__name__)
-        return None
-
-    def _remember(self, session: Session) -> None:
-        self.driver.redactor.add_headers(session.headers.values())
-        self.driver.redactor.add_memo(session.memo)
-
-    def sign_out(self, session: Session) -> None:
-        """Ends a session at the vendor."""
-        with self.adapter_code:
-            operation = self.driver.adapter.sign_out(session)
-        drive(operation, self._sender(session, "sign_out"), self.adapter_code)
-
-    def _sender(self, session: Session | None, operation: str) -> Callable[[Request], Response]:
-        return lambda request: self._send(request, self._wire(request), session, operation, [])
+    def sender(
+        self, session: Session | None, operation: str
+    ) -> Callable[[Request], Flow[Response]]:
+        """What sends the requests of signing in and out."""
+        return lambda request: self._send(request, self._prepared(request), session, operation, [])
 
     # -- one request ------------------------------------------------------------------------
 
     def _send(
         self,
         request: Request,
-        wire: _Wire,
+        sending: Send,
         session: Session | None,
         operation: str,
         history: list[Sent],
-    ) -> Response:
-        driver, attempt = self.driver, 0
+    ) -> Flow[Response]:
+        engine, attempt = self.engine, 0
         while True:
             attempt += 1
             try:
-                return self._attempt(request, wire, session, operation, attempt, history)
+                return (
+                    yield from self._attempt(request, sending, session, operation, attempt, history)
+                )
             except LiveStreamError as error:
                 failure = error
             asked = self._asked_to_wait(failure)
-            pause = driver.policy.pause(request, failure, attempt, asked)
+            pause = engine.policy.pause(request, failure, attempt, asked)
             if pause is None or any(failure is earlier.failure for earlier in history[:-1]):
                 raise failure
-            if driver.clock.monotonic() + pause >= self.deadline:
+            if engine.clock.monotonic() + pause >= self.deadline:
                 raise failure
-            driver.clock.sleep(pause)
+            yield Sleep(pause)
 
     def _attempt(
         self,
         request: Request,
-        wire: _Wire,
+        sending: Send,
         session: Session | None,
         operation: str,
         attempt: int,
         history: list[Sent],
-    ) -> Response:
-        driver = self.driver
-        if driver.pace is not None:
-            driver.pace(self.deadline - driver.clock.monotonic())
-        began = driver.clock.monotonic()
+    ) -> Flow[Response]:
+        engine = self.engine
+        for limiter in engine.limiters:
+            yield Permit(limiter, engine.account, self.deadline - engine.clock.monotonic())
+        began = engine.clock.monotonic()
         left = self.deadline - began
         if left <= 0:
             raise TimedOut("the time for this operation is over")
-        connect, read = driver.timeout
+        connect, read = engine.timeout
         sent = Sent(request, None)
         if request.changes and operation == self.name:
             self.sent.append(sent)
         response: Response | None = None
         failure: LiveStreamError | None = None
         try:
-            response = wire.send(
-                driver.transport,
-                driver.adapter.origin,
-                session,
-                Timeout(min(connect, left), min(read, left), min(connect + read, left)),
+            sending.session = session
+            sending.timeout = Timeout(
+                min(connect, left), min(read, left), min(connect + read, left)
             )
+            response = yield sending
         except LiveStreamError as error:
             failure = error
             if error.applied is False:
@@ -429,9 +297,9 @@ class Call:
         if response is not None:
             self.last = response
             response.request = request
-            response._mask = driver.redactor.mask
+            response._mask = engine.redactor.mask
             sent.response = response
-            sent.carried_out = _verdict(response.status)
+            sent.carried_out = verdict(response.status)
             failure = self._failure(response, sent, operation, history)
         sent.failure = failure
         self._tell(request, operation, attempt, response, failure, began)
@@ -473,7 +341,7 @@ class Call:
         return error
 
     def _error_for(self, response: Response) -> LiveStreamError:
-        adapter = self.driver.adapter
+        adapter = self.engine.adapter
         for make in (adapter.error_for, adapter.error_by_status):
             error = self._asked(make, response)
             if isinstance(error, LiveStreamError):
@@ -481,7 +349,7 @@ class Call:
         return error_class(adapter, response.status)(f"HTTP {response.status}")
 
     def _is_from_vendor(self, response: Response) -> bool:
-        return bool(self._asked(self.driver.adapter.is_from_vendor, response))
+        return bool(self._asked(self.engine.adapter.is_from_vendor, response))
 
     def _is_web_page(self, response: Response) -> bool:
         """Whether a change was answered by something in between, such as a captive portal."""
@@ -497,7 +365,7 @@ class Call:
         except BUGS as raised:
             if is_of_signal_handler(raised):
                 raise
-            name = self.driver.adapter.name
+            name = self.engine.adapter.name
             logger.error("%s() of %s failed: %s", method.__name__, name, place_of(raised))
         return None
 
@@ -505,7 +373,7 @@ class Call:
         if isinstance(error, (RateLimited, ProviderUnavailable)):
             return error.retry_after
         if error.http_status is not None and self.last is not None:
-            return retry_after(self.last, self.driver.clock.now())
+            return retry_after(self.last, self.engine.clock.now())
         return None
 
     def _tell(
@@ -517,23 +385,23 @@ class Call:
         failure: LiveStreamError | None,
         began: float,
     ) -> None:
-        driver = self.driver
-        elapsed = driver.clock.monotonic() - began
+        engine = self.engine
+        elapsed = engine.clock.monotonic() - began
         status = response.status if response is not None else None
         logger.debug(
             "%s %s: %s %s -> %s in %.0f ms",
-            driver.account,
+            engine.account,
             operation,
             request.method,
             request.template,
             status if failure is None or status else type(failure).__name__,
             elapsed * 1000,
         )
-        if driver.observers.wants("livestream_exchange"):
-            driver.observers.exchange(
+        if engine.observers.wants("livestream_exchange"):
+            engine.observers.exchange(
                 Exchange(
-                    provider=driver.adapter.name,
-                    account=driver.account,
+                    provider=engine.adapter.name,
+                    account=engine.account,
                     operation=operation,
                     stream_id=self.stream_id,
                     method=request.method,
@@ -561,12 +429,12 @@ class Call:
         """Check that a stream that came back is the one that was asked for."""
         if self.stream_id is None or not isinstance(result, LiveStream):
             return
-        id_key = self.driver.adapter.id_key
+        id_key = self.engine.adapter.id_key
         if result.id == self.stream_id:
             return
         asked, came = self._asked(id_key, self.stream_id), self._asked(id_key, result.id)
         if asked is None or asked != came:
-            self.driver.redactor.see(result)
+            self.engine.redactor.see(result)
             # Not a word of the other stream: it may be another account's.
             error = UnexpectedResponse("the answer is about another stream", body="")
             error.hint = "an answer may have been mixed up on the way; report it to the vendor"
@@ -577,7 +445,7 @@ class Call:
         about = f" {self.stream_id!r}" if self.stream_id else ""
         known = applied(self.sent)
         return (
-            f"{self.driver.adapter.name} {self.name}{about} was interrupted: "
+            f"{self.engine.adapter.name} {self.name}{about} was interrupted: "
             f"{_APPLIED_TEXT[known]} (applied={known})"
         )
 
@@ -586,9 +454,9 @@ class Call:
         if isinstance(error, InvalidInput) and error.value_of and self.last is not None:
             # A value of the model refused what the vendor sent.
             error = UnexpectedResponse(f"{error.value_of}.{error.message} in the answer")
-        driver = self.driver
-        error.provider = error.provider or driver.adapter.name
-        error.account = error.account or driver.account
+        engine = self.engine
+        error.provider = error.provider or engine.adapter.name
+        error.account = error.account or engine.account
         error.operation = error.operation or self.name
         error.stream_id = error.stream_id or self.stream_id
         error.applied = applied(self.sent)
@@ -608,28 +476,12 @@ class Call:
             error.hint = "look at the stream before doing it again"
         if error.applied and self.name in CHANGING_OPERATIONS and error.temporary:
             error.hint = "do not repeat it; read the stream"
-        driver.redactor.clean(error)
+        engine.redactor.clean(error)
         return error
 
     def _id_in_answer(self) -> str | None:
         for each in self.sent:
             response = each.response
             if each.carried_out and response is not None and response.is_json:
-                return self._asked(self.driver.adapter.id_in, response.json())
+                return self._asked(self.engine.adapter.id_in, response.json())
         return None
-
-
-def _check_session(session: Session, *, given: bool) -> None:
-    """Check what a session carries before anybody keeps it.
-
-    Args:
-        session: The session.
-        given: Whether it was made of the caller's credentials alone, and not of an answer.
-    """
-    for name, value in session.headers.items():
-        for text in (name, value):
-            if not isinstance(text, str) or not text.isascii() or not text.isprintable():
-                problem = "characters that cannot be sent"
-                if given:
-                    raise ConfigurationError(f"the credentials have {problem}")
-                raise UnexpectedResponse(f"the answer to signing in has a token with {problem}")
