@@ -19,6 +19,18 @@ _APPLIED_TEXT = {
 }
 
 
+#: Seconds; no vendor is taken to ask for a longer wait. A longer one counts as this.
+LONGEST_ASKED = 86_400.0
+
+
+def asked_seconds(value: float | None) -> float | None:
+    """Return the wait that a vendor asks for, in seconds from 0 to a day; ``None`` for what is no
+    wait at all, such as a negative number or NaN."""
+    if value is None or not value >= 0:
+        return None
+    return float(min(value, LONGEST_ASKED))
+
+
 class _Context(TypedDict, total=False):
     """What every error takes by name; see :class:`LiveStreamError`."""
 
@@ -195,11 +207,15 @@ class Rejected(LiveStreamError):
         }
 
 
+def _try_again(seconds: float | None) -> str:
+    return "try later" if seconds is None else f"try again in {seconds:.0f} s"
+
+
 class RateLimited(LiveStreamError):
     """Too many requests (429).
 
     Attributes:
-        retry_after: Seconds to wait before the next try, where the vendor said so.
+        retry_after: Seconds to wait before the next try, where the vendor said so; at most a day.
     """
 
     temporary = True
@@ -208,28 +224,27 @@ class RateLimited(LiveStreamError):
         self, message: str = "", *, retry_after: float | None = None, **context: Unpack[_Context]
     ) -> None:
         super().__init__(message, **context)
-        self.retry_after = retry_after
+        self.retry_after = asked_seconds(retry_after)
         if self.hint is None:
-            self.hint: str | None = (
-                f"try again in {retry_after:.0f} s" if retry_after is not None else "try later"
-            )
+            self.hint: str | None = _try_again(self.retry_after)
 
 
 class ProviderUnavailable(LiveStreamError):
     """The vendor answered that it cannot serve now (5xx).
 
     Attributes:
-        retry_after: Seconds to wait before the next try, where the vendor said so.
+        retry_after: Seconds to wait before the next try, where the vendor said so; at most a day.
     """
 
     temporary = True
-    default_hint: ClassVar[str | None] = "try later"
 
     def __init__(
         self, message: str = "", *, retry_after: float | None = None, **context: Unpack[_Context]
     ) -> None:
         super().__init__(message, **context)
-        self.retry_after = retry_after
+        self.retry_after = asked_seconds(retry_after)
+        if self.hint is None:
+            self.hint: str | None = _try_again(self.retry_after)
 
 
 class UnexpectedResponse(LiveStreamError):

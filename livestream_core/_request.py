@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 from urllib.parse import quote, urlencode
 
 import attrs
@@ -23,6 +23,11 @@ File: TypeAlias = tuple[str, bytes, str]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 #: How much of a body is ever shown, and more than enough of it.
 _TEXT_BYTES = 64 * 1024
+#: What a vendor counts, measures or numbers its things by is smaller; JSON can hold anything, also
+#: ``1e999``, which is read as infinity.
+MAX_NUMBER = 2**63
+#: Seconds; about 31 years.
+_LONGEST_LIFE = 10**9
 _IDEMPOTENT = {"GET": True, "PUT": True, "DELETE": True, "POST": False, "PATCH": False}
 
 
@@ -309,6 +314,8 @@ class Fields:
         value = self.data.get(name)
         if value is None:
             problem = "is null" if name in self.data else "is missing"
+        elif _is_number(value) and not -MAX_NUMBER < value < MAX_NUMBER:
+            problem = "is too large a number"
         else:
             problem = f"is {_kind(value)}, not {expected}"
         return UnexpectedResponse(f"{self._named(name)} {problem} in the answer")
@@ -351,7 +358,7 @@ class Fields:
     def integer(self, name: str) -> int:
         """A whole number."""
         value = self.data.get(name)
-        if type(value) is int:
+        if type(value) is int and -MAX_NUMBER < value < MAX_NUMBER:
             return value
         raise self._wrong(name, "a whole number")
 
@@ -362,9 +369,18 @@ class Fields:
     def optional_number(self, name: str) -> float | None:
         """A number, or ``None``."""
         value = self.data.get(name)
-        if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        if value is None or (_is_number(value) and -MAX_NUMBER < value < MAX_NUMBER):
             return value
         raise self._wrong(name, "a number")
+
+    def optional_end(self, name: str, now: datetime) -> datetime | None:
+        """The instant in so many seconds, such as those of ``expires_in``, or ``None``."""
+        seconds = self.optional_number(name)
+        if seconds is None:
+            return None
+        if 0 < seconds <= _LONGEST_LIFE:
+            return now + timedelta(seconds=seconds)
+        raise UnexpectedResponse(f"{self._named(name)} is not a time to live in the answer")
 
     def optional_instant(self, name: str) -> datetime | None:
         """An ISO 8601 time with an offset as an instant in UTC, or ``None``."""
@@ -416,6 +432,10 @@ class Fields:
         if not all(type(item) is str for item in items):
             raise UnexpectedResponse(f"{self._named(name)} is not a list of strings in the answer")
         return tuple(items)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 _KINDS = {

@@ -28,6 +28,10 @@ class Completeness(StrEnum):
     UNKNOWN = "unknown"
     """The walk is not over, was cut by a limit, or the vendor gives no total."""
 
+    def __bool__(self) -> bool:
+        """Whether it is proven that every stream was seen."""
+        return self is Completeness.PROVEN
+
 
 @attrs.frozen(slots=True, kw_only=True)
 class Query:
@@ -75,6 +79,10 @@ def _streams(items: Sequence[LiveStream]) -> tuple[LiveStream, ...]:
     return tuple(items)
 
 
+def _total(value: int | None) -> int | None:
+    return value if type(value) is int and value >= 0 else None
+
+
 @attrs.frozen(slots=True)
 class Page:
     """One page of a list.
@@ -83,12 +91,13 @@ class Page:
         items: The streams on it.
         next: A cursor for the page that follows, ``None`` if this is the last one. It can be
             kept and used later, also in another process.
-        total: How many streams there are on all pages, where the vendor says so.
+        total: How many streams there are on all pages, where the vendor says so; a number that
+            cannot be one, such as -1, says nothing.
     """
 
     items: tuple[LiveStream, ...] = attrs.field(converter=_streams)
     next: str | None = None
-    total: int | None = None
+    total: int | None = attrs.field(default=None, converter=_total)
 
     @property
     def next_cursor(self) -> str | None:

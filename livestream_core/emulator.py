@@ -367,6 +367,8 @@ class Emulator:
         index = self._log(request, body)
         fault = self._fault(request)
         response = self._answer(request, fault, environ)
+        if response.date is None:
+            response.date = self.clock.now()
         with self.lock:
             self.requests[index] = attrs.evolve(self.requests[index], status=response.status_code)
         return response(environ, start_response)

@@ -7,6 +7,7 @@ import logging
 import sqlite3
 import threading
 import time
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -845,6 +846,20 @@ def test_each_request_waits_for_its_turn(
     run(plan, ledger, source_rate="900/s", target_rate="50000/min")
     sent = [len(each.emulator.requests) - count for each, count in zip(church, before, strict=True)]
     assert turns == {"900/1000": sent[0], "50000/60000": sent[1]}
+
+
+def test_the_vendor_sees_no_more_requests_than_the_rate_allows(
+    church: tuple[Side, Side], ledger: Path
+) -> None:
+    old, new = church
+    old.fill(4)
+    plan = planned(old, new)
+    before, began = len(new.emulator.requests), time.monotonic()
+    run(plan, ledger, target_rate="5/s")
+    took, sent = time.monotonic() - began, len(new.emulator.requests) - before
+    assert sent > 5
+    # As many as five may be in every second, the first one too.
+    assert took >= (sent - 5) / 5 - 0.1
 
 
 def test_a_client_has_no_rate_after_the_run(church: tuple[Side, Side], ledger: Path) -> None:

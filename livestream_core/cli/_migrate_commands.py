@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -487,6 +486,6 @@ def report(given: Given, ledger: str, html: Path | None) -> None:
     if html is not None:
         _write_page(html, report_html(found))
     if given.as_json:
-        click.echo(json.dumps(found.to_dict()))
+        json_line(found.to_dict())
     else:
         show_report(given, found, console())

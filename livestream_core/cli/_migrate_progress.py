@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -17,7 +16,7 @@ import click
 
 from ._given import Given
 from ._migrate_words import STYLES, state_words
-from ._output import console, is_terminal, json_line
+from ._output import console, is_terminal, json_line, json_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -149,7 +148,7 @@ class _JsonLines(_Lines):
         json_line({"progress": look.to_dict()})
 
     def stopping(self) -> None:
-        _write_at_once(json.dumps({"stopping": _STOPPING}))
+        _write_at_once(json_text({"stopping": _STOPPING}))
 
 
 class _LogLines(_Lines):
