@@ -7,7 +7,6 @@ import logging
 import sqlite3
 import threading
 import time
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -828,6 +827,7 @@ def test_each_request_waits_for_its_turn(
     church: tuple[Side, Side], ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns: dict[str, int] = {}
+    given: list[float] = []
 
     class Counted(pyrate_limiter.Limiter):
         def __init__(self, rate: pyrate_limiter.Rate) -> None:
@@ -836,6 +836,7 @@ def test_each_request_waits_for_its_turn(
 
         def try_acquire(self, *args: Any, **values: Any) -> Any:
             turns[self.shown] = turns.get(self.shown, 0) + 1
+            given.append(values["timeout"])
             return super().try_acquire(*args, **values)
 
     monkeypatch.setattr(pyrate_limiter, "Limiter", Counted)
@@ -846,6 +847,7 @@ def test_each_request_waits_for_its_turn(
     run(plan, ledger, source_rate="900/s", target_rate="50000/min")
     sent = [len(each.emulator.requests) - count for each, count in zip(church, before, strict=True)]
     assert turns == {"900/1000": sent[0], "50000/60000": sent[1]}
+    assert all(0 < seconds <= 120 for seconds in given), "no longer than its operation lasts"
 
 
 def test_the_vendor_sees_no_more_requests_than_the_rate_allows(
