@@ -23,8 +23,8 @@ File: TypeAlias = tuple[str, bytes, str]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 #: How much of a body is ever shown, and more than enough of it.
 _TEXT_BYTES = 64 * 1024
-#: What a vendor counts, measures or numbers its things by is smaller; JSON can hold anything, also
-#: ``1e999``, which is read as infinity.
+#: What a vendor counts or measures is smaller. JSON can hold anything, also ``1e999``, which is
+#: read as infinity.
 MAX_NUMBER = 2**63
 #: Seconds; about 31 years.
 _LONGEST_LIFE = 10**9
@@ -358,7 +358,7 @@ class Fields:
     def integer(self, name: str) -> int:
         """A whole number."""
         value = self.data.get(name)
-        if type(value) is int and -MAX_NUMBER < value < MAX_NUMBER:
+        if type(value) is int:
             return value
         raise self._wrong(name, "a whole number")
 
@@ -367,7 +367,7 @@ class Fields:
         return None if self.data.get(name) is None else self.integer(name)
 
     def optional_number(self, name: str) -> float | None:
-        """A number, or ``None``."""
+        """A number that can be calculated with, or ``None``."""
         value = self.data.get(name)
         if value is None or (_is_number(value) and -MAX_NUMBER < value < MAX_NUMBER):
             return value

@@ -11,6 +11,7 @@ import attrs
 from ._capabilities import Capabilities
 from ._errors import UnexpectedResponse
 from ._model import LiveStream
+from ._request import MAX_NUMBER
 from ._status import Status
 
 #: So many pages in a row without a new id are no longer a burst of new streams that shifts a
@@ -80,7 +81,7 @@ def _streams(items: Sequence[LiveStream]) -> tuple[LiveStream, ...]:
 
 
 def _total(value: int | None) -> int | None:
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value < MAX_NUMBER else None
 
 
 @attrs.frozen(slots=True)

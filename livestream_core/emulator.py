@@ -259,6 +259,11 @@ class _Handler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
         pass  # requests are in Emulator.requests; standard error is the user's
 
+    def send_response(self, code: int, message: str | None = None) -> None:
+        # The machine's Date is left out: the answer has the emulated vendor's.
+        self.send_response_only(code, message)
+        self.send_header("Server", self.version_string())
+
 
 class Emulator:
     """A vendor, emulated. A subclass gives the routes, their handlers and the world's actions.

@@ -12,7 +12,8 @@ import pickle
 import re
 import traceback
 import types
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 import livestream_core as live
 from acme import AcmeEmulator, AcmePlugin, FakeClock
 from livestream_core.emulator import Fault
+from scripted import ScriptedTransport
 
 HOSTILE_IDS = [
     "../admin",
@@ -720,3 +722,59 @@ def test_a_plugin_is_registered_whole_or_not_at_all() -> None:
         live.register(object())
     with pytest.raises(live.ConfigurationError, match="named 'acme' is registered or installed"):
         live.register(AcmePlugin())
+
+
+# -- the vendor's clock -----------------------------------------------------------------------
+
+
+def refused(date: str | None, status: int = 401) -> live.LiveStreamError:
+    """What a refusal says that came with a Date."""
+    headers = {} if date is None else {"Date": date}
+    transport = ScriptedTransport(lambda *_: live.Response(status, headers, b"{}"))
+    client = live.connect(
+        "acme", transport=transport, clock=FakeClock(), retries=0, token="t0ken-t0ken"
+    )
+    with client, pytest.raises(live.LiveStreamError) as caught:
+        client.get("1")
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("behind", "hint"),
+    [
+        (61, "0:01:01 (it is behind)"),
+        (-61, "0:01:01 (it is ahead)"),
+        (86_400 * 365, "365 days, 0:00:00 (it is behind)"),
+    ],
+)
+def test_a_401_from_a_vendor_with_another_time_names_the_clock(behind: int, hint: str) -> None:
+    error = refused(format_datetime(FakeClock().now() + timedelta(seconds=behind), usegmt=True))
+    assert type(error) is live.AuthenticationFailed
+    assert error.hint == (
+        f"this machine's clock differs from the vendor's by {hint}; "
+        "set it, then check the credentials"
+    )
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        None,
+        "",
+        "soon",
+        "Wed, 99 Oct 2015 07:28:00 GMT",
+        format_datetime(FakeClock().now() + timedelta(seconds=60)),
+        format_datetime(FakeClock().now() - timedelta(seconds=60)),
+    ],
+)
+def test_a_401_from_a_vendor_with_our_time_does_not(date: str | None) -> None:
+    assert refused(date).hint == "check the credentials"
+
+
+@given(st.one_of(st.text(max_size=40), st.datetimes().map(format_datetime)))
+def test_whatever_is_in_date_a_401_is_a_401(date: str) -> None:
+    assert type(refused(date)) is live.AuthenticationFailed
+
+
+def test_other_refusals_say_nothing_of_the_clock() -> None:
+    assert "clock" not in str(refused("Wed, 21 Oct 2015 07:28:00 GMT", status=403))

@@ -232,21 +232,16 @@ def test_reading_a_masked_mapping_in_full_is_a_choice() -> None:
 
 # -- numbers ------------------------------------------------------------------------------------
 
-NUMBERS: dict[str, Any] = {
-    "integer": 5, "optional_integer": 5, "optional_number": 2.5,
-}  # fmt: skip
 
-
-@pytest.mark.parametrize("getter", NUMBERS)
 @pytest.mark.parametrize(
     "text", ["1e999", "-1e999", "9" * 400, "-" + "9" * 400, "9223372036854775808"]
 )
-def test_a_number_beyond_all_bounds_is_none_that_can_be_used(getter: str, text: str) -> None:
-    fields = live.Response(200, body=f'{{"a": {{"n": {text}, "m": {NUMBERS[getter]}}}}}'.encode())
-    read = fields.fields().object("a")
-    assert getattr(read, getter)("m") == NUMBERS[getter]
+def test_a_number_beyond_all_bounds_is_not_calculated_with(text: str) -> None:
+    answer = live.Response(200, body=f'{{"a": {{"n": {text}, "m": 2.5}}}}'.encode())
+    read = answer.fields().object("a")
+    assert read.optional_number("m") == 2.5
     with pytest.raises(live.UnexpectedResponse, match=r"a\.n is too large a number"):
-        getattr(read, getter)("n")
+        read.optional_number("n")
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
