@@ -689,13 +689,26 @@ def test_a_shorter_pause_is_told_and_kept_by_all_workers(ledger: Path, on: str) 
         assert by_state(result.report) == {"pending": 12}
 
 
+def together(fault: Fault, count: int) -> Fault:
+    """A fault that answers so many requests at once, when all of them have come."""
+    barrier, respond = threading.Barrier(count), fault.response
+    assert respond is not None
+
+    def response() -> Any:
+        barrier.wait(60)
+        return respond()
+
+    return attrs.evolve(fault, response=response)
+
+
 def test_after_a_pause_the_run_goes_on(ledger: Path) -> None:
     with sides("memory", "videosdk", retries=0) as (old, new):
         old.fill(12)
         plan = planned(old, new)
         told: list[datetime] = []
-        for on in ("list", "create"):
-            new.inject(busy(1), on)
+        new.inject(busy(1), "list")
+        # More than it takes to be taken for down: they are one answer.
+        new.inject(together(busy(1), 12), "create", times=12)
         began = time.monotonic()
         result = run(plan, ledger, workers=12, waiting=lambda until, _: told.append(until))
         assert (result.exit_code, by_state(result.report)) == (0, {"created": 12})
