@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from urllib.parse import quote
 
@@ -22,12 +22,13 @@ from ._errors import (
     RateLimited,
     Rejected,
     UnexpectedResponse,
+    asked_seconds,
 )
 from ._model import Event, LiveStream, StreamSpec
 from ._options import Options as _Options
 from ._options import read_origin
 from ._request import File, Params, Request, Response, template_names
-from ._trim import Trim
+from ._trim import UNIX_TIME_FROM, Trim
 from ._urls import origin_of
 from ._walk import Page, Query, Walk
 
@@ -442,6 +443,8 @@ class Adapter:
             error = UnexpectedResponse(f"the vendor redirected ({status}); it was not followed")
         else:
             error = kind(text)
+        if kind is AuthenticationFailed:
+            error.hint = clock_hint(response, self.clock()) or error.hint
         if status == 408:
             error.retryable = True
         return error
@@ -491,21 +494,49 @@ def error_class(adapter: Adapter, status: int) -> type[LiveStreamError]:
 
 
 def retry_after(response: Response, now: datetime) -> float | None:
-    """Seconds that a ``Retry-After`` header asks for, in either of its two forms."""
+    """Return the seconds that a ``Retry-After`` header asks for, at most a day. It has seconds, an
+    HTTP date or, as some vendors write it, a Unix time; ``None`` if it has none of them."""
     value = response.headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
-        return float(value)
+        seconds = float(value)
+        if seconds >= UNIX_TIME_FROM:  # nobody asks for 31 years
+            seconds -= now.timestamp()
+    elif (at := _http_date(value)) is not None:
+        seconds = (at - now).total_seconds()
+    else:
+        return None
+    return asked_seconds(max(seconds, 0.0))
+
+
+def _http_date(value: str) -> datetime | None:
     if not value:
         return None
     from email.utils import parsedate_to_datetime
 
     try:
         at = parsedate_to_datetime(value)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return max(0.0, (at - now).total_seconds())
+
+
+#: Clocks that differ by no more than this, in seconds, refuse no credential.
+_CLOCK_TOLERANCE = 60
+
+
+def clock_hint(response: Response, now: datetime) -> str | None:
+    """Return what to do about this machine's clock, if it differs from the vendor's by so much that
+    a token which is signed or renewed by it may be refused."""
+    theirs = _http_date(response.headers.get("date", ""))
+    if theirs is None:
+        return None
+    behind = round((theirs - now).total_seconds())
+    if abs(behind) <= _CLOCK_TOLERANCE:
+        return None
+    return (
+        f"this machine's clock differs from the vendor's by {timedelta(seconds=abs(behind))} "
+        f"(it is {'behind' if behind > 0 else 'ahead'}); set it, then check the credentials"
+    )
 
 
 _MESSAGE_PATHS = (

@@ -34,9 +34,9 @@ class StreamList(Iterator[LiveStream]):
 
     @property
     def complete(self) -> Completeness:
-        """Whether every stream was seen. Proven (the vendor's total stayed the same and agrees),
-        mismatched (it does not, even after a second walk), or unknown (not exhausted, cut by a
-        limit, or the vendor gives no total)."""
+        """Whether every stream was seen: true only if that is proven. Proven (the vendor's total
+        stayed the same and agrees), mismatched (it does not, even after a second walk), or unknown
+        (not exhausted, cut by a limit, or the vendor gives no total)."""
         return self._walked.completeness if self._walked is not None else Completeness.UNKNOWN
 
     def __iter__(self) -> Self:

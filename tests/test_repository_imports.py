@@ -73,7 +73,7 @@ LAYERS = {
     "adapter contract": "_adapter _capabilities _clock _options _request _sending _walk",
     "transport": "_deadline _transport",
     "driving": "_driver _plugins _redact _retry _session",
-    "client": "_client _connect _entry_points _registry _stream_list",
+    "client": "_client _connect _deliveries _entry_points _registry _stream_list",
 }
 RANK = {module: rank for rank, modules in enumerate(LAYERS.values()) for module in modules.split()}
 #: Public modules but the package itself stand on top of all: emulators, command line, ...

@@ -6,6 +6,7 @@ from ._handover import HandoverResult, handover, refresh, switched
 from ._ledger import Ledger, report
 from ._pace import RequestRate
 from ._pages import plan_html, report_html
+from ._patience import PATIENCE
 from ._planning import plan
 from ._running import load_transform, run
 from ._translate import Transform
@@ -34,6 +35,7 @@ from ._values import (
 
 __all__ = [
     "GUARD",
+    "PATIENCE",
     "SETTLE",
     "CheckResult",
     "CheckedItem",

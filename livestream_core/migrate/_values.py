@@ -466,15 +466,18 @@ class RunResult:
         report: What the ledger holds now.
         writes: How many creates this run sent.
         stopped: Why it ended before every item was settled: ``"requested"``, ``"budget"``,
-            ``"wrong"`` (the target made a stream that is not what was asked for), or ``None``.
+            ``"wrong"`` (the target made a stream that is not what was asked for), ``"patience"`` (a
+            vendor asks for a longer wait than ``patience``), or ``None``.
         error: What ended it, if it was an error that concerns every item, such as a refused
             credential or a vendor that cannot be reached.
+        resume_at: When the vendor of ``error`` may be asked again, if it said so.
     """
 
     report: Report
     writes: int = 0
     stopped: str | None = None
     error: LiveStreamError | None = None
+    resume_at: datetime | None = None
 
     @property
     def exit_code(self) -> int:
@@ -491,6 +494,7 @@ class RunResult:
             "writes": self.writes,
             "stopped": self.stopped,
             "error": None if self.error is None else str(self.error),
+            "resume_at": None if self.resume_at is None else self.resume_at.isoformat(),
             "exit_code": self.exit_code,
             **self.report.to_dict(),
         }
