@@ -29,6 +29,7 @@ from ._errors import (
 )
 from ._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from ._plugins import Observers
+from ._public import publish
 from ._redact import Redactor
 from ._request import Headers, Request
 from ._retry import RetryPolicy
@@ -764,3 +765,6 @@ def _status(status: Status | str) -> Status:
 
 def _feature(feature: Feature | str) -> Feature:
     return c.enum_of(Feature, feature)
+
+
+publish("livestream_core", [Client])

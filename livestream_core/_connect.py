@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._adapter import AdapterInfo
 from ._capabilities import Feature
+from ._client import Client, _feature
 from ._clock import Clock, SystemClock
 from ._errors import ConfigurationError, LiveStreamError
 from ._options import read_options
+from ._public import publish
 from ._sending import Transport
 from ._session import TokenStore
 from ._transport import shared_transport
-
-if TYPE_CHECKING:
-    from ._client import Client
 
 _SYSTEM_CLOCK = SystemClock()
 
@@ -60,7 +59,6 @@ def connect(
             missing, wrong or unknown; all of them are named at once.
         Unsupported: A required feature is not there.
     """
-    from ._client import Client, _feature
     from ._registry import registry
 
     kind = registry.adapter(provider)
@@ -143,3 +141,6 @@ def _timeout(timeout: float | tuple[float, float]) -> tuple[float, float]:
             "timeout: expected seconds, or a pair (connect, read) of them, above zero"
         )
     return float(bounds[0]), float(bounds[1])
+
+
+publish("livestream_core", [connect, providers, register, unregister])

@@ -13,6 +13,7 @@ import pluggy
 from ._adapter import AdapterInfo
 from ._errors import ConfigurationError
 from ._model import LiveStream, StreamSpec
+from ._public import publish
 from ._status import Status
 
 PROJECT = "livestream_core"
@@ -164,3 +165,6 @@ class Observers:
                     hook,
                     type(error).__name__,
                 )
+
+
+publish("livestream_core", [Exchange])

@@ -191,8 +191,12 @@ class Trim:
         form = "relative" if self.is_relative else "absolute"
         return f"Trim.{form}({self.start!s}, {self.end!s})"
 
+    @classmethod
+    def _remade(cls, exact: tuple[Fraction, Fraction], absolute: bool) -> Trim:
+        return cls._make(exact, absolute=absolute)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _remake, (self._exact, not self.is_relative)
+        return Trim._remade, (self._exact, not self.is_relative)
 
 
 def _instant(seconds: int) -> datetime:
@@ -209,8 +213,8 @@ def _fraction(value: float) -> Fraction:
     return Fraction(value)
 
 
-def _remake(exact: tuple[Fraction, Fraction], absolute: bool) -> Trim:
-    return Trim._make(exact, absolute=absolute)
+#: Named by the pickles of version 0.1.
+_remake = Trim._remade
 
 
 def _offset(value: float | timedelta, field: str) -> Fraction:

@@ -6,17 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
+from .._client import Client
 from .._errors import LiveStreamError
 from .._model import StreamSpec
 from .._status import Status
 from .._walk import Completeness
-
-if TYPE_CHECKING:
-    from .._client import Client
 
 #: A stream that starts sooner than this after the run is left alone.
 GUARD = timedelta(minutes=30)

@@ -48,6 +48,7 @@ from .._client import Client
 from .._errors import ConnectionFailed, InvalidInput, LiveStreamError
 from .._masked import SENSITIVE_NAME
 from .._model import LiveStream
+from .._public import publish
 from .._redact import _spellings
 from .._request import Response
 from .._secret import Secret
@@ -563,3 +564,6 @@ class Player:
         is_text = isinstance(answer, str) and "json" not in expected.headers.get("content-type", "")
         text = answer if is_text else "" if answer is None else json.dumps(answer)
         return Response(expected.status, dict(expected.headers), text.encode())
+
+
+publish("livestream_core.testing.conformance", [RecordedCall, RecordedExchange, Recording])

@@ -8,7 +8,6 @@ name: ``python tests/frozen/stored_ledger.py tests/frozen/ledger_0_2.db``.
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 
 import attrs
 
