@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -152,6 +153,131 @@ def test_iso_8601_is_read_in_its_common_and_its_rare_forms(text: str, instant: d
 def test_other_text_is_no_instant(text: str) -> None:
     with pytest.raises(live.InvalidInput):
         live.parse_instant(text)
+
+
+# -- the strict form ------------------------------------------------------------------------
+
+days = st.dates(datetime(1000, 1, 3).date(), datetime(9998, 12, 29).date())
+clocks = st.tuples(st.integers(0, 23), st.integers(0, 59), st.integers(0, 59))
+minutes_of_offset = st.integers(-23 * 60 - 59, 23 * 60 + 59)
+
+
+@st.composite
+def written_instants(draw: st.DrawFn) -> tuple[str, datetime]:
+    """A time in any form that ISO 8601 has for it, and the instant that is meant."""
+    day, (hour, minute, second) = draw(days), draw(clocks)
+    extended = draw(st.booleans())
+    dash, colon = ("-", ":") if extended else ("", "")
+    year, week, weekday = day.isocalendar()
+    date_text = draw(
+        st.sampled_from(
+            [
+                day.strftime(f"%Y{dash}%m{dash}%d"),
+                day.strftime(f"%Y{dash}%j"),
+                f"{year}{dash}W{week:02}{dash}{weekday}",
+            ]
+        )
+    )
+    parts, micro, fraction = draw(st.integers(1, 3)), 0, ""
+    minute, second = minute * (parts > 1), second * (parts > 2)
+    if parts == 3 and draw(st.booleans()):
+        digits = draw(st.text("0123456789", min_size=1, max_size=12))
+        micro = int(digits[:6].ljust(6, "0"))
+        fraction = draw(st.sampled_from(".,")) + digits
+    time_text = colon.join(f"{each:02}" for each in (hour, minute, second)[:parts]) + fraction
+    offset, zone = timedelta(), draw(st.sampled_from("Zz"))
+    if draw(st.booleans()):
+        offset = timedelta(minutes=draw(minutes_of_offset))
+        size = abs(offset) // timedelta(minutes=1)
+        sign = "-" if offset < timedelta() else "+"
+        between = draw(st.sampled_from(["", ":"]))  # strftime and many vendors write +0530
+        zone = f"{sign}{size // 60:02}{between}{size % 60:02}"
+        if not size % 60 and draw(st.booleans()):
+            zone = zone[:3]
+    instant = datetime(day.year, day.month, day.day, hour, minute, second, micro, UTC) - offset
+    return f"{date_text}{draw(st.sampled_from('Tt '))}{time_text}{zone}", instant
+
+
+@given(written_instants())
+def test_a_time_is_read_in_every_form_of_iso_8601(written: tuple[str, datetime]) -> None:
+    text, instant = written
+    read = live.parse_instant(text)
+    assert read == instant
+    assert read.tzinfo is UTC
+    assert live.parse_instant(read.isoformat()) == read
+
+
+@given(
+    written_instants(),
+    st.data(),
+    st.text(min_size=1, max_size=4) | st.sampled_from([" PM", "\n", "\0", "٣", "x", " ", "Z", "+"]),
+)
+@example(("2026-12-05T03:30:00.000000Z", datetime(2026, 12, 5, 3, 30, tzinfo=UTC)), None, " PM")
+def test_a_time_with_garbage_in_it_is_refused_or_is_another_time_in_full(
+    written: tuple[str, datetime], data: st.DataObject | None, garbage: str
+) -> None:
+    text, _ = written
+    places = range(len(text) + 1) if data is None else [data.draw(st.integers(0, len(text)))]
+    for place in places:
+        spoiled = text[:place] + garbage + text[place:]
+        try:
+            live.parse_instant(spoiled)
+        except live.InvalidInput:
+            continue
+        assert re.fullmatch(r"[-0-9TtWZz:+., ]+", spoiled, re.ASCII)
+        assert set(garbage) <= set("0123456789:+-.,TtWZz ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-12-05T03:30:00.000000 PMZ",
+        "2026-12-05T03:30:00.1234567xZ",
+        "2026-12-05T03:30:00.Z",
+        "2026-12-05x03:30Z",
+        "2026-12-05T03:30Z\n",
+        " 2026-12-05T03:30Z",
+        "2026-12-05  03:30Z",
+        "2026-12-05T03:30 Z",
+        "2026-12-05T0330Z",  # half extended, half basic
+        "20261205T03:30Z",
+        "2026-1205T03:30Z",
+        "2026-12T03:30Z",
+        "2026-W49T03:30Z",
+        "2026-12-05T24:30Z",
+        "2026-12-05T03:60Z",
+        "2026-12-05T03:30+24:00",
+        "2026-12-05T03:30+05:75",
+        "2026-12-05T03:30+5",
+        "2026-12-05T03:30+05:3015",
+        "2026-12-05T03:30Z+01:00",
+        "2025-366T03:30Z",
+        "2025-000T03:30Z",
+        "2025-W53-1T03:30Z",
+        "2025-W53-1T24:00Z",
+        "2025-W01-8T03:30Z",
+        "٢٠٢٦-12-05T03:30Z",
+        "2026-12-05T\u0660\u0663:30Z",
+        "2026-12-05T03:30:00.\u0665Z",
+        "9999-12-31T24:00Z",
+        "2026-12-05T03:30:00",
+        "+2026-12-05T03:30Z",
+    ],
+)
+def test_what_only_looks_like_a_time_is_refused(text: str) -> None:
+    with pytest.raises(live.InvalidInput):
+        live.parse_instant(text)
+
+
+@given(st.text() | st.binary() | st.none() | st.integers() | st.floats() | s.instants())
+def test_whatever_is_read_as_a_time_the_only_error_is_invalid_input(value: Any) -> None:
+    with pytest.raises(live.InvalidInput):
+        live.parse_instant(value)
+
+
+@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.timezones()))
+def test_what_python_writes_is_read(value: datetime) -> None:
+    assert live.parse_instant(value.isoformat()) == value.astimezone(UTC)
 
 
 @given(s.instants())
