@@ -7,6 +7,7 @@ import importlib.util
 import json
 import pickle
 import pickletools
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,9 +15,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import attrs
 import pytest
 
 import livestream_core as live
+from livestream_core import migrate
+from livestream_core.testing import livestreams
 
 FROZEN = Path(__file__).parent / "frozen"
 
@@ -91,3 +95,144 @@ def test_a_traceback_names_an_error_by_the_module_that_has_it() -> None:
     )
     assert done.stderr.splitlines()[-1].startswith("livestream_core.NotFound: x")
     assert live.NotFound.__module__ == "livestream_core"
+
+
+# -- ledgers ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stored_ledger(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """What made the ledger, under the name by which the ledger knows it."""
+    module = frozen("stored_ledger")
+    monkeypatch.setitem(sys.modules, "stored_ledger", module)
+    return module
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    return Path(shutil.copy(FROZEN / "ledger_0_1.db", tmp_path / "ledger.db"))
+
+
+def resumed(made: ModuleType, ledger: Path) -> migrate.RunResult:
+    """Goes on with the stored migration, between accounts that are as they were then."""
+    with (
+        livestreams() as accounts,
+        accounts.connect(account="old") as source,
+        accounts.connect(account="new") as target,
+    ):
+        made.fill(source)
+        for spec in made.STREAMS[: made.CREATED]:
+            target.create(spec)
+        return migrate.run(
+            ledger=ledger, source=source, target=target, transform=made.transform, settle=0.1
+        )
+
+
+def test_a_migration_that_version_0_1_began_is_resumed_to_its_end(
+    stored_ledger: ModuleType, ledger: Path
+) -> None:
+    before = migrate.report(ledger)
+    assert before.counts["created"] == stored_ledger.CREATED
+    pending = before.counts["pending"]
+    assert pending == len(stored_ledger.STREAMS) - stored_ledger.CREATED
+    result = resumed(stored_ledger, ledger)
+    assert [(item.title, item.reason) for item in result.report.items if item.reason] == []
+    assert (result.exit_code, result.writes) == (0, pending)
+
+
+def test_what_was_changed_at_the_source_meanwhile_is_still_found(
+    stored_ledger: ModuleType, ledger: Path
+) -> None:
+    *others, last = stored_ledger.STREAMS
+    changes: dict[str, dict[str, Any]] = {
+        "Only a start": {},
+        "Everything": {},
+        "Not recorded": {"record": True},
+        "A restream without a key": {
+            "restreams": [live.RestreamTarget("rtmp://other.example/live", "made-up-key-9")]
+        },
+        "Hosted elsewhere": {"playback_url": "https://cdn.example/live/other.m3u8"},
+        "Options of its own": {"tags": ["options", "more"]},
+        "Everything again": {"description": None},
+        "Signed in one way": {
+            "playback_url": "https://cdn.example/live/index.m3u8?token=made-up-2"
+        },
+        "Signed in another way": {
+            "playback_url": "https://cdn.example/live/index.m3u8?hdnea=exp=2~acl=/*~hmac=made-up"
+        },
+        last.title: {
+            "restreams": [
+                live.RestreamTarget("rtmp://other.example/live/made-up-key-9", "made-up-key-9"),
+                last.restreams[1],
+            ]
+        },
+    }
+    stored_ledger.STREAMS = tuple(
+        attrs.evolve(spec, **changes[spec.title]) for spec in (*others, last)
+    )
+    result = resumed(stored_ledger, ledger)
+    states = {item.title: str(item.state) for item in result.report.items}
+    assert states == {
+        title: "needs_person" if change else "created" for title, change in changes.items()
+    }
+
+
+#: Has the library's own module put a larger class in the place of its StreamSpec, before any other
+#: module sees it.
+GROWN = """
+import sys
+from importlib.machinery import PathFinder
+
+import attrs
+
+class Growing(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        spec = super().find_spec(name, path, target)
+        if name.startswith("livestream_core.") and spec is not None and spec.loader is not None:
+            run = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: (run(module), grow(module))
+        return spec
+
+def grow(module):
+    if module.__name__.endswith("._capabilities"):
+        known = module.FEATURE_OF_FIELD
+        known["language"] = known["seats"] = known["description"]
+    kind = vars(module).get("StreamSpec")
+    if kind is not None and kind.__module__ == module.__name__:
+        fields = {{"language": {default!r}, "seats": None}}
+        more = {{name: attrs.field(default=default) for name, default in fields.items()}}
+        module.StreamSpec = attrs.make_class(
+            "StreamSpec", more, bases=(kind,), frozen=True, slots=True, kw_only=True
+        )
+        module.StreamSpec.__module__ = module.__name__
+
+sys.meta_path.insert(0, Growing)
+sys.path[:0] = [{tests!r}, {frozen!r}]
+
+import livestream_core as live
+import stored_ledger
+import test_stored
+
+result = test_stored.resumed(stored_ledger, {ledger!r})
+reasons = [item.reason for item in result.report.items if item.reason]
+print(len(attrs.fields(live.StreamSpec)), result.exit_code, reasons)
+"""
+
+
+@pytest.mark.parametrize("default", [None, "", (), False, "en"])
+def test_one_field_more_in_the_model_leaves_a_migration_as_it_was(
+    default: object, ledger: Path
+) -> None:
+    # In a process whose library has the field from the beginning.
+    code = GROWN.format(
+        default=default,
+        tests=str(Path(__file__).parent),
+        frozen=str(FROZEN),
+        ledger=str(ledger),
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    fields = len(attrs.fields(live.StreamSpec)) + 2
+    assert (done.stdout.strip(), done.stderr) == (f"{fields} 0 []", "")
