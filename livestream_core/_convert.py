@@ -213,7 +213,7 @@ def count(value: int) -> int:
     if type(value) is not int:
         wrong_type("a whole number", value)
     if value < 0:
-        refuse(f"{value} is negative")
+        refuse("must not be negative")
     return value
 
 

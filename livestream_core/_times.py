@@ -44,6 +44,7 @@ def parse_instant(text: str) -> datetime:
     # Both parsers read more than ISO 8601 allows, and pass over what they do not expect.
     if _ISO_8601.fullmatch(text):
         text = text.upper()  # t and z are as good
+        value: datetime | None
         try:
             value = datetime.fromisoformat(text)
         except ValueError:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator
 from command_line import acme, run, served
 from livestream_core.cli._spec_options import FIELDS
+from livestream_core.cli._trim_option import trim_of
 from livestream_core.emulator import Fault
 
 KEY = "acme-key-1"
@@ -471,6 +476,13 @@ def test_cancel_calls_a_stream_off(vendor: AcmeEmulator) -> None:
             "2026-12-05T11:00:00+00:00",
         ),
         ("1796464800..1796468400", "2026-12-05T10:00:00+00:00", "2026-12-05T11:00:00+00:00"),
+        ("12.5..60", 12, 60),  # rounded outward
+        ("12..60.000001", 12, 61),
+        ("00:00:30..00:02:00", 30, 120),
+        ("1:30..2:00", 90, 120),
+        ("90:00..1:30:00.5", 5400, 5401),
+        ("1:30..120", 90, 120),
+        ("0:00..0:00:01", 0, 1),
     ],
 )
 def test_a_trim_is_seconds_or_two_times(
@@ -490,6 +502,20 @@ def test_a_trim_is_seconds_or_two_times(
         ("30..2026-12-05T10:00:00Z", "expected START..END"),
         ("120..30", "start is not before end"),
         ("-5..30", "negative"),
+        ("-0.5..30", "negative"),
+        ("..30", "expected START..END"),
+        ("1:60..3:00", "expected START..END"),
+        ("1:5..3:00", "expected START..END"),
+        ("0:60:00..2:00:00", "expected START..END"),
+        ("1:00:00:00..2:00:00", "expected START..END"),
+        ("0:30..2026-12-05T10:00:00Z", "expected START..END"),
+        ("1:30..1796464800", "a Unix time is a whole number"),
+        ("1796464800.5..1796464900", "a Unix time is a whole number"),
+        (".5..3", "expected START..END"),
+        ("1..nan", "expected START..END"),
+        ("1..1e3", "expected START..END"),
+        ("1..\u0663", "expected START..END"),
+        (f"1..{'9' * 5000}", "expected START..END"),
         ("1796464800000..1796468400000", "looks like milliseconds"),
         ("2026-12-05T10:00:00..2026-12-05T11:00:00", "trim: the time '2026-12-05T10:00:00' has no"),
         ("half..whole", "is not an ISO 8601 time"),
@@ -502,6 +528,31 @@ def test_a_wrong_trim_is_refused_before_anything_is_sent(
     assert result.exit_code == 2
     assert problem in result.stderr
     assert vendor.requests == []
+
+
+@given(
+    st.integers(0, 900_000),
+    st.integers(1, 900_000),
+    st.one_of(st.just(""), st.text("0123456789", min_size=1, max_size=9)),
+    st.booleans(),
+)
+def test_hours_minutes_and_seconds_are_their_sum_in_seconds(
+    start: int, length: int, fraction: str, with_hours: bool
+) -> None:
+    def written(seconds: int) -> str:
+        minutes, seconds = divmod(seconds, 60)
+        hours, inner = divmod(minutes, 60)
+        clock = f"{hours}:{inner:02}" if with_hours else f"{minutes}"
+        return f"{clock}:{seconds:02}{tail}"
+
+    tail = f".{fraction}" if fraction else ""
+    ends = (start, start + length)
+    assert trim_of("..".join(map(written, ends))) == live.Trim.relative(
+        *(Fraction(f"{each}{tail}") for each in ends)
+    )
+    assert trim_of("..".join(f"{each}{tail}" for each in ends)) == live.Trim.relative(
+        *(Decimal(f"{each}{tail}") for each in ends)
+    )
 
 
 def test_delete_without_a_terminal_needs_yes(vendor: AcmeEmulator) -> None:

@@ -6,6 +6,8 @@ import json
 import pickle
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -290,11 +292,17 @@ def test_an_instant_is_written_in_utc_with_whole_seconds(instant: datetime) -> N
 # -- trims ------------------------------------------------------------------------------------
 
 seconds = st.integers(0, 10**7)
-offsets = seconds | st.floats(0, 1e7) | seconds.map(lambda value: timedelta(milliseconds=value))
+offsets = (
+    seconds
+    | st.floats(0, 1e7)
+    | seconds.map(lambda value: timedelta(milliseconds=value))
+    | st.decimals(0, 10**7, allow_nan=False, places=7)
+    | st.fractions(0, 10**7)
+)
 
 
-def as_seconds(value: Any) -> float:
-    return value.total_seconds() if isinstance(value, timedelta) else float(value)
+def as_seconds(value: Any) -> Fraction:
+    return Fraction(value.total_seconds() if isinstance(value, timedelta) else value)
 
 
 @given(offsets, offsets)
@@ -327,10 +335,12 @@ def test_relative_and_absolute_convert_without_loss(start: Any, end: Any, origin
     assert absolute.to_relative(origin) == trim
     assert absolute.to_absolute(origin) is absolute
     assert trim.to_relative(origin) is trim
-    assert absolute.start <= origin + timedelta(seconds=as_seconds(start)) + timedelta(
+    assert absolute.start <= origin + timedelta(seconds=float(as_seconds(start))) + timedelta(
         microseconds=1
     )
-    assert absolute.end >= origin + timedelta(seconds=as_seconds(end)) - timedelta(microseconds=1)
+    assert absolute.end >= origin + timedelta(seconds=float(as_seconds(end))) - timedelta(
+        microseconds=1
+    )
 
 
 def test_a_start_that_rounding_moved_before_the_recording_is_zero() -> None:
@@ -394,6 +404,14 @@ def test_each_wrong_form_of_a_parsed_trim_has_its_own_message(
         (float("nan"), 5),
         (0, float("inf")),
         (0, 10**400),
+        (Decimal("nan"), 5),
+        (Decimal("snan"), 5),
+        (0, Decimal("inf")),
+        (0, Decimal("1e12")),
+        (0, Decimal("1e999999999")),
+        (Decimal("1e-999999999"), 5),
+        (Decimal("-0.5"), 5),
+        (Fraction(-1, 3), 5),
         (False, 5),
         ("0", 5),
     ],
@@ -401,6 +419,21 @@ def test_each_wrong_form_of_a_parsed_trim_has_its_own_message(
 def test_a_wrong_relative_trim_is_refused(start: Any, end: Any) -> None:
     with pytest.raises(live.InvalidInput):
         live.Trim.relative(start, end)
+
+
+@pytest.mark.parametrize("make", [live.Trim.relative, live.Trim.parse])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_number_that_is_too_long_to_be_shown_is_refused(make: Any, sign: int) -> None:
+    for kind in (int, Fraction, Decimal):
+        with pytest.raises(live.InvalidInput):
+            make(kind(sign * 10**5000), kind(10**5001))
+
+
+def test_decimals_and_fractions_are_seconds_too() -> None:
+    trim = live.Trim.relative(Decimal("1.5"), Fraction(7, 2))
+    assert (trim.start, trim.end) == (1, 4)
+    assert trim == live.Trim.relative(1.5, 3.5)
+    trim.check_duration(Decimal("3.5"))
 
 
 def test_a_wrong_absolute_trim_is_refused() -> None:

@@ -134,7 +134,7 @@ def _json(file: Any) -> Any:
 def _restreams(data: Any) -> tuple[RestreamTarget, ...]:
     if not isinstance(data, list) or not all(isinstance(each, dict) for each in data):
         raise InvalidInput("restreams: expected a JSON list of objects", field="restreams")
-    return tuple(map(RestreamTarget.from_dict, data))
+    return tuple(RestreamTarget.from_dict(each, strict=True) for each in data)
 
 
 def _setting(text: str) -> tuple[str, Any]:
