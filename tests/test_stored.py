@@ -17,6 +17,8 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import livestream_core as live
 from livestream_core import migrate
@@ -214,25 +216,59 @@ import livestream_core as live
 import stored_ledger
 import test_stored
 
+"""
+RESUMES = """
 result = test_stored.resumed(stored_ledger, {ledger!r})
 reasons = [item.reason for item in result.report.items if item.reason]
 print(len(attrs.fields(live.StreamSpec)), result.exit_code, reasons)
 """
+MAKES = """
+stored_ledger.transform.__module__ = "stored_ledger"
+stored_ledger.main({ledger!r})
+"""
+
+
+def grown(code: str, ledger: Path, default: object) -> subprocess.CompletedProcess[str]:
+    """Runs code in a process whose library has two fields more from the beginning."""
+    folders = {"tests": str(Path(__file__).parent), "frozen": str(FROZEN)}
+    code = (GROWN + code).format(default=default, ledger=str(ledger), **folders)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 @pytest.mark.parametrize("default", [None, "", (), False, "en"])
 def test_one_field_more_in_the_model_leaves_a_migration_as_it_was(
     default: object, ledger: Path
 ) -> None:
-    # In a process whose library has the field from the beginning.
-    code = GROWN.format(
-        default=default,
-        tests=str(Path(__file__).parent),
-        frozen=str(FROZEN),
-        ledger=str(ledger),
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
-    )
+    done = grown(RESUMES, ledger, default)
     fields = len(attrs.fields(live.StreamSpec)) + 2
     assert (done.stdout.strip(), done.stderr) == (f"{fields} 0 []", "")
+
+
+def test_a_ledger_of_a_newer_version_is_resumed_where_it_uses_nothing_new(
+    stored_ledger: ModuleType, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "newer.db"
+    assert grown(MAKES, ledger, None).stderr == ""
+    result = resumed(stored_ledger, ledger)
+    assert result.exit_code == 0
+
+
+def test_a_ledger_of_a_newer_version_that_uses_what_is_not_known_here_is_refused(
+    stored_ledger: ModuleType, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "newer.db"
+    assert grown(MAKES, ledger, "en").stderr == ""
+    with pytest.raises(migrate.LedgerError, match="another version: language"):
+        resumed(stored_ledger, ledger)
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner)))
+@example({"guard": "soon"})
+@example({"guard": 1e400, "fail_on_loss": []})
+@example({"guard": 1, "fail_on_loss": 5})
+@example({"guard": 1, "fail_on_loss": [], "a_setting_of_tomorrow": True})
+def test_settings_that_cannot_be_read_are_invalid_input(data: Any) -> None:
+    with pytest.raises(live.InvalidInput):
+        migrate.PlanSettings.from_dict(data)

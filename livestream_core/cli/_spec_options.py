@@ -98,6 +98,14 @@ def fields(
         data = _json(spec_file)
         if not isinstance(data, dict):
             raise InvalidInput(f"{spec_file.name}: expected a JSON object", field="spec")
+        for name in data:
+            # It would be taken for an argument of the call, were there one of that name.
+            if name not in FIELDS:
+                raise InvalidInput(
+                    f"{name}: a stream has no such field",
+                    field=name,
+                    hint=f"it has {', '.join(FIELDS)}",
+                )
         found.update(data)
     found.update({name: value for name, value in plain.items() if value is not None})
     if tags:

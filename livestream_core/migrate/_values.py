@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from .._client import Client
-from .._errors import LiveStreamError
+from .._errors import InvalidInput, LiveStreamError
 from .._model import StreamSpec
 from .._status import Status
 from .._walk import Completeness
@@ -184,11 +184,19 @@ class PlanSettings:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PlanSettings:
-        """Reads what :meth:`to_dict` wrote."""
-        values = dict(data)
-        values["guard"] = timedelta(seconds=values["guard"])
-        values["fail_on_loss"] = tuple(values["fail_on_loss"])
-        return cls(**values)
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            InvalidInput: Something in it is missing, wrong or unknown.
+        """
+        try:
+            values = dict(data)
+            values["guard"] = timedelta(seconds=values["guard"])
+            values["fail_on_loss"] = tuple(values["fail_on_loss"])
+            return cls(**values)
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        raise InvalidInput(f"these are no settings of a plan: {problem}")
 
 
 @attrs.frozen(slots=True, kw_only=True)
