@@ -113,6 +113,21 @@ def test_restreams_come_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
         ('{"title": NaN}', "<stdin>: is not JSON"),
         ("[1]", "<stdin>: expected a JSON object"),
         ('{"titel": "T"}', f"titel: a stream has no such field; it has {', '.join(FIELDS)}"),
+        # Names of arguments, but of no field.
+        (
+            '{"title": "T", "on_unsupported": "drop"}',
+            f"on_unsupported: a stream has no such field; it has {', '.join(FIELDS)}",
+        ),
+        (
+            '{"title": "T", "self": 1}',
+            f"self: a stream has no such field; it has {', '.join(FIELDS)}",
+        ),
+        (f'{{"title": {"[" * 100_000}', "<stdin>: is not JSON"),
+        (f'{{"title": {"9" * 5_000}}}', "<stdin>: is not JSON"),
+        (
+            '{"title": "T", "restreams": [{"url": null, "secret_urls": [{}]}]}',
+            "secret_urls: expected a string, not dict",
+        ),
         ("{}", "title: is missing; give --title"),
         ('{"title": 3}', "title: expected a string, not int"),
         ('{"title": "T", "restreams": {}}', "restreams: expected a JSON list of objects"),
@@ -122,12 +137,33 @@ def test_restreams_come_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
             "key: RestreamTarget has no such field; it has url, stream_key",
         ),
     ],
+    ids=lambda value: value[:60],
 )
 def test_a_spec_that_cannot_be_read_is_one_line_and_nothing_is_sent(
     vendor: AcmeEmulator, spec: str, problem: str
 ) -> None:
     result = acme("create", "--spec", "-", input=spec)
     assert (result.exit_code, result.stderr) == (2, f"Error: {problem}\n")
+    assert vendor.requests == []
+
+
+def test_the_changes_of_an_update_name_fields_only(vendor: AcmeEmulator) -> None:
+    vendor.add()
+    for name in ("id", "self", "timeout"):
+        result = acme("update", "1", "--spec", "-", input=json.dumps({name: "2"}))
+        assert (result.exit_code, result.stderr.partition(";")[0]) == (
+            2,
+            f"Error: {name}: a stream has no such field",
+        )
+    assert vendor.requests == []
+
+
+def test_a_spec_that_is_not_utf_8_is_one_line(vendor: AcmeEmulator, tmp_path: Path) -> None:
+    path = tmp_path / "spec.json"
+    path.write_bytes(b'{"title": "\xff"}')
+    for option in ("--spec", "--restreams-file"):
+        result = acme("create", "--title", "T", option, str(path))
+        assert (result.exit_code, result.stderr) == (2, f"Error: {path}: is not JSON\n")
     assert vendor.requests == []
 
 
