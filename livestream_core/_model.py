@@ -100,7 +100,8 @@ class _Value:
             raise InvalidInput(f"{cls.__name__}: expected a mapping, not {type(data).__name__}")
         fields = _fields(cls)
         if strict:
-            _refuse_unknown(cls.__name__, data, [field.name for field in fields])
+            names = [name for name in data if name != "secret_urls"]
+            c.refuse_unknown(cls.__name__, names, [field.name for field in fields])
         values: dict[str, Any] = {}
         for field in fields:
             if field.name not in data:
@@ -143,16 +144,6 @@ class _Told(_Value):
             InvalidInput: Something in it is missing or wrong; ``field`` says what.
         """
         return cls._read(data, strict=strict)
-
-
-def _refuse_unknown(owner: str, data: Mapping[str, Any], known: Sequence[str]) -> None:
-    for name in data:
-        if name not in (*known, "secret_urls"):
-            raise InvalidInput(
-                f"{name}: {owner} has no such field",
-                field=str(name),
-                hint=f"it has {', '.join(known)}",
-            )
 
 
 def _words(kind: type[StrEnum], unknown: StrEnum | None = None) -> dict[str, Any]:

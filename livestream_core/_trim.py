@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ._convert import refuse_unknown
 from ._errors import InvalidInput
 from ._times import parse_instant, to_utc
 
@@ -194,11 +195,7 @@ class Trim:
         """
         if not isinstance(data, Mapping):
             raise InvalidInput(f"trim: expected a mapping, not {type(data).__name__}", field="trim")
-        for name in data:
-            if name not in ("start", "end"):
-                raise InvalidInput(
-                    f"trim: {name}: is unknown", field="trim", hint="it has start and end"
-                )
+        refuse_unknown("Trim", data, ("start", "end"))
         for name in ("start", "end"):
             if name not in data:
                 raise InvalidInput(f"trim.{name}: is missing", field=f"trim.{name}")

@@ -212,7 +212,7 @@ def test_a_naive_time_is_refused_with_how_to_mend_it() -> None:
         (live.StreamSpec, {"title": "T", "restreams": [{"url": None, "kye": "k"}]}, "kye"),
         (live.Trim, None, "trim"),
         (live.Trim, {"start": 1}, "trim.end"),
-        (live.Trim, {"start": 1, "end": 2, "unit": "ms"}, "trim"),
+        (live.Trim, {"start": 1, "end": 2, "unit": "ms"}, "unit"),
         (live.Trim, {"start": "2026-12-05T10:00Z", "end": 2}, "trim.start"),
         (live.Recording, {"status": "ready", "duration": -1}, "duration"),
         (live.Recording, {"status": "ready", "duration": "5"}, "duration"),

@@ -92,6 +92,8 @@ def fields(
         InvalidInput: A file or an option cannot be read.
         click.UsageError: Standard input was asked for twice.
     """
+    from .._client import unknown_field
+
     _check_stdin(given, spec_file, restreams_file)
     found: dict[str, Any] = {}
     if spec_file is not None:
@@ -101,11 +103,7 @@ def fields(
         for name in data:
             # It would be taken for an argument of the call, were there one of that name.
             if name not in FIELDS:
-                raise InvalidInput(
-                    f"{name}: a stream has no such field",
-                    field=name,
-                    hint=f"it has {', '.join(FIELDS)}",
-                )
+                raise unknown_field(name)
         found.update(data)
     found.update({name: value for name, value in plain.items() if value is not None})
     if tags:
