@@ -554,7 +554,7 @@ def _trim(value: Any) -> live.Trim | None:
         return None
     try:
         return live.Trim.from_dict(value)
-    except (live.InvalidInput, AttributeError) as error:
+    except live.InvalidInput as error:
         raise _Invalid("trim", str(error)) from None
 
 
