@@ -22,7 +22,7 @@ _BASIC = (
     r"\d{4}(?:\d{4}|\d{3}|W\d{3})"
     rf"(?:[Tt ]\d\d(?:\d\d(?:\d\d(?:[.,]\d+)?)?)?{_OFFSET}?)?"
 )
-_ISO_8601 = re.compile(f"{_EXTENDED}|{_BASIC}", re.ASCII)
+_is_iso_8601 = re.compile(f"{_EXTENDED}|{_BASIC}", re.ASCII).fullmatch
 
 _FORM_HINT = "write it like 2026-12-05T15:30:00+05:30"
 _NAIVE_TEXT_HINT = "add its offset, as in 2026-12-05T15:30:00+05:30, or Z for UTC"
@@ -42,15 +42,14 @@ def parse_instant(text: str) -> datetime:
     if not isinstance(text, str):
         raise InvalidInput(f"expected an ISO 8601 time, not {type(text).__name__}", hint=_FORM_HINT)
     # Both parsers read more than ISO 8601 allows, and pass over what they do not expect.
-    if _ISO_8601.fullmatch(text):
-        text = text.upper()  # t and z are as good
+    if _is_iso_8601(text):
         value: datetime | None
         try:
             value = datetime.fromisoformat(text)
         except ValueError:
             value = _parse_rare_form(text)
         if value is not None:
-            return to_utc(value, shown=text[:64])
+            return value if value.tzinfo is UTC else to_utc(value, shown=text[:64])
     raise InvalidInput(f"{text[:64]!r} is not an ISO 8601 time", hint=_FORM_HINT)
 
 
@@ -59,7 +58,7 @@ def _parse_rare_form(text: str) -> datetime | None:
     # then: dateutil is far slower to import and to run.
     from dateutil.parser import isoparse
 
-    text = text.replace(" ", "T")  # isoparse takes a space for part of an ordinal date
+    text = text.upper().replace(" ", "T")  # isoparse takes a space for part of an ordinal date
     try:
         if "W" in text:
             date.fromisoformat(text.partition("T")[0])  # isoparse reads a 53rd week in every year
