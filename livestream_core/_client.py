@@ -32,6 +32,7 @@ from ._errors import (
 from ._foreign import pass_on
 from ._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from ._plugins import Observers
+from ._public import publish
 from ._redact import Redactor
 from ._request import Request
 from ._retry import RetryPolicy
@@ -727,7 +728,7 @@ class Client:
         read: dict[str, Any] = {}
         for name, value in changes.items():
             if name not in _SPEC_FIELDS:
-                raise _unknown(name)
+                raise unknown_field(name)
             if name not in capabilities.updatable:
                 raise Unsupported(f"{name}: this provider cannot change it", features=(name,))
             clears = value is None or (name != "options" and value in ((), []))
@@ -774,13 +775,14 @@ def _spec(spec: StreamSpec | None, fields: Mapping[str, Any]) -> StreamSpec:
         return spec
     for name in fields:
         if name not in _SPEC_FIELDS:
-            raise _unknown(name)
+            raise unknown_field(name)
     if "title" not in fields:
         raise InvalidInput("title: is missing", field="title")
     return StreamSpec(**fields)
 
 
-def _unknown(name: str) -> InvalidInput:
+def unknown_field(name: str) -> InvalidInput:
+    """The error for a name that is no field of a stream."""
     return InvalidInput(
         f"{name}: a stream has no such field",
         field=name,
@@ -794,3 +796,6 @@ def _status(status: Status | str) -> Status:
 
 def _feature(feature: Feature | str) -> Feature:
     return c.enum_of(Feature, feature)
+
+
+publish("livestream_core", [Client])

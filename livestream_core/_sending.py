@@ -7,6 +7,7 @@ from typing import Protocol
 
 import attrs
 
+from ._public import publish
 from ._request import Response
 
 
@@ -50,3 +51,6 @@ class Transport(Protocol):
             TimedOut: It was sent, and no answer came in time.
         """
         ...
+
+
+publish("livestream_core", [Timeout, Transport])

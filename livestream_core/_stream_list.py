@@ -12,6 +12,7 @@ from ._adapter import Adapter
 from ._capabilities import Capabilities
 from ._errors import LiveStreamError
 from ._model import LiveStream
+from ._public import publish
 from ._walk import Completeness, Page, Query, Walk
 
 
@@ -103,3 +104,6 @@ def _page_size(left: float, query: Query, capabilities: Capabilities) -> int | N
     if left is math.inf or query.has_filters or (largest is not None and left > largest):
         return largest
     return int(left) if largest is not None else None
+
+
+publish("livestream_core", [StreamList])

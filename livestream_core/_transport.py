@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from ._clock import Clock
 from ._errors import ConfigurationError, ConnectionFailed, LiveStreamError, TimedOut
 from ._options import is_loopback
+from ._public import publish
 from ._request import Headers, Response
 from ._sending import Timeout as Timeout
 from ._sending import Transport as Transport
@@ -402,3 +403,6 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+publish("livestream_core", [RequestsTransport, WSGITransport])

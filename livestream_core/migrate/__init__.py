@@ -1,6 +1,7 @@
 """Moving streams from one account to another: look first, run, be interrupted, go on, prove it,
 undo. Needs the extra ``migrate``."""
 
+from .._public import publish as _publish
 from ._checking import check
 from ._handover import HandoverResult, handover, refresh, switched
 from ._ledger import Ledger, report
@@ -71,3 +72,5 @@ __all__ = [
     "run",
     "switched",
 ]
+
+_publish(__name__, [globals()[name] for name in __all__])

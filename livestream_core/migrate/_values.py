@@ -6,17 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
-from .._errors import LiveStreamError
+from .._client import Client
+from .._errors import InvalidInput, LiveStreamError
 from .._model import StreamSpec
 from .._status import Status
 from .._walk import Completeness
-
-if TYPE_CHECKING:
-    from .._client import Client
 
 #: A stream that starts sooner than this after the run is left alone.
 GUARD = timedelta(minutes=30)
@@ -190,11 +188,19 @@ class PlanSettings:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PlanSettings:
-        """Reads what :meth:`to_dict` wrote."""
-        values = dict(data)
-        values["guard"] = timedelta(seconds=values["guard"])
-        values["fail_on_loss"] = tuple(values["fail_on_loss"])
-        return cls(**values)
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            InvalidInput: Something in it is missing, wrong or unknown.
+        """
+        try:
+            values = dict(data)
+            values["guard"] = timedelta(seconds=values["guard"])
+            values["fail_on_loss"] = tuple(values["fail_on_loss"])
+            return cls(**values)
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        raise InvalidInput(f"these are no settings of a plan: {problem}")
 
 
 @attrs.frozen(slots=True, kw_only=True)

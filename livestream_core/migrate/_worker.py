@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import threading
@@ -412,8 +413,9 @@ class Worker:
         if reason:
             return None, f"since it was planned: {reason}"
         spec = shared.translator.translate(stream, explain=False).spec
-        now = digest(snapshot(stream, shared.plan_id), spec, shared.plan_id)
-        if spec is None or now != entry.digest:
+        planned = [json.loads(entry.row["source"]), json.loads(entry.row["spec"])]
+        now = snapshot(stream, shared.plan_id, planned)
+        if spec is None or digest(now, spec, shared.plan_id, planned) != entry.digest:
             return None, "it was changed at the source, or its transform was, since it was planned"
         return spec, ""
 
