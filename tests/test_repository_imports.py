@@ -71,7 +71,7 @@ LAYERS = {
     "values": """_convert _errors _init _masked _model _secret _spec_fields _status _times _trim _urls
         _version""",
     "adapter contract": "_adapter _capabilities _clock _options _request _sending _walk",
-    "transport": "_deadline _transport",
+    "transport": "_deadline _decoding _foreign _transport",
     "driving": "_driver _plugins _redact _retry _session",
     "client": "_client _connect _entry_points _registry _stream_list",
 }

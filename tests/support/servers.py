@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 Handler = Callable[[socket.socket, bytes], None]
 
@@ -25,6 +25,7 @@ class RawServer:
     def __init__(self, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
         self.handler = handler
         self.tls = tls
+        self.read = read_request
         self.requests: list[bytes] = []
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -43,6 +44,8 @@ class RawServer:
             except OSError:
                 return
             self.connections += 1
+            # What is sent goes out at once, not when the client has taken what was sent before.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
@@ -50,7 +53,7 @@ class RawServer:
             if self.tls is not None:
                 connection = self.tls.wrap_socket(connection, server_side=True)
             self._open.append(connection)
-            while request := read_request(connection):
+            while request := self.read(connection):
                 self.requests.append(request)
                 self.handler(connection, request)
         connection.close()
@@ -61,6 +64,48 @@ class RawServer:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
+
+
+#: In what :func:`send_pieces` sends: a moment in which nothing comes.
+PAUSE = None
+
+
+def send_pieces(connection: socket.socket, pieces: Iterable[bytes | None]) -> None:
+    """Send each piece by itself, so that a client reads them one after the other."""
+    for piece in pieces:
+        if piece is PAUSE:
+            threading.Event().wait(0.05)
+        else:
+            connection.sendall(piece)
+
+
+def until_received(connection: socket.socket) -> None:
+    """Wait until the system at the other end has all that was sent, read or not."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import fcntl
+        import termios
+
+        for _ in range(2000):
+            waiting = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4))
+            if not any(waiting):
+                break
+            threading.Event().wait(0.005)
+
+
+@contextlib.contextmanager
+def unreachable_address() -> Iterator[tuple[str, int]]:
+    """Lend an address that answers nothing: whoever connects waits."""
+    with contextlib.ExitStack() as opened:
+        listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        address = listener.getsockname()
+        while True:  # Until its queue is full, and the system drops what comes.
+            waiting = opened.enter_context(socket.socket())
+            waiting.settimeout(0.2)
+            try:
+                waiting.connect(address)
+            except TimeoutError:
+                break
+        yield address
 
 
 def read_request(connection: socket.socket) -> bytes:
