@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -227,3 +228,16 @@ def test_reading_a_masked_mapping_in_full_is_a_choice() -> None:
         mapping.x = 1
     with pytest.raises(TypeError):
         hash(mapping)
+
+
+@pytest.mark.parametrize("bad", ["#b", " ", "\t", "\r\n", "\0", "\x7f", "ü", "\u2028"])
+def test_a_target_that_could_not_be_sent_as_it_is_is_refused(bad: str) -> None:
+    requests = [
+        ADAPTER.request("GET", f"/a{bad}c"),
+        ADAPTER.request("GET", f"/a?b={bad}c"),
+        attrs.evolve(ADAPTER.request("GET", "/a"), link=f"/a?cursor=b{bad}c"),
+    ]
+    for request in requests:
+        with pytest.raises(live.InvalidInput, match="cannot be sent") as caught:
+            request.target()
+        assert caught.value.applied is False

@@ -127,18 +127,23 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 class Proxy:
-    """A proxy for CONNECT that leads everything to one port, and keeps what it was asked for."""
+    """A proxy for CONNECT that leads everything to one port, and keeps what it was asked for.
 
-    def __init__(self, target_port: int) -> None:
+    With a ``refusal``, such as ``407 Credentials, please``, it answers everything with that.
+    """
+
+    def __init__(self, target_port: int, refusal: str | None = None) -> None:
         self.asked: list[bytes] = []
+        self._refusal = refusal
         self._target_port = target_port
         self._server = RawServer(self._connect)
         self.url = f"http://user:pr0xy-passw0rd@127.0.0.1:{self._server.port}"
 
     def _connect(self, connection: socket.socket, request: bytes) -> None:
         self.asked.append(request)
-        if not request.startswith(b"CONNECT "):
-            connection.sendall(b"HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n")
+        refusal = self._refusal or ("" if request.startswith(b"CONNECT ") else "405 No")
+        if refusal:
+            connection.sendall(f"HTTP/1.1 {refusal}\r\nContent-Length: 0\r\n\r\n".encode())
             return
         with socket.create_connection(("127.0.0.1", self._target_port)) as target:
             connection.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
