@@ -123,9 +123,9 @@ class _Response(http.client.HTTPResponse):
             self.chunked = False  # 204 and 304 have no body, whatever their heads announce
 
     def _check_close(self) -> bool:
-        # Nobody asked for another protocol, and of two framings one is wrong.
+        # Of two framings one is wrong.
         two = "transfer-encoding" in self.headers and "content-length" in self.headers
-        return self.status == 101 or two or super()._check_close()  # type: ignore[misc]
+        return two or super()._check_close()  # type: ignore[misc]
 
     def _close_conn(self) -> None:
         # Called when the answer was read to its end, or nobody wants the rest.

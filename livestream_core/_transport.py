@@ -82,8 +82,9 @@ class RequestsTransport(_Bare):
         session: A session of your own: its mounted adapters, proxies, ``verify``, ``cert`` and
             headers are used, except headers that the core sends itself (``User-Agent``). Its
             cookies, ``auth`` and netrc are not: they would be sent to a vendor that they are not
-            for. It must not repeat requests by itself. Without one, a pool of connections is
-            made, and proxies and CA bundle are read from the environment once, now.
+            for. It must not repeat requests by itself. What is sent here uses connections of
+            its own in the session. Without one, a pool of connections is made, and proxies and
+            CA bundle are read from the environment once, now.
     """
 
     def __init__(self, session: requests.Session | None = None) -> None:
@@ -324,6 +325,8 @@ def _reason(chain: list[BaseException]) -> str:
             return "its name is not known"
         if isinstance(each, OSError) and type(each).__module__ == "builtins" and each.errno:
             return os.strerror(each.errno).lower()
+        if isinstance(each, TimeoutError):
+            return "timed out"
     return next(
         (type(each).__name__ for each in reversed(chain) if isinstance(each, OSError)),
         type(chain[-1]).__name__,

@@ -471,7 +471,7 @@ def test_a_certificate_that_cannot_be_verified_means_nothing_was_sent(
 
 
 @pytest.mark.parametrize("wire", [None, b"", b"no tls here"])
-def test_a_handshake_that_fails_means_nothing_was_sent(wire: bytes | None) -> None:
+def test_a_handshake_that_fails_means_nothing_was_sent(transport: Any, wire: bytes | None) -> None:
     def accept() -> None:
         connection, _ = listener.accept()
         with connection:
@@ -486,7 +486,7 @@ def test_a_handshake_that_fails_means_nothing_was_sent(wire: bytes | None) -> No
         thread = threading.Thread(target=accept)
         thread.start()
         origin = f"https://localhost:{listener.getsockname()[1]}"
-        with connect(origin, timeout=(0.3, 5)) as client:
+        with connect(origin, transport=transport, timeout=(0.3, 5)) as client:
             with pytest.raises(live.ConnectionFailed, match="no connection") as caught:
                 client.create(title="T")
         over.set()

@@ -22,7 +22,15 @@ import trustme
 from requests.adapters import HTTPAdapter
 
 import livestream_core as live
-from servers import PAUSE, RawServer, raw_server, send_pieces, unreachable_address, until_received
+from servers import (
+    PAUSE,
+    RawServer,
+    raw_server,
+    resolve_to,
+    send_pieces,
+    unreachable_address,
+    until_received,
+)
 
 TENANTS = ("t0ken-of-a-tenant", "t0ken-of-another")
 
@@ -247,14 +255,16 @@ def test_interim_answers_without_end_are_bounded_by_the_time_limit(
         assert other.create(title="T").title == TENANTS[1]
 
 
+@pytest.mark.parametrize("after", [b"", NOBODYS], ids=["alone", "with an answer"])
 def test_a_switch_of_protocols_that_nobody_asked_for_is_refused(
-    transport: live.Transport, tls: ssl.SSLContext | None
+    transport: live.Transport, tls: ssl.SSLContext | None, after: bytes
 ) -> None:
     def handler(connection: socket.socket, request: bytes) -> None:
         if b"T0" in request:
             switch = b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
-            connection.sendall(switch + NOBODYS)
-        connection.sendall(by_length(stream(request)))
+            connection.sendall(switch + after)
+        else:
+            connection.sendall(by_length(stream(request)))
 
     with raw_server(handler, tls) as server:
         one, other = connect(server, transport)
@@ -425,13 +435,6 @@ def read_slowly(connection: socket.socket) -> bytes:
 
 
 # -- connecting -------------------------------------------------------------------------------
-
-
-def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
-    def getaddrinfo(*_: object, **__: object) -> list[Any]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 def test_many_addresses_that_cannot_be_reached_take_the_connect_time_once(

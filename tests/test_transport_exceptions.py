@@ -15,7 +15,7 @@ import requests
 import urllib3
 
 import livestream_core as live
-from servers import answer, raw_server, unreachable_address
+from servers import answer, raw_server, resolve_to, unreachable_address
 
 SECRET = "s3cret-s3cret"
 HEADERS = {"Authorization": f"Bearer {SECRET}"}
@@ -129,6 +129,25 @@ def test_what_a_signal_handler_raises_passes_at_once_and_unchanged(
         assert send(transport, server.origin, "/again").body == b'"again"'
     if point != "connecting":
         assert server.connections == 2
+
+
+@pytest.mark.parametrize("error", [TimeoutError("enough"), OSError("enough")])
+def test_a_time_limit_while_connecting_is_no_reason_to_try_the_next_address(
+    transport: live.Transport, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        raised_by_a_signal(error) as interrupt,
+        raw_server(lambda s, _: s.sendall(answer())) as server,
+        unreachable_address() as silent,
+    ):
+        resolve_to(monkeypatch, silent, ("127.0.0.1", server.port))
+        soon = threading.Timer(0.2, interrupt)
+        with pytest.raises(type(error)) as caught:  # noqa: PT012
+            soon.start()
+            send(transport, "http://vendor.test")
+        soon.join()
+    assert caught.value is error
+    assert server.connections == 0
 
 
 def test_what_the_caller_is_handling_stays_the_context(transport: live.Transport) -> None:

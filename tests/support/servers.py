@@ -7,6 +7,9 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
 
 Handler = Callable[[socket.socket, bytes], None]
 
@@ -106,6 +109,15 @@ def unreachable_address() -> Iterator[tuple[str, int]]:
             except TimeoutError:
                 break
         yield address
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
+    """Have every name resolve to these addresses."""
+
+    def getaddrinfo(*_: object, **__: object) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 def read_request(connection: socket.socket) -> bytes:
