@@ -37,6 +37,26 @@ _LONGEST_LIFE = 10**9
 _IDEMPOTENT = {"GET": True, "PUT": True, "DELETE": True, "POST": False, "PATCH": False}
 
 
+_TARGET = re.compile(r'/[!"$-~]*')
+
+
+def checked_target(target: str) -> str:
+    """Return path and query, if they can be sent as they are.
+
+    HTTP libraries drop what comes after a ``#``, and rewrite or drop blanks, line breaks and what
+    is not ASCII: the vendor would be asked for something else.
+
+    Raises:
+        InvalidInput: They cannot.
+    """
+    if not _TARGET.fullmatch(target):
+        raise InvalidInput(
+            "the target of the request has characters that cannot be sent as they are",
+            field="target",
+        )
+    return target
+
+
 @lru_cache(maxsize=512)
 def template_names(template: str) -> tuple[str, ...]:
     """The names in braces of a path template."""
@@ -116,15 +136,16 @@ class Request:
 
         Raises:
             InvalidInput: A value of the template is empty, ``.``, ``..``, or has a control
-                character; ``field`` is its name.
+                character; ``field`` is its name. Or template or link have something in them
+                that cannot be sent as it is, such as a blank or a ``#``.
         """
         if self.link:
-            return self.link
+            return checked_target(self.link)
         path = self.template
         if names := template_names(path):
             path = path.format_map({name: _quoted(name, self.values[name]) for name in names})
         query = _encode_query(self.params) if self.params else ""
-        return f"{path}?{query}" if query else path
+        return checked_target(f"{path}?{query}" if query else path)
 
     def content(self) -> tuple[bytes | None, dict[str, str]]:
         """The body and its headers.

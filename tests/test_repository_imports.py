@@ -72,7 +72,7 @@ LAYERS = {
         _urls
         _version""",
     "adapter contract": "_adapter _capabilities _clock _options _request _sending _walk",
-    "transport": "_deadline _transport",
+    "transport": "_deadline _decoding _http_errors _transport",
     "driving": "_driver _plugins _redact _retry _session",
     "client": "_client _connect _deliveries _entry_points _registry _stream_list",
 }

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -265,3 +266,16 @@ def test_a_session_ends_in_as_many_seconds_as_the_vendor_says(seconds: float) ->
     assert end == NOW + timedelta(seconds=seconds)
     assert live.Fields({"expires_in": None}).optional_end("expires_in", NOW) is None
     assert live.Fields({}).optional_end("expires_in", NOW) is None
+
+
+@pytest.mark.parametrize("bad", ["#b", " ", "\t", "\r\n", "\0", "\x7f", "ü", "\u2028"])
+def test_a_target_that_could_not_be_sent_as_it_is_is_refused(bad: str) -> None:
+    requests = [
+        ADAPTER.request("GET", f"/a{bad}c"),
+        ADAPTER.request("GET", f"/a?b={bad}c"),
+        attrs.evolve(ADAPTER.request("GET", "/a"), link=f"/a?cursor=b{bad}c"),
+    ]
+    for request in requests:
+        with pytest.raises(live.InvalidInput, match="cannot be sent") as caught:
+            request.target()
+        assert caught.value.applied is False
