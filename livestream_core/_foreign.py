@@ -87,14 +87,15 @@ def _is_handled_by(callers: list[FrameType], error: BaseException) -> bool:
     return trace is None or any(trace.tb_frame is frame for frame in callers)
 
 
-def tell_place(error: BaseException, what: str) -> None:
+def tell_bug(error: BaseException, whose: str) -> None:
     """Log where a bug is, since the traceback that would show it is cut.
 
     Args:
-        error: What was raised.
-        what: Whose bug it is.
+        error: What was raised; a bug if it is one of Python's own and about no system call.
+        whose: Whose bug it would be.
     """
     frame = _innermost(error)
-    if frame is not None:
+    is_own = type(error).__module__ == "builtins" and isinstance(error, Exception)
+    if frame is not None and is_own and not isinstance(error, (OSError, MemoryError)):
         where = f"{frame.f_globals.get('__name__')}, {frame.f_code.co_name}"
-        logger.error("%s failed: %s in %s", what, type(error).__name__, where)
+        logger.error("%s failed: %s in %s", whose, type(error).__name__, where)

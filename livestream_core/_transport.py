@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from ._clock import Clock
 from ._errors import ConfigurationError, ConnectionFailed, LiveStreamError, TimedOut
-from ._foreign import chain_of, foreign_in, raise_bare, tell_place
+from ._foreign import chain_of, foreign_in, raise_bare, tell_bug
 from ._options import is_loopback
 from ._request import Headers, Response, checked_target
 from ._sending import Timeout as Timeout
@@ -40,6 +40,17 @@ TOO_LARGE = f"the answer is larger than {MAX_BODY // 1024 // 1024} MiB"
 CUT = "the answer was cut off"
 
 
+class _Wanted(NamedTuple):
+    """What :meth:`Transport.send` is given."""
+
+    method: str
+    origin: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    timeout: Timeout
+
+
 class _Bare:
     """What leaves it, errors as well, has nothing of the request in the locals of a traceback."""
 
@@ -53,7 +64,7 @@ class _Bare:
         timeout: Timeout,
     ) -> Response:
         """See :class:`Transport`."""
-        outcome = self._outcome(method, origin, target, headers, body, timeout)
+        outcome = self._outcome(_Wanted(method, origin, target, headers, body, timeout))
         if isinstance(outcome, Response):
             return outcome
         del target, headers, body
@@ -62,15 +73,7 @@ class _Bare:
         finally:
             del outcome  # no cycle
 
-    def _outcome(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: Timeout,
-    ) -> Response | BaseException:
+    def _outcome(self, wanted: _Wanted) -> Response | BaseException:
         """The answer, or what is to be raised: this frame must be gone by then."""
         raise NotImplementedError
 
@@ -104,23 +107,14 @@ class RequestsTransport(_Bare):
                     "REQUESTS_CA_BUNDLE (or CURL_CA_BUNDLE) names a file that does not exist"
                 )
 
-    def _outcome(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: Timeout,
-    ) -> Response | BaseException:
+    def _outcome(self, wanted: _Wanted) -> Response | BaseException:
         try:
-            return self._exchange(method, origin, checked_target(target), headers, body, timeout)
+            return self._exchange(*wanted)
         except BaseException as error:
             foreign = foreign_in(error)
             if foreign is None:
-                return _failure(error, origin)
-            if not isinstance(foreign, (LiveStreamError, OSError)):
-                tell_place(foreign, "the transport")
+                return _failure(error, wanted.origin)
+            tell_bug(foreign, "the transport")
             return foreign
 
     def _exchange(
@@ -134,6 +128,7 @@ class RequestsTransport(_Bare):
     ) -> Response:
         from ._deadline import deadline
 
+        checked_target(target)
         headers = dict(given)
         if body is not None:
             headers["Content-Length"] = str(len(body))
@@ -396,20 +391,11 @@ class WSGITransport(_Bare):
         """Sessions opened with one app are no good at another, though the origin is the same."""
         return id(self.app)
 
-    def _outcome(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: Timeout,
-    ) -> Response | BaseException:
+    def _outcome(self, wanted: _Wanted) -> Response | BaseException:
         try:
-            return self._exchange(wsgi_environ(method, origin, target, headers, body), timeout)
+            return self._exchange(wsgi_environ(*wanted[:5]), wanted.timeout)
         except BaseException as error:
-            if isinstance(error, Exception) and not isinstance(error, LiveStreamError):
-                tell_place(error, "the app")
+            tell_bug(error, "the app")
             return error
 
     def _exchange(self, environ: dict[str, Any], timeout: Timeout) -> Response:
