@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from ._clock import Clock
@@ -42,6 +42,17 @@ TOO_LARGE = f"the answer is larger than {MAX_BODY // 1024 // 1024} MiB"
 CUT = "the answer was cut off"
 
 
+class _Wanted(NamedTuple):
+    """What :meth:`Transport.send` is given."""
+
+    method: str
+    origin: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    timeout: Timeout
+
+
 class _Bare:
     """What leaves it, errors as well, has nothing of the request in the locals of a traceback."""
 
@@ -56,7 +67,7 @@ class _Bare:
     ) -> Response:
         """See :class:`Transport`."""
         handled = sys.exception()
-        outcome = self._outcome(method, origin, target, headers, body, timeout)
+        outcome = self._outcome(_Wanted(method, origin, target, headers, body, timeout))
         if isinstance(outcome, Response):
             return outcome
         del target, headers, body
@@ -65,15 +76,7 @@ class _Bare:
         finally:
             del outcome  # no cycle
 
-    def _outcome(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: Timeout,
-    ) -> Response | BaseException:
+    def _outcome(self, wanted: _Wanted) -> Response | BaseException:
         """The answer, or what is to be raised: this frame must be gone by then."""
         raise NotImplementedError
 
@@ -107,19 +110,11 @@ class RequestsTransport(_Bare):
                     "REQUESTS_CA_BUNDLE (or CURL_CA_BUNDLE) names a file that does not exist"
                 )
 
-    def _outcome(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: Timeout,
-    ) -> Response | BaseException:
+    def _outcome(self, wanted: _Wanted) -> Response | BaseException:
         try:
-            return self._exchange(method, origin, checked_target(target), headers, body, timeout)
+            return self._exchange(*wanted)
         except BaseException as error:
-            return foreign_in(error) or _failure(error, origin)
+            return foreign_in(error) or _failure(error, wanted.origin)
 
     def _exchange(
         self,
@@ -132,6 +127,7 @@ class RequestsTransport(_Bare):
     ) -> Response:
         from ._deadline import deadline
 
+        checked_target(target)
         headers = dict(given)
         if body is not None:
             headers["Content-Length"] = str(len(body))
@@ -394,17 +390,9 @@ class WSGITransport(_Bare):
         """Sessions opened with one app are no good at another, though the origin is the same."""
         return id(self.app)
 
-    def _outcome(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: Timeout,
-    ) -> Response | BaseException:
+    def _outcome(self, wanted: _Wanted) -> Response | BaseException:
         try:
-            return self._exchange(wsgi_environ(method, origin, target, headers, body), timeout)
+            return self._exchange(wsgi_environ(*wanted[:5]), wanted.timeout)
         except BaseException as error:
             return error
 
