@@ -18,6 +18,7 @@ from .._errors import (
     UnexpectedResponse,
 )
 from .._foreign import is_failure_of_store
+from .._public import publish
 from .effects import Flow, Once, Store
 
 if TYPE_CHECKING:
@@ -188,3 +189,6 @@ def check_session(session: Session, *, given: bool) -> None:
                 if given:
                     raise ConfigurationError(f"the credentials have {problem}")
                 raise UnexpectedResponse(f"the answer to signing in has a token with {problem}")
+
+
+publish("livestream_core", [TokenStore])
