@@ -64,7 +64,8 @@ if TYPE_CHECKING:
     from ._connect import connect, providers, register, unregister
     from ._engine.sign_in import TokenStore
     from ._plugins import Exchange, hookimpl
-    from ._sending import Timeout, Transport
+    from ._preview import Preview
+    from ._sending import Limiter, Timeout, Transport
     from ._spec_fields import StreamChanges, StreamFields
     from ._stream_list import StreamList
     from ._transport import RequestsTransport, WSGITransport
@@ -74,7 +75,9 @@ _LAZY = {
     "Client": "_client",
     "Clock": "_clock",
     "Exchange": "_plugins",
+    "Limiter": "_sending",
     "ManualClock": "_clock",
+    "Preview": "_preview",
     "RequestsTransport": "_transport",
     "StreamChanges": "_spec_fields",
     "StreamFields": "_spec_fields",
@@ -112,6 +115,7 @@ __all__ = [
     "Ingest",
     "InvalidInput",
     "Latency",
+    "Limiter",
     "LiveStream",
     "LiveStreamError",
     "ManualClock",
@@ -123,6 +127,7 @@ __all__ = [
     "PermissionDenied",
     "Playback",
     "PlaybackKind",
+    "Preview",
     "ProviderUnavailable",
     "Query",
     "RateLimited",

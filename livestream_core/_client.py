@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
@@ -18,28 +19,27 @@ from ._clock import Clock
 from ._convert import named
 from ._deliveries import Delivery, read_delivery
 from ._engine.call import AdapterCode, Call, Engine
+from ._engine.effects import Flow
+from ._engine.listing import Listing
 from ._engine.retry import RetryPolicy
 from ._engine.sign_in import TokenStore
+from ._engine.waiting import Condition, wait
 from ._errors import (
     ConfigurationError,
     InvalidInput,
     LiveStreamError,
-    RateLimited,
-    StreamFailed,
     UnexpectedResponse,
     Unsupported,
-    WaitFailed,
-    WaitTimeout,
 )
 from ._foreign import pass_on
 from ._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from ._plugins import Observers
+from ._preview import Preview
 from ._public import publish
 from ._redact import Redactor
-from ._request import Request
 from ._runners.sync import SyncRunner
 from ._secret import Secret
-from ._sending import Transport
+from ._sending import Limiter, Transport
 from ._session import pool
 from ._spec_fields import StreamChanges, StreamFields
 from ._status import Status, met_by
@@ -51,14 +51,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger("livestream_core")
 
-#: Seconds for one operation, retries and signing in included.
-OPERATION_SECONDS = 120.0
 _SIGN_OUT_SECONDS = 5.0
-#: No read of ``wait`` is given less time than this, in seconds.
-_SHORTEST_READ = 0.1
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 5.0
-
 _SPEC_FIELDS = attrs.fields_dict(StreamSpec)
 _SPEC_CONVERTERS: dict[str, Any] = {name: each.converter for name, each in _SPEC_FIELDS.items()}
 
@@ -79,8 +72,10 @@ class Client:
         clock: Clock,
         observers: Observers,
         timeout: tuple[float, float],
+        deadline: float,
         retries: int,
         token_store: TokenStore | None = None,
+        limiter: Limiter | None = None,
     ) -> None:
         self._adapter = adapter
         self._account = adapter.account()
@@ -103,7 +98,9 @@ class Client:
             policy=RetryPolicy(retries=retries),
             clock=clock,
             timeout=timeout,
+            deadline=deadline,
             token_store=token_store,
+            limiters=() if limiter is None else (limiter,),
         )
 
     # -- what it can do ---------------------------------------------------------------------
@@ -128,11 +125,33 @@ class Client:
         """Whether this provider has a feature, in whatever way."""
         return self.capabilities.supports(named("feature", _feature)(feature))
 
+    def id_key(self, id: str) -> str:
+        """Return the id in the spelling by which two ids of this vendor are compared."""
+        return self._adapter.id_key(id)
+
+    @contextmanager
+    def paced(self, limiter: Limiter) -> Iterator[None]:
+        """Ask a limiter before each request of this client, as long as the block lasts.
+
+        Requests of others who use this client at the same time are held back as well. Limiters
+        of several blocks, and the one given to :func:`connect`, are all asked.
+        """
+        entry = self._engine.limit_by(limiter)
+        try:
+            yield
+        finally:
+            self._engine.limiters.remove(entry)
+
     # -- the lifecycle ----------------------------------------------------------------------
 
     @overload
     def create(
-        self, spec: StreamSpec, /, *, on_unsupported: Literal["raise", "drop"] = "raise"
+        self,
+        spec: StreamSpec,
+        /,
+        *,
+        on_unsupported: Literal["raise", "drop"] = "raise",
+        deadline: float | None = None,
     ) -> LiveStream: ...
 
     @overload
@@ -141,6 +160,7 @@ class Client:
         /,
         *,
         on_unsupported: Literal["raise", "drop"] = "raise",
+        deadline: float | None = None,
         **fields: Unpack[StreamFields],
     ) -> LiveStream: ...
 
@@ -150,6 +170,7 @@ class Client:
         /,
         *,
         on_unsupported: Literal["raise", "drop"] = "raise",
+        deadline: float | None = None,
         **fields: Any,
     ) -> LiveStream:
         """Makes a stream.
@@ -159,6 +180,8 @@ class Client:
                 ``scheduled_start`` it starts as soon as the vendor can.
             on_unsupported: ``"drop"`` leaves out, and logs, what this provider lacks, except
                 ``scheduled_start`` where a create without it would start a server.
+            deadline: Seconds for the whole operation, retries and signing in included; by default
+                those given to :func:`connect`. Nothing is sent after them.
             fields: See :class:`StreamSpec`.
 
         Returns:
@@ -175,47 +198,50 @@ class Client:
                     "on_unsupported: is either 'raise' or 'drop'", field="on_unsupported"
                 )
             spec = self._possible(_spec(spec, fields), drop=on_unsupported == "drop")
-        return self._create(spec, OPERATION_SECONDS)
-
-    def _create(self, spec: StreamSpec, seconds: float) -> LiveStream:
-        """Makes a stream of which every field is possible, within so many seconds: nothing is
-        sent after them."""
         self._keep_secret(spec.restreams)
-        return self._run("create", lambda: self._adapter.create(spec), seconds=seconds)
+        return self._run("create", lambda: self._adapter.create(spec), deadline=deadline)
 
-    def _first_request(self, spec: StreamSpec) -> Request | None:
-        """The request that a create begins with, built and not sent."""
-        with self._context("create"):
+    def preview(self, spec: StreamSpec) -> Preview | None:
+        """Return the request that a create of a spec begins with, without sending it; ``None``
+        where the adapter begins with a read, so that nothing can be told before.
+
+        Raises:
+            InvalidInput: The spec cannot be asked for.
+            Unsupported: This provider has no place for a field of it.
+        """
+        with self._context("preview"):
             self.capabilities.demand(Feature.CREATE)
-            # Why it cannot be built is written into a plan.
+            # Why it cannot be built may be written down.
             self._keep_secret(spec.restreams)
             operation = self._adapter.create(self._possible(spec, drop=False))
-            if not isinstance(operation, Generator):
-                return None
-            try:
-                return next(operation)
-            except StopIteration:
-                return None
-            finally:
+            request = next(operation, None) if isinstance(operation, Generator) else None
+            if isinstance(operation, Generator):
                 operation.close()
+            if request is None or not request.changes:
+                return None
+            return Preview.of(request, self._engine.redactor)
 
-    def get(self, id: str) -> LiveStream:
+    def get(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Reads a stream.
+
+        Args:
+            id: The stream.
+            deadline: See :meth:`create`.
 
         Raises:
             NotFound: There is none with this id, or the id is that of something else.
         """
-        return self._on_stream("get", Feature.GET, id, lambda: self._adapter.get(id))
+        return self._on_stream("get", id, lambda: self._adapter.get(id), deadline)
 
-    def _read_one(self, id: str, seconds: float) -> LiveStream:
-        """:meth:`get` within so many seconds."""
-        with self._context("get", id):
-            self.capabilities.demand(Feature.GET)
-            named("id", c.identifier)(id)
-        return self._run("get", lambda: self._adapter.get(id), stream_id=id, seconds=seconds)
-
-    def update(self, id: str, **changes: Unpack[StreamChanges]) -> LiveStream:
+    def update(
+        self, id: str, *, deadline: float | None = None, **changes: Unpack[StreamChanges]
+    ) -> LiveStream:
         """Changes fields of a stream, named as in :class:`StreamSpec`; ``None`` clears one.
+
+        Args:
+            id: The stream.
+            deadline: See :meth:`create`.
+            changes: The fields to change.
 
         Raises:
             InvalidInput: A field does not exist or its value is wrong; nothing was sent.
@@ -225,22 +251,29 @@ class Client:
             self.capabilities.demand(Feature.UPDATE)
             read = self._changes(changes)
         self._keep_secret(read.get("restreams") or ())
-        return self._on_stream("update", Feature.UPDATE, id, lambda: self._adapter.update(id, read))
+        return self._on_stream("update", id, lambda: self._adapter.update(id, read), deadline)
 
-    def start(self, id: str) -> LiveStream:
+    def start(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Starts a stream: after it, or once its server is ready, an encoder may connect.
+
+        Args:
+            id: The stream.
+            deadline: See :meth:`create`.
 
         Raises:
             Conflict: Its status forbids it.
         """
-        return self._on_stream("start", Feature.START, id, lambda: self._adapter.start(id))
+        return self._on_stream("start", id, lambda: self._adapter.start(id), deadline)
 
-    def stop(self, id: str, *, trim: Trim | None = None) -> LiveStream:
+    def stop(
+        self, id: str, *, trim: Trim | None = None, deadline: float | None = None
+    ) -> LiveStream:
         """Ends a stream.
 
         Args:
             id: The stream.
             trim: The part of the recording to keep.
+            deadline: See :meth:`create`.
 
         Raises:
             Conflict: Its status forbids it.
@@ -254,25 +287,33 @@ class Client:
                     )
                 self.capabilities.demand(Feature.TRIM)
         if trim is None:
-            return self._on_stream("stop", Feature.STOP, id, lambda: self._adapter.stop(id))
-        return self._on_stream("stop", Feature.STOP, id, lambda: self._adapter.stop(id, trim))
+            return self._on_stream("stop", id, lambda: self._adapter.stop(id), deadline)
+        return self._on_stream("stop", id, lambda: self._adapter.stop(id, trim), deadline)
 
-    def cancel(self, id: str) -> LiveStream:
+    def cancel(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Calls a stream off before it was on air.
+
+        Args:
+            id: The stream.
+            deadline: See :meth:`create`.
 
         Raises:
             Conflict: Its status forbids it.
         """
-        return self._on_stream("cancel", Feature.CANCEL, id, lambda: self._adapter.cancel(id))
+        return self._on_stream("cancel", id, lambda: self._adapter.cancel(id), deadline)
 
-    def delete(self, id: str) -> None:
+    def delete(self, id: str, *, deadline: float | None = None) -> None:
         """Deletes a stream, and with some vendors its recording.
+
+        Args:
+            id: The stream.
+            deadline: See :meth:`create`.
 
         Raises:
             NotFound: There is none with this id, or the id is that of something else; nothing
                 was deleted.
         """
-        self._on_stream("delete", Feature.DELETE, id, lambda: self._adapter.delete(id))
+        self._on_stream("delete", id, lambda: self._adapter.delete(id), deadline)
 
     # -- lists ------------------------------------------------------------------------------
 
@@ -284,6 +325,7 @@ class Client:
         starts_before: datetime | str | None = None,
         tag: str | None = None,
         limit: int | None = None,
+        deadline: float | None = None,
     ) -> StreamList:
         """Walks over all streams, page by page as they are needed, each stream once.
 
@@ -293,6 +335,7 @@ class Client:
             starts_before: Only streams scheduled to start before this instant.
             tag: Only streams with this tag.
             limit: At most so many.
+            deadline: Seconds for each page; see :meth:`create`.
 
         Returns:
             An iterator; when it is exhausted, its ``complete`` says whether that was all.
@@ -304,9 +347,9 @@ class Client:
             query = self._query(status, starts_after, starts_before, tag)
             if limit is not None:
                 named("limit", c.count)(limit)
-        return StreamList(
-            self._page, self._adapter, query, limit, lambda error: self._about(error, "list", None)
-        )
+            seconds = self._seconds(deadline)
+        listing = Listing(self._engine, query, limit, seconds)
+        return StreamList(lambda flow: self._run_flow(flow, "list"), listing)
 
     def pages(
         self,
@@ -317,6 +360,7 @@ class Client:
         starts_after: datetime | str | None = None,
         starts_before: datetime | str | None = None,
         tag: str | None = None,
+        deadline: float | None = None,
     ) -> Page:
         """Reads one page, for REST faces and for jobs that go on later.
 
@@ -327,6 +371,7 @@ class Client:
             starts_after: See :meth:`list`.
             starts_before: See :meth:`list`.
             tag: See :meth:`list`.
+            deadline: See :meth:`create`.
 
         Returns:
             The page; its ``next_cursor`` is ``None`` on the last one.
@@ -340,7 +385,8 @@ class Client:
                 size = min(size, self.capabilities.max_page_size or size)
             if cursor is not None:
                 cursor = named("cursor", c.identifier)(cursor)
-        page = self._page(attrs.evolve(query, cursor=cursor, size=size), name="pages")
+            query = attrs.evolve(query, cursor=cursor, size=size)
+        page = self._run("pages", lambda: self._adapter.list(query), deadline=deadline)
         return attrs.evolve(page, items=tuple(filter(query.matches, page.items)))
 
     def _query(
@@ -370,9 +416,6 @@ class Client:
         if query.status is not None:
             self._check_reported({query.status})
         return query
-
-    def _page(self, query: Query, name: str = "list") -> Page:
-        return self._run(name, lambda: self._adapter.list(query))
 
     def _check_reported(self, statuses: Collection[Status]) -> None:
         reported = self.capabilities.statuses | {Status.UNKNOWN}
@@ -408,85 +451,16 @@ class Client:
         """
         with self._context("wait", id):
             self.capabilities.demand(Feature.GET)
-            is_met, wanted = self._until(until)
+            condition = self._until(until)
             named("timeout", c.seconds)(timeout)
             if poll is not None:
                 named("poll", c.seconds)(poll)
             named("id", c.identifier)(id)
-        clock = self._engine.clock
-        deadline = clock.monotonic() + timeout
-        pause = _FIRST_PAUSE if poll is None else poll
-        stream: LiveStream | None = None
-        previous: Status | None = None
-        trouble: LiveStreamError | None = None
-        # The last look is taken a little before the end, so that its answer is in time.
-        last_look = min(max(timeout / 20, _SHORTEST_READ), 0.5)
-        left = max(timeout, _SHORTEST_READ)
-        while True:
-            asked = 0.0
-            try:
-                stream = self._run(
-                    "wait",
-                    lambda: self._adapter.get(id),
-                    stream_id=id,
-                    seconds=min(left, OPERATION_SECONDS),
-                )
-                trouble = None
-            except LiveStreamError as error:
-                if not (error.temporary or error.retryable):
-                    raise
-                trouble = error
-                asked = getattr(error, "retry_after", None) or 0.0
-            if stream is not None and trouble is None:
-                previous = self._observe(stream, previous)
-                # A predicate is the caller's code: what it raises is the caller's to see.
-                if is_met(stream):
-                    return stream
-                self._check_reachable(stream, wanted)
-            left = deadline - clock.monotonic()
-            is_asked_for_more = asked > max(left - last_look, 0.0)
-            if left <= last_look or is_asked_for_more:
-                break
-            self._pause(min(max(pause, asked), left - last_look), id)
-            left = max(deadline - clock.monotonic(), _SHORTEST_READ)
-            if poll is None:
-                pause = min(pause * 1.5, _LONGEST_PAUSE)
-        seen = f"it is {stream.status}" if stream is not None else "it could not be read"
-        if trouble is None:
-            over = WaitTimeout(f"not as wanted within {timeout:g} s: {seen}", stream=stream)
-        elif is_asked_for_more:
-            # It has not waited in vain: it is not allowed to ask again in time.
-            limited = isinstance(trouble, RateLimited)
-            over = WaitTimeout(
-                f"{'rate limited' if limited else 'the vendor is unavailable'}: it asks to wait "
-                f"{asked:.0f} s, longer than the time left ({trouble.message}); {seen}",
-                stream=stream,
-                hint=trouble.hint,
-            )
-        else:
-            over = WaitTimeout(
-                f"not as wanted within {timeout:g} s: {seen} "
-                f"({type(trouble).__name__}: {trouble.message})",
-                stream=stream,
-            )
-        if over.hint is None and stream is not None and stream.status is Status.SCHEDULED:
-            over.hint = "it may have to be started"
-        raise self._about(over, "wait", id)
+        return self._run_flow(wait(self._engine, id, condition, timeout, poll), "wait", id)
 
-    def _pause(self, seconds: float, id: str) -> None:
-        """Wait between two reads of :meth:`wait`."""
-        handled = sys.exception()
-        try:
-            self._engine.clock.sleep(seconds)
-        except BaseException as raised:
-            note = Call(self._engine, "wait", id, 0.0).where_it_was()
-            raise pass_on(raised, note, handled)  # noqa: B904 - the same object
-
-    def _until(
-        self, until: Until
-    ) -> tuple[Callable[[LiveStream], object], frozenset[Status] | None]:
+    def _until(self, until: Until) -> Condition:
         if callable(until) and not isinstance(until, str):
-            return until, None
+            return Condition(until)
         several = [until] if isinstance(until, str) else until
         if not isinstance(several, Iterable) or not (several := list(several)):
             raise InvalidInput(
@@ -495,28 +469,7 @@ class Client:
         statuses = {named("until", _status)(status) for status in several}
         self._check_reported(statuses)
         wanted = frozenset(each for status in statuses for each in met_by(status))
-        return (lambda stream: stream.status in wanted), wanted
-
-    def _check_reachable(self, stream: LiveStream, wanted: frozenset[Status] | None) -> None:
-        status = stream.status
-        if wanted is None:
-            # A recording may still come after the end; only a failed stream leaves no hope.
-            possible = status is not Status.FAILED
-        else:
-            possible = any(status.can_reach(each) for each in wanted)
-        if possible:
-            return
-        kind = StreamFailed if status is Status.FAILED else WaitFailed
-        what = "the stream failed" if status is Status.FAILED else "that can no longer happen"
-        raise self._about(kind(f"{what}: it is {status}", stream=stream), "wait", stream.id)
-
-    def _observe(self, stream: LiveStream, previous: Status | None) -> Status:
-        if previous is Status.STARTING and stream.status is Status.SCHEDULED:
-            # Some vendors cannot tell a booting server from a scheduled one: no event.
-            return previous
-        if previous is not None and stream.status is not previous:
-            self._engine.observers.status_changed(self._account, stream, previous)
-        return stream.status
+        return Condition(lambda stream: stream.status in wanted, wanted)
 
     # -- payloads and webhooks --------------------------------------------------------------
 
@@ -658,14 +611,25 @@ class Client:
         make: Callable[[], Operation[T]],
         *,
         stream_id: str | None = None,
-        seconds: float = OPERATION_SECONDS,
+        deadline: float | None = None,
     ) -> T:
+        with self._context(name, stream_id):
+            seconds = self._seconds(deadline)
+        flow = self._engine.call(name, make, stream_id=stream_id, seconds=seconds)
+        return self._run_flow(flow, name, stream_id)
+
+    def _seconds(self, deadline: float | None) -> float:
+        if deadline is None:
+            return self._engine.deadline
+        return named("deadline", c.seconds)(deadline)
+
+    def _run_flow(self, flow: Flow[T], name: str, stream_id: str | None = None) -> T:
         if not self._membership.is_open:
+            flow.close()
             raise self._about(
                 ConfigurationError("the client is closed", hint="connect again"), name, stream_id
             )
         try:
-            flow = self._engine.call(name, make, stream_id=stream_id, seconds=seconds)
             return self._runner.run(flow)
         finally:
             if not self._membership.is_open:
@@ -673,12 +637,16 @@ class Client:
                 self._end_session()
 
     def _on_stream(
-        self, name: str, feature: Feature, id: str, make: Callable[[], Operation[T]]
+        self,
+        name: str,
+        id: str,
+        make: Callable[[], Operation[T]],
+        deadline: float | None,
     ) -> T:
         with self._context(name, id):
-            self.capabilities.demand(feature)
+            self.capabilities.demand(Feature(name))
             named("id", c.identifier)(id)
-        return self._run(name, make, stream_id=id)
+        return self._run(name, make, stream_id=id, deadline=deadline)
 
     def _keep_secret(self, targets: Iterable[RestreamTarget]) -> None:
         """The vendor may echo in an error what has not yet come back in an answer."""
@@ -690,13 +658,7 @@ class Client:
         return _Context(self, name, id if isinstance(id, str) else None)
 
     def _about(self, error: LiveStreamError, name: str, id: str | None) -> LiveStreamError:
-        error.provider, error.account = self.provider, self._account
-        error.operation, error.stream_id = name, id
-        # Before anything was sent, or after reading.
-        error.applied = False
-        error.retryable = error.temporary
-        self._engine.redactor.clean(error)
-        return error
+        return self._engine.about(error, name, id)
 
     def _possible(self, spec: StreamSpec, *, drop: bool) -> StreamSpec:
         capabilities = self.capabilities

@@ -15,9 +15,9 @@ from ._clock import Clock, SystemClock
 from ._engine.sign_in import TokenStore
 from ._errors import ConfigurationError, LiveStreamError
 from ._foreign import BUGS, pass_on, place_of
-from ._options import read_options
+from ._options import Options, read_options
 from ._public import publish
-from ._sending import Transport
+from ._sending import Limiter, Transport
 from ._transport import shared_transport
 
 _SYSTEM_CLOCK = SystemClock()
@@ -27,24 +27,33 @@ def connect(
     provider: str,
     /,
     *,
+    base_url: str | None = None,
+    options: Mapping[str, Any] | None = None,
     transport: Transport | None = None,
     timeout: float | tuple[float, float] = (5, 30),
+    deadline: float = 120,
     retries: int = 4,
     require: Iterable[Feature | str] = (),
     environ: Mapping[str, str] | None = None,
     allow_http_hosts: Collection[str] = (),
     token_store: TokenStore | None = None,
+    limiter: Limiter | None = None,
     clock: Clock | None = None,
-    **options: Any,
+    **more_options: Any,
 ) -> Client:
     """A client for one account. Nothing is sent yet.
 
     Args:
         provider: The provider's name; see :func:`providers`.
+        base_url: The vendor's origin, instead of the provider's own.
+        options: The provider's options as a mapping, such as a tenant's row; the environment is
+            not looked at. It must not hold ``base_url``, which says where credentials go. Or
+            give options by name: see ``more_options``.
         transport: How requests are sent; by default as the provider has it, which for all but
             a vendor inside of the process is one pool of connections for the process.
-        timeout: Seconds to make a connection, and for the answer. A whole operation takes two
-            minutes at the most, retries included.
+        timeout: Seconds to make a connection, and for the answer.
+        deadline: Seconds for a whole operation, retries and signing in included. Every method
+            takes another one. Nothing is sent after them.
         retries: How many times a request is sent again, where that is safe.
         require: Features that must be there, so that a lack shows now and not in use.
         environ: Where options come from if none besides ``base_url`` is given, by default
@@ -53,17 +62,18 @@ def connect(
         allow_http_hosts: Hosts besides loopback to which plain http is allowed.
         token_store: Where a fleet of processes shares its sessions. They are then not ended by
             ``close()``: other processes use them.
+        limiter: Asked before each request; see also :meth:`Client.paced`.
         clock: The time; for tests, such as a :class:`ManualClock`.
-        options: The provider's options. ``None`` counts as missing.
+        more_options: The provider's options by name. ``None`` counts as missing.
 
     Raises:
         ConfigurationError: There is no such provider, it cannot be loaded, or options are
             missing, wrong or unknown; all of them are named at once.
         Unsupported: A required feature is not there.
     """
-    given = _Given(options, os.environ if environ is None else environ)
+    given = _Given(base_url, options, more_options, environ)
     # Error trackers keep the locals of frames: what may be secret is in none of this one.
-    del options, environ
+    del base_url, options, more_options, environ
     from ._registry import registry
 
     kind = registry.adapter(provider)
@@ -76,7 +86,18 @@ def connect(
             raise ConfigurationError("allow_http_hosts: expected a collection of host names")
         hosts = {host.lower() for host in allow_http_hosts}
         return _client(
-            provider, kind, given, transport, bounds, retries, require, hosts, token_store, clock
+            provider,
+            kind,
+            given,
+            transport,
+            require,
+            hosts,
+            clock,
+            timeout=bounds,
+            deadline=_positive("deadline", deadline),
+            retries=retries,
+            token_store=token_store,
+            limiter=limiter,
         )
     except LiveStreamError as raised:
         error = raised
@@ -94,10 +115,38 @@ def connect(
 class _Given:
     """The caller's options and environment, which print nothing."""
 
-    __slots__ = ("environ", "options")
+    def __init__(
+        self,
+        base_url: str | None,
+        options: Mapping[str, Any] | None,
+        more_options: Mapping[str, Any],
+        environ: Mapping[str, str] | None,
+    ) -> None:
+        self._base_url, self._options, self._more = base_url, options, more_options
+        self._environ = environ
 
-    def __init__(self, options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-        self.options, self.environ = options, environ
+    def read(
+        self, kind: type[Options], provider: str, allow_http_hosts: Collection[str]
+    ) -> Options:
+        """Make a provider's options of them."""
+        environ = os.environ if self._environ is None else self._environ
+        given = self._more
+        if self._options is not None:
+            if self._more:
+                raise ConfigurationError("give options=, or options by name, not both")
+            if not isinstance(self._options, Mapping):
+                raise ConfigurationError(
+                    f"options: expected a mapping, not {type(self._options).__name__}"
+                )
+            if "base_url" in self._options:
+                raise ConfigurationError(
+                    "options: base_url is not one of them, because it says where credentials go",
+                    hint="pass base_url= to connect() itself",
+                )
+            given, environ = self._options, {}
+        if self._base_url is not None:
+            given = {**given, "base_url": self._base_url}
+        return read_options(kind, provider, given, environ, allow_http_hosts)
 
 
 def _client(
@@ -105,16 +154,14 @@ def _client(
     kind: type[Adapter],
     given: _Given,
     transport: Transport | None,
-    timeout: tuple[float, float],
-    retries: int,
     require: Iterable[Feature | str],
     allow_http_hosts: Collection[str],
-    token_store: TokenStore | None,
     clock: Clock | None,
+    **settings: Any,
 ) -> Client:
     from ._registry import registry
 
-    options = read_options(kind.Options, provider, given.options, given.environ, allow_http_hosts)
+    options = given.read(kind.Options, provider, allow_http_hosts)
     kind.capabilities.demand(*(_feature(feature) for feature in require))
     transport = transport or kind.transport(options) or shared_transport()
     clock = clock or getattr(transport, "clock", None) or _SYSTEM_CLOCK
@@ -123,9 +170,7 @@ def _client(
         transport,
         clock=clock,
         observers=registry.observers(),
-        timeout=timeout,
-        retries=retries,
-        token_store=token_store,
+        **settings,
     )
 
 
@@ -159,14 +204,17 @@ def unregister(plugin: object) -> None:
 
 def _timeout(timeout: float | tuple[float, float]) -> tuple[float, float]:
     bounds = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-    if len(bounds) != 2 or not all(
-        isinstance(each, (int, float)) and not isinstance(each, bool) and 0 < each < math.inf
-        for each in bounds
-    ):
-        raise ConfigurationError(
-            "timeout: expected seconds, or a pair (connect, read) of them, above zero"
-        )
-    return float(bounds[0]), float(bounds[1])
+    if len(bounds) != 2:
+        raise ConfigurationError("timeout: expected seconds, or a pair (connect, read) of them")
+    return _positive("timeout", bounds[0]), _positive("timeout", bounds[1])
+
+
+def _positive(name: str, seconds: float) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise ConfigurationError(f"{name}: expected seconds, not {type(seconds).__name__}")
+    if not 0 < seconds < math.inf:
+        raise ConfigurationError(f"{name}: expected seconds above zero")
+    return float(seconds)
 
 
 publish("livestream_core", [connect, providers, register, unregister])

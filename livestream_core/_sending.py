@@ -30,6 +30,18 @@ class Timeout:
     total: float
 
 
+class Limiter(Protocol):
+    """Holds requests back, by account, so that a vendor's limit is kept. Thread-safe."""
+
+    def acquire(self, account: str, seconds: float) -> bool:
+        """Wait for permission to send one request; return whether it came within ``seconds``."""
+        ...
+
+    def hold(self, account: str, seconds: float) -> None:
+        """Give no permission for so long, because the vendor answered 429. Must not wait."""
+        ...
+
+
 class Transport(Protocol):
     """Sends one request and gives the answer, whatever its status.
 
@@ -62,4 +74,4 @@ class Transport(Protocol):
         ...
 
 
-publish("livestream_core", [Timeout, Transport])
+publish("livestream_core", [Limiter, Timeout, Transport])

@@ -73,7 +73,7 @@ LAYERS = {
         _version""",
     "adapter contract": "_adapter _capabilities _clock _options _request _sending _walk",
     "transport": "_deadline _decoding _http_errors _transport",
-    "driving": "_engine _plugins _redact",
+    "driving": "_engine _plugins _preview _redact",
     "client": "_client _connect _deliveries _entry_points _registry _runners _session _stream_list",
 }
 RANK = {module: rank for rank, modules in enumerate(LAYERS.values()) for module in modules.split()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, TypeVar
@@ -31,7 +31,7 @@ from .._plugins import Exchange, Observers
 from .._redact import Redactor
 from .._request import Request, Response
 from .._secret import Secret
-from .._sending import CUT, Timeout
+from .._sending import CUT, Limiter, Timeout
 from .effects import Flow, Permit, Send, Sleep
 from .outcome import Sent, applied, verdict
 from .retry import RetryPolicy
@@ -105,6 +105,13 @@ def drive(
             pass  # it yields once more, or its cleaning up fails: neither counts now
 
 
+class _Entry:
+    """One use of a limiter; two uses of the same one are told apart."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self.limiter = limiter
+
+
 class Engine:
     """Everything that the operations of one client share."""
 
@@ -119,7 +126,9 @@ class Engine:
         policy: RetryPolicy,
         clock: Clock,
         timeout: tuple[float, float],
+        deadline: float,
         token_store: TokenStore | None,
+        limiters: Iterable[Limiter],
     ) -> None:
         self.adapter = adapter
         self.account = account
@@ -129,11 +138,20 @@ class Engine:
         self.policy = policy
         self.clock = clock
         self.timeout = timeout
+        self.deadline = deadline
         self.token_store = token_store
         #: The session that was used last.
         self.session: Session | None = None
         #: Each is asked before each request.
-        self.limiters: tuple[Any, ...] = ()
+        self.limiters: list[_Entry] = []
+        for limiter in limiters:
+            self.limit_by(limiter)
+
+    def limit_by(self, limiter: Limiter) -> _Entry:
+        """Ask one more limiter before each request, until its entry is removed."""
+        entry = _Entry(limiter)
+        self.limiters.append(entry)
+        return entry
 
     @cached_property
     def fingerprint(self) -> str:
@@ -188,6 +206,15 @@ class Engine:
         # Raised from here, so that no error of another library hangs on it as its context, and
         # no frame from below, whose locals could be secret.
         raise call.finished(error).with_traceback(None)
+
+    def about(self, error: LiveStreamError, name: str, stream_id: str | None) -> LiveStreamError:
+        """Fill in an error of a check before sending, or of what was read."""
+        error.provider, error.account = self.adapter.name, self.account
+        error.operation, error.stream_id = name, stream_id
+        error.applied = False
+        error.retryable = error.temporary
+        self.redactor.clean(error)
+        return error
 
 
 class Call:
@@ -272,8 +299,9 @@ class Call:
         history: list[Sent],
     ) -> Flow[Response]:
         engine = self.engine
-        for limiter in engine.limiters:
-            yield Permit(limiter, engine.account, self.deadline - engine.clock.monotonic())
+        for entry in tuple(engine.limiters):
+            left = self.deadline - engine.clock.monotonic()
+            yield Permit(entry.limiter, engine.account, max(left, 0.0))
         began = engine.clock.monotonic()
         left = self.deadline - began
         if left <= 0:
@@ -302,6 +330,9 @@ class Call:
             sent.carried_out = verdict(response.status)
             failure = self._failure(response, sent, operation, history)
         sent.failure = failure
+        if isinstance(failure, RateLimited) and failure.retry_after:
+            for entry in tuple(engine.limiters):
+                entry.limiter.hold(engine.account, failure.retry_after)
         self._tell(request, operation, attempt, response, failure, began)
         history.append(sent)
         if response is None or failure is not None:

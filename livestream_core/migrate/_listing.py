@@ -22,11 +22,6 @@ _PAUSES = 6
 _LOOK = 0.5
 
 
-def id_key(client: Client, stream_id: str) -> str:
-    """The id in the spelling by which this client's vendor compares ids."""
-    return client._adapter.id_key(stream_id)
-
-
 def _nothing() -> None:
     pass
 
@@ -47,7 +42,7 @@ def walk(
     while True:
         try:
             for stream in streams:
-                found[id_key(client, stream.id)] = stream
+                found[client.id_key(stream.id)] = stream
                 failures = 0
                 alive()
             return found, streams.complete
@@ -169,9 +164,9 @@ class SourceReader:
             LiveStreamError: It could not be read.
         """
         if self._listings is None:
-            return self._client._read_one(stream_id, seconds)
+            return self._client.get(stream_id, deadline=seconds)
         listing = self._listings.begun_after(time.monotonic() - self.MAX_AGE, alive)
-        stream = listing.streams.get(id_key(self._client, stream_id))
+        stream = listing.streams.get(self._client.id_key(stream_id))
         if stream is None:
             raise NotFound(
                 "it is no longer in the list",

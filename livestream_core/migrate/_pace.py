@@ -72,12 +72,10 @@ def paced(client: Client, rate: RequestRate | None) -> Iterator[None]:
     from pyrate_limiter import Limiter, Rate
 
     limiter = Limiter(Rate(rate.requests, rate.milliseconds))
-    engine, ours = client._engine, _Turns(limiter)
-    engine.limiters += (ours,)
     try:
-        yield
+        with client.paced(_Turns(limiter)):
+            yield
     finally:
-        engine.limiters = tuple(each for each in engine.limiters if each is not ours)
         limiter.close()
 
 
@@ -85,6 +83,8 @@ class _Turns:
     def __init__(self, limiter: Any) -> None:
         self._limiter = limiter
 
-    def acquire(self, account: str, seconds: float) -> object:
-        """Wait for a turn. If it does not come in time, the engine finds that the time is over."""
-        return self._limiter.try_acquire(timeout=max(seconds, 0.0))
+    def acquire(self, account: str, seconds: float) -> bool:
+        return bool(self._limiter.try_acquire(timeout=seconds))
+
+    def hold(self, account: str, seconds: float) -> None:
+        pass  # all workers keep the pause that a vendor asks for

@@ -19,7 +19,7 @@ from .._model import LiveStream
 from .._registry import registry
 from .._status import Status
 from ._identity import digest, group_key, is_same, mark_of, snapshot, words
-from ._listing import id_key, whole_list
+from ._listing import whole_list
 from ._pace import RequestRate, paced, rate_of
 from ._translate import Transform, Translator, not_movable
 from ._values import (
@@ -232,7 +232,7 @@ class _Wanted:
     def chosen(self, listed: Mapping[str, LiveStream]) -> list[LiveStream]:
         if self.ids is None:
             return [stream for stream in listed.values() if self.matches(stream)]
-        keys = {id_key(self.client, each): each for each in self.ids}
+        keys = {self.client.id_key(each): each for each in self.ids}
         if missing := [keys[key] for key in keys if key not in listed]:
             raise InvalidInput(
                 f"ids: not at the source: {', '.join(missing)}",
@@ -282,7 +282,7 @@ def _read_again(
         if not may_move(stream):
             return stream
         try:
-            return source._read_one(stream.id, _READ_SECONDS)
+            return source.get(stream.id, deadline=_READ_SECONDS)
         except NotFound:
             return None  # deleted since the list was read
 

@@ -13,9 +13,8 @@ from .._capabilities import FEATURE_OF_FIELD, Capabilities, Feature, Support
 from .._client import Client
 from .._errors import InvalidInput, LiveStreamError, Unsupported
 from .._foreign import place_of
-from .._masked import plain
 from .._model import Latency, LiveStream, StreamSpec
-from .._request import Request
+from .._preview import Preview
 from .._status import Status
 from ._identity import MARK_PREFIX, mark_of
 from ._values import Fate, FieldFate
@@ -142,7 +141,7 @@ class Translator:
         """The spec with what the target's request cannot express taken out; found by building
         the request without sending it."""
         try:
-            built = first_request(self._target, spec)
+            built = self._target.preview(spec)
         except LiveStreamError as error:
             field = (getattr(error, "field", None) or "title").partition(".")[0]
             rows = fates.setdefault(field, [])
@@ -157,7 +156,7 @@ class Translator:
                 continue
             try:
                 left_out: dict[str, Any] = {name: absent}
-                without = first_request(self._target, attrs.evolve(spec, **left_out))
+                without = self._target.preview(attrs.evolve(spec, **left_out))
             except LiveStreamError:
                 continue
             if without == built:
@@ -171,7 +170,7 @@ class Translator:
         self,
         spec: StreamSpec,
         start: datetime,
-        built: tuple[object, ...],
+        built: Preview,
         fates: dict[str, list[FieldFate]],
     ) -> StreamSpec:
         """A vendor's times may have whole seconds or minutes only."""
@@ -179,7 +178,7 @@ class Translator:
             if coarse == start:
                 continue
             floored = attrs.evolve(spec, scheduled_start=coarse)
-            if first_request(self._target, floored) == built:
+            if self._target.preview(floored) == built:
                 note = f"the target's times have no fractions: {coarse.isoformat()}"
                 fates["scheduled_start"] = [FieldFate("scheduled_start", Fate.CONVERTED, note)]
                 return floored
@@ -284,34 +283,6 @@ def _own_to_vendor(stream: LiveStream, target: Capabilities) -> Iterator[FieldFa
     for name, note in _LEFT_BEHIND.items():
         if _is_given(getattr(stream, name)):
             yield FieldFate(name, Fate.DROPPED, note)
-
-
-# -- a request that is built and not sent ----------------------------------------------------
-
-
-def first_request(client: Client, spec: StreamSpec) -> tuple[object, ...] | None:
-    """The request that a create of a spec begins with, in a form that can be compared; ``None``
-    if the adapter begins with a read, so that nothing can be told without sending it.
-
-    Raises:
-        InvalidInput: The spec cannot be asked for.
-        Unsupported: The target has no place for a field of it.
-    """
-    request = client._first_request(spec)
-    if request is None or not request.changes:
-        return None
-    return _shape(request)
-
-
-def _shape(request: Request) -> tuple[object, ...]:
-    request.content()  # what cannot be written is refused here
-    return (
-        request.method,
-        request.target(),
-        plain(request.json),
-        dict(request.form or {}),
-        {name: repr(file) for name, file in (request.files or {}).items()},
-    )
 
 
 # -- which streams are moved -----------------------------------------------------------------

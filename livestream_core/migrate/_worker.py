@@ -26,7 +26,7 @@ from .._model import LiveStream, StreamSpec
 from .._status import Status
 from ._identity import differences, digest, snapshot
 from ._ledger import Ledger, new_owner
-from ._listing import Listings, SourceReader, id_key
+from ._listing import Listings, SourceReader
 from ._patience import PATIENCE, Patience, asked, resume_at
 from ._settling import candidates, decide, may_be_of
 from ._transaction import (
@@ -394,7 +394,7 @@ class Worker:
         # The driver looks at the time once more right before it sends.
         left = held_at + pacing.deadline - time.monotonic()
         try:
-            made = shared.target._create(spec, max(left, 0.0))
+            made = shared.target.create(spec, deadline=max(left, 0.0))
         except LiveStreamError as error:
             return self._failed(key, intended, spec, error)
         shared.went_well()
@@ -470,7 +470,7 @@ class Worker:
             status=Status.UNKNOWN,
         )
         try:
-            made = shared.target._read_one(stream_id, shared.pacing.read)
+            made = shared.target.get(stream_id, deadline=shared.pacing.read)
         except LiveStreamError as unread:
             reason = f"{error.message}; then it could not be read: {unread.message}"
         else:
@@ -507,7 +507,7 @@ class Worker:
         reason: str = "",
     ) -> None:
         shown = snapshot(stream, self._shared.plan_id)
-        key = id_key(self._shared.target, stream.id)
+        key = self._shared.target.id_key(stream.id)
         transaction.note_made(entry, state, stream.id, key, shown, reason)
 
     def _settled(

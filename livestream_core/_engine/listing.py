@@ -1,0 +1,109 @@
+"""Walking over a list, page by page, each stream once."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+
+from .._capabilities import Capabilities
+from .._errors import LiveStreamError
+from .._model import LiveStream
+from .._walk import Completeness, Page, Query, Walk
+from .call import Engine
+from .effects import Flow
+
+
+class Listing:
+    """A walk over a list. After an error of a page it can go on with that page.
+
+    Args:
+        engine: Whose list it is.
+        query: What is wanted.
+        limit: At most so many.
+        seconds: The time for each page.
+
+    Attributes:
+        is_over: Whether there is no further page.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        query: Query,
+        limit: int | None,
+        seconds: float,
+    ) -> None:
+        self._engine, self._adapter, self._query = engine, engine.adapter, query
+        self._seconds = seconds
+        self._left = math.inf if limit is None else limit
+        self._walk = Walk(self._adapter.id_key, self._adapter.capabilities)
+        self._is_second = False
+        # What was given out; noted only where it is not just what the walk has seen.
+        self._given: dict[str, None] = {}
+        self._noted = query.has_filters
+        self._failure: LiveStreamError | None = None
+        self._completeness = Completeness.UNKNOWN
+        self.is_over = self._left <= 0
+
+    @property
+    def completeness(self) -> Completeness:
+        """Whether every stream was seen; unknown until the walk is over."""
+        return self._completeness
+
+    def advance(self) -> Flow[list[LiveStream]]:
+        """Read the next page, and return what is new on it.
+
+        Raises:
+            LiveStreamError: The page could not be read, and may be asked for again; or the walk
+                cannot go on, which is said each time.
+        """
+        if self._failure is not None:
+            raise self._failure
+        size = _page_size(self._left, self._query, self._adapter.capabilities)
+        query = attrs.evolve(self._query, cursor=self._walk.cursor, size=size)
+        page: Page = yield from self._engine.call(
+            "list", lambda: self._adapter.list(query), seconds=self._seconds
+        )
+        try:
+            new = list(filter(self._is_new, self._walk.take(page)))
+        except LiveStreamError as error:
+            # A list that ends here would look complete.
+            self._failure = self._engine.about(error, "list", None)
+            raise self._failure from None
+        if len(new) >= self._left:
+            self.is_over = True
+            return new[: int(self._left)]
+        self._left -= len(new)
+        if not self._walk.goes_on:
+            self._end_walk()
+        return new
+
+    def _is_new(self, stream: LiveStream) -> bool:
+        if not self._noted:
+            return True
+        key = self._adapter.id_key(stream.id)
+        if key in self._given or not self._query.matches(stream):
+            return False
+        self._given[key] = None
+        return True
+
+    def _end_walk(self) -> None:
+        walk = self._walk
+        self._completeness = walk.completeness
+        if self._is_second or not walk.is_mismatched:
+            self.is_over = True
+            return
+        # A second walk finds what slipped through while the pages of the first one shifted.
+        if not self._noted:
+            self._given, self._noted = walk.seen, True
+        self._is_second = True
+        self._walk = Walk(self._adapter.id_key, self._adapter.capabilities)
+
+
+def _page_size(left: float, query: Query, capabilities: Capabilities) -> int | None:
+    """As large a page as the vendor allows; for a few streams without filters no larger."""
+    largest = capabilities.max_page_size
+    if left is math.inf or query.has_filters or (largest is not None and left > largest):
+        return largest
+    return int(left) if largest is not None else None
