@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, StrEnum
-from functools import cache
 from typing import Any, ClassVar, Self, TypeAlias
 
 import attrs
@@ -383,8 +382,11 @@ class LiveStream(_Value):
 
     def __attrs_post_init__(self) -> None:
         # Some vendors put the stream key into the URLs that viewers get.
-        if self.ingests or self.restreams:
-            _hide_keys(self, self.stream_keys())
+        if (self.ingests or self.restreams) and (keys := self.stream_keys()):
+            urls = [each.url for each in (*self.ingests, *self.playbacks, *self.restreams)]
+            if self.recording is not None:
+                urls += self.recording.url, self.recording.dash_url
+            _hide_keys(self, keys, [*urls, self.thumbnail_url, self.chat_url])
 
     @property
     def ingest(self) -> Ingest | None:
@@ -428,38 +430,20 @@ def _keys_of(servers: Iterable[Ingest | RestreamTarget]) -> frozenset[str]:
     return frozenset([each.stream_key.reveal() for each in servers if each.stream_key is not None])
 
 
-@cache
-def _url_fields(cls: type[_Value]) -> tuple[str, ...]:
-    return tuple([field.name for field in _fields(cls) if field.name.endswith("url")])
-
-
-def _hide_keys(value: _Value, keys: frozenset[str]) -> None:
-    """Makes each URL in a new value of the model that shows one of the keys a ``SecretUrl``."""
-    if keys and may_show("\n".join(_urls_in(value, [])), keys):
+def _hide_keys(value: _Value, keys: frozenset[str], urls: Iterable[str | None]) -> None:
+    """Makes each URL of a new value of the model that shows one of the keys a ``SecretUrl``."""
+    if may_show("\n".join([url for url in urls if type(url) is str]), keys):
         for name, hidden in _hidden(value, KnownSecrets(keys)).items():
             object.__setattr__(value, name, hidden)
-
-
-def _urls_in(value: _Value, urls: list[str]) -> list[str]:
-    for name in _url_fields(type(value)):
-        url = getattr(value, name)
-        if type(url) is str:
-            urls.append(url)
-    for name in value._parts:
-        part = getattr(value, name)
-        if part is not None:
-            for each in part if type(part) is tuple else (part,):
-                _urls_in(each, urls)
-    return urls
 
 
 def _hidden(value: _Value, known: KnownSecrets) -> dict[str, Any]:
     """The fields of a value that have to change, so that no URL in it shows a known secret."""
     changed: dict[str, Any] = {}
-    for name in _url_fields(type(value)):
-        url = getattr(value, name)
-        if type(url) is str and known.find(url):
-            changed[name] = SecretUrl(url)
+    for field in _fields(type(value)):
+        url = getattr(value, field.name)
+        if field.name.endswith("url") and type(url) is str and known.find(url):
+            changed[field.name] = SecretUrl(url)
     for name in value._parts:
         part = getattr(value, name)
         if isinstance(part, tuple):
@@ -518,8 +502,9 @@ class StreamSpec(_Value):
     options: MaskedMapping = attrs.field(default=MaskedMapping({}), converter=c.mapping, hash=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.restreams:
-            _hide_keys(self, _keys_of(self.restreams))
+        if keys := _keys_of(self.restreams):
+            urls = [each.url for each in self.restreams]
+            _hide_keys(self, keys, [*urls, self.thumbnail_url, self.playback_url])
 
 
 def _event_kind(kind: EventKind | str) -> EventKind:
