@@ -383,7 +383,12 @@ class LiveStream(_Value):
     def __attrs_post_init__(self) -> None:
         # Some vendors put the stream key into the URLs that viewers get.
         if (self.ingests or self.restreams) and (keys := self.stream_keys()):
-            urls = [each.url for each in (*self.ingests, *self.playbacks, *self.restreams)]
+            holders: tuple[Ingest | Playback | RestreamTarget, ...] = (
+                *self.ingests,
+                *self.playbacks,
+                *self.restreams,
+            )
+            urls = [each.url for each in holders]
             if self.recording is not None:
                 urls += self.recording.url, self.recording.dash_url
             _hide_keys(self, keys, [*urls, self.thumbnail_url, self.chat_url])

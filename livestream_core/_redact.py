@@ -39,7 +39,7 @@ class Redactor:
         self._lock = Lock()
         #: By the length from which each is looked for within words.
         self._given: dict[str, int] = {}
-        self._seen: OrderedDict[frozenset[str], None] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, ...], None] = OrderedDict()
         #: What is looked for; brought up to date before something is masked.
         self._known = KnownSecrets()
         self._is_known = True
@@ -81,7 +81,7 @@ class Redactor:
     def see(self, result: object) -> None:
         """Remembers the stream keys in an operation's result."""
         if isinstance(result, LiveStream):
-            if keys := result.stream_keys():
+            if keys := tuple(sorted(result.stream_keys())):
                 with self._lock:
                     self._seen[keys] = None
                     self._seen.move_to_end(keys)
@@ -98,16 +98,20 @@ class Redactor:
         """Everything that is remembered."""
         with self._lock:
             if not self._is_known:
-                seen = [key for keys in self._seen for key in keys]
-                if len(self._known) > 2 * (len(self._given) + len(seen)):
+                seen = {key for keys in self._seen for key in keys}
+                self._look_for(seen)
+                if len(self._known) > len(self._given) + 2 * len(seen):
                     # Most of it is forgotten by now.
                     self._known = KnownSecrets()
-                for secret, shortest in self._given.items():
-                    self._known.add(secret, shortest=shortest)
-                for key in seen:
-                    self._known.add(key)
+                    self._look_for(seen)
                 self._is_known = True
             return self._known
+
+    def _look_for(self, seen: Iterable[str]) -> None:
+        for secret, shortest in self._given.items():
+            self._known.add(secret, shortest=shortest)
+        for key in seen:
+            self._known.add(key)
 
     def mask(self, text: str, most: int | None = None) -> str:
         """A text with ``***`` for every secret.

@@ -15,8 +15,6 @@ from functools import lru_cache
 #: called "live", and so may a stream.
 SHORTEST_KEY = 8
 
-#: How often a text is decoded: escapes of escapes, and such as stand in the secret itself.
-_PASSES = 6
 #: How often base64 is decoded in base64.
 _DEPTH = 2
 #: Secrets are found by so many characters from their middle: what stands next to a secret can
@@ -26,19 +24,21 @@ _ANCHOR = 4
 _COMPARED = 100
 #: After so many comparisons all of the text is taken for a secret. Only texts and secrets that were
 #: made for it get there.
-_MOST_COMPARISONS = 2_000_000
+_MOST_COMPARISONS = 300_000
 
-_ESCAPE = re.compile(
-    r"(?P<percent>(?:%[0-9a-fA-F]{2})++)"
-    r"|%u(?P<script>[0-9a-fA-F]{4})"
-    r"|\\++(?:u(?P<high>[dD][89abAB][0-9a-fA-F]{2})\\++u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2})"
-    r"|u(?P<code>[0-9a-fA-F]{4})|u\{(?P<braced>[0-9a-fA-F]{1,6})\}|x(?P<hex>[0-9a-fA-F]{2})"
-    r"|(?P<letter>.?))"
-    r"|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});",
-    re.DOTALL,
-)
 _MAY_BE_ESCAPED = re.compile(r"[%\\]|&#?\w{1,32};")
+#: What begins an escape.
+_BEGINS = re.compile(r"[%\\&]")
+#: What may come after it.
+_PERCENT = re.compile(r"(?P<code>[0-9a-fA-F]{2})|u(?P<script>[0-9a-fA-F]{4})")
+_BACKSLASH = re.compile(
+    r"u(?P<code>[0-9a-fA-F]{4})|u\{(?P<braced>[0-9a-fA-F]{1,6})\}|x(?P<hex>[0-9a-fA-F]{2})"
+)
+_ENTITY = re.compile(r"#[0-9]{1,7};|#[xX][0-9a-fA-F]{1,6};|[A-Za-z][A-Za-z0-9]{1,31};")
+_LONGEST_ENTITY = 33
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+#: Halves of characters: as UTF-16 has them, or the bytes of UTF-8.
+_HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\udc80-\udcff]+")
 
 #: Where a word may begin and end.
 _WORD_BEGINS = re.compile(r"(?<![\w.-])(?=\S)")
@@ -63,65 +63,107 @@ def decoded(text: str) -> tuple[str, Places]:
     write the one for the other."""
     places: Places = None
     if _MAY_BE_ESCAPED.search(text):
-        for _ in range(_PASSES):
-            read = _decoded_once(text, range(len(text) + 1) if places is None else places)
-            if read is None:
-                break
-            text, places = read
+        text, places = _joined(*_unescaped(text))
     return text.replace(" ", "+"), places
 
 
-def _decoded_once(text: str, places: Sequence[int]) -> tuple[str, Sequence[int]] | None:
+def _unescaped(text: str) -> tuple[str, list[int]]:
+    # From the end: whatever stands in an escape, or comes out of one, is then decoded before what
+    # it may be a part of, in whatever order and how often they were put around each other.
+    read: list[str] = []
+    began = [len(text)]
+    #: How long the text was each time after a character was read that came out of a backslash.
+    from_backslash: list[int] = []
+    end = len(text)
+    for begin in reversed([found.start() for found in _BEGINS.finditer(text)]):
+        read.extend(text[begin + 1 : end][::-1])
+        began.extend(range(end - 1, begin, -1))
+        character, end = text[begin], begin
+        is_from_backslash = False
+        while True:
+            if character == "\\":
+                if from_backslash and from_backslash[-1] == len(read) and not is_from_backslash:
+                    # It is one more, before that backslash.
+                    length, character = 1, read[-1]
+                else:
+                    length, character = _after_backslash(read)
+                is_from_backslash = True
+            elif meant := _meant(character, read):
+                length, character = meant
+                is_from_backslash = False
+            else:
+                break
+            del read[len(read) - length :], began[len(began) - length :]
+            while from_backslash and from_backslash[-1] > len(read):
+                from_backslash.pop()
+        read.extend(reversed(character))  # a few entities are two characters
+        began.extend([begin] * len(character))
+        if is_from_backslash and character:
+            from_backslash.append(len(read))
+    read.extend(text[:end][::-1])
+    began.extend(range(end - 1, -1, -1))
+    return "".join(reversed(read)), began[::-1]
+
+
+def _after_backslash(after: list[str]) -> tuple[int, str]:
+    """What a backslash and what comes after it stand for, and how much of that it takes."""
+    if found := _BACKSLASH.match("".join(after[:-10:-1])):
+        return found.end(), chr(min(int(found[found.lastgroup or 0], 16), 0x10FFFF))
+    return (1, _LETTERS.get(after[-1], after[-1])) if after else (0, "")
+
+
+def _meant(character: str, after: list[str]) -> tuple[int, str] | None:
+    """What another escape stands for that begins with this character, and how much of what comes
+    after it is in it; ``None`` if none begins."""
+    if character == "%":
+        found = _PERCENT.match("".join(after[:-6:-1]))
+        if found is None:
+            return None
+        code = int(found[found.lastgroup or 0], 16)
+        is_byte = found.lastgroup == "code" and code > 0x7F
+        return found.end(), chr(code + 0xDC00 if is_byte else code)
+    if character == "&":
+        found = _ENTITY.match("".join(after[: -_LONGEST_ENTITY - 1 : -1]))
+        if found is None:
+            return None
+        import html
+
+        entity = f"&{found[0]}"
+        meant = html.unescape(entity)
+        return (found.end(), meant) if meant != entity else None
+    return None
+
+
+def _joined(text: str, began: list[int]) -> tuple[str, list[int]]:
+    """The text with its halves of characters put together."""
     parts: list[str] = []
-    began: list[int] = []
+    places: list[int] = []
     end = 0
-    for found in _ESCAPE.finditer(text):
-        start = found.start()
+    for found in _HALVES.finditer(text):
+        start, stop = found.span()
         parts.append(text[end:start])
-        began.extend(places[end:start])
-        end = found.end()
-        meant = _meant(found)
-        parts.append(meant)
-        if found["percent"]:
-            for character in meant:
-                began.append(places[start])
-                start += 3 * len(character.encode("utf-8", "surrogateescape"))
+        places.extend(began[end:start])
+        end = stop
+        if found[0][0] < "\udc00":
+            whole = found[0].encode("utf-16", "surrogatepass").decode("utf-16")
         else:
-            began.extend([places[start]] * len(meant))
-    if not end:
-        return None
-    parts.append(text[end:])
-    began.extend(places[end:])
-    return "".join(parts), began
-
-
-def _meant(found: re.Match[str]) -> str:
-    """What an escape stands for."""
-    kind = found.lastgroup
-    if kind == "percent":
-        return bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "surrogateescape")
-    if kind == "letter":
-        return _LETTERS.get(found[kind], found[kind])
-    if kind == "low":
-        return chr(
-            0x10000 + ((int(found["high"], 16) - 0xD800) << 10) + int(found["low"], 16) - 0xDC00
-        )
-    if kind is not None:
-        code = int(found[kind], 16)
-        return chr(code) if code <= 0x10FFFF else found[0]
-    import html
-
-    return html.unescape(found[0])
+            whole = found[0].encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+        for character in whole:
+            places.append(began[start])
+            start += len(character.encode("utf-8", "surrogateescape"))
+        parts.append(whole)
+    return "".join([*parts, text[end:]]), [*places, *began[end:]]
 
 
 class KnownSecrets:
-    """Secrets that are looked for in texts."""
+    """Secrets that are looked for in texts. Threads may look while one of them adds more."""
 
     def __init__(self, secrets: Iterable[str] = (), *, shortest: int = SHORTEST_KEY) -> None:
         self._known: set[str] = set()
         #: By what they are decoded.
         self._whole: dict[str, str] = {}
         self._words: dict[str, str] = {}
+        self._word_lengths: tuple[int, ...] = ()
         self._by_anchor: dict[str, list[str]] = {}
         for secret in secrets:
             self.add(secret, shortest=shortest)
@@ -146,6 +188,7 @@ class KnownSecrets:
         for spelling in spellings:
             if len(secret) < shortest or len(spelling) < _ANCHOR:
                 self._words[spelling] = secret
+                self._word_lengths = tuple({*self._word_lengths, len(spelling)})
             elif spelling not in self._whole:
                 self._whole[spelling] = secret
                 at = _anchor_of(len(spelling))
@@ -165,25 +208,33 @@ class KnownSecrets:
             found += self._find_in_base64(read, depth - 1)
         if places is None:
             return found
-        return [(places[begin], places[end], secret) for begin, end, secret in found]
+        found = [(places[begin], places[end], secret) for begin, end, secret in found]
+        if depth == _DEPTH:
+            # A backslash before it takes the first letter of base64 for its own.
+            found += self._find_in_base64(text, depth - 1)
+        return found
 
     def _find_whole(self, read: str, places: Places) -> Iterator[tuple[int, int, str]]:
         anchors = self._by_anchor
-        lengths: dict[str, set[int]] = {}
+        lengths: dict[str, list[int]] = {}
         compared = 0
         for at in [i for i in range(len(read)) if read[i : i + _ANCHOR] in anchors]:
             anchor = read[at : at + _ANCHOR]
             sharing = anchors[anchor]
             if anchor not in lengths:
-                lengths[anchor] = set(map(len, sharing))
+                lengths[anchor] = sorted(set(map(len, sharing)), reverse=True)
             compared += len(lengths[anchor])
             if compared > _MOST_COMPARISONS:
                 yield 0, len(read), ""
                 return
             for length in lengths[anchor]:
                 begin = at - _anchor_of(length)
-                if begin >= 0 and (secret := self._whole.get(read[begin : begin + length])):
-                    yield begin, begin + length, secret
+                end = begin + length
+                if 0 <= begin <= len(read) - length and (
+                    secret := self._whole.get(read[begin:end])
+                ):
+                    yield begin, end, secret
+                    break
             if places is not None:
                 for spelling in sharing[:_COMPARED]:
                     if span := _beside_escapes(spelling, read, at, places):
@@ -191,16 +242,16 @@ class KnownSecrets:
 
     def _find_words(self, read: str, depth: int) -> Iterator[tuple[int, int, str]]:
         words = self._words
-        lengths = {
-            len(word) for word in words if depth == _DEPTH or len(word) >= _SHORTEST_IN_BASE64
-        }
+        lengths = self._word_lengths
+        if depth < _DEPTH:
+            lengths = tuple([each for each in lengths if each >= _SHORTEST_IN_BASE64])
         if not lengths:
             return
         for found in _WORD_BEGINS.finditer(read):
             begin = found.start()
             for length in lengths:
                 end = begin + length
-                if read[begin:end] in words and _WORD_ENDS.match(read, end):
+                if end <= len(read) and read[begin:end] in words and _WORD_ENDS.match(read, end):
                     yield begin, end, words[read[begin:end]]
 
     def _find_in_base64(self, read: str, depth: int) -> Iterator[tuple[int, int, str]]:
@@ -220,7 +271,9 @@ class KnownSecrets:
 
 
 def _anchor_of(length: int) -> int:
-    return (length - _ANCHOR) // 2
+    # An escape may take "u0041" from the beginning, if a backslash stands before it, and "%4" from
+    # the end, if a digit comes after it.
+    return max((length - _ANCHOR) // 2, min(5, length - _ANCHOR - 2))
 
 
 def _beside_escapes(

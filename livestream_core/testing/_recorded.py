@@ -465,7 +465,8 @@ def _replaced(data: Any, numbered: Mapping[str, str], known: KnownSecrets) -> An
         return [_replaced(value, numbered, known) for value in data]
     if not isinstance(data, str) or data in numbered:
         return numbered.get(data, data) if isinstance(data, str) else data
-    written, end = [], 0
+    written: list[str] = []
+    end = 0
     # Of two that begin at one place, the longer.
     for begin, stop, secret in sorted(known.find(data), key=lambda each: (each[0], -each[1])):
         if begin >= end and len(secret) >= _SHORT:
