@@ -59,12 +59,15 @@ Places = Sequence[int] | None
 
 
 def decoded(text: str) -> tuple[str, Places]:
-    """A text without escapes, and where its characters came from. A blank and a plus are one: forms
-    write the one for the other."""
-    places: Places = None
+    """A text without escapes, and where its characters came from."""
     if _MAY_BE_ESCAPED.search(text):
-        text, places = _joined(*_unescaped(text))
-    return text.replace(" ", "+"), places
+        return _joined(*_unescaped(text))
+    return text, None
+
+
+def spelling(text: str) -> str:
+    """Equal for all ways to write one text; forms write a plus for a blank."""
+    return decoded(text)[0].replace(" ", "+")
 
 
 def _unescaped(text: str) -> tuple[str, list[int]]:
@@ -181,18 +184,18 @@ class KnownSecrets:
         """Looks for a secret from now on; as a whole word only if it is shorter than that."""
         if not secret or secret in self._known:
             return
-        spellings = {decoded(secret)[0]}
+        spellings = {spelling(secret)}
         if not secret.isascii():
             # As base64 has it, which is read byte by byte.
-            spellings |= {decoded(_bytes(secret))[0]}
-        for spelling in spellings:
-            if len(secret) < shortest or len(spelling) < _ANCHOR:
-                self._words[spelling] = secret
-                self._word_lengths = tuple({*self._word_lengths, len(spelling)})
-            elif spelling not in self._whole:
-                self._whole[spelling] = secret
-                at = _anchor_of(len(spelling))
-                self._by_anchor.setdefault(spelling[at : at + _ANCHOR], []).append(spelling)
+            spellings |= {spelling(_bytes(secret))}
+        for spelled in spellings:
+            if len(secret) < shortest or len(spelled) < _ANCHOR:
+                self._words[spelled] = secret
+                self._word_lengths = tuple({*self._word_lengths, len(spelled)})
+            elif spelled not in self._whole:
+                self._whole[spelled] = secret
+                at = _anchor_of(len(spelled))
+                self._by_anchor.setdefault(spelled[at : at + _ANCHOR], []).append(spelled)
         self._known.add(secret)
 
     def find(self, text: str) -> list[tuple[int, int, str]]:
@@ -203,6 +206,7 @@ class KnownSecrets:
 
     def _find(self, text: str, depth: int) -> list[tuple[int, int, str]]:
         read, places = decoded(text)
+        read = read.replace(" ", "+")
         found = [*self._find_whole(read, places), *self._find_words(read, depth)]
         if depth and (depth == _DEPTH or _BASE64.search(read)):
             found += self._find_in_base64(read, depth - 1)
@@ -236,9 +240,9 @@ class KnownSecrets:
                     yield begin, end, secret
                     break
             if places is not None:
-                for spelling in sharing[:_COMPARED]:
-                    if span := _beside_escapes(spelling, read, at, places):
-                        yield *span, self._whole[spelling]
+                for spelled in sharing[:_COMPARED]:
+                    if span := _beside_escapes(spelled, read, at, places):
+                        yield *span, self._whole[spelled]
 
     def _find_words(self, read: str, depth: int) -> Iterator[tuple[int, int, str]]:
         words = self._words
@@ -277,18 +281,18 @@ def _anchor_of(length: int) -> int:
 
 
 def _beside_escapes(
-    spelling: str, read: str, at: int, places: Sequence[int]
+    spelled: str, read: str, at: int, places: Sequence[int]
 ) -> tuple[int, int] | None:
     """Where a secret stands around its anchor, if its first or last characters became part of an
     escape together with what stands next to it."""
-    begin = _anchor_of(len(spelling))
+    begin = _anchor_of(len(spelled))
     end = begin + _ANCHOR
     left, right = at, at + _ANCHOR
-    while begin and left and spelling[begin - 1] == read[left - 1]:
+    while begin and left and spelled[begin - 1] == read[left - 1]:
         begin, left = begin - 1, left - 1
-    while end < len(spelling) and right < len(read) and spelling[end] == read[right]:
+    while end < len(spelled) and right < len(read) and spelled[end] == read[right]:
         end, right = end + 1, right + 1
-    missing = len(spelling) - end
+    missing = len(spelled) - end
     if begin:
         if not left or begin >= places[left] - places[left - 1]:
             return None

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ._errors import InvalidInput
 from ._secret import SecretUrl
-from ._spellings import SHORTEST_KEY, KnownSecrets, decoded
+from ._spellings import SHORTEST_KEY, KnownSecrets, spelling
 from ._telling import carries_secret
 
 
@@ -86,7 +86,7 @@ def _cut(server: str, key: str) -> str | None:
     for slashes in {1, 1 + key.count("/")}:
         before, *end = server.rsplit("/", slashes)
         before = before.rstrip("/")
-        if decoded("/".join(end))[0] == decoded(key)[0] and _APPLICATION.fullmatch(before):
+        if spelling("/".join(end)) == spelling(key) and _APPLICATION.fullmatch(before):
             return before
     return None
 
