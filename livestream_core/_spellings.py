@@ -214,7 +214,8 @@ class KnownSecrets:
             return found
         found = [(places[begin], places[end], secret) for begin, end, secret in found]
         if depth == _DEPTH:
-            # A backslash before it takes the first letter of base64 for its own.
+            # What stands before it may have taken its beginning for an escape: "\\u" four digits.
+            found += self._find_whole(text.replace(" ", "+"), None)
             found += self._find_in_base64(text, depth - 1)
         return found
 

@@ -185,6 +185,7 @@ def spelled(draw: st.DrawFn) -> tuple[str, str]:
 @example(("u0041/bcdefgh", r"\u0041\/bcdefgh"))
 @example(("000000000000+0", r"000000000000\u002&#66;0"))
 @example(("00000<00", r"00000\u005Cu003C00"))
+@example(("00000000", r"\u00000000"))
 @example(("l0000000", r"\bDAwMDAwMDA"))
 def test_no_five_characters_of_a_key_are_shown_in_any_spelling(case: tuple[str, str]) -> None:
     key, text = case
