@@ -682,7 +682,7 @@ class Client:
         """The vendor may echo in an error what has not yet come back in an answer."""
         for target in targets:
             if target.stream_key is not None:
-                self._driver.redactor.add(target.stream_key.reveal())
+                self._driver.redactor.add_key(target.stream_key.reveal())
 
     def _context(self, name: str, id: object = None) -> _Context:
         return _Context(self, name, id if isinstance(id, str) else None)
