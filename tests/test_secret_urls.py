@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from typing import Any
 from urllib.parse import quote
 
@@ -142,8 +143,12 @@ def _urls(kind: Any) -> list[str]:
 
 @pytest.mark.parametrize(
     "written",
-    [KEY, KEY.replace("-", "%2D"), KEY.replace("k", "%256b"), "ZTogazN5LW9mLWVpZ2h0LWFuZC1tb3Jl"],
-    ids=["as it is", "percent", "percent twice", "base64"],
+    [
+        KEY,
+        KEY.replace("-", "%2D"),
+        KEY.replace("k", "%256b"),
+        *[b64encode(f"{before}{KEY}?".encode()).decode() for before in ("", "u", "u:", "me:")],
+    ],
 )
 def test_every_url_of_a_stream_that_has_a_key_of_it_is_secret(written: str) -> None:
     url = f"https://h.example/a/{written}/index.m3u8"
