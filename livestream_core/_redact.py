@@ -23,7 +23,7 @@ _SHORTEST_CREDENTIAL = 6
 #: Of how many streams, the last that were seen, the keys are remembered.
 _STREAMS = 10_000
 
-#: How much more of a text is read than is masked, so that a secret that lies across the end is found
+#: How much more of a text is read than is masked: a secret that lies across the end is found
 #: whole.
 _ROOM = 16 * 1024
 _LONGEST_MESSAGE = 500

@@ -425,7 +425,7 @@ def test_a_body_that_an_adapter_puts_into_an_error_is_masked_and_cut(
     client.get(stream["id"])
 
     def get(self: object, stream_id: str) -> live.Operation[live.LiveStream]:
-        raise live.Rejected(f"{KEY}!", body=f"{KEY}: {'x' * 9_999}", fields={KEY: [KEY]})
+        raise live.Rejected(f"{KEY}!", body=f"{KEY}: {'x' * 9_999}", fields={KEY: (KEY,)})
 
     monkeypatch.setattr(type(client._adapter), "get", get)
     with pytest.raises(live.Rejected) as caught:
