@@ -240,6 +240,14 @@ class Adapter:
         """The error for an answer that is not 2xx; by its status unless overridden."""
         return self.error_by_status(response)
 
+    def is_from_vendor(self, response: Response) -> bool:
+        """Return whether an answer has this vendor's form: JSON, unless overridden.
+
+        Something in between, such as a proxy or a captive portal, answers in its own. What it
+        says is no proof that a stream is gone, and its web page is no success of a change.
+        """
+        return response.is_json
+
     def error_message(self, payload: Any) -> str | None:
         """The vendor's message in the JSON of an error, if there is one."""
         return error_message(payload)

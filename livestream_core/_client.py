@@ -16,7 +16,7 @@ from ._adapter import Adapter, Operation
 from ._capabilities import Capabilities, Feature
 from ._clock import Clock
 from ._convert import named
-from ._driver import Call, Driver
+from ._driver import AdapterCode, Call, Driver
 from ._errors import (
     ConfigurationError,
     InvalidInput,
@@ -27,6 +27,7 @@ from ._errors import (
     WaitFailed,
     WaitTimeout,
 )
+from ._foreign import pass_on
 from ._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from ._plugins import Observers
 from ._redact import Redactor
@@ -439,7 +440,7 @@ class Client:
             left = deadline - clock.monotonic()
             if left <= last_look or asked > left - last_look:
                 break
-            clock.sleep(min(max(pause, asked), left - last_look))
+            self._pause(min(max(pause, asked), left - last_look), id)
             left = max(deadline - clock.monotonic(), _SHORTEST_READ)
             if poll is None:
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
@@ -450,6 +451,15 @@ class Client:
         if stream is not None and stream.status is Status.SCHEDULED:
             over.hint = "it may have to be started"
         raise self._about(over, "wait", id)
+
+    def _pause(self, seconds: float, id: str) -> None:
+        """Wait between two reads of :meth:`wait`."""
+        handled = sys.exception()
+        try:
+            self._driver.clock.sleep(seconds)
+        except BaseException as raised:
+            note = Call(self._driver, "wait", id, 0.0).where_it_was()
+            raise pass_on(raised, note, handled)  # noqa: B904 - the same object
 
     def _until(
         self, until: Until
@@ -548,17 +558,16 @@ class Client:
         call = Call(self._driver, name, None, 0.0)
         error: LiveStreamError
         try:
-            result = make()
+            with AdapterCode(lambda raised: UnexpectedResponse(call.broken(raised).message)):
+                result = make()
         except LiveStreamError as raised:
             error = raised
             if isinstance(raised, InvalidInput):
                 error = UnexpectedResponse(raised.message)
-        except Exception as raised:
-            error = UnexpectedResponse(call.broken(raised).message)
         else:
             self._driver.redactor.see(result)
             return result
-        raise call.finished(error)
+        raise call.finished(error).with_traceback(None)
 
     # -- closing ----------------------------------------------------------------------------
 
@@ -575,11 +584,14 @@ class Client:
         session = driver.shared.take_orphan()
         if session is None:
             return
+        handled = sys.exception()
         call = Call(driver, "close", None, driver.clock.monotonic() + _SIGN_OUT_SECONDS)
         try:
             call.sign_out(session)
-        except Exception as error:
+        except LiveStreamError as error:
             logger.warning("%s: signing out failed: %s", self._account, type(error).__name__)
+        except BaseException as raised:
+            raise pass_on(raised, call.where_it_was(), handled)  # noqa: B904 - the same object
 
     def __enter__(self) -> Self:
         return self
@@ -643,6 +655,9 @@ class Client:
     def _about(self, error: LiveStreamError, name: str, id: str | None) -> LiveStreamError:
         error.provider, error.account = self.provider, self._account
         error.operation, error.stream_id = name, id
+        # Before anything was sent, or after reading.
+        error.applied = False
+        error.retryable = error.temporary
         self._driver.redactor.clean(error)
         return error
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ._adapter import AdapterInfo
+from ._adapter import Adapter, AdapterInfo
 from ._capabilities import Feature
 from ._clock import Clock, SystemClock
 from ._errors import ConfigurationError, LiveStreamError
+from ._foreign import BUGS, pass_on, place_of
 from ._options import read_options
 from ._sending import Transport
 from ._session import TokenStore
@@ -60,48 +62,72 @@ def connect(
             missing, wrong or unknown; all of them are named at once.
         Unsupported: A required feature is not there.
     """
-    from ._client import Client, _feature
+    given = _Given(options, os.environ if environ is None else environ)
+    # Error trackers keep the locals of frames: what may be secret is in none of this one.
+    del options, environ
     from ._registry import registry
 
     kind = registry.adapter(provider)
-    problem: str
+    handled = sys.exception()
     try:
         bounds = _timeout(timeout)
         if type(retries) is not int or retries < 0:
             raise ConfigurationError("retries: expected a whole number")
         if isinstance(allow_http_hosts, str):
             raise ConfigurationError("allow_http_hosts: expected a collection of host names")
-        read = read_options(
-            kind.Options,
-            provider,
-            options,
-            os.environ if environ is None else environ,
-            {host.lower() for host in allow_http_hosts},
+        hosts = {host.lower() for host in allow_http_hosts}
+        return _client(
+            provider, kind, given, transport, bounds, retries, require, hosts, token_store, clock
         )
-        kind.capabilities.demand(*(_feature(feature) for feature in require))
-        transport = transport or kind.transport(read) or shared_transport()
-        clock = clock or getattr(transport, "clock", None) or _SYSTEM_CLOCK
-        return Client(
-            kind(read, clock=clock.now),
-            transport,
-            clock=clock,
-            observers=registry.observers(),
-            timeout=bounds,
-            retries=retries,
-            token_store=token_store,
+    except LiveStreamError as raised:
+        error = raised
+    except BUGS as raised:
+        error = ConfigurationError(
+            f"the adapter could not be made from these options ({place_of(raised)})"
         )
-    except LiveStreamError as error:
-        error.provider = provider
-        error.operation = "connect"
-        raise
-    except Exception as error:
-        from ._redact import place_of
+    except BaseException as raised:
+        raise pass_on(raised, f"{provider} connect was interrupted", handled)  # noqa: B904
+    error.provider = provider
+    error.operation = "connect"
+    raise error.with_traceback(None)
 
-        problem = place_of(error)
-    raise ConfigurationError(
-        f"the adapter could not be made from these options ({problem})",
-        provider=provider,
-        operation="connect",
+
+class _Given:
+    """The caller's options and environment, which print nothing."""
+
+    __slots__ = ("environ", "options")
+
+    def __init__(self, options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        self.options, self.environ = options, environ
+
+
+def _client(
+    provider: str,
+    kind: type[Adapter],
+    given: _Given,
+    transport: Transport | None,
+    timeout: tuple[float, float],
+    retries: int,
+    require: Iterable[Feature | str],
+    allow_http_hosts: Collection[str],
+    token_store: TokenStore | None,
+    clock: Clock | None,
+) -> Client:
+    from ._client import Client, _feature
+    from ._registry import registry
+
+    options = read_options(kind.Options, provider, given.options, given.environ, allow_http_hosts)
+    kind.capabilities.demand(*(_feature(feature) for feature in require))
+    transport = transport or kind.transport(options) or shared_transport()
+    clock = clock or getattr(transport, "clock", None) or _SYSTEM_CLOCK
+    return Client(
+        kind(options, clock=clock.now),
+        transport,
+        clock=clock,
+        observers=registry.observers(),
+        timeout=timeout,
+        retries=retries,
+        token_store=token_store,
     )
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Callable, Generator
 from datetime import timedelta
 from functools import cached_property
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
 from ._adapter import Adapter, Operation, Session, error_class, retry_after
 from ._clock import Clock
 from ._errors import (
+    _APPLIED_TEXT,
     CHANGING_OPERATIONS,
     AuthenticationFailed,
     ConfigurationError,
@@ -26,16 +28,20 @@ from ._errors import (
     TimedOut,
     UnexpectedResponse,
 )
+from ._foreign import BUGS, is_failure_of_store, is_of_signal_handler, pass_on, place_of
+from ._model import LiveStream
 from ._plugins import Exchange, Observers
-from ._redact import Redactor, place_of
+from ._redact import Redactor
 from ._request import Request, Response
-from ._retry import RetryPolicy, may_repeat, repeat
+from ._retry import RetryPolicy
 from ._secret import Secret
 from ._sending import Timeout, Transport
 from ._session import SharedSession, TokenStore
 from ._transport import CUT
 from ._version import __version__
 
+A = TypeVar("A")
+R = TypeVar("R")
 T = TypeVar("T")
 
 logger = logging.getLogger("livestream_core")
@@ -55,26 +61,53 @@ _REQUEST_ID_HEADERS = (
 _BODY_SHOWN = 2000
 
 
-def drive(operation: Operation[T], exchange: Callable[[Request], Response]) -> T:
-    """Runs an operation: sends what it yields, and resumes it or throws the error in."""
+class AdapterCode:
+    """A block in which an adapter's code runs: a bug in it becomes an error of ours."""
+
+    def __init__(self, broken: Callable[[Exception], LiveStreamError]) -> None:
+        self._broken = broken
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, raised: BaseException | None, traceback: object) -> None:
+        if isinstance(raised, BUGS) and not is_of_signal_handler(raised):
+            raise self._broken(raised) from None
+
+
+def drive(
+    operation: Operation[T], exchange: Callable[[Request], Response], adapter_code: AdapterCode
+) -> T:
+    """Run an operation: send what it yields, and resume it or throw the error in.
+
+    The adapter sees errors of this library only. Any other that comes while a request is sent is
+    foreign, and ends the operation before the adapter can do anything about it.
+    """
     if not isinstance(operation, Generator):
         return operation
+    resume: Callable[[Any], Request] = operation.send
+    value: Any = None
     try:
-        request = next(operation)
         while True:
+            with adapter_code:
+                try:
+                    request = resume(value)
+                except StopIteration as stop:
+                    return stop.value  # type: ignore[no-any-return]
+                if not isinstance(request, Request):
+                    kind = type(request).__name__
+                    raise TypeError(f"an operation yields requests, not {kind}")
             try:
-                response = exchange(request)
+                value, resume = exchange(request), operation.send
             except LiveStreamError as error:
-                failure = error
-            else:
-                request = operation.send(response)
-                continue
-            # Thrown from here: an error that the adapter raises instead has no part of this one.
-            request = operation.throw(failure)
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]
+                value, resume = error, operation.throw
     finally:
-        operation.close()
+        try:
+            operation.close()
+        except LiveStreamError:
+            pass
+        except BUGS:
+            pass  # it yields once more, or its cleaning up fails: neither counts now
 
 
 @attrs.define(slots=True)
@@ -85,6 +118,7 @@ class Sent:
     #: Whether it was carried out, by its answer; None if nobody can know.
     carried_out: bool | None
     response: Response | None = None
+    failure: LiveStreamError | None = None
 
     @property
     def applied(self) -> bool | None:
@@ -93,13 +127,31 @@ class Sent:
         return self.carried_out
 
 
-#: A request as it is sent, but for the session's headers: target, headers, body.
-_Wire: TypeAlias = tuple[str, dict[str, str], bytes | None]
+class _Wire:
+    """A request as it is sent, but for the session's headers.
 
+    Error trackers keep the locals of frames, and walk through dicts. So what is secret is only
+    held by this object, which prints nothing.
+    """
 
-def _on_the_wire(request: Request) -> _Wire:
-    body, headers = request.content()
-    return request.target(), {**headers, **_STANDARD_HEADERS, **request.headers}, body
+    __slots__ = ("_body", "_headers", "_method", "_target")
+
+    def __init__(self, request: Request) -> None:
+        self._body, headers = request.content()
+        self._method, self._target = request.method, request.target()
+        self._headers = {**headers, **_STANDARD_HEADERS, **request.headers}
+
+    def send(
+        self, transport: Transport, origin: str, session: Session | None, timeout: Timeout
+    ) -> Response:
+        return transport.send(
+            self._method,
+            origin,
+            self._target,
+            {**self._headers, **session.headers} if session is not None else self._headers,
+            self._body,
+            timeout,
+        )
 
 
 def applied(sent: list[Sent]) -> bool | None:
@@ -184,20 +236,26 @@ class Driver:
             seconds: The time for the whole operation, retries and signing in included.
 
         Raises:
-            LiveStreamError: With its context filled in and every secret masked; nothing else.
+            LiveStreamError: With its context filled in and every secret masked.
+            BaseException: What is foreign, unchanged but for a note.
         """
+        handled = sys.exception()
         call = Call(self, name, stream_id, self.clock.monotonic() + seconds)
         try:
-            result = drive(make(), call.exchange)
+            with call.adapter_code:
+                operation = make()
+            result = drive(operation, call.exchange, call.adapter_code)
+            call.check_id(result)
         except LiveStreamError as raised:
             error = raised
-        except Exception as raised:
-            error = call.broken(raised)
+        except BaseException as raised:
+            raise pass_on(raised, call.where_it_was(), handled)  # noqa: B904 - the same object
         else:
             self.redactor.see(result)
             return result
-        # Raised from here, so that no error of another library hangs on it as its context.
-        raise call.finished(error)
+        # Raised from here, so that no error of another library hangs on it as its context, and
+        # no frame from below, whose locals could be secret.
+        raise call.finished(error).with_traceback(None)
 
 
 class Call:
@@ -210,13 +268,12 @@ class Call:
         self.deadline = deadline
         self.sent: list[Sent] = []
         self.last: Response | None = None
+        self.adapter_code = AdapterCode(self.broken)
 
     def exchange(self, request: Request) -> Response:
         """Sends a request until it is answered with 2xx, or fails for good."""
-        if not isinstance(request, Request):
-            raise TypeError(f"an operation yields requests, not {type(request).__name__}")
         # Before anybody signs in: what cannot be sent is refused without sending anything.
-        wire = _on_the_wire(request)
+        wire = self._wire(request)
         session = self._session(rejected=None)
         history: list[Sent] = []
         # A 401 changed nothing, so every request may be sent again with a new session. One that
@@ -229,6 +286,10 @@ class Call:
                     raise
             session = self._session(rejected=session)
         return self._send(request, wire, session, self.name, history)
+
+    def _wire(self, request: Request) -> _Wire:
+        with self.adapter_code:
+            return _Wire(request)
 
     # -- sessions ---------------------------------------------------------------------------
 
@@ -248,7 +309,8 @@ class Call:
 
     def _open_session(self, previous: Session | None, rejected: Session | None) -> Session:
         driver = self.driver
-        operation = driver.adapter.sign_in(previous, driver.clock.now())
+        with self.adapter_code:
+            operation = driver.adapter.sign_in(previous, driver.clock.now())
         # What is had at once (a given token, one signed here) is not worth a store.
         store = driver.token_store if isinstance(operation, Generator) else None
         dead = rejected or previous
@@ -257,10 +319,8 @@ class Call:
             if stored is not None and (dead is None or stored.headers != dead.headers):
                 return stored
         try:
-            session = drive(
-                operation,
-                lambda request: self._send(request, _on_the_wire(request), None, "sign_in", []),
-            )
+            session = drive(operation, self._sender(None, "sign_in"), self.adapter_code)
+            _check_session(session, given=not isinstance(operation, Generator))
         except AuthenticationFailed:
             if store is not None and dead is not None and self._stored(store) == dead:
                 self._in_store(lambda: store.delete(driver.account))
@@ -279,30 +339,34 @@ class Call:
             return None
         if stored.expires_at is not None and stored.expires_at <= self.driver.clock.now():
             return None
+        try:
+            _check_session(stored, given=False)
+        except LiveStreamError:
+            return None  # from a version before, which did not look
         return stored
 
     def _in_store(self, use: Callable[[], T]) -> T | None:
         try:
             return use()
         except Exception as error:
+            if not is_failure_of_store(error, self.driver.token_store):
+                raise
             # A store that is down costs a sign-in, not the operation.
             logger.warning("the token store failed: %s", type(error).__name__)
         return None
 
     def _remember(self, session: Session) -> None:
-        for value in session.headers.values():
-            if not value.isascii() or not value.isprintable():
-                raise ConfigurationError("the credentials have characters that cannot be sent")
         self.driver.redactor.add_headers(session.headers.values())
         self.driver.redactor.add_memo(session.memo)
 
     def sign_out(self, session: Session) -> None:
         """Ends a session at the vendor."""
-        operation = self.driver.adapter.sign_out(session)
-        drive(
-            operation,
-            lambda request: self._send(request, _on_the_wire(request), session, "sign_out", []),
-        )
+        with self.adapter_code:
+            operation = self.driver.adapter.sign_out(session)
+        drive(operation, self._sender(session, "sign_out"), self.adapter_code)
+
+    def _sender(self, session: Session | None, operation: str) -> Callable[[Request], Response]:
+        return lambda request: self._send(request, self._wire(request), session, operation, [])
 
     # -- one request ------------------------------------------------------------------------
 
@@ -314,39 +378,26 @@ class Call:
         operation: str,
         history: list[Sent],
     ) -> Response:
-        driver = self.driver
-        target, headers, body = wire
-        if session is not None:
-            headers = {**headers, **session.headers}
-        attempts = 0
-
-        def once() -> Response:
-            nonlocal attempts
-            attempts += 1
-            return self._attempt(request, target, headers, body, operation, attempts, history)
-
-        try:
-            return once()
-        except LiveStreamError as error:
-            if not driver.policy.retries or not may_repeat(request, error):
-                raise
-            first = error
-        return repeat(
-            once,
-            first,
-            request=request,
-            policy=driver.policy,
-            clock=driver.clock,
-            deadline=self.deadline,
-            asked=self._asked_to_wait,
-        )
+        driver, attempt = self.driver, 0
+        while True:
+            attempt += 1
+            try:
+                return self._attempt(request, wire, session, operation, attempt, history)
+            except LiveStreamError as error:
+                failure = error
+            asked = self._asked_to_wait(failure)
+            pause = driver.policy.pause(request, failure, attempt, asked)
+            if pause is None or any(failure is earlier.failure for earlier in history[:-1]):
+                raise failure
+            if driver.clock.monotonic() + pause >= self.deadline:
+                raise failure
+            driver.clock.sleep(pause)
 
     def _attempt(
         self,
         request: Request,
-        target: str,
-        headers: dict[str, str],
-        body: bytes | None,
+        wire: _Wire,
+        session: Session | None,
         operation: str,
         attempt: int,
         history: list[Sent],
@@ -365,22 +416,16 @@ class Call:
         response: Response | None = None
         failure: LiveStreamError | None = None
         try:
-            response = driver.transport.send(
-                request.method,
+            response = wire.send(
+                driver.transport,
                 driver.adapter.origin,
-                target,
-                headers,
-                body,
+                session,
                 Timeout(min(connect, left), min(read, left), min(connect + read, left)),
             )
         except LiveStreamError as error:
             failure = error
             if error.applied is False:
                 sent.carried_out = False
-        except Exception as error:
-            failure = ConnectionFailed(
-                f"the transport failed ({type(error).__name__})", applied=None
-            )
         if response is not None:
             self.last = response
             response.request = request
@@ -388,6 +433,7 @@ class Call:
             sent.response = response
             sent.carried_out = _verdict(response.status)
             failure = self._failure(response, sent, operation, history)
+        sent.failure = failure
         self._tell(request, operation, attempt, response, failure, began)
         history.append(sent)
         if response is None or failure is not None:
@@ -397,24 +443,25 @@ class Call:
     def _failure(
         self, response: Response, sent: Sent, operation: str, history: list[Sent]
     ) -> LiveStreamError | None:
-        driver, status = self.driver, response.status
+        status = response.status
         if 200 <= status < 300:
-            if response.problem is None:
+            if response.problem is None and not self._is_web_page(response):
                 return None
             sent.carried_out = None
-            error: LiveStreamError = response.unexpected(response.problem)
+            error: LiveStreamError = response.unexpected(
+                response.problem or "the answer is a web page, and not the vendor's"
+            )
             error.retryable = response.problem == CUT
-        elif (
-            issubclass(error_class(driver.adapter, status), NotFound)
-            and sent.request.method == "DELETE"
-            and any(earlier.carried_out is None for earlier in history)
-        ):
-            # The attempt before, of which nobody knew the outcome, has deleted it.
-            sent.carried_out = True
-            response.status, response.body = 204, b""
-            return None
         else:
             error = self._error_for(response)
+            unknown = [each for each in history if each.carried_out is None]
+            if unknown and sent.request.method == "DELETE" and isinstance(error, NotFound):
+                if not self._is_from_vendor(response):
+                    # Somebody's page proves nothing: what came of the attempt before stays open.
+                    return unknown[-1].failure
+                sent.carried_out = True
+                response.status, response.body = 204, b""
+                return None
         if operation == "sign_in" and status in (400, 401, 403):
             error = AuthenticationFailed(error.message)
         error.http_status = status
@@ -427,14 +474,32 @@ class Call:
 
     def _error_for(self, response: Response) -> LiveStreamError:
         adapter = self.driver.adapter
-        try:
-            error = adapter.error_for(response)
-        except Exception as raised:
-            logger.error("error_for() of %s failed: %s", adapter.name, place_of(raised))
-        else:
+        for make in (adapter.error_for, adapter.error_by_status):
+            error = self._asked(make, response)
             if isinstance(error, LiveStreamError):
                 return error
-        return adapter.error_by_status(response)
+        return error_class(adapter, response.status)(f"HTTP {response.status}")
+
+    def _is_from_vendor(self, response: Response) -> bool:
+        return bool(self._asked(self.driver.adapter.is_from_vendor, response))
+
+    def _is_web_page(self, response: Response) -> bool:
+        """Whether a change was answered by something in between, such as a captive portal."""
+        request = response.request
+        if request is None or not request.changes or not response.is_html:
+            return False
+        return not self._is_from_vendor(response)
+
+    def _asked(self, method: Callable[[A], R], argument: A) -> R | None:
+        """What an adapter's method says; ``None``, and a line in the log, if it fails."""
+        try:
+            return method(argument)
+        except BUGS as raised:
+            if is_of_signal_handler(raised):
+                raise
+            name = self.driver.adapter.name
+            logger.error("%s() of %s failed: %s", method.__name__, name, place_of(raised))
+        return None
 
     def _asked_to_wait(self, error: LiveStreamError) -> float | None:
         if isinstance(error, (RateLimited, ProviderUnavailable)):
@@ -492,6 +557,30 @@ class Call:
             error = LiveStreamError(f"the adapter failed ({place_of(raised)})")
         return error
 
+    def check_id(self, result: object) -> None:
+        """Check that a stream that came back is the one that was asked for."""
+        if self.stream_id is None or not isinstance(result, LiveStream):
+            return
+        id_key = self.driver.adapter.id_key
+        if result.id == self.stream_id:
+            return
+        asked, came = self._asked(id_key, self.stream_id), self._asked(id_key, result.id)
+        if asked is None or asked != came:
+            self.driver.redactor.see(result)
+            # Not a word of the other stream: it may be another account's.
+            error = UnexpectedResponse("the answer is about another stream", body="")
+            error.hint = "an answer may have been mixed up on the way; report it to the vendor"
+            raise error
+
+    def where_it_was(self) -> str:
+        """One line about this operation, for an exception that is not ours."""
+        about = f" {self.stream_id!r}" if self.stream_id else ""
+        known = applied(self.sent)
+        return (
+            f"{self.driver.adapter.name} {self.name}{about} was interrupted: "
+            f"{_APPLIED_TEXT[known]} (applied={known})"
+        )
+
     def finished(self, error: LiveStreamError) -> LiveStreamError:
         """Fills in the context, derives ``applied``, and masks secrets."""
         if isinstance(error, InvalidInput) and error.value_of and self.last is not None:
@@ -510,7 +599,9 @@ class Call:
                 error.applied = None
         if isinstance(error, UnexpectedResponse) and self.last is not None:
             error.http_status = error.http_status or self.last.status
-            error.body = error.body or self.last.text[:_BODY_SHOWN]
+            error.body = self.last.text[:_BODY_SHOWN] if error.body is None else error.body
+        if "retryable" not in vars(error):
+            error.retryable = error.temporary
         if error.applied is not False and not all(each.request.idempotent for each in self.sent):
             error.retryable = False
         if error.applied is None and self.name in CHANGING_OPERATIONS:
@@ -524,8 +615,21 @@ class Call:
         for each in self.sent:
             response = each.response
             if each.carried_out and response is not None and response.is_json:
-                try:
-                    return self.driver.adapter.id_in(response.json())
-                except Exception as raised:
-                    logger.error("id_in() failed: %s", place_of(raised))
+                return self._asked(self.driver.adapter.id_in, response.json())
         return None
+
+
+def _check_session(session: Session, *, given: bool) -> None:
+    """Check what a session carries before anybody keeps it.
+
+    Args:
+        session: The session.
+        given: Whether it was made of the caller's credentials alone, and not of an answer.
+    """
+    for name, value in session.headers.items():
+        for text in (name, value):
+            if not isinstance(text, str) or not text.isascii() or not text.isprintable():
+                problem = "characters that cannot be sent"
+                if given:
+                    raise ConfigurationError(f"the credentials have {problem}")
+                raise UnexpectedResponse(f"the answer to signing in has a token with {problem}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Self, TypedDict, Unpack
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, Unpack
+
+from ._status import Status
 
 if TYPE_CHECKING:
     from ._model import LiveStream
-    from ._status import Status
 
 #: Operations that change something at the vendor: for these an error's text says whether they did.
 CHANGING_OPERATIONS = frozenset({"create", "update", "start", "stop", "cancel", "delete"})
@@ -38,7 +40,11 @@ class LiveStreamError(Exception):
     """The root of every error that this library raises.
 
     Only ``message`` is needed to build one; the driver and the client fill in the rest.
-    Every error pickles.
+
+    Every error pickles, and can be rebuilt from its ``args`` alone, as task queues do that keep
+    results as JSON: ``type(error)(*error.args)`` is of the same class and has the same
+    attributes and text. ``args`` is the message and a dict of plain JSON values. A ``stream``
+    in it is without its secrets; a pickle has them.
 
     Attributes:
         message: What happened, in one line, without the context that ``str()`` adds.
@@ -47,7 +53,8 @@ class LiveStreamError(Exception):
         operation: The client's method: ``"create"``, ``"stop"``, ...
         stream_id: The stream it happened to, where one is known.
         applied: Whether the change was carried out: ``False`` no, ``True`` yes, ``None`` nobody
-            can know. ``False`` for reads.
+            can know, as in an error that was built from a message alone. ``False`` for reads,
+            and in errors that are only raised before anything is sent.
         retryable: Whether the same call may be made again later, as it is: the cause is
             temporary and repeating cannot double anything.
         http_status: Status code of the vendor's answer, where there was one.
@@ -60,38 +67,111 @@ class LiveStreamError(Exception):
     temporary: ClassVar[bool] = False
     default_hint: ClassVar[str | None] = None
 
+    message: str
+    provider: str | None = None
+    account: str | None = None
+    operation: str | None = None
+    stream_id: str | None = None
+    applied: bool | None = None
+    retryable: bool = False
+    http_status: int | None = None
+    request_id: str | None = None
+    body: str | None = None
+    hint: str | None = None
+
     def __init__(
         self,
         message: str = "",
-        *,
-        provider: str | None = None,
-        account: str | None = None,
-        operation: str | None = None,
-        stream_id: str | None = None,
-        applied: bool | None = False,
-        retryable: bool | None = None,
-        http_status: int | None = None,
-        request_id: str | None = None,
-        body: str | None = None,
-        hint: str | None = None,
+        data: Mapping[str, Any] | None = None,
+        **context: Unpack[_Context],
     ) -> None:
-        super().__init__(message)
+        # No arguments: what the message was before it was masked must not stay behind.
+        super().__init__()
         self.message = message
-        self.provider = provider
-        self.account = account
-        self.operation = operation
-        self.stream_id = stream_id
-        self.applied = applied
-        self.retryable: bool = self.temporary if retryable is None else retryable
-        self.http_status = http_status
-        self.request_id = request_id
-        self.body = body
-        self.hint: str | None = self.default_hint if hint is None else hint
+        for name, value in context.items():
+            if name not in _Context.__annotations__:
+                raise TypeError(f"{type(self).__name__} has no argument {name!r}")
+            # What is not given stays unset, so that the driver can tell, and fill it in.
+            if value is not None or name == "applied":
+                setattr(self, name, value)
+        if self.hint is None and (hint := self._usual_hint()) is not None:
+            self.hint = hint
+        if data is not None:
+            self._restore(data)
+
+    def _usual_hint(self) -> str | None:
+        return self.default_hint
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The message, and all else as plain JSON values: what rebuilds this error."""
+        return self.message, {
+            name: _plain(value)
+            for name, value in vars(self).items()
+            if name != "message" and not name.startswith("_")
+        }
+
+    @args.setter
+    def args(self, args: tuple[Any, ...]) -> None:
+        self.message = str(args[0]) if args else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in it as plain JSON values, the class by its name as ``type``.
+
+        A ``stream`` is without its secrets.
+        """
+        message, data = self.args
+        return {"type": type(self).__name__, "message": message, **data}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, strict: bool = False) -> LiveStreamError:
+        """Rebuild an error from what :meth:`to_dict` returned, also in a newer version.
+
+        Args:
+            data: What ``to_dict`` returned.
+            strict: Refuse an unknown ``type`` or attribute, instead of reading the former as
+                the class that this is called on, and ignoring the latter.
+
+        Raises:
+            InvalidInput: It is not an error's data; ``field`` says what is wrong.
+        """
+        if not isinstance(data, Mapping):
+            raise InvalidInput(f"error: expected a mapping, not {type(data).__name__}")
+        values = dict(data)
+        name, message = values.pop("type", None), values.pop("message", None)
+        if not isinstance(name, str) or not isinstance(message, str):
+            field = "type" if not isinstance(name, str) else "message"
+            raise InvalidInput(f"{field}: expected a string", field=field)
+        kind = next((each for each in _and_subclasses(cls) if each.__name__ == name), None)
+        if strict and kind is None:
+            raise InvalidInput(f"type: unknown error {name[:40]!r}", field="type")
+        error = (kind or cls)(message)
+        error._restore(values, strict=strict)
+        return error
+
+    def _restore(self, data: Mapping[str, Any], *, strict: bool = False) -> None:
+        if not isinstance(data, Mapping):
+            raise TypeError(f"an error's data is a mapping, not {type(data).__name__}")
+        for name, value in data.items():
+            if isinstance(name, str) and not name.startswith("_") and name in _attributes(self):
+                setattr(self, name, READERS.get(name, _text)(name, value))
+            elif strict:
+                raise InvalidInput(
+                    f"{str(name)[:40]}: {type(self).__name__} has no such attribute",
+                    field=str(name)[:40],
+                )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # In the form of an exception's own, which versions before read as well.
+        return type(self), (self.message,), vars(self).copy()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.message!r})"
 
     def __copy__(self) -> Self:
         # Libraries that have tracebacks pickled (Dask's does) tell copy.copy() to give an
         # exception the very dict of the one that it is copied from.
-        copied = type(self).__new__(type(self), *self.args)
+        copied = type(self).__new__(type(self))
         vars(copied).update(vars(self))
         return copied
 
@@ -102,7 +182,7 @@ class LiveStreamError(Exception):
             if part
         )
         parts = [f"{where}: {self.message}" if where else self.message]
-        if self.applied is not False or self.operation in CHANGING_OPERATIONS:
+        if self.operation in CHANGING_OPERATIONS or may_have_changed(self):
             parts.append(_APPLIED_TEXT[self.applied])
         if self.hint:
             parts.append(self.hint)
@@ -114,6 +194,8 @@ class LiveStreamError(Exception):
 class ConfigurationError(LiveStreamError):
     """Options, environment or installation are wrong: nothing works until that is mended."""
 
+    applied: bool | None = False
+
 
 class InvalidInput(LiveStreamError):
     """A value from the caller was refused here, before anything was sent.
@@ -123,12 +205,19 @@ class InvalidInput(LiveStreamError):
         value_of: The class of the model whose field it is, if it is one.
     """
 
+    applied: bool | None = False
+
     def __init__(
-        self, message: str = "", *, field: str | None = None, **context: Unpack[_Context]
+        self,
+        message: str = "",
+        data: Mapping[str, Any] | None = None,
+        *,
+        field: str | None = None,
+        **context: Unpack[_Context],
     ) -> None:
-        super().__init__(message, **context)
         self.field = field
         self.value_of: str | None = None
+        super().__init__(message, data, **context)
 
 
 class Unsupported(LiveStreamError):
@@ -138,11 +227,18 @@ class Unsupported(LiveStreamError):
         features: The names of the features, fields, filters or statuses that it lacks.
     """
 
+    applied: bool | None = False
+
     def __init__(
-        self, message: str = "", *, features: tuple[str, ...] = (), **context: Unpack[_Context]
+        self,
+        message: str = "",
+        data: Mapping[str, Any] | None = None,
+        *,
+        features: tuple[str, ...] = (),
+        **context: Unpack[_Context],
     ) -> None:
-        super().__init__(message, **context)
         self.features: tuple[str, ...] = tuple(features)
+        super().__init__(message, data, **context)
 
 
 class AuthenticationFailed(LiveStreamError):
@@ -169,10 +265,15 @@ class Conflict(LiveStreamError):
     """
 
     def __init__(
-        self, message: str = "", *, status: Status | None = None, **context: Unpack[_Context]
+        self,
+        message: str = "",
+        data: Mapping[str, Any] | None = None,
+        *,
+        status: Status | None = None,
+        **context: Unpack[_Context],
     ) -> None:
-        super().__init__(message, **context)
         self.status = status
+        super().__init__(message, data, **context)
 
 
 class Rejected(LiveStreamError):
@@ -185,51 +286,59 @@ class Rejected(LiveStreamError):
     def __init__(
         self,
         message: str = "",
+        data: Mapping[str, Any] | None = None,
         *,
         fields: Mapping[str, tuple[str, ...]] | None = None,
         **context: Unpack[_Context],
     ) -> None:
-        super().__init__(message, **context)
         self.fields: dict[str, tuple[str, ...]] = {
             name: tuple(texts) for name, texts in (fields or {}).items()
         }
+        super().__init__(message, data, **context)
 
 
-class RateLimited(LiveStreamError):
+class _WithRetryAfter(LiveStreamError):
+    """An error after which the vendor may say how long to wait.
+
+    Attributes:
+        retry_after: Seconds to wait before the next try, where the vendor said so.
+    """
+
+    temporary = True
+
+    def __init__(
+        self,
+        message: str = "",
+        data: Mapping[str, Any] | None = None,
+        *,
+        retry_after: float | None = None,
+        **context: Unpack[_Context],
+    ) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, data, **context)
+
+
+class RateLimited(_WithRetryAfter):
     """Too many requests (429).
 
     Attributes:
         retry_after: Seconds to wait before the next try, where the vendor said so.
     """
 
-    temporary = True
-
-    def __init__(
-        self, message: str = "", *, retry_after: float | None = None, **context: Unpack[_Context]
-    ) -> None:
-        super().__init__(message, **context)
-        self.retry_after = retry_after
-        if self.hint is None:
-            self.hint: str | None = (
-                f"try again in {retry_after:.0f} s" if retry_after is not None else "try later"
-            )
+    def _usual_hint(self) -> str | None:
+        if self.retry_after is None:
+            return "try later"
+        return f"try again in {self.retry_after:.0f} s"
 
 
-class ProviderUnavailable(LiveStreamError):
+class ProviderUnavailable(_WithRetryAfter):
     """The vendor answered that it cannot serve now (5xx).
 
     Attributes:
         retry_after: Seconds to wait before the next try, where the vendor said so.
     """
 
-    temporary = True
     default_hint: ClassVar[str | None] = "try later"
-
-    def __init__(
-        self, message: str = "", *, retry_after: float | None = None, **context: Unpack[_Context]
-    ) -> None:
-        super().__init__(message, **context)
-        self.retry_after = retry_after
 
 
 class UnexpectedResponse(LiveStreamError):
@@ -257,10 +366,15 @@ class _WithStream(LiveStreamError):
     """An error about waiting; ``stream`` is the stream as last seen, or ``None``."""
 
     def __init__(
-        self, message: str = "", *, stream: LiveStream | None = None, **context: Unpack[_Context]
+        self,
+        message: str = "",
+        data: Mapping[str, Any] | None = None,
+        *,
+        stream: LiveStream | None = None,
+        **context: Unpack[_Context],
     ) -> None:
-        super().__init__(message, **context)
         self.stream = stream
+        super().__init__(message, data, **context)
 
 
 class WaitFailed(_WithStream):
@@ -287,3 +401,85 @@ class WaitTimeout(_WithStream):
 
 class WebhookRejected(LiveStreamError):
     """A webhook delivery could not be verified: do not act on it."""
+
+    applied: bool | None = False
+
+
+def may_have_changed(error: LiveStreamError) -> bool:
+    """Whether an operation has, or may have, changed something before it ended in this error.
+    One that does not say was never part of an operation."""
+    return vars(error).get("applied", False) is not False
+
+
+def _and_subclasses(kind: type[LiveStreamError]) -> list[type[LiveStreamError]]:
+    """A class of error and all that derive from it, also outside of this library."""
+    found = [kind]
+    for each in found:
+        found += each.__subclasses__()
+    return found
+
+
+def _attributes(error: LiveStreamError) -> set[str]:
+    """The names of what an error of this class says, whether it was set or not."""
+    return _Context.__annotations__.keys() | vars(error).keys()
+
+
+def _plain(value: Any) -> Any:
+    """A value of an error as JSON has it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return str(value)
+
+
+# -- reading the values back: what is not named in READERS is text or None -------------------
+
+
+def _of(*kinds: type) -> Callable[[str, Any], Any]:
+    def read(name: str, value: Any) -> Any:
+        if value is None or type(value) in kinds:
+            return value
+        raise InvalidInput(f"{name}: expected {kinds[0].__name__}", field=name)
+
+    return read
+
+
+_text = _of(str)
+_list = _of(list, tuple)
+_object = _of(dict)
+
+
+def _flag(name: str, value: Any) -> bool:
+    return bool(_of(bool)(name, value))
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    return tuple(str(_text(name, each)) for each in _list(name, value) or ())
+
+
+def _text_lists(name: str, value: Any) -> dict[str, tuple[str, ...]]:
+    return {key: _texts(name, each) for key, each in (_object(name, value) or {}).items()}
+
+
+def _status_word(name: str, value: Any) -> Status | None:
+    word = _text(name, value)
+    return None if word is None else Status._value2member_map_.get(word, Status.UNKNOWN)  # type: ignore[return-value]
+
+
+READERS: dict[str, Callable[[str, Any], Any]] = {
+    "applied": _of(bool),
+    "features": _texts,
+    "fields": _text_lists,
+    "http_status": _of(int),
+    "retry_after": _of(float, int),
+    "retryable": _flag,
+    "status": _status_word,
+    # "stream": see the model, which knows the errors and not the other way round
+}

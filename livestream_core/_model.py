@@ -11,7 +11,7 @@ import attrs
 
 from . import _convert as c
 from ._convert import named_fields
-from ._errors import InvalidInput
+from ._errors import READERS, InvalidInput
 from ._init import init_on_first_use, unchanged_if
 from ._masked import MaskedMapping, plain, without_secrets
 from ._secret import Secret, SecretUrl
@@ -421,6 +421,13 @@ class LiveStream(_Value):
             if each.stream_key is not None:
                 keys.add(each.stream_key.reveal())
         return frozenset(keys)
+
+
+def _stream_of_error(name: str, value: Any) -> LiveStream | None:
+    return None if value is None else LiveStream.from_dict(value)
+
+
+READERS["stream"] = _stream_of_error
 
 
 def _masked(url: str | None, keys: frozenset[str]) -> str | None:

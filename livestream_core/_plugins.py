@@ -12,6 +12,7 @@ import pluggy
 
 from ._adapter import AdapterInfo
 from ._errors import ConfigurationError
+from ._foreign import is_of_signal_handler
 from ._model import LiveStream, StreamSpec
 from ._status import Status
 
@@ -158,6 +159,8 @@ class Observers:
             try:
                 implementation.function(*(arguments[name] for name in implementation.argnames))
             except Exception as error:
+                if is_of_signal_handler(error):
+                    raise
                 logger.error(
                     "observer %s failed in %s: %s",
                     implementation.plugin_name,

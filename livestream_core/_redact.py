@@ -134,7 +134,6 @@ class Redactor:
         error.message = " ".join(_printable(self.mask(error.message)).split())
         if len(error.message) > _LONGEST_MESSAGE:
             error.message = f"{error.message[:_LONGEST_MESSAGE]}…"
-        error.args = (error.message,)
         if error.hint:
             error.hint = " ".join(_printable(self.mask(error.hint)).split())
         if error.body is not None:
@@ -167,14 +166,3 @@ def _printable(text: str) -> str:
     return "".join(
         c if c.isprintable() or c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text
     )
-
-
-def place_of(raised: BaseException) -> str:
-    """The class of an exception and the line it came from; its text could hold a secret."""
-    import traceback
-
-    frames = traceback.extract_tb(raised.__traceback__)
-    if not frames:
-        return type(raised).__name__
-    file = "/".join(frames[-1].filename.replace("\\", "/").rsplit("/", 2)[-2:])
-    return f"{type(raised).__name__} at {file}:{frames[-1].lineno}"

@@ -15,6 +15,7 @@ import attrs
 from ._adapter import API_VERSION, Adapter, AdapterInfo
 from ._entry_points import Point, installed, normal
 from ._errors import ConfigurationError
+from ._foreign import is_of_signal_handler
 from ._plugins import OBSERVER_GROUP, PROJECT, Observers, add_checked, new_manager
 
 T = TypeVar("T")
@@ -155,6 +156,8 @@ class Registry:
                     try:
                         add_checked(self._manager, point.load(), point.name)
                     except Exception as error:
+                        if is_of_signal_handler(error):
+                            raise
                         logger.error(
                             "observer %s of %s was not loaded: %s",
                             point.name,
@@ -181,6 +184,8 @@ def _guarded(provider: str, info: AdapterInfo, use: Callable[[], T]) -> T:
     except ConfigurationError:
         raise
     except Exception as error:
+        if is_of_signal_handler(error):
+            raise
         problem = f"{type(error).__name__}: {error}"
     raise ConfigurationError(
         f"{_shown(info)} cannot be loaded: {problem}",

@@ -23,6 +23,12 @@ File: TypeAlias = tuple[str, bytes, str]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 #: How much of a body is ever shown, and more than enough of it.
 _TEXT_BYTES = 64 * 1024
+_HTML_TYPES = ("text/html", "application/xhtml+xml")
+_HTML_BEGINNING = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
+    rb"<(?:!doctype\s+html|html|head|body|title|meta|script)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _IDEMPOTENT = {"GET": True, "PUT": True, "DELETE": True, "POST": False, "PATCH": False}
 
 
@@ -265,6 +271,14 @@ class Response:
         except UnexpectedResponse:
             return False
         return True
+
+    @property
+    def is_html(self) -> bool:
+        """Whether the body is a web page, by its beginning or its type, and not JSON."""
+        if not self.body.strip() or self.is_json:
+            return False
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return kind in _HTML_TYPES or _HTML_BEGINNING.match(self.body) is not None
 
     def unexpected(self, problem: str) -> UnexpectedResponse:
         """An error about this answer, to be raised by the caller."""

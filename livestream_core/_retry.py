@@ -1,18 +1,11 @@
-"""When a request is sent again, and how long that waits. The waiting itself is tenacity's."""
+"""When a request is sent again, and how long that waits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 import attrs
 
-from ._clock import Clock
 from ._errors import ConnectionFailed, LiveStreamError, TimedOut, UnexpectedResponse
-from ._request import Request, Response
-
-if TYPE_CHECKING:
-    from tenacity import RetryCallState
+from ._request import Request
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -30,6 +23,25 @@ class RetryPolicy:
     retries: int = 4
     base: float = 0.5
     longest: float = 20.0
+
+    def pause(
+        self, request: Request, error: LiveStreamError, attempt: int, asked: float | None
+    ) -> float | None:
+        """Return the seconds to wait before a request is sent again, ``None`` if it is not.
+
+        Args:
+            request: The request.
+            error: Why it failed.
+            attempt: How many times it has been sent.
+            asked: The seconds that the vendor asked to wait.
+        """
+        if attempt > self.retries or not may_repeat(request, error):
+            return None
+        import random  # slow to load, and seldom needed
+
+        jitter = random.uniform(0, min(self.longest, self.base * 2 ** (attempt - 1)))  # noqa: S311
+        pause = max(jitter, asked or 0.0)
+        return pause if pause <= self.longest else None
 
 
 def may_repeat(request: Request, error: LiveStreamError) -> bool:
@@ -49,68 +61,3 @@ def may_repeat(request: Request, error: LiveStreamError) -> bool:
     if status is None or isinstance(error, UnexpectedResponse):
         return isinstance(error, (ConnectionFailed, TimedOut)) or error.retryable
     return status == 408 or status >= 500
-
-
-def repeat(
-    send: Callable[[], Response],
-    first: LiveStreamError,
-    *,
-    request: Request,
-    policy: RetryPolicy,
-    clock: Clock,
-    deadline: float,
-    asked: Callable[[LiveStreamError], float | None],
-) -> Response:
-    """Sends a request again after a first failure, until it succeeds or must not be repeated.
-
-    Args:
-        send: Sends it once.
-        first: Why the first time failed.
-        request: The request.
-        policy: How often and how long.
-        clock: Where the waiting happens.
-        deadline: No wait goes past this time of the clock's ``monotonic``.
-        asked: The seconds that the vendor asked to wait after an error.
-
-    Raises:
-        LiveStreamError: The last failure.
-    """
-    import random
-
-    from tenacity import Retrying, retry_if_exception
-
-    pending, last = [first], first
-
-    def step() -> Response:
-        nonlocal last
-        try:
-            if pending:
-                raise pending.pop()
-            return send()
-        except LiveStreamError as error:
-            last = error
-            raise
-
-    def wait(state: RetryCallState) -> float:
-        most = min(policy.longest, policy.base * 2 ** (state.attempt_number - 1))
-        jitter = random.uniform(0, most)  # noqa: S311
-        return max(jitter, asked(last) or 0.0)
-
-    def stop(state: RetryCallState) -> bool:
-        return (
-            state.attempt_number > policy.retries
-            or state.upcoming_sleep > policy.longest
-            or clock.monotonic() + state.upcoming_sleep >= deadline
-        )
-
-    def is_repeatable(error: BaseException) -> bool:
-        return isinstance(error, LiveStreamError) and may_repeat(request, error)
-
-    retrying = Retrying(
-        retry=retry_if_exception(is_repeatable),
-        wait=wait,
-        stop=stop,
-        sleep=clock.sleep,
-        reraise=True,
-    )
-    return retrying(step)

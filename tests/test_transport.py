@@ -65,7 +65,8 @@ def transport(request: pytest.FixtureRequest) -> Iterator[live.RequestsTransport
 
 
 def test_a_request_is_sent_as_it_was_written(transport: Any) -> None:
-    with raw_server(lambda s, _: s.sendall(answer())) as server:
+    named = b'{"id":"a b/\\u00fc%","title":"T","status":"on"}'
+    with raw_server(lambda s, _: s.sendall(answer(named))) as server:
         with connect(server.origin, transport=transport) as client:
             client.get("a b/ü%")
             client.create(title="Ünï")

@@ -22,6 +22,7 @@ from .._errors import (
     WaitFailed,
     WaitTimeout,
     WebhookRejected,
+    may_have_changed,
 )
 
 FINE = 0
@@ -74,7 +75,7 @@ def add(codes: Mapping[type[LiveStreamError], int]) -> None:
 
 def code_of(error: LiveStreamError) -> int:
     """The exit code of a command that an error ended."""
-    if error.applied is not False:
+    if may_have_changed(error):
         return OUTCOME_OPEN
     # The nearest class in the table: an adapter may have classes of its own.
     return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), REFUSED)

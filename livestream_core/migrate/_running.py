@@ -18,8 +18,8 @@ import attrs
 from .._client import Client
 from .._convert import count, named
 from .._errors import InvalidInput, LiveStreamError, NotFound
+from .._foreign import place_of
 from .._model import LiveStream
-from .._redact import place_of
 from ._identity import is_same
 from ._ledger import Ledger, digest_of, shown
 from ._listing import SourceReader, whole_list

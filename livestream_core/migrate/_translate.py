@@ -12,9 +12,9 @@ import attrs
 from .._capabilities import FEATURE_OF_FIELD, Capabilities, Feature, Support
 from .._client import Client
 from .._errors import InvalidInput, LiveStreamError, Unsupported
+from .._foreign import place_of
 from .._masked import plain
 from .._model import Latency, LiveStream, StreamSpec
-from .._redact import place_of
 from .._request import Request
 from .._status import Status
 from ._identity import MARK_PREFIX, mark_of

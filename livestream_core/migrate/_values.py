@@ -28,9 +28,13 @@ class LedgerError(LiveStreamError):
     """The ledger cannot be used: it is damaged, newer, of another migration, in use by another
     run, or cannot be written. Nothing is ever started afresh over it."""
 
+    applied: bool | None = False
+
 
 class MigrationStopped(LiveStreamError):
     """A migration cannot go on until a person has decided something; nothing more was sent."""
+
+    applied: bool | None = False
 
 
 class Fate(StrEnum):

@@ -17,6 +17,10 @@ LATE = "late"  # no answer in time
 CUT = "cut"
 
 
+class Foreign(BaseException):
+    """What a task queue raises in a program that takes too long."""
+
+
 @attrs.define
 class Sent:
     method: str
@@ -50,7 +54,7 @@ class ScriptedTransport:
             raise live.ConnectionFailed("lost", applied=None)
         if answer == LATE:
             raise live.TimedOut("late", applied=None)
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return attrs.evolve(answer)
 
@@ -134,7 +138,8 @@ def answers(samples: list[Any]) -> st.SearchStrategy[Any]:
             [None] * 8 + ["the answer was cut off", "the answer is larger than 16 MiB"]
         ),
     )
-    return whole | st.sampled_from([LOST, REFUSED, LATE, OSError("x"), RuntimeError("y")])
+    foreign = st.sampled_from([OSError, RuntimeError, Foreign])
+    return whole | st.sampled_from([LOST, REFUSED, LATE]) | foreign.map(lambda kind: kind("x"))
 
 
 def _is_read(answer: live.Response) -> bool:
