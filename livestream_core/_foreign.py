@@ -33,7 +33,7 @@ def pass_on(raised: BaseException, note: str, handled: BaseException | None) -> 
         handled: What the caller was handling when the operation began; it is left alone.
     """
     if not isinstance(raised, GeneratorExit):
-        raised.add_note(f"{note} (raised at {place_of(raised)})")
+        raised.add_note(f"{note}; {place_of(raised)}")
     for each in _with_causes(raised, handled):
         each.__traceback__ = None
     return raised

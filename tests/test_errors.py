@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import copyreg
-import inspect
 import pickle
 import traceback
 
@@ -12,25 +11,9 @@ import pytest
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, FakeClock
+from all_errors import ERRORS, EXTRAS, STREAM
 from livestream_core.emulator import Fault
 from scripted import LATE, LOST, REFUSED, ScriptedTransport, respond
-
-ERRORS = [
-    value
-    for value in map(live.__dict__.get, live.__all__)
-    if inspect.isclass(value) and issubclass(value, live.LiveStreamError)
-]
-STREAM = live.LiveStream(provider="acme", id="1", title="T", status="live")
-EXTRAS = {
-    live.InvalidInput: {"field": "title"},
-    live.Unsupported: {"features": ("trim",)},
-    live.Conflict: {"status": live.Status.LIVE},
-    live.Rejected: {"fields": {"title": ("too long",)}},
-    live.RateLimited: {"retry_after": 3.0},
-    live.WaitFailed: {"stream": STREAM},
-    live.StreamFailed: {"stream": STREAM},
-    live.WaitTimeout: {"stream": STREAM},
-}
 
 
 @pytest.mark.parametrize("kind", ERRORS)

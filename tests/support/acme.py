@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -337,6 +338,24 @@ class AcmeEmulator(Emulator):
         if self.streams[id]["status"] not in allowed:
             raise ValueError("not now")
         self.streams[id]["status"] = word
+
+
+@contextmanager
+def connected(kind: type[live.Adapter], transport: Any, **arguments: Any) -> Iterator[live.Client]:
+    """A client by an adapter of the test's own, which is registered for as long as it takes."""
+
+    class Plugin:
+        @live.hookimpl
+        def livestream_adapters(self) -> list[live.AdapterInfo]:
+            return [live.AdapterInfo(name=kind.name, factory=kind)]
+
+    plugin = Plugin()
+    live.register(plugin)
+    try:
+        with live.connect(kind.name, transport=transport, **arguments) as client:
+            yield client
+    finally:
+        live.unregister(plugin)
 
 
 class AcmePlugin:
