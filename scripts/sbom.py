@@ -28,7 +28,9 @@ NAME = "livestream-core.cdx.json"
 
 def main(folder: Path, users: list[str]) -> None:
     """Write the file, after it was checked against the schema."""
-    wheels = {canonicalize_name(path.name.split("-")[0]): path for path in folder.glob("*.whl")}
+    wheels: dict[str, Path] = {
+        canonicalize_name(path.name.split("-")[0]): path for path in folder.glob("*.whl")
+    }
     needed = needs(sorted(wheels), [])
     components = {
         name: component(name, wheels.get(name), optional=name not in needed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,12 @@ rm -rf "$folder"
 
 
 def leashed(
-    command: Sequence[str | Path], folder: Path, log: IO[bytes], *, signal: str, **settings: Any
+    command: Sequence[str | os.PathLike[str]],
+    folder: Path,
+    log: IO[bytes],
+    *,
+    signal: str,
+    **settings: Any,
 ) -> subprocess.Popen[bytes]:
     """Start a program that gets a signal when the pipe to it closes.
 

@@ -92,9 +92,11 @@ def postgresql() -> Iterator[PostgreSQL]:
             raise NoPostgreSQL(f"initdb failed: {done.stderr.strip()}")
         with (folder / "log").open("wb") as log:
             # The machine does not fail in these tests, only processes do: fsync would prove nothing.
+            command: list[str | Path] = [where / "postgres", "-D", data, "-k", folder]
+            for setting in ("listen_addresses=", "fsync=off", "max_connections=200"):
+                command += ["-c", setting]
             process = leashed(
-                [where / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses="]
-                + ["-c", "fsync=off", "-c", "max_connections=200"],
+                command,
                 folder,
                 log,
                 signal="QUIT",

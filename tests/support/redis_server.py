@@ -50,7 +50,8 @@ def redis_server() -> Iterator[Redis]:
     # Short: the path of a socket has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="redis-", dir="/tmp"))
     socket = folder / "socket"
-    command = [program, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder]
+    command: list[str | Path] = [program, "--port", "0", "--unixsocket", socket]
+    command += ["--save", "", "--dir", folder]
     with (folder / "log").open("wb") as log:
         process = leashed(command, folder, log, signal="TERM")
     try:
