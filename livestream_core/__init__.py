@@ -48,6 +48,7 @@ from ._model import (
     Until,
 )
 from ._options import Options, option
+from ._public import publish as _publish
 from ._request import Fields, Headers, Request, Response
 from ._secret import Secret, SecretUrl
 from ._status import Status
@@ -167,6 +168,8 @@ __all__ = [
     "split_publish_url",
     "unregister",
 ]
+
+_publish(__name__, [globals()[name] for name in __all__ if name not in _LAZY])
 
 
 if not TYPE_CHECKING:  # to type checkers it would say that every name exists

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import attrs
 
+from . import _convert as c
 from ._capabilities import METHODS, Capabilities
 from ._errors import (
     AuthenticationFailed,
@@ -22,12 +24,14 @@ from ._errors import (
     RateLimited,
     Rejected,
     UnexpectedResponse,
+    asked_seconds,
 )
 from ._model import Event, LiveStream, StreamSpec
 from ._options import Options as _Options
 from ._options import read_origin
 from ._request import File, Params, Request, Response, template_names
-from ._trim import Trim
+from ._secret import Secret
+from ._trim import UNIX_TIME_FROM, Trim
 from ._urls import origin_of
 from ._walk import Page, Query, Walk
 
@@ -101,6 +105,84 @@ class Session:
     memo: Any = attrs.field(default=None, repr=False)
     ours: bool = False
     opened_with: str | None = attrs.field(default=None, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return data that ``json.dumps`` takes. It is secret: whoever has it is signed in.
+
+        Raises:
+            InvalidInput: ``memo`` holds something other than JSON values and secrets.
+        """
+        return {
+            "headers": dict(self.headers),
+            "expires_at": None if self.expires_at is None else self.expires_at.isoformat(),
+            "memo": _converted(_memo_to_json, self.memo),
+            "ours": self.ours,
+            "opened_with": self.opened_with,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, strict: bool = False) -> Session:
+        """Read what :meth:`to_dict` wrote, in this version or in a newer one.
+
+        Args:
+            data: The data.
+            strict: Whether a field that this version does not know is refused; by default it is
+                ignored.
+
+        Raises:
+            InvalidInput: Something in it is missing or wrong; ``field`` says what.
+        """
+        if not isinstance(data, Mapping):
+            raise InvalidInput(f"Session: expected a mapping, not {type(data).__name__}")
+        if strict:
+            c.refuse_unknown("Session", data, [field.name for field in attrs.fields(cls)])
+        if "headers" not in data:
+            raise InvalidInput("headers: is missing", field="headers")
+        return cls(
+            c.named("headers", _header_texts)(data["headers"]),
+            c.named("expires_at", c.optional_instant)(data.get("expires_at")),
+            _converted(_memo_from_json, data.get("memo")),
+            bool(c.named("ours", c.flag)(data.get("ours", False))),
+            c.named("opened_with", c.optional_text)(data.get("opened_with")),
+        )
+
+
+def _header_texts(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: c.text(value) for name, value in c.mapping(headers).items()}
+
+
+#: In JSON a secret of a memo is an object with this name alone.
+_SECRET = "$secret"  # noqa: S105
+
+
+def _converted(convert: Callable[[Any], Any], memo: Any) -> Any:
+    try:
+        return convert(memo)
+    except RecursionError:
+        pass
+    raise InvalidInput("memo: is nested too deeply", field="memo")
+
+
+def _memo_to_json(memo: Any) -> Any:
+    if isinstance(memo, Secret):
+        return {_SECRET: memo.reveal()}
+    if isinstance(memo, Mapping) and _SECRET not in memo and all(isinstance(n, str) for n in memo):
+        return {name: _memo_to_json(value) for name, value in memo.items()}
+    if isinstance(memo, list | tuple):
+        return [_memo_to_json(value) for value in memo]
+    if memo is None or isinstance(memo, str | int) or (isinstance(memo, float) and isfinite(memo)):
+        return memo
+    raise InvalidInput(f"memo: {type(memo).__name__} cannot be written as JSON", field="memo")
+
+
+def _memo_from_json(memo: Any) -> Any:
+    if isinstance(memo, Mapping):
+        if memo.keys() == {_SECRET}:
+            return Secret(c.named("memo", c.text)(memo[_SECRET]))
+        return {name: _memo_from_json(value) for name, value in memo.items()}
+    if isinstance(memo, list):
+        return [_memo_from_json(value) for value in memo]
+    return memo
 
 
 class Adapter:
@@ -442,6 +524,8 @@ class Adapter:
             error = UnexpectedResponse(f"the vendor redirected ({status}); it was not followed")
         else:
             error = kind(text)
+        if kind is AuthenticationFailed:
+            error.hint = clock_hint(response, self.clock()) or error.hint
         if status == 408:
             error.retryable = True
         return error
@@ -491,21 +575,49 @@ def error_class(adapter: Adapter, status: int) -> type[LiveStreamError]:
 
 
 def retry_after(response: Response, now: datetime) -> float | None:
-    """Seconds that a ``Retry-After`` header asks for, in either of its two forms."""
+    """Return the seconds that a ``Retry-After`` header asks for, at most a day. It has seconds, an
+    HTTP date or, as some vendors write it, a Unix time; ``None`` if it has none of them."""
     value = response.headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
-        return float(value)
+        seconds = float(value)
+        if seconds >= UNIX_TIME_FROM:  # nobody asks for 31 years
+            seconds -= now.timestamp()
+    elif (at := _http_date(value)) is not None:
+        seconds = (at - now).total_seconds()
+    else:
+        return None
+    return asked_seconds(max(seconds, 0.0))
+
+
+def _http_date(value: str) -> datetime | None:
     if not value:
         return None
     from email.utils import parsedate_to_datetime
 
     try:
         at = parsedate_to_datetime(value)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return max(0.0, (at - now).total_seconds())
+
+
+#: Clocks that differ by no more than this, in seconds, refuse no credential.
+_CLOCK_TOLERANCE = 60
+
+
+def clock_hint(response: Response, now: datetime) -> str | None:
+    """Return what to do about this machine's clock, if it differs from the vendor's by so much that
+    a token which is signed or renewed by it may be refused."""
+    theirs = _http_date(response.headers.get("date", ""))
+    if theirs is None:
+        return None
+    behind = round((theirs - now).total_seconds())
+    if abs(behind) <= _CLOCK_TOLERANCE:
+        return None
+    return (
+        f"this machine's clock differs from the vendor's by {timedelta(seconds=abs(behind))} "
+        f"(it is {'behind' if behind > 0 else 'ahead'}); set it, then check the credentials"
+    )
 
 
 _MESSAGE_PATHS = (

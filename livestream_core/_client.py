@@ -16,11 +16,13 @@ from ._adapter import Adapter, Operation
 from ._capabilities import Capabilities, Feature
 from ._clock import Clock
 from ._convert import named
+from ._deliveries import Delivery, read_delivery
 from ._driver import AdapterCode, Call, Driver
 from ._errors import (
     ConfigurationError,
     InvalidInput,
     LiveStreamError,
+    RateLimited,
     StreamFailed,
     UnexpectedResponse,
     Unsupported,
@@ -30,8 +32,9 @@ from ._errors import (
 from ._foreign import pass_on
 from ._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from ._plugins import Observers
+from ._public import publish
 from ._redact import Redactor
-from ._request import Headers, Request
+from ._request import Request
 from ._retry import RetryPolicy
 from ._secret import Secret
 from ._sending import Transport
@@ -397,7 +400,8 @@ class Client:
         Raises:
             StreamFailed: The stream failed.
             WaitFailed: What is waited for can no longer happen.
-            WaitTimeout: The time is over. Both have the stream as last seen.
+            WaitTimeout: The time is over, or the vendor asks for a longer pause than is left of
+                it, and says so. All three have the stream as last seen.
             Unsupported: The provider never reports such a status; nothing was sent.
         """
         with self._context("wait", id):
@@ -438,17 +442,32 @@ class Client:
                     return stream
                 self._check_reachable(stream, wanted)
             left = deadline - clock.monotonic()
-            if left <= last_look or asked > left - last_look:
+            is_asked_for_more = asked > max(left - last_look, 0.0)
+            if left <= last_look or is_asked_for_more:
                 break
             self._pause(min(max(pause, asked), left - last_look), id)
             left = max(deadline - clock.monotonic(), _SHORTEST_READ)
             if poll is None:
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
         seen = f"it is {stream.status}" if stream is not None else "it could not be read"
-        if trouble is not None:
-            seen += f" ({type(trouble).__name__}: {trouble.message})"
-        over = WaitTimeout(f"not as wanted within {timeout:g} s: {seen}", stream=stream)
-        if stream is not None and stream.status is Status.SCHEDULED:
+        if trouble is None:
+            over = WaitTimeout(f"not as wanted within {timeout:g} s: {seen}", stream=stream)
+        elif is_asked_for_more:
+            # It has not waited in vain: it is not allowed to ask again in time.
+            limited = isinstance(trouble, RateLimited)
+            over = WaitTimeout(
+                f"{'rate limited' if limited else 'the vendor is unavailable'}: it asks to wait "
+                f"{asked:.0f} s, longer than the time left ({trouble.message}); {seen}",
+                stream=stream,
+                hint=trouble.hint,
+            )
+        else:
+            over = WaitTimeout(
+                f"not as wanted within {timeout:g} s: {seen} "
+                f"({type(trouble).__name__}: {trouble.message})",
+                stream=stream,
+            )
+        if over.hint is None and stream is not None and stream.status is Status.SCHEDULED:
             over.hint = "it may have to be started"
         raise self._about(over, "wait", id)
 
@@ -526,33 +545,48 @@ class Client:
             What it is about. It is a hint: read the stream before you act.
 
         Raises:
-            WebhookRejected: It could not be verified.
+            WebhookRejected: It could not be verified; where it is clear why (a form, a compressed
+                body, ...), the hint says so.
+            InvalidInput: The headers or the body are not what was received, such as a body that
+                was parsed already.
             ConfigurationError: The secret is missing or empty.
             UnexpectedResponse: It is genuine and cannot be read.
         """
+        # Error reports show locals: from here on none holds a secret in clear.
+        delivery = read_delivery(headers, body)
+        secret = Secret(secret) if isinstance(secret, str) else secret
+        del headers, body
         with self._context("parse_webhook"):
             self.capabilities.demand(Feature.WEBHOOK)
             if secret is None:
                 secret = getattr(self._adapter.options, "webhook_secret", None)
-            value = secret.reveal() if isinstance(secret, Secret) else secret
-            if not isinstance(value, str) or not value.strip():
+            if not isinstance(secret, Secret) or not secret.reveal().strip():
                 raise ConfigurationError(
                     "the webhook secret is missing or empty",
                     hint="pass secret=, or give the option webhook_secret to connect()",
                 )
-            if not isinstance(body, (bytes, bytearray, memoryview)):
-                raise InvalidInput(
-                    f"body: expected the bytes as they came, not {type(body).__name__}",
-                    field="body",
-                )
-            read = _headers(headers)
-        self._driver.redactor.add(value)
-        event = self._read(
-            "parse_webhook", lambda: self._adapter.parse_webhook(read, bytes(body), value)
-        )
-        if event.stream is not None:
-            self._driver.observers.status_changed(self._account, event.stream, None)
-        return event
+            if isinstance(delivery, InvalidInput):
+                raise delivery
+        return self._event(delivery, secret)
+
+    def _event(self, delivery: Delivery, secret: Secret) -> Event:
+        self._driver.redactor.add(secret.reveal())
+        problem: LiveStreamError
+        try:
+            event = self._read(
+                "parse_webhook",
+                lambda: self._adapter.parse_webhook(
+                    delivery.headers, delivery.body, secret.reveal()
+                ),
+            )
+        except LiveStreamError as error:
+            problem = delivery.explain(error)
+        else:
+            if event.stream is not None:
+                self._driver.observers.status_changed(self._account, event.stream, None)
+            return event
+        # Without the adapter's frames: they hold the secret.
+        raise problem.with_traceback(None)
 
     def _read(self, name: str, make: Callable[[], T]) -> T:
         call = Call(self._driver, name, None, 0.0)
@@ -694,7 +728,7 @@ class Client:
         read: dict[str, Any] = {}
         for name, value in changes.items():
             if name not in _SPEC_FIELDS:
-                raise _unknown(name)
+                raise unknown_field(name)
             if name not in capabilities.updatable:
                 raise Unsupported(f"{name}: this provider cannot change it", features=(name,))
             clears = value is None or (name != "options" and value in ((), []))
@@ -741,36 +775,19 @@ def _spec(spec: StreamSpec | None, fields: Mapping[str, Any]) -> StreamSpec:
         return spec
     for name in fields:
         if name not in _SPEC_FIELDS:
-            raise _unknown(name)
+            raise unknown_field(name)
     if "title" not in fields:
         raise InvalidInput("title: is missing", field="title")
     return StreamSpec(**fields)
 
 
-def _unknown(name: str) -> InvalidInput:
+def unknown_field(name: str) -> InvalidInput:
+    """The error for a name that is no field of a stream."""
     return InvalidInput(
         f"{name}: a stream has no such field",
         field=name,
         hint=f"it has {', '.join(_SPEC_FIELDS)}",
     )
-
-
-def _headers(headers: object) -> Headers:
-    pairs: Any = headers.items() if isinstance(headers, Mapping) else headers
-    try:
-        # ASGI servers give bytes.
-        return Headers({_header_text(name): _header_text(value) for name, value in pairs})
-    except (TypeError, ValueError):
-        pass
-    raise InvalidInput("headers: expected a mapping or pairs of names and values", field="headers")
-
-
-def _header_text(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.decode("latin-1")
-    if not isinstance(value, str):
-        raise TypeError
-    return value
 
 
 def _status(status: Status | str) -> Status:
@@ -779,3 +796,6 @@ def _status(status: Status | str) -> Status:
 
 def _feature(feature: Feature | str) -> Feature:
     return c.enum_of(Feature, feature)
+
+
+publish("livestream_core", [Client])

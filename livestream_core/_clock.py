@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from ._public import publish
 from ._times import to_utc
 
 
@@ -111,3 +112,6 @@ class ManualClock:
             at, _, call = heapq.heappop(self._due)
             self._passed = max(self._passed, at)
             return call
+
+
+publish("livestream_core", [Clock, ManualClock])

@@ -6,20 +6,19 @@ import math
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._adapter import Adapter, AdapterInfo
 from ._capabilities import Feature
+from ._client import Client, _feature
 from ._clock import Clock, SystemClock
 from ._errors import ConfigurationError, LiveStreamError
 from ._foreign import BUGS, pass_on, place_of
 from ._options import read_options
+from ._public import publish
 from ._sending import Transport
 from ._session import TokenStore
 from ._transport import shared_transport
-
-if TYPE_CHECKING:
-    from ._client import Client
 
 _SYSTEM_CLOCK = SystemClock()
 
@@ -113,7 +112,6 @@ def _client(
     token_store: TokenStore | None,
     clock: Clock | None,
 ) -> Client:
-    from ._client import Client, _feature
     from ._registry import registry
 
     options = read_options(kind.Options, provider, given.options, given.environ, allow_http_hosts)
@@ -169,3 +167,6 @@ def _timeout(timeout: float | tuple[float, float]) -> tuple[float, float]:
             "timeout: expected seconds, or a pair (connect, read) of them, above zero"
         )
     return float(bounds[0]), float(bounds[1])
+
+
+publish("livestream_core", [connect, providers, register, unregister])

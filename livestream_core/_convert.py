@@ -7,7 +7,7 @@ Each takes what may reasonably be given and returns the field's own type, or rai
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
@@ -39,6 +39,17 @@ def refuse(problem: str, hint: str | None = None) -> NoReturn:
 def wrong_type(expected: str, value: object) -> NoReturn:
     """Raises the error for a value of another type."""
     refuse(f"expected {expected}, not {type(value).__name__}")
+
+
+def refuse_unknown(owner: str, names: Iterable[object], known: Sequence[str]) -> None:
+    """Raises the error for the first name that is not one of a class's fields."""
+    for name in names:
+        if name not in known:
+            raise InvalidInput(
+                f"{name}: {owner} has no such field",
+                field=str(name),
+                hint=f"it has {', '.join(known)}",
+            )
 
 
 def named(name: str, convert: Callable[[A], T], owner: str | None = None) -> Callable[[A], T]:
@@ -213,7 +224,7 @@ def count(value: int) -> int:
     if type(value) is not int:
         wrong_type("a whole number", value)
     if value < 0:
-        refuse(f"{value} is negative")
+        refuse("must not be negative")
     return value
 
 

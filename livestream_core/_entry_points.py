@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -38,28 +39,58 @@ class Point:
 
 
 def installed(*groups: str) -> tuple[list[Point], ...]:
-    """The entry points of each group; of distributions with one name, the first on the path."""
+    """The entry points of each group; of distributions with one name, the first on the path. One
+    whose metadata cannot be read is passed over."""
+    found: dict[str, list[Point]] = {group: [] for group in groups}
+    seen: set[str] = set()
+    for _, read in _distributions(groups):
+        if isinstance(read, Exception) or not read:
+            continue
+        if (name := normal(read[0][1].distribution)) in seen:
+            continue
+        seen.add(name)
+        for group, point in read:
+            found[group].append(point)
+    return tuple(found.values())
+
+
+def unreadable(*groups: str) -> dict[str, str]:
+    """Where the distributions are whose metadata cannot be read, each with the reason: any of them
+    may have entry points of these groups."""
+    return {
+        # Its name may be what cannot be read.
+        str(getattr(distribution, "_path", distribution)): f"{type(read).__name__}: {read}"
+        for distribution, read in _distributions(groups)
+        if isinstance(read, Exception)
+    }
+
+
+def _distributions(
+    groups: Collection[str],
+) -> Iterator[tuple[Distribution, list[tuple[str, Point]] | Exception]]:
     # Not needed before the first client, and as slow to import as half of this library.
     from importlib.metadata import distributions
 
-    found: dict[str, list[Point]] = {group: [] for group in groups}
-    seen: set[str] = set()
     for distribution in distributions():
-        text = distribution.read_text("entry_points.txt")
-        # Nearly all distributions have none of ours, and to parse theirs takes the longest.
-        if not text or not any(group in text for group in groups):
-            continue
-        points = [
-            (point.group, Point(point, distribution))
-            for point in distribution.entry_points
-            if point.group in found
-        ]
-        if not points or (name := normal(points[0][1].distribution)) in seen:
-            continue
-        seen.add(name)
-        for group, point in points:
-            found[group].append(point)
-    return tuple(found.values())
+        try:
+            yield distribution, _points(distribution, groups)
+        except Exception as error:  # somebody else's files: nothing is known about what is in them
+            yield distribution, error
+
+
+def _points(distribution: Distribution, groups: Collection[str]) -> list[tuple[str, Point]]:
+    text = distribution.read_text("entry_points.txt")
+    # Nearly all distributions have none of ours, and to parse theirs takes the longest.
+    if not text or not any(group in text for group in groups):
+        return []
+    points = [
+        (point.group, Point(point, distribution))
+        for point in distribution.entry_points
+        if point.group in groups
+    ]
+    for _, point in points:
+        _ = point.distribution, point.version  # read now, so that it fails here if it does
+    return points
 
 
 def normal(name: str) -> str:

@@ -21,6 +21,18 @@ _APPLIED_TEXT = {
 }
 
 
+#: Seconds; no vendor is taken to ask for a longer wait. A longer one counts as this.
+LONGEST_ASKED = 86_400.0
+
+
+def asked_seconds(value: float | None) -> float | None:
+    """Return the wait that a vendor asks for, in seconds from 0 to a day; ``None`` for what is no
+    wait at all, such as a negative number or NaN."""
+    if value is None or not value >= 0:
+        return None
+    return float(min(value, LONGEST_ASKED))
+
+
 class _Context(TypedDict, total=False):
     """What every error takes by name; see :class:`LiveStreamError`."""
 
@@ -301,7 +313,7 @@ class _WithRetryAfter(LiveStreamError):
     """An error after which the vendor may say how long to wait.
 
     Attributes:
-        retry_after: Seconds to wait before the next try, where the vendor said so.
+        retry_after: Seconds to wait before the next try, where the vendor said so; at most a day.
     """
 
     temporary = True
@@ -314,31 +326,27 @@ class _WithRetryAfter(LiveStreamError):
         retry_after: float | None = None,
         **context: Unpack[_Context],
     ) -> None:
-        self.retry_after = retry_after
+        self.retry_after = asked_seconds(retry_after)
         super().__init__(message, data, **context)
+
+    def _usual_hint(self) -> str | None:
+        return "try later" if self.retry_after is None else f"try again in {self.retry_after:.0f} s"
 
 
 class RateLimited(_WithRetryAfter):
     """Too many requests (429).
 
     Attributes:
-        retry_after: Seconds to wait before the next try, where the vendor said so.
+        retry_after: Seconds to wait before the next try, where the vendor said so; at most a day.
     """
-
-    def _usual_hint(self) -> str | None:
-        if self.retry_after is None:
-            return "try later"
-        return f"try again in {self.retry_after:.0f} s"
 
 
 class ProviderUnavailable(_WithRetryAfter):
     """The vendor answered that it cannot serve now (5xx).
 
     Attributes:
-        retry_after: Seconds to wait before the next try, where the vendor said so.
+        retry_after: Seconds to wait before the next try, where the vendor said so; at most a day.
     """
-
-    default_hint: ClassVar[str | None] = "try later"
 
 
 class UnexpectedResponse(LiveStreamError):
@@ -478,7 +486,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "features": _texts,
     "fields": _text_lists,
     "http_status": _of(int),
-    "retry_after": _of(float, int),
+    "retry_after": lambda name, value: asked_seconds(_of(float, int)(name, value)),
     "retryable": _flag,
     "status": _status_word,
     # "stream": see the model, which knows the errors and not the other way round

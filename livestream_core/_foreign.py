@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from types import TracebackType
 
+from ._errors import LiveStreamError
+
 #: What a bug raises: Python's own classes, and what derives from them. Not what comes from outside
 #: of the code that happens to run: the system's errors, too little memory, groups of a task group.
 BUGS: tuple[type[Exception], ...] = tuple(
@@ -22,20 +24,42 @@ BUGS: tuple[type[Exception], ...] = tuple(
     and not issubclass(kind, (OSError, MemoryError))
 )
 
+_RAISED = "raised at "
+
 
 def pass_on(raised: BaseException, note: str, handled: BaseException | None) -> BaseException:
-    """Prepare a foreign exception to be raised further: the same object with a note, and without
-    the frames below, whose locals hold credentials.
+    """Prepare a foreign exception to be raised further: the same object, with a note and
+    :func:`bare`.
 
     Args:
         raised: The exception.
         note: What to say about the operation that it ended.
-        handled: What the caller was handling when the operation began; it is left alone.
+        handled: See :func:`bare`.
     """
+    bare(raised, handled)
     if not isinstance(raised, GeneratorExit):
-        raised.add_note(f"{note}; {place_of(raised)}")
+        raised.add_note(note)
+    return raised
+
+
+def bare(raised: BaseException, handled: BaseException | None) -> BaseException:
+    """Take the frames below from an exception that passes through: their locals hold credentials,
+    and error trackers keep the locals of tracebacks. A note says where it was raised.
+
+    Args:
+        raised: The exception.
+        handled: What the caller was handling when it called; it is left as it is, and what was
+            handled since then goes.
+    """
+    place = place_of(raised)
+    if " at " in place and not isinstance(raised, (LiveStreamError, GeneratorExit)):
+        notes = getattr(raised, "__notes__", ())
+        if not any(str(note).startswith(_RAISED) for note in notes):
+            raised.add_note(f"{_RAISED}{place.partition(' at ')[2]}")
     for each in _with_causes(raised, handled):
         each.__traceback__ = None
+    if raised is not handled:
+        raised.__context__ = handled
     return raised
 
 

@@ -95,40 +95,66 @@ class _Value:
         return data
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Reads what :meth:`to_dict` wrote.
-
-        Raises:
-            InvalidInput: Something in it is missing, wrong or unknown; ``field`` says what.
-        """
+    def _read(cls, data: Mapping[str, Any], *, strict: bool) -> Self:
         if not isinstance(data, Mapping):
             raise InvalidInput(f"{cls.__name__}: expected a mapping, not {type(data).__name__}")
-        values = dict(data)
-        secret_urls = values.pop("secret_urls", [])
-        known = [field.name for field in _fields(cls)]
-        for name in values:
-            if name not in known:
-                raise InvalidInput(
-                    f"{name}: {cls.__name__} has no such field",
-                    field=str(name),
-                    hint=f"it has {', '.join(known)}",
-                )
+        fields = _fields(cls)
+        if strict:
+            names = [name for name in data if name != "secret_urls"]
+            c.refuse_unknown(cls.__name__, names, [field.name for field in fields])
+        values: dict[str, Any] = {}
+        for field in fields:
+            if field.name not in data:
+                if field.metadata.get("may_be_left_out"):
+                    values[field.name] = None
+                elif field.default is attrs.NOTHING:
+                    raise InvalidInput(f"{field.name}: is missing", field=field.name)
+            elif strict or not _is_unknown_word(field, data[field.name]):
+                values[field.name] = data[field.name]
+            elif field.default is attrs.NOTHING:
+                values[field.name] = field.metadata["unknown"]
         for name, kind in cls._parts.items():
             value = values.get(name)
             if isinstance(value, Mapping):
-                values[name] = kind.from_dict(value)
+                values[name] = kind._read(value, strict=strict)
             elif isinstance(value, list):
-                values[name] = tuple(kind.from_dict(item) for item in value)
-        for field in _fields(cls):
-            if field.default is attrs.NOTHING and field.name not in values:
-                if field.metadata.get("may_be_left_out"):
-                    values[field.name] = None
-                else:
-                    raise InvalidInput(f"{field.name}: is missing", field=field.name)
-        for name in secret_urls if isinstance(secret_urls, list) else ():
+                values[name] = tuple(kind._read(item, strict=strict) for item in value)
+        for name in c.named("secret_urls", c.texts)(data.get("secret_urls", ())):
             if isinstance(values.get(name), str):
                 values[name] = SecretUrl(values[name])
         return cls(**values)
+
+
+class _Told(_Value):
+    """What a vendor tells. A version that knows more may have written it down."""
+
+    __slots__ = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, strict: bool = False) -> Self:
+        """Read what :meth:`to_dict` wrote, in this version or in a newer one.
+
+        Args:
+            data: The data.
+            strict: Whether a field or a word that this version does not know is refused. By
+                default the field is ignored, and the word is read as the nearest thing that is
+                true: an unknown status is ``UNKNOWN``.
+
+        Raises:
+            InvalidInput: Something in it is missing or wrong; ``field`` says what.
+        """
+        return cls._read(data, strict=strict)
+
+
+def _words(kind: type[StrEnum], unknown: StrEnum | None = None) -> dict[str, Any]:
+    """The metadata of a field that holds a word: of which kind, and what stands for a word that is
+    not known; by default the field is as if it were not there."""
+    return {"words": kind, "unknown": unknown}
+
+
+def _is_unknown_word(field: attrs.Attribute[Any], value: object) -> bool:
+    kind = field.metadata.get("words")
+    return kind is not None and isinstance(value, str) and value not in [*kind]
 
 
 def _fields(cls: type[Any]) -> tuple[attrs.Attribute[Any], ...]:
@@ -165,7 +191,7 @@ def _server(url: str | None) -> str | None:
 
 
 @attrs.frozen(slots=True, field_transformer=named_fields)
-class Ingest(_Value):
+class Ingest(_Told):
     """Where an encoder sends the stream.
 
     Attributes:
@@ -198,7 +224,7 @@ unchanged_if(_playback_kind, "type({v}) is PlaybackKind", PlaybackKind=PlaybackK
 
 
 @attrs.frozen(slots=True, field_transformer=named_fields)
-class Playback(_Value):
+class Playback(_Told):
     """Where viewers watch.
 
     Attributes:
@@ -211,6 +237,7 @@ class Playback(_Value):
     kind: PlaybackKind = attrs.field(
         default=attrs.Factory(lambda self: playback_kind(self.url or ""), takes_self=True),
         converter=_playback_kind,
+        metadata=_words(PlaybackKind),
     )
 
 
@@ -222,7 +249,7 @@ unchanged_if(_recording_status, "type({v}) is RecordingStatus", RecordingStatus=
 
 
 @attrs.frozen(slots=True, field_transformer=named_fields)
-class Recording(_Value):
+class Recording(_Told):
     """What is kept of a stream.
 
     Attributes:
@@ -232,14 +259,16 @@ class Recording(_Value):
         duration: Seconds.
     """
 
-    status: RecordingStatus = attrs.field(converter=_recording_status)
+    status: RecordingStatus = attrs.field(
+        converter=_recording_status, metadata=_words(RecordingStatus, RecordingStatus.UNKNOWN)
+    )
     url: str | None = attrs.field(default=None, converter=c.read_url)
     dash_url: str | None = attrs.field(default=None, converter=c.read_url)
     duration: float | None = attrs.field(default=None, converter=c.optional_seconds)
 
 
 @attrs.frozen(slots=True, field_transformer=named_fields)
-class RestreamTarget(_Value):
+class RestreamTarget(_Told):
     """Another platform that the vendor forwards the stream to.
 
     Attributes:
@@ -294,7 +323,7 @@ unchanged_if(_restreams, "type({v}) is tuple and not {v}")
 
 
 @attrs.frozen(slots=True, kw_only=True, field_transformer=named_fields)
-class LiveStream(_Value):
+class LiveStream(_Told):
     """A live stream as its vendor shows it. What the vendor did not say is ``None`` or empty.
 
     All times are instants in UTC.
@@ -335,7 +364,7 @@ class LiveStream(_Value):
     id: str = attrs.field(converter=c.identifier)
     title: str = attrs.field(converter=c.text)
     description: str | None = attrs.field(default=None, converter=c.optional_text)
-    status: Status = attrs.field(converter=_status)
+    status: Status = attrs.field(converter=_status, metadata=_words(Status, Status.UNKNOWN))
     provider_status: str | None = attrs.field(default=None, converter=c.optional_text)
     scheduled_start: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     started_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
@@ -351,7 +380,9 @@ class LiveStream(_Value):
     tags: tuple[str, ...] = attrs.field(default=(), converter=c.texts)
     thumbnail_url: str | None = attrs.field(default=None, converter=c.read_url)
     chat_url: str | None = attrs.field(default=None, converter=c.read_url)
-    latency: Latency | None = attrs.field(default=None, converter=_latency)
+    latency: Latency | None = attrs.field(
+        default=None, converter=_latency, metadata=_words(Latency)
+    )
     raw: MaskedMapping | None = attrs.field(
         default=None, converter=c.optional_mapping, eq=False, repr=False
     )
@@ -474,6 +505,16 @@ class StreamSpec(_Value):
     restreams: tuple[RestreamTarget, ...] = attrs.field(default=(), converter=_wanted_restreams)
     options: MaskedMapping = attrs.field(default=MaskedMapping({}), converter=c.mapping, hash=False)
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_dict` wrote, or what somebody wrote by hand.
+
+        Raises:
+            InvalidInput: Something in it is missing, wrong or unknown; ``field`` says what. A
+                misspelt field is never ignored: without ``scheduled_start`` a server may boot.
+        """
+        return cls._read(data, strict=True)
+
 
 def _event_kind(kind: EventKind | str) -> EventKind:
     return c.enum_of(EventKind, kind)
@@ -484,7 +525,7 @@ def _stream(stream: LiveStream | None) -> LiveStream | None:
 
 
 @attrs.frozen(slots=True, kw_only=True, field_transformer=named_fields)
-class Event(_Value):
+class Event(_Told):
     """A verified webhook delivery. It is a hint: read the stream before acting on it.
 
     Attributes:
@@ -499,7 +540,9 @@ class Event(_Value):
     _parts: ClassVar[Mapping[str, type[_Value]]] = {"stream": LiveStream}
 
     provider: str = attrs.field(converter=c.identifier)
-    kind: EventKind = attrs.field(converter=_event_kind)
+    kind: EventKind = attrs.field(
+        converter=_event_kind, metadata=_words(EventKind, EventKind.OTHER)
+    )
     stream_id: str | None = attrs.field(default=None, converter=c.optional_text)
     stream: LiveStream | None = attrs.field(default=None, converter=_stream)
     occurred_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)

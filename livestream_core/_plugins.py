@@ -14,6 +14,7 @@ from ._adapter import AdapterInfo
 from ._errors import ConfigurationError
 from ._foreign import is_of_signal_handler
 from ._model import LiveStream, StreamSpec
+from ._public import publish
 from ._status import Status
 
 PROJECT = "livestream_core"
@@ -167,3 +168,6 @@ class Observers:
                     hook,
                     type(error).__name__,
                 )
+
+
+publish("livestream_core", [Exchange])

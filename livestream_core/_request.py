@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 from urllib.parse import quote, urlencode
 
 import attrs
@@ -29,7 +29,32 @@ _HTML_BEGINNING = re.compile(
     rb"<(?:!doctype\s+html|html|head|body|title|meta|script)\b",
     re.IGNORECASE | re.DOTALL,
 )
+#: What a vendor counts or measures is smaller. JSON can hold anything, also ``1e999``, which is
+#: read as infinity.
+MAX_NUMBER = 2**63
+#: Seconds; about 31 years.
+_LONGEST_LIFE = 10**9
 _IDEMPOTENT = {"GET": True, "PUT": True, "DELETE": True, "POST": False, "PATCH": False}
+
+
+_TARGET = re.compile(r'/[!"$-~]*')
+
+
+def checked_target(target: str) -> str:
+    """Return path and query, if they can be sent as they are.
+
+    HTTP libraries drop what comes after a ``#``, and rewrite or drop blanks, line breaks and what
+    is not ASCII: the vendor would be asked for something else.
+
+    Raises:
+        InvalidInput: They cannot.
+    """
+    if not _TARGET.fullmatch(target):
+        raise InvalidInput(
+            "the target of the request has characters that cannot be sent as they are",
+            field="target",
+        )
+    return target
 
 
 @lru_cache(maxsize=512)
@@ -111,15 +136,16 @@ class Request:
 
         Raises:
             InvalidInput: A value of the template is empty, ``.``, ``..``, or has a control
-                character; ``field`` is its name.
+                character; ``field`` is its name. Or template or link have something in them
+                that cannot be sent as it is, such as a blank or a ``#``.
         """
         if self.link:
-            return self.link
+            return checked_target(self.link)
         path = self.template
         if names := template_names(path):
             path = path.format_map({name: _quoted(name, self.values[name]) for name in names})
         query = _encode_query(self.params) if self.params else ""
-        return f"{path}?{query}" if query else path
+        return checked_target(f"{path}?{query}" if query else path)
 
     def content(self) -> tuple[bytes | None, dict[str, str]]:
         """The body and its headers.
@@ -323,6 +349,8 @@ class Fields:
         value = self.data.get(name)
         if value is None:
             problem = "is null" if name in self.data else "is missing"
+        elif _is_number(value) and not -MAX_NUMBER < value < MAX_NUMBER:
+            problem = "is too large a number"
         else:
             problem = f"is {_kind(value)}, not {expected}"
         return UnexpectedResponse(f"{self._named(name)} {problem} in the answer")
@@ -374,11 +402,20 @@ class Fields:
         return None if self.data.get(name) is None else self.integer(name)
 
     def optional_number(self, name: str) -> float | None:
-        """A number, or ``None``."""
+        """A number that can be calculated with, or ``None``."""
         value = self.data.get(name)
-        if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        if value is None or (_is_number(value) and -MAX_NUMBER < value < MAX_NUMBER):
             return value
         raise self._wrong(name, "a number")
+
+    def optional_end(self, name: str, now: datetime) -> datetime | None:
+        """The instant in so many seconds, such as those of ``expires_in``, or ``None``."""
+        seconds = self.optional_number(name)
+        if seconds is None:
+            return None
+        if 0 < seconds <= _LONGEST_LIFE:
+            return now + timedelta(seconds=seconds)
+        raise UnexpectedResponse(f"{self._named(name)} is not a time to live in the answer")
 
     def optional_instant(self, name: str) -> datetime | None:
         """An ISO 8601 time with an offset as an instant in UTC, or ``None``."""
@@ -430,6 +467,10 @@ class Fields:
         if not all(type(item) is str for item in items):
             raise UnexpectedResponse(f"{self._named(name)} is not a list of strings in the answer")
         return tuple(items)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 _KINDS = {

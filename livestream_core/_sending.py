@@ -7,6 +7,7 @@ from typing import Protocol
 
 import attrs
 
+from ._public import publish
 from ._request import Response
 
 
@@ -15,7 +16,8 @@ class Timeout:
     """How long one request may take, in seconds.
 
     Attributes:
-        connect: Until a connection is made.
+        connect: Until a connection is made, over all addresses of the host. Looking up the host's
+            name is not interrupted.
         read: Between two pieces of the answer.
         total: Until the answer is complete.
     """
@@ -42,11 +44,19 @@ class Transport(Protocol):
         body: bytes | None,
         timeout: Timeout,
     ) -> Response:
-        """Sends it. Follows no redirect and keeps no cookie.
+        """Send it. Follow no redirect, keep no cookie, and skip interim answers (1xx).
+
+        Any other exception passes through to the caller of the client, unchanged: a bug, a time
+        limit of a task queue, an interrupt.
 
         Raises:
             ConnectionFailed: ``applied=False`` if the request certainly never reached the
                 vendor, ``applied=None`` if the connection was lost on the way.
             TimedOut: It was sent, and no answer came in time.
+            ConfigurationError: It cannot be sent until something is set right.
+            InvalidInput: The target cannot be sent as it is.
         """
         ...
+
+
+publish("livestream_core", [Timeout, Transport])

@@ -12,6 +12,7 @@ from typing import Protocol
 from ._adapter import Session
 from ._clock import Clock
 from ._errors import LiveStreamError, TimedOut
+from ._public import publish
 
 
 class TokenStore(Protocol):
@@ -191,3 +192,6 @@ pool = SessionPool()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=pool.after_fork)
+
+
+publish("livestream_core", [TokenStore])

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Required, TypedDict
 
 from ._model import Latency, RestreamTarget
+from ._public import publish
 
 
 class StreamFields(TypedDict, total=False):
@@ -43,3 +44,6 @@ class StreamChanges(TypedDict, total=False):
     playback_url: str | None
     restreams: Sequence[RestreamTarget] | None
     options: Mapping[str, Any] | None
+
+
+publish("livestream_core", [StreamChanges, StreamFields])

@@ -12,6 +12,7 @@ from ._adapter import Adapter
 from ._capabilities import Capabilities
 from ._errors import LiveStreamError
 from ._model import LiveStream
+from ._public import publish
 from ._walk import Completeness, Page, Query, Walk
 
 
@@ -34,9 +35,9 @@ class StreamList(Iterator[LiveStream]):
 
     @property
     def complete(self) -> Completeness:
-        """Whether every stream was seen. Proven (the vendor's total stayed the same and agrees),
-        mismatched (it does not, even after a second walk), or unknown (not exhausted, cut by a
-        limit, or the vendor gives no total)."""
+        """Whether every stream was seen: true only if that is proven. Proven (the vendor's total
+        stayed the same and agrees), mismatched (it does not, even after a second walk), or unknown
+        (not exhausted, cut by a limit, or the vendor gives no total)."""
         return self._walked.completeness if self._walked is not None else Completeness.UNKNOWN
 
     def __iter__(self) -> Self:
@@ -103,3 +104,6 @@ def _page_size(left: float, query: Query, capabilities: Capabilities) -> int | N
     if left is math.inf or query.has_filters or (largest is not None and left > largest):
         return largest
     return int(left) if largest is not None else None
+
+
+publish("livestream_core", [StreamList])

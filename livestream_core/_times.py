@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+import re
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 import attrs
 
 from ._errors import ConfigurationError, InvalidInput
+
+_OFFSET = (
+    r"(?:[Zz]|[+-](?:[01]\d|2[0-3])"
+    r"(?::[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?|[0-5]\d(?:[0-5]\d)?)?)"
+)
+_EXTENDED = (
+    r"\d{4}-(?:\d\d-\d\d|\d{3}|W\d\d-\d)"
+    rf"(?:[Tt ]\d\d(?::\d\d(?::\d\d(?:[.,]\d+)?)?)?{_OFFSET}?)?"
+)
+_BASIC = (
+    r"\d{4}(?:\d{4}|\d{3}|W\d{3})"
+    rf"(?:[Tt ]\d\d(?:\d\d(?:\d\d(?:[.,]\d+)?)?)?{_OFFSET}?)?"
+)
+_is_iso_8601 = re.compile(f"{_EXTENDED}|{_BASIC}", re.ASCII).fullmatch
 
 _FORM_HINT = "write it like 2026-12-05T15:30:00+05:30"
 _NAIVE_TEXT_HINT = "add its offset, as in 2026-12-05T15:30:00+05:30, or Z for UTC"
@@ -15,28 +30,41 @@ _NAIVE_HINT = "give it a zone: datetime(..., tzinfo=ZoneInfo('Europe/Berlin'))"
 
 
 def parse_instant(text: str) -> datetime:
-    """Reads an ISO 8601 time with an offset (or ``Z``) and gives it in UTC.
+    """Return the instant of an ISO 8601 date and time with an offset (or ``Z``), in UTC.
+
+    The date is of the calendar, an ordinal date or a week date; date and time are both in the
+    extended or both in the basic form, with ``T`` or a space between them. Digits after the sixth
+    of a second's fraction are cut off.
 
     Raises:
-        InvalidInput: It cannot be read, or has no offset.
+        InvalidInput: It is something else, or has no offset.
     """
-    try:
-        value = datetime.fromisoformat(text)
-    except ValueError:
-        value = _parse_rare_form(text)
-    return to_utc(value, shown=text)
+    if not isinstance(text, str):
+        raise InvalidInput(f"expected an ISO 8601 time, not {type(text).__name__}", hint=_FORM_HINT)
+    # Both parsers read more than ISO 8601 allows, and pass over what they do not expect.
+    if _is_iso_8601(text):
+        value: datetime | None
+        try:
+            value = datetime.fromisoformat(text)
+        except ValueError:
+            value = _parse_rare_form(text)
+        if value is not None:
+            return value if value.tzinfo is UTC else to_utc(value, shown=text[:64])
+    raise InvalidInput(f"{text[:64]!r} is not an ISO 8601 time", hint=_FORM_HINT)
 
 
-def _parse_rare_form(text: str) -> datetime:
+def _parse_rare_form(text: str) -> datetime | None:
     # Ordinal dates, 24:00 and the like, which the standard library does not read. Loaded only
     # then: dateutil is far slower to import and to run.
     from dateutil.parser import isoparse
 
+    text = text.upper().replace(" ", "T")  # isoparse takes a space for part of an ordinal date
     try:
+        if "W" in text:
+            date.fromisoformat(text.partition("T")[0])  # isoparse reads a 53rd week in every year
         return isoparse(text)
     except (ValueError, OverflowError):
-        pass
-    raise InvalidInput(f"{text[:64]!r} is not an ISO 8601 time", hint=_FORM_HINT)
+        return None
 
 
 def to_utc(value: datetime, *, shown: str | None = None) -> datetime:

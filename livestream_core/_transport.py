@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from ._clock import Clock
 from ._errors import ConfigurationError, ConnectionFailed, LiveStreamError, TimedOut
+from ._foreign import bare
+from ._http_errors import chain_of, foreign_in
 from ._options import is_loopback
-from ._request import Headers, Response
+from ._public import publish
+from ._request import Headers, Response, checked_target
 from ._sending import Timeout as Timeout
 from ._sending import Transport as Transport
 
@@ -37,15 +42,55 @@ TOO_LARGE = f"the answer is larger than {MAX_BODY // 1024 // 1024} MiB"
 CUT = "the answer was cut off"
 
 
-class RequestsTransport:
+class _Wanted(NamedTuple):
+    """What :meth:`Transport.send` is given."""
+
+    method: str
+    origin: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    timeout: Timeout
+
+
+class _Bare:
+    """What leaves it, errors as well, has nothing of the request in the locals of a traceback."""
+
+    def send(
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: Timeout,
+    ) -> Response:
+        """See :class:`Transport`."""
+        handled = sys.exception()
+        outcome = self._outcome(_Wanted(method, origin, target, headers, body, timeout))
+        if isinstance(outcome, Response):
+            return outcome
+        del target, headers, body
+        try:
+            raise bare(outcome, handled)
+        finally:
+            del outcome  # no cycle
+
+    def _outcome(self, wanted: _Wanted) -> Response | BaseException:
+        """The answer, or what is to be raised: this frame must be gone by then."""
+        raise NotImplementedError
+
+
+class RequestsTransport(_Bare):
     """The transport over requests. Thread-safe.
 
     Args:
         session: A session of your own: its mounted adapters, proxies, ``verify``, ``cert`` and
             headers are used, except headers that the core sends itself (``User-Agent``). Its
             cookies, ``auth`` and netrc are not: they would be sent to a vendor that they are not
-            for. It must not repeat requests by itself. Without one, a pool of connections is
-            made, and proxies and CA bundle are read from the environment once, now.
+            for. It must not repeat requests by itself. What is sent here uses connections of
+            its own in the session. Without one, a pool of connections is made, and proxies and
+            CA bundle are read from the environment once, now.
     """
 
     def __init__(self, session: requests.Session | None = None) -> None:
@@ -65,38 +110,62 @@ class RequestsTransport:
                     "REQUESTS_CA_BUNDLE (or CURL_CA_BUNDLE) names a file that does not exist"
                 )
 
-    def send(
+    def _outcome(self, wanted: _Wanted) -> Response | BaseException:
+        try:
+            return self._exchange(*wanted)
+        except BaseException as error:
+            return foreign_in(error) or _failure(error, wanted.origin)
+
+    def _exchange(
         self,
         method: str,
         origin: str,
         target: str,
-        headers: Mapping[str, str],
+        given: Mapping[str, str],
         body: bytes | None,
         timeout: Timeout,
     ) -> Response:
-        """See :class:`Transport`."""
-        import requests
-        import urllib3.exceptions as u
+        from ._deadline import deadline
 
-        headers = dict(headers)
+        checked_target(target)
+        headers = dict(given)
         if body is not None:
             headers["Content-Length"] = str(len(body))
         elif method != "GET":
             headers["Content-Length"] = "0"
-        failure: LiveStreamError
+        answer: Any
         until = time.monotonic() + timeout.total
-        try:
+        with deadline(until):
             if self._session is not None:
-                answer = _of_session(self._session, method, origin + target, headers, body, timeout)
-                return _read(answer.status_code, answer.headers, _chunks(answer), answer, until)
-            raw = self._own_adapter().answer(
-                method, origin, target, headers, body, (timeout.connect, timeout.read), until
-            )
-            # Repeated headers are joined; none that is read here can be repeated.
-            return _read(raw.status, dict(raw.headers.itermerged()), _pieces(raw), raw, until)
-        except (requests.RequestException, u.HTTPError, OSError, ValueError) as error:
-            failure = _failure(error, origin)
-        raise failure
+                answer, forwarded = _of_session(
+                    self._session, method, origin + target, headers, body, timeout
+                )
+                status, found = answer.status_code, dict(answer.headers)
+                pieces = _chunks(answer)
+            else:
+                adapter = self._own_adapter()
+                _check_headers(headers)
+                answer = adapter.answer(
+                    method, origin, target, headers, body, (timeout.connect, timeout.read)
+                )
+                # Repeated headers are joined; none that is read here can be repeated.
+                status, found = answer.status, dict(answer.headers.itermerged())
+                pieces, forwarded = _pieces(answer), adapter.is_forwarded(origin)
+        try:
+            if status == 407 and forwarded:
+                raise _proxy_wants_credentials()
+            # 101, or another interim answer out of an adapter that takes it for the answer.
+            if status < 200:
+                return Response(status, Headers(found))
+            body, problem, late = _body(pieces, until)
+        finally:
+            # What was not read to its end is not used again.
+            answer.close()
+            if hasattr(answer, "release_conn"):
+                answer.release_conn()
+        if late:
+            raise TimedOut("the answer did not end in time", applied=None)
+        return Response(status, Headers(found), body, problem)
 
     def _own_adapter(self) -> DeadlineAdapter:
         adapter = self._adapter
@@ -136,9 +205,12 @@ def _of_session(
     headers: dict[str, str],
     body: bytes | None,
     timeout: Timeout,
-) -> requests.Response:
-    """The answer to a request that a session of the user's sends."""
+) -> tuple[requests.Response, bool]:
+    """The answer to a request that a session of the user's sends, and whether a proxy may have
+    given it."""
     import requests
+
+    from ._deadline import keep_session
 
     request = requests.PreparedRequest()
     # Prepared by hand: requests would rewrite the URL, add cookies and, from netrc, replace the
@@ -151,65 +223,91 @@ def _of_session(
     for name, value in session.headers.items():
         if name.lower() not in ("cookie", "authorization"):
             request.headers.setdefault(name, str(value))
+    _check_headers(request.headers)
     settings: Any = session.merge_environment_settings(url, {}, True, session.verify, session.cert)
     # Not session.send(): that keeps cookies and looks where a redirect leads.
     mounted = session.get_adapter(url)
-    if getattr(getattr(mounted, "max_retries", None), "total", 0):
+    # Without a total each of the other counters is a limit of its own, or none.
+    if getattr(getattr(mounted, "max_retries", None), "total", 0) != 0:
         raise ConfigurationError(
             "the session repeats requests by itself, and could make a stream twice",
             hint="mount an adapter without max_retries; connect(retries=) is ours",
+            applied=False,
         )
+    forwarded = isinstance(mounted, requests.adapters.HTTPAdapter) and keep_session(
+        mounted, url, settings["proxies"]
+    )
     settings["stream"] = True
-    return mounted.send(request, timeout=(timeout.connect, timeout.read), **settings)
+    answer = mounted.send(request, timeout=(timeout.connect, timeout.read), **settings)
+    return answer, forwarded
 
 
-def _failure(error: Exception, origin: str) -> LiveStreamError:
+#: What http.client would refuse with a ValueError that shows the value.
+_SENDABLE = re.compile(r"[\t -~\xa0-\xff]*")
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if not _SENDABLE.fullmatch(value):
+            raise ConfigurationError(
+                f"the header {name} has characters that cannot be sent", applied=False
+            )
+
+
+def _proxy_wants_credentials() -> ConfigurationError:
+    return ConfigurationError(
+        "the proxy asks for credentials (HTTP 407)",
+        hint="give the user and the password in the URL of the proxy",
+        applied=False,
+    )
+
+
+def _failure(error: BaseException, origin: str) -> LiveStreamError:
     """Our error for one of requests, urllib3 or the socket; only certain knowledge that nothing
     was sent gives ``applied=False``."""
     import requests
     import urllib3.exceptions as u
 
-    chain = _chain(error)
+    chain = chain_of(error)
     # Not ProxyError: urllib3 also calls an answer so that is lost after the request was sent
     # through a proxy. A proxy that refuses has one of these inside.
     unreached = (
+        requests.ConnectTimeout,
         u.NewConnectionError,
         u.ConnectTimeoutError,
-        u.NameResolutionError,
         u.ClosedPoolError,
     )
     invalid = (
         requests.exceptions.InvalidURL,
         requests.exceptions.InvalidProxyURL,
         requests.exceptions.InvalidSchema,
-        requests.exceptions.InvalidHeader,
         u.LocationValueError,
     )
+    certificate = ("SSLCertVerificationError", "CertificateError")
     if any(isinstance(each, invalid) for each in chain):
-        return ConfigurationError("the address of the vendor or of the proxy is not valid")
-    if any(isinstance(each, (requests.ConnectTimeout, *unreached)) for each in chain):
-        host = urlsplit(origin).netloc
-        return ConnectionFailed(f"no connection to {host} ({_reason(chain)})", applied=False)
-    if any(type(each).__name__ == "SSLCertVerificationError" for each in chain):
+        return ConfigurationError(
+            "the address of the vendor or of the proxy is not valid", applied=False
+        )
+    if any(type(each).__name__ in certificate for each in chain):
         return ConnectionFailed(
             "the certificate of the vendor could not be verified", applied=False
         )
+    if any(isinstance(each, unreached) for each in chain):
+        refused = next(filter(None, map(_refused_by_proxy, chain)), None)
+        if refused == "407":
+            return _proxy_wants_credentials()
+        reason = f"the proxy answered HTTP {refused}" if refused else _reason(chain)
+        host = urlsplit(origin).netloc
+        return ConnectionFailed(f"no connection to {host} ({reason})", applied=False)
     if any(isinstance(each, (requests.Timeout, TimeoutError, u.TimeoutError)) for each in chain):
         return TimedOut("no answer in time", applied=None)
     return ConnectionFailed(f"the connection was lost ({_reason(chain)})", applied=None)
 
 
-def _chain(error: BaseException) -> list[BaseException]:
-    """The error and everything inside it: urllib3 puts the cause into ``args`` or ``reason``."""
-    found: list[BaseException] = []
-    todo: list[Any] = [error]
-    while todo:
-        each = todo.pop(0)
-        if isinstance(each, BaseException) and not any(each is other for other in found):
-            found.append(each)
-            # Not __context__: that may be an error which the caller is just handling.
-            todo += [*each.args, getattr(each, "reason", None), each.__cause__]
-    return found
+def _refused_by_proxy(error: BaseException) -> str | None:
+    """The status with which a proxy refused a tunnel; http.client has it in the text alone."""
+    refused = re.match(r"Tunnel connection failed: (\d+)", str(error))
+    return refused and refused[1]
 
 
 def _reason(chain: list[BaseException]) -> str:
@@ -221,24 +319,19 @@ def _reason(chain: list[BaseException]) -> str:
             return "its name is not known"
         if isinstance(each, OSError) and type(each).__module__ == "builtins" and each.errno:
             return os.strerror(each.errno).lower()
+        if isinstance(each, TimeoutError):
+            return "timed out"
     return next(
         (type(each).__name__ for each in reversed(chain) if isinstance(each, OSError)),
         type(chain[-1]).__name__,
     )
 
 
-def _read(
-    status: int, headers: Mapping[str, str], pieces: Iterator[bytes], answer: Any, until: float
-) -> Response:
-    body, problem, late = _body(pieces, answer, until)
-    if late:
-        raise TimedOut("the answer did not end in time", applied=None)
-    return Response(status, Headers(headers), body, problem)
-
-
-def _body(pieces: Iterator[bytes], answer: Any, until: float) -> tuple[bytes, str | None, bool]:
+def _body(pieces: Iterator[bytes], until: float) -> tuple[bytes, str | None, bool]:
     import requests
     import urllib3.exceptions as u
+
+    from ._decoding import CutOffError, DecodeError
 
     chunks, size = [], 0
     try:
@@ -249,16 +342,15 @@ def _body(pieces: Iterator[bytes], answer: Any, until: float) -> tuple[bytes, st
                 return b"", TOO_LARGE, False
             if time.monotonic() > until:
                 return b"", None, True
-    except (requests.exceptions.ContentDecodingError, u.DecodeError):
+    except (DecodeError, requests.exceptions.ContentDecodingError, u.DecodeError):
         return b"", "the answer cannot be decoded", False
-    except (requests.RequestException, u.HTTPError, OSError, ValueError) as error:
-        chain = _chain(error)
-        late = any(isinstance(each, (TimeoutError, u.TimeoutError)) for each in chain)
+    except CutOffError:
+        return b"".join(chunks), CUT, False
+    except (requests.RequestException, u.HTTPError, OSError) as error:
+        if foreign_in(error) is not None:
+            raise
+        late = any(isinstance(each, (TimeoutError, u.TimeoutError)) for each in chain_of(error))
         return b"".join(chunks), CUT, late
-    finally:
-        answer.close()
-        if hasattr(answer, "release_conn"):
-            answer.release_conn()
     return b"".join(chunks), None, False
 
 
@@ -272,12 +364,15 @@ def _chunks(answer: requests.Response) -> Iterator[bytes]:
 
 def _pieces(raw: BaseHTTPResponse) -> Iterator[bytes]:
     """The body as it comes in. requests' own iterator waits until a whole chunk is there, so a
-    server that sends a byte now and then would hold it."""
-    while chunk := raw.read1(_CHUNK, decode_content=True):
-        yield chunk
+    server that sends a byte now and then would hold it; and how much memory urllib3 needs to
+    decode depends on its version."""
+    from ._decoding import decoded
+
+    coded = iter(partial(raw.read1, _CHUNK, decode_content=False), b"")
+    return decoded(coded, raw.headers.get("content-encoding", ""))
 
 
-class WSGITransport:
+class WSGITransport(_Bare):
     """Runs a WSGI app in process, without a port: for emulators, tests, and the kit.
 
     Args:
@@ -295,18 +390,15 @@ class WSGITransport:
         """Sessions opened with one app are no good at another, though the origin is the same."""
         return id(self.app)
 
-    def send(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: Timeout,
-    ) -> Response:
-        """See :class:`Transport`. The app runs in this thread, so it is not interrupted: whether
-        it was too slow is seen when it has answered."""
-        environ = wsgi_environ(method, origin, target, headers, body)
+    def _outcome(self, wanted: _Wanted) -> Response | BaseException:
+        try:
+            return self._exchange(wsgi_environ(*wanted[:5]), wanted.timeout)
+        except BaseException as error:
+            return error
+
+    def _exchange(self, environ: dict[str, Any], timeout: Timeout) -> Response:
+        # The app runs in this thread, so it is not interrupted: whether it was too slow is seen
+        # when it has answered.
         monotonic = time.monotonic if self.clock is None else self.clock.monotonic
         began = monotonic()
         answer = None
@@ -402,3 +494,6 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+publish("livestream_core", [RequestsTransport, WSGITransport])

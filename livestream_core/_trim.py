@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ._convert import refuse_unknown
 from ._errors import InvalidInput
 from ._times import parse_instant, to_utc
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from fractions import Fraction
 
 #: From here up a plain integer is a Unix time in seconds (2001-09-09); below, seconds.
@@ -20,6 +23,8 @@ UNIX_TIME_FROM = 1_000_000_000
 _MILLISECONDS_FROM = 100_000_000_000
 
 _MOST_SECONDS = 10**12
+#: After the point.
+_MOST_DIGITS = 1000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -49,8 +54,12 @@ class Trim:
         raise TypeError("make a trim by Trim.relative(), Trim.absolute() or Trim.parse()")
 
     @classmethod
-    def relative(cls, start: float | timedelta, end: float | timedelta) -> Trim:
-        """A trim in seconds (or timedeltas) from the start of the recording.
+    def relative(
+        cls,
+        start: float | Decimal | Fraction | timedelta,
+        end: float | Decimal | Fraction | timedelta,
+    ) -> Trim:
+        """Return a trim in seconds (or timedeltas) from the start of the recording.
 
         Raises:
             InvalidInput: Not a number, negative, or ``start`` is not before ``end``.
@@ -82,6 +91,8 @@ class Trim:
                 raise InvalidInput(
                     f"{field}: expected a whole number of seconds, not {_shown(value)}", field=field
                 )
+            if not -(_MOST_SECONDS**2) < value < _MOST_SECONDS**2:  # too long to be shown
+                raise InvalidInput(f"{field}: is too large a number of seconds", field=field)
             if value < 0:
                 raise InvalidInput(f"{field}: {value} is negative", field=field)
             if value >= _MILLISECONDS_FROM:
@@ -145,7 +156,7 @@ class Trim:
             return self
         return self._make((self._exact[0] + origin, self._exact[1] + origin), absolute=True)
 
-    def check_duration(self, seconds: float) -> None:
+    def check_duration(self, seconds: float | Decimal | Fraction) -> None:
         """Checks the trim against a recording of ``seconds``.
 
         Raises:
@@ -176,23 +187,33 @@ class Trim:
         }
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Trim:
-        """Reads what :meth:`to_dict` wrote.
+    def from_dict(cls, data: Mapping[str, Any]) -> Trim:
+        """Read what :meth:`to_dict` wrote.
 
         Raises:
-            InvalidInput: Something in it is missing or wrong.
+            InvalidInput: Something in it is missing, wrong or unknown.
         """
-        start, end = data.get("start"), data.get("end")
+        if not isinstance(data, Mapping):
+            raise InvalidInput(f"trim: expected a mapping, not {type(data).__name__}", field="trim")
+        refuse_unknown("Trim", data, ("start", "end"))
+        for name in ("start", "end"):
+            if name not in data:
+                raise InvalidInput(f"trim.{name}: is missing", field=f"trim.{name}")
+        start, end = data["start"], data["end"]
         if isinstance(start, str) and isinstance(end, str):
             return cls.absolute(parse_instant(start), parse_instant(end))
-        return cls.relative(start, end)  # type: ignore[arg-type]
+        return cls.relative(start, end)
 
     def __repr__(self) -> str:
         form = "relative" if self.is_relative else "absolute"
         return f"Trim.{form}({self.start!s}, {self.end!s})"
 
+    @classmethod
+    def _remade(cls, exact: tuple[Fraction, Fraction], absolute: bool) -> Trim:
+        return cls._make(exact, absolute=absolute)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _remake, (self._exact, not self.is_relative)
+        return Trim._remade, (self._exact, not self.is_relative)
 
 
 def _instant(seconds: int) -> datetime:
@@ -203,30 +224,42 @@ def _instant(seconds: int) -> datetime:
     raise InvalidInput("trim: out of range", field="trim")
 
 
-def _fraction(value: float) -> Fraction:
+def _fraction(value: int) -> Fraction:
     from fractions import Fraction
 
     return Fraction(value)
 
 
-def _remake(exact: tuple[Fraction, Fraction], absolute: bool) -> Trim:
-    return Trim._make(exact, absolute=absolute)
+#: Named by the pickles of version 0.1.
+_remake = Trim._remade
 
 
-def _offset(value: float | timedelta, field: str) -> Fraction:
+def _offset(value: float | Decimal | Fraction | timedelta, field: str) -> Fraction:
+    from decimal import Decimal
+    from fractions import Fraction
+
     if isinstance(value, timedelta):
-        offset = _fraction(value // _MICROSECOND)
-    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        offset = Fraction(value // _MICROSECOND)
+    elif isinstance(value, bool) or not isinstance(value, (int, float, Decimal, Fraction)):
         raise InvalidInput(
             f"{field}: expected seconds or a timedelta, not {_shown(value)}", field=field
         )
-    elif not -_MOST_SECONDS < value < _MOST_SECONDS:
+    elif not (_is_short(value) and -_MOST_SECONDS < value < _MOST_SECONDS):
         raise InvalidInput(f"{field}: is not a number of seconds, or too large a one", field=field)
     else:
-        offset = _fraction(value) * 1_000_000
+        offset = Fraction(value) * 1_000_000
     if offset < 0:
-        raise InvalidInput(f"{field}: {value} is negative", field=field)
+        raise InvalidInput(f"{field}: {float(offset / 1_000_000):g} is negative", field=field)
     return offset
+
+
+def _is_short(value: float | Decimal | Fraction) -> bool:
+    """Whether it is a number that can be compared, with as many digits as can be worked with: a
+    few characters are enough for a Decimal of a thousand million."""
+    if isinstance(value, (int, float)) or not hasattr(value, "as_tuple"):
+        return True
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent > -_MOST_DIGITS
 
 
 def _moment(value: datetime, field: str) -> Fraction:
@@ -240,4 +273,5 @@ def _moment(value: datetime, field: str) -> Fraction:
 
 
 def _shown(value: object) -> str:
-    return f"{type(value).__name__} {str(value)[:40]!r}"
+    kind = type(value).__name__
+    return f"{kind} {value[:40]!r}" if isinstance(value, str) else kind

@@ -50,7 +50,12 @@ def server_url(url: str) -> str:
 
 
 def join_publish_url(server: str, stream_key: str) -> str:
-    """The URL to publish to: the server's URL, a slash, the key."""
+    """The URL to publish to: the server's URL, a slash, the key.
+
+    Raises:
+        InvalidInput: One of them is not text.
+    """
+    _check_text(server=server, stream_key=stream_key)
     return f"{server_url(server)}/{stream_key}"
 
 
@@ -63,8 +68,9 @@ def split_publish_url(url: str, stream_key: str | None = None) -> tuple[str, str
             last slash of the path, with the query if there is one, is taken as the key.
 
     Raises:
-        InvalidInput: The URL does not end in the key, or has no place for one.
+        InvalidInput: The URL does not end in the key, or has no place for one; or it is not text.
     """
+    _check_text(url=url, stream_key="" if stream_key is None else stream_key)
     if stream_key is not None:
         server, found = url.removesuffix(f"/{stream_key}"), url.endswith(f"/{stream_key}")
     else:
@@ -75,6 +81,12 @@ def split_publish_url(url: str, stream_key: str | None = None) -> tuple[str, str
     if not found or not is_url(server):
         raise InvalidInput("the publish URL does not end in a stream key", field="url")
     return server_url(server), stream_key
+
+
+def _check_text(**values: object) -> None:
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise InvalidInput(f"{name}: expected a string, not {type(value).__name__}", field=name)
 
 
 def is_url(value: str) -> bool:

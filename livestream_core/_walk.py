@@ -11,6 +11,7 @@ import attrs
 from ._capabilities import Capabilities
 from ._errors import UnexpectedResponse
 from ._model import LiveStream
+from ._request import MAX_NUMBER
 from ._status import Status
 
 #: So many pages in a row without a new id are no longer a burst of new streams that shifts a
@@ -27,6 +28,10 @@ class Completeness(StrEnum):
     """The vendor's total differs from what was seen, twice."""
     UNKNOWN = "unknown"
     """The walk is not over, was cut by a limit, or the vendor gives no total."""
+
+    def __bool__(self) -> bool:
+        """Whether it is proven that every stream was seen."""
+        return self is Completeness.PROVEN
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -75,6 +80,10 @@ def _streams(items: Sequence[LiveStream]) -> tuple[LiveStream, ...]:
     return tuple(items)
 
 
+def _total(value: int | None) -> int | None:
+    return value if type(value) is int and 0 <= value < MAX_NUMBER else None
+
+
 @attrs.frozen(slots=True)
 class Page:
     """One page of a list.
@@ -83,12 +92,13 @@ class Page:
         items: The streams on it.
         next: A cursor for the page that follows, ``None`` if this is the last one. It can be
             kept and used later, also in another process.
-        total: How many streams there are on all pages, where the vendor says so.
+        total: How many streams there are on all pages, where the vendor says so; a number that
+            cannot be one, such as -1, says nothing.
     """
 
     items: tuple[LiveStream, ...] = attrs.field(converter=_streams)
     next: str | None = None
-    total: int | None = None
+    total: int | None = attrs.field(default=None, converter=_total)
 
     @property
     def next_cursor(self) -> str | None:

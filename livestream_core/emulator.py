@@ -259,6 +259,11 @@ class _Handler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
         pass  # requests are in Emulator.requests; standard error is the user's
 
+    def send_response(self, code: int, message: str | None = None) -> None:
+        # The machine's Date is left out: the answer has the emulated vendor's.
+        self.send_response_only(code, message)
+        self.send_header("Server", self.version_string())
+
 
 class Emulator:
     """A vendor, emulated. A subclass gives the routes, their handlers and the world's actions.
@@ -367,6 +372,8 @@ class Emulator:
         index = self._log(request, body)
         fault = self._fault(request)
         response = self._answer(request, fault, environ)
+        if response.date is None:
+            response.date = self.clock.now()
         with self.lock:
             self.requests[index] = attrs.evolve(self.requests[index], status=response.status_code)
         return response(environ, start_response)

@@ -177,7 +177,13 @@ VERY = "very-secret"
             "token: the environment variable NOT_SET is not set",
         ),
         ("[connections.school]\nprovider = 'nope'", "connection 'school': there is no provider"),
+        (f"x = {'[' * 3_000}{']' * 3_000}", "is nested too deeply"),
+        (f"x = {'{a = ' * 3_000}1{'}' * 3_000}", "is nested too deeply"),
+        (f"[connections.school]\nprovider = 'acme'\ntoken = {'9' * 5_000}", "is too long"),
+        (f"[connections.school]\nprovider = 'acme'\ntoken = 0x{'f' * 5_000}", "token: must be"),
+        (f"[connections.school]\nprovider = 'acme'\ntoken = -{'9' * 20}", "token: must be text"),
     ],
+    ids=lambda value: value[:40],
 )
 def test_a_file_that_is_wrong_is_one_line_with_file_connection_and_key_and_no_value(
     text: str, key: str

@@ -373,6 +373,40 @@ def test_a_file_that_cannot_be_read_is_exit_code_2() -> None:
     assert "is not TOML" in text()
 
 
+@pytest.mark.parametrize("text_of_toml", [f"x = {'[' * 3_000}", f"x = {'9' * 5_000}"])
+def test_a_file_that_no_parser_gets_through_is_exit_code_2(text_of_toml: str) -> None:
+    write(text_of_toml)
+    (file,) = doctor(code=2)["files"]
+    assert file["problem"].startswith(file["path"])
+
+
+@pytest.mark.parametrize(
+    ("entry_points", "metadata"),
+    [
+        (b"[livestream_core]\n\xff = x\n", b"Name: odd\nVersion: 1.0\n"),
+        (b"[livestream_core]\nno value\n", b"Name: odd\nVersion: 1.0\n"),
+        (b"[livestream_core]\nodd = x\n", b"Name: \xff\nVersion: 1.0\n"),
+    ],
+)
+def test_a_package_that_cannot_be_read_is_passed_over_and_shown(
+    tmp_path: Path, entry_points: bytes, metadata: bytes
+) -> None:
+    environ = install(tmp_path / "here", acme="command_line:ACME")
+    odd = tmp_path / "here" / "odd-1.0.dist-info"
+    odd.mkdir()
+    (odd / "METADATA").write_bytes(metadata)
+    (odd / "entry_points.txt").write_bytes(entry_points)
+    result = livestream("doctor", "--json", environ=environ)
+    assert (result.returncode, result.stderr) == (0, "")
+    found = json.loads(result.stdout)
+    assert [each["name"] for each in found["providers"]] == ["acme"]
+    (unreadable,) = found["unreadable"]
+    assert unreadable["path"] == str(odd)
+    assert unreadable["problem"]
+    assert "odd-1.0.dist-info" in livestream("doctor", environ=environ).stdout
+    assert livestream("providers", environ=environ).returncode == 0
+
+
 def test_an_installed_adapter_is_shown_with_its_distribution(
     tmp_path: Path, vendor: AcmeEmulator
 ) -> None:

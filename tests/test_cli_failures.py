@@ -215,6 +215,32 @@ def test_as_json_an_error_has_what_its_class_knows(vendor: AcmeEmulator) -> None
     assert json.loads(acme("show", "1", "--json").stderr)["retry_after"] == 1000
 
 
+def strict(text: str) -> Any:
+    """JSON as every other language reads it."""
+
+    def refuse(word: str) -> None:
+        pytest.fail(f"{word} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("value", ["9" * 400, "4000000000", "86400", "inf", "nan"])
+def test_whatever_the_vendor_asks_for_the_output_is_json(vendor: AcmeEmulator, value: str) -> None:
+    vendor.inject(Fault.status(429, headers={"Retry-After": value}), on="GET *", times=9)
+    asked = strict(acme("show", "1", "--json").stderr)["retry_after"]
+    assert asked is None or 0 <= asked <= 86_400
+
+
+def test_a_payload_with_a_number_beyond_all_bounds_is_printed_as_json(vendor: AcmeEmulator) -> None:
+    id = vendor.add()["id"]
+    body = f'{{"id": "{id}", "title": "T", "status": "on", "load": [1e999, {{"a": -1e999}}, 1.5]}}'
+    for option in ([], ["--json"]):
+        vendor.inject(Fault.status(200, body=body), on="GET *")
+        shown = acme("show", id, "--raw", *option).stdout
+        raw = strict(shown)["raw"] if option else strict(shown[shown.index("{") :])
+        assert raw["load"] == [None, {"a": None}, 1.5]
+
+
 def test_a_key_that_the_vendor_echoes_is_not_shown(vendor: AcmeEmulator) -> None:
     body = '{"detail": "acme-key-77 is in use"}'
     vendor.inject(Fault.status(422, body=body), on="POST *", times=3)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import livestream_core as live
-from command_line import run
+from command_line import PATIENCE, run
 from livestream_core.emulator import Fault
 from migration_commands import BOTH, LEDGER, ONE, OTHER, RUN, Migration, migration
 from migrations import in_days
@@ -311,6 +312,66 @@ def test_a_vendor_that_is_down_from_the_start_is_4(moving: Migration) -> None:
     moving.source.fill(1)
     moving.target.inject(Fault.status(503, headers={"Retry-After": "1000"}), "list", times=99)
     assert moving.run(*RUN, "--yes").exit_code == 4
+
+
+@pytest.mark.parametrize("asked", ["86400", "4000000000"])
+def test_a_vendor_that_asks_to_wait_too_long_is_6_and_says_until_when(
+    moving: Migration, asked: str
+) -> None:
+    moving.source.fill(2)
+    moving.target.inject(Fault.status(429, headers={"Retry-After": asked}), "create", times=99)
+    result = moving.run(*RUN, "--yes", "--utc")
+    assert result.exit_code == 6
+    until = re.search(
+        r"asks to wait until (\S+ \S+), which is longer than --patience",
+        " ".join(result.stdout.split()),
+    )
+    assert until is not None
+    assert timedelta(hours=23) < datetime.fromisoformat(until[1]) - datetime.now(UTC)
+    data = moving.data(*RUN)
+    assert (data["exit_code"], data["stopped"]) == (6, "patience")
+    assert timedelta(hours=23) < datetime.fromisoformat(data["resume_at"]) - datetime.now(UTC)
+    moving.target.emulator.clear_faults()
+    assert moving.data(*RUN)["resume_at"] is None
+    assert moving.target.titles() == moving.source.titles()
+
+
+@pytest.mark.parametrize("patience", ["0s", "59s"])
+def test_patience_is_as_long_as_one_says(moving: Migration, patience: str) -> None:
+    moving.source.fill(1)
+    moving.target.inject(Fault.status(429, headers={"Retry-After": "60"}), "create", times=99)
+    data = moving.data(*RUN, "--yes", "--patience", patience)
+    assert (data["exit_code"], data["stopped"]) == (6, "patience")
+    assert moving.target.creates() == 1
+
+
+def test_a_run_that_waits_says_so(moving: Migration) -> None:
+    moving.source.fill(2)
+    moving.target.inject(Fault.status(429, headers={"Retry-After": "600"}), "create", times=99)
+    with moving.started(*RUN, "--yes", "--utc") as process:
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if line.startswith("Waiting until"))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 6
+    assert re.match(
+        r"Waiting until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00, as the vendor asks \(memory: HTTP 429",
+        line,
+    )
+
+
+def test_a_program_is_told_that_a_run_waits(moving: Migration) -> None:
+    moving.source.fill(2)
+    moving.target.inject(Fault.status(429, headers={"Retry-After": "600"}), "create", times=99)
+    with moving.started(*RUN, "--yes", "--json", stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        objects = map(json.loads, process.stdout)
+        told = next(each["waiting"] for each in objects if "waiting" in each)
+        looked = next(each["progress"] for each in objects if "progress" in each)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 6
+    assert datetime.fromisoformat(told["until"]) > datetime.now(UTC)
+    assert looked["waiting_until"] == told["until"]
+    assert told["reason"].startswith("memory: HTTP 429")
 
 
 def test_a_vendor_that_goes_down_ends_the_run_with_6_and_the_error(moving: Migration) -> None:

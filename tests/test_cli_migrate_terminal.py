@@ -66,6 +66,16 @@ def test_ctrl_c_says_that_it_stops_and_the_same_command_asks_no_more(
     assert moving.target.titles() == moving.source.titles()
 
 
+def test_a_bar_says_that_the_vendor_asks_to_wait(moving: Migration, shown: Terminal) -> None:
+    moving.target.emulator.clear_faults()
+    moving.target.inject(Fault.status(429, headers={"Retry-After": "600"}), "create", times=99)
+    shown.until("[y/N]")
+    shown.press("y", "Enter")
+    assert "as the vendor asks (memory: HTTP 429" in shown.until("waiting until 20")
+    shown.press("C-c")
+    shown.until("left with 6")
+
+
 def test_a_rollback_shows_what_would_go_and_asks(moving: Migration) -> None:
     moving.source.fill(2)
     moving.moved()

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator
 from command_line import acme, run, served
 from livestream_core.cli._spec_options import FIELDS
+from livestream_core.cli._trim_option import trim_of
 from livestream_core.emulator import Fault
 
 KEY = "acme-key-1"
@@ -108,6 +113,21 @@ def test_restreams_come_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
         ('{"title": NaN}', "<stdin>: is not JSON"),
         ("[1]", "<stdin>: expected a JSON object"),
         ('{"titel": "T"}', f"titel: a stream has no such field; it has {', '.join(FIELDS)}"),
+        # Names of arguments, but of no field.
+        (
+            '{"title": "T", "on_unsupported": "drop"}',
+            f"on_unsupported: a stream has no such field; it has {', '.join(FIELDS)}",
+        ),
+        (
+            '{"title": "T", "self": 1}',
+            f"self: a stream has no such field; it has {', '.join(FIELDS)}",
+        ),
+        (f'{{"title": {"[" * 100_000}', "<stdin>: is not JSON"),
+        (f'{{"title": {"9" * 5_000}}}', "<stdin>: is not JSON"),
+        (
+            '{"title": "T", "restreams": [{"url": null, "secret_urls": [{}]}]}',
+            "secret_urls: expected a string, not dict",
+        ),
         ("{}", "title: is missing; give --title"),
         ('{"title": 3}', "title: expected a string, not int"),
         ('{"title": "T", "restreams": {}}', "restreams: expected a JSON list of objects"),
@@ -117,12 +137,33 @@ def test_restreams_come_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
             "key: RestreamTarget has no such field; it has url, stream_key",
         ),
     ],
+    ids=lambda value: value[:60],
 )
 def test_a_spec_that_cannot_be_read_is_one_line_and_nothing_is_sent(
     vendor: AcmeEmulator, spec: str, problem: str
 ) -> None:
     result = acme("create", "--spec", "-", input=spec)
     assert (result.exit_code, result.stderr) == (2, f"Error: {problem}\n")
+    assert vendor.requests == []
+
+
+def test_the_changes_of_an_update_name_fields_only(vendor: AcmeEmulator) -> None:
+    vendor.add()
+    for name in ("id", "self", "timeout"):
+        result = acme("update", "1", "--spec", "-", input=json.dumps({name: "2"}))
+        assert (result.exit_code, result.stderr.partition(";")[0]) == (
+            2,
+            f"Error: {name}: a stream has no such field",
+        )
+    assert vendor.requests == []
+
+
+def test_a_spec_that_is_not_utf_8_is_one_line(vendor: AcmeEmulator, tmp_path: Path) -> None:
+    path = tmp_path / "spec.json"
+    path.write_bytes(b'{"title": "\xff"}')
+    for option in ("--spec", "--restreams-file"):
+        result = acme("create", "--title", "T", option, str(path))
+        assert (result.exit_code, result.stderr) == (2, f"Error: {path}: is not JSON\n")
     assert vendor.requests == []
 
 
@@ -471,6 +512,13 @@ def test_cancel_calls_a_stream_off(vendor: AcmeEmulator) -> None:
             "2026-12-05T11:00:00+00:00",
         ),
         ("1796464800..1796468400", "2026-12-05T10:00:00+00:00", "2026-12-05T11:00:00+00:00"),
+        ("12.5..60", 12, 60),  # rounded outward
+        ("12..60.000001", 12, 61),
+        ("00:00:30..00:02:00", 30, 120),
+        ("1:30..2:00", 90, 120),
+        ("90:00..1:30:00.5", 5400, 5401),
+        ("1:30..120", 90, 120),
+        ("0:00..0:00:01", 0, 1),
     ],
 )
 def test_a_trim_is_seconds_or_two_times(
@@ -490,6 +538,20 @@ def test_a_trim_is_seconds_or_two_times(
         ("30..2026-12-05T10:00:00Z", "expected START..END"),
         ("120..30", "start is not before end"),
         ("-5..30", "negative"),
+        ("-0.5..30", "negative"),
+        ("..30", "expected START..END"),
+        ("1:60..3:00", "expected START..END"),
+        ("1:5..3:00", "expected START..END"),
+        ("0:60:00..2:00:00", "expected START..END"),
+        ("1:00:00:00..2:00:00", "expected START..END"),
+        ("0:30..2026-12-05T10:00:00Z", "expected START..END"),
+        ("1:30..1796464800", "a Unix time is a whole number"),
+        ("1796464800.5..1796464900", "a Unix time is a whole number"),
+        (".5..3", "expected START..END"),
+        ("1..nan", "expected START..END"),
+        ("1..1e3", "expected START..END"),
+        ("1..\u0663", "expected START..END"),
+        (f"1..{'9' * 5000}", "expected START..END"),
         ("1796464800000..1796468400000", "looks like milliseconds"),
         ("2026-12-05T10:00:00..2026-12-05T11:00:00", "trim: the time '2026-12-05T10:00:00' has no"),
         ("half..whole", "is not an ISO 8601 time"),
@@ -502,6 +564,31 @@ def test_a_wrong_trim_is_refused_before_anything_is_sent(
     assert result.exit_code == 2
     assert problem in result.stderr
     assert vendor.requests == []
+
+
+@given(
+    st.integers(0, 900_000),
+    st.integers(1, 900_000),
+    st.one_of(st.just(""), st.text("0123456789", min_size=1, max_size=9)),
+    st.booleans(),
+)
+def test_hours_minutes_and_seconds_are_their_sum_in_seconds(
+    start: int, length: int, fraction: str, with_hours: bool
+) -> None:
+    def written(seconds: int) -> str:
+        minutes, seconds = divmod(seconds, 60)
+        hours, inner = divmod(minutes, 60)
+        clock = f"{hours}:{inner:02}" if with_hours else f"{minutes}"
+        return f"{clock}:{seconds:02}{tail}"
+
+    tail = f".{fraction}" if fraction else ""
+    ends = (start, start + length)
+    assert trim_of("..".join(map(written, ends))) == live.Trim.relative(
+        *(Fraction(f"{each}{tail}") for each in ends)
+    )
+    assert trim_of("..".join(f"{each}{tail}" for each in ends)) == live.Trim.relative(
+        *(Decimal(f"{each}{tail}") for each in ends)
+    )
 
 
 def test_delete_without_a_terminal_needs_yes(vendor: AcmeEmulator) -> None:

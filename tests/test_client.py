@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import gzip
+import io
+import json
 import logging
 import pickle
-from datetime import UTC, datetime
+import re
+import traceback
+import types
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import livestream_core as live
 from acme import AcmeEmulator, AcmePlugin, FakeClock
 from livestream_core.emulator import Fault
+from scripted import ScriptedTransport
 
 HOSTILE_IDS = [
     "../admin",
@@ -289,14 +301,164 @@ def test_without_a_secret_nothing_is_verified(client: live.Client, secret: Any) 
         client.parse_webhook({"x-acme-secret": ""}, BODY, secret=secret)
 
 
-def test_a_genuine_delivery_that_cannot_be_read_is_unexpected(client: live.Client) -> None:
-    with pytest.raises(live.UnexpectedResponse):
-        client.parse_webhook({"x-acme-secret": "s"}, b"<html>", secret="s")
+FORM = b"payload=%7B%22id%22%3A%221%22%7D&type=x"
+MULTIPART = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--\r\n'
+NOT_READABLE: dict[str, tuple[dict[str, str], bytes, str]] = {
+    "a page": ({}, b"<html>", "API may have changed"),
+    "not an object": ({}, b"[]", "API may have changed"),
+    "without its fields": ({}, b"{}", "API may have changed"),
+    "a value that no model takes": (
+        {},
+        b'{"id": "1", "title": "T", "status": "on", "tags": 5}',
+        "API may have changed",
+    ),
+    "nested deeply": ({}, b"[" * 100_000, "API may have changed"),
+    "empty": ({}, b"", "the body is empty"),
+    "blank": ({}, b" \r\n", "the body is empty"),
+    "gzip": ({}, gzip.compress(BODY), r"compressed \(gzip\)"),
+    "brotli": ({"content-encoding": "br"}, b"\x8b\x1f\x80", r"compressed \(br\)"),
+    "a form": ({}, FORM, "is a form"),
+    "a form by its type": (
+        {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"},
+        b"%7B%7D",
+        "is a form",
+    ),
+    "a multipart form": ({}, MULTIPART, "is a form"),
+    "JSON in JSON": ({}, json.dumps(BODY.decode()).encode(), "encoded as JSON twice"),
+    "base64": ({}, base64.b64encode(BODY), "base64"),
+}
 
 
-def test_a_body_must_be_bytes(client: live.Client) -> None:
-    with pytest.raises(live.InvalidInput, match="bytes"):
-        client.parse_webhook({}, "{}", secret="s")  # type: ignore[arg-type]
+@pytest.mark.parametrize("case", NOT_READABLE)
+def test_a_genuine_delivery_that_cannot_be_read_says_so_of_the_delivery(
+    client: live.Client, case: str
+) -> None:
+    headers, body, hint = NOT_READABLE[case]
+    with pytest.raises(live.UnexpectedResponse) as caught:
+        client.parse_webhook({"x-acme-secret": "s", **headers}, body, secret="s")
+    assert re.search(hint, caught.value.hint or "")
+    assert "delivery" in caught.value.message
+    assert "answer" not in str(caught.value)
+
+
+@pytest.mark.parametrize("case", [case for case in NOT_READABLE if case not in ("a page",)])
+def test_a_delivery_that_cannot_be_verified_says_what_is_likely_wrong(
+    client: live.Client, case: str
+) -> None:
+    headers, body, hint = NOT_READABLE[case]
+    with pytest.raises(live.WebhookRejected) as caught:
+        client.parse_webhook({"x-acme-secret": "other", **headers}, body, secret="s")
+    said = caught.value.hint
+    assert (said is None) if "API" in hint else re.search(hint, said or "")
+
+
+def test_a_genuine_delivery_is_read_whatever_else_its_headers_say(client: live.Client) -> None:
+    headers = {"x-acme-secret": "s", "content-encoding": "gzip", "content-type": FORM.decode()}
+    assert client.parse_webhook(headers, BODY, secret="s").stream_id == "1"
+    for body in (bytearray(BODY), memoryview(BODY)):
+        event = client.parse_webhook(headers, body, secret="s")  # type: ignore[arg-type]
+        assert event.stream_id == "1"
+
+
+async def _not_awaited() -> bytes:
+    return BODY
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        ("{}", "decoded already"),
+        ({"id": "1"}, "parsed already"),
+        ([1], "parsed already"),
+        (types.MappingProxyType({"id": "1"}), "parsed already"),
+        (io.BytesIO(BODY), "was not read"),
+        (BODY.decode, "was not called"),
+        (None, "raw bytes"),
+        (5, "raw bytes"),
+    ],
+)
+def test_a_body_must_be_the_bytes_that_came(client: live.Client, body: Any, hint: str) -> None:
+    with pytest.raises(live.InvalidInput, match="body: expected the bytes") as caught:
+        client.parse_webhook({}, body, secret="s")
+    assert (caught.value.field, hint in (caught.value.hint or "")) == ("body", True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_body_that_was_not_awaited_is_told(client: live.Client) -> None:
+    with pytest.raises(live.InvalidInput, match="not awaited"):
+        client.parse_webhook({}, _not_awaited(), secret="s")  # type: ignore[arg-type]
+
+
+ENVIRON = {"REQUEST_METHOD": "POST", "HTTP_X_ACME_SECRET": "s", "wsgi.version": (1, 0)}
+SCOPE = {"type": "http", "asgi": {"version": "3.0"}, "headers": [(b"x-acme-secret", b"s")]}
+
+
+@pytest.mark.parametrize(
+    ("headers", "hint"),
+    [
+        ({"x-acme-secret": ["s"]}, "lists"),
+        ({"x-acme-secret": ("s", "t")}, "lists"),
+        (ENVIRON, "WSGI environ"),
+        (SCOPE, 'scope["headers"]'),
+        ({"x-acme-secret": None}, "request.headers"),
+        (None, "request.headers"),
+    ],
+)
+def test_headers_that_are_not_headers_are_told_apart(
+    client: live.Client, headers: Any, hint: str
+) -> None:
+    with pytest.raises(live.InvalidInput) as caught:
+        client.parse_webhook(headers, BODY, secret="s")
+    assert (caught.value.field, hint in (caught.value.hint or "")) == ("headers", True)
+
+
+def test_an_environ_of_strings_alone_is_told_where_it_cannot_be_verified(
+    client: live.Client,
+) -> None:
+    with pytest.raises(live.WebhookRejected, match="WSGI environ"):
+        client.parse_webhook({"HTTP_X_ACME_SECRET": "s"}, BODY, secret="s")
+
+
+@given(
+    st.dictionaries(st.text(max_size=20), st.text(max_size=40), max_size=4),
+    st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)),
+    st.sampled_from(["s", "other"]),
+)
+def test_whatever_is_delivered_it_is_read_or_refused(
+    headers: dict[str, str], body: bytes, sent: str
+) -> None:
+    with (
+        AcmeEmulator().connect() as client,
+        contextlib.suppress(live.WebhookRejected, live.UnexpectedResponse),
+    ):
+        client.parse_webhook({**headers, "x-acme-secret": sent}, body, secret="s")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"secret": "another-s3cret"},
+        {"body": b"{"},
+        {"body": {"key": "s3cret-of-a-tenant"}},
+        {"headers": {"x-acme-secret": ["s3cret-of-a-tenant"]}},
+        {"secret": live.Secret("")},
+    ],
+)
+def test_no_frame_of_an_error_about_a_delivery_holds_the_secret(
+    client: live.Client, change: dict[str, Any]
+) -> None:
+    secret = "s3cret-of-a-tenant"
+    arguments = {"headers": {"x-acme-secret": secret}, "body": BODY, "secret": secret, **change}
+    with pytest.raises(live.LiveStreamError) as caught:
+        client.parse_webhook(**arguments)
+    error: BaseException | None = caught.value
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if frame.f_code.co_filename != __file__:
+                shown = repr(frame.f_locals)
+                assert secret not in shown
+                assert "another-s3cret" not in shown
+        error = error.__context__
 
 
 # -- waiting ----------------------------------------------------------------------------------
@@ -420,14 +582,40 @@ def test_if_only_errors_come_the_end_says_so(client: live.Client, emulator: Acme
     assert caught.value.stream is None
 
 
-def test_a_vendor_that_asks_for_a_longer_pause_ends_the_wait(
-    client: live.Client, emulator: AcmeEmulator, clock: FakeClock
+@pytest.mark.parametrize("timeout", [0, 0.05, 3, 30])
+@pytest.mark.parametrize(
+    ("status", "what"), [(429, "rate limited"), (503, "the vendor is unavailable")]
+)
+def test_a_vendor_that_asks_for_a_longer_pause_ends_the_wait_and_is_quoted(
+    client: live.Client,
+    emulator: AcmeEmulator,
+    clock: FakeClock,
+    timeout: float,
+    status: int,
+    what: str,
 ) -> None:
-    emulator.inject(Fault.status(429, headers={"Retry-After": "600"}), on="GET *", times=9)
+    busy = Fault.status(status, headers={"Retry-After": "600"}, body='{"detail": "slow down"}')
+    emulator.inject(busy, on="GET *", times=9)
     began = clock.time
-    with pytest.raises(live.WaitTimeout):
-        client.wait("1", until="live", timeout=30)
+    with pytest.raises(live.WaitTimeout, match=f"{what}: it asks to wait 600 s") as caught:
+        client.wait("1", until="live", timeout=timeout)
     assert clock.time == began
+    assert "slow down" in str(caught.value)
+    assert "within" not in str(caught.value)
+    assert caught.value.hint == "try again in 600 s"
+    assert (caught.value.temporary, caught.value.stream) == (True, None)
+
+
+def test_a_wait_that_is_cut_short_has_the_stream_as_last_seen(
+    client: live.Client, emulator: AcmeEmulator
+) -> None:
+    stream = emulator.add(status="boot")
+    busy = Fault.status(429, headers={"Retry-After": "86400"})
+    emulator.inject(busy, on="GET *", times=9, skip=1)
+    with pytest.raises(live.WaitTimeout, match=r"rate limited: .*it is starting") as caught:
+        client.wait(stream["id"], until="live", timeout=60)
+    assert caught.value.stream is not None
+    assert caught.value.stream.status is live.Status.STARTING
 
 
 def test_a_final_error_ends_the_wait_at_once(client: live.Client) -> None:
@@ -534,3 +722,59 @@ def test_a_plugin_is_registered_whole_or_not_at_all() -> None:
         live.register(object())
     with pytest.raises(live.ConfigurationError, match="named 'acme' is registered or installed"):
         live.register(AcmePlugin())
+
+
+# -- the vendor's clock -----------------------------------------------------------------------
+
+
+def refused(date: str | None, status: int = 401) -> live.LiveStreamError:
+    """What a refusal says that came with a Date."""
+    headers = {} if date is None else {"Date": date}
+    transport = ScriptedTransport(lambda *_: live.Response(status, headers, b"{}"))
+    client = live.connect(
+        "acme", transport=transport, clock=FakeClock(), retries=0, token="t0ken-t0ken"
+    )
+    with client, pytest.raises(live.LiveStreamError) as caught:
+        client.get("1")
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("behind", "hint"),
+    [
+        (61, "0:01:01 (it is behind)"),
+        (-61, "0:01:01 (it is ahead)"),
+        (86_400 * 365, "365 days, 0:00:00 (it is behind)"),
+    ],
+)
+def test_a_401_from_a_vendor_with_another_time_names_the_clock(behind: int, hint: str) -> None:
+    error = refused(format_datetime(FakeClock().now() + timedelta(seconds=behind), usegmt=True))
+    assert type(error) is live.AuthenticationFailed
+    assert error.hint == (
+        f"this machine's clock differs from the vendor's by {hint}; "
+        "set it, then check the credentials"
+    )
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        None,
+        "",
+        "soon",
+        "Wed, 99 Oct 2015 07:28:00 GMT",
+        format_datetime(FakeClock().now() + timedelta(seconds=60)),
+        format_datetime(FakeClock().now() - timedelta(seconds=60)),
+    ],
+)
+def test_a_401_from_a_vendor_with_our_time_does_not(date: str | None) -> None:
+    assert refused(date).hint == "check the credentials"
+
+
+@given(st.one_of(st.text(max_size=40), st.datetimes().map(format_datetime)))
+def test_whatever_is_in_date_a_401_is_a_401(date: str) -> None:
+    assert type(refused(date)) is live.AuthenticationFailed
+
+
+def test_other_refusals_say_nothing_of_the_clock() -> None:
+    assert "clock" not in str(refused("Wed, 21 Oct 2015 07:28:00 GMT", status=403))

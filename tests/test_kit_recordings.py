@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import livestream_core as live
 from kit_runs import run
@@ -137,6 +141,69 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(live.InvalidInput):
         load(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"[" * 100_000, "not JSON, or too deep"),
+        (b'{"format": ' + b"9" * 5_000 + b"}", "a number that is too long"),
+        (b'{"format": "\xff"}', "is not UTF-8"),
+    ],
+)
+def test_what_no_parser_gets_through_is_refused(
+    tmp_path: Path, content: bytes, problem: str
+) -> None:
+    file = tmp_path / "x.json"
+    file.write_bytes(content)
+    with pytest.raises(live.InvalidInput, match=problem) as caught:
+        load(file)
+    assert str(file) in caught.value.message
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(live.InvalidInput, match="cannot be read: No such file"):
+        load(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "problem"),
+    [
+        ("get", {}, "get cannot be called with them: missing a required argument: 'id'"),
+        ("get", {"id": "1", "x": 1}, "unexpected keyword argument 'x'"),
+        ("get", {"self": 1, "id": "1"}, "multiple values for argument 'self'"),
+        ("get", ["1"], "arguments: expected dict, not list"),
+        ("stop", {"id": "1", "trim": 5}, "stop cannot be called with them"),
+        ("stop", {"id": "1", "trim": [1]}, "stop cannot be called with them"),
+        ("stop", {"id": "1", "trim": [2, 1]}, "start is not before end"),
+        ("close", {}, "'close' is none that is recorded"),
+        ("__class__", {}, "'__class__' is none that is recorded"),
+        ("parse_webhook", {}, "'parse_webhook' is none that is recorded"),
+    ],
+)
+def test_a_call_that_cannot_be_made_is_refused_when_the_recording_is_read(
+    vendor: RightEmulator, operation: str, arguments: Any, problem: str
+) -> None:
+    data = recorded(vendor).to_data()
+    data["calls"][0] |= {"operation": operation, "arguments": arguments}
+    with pytest.raises(live.InvalidInput, match=re.escape(problem)):
+        Recording.from_data(data)
+
+
+@given(st.data())
+def test_a_recording_with_anything_in_place_of_a_part_is_read_or_invalid_input(
+    data: st.DataObject,
+) -> None:
+    changed: Any = recorded(RightEmulator(boot_seconds=0.0)).to_data()
+    where, key = {"all": changed}, "all"
+    while isinstance(inner := where[key], dict | list) and inner and data.draw(st.booleans()):
+        where = inner
+        key = data.draw(st.sampled_from([*inner] if isinstance(inner, dict) else range(len(inner))))
+    where[key] = data.draw(
+        st.none() | st.booleans() | st.integers() | st.text() | st.just([1]) | st.just({"a": []})
+    )
+    with suppress(live.InvalidInput):
+        Recording.from_data(changed)
 
 
 # -- playing them back ------------------------------------------------------------------------

@@ -217,6 +217,33 @@ def test_a_total_that_never_agrees_is_said_to_be_mismatched() -> None:
     assert len(transport.sent) == 2
 
 
+@pytest.mark.parametrize(
+    "total", [-1, -(10**30), 10**400, True, 1.0, float("inf"), float("nan"), "1"]
+)
+def test_a_total_that_cannot_be_one_proves_and_disproves_nothing(total: Any) -> None:
+    page = live.Page([], total=total)
+    assert page.total is None
+
+
+def test_only_a_list_that_is_proven_complete_is_truly_so(
+    client: live.Client, emulator: AcmeEmulator
+) -> None:
+    emulator.add()
+    streams = client.list()
+    assert not streams.complete
+    list(streams)
+    assert streams.complete
+    limited = client.list(limit=1)
+    list(limited)
+    assert not limited.complete
+    mismatched, _ = listed(lambda cursor: {"items": [item(1)], "next": None, "total": 5})
+    with mismatched:
+        walk = mismatched.list()
+        list(walk)
+    assert not walk.complete
+    assert [bool(each) for each in live.Completeness] == [True, False, False]
+
+
 @settings(max_examples=60)
 @given(
     st.lists(

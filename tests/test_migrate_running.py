@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -432,6 +432,9 @@ def test_a_plan_that_would_lose_what_must_not_be_lost_is_refused(ledger: Path) -
         ({"lease": 0}, "lease"),
         ({"source_rate": "fast"}, "rate"),
         ({"target_rate": 5}, "rate"),
+        ({"patience": -1}, "patience"),
+        ({"patience": float("nan")}, "patience"),
+        ({"patience": "15m"}, "patience"),
     ],
 )
 def test_a_wrong_argument_is_refused_before_anything_is_sent(
@@ -593,6 +596,136 @@ def test_rate_limits_of_the_vendor_are_waited_for(ledger: Path) -> None:
         new.inject(Fault.status(429, headers={"Retry-After": "0"}), "create", times=3)
         result = run(planned(old, new), ledger)
         assert (result.exit_code, by_state(result.report)) == (0, {"created": 2})
+
+
+def busy(seconds: float | str, status: int = 429) -> Fault:
+    return Fault.status(
+        status, headers={"Retry-After": str(seconds)}, body='{"detail": "slow down"}'
+    )
+
+
+def soon(instant: datetime | None, seconds: float) -> bool:
+    """Whether an instant is in so many seconds, by a machine that may be busy."""
+    assert instant is not None
+    return (
+        timedelta(seconds=seconds - 120)
+        <= instant - datetime.now(UTC)
+        <= timedelta(seconds=seconds)
+    )
+
+
+@pytest.mark.parametrize("on", ["create", "GET /v1/streams/*"])
+@pytest.mark.parametrize("asked", ["901", "86400", "4000000000", "9" * 400])
+def test_a_vendor_that_asks_for_more_patience_than_there_is_ends_the_run(
+    ledger: Path, on: str, asked: str
+) -> None:
+    with sides("memory", "videosdk") as (old, new):
+        old.fill(3)
+        plan = planned(old, new)
+        (new if on == "create" else old).inject(busy(asked), on, times=99)
+        told: list[datetime] = []
+        first = run(plan, ledger, workers=1, waiting=lambda until, _: told.append(until))
+        assert (first.exit_code, first.stopped) == (6, "patience")
+        assert isinstance(first.error, live.RateLimited)
+        assert soon(first.resume_at, 901 if asked == "901" else 86_400)
+        assert json.loads(json.dumps(first.to_dict()))["resume_at"] == str(
+            first.resume_at and first.resume_at.isoformat()
+        )
+        assert by_state(first.report) == {"pending": 3}
+        assert told == []
+        old.emulator.clear_faults()
+        new.emulator.clear_faults()
+        again = run(plan, ledger)
+        assert (again.exit_code, again.stopped, again.resume_at) == (0, None, None)
+        assert new.titles() == old.titles()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_also_a_list_that_may_be_read_tomorrow_only_is_6(ledger: Path, status: int) -> None:
+    with sides("memory", "videosdk") as (old, new):
+        old.fill(1)
+        plan = planned(old, new)
+        for skip in (0, 2):  # a new ledger's two walks; the last look, after all was created
+            new.inject(busy(86_400, status), "list", times=99, skip=skip)
+            result = run(plan, ledger)
+            assert result.exit_code == 6
+            assert soon(result.resume_at, 86_400)
+            new.emulator.clear_faults()
+        assert new.creates() == 1
+        assert run(plan, ledger).exit_code == 0
+
+
+def test_a_create_of_unknown_outcome_is_settled_after_a_long_pause_too(ledger: Path) -> None:
+    with sides("memory", "videosdk") as (old, new):
+        old.fill(1)
+        plan = planned(old, new)
+        new.inject(busy(86_400, 503), "create")
+        first = run(plan, ledger)
+        assert (first.exit_code, first.stopped) == (6, "patience")
+        assert by_state(first.report) == {"unknown": 1}
+        assert run(plan, ledger, settle=0).exit_code == 0
+        assert new.titles() == old.titles()
+
+
+@pytest.mark.parametrize("on", ["create", "GET /v1/streams/*", "list"])
+def test_a_shorter_pause_is_told_and_kept_by_all_workers(ledger: Path, on: str) -> None:
+    with sides("memory", "videosdk", retries=0) as (old, new):
+        old.fill(12)
+        plan = planned(old, new)
+        stop = threading.Event()
+        told: list[tuple[datetime, live.LiveStreamError]] = []
+
+        def waiting(until: datetime, error: live.LiveStreamError) -> None:
+            told.append((until, error))
+            stop.set()
+
+        (old if on.startswith("GET") else new).inject(busy(600), on, times=99)
+        result = run(plan, ledger, workers=4, waiting=waiting, stop=stop)
+        assert (result.exit_code, result.stopped) == (6, "requested")
+        ((until, error),) = told
+        assert soon(until, 600)
+        assert "slow down" in error.message
+        assert new.creates() <= 4
+        assert by_state(result.report) == {"pending": 12}
+
+
+def together(fault: Fault, count: int) -> Fault:
+    """A fault that answers so many requests at once, when all of them have come."""
+    barrier, respond = threading.Barrier(count), fault.response
+    assert respond is not None
+
+    def response() -> Any:
+        barrier.wait(60)
+        return respond()
+
+    return attrs.evolve(fault, response=response)
+
+
+def test_after_a_pause_the_run_goes_on(ledger: Path) -> None:
+    with sides("memory", "videosdk", retries=0) as (old, new):
+        old.fill(12)
+        plan = planned(old, new)
+        told: list[datetime] = []
+        new.inject(busy(1), "list")
+        # More than it takes to be taken for down: they are one answer.
+        new.inject(together(busy(1), 12), "create", times=12)
+        began = time.monotonic()
+        result = run(plan, ledger, workers=12, waiting=lambda until, _: told.append(until))
+        assert (result.exit_code, by_state(result.report)) == (0, {"created": 12})
+        assert len(told) == 2
+        assert time.monotonic() - began >= 2
+
+
+def test_a_list_that_never_comes_is_not_waited_for_for_ever(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_listing, "_PAUSES", 2)
+    with sides("memory", "videosdk", retries=0) as (old, new):
+        old.fill(1)
+        plan = planned(old, new)
+        new.inject(busy(0.01), "list", times=99)
+        with pytest.raises(live.RateLimited):
+            run(plan, ledger)
 
 
 def test_a_create_of_which_the_answer_lacks_something_is_read(ledger: Path) -> None:
@@ -827,6 +960,7 @@ def test_each_request_waits_for_its_turn(
     church: tuple[Side, Side], ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns: dict[str, int] = {}
+    given: list[float] = []
 
     class Counted(pyrate_limiter.Limiter):
         def __init__(self, rate: pyrate_limiter.Rate) -> None:
@@ -835,6 +969,7 @@ def test_each_request_waits_for_its_turn(
 
         def try_acquire(self, *args: Any, **values: Any) -> Any:
             turns[self.shown] = turns.get(self.shown, 0) + 1
+            given.append(values["timeout"])
             return super().try_acquire(*args, **values)
 
     monkeypatch.setattr(pyrate_limiter, "Limiter", Counted)
@@ -845,6 +980,21 @@ def test_each_request_waits_for_its_turn(
     run(plan, ledger, source_rate="900/s", target_rate="50000/min")
     sent = [len(each.emulator.requests) - count for each, count in zip(church, before, strict=True)]
     assert turns == {"900/1000": sent[0], "50000/60000": sent[1]}
+    assert all(0 < seconds <= 120 for seconds in given), "no longer than its operation lasts"
+
+
+def test_the_vendor_sees_no_more_requests_than_the_rate_allows(
+    church: tuple[Side, Side], ledger: Path
+) -> None:
+    old, new = church
+    old.fill(4)
+    plan = planned(old, new)
+    before, began = len(new.emulator.requests), time.monotonic()
+    run(plan, ledger, target_rate="5/s")
+    took, sent = time.monotonic() - began, len(new.emulator.requests) - before
+    assert sent > 5
+    # As many as five may be in every second, the first one too.
+    assert took >= (sent - 5) / 5 - 0.1
 
 
 def test_a_client_has_no_rate_after_the_run(church: tuple[Side, Side], ledger: Path) -> None:

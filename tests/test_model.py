@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -203,7 +204,16 @@ def test_a_naive_time_is_refused_with_how_to_mend_it() -> None:
         (live.StreamSpec, {"title": "T", "tilte": "U"}, "tilte"),
         (live.StreamSpec, {}, "title"),
         (live.LiveStream, {"provider": "a", "id": "1", "title": "T"}, "status"),
-        (live.Recording, {"status": "soon"}, "status"),
+        (live.Recording, {"status": 5}, "status"),
+        (live.Playback, {"url": None, "secret_urls": [{}]}, "secret_urls"),
+        (live.Playback, {"url": None, "secret_urls": "url"}, "secret_urls"),
+        (live.StreamSpec, {"title": "T", "sheduled_start": "2026-12-05T10:00Z"}, "sheduled_start"),
+        (live.StreamSpec, {"title": "T", "latency": "lower"}, "latency"),
+        (live.StreamSpec, {"title": "T", "restreams": [{"url": None, "kye": "k"}]}, "kye"),
+        (live.Trim, None, "trim"),
+        (live.Trim, {"start": 1}, "trim.end"),
+        (live.Trim, {"start": 1, "end": 2, "unit": "ms"}, "unit"),
+        (live.Trim, {"start": "2026-12-05T10:00Z", "end": 2}, "trim.start"),
         (live.Recording, {"status": "ready", "duration": -1}, "duration"),
         (live.Recording, {"status": "ready", "duration": "5"}, "duration"),
         (live.Recording, {"status": "ready", "duration": 10**400}, "duration"),
@@ -219,6 +229,140 @@ def test_from_dict_refuses_what_is_missing_wrong_or_unknown(
     with pytest.raises(live.InvalidInput) as caught:
         kind.from_dict(data)
     assert caught.value.field == field
+
+
+# -- what another version wrote, and what nobody wrote ------------------------------------------
+
+TOLD = (
+    live.LiveStream, live.Event, live.Ingest, live.Playback, live.Recording, live.RestreamTarget,
+)  # fmt: skip
+READERS = (*TOLD, live.StreamSpec, live.Trim)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+told = values.filter(lambda value: isinstance(value, TOLD))
+
+
+@given(told, st.data())
+def test_what_a_newer_version_wrote_is_read_without_what_is_new_in_it(
+    value: Any, data: st.DataObject
+) -> None:
+    written = value.to_dict(secrets=True)
+    for each in mappings_in(written):
+        each["a_field_of_tomorrow"] = data.draw(json_values)
+    assert type(value).from_dict(written) == value
+    with pytest.raises(live.InvalidInput, match="a_field_of_tomorrow"):
+        type(value).from_dict(written, strict=True)
+
+
+def mappings_in(data: Any) -> list[dict[str, Any]]:
+    """A value that was written down, and those inside of it; not what vendors sent."""
+    inner = [data[name] for name in ("stream", "recording") if data.get(name)]
+    inner += [each for name in ("ingests", "playbacks", "restreams") for each in data.get(name, ())]
+    return [data, *(each for one in inner for each in mappings_in(one))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "expected"),
+    [
+        (
+            live.LiveStream,
+            {"provider": "a", "id": "1", "title": "T", "status": "paused", "latency": "instant"},
+            live.LiveStream(provider="a", id="1", title="T", status=live.Status.UNKNOWN),
+        ),
+        (
+            live.Recording,
+            {"status": "archived", "duration": 5},
+            live.Recording(live.RecordingStatus.UNKNOWN, duration=5),
+        ),
+        (
+            live.Playback,
+            {"url": "https://h/a.m3u8", "kind": "ll-hls"},
+            live.Playback("https://h/a.m3u8", live.PlaybackKind.HLS),
+        ),
+        (
+            live.Playback,
+            {"url": "https://h/watch", "kind": "webrtc"},
+            live.Playback("https://h/watch", live.PlaybackKind.PAGE),
+        ),
+        (
+            live.Event,
+            {"provider": "a", "kind": "viewer_joined"},
+            live.Event(provider="a", kind=live.EventKind.OTHER),
+        ),
+    ],
+)
+def test_a_word_of_a_newer_version_is_read_as_the_nearest_thing_that_is_true(
+    kind: Any, data: dict[str, Any], expected: Any
+) -> None:
+    assert kind.from_dict(data) == expected
+    assert kind.from_dict({**data, "a_field_of_tomorrow": 1}) == expected
+    with pytest.raises(live.InvalidInput):
+        kind.from_dict(data, strict=True)
+
+
+@given(values)
+def test_strict_reading_takes_what_this_version_wrote(value: Any) -> None:
+    if isinstance(value, TOLD):
+        read = type(value).from_dict(value.to_dict(secrets=True), strict=True)
+        assert read == value
+
+
+@pytest.mark.parametrize("kind", READERS, ids=lambda kind: kind.__name__)
+@given(data=json_values)
+def test_whatever_json_is_read_the_only_error_is_invalid_input(kind: Any, data: Any) -> None:
+    with suppress(live.InvalidInput):
+        kind.from_dict(data)
+
+
+@given(values | s.trims(), st.data())
+def test_a_value_with_anything_in_place_of_a_part_is_read_or_invalid_input(
+    value: Any, data: st.DataObject
+) -> None:
+    arguments: dict[str, Any] = {} if isinstance(value, live.Trim) else {"secrets": True}
+    written = json.loads(json.dumps(value.to_dict(**arguments)))
+    where: Any = written
+    name = data.draw(st.sampled_from([*where, "secret_urls"]))
+    while isinstance(where.get(name), dict | list) and where[name] and data.draw(st.booleans()):
+        inner = where[name]
+        if isinstance(inner, list):
+            inner = next((each for each in inner if isinstance(each, dict)), None)
+        if not inner:
+            break
+        where = inner
+        name = data.draw(st.sampled_from([*where]))
+    where[name] = data.draw(json_values)
+    with suppress(live.InvalidInput):
+        type(value).from_dict(written)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        stream(latency="low", ingests=[live.Ingest("rtmp://h/a", "key")]),
+        live.Event(provider="a", kind="other", stream=stream()),
+        live.Ingest("rtmp://h/a", "key"),
+        live.Playback("https://h/a.m3u8"),
+        live.Recording("ready", duration=5),
+        live.RestreamTarget("rtmp://h/a", "key"),
+        live.StreamSpec(title="T"),
+        live.Trim.relative(1, 2),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_no_message_can_show_is_still_invalid_input(value: Any) -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    huge = 10**5000
+    for part in (deep, {"x": deep}, huge, -huge, float("nan"), "\ud800", b"x", object()):
+        for name in (*value.to_dict(), "secret_urls", "a_field_of_tomorrow"):
+            with suppress(live.InvalidInput):
+                type(value).from_dict({**value.to_dict(), name: part})
+    while deep:  # one by one: to free them all at once takes as many calls as there are
+        deep = deep.pop()
 
 
 def test_an_ingest_has_no_closing_slash_and_knows_its_protocol() -> None:

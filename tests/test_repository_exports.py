@@ -15,10 +15,13 @@ from typing import Any
 import pytest
 
 import livestream_core as live
-from livestream_core import emulator, memory, testing
+from livestream_core import emulator, memory, migrate, testing
+from livestream_core._public import homes
 from livestream_core.testing import conformance, strategies
 
 MODULES = (live, emulator, memory, testing, strategies, conformance)
+#: Those whose classes and functions say that they live there.
+HOMES = (*MODULES, migrate)
 
 
 def source(module: ModuleType) -> ast.Module:
@@ -146,3 +149,83 @@ def test_public_signatures_name_public_types_only(module: ModuleType) -> None:
         if kind.__module__.partition(".")[0] == "livestream_core" and kind not in exported
     }
     assert private == set()
+
+
+# -- where they live --------------------------------------------------------------------------
+
+
+def exported() -> Iterator[tuple[ModuleType, str, Any]]:
+    """Every public class and function that is written in this library."""
+    for module in HOMES:
+        for name in module.__all__:
+            value = getattr(module, name)
+            is_named = inspect.isclass(value) or inspect.isfunction(value)
+            if is_named and value.__module__.partition(".")[0] == "livestream_core":
+                yield module, name, value
+
+
+def test_every_public_class_and_function_says_that_it_lives_where_it_is_imported_from() -> None:
+    strangers = [
+        f"{module.__name__}.{name}: {value.__module__}"
+        for module, name, value in exported()
+        if value.__module__ != module.__name__
+    ]
+    assert strangers == []
+
+
+#: For each module that a public class or function is written in, which those are.
+WRITTEN: dict[str, list[tuple[str, str]]] = {}
+for _value, _home in homes.items():
+    WRITTEN.setdefault(_home, []).append((_value.__module__, _value.__name__))
+
+
+@pytest.mark.parametrize("home", WRITTEN)
+def test_it_says_so_also_where_only_the_module_it_is_written_in_is_loaded(home: str) -> None:
+    code = (
+        f"from importlib import import_module; module = import_module({home!r})\n"
+        f"for _, name in {WRITTEN[home]!r}: print(getattr(module, name).__module__)"
+    )
+    assert fresh(code).splitlines() == [package for package, _ in WRITTEN[home]]
+
+
+def test_the_type_hints_of_every_public_class_and_function_can_be_read() -> None:
+    unread = []
+    for module, name, value in exported():
+        if value is memory.vendor:
+            continue  # its class is loaded only where werkzeug is installed
+        try:
+            hints = typing.get_type_hints(value)
+        except NameError as error:
+            unread.append(f"{module.__name__}.{name}: {error}")
+        else:
+            assert all(not isinstance(hint, str | typing.ForwardRef) for hint in hints.values())
+    assert unread == []
+
+
+def test_the_type_hints_can_be_read_before_anything_else_was_loaded() -> None:
+    code = (
+        "import typing, livestream_core as live\n"
+        "print(typing.get_type_hints(live.LiveStream)['ingests'], "
+        "typing.get_type_hints(live.StreamFields)['latency'], sep=chr(10))"
+    )
+    assert fresh(code).splitlines() == [
+        "tuple[livestream_core.Ingest, ...]",
+        "livestream_core.Latency | str | None",
+    ]
+
+
+def test_attrs_resolves_the_types_of_the_fields() -> None:
+    code = (
+        "import attrs, livestream_core as live; attrs.resolve_types(live.LiveStream);"
+        "print(attrs.fields(live.LiveStream).status.type is live.Status)"
+    )
+    assert fresh(code) == "True"
+
+
+def test_a_subclass_of_a_public_class_has_its_own_hints_and_those_it_inherits() -> None:
+    class AcmeOptions(live.Options):
+        room: int
+
+    hints = typing.get_type_hints(AcmeOptions)
+    assert hints["room"] is int
+    assert typing.get_type_hints(live.Options).items() <= hints.items()

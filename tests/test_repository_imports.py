@@ -68,12 +68,13 @@ def test_asking_which_providers_there_are_imports_none_of_them() -> None:
 
 #: From the bottom up. A module imports from its own layer and from those below it.
 LAYERS = {
-    "values": """_convert _errors _foreign _init _masked _model _secret _spec_fields _status _times _trim _urls
+    "values": """_convert _errors _foreign _init _masked _model _public _secret _spec_fields _status _times _trim
+        _urls
         _version""",
     "adapter contract": "_adapter _capabilities _clock _options _request _sending _walk",
-    "transport": "_deadline _transport",
+    "transport": "_deadline _decoding _http_errors _transport",
     "driving": "_driver _plugins _redact _retry _session",
-    "client": "_client _connect _entry_points _registry _stream_list",
+    "client": "_client _connect _deliveries _entry_points _registry _stream_list",
 }
 RANK = {module: rank for rank, modules in enumerate(LAYERS.values()) for module in modules.split()}
 #: Public modules but the package itself stand on top of all: emulators, command line, ...

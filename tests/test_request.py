@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+import math
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -227,3 +229,53 @@ def test_reading_a_masked_mapping_in_full_is_a_choice() -> None:
         mapping.x = 1
     with pytest.raises(TypeError):
         hash(mapping)
+
+
+# -- numbers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["1e999", "-1e999", "9" * 400, "-" + "9" * 400, "9223372036854775808"]
+)
+def test_a_number_beyond_all_bounds_is_not_calculated_with(text: str) -> None:
+    answer = live.Response(200, body=f'{{"a": {{"n": {text}, "m": 2.5}}}}'.encode())
+    read = answer.fields().object("a")
+    assert read.optional_number("m") == 2.5
+    with pytest.raises(live.UnexpectedResponse, match=r"a\.n is too large a number"):
+        read.optional_number("n")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_payload_that_was_parsed_elsewhere_may_hold_what_is_no_number(value: float) -> None:
+    with pytest.raises(live.UnexpectedResponse):
+        live.Fields({"n": value}).optional_number("n")
+
+
+NOW = datetime(2026, 12, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 10**9 + 1, 10**30, math.inf, math.nan, "60", True])
+def test_a_session_does_not_end_at_a_time_that_cannot_be(seconds: Any) -> None:
+    with pytest.raises(live.UnexpectedResponse, match="expires_in"):
+        live.Fields({"expires_in": seconds}).optional_end("expires_in", NOW)
+
+
+@pytest.mark.parametrize("seconds", [1, 3600, 0.5, 10**9])
+def test_a_session_ends_in_as_many_seconds_as_the_vendor_says(seconds: float) -> None:
+    end = live.Fields({"expires_in": seconds}).optional_end("expires_in", NOW)
+    assert end == NOW + timedelta(seconds=seconds)
+    assert live.Fields({"expires_in": None}).optional_end("expires_in", NOW) is None
+    assert live.Fields({}).optional_end("expires_in", NOW) is None
+
+
+@pytest.mark.parametrize("bad", ["#b", " ", "\t", "\r\n", "\0", "\x7f", "ü", "\u2028"])
+def test_a_target_that_could_not_be_sent_as_it_is_is_refused(bad: str) -> None:
+    requests = [
+        ADAPTER.request("GET", f"/a{bad}c"),
+        ADAPTER.request("GET", f"/a?b={bad}c"),
+        attrs.evolve(ADAPTER.request("GET", "/a"), link=f"/a?cursor=b{bad}c"),
+    ]
+    for request in requests:
+        with pytest.raises(live.InvalidInput, match="cannot be sent") as caught:
+            request.target()
+        assert caught.value.applied is False

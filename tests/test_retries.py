@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import livestream_core as live
 from acme import AcmeEmulator, FakeClock
@@ -105,6 +109,72 @@ def test_even_an_absurd_wait_is_not_undercut(
     assert clock.waits == []
 
 
+DAY = 86_400
+
+
+def unix(clock: FakeClock, seconds: float) -> str:
+    return f"{clock.now().timestamp() + seconds:.0f}"
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("86400", DAY),
+        ("86401", DAY),
+        ("999999999", DAY),
+        (lambda clock: unix(clock, 90), 90),
+        (lambda clock: unix(clock, 57 * 365 * DAY), DAY),
+        ("1764905400000", DAY),
+        ("9" * 400, DAY),
+        ("9" * 400 + ".9", DAY),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", DAY),
+    ],
+)
+def test_a_vendor_asks_for_no_longer_wait_than_a_day_and_a_unix_time_is_an_instant(
+    client: live.Client, emulator: AcmeEmulator, clock: FakeClock, value: Any, seconds: float
+) -> None:
+    asked = value(clock) if callable(value) else value
+    for status in (429, 503):
+        emulator.inject(Fault.status(status, headers={"Retry-After": asked}), on="GET *")
+        with pytest.raises((live.RateLimited, live.ProviderUnavailable)) as caught:
+            client.get("1")
+        assert caught.value.retry_after == seconds
+        assert f"try again in {seconds} s" in str(caught.value)
+    assert clock.waits == []
+
+
+def test_a_unix_time_that_is_over_asks_for_no_wait(
+    client: live.Client, emulator: AcmeEmulator, clock: FakeClock
+) -> None:
+    stream = emulator.add()
+    over = unix(clock, -3600)
+    emulator.inject(Fault.status(429, headers={"Retry-After": over}), on="GET *")
+    client.get(stream["id"])
+    assert clock.waits[0] <= 0.5
+
+
+@given(st.one_of(st.text(max_size=20), st.from_regex(r"[0-9]{1,500}(\.[0-9]{1,9})?")))
+def test_whatever_is_in_retry_after_it_is_nothing_or_at_most_a_day(value: str) -> None:
+    answer = live.Response(429, {"Retry-After": value})
+    client = live.connect(
+        "acme", transport=ScriptedTransport(lambda *_: answer), retries=0, token="t0ken-t0ken"
+    )
+    with client, pytest.raises(live.RateLimited) as caught:
+        client.get("1")
+    assert caught.value.retry_after is None or 0 <= caught.value.retry_after <= DAY
+
+
+@pytest.mark.parametrize("kind", [live.RateLimited, live.ProviderUnavailable])
+@pytest.mark.parametrize(
+    ("given_by_an_adapter", "seconds"),
+    [(math.inf, DAY), (10**400, DAY), (math.nan, None), (-1, None), (None, None), (2.5, 2.5)],
+)
+def test_what_an_adapter_reads_elsewhere_is_bounded_too(
+    kind: Any, given_by_an_adapter: float, seconds: float | None
+) -> None:
+    assert kind("busy", retry_after=given_by_an_adapter).retry_after == seconds
+
+
 @pytest.mark.parametrize("value", ["soon", "-5", "Wed, 99 Oct 2015 07:28:00 GMT", "1e9", ""])
 def test_a_retry_after_that_means_nothing_is_ignored(
     client: live.Client, emulator: AcmeEmulator, clock: FakeClock, value: str
@@ -124,6 +194,44 @@ def test_a_longer_wait_than_ours_is_the_callers_to_decide(
     assert caught.value.retry_after == 3600
     assert caught.value.retryable
     assert clock.waits == []
+
+
+def test_each_request_has_only_the_time_that_is_left_of_its_operation(clock: FakeClock) -> None:
+    began, bounds = clock.time, []
+
+    class Slow:
+        def send(self, *request: Any) -> live.Response:
+            timeout = request[-1]
+            left = began + 120 - clock.time
+            bounds.append((timeout.total, min(100, left)))
+            assert max(timeout.connect, timeout.read) <= left
+            clock.time += 50
+            return respond(503)
+
+    client = live.connect(
+        "acme", transport=Slow(), clock=clock, timeout=(50, 50), token="t0ken-t0ken"
+    )
+    with client, pytest.raises(live.ProviderUnavailable):
+        client.get("1")
+    assert len(bounds) == 3
+    for given_to_it, at_most in bounds:
+        assert given_to_it == pytest.approx(at_most)
+
+
+@pytest.mark.parametrize("status", [300, 304, 399])
+def test_no_answer_from_300_on_is_taken_for_success(status: int) -> None:
+    body = {"id": "1", "title": "T", "status": "on"}
+    client = live.connect(
+        "acme", transport=ScriptedTransport(lambda *_: respond(status, body)), token="t0ken-t0ken"
+    )
+    with client:
+        for call, applied in ((client.get, False), (client.stop, None), (client.delete, None)):
+            with pytest.raises(live.UnexpectedResponse, match=str(status)) as caught:
+                call("1")
+            assert (caught.value.http_status, caught.value.applied) == (status, applied)
+        with pytest.raises(live.UnexpectedResponse) as caught:
+            client.create(title="T")
+        assert (caught.value.applied, caught.value.retryable) == (None, False)
 
 
 def test_the_whole_operation_has_a_deadline(emulator: AcmeEmulator, clock: FakeClock) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import livestream_core as live
 from acme import AcmeEmulator, AcmeOptions, FakeClock
 from livestream_core.emulator import Fault
+from livestream_core.testing import strategies as s
 
 
 def logins(emulator: AcmeEmulator) -> int:
@@ -376,3 +382,63 @@ def test_credentials_that_no_header_can_carry_are_refused_before_sending(
         with pytest.raises(live.ConfigurationError, match="cannot be sent"):
             client.get("1")
     assert emulator.requests == []
+
+
+# -- as plain data ----------------------------------------------------------------------------
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+memos = st.recursive(
+    st.none() | st.integers() | st.text(max_size=8) | st.builds(live.Secret, st.text(max_size=8)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc"), inner),
+    max_leaves=8,
+)
+sessions = st.builds(
+    live.Session,
+    st.dictionaries(s.texts(), s.texts()),
+    st.none() | s.instants(),
+    memos,
+    st.booleans(),
+    st.none() | s.texts(),
+)
+
+
+@given(sessions)
+def test_a_session_is_the_same_after_the_way_through_json(session: live.Session) -> None:
+    written = json.dumps(session.to_dict())
+    assert live.Session.from_dict(json.loads(written), strict=True) == session
+
+
+@given(sessions, json_values)
+def test_a_session_that_a_newer_version_wrote_is_read_without_what_is_new(
+    session: live.Session, value: Any
+) -> None:
+    written = {**session.to_dict(), "a_field_of_tomorrow": value}
+    assert live.Session.from_dict(written) == session
+    with pytest.raises(live.InvalidInput, match="a_field_of_tomorrow"):
+        live.Session.from_dict(written, strict=True)
+
+
+@given(json_values, st.sampled_from([None, "headers", "expires_at", "memo", "ours", "opened_with"]))
+def test_whatever_is_read_as_a_session_the_only_error_is_invalid_input(
+    value: Any, name: str | None
+) -> None:
+    data = value if name is None else {"headers": {}, name: value}
+    with suppress(live.InvalidInput):
+        live.Session.from_dict(data)
+
+
+def test_a_memo_that_no_json_can_hold_is_invalid_input() -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    for memo in (deep, object(), b"x", {1: 2}, {"$secret": "x"}, float("inf")):
+        with pytest.raises(live.InvalidInput, match="memo"):
+            live.Session({}, memo=memo).to_dict()
+    with pytest.raises(live.InvalidInput, match="memo"):
+        live.Session.from_dict({"headers": {}, "memo": deep})
+    while deep:  # one by one: to free them all at once takes as many calls as there are
+        deep = deep.pop()

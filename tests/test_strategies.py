@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, assume, find, given, settings
 from hypothesis import strategies as st
 
 import livestream_core as live
+from livestream_core._public import homes
 from livestream_core.testing import strategies as s
 from livestream_core.testing._register import STRATEGIES
 
@@ -35,7 +36,7 @@ def model() -> list[type]:
     """The values of the model that are public: what a stream is made of, and what is asked for."""
     values = [getattr(live, name) for name in live.__all__ if not name.startswith("_")]
     classes = [value for value in values if isinstance(value, type)]
-    return [each for each in classes if each.__module__.endswith(("._model", "._trim", "._secret"))]
+    return [each for each in classes if homes[each].endswith(("._model", "._trim", "._secret"))]
 
 
 def test_every_type_of_the_model_has_a_strategy() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -154,6 +157,131 @@ def test_other_text_is_no_instant(text: str) -> None:
         live.parse_instant(text)
 
 
+# -- the strict form ------------------------------------------------------------------------
+
+days = st.dates(datetime(1000, 1, 3).date(), datetime(9998, 12, 29).date())
+clocks = st.tuples(st.integers(0, 23), st.integers(0, 59), st.integers(0, 59))
+minutes_of_offset = st.integers(-23 * 60 - 59, 23 * 60 + 59)
+
+
+@st.composite
+def written_instants(draw: st.DrawFn) -> tuple[str, datetime]:
+    """A time in any form that ISO 8601 has for it, and the instant that is meant."""
+    day, (hour, minute, second) = draw(days), draw(clocks)
+    extended = draw(st.booleans())
+    dash, colon = ("-", ":") if extended else ("", "")
+    year, week, weekday = day.isocalendar()
+    date_text = draw(
+        st.sampled_from(
+            [
+                day.strftime(f"%Y{dash}%m{dash}%d"),
+                day.strftime(f"%Y{dash}%j"),
+                f"{year}{dash}W{week:02}{dash}{weekday}",
+            ]
+        )
+    )
+    parts, micro, fraction = draw(st.integers(1, 3)), 0, ""
+    minute, second = minute * (parts > 1), second * (parts > 2)
+    if parts == 3 and draw(st.booleans()):
+        digits = draw(st.text("0123456789", min_size=1, max_size=12))
+        micro = int(digits[:6].ljust(6, "0"))
+        fraction = draw(st.sampled_from(".,")) + digits
+    time_text = colon.join(f"{each:02}" for each in (hour, minute, second)[:parts]) + fraction
+    offset, zone = timedelta(), draw(st.sampled_from("Zz"))
+    if draw(st.booleans()):
+        offset = timedelta(minutes=draw(minutes_of_offset))
+        size = abs(offset) // timedelta(minutes=1)
+        sign = "-" if offset < timedelta() else "+"
+        between = draw(st.sampled_from(["", ":"]))  # strftime and many vendors write +0530
+        zone = f"{sign}{size // 60:02}{between}{size % 60:02}"
+        if not size % 60 and draw(st.booleans()):
+            zone = zone[:3]
+    instant = datetime(day.year, day.month, day.day, hour, minute, second, micro, UTC) - offset
+    return f"{date_text}{draw(st.sampled_from('Tt '))}{time_text}{zone}", instant
+
+
+@given(written_instants())
+def test_a_time_is_read_in_every_form_of_iso_8601(written: tuple[str, datetime]) -> None:
+    text, instant = written
+    read = live.parse_instant(text)
+    assert read == instant
+    assert read.tzinfo is UTC
+    assert live.parse_instant(read.isoformat()) == read
+
+
+@given(
+    written_instants(),
+    st.data(),
+    st.text(min_size=1, max_size=4) | st.sampled_from([" PM", "\n", "\0", "٣", "x", " ", "Z", "+"]),
+)
+@example(("2026-12-05T03:30:00.000000Z", datetime(2026, 12, 5, 3, 30, tzinfo=UTC)), None, " PM")
+def test_a_time_with_garbage_in_it_is_refused_or_is_another_time_in_full(
+    written: tuple[str, datetime], data: st.DataObject | None, garbage: str
+) -> None:
+    text, _ = written
+    places = range(len(text) + 1) if data is None else [data.draw(st.integers(0, len(text)))]
+    for place in places:
+        spoiled = text[:place] + garbage + text[place:]
+        try:
+            live.parse_instant(spoiled)
+        except live.InvalidInput:
+            continue
+        assert re.fullmatch(r"[-0-9TtWZz:+., ]+", spoiled, re.ASCII)
+        assert set(garbage) <= set("0123456789:+-.,TtWZz ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-12-05T03:30:00.000000 PMZ",
+        "2026-12-05T03:30:00.1234567xZ",
+        "2026-12-05T03:30:00.Z",
+        "2026-12-05x03:30Z",
+        "2026-12-05T03:30Z\n",
+        " 2026-12-05T03:30Z",
+        "2026-12-05  03:30Z",
+        "2026-12-05T03:30 Z",
+        "2026-12-05T0330Z",  # half extended, half basic
+        "20261205T03:30Z",
+        "2026-1205T03:30Z",
+        "2026-12T03:30Z",
+        "2026-W49T03:30Z",
+        "2026-12-05T24:30Z",
+        "2026-12-05T03:60Z",
+        "2026-12-05T03:30+24:00",
+        "2026-12-05T03:30+05:75",
+        "2026-12-05T03:30+5",
+        "2026-12-05T03:30+05:3015",
+        "2026-12-05T03:30Z+01:00",
+        "2025-366T03:30Z",
+        "2025-000T03:30Z",
+        "2025-W53-1T03:30Z",
+        "2025-W53-1T24:00Z",
+        "2025-W01-8T03:30Z",
+        "٢٠٢٦-12-05T03:30Z",
+        "2026-12-05T\u0660\u0663:30Z",
+        "2026-12-05T03:30:00.\u0665Z",
+        "9999-12-31T24:00Z",
+        "2026-12-05T03:30:00",
+        "+2026-12-05T03:30Z",
+    ],
+)
+def test_what_only_looks_like_a_time_is_refused(text: str) -> None:
+    with pytest.raises(live.InvalidInput):
+        live.parse_instant(text)
+
+
+@given(st.text() | st.binary() | st.none() | st.integers() | st.floats() | s.instants())
+def test_whatever_is_read_as_a_time_the_only_error_is_invalid_input(value: Any) -> None:
+    with pytest.raises(live.InvalidInput):
+        live.parse_instant(value)
+
+
+@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.timezones()))
+def test_what_python_writes_is_read(value: datetime) -> None:
+    assert live.parse_instant(value.isoformat()) == value.astimezone(UTC)
+
+
 @given(s.instants())
 def test_an_instant_is_written_in_utc_with_whole_seconds(instant: datetime) -> None:
     text = live.format_instant(instant)
@@ -164,11 +292,17 @@ def test_an_instant_is_written_in_utc_with_whole_seconds(instant: datetime) -> N
 # -- trims ------------------------------------------------------------------------------------
 
 seconds = st.integers(0, 10**7)
-offsets = seconds | st.floats(0, 1e7) | seconds.map(lambda value: timedelta(milliseconds=value))
+offsets = (
+    seconds
+    | st.floats(0, 1e7)
+    | seconds.map(lambda value: timedelta(milliseconds=value))
+    | st.decimals(0, 10**7, allow_nan=False, places=7)
+    | st.fractions(0, 10**7)
+)
 
 
-def as_seconds(value: Any) -> float:
-    return value.total_seconds() if isinstance(value, timedelta) else float(value)
+def as_seconds(value: Any) -> Fraction:
+    return Fraction(value.total_seconds() if isinstance(value, timedelta) else value)
 
 
 @given(offsets, offsets)
@@ -201,10 +335,12 @@ def test_relative_and_absolute_convert_without_loss(start: Any, end: Any, origin
     assert absolute.to_relative(origin) == trim
     assert absolute.to_absolute(origin) is absolute
     assert trim.to_relative(origin) is trim
-    assert absolute.start <= origin + timedelta(seconds=as_seconds(start)) + timedelta(
+    assert absolute.start <= origin + timedelta(seconds=float(as_seconds(start))) + timedelta(
         microseconds=1
     )
-    assert absolute.end >= origin + timedelta(seconds=as_seconds(end)) - timedelta(microseconds=1)
+    assert absolute.end >= origin + timedelta(seconds=float(as_seconds(end))) - timedelta(
+        microseconds=1
+    )
 
 
 def test_a_start_that_rounding_moved_before_the_recording_is_zero() -> None:
@@ -268,6 +404,14 @@ def test_each_wrong_form_of_a_parsed_trim_has_its_own_message(
         (float("nan"), 5),
         (0, float("inf")),
         (0, 10**400),
+        (Decimal("nan"), 5),
+        (Decimal("snan"), 5),
+        (0, Decimal("inf")),
+        (0, Decimal("1e12")),
+        (0, Decimal("1e999999999")),
+        (Decimal("1e-999999999"), 5),
+        (Decimal("-0.5"), 5),
+        (Fraction(-1, 3), 5),
         (False, 5),
         ("0", 5),
     ],
@@ -275,6 +419,21 @@ def test_each_wrong_form_of_a_parsed_trim_has_its_own_message(
 def test_a_wrong_relative_trim_is_refused(start: Any, end: Any) -> None:
     with pytest.raises(live.InvalidInput):
         live.Trim.relative(start, end)
+
+
+@pytest.mark.parametrize("make", [live.Trim.relative, live.Trim.parse])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_number_that_is_too_long_to_be_shown_is_refused(make: Any, sign: int) -> None:
+    for kind in (int, Fraction, Decimal):
+        with pytest.raises(live.InvalidInput):
+            make(kind(sign * 10**5000), kind(10**5001))
+
+
+def test_decimals_and_fractions_are_seconds_too() -> None:
+    trim = live.Trim.relative(Decimal("1.5"), Fraction(7, 2))
+    assert (trim.start, trim.end) == (1, 4)
+    assert trim == live.Trim.relative(1.5, 3.5)
+    trim.check_duration(Decimal("3.5"))
 
 
 def test_a_wrong_absolute_trim_is_refused() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -13,7 +15,8 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,8 @@ from typing import Any
 import pytest
 import requests
 import trustme
+from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3.util import Retry
 
 import livestream_core as live
 from acme import AcmeEmulator
@@ -142,6 +147,92 @@ def test_an_answer_that_is_not_what_its_encoding_says_is_unexpected(transport: A
             client.get("1")
 
 
+def deflated(body: bytes, header: int) -> bytes:
+    compressor = zlib.compressobj(wbits=header)
+    return compressor.compress(body) + compressor.flush()
+
+
+CODED = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "Deflate": lambda body: deflated(body, -15),
+    "deflate, gzip": lambda body: gzip.compress(zlib.compress(body)),
+    "identity": bytes,
+}
+
+
+@pytest.mark.parametrize("coding", CODED)
+def test_a_coded_answer_is_read_and_seen_to_be_cut_wherever_it_is_cut(
+    transport: Any, coding: str
+) -> None:
+    coded = CODED[coding](
+        b'{"id":"1","title":"coded","status":"on","x":"%s"}' % os.urandom(40).hex().encode()
+    )
+    head = f"Content-Encoding: {coding}\r\n"
+    ends = iter([*range(1, len(coded)), len(coded)])
+
+    def handler(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(answer(coded[: next(ends)], head))
+
+    with raw_server(handler) as server, connect(server.origin, transport=transport) as client:
+        for _ in range(1, len(coded)):
+            with pytest.raises(live.UnexpectedResponse) as caught:
+                client.create(title="T")
+            assert coding == "identity" or caught.value.message == "the answer was cut off"
+            assert caught.value.applied is None
+        assert client.create(title="T").title == "coded"
+
+
+@pytest.mark.parametrize(
+    "after",
+    [b"", b"\0\0", b"garbage", gzip.compress(b" ", mtime=0)],
+    ids=["nothing", "padding", "garbage", "another"],
+)
+def test_what_may_follow_a_gzip_file_does_not_spoil_it(transport: Any, after: bytes) -> None:
+    body = gzip.compress(b'{"id":"1","title":') + gzip.compress(b'"two","status":"on"}') + after
+
+    def handler(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(answer(body, "Content-Encoding: gzip\r\n"))
+
+    with raw_server(handler) as server, connect(server.origin, transport=transport) as client:
+        assert client.get("1").title == "two"
+
+
+def test_a_coding_that_nobody_asked_for_is_unexpected_unless_there_is_no_body(
+    transport: Any,
+) -> None:
+    def handler(connection: socket.socket, request: bytes) -> None:
+        body = b"" if request.startswith(b"DELETE") else b"brotli"
+        connection.sendall(answer(body, "Content-Encoding: br\r\n"))
+
+    with raw_server(handler) as server, connect(server.origin, transport=transport) as client:
+        with pytest.raises(live.UnexpectedResponse, match="cannot be decoded"):
+            client.get("1")
+        client.delete("1")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "gzip, gzip"])
+def test_a_few_bytes_that_unpack_to_a_gigabyte_take_little_memory(
+    transport: Any, coding: str
+) -> None:
+    resource = pytest.importorskip("resource")
+    bomb = gzip.compress(bytes(2**20)) * 1024
+    if coding != "gzip":
+        bomb = gzip.compress(bomb)
+
+    def handler(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(answer(bomb, f"Content-Encoding: {coding}\r\n"))
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    with raw_server(handler) as server, connect(server.origin, transport=transport) as client:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(live.UnexpectedResponse, match="larger than 16 MiB"):
+            client.get("1")
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert (after - before) * unit < 64 * 2**20
+
+
 def test_a_huge_answer_is_not_read_to_its_end(transport: Any) -> None:
     sent = 0
 
@@ -216,12 +307,15 @@ def test_a_cut_error_answer_is_still_that_error(transport: Any) -> None:
     assert caught.value.applied is False
 
 
-def test_a_session_that_repeats_requests_by_itself_is_refused() -> None:
-    from urllib3.util import Retry
-
-    adapter = requests.adapters.HTTPAdapter(
-        max_retries=Retry(3, status_forcelist=[500], allowed_methods=None)
-    )
+@pytest.mark.parametrize(
+    "repeating",
+    [
+        Retry(3, status_forcelist=[500], allowed_methods=None),
+        Retry(None, read=3, allowed_methods=None),
+    ],
+)
+def test_a_session_that_repeats_requests_by_itself_is_refused(repeating: Retry) -> None:
+    adapter = HTTPAdapter(max_retries=repeating)
     with requests.Session() as session, raw_server(lambda s, _: s.sendall(answer())) as server:
         session.mount("http://", adapter)
         with connect(server.origin, transport=live.RequestsTransport(session=session)) as client:
@@ -229,6 +323,50 @@ def test_a_session_that_repeats_requests_by_itself_is_refused() -> None:
                 client.create(title="T")
     assert caught.value.applied is False
     assert server.requests == []
+
+
+class Recorded(BaseAdapter):
+    """An adapter that has nothing of HTTPAdapter's, and takes what comes for the answer."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status, self.closed = status, 0
+
+    def send(self, request: Any, *_: Any, **__: Any) -> requests.Response:
+        response = requests.Response()
+        response.status_code, response.raw = self.status, io.BytesIO(b"")
+        response.close = self.close  # type: ignore[method-assign]
+        return response
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize("status", [100, 103, 199])
+def test_an_interim_answer_of_an_adapter_of_ones_own_says_nothing_of_the_outcome(
+    status: int,
+) -> None:
+    with requests.Session() as session:
+        session.mount("http://localhost", adapter := Recorded(status))
+        with connect("http://localhost", transport=live.RequestsTransport(session)) as client:
+            with pytest.raises(live.UnexpectedResponse) as caught:
+                client.create(title="T")
+        assert caught.value.applied is None
+        assert adapter.closed
+
+
+def test_a_session_is_not_changed_for_its_owner() -> None:
+    def handler(connection: socket.socket, request: bytes) -> None:
+        early = b"HTTP/1.1 103 Early\r\nContent-Length: 0\r\n\r\n"
+        connection.sendall((early if b"/own" in request else b"") + answer())
+
+    with requests.Session() as session, raw_server(handler) as server:
+        transport = live.RequestsTransport(session)
+        with connect(server.origin, transport=transport) as client:
+            for _ in range(3):
+                # requests takes it so; what it makes of its connections is none of ours.
+                assert session.get(f"{server.origin}/own").status_code in (103, 200)
+                assert client.get("1").title == "T"
 
 
 def test_an_error_that_the_caller_is_handling_says_nothing_about_ours(transport: Any) -> None:
@@ -334,7 +472,7 @@ def test_a_certificate_that_cannot_be_verified_means_nothing_was_sent(
 
 
 @pytest.mark.parametrize("wire", [None, b"", b"no tls here"])
-def test_a_handshake_that_fails_means_nothing_was_sent(wire: bytes | None) -> None:
+def test_a_handshake_that_fails_means_nothing_was_sent(transport: Any, wire: bytes | None) -> None:
     def accept() -> None:
         connection, _ = listener.accept()
         with connection:
@@ -349,7 +487,7 @@ def test_a_handshake_that_fails_means_nothing_was_sent(wire: bytes | None) -> No
         thread = threading.Thread(target=accept)
         thread.start()
         origin = f"https://localhost:{listener.getsockname()[1]}"
-        with connect(origin, timeout=(0.3, 5)) as client:
+        with connect(origin, transport=transport, timeout=(0.3, 5)) as client:
             with pytest.raises(live.ConnectionFailed, match="no connection") as caught:
                 client.create(title="T")
         over.set()
@@ -367,7 +505,9 @@ from acme import AcmePlugin
 live.register(AcmePlugin())
 creates = len(sys.argv) > 3
 retries = int(sys.argv[3]) if creates else 0
-with live.connect("acme", base_url=sys.argv[1], token="t0ken-t0ken", retries=retries) as client:
+with live.connect(
+    "acme", base_url=sys.argv[1], token="t0ken-t0ken", retries=retries, allow_http_hosts=["vendor.test"]
+) as client:
     try:
         print((client.create(title="T") if creates else client.get("1")).title)
     except live.LiveStreamError as error:
@@ -452,6 +592,55 @@ def test_an_answer_that_is_lost_behind_a_proxy_leaves_the_outcome_open(
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("given", ["environment", "session"])
+def test_a_proxy_that_wants_credentials_is_named(scheme: str, given: str) -> None:
+    proxy = Proxy(closed_port(), "407 Proxy Authentication Required")
+    if given == "environment":
+        output = run(f"{scheme}://vendor.test", "4", **{f"{scheme.upper()}_PROXY": proxy.url})
+    else:
+        with requests.Session() as session:
+            session.trust_env = False
+            session.proxies = {scheme: proxy.url}
+            with (
+                connect(
+                    f"{scheme}://vendor.test",
+                    transport=live.RequestsTransport(session),
+                    allow_http_hosts=["vendor.test"],
+                    retries=4,
+                ) as client,
+                pytest.raises(live.ConfigurationError) as caught,
+            ):
+                client.create(title="T")
+        output = f"ConfigurationError {caught.value}"
+    proxy.close()
+    assert output.startswith("ConfigurationError acme create: the proxy asks for credentials")
+    assert "nothing was changed" in output
+    assert "pr0xy" not in output
+    assert len(proxy.asked) == 1
+
+
+@pytest.mark.parametrize("status", ["403 No", "503 Later"])
+def test_a_proxy_that_refuses_to_connect_is_named_and_nothing_was_sent(status: str) -> None:
+    proxy = Proxy(closed_port(), status)
+    output = run("https://vendor.test", "0", HTTPS_PROXY=proxy.url)
+    proxy.close()
+    assert f"no connection to vendor.test (the proxy answered HTTP {status[:3]})" in output
+    assert "nothing was changed" in output
+
+
+@pytest.mark.parametrize("wire", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\nno tls"])
+def test_a_proxy_that_answers_nonsense_means_nothing_was_sent(wire: bytes) -> None:
+    def handler(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(wire)
+        raise ConnectionError
+
+    with raw_server(handler) as proxy:
+        output = run("https://vendor.test", "0", HTTPS_PROXY=proxy.origin)
+    assert output.startswith("ConnectionFailed acme create: no connection to vendor.test")
+    assert "nothing was changed" in output
+
+
 def test_no_proxy_names_hosts_that_are_reached_directly(tls: ssl.SSLContext, bundle: str) -> None:
     with raw_server(lambda s, _: s.sendall(answer()), tls) as server:
         proxy = Proxy(server.port)
@@ -502,17 +691,73 @@ def test_a_forked_child_makes_connections_of_its_own() -> None:
     with raw_server(lambda s, _: s.sendall(answer())) as server:
         client = connect(server.origin)
         client.get("1")
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                code = 0 if client.get("1").id == "1" else 1
-            finally:
-                os._exit(code)
-        assert os.waitpid(pid, 0)[1] == 0
+        assert in_a_child(lambda: client.get("1").id == "1")
         client.get("1")
         client.close()
     assert server.connections == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_does_not_use_connections_of_a_session(own: live.RequestsTransport) -> None:
+    with raw_server(lambda s, _: s.sendall(answer())) as server:
+        with connect(server.origin, transport=own) as client:
+            client.get("1")
+            assert in_a_child(lambda: client.get("1").id == "1")
+            client.get("1")
+    assert server.connections == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_a_thread_that_it_does_not_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held, over = threading.Event(), threading.Event()
+
+    def slow(*_: object, **__: object) -> bool:
+        if threading.current_thread() is asking:
+            held.set()
+            over.wait(60)
+        return True
+
+    monkeypatch.setattr(requests.utils, "should_bypass_proxies", slow)
+    transport = live.RequestsTransport()
+    with raw_server(lambda s, _: s.sendall(answer())) as server:
+        with connect(server.origin, transport=transport) as client:
+            # Whether a host has a proxy is asked by one thread at a time.
+            elsewhere = connect("https://nothing.invalid", transport=transport, timeout=(1, 1))
+            asking = threading.Thread(target=lambda: failing(elsewhere))
+            asking.start()
+            assert held.wait(60)
+            assert in_a_child(lambda: client.get("1").id == "1")
+            over.set()
+            asking.join()
+    transport.close()
+
+
+def failing(client: live.Client) -> None:
+    with pytest.raises(live.ConnectionFailed):
+        client.get("1")
+
+
+def in_a_child(does: Callable[[], bool]) -> bool:
+    """Whether a forked child finds it true, in time."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            signal.alarm(30)
+            code = 0 if does() else 1
+        finally:
+            os._exit(code)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+@pytest.fixture
+def own() -> Iterator[live.RequestsTransport]:
+    with requests.Session() as session:
+        yield live.RequestsTransport(session)
 
 
 def test_an_own_transport_can_be_closed() -> None:

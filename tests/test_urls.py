@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,3 +59,20 @@ def test_what_does_not_end_in_a_key_is_refused_without_showing_it(
 def test_a_servers_query_is_kept() -> None:
     assert live.join_publish_url("rtmp://h/live?auth=1/", "k") == "rtmp://h/live?auth=1//k"
     assert live.Ingest("not a url").url == "not a url"
+
+
+anything = st.text() | st.binary() | st.none() | st.integers() | st.lists(st.text())
+
+
+@given(anything | st.builds(live.Secret, st.text()), anything | st.builds(live.Secret, st.text()))
+def test_whatever_is_joined_or_split_the_only_error_is_invalid_input(one: Any, other: Any) -> None:
+    for call in (live.join_publish_url, live.split_publish_url):
+        with suppress(live.InvalidInput):
+            call(one, other)
+    with suppress(live.InvalidInput):
+        live.split_publish_url(one)
+
+
+def test_a_secret_is_not_taken_for_the_text_that_it_prints_as() -> None:
+    with pytest.raises(live.InvalidInput, match="stream_key: expected a string, not Secret"):
+        live.join_publish_url("rtmp://h/live", live.Secret("key"))  # type: ignore[arg-type]

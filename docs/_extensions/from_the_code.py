@@ -20,6 +20,7 @@ import livestream_core as live
 import status_diagram
 from line_counts import line_table
 from livestream_core import emulator, memory, migrate, testing
+from livestream_core._public import homes
 from livestream_core.cli._exit_codes import MEANINGS
 from livestream_core.testing import conformance, strategies
 from provider_tables import feature_list, feature_matrix, option_table
@@ -28,6 +29,10 @@ ROOT = Path(__file__).parents[2]
 
 #: Those whose names are public, the most special first.
 MODULES = (strategies, conformance, testing, migrate, memory, emulator, live)
+
+# Descriptions of attributes are read where a class is written, which it does not say itself.
+for _value, _home in homes.items():
+    _value.__module__ = _home
 
 #: The page is read as the name that users import, not as the module that a name is written in.
 PUBLIC = {

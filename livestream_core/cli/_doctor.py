@@ -15,7 +15,7 @@ from typing import Any
 
 from .._capabilities import Feature
 from .._client import Client
-from .._entry_points import Point
+from .._entry_points import Point, unreadable
 from .._entry_points import installed as entry_points
 from .._errors import ConfigurationError, LiveStreamError
 from .._plugins import OBSERVER_GROUP, PROJECT, add_checked, new_manager
@@ -61,6 +61,10 @@ def examine(given: Given, *, check: bool) -> dict[str, Any]:
     if everything:
         known = {each.info.name for each in there}
         found["left_out"] = sorted(names - known)
+        found["unreadable"] = [
+            {"path": path, "problem": problem}
+            for path, problem in unreadable(PROJECT, OBSERVER_GROUP).items()
+        ]
         found["unknown_variables"] = unread.of(None)
         found["observers"] = [
             _observer(point) for point in sorted(observers, key=lambda point: point.name)

@@ -50,6 +50,11 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
         row.check(each["check"])
     for name in found.get("left_out", ()):
         row.state(name, "left out", f"{ALLOW_LIST} does not list it")
+    if unread := found.get("unreadable"):
+        console.print(Text("\nPackages that cannot be read, and are ignored", "bold"))
+        for each in unread:
+            console.print(Text(f"  {printable(each['path'])}"), soft_wrap=True)
+            row.more("problem", printable(each["problem"]))
     if unknown := found.get("unknown_variables"):
         console.print(Text("\nVariables that no installed provider reads", "bold"))
         for each in unknown:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from .._errors import _APPLIED_TEXT, LiveStreamError
 from ._exit_codes import INTERRUPTED, OTHERWISE, OUTCOME_OPEN, code_of
 from ._given import Change, Given
+from ._output import json_text
 
 #: What classes of errors have besides what every error has.
 _DETAILS = ("field", "features", "fields", "status", "retry_after")
@@ -80,7 +80,7 @@ def _told_of_change(given: Given, change: Change, what: str, *, error: str) -> i
 
 
 def _told(given: Given, code: int, line: str, **data: Any) -> int:
-    shown = json.dumps({**data, "exit_code": code}) if given.as_json else f"Error: {line}"
+    shown = json_text({**data, "exit_code": code}) if given.as_json else f"Error: {line}"
     click.echo(shown, err=True)
     return code
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import PurePath
 
@@ -11,6 +10,7 @@ import click
 from ._connection import account_options
 from ._exit_codes import OTHERWISE
 from ._given import Given, debug_option, json_option, pass_given
+from ._output import json_text
 
 SHELLS = ("bash", "zsh", "fish")
 _PLAY_SECONDS = 2.0
@@ -27,7 +27,7 @@ def providers(given: Given, features: bool) -> None:
     from ._providers import as_data, show
 
     if given.as_json:
-        click.echo(json.dumps(as_data(features=features), indent=2))
+        click.echo(json_text(as_data(features=features), indent=2))
     else:
         show(console(), features=features)
 
@@ -128,7 +128,7 @@ def doctor(given: Given, check: bool) -> None:
         raise click.UsageError("Give --provider or --connection, not both.")
     found = examine(given, check=check)
     if given.as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json_text(found, indent=2))
     else:
         show(console(), found)
     raise click.exceptions.Exit(exit_code(found))

@@ -161,6 +161,10 @@ def read(path: Path) -> ConfigFile:
         # The rest of the message may quote what stands there.
         place = re.search(r"\(at [^()]*\)$", str(error))
         problem = f"is not TOML {place[0] if place else ''}".rstrip()
+    except RecursionError:
+        problem = "is nested too deeply"
+    except ValueError:
+        problem = "has a number that is too long"
     else:
         return _checked(path, data, status)
     raise ConfigurationError(f"{path}: {problem}")
@@ -230,4 +234,6 @@ def _is_option(value: object) -> bool:
         return list(value) == ["env"] and isinstance(value["env"], str) and bool(value["env"])
     if isinstance(value, float):
         return math.isfinite(value)
-    return isinstance(value, (str, int))
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63  # as far as TOML goes
+    return isinstance(value, str)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -174,6 +173,15 @@ def plan(given: Given, sides: Sides, planning: Planning, speed: Speed, html: Pat
     "again.",
 )
 @click.option(
+    "--patience",
+    type=duration,
+    default="15m",
+    show_default=True,
+    metavar="SPAN",
+    help="How long to wait when a vendor asks for it. If one asks for more, the run ends with 6, "
+    "and says until when.",
+)
+@click.option(
     "--replan",
     is_flag=True,
     help="Plan anew what was refused or needed a person.",
@@ -217,7 +225,7 @@ def run(
         if given.as_json:
             json_line(ended.to_dict())
         elif ended.result is not None:
-            show_run(ended.result, console(), ledger)
+            show_run(given, ended.result, console(), ledger)
         elif ended.plan is not None:
             show_plan(given, ended.plan, console())
 
@@ -487,6 +495,6 @@ def report(given: Given, ledger: str, html: Path | None) -> None:
     if html is not None:
         _write_page(html, report_html(found))
     if given.as_json:
-        click.echo(json.dumps(found.to_dict()))
+        json_line(found.to_dict())
     else:
         show_report(given, found, console())

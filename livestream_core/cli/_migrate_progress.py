@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -10,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -17,7 +17,7 @@ import click
 
 from ._given import Given
 from ._migrate_words import STYLES, state_words
-from ._output import console, is_terminal, json_line
+from ._output import console, is_terminal, json_line, json_text, printable, time_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,6 +30,34 @@ _STOPPING = "Stopping after what is in flight; the same signal again ends it at 
 
 
 @attrs.frozen(slots=True)
+class Pause:
+    """A pause that a vendor asked for.
+
+    Attributes:
+        until: When it ends.
+        reason: The vendor's provider, and what it said.
+        utc: Whether its text shows the time in UTC.
+    """
+
+    until: datetime
+    reason: str
+    utc: bool
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return datetime.now(UTC) >= self.until
+
+    def to_dict(self) -> dict[str, Any]:
+        """As data that ``json.dumps`` takes."""
+        return {"until": self.until.isoformat(), "reason": self.reason}
+
+    def __str__(self) -> str:
+        until = time_text(Given(utc=self.utc), self.until)
+        return f"waiting until {until}, as the vendor asks ({printable(self.reason)})"
+
+
+@attrs.frozen(slots=True)
 class Look:
     """How far a run is at one moment.
 
@@ -38,11 +66,13 @@ class Look:
         writes: How many creates this run has sent.
         per_second: How many streams were settled per second lately; ``None`` if that is not
             known yet.
+        pause: The pause that a vendor asked for, while it lasts.
     """
 
     counts: Mapping[str, int]
     writes: int
     per_second: float | None
+    pause: Pause | None = None
 
     @property
     def unsettled(self) -> int:
@@ -66,6 +96,7 @@ class Look:
             "writes": self.writes,
             "per_second": self.per_second,
             "remaining_seconds": self.remaining_seconds,
+            "waiting_until": None if self.pause is None else self.pause.until.isoformat(),
         }
 
     def __str__(self) -> str:
@@ -85,11 +116,14 @@ class Watched:
         self._settled: deque[tuple[float, int]] = deque()
         #: The last look; ``None`` before the first create.
         self.last: Look | None = None
+        #: The last pause that a vendor asked for.
+        self.pause: Pause | None = None
 
     def look(self, counts: Mapping[str, int], writes: int) -> Look:
         """The run as it is now."""
         now = self._clock()
-        look = Look(counts, writes, None)
+        pause = None if self.pause is None or self.pause.is_over else self.pause
+        look = Look(counts, writes, None, pause)
         settled = look.total - look.unsettled
         self._settled.append((now, settled))
         while now - self._settled[0][0] > _WINDOW:
@@ -106,6 +140,9 @@ class Progress(Protocol):
 
     def show(self, look: Look) -> None:
         """Shows how far it is."""
+
+    def waiting(self, pause: Pause) -> None:
+        """Says that the run waits, and until when."""
 
     def stopping(self) -> None:
         """Says that it was asked to stop. Safe within a signal's handler."""
@@ -124,39 +161,50 @@ def progress(given: Given) -> Iterator[Progress]:
 
 
 class _Lines:
-    pause: float
+    every: float
 
     def __init__(self) -> None:
         self._shown_at: float | None = None
 
     def show(self, look: Look) -> None:
         now = time.monotonic()
-        if self._shown_at is None or now - self._shown_at >= self.pause:
+        if self._shown_at is None or now - self._shown_at >= self.every:
             self._shown_at = now
-            try:
-                self.write(look)
-            except BrokenPipeError:
-                self.pause = math.inf  # nobody reads on, which is no reason to stop
+            self._write(look)
 
-    def write(self, look: Look) -> None:
+    def waiting(self, pause: Pause) -> None:
+        self._write(pause)
+
+    def _write(self, news: Look | Pause) -> None:
+        if self.every == math.inf:
+            return
+        try:
+            self.write(news)
+        except BrokenPipeError:
+            self.every = math.inf  # nobody reads on, which is no reason to stop
+
+    def write(self, news: Look | Pause) -> None:
         raise NotImplementedError
 
 
 class _JsonLines(_Lines):
-    pause = _JSON_PAUSE
+    every = _JSON_PAUSE
 
-    def write(self, look: Look) -> None:
-        json_line({"progress": look.to_dict()})
+    def write(self, news: Look | Pause) -> None:
+        json_line({"waiting" if isinstance(news, Pause) else "progress": news.to_dict()})
 
     def stopping(self) -> None:
-        _write_at_once(json.dumps({"stopping": _STOPPING}))
+        _write_at_once(json_text({"stopping": _STOPPING}))
 
 
 class _LogLines(_Lines):
-    pause = _LOG_PAUSE
+    every = _LOG_PAUSE
 
-    def write(self, look: Look) -> None:
-        click.echo(str(look), err=True)
+    def write(self, news: Look | Pause) -> None:
+        line = str(news)
+        if isinstance(news, Look) and news.pause is not None:
+            line += f", {news.pause}"
+        click.echo(line[0].upper() + line[1:], err=True)
 
     def stopping(self) -> None:
         _write_at_once(_STOPPING)
@@ -173,11 +221,15 @@ class _Bar:
         from rich.text import Text
 
         self._look: Look | None = None
+        self._pause: Pause | None = None
         self._is_stopping = False
         self._spinner = Spinner("dots", Text("Reading what is at the target"))
 
     def show(self, look: Look) -> None:
         self._look = look
+
+    def waiting(self, pause: Pause) -> None:
+        self._pause = pause
 
     def stopping(self) -> None:
         self._is_stopping = True
@@ -204,6 +256,8 @@ class _Bar:
                 if count and name != "total"
             )
             parts += [row, states]
+        if self._pause is not None and not self._pause.is_over:
+            parts.append(Text(f"{self._pause}"))
         if self._is_stopping:
             parts.append(Text(_STOPPING, "yellow"))
         return Group(*parts)

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 _OPEN = frozenset({"refused", "unknown", "needs_person"})
 
 
-def show_run(result: RunResult, out: Console, ledger: str) -> None:
+def show_run(given: Given, result: RunResult, out: Console, ledger: str) -> None:
     """Prints how a run ended.
 
     Args:
+        given: What was said on the command line.
         result: What the run gave.
         out: Where to.
         ledger: Where the ledger is, as it was given.
@@ -41,11 +42,11 @@ def show_run(result: RunResult, out: Console, ledger: str) -> None:
     else:
         nothing = "Nothing was left to do: n" if report.phase == "finished" else "N"
         out.print(f"{nothing}o create was sent.")
-    for step in _after_run(result, ledger):
+    for step in _after_run(given, result, ledger):
         line(out, step, widths=[])
 
 
-def _after_run(result: RunResult, ledger: str) -> Iterator[str]:
+def _after_run(given: Given, result: RunResult, ledger: str) -> Iterator[str]:
     report = result.report
     # An address may have a password in it.
     here = "LEDGER" if "://" in ledger else shlex.quote(ledger)
@@ -54,6 +55,12 @@ def _after_run(result: RunResult, ledger: str) -> Iterator[str]:
         yield "It ended at --max-create. The same command goes on."
     elif result.stopped == "wrong":
         yield "It ended because a stream was not made as it was asked for: look at it first."
+    elif result.resume_at is not None:
+        more = ", which is longer than --patience" if result.stopped == "patience" else ""
+        yield (
+            f"The vendor asks to wait until {time_text(given, result.resume_at)}{more}. All is "
+            "noted. The same command goes on after that."
+        )
     elif result.stopped or result.error is not None:
         yield "It was stopped, and all is noted. The same command goes on."
     elif report.needs_person:

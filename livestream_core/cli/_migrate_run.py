@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from ._migrate_accounts import Names, connect_named, connected_sides, names_of
 from ._migrate_cluster import cluster
 from ._migrate_options import Planning, Sides, Speed
 from ._migrate_plan import show_plan
-from ._migrate_progress import Watched, progress
+from ._migrate_progress import Pause, Watched, progress
 from ._migrate_stopping import stopped_by_signals
 from ._output import console, say, working
 
@@ -72,7 +73,7 @@ class Ended:
 
     def to_dict(self) -> dict[str, Any]:
         """As data that ``json.dumps`` takes; the same keys in both cases."""
-        nothing = {"writes": 0, "stopped": None, "error": None}
+        nothing = {"writes": 0, "stopped": None, "error": None, "resume_at": None}
         if self.result is not None:
             data = self.result.to_dict()
         else:
@@ -158,6 +159,11 @@ def _run(
 ) -> migrate.RunResult:
     watched = Watched()
     with progress(given) as shown, stopped_by_signals(shown.stopping) as stop:
+
+        def waiting(until: datetime, error: LiveStreamError) -> None:
+            watched.pause = Pause(until, f"{error.provider}: {error.message}", given.utc)
+            shown.waiting(watched.pause)
+
         try:
             return migrate.run(
                 plan,
@@ -168,6 +174,7 @@ def _run(
                 **speed.rates,
                 **settings,
                 progress=lambda counts, writes: shown.show(watched.look(counts, writes)),
+                waiting=waiting,
                 stop=stop,
             )
         except _FOR_A_PERSON:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -17,6 +16,7 @@ import click
 
 from .._errors import ConfigurationError
 from ._given import Given, debug_option, given, json_option, pass_given
+from ._output import json_line
 from ._scaffold import AUTH, PAGING, Choices, distribution_of, package
 
 #: A part of names that Python, PyPI, TOML and the environment all take as it is.
@@ -180,15 +180,13 @@ def new_adapter(given: Given, output: Path | None, yes: bool, **choices: str) ->
     files = package(new)
     _write(folder, files)
     if given.as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "provider": new.name,
-                    "distribution": new.distribution,
-                    "folder": str(folder),
-                    "files": [str(path) for path in files],
-                }
-            )
+        json_line(
+            {
+                "provider": new.name,
+                "distribution": new.distribution,
+                "folder": str(folder),
+                "files": [str(path) for path in files],
+            }
         )
         return
     click.echo(f"Wrote {len(files)} files into {folder}:")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -34,15 +35,32 @@ def console(*, stderr: bool = False) -> Console:
     return Output(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
+def json_text(data: Any, *, indent: int | None = None) -> str:
+    """Return JSON that every program reads, in ASCII, so that it survives every pipe. A vendor's
+    payload may hold a number such as ``1e999``, which is read as infinity and becomes ``null``."""
+    try:
+        return json.dumps(data, indent=indent, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(data), indent=indent, allow_nan=False)
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {name: _finite(value) for name, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
 def json_line(data: Any) -> None:
-    """A line of JSON, in ASCII, so that it survives every pipe."""
-    click.echo(json.dumps(data))
+    """Print a line of JSON."""
+    click.echo(json_text(data))
 
 
 def say(given: Given, kind: str, text: str) -> None:
     """A line for people on standard error; with ``--json`` an object, as errors are."""
     if given.as_json:
-        click.echo(json.dumps({kind: text}), err=True)
+        click.echo(json_text({kind: text}), err=True)
     else:
         click.echo(f"{kind.capitalize()}: {text}", err=True)
 

@@ -92,12 +92,18 @@ def fields(
         InvalidInput: A file or an option cannot be read.
         click.UsageError: Standard input was asked for twice.
     """
+    from .._client import unknown_field
+
     _check_stdin(given, spec_file, restreams_file)
     found: dict[str, Any] = {}
     if spec_file is not None:
         data = _json(spec_file)
         if not isinstance(data, dict):
             raise InvalidInput(f"{spec_file.name}: expected a JSON object", field="spec")
+        for name in data:
+            # It would be taken for an argument of the call, were there one of that name.
+            if name not in FIELDS:
+                raise unknown_field(name)
         found.update(data)
     found.update({name: value for name, value in plain.items() if value is not None})
     if tags:
@@ -134,7 +140,7 @@ def _json(file: Any) -> Any:
 def _restreams(data: Any) -> tuple[RestreamTarget, ...]:
     if not isinstance(data, list) or not all(isinstance(each, dict) for each in data):
         raise InvalidInput("restreams: expected a JSON list of objects", field="restreams")
-    return tuple(map(RestreamTarget.from_dict, data))
+    return tuple(RestreamTarget.from_dict(each, strict=True) for each in data)
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from .._capabilities import Feature
-from .._convert import named
 from .._errors import InvalidInput, Unsupported
 from .._model import StreamSpec
 from .._status import Status
-from .._times import parse_instant
-from .._trim import Trim
 from .._walk import Completeness
 from ._connection import connected, connection_options
 from ._exit_codes import OTHERWISE
@@ -22,6 +19,7 @@ from ._given import Given, debug_option, output_options, pass_given
 from ._output import json_line, printable, say, working
 from ._spec_options import FIELDS, cleared, fields, spec_options
 from ._streams import show_stream, show_streams
+from ._trim_option import trim_of
 
 if TYPE_CHECKING:
     from .._client import Client
@@ -185,40 +183,23 @@ def start(given: Given, id: str) -> None:
 @click.command(
     epilog="\b\nExamples:\n"
     "  livestream -c school stop ID --trim 30..120\n"
+    "  livestream -c school stop ID --trim 12.5..1:30:00\n"
     "  livestream -c school stop ID --trim 2026-12-05T10:00Z..2026-12-05T11:00Z"
 )
 @_id
 @click.option(
     "--trim",
     metavar="START..END",
-    help="The part of the recording to keep: seconds from its start, or two ISO 8601 times.",
+    help="The part of the recording to keep: seconds or h:mm:ss from its start, both may have "
+    "fractions; or two ISO 8601 times.",
 )
 @_on_streams
 def stop(given: Given, id: str, trim: str | None) -> None:
     """End a stream. Without --trim the whole recording is kept."""
-    part = None if trim is None else _trim(trim)
+    part = None if trim is None else trim_of(trim)
     with connected(given) as client, given.changing("stop", id), working("Stopping"):
         stream = client.stop(id, trim=part)
     show_stream(given, stream)
-
-
-def _trim(text: str) -> Trim:
-    start, found, end = text.partition("..")
-    if found and start and end:
-        if _is_integer(start) and _is_integer(end):
-            return Trim.parse(int(start), int(end))
-        if not (_is_integer(start) or _is_integer(end)):
-            instant = named("trim", parse_instant)
-            return Trim.absolute(instant(start), instant(end))
-    raise InvalidInput(
-        "trim: expected START..END, both in seconds or both as ISO 8601 times",
-        field="trim",
-        hint="write it like 30..120, or 2026-12-05T15:30:00Z..2026-12-05T16:30:00Z",
-    )
-
-
-def _is_integer(text: str) -> bool:
-    return text.removeprefix("-").isdecimal() and text.isascii() and len(text) < 20
 
 
 @click.command()

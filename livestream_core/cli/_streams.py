@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -12,7 +11,7 @@ from .._model import LiveStream
 from .._secret import MASK, Secret, SecretUrl, masked_url
 from .._status import Status
 from ._given import Given
-from ._output import console, json_line, printable, time_text, working
+from ._output import console, json_line, json_text, printable, time_text, working
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,7 +54,7 @@ def show_stream(given: Given, stream: LiveStream, *, raw: bool = False) -> None:
         out.print(Text.assemble((f"{name:<16}", "dim"), (value, style)), soft_wrap=True)
     if raw:
         payload = stream.to_dict(secrets=given.show_secrets, raw=True).get("raw")
-        out.print(Text(json.dumps(payload, indent=2)), soft_wrap=True)
+        out.print(Text(json_text(payload, indent=2)), soft_wrap=True)
 
 
 def show_streams(given: Given, streams: Iterable[LiveStream]) -> int:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import livestream_core as live
 
+from .._public import publish
+
 if TYPE_CHECKING:
     from ._vendor import MemoryVendor
 
@@ -84,3 +86,6 @@ def vendor_class() -> type[MemoryVendor]:
         "the vendor of the provider memory needs werkzeug: it answers HTTP like any other",
         hint="pip install 'livestream-core[testing]'",
     )
+
+
+publish("livestream_core.memory", [reset, vendor])

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Generator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import attrs
@@ -250,10 +250,9 @@ class MemoryAdapter(live.Adapter):
         """Opens a session with the account's token."""
         body = {"account": self.options.account, "token": self.options.token.reveal()}
         fields = (yield self.post("/v1/login", json=body, changes=False)).fields()
-        token, lasts = fields.identifier("token"), fields.optional_integer("expires_in")
         return live.Session(
-            {"Authorization": f"Bearer {token}"},
-            expires_at=None if lasts is None else now + timedelta(seconds=lasts),
+            {"Authorization": f"Bearer {fields.identifier('token')}"},
+            expires_at=fields.optional_end("expires_in", now),
             ours=True,
         )
 

@@ -21,6 +21,7 @@ from livestream_core.emulator import (
     json_response,
 )
 
+from .._public import publish
 from ._accounts import DEFAULT_ACCOUNT
 from ._adapter import (
     DEFAULT_TOKEN,
@@ -553,7 +554,7 @@ def _trim(value: Any) -> live.Trim | None:
         return None
     try:
         return live.Trim.from_dict(value)
-    except (live.InvalidInput, AttributeError) as error:
+    except live.InvalidInput as error:
         raise _Invalid("trim", str(error)) from None
 
 
@@ -581,3 +582,6 @@ def _filter(args: Mapping[str, str]) -> Callable[[dict[str, Any]], bool]:
         )
 
     return matches
+
+
+publish("livestream_core.memory", [MemoryVendor])

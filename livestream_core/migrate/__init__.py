@@ -1,11 +1,13 @@
 """Moving streams from one account to another: look first, run, be interrupted, go on, prove it,
 undo. Needs the extra ``migrate``."""
 
+from .._public import publish as _publish
 from ._checking import check
 from ._handover import HandoverResult, handover, refresh, switched
 from ._ledger import Ledger, report
 from ._pace import RequestRate
 from ._pages import plan_html, report_html
+from ._patience import PATIENCE
 from ._planning import plan
 from ._running import load_transform, run
 from ._translate import Transform
@@ -34,6 +36,7 @@ from ._values import (
 
 __all__ = [
     "GUARD",
+    "PATIENCE",
     "SETTLE",
     "CheckResult",
     "CheckedItem",
@@ -69,3 +72,5 @@ __all__ = [
     "run",
     "switched",
 ]
+
+_publish(__name__, [globals()[name] for name in __all__])

@@ -81,7 +81,7 @@ class Checker:
             return _checked(item, Verdict.SOURCE_ONLY, reason=reason or str(item.state))
         if source is None:
             return _checked(item, Verdict.TARGET_ONLY)
-        now = snapshot(source, self._plan)
+        now = snapshot(source, self._plan, item.source)
         found = [
             f"source.{name}"
             for name in sorted(now.keys() | item.source.keys())

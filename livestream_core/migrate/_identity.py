@@ -7,7 +7,7 @@ import hmac
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ import attrs
 from .._masked import plain
 from .._model import LiveStream, Playback, RestreamTarget, StreamSpec
 from .._secret import SecretUrl
+from .._urls import join_publish_url
 
 #: Tags that begin so are marks of ours.
 MARK_PREFIX = "livestream-core:"
@@ -39,6 +40,22 @@ SOURCE_FIELDS = (
     "thumbnail_url",
     "playbacks",
     "restreams",
+)
+
+#: Fields of a spec that are digested always, as the first version did. Those that came later are
+#: left out at their default, so that no digest changes because the model grew.
+_FIRST_FIELDS = (
+    "title",
+    "description",
+    "scheduled_start",
+    "record",
+    "recording_drm",
+    "latency",
+    "tags",
+    "thumbnail_url",
+    "playback_url",
+    "restreams",
+    "options",
 )
 
 
@@ -127,26 +144,34 @@ _AGREES: Mapping[str, Callable[[StreamSpec, LiveStream], bool]] = {
 # -- whether something changed --------------------------------------------------------------
 
 
-def snapshot(stream: LiveStream, salt: str) -> dict[str, Any]:
+def snapshot(stream: LiveStream, salt: str, like: Any = None) -> dict[str, Any]:
     """What of a source stream its copy is made from, without secrets: each is replaced by a
     digest that only shows whether it changed.
 
     Args:
         stream: The stream.
         salt: Known to this migration alone.
+        like: An earlier snapshot, to compare with this one.
     """
-    values = {name: _plain(getattr(stream, name), salt) for name in SOURCE_FIELDS}
+    plain_of = _Plain(salt, frozenset(_texts(like)))
+    values = {name: plain_of(getattr(stream, name)) for name in SOURCE_FIELDS}
     return {name: value for name, value in values.items() if value not in (None, [], "")}
 
 
-def digest(source: Mapping[str, Any], spec: StreamSpec | None, salt: str) -> str:
-    """Changes whenever the source stream, or what is made of it, does."""
+def digest(source: Mapping[str, Any], spec: StreamSpec | None, salt: str, like: Any = None) -> str:
+    """Changes whenever the source stream, or what is made of it, does; and only then.
+
+    Args:
+        source: The snapshot of the source stream.
+        spec: What is made of it.
+        salt: Known to this migration alone.
+        like: What a ledger holds of both, to compare with its digest.
+    """
     made = None
     if spec is not None:
-        made = {
-            field.name: _plain(getattr(spec, field.name), salt)
-            for field in attrs.fields(StreamSpec)
-        }
+        plain_of = _Plain(salt, frozenset(_texts(like)))
+        made = {name: plain_of(getattr(spec, name)) for name in _FIRST_FIELDS}
+        made |= plain_of.added(spec, StreamSpec(title="-"), _FIRST_FIELDS)
     return _digest([source, made])
 
 
@@ -155,21 +180,72 @@ def mark_of(source_account: str, source_id: str) -> str:
     return MARK_PREFIX + _digest([source_account, source_id])[:20]
 
 
-def _plain(value: Any, salt: str) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [_plain(each, salt) for each in value]
-    if isinstance(value, RestreamTarget):
-        key = value.stream_key
-        return [_plain(value.url, salt), None if key is None else _hidden(key.reveal(), salt)]
-    if isinstance(value, Playback):
-        return _plain(value.url, salt)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return _hidden(json.dumps(plain(value), sort_keys=True), salt) if value else None
-    if isinstance(value, SecretUrl):
-        return _hidden(str.__str__(value), salt)
-    return str(value) if isinstance(value, str) else value
+@attrs.frozen
+class _Plain:
+    """Values as data that shows no secret.
+
+    Attributes:
+        salt: Known to this migration alone.
+        written: Texts that a ledger holds. Which addresses hold a secret is not the same in every
+            version: what a ledger holds is written in the same way again.
+    """
+
+    salt: str
+    written: frozenset[str] = frozenset()
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return list(map(self, value))
+        if isinstance(value, RestreamTarget):
+            key = value.stream_key
+            told = [self._server(value), None if key is None else _hidden(key.reveal(), self.salt)]
+            added = self.added(value, RestreamTarget(None), ("url", "stream_key"))
+            return [*told, added] if added else told
+        if isinstance(value, Playback):
+            return self(value.url)
+        if isinstance(value, datetime):
+            return value.isoformat()
+        if isinstance(value, Mapping):
+            text = json.dumps(plain(value), sort_keys=True)
+            return _hidden(text, self.salt) if value else None
+        return self._text(value) if isinstance(value, str) else value
+
+    def _text(self, value: str) -> str:
+        text = str.__str__(value)
+        if text in self.written:
+            return text
+        if isinstance(value, SecretUrl) or self.written:
+            hidden = _hidden(text, self.salt)
+            if isinstance(value, SecretUrl) or hidden in self.written:
+                return hidden
+        return text
+
+    def _server(self, target: RestreamTarget) -> Any:
+        if target.url and target.stream_key is not None:
+            # A version may have left the key in the address.
+            whole = join_publish_url(target.url, target.stream_key.reveal())
+            if whole in self.written or _hidden(whole, self.salt) in self.written:
+                return self._text(whole)
+        return self(target.url)
+
+    def added(self, value: Any, blank: Any, first: Collection[str]) -> dict[str, Any]:
+        """The fields that the model has got since, where they say anything."""
+        return {
+            field.name: self(getattr(value, field.name))
+            for field in attrs.fields(type(value))
+            if field.name not in first and getattr(value, field.name) != getattr(blank, field.name)
+        }
+
+
+def _texts(data: Any) -> Iterator[str]:
+    """Every text in some JSON."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, (list, tuple)):
+        for item in data:
+            yield from _texts(item)
+    elif isinstance(data, Mapping):
+        yield from _texts([*data.values()])
 
 
 def _hidden(text: str, salt: str) -> str:

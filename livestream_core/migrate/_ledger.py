@@ -36,6 +36,7 @@ from ._schema import (
     item_row,
     migration_row,
     seal_of,
+    stored,
 )
 from ._transaction import UNSETTLED, BudgetSpent, LeaseLost, Stopped, Taken, Transaction
 from ._values import Item, ItemState, LedgerError, Plan, PlanSettings, Report
@@ -585,7 +586,7 @@ def _report(transaction: Transaction) -> Report:
         started_at=instant(migration["made_at"]),
         made_at=datetime.now(UTC),
         phase=_phase(migration["phase"], items),
-        settings=PlanSettings.from_dict(json.loads(migration["settings"])),
+        settings=stored(PlanSettings, migration["settings"]),
         items=items,
         unowned=tuple(json.loads(migration["unowned"])),
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from .._client import Client
-from .._errors import NotFound
+from .._errors import LiveStreamError, NotFound
 from .._model import LiveStream
 from .._walk import Completeness
 from ._values import MigrationStopped
@@ -17,6 +17,8 @@ from ._values import MigrationStopped
 #: Walks over a list until two in a row agree.
 _WALKS = 6
 _PAUSE = 0.5
+#: Pauses in a row for one page.
+_PAUSES = 6
 _LOOK = 0.5
 
 
@@ -29,20 +31,40 @@ def _nothing() -> None:
     pass
 
 
+def _raised(error: LiveStreamError) -> None:
+    raise error
+
+
 def walk(
-    client: Client, alive: Callable[[], None] = _nothing
+    client: Client,
+    alive: Callable[[], None] = _nothing,
+    waited: Callable[[LiveStreamError], None] = _raised,
 ) -> tuple[dict[str, LiveStream], Completeness]:
     """One walk over a whole list: the streams by the key of their id, and whether the vendor's
     total proves that these are all."""
     streams, found = client.list(), {}
-    for stream in streams:
-        found[id_key(client, stream.id)] = stream
-        alive()
-    return found, streams.complete
+    failures = 0
+    while True:
+        try:
+            for stream in streams:
+                found[id_key(client, stream.id)] = stream
+                failures = 0
+                alive()
+            return found, streams.complete
+        except LiveStreamError as error:
+            # The list goes on with the page that could not be read.
+            failures += 1
+            if failures > _PAUSES:
+                raise
+            waited(error)
 
 
 def whole_list(
-    client: Client, *, twice: bool = False, alive: Callable[[], None] = _nothing
+    client: Client,
+    *,
+    twice: bool = False,
+    alive: Callable[[], None] = _nothing,
+    waited: Callable[[LiveStreamError], None] = _raised,
 ) -> tuple[dict[str, LiveStream], Completeness]:
     """All streams of an account: as the vendor's total proves, or else as two walks agree.
 
@@ -50,6 +72,7 @@ def whole_list(
         client: Whose.
         twice: Whether two walks must agree also where there is a total.
         alive: Called again and again meanwhile.
+        waited: Called with what a page could not be read for; returns once it may be tried again.
 
     Raises:
         MigrationStopped: No two walks agree, or the vendor's total is never reached.
@@ -58,7 +81,7 @@ def whole_list(
     for attempt in range(_WALKS):
         if attempt > 1:
             time.sleep(_PAUSE * attempt)
-        found, completeness = walk(client, alive)
+        found, completeness = walk(client, alive, waited)
         if completeness is Completeness.MISMATCHED:
             before = None
             continue

@@ -24,6 +24,7 @@ from ._identity import is_same
 from ._ledger import Ledger, digest_of, shown
 from ._listing import SourceReader, whole_list
 from ._pace import RequestRate, paced, rate_of
+from ._patience import PATIENCE, Patience, Waiting, asked, resume_at
 from ._planning import Planner, check_sides, check_workers, name_of, reads_natively, translator
 from ._transaction import Transaction
 from ._translate import Transform
@@ -64,6 +65,8 @@ def run(
     executor: Executor | None = None,
     progress: Callable[[Mapping[str, int], int], object] | None = None,
     stop: threading.Event | None = None,
+    patience: float = PATIENCE,
+    waiting: Waiting | None = None,
 ) -> RunResult:
     """Creates at the target what is planned. The same call again goes on where it was stopped,
     killed, or cut off, until nothing is left to do.
@@ -89,6 +92,10 @@ def run(
         progress: Called now and then with how many streams are in each state, and how many
             creates were sent.
         stop: Set it to have the run end after what is in flight.
+        patience: Seconds that the run waits when a vendor asks for it. A vendor that asks for more
+            ends it, and ``resume_at`` of the result says when the same call may be made again.
+        waiting: Called when the run begins to wait, with until when, and with the error by which
+            the vendor asked for it. Workers of other processes wait without telling.
 
     Returns:
         How it ended. An error that concerns every stream (a refused credential, a vendor that is
@@ -102,7 +109,7 @@ def run(
         InvalidInput: An argument is wrong.
         LiveStreamError: A side could not be read.
     """
-    _check(workers, max_create, settle, lease)
+    _check(workers, max_create, settle=(settle, 0.0), lease=(lease, 1.0), patience=(patience, 0.0))
     if plan is not None:
         source, target = source or plan.source, target or plan.target
         transform = transform or plan.transform
@@ -119,10 +126,15 @@ def run(
             target=clients[1],
             transform=transform or (plan.transform if plan is not None else None),
             pacing=Pacing(
-                settle=settle, lease=lease, deadline=lease / 2, read=min(lease / 2, 60.0)
+                settle=settle,
+                lease=lease,
+                deadline=lease / 2,
+                read=min(lease / 2, 60.0),
+                patience=patience,
             ),
             stop=stop or threading.Event(),
             progress=progress or (lambda counts, writes: None),
+            waiting=waiting or (lambda until, error: None),
             threads=threads,
         )
         return job.run(
@@ -135,11 +147,11 @@ def run(
         )
 
 
-def _check(workers: int, max_create: int | None, settle: float, lease: float) -> None:
+def _check(workers: int, max_create: int | None, **seconds: tuple[float, float]) -> None:
     check_workers(workers)
     if max_create is not None:
         named("max_create", count)(max_create)
-    for name, value, least in (("settle", settle, 0.0), ("lease", lease, 1.0)):
+    for name, (value, least) in seconds.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= least:
             raise InvalidInput(f"{name}: expected seconds, at least {least:g}", field=name)
 
@@ -260,10 +272,32 @@ class _Run:
     pacing: Pacing
     stop: threading.Event
     progress: Callable[[Mapping[str, int], int], object]
+    waiting: Waiting = lambda until, error: None
     threads: ThreadPoolExecutor | None = None
     id: str = attrs.field(factory=lambda: secrets.token_hex(8))
+    patience: Patience = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.patience = Patience(self.pacing.patience, self.waiting)
 
     def run(
+        self, workers: int, *, budget: int | None, replan: bool, elsewhere: _Elsewhere | None
+    ) -> RunResult:
+        try:
+            return self._run(workers, budget=budget, replan=replan, elsewhere=elsewhere)
+        except LiveStreamError as error:
+            # Before the workers began: a list that could not be read yet.
+            is_stopped = self.stop.is_set() and asked(error) > 0
+            if not is_stopped and not self.patience.is_exceeded_by(error):
+                raise
+            return RunResult(
+                report=self.ledger.report(),
+                stopped="requested" if is_stopped else "patience",
+                error=error,
+                resume_at=resume_at(error),
+            )
+
+    def _run(
         self, workers: int, *, budget: int | None, replan: bool, elsewhere: _Elsewhere | None
     ) -> RunResult:
         check_sides(self.source, self.target)
@@ -302,7 +336,7 @@ class _Run:
                 raise
             except LiveStreamError as error:
                 # All is created, and that is what the result has to say first.
-                shared.failure = error
+                shared.end(None, error)
         stopped = shared.stopped
         if stopped is None and shared.failure is None and writes == budget:
             stopped = "budget"  # a worker in another process found it spent
@@ -311,14 +345,21 @@ class _Run:
             writes=writes,
             stopped=stopped if report.phase == "running" else None,
             error=shared.failure,
+            resume_at=shared.resume_at,
         )
+
+    def _whole_list(self, client: Client, *, twice: bool = False) -> dict[str, LiveStream]:
+        there, _ = whole_list(
+            client, twice=twice, waited=lambda error: self.patience.wait(error, self.stop)
+        )
+        return there
 
     def _baseline(self) -> frozenset[str]:
         """What is at the target before the first intent."""
         known = self.ledger.read(Transaction.baseline)
         if known is not None:
             return known
-        there, _ = whole_list(self.target, twice=True)
+        there = self._whole_list(self.target, twice=True)
         self.ledger.write(lambda tx: tx.save_baseline(there.keys(), digest_of(there)))
         # Without it, a ledger that has lost its journal would take our streams for old ones.
         self.ledger.consolidate()
@@ -329,7 +370,7 @@ class _Run:
         """What is at the target, and should not be: streams that equal one of ours, were not
         there before, and belong to none."""
         baseline = self._baseline()
-        there, _ = whole_list(self.target)
+        there = self._whole_list(self.target)
         owned = self.ledger.read(Transaction.owned)
         report = self.ledger.report()
         specs = [
@@ -360,7 +401,7 @@ class _Run:
                     again[item.source_id] = position
         if not again:
             return
-        there, _ = whole_list(self.target)
+        there = self._whole_list(self.target)
         planner = Planner(
             self.source, self.target, report.settings, transform, there, plan_id=report.plan
         )
@@ -421,6 +462,7 @@ class _Run:
                     self.ledger.write(lambda tx: tx.request_stop(self.id))
                 done, pending = wait(futures, timeout=_LOOK)
                 counts, writes = self.ledger.read(lambda tx: (tx.counts(), tx.writes(self.id)))
+                self.patience.tell()
                 self.progress(counts, writes)
                 if not pending:
                     break
@@ -451,7 +493,7 @@ class _Run:
         """What the workers share."""
         appeared: Mapping[str, LiveStream] = {}
         if is_resumed:
-            there, _ = whole_list(self.target)
+            there = self._whole_list(self.target)
             known = baseline | self.ledger.read(Transaction.owned)
             appeared = {key: stream for key, stream in there.items() if key not in known}
         return Shared(
@@ -464,6 +506,7 @@ class _Run:
             translator=translator(self.source, self.target, transform, mark=report.settings.mark),
             reader=SourceReader(self.source, natively=reads_natively(self.source)),
             pacing=self.pacing,
+            patience=self.patience,
             baseline=baseline,
             appeared=appeared,
             requested=self.stop,

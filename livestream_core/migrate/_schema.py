@@ -10,11 +10,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
+import attrs
 import sqlalchemy as sa
 
-from ._values import Plan, PlannedItem
+from .._errors import InvalidInput
+from .._model import StreamSpec
+from ._values import LedgerError, Plan, PlannedItem, PlanSettings
+
+T = TypeVar("T", StreamSpec, PlanSettings)
 
 SCHEMA_VERSION = 1
 #: "LSmg": what SQLite keeps in a file's header, by which it is known to be a ledger.
@@ -123,6 +128,28 @@ def seal_of(row: Row) -> str:
     values = {name: value for name, value in row.items() if name != "seal"}
     text = json.dumps(values, sort_keys=True, ensure_ascii=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def stored(kind: type[T], text: str) -> T:
+    """A value from a row, which a newer version may have written: what it has more is passed over
+    where it says nothing.
+
+    Raises:
+        LedgerError: It says something that is not known here.
+    """
+    known = {field.name for field in attrs.fields(kind)}
+    data = {
+        name: value
+        for name, value in json.loads(text).items()
+        if name in known or not (value is None or value is False or value in ("", [], {}))
+    }
+    try:
+        return kind.from_dict(data)
+    except InvalidInput as error:
+        problem = error.message
+    raise LedgerError(
+        f"the ledger was written by another version: {problem}", hint="use the newest of them"
+    )
 
 
 def clean(text: str) -> str:

@@ -22,6 +22,7 @@ from ._schema import (
     fields_text,
     instant,
     sealed,
+    stored,
 )
 from ._values import Cutover, Fate, FieldFate, Item, ItemState, PlannedItem
 
@@ -521,7 +522,7 @@ def _entry(row: Row) -> Entry:
         source_id=row["source_id"],
         title=row["title"],
         state=ItemState(row["state"]),
-        spec=StreamSpec.from_dict(json.loads(row["spec"])),
+        spec=stored(StreamSpec, row["spec"]),
         digest=row["digest"],
         attempts=row["attempts"],
         intended_at=row["intended_at"],
@@ -540,7 +541,7 @@ def _item(row: Row) -> Item:
         title=row["title"],
         state=ItemState(row["state"]),
         reason=row["reason"],
-        spec=None if row["spec"] is None else StreamSpec.from_dict(json.loads(row["spec"])),
+        spec=None if row["spec"] is None else stored(StreamSpec, row["spec"]),
         fields=tuple(
             FieldFate(name, Fate(fate), note) for name, fate, note in json.loads(row["fields"])
         ),

@@ -121,7 +121,7 @@ def _why_kept(
 
 def _edited(item: Item, stream: LiveStream, salt: str, shown: Any) -> list[str]:
     """Fields that are neither as planned nor as the target first showed them."""
-    now = snapshot(stream, salt)
+    now = snapshot(stream, salt, shown)
     wrong = differences(item.spec, stream) if item.spec is not None else ()
     edited = [name for name in wrong if now.get(name) != shown.get(name)]
     return edited + [

@@ -6,17 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
-from .._errors import LiveStreamError
+from .._client import Client
+from .._errors import InvalidInput, LiveStreamError
 from .._model import StreamSpec
 from .._status import Status
 from .._walk import Completeness
-
-if TYPE_CHECKING:
-    from .._client import Client
 
 #: A stream that starts sooner than this after the run is left alone.
 GUARD = timedelta(minutes=30)
@@ -190,11 +188,19 @@ class PlanSettings:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PlanSettings:
-        """Reads what :meth:`to_dict` wrote."""
-        values = dict(data)
-        values["guard"] = timedelta(seconds=values["guard"])
-        values["fail_on_loss"] = tuple(values["fail_on_loss"])
-        return cls(**values)
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            InvalidInput: Something in it is missing, wrong or unknown.
+        """
+        try:
+            values = dict(data)
+            values["guard"] = timedelta(seconds=values["guard"])
+            values["fail_on_loss"] = tuple(values["fail_on_loss"])
+            return cls(**values)
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        raise InvalidInput(f"these are no settings of a plan: {problem}")
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -466,15 +472,18 @@ class RunResult:
         report: What the ledger holds now.
         writes: How many creates this run sent.
         stopped: Why it ended before every item was settled: ``"requested"``, ``"budget"``,
-            ``"wrong"`` (the target made a stream that is not what was asked for), or ``None``.
+            ``"wrong"`` (the target made a stream that is not what was asked for), ``"patience"`` (a
+            vendor asks for a longer wait than ``patience``), or ``None``.
         error: What ended it, if it was an error that concerns every item, such as a refused
             credential or a vendor that cannot be reached.
+        resume_at: When the vendor of ``error`` may be asked again, if it said so.
     """
 
     report: Report
     writes: int = 0
     stopped: str | None = None
     error: LiveStreamError | None = None
+    resume_at: datetime | None = None
 
     @property
     def exit_code(self) -> int:
@@ -491,6 +500,7 @@ class RunResult:
             "writes": self.writes,
             "stopped": self.stopped,
             "error": None if self.error is None else str(self.error),
+            "resume_at": None if self.resume_at is None else self.resume_at.isoformat(),
             "exit_code": self.exit_code,
             **self.report.to_dict(),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import threading
@@ -20,13 +21,13 @@ from .._errors import (
     LiveStreamError,
     NotFound,
     PermissionDenied,
-    RateLimited,
 )
 from .._model import LiveStream, StreamSpec
 from .._status import Status
 from ._identity import differences, digest, snapshot
 from ._ledger import Ledger, new_owner
 from ._listing import Listings, SourceReader, id_key
+from ._patience import PATIENCE, Patience, asked, resume_at
 from ._settling import candidates, decide, may_be_of
 from ._transaction import (
     BudgetSpent,
@@ -66,12 +67,14 @@ class Pacing:
         deadline: How long a create may take. It ends before the lease does, so that nothing is
             sent once another worker may be at the same streams.
         read: How long a read may take.
+        patience: How long a run waits when a vendor asks for it.
     """
 
     settle: float = 60.0
     lease: float = 120.0
     deadline: float = 60.0
     read: float = 60.0
+    patience: float = PATIENCE
 
     @classmethod
     def of(cls, settle: float, lease: float) -> Pacing:
@@ -92,6 +95,7 @@ class Shared:
     translator: Translator
     reader: SourceReader
     pacing: Pacing
+    patience: Patience
     baseline: frozenset[str]
     #: What was at the target when this run began, was not there before the first one, and
     #: belonged to no stream.
@@ -101,6 +105,8 @@ class Shared:
     stop: threading.Event = attrs.field(factory=threading.Event)
     listings: Listings = attrs.field(init=False)
     failure: LiveStreamError | None = None
+    #: When the vendor that ended the run may be asked again, if it said so.
+    resume_at: datetime | None = None
     stopped: str | None = None
     failures: int = 0
     #: How often each stream was tried in this run, by its position.
@@ -122,9 +128,12 @@ class Shared:
 
     def end(self, why: str | None, failure: LiveStreamError | None = None) -> None:
         """Has every worker end after what it has in flight."""
+        if failure is not None and self.patience.is_exceeded_by(failure):
+            why = why or "patience"
         with self.lock:
             self.stopped = self.stopped or why
-            self.failure = self.failure or failure
+            if self.failure is None:
+                self.failure, self.resume_at = failure, resume_at(failure)
         self.stop.set()
         self.wake()
 
@@ -146,11 +155,15 @@ class Shared:
             self.failures = 0
 
     def went_wrong(self, error: LiveStreamError) -> None:
-        """One more failure in a row; too many of them end the run."""
+        """One more failure in a row; too many of them end the run, and so does a vendor that asks
+        for more patience than there is. A shorter pause is kept by every worker."""
         with self.lock:
-            self.failures += 1
+            # What was in flight when a vendor asked for a pause fails for the same reason.
+            if not (asked(error) and self.patience.left):
+                self.failures += 1
             too_many = self.failures >= FAILURES_IN_A_ROW
-        if too_many or isinstance(error, _OF_ALL):
+        self.patience.keep(error)
+        if too_many or isinstance(error, _OF_ALL) or self.patience.is_exceeded_by(error):
             self.end(None, error)
 
 
@@ -187,6 +200,10 @@ class Worker:
         try:
             while not shared.is_over:
                 turn = shared.turn
+                if left := shared.patience.left:
+                    self._close()  # a pause may be longer than a lease
+                    shared.rest(turn, min(left, _LONGEST_WAIT))
+                    continue
                 self._held_at = time.monotonic()
                 claim = self._ledger.write(self._close_and_claim)
                 if self._closing is not None:
@@ -244,7 +261,7 @@ class Worker:
             entries = [entry for entry in entries if entry not in unknown] + again
         entries = self._not_there(claim.key, entries)
         for at, entry in enumerate(entries, 1):
-            if self._shared.is_over:
+            if self._shared.is_over or self._shared.patience.left:
                 return
             outcome = self._create(claim.key, entry)
             if outcome is None:
@@ -396,8 +413,9 @@ class Worker:
         if reason:
             return None, f"since it was planned: {reason}"
         spec = shared.translator.translate(stream, explain=False).spec
-        now = digest(snapshot(stream, shared.plan_id), spec, shared.plan_id)
-        if spec is None or now != entry.digest:
+        planned = [json.loads(entry.row["source"]), json.loads(entry.row["spec"])]
+        now = snapshot(stream, shared.plan_id, planned)
+        if spec is None or digest(now, spec, shared.plan_id, planned) != entry.digest:
             return None, "it was changed at the source, or its transform was, since it was planned"
         return spec, ""
 
@@ -517,6 +535,5 @@ def _is_temporary(error: LiveStreamError) -> bool:
 
 
 def _pause(tries: int, error: LiveStreamError) -> float:
-    asked = error.retry_after if isinstance(error, RateLimited) else None
     grown = min(0.25 * 2 ** min(tries, 8), _LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
-    return max(asked or 0.0, float(grown))
+    return max(asked(error), float(grown))

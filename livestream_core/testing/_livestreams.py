@@ -9,6 +9,7 @@ from typing import Any
 from .._client import Client
 from .._clock import ManualClock
 from .._connect import connect
+from .._public import publish
 from ..memory._accounts import DEFAULT_ACCOUNT, Accounts, fresh_accounts
 from ..memory._vendor import MemoryVendor
 
@@ -59,3 +60,6 @@ def livestreams() -> Iterator[Livestreams]:
     """
     with fresh_accounts() as accounts, ExitStack() as clients:
         yield Livestreams(accounts, clients)
+
+
+publish("livestream_core.testing", [Livestreams, livestreams])

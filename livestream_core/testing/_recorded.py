@@ -38,16 +38,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
-from .._capabilities import Feature
+from .._adapter import ARGUMENTS_OF_CONNECT
+from .._capabilities import METHODS, Feature
 from .._client import Client
 from .._errors import ConnectionFailed, InvalidInput, LiveStreamError
 from .._masked import SENSITIVE_NAME
 from .._model import LiveStream
+from .._public import publish
 from .._redact import _spellings
 from .._request import Response
 from .._secret import Secret
@@ -55,6 +58,8 @@ from .._sending import Timeout, Transport
 from .._status import Status
 from .._times import format_instant, parse_instant
 from .._trim import Trim
+
+T = TypeVar("T")
 
 FORMAT = 1
 #: What a secret is replaced by, with a number.
@@ -160,56 +165,95 @@ class Recording:
 
     @classmethod
     def from_data(cls, data: Any) -> Recording:
-        """Reads what :meth:`to_data` gave.
+        """Read what :meth:`to_data` gave.
 
         Raises:
             InvalidInput: It is no recording, or of a format that is not known here.
         """
-        problem = None
+        problem = ""
         try:
-            if data["format"] == FORMAT:
-                return cls(
-                    data["provider"], data["options"], [_call(each) for each in data["calls"]]
-                )
-            problem = f"its format is {data['format']!r}, not {FORMAT}"
-        except (KeyError, TypeError) as error:
-            problem = f"{type(error).__name__}: {error}"
+            if _part(data, "format", int) == FORMAT:
+                options = _part(data, "options", dict)
+                if taken := ARGUMENTS_OF_CONNECT.intersection(options):
+                    raise InvalidInput(f"options: {', '.join(sorted(taken))} is no option")
+                calls = [_call(each) for each in _part(data, "calls", list)]
+                return cls(_part(data, "provider", str), options, calls)
+            problem = f"its format is not {FORMAT}"
+        except InvalidInput as error:
+            problem = error.message
         raise InvalidInput(f"this is no recording that can be read: {problem}")
 
 
-def _call(data: Mapping[str, Any]) -> RecordedCall:
+def _part(data: Any, name: str, kind: type[T]) -> T:
+    if not isinstance(data, dict) or name not in data:
+        raise InvalidInput(f"{name}: is missing")
+    value = data[name]
+    if not isinstance(value, kind):
+        raise InvalidInput(f"{name}: expected {kind.__name__}, not {type(value).__name__}")
+    return value
+
+
+def _call(data: Any) -> RecordedCall:
+    operation = _part(data, "operation", str)
+    if operation not in METHODS.values() or operation == METHODS[Feature.WEBHOOK]:
+        raise InvalidInput(f"operation: {operation[:40]!r} is none that is recorded")
     return RecordedCall(
-        data["operation"],
-        data["arguments"],
-        parse_instant(data["at"]),
-        [
-            RecordedExchange(
-                each["request"]["method"],
-                each["request"]["target"],
-                each["request"]["body"],
-                each["response"]["status"],
-                each["response"]["headers"],
-                each["response"]["body"],
-            )
-            for each in data["exchanges"]
-        ],
-        data["result"],
+        operation,
+        _arguments(operation, _part(data, "arguments", dict)),
+        parse_instant(_part(data, "at", str)),
+        [_exchange(each) for each in _part(data, "exchanges", list)],
+        _part(data, "result", object),
+    )
+
+
+def _arguments(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    problem = ""
+    try:
+        signature(getattr(Client, operation)).bind(None, **_given(arguments))
+    except TypeError as error:
+        problem = str(error)
+    except InvalidInput as error:
+        problem = error.message
+    if problem:
+        raise InvalidInput(f"arguments: {operation} cannot be called with them: {problem}")
+    return arguments
+
+
+def _exchange(data: Any) -> RecordedExchange:
+    request, response = _part(data, "request", dict), _part(data, "response", dict)
+    headers = _part(response, "headers", dict)
+    for name in headers:
+        _part(headers, name, str)
+    return RecordedExchange(
+        _part(request, "method", str),
+        _part(request, "target", str),
+        _part(request, "body", object),
+        _part(response, "status", int),
+        headers,
+        _part(response, "body", object),
     )
 
 
 def load(path: Path) -> Recording:
-    """Reads a recording's file.
+    """Read a recording's file.
 
     Raises:
         InvalidInput: It cannot be read, or is no recording.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        problem = type(error).__name__
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        problem = "cannot be read: it is not UTF-8"
+    except (ValueError, RecursionError):
+        problem = "cannot be read: it is not JSON, or too deep, or has a number that is too long"
     else:
-        return Recording.from_data(data)
-    raise InvalidInput(f"the recording {path} cannot be read: {problem}")
+        try:
+            return Recording.from_data(data)
+        except InvalidInput as error:
+            problem = error.message
+    raise InvalidInput(f"the recording {path}: {problem}")
 
 
 def dumps(recording: Recording) -> str:
@@ -220,11 +264,16 @@ def dumps(recording: Recording) -> str:
 # -- what a call gives ------------------------------------------------------------------------
 
 
-def made(client: Client, operation: str, arguments: Mapping[str, Any]) -> Any:
-    """Makes a call, and gives its result as data."""
+def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
     given = dict(arguments)
     if "trim" in given:
         given["trim"] = Trim.relative(*given["trim"])
+    return given
+
+
+def made(client: Client, operation: str, arguments: Mapping[str, Any]) -> Any:
+    """Makes a call, and gives its result as data."""
+    given = _given(arguments)
     if operation == "list":
         return [each.to_dict(secrets=True) for each in client.list(**given)]
     result: object = getattr(client, operation)(**given)
@@ -324,7 +373,7 @@ def _content(body: bytes | None, headers: Mapping[str, str]) -> Any:
         return text.replace(found[1], "boundary")  # a random one
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -563,3 +612,6 @@ class Player:
         is_text = isinstance(answer, str) and "json" not in expected.headers.get("content-type", "")
         text = answer if is_text else "" if answer is None else json.dumps(answer)
         return Response(expected.status, dict(expected.headers), text.encode())
+
+
+publish("livestream_core.testing.conformance", [RecordedCall, RecordedExchange, Recording])

@@ -36,9 +36,10 @@ def _subject(name: str, recordings: Sequence[Path]) -> Subject:
     subject = Subject(name, recordings=recordings)
     problem = None
     try:
+        recorded = subject.recorded()
         if subject.has_emulator:
             subject.make_emulator()
-        elif not subject.recorded():
+        elif not recorded:
             problem = (
                 f"{name} has no emulator and none of the recordings is of it: write one, or "
                 "record its vendor with `livestream record` and give --livestream-recordings"

@@ -6,7 +6,10 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
 
 Handler = Callable[[socket.socket, bytes], None]
 
@@ -25,6 +28,7 @@ class RawServer:
     def __init__(self, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
         self.handler = handler
         self.tls = tls
+        self.read = read_request
         self.requests: list[bytes] = []
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -43,6 +47,8 @@ class RawServer:
             except OSError:
                 return
             self.connections += 1
+            # What is sent goes out at once, not when the client has taken what was sent before.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
@@ -50,7 +56,7 @@ class RawServer:
             if self.tls is not None:
                 connection = self.tls.wrap_socket(connection, server_side=True)
             self._open.append(connection)
-            while request := read_request(connection):
+            while request := self.read(connection):
                 self.requests.append(request)
                 self.handler(connection, request)
         connection.close()
@@ -61,6 +67,57 @@ class RawServer:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
+
+
+#: In what :func:`send_pieces` sends: a moment in which nothing comes.
+PAUSE = None
+
+
+def send_pieces(connection: socket.socket, pieces: Iterable[bytes | None]) -> None:
+    """Send each piece by itself, so that a client reads them one after the other."""
+    for piece in pieces:
+        if piece is PAUSE:
+            threading.Event().wait(0.05)
+        else:
+            connection.sendall(piece)
+
+
+def until_received(connection: socket.socket) -> None:
+    """Wait until the system at the other end has all that was sent, read or not."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import fcntl
+        import termios
+
+        for _ in range(2000):
+            waiting = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4))
+            if not any(waiting):
+                break
+            threading.Event().wait(0.005)
+
+
+@contextlib.contextmanager
+def unreachable_address() -> Iterator[tuple[str, int]]:
+    """Lend an address that answers nothing: whoever connects waits."""
+    with contextlib.ExitStack() as opened:
+        listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        address = listener.getsockname()
+        while True:  # Until its queue is full, and the system drops what comes.
+            waiting = opened.enter_context(socket.socket())
+            waiting.settimeout(0.2)
+            try:
+                waiting.connect(address)
+            except TimeoutError:
+                break
+        yield address
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
+    """Have every name resolve to these addresses."""
+
+    def getaddrinfo(*_: object, **__: object) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 def read_request(connection: socket.socket) -> bytes:
@@ -82,18 +139,23 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 class Proxy:
-    """A proxy for CONNECT that leads everything to one port, and keeps what it was asked for."""
+    """A proxy for CONNECT that leads everything to one port, and keeps what it was asked for.
 
-    def __init__(self, target_port: int) -> None:
+    With a ``refusal``, such as ``407 Credentials, please``, it answers everything with that.
+    """
+
+    def __init__(self, target_port: int, refusal: str | None = None) -> None:
         self.asked: list[bytes] = []
+        self._refusal = refusal
         self._target_port = target_port
         self._server = RawServer(self._connect)
         self.url = f"http://user:pr0xy-passw0rd@127.0.0.1:{self._server.port}"
 
     def _connect(self, connection: socket.socket, request: bytes) -> None:
         self.asked.append(request)
-        if not request.startswith(b"CONNECT "):
-            connection.sendall(b"HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n")
+        refusal = self._refusal or ("" if request.startswith(b"CONNECT ") else "405 No")
+        if refusal:
+            connection.sendall(f"HTTP/1.1 {refusal}\r\nContent-Length: 0\r\n\r\n".encode())
             return
         with socket.create_connection(("127.0.0.1", self._target_port)) as target:
             connection.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")

@@ -203,6 +203,9 @@ def test_the_hours_of_an_activity_are_twelve_twice(client, payload, text, hour):
         "January 2, 2026, 13:05 PM",
         "January 2, 2026, 00:05 AM",
         "January 2, 2026, 11:75 PM",
+        "January 2, 2026, 11:0\u0665 PM",
+        "January 2, 202\u0666, 11:05 PM",
+        "January 2, 2026, 11:05 PM IST",
         "January 1, 0001, 01:00 AM",
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import traceback
 
 import pytest
 
@@ -108,3 +109,21 @@ def test_a_webhook_secret_is_not_printed(client, delivery):
             {"x-streams-token": "s3cret-s3cret"}, b'{"type":7}', secret="s3cret-s3cret"
         )
     assert "s3cret" not in f"{info.value} {info.value.body}"
+
+
+def test_a_genuine_delivery_with_a_wrong_field_is_told_of_as_a_delivery(client, emulator, delivery):
+    headers, body = delivery
+    asset = json.loads(body)
+    asset["live_stream"]["start"] = "soon"
+    with pytest.raises(live.UnexpectedResponse, match=r"live_stream\.start .* in the delivery"):
+        client.parse_webhook(headers, json.dumps(asset).encode(), secret=emulator.webhook_secret)
+
+
+@pytest.mark.parametrize("sent", ["wrong", "s3cret-of-a-tenant"])
+def test_no_frame_of_a_refused_delivery_holds_the_secret(client, sent):
+    secret = "s3cret-of-a-tenant"
+    with pytest.raises((live.WebhookRejected, live.UnexpectedResponse)) as caught:
+        client.parse_webhook({"x-streams-token": sent}, b"{}", secret=secret)
+    frames = [frame for frame, _ in traceback.walk_tb(caught.tb)][1:]
+    assert frames
+    assert not any(secret in repr(frame.f_locals) for frame in frames)

@@ -47,7 +47,7 @@ def authorizations(emulator):
 
 def test_a_token_has_the_claims_of_v1_and_lives_for_ten_minutes():
     issued = int(NOW.timestamp())
-    assert claims(signed()) == {"apikey": "the-key", "iat": issued, "exp": issued + 600}
+    assert claims(signed()) == {"apikey": "the-key", "iat": issued - 30, "exp": issued + 600}
 
 
 def test_a_token_is_signed_with_hs256():
@@ -131,7 +131,7 @@ def test_a_token_that_is_refused_again_is_a_failed_authentication(client, emulat
 
 def test_a_token_signed_anew_later_bears_the_time():
     later = signed(NOW + timedelta(seconds=5), previous=signed())
-    assert claims(later)["iat"] == int(NOW.timestamp()) + 5
+    assert claims(later)["exp"] == int(NOW.timestamp()) + 605
 
 
 def test_a_ready_token_is_sent_as_it_is(emulator):
@@ -257,3 +257,35 @@ def test_no_request_is_sent_by_connecting(emulator):
 def test_a_required_feature_that_is_not_there_fails_at_once():
     with pytest.raises(live.Unsupported, match="the encoder ends it"):
         VideoSDKEmulator().connect(require=["stop"])
+
+
+# -- the clock ------------------------------------------------------------------------------
+
+
+def test_a_vendor_whose_clock_is_a_little_behind_is_not_told_of_the_future():
+    assert claims(signed())["iat"] <= (NOW - timedelta(seconds=30)).timestamp()
+
+
+def test_a_token_that_is_refused_because_of_this_machines_clock_says_so():
+    emulator = VideoSDKEmulator()
+    emulator.clock.advance(86_400 * 400 + 60)
+    hint = r"this machine's clock differs from the vendor's by 400 days, .* \(it is behind\)"
+    with emulator.serve() as url:
+        options = {**emulator.options(), "base_url": url}
+        with (
+            live.connect("videosdk", **options) as client,
+            pytest.raises(live.AuthenticationFailed, match=hint) as caught,
+        ):
+            client.pages()
+    assert "Token is expired" in str(caught.value)
+
+
+def test_a_token_that_is_refused_for_another_reason_says_nothing_of_the_clock():
+    emulator = VideoSDKEmulator()
+    options = {**emulator.options(), "secret": "another"}
+    with (
+        live.connect("videosdk", transport=emulator.transport(), **options) as client,
+        pytest.raises(live.AuthenticationFailed, match="check the credentials") as caught,
+    ):
+        client.pages()
+    assert "clock" not in str(caught.value)

@@ -43,6 +43,7 @@ pytest.register_assert_rewrite(
     )
 )
 
+from ..._public import publish as _publish
 from .._recorded import RecordedCall, RecordedExchange, Recording
 from ._answers import Answers
 from ._area import Area
@@ -123,3 +124,5 @@ __all__ = [
     "Walks",
     "Webhooks",
 ]
+
+_publish(__name__, [globals()[name] for name in __all__])

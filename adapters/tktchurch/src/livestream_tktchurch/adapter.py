@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Generator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlsplit
 
@@ -48,7 +48,6 @@ _OPTIONAL = ("scheduled_start", "thumbnail_url", "playback_url")
 
 _YOUTUBE = re.compile(r"(?:.+\.)?(?:youtube\.com|youtu\.be)\.?")
 _CURSOR = re.compile(r"[1-9][0-9]{0,17}")
-_LONGEST_SESSION = 10**9
 
 
 class _Step(NamedTuple):
@@ -378,15 +377,12 @@ def _bearer(token: str) -> Mapping[str, str]:
 def _session(response: live.Response, now: datetime, refresh: live.Secret | None) -> live.Session:
     """The answer of POST /auth/login and POST /auth/token; ``expires_in`` is in seconds."""
     fields = response.fields()
-    seconds = fields.optional_integer("expires_in")
-    if seconds is not None and not 0 < seconds <= _LONGEST_SESSION:
-        raise response.unexpected("expires_in is not a time that a session lasts in the answer")
     token, renewed = fields.text("access_token"), fields.optional_text("refresh_token")
     if not token:
         raise response.unexpected("access_token is empty in the answer")
     return live.Session(
         _bearer(token),
-        expires_at=None if seconds is None else now + timedelta(seconds=seconds),
+        expires_at=fields.optional_end("expires_in", now),
         # Whether the one before still works is not documented.
         memo=live.Secret(renewed) if renewed else refresh,
     )

@@ -73,8 +73,10 @@ ASSET = "/api/v1/{org}/assets/{id}/"
 UNIX_TIME_FROM = 1_000_000_000
 
 _ASSET_ID = re.compile(r"[A-Za-z0-9]{11}")
-_START = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?")
-_ACTIVITY_TIME = re.compile(r"([A-Za-z]+) (\d{1,2}), (\d{4}), (\d{1,2}):(\d\d) ([AaPp])[Mm]")
+_START = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?", re.ASCII)
+_ACTIVITY_TIME = re.compile(
+    r"([A-Za-z]+) (\d{1,2}), (\d{4}), (\d{1,2}):(\d\d) ([AaPp])[Mm]", re.ASCII
+)
 # Not strptime's %B, which reads the names of the process's locale.
 _MONTHS = {
     "january": 1,

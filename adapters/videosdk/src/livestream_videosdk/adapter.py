@@ -30,6 +30,10 @@ _ONE = "/v1/livestreams/{id}"
 #: authentication uses.
 TOKEN_LIFE = timedelta(minutes=10)
 
+#: A token says that it was issued so long ago: a vendor whose clock is a little behind ours refuses
+#: one that was issued in its future.
+ISSUED_BEFORE = timedelta(seconds=30)
+
 #: Fields of a spec and the vendor's names for them.
 _FIELDS = {"title": "name", "record": "record", "restreams": "restream"}
 
@@ -253,8 +257,9 @@ class VideoSDKAdapter(live.Adapter):
         if self.options.token is not None:
             return live.Session(headers={"Authorization": self.options.token.reveal()})
         secret = self.options.secret
-        issued = int(now.timestamp())
-        expires = issued + int(TOKEN_LIFE.total_seconds())
+        present = int(now.timestamp())
+        issued = present - int(ISSUED_BEFORE.total_seconds())
+        expires = present + int(TOKEN_LIFE.total_seconds())
         claims = {"apikey": self.options.api_key, "iat": issued, "exp": expires}
         try:
             token = _JWS.encode(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 
 import attrs
@@ -51,7 +51,6 @@ _PRIVACIES = {"public": 1, "unlisted": 2, "private": 3, "internal": 4}
 _LIVE_FIELDS = {"scheduled_start", "record", "latency"}
 
 _CURSOR = re.compile(r"[1-9][0-9]{0,8}")
-_LONGEST_SESSION = 10**9
 
 _OneStream = Generator[live.Request, live.Response, live.LiveStream]
 
@@ -553,13 +552,10 @@ def _ingests(settings: live.Fields) -> Iterator[live.Ingest]:
 def _session(response: live.Response, now: datetime) -> live.Session:
     """The answer of POST /users/token; ``expires_in`` is in seconds."""
     fields = response.fields()
-    seconds = fields.optional_integer("expires_in")
-    if seconds is not None and not 0 < seconds <= _LONGEST_SESSION:
-        raise response.unexpected("expires_in is not a time that a session lasts in the answer")
     refresh = fields.optional_text("refresh_token")
     return live.Session(
         _bearer(fields.identifier("access_token")),
-        expires_at=None if seconds is None else now + timedelta(seconds=seconds),
+        expires_at=fields.optional_end("expires_in", now),
         memo=live.Secret(refresh) if refresh else None,
         ours=True,
     )

@@ -1,0 +1,470 @@
+"""An answer belongs to its own request, whatever a server sends and when it sends it.
+
+The fence for every transport over sockets: add a new one to ``TRANSPORTS``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import trustme
+from requests.adapters import HTTPAdapter
+
+import livestream_core as live
+from servers import (
+    PAUSE,
+    RawServer,
+    raw_server,
+    resolve_to,
+    send_pieces,
+    unreachable_address,
+    until_received,
+)
+
+TENANTS = ("t0ken-of-a-tenant", "t0ken-of-another")
+
+
+class WithASocketOption(HTTPAdapter):
+    """An adapter as people mount it."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+        super().init_poolmanager(*args, **kwargs, socket_options=options)
+
+
+@contextmanager
+def of_its_own(_bundle: Path) -> Iterator[live.Transport]:
+    transport = live.RequestsTransport()
+    try:
+        yield transport
+    finally:
+        transport.close()
+
+
+@contextmanager
+def of_a_session(bundle: Path, adapter: HTTPAdapter | None = None) -> Iterator[live.Transport]:
+    with requests.Session() as session:
+        session.verify = str(bundle)
+        for prefix in ("http://", "https://") if adapter else ():
+            session.mount(prefix, adapter)
+        yield live.RequestsTransport(session)
+
+
+#: Each is given the file of certificates to trust, which ``REQUESTS_CA_BUNDLE`` names, too.
+TRANSPORTS: dict[str, Callable[[Path], AbstractContextManager[live.Transport]]] = {
+    "own pool": of_its_own,
+    "own session": of_a_session,
+    "adapter of a session": lambda bundle: of_a_session(bundle, WithASocketOption()),
+}
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(params=["plain", "TLS"])
+def tls(request: pytest.FixtureRequest, authority: trustme.CA) -> ssl.SSLContext | None:
+    if request.param == "plain":
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    return context
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(
+    request: pytest.FixtureRequest,
+    authority: trustme.CA,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[live.Transport]:
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(bundle)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with TRANSPORTS[request.param](bundle) as made:
+        yield made
+
+
+def by_length(body: bytes, status: str = "200 OK") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def in_chunks(body: bytes, status: str = "200 OK") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    half = len(body) // 2
+    parts = (body[:half], body[half:], b"")
+    return head + b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in parts)
+
+
+def stream(request: bytes, padding: int = 0) -> bytes:
+    """The stream that a request asks for; its title is whose request it is."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    token = re.search(rb"Authorization: Acme (\S+)", head)
+    path = request.split()[1].decode().removeprefix("/streams").lstrip("/")
+    assert token is not None
+    return json.dumps(
+        {
+            "id": path or f"made of {json.loads(body)['title']}",
+            "title": token[1].decode(),
+            "status": "on",
+            "padding": "x" * padding,
+        }
+    ).encode()
+
+
+def connect(server: RawServer, transport: live.Transport, **settings: Any) -> list[live.Client]:
+    settings = {"retries": 0, "environ": {}, "timeout": (5, 5), **settings}
+    return [
+        live.connect(
+            "acme",
+            base_url=server.origin,
+            transport=transport,
+            token=token,
+            account_name=token,
+            **settings,
+        )
+        for token in TENANTS
+    ]
+
+
+NOBODYS = by_length(b'{"id": "nobodys", "title": "nobodys", "status": "on"}')
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
+
+INTERIM: dict[str, Callable[[bytes], list[bytes | None]]] = {
+    "in one piece": lambda answer: [EARLY + answer],
+    "a moment before": lambda answer: [EARLY, PAUSE, answer],
+    "many in one piece": lambda answer: [CONTINUE + EARLY + CONTINUE + PROCESSING + answer],
+    "many a moment before": lambda answer: [CONTINUE, PAUSE, EARLY, PAUSE, CONTINUE, PAUSE, answer],
+    "cut into pieces": lambda answer: [EARLY[:20], PAUSE, EARLY[20:] + answer[:9], PAUSE, answer[9:]],
+}  # fmt: skip
+
+TOO_MUCH: dict[str, Callable[[bytes], list[bytes | None]]] = {
+    "another answer": lambda answer: [answer + NOBODYS],
+    "half of another answer": lambda answer: [answer + NOBODYS[:30]],
+    "a byte": lambda answer: [answer + b"\n"],
+    "another answer, apart": lambda answer: [answer, NOBODYS],
+    "another answer after an interim one": lambda answer: [EARLY + answer + NOBODYS],
+    "five other answers": lambda answer: [answer + NOBODYS * 5],
+}
+
+
+@pytest.mark.parametrize("framed", [by_length, in_chunks])
+@pytest.mark.parametrize("pieces", INTERIM.values(), ids=INTERIM)
+def test_interim_answers_are_skipped(
+    transport: live.Transport, tls: ssl.SSLContext | None, framed: Any, pieces: Any
+) -> None:
+    def handler(connection: socket.socket, request: bytes) -> None:
+        send_pieces(connection, pieces(framed(stream(request))))
+
+    with raw_server(handler, tls) as server:
+        each_is_answered_with_its_own(server, transport)
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("framed", [by_length, in_chunks])
+@pytest.mark.parametrize("padding", [0, 20_000])
+@pytest.mark.parametrize("pieces", TOO_MUCH.values(), ids=TOO_MUCH)
+def test_what_comes_after_an_answer_is_nobodys(
+    transport: live.Transport, tls: ssl.SSLContext | None, framed: Any, padding: int, pieces: Any
+) -> None:
+    sent = threading.Event()
+
+    def handler(connection: socket.socket, request: bytes) -> None:
+        try:
+            send_pieces(connection, pieces(framed(stream(request, padding))))
+            until_received(connection)
+        finally:
+            sent.set()
+
+    with raw_server(handler, tls) as server:
+        each_is_answered_with_its_own(server, transport, between=lambda: wait_for(sent))
+    assert server.connections == len(server.requests)
+
+
+def wait_for(sent: threading.Event) -> None:
+    assert sent.wait(10)
+    sent.clear()
+
+
+def each_is_answered_with_its_own(
+    server: RawServer, transport: live.Transport, between: Callable[[], object] = lambda: None
+) -> None:
+    one, other = connect(server, transport)
+    for client, token in ((one, TENANTS[0]), (other, TENANTS[1])):
+        for call, expected in (
+            (lambda: client.get("1"), "1"),  # noqa: B023
+            (lambda: client.create(title="T"), "made of T"),  # noqa: B023
+            (lambda: client.get("2"), "2"),  # noqa: B023
+        ):
+            found = call()
+            between()
+            assert (found.id, found.title) == (expected, token)
+    for client in (one, other):
+        client.close()
+
+
+def test_a_late_answer_that_asks_to_try_again_does_not_double_a_create(
+    transport: live.Transport, tls: ssl.SSLContext | None
+) -> None:
+    def handler(connection: socket.socket, request: bytes) -> None:
+        if request.startswith(b"GET"):
+            send_pieces(connection, [EARLY, PAUSE, by_length(b"{}", "429 Slow down")])
+        else:
+            connection.sendall(by_length(stream(request)))
+
+    with raw_server(handler, tls) as server:
+        one, other = connect(server, transport)
+        with pytest.raises(live.RateLimited):
+            one.get("1")
+        assert other.create(title="T").title == TENANTS[1]
+    assert [request[:4] for request in server.requests] == [b"GET ", b"POST"]
+
+
+@pytest.mark.parametrize("between", [0.01, 0])
+def test_interim_answers_without_end_are_bounded_by_the_time_limit(
+    transport: live.Transport, tls: ssl.SSLContext | None, between: float
+) -> None:
+    def handler(connection: socket.socket, request: bytes) -> None:
+        if b"T0" in request:
+            while True:
+                connection.sendall(PROCESSING)
+                threading.Event().wait(between)
+        connection.sendall(by_length(stream(request)))
+
+    with raw_server(handler, tls) as server:
+        one, other = connect(server, transport, timeout=(5, 0.5))
+        began = time.monotonic()
+        with pytest.raises(live.TimedOut) as caught:
+            one.create(title="T0")
+        assert time.monotonic() - began < 30
+        assert caught.value.applied is None
+        assert other.create(title="T").title == TENANTS[1]
+
+
+@pytest.mark.parametrize("after", [b"", NOBODYS], ids=["alone", "with an answer"])
+def test_a_switch_of_protocols_that_nobody_asked_for_is_refused(
+    transport: live.Transport, tls: ssl.SSLContext | None, after: bytes
+) -> None:
+    def handler(connection: socket.socket, request: bytes) -> None:
+        if b"T0" in request:
+            switch = b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
+            connection.sendall(switch + after)
+        else:
+            connection.sendall(by_length(stream(request)))
+
+    with raw_server(handler, tls) as server:
+        one, other = connect(server, transport)
+        with pytest.raises(live.UnexpectedResponse) as caught:
+            one.create(title="T0")
+        assert (caught.value.http_status, caught.value.applied) == (101, None)
+        assert other.create(title="T").title == TENANTS[1]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        by_length(b'{"id": "nobodys"}', "204 No Content"),
+        in_chunks(b'{"id": "nobodys"}', "204 No Content"),
+        b"HTTP/1.1 204 No Content\r\n\r\n" + NOBODYS,
+    ],
+    ids=["with a length", "in chunks", "without a length"],
+)
+def test_a_body_where_none_can_be_is_not_the_next_answer(
+    transport: live.Transport, tls: ssl.SSLContext | None, wire: bytes
+) -> None:
+    sent = threading.Event()
+
+    def handler(connection: socket.socket, request: bytes) -> None:
+        deletes = request.startswith(b"DELETE")
+        connection.sendall(wire if deletes else by_length(stream(request)))
+        until_received(connection)
+        sent.set()
+
+    with raw_server(handler, tls) as server:
+        one, other = connect(server, transport)
+        one.delete("1")
+        wait_for(sent)
+        assert other.get("2").title == TENANTS[1]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("framing", [b"Transfer-Encoding: chunked\r\n", b"Content-Length: 17\r\n"])
+def test_a_204_ends_with_its_head_whatever_it_announces(
+    transport: live.Transport, tls: ssl.SSLContext | None, framing: bytes
+) -> None:
+    def handler(connection: socket.socket, request: bytes) -> None:
+        deletes = request.startswith(b"DELETE")
+        head = b"HTTP/1.1 204 No Content\r\n" + framing + b"\r\n"
+        connection.sendall(head if deletes else by_length(stream(request)))
+
+    with raw_server(handler, tls) as server:
+        one, other = connect(server, transport)
+        one.delete("1")
+        assert other.get("2").title == TENANTS[1]
+
+
+def test_an_answer_that_is_framed_in_two_ways_is_the_last_on_its_connection(
+    transport: live.Transport, tls: ssl.SSLContext | None
+) -> None:
+    def handler(connection: socket.socket, request: bytes) -> None:
+        answer = in_chunks(stream(request))
+        connection.sendall(answer.replace(b"\r\n", b"\r\nContent-Length: 5\r\n", 1))
+
+    with raw_server(handler, tls) as server:
+        one, other = connect(server, transport)
+        assert one.get("1").title == TENANTS[0]
+        assert other.get("2").title == TENANTS[1]
+    assert server.connections == 2
+
+
+def test_two_lengths_that_disagree_leave_the_outcome_open(
+    transport: live.Transport, tls: ssl.SSLContext | None
+) -> None:
+    def handler(connection: socket.socket, request: bytes) -> None:
+        answer = by_length(stream(request))
+        connection.sendall(answer.replace(b"\r\n", b"\r\nContent-Length: 5\r\n", 1))
+
+    with raw_server(handler, tls) as server:
+        one, _ = connect(server, transport)
+        with pytest.raises(live.ConnectionFailed) as caught:
+            one.create(title="T")
+    assert caught.value.applied is None
+
+
+@pytest.mark.parametrize("ending", ["closed", "stalled"])
+@pytest.mark.parametrize("framed", [by_length, in_chunks])
+def test_after_half_an_answer_the_connection_is_not_used_again(
+    transport: live.Transport, tls: ssl.SSLContext | None, framed: Any, ending: str
+) -> None:
+    over = threading.Event()
+
+    def handler(connection: socket.socket, request: bytes) -> None:
+        answer = framed(stream(request))
+        if b"T0" not in request:
+            connection.sendall(answer)
+            return
+        connection.sendall(answer[:-9])
+        if ending == "closed":
+            raise ConnectionError
+        over.wait(20)
+        connection.sendall(answer[-9:])
+
+    with raw_server(handler, tls) as server:
+        one, other = connect(server, transport, timeout=(5, 0.5))
+        with pytest.raises((live.UnexpectedResponse, live.TimedOut)) as caught:
+            one.create(title="T0")
+        assert caught.value.applied is None
+        assert other.create(title="T").title == TENANTS[1]
+        over.set()
+        assert other.get("2").title == TENANTS[1]
+    assert server.connections == 2
+
+
+def test_what_came_while_a_connection_was_idle_is_nobodys(
+    transport: live.Transport, tls: ssl.SSLContext | None
+) -> None:
+    idle, sent = threading.Event(), threading.Event()
+
+    def handler(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(by_length(stream(request)))
+        if b"GET /streams/1" in request:
+            idle.wait(10)
+            connection.sendall(NOBODYS)
+            until_received(connection)
+            sent.set()
+
+    with raw_server(handler, tls) as server:
+        one, other = connect(server, transport)
+        assert one.get("1").title == TENANTS[0]
+        idle.set()
+        assert sent.wait(10)
+        assert other.create(title="T").title == TENANTS[1]
+        assert other.get("2").title == TENANTS[1]
+    assert server.connections == 2
+
+
+def test_a_head_that_drips_is_bounded_by_the_time_limit(
+    transport: live.Transport, tls: ssl.SSLContext | None
+) -> None:
+    def handler(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        for number in range(1500):
+            threading.Event().wait(0.02)
+            connection.sendall(f"X-{number}: y\r\n"[:1].encode())
+
+    with raw_server(handler, tls) as server:
+        one, _ = connect(server, transport, timeout=(5, 0.5))
+        began = time.monotonic()
+        with pytest.raises(live.TimedOut):
+            one.get("1")
+        assert time.monotonic() - began < 20
+
+
+def test_a_server_that_takes_a_request_slowly_is_bounded_by_the_time_limit(
+    transport: live.Transport, tls: ssl.SSLContext | None
+) -> None:
+    with raw_server(lambda *_: None, tls) as server:
+        server.read = read_slowly
+        began = time.monotonic()
+        with pytest.raises(live.TimedOut) as caught:
+            transport.send("POST", server.origin, "/", {}, b"x" * 32_000_000, live.Timeout(1, 1, 1))
+        assert time.monotonic() - began < 20
+    assert caught.value.applied is None
+
+
+def read_slowly(connection: socket.socket) -> bytes:
+    for _ in range(1500):
+        connection.recv(4096)
+        threading.Event().wait(0.02)
+    return b""
+
+
+# -- connecting -------------------------------------------------------------------------------
+
+
+def test_many_addresses_that_cannot_be_reached_take_the_connect_time_once(
+    transport: live.Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with unreachable_address() as address, raw_server(lambda *_: None) as server:
+        resolve_to(monkeypatch, *[address] * 20)
+        one, _ = connect(server, transport, timeout=(1, 1))
+        began = time.monotonic()
+        with pytest.raises(live.ConnectionFailed, match="no connection") as caught:
+            one.create(title="T")
+        assert time.monotonic() - began < 10
+    assert caught.value.applied is False
+
+
+@pytest.mark.parametrize("first", ["refused", "silent"])
+def test_the_next_address_is_tried(
+    transport: live.Transport, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    def handler(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(by_length(stream(request)))
+
+    with (
+        unreachable_address() as silent,
+        socket.create_server(("127.0.0.1", 0)) as closed,
+        raw_server(handler) as server,
+    ):
+        refused = closed.getsockname()
+        closed.close()
+        bad = refused if first == "refused" else silent
+        resolve_to(monkeypatch, bad, ("127.0.0.1", server.port))
+        one, _ = connect(server, transport, timeout=(10, 10))
+        assert one.get("1").title == TENANTS[0]
