@@ -61,7 +61,7 @@ from ._walk import Completeness, Page, Query
 if TYPE_CHECKING:
     from ._client import Client
     from ._clock import Clock, ManualClock
-    from ._connect import connect, providers, register, unregister
+    from ._connect import close_all, connect, providers, register, unregister
     from ._engine.sign_in import TokenStore
     from ._plugins import Exchange, hookimpl
     from ._preview import Preview
@@ -86,6 +86,7 @@ _LAZY = {
     "TokenStore": "_engine.sign_in",
     "Transport": "_sending",
     "WSGITransport": "_transport",
+    "close_all": "_connect",
     "connect": "_connect",
     "hookimpl": "_plugins",
     "providers": "_connect",
@@ -162,6 +163,7 @@ __all__ = [
     "WallClock",
     "WebhookRejected",
     "__version__",
+    "close_all",
     "connect",
     "format_instant",
     "hookimpl",

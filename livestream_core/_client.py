@@ -31,10 +31,9 @@ from ._errors import (
     UnexpectedResponse,
     Unsupported,
 )
-from ._foreign import pass_on
 from ._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from ._plugins import Observers
-from ._preview import Preview
+from ._preview import Preview, preview_of
 from ._public import publish
 from ._redact import Redactor
 from ._runners.sync import SyncRunner
@@ -51,7 +50,6 @@ T = TypeVar("T")
 
 logger = logging.getLogger("livestream_core")
 
-_SIGN_OUT_SECONDS = 5.0
 _SPEC_FIELDS = attrs.fields_dict(StreamSpec)
 _SPEC_CONVERTERS: dict[str, Any] = {name: each.converter for name, each in _SPEC_FIELDS.items()}
 
@@ -102,6 +100,9 @@ class Client:
             token_store=token_store,
             limiters=() if limiter is None else (limiter,),
         )
+        # Who ends the session at the exit of the process, if no client has by then.
+        self._membership.shared.engine = self._engine
+        self._membership.shared.runner = self._runner
 
     # -- what it can do ---------------------------------------------------------------------
 
@@ -219,7 +220,7 @@ class Client:
                 operation.close()
             if request is None or not request.changes:
                 return None
-            return Preview.of(request, self._engine.redactor)
+            return preview_of(request, self._engine.redactor.mask)
 
     def get(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Reads a stream.
@@ -562,25 +563,10 @@ class Client:
 
     def close(self) -> None:
         """Leaves the shared session; the last client of an account signs out, where the vendor
-        has that. Never raises. Connections stay open for other clients."""
+        has that. A sign-out that fails is
+        logged, not raised. Connections stay open for other clients."""
         self._membership.leave()
-        self._end_session()
-
-    def _end_session(self) -> None:
-        engine = self._engine
-        if type(self._adapter).sign_out is Adapter.sign_out or engine.token_store is not None:
-            return
-        session = engine.shared.take_orphan()
-        if session is None:
-            return
-        handled = sys.exception()
-        call = Call(engine, "close", None, engine.clock.monotonic() + _SIGN_OUT_SECONDS)
-        try:
-            self._runner.run(call.sign_out(session))
-        except LiveStreamError as error:
-            logger.warning("%s: signing out failed: %s", self._account, type(error).__name__)
-        except BaseException as raised:
-            raise pass_on(raised, call.where_it_was(), handled)  # noqa: B904 - the same object
+        self._membership.end_if_last(self._engine, self._runner)
 
     def __enter__(self) -> Self:
         return self
@@ -634,7 +620,7 @@ class Client:
         finally:
             if not self._membership.is_open:
                 # Closed meanwhile by another thread: a session opened since then is left over.
-                self._end_session()
+                self._membership.end_if_last(self._engine, self._runner)
 
     def _on_stream(
         self,
@@ -652,7 +638,7 @@ class Client:
         """The vendor may echo in an error what has not yet come back in an answer."""
         for target in targets:
             if target.stream_key is not None:
-                self._engine.redactor.add(target.stream_key.reveal())
+                self._engine.redactor.add_key(target.stream_key.reveal())
 
     def _context(self, name: str, id: object = None) -> _Context:
         return _Context(self, name, id if isinstance(id, str) else None)

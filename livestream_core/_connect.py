@@ -18,6 +18,7 @@ from ._foreign import BUGS, pass_on, place_of
 from ._options import Options, read_options
 from ._public import publish
 from ._sending import Limiter, Transport
+from ._session import pool
 from ._transport import shared_transport
 
 _SYSTEM_CLOCK = SystemClock()
@@ -202,6 +203,16 @@ def unregister(plugin: object) -> None:
     registry.unregister(plugin)
 
 
+def close_all() -> None:
+    """End the sessions that this process has opened at vendors, within five seconds.
+
+    It happens by itself at the exit of the interpreter and of children of ``multiprocessing`` and
+    ``billiard``; call it where a process ends in another way. Clients stay usable, and sign in
+    again. Sessions that are in a token store are left to the processes that share them.
+    """
+    pool.end_own()
+
+
 def _timeout(timeout: float | tuple[float, float]) -> tuple[float, float]:
     bounds = timeout if isinstance(timeout, tuple) else (timeout, timeout)
     if len(bounds) != 2:
@@ -217,4 +228,4 @@ def _positive(name: str, seconds: float) -> float:
     return float(seconds)
 
 
-publish("livestream_core", [connect, providers, register, unregister])
+publish("livestream_core", [close_all, connect, providers, register, unregister])

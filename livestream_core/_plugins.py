@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -122,6 +123,9 @@ def _shown(plugin: object) -> str:
     return str(getattr(plugin, "__name__", type(plugin).__name__))
 
 
+_telling = threading.local()
+
+
 class Observers:
     """Calls the observers; one that fails is logged and never fatal."""
 
@@ -155,6 +159,16 @@ class Observers:
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
     def _call(self, hook: str, **arguments: Any) -> None:
+        # What an observer causes itself is not told: it would be called for that again and again.
+        if getattr(_telling, "is_under_way", False):
+            return
+        _telling.is_under_way = True
+        try:
+            self._tell(hook, arguments)
+        finally:
+            _telling.is_under_way = False
+
+    def _tell(self, hook: str, arguments: dict[str, Any]) -> None:
         # One by one: pluggy would stop at the first that fails.
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             try:

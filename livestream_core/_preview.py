@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any
 
 import attrs
 
 from ._masked import plain
 from ._public import publish
-from ._redact import Redactor
 from ._request import Request
 
 
@@ -28,30 +28,31 @@ class Preview:
     params: dict[str, Any]
     body: Any
 
-    @classmethod
-    def of(cls, request: Request, redactor: Redactor) -> Self:
-        """Show a request.
 
-        Raises:
-            InvalidInput: It cannot be sent.
-        """
-        request.content()  # what cannot be written is refused here
-        form = {**(request.form or {}), **{n: f[0] for n, f in (request.files or {}).items()}}
-        return cls(
-            request.method,
-            redactor.mask(request.target().partition("?")[0]),
-            _masked(dict(request.params or {}), redactor),
-            _masked(plain(request.json) if request.json is not None else form or None, redactor),
-        )
+def preview_of(request: Request, mask: Callable[[str], str]) -> Preview:
+    """Show a request.
+
+    Raises:
+        InvalidInput: It cannot be sent.
+    """
+    request.content()  # what cannot be written is refused here
+    files = {name: file[0] for name, file in (request.files or {}).items()}
+    form = {**(request.form or {}), **files}
+    return Preview(
+        request.method,
+        mask(request.target().partition("?")[0]),
+        _masked(dict(request.params or {}), mask),
+        _masked(plain(request.json) if request.json is not None else form or None, mask),
+    )
 
 
-def _masked(value: Any, redactor: Redactor) -> Any:
+def _masked(value: Any, mask: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return redactor.mask(value)
+        return mask(value)
     if isinstance(value, dict):
-        return {name: _masked(item, redactor) for name, item in value.items()}
+        return {name: _masked(item, mask) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_masked(item, redactor) for item in value]
+        return [_masked(item, mask) for item in value]
     return value
 
 

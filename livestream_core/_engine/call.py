@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Generator, Iterable
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from .._adapter import Adapter, Operation, Session, error_class, retry_after
@@ -105,6 +105,22 @@ def drive(
             pass  # it yields once more, or its cleaning up fails: neither counts now
 
 
+def _told_apart(account: str, values: tuple[object, ...]) -> bytes:
+    # A list, not a tuple of Secrets: their reprs are all the same.
+    revealed = [each.reveal() if isinstance(each, Secret) else str(each) for each in values]
+    return json.dumps([account, revealed]).encode()
+
+
+@lru_cache(maxsize=1024)
+def _slow_digest(account: str, values: tuple[object, ...]) -> str:
+    """Slow, because a store that is stolen must not help to guess a password; so it is worked out
+    once for all clients of a process."""
+    import hashlib
+
+    told = json.dumps(json.loads(_told_apart(account, values))[1]).encode()
+    return hashlib.scrypt(told, salt=account.encode(), n=2**14, r=8, p=1, dklen=16).hex()
+
+
 class _Entry:
     """One use of a limiter; two uses of the same one are told apart."""
 
@@ -156,18 +172,14 @@ class Engine:
     @cached_property
     def fingerprint(self) -> str:
         """Tells the credentials of this client from others, and does not give them away."""
-        import hashlib
+        values = self.adapter.options.credential_values()
+        key = getattr(self.token_store, "key", None)
+        if isinstance(key, bytes) and key:
+            import hmac
 
-        # A list, not a tuple of Secrets: their reprs are all the same.
-        values = [
-            value.reveal() if isinstance(value, Secret) else str(value)
-            for value in self.adapter.options.credential_values()
-        ]
-        # Slow on purpose: a store that is stolen must not help to guess a password.
-        digest = hashlib.scrypt(
-            json.dumps(values).encode(), salt=self.account.encode(), n=2**14, r=8, p=1, dklen=16
-        )
-        return digest.hex()
+            told = _told_apart(self.account, values)
+            return hmac.digest(key, told, "sha256").hex()
+        return _slow_digest(self.account, values)
 
     def call(
         self,
@@ -282,7 +294,8 @@ class Call:
             except LiveStreamError as error:
                 failure = error
             asked = self._asked_to_wait(failure)
-            pause = engine.policy.pause(request, failure, attempt, asked)
+            signs_in = operation == "sign_in"
+            pause = engine.policy.pause(request, failure, attempt, asked, signs_in=signs_in)
             if pause is None or any(failure is earlier.failure for earlier in history[:-1]):
                 raise failure
             if engine.clock.monotonic() + pause >= self.deadline:

@@ -25,7 +25,13 @@ class RetryPolicy:
     longest: float = 20.0
 
     def pause(
-        self, request: Request, error: LiveStreamError, attempt: int, asked: float | None
+        self,
+        request: Request,
+        error: LiveStreamError,
+        attempt: int,
+        asked: float | None,
+        *,
+        signs_in: bool = False,
     ) -> float | None:
         """Return the seconds to wait before a request is sent again, ``None`` if it is not.
 
@@ -34,8 +40,10 @@ class RetryPolicy:
             error: Why it failed.
             attempt: How many times it has been sent.
             asked: The seconds that the vendor asked to wait.
+            signs_in: Whether it signs in: a vendor that cannot serve now has opened no session.
         """
-        if attempt > self.retries or not may_repeat(request, error):
+        may = may_repeat(request, error) or (signs_in and error.http_status == 503)
+        if attempt > self.retries or not may:
             return None
         import random  # slow to load, and seldom needed
 

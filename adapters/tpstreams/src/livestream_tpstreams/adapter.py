@@ -72,6 +72,7 @@ ASSET = "/api/v1/{org}/assets/{id}/"
 #: How the vendor tells Unix times from seconds is not documented; the core's own border.
 UNIX_TIME_FROM = 1_000_000_000
 
+_LOGIN = "/api/auth/login/"
 _ASSET_ID = re.compile(r"[A-Za-z0-9]{11}")
 _START = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?", re.ASCII)
 _ACTIVITY_TIME = re.compile(
@@ -370,13 +371,26 @@ class TPStreamsAdapter(live.Adapter):
                         f"{self.options.organization_id!r}",
                         hint="take it from the path of an API request",
                     )
-        return self.error_by_status(response)
+        error = self.error_by_status(response)
+        if (
+            response.status == 403
+            and response.request is not None
+            and (response.request.template == _LOGIN)
+        ):
+            # "Authentication" documents neither the body nor the status of a 21st token.
+            return live.AuthenticationFailed(
+                error.message,
+                retryable=True,
+                hint="check username and password; if they are right, all 20 tokens of the "
+                "organization are in use: end a session, or wait until one ends",
+            )
+        return error
 
     # -- steps of operations ----------------------------------------------------------------
 
     def _login(self) -> Steps[live.Session]:
         response = yield self.post(
-            "/api/auth/login/",
+            _LOGIN,
             json={
                 "username": self.options.username,
                 "password": self.options.password.reveal(),
