@@ -314,7 +314,8 @@ class Call:
         engine = self.engine
         for entry in tuple(engine.limiters):
             left = self.deadline - engine.clock.monotonic()
-            yield Permit(entry.limiter, engine.account, max(left, 0.0))
+            if not (yield Permit(entry.limiter, engine.account, max(left, 0.0))):
+                raise TimedOut("the limiter gave no permission in time")
         began = engine.clock.monotonic()
         left = self.deadline - began
         if left <= 0:
