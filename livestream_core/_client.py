@@ -18,7 +18,7 @@ from ._capabilities import Capabilities, Feature
 from ._clock import Clock
 from ._convert import named
 from ._deliveries import Delivery, read_delivery
-from ._engine.call import AdapterCode, Call, Engine
+from ._engine.call import Call, Engine
 from ._engine.effects import Flow
 from ._engine.listing import Listing
 from ._engine.retry import RetryPolicy
@@ -31,6 +31,7 @@ from ._errors import (
     UnexpectedResponse,
     Unsupported,
 )
+from ._foreign import pass_on
 from ._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from ._plugins import Observers
 from ._preview import Preview, preview_of
@@ -546,14 +547,19 @@ class Client:
 
     def _read(self, name: str, make: Callable[[], T]) -> T:
         call = Call(self._engine, name, None, 0.0)
+        handled = sys.exception()
         error: LiveStreamError
         try:
-            with AdapterCode(lambda raised: UnexpectedResponse(call.broken(raised).message)):
-                result = make()
+            result = make()
+        except InvalidInput as raised:
+            error = UnexpectedResponse(raised.message)
         except LiveStreamError as raised:
             error = raised
-            if isinstance(raised, InvalidInput):
-                error = UnexpectedResponse(raised.message)
+        except BaseException as raised:
+            bug = call.bug(raised)
+            if not isinstance(bug, LiveStreamError):
+                raise pass_on(raised, call.where_it_was(), handled)  # noqa: B904 - the same object
+            error = UnexpectedResponse(bug.message)
         else:
             self._engine.redactor.see(result)
             return result

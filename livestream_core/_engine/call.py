@@ -53,26 +53,17 @@ _REQUEST_ID_HEADERS = (
 _BODY_SHOWN = 2000
 
 
-class AdapterCode:
-    """A block in which an adapter's code runs: a bug in it becomes an error of ours."""
-
-    def __init__(self, broken: Callable[[Exception], LiveStreamError]) -> None:
-        self._broken = broken
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, raised: BaseException | None, traceback: object) -> None:
-        if isinstance(raised, BUGS) and not is_of_signal_handler(raised):
-            raise self._broken(raised) from None
-
-
 def drive(
     operation: Operation[T],
     exchange: Callable[[Request], Flow[Response]],
-    adapter_code: AdapterCode,
+    bug: Callable[[BaseException], BaseException],
 ) -> Flow[T]:
     """Run an operation: send what it yields, and resume it or throw the error in.
+
+    Args:
+        operation: The operation, or its result.
+        exchange: Sends a request.
+        bug: See :meth:`Call.bug`.
 
     The adapter sees errors of this library only. Any other that comes while a request is sent is
     foreign, and ends the operation before the adapter can do anything about it.
@@ -83,14 +74,15 @@ def drive(
     value: Any = None
     try:
         while True:
-            with adapter_code:
-                try:
-                    request = resume(value)
-                except StopIteration as stop:
-                    return stop.value  # type: ignore[no-any-return]
-                if not isinstance(request, Request):
-                    kind = type(request).__name__
-                    raise TypeError(f"an operation yields requests, not {kind}")
+            try:
+                request = resume(value)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            except BUGS as raised:
+                raise bug(raised) from None
+            if not isinstance(request, Request):
+                kind = type(request).__name__
+                raise bug(TypeError(f"an operation yields requests, not {kind}"))
             try:
                 value = yield from exchange(request)
                 resume = operation.send
@@ -204,9 +196,11 @@ class Engine:
         handled = sys.exception()
         call = Call(self, name, stream_id, self.clock.monotonic() + seconds)
         try:
-            with call.adapter_code:
+            try:
                 operation = make()
-            result = yield from drive(operation, call.exchange, call.adapter_code)
+            except BUGS as raised:
+                raise call.bug(raised) from None
+            result = yield from drive(operation, call.exchange, call.bug)
             call.check_id(result)
         except LiveStreamError as raised:
             error = raised
@@ -239,7 +233,6 @@ class Call:
         self.deadline = deadline
         self.sent: list[Sent] = []
         self.last: Response | None = None
-        self.adapter_code = AdapterCode(self.broken)
 
     def exchange(self, request: Request) -> Flow[Response]:
         """Send a request until it is answered with 2xx, or fails for good."""
@@ -259,14 +252,18 @@ class Call:
         return (yield from self._send(request, sending, session, self.name, history))
 
     def _prepared(self, request: Request) -> Send:
-        with self.adapter_code:
+        try:
             return Send(request, self.engine.adapter.origin)
+        except BUGS as raised:
+            raise self.bug(raised) from None
 
     def sign_out(self, session: Session) -> Flow[None]:
         """End a session at the vendor."""
-        with self.adapter_code:
+        try:
             operation = self.engine.adapter.sign_out(session)
-        yield from drive(operation, self.sender(session, "sign_out"), self.adapter_code)
+        except BUGS as raised:
+            raise self.bug(raised) from None
+        yield from drive(operation, self.sender(session, "sign_out"), self.bug)
 
     def sender(
         self, session: Session | None, operation: str
@@ -461,7 +458,13 @@ class Call:
 
     # -- errors -----------------------------------------------------------------------------
 
-    def broken(self, raised: Exception) -> LiveStreamError:
+    def bug(self, raised: BaseException) -> BaseException:
+        """What to raise for an exception that came out of the adapter's code: an error of ours if
+        it is a bug, or else itself."""
+        is_bug = isinstance(raised, BUGS) and not is_of_signal_handler(raised)
+        return self.broken(raised) if is_bug else raised
+
+    def broken(self, raised: BaseException) -> LiveStreamError:
         """The error for an adapter that failed with anything but an error of ours."""
         if self.last is not None:
             error: LiveStreamError = UnexpectedResponse(

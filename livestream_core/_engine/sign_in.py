@@ -20,7 +20,7 @@ from .._errors import (
     TimedOut,
     UnexpectedResponse,
 )
-from .._foreign import is_failure_of_store
+from .._foreign import BUGS, is_failure_of_store
 from .._public import publish
 from .effects import Flow, Once, Sleep, Store
 
@@ -63,6 +63,8 @@ _MARGIN = timedelta(seconds=30)
 #: A refused sign-in is not tried again for so many seconds; each further refusal doubles that.
 _FIRST_REFUSAL = 5.0
 _LONGEST_REFUSAL = 300.0
+#: Statuses that say so of the credentials; 400 may also say that of the request.
+_REFUSING = (401, 403)
 #: How long another process that signs in is waited for, before it counts as dead; in seconds.
 _LEASE = 30.0
 #: How often it is looked whether that has ended: after so many seconds, and ever more seldom.
@@ -174,8 +176,10 @@ def _open(call: Call, rejected: Session | None) -> Flow[Session]:
 
 def _opened(call: Call, previous: Session | None, rejected: Session | None) -> Flow[Session]:
     engine = call.engine
-    with call.adapter_code:
+    try:
         operation = engine.adapter.sign_in(previous, engine.clock.now())
+    except BUGS as raised:
+        raise call.bug(raised) from None
     if not isinstance(operation, Generator):
         # What is had at once (a given token, one signed here) is not worth a store.
         check_session(operation, given=True)
@@ -187,7 +191,7 @@ def _opened(call: Call, previous: Session | None, rejected: Session | None) -> F
         dead = rejected or previous
         return (yield from _with_store(call, engine.token_store, operation, dead))
     except AuthenticationFailed as error:
-        if error.http_status is not None and not error.retryable:
+        if error.http_status in _REFUSING and not error.retryable:
             engine.shared.refusal = _again(engine.shared.refusal, error, engine.clock.now())
             error.hint = _hint(error, engine.shared.refusal, engine.clock)
         raise
@@ -198,7 +202,7 @@ def _opened(call: Call, previous: Session | None, rejected: Session | None) -> F
 def _signed_in(call: Call, operation: Operation[Session]) -> Flow[Session]:
     from .call import drive
 
-    session = yield from drive(operation, call.sender(None, "sign_in"), call.adapter_code)
+    session = yield from drive(operation, call.sender(None, "sign_in"), call.bug)
     check_session(session, given=False)
     return session
 
@@ -242,7 +246,7 @@ def _with_store(
         noted = yield from _check_stored_refusal(call, store)
         session = yield from _signed_in(call, operation)
     except LiveStreamError as error:
-        if isinstance(error, AuthenticationFailed) and error.http_status is not None:
+        if isinstance(error, AuthenticationFailed) and error.http_status in _REFUSING:
             yield from _note_refusal(call, store, error, dead)
         yield from _release(call, found)
         raise
