@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from urllib.parse import quote
@@ -651,12 +652,18 @@ def error_message(payload: Any) -> str | None:
     return None
 
 
+#: More fields than anybody reads.
+MOST_FIELDS = 100
+
+
 def field_errors(payload: Any) -> dict[str, tuple[str, ...]]:
-    """Messages by field, where the JSON of an error has lists of strings under names."""
+    """Messages by field, where the JSON of an error has lists of strings under names: of the first
+    hundred such fields."""
     if not isinstance(payload, Mapping):
         return {}
-    return {
-        str(name): tuple(texts)
+    fields = (
+        (str(name), tuple(texts))
         for name, texts in payload.items()
         if isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts)
-    }
+    )
+    return dict(islice(fields, MOST_FIELDS))

@@ -607,7 +607,8 @@ class Client:
 
     def close(self) -> None:
         """Leaves the shared session; the last client of an account signs out, where the vendor
-        has that. Never raises. Connections stay open for other clients."""
+        has that. A sign-out that fails is
+        logged, not raised. Connections stay open for other clients."""
         self._membership.leave()
         self._end_session()
 
@@ -681,7 +682,7 @@ class Client:
         """The vendor may echo in an error what has not yet come back in an answer."""
         for target in targets:
             if target.stream_key is not None:
-                self._driver.redactor.add(target.stream_key.reveal())
+                self._driver.redactor.add_key(target.stream_key.reveal())
 
     def _context(self, name: str, id: object = None) -> _Context:
         return _Context(self, name, id if isinstance(id, str) else None)

@@ -17,7 +17,8 @@ import attrs
 from ._errors import InvalidInput
 from ._init import unchanged_if
 from ._masked import MaskedMapping
-from ._secret import Secret, SecretUrl, carries_secret
+from ._secret import Secret, SecretUrl
+from ._telling import carries_secret
 from ._times import parse_instant, to_utc
 from ._urls import is_url
 
@@ -130,12 +131,11 @@ unchanged_if(identifier, "type({v}) is str and {v} and {v}.isascii()")
 
 
 def url(value: str | None) -> str | None:
-    """A URL to send to a vendor: checked for form, never for where it leads."""
-    if value is None:
-        return None
-    if not is_url(text(value)):
+    """A URL to send to a vendor: checked for form, never for where it leads; masked like one that
+    was read."""
+    if value is not None and not is_url(text(value)):
         refuse("is not a URL", hint="write it whole, as https://host/path")
-    return value
+    return read_url(value)
 
 
 def read_url(value: str | None) -> str | None:
@@ -151,8 +151,8 @@ def read_url(value: str | None) -> str | None:
 
 unchanged_if(
     read_url,
-    "{v} is None or type({v}) is str and {v}.isascii() and '?' not in {v} and '@' not in {v}"
-    " or type({v}) is SecretUrl and {v}.isascii()",
+    "{v} is None or type({v}) is str and {v}.isascii() and '=' not in {v} and '@' not in {v}"
+    " and 'eyJ' not in {v} or type({v}) is SecretUrl and {v}.isascii()",
     SecretUrl=SecretUrl,
 )
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ._secret import MASK, carries_secret
-
-SENSITIVE_NAME = re.compile(
-    r"key|token|secret|passw|passphrase|credential|signature|authori[sz]ation|jwt|cookie|_iv",
-    re.IGNORECASE,
-)
+from ._secret import MASK
+from ._spellings import KnownSecrets
+from ._telling import carries_secret, tells_secret
 
 
 class MaskedMapping(Mapping[str, Any]):
@@ -75,22 +71,26 @@ def plain(value: Any) -> Any:
     return value
 
 
-def without_secrets(value: Any, secrets: frozenset[str]) -> Any:
-    """A deep copy with ``***`` for what is, contains, or by its name may be a secret."""
+def without_secrets(value: Any, known: KnownSecrets, *, told: bool = False) -> Any:
+    """A deep copy with ``***`` for every text that is, contains, or by its name may be a secret.
+
+    Args:
+        value: What is copied.
+        known: Secrets that are known.
+        told: Whether it stands under a name that tells that it is secret.
+    """
     if isinstance(value, MaskedMapping):
         value = value._data
     if isinstance(value, Mapping):
         return {
-            name: MASK
-            if isinstance(item, str) and item and SENSITIVE_NAME.search(str(name))
-            else without_secrets(item, secrets)
+            MASK if known.find(str(name)) else name: without_secrets(
+                item, known, told=told or tells_secret(str(name))
+            )
             for name, item in value.items()
         }
     if isinstance(value, (list, tuple)):
-        return [without_secrets(item, secrets) for item in value]
-    if isinstance(value, str) and (
-        any(secret in value for secret in secrets) or carries_secret(value)
-    ):
+        return [without_secrets(item, known, told=told) for item in value]
+    if isinstance(value, str) and value and (told or carries_secret(value) or known.find(value)):
         return MASK
     return value
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any, ClassVar, Self, TypeAlias
@@ -15,13 +15,17 @@ from ._errors import READERS, InvalidInput
 from ._init import init_on_first_use, unchanged_if
 from ._masked import MaskedMapping, plain, without_secrets
 from ._secret import Secret, SecretUrl
+from ._spellings import KnownSecrets, may_show
 from ._status import Status
 from ._urls import (
     PlaybackKind,
-    join_publish_url,
+    has_control,
+    key_problem,
     playback_kind,
+    publish_url,
     scheme,
     server_url,
+    without_key,
 )
 
 
@@ -72,24 +76,26 @@ class _Value:
         # Not by assignment: type checkers would take it for a method that all values inherit.
         setattr(cls, "__init__", init_on_first_use(cls))  # noqa: B010
 
-    def to_dict(self, *, secrets: bool = False) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes.
+    def to_dict(self, *, secrets: bool = False, playback: bool = False) -> dict[str, Any]:
+        """Return the value as data that ``json.dumps`` takes.
 
         Args:
             secrets: Whether secrets, and URLs that contain one, are included. Without them the
                 data reads back with ``None`` in their place.
+            playback: Whether the addresses that viewers get are included even if they contain a
+                secret: those of playbacks and recordings.
         """
         data: dict[str, Any] = {}
         secret_urls = []
         for field in _fields(type(self)):
             value = getattr(self, field.name)
             if isinstance(value, (Secret, SecretUrl, MaskedMapping)):
-                if not secrets:
+                if not (secrets or (playback and field.metadata.get("for_viewers"))):
                     continue
                 if isinstance(value, SecretUrl):
                     # Written down, so that it is a SecretUrl again when it is read back.
                     secret_urls.append(field.name)
-            data[field.name] = _plain_value(value, secrets=secrets)
+            data[field.name] = _plain_value(value, secrets=secrets, playback=playback)
         if secret_urls:
             data["secret_urls"] = secret_urls
         return data
@@ -161,11 +167,11 @@ def _fields(cls: type[Any]) -> tuple[attrs.Attribute[Any], ...]:
     return tuple(attrs.fields(cls))
 
 
-def _plain_value(value: Any, *, secrets: bool) -> Any:
+def _plain_value(value: Any, *, secrets: bool, playback: bool) -> Any:
     if isinstance(value, _Value):
-        return value.to_dict(secrets=secrets)
+        return value.to_dict(secrets=secrets, playback=playback)
     if isinstance(value, tuple):
-        return [_plain_value(item, secrets=secrets) for item in value]
+        return [_plain_value(item, secrets=secrets, playback=playback) for item in value]
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Secret):
@@ -180,6 +186,7 @@ def _plain_value(value: Any, *, secrets: bool) -> Any:
 
 
 _LEFT_OUT = {"may_be_left_out": True}
+_FOR_VIEWERS = {"for_viewers": True}
 
 
 def _server(url: str | None) -> str | None:
@@ -190,13 +197,29 @@ def _server(url: str | None) -> str | None:
     return SecretUrl(server) if type(url) is SecretUrl else server
 
 
+class _Server(_Told):
+    """A server and the key that is published with."""
+
+    __slots__ = ()
+    url: str | None
+    stream_key: Secret | None
+
+    def __attrs_post_init__(self) -> None:
+        if self.url is not None and self.stream_key is not None:
+            key = self.stream_key.reveal()
+            if may_show(self.url, (key,)):
+                object.__setattr__(self, "url", without_key(self.url, key))
+
+
 @attrs.frozen(slots=True, field_transformer=named_fields)
-class Ingest(_Told):
+class Ingest(_Server):
     """Where an encoder sends the stream.
 
     Attributes:
         url: The server, without the key and without a closing slash, as OBS calls it. Taken as
-            the vendor gives it: whether the host exists is not judged.
+            the vendor gives it: whether the host exists is not judged. A key of eight characters
+            or more that ends it is cut off, if an application is left; a URL that contains a
+            secret still is a :class:`SecretUrl`.
         stream_key: The key; whoever has it can publish.
         protocol: From the URL's scheme: ``"rtmp"``, ``"rtmps"``, ``"srt"``, ...
     """
@@ -210,10 +233,11 @@ class Ingest(_Told):
 
     @property
     def publish_url(self) -> Secret | None:
-        """Server and key in one, as ``ffmpeg`` takes it; ``None`` without a key."""
-        if self.stream_key is None or self.url is None:
+        """Server and key in one, as ``ffmpeg`` takes it. ``None`` without a key, and where the
+        vendor's has control characters, which no address may have."""
+        if self.stream_key is None or self.url is None or has_control(self.stream_key.reveal()):
             return None
-        return Secret(join_publish_url(self.url, self.stream_key.reveal()))
+        return Secret(publish_url(self.url, self.stream_key.reveal()))
 
 
 def _playback_kind(kind: PlaybackKind | str) -> PlaybackKind:
@@ -233,7 +257,7 @@ class Playback(_Told):
         kind: HLS, DASH, or a page; by the URL's suffix unless told.
     """
 
-    url: str | None = attrs.field(converter=c.read_url, metadata=_LEFT_OUT)
+    url: str | None = attrs.field(converter=c.read_url, metadata=_LEFT_OUT | _FOR_VIEWERS)
     kind: PlaybackKind = attrs.field(
         default=attrs.Factory(lambda self: playback_kind(self.url or ""), takes_self=True),
         converter=_playback_kind,
@@ -262,17 +286,17 @@ class Recording(_Told):
     status: RecordingStatus = attrs.field(
         converter=_recording_status, metadata=_words(RecordingStatus, RecordingStatus.UNKNOWN)
     )
-    url: str | None = attrs.field(default=None, converter=c.read_url)
-    dash_url: str | None = attrs.field(default=None, converter=c.read_url)
+    url: str | None = attrs.field(default=None, converter=c.read_url, metadata=_FOR_VIEWERS)
+    dash_url: str | None = attrs.field(default=None, converter=c.read_url, metadata=_FOR_VIEWERS)
     duration: float | None = attrs.field(default=None, converter=c.optional_seconds)
 
 
 @attrs.frozen(slots=True, field_transformer=named_fields)
-class RestreamTarget(_Told):
+class RestreamTarget(_Server):
     """Another platform that the vendor forwards the stream to.
 
     Attributes:
-        url: The other platform's RTMP server.
+        url: The other platform's RTMP server, without the key, like :attr:`Ingest.url`.
         stream_key: The key there.
     """
 
@@ -389,33 +413,16 @@ class LiveStream(_Told):
 
     def __attrs_post_init__(self) -> None:
         # Some vendors put the stream key into the URLs that viewers get.
-        if (self.ingests or self.restreams) and self._shows(keys := self.stream_keys()):
-            self._mask_urls(keys)
-
-    def _shows(self, keys: frozenset[str]) -> bool:
-        recording = self.recording
-        for key in keys:
-            for each in self.playbacks:
-                if type(each.url) is str and key in each.url:
-                    return True
-            for url in (self.chat_url, self.thumbnail_url):
-                if type(url) is str and key in url:
-                    return True
-            if recording is not None:
-                for url in (recording.url, recording.dash_url):
-                    if type(url) is str and key in url:
-                        return True
-        return False
-
-    def _mask_urls(self, keys: frozenset[str]) -> None:
-        for name in ("thumbnail_url", "chat_url"):
-            object.__setattr__(self, name, _masked(getattr(self, name), keys))
-        playbacks = tuple(Playback(_masked(each.url, keys), each.kind) for each in self.playbacks)
-        object.__setattr__(self, "playbacks", playbacks)
-        if (recording := self.recording) is not None:
-            url, dash_url = _masked(recording.url, keys), _masked(recording.dash_url, keys)
-            recording = attrs.evolve(recording, url=url, dash_url=dash_url)
-            object.__setattr__(self, "recording", recording)
+        if (self.ingests or self.restreams) and (keys := self.stream_keys()):
+            holders: tuple[Ingest | Playback | RestreamTarget, ...] = (
+                *self.ingests,
+                *self.playbacks,
+                *self.restreams,
+            )
+            urls = [each.url for each in holders]
+            if self.recording is not None:
+                urls += self.recording.url, self.recording.dash_url
+            _hide_keys(self, keys, [*urls, self.thumbnail_url, self.chat_url])
 
     @property
     def ingest(self) -> Ingest | None:
@@ -427,31 +434,32 @@ class LiveStream(_Told):
         """The first HLS playback's URL, or ``None``."""
         return next((p.url for p in self.playbacks if p.kind is PlaybackKind.HLS), None)
 
-    def to_dict(self, *, secrets: bool = False, raw: bool = False) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes.
+    def to_dict(
+        self, *, secrets: bool = False, raw: bool = False, playback: bool = False
+    ) -> dict[str, Any]:
+        """Return the stream as data that ``json.dumps`` takes.
 
         Args:
             secrets: Whether secrets, and URLs that contain one, are included. Without them the
                 data reads back with ``None`` in their place.
             raw: Whether the vendor's payload is included; without ``secrets``, what in it is or
                 may be a secret is ``***``.
+            playback: Whether the addresses that viewers get are included even if they contain a
+                secret: those of playbacks and recordings.
         """
-        data = _Value.to_dict(self, secrets=secrets)
+        data = _Value.to_dict(self, secrets=secrets, playback=playback)
         data.pop("raw", None)
         if raw and self.raw is not None:
             data["raw"] = (
-                plain(self.raw) if secrets else without_secrets(self.raw, self.stream_keys())
+                plain(self.raw)
+                if secrets
+                else without_secrets(self.raw, KnownSecrets(self.stream_keys()))
             )
         return data
 
     def stream_keys(self) -> frozenset[str]:
         """All stream keys in it, in the clear: what must not be printed."""
-        keys = set()
-        targets: tuple[Ingest | RestreamTarget, ...] = (*self.ingests, *self.restreams)
-        for each in targets:
-            if each.stream_key is not None:
-                keys.add(each.stream_key.reveal())
-        return frozenset(keys)
+        return _keys_of((*self.ingests, *self.restreams))
 
 
 def _stream_of_error(name: str, value: Any) -> LiveStream | None:
@@ -461,14 +469,45 @@ def _stream_of_error(name: str, value: Any) -> LiveStream | None:
 READERS["stream"] = _stream_of_error
 
 
-def _masked(url: str | None, keys: frozenset[str]) -> str | None:
-    return SecretUrl(url) if url is not None and any(key in url for key in keys) else url
+def _keys_of(servers: Iterable[Ingest | RestreamTarget]) -> frozenset[str]:
+    return frozenset([each.stream_key.reveal() for each in servers if each.stream_key is not None])
+
+
+def _hide_keys(value: _Value, keys: frozenset[str], urls: Iterable[str | None]) -> None:
+    """Makes each URL of a new value of the model that shows one of the keys a ``SecretUrl``."""
+    if may_show("\n".join([url for url in urls if type(url) is str]), keys):
+        for name, hidden in _hidden(value, KnownSecrets(keys)).items():
+            object.__setattr__(value, name, hidden)
+
+
+def _hidden(value: _Value, known: KnownSecrets) -> dict[str, Any]:
+    """The fields of a value that have to change, so that no URL in it shows a known secret."""
+    changed: dict[str, Any] = {}
+    for field in _fields(type(value)):
+        url = getattr(value, field.name)
+        if field.name.endswith("url") and type(url) is str and known.find(url):
+            changed[field.name] = SecretUrl(url)
+    for name in value._parts:
+        part = getattr(value, name)
+        if isinstance(part, tuple):
+            changed[name] = tuple([_evolved(each, known) for each in part])
+        elif part is not None:
+            changed[name] = _evolved(part, known)
+    return changed
+
+
+def _evolved(value: Any, known: KnownSecrets) -> Any:
+    return attrs.evolve(value, **_hidden(value, known))
 
 
 def _wanted_restreams(restreams: Sequence[RestreamTarget]) -> tuple[RestreamTarget, ...]:
     targets = _restreams(restreams)
-    for target in targets:
+    for number, target in enumerate(targets):
         c.url(target.url)
+        key = target.stream_key
+        if key is not None and (problem := key_problem(key.reveal())):
+            field = f"restreams[{number}].stream_key"
+            raise InvalidInput(f"{field}: {problem}", field=field)
     return targets
 
 
@@ -501,7 +540,7 @@ class StreamSpec(_Value):
     latency: Latency | None = attrs.field(default=None, converter=_latency)
     tags: tuple[str, ...] = attrs.field(default=(), converter=c.texts)
     thumbnail_url: str | None = attrs.field(default=None, converter=c.url)
-    playback_url: str | None = attrs.field(default=None, converter=c.url)
+    playback_url: str | None = attrs.field(default=None, converter=c.url, metadata=_FOR_VIEWERS)
     restreams: tuple[RestreamTarget, ...] = attrs.field(default=(), converter=_wanted_restreams)
     options: MaskedMapping = attrs.field(default=MaskedMapping({}), converter=c.mapping, hash=False)
 
@@ -514,6 +553,11 @@ class StreamSpec(_Value):
                 misspelt field is never ignored: without ``scheduled_start`` a server may boot.
         """
         return cls._read(data, strict=True)
+
+    def __attrs_post_init__(self) -> None:
+        if keys := _keys_of(self.restreams):
+            urls = [each.url for each in self.restreams]
+            _hide_keys(self, keys, [*urls, self.thumbnail_url, self.playback_url])
 
 
 def _event_kind(kind: EventKind | str) -> EventKind:
@@ -550,9 +594,10 @@ class Event(_Told):
         default=None, converter=c.optional_mapping, eq=False, repr=False
     )
 
-    def to_dict(self, *, secrets: bool = False) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes; ``raw`` is left out."""
-        data = _Value.to_dict(self, secrets=secrets)
+    def to_dict(self, *, secrets: bool = False, playback: bool = False) -> dict[str, Any]:
+        """As data that ``json.dumps`` takes, like :meth:`LiveStream.to_dict`; ``raw`` is left
+        out."""
+        data = _Value.to_dict(self, secrets=secrets, playback=playback)
         data.pop("raw", None)
         return data
 

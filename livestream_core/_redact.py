@@ -2,78 +2,63 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections import OrderedDict
 from collections.abc import Iterable
-from functools import cache
+from itertools import islice
+from threading import Lock
 from typing import Any
-from urllib.parse import quote, quote_plus
 
+from ._adapter import MOST_FIELDS
 from ._errors import LiveStreamError, Rejected
-from ._masked import SENSITIVE_NAME
 from ._model import Event, LiveStream
+from ._request import TEXT_SHOWN
 from ._secret import MASK
+from ._spellings import SHORTEST_KEY, KnownSecrets, decoded
+from ._telling import secret_spans
 from ._walk import Page
 
-#: Shorter secrets are masked as whole words only: else a token "t" would eat every t of a text.
-_SHORT = 6
+#: Shorter credentials are masked as whole words only: else a token "t" would eat every t of a text.
+_SHORTEST_CREDENTIAL = 6
+#: Of how many streams, the last that were seen, the keys are remembered.
+_STREAMS = 10_000
 
+#: How much more of a text is read than is masked: a secret that lies across the end is found
+#: whole.
+_ROOM = 16 * 1024
 _LONGEST_MESSAGE = 500
-
-#: What every form of writing leaves as it is: nearly all stream keys and tokens.
-_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]+")
-
-
-@cache
-def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """What looks like a secret although we never saw it, in the order of their use. Compiled when
-    something is masked for the first time.
-
-    A vendor may answer with one word of 64 KiB. So a word is looked at from its beginning only,
-    and what was read of it is not given back: anything else takes the square of its length.
-    """
-    return (
-        # A value under a telling name, in JSON, in a form, or in a header.
-        (
-            re.compile(
-                r"(?P<name>[\"']?(?<![\w.-])(?=[\w.-]*(?:" + SENSITIVE_NAME.pattern + r"))"
-                r"[\w.-]++[\"']?\s*+[:=]\s*+)(?!(?:null|true|false|\d+)\b)"
-                r"(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:(?:bearer|token|basic)\s+)?[^\s,;&}\]\"']+)",
-                re.IGNORECASE,
-            ),
-            rf"\g<name>{MASK}",
-        ),
-        # The path of an RTMP URL after the application is the stream key.
-        (
-            re.compile(r"(?P<server>\b(?:rtmps?|srt)://[^\s/\"'<>]+/[^\s/\"'<>?]+)/[^\s\"'<>]+"),
-            rf"\g<server>/{MASK}",
-        ),
-        # User and password in a URL.
-        (re.compile(r"://[^\s/@\"'<>]+@"), f"://{MASK}@"),
-        # JSON web tokens.
-        (
-            re.compile(
-                r"(?<![\w-])(?P<before>(?>[\w-]*?\b(?=eyJ)))eyJ[\w-]++\.[\w-]++(?:\.[\w-]*+)?"
-            ),
-            rf"\g<before>{MASK}",
-        ),
-    )
+_LONGEST_BODY = 2000
+_LONGEST_FIELD = 500
 
 
 class Redactor:
-    """Masks the secrets of one client: those it was given, those it has seen, and what looks
-    like one."""
+    """Masks the secrets of one client: those it was given, those in the last streams that it has
+    seen, and what looks like one."""
 
     def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
-        self._secrets: set[str] = set()
+        self._lock = Lock()
+        #: By the length from which each is looked for within words.
+        self._given: dict[str, int] = {}
+        self._seen: OrderedDict[tuple[str, ...], None] = OrderedDict()
+        #: What is looked for; brought up to date before something is masked.
+        self._known = KnownSecrets()
+        self._is_known = True
         self._patterns = [re.compile(pattern) for pattern in patterns]
         for secret in secrets:
             self.add(secret)
 
     def add(self, secret: str) -> None:
-        """Remembers a secret."""
-        if secret:
-            self._secrets.add(secret)
+        """Remembers a credential for good."""
+        self._add(secret, _SHORTEST_CREDENTIAL)
+
+    def add_key(self, stream_key: str) -> None:
+        """Remembers a stream key for good: one that the caller gave."""
+        self._add(stream_key, SHORTEST_KEY)
+
+    def _add(self, secret: str, shortest: int) -> None:
+        with self._lock:
+            self._given.setdefault(secret, shortest)
+            self._is_known = False
 
     def add_headers(self, headers: Iterable[str]) -> None:
         """Remembers credentials in header values: whole, and without their scheme."""
@@ -96,27 +81,71 @@ class Redactor:
     def see(self, result: object) -> None:
         """Remembers the stream keys in an operation's result."""
         if isinstance(result, LiveStream):
-            self._secrets.update(result.stream_keys())
+            if keys := tuple(sorted(result.stream_keys())):
+                with self._lock:
+                    self._seen[keys] = None
+                    self._seen.move_to_end(keys)
+                    if len(self._seen) > _STREAMS:
+                        self._seen.popitem(last=False)
+                    self._is_known = False
         elif isinstance(result, Page):
             for stream in result.items:
                 self.see(stream)
         elif isinstance(result, Event):
             self.see(result.stream)
 
-    def mask(self, text: str) -> str:
-        """The text with ``***`` for every secret."""
-        # Longest first: a secret may contain another.
-        for secret in sorted(self._secrets.copy(), key=len, reverse=True):
-            for spelling in _spellings(secret):
-                if len(secret) >= _SHORT:
-                    text = text.replace(spelling, MASK)
-                elif spelling in text:
-                    text = re.sub(rf"(?<!\w){re.escape(spelling)}(?!\w)", MASK, text)
-        for pattern in self._patterns:
-            text = pattern.sub(MASK, text)
-        for generic, replacement in _patterns():
-            text = generic.sub(replacement, text)
-        return text
+    def known(self) -> KnownSecrets:
+        """Everything that is remembered."""
+        with self._lock:
+            if not self._is_known:
+                seen = {key for keys in self._seen for key in keys}
+                self._look_for(seen)
+                if len(self._known) > len(self._given) + 2 * len(seen):
+                    # Most of it is forgotten by now.
+                    self._known = KnownSecrets()
+                    self._look_for(seen)
+                self._is_known = True
+            return self._known
+
+    def _look_for(self, seen: Iterable[str]) -> None:
+        for secret, shortest in self._given.items():
+            self._known.add(secret, shortest=shortest)
+        for key in seen:
+            self._known.add(key)
+
+    def mask(self, text: str, most: int | None = None) -> str:
+        """A text with ``***`` for every secret.
+
+        Args:
+            text: The text.
+            most: How many characters of it are read. A secret that lies across the end is masked
+                as a whole.
+        """
+        if most is None:
+            most = len(text)
+        read = text[: most + _ROOM]
+        shown: list[str] = []
+        done, masked_to = 0, -1
+        for begin, end in sorted(self._secret_spans(read)):
+            if begin >= most:
+                break
+            if begin > masked_to:
+                shown += read[done:begin], MASK
+            done = masked_to = max(done, end)
+        return "".join([*shown, read[done:most]])
+
+    def _secret_spans(self, text: str) -> list[tuple[int, int]]:
+        spans = [(begin, end) for begin, end, _ in self.known().find(text)]
+        spans += self._spans_by_form(text)
+        # What stands under a telling name may be in JSON that stands in JSON.
+        plain, places = decoded(text)
+        if places is not None:
+            spans += [(places[begin], places[end]) for begin, end in self._spans_by_form(plain)]
+        return [span for span in spans if span[0] < span[1]]
+
+    def _spans_by_form(self, text: str) -> list[tuple[int, int]]:
+        own = [found.span() for pattern in self._patterns for found in pattern.finditer(text)]
+        return [*own, *secret_spans(text)]
 
     def clean(self, error: LiveStreamError) -> None:
         """Masks everything in an error that is shown, and puts it on one line. Of the errors
@@ -131,35 +160,39 @@ class Redactor:
         if isinstance(context, LiveStreamError):
             error.__context__ = context
             error.__suppress_context__ = cause is not None
-        error.message = " ".join(_printable(self.mask(error.message)).split())
+        error.message = self._line(error.message)
         if len(error.message) > _LONGEST_MESSAGE:
             error.message = f"{error.message[:_LONGEST_MESSAGE]}…"
         if error.hint:
-            error.hint = " ".join(_printable(self.mask(error.hint)).split())
+            error.hint = self._line(error.hint)
         if error.body is not None:
-            error.body = self.mask(error.body)
-        if error.stream_id in self._secrets:
+            error.body = self.mask(error.body, TEXT_SHOWN)[:_LONGEST_BODY]
+        if error.stream_id in self.known():
             error.stream_id = MASK
         if error.request_id is not None:
-            error.request_id = self.mask(error.request_id)
+            error.request_id = self._cut(error.request_id)
         if isinstance(error, Rejected):
             error.fields = {
-                self.mask(name): tuple(map(self.mask, texts))
-                for name, texts in error.fields.items()
+                self._cut(name): self._texts(texts)
+                for name, texts in islice(error.fields.items(), MOST_FIELDS)
             }
 
+    def _line(self, text: str) -> str:
+        return " ".join(_printable(self.mask(text, TEXT_SHOWN)).split())
 
-def _spellings(secret: str) -> set[str]:
-    """A secret as it is, and as JSON, URLs and forms write it."""
-    if _UNRESERVED.fullmatch(secret):
-        return {secret}
-    quoted = {
-        quote(secret, safe="", errors="replace"),
-        quote(secret, errors="replace"),
-        quote_plus(secret, errors="replace"),
-    }
-    lower = {re.sub("%..", lambda code: code[0].lower(), text) for text in quoted}
-    return {secret, json.dumps(secret)[1:-1], *quoted, *lower}
+    def _cut(self, text: str, most: int = _LONGEST_FIELD) -> str:
+        return self.mask(text, most)[:most]
+
+    def _texts(self, texts: Iterable[str]) -> tuple[str, ...]:
+        """The messages of one field: together they are no longer than one may be."""
+        left = _LONGEST_FIELD
+        shown = []
+        for text in texts:
+            if left <= 0:
+                break
+            shown.append(self._cut(text, left))
+            left -= len(shown[-1]) or 1
+        return tuple(shown)
 
 
 def _printable(text: str) -> str:

@@ -22,7 +22,7 @@ File: TypeAlias = tuple[str, bytes, str]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 #: How much of a body is ever shown, and more than enough of it.
-_TEXT_BYTES = 64 * 1024
+TEXT_SHOWN = 64 * 1024
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _HTML_BEGINNING = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
@@ -227,6 +227,10 @@ def _headers(values: Mapping[str, str]) -> Headers:
     return values if isinstance(values, Headers) else Headers(values)
 
 
+def _cut(text: str, most: int) -> str:
+    return text[:most]
+
+
 @attrs.define(slots=True, eq=False, repr=False)
 class Response:
     """A vendor's answer. Its repr shows the status only.
@@ -246,7 +250,7 @@ class Response:
     request: Request | None = None
     _json: Any = attrs.field(default=None, init=False)
     _is_read: bool = attrs.field(default=False, init=False)
-    _mask: Callable[[str], str] = attrs.field(default=str, init=False)
+    _mask: Callable[[str, int], str] = attrs.field(default=_cut, init=False)
 
     def json(self) -> Any:
         """The body as JSON.
@@ -280,9 +284,10 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The beginning of the body as text, to be shown. Secrets in it are masked, what is not
+        """The first 64 KiB of the body as text, to be shown. Secrets in it are masked, what is not
         UTF-8 is replaced. Cut it as short as you like: no half of a secret can be left."""
-        return self._mask(self.body[:_TEXT_BYTES].decode("utf-8", "replace"))
+        # Twice as much as is shown, of the longest characters: a secret may lie across the end.
+        return self._mask(self.body[: 8 * TEXT_SHOWN].decode("utf-8", "replace"), TEXT_SHOWN)
 
     @property
     def is_readable(self) -> bool:

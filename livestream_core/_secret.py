@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import re
 from typing import final
-from urllib.parse import urlsplit
 
 MASK = "***"
-
-# Query parameters by which CDNs and clouds sign a URL: whoever holds such a URL holds the right.
-_SIGNED_QUERY = re.compile(
-    r"[?&](?:[\w-]*signature|sig|[\w-]*token|[\w-]*secret|[\w-]*password|pass|auth|hdnts|jwt|"
-    r"key-pair-id|policy|access_key|api_?key|stream_?key)=[^&]",
-    re.IGNORECASE,
-)
 
 
 @final
@@ -88,15 +80,3 @@ def masked_url(url: str) -> str:
         return MASK
     host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
     return f"{scheme}://{host}/{MASK}"
-
-
-def carries_secret(url: str) -> bool:
-    """Whether a URL shows by its form that it contains a secret: a password, or a signature."""
-    if "?" in url and _SIGNED_QUERY.search(url):
-        return True
-    if "@" not in url:
-        return False
-    try:
-        return urlsplit(url).password is not None
-    except ValueError:
-        return True

@@ -7,6 +7,9 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from ._errors import InvalidInput
+from ._secret import SecretUrl
+from ._spellings import SHORTEST_KEY, KnownSecrets, compiled, spelling
+from ._telling import carries_secret
 
 
 class PlaybackKind(StrEnum):
@@ -25,6 +28,10 @@ _KIND_BY_SUFFIX = {".m3u8": PlaybackKind.HLS, ".mpd": PlaybackKind.DASH}
 #: A scheme, an authority, and no white space or control character anywhere. Whether the host
 #: exists, or even is well formed, is not judged: vendors document addresses that are not.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://[^\s\x00-\x1f\x7f/?#][^\s\x00-\x1f\x7f]*")
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_HOST = r"[^/?#]*://[^/?#]*"
+#: A server with an application.
+_APPLICATION = rf"{_HOST}/+[^/?#]+[^?#]*"
 
 
 def playback_kind(url: str) -> PlaybackKind:
@@ -49,14 +56,69 @@ def server_url(url: str) -> str:
     return f"{scheme.lower()}://{rest}"
 
 
+def has_control(text: str) -> bool:
+    """Whether a text has a line break, NUL, or another control character in it."""
+    return compiled(_CONTROL).search(text) is not None
+
+
+def key_problem(key: str) -> str | None:
+    """What is wrong with a stream key that a caller gives; ``None`` if nothing is. What a vendor
+    gives is taken as it is."""
+    if not key:
+        return "must not be empty"
+    if has_control(key):
+        return "contains a line break or another control character"
+    if any(map(str.isspace, key)):
+        return "contains a blank"
+    return None
+
+
+def without_key(server: str, key: str) -> str:
+    """A server's URL without the stream key that ends it, where that leaves an application; a
+    ``SecretUrl`` if it still contains the key."""
+    if len(key) >= SHORTEST_KEY:
+        while (shorter := _cut(server, key)) is not None:
+            server = SecretUrl(shorter) if carries_secret(shorter) else shorter
+    return SecretUrl(server) if KnownSecrets([key]).find(server) else server
+
+
+def _cut(server: str, key: str) -> str | None:
+    for slashes in {1, 1 + key.count("/")}:
+        before, *end = server.rsplit("/", slashes)
+        before = before.rstrip("/")
+        if spelling("/".join(end)) == spelling(key) and compiled(_APPLICATION).fullmatch(before):
+            return before
+    return None
+
+
+def publish_url(server: str, stream_key: str) -> str:
+    """What a vendor's server and key make together: they are joined, but where the key is in the
+    server's URL already, that is all."""
+    if len(stream_key) >= SHORTEST_KEY:
+        known = KnownSecrets([stream_key])
+        if known.find(compiled(_HOST).sub("", server, count=1)):
+            return str.__str__(server)
+    return f"{server_url(server)}/{stream_key}"
+
+
 def join_publish_url(server: str, stream_key: str) -> str:
-    """The URL to publish to: the server's URL, a slash, the key.
+    """Return the URL to publish to: the server's URL, a slash, the key.
 
     Raises:
-        InvalidInput: One of them is not text.
+        InvalidInput: The key is empty, or has a blank or a control character in it, or the
+            server's URL has a control character; ``field`` says which.
     """
-    _check_text(server=server, stream_key=stream_key)
+    if has_control(_text(server, "server").strip()):
+        raise InvalidInput("server: contains a control character", field="server")
+    if problem := key_problem(_text(stream_key, "stream_key")):
+        raise InvalidInput(f"stream_key: {problem}", field="stream_key")
     return f"{server_url(server)}/{stream_key}"
+
+
+def _text(value: object, field: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput(f"{field}: expected a string, not {type(value).__name__}", field=field)
+    return value
 
 
 def split_publish_url(url: str, stream_key: str | None = None) -> tuple[str, str]:
@@ -70,8 +132,9 @@ def split_publish_url(url: str, stream_key: str | None = None) -> tuple[str, str
     Raises:
         InvalidInput: The URL does not end in the key, or has no place for one; or it is not text.
     """
-    _check_text(url=url, stream_key="" if stream_key is None else stream_key)
+    url = _text(url, "url")
     if stream_key is not None:
+        stream_key = _text(stream_key, "stream_key")
         server, found = url.removesuffix(f"/{stream_key}"), url.endswith(f"/{stream_key}")
     else:
         path, mark, query = url.partition("?")
@@ -81,12 +144,6 @@ def split_publish_url(url: str, stream_key: str | None = None) -> tuple[str, str
     if not found or not is_url(server):
         raise InvalidInput("the publish URL does not end in a stream key", field="url")
     return server_url(server), stream_key
-
-
-def _check_text(**values: object) -> None:
-    for name, value in values.items():
-        if not isinstance(value, str):
-            raise InvalidInput(f"{name}: expected a string, not {type(value).__name__}", field=name)
 
 
 def is_url(value: str) -> bool:

@@ -306,6 +306,31 @@ def test_everything_that_a_stream_may_have_is_shown(monkeypatch: pytest.MonkeyPa
     ]
 
 
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_addresses_with_a_key_or_a_signature_are_not_shown(
+    monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    stream = live.LiveStream(
+        provider="acme",
+        id="1",
+        title="T",
+        status="live",
+        ingests=[
+            live.Ingest(f"srt://in.example:9000?streamid={KEY}", KEY),
+            live.Ingest(f"rtmp://in.example/app/{KEY}", KEY),
+            live.Ingest("rtmp://in.example/app?hdnea=s1gn3d"),
+        ],
+        restreams=[live.RestreamTarget("rtmp://x.example/th31r-k3y", "th31r-k3y")],
+        thumbnail_url=f"https://v.example/{KEY.replace('-', '%2D')}.png",
+    )
+    monkeypatch.setattr(live.Client, "get", lambda self, id: stream)
+    shown = ok("show", "1", *more)
+    for secret in (KEY, KEY.replace("-", "%2D"), "s1gn3d", "th31r-k3y"):
+        assert secret not in shown
+    assert "rtmp://in.example/app" in shown
+    assert f"streamid={KEY}" in ok("show", "1", "--show-secrets", *more)
+
+
 def test_json_reads_back_as_the_same_stream(vendor: AcmeEmulator) -> None:
     vendor.add(start="2026-12-05T10:00:00Z")
     stream = live.LiveStream.from_dict(as_json("show", "1", "--show-secrets"))

@@ -1055,6 +1055,38 @@ def test_restream_keys_arrive_and_are_kept_nowhere(
             assert secret not in shown
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"rtmp://other.example/live/{SECRET}",
+        f"rtmp://other.example/{SECRET}",
+        f"rtmp://other.example/live/{SECRET.replace('-', '%2D')}?a=b",
+        f"rtmp://other.example/live?token={PASSWORD}",
+        f"srt://other.example:9000?streamid={SECRET}",
+    ],
+)
+def test_a_restream_key_in_an_address_arrives_and_is_kept_nowhere(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with sides("memory", "videosdk") as (old, new):
+        target = live.RestreamTarget(url, SECRET)
+        old.add("Lesson", restreams=[target])
+        plan = planned(old, new)
+        result = run(plan, tmp_path / "ledger.db")
+        assert by_state(result.report) == {"created": 1}
+        (sent, *_) = [each for each in new.changes() if each.method == "POST"]
+        assert {"url": str(target.url), "streamKey": SECRET} in sent.json["restream"]
+        (checked,) = migrate.check(tmp_path / "ledger.db", old.client, new.client).items
+        assert checked.verdict is migrate.Verdict.EQUAL
+        kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        shown = f"{plan!r} {plan.to_dict()} {result!r} {result.to_dict()} {caplog.text}"
+        shown += migrate.plan_html(plan) + migrate.report_html(result.report)
+    for secret in (SECRET, SECRET.replace("-", "%2D"), PASSWORD):
+        assert secret.encode() not in kept
+        assert secret not in shown
+
+
 def test_a_changed_restream_key_is_noticed(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         key = live.RestreamTarget("rtmp://other.example/live", SECRET)

@@ -48,14 +48,14 @@ from .._adapter import ARGUMENTS_OF_CONNECT
 from .._capabilities import METHODS, Feature
 from .._client import Client
 from .._errors import ConnectionFailed, InvalidInput, LiveStreamError
-from .._masked import SENSITIVE_NAME
 from .._model import LiveStream
 from .._public import publish
-from .._redact import _spellings
 from .._request import Response
 from .._secret import Secret
 from .._sending import Timeout, Transport
+from .._spellings import KnownSecrets
 from .._status import Status
+from .._telling import signed_spans, tells_secret
 from .._times import format_instant, parse_instant
 from .._trim import Trim
 
@@ -69,11 +69,6 @@ _SHORT = 6
 TITLE = "A recording for the conformance kit"
 
 _HEADERS = ("content-type", "location", "retry-after")
-_SIGNED = re.compile(
-    r"[?&](?:[\w-]*signature|sig|[\w-]*token|[\w-]*secret|[\w-]*password|pass|auth|hdnts|jwt|"
-    r"key-pair-id|policy|access_key|api_?key|stream_?key)=([^&\s\"']+)",
-    re.IGNORECASE,
-)
 _BOUNDARY = re.compile(r"boundary=\"?([^\";,]+)")
 
 
@@ -498,34 +493,35 @@ def _redacted(client: Client, calls: Sequence[RecordedCall]) -> Recording:
     data = recording.to_data()
     credentials = {name for group in adapter.Options.credentials for name in group}
     secrets = {
-        *client._driver.redactor._secrets,
+        *client._driver.redactor.known(),
         *adapter.options.secrets(),
         *(str(value) for name, value in options.items() if name in credentials),
-        *(value for name, value in _sent_and_answered(data) if SENSITIVE_NAME.search(name)),
+        *(value for name, value in _sent_and_answered(data) if tells_secret(name)),
     }
     text = json.dumps(data, ensure_ascii=False)
-    secrets.update(match[1] for match in _SIGNED.finditer(text))
+    secrets.update(text[begin:end] for begin, end in signed_spans(text))
     for pattern in adapter.secret_patterns:
         secrets.update(match[0] for match in re.finditer(pattern, text))
-    replaced: dict[str, str] = {}
-    for number, secret in enumerate(sorted(secrets - {""}, key=len, reverse=True), 1):
-        for spelling in _spellings(secret):
-            replaced[spelling] = f"{REDACTED}{number}"
-    return Recording.from_data(_replaced(data, replaced))
+    ordered = sorted(secrets - {""}, key=len, reverse=True)
+    numbered = {secret: f"{REDACTED}{number}" for number, secret in enumerate(ordered, 1)}
+    return Recording.from_data(_replaced(data, numbered, KnownSecrets(ordered, shortest=_SHORT)))
 
 
-def _replaced(data: Any, replaced: Mapping[str, str]) -> Any:
+def _replaced(data: Any, numbered: Mapping[str, str], known: KnownSecrets) -> Any:
     if isinstance(data, dict):
-        return {name: _replaced(value, replaced) for name, value in data.items()}
+        return {name: _replaced(value, numbered, known) for name, value in data.items()}
     if isinstance(data, list):
-        return [_replaced(value, replaced) for value in data]
-    if isinstance(data, str):
-        for secret, stand_in in replaced.items():
-            if data == secret:
-                return stand_in
-            if len(secret) >= _SHORT:
-                data = data.replace(secret, stand_in)
-    return data
+        return [_replaced(value, numbered, known) for value in data]
+    if not isinstance(data, str) or data in numbered:
+        return numbered.get(data, data) if isinstance(data, str) else data
+    written: list[str] = []
+    end = 0
+    # Of two that begin at one place, the longer.
+    for begin, stop, secret in sorted(known.find(data), key=lambda each: (each[0], -each[1])):
+        if begin >= end and len(secret) >= _SHORT:
+            written += data[end:begin], numbered[secret]
+            end = stop
+    return "".join([*written, data[end:]])
 
 
 def leftovers(recording: Recording) -> list[str]:
@@ -534,7 +530,7 @@ def leftovers(recording: Recording) -> list[str]:
         {
             name
             for name, value in _sent_and_answered(recording.to_data())
-            if SENSITIVE_NAME.search(name) and value and REDACTED not in value
+            if tells_secret(name) and value and REDACTED not in value
         }
     )
 

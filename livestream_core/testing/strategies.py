@@ -359,8 +359,16 @@ def recordings(**parts: Unpack[RecordingParts]) -> SearchStrategy[live.Recording
 def restream_targets(
     **parts: Unpack[RestreamTargetParts],
 ) -> SearchStrategy[live.RestreamTarget]:
-    """Platforms that a stream is forwarded to."""
-    return _built(live.RestreamTarget, parts, url=servers, stream_key=lambda: _optional(secrets()))
+    """Platforms that a stream is forwarded to. Their keys have no blanks and no control characters,
+    so that a spec takes them too."""
+    return _built(
+        live.RestreamTarget, parts, url=servers, stream_key=lambda: _optional(_given_keys())
+    )
+
+
+def _given_keys() -> SearchStrategy[live.Secret]:
+    letters = st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp"])
+    return st.text(letters, max_size=20).map(lambda text: live.Secret(MARKER + text))
 
 
 def live_streams(**parts: Unpack[LiveStreamParts]) -> SearchStrategy[live.LiveStream]:

@@ -15,8 +15,8 @@ import pytest
 
 from ..._capabilities import FEATURE_OF_FIELD, Feature
 from ..._errors import LiveStreamError
-from ..._masked import SENSITIVE_NAME
 from ..._model import LiveStream
+from ..._telling import tells_secret
 from ...emulator import Fault
 from .._recorded import named_texts
 from ._area import HTTP, IN_PROCESS, Area, needs, proves
@@ -39,9 +39,7 @@ def secrets_of(harness: Harness, *streams: LiveStream) -> set[str]:
         found |= stream.stream_keys()
         if stream.raw is not None:
             found.update(
-                value
-                for name, value in named_texts(stream.raw.reveal())
-                if SENSITIVE_NAME.search(name)
+                value for name, value in named_texts(stream.raw.reveal()) if tells_secret(name)
             )
     return {secret for secret in found if len(secret) >= _SHORTEST}
 
