@@ -174,12 +174,12 @@ def read_result(task_id: str) -> dict[str, Any]:
 
 
 @app.task
-def heard(request: Any, error: BaseException, traceback: Any, key: str) -> None:
+def heard(request: Any, error: BaseException, traceback: Any, *, key: str) -> None:
     _push(key, described(error))
 
 
 @app.task
-def heard_by_id(task_id: str, key: str) -> None:
+def heard_by_id(task_id: str, *, key: str) -> None:
     _push(key, read_result(task_id))
 
 
