@@ -378,6 +378,16 @@ def test_a_ledger_without_its_mark_file_is_damaged(killed: Killed, tmp_path: Pat
     assert not mark_of(ledger).exists()
 
 
+def test_a_mark_file_that_counts_every_commit_is_left_as_it_is(
+    killed: Killed, tmp_path: Path
+) -> None:
+    """Written again with the same count, and torn on the way, it would count one commit more."""
+    ledger = killed.whole(tmp_path)
+    before = mark_of(ledger).read_bytes()
+    Ledger.open(ledger, write=True).close()
+    assert mark_of(ledger).read_bytes() == before
+
+
 def test_a_ledger_is_moved_together_with_its_mark_file(killed: Killed, tmp_path: Path) -> None:
     ledger = killed.whole(tmp_path)
     (tmp_path / "elsewhere").mkdir()

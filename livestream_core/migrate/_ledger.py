@@ -52,6 +52,9 @@ _DEADLOCKS = 4
 class Ledger:
     """One migration's ledger: an SQLite file, or a PostgreSQL database or schema of its own.
 
+    Move, copy, restore, and delete an SQLite file together with its mark file, which has the same
+    name with ``-mark`` at its end.
+
     Use :meth:`open` or :meth:`create`; it is a context manager.
     """
 
