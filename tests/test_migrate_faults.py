@@ -67,6 +67,8 @@ def told(folder: Path, scenario: Scenario, server: PostgreSQL | None = None) -> 
         "before replace",
         "after commit of change_migration+save_baseline",
         "after commit of hold+intend",
+        "before the mark of hold+intend",
+        "after the mark of hold+intend",
         "after sending a create",
     ],
 )

@@ -10,7 +10,8 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Killed:
     are noted, and one is not.
 
     Attributes:
-        files: The ledger and its journal.
+        files: The ledger, its journal and its mark file.
         made: What the target holds.
     """
 
@@ -57,6 +58,21 @@ class Killed:
         Ledger.open(ledger, write=True).close()
         assert not (folder / "ledger.db-wal").exists()
         return ledger
+
+    def loses_nothing_in_silence(self, ledger: Path) -> bool:
+        """Opens a ledger that may be damaged, to read it and to write it: if it is not refused, it
+        holds all that was committed. Tells whether it was refused."""
+        whole = migrate.report(self.laid_out(ledger.parent / "whole")).items
+        refusals = 0
+        for write in (False, True):
+            try:
+                opened = Ledger.open(ledger, write=write)
+            except LedgerError:
+                refusals += 1
+                continue
+            with opened:
+                assert opened.report().items == whole
+        return refusals == 2
 
     def go_on(self, ledger: Path | str, **changes: Any) -> migrate.RunResult:
         """The same run again; one that does not end is stopped."""
@@ -94,11 +110,12 @@ class Killed:
             assert self.target.titles() == TITLES
 
 
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
-    ledger = tmp_path_factory.mktemp("ledger") / "ledger.db"
-    with sides("tktchurch", "videosdk") as (source, target):
+@contextmanager
+def killed_run(folder: Path, *, beside_a_reader: bool = False) -> Iterator[Killed]:
+    ledger = folder / "ledger.db"
+    with sides("tktchurch", "videosdk") as (source, target), ExitStack() as readers:
         source.fill(len(TITLES))
+        plan = planned(source, target)
         left: dict[str, Any] = {}
 
         def dies(_data: Any, emulator: Any) -> None:
@@ -106,12 +123,43 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
             left["files"] = {
                 each.name: each.read_bytes()
                 for each in ledger.parent.iterdir()
-                if each.name in ("ledger.db", "ledger.db-wal")
+                if each.name in ("ledger.db", "ledger.db-wal", "ledger.db-mark")
             }
 
         target.inject(Fault.edited(dies), "create", skip=3)
-        migrate.run(planned(source, target), ledger=ledger, workers=1)
+        if beside_a_reader:
+            Ledger.create(ledger, plan).close()
+            readers.enter_context(held_open(ledger))
+        migrate.run(plan, ledger=ledger, workers=1)
         yield Killed(source, target, left["files"], left["made"])
+
+
+@contextmanager
+def held_open(ledger: Path) -> Iterator[None]:
+    """Reads a ledger and does not end, as a backup or a database browser: all that is committed
+    meanwhile stays in the journal."""
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM items").fetchone()
+        yield
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
+    with killed_run(tmp_path_factory.mktemp("ledger")) as left:
+        yield left
+
+
+@pytest.fixture(scope="module")
+def killed_beside_a_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
+    with killed_run(tmp_path_factory.mktemp("read"), beside_a_reader=True) as left:
+        yield left
+
+
+@pytest.fixture(scope="module", params=["killed", "killed_beside_a_reader"])
+def either(request: pytest.FixtureRequest) -> Killed:
+    left: Killed = request.getfixturevalue(request.param)
+    return left
 
 
 def changed(ledger: Path, statement: str) -> None:
@@ -134,15 +182,31 @@ def test_a_ledger_of_which_the_journal_was_lost_creates_nothing_again(
     killed: Killed, tmp_path: Path
 ) -> None:
     ledger = killed.laid_out(tmp_path)
-    (tmp_path / "ledger.db-wal").unlink()
+    journal_of(ledger).unlink()
     killed.is_found_or_harmless(ledger)
 
 
-def test_an_older_copy_of_a_ledger_creates_nothing_again(killed: Killed, tmp_path: Path) -> None:
+def test_an_older_copy_of_a_ledger_is_refused(killed: Killed, tmp_path: Path) -> None:
     ledger = killed.whole(tmp_path)
     older = ledger.read_bytes()
     assert killed.go_on(ledger).exit_code == 0
     ledger.write_bytes(older)
+    with pytest.raises(LedgerError, match="is damaged: it has lost commits, or is an older copy"):
+        killed.go_on(ledger)
+    with pytest.raises(LedgerError, match="together with its mark file"):
+        migrate.report(ledger)
+    assert killed.target.titles() == TITLES
+
+
+def test_an_older_copy_of_a_ledger_and_its_mark_file_creates_nothing_again(
+    killed: Killed, tmp_path: Path
+) -> None:
+    ledger = killed.whole(tmp_path)
+    mark = mark_of(ledger)
+    older, older_mark = ledger.read_bytes(), mark.read_bytes()
+    assert killed.go_on(ledger).exit_code == 0
+    ledger.write_bytes(older)
+    mark.write_bytes(older_mark)
     result = killed.go_on(ledger)
     assert result.exit_code == 7
     assert killed.target.titles() == TITLES
@@ -200,23 +264,59 @@ def test_a_bit_of_a_ledger_that_flipped_is_found_or_harmless(
 @settings(max_examples=40)
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_bit_of_a_journal_that_flipped_is_found_or_harmless(
-    killed: Killed, tmp_path_factory: pytest.TempPathFactory, where: float, bit: int
+    either: Killed, tmp_path_factory: pytest.TempPathFactory, where: float, bit: int
 ) -> None:
-    ledger = killed.laid_out(tmp_path_factory.mktemp("flipped"))
-    flip(Path(f"{ledger}-wal"), where, bit)
-    killed.is_found_or_harmless(ledger)
+    ledger = either.laid_out(tmp_path_factory.mktemp("flipped"))
+    flip(journal_of(ledger), where, bit)
+    either.loses_nothing_in_silence(ledger)
+    either.is_found_or_harmless(ledger)
 
 
 @settings(max_examples=30)
 @given(kept=st.floats(0, 1, exclude_max=True))
 def test_a_journal_that_was_cut_off_is_found_or_harmless(
-    killed: Killed, tmp_path_factory: pytest.TempPathFactory, kept: float
+    either: Killed, tmp_path_factory: pytest.TempPathFactory, kept: float
 ) -> None:
-    ledger = killed.laid_out(tmp_path_factory.mktemp("cut"))
-    journal = Path(f"{ledger}-wal")
-    data = journal.read_bytes()
-    journal.write_bytes(data[: int(len(data) * kept)])
-    killed.is_found_or_harmless(ledger)
+    ledger = either.laid_out(tmp_path_factory.mktemp("cut"))
+    cut(journal_of(ledger), kept)
+    either.loses_nothing_in_silence(ledger)
+    either.is_found_or_harmless(ledger)
+
+
+def test_a_journal_that_was_lost_is_found_or_harmless(either: Killed, tmp_path: Path) -> None:
+    ledger = either.laid_out(tmp_path)
+    journal_of(ledger).unlink()
+    either.loses_nothing_in_silence(ledger)
+    either.is_found_or_harmless(ledger)
+
+
+def test_a_journal_without_a_reader_has_nothing_to_lose(killed: Killed, tmp_path: Path) -> None:
+    ledger = killed.laid_out(tmp_path)
+    journal_of(ledger).unlink()
+    assert not killed.loses_nothing_in_silence(ledger)
+
+
+@pytest.mark.parametrize("where", [0.1, 0.5, 0.9])
+def test_a_damaged_journal_that_a_reader_kept_from_being_emptied_is_found(
+    killed_beside_a_reader: Killed, tmp_path: Path, where: float
+) -> None:
+    ledger = killed_beside_a_reader.laid_out(tmp_path)
+    flip(journal_of(ledger), where, 3)
+    assert killed_beside_a_reader.loses_nothing_in_silence(ledger)
+    assert "it has lost commits" in killed_beside_a_reader.is_refused(ledger)
+
+
+def journal_of(ledger: Path) -> Path:
+    return Path(f"{ledger}-wal")
+
+
+def mark_of(ledger: Path) -> Path:
+    return Path(f"{ledger}-mark")
+
+
+def cut(path: Path, kept: float) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * kept)])
 
 
 def flip(path: Path, where: float, bit: int) -> None:
@@ -236,6 +336,8 @@ def flip(path: Path, where: float, bit: int) -> None:
         ("UPDATE migration SET item_count = 5", "its first row was changed"),
         ("DELETE FROM migration", "is damaged"),
         ("DROP TABLE items", "is damaged"),
+        ("UPDATE items SET title = CAST(title AS BLOB)", "a value is of another type"),
+        ("INSERT INTO baseline VALUES (X'00')", "a value is of another type"),
         ("INSERT INTO baseline VALUES ('x')", "its list of what was at the target before"),
     ],
 )
@@ -245,6 +347,255 @@ def test_a_ledger_that_was_changed_by_hand_is_damaged(
     ledger = killed.whole(tmp_path)
     changed(ledger, statement)
     assert message in killed.is_refused(ledger)
+
+
+@pytest.mark.parametrize("table", ["migration", "items"])
+def test_a_value_that_has_become_one_of_another_type_is_damage(
+    killed: Killed, tmp_path: Path, table: str
+) -> None:
+    ledger = killed.whole(tmp_path)
+    whole = ledger.read_bytes()
+    with closing(sqlite3.connect(ledger)) as connection:
+        columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    for column in columns:
+        for value in ("X'ff00'", "'nonsense'", "-7.5", "9e999", "NULL"):
+            ledger.write_bytes(whole)
+            with suppress(sqlite3.IntegrityError):
+                changed(ledger, f"UPDATE {table} SET {column} = {value} WHERE rowid = 1")
+                # Some values mean the same as before.
+                killed.loses_nothing_in_silence(ledger)
+
+
+# -- its mark file --------------------------------------------------------------------------
+
+
+def test_a_ledger_without_its_mark_file_is_damaged(killed: Killed, tmp_path: Path) -> None:
+    ledger = killed.whole(tmp_path)
+    mark_of(ledger).unlink()
+    message = killed.is_refused(ledger)
+    assert "is damaged: its mark file ledger.db-mark is missing" in message
+    assert "move a ledger together with its mark file" in message
+    assert not mark_of(ledger).exists()
+
+
+def test_a_mark_file_that_counts_every_commit_is_left_as_it_is(
+    killed: Killed, tmp_path: Path
+) -> None:
+    """Written again with the same count, and torn on the way, it would count one commit more."""
+    ledger = killed.whole(tmp_path)
+    before = mark_of(ledger).read_bytes()
+    Ledger.open(ledger, write=True).close()
+    assert mark_of(ledger).read_bytes() == before
+
+
+def test_a_ledger_is_moved_together_with_its_mark_file(killed: Killed, tmp_path: Path) -> None:
+    ledger = killed.whole(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    moved = shutil.move(ledger, tmp_path / "elsewhere" / "other.db")
+    shutil.move(mark_of(ledger), mark_of(moved))
+    assert killed.go_on(moved).exit_code == 0
+    assert killed.target.titles() == TITLES
+
+
+def test_a_ledger_that_is_missing_while_its_mark_file_is_there_is_not_begun_anew(
+    killed: Killed, tmp_path: Path
+) -> None:
+    ledger = killed.whole(tmp_path)
+    ledger.unlink()
+    plan = planned(killed.source, killed.target)
+    message = killed.is_refused(ledger, plan=plan)
+    assert "is missing, but its mark file ledger.db-mark is there" in message
+    assert not ledger.exists()
+
+
+def test_a_new_ledger_that_was_killed_before_it_was_put_in_its_place_is_made_again(
+    killed: Killed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(killed.source, killed.target)
+    ledger = tmp_path / "ledger.db"
+    put = os.replace
+
+    def dies(new: Path, path: Path) -> None:
+        if path == ledger:
+            raise KeyboardInterrupt
+        put(new, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", dies)
+        with pytest.raises(KeyboardInterrupt):
+            Ledger.create(ledger, plan)
+    assert mark_of(ledger).exists()
+    assert not ledger.exists()
+    Ledger.create(ledger, plan).close()
+    assert len(migrate.report(ledger).items) == len(TITLES)
+
+
+@pytest.mark.parametrize("position", range(32))
+def test_a_bit_of_a_mark_file_that_flipped_is_found_or_harmless(
+    killed: Killed, tmp_path: Path, position: int
+) -> None:
+    for bit in range(8):
+        ledger = killed.laid_out(tmp_path / str(bit))
+        flip(mark_of(ledger), position / 32, bit)
+        killed.loses_nothing_in_silence(ledger)
+    killed.is_found_or_harmless(ledger)
+
+
+@pytest.mark.parametrize("position", range(32))
+def test_an_older_copy_is_found_whichever_byte_of_the_mark_file_was_changed(
+    killed: Killed, tmp_path: Path, position: int
+) -> None:
+    ledger = killed.whole(tmp_path)
+    older = ledger.read_bytes()
+    with Ledger.open(ledger, write=True) as opened:
+        opened.write(noted)
+    ledger.write_bytes(older)
+    flip(mark_of(ledger), position / 32, 0)
+    killed.is_refused(ledger)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.1, 0.49])
+def test_a_mark_file_that_cannot_be_read_is_damage(
+    killed: Killed, tmp_path: Path, kept: float
+) -> None:
+    ledger = killed.whole(tmp_path)
+    cut(mark_of(ledger), kept)
+    assert "is damaged: its mark file ledger.db-mark is unreadable" in killed.is_refused(ledger)
+    mark_of(ledger).unlink()
+    mark_of(ledger).mkdir()
+    assert "ledger.db-mark cannot be read: Is a directory" in killed.is_refused(ledger)
+
+
+def noted(transaction: Any) -> None:
+    """Commits something that is neither planned nor created."""
+    transaction.begin_run(os.urandom(8).hex(), None, alone=True)
+
+
+@pytest.mark.parametrize("written", range(17))
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_a_mark_that_was_written_in_part_costs_nothing(
+    killed: Killed, tmp_path: Path, before: int, written: int
+) -> None:
+    """A crash, or a loss of power, in the middle of writing the mark of the last commit."""
+    ledger = killed.whole(tmp_path)
+    mark = mark_of(ledger)
+    with Ledger.open(ledger, write=True) as opened:
+        for _ in range(before):
+            opened.write(noted)
+        former = mark.read_bytes()
+        opened.write(noted)
+        latter = mark.read_bytes()
+    at = next(at for at in (0, 16) if former[at : at + 16] != latter[at : at + 16])
+    mark.write_bytes(former[:at] + latter[at : at + written] + former[at + written :])
+    assert migrate.report(ledger).counts["created"] == 3
+    # It is caught up with, and may be torn once more on the way.
+    for _ in range(2):
+        with Ledger.open(ledger, write=True) as opened:
+            opened.write(noted)
+    assert killed.go_on(ledger).exit_code == 0
+    assert killed.target.titles() == TITLES
+
+
+def test_what_is_committed_is_counted_before_anything_is_sent_for_it(
+    killed: Killed, tmp_path: Path
+) -> None:
+    ledger = killed.whole(tmp_path)
+    lost: list[bytes] = []
+
+    def loses(_data: Any, _emulator: Any) -> None:
+        lost.append(mark_of(ledger).read_bytes())
+
+    older = ledger.read_bytes()
+    killed.target.inject(Fault.edited(loses), "create")
+    assert killed.go_on(ledger).exit_code == 0
+    ledger.write_bytes(older)
+    mark_of(ledger).write_bytes(lost[0])
+    with pytest.raises(LedgerError, match="it has lost commits"):
+        killed.go_on(ledger)
+
+
+def test_nothing_is_sent_while_the_mark_file_cannot_be_written(
+    killed: Killed, tmp_path: Path
+) -> None:
+    ledger = killed.whole(tmp_path)
+    taken = tmp_path / "taken"
+
+    def takes(_data: Any, _emulator: Any) -> None:
+        mark_of(ledger).rename(taken)
+
+    killed.target.inject(Fault.edited(takes), "create")
+    before = len(killed.target.titles())
+    with pytest.raises(LedgerError, match="mark cannot be written: No such file or directory"):
+        killed.go_on(ledger)
+    assert len(killed.target.titles()) == before + 1
+    taken.rename(mark_of(ledger))
+    assert killed.go_on(ledger).exit_code == 0
+    assert killed.target.titles() == TITLES
+
+
+def test_a_mark_file_that_cannot_be_written_ends_a_run_before_it_begins(
+    killed: Killed, tmp_path: Path
+) -> None:
+    with mounted(tmp_path / "disk", "size=4m") as remount:
+        ledger = killed.whole(tmp_path)
+        shutil.move(mark_of(ledger), tmp_path / "disk" / "mark")
+        mark_of(ledger).symlink_to(tmp_path / "disk" / "mark")
+        remount("ro")
+        message = killed.is_refused(ledger)
+    assert "ledger.db-mark cannot be written: Read-only file system" in message
+    assert "what was sent is safe" in message
+
+
+def test_commits_of_several_threads_are_all_counted(killed: Killed, tmp_path: Path) -> None:
+    ledger = killed.whole(tmp_path)
+    older = ledger.read_bytes()
+    with Ledger.open(ledger, write=True) as opened, ThreadPoolExecutor(8) as threads:
+        for each in [threads.submit(opened.write, noted) for _ in range(100)]:
+            each.result()
+    whole = ledger.read_bytes()
+    ledger.write_bytes(older)
+    killed.is_refused(ledger)
+    ledger.write_bytes(whole)
+    assert killed.go_on(ledger).exit_code == 0
+
+
+def test_a_ledger_is_read_beside_a_run_that_commits_all_the_time(
+    killed: Killed, tmp_path: Path
+) -> None:
+    ledger = killed.whole(tmp_path)
+    enough = threading.Event()
+    with Ledger.open(ledger, write=True) as opened, ThreadPoolExecutor(1) as threads:
+
+        def commits() -> int:
+            count = 0
+            while not enough.is_set():
+                opened.write(noted)
+                count += 1
+            return count
+
+        committed = threads.submit(commits)
+        try:
+            for _ in range(30):
+                assert migrate.report(ledger).counts["created"] == 3
+        finally:
+            enough.set()
+    assert committed.result() > 0
+
+
+def test_a_link_to_a_ledger_leads_to_its_mark_file_and_its_lock(
+    killed: Killed, tmp_path: Path
+) -> None:
+    ledger = killed.whole(tmp_path / "there")
+    (tmp_path / "here").mkdir()
+    link = tmp_path / "here" / "link.db"
+    link.symlink_to(ledger)
+    with Ledger.open(ledger, write=True):
+        assert "is in use by another run" in killed.is_refused(link)
+    assert killed.go_on(link).exit_code == 0
+    assert [each.name for each in link.parent.iterdir()] == ["link.db"]
+    mark_of(ledger).unlink()
+    with pytest.raises(LedgerError, match=r"mark file ledger\.db-mark is missing"):
+        migrate.report(link)
 
 
 # -- ledgers of something else --------------------------------------------------------------

@@ -8,9 +8,12 @@ import json
 import pickle
 import pickletools
 import shutil
+import sqlite3
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -177,6 +180,56 @@ def test_what_was_changed_at_the_source_meanwhile_is_still_found(
     assert states == {
         title: "needs_person" if change else "created" for title, change in changes.items()
     }
+
+
+def mark_of(ledger: Path) -> Path:
+    return Path(f"{ledger}-mark")
+
+
+def test_a_ledger_of_version_0_1_is_read_as_it_is(ledger: Path) -> None:
+    before = ledger.read_bytes()
+    assert migrate.report(ledger).items
+    assert ledger.read_bytes() == before
+    assert not mark_of(ledger).exists()
+
+
+def test_a_ledger_of_version_0_1_is_protected_from_its_first_run_on(
+    stored_ledger: ModuleType, ledger: Path
+) -> None:
+    older = ledger.read_bytes()
+    assert resumed(stored_ledger, ledger).exit_code == 0
+    whole, mark = ledger.read_bytes(), mark_of(ledger).read_bytes()
+    mark_of(ledger).unlink()
+    with pytest.raises(migrate.LedgerError, match=r"its mark file ledger\.db-mark is missing"):
+        resumed(stored_ledger, ledger)
+    mark_of(ledger).write_bytes(mark)
+    ledger.write_bytes(older)
+    with pytest.raises(migrate.LedgerError, match="it has lost commits, or is an older copy"):
+        resumed(stored_ledger, ledger)
+    ledger.write_bytes(whole)
+    assert migrate.report(ledger).phase == "finished"
+
+
+def test_a_first_run_on_a_ledger_of_version_0_1_that_was_killed_is_done_again(
+    stored_ledger: ModuleType, ledger: Path
+) -> None:
+    older = ledger.read_bytes()
+    with migrate.Ledger.open(ledger, write=True):
+        pass
+    # Its mark file is there, and requires nothing yet, while the ledger is as it was.
+    ledger.write_bytes(older)
+    mark_of(ledger).write_bytes(struct.pack(">QQ", 0, 2**64 - 1) * 2)
+    assert migrate.report(ledger).counts["created"] == stored_ledger.CREATED
+    assert resumed(stored_ledger, ledger).exit_code == 0
+
+
+def test_version_0_1_would_not_write_a_ledger_that_counts(ledger: Path) -> None:
+    """It refuses a schema that it does not know; without its count, nothing would be noticed."""
+    with migrate.Ledger.open(ledger, write=True):
+        pass
+    with closing(sqlite3.connect(ledger)) as connection:
+        schema = connection.execute("SELECT schema_version FROM migration").fetchone()
+    assert schema == (2,)
 
 
 #: Has the library's own module put a larger class in the place of its StreamSpec, before any other

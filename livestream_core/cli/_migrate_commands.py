@@ -153,8 +153,8 @@ def plan(given: Given, sides: Sides, planning: Planning, speed: Speed, html: Pat
     "--ledger",
     required=True,
     metavar="FILE_OR_URL",
-    help="An SQLite file, or postgresql://USER@HOST/DATABASE. A password belongs in PGPASSWORD "
-    "or ~/.pgpass.",
+    help="An SQLite file, or postgresql://USER@HOST/DATABASE. Keep the file together with its mark "
+    "file, FILE-mark. A password belongs in PGPASSWORD or ~/.pgpass.",
 )
 @speed_options()
 @click.option(

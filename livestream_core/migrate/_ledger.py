@@ -23,10 +23,11 @@ import filelock
 import sqlalchemy as sa
 
 from .._errors import InvalidInput
-from ._journal import loses_transactions
+from . import _mark_file
 from ._schema import (
     APPLICATION_ID,
     BASELINE,
+    COUNTING,
     GROUPS,
     ITEMS,
     METADATA,
@@ -43,7 +44,6 @@ from ._values import Item, ItemState, LedgerError, Plan, PlanSettings, Report
 
 T = TypeVar("T")
 
-_WAL = ("-wal", "-shm")
 #: PostgreSQL's codes for a deadlock, and for transactions that cannot be put in an order.
 _MAY_BE_REPEATED = ("40P01", "40001")
 _DEADLOCKS = 4
@@ -52,12 +52,16 @@ _DEADLOCKS = 4
 class Ledger:
     """One migration's ledger: an SQLite file, or a PostgreSQL database or schema of its own.
 
+    Move, copy, restore, and delete an SQLite file together with its mark file, which has the same
+    name with ``-mark`` at its end.
+
     Use :meth:`open` or :meth:`create`; it is a context manager.
     """
 
     def __init__(self, engine: sa.Engine, where: str, lock: filelock.FileLock | None) -> None:
         self._engine, self._shown, self._lock = engine, where, lock
         self._file = engine.dialect.name == "sqlite"
+        self._mark = _beside(Path(where), "-mark")
         self._together = _Together(self._commit_all) if self._file else None
 
     # -- opening ----------------------------------------------------------------------------
@@ -79,10 +83,13 @@ class Ledger:
                 engine.dispose()
         if path.exists() or path.is_symlink():
             return True
-        if left := [name for name in _WAL if Path(f"{path}{name}").exists()]:
+        left = [f"journal {path.name}{each}" for each in _LOG if _beside(path, each).exists()]
+        if _required(path):
+            left.append(f"mark file {path.name}-mark")
+        if left:
             raise LedgerError(
-                f"the ledger {path} is missing, but its journal {path.name}{left[0]} is there",
-                hint="restore the file; a new ledger would create everything again",
+                f"the ledger {path} is missing, but its {left[0]} is there",
+                hint="restore the ledger; a new one would create everything again",
             )
         return False
 
@@ -118,12 +125,15 @@ class Ledger:
                         connection.exec_driver_sql("BEGIN")
                         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
                         _fill(connection, plan)
+                        _count_commit(connection)
                         connection.exec_driver_sql("COMMIT")
                 finally:
                     engine.dispose()
                 os.chmod(making, 0o600)
+                # First: a ledger without a mark file is damaged, and this one requires nothing.
+                _mark_file.create(_beside(path, "-mark"))
                 os.replace(making, path)
-                _sync_folder(path.parent)
+                _mark_file.sync_folder(path.parent)
         except BaseException:
             lock.release()
             raise
@@ -158,15 +168,15 @@ class Ledger:
         try:
             if not path.stat().st_size:
                 raise LedgerError(f"the ledger {path} is damaged: it is empty", hint=_RESTORE)
+            # Before the ledger: a run that writes it meanwhile only adds to both.
+            required = _required(path)
             with _explained(str(path)):
                 _check_header(path)
-                if lock is not None and loses_transactions(Path(f"{path}-wal")):
-                    raise LedgerError(
-                        f"the ledger {path} is damaged: its journal was changed", hint=_RESTORE
-                    )
                 engine = _sqlite(path, journal="WAL")
             ledger = cls(engine, str(path), lock)
-            ledger._verify()
+            ledger._verify(required)
+            if lock is not None:
+                ledger._catch_up(required)
         except BaseException as error:
             if engine is not None:
                 engine.dispose()
@@ -179,8 +189,6 @@ class Ledger:
 
     def close(self) -> None:
         """Lets it go."""
-        if self._lock is not None:
-            self.consolidate()
         self._engine.dispose()
         if self._lock is not None:
             self._lock.release()
@@ -207,11 +215,12 @@ class Ledger:
     # -- reading and writing ----------------------------------------------------------------
 
     def write(self, do: Callable[[Transaction], T]) -> T:
-        """Runs a function in a transaction, and commits it: when this returns, it is on disk.
-        With a file, what several threads write at the same time is committed together.
+        """Run a function in a transaction, and commit it: when this returns, it is on disk, and
+        counted in the mark file. What several threads write to a file at the same time is
+        committed together.
 
         Raises:
-            LedgerError: It could not be written; then nothing of it is.
+            LedgerError: If it could not be written, or not counted. Send nothing that relies on it.
         """
         with _explained(self._shown):
             if self._together is not None:
@@ -256,30 +265,42 @@ class Ledger:
                         job.result = job.do(transaction)
                     except (BudgetSpent, LeaseLost, Stopped, Taken) as error:
                         job.error = error
+                count = _count_commit(connection)
                 connection.exec_driver_sql("COMMIT")
             except BaseException:
                 driver = connection.connection.dbapi_connection
                 if driver is not None and driver.in_transaction:
                     connection.exec_driver_sql("ROLLBACK")
                 raise
+        self._write_mark(count)
 
-    def consolidate(self) -> None:
-        """Puts what is in an SQLite ledger's journal into its file, so that the file has it also
-        where the journal is lost."""
-        if not self._file:
-            return
+    def _write_mark(self, count: int) -> None:
         try:
-            with self._engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA busy_timeout = 1000")
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sa.exc.DBAPIError:
-            pass  # it stays in the journal, as any other commit
+            _mark_file.write(self._mark, count)
+        except OSError as error:
+            problem = f"the mark file {self._mark} cannot be written: {error.strerror}"
+        else:
+            return
+        raise LedgerError(problem, hint=_hint(problem))
+
+    def _catch_up(self, required: int | None) -> None:
+        """Write the mark file of a run that was killed between a commit and its mark. From now on,
+        count the commits of a ledger made by an earlier version."""
+        with _explained(self._shown), self._engine.connect() as connection:
+            count = _commits(connection)
+            version = connection.execute(sa.select(MIGRATION.c.schema_version)).scalar_one()
+            if version < COUNTING and required is None:
+                _mark_file.create(self._mark)
+        if version < COUNTING:
+            self.write(lambda tx: tx.change_migration(schema_version=COUNTING))
+        else:
+            self._write_mark(count)
 
     def report(self) -> Report:
         """What it holds now."""
         return self.read(_report)
 
-    def _verify(self) -> None:
+    def _verify(self, required: int | None = None) -> None:
         """Damage must not be taken for a migration that has not begun."""
         with _explained(self._shown), self._engine.connect() as connection:
             if self._file:
@@ -289,19 +310,40 @@ class Ledger:
             elif not sa.inspect(connection).has_table(MIGRATION.name):
                 raise LedgerError(f"there is no ledger at {self._shown}")
             version = connection.execute(sa.text("SELECT schema_version FROM migration")).scalar()
-            if isinstance(version, int) and version > SCHEMA_VERSION:
+            newest = SCHEMA_VERSION[self._engine.dialect.name]
+            if isinstance(version, int) and version > newest:
                 raise LedgerError(
                     f"the ledger {self._shown} was written by a newer version of livestream-core "
-                    f"(schema {version}, this one knows {SCHEMA_VERSION})",
+                    f"(schema {version}, this one knows {newest})",
                     hint="use that version",
                 )
-            if version != SCHEMA_VERSION:
+            if not isinstance(version, int) or version < 1:
                 raise self._damaged(f"its version is {version!r}")
             if self._file:
+                self._verify_count(_commits(connection), required, is_old=version < COUNTING)
                 result = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
                 if result != "ok":
                     raise self._damaged(str(result).splitlines()[0])
-            self._verify_rows(connection)
+            try:
+                self._verify_rows(connection)
+            except TypeError:  # one flipped bit makes a text a number or a blob
+                raise self._damaged("a value is of another type") from None
+
+    def _verify_count(self, count: int, required: int | None, *, is_old: bool) -> None:
+        name = self._mark.name
+        if required is None:
+            # One that is there now was made since by a run that has begun to count.
+            if not is_old and not self._mark.exists():
+                raise LedgerError(
+                    f"the ledger {self._shown} is damaged: its mark file {name} is missing",
+                    hint="copy or move a ledger together with its mark file; a new ledger would "
+                    "create everything again",
+                )
+        elif count < required:
+            raise self._damaged(
+                f"it has lost commits, or is an older copy: it holds {count}, and its mark file "
+                f"{name} counts {required}"
+            )
 
     def _verify_rows(self, connection: sa.Connection) -> None:
         # SQLite finds a page that makes no sense, but not a letter of an id that has changed.
@@ -330,7 +372,10 @@ class Ledger:
         return LedgerError(f"the ledger {self._shown} is damaged: {how}", hint=_RESTORE)
 
 
-_RESTORE = "restore it from a copy; with a new one, everything would be created again"
+_RESTORE = (
+    "restore it from a copy, an SQLite file together with its mark file; a new ledger would create "
+    "everything again"
+)
 
 
 def digest_of(ids: Iterable[str]) -> str:
@@ -446,6 +491,8 @@ def _sqlite(path: Path, *, journal: str) -> sa.Engine:
             check_same_thread=False,
         )
         if "immutable" not in mode:
+            # A damaged log then loses nothing, unless a reader has kept it from being emptied.
+            connection.execute("PRAGMA wal_autocheckpoint = 1")
             connection.execute(f"PRAGMA journal_mode = {journal}")
             connection.execute("PRAGMA synchronous = FULL")
         return connection
@@ -457,7 +504,7 @@ def _sqlite(path: Path, *, journal: str) -> sa.Engine:
 
 def _never_changes(path: Path) -> bool:
     """Whether a file is on a disk that cannot be written, with all that belongs to it."""
-    return not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
+    return not os.access(path.parent, os.W_OK) and not _beside(path, "-wal").exists()
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:
@@ -481,10 +528,11 @@ def _check_header(path: Path) -> None:
 
 
 def _hold(path: Path) -> filelock.FileLock:
-    if not path.parent.is_dir():
+    lock_file = _beside(path, ".lock")
+    if not lock_file.parent.is_dir():
         # It may be on a disk that is not mounted now: a ledger made there would be another one.
         raise LedgerError(f"the ledger {path} cannot be written: there is no folder of that name")
-    lock = filelock.FileLock(f"{path}.lock", timeout=0)
+    lock = filelock.FileLock(lock_file, timeout=0)
     problem = None
     try:
         lock.acquire()
@@ -497,14 +545,44 @@ def _hold(path: Path) -> filelock.FileLock:
     return lock
 
 
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+#: Names of SQLite's write-ahead log and its index.
+_LOG = ("-wal", "-shm")
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    """A file that belongs to a ledger. As SQLite's own, it is where a link to the ledger leads."""
+    return Path(f"{os.path.realpath(path)}{suffix}")
+
+
+def _required(path: Path) -> int | None:
+    """How many commits a ledger must have; ``None`` if it has no mark file.
+
+    Raises:
+        LedgerError: If the mark file cannot be read.
+    """
+    mark = _beside(path, "-mark")
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        required = _mark_file.required(mark)
+        problem = f"the ledger {path} is damaged: its mark file {mark.name} is unreadable"
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        required, problem = None, f"the mark file {mark} cannot be read: {error.strerror}"
+    if required is None:
+        raise LedgerError(problem, hint=_hint(problem))
+    return required
+
+
+def _commits(connection: sa.Connection) -> int:
+    """How many commits an SQLite ledger has counted."""
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
+def _count_commit(connection: sa.Connection) -> int:
+    """Count the commit of an SQLite ledger's transaction that is under way."""
+    count = _commits(connection) + 1
+    connection.exec_driver_sql(f"PRAGMA user_version = {count}")
+    return count
 
 
 @contextmanager
@@ -556,7 +634,8 @@ def _hint(problem: str) -> str | None:
 
 def _fill(connection: sa.Connection, plan: Plan) -> None:
     METADATA.create_all(connection)
-    connection.execute(MIGRATION.insert(), [migration_row(plan)])
+    version = SCHEMA_VERSION[connection.dialect.name]
+    connection.execute(MIGRATION.insert(), [migration_row(plan, version)])
     if plan.items:
         connection.execute(
             ITEMS.insert(), [item_row(plan, at, item) for at, item in enumerate(plan.items)]

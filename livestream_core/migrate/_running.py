@@ -361,8 +361,6 @@ class _Run:
             return known
         there = self._whole_list(self.target, twice=True)
         self.ledger.write(lambda tx: tx.save_baseline(there.keys(), digest_of(there)))
-        # Without it, a ledger that has lost its journal would take our streams for old ones.
-        self.ledger.consolidate()
         # Another worker's may have been first.
         return self.ledger.read(Transaction.baseline) or frozenset()
 

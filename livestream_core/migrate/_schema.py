@@ -21,7 +21,10 @@ from ._values import LedgerError, Plan, PlannedItem, PlanSettings
 
 T = TypeVar("T", StreamSpec, PlanSettings)
 
-SCHEMA_VERSION = 1
+#: The first version in which a file counts its commits and has a mark file.
+COUNTING = 2
+#: The newest version, by the kind of database.
+SCHEMA_VERSION = {"sqlite": COUNTING, "postgresql": 1}
 #: "LSmg": what SQLite keeps in a file's header, by which it is known to be a ledger.
 APPLICATION_ID = 0x4C536D67
 
@@ -162,12 +165,12 @@ def sealed(row: Row) -> dict[str, Any]:
     return {**row, "seal": seal_of(row)}
 
 
-def migration_row(plan: Plan) -> dict[str, Any]:
+def migration_row(plan: Plan, version: int) -> dict[str, Any]:
     """The first row of a new ledger."""
     return sealed(
         {
             "id": 1,
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": version,
             "plan_id": plan.id,
             "source_account": plan.source_account,
             "target_account": plan.target_account,

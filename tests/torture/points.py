@@ -1,5 +1,5 @@
-"""The places where a migrating process may die: around every commit, around putting the ledger in
-its place, and around sending a create.
+"""The places where a migrating process may die: around every commit, around its mark, around putting
+the ledger in its place, and around sending a create.
 
 Each is counted when it is passed, and has a name: the commit of what, or which request.
 """
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from livestream_core import RequestsTransport
+from livestream_core.migrate import _mark_file
 from livestream_core.migrate._transaction import Transaction
 
 #: Called with the number and the name of each place.
@@ -60,6 +61,7 @@ class Points:
         self._around(PGDialect_psycopg, "do_commit", lambda *_: f"commit of {self._what()}")
         self._around(RequestsTransport, "send", _create)
         self._around(os, "replace", lambda *_: "replace")
+        self._around(_mark_file, "write", lambda *_: f"the mark of {self._marked()}")
         sa.event.listen(sa.Engine, "before_cursor_execute", self._sqlite("before"))
         sa.event.listen(sa.Engine, "after_cursor_execute", self._sqlite("after"))
 
@@ -77,6 +79,9 @@ class Points:
     def _what(self) -> str:
         names = getattr(self._done, "names", None)
         return "+".join(sorted(names)) if names else "a new ledger"
+
+    def _marked(self) -> str:
+        return getattr(self._done, "committed", "what was there")
 
     def _around(self, where: Any, name: str, shown: Callable[..., str | None]) -> None:
         original = getattr(where, name)
@@ -99,9 +104,8 @@ class Points:
             if statement == "COMMIT":
                 self.at(f"{when} commit of {self._what()}")
                 if when == "after":
+                    self._done.committed = self._what()
                     self._done.names = {}
-            elif statement.startswith("PRAGMA wal_checkpoint"):
-                self.at(f"{when} the checkpoint")
 
         return listener
 
