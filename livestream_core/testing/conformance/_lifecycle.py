@@ -30,7 +30,7 @@ from ..._errors import (
     WaitTimeout,
 )
 from ..._model import LiveStream
-from ..._status import Status
+from ..._status import STATUSES, Status, met_by
 from ..._times import parse_instant
 from ..._trim import Trim
 from ..._walk import Completeness
@@ -108,10 +108,12 @@ class Lifecycle(Area):
         before_it = harness.clock.now()
         for stream in harness.life():
             started, ended = stream.started_at, stream.ended_at
-            if stream.status in (Status.SCHEDULED, Status.STARTING, Status.READY):
+            facts = STATUSES[stream.status]
+            if facts.aired is False and not facts.over:
                 assert (started, ended) == (None, None), f"it is {stream.status}"
             if ended is not None:
-                assert stream.status in (Status.PROCESSING, Status.ENDED, Status.FAILED)
+                assert facts.over, f"it is {stream.status}"
+                assert stream.status is not Status.CANCELLED
             for at in (started, ended, stream.created_at, stream.updated_at):
                 # Vendors know minutes at worst.
                 assert at is None or (at - harness.clock.now()).total_seconds() <= 60
@@ -280,7 +282,7 @@ class Lives(RuleBasedStateMachine):
         trim = Trim.relative(1, 5) if trimmed and self.can.supports(Feature.TRIM) else None
         if stream := self.attempt(Feature.STOP, id, trim=trim):
             self.check(stream)
-            assert stream.status in (Status.PROCESSING, Status.ENDED)
+            assert stream.status in met_by(Status.PROCESSING)
 
     @rule(id=consumes(streams))
     def cancel(self, id: str) -> None:
