@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ..._capabilities import Feature, Support
+from ..._capabilities import OPERATION_OF, Feature, Support
 from ..._errors import (
     Conflict,
     NotFound,
@@ -39,6 +39,9 @@ from ._area import HTTP, IN_PROCESS, Area, each, needs, proves
 from ._harness import START, Harness
 from ._operations import ON_ONE
 from ._subject import Subject
+
+#: What can be called on one stream, by the method's name.
+_ON_ONE = {OPERATION_OF[feature].name: on_one for feature, on_one in ON_ONE.items()}
 
 #: The same walks in every run, so that a report can be repeated.
 _WALKS = settings(
@@ -234,7 +237,7 @@ class Lives(RuleBasedStateMachine):
 
     def attempt(self, feature: Feature, *arguments: Any, **named: Any) -> Any:
         """Calls an operation; a refusal must have changed nothing."""
-        call = getattr(self.client, feature.value)
+        call = getattr(self.client, OPERATION_OF[feature].name)
         before = len(self.emulator.requests)
         if not self.can.supports(feature):
             with pytest.raises(Unsupported):
@@ -343,6 +346,21 @@ class Lives(RuleBasedStateMachine):
             if cursor is None:
                 break
         assert sorted(ids) == sorted(self.seen)
+
+    #: Operations of the table that have no rule above.
+    others = sorted(_ON_ONE.keys() - vars().keys())
+    if others:
+
+        @rule(id=streams, name=st.sampled_from(others))
+        def any_other(self, id: str, name: str) -> None:
+            """Calls one of them, whatever it does."""
+            try:
+                found = _ON_ONE[name](self.harness, id)
+            except (Conflict, Rejected, Unsupported) as error:
+                assert error.applied is False
+            else:
+                if isinstance(found, LiveStream):
+                    self.check(found)
 
     @invariant()
     def the_list_has_exactly_what_exists(self) -> None:
