@@ -15,7 +15,7 @@ from .._errors import InvalidInput, LiveStreamError, Unsupported
 from .._foreign import place_of
 from .._model import Latency, LiveStream, StreamSpec
 from .._preview import Preview
-from .._status import Status
+from .._status import STATUSES, Status
 from ._identity import MARK_PREFIX, mark_of
 from ._values import Fate, FieldFate
 
@@ -287,8 +287,6 @@ def _own_to_vendor(stream: LiveStream, target: Capabilities) -> Iterator[FieldFa
 
 # -- which streams are moved -----------------------------------------------------------------
 
-_OVER = frozenset({Status.ENDED, Status.CANCELLED, Status.FAILED})
-
 
 def reports_status(capabilities: Capabilities) -> bool:
     """Whether a provider says anything by a stream's status."""
@@ -311,9 +309,9 @@ def not_movable(
         return f"{stream.provider} does not report whether it is in use: assume_idle takes it"
     if status is Status.UNKNOWN:
         return f"its status is not known here: {stream.provider_status or 'unknown'}"
-    if status in _OVER:
+    if status.is_final:
         return f"it is over: {status}"
-    if status is not Status.SCHEDULED:
+    if not STATUSES[status].movable:
         return f"it is in use: {status}"
     if start is None:
         return "it is scheduled without a start"
