@@ -16,6 +16,8 @@ from .effects import Flow, Sleep
 
 #: No read is given less time than this, in seconds.
 _SHORTEST_READ = 0.1
+#: Nor does it pause for less: a clock that is moved by hand may round that to nothing.
+_SHORTEST_PAUSE = 0.001
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
 
@@ -84,9 +86,9 @@ def wait(
                 raise engine.about(failure, "wait", stream.id)
         left = deadline - clock.monotonic()
         is_asked_for_more = asked > max(left - last_look, 0.0)
-        if left <= last_look or is_asked_for_more:
+        if left - last_look < _SHORTEST_PAUSE or is_asked_for_more:
             break
-        yield from _sleep(engine, min(max(pause, asked), left - last_look), id)
+        yield from _sleep(engine, min(max(pause, asked, _SHORTEST_PAUSE), left - last_look), id)
         left = max(deadline - clock.monotonic(), _SHORTEST_READ)
         if poll is None:
             pause = min(pause * 1.5, _LONGEST_PAUSE)

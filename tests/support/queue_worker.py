@@ -16,7 +16,7 @@ from queue_tasks import queue
 from redis_server import Redis
 
 _SUPPORT = Path(__file__).parent
-_PATIENCE = 60.0
+_PATIENCE = 240.0
 
 
 @contextmanager
