@@ -12,7 +12,6 @@ import attrs
 from . import _convert as c
 from ._convert import named_fields
 from ._errors import READERS, InvalidInput
-from ._init import init_on_first_use, unchanged_if
 from ._masked import MaskedMapping, plain, without_secrets
 from ._secret import Secret, SecretUrl
 from ._spellings import KnownSecrets, may_show
@@ -70,11 +69,6 @@ class _Value:
     __slots__ = ()
     #: Fields that hold other values of the model.
     _parts: ClassVar[Mapping[str, type[_Value]]] = {}
-
-    @classmethod
-    def __attrs_init_subclass__(cls) -> None:
-        # Not by assignment: type checkers would take it for a method that all values inherit.
-        setattr(cls, "__init__", init_on_first_use(cls))  # noqa: B010
 
     def to_dict(self, *, secrets: bool = False, playback: bool = False) -> dict[str, Any]:
         """Return the value as data that ``json.dumps`` takes.
@@ -244,9 +238,6 @@ def _playback_kind(kind: PlaybackKind | str) -> PlaybackKind:
     return c.enum_of(PlaybackKind, kind)
 
 
-unchanged_if(_playback_kind, "type({v}) is PlaybackKind", PlaybackKind=PlaybackKind)
-
-
 @attrs.frozen(slots=True, field_transformer=named_fields)
 class Playback(_Told):
     """Where viewers watch.
@@ -267,9 +258,6 @@ class Playback(_Told):
 
 def _recording_status(status: RecordingStatus | str) -> RecordingStatus:
     return c.enum_of(RecordingStatus, status)
-
-
-unchanged_if(_recording_status, "type({v}) is RecordingStatus", RecordingStatus=RecordingStatus)
 
 
 @attrs.frozen(slots=True, field_transformer=named_fields)
@@ -308,42 +296,24 @@ def _status(status: Status | str) -> Status:
     return c.enum_of(Status, status)
 
 
-unchanged_if(_status, "type({v}) is Status", Status=Status)
-
-
 def _latency(latency: Latency | str | None) -> Latency | None:
     return None if latency is None else c.enum_of(Latency, latency)
-
-
-unchanged_if(_latency, "{v} is None or type({v}) is Latency", Latency=Latency)
 
 
 def _ingests(ingests: Sequence[Ingest]) -> tuple[Ingest, ...]:
     return c.tuple_of(Ingest, ingests)
 
 
-unchanged_if(_ingests, "type({v}) is tuple and not {v}")
-
-
 def _playbacks(playbacks: Sequence[Playback]) -> tuple[Playback, ...]:
     return c.tuple_of(Playback, playbacks)
-
-
-unchanged_if(_playbacks, "type({v}) is tuple and not {v}")
 
 
 def _recording(recording: Recording | None) -> Recording | None:
     return c.instance_of(Recording, recording)
 
 
-unchanged_if(_recording, "{v} is None or type({v}) is Recording", Recording=Recording)
-
-
 def _restreams(restreams: Sequence[RestreamTarget]) -> tuple[RestreamTarget, ...]:
     return c.tuple_of(RestreamTarget, restreams)
-
-
-unchanged_if(_restreams, "type({v}) is tuple and not {v}")
 
 
 @attrs.frozen(slots=True, kw_only=True, field_transformer=named_fields)
