@@ -5,8 +5,8 @@
 .DELETE_ON_ERROR:
 # Builds write into the source tree, so two of them never run at once, whatever -j says.
 .NOTPARALLEL:
-.PHONY: demo test faults torture lint types wheels smoke kit docs bench bench-peers test-others clean \
-	help
+.PHONY: demo test faults torture lint types wheels smoke kit docs bench bench-peers test-lowest \
+	test-others lock clean help
 
 USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 ifndef PYTHON
@@ -24,8 +24,11 @@ ADAPTERS := $(sort $(patsubst %/pyproject.toml,%,$(wildcard adapters/*/pyproject
 # Written by an outsider, as it were: only the kit has them installed.
 EXAMPLES := $(sort $(patsubst %/pyproject.toml,%,$(wildcard examples/adapters/*/pyproject.toml)))
 PACKAGES := livestream_core $(foreach each,$(ADAPTERS),livestream_$(notdir $(each)))
-PROJECTS := Makefile pyproject.toml setup.cfg livestream_core/_version.py \
-	$(wildcard adapters/*/pyproject.toml adapters/*/setup.cfg)
+# Which version of what is installed; `make lock` writes both.
+NEWEST := requirements/newest.txt
+LOWEST := requirements/lowest.txt
+PROJECTS := Makefile scripts/make_venv $(NEWEST) pyproject.toml setup.cfg \
+	livestream_core/_version.py $(wildcard adapters/*/pyproject.toml adapters/*/setup.cfg)
 SOURCES := $(PROJECTS) README.md LICENSE livestream_core_pytest.py \
 	$(shell find livestream_core adapters -name __pycache__ -prune -o -path '*/tests' -prune -o \
 		-name '*.egg-info' -prune -o -type f -print)
@@ -45,16 +48,15 @@ ADAPTER_WHEELS = $$(for each in dist/*.whl; do case $$each in dist/livestream_co
 SMOKED := cli,migrate
 EDITABLE = $(foreach each,$(ADAPTERS),-e "./$(each)[sandbox]")
 
-# $(call make-venv,FOLDER,WHAT PIP INSTALLS)
+# What users install; the other extras are for work on this repository.
+USERS := cli,dask,testing
+
+# $(call make-venv,FOLDER,WHAT PIP INSTALLS,LOCK FILE)
 define make-venv
 	@test -n "$(PYTHON)" || { \
 		echo "No Python from 3.11 up with venv was found; say which: make PYTHON=/path/to/python" >&2; \
 		exit 1; }
-	@echo "== making $(1) with $(PYTHON)"
-	@rm -rf "$(1)"
-	@"$(PYTHON)" -m venv "$(1)"
-	@PIP_DISABLE_PIP_VERSION_CHECK=1 "$(1)/bin/python" -m pip install -qq --no-input $(2)
-	@touch "$@"
+	@scripts/make_venv "$(PYTHON)" "$(1)" "$(or $(3),$(NEWEST))" $(2)
 endef
 
 help: ## what there is
@@ -79,7 +81,7 @@ lint: .venv/.stamp ## ruff: rules and format
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 
-wheels: dist/.stamp ## the four wheels, in dist
+wheels: dist/.stamp ## the four wheels, and what they need as CycloneDX (an SBOM), in dist
 
 types: .venv-types/.stamp ## mypy --strict and pyright over the installed wheels; scripts, examples
 	@cd .venv-types && bin/python -m mypy --strict --config-file ../pyproject.toml \
@@ -114,17 +116,32 @@ bench: .venv-bench/.stamp ## what it costs, beside the same work without it; 12 
 bench-peers: .venv-bench-peers/.stamp ## the same of other vendors' SDKs, which are installed from PyPI
 	@.venv-bench-peers/bin/python -m benchmarks --peers $(BENCH_ARGS)
 
+test-lowest: .venv-lowest/.stamp ## most of the tests with the lowest versions that users may have
+	@.venv-lowest/bin/python -m pytest -p no:cacheprovider -n "$(JOBS)" --dist worksteal \
+		$(foreach each,benchmarks celery docs examples migrate_faults typing, \
+			--ignore-glob="tests/test_$(each)*") $(PYTEST_ARGS)
+
 test-others: ## most of the tests on every other Python from 3.12 up that is here
-	@JOBS="$(JOBS)" PYTEST_ARGS="$(PYTEST_ARGS)" scripts/test_others "$(PYTHON)" $(EDITABLE)
+	@JOBS="$(JOBS)" PYTEST_ARGS="$(PYTEST_ARGS)" scripts/test_others "$(PYTHON)" "$(NEWEST)" $(EDITABLE)
+
+lock: .venv-lock/.stamp ## renew the versions in requirements
+	@scripts/lock .venv-lock/bin/uv "$(USERS)"
 
 clean: ## remove all that these targets made
-	@rm -rf .venv .venv-* build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache \
+	@rm -rf .venv .venv-* .wheels build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache \
 		.ruff_cache htmlcov *.egg-info adapters/*/build adapters/*/dist adapters/*/src/*.egg-info \
 		examples/adapters/*/src/*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.stamp: $(PROJECTS)
 	$(call make-venv,.venv,-e ".[dev]" $(EDITABLE))
+
+.venv-lowest/.stamp: $(PROJECTS) $(LOWEST)
+	$(call make-venv,.venv-lowest,-e ".[$(USERS)]" $(EDITABLE) pytest-xdist trustme,$(LOWEST))
+
+# Not this repository, which may need what the lock file does not name yet.
+.venv-lock/.stamp: scripts/make_venv
+	$(call make-venv,.venv-lock,uv)
 
 .venv-demo/.stamp: $(PROJECTS)
 	$(call make-venv,.venv-demo,-e ".[cli]" $(EDITABLE))
@@ -133,12 +150,13 @@ clean: ## remove all that these targets made
 	$(call make-venv,.venv-docs,-e ".[docs]" $(EDITABLE))
 
 # By way of source distributions, so that a wheel holds nothing that a former build left behind.
-dist/.stamp: $(SOURCES) .venv/.stamp
+dist/.stamp: $(SOURCES) scripts/sbom.py .venv/.stamp
 	@rm -rf dist && mkdir dist
 	@for each in . $(ADAPTERS); do \
 		echo "== building $$each"; \
 		.venv/bin/python -m build --no-isolation --outdir dist "$$each" > dist/log 2>&1 || \
 			{ cat dist/log >&2; exit 1; }; done; rm dist/log
+	@.venv/bin/python scripts/sbom.py dist "$(USERS)"
 	@touch "$@"
 
 .venv-types/.stamp: dist/.stamp
@@ -149,7 +167,7 @@ dist/.stamp: $(SOURCES) .venv/.stamp
 
 .venv-kit/.stamp: dist/.stamp $(EXAMPLES:%=%/pyproject.toml)
 	$(call make-venv,.venv-kit,"$$(ls dist/livestream_core-*.whl)[testing]" $(ADAPTER_WHEELS) \
-		$(foreach each,$(EXAMPLES),-e "./$(each)") "pytest-xdist>=3.6")
+		$(foreach each,$(EXAMPLES),-e "./$(each)") pytest-xdist)
 
 .venv-bench/.stamp: dist/.stamp
 	$(call make-venv,.venv-bench,"$$(ls dist/livestream_core-*.whl)[bench]" $(ADAPTER_WHEELS))

@@ -652,8 +652,8 @@ def error_message(payload: Any) -> str | None:
     return None
 
 
-#: More fields than anybody reads; the mask shows as many.
-_MOST_FIELDS = 100
+#: More fields than anybody reads.
+MOST_FIELDS = 100
 
 
 def field_errors(payload: Any) -> dict[str, tuple[str, ...]]:
@@ -666,4 +666,4 @@ def field_errors(payload: Any) -> dict[str, tuple[str, ...]]:
         for name, texts in payload.items()
         if isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts)
     )
-    return dict(islice(fields, _MOST_FIELDS))
+    return dict(islice(fields, MOST_FIELDS))

@@ -607,7 +607,8 @@ class Client:
 
     def close(self) -> None:
         """Leaves the shared session; the last client of an account signs out, where the vendor
-        has that. Never raises. Connections stay open for other clients."""
+        has that. A sign-out that fails is
+        logged, not raised. Connections stay open for other clients."""
         self._membership.leave()
         self._end_session()
 

@@ -462,7 +462,8 @@ class Call:
                 sent.carried_out = True
                 response.status, response.body = 204, b""
                 return None
-        if operation == "sign_in" and status in (400, 401, 403):
+        is_refused = operation == "sign_in" and status in (400, 401, 403)
+        if is_refused and not isinstance(error, AuthenticationFailed):
             error = AuthenticationFailed(error.message)
         error.http_status = status
         error.body = response.text[:_BODY_SHOWN]

@@ -9,8 +9,10 @@ from itertools import islice
 from threading import Lock
 from typing import Any
 
+from ._adapter import MOST_FIELDS
 from ._errors import LiveStreamError, Rejected
 from ._model import Event, LiveStream
+from ._request import TEXT_SHOWN
 from ._secret import MASK
 from ._spellings import SHORTEST_KEY, KnownSecrets, decoded
 from ._telling import secret_spans
@@ -21,14 +23,12 @@ _SHORTEST_CREDENTIAL = 6
 #: Of how many streams, the last that were seen, the keys are remembered.
 _STREAMS = 10_000
 
-#: How much of a text is masked, and how much more is read, so that a secret that lies across the
-#: end is found whole.
-_READ = 64 * 1024
+#: How much more of a text is read than is masked: a secret that lies across the end is found
+#: whole.
 _ROOM = 16 * 1024
 _LONGEST_MESSAGE = 500
 _LONGEST_BODY = 2000
 _LONGEST_FIELD = 500
-_MOST_FIELDS = 100
 
 
 class Redactor:
@@ -166,7 +166,7 @@ class Redactor:
         if error.hint:
             error.hint = self._line(error.hint)
         if error.body is not None:
-            error.body = self.mask(error.body, _READ)[:_LONGEST_BODY]
+            error.body = self.mask(error.body, TEXT_SHOWN)[:_LONGEST_BODY]
         if error.stream_id in self.known():
             error.stream_id = MASK
         if error.request_id is not None:
@@ -174,11 +174,11 @@ class Redactor:
         if isinstance(error, Rejected):
             error.fields = {
                 self._cut(name): self._texts(texts)
-                for name, texts in islice(error.fields.items(), _MOST_FIELDS)
+                for name, texts in islice(error.fields.items(), MOST_FIELDS)
             }
 
     def _line(self, text: str) -> str:
-        return " ".join(_printable(self.mask(text, _READ)).split())
+        return " ".join(_printable(self.mask(text, TEXT_SHOWN)).split())
 
     def _cut(self, text: str, most: int = _LONGEST_FIELD) -> str:
         return self.mask(text, most)[:most]

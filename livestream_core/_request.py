@@ -22,7 +22,7 @@ File: TypeAlias = tuple[str, bytes, str]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 #: How much of a body is ever shown, and more than enough of it.
-_TEXT = 64 * 1024
+TEXT_SHOWN = 64 * 1024
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _HTML_BEGINNING = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
@@ -287,7 +287,7 @@ class Response:
         """The first 64 KiB of the body as text, to be shown. Secrets in it are masked, what is not
         UTF-8 is replaced. Cut it as short as you like: no half of a secret can be left."""
         # Twice as much as is shown, of the longest characters: a secret may lie across the end.
-        return self._mask(self.body[: 8 * _TEXT].decode("utf-8", "replace"), _TEXT)
+        return self._mask(self.body[: 8 * TEXT_SHOWN].decode("utf-8", "replace"), TEXT_SHOWN)
 
     @property
     def is_readable(self) -> bool:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+
+#: Compiles a pattern when it is first used: an import of this library needs none.
+compiled = cache(re.compile)
 
 #: Shorter stream keys are found as whole words only, and never cut off a URL: an application may be
 #: called "live", and so may a stream.
@@ -26,32 +29,29 @@ _COMPARED = 100
 #: made for it get there.
 _MOST_COMPARISONS = 300_000
 
-_MAY_BE_ESCAPED = re.compile(r"[%\\]|&#?\w{1,32};")
+_MAY_BE_ESCAPED = r"[%\\]|&#?\w{1,32};"
 #: What begins an escape.
-_BEGINS = re.compile(r"[%\\&]")
+_BEGINS = r"[%\\&]"
 #: What may come after it.
-_PERCENT = re.compile(r"(?P<code>[0-9a-fA-F]{2})|u(?P<script>[0-9a-fA-F]{4})")
-_BACKSLASH = re.compile(
-    r"u(?P<code>[0-9a-fA-F]{4})|u\{(?P<braced>[0-9a-fA-F]{1,6})\}|x(?P<hex>[0-9a-fA-F]{2})"
-)
-_ENTITY = re.compile(r"#[0-9]{1,7};|#[xX][0-9a-fA-F]{1,6};|[A-Za-z][A-Za-z0-9]{1,31};")
+_PERCENT = r"(?P<code>[0-9a-fA-F]{2})|u(?P<script>[0-9a-fA-F]{4})"
+_BACKSLASH = r"u(?P<code>[0-9a-fA-F]{4})|u\{(?P<braced>[0-9a-fA-F]{1,6})\}|x(?P<hex>[0-9a-fA-F]{2})"
+_ENTITY = r"#[0-9]{1,7};|#[xX][0-9a-fA-F]{1,6};|[A-Za-z][A-Za-z0-9]{1,31};"
 _LONGEST_ENTITY = 33
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 #: Halves of characters: as UTF-16 has them, or the bytes of UTF-8.
-_HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\udc80-\udcff]+")
+_HALVES = "[\ud800-\udbff][\udc00-\udfff]|[\udc80-\udcff]+"
 
 #: Where a word may begin and end.
-_WORD_BEGINS = re.compile(r"(?<![\w.-])(?=\S)")
-_WORD_ENDS = re.compile(r"(?![\w-]|\.\w)")
+_WORD_BEGINS = r"(?<![\w.-])(?=\S)"
+_WORD_ENDS = r"(?![\w-]|\.\w)"
 #: Shorter secrets are not looked for in what base64 says: every text says so much by chance.
 _SHORTEST_IN_BASE64 = 4
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{11}")
-_TO_BASE64 = bytes(
-    ord({"-": "+", "_": "/"}.get(chr(c), chr(c) if chr(c).isalnum() or chr(c) in "+/" else "A"))
-    if c < 128
-    else ord("A")
-    for c in range(256)
-)
+_BASE64 = r"[A-Za-z0-9+/_-]{11}"
+#: What is not in either alphabet of base64 is read as if it were an "A".
+_TO_BASE64 = bytearray(b"A" * 256)
+for _letter in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/":
+    _TO_BASE64[_letter] = _letter
+_TO_BASE64[ord("-")], _TO_BASE64[ord("_")] = b"+/"
 
 #: Where each character of a decoded text began in the text that it was read from, and the end;
 #: None where every one stands where it stood.
@@ -60,7 +60,7 @@ Places = Sequence[int] | None
 
 def decoded(text: str) -> tuple[str, Places]:
     """A text without escapes, and where its characters came from."""
-    if _MAY_BE_ESCAPED.search(text):
+    if compiled(_MAY_BE_ESCAPED).search(text):
         return _joined(*_unescaped(text))
     return text, None
 
@@ -78,7 +78,7 @@ def _unescaped(text: str) -> tuple[str, list[int]]:
     #: How long the text was each time after a character was read that came out of a backslash.
     from_backslash: list[int] = []
     end = len(text)
-    for begin in reversed([found.start() for found in _BEGINS.finditer(text)]):
+    for begin in reversed([found.start() for found in compiled(_BEGINS).finditer(text)]):
         read.extend(text[begin + 1 : end][::-1])
         began.extend(range(end - 1, begin, -1))
         character, end = text[begin], begin
@@ -110,7 +110,7 @@ def _unescaped(text: str) -> tuple[str, list[int]]:
 
 def _after_backslash(after: list[str]) -> tuple[int, str]:
     """What a backslash and what comes after it stand for, and how much of that it takes."""
-    if found := _BACKSLASH.match("".join(after[:-10:-1])):
+    if found := compiled(_BACKSLASH).match("".join(after[:-10:-1])):
         return found.end(), chr(min(int(found[found.lastgroup or 0], 16), 0x10FFFF))
     return (1, _LETTERS.get(after[-1], after[-1])) if after else (0, "")
 
@@ -119,14 +119,14 @@ def _meant(character: str, after: list[str]) -> tuple[int, str] | None:
     """What another escape stands for that begins with this character, and how much of what comes
     after it is in it; ``None`` if none begins."""
     if character == "%":
-        found = _PERCENT.match("".join(after[:-6:-1]))
+        found = compiled(_PERCENT).match("".join(after[:-6:-1]))
         if found is None:
             return None
         code = int(found[found.lastgroup or 0], 16)
         is_byte = found.lastgroup == "code" and code > 0x7F
         return found.end(), chr(code + 0xDC00 if is_byte else code)
     if character == "&":
-        found = _ENTITY.match("".join(after[: -_LONGEST_ENTITY - 1 : -1]))
+        found = compiled(_ENTITY).match("".join(after[: -_LONGEST_ENTITY - 1 : -1]))
         if found is None:
             return None
         import html
@@ -142,7 +142,7 @@ def _joined(text: str, began: list[int]) -> tuple[str, list[int]]:
     parts: list[str] = []
     places: list[int] = []
     end = 0
-    for found in _HALVES.finditer(text):
+    for found in compiled(_HALVES).finditer(text):
         start, stop = found.span()
         parts.append(text[end:start])
         places.extend(began[end:start])
@@ -208,7 +208,7 @@ class KnownSecrets:
         read, places = decoded(text)
         read = read.replace(" ", "+")
         found = [*self._find_whole(read, places), *self._find_words(read, depth)]
-        if depth and (depth == _DEPTH or _BASE64.search(read)):
+        if depth and (depth == _DEPTH or compiled(_BASE64).search(read)):
             found += self._find_in_base64(read, depth - 1)
         if places is None:
             return found
@@ -252,11 +252,15 @@ class KnownSecrets:
             lengths = tuple([each for each in lengths if each >= _SHORTEST_IN_BASE64])
         if not lengths:
             return
-        for found in _WORD_BEGINS.finditer(read):
+        for found in compiled(_WORD_BEGINS).finditer(read):
             begin = found.start()
             for length in lengths:
                 end = begin + length
-                if end <= len(read) and read[begin:end] in words and _WORD_ENDS.match(read, end):
+                if (
+                    end <= len(read)
+                    and read[begin:end] in words
+                    and compiled(_WORD_ENDS).match(read, end)
+                ):
                     yield begin, end, words[read[begin:end]]
 
     def _find_in_base64(self, read: str, depth: int) -> Iterator[tuple[int, int, str]]:
@@ -311,7 +315,7 @@ def _bytes(text: str) -> str:
 
 # -- in the URLs of a stream ------------------------------------------------------------------
 
-_PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
+_PLAIN = r"[A-Za-z0-9_.~-]+"
 
 
 def may_show(urls: str, keys: Iterable[str]) -> bool:
@@ -333,7 +337,7 @@ def may_show(urls: str, keys: Iterable[str]) -> bool:
 def _ways_to_write(key: str) -> tuple[str, ...]:
     """A key, and what of it is the same in all base64 that contains it, wherever it begins there.
     Empty if it has characters that may be escaped in base64."""
-    if not _PLAIN.fullmatch(key):
+    if not compiled(_PLAIN).fullmatch(key):
         return ()
     import binascii
 

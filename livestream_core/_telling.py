@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
+
+from ._spellings import compiled
 
 # Whoever holds a signed URL holds the right that it was signed for. These end the names by which
 # CDNs, clouds and vendors sign, and by which people hand on what must not be shown:
@@ -44,18 +45,16 @@ _FIELD_WORDS = (
 )
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compiled when it is needed: an import of this library seldom needs any."""
-    return re.compile(pattern, re.IGNORECASE)
-
-
 _FIELD = rf".*(?:{_FIELD_WORDS})|(?:{_NAMES})\Z"
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return compiled(text, re.IGNORECASE)
 
 
 def tells_secret(name: str) -> bool:
     """Whether what stands under this name is secret: in JSON, in a form, or in a header."""
-    return _compiled(_FIELD).match(name) is not None
+    return _pattern(_FIELD).match(name) is not None
 
 
 # A vendor may answer with one word of 64 KiB. So a word is looked at from its beginning only, and
@@ -108,10 +107,10 @@ def signed_spans(text: str) -> Iterator[tuple[int, int]]:
     """Where in a text something stands that gives its URL away."""
     for pattern in (*_SIGNED, _JWT, _USER_INFO):
         yield from _spans(pattern, text)
-    for query in _compiled(_QUERY).finditer(text):
+    for query in _pattern(_QUERY).finditer(text):
         signed = {
             found["name"].lower(): found.span("value")
-            for found in _compiled(_PARAMETER).finditer(text, *query.span())
+            for found in _pattern(_PARAMETER).finditer(text, *query.span())
         }
         for signature, expiry in _URL_PAIRS:
             if signature in signed and expiry in signed:
@@ -119,5 +118,5 @@ def signed_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _spans(pattern: str, text: str) -> Iterator[tuple[int, int]]:
-    for found in _compiled(pattern).finditer(text):
+    for found in _pattern(pattern).finditer(text):
         yield found.end("kept"), found.end()

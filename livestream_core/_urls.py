@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ._errors import InvalidInput
 from ._secret import SecretUrl
-from ._spellings import SHORTEST_KEY, KnownSecrets, spelling
+from ._spellings import SHORTEST_KEY, KnownSecrets, compiled, spelling
 from ._telling import carries_secret
 
 
@@ -28,10 +28,10 @@ _KIND_BY_SUFFIX = {".m3u8": PlaybackKind.HLS, ".mpd": PlaybackKind.DASH}
 #: A scheme, an authority, and no white space or control character anywhere. Whether the host
 #: exists, or even is well formed, is not judged: vendors document addresses that are not.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://[^\s\x00-\x1f\x7f/?#][^\s\x00-\x1f\x7f]*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_HOST = re.compile(r"[^/?#]*://[^/?#]*")
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_HOST = r"[^/?#]*://[^/?#]*"
 #: A server with an application.
-_APPLICATION = re.compile(rf"{_HOST.pattern}/+[^/?#]+[^?#]*")
+_APPLICATION = rf"{_HOST}/+[^/?#]+[^?#]*"
 
 
 def playback_kind(url: str) -> PlaybackKind:
@@ -58,7 +58,7 @@ def server_url(url: str) -> str:
 
 def has_control(text: str) -> bool:
     """Whether a text has a line break, NUL, or another control character in it."""
-    return _CONTROL.search(text) is not None
+    return compiled(_CONTROL).search(text) is not None
 
 
 def key_problem(key: str) -> str | None:
@@ -86,7 +86,7 @@ def _cut(server: str, key: str) -> str | None:
     for slashes in {1, 1 + key.count("/")}:
         before, *end = server.rsplit("/", slashes)
         before = before.rstrip("/")
-        if spelling("/".join(end)) == spelling(key) and _APPLICATION.fullmatch(before):
+        if spelling("/".join(end)) == spelling(key) and compiled(_APPLICATION).fullmatch(before):
             return before
     return None
 
@@ -96,7 +96,7 @@ def publish_url(server: str, stream_key: str) -> str:
     server's URL already, that is all."""
     if len(stream_key) >= SHORTEST_KEY:
         known = KnownSecrets([stream_key])
-        if known.find(_HOST.sub("", server, count=1)):
+        if known.find(compiled(_HOST).sub("", server, count=1)):
             return str.__str__(server)
     return f"{server_url(server)}/{stream_key}"
 

@@ -5,6 +5,8 @@ Usage: python -I smoke.py CHECKOUT
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import subprocess
@@ -12,7 +14,7 @@ import sys
 import sysconfig
 import zipfile
 from importlib import import_module
-from importlib.metadata import distributions
+from importlib.metadata import distribution, distributions
 from pathlib import Path
 
 COMMANDS = (
@@ -80,6 +82,8 @@ def main(checkout: Path) -> None:
     check(len(versions) == projects, f"installed are only {versions}")
     say("wheels: " + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())))
 
+    bill_of_materials(checkout / "dist" / "livestream-core.cdx.json", wheels)
+
     tool = Path(sysconfig.get_path("scripts")) / "livestream"
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LIVESTREAM_"))}
     for command in COMMANDS:
@@ -89,6 +93,34 @@ def main(checkout: Path) -> None:
     readme = (checkout / "README.md").read_text(encoding="utf-8")
     for number, block in enumerate(re.findall(r"^```python\n(.*?)^```$", readme, re.S | re.M), 1):
         run([sys.executable, "-I", "-c", block], environ, shown=f"example {number} of the README")
+
+
+def bill_of_materials(path: Path, wheels: list[Path]) -> None:
+    """Check that it names all that is installed here, and what each of our wheels needs."""
+    told = json.loads(path.read_text(encoding="utf-8"))
+    versions = {each["name"]: each["version"] for each in told["components"]}
+    for each in distributions():
+        name, version = canonical(each.metadata["Name"]), each.version
+        if name not in ("pip", "setuptools"):  # they came with the environment
+            found = versions.get(name)
+            check(found == version, f"{path.name} has {name} {found}, installed is {version}")
+    digests = {each["hashes"][0]["content"] for each in told["components"] if each.get("hashes")}
+    ours = {hashlib.sha256(each.read_bytes()).hexdigest() for each in wheels}
+    check(digests == ours, f"{path.name} has other digests than the wheels")
+    needs = {each["ref"]: " ".join(each.get("dependsOn", ())) for each in told["dependencies"]}
+    for wheel in wheels:
+        name = canonical(wheel.name.partition("-")[0])
+        for needed in distribution(name).requires or ():
+            if "extra ==" not in needed:
+                other = canonical(re.split(r"[^\w.-]", needed)[0])
+                found = needs[f"pkg:pypi/{name}@{versions[name]}"]
+                check(f"/{other}@" in found, f"{path.name} does not say that {name} needs {other}")
+    say(f"{path.name}: {len(versions)} packages")
+
+
+def canonical(name: str) -> str:
+    """Return a distribution's name as all write it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def run(command: list[str], environ: dict[str, str], *, shown: str) -> None:

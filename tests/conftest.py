@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, settings
 
 import livestream_core as live
@@ -27,6 +30,10 @@ settings.register_profile(
     derandomize="CI" in os.environ,
 )
 settings.load_profile("ours")
+
+# click before 8.2 mixes what a command prints with its errors unless it is told not to.
+if "mix_stderr" in inspect.signature(CliRunner).parameters:
+    CliRunner.__init__ = functools.partialmethod(CliRunner.__init__, mix_stderr=False)
 
 
 @pytest.fixture(scope="session", autouse=True)

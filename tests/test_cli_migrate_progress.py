@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from livestream_core.cli._migrate_progress import Look, Watched
+from datetime import UTC, datetime, timedelta
+
+from livestream_core.cli._migrate_progress import Look, Pause, Watched
 
 
 class Clock:
@@ -68,3 +70,12 @@ def test_long_times_are_in_minutes_and_hours() -> None:
 
 def test_streams_that_are_left_alone_are_not_counted() -> None:
     assert str(Watched(Clock()).look(counts(1, 1, skipped=98), writes=1)) == "1 of 2"
+
+
+def test_a_pause_is_shown_while_it_lasts() -> None:
+    watched, now = Watched(Clock()), datetime.now(UTC)
+    for seconds, shows in ((3600, True), (-1, False)):
+        watched.pause = Pause(now + timedelta(seconds=seconds), "memory: HTTP 429", utc=True)
+        look = watched.look(counts(1, 1), writes=1)
+        assert (look.pause is not None) is shows
+        assert (look.to_dict()["waiting_until"] is not None) is shows

@@ -415,3 +415,21 @@ def test_errors_of_others_that_led_to_one_are_left_out_and_ours_are_kept(
     assert ours.__cause__ is None
     assert ours.__context__ is None
     assert ours.message == "no stream ***"
+    assert ours.body == "***"
+
+
+def test_a_body_that_an_adapter_puts_into_an_error_is_masked_and_cut(
+    monkeypatch: pytest.MonkeyPatch, client: live.Client, emulator: AcmeEmulator
+) -> None:
+    stream = emulator.add(key=KEY)
+    client.get(stream["id"])
+
+    def get(self: object, stream_id: str) -> live.Operation[live.LiveStream]:
+        raise live.Rejected(f"{KEY}!", body=f"{KEY}: {'x' * 9_999}", fields={KEY: (KEY,)})
+
+    monkeypatch.setattr(type(client._adapter), "get", get)
+    with pytest.raises(live.Rejected) as caught:
+        client.get(stream["id"])
+    assert caught.value.message == "***!"
+    assert caught.value.body == f"***: {'x' * 1995}"
+    assert caught.value.fields == {"***": ("***",)}

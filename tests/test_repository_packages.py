@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import livestream_core as live
 
@@ -71,3 +75,58 @@ def test_the_changelog_begins_with_what_is_not_released_or_with_this_version() -
     assert headings[0] in ("Unreleased", live.__version__)
     kinds = set(re.findall(r"^### (.+)$", text, re.MULTILINE))
     assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def makefile_value(name: str) -> str:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    found = re.search(rf"^{name} := (.+)$", text, re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def declared(root: Path, extras: set[str]) -> Iterator[Requirement]:
+    """What a project needs, and what some of its extras do, ours left out."""
+    project = project_of(root)
+    texts = list(project["dependencies"])
+    todo, done = set(extras), set()
+    while todo:
+        done.add(extra := todo.pop())
+        for text in project.get("optional-dependencies", {}).get(extra, ()):
+            texts.append(text)
+            if (needed := Requirement(text)).name == project["name"]:
+                todo |= needed.extras - done
+    for text in texts:
+        if not text.startswith("livestream-"):
+            yield Requirement(text)
+
+
+@each_project()
+def test_the_lowest_version_that_is_tested_is_the_one_that_is_declared(root: Path) -> None:
+    lock = (ROOT / makefile_value("LOWEST")).read_text(encoding="utf-8")
+    tested = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, re.MULTILINE))
+    extras = set(makefile_value("USERS").split(",")) if root == ROOT else {"sandbox"}
+    for needed in declared(root, extras):
+        (floor,) = [each.version for each in needed.specifier if each.operator == ">="]
+        version = tested[canonicalize_name(needed.name)]
+        assert Version(version) == Version(floor), f"{needed.name}: run make lock"
+
+
+@pytest.mark.parametrize("name", ["NEWEST", "LOWEST"])
+def test_a_lock_file_has_a_digest_for_every_version_and_names_no_place(name: str) -> None:
+    lock = (ROOT / makefile_value(name)).read_text(encoding="utf-8")
+    entries = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]
+    assert len(entries) > 20
+    for entry in entries:
+        first, *digests = entry.splitlines()
+        assert re.match(r"[a-z0-9-]+==\S+ ", first), first
+        assert digests
+        assert all(re.fullmatch(r" +--hash=sha256:[0-9a-f]{64}( \\)?", each) for each in digests)
+    assert "//" not in lock
+
+
+def test_what_is_declared_is_in_the_lock_file() -> None:
+    lock = (ROOT / makefile_value("NEWEST")).read_text(encoding="utf-8")
+    locked = set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
+    for root in PROJECTS:
+        for needed in declared(root, set(project_of(root)["optional-dependencies"])):
+            assert canonicalize_name(needed.name) in locked, f"{needed.name}: run make lock"

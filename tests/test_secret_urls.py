@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from typing import Any
 from urllib.parse import quote
 
@@ -121,17 +122,16 @@ def streams_with(url: str) -> list[tuple[str, live.LiveStream | live.StreamSpec]
     ingest = live.Ingest("rtmp://in.example/live", KEY)
     target = live.RestreamTarget("rtmp://in.example/live", KEY)
     other = live.RestreamTarget(url, "another-key-here")
-    recordings = [(name, live.Recording("ready", **{name: url})) for name in _urls(live.Recording)]
+    made: Any = live.Recording, live.StreamSpec
+    recording, spec = made
+    recordings = [(name, recording("ready", **{name: url})) for name in _urls(recording)]
     return [
         *[(name, stream(ingests=[ingest], **{name: url})) for name in _urls(live.LiveStream)],
         *[(name, stream(restreams=[target], recording=each)) for name, each in recordings],
         ("playbacks", stream(ingests=[ingest], playbacks=[live.Playback(url)])),
         ("ingests", stream(ingests=[ingest, live.Ingest(url)])),
         ("restreams", stream(ingests=[ingest], restreams=[live.RestreamTarget(url)])),
-        *[
-            (name, live.StreamSpec(title="T", restreams=[target], **{name: url}))
-            for name in _urls(live.StreamSpec)
-        ],
+        *[(name, spec(title="T", restreams=[target], **{name: url})) for name in _urls(spec)],
         ("restreams", live.StreamSpec(title="T", restreams=[target, other])),
     ]
 
@@ -142,8 +142,12 @@ def _urls(kind: Any) -> list[str]:
 
 @pytest.mark.parametrize(
     "written",
-    [KEY, KEY.replace("-", "%2D"), KEY.replace("k", "%256b"), "ZTogazN5LW9mLWVpZ2h0LWFuZC1tb3Jl"],
-    ids=["as it is", "percent", "percent twice", "base64"],
+    [
+        KEY,
+        KEY.replace("-", "%2D"),
+        KEY.replace("k", "%256b"),
+        *[b64encode(f"{before}{KEY}?".encode()).decode() for before in ("", "u", "u:", "me:")],
+    ],
 )
 def test_every_url_of_a_stream_that_has_a_key_of_it_is_secret(written: str) -> None:
     url = f"https://h.example/a/{written}/index.m3u8"
@@ -376,7 +380,7 @@ def test_what_is_no_text_is_refused_and_nothing_else_is_raised(value: Any) -> No
         lambda: live.join_publish_url(value, KEY),
         lambda: live.join_publish_url("rtmp://h/a", value),
         lambda: live.split_publish_url(value),
-        lambda: live.split_publish_url("rtmp://h/a/b", value or 5),
+        lambda: live.split_publish_url("rtmp://h/a/b", value or []),
     ):
         with pytest.raises(live.InvalidInput):
             refused()

@@ -56,8 +56,9 @@ def of_its_own(_bundle: Path) -> Iterator[live.Transport]:
 def of_a_session(bundle: Path, adapter: HTTPAdapter | None = None) -> Iterator[live.Transport]:
     with requests.Session() as session:
         session.verify = str(bundle)
-        for prefix in ("http://", "https://") if adapter else ():
-            session.mount(prefix, adapter)
+        if adapter is not None:
+            session.mount("http://", adapter)
+            session.mount("https://", adapter)
         yield live.RequestsTransport(session)
 
 

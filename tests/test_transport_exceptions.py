@@ -111,10 +111,12 @@ def test_what_a_signal_handler_raises_passes_at_once_and_unchanged(
         raw_server(handler) as server,
         unreachable_address() as (host, port),
     ):
+        # All is loaded: Python's import swallows an OSError that is raised in the middle of it.
+        send(transport, server.origin, "/again")
         if point == "connecting":
             origin, soon = f"http://{host}:{port}", threading.Timer(0.2, interrupt)
         else:
-            origin, soon = server.origin, threading.Thread()
+            origin, soon = server.origin, threading.Timer(0, int)
         with pytest.raises(type(error)) as caught:  # noqa: PT012
             soon.start()
             send(transport, origin)
@@ -127,8 +129,7 @@ def test_what_a_signal_handler_raises_passes_at_once_and_unchanged(
         soon.join()
         over.set()
         assert send(transport, server.origin, "/again").body == b'"again"'
-    if point != "connecting":
-        assert server.connections == 2
+    assert server.connections == (1 if point == "connecting" else 2)
 
 
 @pytest.mark.parametrize("error", [TimeoutError("enough"), OSError("enough")])
@@ -140,6 +141,7 @@ def test_a_time_limit_while_connecting_is_no_reason_to_try_the_next_address(
         raw_server(lambda s, _: s.sendall(answer())) as server,
         unreachable_address() as silent,
     ):
+        send(transport, server.origin)
         resolve_to(monkeypatch, silent, ("127.0.0.1", server.port))
         soon = threading.Timer(0.2, interrupt)
         with pytest.raises(type(error)) as caught:  # noqa: PT012
@@ -147,7 +149,7 @@ def test_a_time_limit_while_connecting_is_no_reason_to_try_the_next_address(
             send(transport, "http://vendor.test")
         soon.join()
     assert caught.value is error
-    assert server.connections == 0
+    assert len(server.requests) == 1
 
 
 def test_what_the_caller_is_handling_stays_the_context(transport: live.Transport) -> None:

@@ -246,7 +246,7 @@ class _Bar:
             parts.append(self._spinner)
         if self._look is not None:
             look = self._look
-            row = Table.grid(padding=(0, 1))
+            row = Table.grid(padding=(0, 1, 0, 0))
             row.add_row(
                 ProgressBar(look.total, look.total - look.unsettled, width=24), Text(str(look))
             )

@@ -45,7 +45,7 @@ def matrix(
 
 def line(console: Console, *texts: str | Text, widths: Sequence[int]) -> None:
     """Prints texts in columns of fixed widths; the last has what is left, and is folded."""
-    grid = Table.grid(padding=(0, 1))
+    grid = Table.grid(padding=(0, 1, 0, 0))
     for width in widths:
         grid.add_column(width=width, overflow="fold")
     grid.add_column(overflow="fold")

@@ -14,18 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from leashed import leashed
+
 #: Where Debian has what is not in the PATH.
 _FOLDERS = "/usr/lib/postgresql/*/bin"
 _PATIENCE = 30.0
-#: So that no server is left where tests are killed. The machine does not fail in these tests, only
-#: processes do: fsync would prove nothing.
-_UNTIL_ITS_INPUT_ENDS = """
-"$1" -D "$2" -k "$3" -c listen_addresses= -c fsync=off -c max_connections=200 </dev/null &
-cat >/dev/null
-kill -QUIT $!
-wait $!
-rm -rf "$3"
-"""
 
 
 class NoPostgreSQL(Exception):
@@ -98,11 +91,15 @@ def postgresql() -> Iterator[PostgreSQL]:
         if done.returncode:
             raise NoPostgreSQL(f"initdb failed: {done.stderr.strip()}")
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                ["sh", "-c", _UNTIL_ITS_INPUT_ENDS, "sh", where / "postgres", data, folder],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
+            # The machine does not fail in these tests, only processes do: fsync would prove nothing.
+            command: list[str | Path] = [where / "postgres", "-D", data, "-k", folder]
+            for setting in ("listen_addresses=", "fsync=off", "max_connections=200"):
+                command += ["-c", setting]
+            process = leashed(
+                command,
+                folder,
+                log,
+                signal="QUIT",
                 cwd="/",
                 **settings,
             )

@@ -665,13 +665,13 @@ class PutsAnIdIntoAPathAsItIs(RightAdapter):
 
 
 @wrong(
-    "looks for a stream by a part of its id",
-    caught_by="Ids::test_nothing_but_the_id_itself_leads_to_the_stream[http-get]",
+    "deletes a stream by a part of its id",
+    caught_by="Ids::test_nothing_but_the_id_itself_leads_to_the_stream[http-delete]",
 )
-class LooksForAPartOfAnId(RightAdapter):
-    def get(self, stream_id: str) -> Stream:
+class DeletesByAPartOfAnId(RightAdapter):
+    def delete(self, stream_id: str) -> live.Operation[None]:
         id = (re.findall(r"\d+", stream_id) or [stream_id])[0]
-        return super().get(id)
+        return super().delete(id)
 
 
 # -- lists ------------------------------------------------------------------------------------
@@ -821,6 +821,9 @@ class SwallowsARefusal(RightAdapter):
     caught_by="Outcomes::test_applied_agrees_with_what_became_of_the_stream[in-process-delete-page of HTML]",
 )
 class TakesAPageOfHTMLForSuccess(RightAdapter):
+    def is_from_vendor(self, response: live.Response) -> bool:
+        return True
+
     def remove(self, stream_id: str) -> Any:
         yield self.request("DELETE", "/streams/{id}", id=stream_id)
 

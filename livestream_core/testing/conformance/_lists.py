@@ -30,7 +30,9 @@ def keys(harness: Harness, streams: Iterable[LiveStream]) -> list[str]:
 
 
 def edited(response: Response, edit: Callable[[Any], Any]) -> Response:
-    """An answer whose JSON is changed."""
+    """An answer whose JSON is changed, if it has any: signing out is often answered by nothing."""
+    if not response.is_json:
+        return response
     body = json.dumps(edit(json.loads(response.body))).encode()
     return attrs.evolve(response, body=body)
 

@@ -265,6 +265,9 @@ class PeerTubeAdapter(live.Adapter):
                     raise
                 raise live.NotFound("this is no id that PeerTube gives") from None
             video = response.fields()
+            if (uuid := video.identifier("uuid")) != stream_id:
+                # PeerTube also takes a video's number and its short UUID.
+                raise live.NotFound(f"this is another id of {uuid}; use that")
             if not video.flag("isLive"):
                 return (yield from self._read_replay(video, stream_id))
             try:

@@ -1,0 +1,47 @@
+"""Processes that end with the tests that started them, even where those are killed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+_UNTIL_ITS_INPUT_ENDS = """
+signal="$1" folder="$2"; shift 2
+"$@" </dev/null &
+cat >/dev/null
+kill -"$signal" $!
+wait $!
+rm -rf "$folder"
+"""
+
+
+def leashed(
+    command: Sequence[str | os.PathLike[str]],
+    folder: Path,
+    log: IO[bytes],
+    *,
+    signal: str,
+    **settings: Any,
+) -> subprocess.Popen[bytes]:
+    """Start a program that gets a signal when the pipe to it closes.
+
+    Args:
+        command: The program and its arguments.
+        folder: Its folder, which is removed when it has ended.
+        log: Where its output goes.
+        signal: What ends it: ``TERM``, ``QUIT``, ...
+        settings: What else ``subprocess`` is told.
+
+    Returns:
+        The process; ``communicate()`` closes the pipe, and waits for the end.
+    """
+    return subprocess.Popen(
+        ["sh", "-c", _UNTIL_ITS_INPUT_ENDS, "sh", signal, folder, *command],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
+        **settings,
+    )

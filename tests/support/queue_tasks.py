@@ -1,0 +1,188 @@
+"""Tasks of a real Celery worker. It finds its broker and the form of its results in the
+environment; a test sends tasks by their names."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import sys
+import threading
+import time
+import traceback as traceback_module
+from typing import Any
+
+import redis
+from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded
+
+import livestream_core as live
+from acme import AcmePlugin
+from held_vendors import HELD, PLACES, TOKEN, connect, tell
+
+#: What an error says besides its class and text.
+ATTRIBUTES = (
+    "message",
+    "provider",
+    "account",
+    "operation",
+    "stream_id",
+    "applied",
+    "retryable",
+    "http_status",
+    "request_id",
+    "body",
+    "hint",
+    "fields",
+    "retry_after",
+)
+
+
+def queue(url: str, results: str) -> Celery:
+    """Return Celery's app; ``results`` is how results are written, ``json`` or ``pickle``."""
+    app = Celery("queue_tasks", broker=url, backend=url)
+    app.conf.update(
+        result_serializer=results,
+        accept_content=["json", "pickle"],
+        broker_connection_retry_on_startup=True,
+        worker_hijack_root_logger=False,
+    )
+    return app
+
+
+app = queue(os.environ.get("QUEUE_URL", "memory://"), os.environ.get("QUEUE_RESULTS", "json"))
+if "QUEUE_URL" in os.environ:  # in a worker, that is
+    live.register(AcmePlugin())
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    """Return all that somebody can read of an error, as plain values."""
+    told = {name: getattr(error, name, None) for name in ATTRIBUTES}
+    # As JSON writes them: a tuple would differ from its own copy.
+    plain: dict[str, Any] = json.loads(json.dumps(told))
+    return {
+        "class": f"{type(error).__module__}.{type(error).__name__}",
+        "text": str(error),
+        **plain,
+    }
+
+
+@app.task
+def ready() -> bool:
+    return True
+
+
+# -- time limits ------------------------------------------------------------------------------
+
+
+@app.task
+def cut_short(name: str, origin: str) -> dict[str, Any]:
+    """Make a call that its time limit ends."""
+    return _report(name, origin)
+
+
+@app.task
+def cut_short_uncaught(name: str, origin: str) -> None:
+    PLACES[name].call(origin)
+
+
+@app.task
+def cut_short_in_a_thread(name: str, origin: str, control: int) -> dict[str, Any]:
+    """Make a call that an exception from another thread ends, as Dramatiq's time limits do:
+    Celery has none in its pool of threads."""
+    interrupter = threading.Thread(
+        target=_interrupt, args=(threading.get_ident(), PLACES[name].inside, control), daemon=True
+    )
+    interrupter.start()
+    report = _report(name, origin)
+    interrupter.join(HELD)
+    return report
+
+
+def _interrupt(thread: int, inside: str, control: int) -> None:
+    tell(control, "reached")
+    until = time.monotonic() + HELD
+    while not _is_inside(thread, inside) and time.monotonic() < until:
+        time.sleep(0.01)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread), ctypes.py_object(SoftTimeLimitExceeded)
+    )
+    tell(control, "release")
+
+
+def _is_inside(thread: int, inside: str) -> bool:
+    """Whether a thread runs a function, called from the library."""
+    running = [
+        (frame.f_code.co_name, frame.f_globals.get("__name__", "").partition(".")[0])
+        for frame, _ in traceback_module.walk_stack(sys._current_frames()[thread])
+    ]
+    # The innermost frame comes first.
+    names = [name for name, _ in running]
+    packages = [package for _, package in running]
+    return inside in names and "livestream_core" in packages[names.index(inside) :]
+
+
+def _report(name: str, origin: str) -> dict[str, Any]:
+    began = time.monotonic()
+    try:
+        PLACES[name].call(origin)
+    except BaseException as error:
+        frames = [frame for frame, _ in traceback_module.walk_tb(error.__traceback__)]
+        return {
+            "class": f"{type(error).__module__}.{type(error).__name__}",
+            "args": list(error.args),
+            "notes": getattr(error, "__notes__", []),
+            "seconds": time.monotonic() - began,
+            "packages": sorted({each.f_globals["__name__"].partition(".")[0] for each in frames}),
+            "shows_token": any(TOKEN in repr(frame.f_locals) for frame in frames),
+        }
+    return {"class": None}
+
+
+# -- errors as results ------------------------------------------------------------------------
+
+
+@app.task
+def create(origin: str) -> None:
+    with connect(origin) as client:
+        client.create(title="T")
+
+
+@app.task
+def create_or_tell(origin: str) -> dict[str, Any] | None:
+    try:
+        create(origin)
+    except live.LiveStreamError as error:
+        return error.to_dict()
+    return None
+
+
+@app.task
+def read_error(told: dict[str, Any]) -> dict[str, Any]:
+    return described(live.LiveStreamError.from_dict(told))
+
+
+@app.task
+def follow(value: Any) -> Any:
+    return value
+
+
+@app.task
+def read_result(task_id: str) -> dict[str, Any]:
+    """Describe the error that a task ended with, as whoever asks for its result gets it."""
+    return described(app.AsyncResult(task_id).result)
+
+
+@app.task
+def heard(request: Any, error: BaseException, traceback: Any, key: str) -> None:
+    _push(key, described(error))
+
+
+@app.task
+def heard_by_id(task_id: str, key: str) -> None:
+    _push(key, read_result(task_id))
+
+
+def _push(key: str, told: dict[str, Any]) -> None:
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
+        client.rpush(key, json.dumps(told))

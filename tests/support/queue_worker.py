@@ -1,0 +1,63 @@
+"""A real Celery worker, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from celery import Celery
+
+from leashed import leashed
+from queue_tasks import queue
+from redis_server import Redis
+
+_SUPPORT = Path(__file__).parent
+_PATIENCE = 60.0
+
+
+@contextmanager
+def celery_worker(
+    redis: Redis, database: int, *, pool: str, results: str, concurrency: int
+) -> Iterator[Celery]:
+    """Run a worker until the end of the block.
+
+    Args:
+        redis: Its broker, and where its results are.
+        database: Which of the databases there.
+        pool: ``prefork`` or ``threads``.
+        results: How results are written: ``json`` or ``pickle``.
+        concurrency: How many tasks it runs at once.
+
+    Returns:
+        The app to send tasks with.
+    """
+    url = redis.queue_url(database)
+    folder = Path(tempfile.mkdtemp(prefix="celery-"))
+    command = [sys.executable, "-m", "celery", "-A", "queue_tasks", "worker", "--pool", pool]
+    command += ["--concurrency", str(concurrency), "--loglevel", "warning"]
+    command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    environment = {
+        **os.environ,
+        "QUEUE_URL": url,
+        "QUEUE_RESULTS": results,
+        "REDIS_URL": redis.url(database),
+        "PYTHONPATH": os.pathsep.join([str(_SUPPORT), os.environ.get("PYTHONPATH", "")]),
+        "C_FORCE_ROOT": "1",  # it refuses to read pickles as root
+    }
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = leashed(command, folder, output, signal="KILL", env=environment, cwd=_SUPPORT)
+    app = queue(url, results)
+    try:
+        try:
+            app.send_task("queue_tasks.ready").get(timeout=_PATIENCE)
+        except Exception as error:
+            raise AssertionError(f"the worker does not start: {log.read_text()}") from error
+        yield app
+    finally:
+        process.communicate()
+        app.close()
