@@ -3,56 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Any, TypeAlias
 
 import attrs
 
 from ._errors import Unsupported
+from ._fields import table
+from ._model import Feature as Feature
+from ._model import StreamSpec
 from ._status import Status
-
-
-class Feature(StrEnum):
-    """What a provider may be able to do: operations, then fields of a stream."""
-
-    CREATE = "create"
-    """To make a stream."""
-    SCHEDULE = "schedule"
-    """To make one that starts later."""
-    GET = "get"
-    """To read a stream."""
-    LIST = "list"
-    """To read all streams."""
-    UPDATE = "update"
-    """To change a stream."""
-    START = "start"
-    """To start a stream, or its server."""
-    STOP = "stop"
-    """To end a stream."""
-    TRIM = "trim"
-    """To keep a part of the recording when a stream is ended."""
-    CANCEL = "cancel"
-    """To call a stream off before it was on air."""
-    DELETE = "delete"
-    """To delete a stream."""
-    WEBHOOK = "webhook"
-    """To be told of changes, and to verify that it was the vendor."""
-    RECORD = "record"
-    """To choose whether a recording is kept."""
-    RECORDING_DRM = "recording_drm"
-    """To protect the recording by DRM."""
-    LATENCY = "latency"
-    """To choose how far viewers are behind."""
-    DESCRIPTION = "description"
-    """A stream has a description."""
-    TAGS = "tags"
-    """A stream has tags."""
-    THUMBNAIL_URL = "thumbnail_url"
-    """A stream has a picture, given by its address."""
-    PLAYBACK_URL = "playback_url"
-    """A stream that is hosted elsewhere has the address where viewers watch."""
-    RESTREAMS = "restreams"
-    """The vendor forwards a stream to other platforms."""
 
 
 class Support(Enum):
@@ -91,10 +51,11 @@ METHODS: dict[Feature, str] = {
     if feature not in (_F.SCHEDULE, _F.TRIM)
 }
 
-#: The feature behind each field of a StreamSpec but the title and the options.
+#: The feature behind each field of a StreamSpec that has one.
 FEATURE_OF_FIELD: dict[str, Feature] = {
-    "scheduled_start": Feature.SCHEDULE,
-    **{feature.value: feature for feature in FIELDS},
+    name: Feature(field.feature)
+    for name, field in table(StreamSpec).items()
+    if field.feature is not None
 }
 
 FILTERS = ("status", "tag", "starts_after", "starts_before")

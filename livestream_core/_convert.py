@@ -73,18 +73,6 @@ def named(
     return convert_named
 
 
-def named_fields(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    """For ``attrs.frozen(field_transformer=...)``: :func:`named` for every field's converter."""
-    return [
-        field.evolve(
-            converter=named(field.name, field.converter, cls.__name__, default=field.default)
-        )
-        if callable(field.converter)
-        else field
-        for field in fields
-    ]
-
-
 def text(value: str) -> str:
     if type(value) is not str:
         if not isinstance(value, str):
