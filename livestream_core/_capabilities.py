@@ -157,7 +157,7 @@ class Capabilities:
     max_page_size: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        known = {"title", "options", *FEATURE_OF_FIELD}
+        known = set(table(StreamSpec))
         for name, given, allowed in (
             ("updatable", self.updatable, known),
             ("clearable", self.clearable, set(self.updatable)),
@@ -190,9 +190,9 @@ class Capabilities:
 
     def lacking(self, field: str, value: object) -> Unsupported | None:
         """Why a spec's field cannot have this value here; ``None`` if it can."""
-        if field in ("title", "options") or value is None or value == ():
+        feature = FEATURE_OF_FIELD.get(field)
+        if feature is None or value is None or value == ():
             return None
-        feature = FEATURE_OF_FIELD[field]
         capability = self[feature]
         if not capability:
             problem = f"{field}: {capability.reason}"

@@ -6,7 +6,7 @@ kit) asks :func:`facts_of` or :func:`table`; there is no other list of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, StrEnum, auto
 from functools import cache
 from types import MappingProxyType
@@ -118,7 +118,7 @@ class FieldFacts(NamedTuple):
     examples: tuple[Any, ...] = ()
     words: type[StrEnum] | None = None
     unknown: StrEnum | None = None
-    part: type[Any] | None = None
+    part: Any = None
     may_be_left_out: bool = False
     for_viewers: bool = False
     kind: Kind | None = None
@@ -129,6 +129,11 @@ class FieldFacts(NamedTuple):
     def is_required(self) -> bool:
         """Whether there is no value without it."""
         return self.default is attrs.NOTHING
+
+    @property
+    def shown_as(self) -> str:
+        """The field of a stream that shows it."""
+        return self.shown_in or self.name
 
     @property
     def label(self) -> str:
@@ -147,14 +152,7 @@ def _as_metadata(facts: Callable[P, FieldFacts]) -> Callable[P, dict[str, FieldF
 about = _as_metadata(FieldFacts)
 
 
-def facts_of(value_class: Any) -> tuple[FieldFacts, ...]:
-    """Return what is said of each field of a class, in their order."""
-    return tuple(table(value_class).values())
-
-
-@cache
-def table(value_class: type[Any]) -> Mapping[str, FieldFacts]:
-    """Return what is said of each field of a class, by name."""
+def _table(value_class: type[Any]) -> Mapping[str, FieldFacts]:
     # A subclass that somebody else wrote says nothing about what it adds.
     return MappingProxyType(
         {
@@ -163,6 +161,15 @@ def table(value_class: type[Any]) -> Mapping[str, FieldFacts]:
             for field in attrs.fields(value_class)
         }
     )
+
+
+#: What is said of each field of a class, by name and in their order.
+table: Callable[[Any], Mapping[str, FieldFacts]] = cache(_table)
+
+
+def facts_of(value_class: type[Any]) -> Iterable[FieldFacts]:
+    """Return what is said of each field of a class, in their order."""
+    return table(value_class).values()
 
 
 def described(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
@@ -182,7 +189,7 @@ def owned(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute
     return described(cls, fields)
 
 
-def shown_of(spec_class: Any) -> Transformer:
+def shown_of(spec_class: type[Any]) -> Transformer:
     """The same for a stream: of a field that a spec has too, the spec says all.
 
     Raises:
@@ -193,7 +200,7 @@ def shown_of(spec_class: Any) -> Transformer:
     def transform(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
         names = {field.name for field in fields}
         for facts in asked.values():
-            if facts.owner is not Owner.NOBODY and (facts.shown_in or facts.name) not in names:
+            if facts.owner is not Owner.NOBODY and facts.shown_as not in names:
                 raise TypeError(f"{cls.__name__} does not show {facts.name!r}, which a spec has")
         said = {field.name: asked.get(field.name) or _said(field) for field in fields}
         for name, facts in said.items():

@@ -677,13 +677,15 @@ def _hide_keys(value: _Value, keys: frozenset[str]) -> None:
             object.__setattr__(value, name, hidden)
 
 
-@cache
-def _names_of(kind: Kind, value_class: type[Any]) -> tuple[str, ...]:
+def _find_names(kind: Kind, value_class: type[_Value]) -> tuple[str, ...]:
     return tuple(field.name for field in facts_of(value_class) if field.kind is kind)
 
 
+_names_of: Callable[[Kind, Any], tuple[str, ...]] = cache(_find_names)
+
+
 def _urls_in(value: _Value) -> list[str | None]:
-    cls: Any = type(value)
+    cls = type(value)
     urls = [getattr(value, name) for name in _names_of(Kind.URL, cls)]
     for name in _names_of(Kind.PART, cls):
         part = getattr(value, name)
@@ -698,7 +700,7 @@ def _urls_in(value: _Value) -> list[str | None]:
 def _hidden(value: _Value, known: KnownSecrets) -> dict[str, Any]:
     """The fields of a value that have to change, so that no URL in it shows a known secret."""
     changed: dict[str, Any] = {}
-    cls: Any = type(value)
+    cls = type(value)
     for name in _names_of(Kind.URL, cls):
         url = getattr(value, name)
         if type(url) is str and known.find(url):

@@ -1,0 +1,50 @@
+"""A copy of the package, to see what a change of it would bring."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+#: What tests of the copy use of the repository; none of it imports the package by its place.
+BESIDE = [ROOT / each for each in ("tests/support", "docs/_extensions", "scripts")]
+
+
+class PackageCopy:
+    """``livestream_core`` in a folder of its own.
+
+    Attributes:
+        touched: The files that were edited.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.touched: set[str] = set()
+        shutil.copytree(
+            ROOT / "livestream_core",
+            folder / "livestream_core",
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+
+    def replace(self, path: str, before: str, after: str) -> None:
+        """Replace what is in a module once."""
+        file = self.folder / "livestream_core" / path
+        text = file.read_text(encoding="utf-8")
+        assert text.count(before) == 1, f"{path} has {before!r} {text.count(before)} times"
+        file.write_text(text.replace(before, after), encoding="utf-8")
+        self.touched.add(path)
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Python with the copy in place of the package."""
+        paths = os.pathsep.join(map(str, (self.folder, *BESIDE)))
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": paths, "PYTEST_ADDOPTS": ""},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
