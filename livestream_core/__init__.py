@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._adapter import API_VERSION, Adapter, AdapterInfo, Operation, Session
-from ._capabilities import Capabilities, Capability, Feature, Support
+from ._capabilities import Capabilities, Capability, Support
 from ._errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -37,6 +37,7 @@ from ._masked import MaskedMapping
 from ._model import (
     Event,
     EventKind,
+    Feature,
     Ingest,
     Latency,
     LiveStream,

@@ -3,58 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Any, TypeAlias
 
 import attrs
 
 from ._errors import Unsupported
+from ._fields import table
+from ._model import Feature as Feature
 from ._model import StreamSpec
 from ._operations import OPERATION_TABLE, OperationFacts
 from ._status import Status
-
-
-class Feature(StrEnum):
-    """What a provider may be able to do: operations, then fields of a stream."""
-
-    CREATE = "create"
-    """To make a stream."""
-    SCHEDULE = "schedule"
-    """To make one that starts later."""
-    GET = "get"
-    """To read a stream."""
-    LIST = "list"
-    """To read all streams."""
-    UPDATE = "update"
-    """To change a stream."""
-    START = "start"
-    """To start a stream, or its server."""
-    STOP = "stop"
-    """To end a stream."""
-    TRIM = "trim"
-    """To keep a part of the recording when a stream is ended."""
-    CANCEL = "cancel"
-    """To call a stream off before it was on air."""
-    DELETE = "delete"
-    """To delete a stream."""
-    WEBHOOK = "webhook"
-    """To be told of changes, and to verify that it was the vendor."""
-    RECORD = "record"
-    """To choose whether a recording is kept."""
-    RECORDING_DRM = "recording_drm"
-    """To protect the recording by DRM."""
-    LATENCY = "latency"
-    """To choose how far viewers are behind."""
-    DESCRIPTION = "description"
-    """A stream has a description."""
-    TAGS = "tags"
-    """A stream has tags."""
-    THUMBNAIL_URL = "thumbnail_url"
-    """A stream has a picture, given by its address."""
-    PLAYBACK_URL = "playback_url"
-    """A stream that is hosted elsewhere has the address where viewers watch."""
-    RESTREAMS = "restreams"
-    """The vendor forwards a stream to other platforms."""
 
 
 class Support(Enum):
@@ -93,10 +52,11 @@ if _strays := [each.name for each in FIELDS if each.value not in attrs.fields_di
         f"Feature.{_strays[0]} is neither in the table of operations nor a field of StreamSpec"
     )
 
-#: The feature behind each field of a StreamSpec but the title and the options.
+#: The feature behind each field of a StreamSpec that has one.
 FEATURE_OF_FIELD: dict[str, Feature] = {
-    "scheduled_start": Feature.SCHEDULE,
-    **{feature.value: feature for feature in FIELDS},
+    name: Feature(field.feature)
+    for name, field in table(StreamSpec).items()
+    if field.feature is not None
 }
 
 FILTERS = ("status", "tag", "starts_after", "starts_before")
@@ -198,7 +158,7 @@ class Capabilities:
     max_page_size: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        known = {"title", "options", *FEATURE_OF_FIELD}
+        known = set(table(StreamSpec))
         for name, given, allowed in (
             ("updatable", self.updatable, known),
             ("clearable", self.clearable, set(self.updatable)),
@@ -231,9 +191,9 @@ class Capabilities:
 
     def lacking(self, field: str, value: object) -> Unsupported | None:
         """Why a spec's field cannot have this value here; ``None`` if it can."""
-        if field in ("title", "options") or value is None or value == ():
+        feature = FEATURE_OF_FIELD.get(field)
+        if feature is None or value is None or value == ():
             return None
-        feature = FEATURE_OF_FIELD[field]
         capability = self[feature]
         if not capability:
             problem = f"{field}: {capability.reason}"

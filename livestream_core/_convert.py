@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
 
 import attrs
 
 from ._errors import InvalidInput
-from ._init import unchanged_if
 from ._masked import MaskedMapping
 from ._secret import Secret, SecretUrl
 from ._telling import carries_secret
@@ -53,10 +52,15 @@ def refuse_unknown(owner: str, names: Iterable[object], known: Sequence[str]) ->
             )
 
 
-def named(name: str, convert: Callable[[A], T], owner: str | None = None) -> Callable[[A], T]:
-    """The converter with the name of an argument or field in its errors, and of its class."""
+def named(
+    name: str, convert: Callable[[A], T], owner: str | None = None, default: object = attrs.NOTHING
+) -> Callable[[A], T]:
+    """The converter with the name of an argument or field in its errors, and of its class. The
+    default is returned as it is."""
 
     def convert_named(value: A) -> T:
+        if value is default:
+            return value  # type: ignore[return-value]
         try:
             return convert(value)
         except InvalidInput as error:
@@ -66,19 +70,7 @@ def named(name: str, convert: Callable[[A], T], owner: str | None = None) -> Cal
             error.value_of = owner
             raise
 
-    if hasattr(convert, "unchanged_if"):
-        convert_named.unchanged_if = convert.unchanged_if  # type: ignore[attr-defined]
     return convert_named
-
-
-def named_fields(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    """For ``attrs.frozen(field_transformer=...)``: :func:`named` for every field's converter."""
-    return [
-        field.evolve(converter=named(field.name, field.converter, cls.__name__))
-        if callable(field.converter)
-        else field
-        for field in fields
-    ]
 
 
 def text(value: str) -> str:
@@ -89,9 +81,6 @@ def text(value: str) -> str:
     if not value.isascii():
         _check_encodable(value)
     return value
-
-
-unchanged_if(text, "type({v}) is str and {v}.isascii()")
 
 
 def _check_encodable(value: str) -> None:
@@ -108,9 +97,6 @@ def optional_text(value: str | None) -> str | None:
     return None if value is None else text(value)
 
 
-unchanged_if(optional_text, "{v} is None or type({v}) is str and {v}.isascii()")
-
-
 def title(value: str) -> str:
     value = text(value)
     if not value.strip():
@@ -125,9 +111,6 @@ def identifier(value: str) -> str:
     if not value:
         refuse("must not be empty")
     return value
-
-
-unchanged_if(identifier, "type({v}) is str and {v} and {v}.isascii()")
 
 
 def url(value: str | None) -> str | None:
@@ -149,21 +132,10 @@ def read_url(value: str | None) -> str | None:
     return SecretUrl(value) if carries_secret(value) else value
 
 
-unchanged_if(
-    read_url,
-    "{v} is None or type({v}) is str and {v}.isascii() and '=' not in {v} and '@' not in {v}"
-    " and 'eyJ' not in {v} or type({v}) is SecretUrl and {v}.isascii()",
-    SecretUrl=SecretUrl,
-)
-
-
 def flag(value: bool | None) -> bool | None:
     if value is not None and not isinstance(value, bool):
         wrong_type("True or False", value)
     return value
-
-
-unchanged_if(flag, "{v} is None or type({v}) is bool")
 
 
 def instant(value: datetime | str) -> datetime:
@@ -178,14 +150,6 @@ def optional_instant(value: datetime | str | None) -> datetime | None:
     return None if value is None else instant(value)
 
 
-unchanged_if(
-    optional_instant,
-    "{v} is None or type({v}) is datetime and {v}.tzinfo is UTC and not {v}.fold",
-    datetime=datetime,
-    UTC=UTC,
-)
-
-
 def optional_secret(value: Secret | str | None) -> Secret | None:
     if isinstance(value, str):
         value = Secret(value)
@@ -196,20 +160,10 @@ def optional_secret(value: Secret | str | None) -> Secret | None:
     return value
 
 
-unchanged_if(optional_secret, "{v} is None")
-
-
 def optional_seconds(value: float | None) -> float | None:
     if value is None:
         return None
     return seconds(value)
-
-
-unchanged_if(
-    optional_seconds,
-    "{v} is None or (type({v}) is float or type({v}) is int) and 0 <= {v} < MAX_SECONDS",
-    MAX_SECONDS=MAX_SECONDS,
-)
 
 
 def seconds(value: float) -> float:
@@ -261,9 +215,6 @@ def texts(value: Sequence[str]) -> tuple[str, ...]:
     return tuple(map(text, _items(value)))
 
 
-unchanged_if(texts, "type({v}) is tuple and not {v}")
-
-
 def mapping(value: Mapping[str, Any]) -> MaskedMapping:
     # What JSON gives is a dict: asking an abstract class takes ten times as long.
     if type(value) is not dict and not isinstance(value, Mapping):
@@ -276,9 +227,6 @@ def mapping(value: Mapping[str, Any]) -> MaskedMapping:
 
 def optional_mapping(value: Mapping[str, Any] | None) -> MaskedMapping | None:
     return None if value is None else mapping(value)
-
-
-unchanged_if(optional_mapping, "{v} is None")
 
 
 def _items(value: Sequence[T]) -> tuple[T, ...]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Any, ClassVar, Self, TypeAlias
+from functools import cache
+from typing import Any, Self, TypeAlias
 
 import attrs
 
 from . import _convert as c
-from ._convert import named_fields
 from ._errors import READERS, InvalidInput
-from ._init import init_on_first_use, unchanged_if
+from ._fields import ITS_OWN, FieldFacts, Kind, Owner, about, described, facts_of, owned, shown_of
 from ._masked import MaskedMapping, plain, without_secrets
 from ._secret import Secret, SecretUrl
 from ._spellings import KnownSecrets, may_show
@@ -64,17 +64,53 @@ class EventKind(StrEnum):
     """Verified, and not about a live stream."""
 
 
+class Feature(StrEnum):
+    """What a provider may be able to do: operations, then fields of a stream."""
+
+    CREATE = "create"
+    """To make a stream."""
+    SCHEDULE = "schedule"
+    """To make one that starts later."""
+    GET = "get"
+    """To read a stream."""
+    LIST = "list"
+    """To read all streams."""
+    UPDATE = "update"
+    """To change a stream."""
+    START = "start"
+    """To start a stream, or its server."""
+    STOP = "stop"
+    """To end a stream."""
+    TRIM = "trim"
+    """To keep a part of the recording when a stream is ended."""
+    CANCEL = "cancel"
+    """To call a stream off before it was on air."""
+    DELETE = "delete"
+    """To delete a stream."""
+    WEBHOOK = "webhook"
+    """To be told of changes, and to verify that it was the vendor."""
+    RECORD = "record"
+    """To choose whether a recording is kept."""
+    RECORDING_DRM = "recording_drm"
+    """To protect the recording by DRM."""
+    LATENCY = "latency"
+    """To choose how far viewers are behind."""
+    DESCRIPTION = "description"
+    """A stream has a description."""
+    TAGS = "tags"
+    """A stream has tags."""
+    THUMBNAIL_URL = "thumbnail_url"
+    """A stream has a picture, given by its address."""
+    PLAYBACK_URL = "playback_url"
+    """A stream that is hosted elsewhere has the address where viewers watch."""
+    RESTREAMS = "restreams"
+    """The vendor forwards a stream to other platforms."""
+
+
 class _Value:
     """Turns a value into plain JSON data and back."""
 
     __slots__ = ()
-    #: Fields that hold other values of the model.
-    _parts: ClassVar[Mapping[str, type[_Value]]] = {}
-
-    @classmethod
-    def __attrs_init_subclass__(cls) -> None:
-        # Not by assignment: type checkers would take it for a method that all values inherit.
-        setattr(cls, "__init__", init_on_first_use(cls))  # noqa: B010
 
     def to_dict(self, *, secrets: bool = False, playback: bool = False) -> dict[str, Any]:
         """Return the value as data that ``json.dumps`` takes.
@@ -87,10 +123,10 @@ class _Value:
         """
         data: dict[str, Any] = {}
         secret_urls = []
-        for field in _fields(type(self)):
+        for field in facts_of(type(self)):
             value = getattr(self, field.name)
             if isinstance(value, (Secret, SecretUrl, MaskedMapping)):
-                if not (secrets or (playback and field.metadata.get("for_viewers"))):
+                if not (secrets or (playback and field.for_viewers)):
                     continue
                 if isinstance(value, SecretUrl):
                     # Written down, so that it is a SecretUrl again when it is read back.
@@ -104,27 +140,21 @@ class _Value:
     def _read(cls, data: Mapping[str, Any], *, strict: bool) -> Self:
         if not isinstance(data, Mapping):
             raise InvalidInput(f"{cls.__name__}: expected a mapping, not {type(data).__name__}")
-        fields = _fields(cls)
+        fields = facts_of(cls)
         if strict:
             names = [name for name in data if name != "secret_urls"]
             c.refuse_unknown(cls.__name__, names, [field.name for field in fields])
         values: dict[str, Any] = {}
         for field in fields:
             if field.name not in data:
-                if field.metadata.get("may_be_left_out"):
+                if field.may_be_left_out:
                     values[field.name] = None
-                elif field.default is attrs.NOTHING:
+                elif field.is_required:
                     raise InvalidInput(f"{field.name}: is missing", field=field.name)
             elif strict or not _is_unknown_word(field, data[field.name]):
-                values[field.name] = data[field.name]
-            elif field.default is attrs.NOTHING:
-                values[field.name] = field.metadata["unknown"]
-        for name, kind in cls._parts.items():
-            value = values.get(name)
-            if isinstance(value, Mapping):
-                values[name] = kind._read(value, strict=strict)
-            elif isinstance(value, list):
-                values[name] = tuple(kind._read(item, strict=strict) for item in value)
+                values[field.name] = _read_parts(field, data[field.name], strict=strict)
+            elif field.is_required:
+                values[field.name] = field.unknown
         for name in c.named("secret_urls", c.texts)(data.get("secret_urls", ())):
             if isinstance(values.get(name), str):
                 values[name] = SecretUrl(values[name])
@@ -152,19 +182,17 @@ class _Told(_Value):
         return cls._read(data, strict=strict)
 
 
-def _words(kind: type[StrEnum], unknown: StrEnum | None = None) -> dict[str, Any]:
-    """The metadata of a field that holds a word: of which kind, and what stands for a word that is
-    not known; by default the field is as if it were not there."""
-    return {"words": kind, "unknown": unknown}
+def _is_unknown_word(field: FieldFacts, value: object) -> bool:
+    return field.words is not None and isinstance(value, str) and value not in [*field.words]
 
 
-def _is_unknown_word(field: attrs.Attribute[Any], value: object) -> bool:
-    kind = field.metadata.get("words")
-    return kind is not None and isinstance(value, str) and value not in [*kind]
-
-
-def _fields(cls: type[Any]) -> tuple[attrs.Attribute[Any], ...]:
-    return tuple(attrs.fields(cls))
+def _read_parts(field: FieldFacts, value: Any, *, strict: bool) -> Any:
+    if field.part is not None:
+        if isinstance(value, Mapping):
+            return field.part._read(value, strict=strict)
+        if isinstance(value, list):
+            return tuple(field.part._read(item, strict=strict) for item in value)
+    return value
 
 
 def _plain_value(value: Any, *, secrets: bool, playback: bool) -> Any:
@@ -183,10 +211,6 @@ def _plain_value(value: Any, *, secrets: bool, playback: bool) -> Any:
     if isinstance(value, SecretUrl):
         return str.__str__(value)
     return value
-
-
-_LEFT_OUT = {"may_be_left_out": True}
-_FOR_VIEWERS = {"for_viewers": True}
 
 
 def _server(url: str | None) -> str | None:
@@ -211,7 +235,7 @@ class _Server(_Told):
                 object.__setattr__(self, "url", without_key(self.url, key))
 
 
-@attrs.frozen(slots=True, field_transformer=named_fields)
+@attrs.frozen(slots=True, field_transformer=described)
 class Ingest(_Server):
     """Where an encoder sends the stream.
 
@@ -224,7 +248,9 @@ class Ingest(_Server):
         protocol: From the URL's scheme: ``"rtmp"``, ``"rtmps"``, ``"srt"``, ...
     """
 
-    url: str | None = attrs.field(converter=_server, metadata=_LEFT_OUT)
+    url: str | None = attrs.field(
+        converter=_server, metadata=about(kind=Kind.URL, may_be_left_out=True)
+    )
     stream_key: Secret | None = attrs.field(default=None, converter=c.optional_secret)
     protocol: str | None = attrs.field(
         default=attrs.Factory(lambda self: self.url and scheme(self.url), takes_self=True),
@@ -244,10 +270,7 @@ def _playback_kind(kind: PlaybackKind | str) -> PlaybackKind:
     return c.enum_of(PlaybackKind, kind)
 
 
-unchanged_if(_playback_kind, "type({v}) is PlaybackKind", PlaybackKind=PlaybackKind)
-
-
-@attrs.frozen(slots=True, field_transformer=named_fields)
+@attrs.frozen(slots=True, field_transformer=described)
 class Playback(_Told):
     """Where viewers watch.
 
@@ -257,11 +280,13 @@ class Playback(_Told):
         kind: HLS, DASH, or a page; by the URL's suffix unless told.
     """
 
-    url: str | None = attrs.field(converter=c.read_url, metadata=_LEFT_OUT | _FOR_VIEWERS)
+    url: str | None = attrs.field(
+        converter=c.read_url, metadata=about(may_be_left_out=True, for_viewers=True)
+    )
     kind: PlaybackKind = attrs.field(
         default=attrs.Factory(lambda self: playback_kind(self.url or ""), takes_self=True),
         converter=_playback_kind,
-        metadata=_words(PlaybackKind),
+        metadata=about(words=PlaybackKind),
     )
 
 
@@ -269,10 +294,7 @@ def _recording_status(status: RecordingStatus | str) -> RecordingStatus:
     return c.enum_of(RecordingStatus, status)
 
 
-unchanged_if(_recording_status, "type({v}) is RecordingStatus", RecordingStatus=RecordingStatus)
-
-
-@attrs.frozen(slots=True, field_transformer=named_fields)
+@attrs.frozen(slots=True, field_transformer=described)
 class Recording(_Told):
     """What is kept of a stream.
 
@@ -284,14 +306,19 @@ class Recording(_Told):
     """
 
     status: RecordingStatus = attrs.field(
-        converter=_recording_status, metadata=_words(RecordingStatus, RecordingStatus.UNKNOWN)
+        converter=_recording_status,
+        metadata=about(words=RecordingStatus, unknown=RecordingStatus.UNKNOWN),
     )
-    url: str | None = attrs.field(default=None, converter=c.read_url, metadata=_FOR_VIEWERS)
-    dash_url: str | None = attrs.field(default=None, converter=c.read_url, metadata=_FOR_VIEWERS)
+    url: str | None = attrs.field(
+        default=None, converter=c.read_url, metadata=about(for_viewers=True)
+    )
+    dash_url: str | None = attrs.field(
+        default=None, converter=c.read_url, metadata=about(for_viewers=True)
+    )
     duration: float | None = attrs.field(default=None, converter=c.optional_seconds)
 
 
-@attrs.frozen(slots=True, field_transformer=named_fields)
+@attrs.frozen(slots=True, field_transformer=described)
 class RestreamTarget(_Server):
     """Another platform that the vendor forwards the stream to.
 
@@ -300,7 +327,9 @@ class RestreamTarget(_Server):
         stream_key: The key there.
     """
 
-    url: str | None = attrs.field(converter=_server, metadata=_LEFT_OUT)
+    url: str | None = attrs.field(
+        converter=_server, metadata=about(kind=Kind.URL, may_be_left_out=True)
+    )
     stream_key: Secret | None = attrs.field(default=None, converter=c.optional_secret)
 
 
@@ -308,45 +337,175 @@ def _status(status: Status | str) -> Status:
     return c.enum_of(Status, status)
 
 
-unchanged_if(_status, "type({v}) is Status", Status=Status)
-
-
 def _latency(latency: Latency | str | None) -> Latency | None:
     return None if latency is None else c.enum_of(Latency, latency)
-
-
-unchanged_if(_latency, "{v} is None or type({v}) is Latency", Latency=Latency)
 
 
 def _ingests(ingests: Sequence[Ingest]) -> tuple[Ingest, ...]:
     return c.tuple_of(Ingest, ingests)
 
 
-unchanged_if(_ingests, "type({v}) is tuple and not {v}")
-
-
 def _playbacks(playbacks: Sequence[Playback]) -> tuple[Playback, ...]:
     return c.tuple_of(Playback, playbacks)
-
-
-unchanged_if(_playbacks, "type({v}) is tuple and not {v}")
 
 
 def _recording(recording: Recording | None) -> Recording | None:
     return c.instance_of(Recording, recording)
 
 
-unchanged_if(_recording, "{v} is None or type({v}) is Recording", Recording=Recording)
-
-
 def _restreams(restreams: Sequence[RestreamTarget]) -> tuple[RestreamTarget, ...]:
     return c.tuple_of(RestreamTarget, restreams)
 
 
-unchanged_if(_restreams, "type({v}) is tuple and not {v}")
+def _wanted_restreams(restreams: Sequence[RestreamTarget]) -> tuple[RestreamTarget, ...]:
+    targets = _restreams(restreams)
+    for number, target in enumerate(targets):
+        c.url(target.url)
+        key = target.stream_key
+        if key is not None and (problem := key_problem(key.reveal())):
+            field = f"restreams[{number}].stream_key"
+            raise InvalidInput(f"{field}: {problem}", field=field)
+    return targets
 
 
-@attrs.frozen(slots=True, kw_only=True, field_transformer=named_fields)
+@attrs.frozen(slots=True, kw_only=True, field_transformer=owned)
+class StreamSpec(_Value):
+    """What a stream is to be. Everything but the title may be left to the vendor.
+
+    Attributes:
+        title: Required, not blank.
+        description: Its description.
+        scheduled_start: When it is to start: an aware datetime, or an ISO 8601 string with an
+            offset. Without it: as soon as the vendor can.
+        record: Whether to keep a recording.
+        recording_drm: Whether to protect the recording by DRM.
+        latency: How far viewers may be behind.
+        tags: Its tags.
+        thumbnail_url: Its picture.
+        playback_url: Where viewers watch a stream that is hosted elsewhere.
+        restreams: Platforms to forward it to.
+        options: Fields of this vendor alone, passed through to its request.
+    """
+
+    title: str = attrs.field(
+        converter=c.title, metadata=about(Owner.CALLER, help="Its title.", always_digested=True)
+    )
+    description: str | None = attrs.field(
+        default=None,
+        converter=c.optional_text,
+        metadata=about(
+            Owner.CALLER, Feature.DESCRIPTION, help="Its description.", always_digested=True
+        ),
+    )
+    scheduled_start: datetime | None = attrs.field(
+        default=None,
+        converter=c.optional_instant,
+        metadata=about(
+            Owner.ECHOED,
+            Feature.SCHEDULE,
+            help="When it starts.",
+            unasked=ITS_OWN,
+            always_digested=True,
+        ),
+    )
+    record: bool | None = attrs.field(
+        default=None,
+        converter=c.flag,
+        metadata=about(
+            Owner.VENDOR,
+            Feature.RECORD,
+            help="Keep a recording, or none.",
+            unasked=False,
+            always_digested=True,
+        ),
+    )
+    recording_drm: bool | None = attrs.field(
+        default=None,
+        converter=c.flag,
+        metadata=about(
+            Owner.VENDOR,
+            Feature.RECORDING_DRM,
+            help="Protect the recording by DRM, or not.",
+            unasked=False,
+            always_digested=True,
+        ),
+    )
+    latency: Latency | None = attrs.field(
+        default=None,
+        converter=_latency,
+        metadata=about(
+            Owner.ECHOED,
+            Feature.LATENCY,
+            help="How far viewers may be behind.",
+            words=Latency,
+            unasked=Latency.NORMAL,
+            always_digested=True,
+        ),
+    )
+    tags: tuple[str, ...] = attrs.field(
+        default=(),
+        converter=c.texts,
+        metadata=about(
+            Owner.CALLER, Feature.TAGS, help="A tag.", option="--tag", always_digested=True
+        ),
+    )
+    thumbnail_url: str | None = attrs.field(
+        default=None,
+        converter=c.url,
+        metadata=about(
+            Owner.VENDOR, Feature.THUMBNAIL_URL, help="Its picture.", always_digested=True
+        ),
+    )
+    playback_url: str | None = attrs.field(
+        default=None,
+        converter=c.url,
+        metadata=about(
+            Owner.ECHOED,
+            Feature.PLAYBACK_URL,
+            help="Where viewers watch a stream that is hosted elsewhere.",
+            unasked=ITS_OWN,
+            shown_in="playbacks",
+            for_viewers=True,
+            always_digested=True,
+        ),
+    )
+    restreams: tuple[RestreamTarget, ...] = attrs.field(
+        default=(),
+        converter=_wanted_restreams,
+        metadata=about(
+            Owner.ECHOED,
+            Feature.RESTREAMS,
+            help="Platforms to forward it to.",
+            option="--restreams-file",
+            part=RestreamTarget,
+            always_digested=True,
+        ),
+    )
+    options: MaskedMapping = attrs.field(
+        default=MaskedMapping({}),
+        converter=c.mapping,
+        hash=False,
+        metadata=about(
+            Owner.NOBODY, help="A field of this vendor alone.", option="--set", always_digested=True
+        ),
+    )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_dict` wrote, or what somebody wrote by hand.
+
+        Raises:
+            InvalidInput: Something in it is missing, wrong or unknown; ``field`` says what. A
+                misspelt field is never ignored: without ``scheduled_start`` a server may boot.
+        """
+        return cls._read(data, strict=True)
+
+    def __attrs_post_init__(self) -> None:
+        if keys := _keys_of(self.restreams):
+            _hide_keys(self, keys)
+
+
+@attrs.frozen(slots=True, kw_only=True, field_transformer=shown_of(StreamSpec))
 class LiveStream(_Told):
     """A live stream as its vendor shows it. What the vendor did not say is ``None`` or empty.
 
@@ -377,52 +536,90 @@ class LiveStream(_Told):
         raw: The vendor's payload, untouched; not part of repr, hash or equality.
     """
 
-    _parts: ClassVar[Mapping[str, type[_Value]]] = {
-        "ingests": Ingest,
-        "playbacks": Playback,
-        "recording": Recording,
-        "restreams": RestreamTarget,
-    }
-
-    provider: str = attrs.field(converter=c.identifier)
-    id: str = attrs.field(converter=c.identifier)
+    provider: str = attrs.field(
+        converter=c.identifier,
+        metadata=about(Owner.VENDOR, replaced="the target is another provider, or another account"),
+    )
+    id: str = attrs.field(
+        converter=c.identifier, metadata=about(Owner.VENDOR, replaced="the target gives its own")
+    )
     title: str = attrs.field(converter=c.text)
     description: str | None = attrs.field(default=None, converter=c.optional_text)
-    status: Status = attrs.field(converter=_status, metadata=_words(Status, Status.UNKNOWN))
-    provider_status: str | None = attrs.field(default=None, converter=c.optional_text)
+    status: Status = attrs.field(
+        converter=_status,
+        metadata=about(
+            Owner.VENDOR,
+            replaced="the target begins with its own",
+            words=Status,
+            unknown=Status.UNKNOWN,
+        ),
+    )
+    provider_status: str | None = attrs.field(
+        default=None,
+        converter=c.optional_text,
+        metadata=about(Owner.VENDOR, replaced="a word of the source's"),
+    )
     scheduled_start: datetime | None = attrs.field(default=None, converter=c.optional_instant)
-    started_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
-    ended_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
-    created_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
-    updated_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
-    ingests: tuple[Ingest, ...] = attrs.field(default=(), converter=_ingests)
-    playbacks: tuple[Playback, ...] = attrs.field(default=(), converter=_playbacks)
+    started_at: datetime | None = attrs.field(
+        default=None,
+        converter=c.optional_instant,
+        metadata=about(Owner.VENDOR, left="it was on air at the source"),
+    )
+    ended_at: datetime | None = attrs.field(
+        default=None,
+        converter=c.optional_instant,
+        metadata=about(Owner.VENDOR, left="it was on air at the source"),
+    )
+    created_at: datetime | None = attrs.field(
+        default=None,
+        converter=c.optional_instant,
+        metadata=about(Owner.VENDOR, replaced="the target notes its own"),
+    )
+    updated_at: datetime | None = attrs.field(
+        default=None,
+        converter=c.optional_instant,
+        metadata=about(Owner.VENDOR, replaced="the target notes its own"),
+    )
+    ingests: tuple[Ingest, ...] = attrs.field(
+        default=(),
+        converter=_ingests,
+        metadata=about(
+            Owner.VENDOR, replaced="the target gives its own address and stream key", part=Ingest
+        ),
+    )
+    playbacks: tuple[Playback, ...] = attrs.field(
+        default=(),
+        converter=_playbacks,
+        metadata=about(Owner.VENDOR, replaced="the target gives its own addresses", part=Playback),
+    )
     record: bool | None = attrs.field(default=None, converter=c.flag)
-    recording: Recording | None = attrs.field(default=None, converter=_recording)
+    recording: Recording | None = attrs.field(
+        default=None,
+        converter=_recording,
+        metadata=about(Owner.VENDOR, lost="recordings are not moved", part=Recording),
+    )
     recording_drm: bool | None = attrs.field(default=None, converter=c.flag)
     restreams: tuple[RestreamTarget, ...] = attrs.field(default=(), converter=_restreams)
     tags: tuple[str, ...] = attrs.field(default=(), converter=c.texts)
     thumbnail_url: str | None = attrs.field(default=None, converter=c.read_url)
-    chat_url: str | None = attrs.field(default=None, converter=c.read_url)
-    latency: Latency | None = attrs.field(
-        default=None, converter=_latency, metadata=_words(Latency)
+    chat_url: str | None = attrs.field(
+        default=None,
+        converter=c.read_url,
+        metadata=about(Owner.VENDOR, replaced="a page of the source's"),
     )
+    latency: Latency | None = attrs.field(default=None, converter=_latency)
     raw: MaskedMapping | None = attrs.field(
-        default=None, converter=c.optional_mapping, eq=False, repr=False
+        default=None,
+        converter=c.optional_mapping,
+        eq=False,
+        repr=False,
+        metadata=about(Owner.NOBODY, replaced="the source's payload"),
     )
 
     def __attrs_post_init__(self) -> None:
         # Some vendors put the stream key into the URLs that viewers get.
         if (self.ingests or self.restreams) and (keys := self.stream_keys()):
-            holders: tuple[Ingest | Playback | RestreamTarget, ...] = (
-                *self.ingests,
-                *self.playbacks,
-                *self.restreams,
-            )
-            urls = [each.url for each in holders]
-            if self.recording is not None:
-                urls += self.recording.url, self.recording.dash_url
-            _hide_keys(self, keys, [*urls, self.thumbnail_url, self.chat_url])
+            _hide_keys(self, keys)
 
     @property
     def ingest(self) -> Ingest | None:
@@ -473,21 +670,42 @@ def _keys_of(servers: Iterable[Ingest | RestreamTarget]) -> frozenset[str]:
     return frozenset([each.stream_key.reveal() for each in servers if each.stream_key is not None])
 
 
-def _hide_keys(value: _Value, keys: frozenset[str], urls: Iterable[str | None]) -> None:
-    """Makes each URL of a new value of the model that shows one of the keys a ``SecretUrl``."""
-    if may_show("\n".join([url for url in urls if type(url) is str]), keys):
+def _hide_keys(value: _Value, keys: frozenset[str]) -> None:
+    """Make each URL of a new value of the model that shows one of the keys a ``SecretUrl``."""
+    if may_show("\n".join([url for url in _urls_in(value) if type(url) is str]), keys):
         for name, hidden in _hidden(value, KnownSecrets(keys)).items():
             object.__setattr__(value, name, hidden)
+
+
+def _find_names(kind: Kind, value_class: type[_Value]) -> tuple[str, ...]:
+    return tuple(field.name for field in facts_of(value_class) if field.kind is kind)
+
+
+_names_of: Callable[[Kind, Any], tuple[str, ...]] = cache(_find_names)
+
+
+def _urls_in(value: _Value) -> list[str | None]:
+    cls = type(value)
+    urls = [getattr(value, name) for name in _names_of(Kind.URL, cls)]
+    for name in _names_of(Kind.PART, cls):
+        part = getattr(value, name)
+        if type(part) is tuple:
+            for each in part:
+                urls += _urls_in(each)
+        elif part is not None:
+            urls += _urls_in(part)
+    return urls
 
 
 def _hidden(value: _Value, known: KnownSecrets) -> dict[str, Any]:
     """The fields of a value that have to change, so that no URL in it shows a known secret."""
     changed: dict[str, Any] = {}
-    for field in _fields(type(value)):
-        url = getattr(value, field.name)
-        if field.name.endswith("url") and type(url) is str and known.find(url):
-            changed[field.name] = SecretUrl(url)
-    for name in value._parts:
+    cls = type(value)
+    for name in _names_of(Kind.URL, cls):
+        url = getattr(value, name)
+        if type(url) is str and known.find(url):
+            changed[name] = SecretUrl(url)
+    for name in _names_of(Kind.PART, cls):
         part = getattr(value, name)
         if isinstance(part, tuple):
             changed[name] = tuple([_evolved(each, known) for each in part])
@@ -500,66 +718,6 @@ def _evolved(value: Any, known: KnownSecrets) -> Any:
     return attrs.evolve(value, **_hidden(value, known))
 
 
-def _wanted_restreams(restreams: Sequence[RestreamTarget]) -> tuple[RestreamTarget, ...]:
-    targets = _restreams(restreams)
-    for number, target in enumerate(targets):
-        c.url(target.url)
-        key = target.stream_key
-        if key is not None and (problem := key_problem(key.reveal())):
-            field = f"restreams[{number}].stream_key"
-            raise InvalidInput(f"{field}: {problem}", field=field)
-    return targets
-
-
-@attrs.frozen(slots=True, kw_only=True, field_transformer=named_fields)
-class StreamSpec(_Value):
-    """What a stream is to be. Everything but the title may be left to the vendor.
-
-    Attributes:
-        title: Required, not blank.
-        description: Its description.
-        scheduled_start: When it is to start: an aware datetime, or an ISO 8601 string with an
-            offset. Without it: as soon as the vendor can.
-        record: Whether to keep a recording.
-        recording_drm: Whether to protect the recording by DRM.
-        latency: How far viewers may be behind.
-        tags: Its tags.
-        thumbnail_url: Its picture.
-        playback_url: Where viewers watch a stream that is hosted elsewhere.
-        restreams: Platforms to forward it to.
-        options: Fields of this vendor alone, passed through to its request.
-    """
-
-    _parts: ClassVar[Mapping[str, type[_Value]]] = {"restreams": RestreamTarget}
-
-    title: str = attrs.field(converter=c.title)
-    description: str | None = attrs.field(default=None, converter=c.optional_text)
-    scheduled_start: datetime | None = attrs.field(default=None, converter=c.optional_instant)
-    record: bool | None = attrs.field(default=None, converter=c.flag)
-    recording_drm: bool | None = attrs.field(default=None, converter=c.flag)
-    latency: Latency | None = attrs.field(default=None, converter=_latency)
-    tags: tuple[str, ...] = attrs.field(default=(), converter=c.texts)
-    thumbnail_url: str | None = attrs.field(default=None, converter=c.url)
-    playback_url: str | None = attrs.field(default=None, converter=c.url, metadata=_FOR_VIEWERS)
-    restreams: tuple[RestreamTarget, ...] = attrs.field(default=(), converter=_wanted_restreams)
-    options: MaskedMapping = attrs.field(default=MaskedMapping({}), converter=c.mapping, hash=False)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_dict` wrote, or what somebody wrote by hand.
-
-        Raises:
-            InvalidInput: Something in it is missing, wrong or unknown; ``field`` says what. A
-                misspelt field is never ignored: without ``scheduled_start`` a server may boot.
-        """
-        return cls._read(data, strict=True)
-
-    def __attrs_post_init__(self) -> None:
-        if keys := _keys_of(self.restreams):
-            urls = [each.url for each in self.restreams]
-            _hide_keys(self, keys, [*urls, self.thumbnail_url, self.playback_url])
-
-
 def _event_kind(kind: EventKind | str) -> EventKind:
     return c.enum_of(EventKind, kind)
 
@@ -568,7 +726,7 @@ def _stream(stream: LiveStream | None) -> LiveStream | None:
     return c.instance_of(LiveStream, stream)
 
 
-@attrs.frozen(slots=True, kw_only=True, field_transformer=named_fields)
+@attrs.frozen(slots=True, kw_only=True, field_transformer=described)
 class Event(_Told):
     """A verified webhook delivery. It is a hint: read the stream before acting on it.
 
@@ -581,14 +739,14 @@ class Event(_Told):
         raw: The delivery's payload, untouched; not part of repr, hash or equality.
     """
 
-    _parts: ClassVar[Mapping[str, type[_Value]]] = {"stream": LiveStream}
-
     provider: str = attrs.field(converter=c.identifier)
     kind: EventKind = attrs.field(
-        converter=_event_kind, metadata=_words(EventKind, EventKind.OTHER)
+        converter=_event_kind, metadata=about(words=EventKind, unknown=EventKind.OTHER)
     )
     stream_id: str | None = attrs.field(default=None, converter=c.optional_text)
-    stream: LiveStream | None = attrs.field(default=None, converter=_stream)
+    stream: LiveStream | None = attrs.field(
+        default=None, converter=_stream, metadata=about(part=LiveStream)
+    )
     occurred_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     raw: MaskedMapping | None = attrs.field(
         default=None, converter=c.optional_mapping, eq=False, repr=False

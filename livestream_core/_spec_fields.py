@@ -1,6 +1,7 @@
 """The fields of a ``StreamSpec`` as arguments by name, for type checkers.
 
-Only a ``TypedDict`` can say what ``**fields`` may hold. A test compares these with the class.
+Only a ``TypedDict`` can say what ``**fields`` may hold. That these have the fields of the class is
+checked here; a test compares what they may hold.
 """
 
 # Annotations are not postponed here: the classes would not see ``Required`` in them.
@@ -9,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Required, TypedDict
 
-from ._model import Latency, RestreamTarget
+from ._fields import table
+from ._model import Latency, RestreamTarget, StreamSpec
 from ._public import publish
 
 
@@ -45,5 +47,11 @@ class StreamChanges(TypedDict, total=False):
     restreams: Sequence[RestreamTarget] | None
     options: Mapping[str, Any] | None
 
+
+for _typed in (StreamFields, StreamChanges):
+    if _differing := {*_typed.__annotations__} ^ {*table(StreamSpec)}:
+        raise TypeError(
+            f"{_typed.__name__} and StreamSpec differ in {', '.join(sorted(_differing))}"
+        )
 
 publish("livestream_core", [StreamChanges, StreamFields])

@@ -24,8 +24,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import livestream_core as live
+from grown_model import add_to_spec, add_to_stream, add_to_typed_dicts
 from livestream_core import migrate
 from livestream_core.testing import livestreams
+from package_copy import PackageCopy
 
 FROZEN = Path(__file__).parent / "frozen"
 
@@ -232,39 +234,11 @@ def test_version_0_1_would_not_write_a_ledger_that_counts(ledger: Path) -> None:
     assert schema == (2,)
 
 
-#: Has the library's own module put a larger class in the place of its StreamSpec, before any other
-#: module sees it.
 GROWN = """
 import sys
-from importlib.machinery import PathFinder
-
-import attrs
-
-class Growing(PathFinder):
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        spec = super().find_spec(name, path, target)
-        if name.startswith("livestream_core.") and spec is not None and spec.loader is not None:
-            run = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: (run(module), grow(module))
-        return spec
-
-def grow(module):
-    if module.__name__.endswith("._capabilities"):
-        known = module.FEATURE_OF_FIELD
-        known["language"] = known["seats"] = known["description"]
-    kind = vars(module).get("StreamSpec")
-    if kind is not None and kind.__module__ == module.__name__:
-        fields = {{"language": {default!r}, "seats": None}}
-        more = {{name: attrs.field(default=default) for name, default in fields.items()}}
-        module.StreamSpec = attrs.make_class(
-            "StreamSpec", more, bases=(kind,), frozen=True, slots=True, kw_only=True
-        )
-        module.StreamSpec.__module__ = module.__name__
-
-sys.meta_path.insert(0, Growing)
 sys.path[:0] = [{tests!r}, {frozen!r}]
 
+import attrs
 import livestream_core as live
 import stored_ledger
 import test_stored
@@ -281,20 +255,25 @@ stored_ledger.main({ledger!r})
 """
 
 
-def grown(code: str, ledger: Path, default: object) -> subprocess.CompletedProcess[str]:
-    """Runs code in a process whose library has two fields more from the beginning."""
+def grown(
+    code: str, ledger: Path, default: object, folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Runs code in a process whose library has two fields more."""
+    copy = PackageCopy(folder / "copy")
+    for name, value in (("language", default), ("audience", None)):
+        convert = {bool: "c.flag", tuple: "c.texts"}.get(type(value), "c.optional_text")
+        add_to_spec(copy, name, value, convert, "Owner.ECHOED, Feature.DESCRIPTION")
+        add_to_stream(copy, name, convert)
+        add_to_typed_dicts(copy, name, "Any")
     folders = {"tests": str(Path(__file__).parent), "frozen": str(FROZEN)}
-    code = (GROWN + code).format(default=default, ledger=str(ledger), **folders)
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
-    )
+    return copy.python("-c", (GROWN + code).format(ledger=str(ledger), **folders))
 
 
 @pytest.mark.parametrize("default", [None, "", (), False, "en"])
 def test_one_field_more_in_the_model_leaves_a_migration_as_it_was(
-    default: object, ledger: Path
+    default: object, ledger: Path, tmp_path: Path
 ) -> None:
-    done = grown(RESUMES, ledger, default)
+    done = grown(RESUMES, ledger, default, tmp_path)
     fields = len(attrs.fields(live.StreamSpec)) + 2
     assert (done.stdout.strip(), done.stderr) == (f"{fields} 0 []", "")
 
@@ -303,7 +282,7 @@ def test_a_ledger_of_a_newer_version_is_resumed_where_it_uses_nothing_new(
     stored_ledger: ModuleType, tmp_path: Path
 ) -> None:
     ledger = tmp_path / "newer.db"
-    assert grown(MAKES, ledger, None).stderr == ""
+    assert grown(MAKES, ledger, None, tmp_path).stderr == ""
     result = resumed(stored_ledger, ledger)
     assert result.exit_code == 0
 
@@ -312,7 +291,7 @@ def test_a_ledger_of_a_newer_version_that_uses_what_is_not_known_here_is_refused
     stored_ledger: ModuleType, tmp_path: Path
 ) -> None:
     ledger = tmp_path / "newer.db"
-    assert grown(MAKES, ledger, "en").stderr == ""
+    assert grown(MAKES, ledger, "en", tmp_path).stderr == ""
     with pytest.raises(migrate.LedgerError, match="another version: language"):
         resumed(stored_ledger, ledger)
 

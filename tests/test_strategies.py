@@ -40,7 +40,7 @@ def model() -> list[type]:
 
 
 def test_every_type_of_the_model_has_a_strategy() -> None:
-    enumerations = {live.EventKind, live.Latency, live.RecordingStatus}
+    enumerations = {live.EventKind, live.Feature, live.Latency, live.RecordingStatus}
     assert set(model()) - enumerations <= set(STRATEGIES)
 
 

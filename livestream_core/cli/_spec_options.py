@@ -6,16 +6,16 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
-import attrs
 import click
 
 from .._errors import InvalidInput
-from .._model import Latency, RestreamTarget, StreamSpec
+from .._fields import FieldFacts, Kind, facts_of, table
+from .._model import StreamSpec
 from ._given import Given
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FIELDS = tuple(field.name for field in attrs.fields(StreamSpec))
+FIELDS = tuple(table(StreamSpec))
 
 _FILE = click.File(encoding="utf-8")
 
@@ -23,69 +23,51 @@ _FILE = click.File(encoding="utf-8")
 def spec_options(command: F) -> F:
     """An option for each field of a spec. Keys of other platforms are secrets, so those come by
     a file. The command gets them as keyword arguments for :func:`fields`."""
-    for option in reversed(
-        (
-            click.option("--title", help="Its title."),
-            click.option("--description", help="Its description."),
-            click.option(
-                "--scheduled-start",
-                metavar="TIME",
-                help="When it starts, such as 2026-12-05T15:30:00+05:30.",
-            ),
-            click.option("--record/--no-record", default=None, help="Keep a recording, or none."),
-            click.option(
-                "--recording-drm/--no-recording-drm",
-                default=None,
-                help="Protect the recording by DRM, or not.",
-            ),
-            click.option(
-                "--latency",
-                type=click.Choice([each.value for each in Latency]),
-                help="How far viewers may be behind.",
-            ),
-            click.option("--tag", "tags", multiple=True, help="A tag; may be given several times."),
-            click.option("--thumbnail-url", metavar="URL", help="Its picture."),
-            click.option(
-                "--playback-url",
-                metavar="URL",
-                help="Where viewers watch a stream that is hosted elsewhere.",
-            ),
-            click.option(
-                "--restreams-file",
-                type=_FILE,
-                metavar="FILE",
-                help='Platforms to forward it to: a JSON list of {"url": ..., "stream_key": ...}.',
-            ),
-            click.option(
-                "--set",
-                "settings",
-                multiple=True,
-                metavar="NAME=VALUE",
-                help="A field of this vendor alone; VALUE is JSON, or else text.",
-            ),
-            click.option(
-                "--spec",
-                "spec_file",
-                type=_FILE,
-                metavar="FILE",
-                help="A JSON object of fields (title, scheduled_start, tags, restreams, ...); "
-                "- reads it from standard input. The other options win over it.",
-            ),
-        )
-    ):
-        command = option(command)
+    command = click.option(
+        "--spec",
+        "spec_file",
+        type=_FILE,
+        metavar="FILE",
+        help="A JSON object of fields (title, scheduled_start, tags, restreams, ...); "
+        "- reads it from standard input. The other options win over it.",
+    )(command)
+    for field in reversed([*facts_of(StreamSpec)]):
+        command = _option(field)(command)
     return command
 
 
-def fields(
-    given: Given,
-    *,
-    spec_file: Any = None,
-    restreams_file: Any = None,
-    settings: tuple[str, ...] = (),
-    tags: tuple[str, ...] = (),
-    **plain: Any,
-) -> dict[str, Any]:
+def _option(field: FieldFacts) -> Callable[[F], F]:
+    flag = field.option or "--" + field.name.replace("_", "-")
+    sentence = field.help.removesuffix(".")
+    match field.kind:
+        case Kind.FLAG:
+            return click.option(
+                f"{flag}/--no-{flag.removeprefix('--')}", field.name, default=None, help=field.help
+            )
+        case Kind.WORD if field.words is not None:
+            words = click.Choice([each.value for each in field.words])
+            return click.option(flag, field.name, type=words, help=field.help)
+        case Kind.TEXTS:
+            several = f"{sentence}; may be given several times."
+            return click.option(flag, field.name, multiple=True, help=several)
+        case Kind.INSTANT:
+            such = f"{sentence}, such as 2026-12-05T15:30:00+05:30."
+            return click.option(flag, field.name, metavar="TIME", help=such)
+        case Kind.URL:
+            return click.option(flag, field.name, metavar="URL", help=field.help)
+        case Kind.SECONDS:
+            return click.option(flag, field.name, type=float, metavar="SECONDS", help=field.help)
+        case Kind.PART if field.part is not None:
+            form = ", ".join(f'"{name}": ...' for name in table(field.part))
+            objects = f"{sentence}: a JSON list of {{{form}}}."
+            return click.option(flag, field.name, type=_FILE, metavar="FILE", help=objects)
+        case Kind.DATA:
+            own = f"{sentence}; VALUE is JSON, or else text."
+            return click.option(flag, field.name, multiple=True, metavar="NAME=VALUE", help=own)
+    return click.option(flag, field.name, help=field.help)
+
+
+def fields(given: Given, *, spec_file: Any = None, **options: Any) -> dict[str, Any]:
     """The fields that were given, by their names in a :class:`StreamSpec`.
 
     Raises:
@@ -94,7 +76,8 @@ def fields(
     """
     from .._client import unknown_field
 
-    _check_stdin(given, spec_file, restreams_file)
+    parts = [field for field in facts_of(StreamSpec) if field.kind is Kind.PART]
+    _check_stdin(given, spec_file, *(options[field.name] for field in parts))
     found: dict[str, Any] = {}
     if spec_file is not None:
         data = _json(spec_file)
@@ -105,19 +88,29 @@ def fields(
             if name not in FIELDS:
                 raise unknown_field(name)
         found.update(data)
-    found.update({name: value for name, value in plain.items() if value is not None})
-    if tags:
-        found["tags"] = list(tags)
-    if restreams_file is not None:
-        found["restreams"] = _json(restreams_file)
-    if settings:
-        options = found.get("options") or {}
-        if not isinstance(options, dict):
-            raise InvalidInput("options: expected a JSON object", field="options")
-        found["options"] = {**options, **dict(map(_setting, settings))}
-    if "restreams" in found and found["restreams"] is not None:
-        found["restreams"] = _restreams(found["restreams"])
+    for name, field in table(StreamSpec).items():
+        value = options[name]
+        if value is not None and value != ():
+            found[name] = _read(field, value, found.get(name))
+    for field in parts:
+        if found.get(field.name) is not None:
+            found[field.name] = _parts(field, found[field.name])
     return found
+
+
+def _read(field: FieldFacts, value: Any, before: Any) -> Any:
+    """What an option says, together with what the file of a spec said before."""
+    match field.kind:
+        case Kind.TEXTS:
+            return list(value)
+        case Kind.PART:
+            return _json(value)
+        case Kind.DATA:
+            before = before or {}
+            if not isinstance(before, dict):
+                raise InvalidInput(f"{field.name}: expected a JSON object", field=field.name)
+            return {**before, **dict(map(_setting, value))}
+    return value
 
 
 def _check_stdin(given: Given, *files: Any) -> None:
@@ -137,10 +130,10 @@ def _json(file: Any) -> Any:
     raise InvalidInput(f"{file.name}: {problem}")
 
 
-def _restreams(data: Any) -> tuple[RestreamTarget, ...]:
+def _parts(field: FieldFacts, data: Any) -> tuple[Any, ...]:
     if not isinstance(data, list) or not all(isinstance(each, dict) for each in data):
-        raise InvalidInput("restreams: expected a JSON list of objects", field="restreams")
-    return tuple(RestreamTarget.from_dict(each, strict=True) for each in data)
+        raise InvalidInput(f"{field.name}: expected a JSON list of objects", field=field.name)
+    return tuple(field.part.from_dict(each, strict=True) for each in data)
 
 
 def _setting(text: str) -> tuple[str, Any]:

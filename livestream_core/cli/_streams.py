@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .._model import LiveStream
-from .._secret import MASK, Secret, SecretUrl, masked_url
+from .._fields import Kind, table
+from .._model import Ingest, LiveStream, Playback, Recording, RestreamTarget
+from .._secret import MASK, SecretUrl, masked_url
 from .._status import STATUSES, Status
 from ._given import Given
 from ._output import console, json_line, json_text, printable, time_text, working
@@ -26,7 +26,9 @@ _STATUS = max(map(len, Status))
 _TIME = len("2026-12-05 15:30+05:30")
 _GAP = 2
 
-_TIMES = ("scheduled_start", "started_at", "ended_at", "created_at", "updated_at")
+#: What is shown first; the rest follows in the order of the model.
+_HEAD = ("id", "title", "description", "status", "provider")
+_NOTHING: tuple[Any, ...] = (None, "", ())
 
 
 def show_stream(given: Given, stream: LiveStream, *, raw: bool = False) -> None:
@@ -148,60 +150,77 @@ def _print_whole(out: Console, table: Table) -> None:
 
 def _facts(given: Given, stream: LiveStream) -> Iterator[tuple[str, str]]:
     """What is known of a stream, in names and texts."""
+    fields = table(LiveStream)
+    for name in (*_HEAD, *(name for name in fields if name not in _HEAD)):
+        field, value = fields[name], getattr(stream, name)
+        if value in _NOTHING or field.kind is Kind.DATA or name == "provider_status":
+            continue
+        if field.kind is Kind.PART:
+            for part in value if isinstance(value, tuple) else (value,):
+                show = next((show for kind, show in _PARTS.items() if isinstance(part, kind)), None)
+                if show is not None:
+                    yield from show(given, part)
+                else:
+                    yield field.label, json_text(part.to_dict(secrets=given.show_secrets))
+        elif name == "status":
+            word = stream.provider_status
+            own_word = f" ({printable(word)})" if word and word != value else ""
+            yield field.label, f"{value}{own_word}"
+        else:
+            yield field.label, _text(given, field.kind, value)
 
-    def url(value: str) -> str:
-        hidden = isinstance(value, SecretUrl) and not given.show_secrets
-        return masked_url(value) if hidden else printable(str.__str__(value))
 
-    def secret(value: Secret) -> str:
-        return printable(value.reveal()) if given.show_secrets else MASK
+def _text(given: Given, kind: Kind | None, value: Any) -> str:
+    """A value as people read it."""
+    match kind:
+        case Kind.FLAG:
+            return "yes" if value else "no"
+        case Kind.INSTANT:
+            return time_text(given, value)
+        case Kind.SECONDS:
+            return f"{value:g} s"
+        case Kind.TEXTS:
+            return ", ".join(map(printable, value))
+        case Kind.URL if isinstance(value, SecretUrl) and not given.show_secrets:
+            return masked_url(value)
+        case Kind.SECRET:
+            return printable(value.reveal()) if given.show_secrets else MASK
+    return printable(str.__str__(value))
 
-    def yes(value: bool) -> str:
-        return "yes" if value else "no"
 
-    yield "id", printable(stream.id)
-    yield "title", printable(stream.title)
-    if stream.description:
-        yield "description", printable(stream.description)
-    word = stream.provider_status
-    own_word = f" ({printable(word)})" if word and word != stream.status else ""
-    yield "status", f"{stream.status}{own_word}"
-    yield "provider", stream.provider
-    for name in _TIMES:
-        instant: datetime | None = getattr(stream, name)
-        if instant is not None:
-            yield name.replace("_", " "), time_text(given, instant)
-    for ingest in stream.ingests:
-        if ingest.url is not None:
-            yield "ingest", url(ingest.url)
-        if ingest.stream_key is not None:
-            yield "stream key", secret(ingest.stream_key)
-        if ingest.publish_url is not None and given.show_secrets:
-            yield "publish url", secret(ingest.publish_url)
-    for playback in stream.playbacks:
-        if playback.url is not None:
-            yield f"playback {playback.kind}", url(playback.url)
-    if stream.record is not None:
-        yield "record", yes(stream.record)
-    if recording := stream.recording:
-        yield "recording", recording.status.value
-        if recording.url is not None:
-            yield "recording url", url(recording.url)
-        if recording.dash_url is not None:
-            yield "recording dash", url(recording.dash_url)
-        if recording.duration is not None:
-            yield "duration", f"{recording.duration:g} s"
-    if stream.recording_drm is not None:
-        yield "recording drm", yes(stream.recording_drm)
-    for target in stream.restreams:
-        yield "restream", "-" if target.url is None else url(target.url)
-        if target.stream_key is not None:
-            yield "  its key", secret(target.stream_key)
-    if stream.tags:
-        yield "tags", ", ".join(map(printable, stream.tags))
-    if stream.thumbnail_url is not None:
-        yield "thumbnail", url(stream.thumbnail_url)
-    if stream.chat_url is not None:
-        yield "chat", url(stream.chat_url)
-    if stream.latency is not None:
-        yield "latency", stream.latency.value
+def _ingest(given: Given, ingest: Ingest) -> Iterator[tuple[str, str]]:
+    if ingest.url is not None:
+        yield "ingest", _text(given, Kind.URL, ingest.url)
+    if ingest.stream_key is not None:
+        yield "stream key", _text(given, Kind.SECRET, ingest.stream_key)
+    if ingest.publish_url is not None and given.show_secrets:
+        yield "publish url", _text(given, Kind.SECRET, ingest.publish_url)
+
+
+def _playback(given: Given, playback: Playback) -> Iterator[tuple[str, str]]:
+    if playback.url is not None:
+        yield f"playback {playback.kind}", _text(given, Kind.URL, playback.url)
+
+
+def _recording(given: Given, recording: Recording) -> Iterator[tuple[str, str]]:
+    yield "recording", recording.status.value
+    if recording.url is not None:
+        yield "recording url", _text(given, Kind.URL, recording.url)
+    if recording.dash_url is not None:
+        yield "recording dash", _text(given, Kind.URL, recording.dash_url)
+    if recording.duration is not None:
+        yield "duration", _text(given, Kind.SECONDS, recording.duration)
+
+
+def _restream(given: Given, target: RestreamTarget) -> Iterator[tuple[str, str]]:
+    yield "restream", "-" if target.url is None else _text(given, Kind.URL, target.url)
+    if target.stream_key is not None:
+        yield "  its key", _text(given, Kind.SECRET, target.stream_key)
+
+
+_PARTS: dict[type, Callable[[Given, Any], Iterator[tuple[str, str]]]] = {
+    Ingest: _ingest,
+    Playback: _playback,
+    Recording: _recording,
+    RestreamTarget: _restream,
+}

@@ -32,11 +32,13 @@ LARGEST_PAGE = 100
 STATUS_WORDS: dict[str, live.Status] = {
     status.value: status for status in live.Status if status is not live.Status.UNKNOWN
 }
-RECORDING_WORDS = {status.value: status for status in live.RecordingStatus}
-LATENCY_WORDS = {latency.value: latency for latency in live.Latency}
 
 #: The fields of a spec that the vendor has under the same names.
 FIELDS = tuple(field.name for field in attrs.fields(live.StreamSpec) if field.name != "options")
+#: Those of them that every stream has: what is not asked for, the vendor chooses.
+SETTINGS = ("record", "recording_drm", "latency")
+#: The fields of a stream that the vendor shows, under the same names too.
+SHOWN = tuple(field.name for field in attrs.fields(live.LiveStream))
 
 #: A delivery older or newer than this, in seconds, may be a copy that somebody sends again.
 DELIVERY_SECONDS = 300
@@ -82,21 +84,11 @@ class MemoryAdapter(live.Adapter):
             (each for each in live.Feature if each.value not in FIELDS), live.Support.NATIVE
         ),
         fields=dict.fromkeys(
-            (
-                live.Feature.RECORD,
-                live.Feature.RECORDING_DRM,
-                live.Feature.LATENCY,
-                live.Feature.DESCRIPTION,
-                live.Feature.TAGS,
-                live.Feature.THUMBNAIL_URL,
-                live.Feature.PLAYBACK_URL,
-                live.Feature.RESTREAMS,
-            ),
-            live.Support.NATIVE,
+            (each for each in live.Feature if each.value in FIELDS), live.Support.NATIVE
         ),
         statuses=STATUS_WORDS.values(),
         updatable=FIELDS,
-        clearable={"description", "scheduled_start", "tags", "thumbnail_url", "restreams"},
+        clearable=set(FIELDS) - {"title", "playback_url", *SETTINGS},
         filters={"status", "tag", "starts_after", "starts_before"},
         reports_total=True,
         create_starts=True,
@@ -117,7 +109,7 @@ class MemoryAdapter(live.Adapter):
         """Makes a stream. Without a schedule its server boots at once."""
         asked = {name: getattr(spec, name) for name in FIELDS}
         # What is not asked for is left to the vendor.
-        body = {name: _json(value) for name, value in asked.items() if value not in (None, ())}
+        body = {name: as_json(value) for name, value in asked.items() if value not in (None, ())}
         response = yield self.post(STREAMS, json=self.with_options(body, spec.options))
         return self.parse_stream(response.json())
 
@@ -133,8 +125,8 @@ class MemoryAdapter(live.Adapter):
             "size": query.size,
             "status": query.status and query.status.value,
             "tag": query.tag,
-            "starts_after": _json(query.starts_after),
-            "starts_before": _json(query.starts_before),
+            "starts_after": as_json(query.starts_after),
+            "starts_before": as_json(query.starts_before),
         }
         fields = (yield self.request("GET", STREAMS, params=params)).fields()
         return live.Page(
@@ -145,7 +137,7 @@ class MemoryAdapter(live.Adapter):
 
     def update(self, stream_id: str, changes: Mapping[str, Any]) -> Steps[live.LiveStream]:
         """Changes the fields that are given; null clears."""
-        body = {name: _json(value) for name, value in changes.items()}
+        body = {name: as_json(value) for name, value in changes.items()}
         response = yield self.patch(STREAM, id=stream_id, json=body)
         return self.parse_stream(response.json())
 
@@ -172,41 +164,22 @@ class MemoryAdapter(live.Adapter):
             raise response.unexpected("the answer to a delete is not the vendor's")
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
-        """Reads a stream of the vendor's."""
+        """Reads a stream of the vendor's, which has the words of this library."""
         fields = live.Fields(payload)
         if (kind := fields.text("object")) != "live_stream":
             raise live.UnexpectedResponse(f"object is {kind[:40]!r}, not 'live_stream'")
-        word = fields.text("status")
-        return live.LiveStream(
-            provider=self.name,
-            id=fields.identifier("id"),
-            title=fields.text("title"),
-            description=fields.optional_text("description"),
-            status=STATUS_WORDS.get(word, live.Status.UNKNOWN),
-            provider_status=word,
-            scheduled_start=fields.optional_instant("scheduled_start"),
-            started_at=fields.optional_instant("started_at"),
-            ended_at=fields.optional_instant("ended_at"),
-            created_at=fields.optional_instant("created_at"),
-            updated_at=fields.optional_instant("updated_at"),
-            ingests=[
-                live.Ingest(each.text("url"), each.optional_text("stream_key"))
-                for each in fields.optional_objects("ingests")
-            ],
-            playbacks=[live.Playback(url) for url in fields.optional_texts("playbacks")],
-            record=fields.optional_flag("record"),
-            recording=_recording(fields.optional_object("recording")),
-            recording_drm=fields.optional_flag("recording_drm"),
-            restreams=[
-                live.RestreamTarget(each.text("url"), each.optional_text("stream_key"))
-                for each in fields.optional_objects("restreams")
-            ],
-            tags=fields.optional_texts("tags"),
-            thumbnail_url=fields.optional_text("thumbnail_url"),
-            chat_url=fields.optional_text("chat_url"),
-            latency=LATENCY_WORDS.get(fields.optional_text("latency") or ""),
-            raw=fields.data,
-        )
+        data = {name: value for name, value in fields.data.items() if name in SHOWN}
+        data |= {
+            "provider": self.name,
+            "provider_status": fields.text("status"),
+            "playbacks": [{"url": url} for url in fields.optional_texts("playbacks")],
+            "raw": fields.data,
+        }
+        try:
+            return live.LiveStream.from_dict(data)
+        except live.InvalidInput as error:
+            problem = error.message
+        raise live.UnexpectedResponse(problem)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
         """Verifies the signature over time and body, and that the time is near; then reads."""
@@ -261,19 +234,7 @@ class MemoryAdapter(live.Adapter):
         return error
 
 
-def _recording(fields: live.Fields | None) -> live.Recording | None:
-    if fields is None:
-        return None
-    word = fields.text("status")
-    return live.Recording(
-        status=RECORDING_WORDS.get(word, live.RecordingStatus.UNKNOWN),
-        url=fields.optional_text("url"),
-        dash_url=fields.optional_text("dash_url"),
-        duration=fields.optional_number("duration"),
-    )
-
-
-def _json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """A field of a spec as the vendor takes it."""
     if isinstance(value, datetime):
         return value.isoformat()
@@ -281,5 +242,5 @@ def _json(value: Any) -> Any:
         key = value.stream_key
         return {"url": value.url, "stream_key": None if key is None else key.reveal()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_json(each) for each in value]
+        return [as_json(each) for each in value]
     return value

@@ -27,9 +27,11 @@ from ._adapter import (
     DEFAULT_TOKEN,
     FIELDS,
     LARGEST_PAGE,
+    SETTINGS,
     SIGNATURE_HEADER,
     STATUS_WORDS,
     TIMESTAMP_HEADER,
+    as_json,
     signature,
 )
 
@@ -49,7 +51,7 @@ POSSIBLE: dict[str, frozenset[live.Status]] = {
     "recorded": frozenset({_S.PROCESSING}),
     "failed": frozenset(each for each in _REPORTED if not each.is_final),
 }
-FIXED_ON_AIR = frozenset({"scheduled_start", "record", "recording_drm", "latency"})
+FIXED_ON_AIR = frozenset({"scheduled_start", *SETTINGS})
 #: An encoder may connect, or is connected.
 OPEN = frozenset({_S.READY, _S.LIVE, _S.INTERRUPTED})
 
@@ -451,16 +453,14 @@ class MemoryVendor(Emulator):
         return {
             # What a spec's options bring is kept, and shown as it was given.
             **spec.options.reveal(),
+            **{name: as_json(getattr(spec, name)) for name in FIELDS},
             "object": "live_stream",
             "id": id,
-            "title": spec.title,
-            "description": spec.description,
             "status": stream.status.value,
-            "scheduled_start": _time(spec.scheduled_start),
-            "started_at": _time(stream.started_at),
-            "ended_at": _time(stream.ended_at),
-            "created_at": _time(stream.created_at),
-            "updated_at": _time(stream.updated_at),
+            "started_at": as_json(stream.started_at),
+            "ended_at": as_json(stream.ended_at),
+            "created_at": as_json(stream.created_at),
+            "updated_at": as_json(stream.updated_at),
             "ingests": [
                 {"url": "rtmp://ingest.memory.example/live", "stream_key": stream.stream_key}
             ]
@@ -470,12 +470,6 @@ class MemoryVendor(Emulator):
             "record": stream.is_recorded,
             "recording": self._recording(stream),
             "recording_drm": bool(spec.recording_drm),
-            "restreams": [
-                {"url": each.url, "stream_key": each.stream_key and each.stream_key.reveal()}
-                for each in spec.restreams
-            ],
-            "tags": list(spec.tags),
-            "thumbnail_url": spec.thumbnail_url,
             "chat_url": f"https://chat.memory.example/{id}",
             "latency": (spec.latency or live.Latency.NORMAL).value,
             "trim": stream.trim and stream.trim.to_dict(),
@@ -510,10 +504,6 @@ def _kept(stream: _Stream) -> float:
 def _conflict(stream: _Stream, problem: str) -> _Refusal:
     word = stream.status.value
     return _Refusal(409, f"{problem}: it is {word}", {"status": word})
-
-
-def _time(value: datetime | None) -> str | None:
-    return None if value is None else value.isoformat()
 
 
 # -- reading requests ---------------------------------------------------------------------------

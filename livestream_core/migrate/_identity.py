@@ -7,12 +7,13 @@ import hmac
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import attrs
 
+from .._fields import FieldFacts, Kind, Owner, facts_of
 from .._masked import plain
 from .._model import LiveStream, Playback, RestreamTarget, StreamSpec
 from .._secret import SecretUrl
@@ -21,42 +22,19 @@ from .._urls import join_publish_url
 #: Tags that begin so are marks of ours.
 MARK_PREFIX = "livestream-core:"
 
-#: Fields of a spec that vendors give back as they were given. The others are shown by some as
-#: something else (a recording that was asked for as not asked for, an uploaded picture instead
-#: of the one that was named), so they cannot tell one stream from another.
-ECHOED = ("title", "scheduled_start", "description", "tags", "playback_url", "latency", "restreams")
-COMPARED = (*ECHOED, "record", "recording_drm", "thumbnail_url")
+#: The fields of a spec that can be compared with those of a stream.
+COMPARED = tuple(facts for facts in facts_of(StreamSpec) if facts.owner is not Owner.NOBODY)
+#: Those that tell one stream from another: of the others vendors may show something else (a
+#: recording that was asked for as not asked for, an uploaded picture instead of the one that was
+#: named).
+IDENTIFYING = tuple(facts for facts in COMPARED if facts.owner is not Owner.VENDOR)
 
-#: Fields of a source stream that its copy is made from, besides its status.
-SOURCE_FIELDS = (
-    "title",
-    "description",
-    "status",
-    "scheduled_start",
-    "record",
-    "recording_drm",
-    "latency",
-    "tags",
-    "thumbnail_url",
-    "playbacks",
-    "restreams",
-)
+#: Fields of a source stream that its copy is made from, and its status.
+SOURCE_FIELDS = ("status", *(facts.shown_as for facts in COMPARED))
 
-#: Fields of a spec that are digested always, as the first version did. Those that came later are
-#: left out at their default, so that no digest changes because the model grew.
-_FIRST_FIELDS = (
-    "title",
-    "description",
-    "scheduled_start",
-    "record",
-    "recording_drm",
-    "latency",
-    "tags",
-    "thumbnail_url",
-    "playback_url",
-    "restreams",
-    "options",
-)
+#: Fields of a spec that are digested always. Those that came later are left out at their default,
+#: so that no digest changes because the model grew.
+_FIRST_FIELDS = tuple(facts.name for facts in facts_of(StreamSpec) if facts.always_digested)
 
 
 def words(text: str | None) -> str:
@@ -79,66 +57,40 @@ def group_key(spec: StreamSpec, *, by_title: bool = False) -> str:
 
 
 def differences(
-    spec: StreamSpec, stream: LiveStream, fields: Iterable[str] = COMPARED
+    spec: StreamSpec, stream: LiveStream, fields: Iterable[FieldFacts] = COMPARED
 ) -> tuple[str, ...]:
     """The fields in which a stream is not what was asked for. What was not asked for, and what
     the vendor does not show, is no difference."""
-    return tuple(name for name in fields if not _AGREES[name](spec, stream))
+    return tuple(facts.name for facts in fields if not _agree(facts, spec, stream))
 
 
 def is_same(spec: StreamSpec, stream: LiveStream) -> bool:
     """Whether a stream may have been made from a spec."""
-    return not differences(spec, stream, ECHOED)
+    return not differences(spec, stream, IDENTIFYING)
 
 
-def _texts_agree(name: str) -> Callable[[StreamSpec, LiveStream], bool]:
-    def agrees(spec: StreamSpec, stream: LiveStream) -> bool:
-        return words(getattr(spec, name)) == words(getattr(stream, name))
-
-    return agrees
-
-
-def _unless_unsaid(name: str) -> Callable[[StreamSpec, LiveStream], bool]:
-    def agrees(spec: StreamSpec, stream: LiveStream) -> bool:
-        wanted, shown = getattr(spec, name), getattr(stream, name)
-        return wanted is None or shown is None or wanted == shown
-
-    return agrees
-
-
-def _playback_agrees(spec: StreamSpec, stream: LiveStream) -> bool:
-    if spec.playback_url is None:
+def _agree(facts: FieldFacts, spec: StreamSpec, stream: LiveStream) -> bool:
+    wanted, shown = getattr(spec, facts.name), getattr(stream, facts.shown_as)
+    if facts.owner is not Owner.CALLER and (wanted in _UNSAID or shown in _UNSAID):
         return True
-    return not stream.playbacks or any(
-        str.__str__(each.url or "") == spec.playback_url for each in stream.playbacks
-    )
+    if facts.shown_as != facts.name:
+        return any(wanted == str.__str__(part.url or "") for part in shown)
+    if facts.part is RestreamTarget:
+        return _targets_agree(wanted, shown)
+    if facts.kind is Kind.TEXT:
+        return words(wanted) == words(shown)
+    if facts.kind is Kind.TEXTS:
+        return set(wanted) == set(shown)
+    return bool(wanted == shown)
 
 
-def _restreams_agree(spec: StreamSpec, stream: LiveStream) -> bool:
-    if not spec.restreams or not stream.restreams:
-        return True
+_UNSAID: tuple[Any, ...] = (None, ())
+
+
+def _targets_agree(wanted: Sequence[RestreamTarget], shown: Sequence[RestreamTarget]) -> bool:
     # A ledger keeps no address that has a password in it: it stands for any.
-    wanted = Counter(each.url for each in spec.restreams if each.url is not None)
-    shown = Counter(each.url for each in stream.restreams)
-    return len(spec.restreams) == len(stream.restreams) and wanted <= shown
-
-
-def _tags_agree(spec: StreamSpec, stream: LiveStream) -> bool:
-    return set(spec.tags) == set(stream.tags)
-
-
-_AGREES: Mapping[str, Callable[[StreamSpec, LiveStream], bool]] = {
-    "title": _texts_agree("title"),
-    "description": _texts_agree("description"),
-    "scheduled_start": _unless_unsaid("scheduled_start"),
-    "tags": _tags_agree,
-    "playback_url": _playback_agrees,
-    "latency": _unless_unsaid("latency"),
-    "restreams": _restreams_agree,
-    "record": _unless_unsaid("record"),
-    "recording_drm": _unless_unsaid("recording_drm"),
-    "thumbnail_url": _unless_unsaid("thumbnail_url"),
-}
+    asked = Counter(each.url for each in wanted if each.url is not None)
+    return len(wanted) == len(shown) and asked <= Counter(each.url for each in shown)
 
 
 # -- whether something changed --------------------------------------------------------------

@@ -12,8 +12,9 @@ import attrs
 from .._capabilities import FEATURE_OF_FIELD, Capabilities, Feature, Support
 from .._client import Client
 from .._errors import InvalidInput, LiveStreamError, Unsupported
+from .._fields import facts_of, table
 from .._foreign import place_of
-from .._model import Latency, LiveStream, StreamSpec
+from .._model import LiveStream, StreamSpec
 from .._preview import Preview
 from .._status import STATUSES, Status
 from ._identity import MARK_PREFIX, mark_of
@@ -24,9 +25,10 @@ from ._values import Fate, FieldFate
 #: same for the same stream.
 Transform: TypeAlias = Callable[[LiveStream, StreamSpec], StreamSpec | None]
 
-_SPEC_FIELDS = {field.name: field.default for field in attrs.fields(StreamSpec)}
-#: Those that may be absent, with the value that stands for that.
-_OPTIONAL = {name: default for name, default in _SPEC_FIELDS.items() if name != "title"}
+#: Fields of a spec that may be absent, with the value that stands for that.
+_OPTIONAL = {facts.name: facts.default for facts in facts_of(StreamSpec) if not facts.is_required}
+#: Those of them that a stream shows by the same name.
+_SHOWN = tuple(name for name in _OPTIONAL if name in table(LiveStream))
 _NEEDS_START = (
     "a create without a start boots a server at the target; set scheduled_start by a transform"
 )
@@ -82,7 +84,7 @@ class Translator:
         if not read.has_title:
             spec = None
         rows = [row for several in fates.values() for row in several]
-        rows += _own_to_vendor(stream, self._target.capabilities)
+        rows += _own_to_vendor(stream)
         return Translation(spec=spec, fields=tuple(rows))
 
     def _transformed(self, stream: LiveStream, spec: StreamSpec) -> StreamSpec:
@@ -150,9 +152,10 @@ class Translator:
         if built is None:
             return spec
         for name, absent in _OPTIONAL.items() if explain else ():
-            if not _is_given(getattr(spec, name)) or name == "options":
+            feature = FEATURE_OF_FIELD.get(name)
+            if feature is None or not _is_given(getattr(spec, name)):
                 continue
-            if self._target.capabilities[FEATURE_OF_FIELD[name]].support is not Support.NATIVE:
+            if self._target.capabilities[feature].support is not Support.NATIVE:
                 continue
             try:
                 left_out: dict[str, Any] = {name: absent}
@@ -194,19 +197,7 @@ class _Read:
 
     def __init__(self, stream: LiveStream, capabilities: Capabilities) -> None:
         self.fates: dict[str, list[FieldFate]] = {}
-        values: dict[str, Any] = {
-            name: getattr(stream, name)
-            for name in (
-                "description",
-                "scheduled_start",
-                "record",
-                "recording_drm",
-                "latency",
-                "tags",
-                "thumbnail_url",
-                "restreams",
-            )
-        }
+        values: dict[str, Any] = {name: getattr(stream, name) for name in _SHOWN}
         ours = [tag for tag in stream.tags if tag.startswith(MARK_PREFIX)]
         if ours:
             values["tags"] = tuple(tag for tag in stream.tags if tag not in ours)
@@ -252,37 +243,19 @@ def _lost(name: str, value: object, problem: Unsupported, capabilities: Capabili
     if capabilities.supports(FEATURE_OF_FIELD[name]):
         # The target has the feature, but not this value: its own takes the place.
         return FieldFate(name, Fate.DEFAULTED, why)
-    if value is False or value is Latency.NORMAL:
+    if value == table(StreamSpec)[name].unasked:
         return FieldFate(name, Fate.EXACT, f"as always there: {why}")
     return FieldFate(name, Fate.DROPPED, why)
 
 
-_OWN_NOTES = {
-    "provider": "the target is another provider, or another account",
-    "id": "the target gives its own",
-    "status": "the target begins with its own",
-    "provider_status": "a word of the source's",
-    "created_at": "the target notes its own",
-    "updated_at": "the target notes its own",
-    "ingests": "the target gives its own address and stream key",
-    "playbacks": "the target gives its own addresses",
-    "chat_url": "a page of the source's",
-    "raw": "the source's payload",
-}
-_LEFT_BEHIND = {
-    "started_at": "it was on air at the source",
-    "ended_at": "it was on air at the source",
-    "recording": "recordings are not moved",
-}
-
-
-def _own_to_vendor(stream: LiveStream, target: Capabilities) -> Iterator[FieldFate]:
-    for name, note in _OWN_NOTES.items():
-        if _is_given(getattr(stream, name)):
-            yield FieldFate(name, Fate.DEFAULTED, note)
-    for name, note in _LEFT_BEHIND.items():
-        if _is_given(getattr(stream, name)):
-            yield FieldFate(name, Fate.DROPPED, note)
+def _own_to_vendor(stream: LiveStream) -> Iterator[FieldFate]:
+    shown = [facts for facts in facts_of(LiveStream) if _is_given(getattr(stream, facts.name))]
+    for facts in shown:
+        if facts.replaced:
+            yield FieldFate(facts.name, Fate.DEFAULTED, facts.replaced)
+    for facts in shown:
+        if note := facts.left or facts.lost:
+            yield FieldFate(facts.name, Fate.DROPPED, note)
 
 
 # -- which streams are moved -----------------------------------------------------------------

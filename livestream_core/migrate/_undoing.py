@@ -15,7 +15,7 @@ from .._errors import LiveStreamError, NotFound
 from .._model import LiveStream
 from .._status import STATUSES
 from ._checking import Checker, was_on_air
-from ._identity import differences, snapshot
+from ._identity import COMPARED, differences, snapshot
 from ._ledger import Ledger
 from ._listing import SourceReader
 from ._pace import RequestRate, paced, rate_of
@@ -34,8 +34,8 @@ from ._values import (
 )
 
 _SECONDS = 60.0
-#: What somebody may have added to a stream that was made without it.
-_ADDED = ("description", "tags", "restreams", "thumbnail_url")
+#: What somebody may have added to a stream that was made without it: no vendor does by itself.
+_ADDED = tuple(facts.name for facts in COMPARED if facts.unasked is None and not facts.is_required)
 
 
 def rollback(

@@ -12,7 +12,8 @@ import attrs
 
 from .._client import Client
 from .._errors import InvalidInput, LiveStreamError
-from .._model import StreamSpec
+from .._fields import facts_of
+from .._model import LiveStream, StreamSpec
 from .._status import Status
 from .._walk import Completeness
 
@@ -140,20 +141,7 @@ class FieldFate:
 
 #: Fields that every vendor fills in by itself.
 OWN_TO_VENDOR = frozenset(
-    {
-        "provider",
-        "id",
-        "status",
-        "provider_status",
-        "started_at",
-        "ended_at",
-        "created_at",
-        "updated_at",
-        "ingests",
-        "playbacks",
-        "chat_url",
-        "raw",
-    }
+    facts.name for facts in facts_of(LiveStream) if facts.replaced or facts.left
 )
 
 

@@ -24,6 +24,8 @@ from hypothesis.strategies import SearchStrategy
 
 import livestream_core as live
 
+from .._fields import FieldFacts, Kind, Owner, table
+
 __all__ = [
     "EventParts",
     "IngestParts",
@@ -373,32 +375,7 @@ def _given_keys() -> SearchStrategy[live.Secret]:
 
 def live_streams(**parts: Unpack[LiveStreamParts]) -> SearchStrategy[live.LiveStream]:
     """Live streams as vendors show them. The stream key is in the playbacks of some."""
-    streams = _built(
-        live.LiveStream,
-        parts,
-        provider=_words,
-        id=ids,
-        title=texts,
-        description=lambda: _optional(texts()),
-        status=statuses,
-        provider_status=lambda: _optional(texts()),
-        scheduled_start=lambda: _optional(instants()),
-        started_at=lambda: _optional(instants()),
-        ended_at=lambda: _optional(instants()),
-        created_at=lambda: _optional(instants()),
-        updated_at=lambda: _optional(instants()),
-        ingests=lambda: _several(ingests()),
-        playbacks=lambda: _several(playbacks()),
-        record=lambda: _optional(st.booleans()),
-        recording=lambda: _optional(recordings()),
-        recording_drm=lambda: _optional(st.booleans()),
-        restreams=lambda: _several(restream_targets()),
-        tags=lambda: _several(tags()),
-        thumbnail_url=lambda: _optional(urls()),
-        chat_url=lambda: _optional(urls() | secret_urls()),
-        latency=lambda: _optional(st.sampled_from(live.Latency)),
-        raw=lambda: _optional(payloads()),
-    )
+    streams = _built(live.LiveStream, parts, provider=_words)
     if "playbacks" in parts:
         return streams
     return st.builds(_with_key_in_playback, streams, st.booleans())
@@ -415,21 +392,7 @@ def _with_key_in_playback(stream: live.LiveStream, is_there: bool) -> live.LiveS
 
 def stream_specs(**parts: Unpack[StreamSpecParts]) -> SearchStrategy[live.StreamSpec]:
     """What a stream may be asked to be."""
-    return _built(
-        live.StreamSpec,
-        parts,
-        title=titles,
-        description=lambda: _optional(texts()),
-        scheduled_start=lambda: _optional(instants()),
-        record=lambda: _optional(st.booleans()),
-        recording_drm=lambda: _optional(st.booleans()),
-        latency=lambda: _optional(st.sampled_from(live.Latency)),
-        tags=lambda: _several(tags()),
-        thumbnail_url=lambda: _optional(urls()),
-        playback_url=lambda: _optional(urls()),
-        restreams=lambda: _several(restream_targets()),
-        options=payloads,
-    )
+    return _built(live.StreamSpec, parts, title=titles)
 
 
 def events(**parts: Unpack[EventParts]) -> SearchStrategy[live.Event]:
@@ -475,13 +438,55 @@ def _built(
     kind: type[T], given: Mapping[str, Any], /, **usual: Callable[[], SearchStrategy[Any]]
 ) -> SearchStrategy[T]:
     """Values of a class, of given parts and usual ones."""
-    known: Mapping[str, object] = attrs.fields_dict(kind)  # type: ignore[arg-type]
-    parts = {name: make() for name, make in usual.items() if name not in given}
+    known = table(kind)
+    parts = {
+        name: usual[name]() if name in usual else _value_of(field)
+        for name, field in known.items()
+        if name not in given and (name in usual or field.owner is not None)
+    }
     for name, part in given.items():
         if name not in known:
             raise TypeError(f"{kind.__name__} has no part {name!r}")
         parts[name] = part if isinstance(part, SearchStrategy) else st.just(part)
     return st.builds(kind, **parts)
+
+
+def _value_of(field: FieldFacts) -> SearchStrategy[Any]:
+    """Anything that a field of a stream, or of a spec, may have."""
+    value: SearchStrategy[Any]
+    if field.examples:
+        value = st.sampled_from(field.examples)
+        return value if field.is_required else st.just(field.default) | value
+    if field.kind is Kind.PART:
+        value = _BY_PART[field.part]()
+    elif field.words is not None:
+        value = st.sampled_from(field.words)
+    elif field.kind is Kind.URL and field.owner is Owner.VENDOR and field.feature is None:
+        value = urls() | secret_urls()
+    else:
+        value = _BY_KIND[field.kind]()
+    if field.default == ():
+        return _several(value)
+    return _optional(value) if field.default is None else value
+
+
+_BY_KIND: Mapping[Kind | None, Callable[[], SearchStrategy[Any]]] = {
+    Kind.TEXT: texts,
+    Kind.IDENTIFIER: ids,
+    Kind.TEXTS: tags,
+    Kind.FLAG: st.booleans,
+    Kind.INSTANT: instants,
+    Kind.SECONDS: durations,
+    Kind.URL: urls,
+    Kind.SECRET: secrets,
+    Kind.DATA: payloads,
+}
+_BY_PART: Mapping[Any, Callable[[], SearchStrategy[Any]]] = {
+    live.Ingest: ingests,
+    live.Playback: playbacks,
+    live.Recording: recordings,
+    live.RestreamTarget: restream_targets,
+}
 
 
 def _optional(strategy: SearchStrategy[T]) -> SearchStrategy[T | None]:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ..._capabilities import Feature
 from ..._errors import LiveStreamError, UnexpectedResponse
+from ..._fields import Kind, facts_of
 from ..._model import LiveStream
 from ..._request import Response
 from ..._status import Status
@@ -29,7 +30,7 @@ Path = tuple[str | int, ...]
 
 #: Words that no vendor uses, and some that look like those that one does.
 WORDS = ("gone_fishing", "ended-ish", "nearly ready", "not_cancelled")
-_TIMES = ("scheduled_start", "started_at", "ended_at", "created_at", "updated_at")
+_TIMES = tuple(each.name for each in facts_of(LiveStream) if each.kind is Kind.INSTANT)
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 _OTHERS: tuple[Any, ...] = (7, "text", [], {}, True, ["x"])
 #: How the core says that an adapter raised what is no error of this library.

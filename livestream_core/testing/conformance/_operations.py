@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from typing import Any, ClassVar
@@ -11,7 +11,8 @@ import pytest
 
 from ..._capabilities import FEATURE_OF_FIELD, FIELDS, OPERATION_OF, Feature, Support
 from ..._errors import Conflict, LiveStreamError, NotFound
-from ..._model import LiveStream
+from ..._fields import Kind, Owner, facts_of, table
+from ..._model import LiveStream, StreamSpec
 from ..._operations import OperationFacts
 from ..._status import Status, met_by
 from ..._trim import Trim
@@ -48,14 +49,14 @@ ON_ONE: dict[Feature, Callable[[Harness, str], Any]] = {
     if "stream_id" in operation.takes
 }
 
-#: Another value for each field that an update may change.
-CHANGED: dict[str, Any] = {
-    "title": "Another title",
-    "description": "Another description.",
-    "tags": ("another",),
-    "scheduled_start": datetime(2033, 5, 5, 5, 5, tzinfo=UTC),
-    "thumbnail_url": "https://images.example/another.jpg",
-    "playback_url": "https://watch.example/another",
+_ASKED = [each.name for each in facts_of(StreamSpec) if each.owner is not Owner.NOBODY]
+
+#: Another value for each kind of field; of the others the last one that is tried anyway.
+ANOTHER: Mapping[Kind | None, Any] = {
+    Kind.TEXT: "Another text",
+    Kind.TEXTS: ("another",),
+    Kind.INSTANT: datetime(2033, 5, 5, 5, 5, tzinfo=UTC),
+    Kind.URL: "https://images.example/another.jpg",
 }
 
 
@@ -74,24 +75,26 @@ def updatable(subject: Subject) -> Iterable[str]:
 
 def changed(subject: Subject, name: str) -> Any:
     """A value to change a field to."""
-    if name in CHANGED:
-        return CHANGED[name]
+    field = table(StreamSpec)[name]
+    if field.kind in ANOTHER and not field.examples:
+        return ANOTHER[field.kind]
     return subject.values(FEATURE_OF_FIELD[name])[-1]
 
 
 def shown(stream: LiveStream, name: str) -> Any:
-    """A spec's field as the stream has it."""
-    if name == "playback_url":
-        return [each.url for each in stream.playbacks]
+    """A field as the stream has it: that of a spec may be the address of a part."""
+    field = table(StreamSpec).get(name)
+    if field is not None and field.shown_in:
+        return [each.url for each in getattr(stream, field.shown_in)]
     return getattr(stream, name)
 
 
 def same(name: str, asked: Any, stream: LiveStream) -> bool:
     """Whether a stream has a spec's field as it was asked for."""
-    found = shown(stream, name)
-    if name == "playback_url":
+    field, found = table(StreamSpec)[name], shown(stream, name)
+    if field.shown_in:
         return asked in found
-    if name == "tags":
+    if field.kind is Kind.TEXTS:
         return sorted(found) == sorted(asked)
     return bool(found == asked)
 
@@ -242,7 +245,7 @@ class Operations(Area):
         after = harness.client.get(before.id)
         differing = [
             field
-            for field in ("title", *FEATURE_OF_FIELD, "started_at", "ended_at", "created_at")
+            for field in (*_ASKED, "started_at", "ended_at", "created_at")
             if field != name and shown(after, field) != shown(before, field)
         ]
         # What is recorded shows in where it can be watched.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,24 +11,36 @@ from typing import Any
 import attrs
 
 from ..._adapter import Adapter
-from ..._capabilities import Capabilities, Feature
-from ..._model import Latency, RestreamTarget
+from ..._capabilities import FEATURE_OF_FIELD, Capabilities, Feature
+from ..._fields import FieldFacts, Kind, table
+from ..._model import RestreamTarget, StreamSpec
 from ..._registry import registry
 from ...emulator import Emulator, load_emulator
 from .._recorded import Recording, load
 
+_BY_KIND: Mapping[Kind | None, Sequence[Any]] = {
+    Kind.TEXT: ("Heute: Übertragung aus Köln, 日本語, with “quotes” & <tags>",),
+    Kind.IDENTIFIER: ("kit-1",),
+    Kind.TEXTS: (("maths", "exam 2026"),),
+    Kind.FLAG: (True, False),
+    Kind.INSTANT: (datetime(2030, 1, 15, 9, 30, tzinfo=UTC),),
+    Kind.SECONDS: (90,),
+    Kind.URL: ("https://images.example/a%20picture.jpg",),
+}
+_BY_PART: Mapping[Any, Sequence[Any]] = {
+    RestreamTarget: ((RestreamTarget("rtmp://relay.example/live2", "a-restream-key-of-the-kit"),),),
+}
+
+
+def _examples(field: FieldFacts) -> Sequence[Any]:
+    if field.part is not None:
+        return _BY_PART[field.part]
+    return field.examples or tuple(field.words or ()) or _BY_KIND[field.kind]
+
+
 #: What is asked for in each field of a spec, where the adapter names no values of its own.
 VALUES: Mapping[Feature, Sequence[Any]] = {
-    Feature.DESCRIPTION: ("Heute: Übertragung aus Köln, 日本語, with “quotes” & <tags>",),
-    Feature.TAGS: (("maths", "exam 2026"),),
-    Feature.THUMBNAIL_URL: ("https://images.example/a%20picture.jpg",),
-    Feature.PLAYBACK_URL: ("https://watch.example/live/page",),
-    Feature.RECORD: (True, False),
-    Feature.RECORDING_DRM: (True, False),
-    Feature.LATENCY: tuple(Latency),
-    Feature.RESTREAMS: (
-        (RestreamTarget("rtmp://relay.example/live2", "a-restream-key-of-the-kit"),),
-    ),
+    feature: _examples(table(StreamSpec)[name]) for name, feature in FEATURE_OF_FIELD.items()
 }
 
 
