@@ -86,6 +86,7 @@ def is_failure_of_store(raised: Exception, store: object) -> bool:
 def is_of_signal_handler(raised: BaseException) -> bool:
     """Whether an exception was raised by a signal handler, wherever that interrupted the code."""
     # A handler is given the frame that it interrupts, which is also the one it is called from.
+    # Other code that keeps its caller's frame in a local is taken for one.
     return any(
         argument is frame.f_back
         for frame in (each.tb_frame for each in _entries(raised))
