@@ -33,9 +33,10 @@ def chain_of(error: BaseException) -> list[BaseException]:
 
 def foreign_in(error: BaseException) -> BaseException | None:
     """Return the exception in the chain of an error that is not the transport's, if any."""
-    return next(
-        (each for each in chain_of(error) if is_of_signal_handler(each) or not _is_own(each)), None
-    )
+    chain = chain_of(error)
+    # What wraps a signal handler's exception is given its traceback, so that is the innermost.
+    handlers = (each for each in reversed(chain) if is_of_signal_handler(each))
+    return next((each for each in chain if not _is_own(each)), None) or next(handlers, None)
 
 
 def _is_own(error: BaseException) -> bool:
