@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from livestream_core._redact import place_of
+from livestream_core._foreign import place_of
 from tests.support.postgresql import NoPostgreSQL, PostgreSQL, postgresql
 
 from .run import Outcome, carry_out
