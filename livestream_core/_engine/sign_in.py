@@ -6,7 +6,7 @@ import copy
 import logging
 import math
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -101,7 +101,7 @@ class SharedSession:
 
     Attributes:
         session: The session, once somebody has signed in.
-        own: The sessions that this process has opened, and not ended.
+        own: The sessions that this process has opened, and not ended, by their identity.
         clients: How many clients share it.
         refusal: The last refusal of the credentials, if they were not accepted since.
         lease: The right to sign in, if this process has it from a store.
@@ -110,12 +110,12 @@ class SharedSession:
     """
 
     session: Session | None = None
-    own: tuple[Session, ...] = ()
     lease: _Lease | None = None
 
     def __init__(self, opened: Callable[[SharedSession], None]) -> None:
         self._opened = opened
         self._opened_at: datetime | None = None
+        self.own: dict[int, Session] = {}
         self.clients = 0
         self.refusal: Refusal | None = None
         self.engine: Any = None
@@ -136,23 +136,29 @@ class SharedSession:
             instead_of: The one that was found dead or about to end.
             now: The present instant.
         """
-        self.session, self._opened_at, self.refusal = session, now, None
         if session.ours:
             # Another one than that was opened from within this sign-in, by an observer or a
             # signal handler that called back: it still is to be ended.
-            self.own = (*(each for each in self.own if each is not instead_of), session)
+            self.own[id(session)] = session
+            if instead_of is not None:
+                self.own.pop(id(instead_of), None)
             self._opened(self)
+        self.session, self._opened_at, self.refusal = session, now, None
 
-    def take(self) -> tuple[Session, ...]:
-        """What this process has to end; given to who asks first."""
-        own: tuple[Session, ...] = vars(self).pop("own", ())  # one of two threads gets it
-        if any(each is self.session for each in own):
-            self.session = None
-        return own
+    def take(self) -> Iterator[Session]:
+        """What this process has to end; each is given to who asks first."""
+        while self.own:
+            try:
+                _, session = self.own.popitem()
+            except KeyError:
+                return  # another thread was faster
+            if session is self.session:
+                self.session = None
+            yield session
 
     def disown(self) -> None:
         """In a forked child: what the parent opened and holds is the parent's."""
-        self.own, self.lease = (), None
+        self.own, self.lease = {}, None
 
     def _is_ending(self, session: Session, clock: Clock) -> bool:
         if session.expires_at is None or self._opened_at is None:
@@ -191,9 +197,9 @@ def _is_own(call: Call, error: LiveStreamError) -> bool:
 def _open(call: Call, rejected: Session | None) -> Flow[Session]:
     engine = call.engine
     shared = engine.shared
+    previous = shared.session  # read first: a signal handler may sign in at any moment
     if (current := shared.usable(rejected, engine.clock)) is not None:
         return current
-    previous = shared.session
     session = yield from _opened(call, previous, rejected)
     shared.keep(session, previous, engine.clock.now())
     return session
@@ -319,8 +325,9 @@ class _Lease:
         self._until = self._clock.monotonic() + seconds
         return bool(self._store.claim(self._account, self._owner, seconds))
 
-    def release(self) -> None:
+    def release(self) -> bool:
         self._store.release(self._account, self._owner)
+        return True
 
     @property
     def lasts(self) -> bool:
@@ -362,9 +369,9 @@ def _stored_or_lease(
 
 
 def _release(call: Call, lease: _Lease | None) -> Flow[None]:
-    if lease is not None:
+    # What a store that fails does not take back, this process may still use.
+    if lease is not None and (yield from _in_store(call, lease.release)):
         call.engine.shared.lease = None
-        yield from _in_store(call, lease.release)
 
 
 def _stored(call: Call, store: TokenStore) -> Flow[Session | None]:
@@ -408,8 +415,9 @@ def _read_refusal(call: Call, store: TokenStore) -> Flow[bool]:
         return False
     message, times = noted.memo.get("message"), noted.memo.get("times")
     if isinstance(message, str) and type(times) is int:
-        # Not later than it could be: the other machine's clock may be wrong.
-        until = min(noted.expires_at, now + timedelta(seconds=_LONGEST_REFUSAL))
+        # One that lasts longer than any was noted by a clock that is wrong.
+        is_possible = noted.expires_at <= now + timedelta(seconds=_LONGEST_REFUSAL)
+        until = noted.expires_at if is_possible else now
         shared.refusal = Refusal(AuthenticationFailed(message), until, times)
     return True
 
