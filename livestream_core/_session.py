@@ -15,7 +15,7 @@ from ._adapter import Adapter
 from ._engine.call import Call
 from ._engine.sign_in import SharedSession
 from ._errors import LiveStreamError
-from ._foreign import pass_on
+from ._foreign import BUGS, pass_on
 
 logger = logging.getLogger("livestream_core")
 
@@ -90,7 +90,10 @@ class SessionPool:
             module = sys.modules.get(name)
             if module is not None and name not in self._registered:
                 self._registered.add(name)
-                register(module, self.end_own)
+                try:
+                    register(module, self.end_own)
+                except BUGS as error:  # another version of it; that is no reason to fail
+                    logger.warning("%s does not tell its end: %s", name, type(error).__name__)
 
     def end_own(self, seconds: float = EXIT_SECONDS) -> None:
         """End the sessions that this process has opened, all at once, within so many seconds."""
@@ -119,7 +122,7 @@ class SessionPool:
         """In a child process: what the parent opened is the parent's to end."""
         self._lock = threading.RLock()
         self._own = {}
-        self._registered -= _EMPTIED
+        self._registered &= {"atexit"}
         for shared in tuple(self._sessions.values()):
             shared.disown()
 
@@ -128,18 +131,30 @@ def _finalize(module: Any, end: Callable[[], None]) -> None:
     module.Finalize(None, end, exitpriority=100)
 
 
-#: Who tells that a process ends, by module, and how it is asked to. Children of multiprocessing and
-#: billiard skip atexit; those of Celery's pool, which is billiard's, skip its finalizers as well.
+def _tell_worker(module: Any, end: Callable[[], None]) -> None:
+    # The processes of billiard's pools, Celery's among them, skip the finalizers as well, and call
+    # this instead.
+    worker: Any = getattr(module.current_process(), "_target", None)
+    if not hasattr(worker, "on_exit"):
+        return
+    tell = worker.on_exit
+
+    def on_exit(pid: int, code: int) -> None:
+        end()
+        if tell is not None:
+            tell(pid, code)
+
+    worker.on_exit = on_exit
+
+
+#: What tells that a process ends, by its module. Children of multiprocessing and billiard skip
+#: atexit, and what was registered with these before the fork.
 _ENDINGS: dict[str, Callable[[Any, Callable[[], None]], object]] = {
     "atexit": lambda _, end: atexit.register(end),
     "multiprocessing.util": _finalize,
     "billiard.util": _finalize,
-    "celery.signals": lambda module, end: module.worker_process_shutdown.connect(
-        lambda **_: end(), weak=False
-    ),
+    "billiard.process": _tell_worker,
 }
-#: What was registered there is gone in a child, so it is registered by who opens a session in it.
-_EMPTIED = {"multiprocessing.util", "billiard.util"}
 
 
 def end_sessions(shared: SharedSession, engine: Any, runner: Any, seconds: float) -> None:

@@ -21,7 +21,13 @@ _PATIENCE = 60.0
 
 @contextmanager
 def celery_worker(
-    redis: Redis, database: int, *, pool: str, results: str, concurrency: int
+    redis: Redis,
+    database: int,
+    *,
+    pool: str,
+    results: str,
+    concurrency: int,
+    tasks_per_child: int | None = None,
 ) -> Iterator[Celery]:
     """Run a worker until the end of the block.
 
@@ -31,6 +37,7 @@ def celery_worker(
         pool: ``prefork`` or ``threads``.
         results: How results are written: ``json`` or ``pickle``.
         concurrency: How many tasks it runs at once.
+        tasks_per_child: After how many tasks a process is replaced by another.
 
     Returns:
         The app to send tasks with.
@@ -40,6 +47,8 @@ def celery_worker(
     command = [sys.executable, "-m", "celery", "-A", "queue_tasks", "worker", "--pool", pool]
     command += ["--concurrency", str(concurrency), "--loglevel", "warning"]
     command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    if tasks_per_child is not None:
+        command += ["--max-tasks-per-child", str(tasks_per_child)]
     environment = {
         **os.environ,
         "QUEUE_URL": url,
