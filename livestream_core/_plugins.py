@@ -123,6 +123,7 @@ def _shown(plugin: object) -> str:
     return str(getattr(plugin, "__name__", type(plugin).__name__))
 
 
+#: Which observers are being told something, in this thread.
 _telling = threading.local()
 
 
@@ -159,19 +160,15 @@ class Observers:
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
     def _call(self, hook: str, **arguments: Any) -> None:
-        # What an observer causes itself is not told: it would be called for that again and again.
-        if getattr(_telling, "is_under_way", False):
-            return
-        _telling.is_under_way = True
-        try:
-            self._tell(hook, arguments)
-        finally:
-            _telling.is_under_way = False
-
-    def _tell(self, hook: str, arguments: dict[str, Any]) -> None:
+        under_way: set[Any] = vars(_telling).setdefault("under_way", set())
         # One by one: pluggy would stop at the first that fails.
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            # What an observer causes itself is told to all others: told of that, too, it would
+            # cause it again and again.
+            if implementation in under_way:
+                continue
             try:
+                under_way.add(implementation)
                 implementation.function(*(arguments[name] for name in implementation.argnames))
             except Exception as error:
                 if is_of_signal_handler(error):
@@ -182,6 +179,8 @@ class Observers:
                     hook,
                     type(error).__name__,
                 )
+            finally:
+                under_way.discard(implementation)
 
 
 publish("livestream_core", [Exchange])

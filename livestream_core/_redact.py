@@ -6,7 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable
 from itertools import islice
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from ._adapter import MOST_FIELDS
@@ -36,13 +36,15 @@ class Redactor:
     seen, and what looks like one."""
 
     def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
-        self._lock = Lock()
+        # Reentrant: a signal handler may use this client while it interrupts this very thread.
+        self._lock = RLock()
         #: By the length from which each is looked for within words.
         self._given: dict[str, int] = {}
         self._seen: OrderedDict[tuple[str, ...], None] = OrderedDict()
         #: What is looked for; brought up to date before something is masked.
         self._known = KnownSecrets()
-        self._is_known = True
+        #: Another object whenever there is something new, and the last one that was dealt with.
+        self._news = self._known_news = object()
         self._patterns = [re.compile(pattern) for pattern in patterns]
         for secret in secrets:
             self.add(secret)
@@ -58,7 +60,7 @@ class Redactor:
     def _add(self, secret: str, shortest: int) -> None:
         with self._lock:
             self._given.setdefault(secret, shortest)
-            self._is_known = False
+            self._news = object()
 
     def add_headers(self, headers: Iterable[str]) -> None:
         """Remembers credentials in header values: whole, and without their scheme."""
@@ -87,7 +89,7 @@ class Redactor:
                     self._seen.move_to_end(keys)
                     if len(self._seen) > _STREAMS:
                         self._seen.popitem(last=False)
-                    self._is_known = False
+                    self._news = object()
         elif isinstance(result, Page):
             for stream in result.items:
                 self.see(stream)
@@ -97,18 +99,18 @@ class Redactor:
     def known(self) -> KnownSecrets:
         """Everything that is remembered."""
         with self._lock:
-            if not self._is_known:
-                seen = {key for keys in self._seen for key in keys}
+            while self._known_news is not (news := self._news):
+                seen = {key for keys in tuple(self._seen) for key in keys}
                 self._look_for(seen)
                 if len(self._known) > len(self._given) + 2 * len(seen):
                     # Most of it is forgotten by now.
                     self._known = KnownSecrets()
                     self._look_for(seen)
-                self._is_known = True
+                self._known_news = news
             return self._known
 
     def _look_for(self, seen: Iterable[str]) -> None:
-        for secret, shortest in self._given.items():
+        for secret, shortest in tuple(self._given.items()):
             self._known.add(secret, shortest=shortest)
         for key in seen:
             self._known.add(key)

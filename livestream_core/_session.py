@@ -15,14 +15,14 @@ from ._adapter import Adapter
 from ._engine.call import Call
 from ._engine.sign_in import SharedSession
 from ._errors import LiveStreamError
-from ._foreign import pass_on
+from ._foreign import BUGS, pass_on
 
 logger = logging.getLogger("livestream_core")
 
 #: Seconds for all sign-outs at the exit together.
 EXIT_SECONDS = 5.0
-#: Refused credentials that are remembered though no client has them any more.
-_MOST_REFUSED = 10_000
+#: How many sessions and refusals of credentials are remembered that no client has any more.
+_MOST_IDLE = 10_000
 
 
 class SessionPool:
@@ -33,8 +33,10 @@ class SessionPool:
         # while this very thread is in here.
         self._lock = threading.RLock()
         self._sessions: dict[Hashable, SharedSession] = {}
-        #: Those with a session that this process has to end, also after its last client is gone.
-        self._own: dict[SharedSession, None] = {}
+        #: Keys of those that no client has, and that are worth remembering.
+        self._idle: dict[Hashable, None] = {}
+        #: Those with a session that this process has to end, and with what.
+        self._own: dict[SharedSession, tuple[Any, Any]] = {}
         self._registered: set[str] = set()
 
     def join(self, key: Hashable) -> Membership:
@@ -43,6 +45,7 @@ class SessionPool:
             shared = self._sessions.get(key)
             if shared is None:
                 shared = self._sessions[key] = SharedSession(self._opened)
+            self._idle.pop(key, None)
             shared.clients += 1
             return Membership(self, key, shared)
 
@@ -53,84 +56,124 @@ class SessionPool:
                 return
             member.is_open = False
             member.shared.clients -= 1
-            if member.shared.clients == 0 and member.shared.refusal is None:
-                del self._sessions[member.key]
-            if len(self._sessions) > _MOST_REFUSED:
-                self._forget_refusals()
+            self._tidy(member)
 
-    def _forget_refusals(self) -> None:
-        for key in [key for key, shared in self._sessions.items() if not shared.clients]:
-            del self._sessions[key]
-
-    def forget(self, shared: SharedSession) -> None:
+    def forget(self, member: Membership) -> None:
         """A session that is ended now need not be ended at the exit."""
         with self._lock:
-            self._own.pop(shared, None)
-            if not shared.clients:
-                shared.engine = shared.runner = None  # they hold it, too
+            self._own.pop(member.shared, None)
+            self._tidy(member)
+
+    def _tidy(self, member: Membership) -> None:
+        shared, key = member.shared, member.key
+        if shared.clients or self._sessions.get(key) is not shared:
+            return
+        shared.engine = shared.runner = None  # they hold it, too
+        if shared.refusal is None and shared not in self._own:
+            del self._sessions[key]
+            self._idle.pop(key, None)
+            return
+        self._idle[key] = None
+        if len(self._idle) > _MOST_IDLE:
+            oldest = next(iter(self._idle))
+            del self._idle[oldest], self._sessions[oldest]
 
     # -- the end of the process -------------------------------------------------------------
 
     def _opened(self, shared: SharedSession) -> None:
-        if shared.engine is None or not _can_end(shared.engine):
+        engine, runner = shared.engine, shared.runner
+        if engine is None or not _can_end(engine):
             return
         with self._lock:
-            self._own[shared] = None
-            self._end_at_exit()
-
-    def _end_at_exit(self) -> None:
-        # Children of multiprocessing and billiard skip atexit. Their registers are emptied when a
-        # child begins, so this is done where the session is opened.
-        registers: dict[str, Callable[[], object]] = {
-            "atexit": lambda: atexit.register(self.end_own)
-        }
-        for name in ("multiprocessing.util", "billiard.util"):
-            if (module := sys.modules.get(name)) is not None:
-                registers[name] = _finalizer(module, self.end_own)
-        for name, register in registers.items():
-            if name not in self._registered:
+            self._own[shared] = engine, runner
+        for name, register in _ENDINGS.items():
+            module = sys.modules.get(name)
+            if module is not None and name not in self._registered:
                 self._registered.add(name)
-                register()
+                try:
+                    register(module, self.end_own)
+                except BUGS as error:  # another version of it; that is no reason to fail
+                    logger.warning("%s does not tell its end: %s", name, type(error).__name__)
 
     def end_own(self, seconds: float = EXIT_SECONDS) -> None:
         """End the sessions that this process has opened, all at once, within so many seconds."""
         with self._lock:
-            own, self._own = list(self._own), {}
-        threads = [
-            threading.Thread(target=_end_quietly, args=(shared, seconds), daemon=True)
-            for shared in own
-        ]
+            own, self._own = self._own, {}
         until = time.monotonic() + seconds
-        for thread in threads:
-            thread.start()
+        threads, left_over = [], []
+        for shared, (engine, runner) in own.items():
+            end = (shared, engine, runner)
+            thread = threading.Thread(target=_end_quietly, args=(*end, seconds), daemon=True)
+            try:
+                thread.start()
+                threads.append(thread)
+            except RuntimeError:
+                # From Python 3.12 on, no thread can be started at the exit of the interpreter.
+                left_over.append(end)
+        for number, end in enumerate(left_over):
+            left = until - time.monotonic()
+            if left > 0:
+                # One that hangs is not to take the time of all; and one that answers needs some.
+                _end_quietly(*end, min(left, max(left / (len(left_over) - number), 1.0)))
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
 
     def after_fork(self) -> None:
-        """In a child process."""
+        """In a child process: what the parent opened is the parent's to end."""
         self._lock = threading.RLock()
         self._own = {}
-        self._registered -= {"multiprocessing.util", "billiard.util"}
-        for shared in self._sessions.values():
+        self._registered &= {"atexit"}
+        for shared in tuple(self._sessions.values()):
             shared.disown()
 
 
-def _finalizer(module: Any, function: Callable[[], None]) -> Callable[[], object]:
-    return lambda: module.Finalize(None, function, exitpriority=100)
+def _finalize(module: Any, end: Callable[[], None]) -> None:
+    module.Finalize(None, end, exitpriority=100)
 
 
-def end_session(shared: SharedSession, engine: Any, runner: Any, seconds: float) -> None:
-    """Sign out of a session, if this process has opened it and the vendor has that."""
-    if not _can_end(engine) or (session := shared.take()) is None:
+def _tell_worker(module: Any, end: Callable[[], None]) -> None:
+    # The processes of billiard's pools, Celery's among them, skip the finalizers as well, and call
+    # this instead.
+    worker: Any = getattr(module.current_process(), "_target", None)
+    if not hasattr(worker, "on_exit"):
+        return
+    tell = worker.on_exit
+
+    def on_exit(pid: int, code: int) -> None:
+        end()
+        if tell is not None:
+            tell(pid, code)
+
+    worker.on_exit = on_exit
+
+
+#: What tells that a process ends, by its module. Children of multiprocessing and billiard skip
+#: atexit, and what was registered with these before the fork.
+_ENDINGS: dict[str, Callable[[Any, Callable[[], None]], object]] = {
+    "atexit": lambda _, end: atexit.register(end),
+    "multiprocessing.util": _finalize,
+    "billiard.util": _finalize,
+    "billiard.process": _tell_worker,
+}
+
+
+def end_sessions(shared: SharedSession, engine: Any, runner: Any, seconds: float) -> None:
+    """Sign out of what this process has opened, if the vendor has that.
+
+    Raises:
+        BaseException: What is foreign, with a note.
+    """
+    if not _can_end(engine):
         return
     handled = sys.exception()
     call = Call(engine, "close", None, engine.clock.monotonic() + seconds)
-    try:
-        runner.run(call.sign_out(session))
-    except LiveStreamError as error:
-        logger.warning("%s: signing out failed: %s", engine.account, type(error).__name__)
-    except BaseException as raised:
-        raise pass_on(raised, call.where_it_was(), handled)  # noqa: B904 - the same object
+    for session in shared.take():
+        try:
+            runner.run(call.sign_out(session))
+        except LiveStreamError as error:
+            logger.warning("%s: signing out failed: %s", engine.account, type(error).__name__)
+        except BaseException as raised:
+            raise pass_on(raised, call.where_it_was(), handled)  # noqa: B904 - the same object
 
 
 def _can_end(engine: Any) -> bool:
@@ -139,11 +182,11 @@ def _can_end(engine: Any) -> bool:
     return overridden and engine.token_store is None
 
 
-def _end_quietly(shared: SharedSession, seconds: float) -> None:
+def _end_quietly(shared: SharedSession, engine: Any, runner: Any, seconds: float) -> None:
     try:
-        end_session(shared, shared.engine, shared.runner, seconds)
+        end_sessions(shared, engine, runner, seconds)
     except Exception as error:
-        logger.warning("%s: signing out failed: %s", shared.engine.account, type(error).__name__)
+        logger.warning("%s: signing out failed: %s", engine.account, type(error).__name__)
 
 
 class Membership:
@@ -164,8 +207,8 @@ class Membership:
     def end_if_last(self, engine: Any, runner: Any) -> None:
         """Sign out of the session if no client shares it any more."""
         if not self.shared.clients:
-            self._pool.forget(self.shared)
-            end_session(self.shared, engine, runner, EXIT_SECONDS)
+            self._pool.forget(self)
+            end_sessions(self.shared, engine, runner, EXIT_SECONDS)
 
 
 pool = SessionPool()

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 #: How many forks this process is away from the first one.
 _forks = 0
-_adapter_lock = threading.Lock()
+# Reentrant, as all locks here: a signal handler may interrupt the thread that has it.
+_adapter_lock = threading.RLock()
 
 #: The largest answer that is read, in bytes after decoding.
 MAX_BODY = 16 * 1024 * 1024
@@ -470,7 +471,7 @@ def run_wsgi(app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Re
     return Response(int(status.split()[0]), headers, b"" if problem == TOO_LARGE else body, problem)
 
 
-_shared_lock = threading.Lock()
+_shared_lock = threading.RLock()
 _shared: RequestsTransport | None = None
 
 
@@ -488,8 +489,8 @@ def _after_fork() -> None:
     # transport makes new ones. Locks may be held by threads that do not exist here.
     global _forks, _adapter_lock, _shared_lock
     _forks += 1
-    _adapter_lock = threading.Lock()
-    _shared_lock = threading.Lock()
+    _adapter_lock = threading.RLock()
+    _shared_lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -233,6 +233,8 @@ class Call:
         self.deadline = deadline
         self.sent: list[Sent] = []
         self.last: Response | None = None
+        #: Whether it gave up because its own time would not have been enough to try again.
+        self.ran_out = False
 
     def exchange(self, request: Request) -> Flow[Response]:
         """Send a request until it is answered with 2xx, or fails for good."""
@@ -296,6 +298,7 @@ class Call:
             if pause is None or any(failure is earlier.failure for earlier in history[:-1]):
                 raise failure
             if engine.clock.monotonic() + pause >= self.deadline:
+                self.ran_out = True
                 raise failure
             yield Sleep(pause)
 
@@ -363,7 +366,7 @@ class Call:
             )
             error.retryable = response.problem == CUT
         else:
-            error = self._error_for(response)
+            error = self.error_for(response)
             unknown = [each for each in history if each.carried_out is None]
             if unknown and sent.request.method == "DELETE" and isinstance(error, NotFound):
                 if not self._is_from_vendor(response):
@@ -383,7 +386,7 @@ class Call:
         )
         return error
 
-    def _error_for(self, response: Response) -> LiveStreamError:
+    def error_for(self, response: Response) -> LiveStreamError:
         adapter = self.engine.adapter
         for make in (adapter.error_for, adapter.error_by_status):
             error = self._asked(make, response)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Hashable
 from typing import Any, Generic, TypeAlias, TypeVar, final
 
 from .._adapter import Session
+from .._errors import LiveStreamError
 from .._request import Request
 from .._sending import Timeout
 from .._version import __version__
@@ -71,12 +72,20 @@ class Once(Generic[T]):
         key: What it is that happens once.
         make: Makes the flow. It first looks whether there is anything left to do.
         seconds: How long the asker may wait for another's.
+        is_own: Whether an error says something of the asker alone, such as that it had little
+            time.
     """
 
-    __slots__ = ("key", "make", "seconds")
+    __slots__ = ("is_own", "key", "make", "seconds")
 
-    def __init__(self, key: Hashable, make: Callable[[], Flow[T]], seconds: float) -> None:
-        self.key, self.make, self.seconds = key, make, seconds
+    def __init__(
+        self,
+        key: Hashable,
+        make: Callable[[], Flow[T]],
+        seconds: float,
+        is_own: Callable[[LiveStreamError], bool],
+    ) -> None:
+        self.key, self.make, self.seconds, self.is_own = key, make, seconds, is_own
 
 
 @final

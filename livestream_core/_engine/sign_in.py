@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -35,10 +37,14 @@ class TokenStore(Protocol):
 
     It may have two methods more, by which a fleet signs in once: ``claim(account, owner, seconds)
     -> bool`` gives one owner at a time the right to sign in, for so many seconds at the most, and
-    ``release(account, owner)`` gives it back. Neither waits, and any thread may release.
+    ``release(account, owner)`` gives it back. Neither waits, and any thread may release. The
+    seconds are its ``lease_seconds``, if it has those, and else 45: longer than one request takes.
 
     It may have a ``key``, secret bytes of its own: with it, the credentials that a session was
     opened with are told apart by an HMAC, and without it by a digest that is slow on purpose.
+
+    It also keeps, under names of their own, which credentials were refused; what has an
+    ``expires_at`` may be dropped after that.
 
     A store that fails costs a sign-in, not the operation.
     """
@@ -66,9 +72,10 @@ _LONGEST_REFUSAL = 300.0
 #: Statuses that say so of the credentials; 400 may also say that of the request.
 _REFUSING = (401, 403)
 #: How long another process that signs in is waited for, before it counts as dead; in seconds.
-_LEASE = 30.0
+_LEASE = 45.0
 #: How often it is looked whether that has ended: after so many seconds, and ever more seldom.
 _LOOK, _LONGEST_LOOK = 0.05, 1.0
+_LONGEST_NOTE = 500
 
 
 @attrs.frozen(slots=True)
@@ -94,17 +101,21 @@ class SharedSession:
 
     Attributes:
         session: The session, once somebody has signed in.
+        own: The sessions that this process has opened, and not ended, by their identity.
         clients: How many clients share it.
         refusal: The last refusal of the credentials, if they were not accepted since.
+        lease: The right to sign in, if this process has it from a store.
         engine: Of the client that was made last.
         runner: What runs that client's flows.
     """
 
     session: Session | None = None
+    lease: _Lease | None = None
 
     def __init__(self, opened: Callable[[SharedSession], None]) -> None:
         self._opened = opened
         self._opened_at: datetime | None = None
+        self.own: dict[int, Session] = {}
         self.clients = 0
         self.refusal: Refusal | None = None
         self.engine: Any = None
@@ -117,24 +128,37 @@ class SharedSession:
             return None
         return session
 
-    def keep(self, session: Session, now: datetime) -> None:
-        """Share a session from now on."""
-        self.session, self._opened_at, self.refusal = session, now, None
-        if session.ours:
-            self._opened(self)
+    def keep(self, session: Session, instead_of: Session | None, now: datetime) -> None:
+        """Share a session from now on.
 
-    def take(self) -> Session | None:
-        """The session, if it is this process's own; to be ended by who asks first."""
-        session = self.session
-        if session is None or not session.ours:
-            return None
-        taken: Session | None = vars(self).pop("session", None)  # one of two threads gets it
-        return taken
+        Args:
+            session: The session.
+            instead_of: The one that was found dead or about to end.
+            now: The present instant.
+        """
+        if session.ours:
+            # Another one than that was opened from within this sign-in, by an observer or a
+            # signal handler that called back: it still is to be ended.
+            self.own[id(session)] = session
+            if instead_of is not None:
+                self.own.pop(id(instead_of), None)
+            self._opened(self)
+        self.session, self._opened_at, self.refusal = session, now, None
+
+    def take(self) -> Iterator[Session]:
+        """What this process has to end; each is given to who asks first."""
+        while self.own:
+            try:
+                _, session = self.own.popitem()
+            except KeyError:
+                return  # another thread was faster
+            if session is self.session:
+                self.session = None
+            yield session
 
     def disown(self) -> None:
-        """In a forked child: what the parent opened is the parent's to end."""
-        if self.session is not None and self.session.ours:
-            self.session = attrs.evolve(self.session, ours=False)
+        """In a forked child: what the parent opened and holds is the parent's."""
+        self.own, self.lease = {}, None
 
     def _is_ending(self, session: Session, clock: Clock) -> bool:
         if session.expires_at is None or self._opened_at is None:
@@ -155,7 +179,7 @@ def session_for(call: Call, rejected: Session | None) -> Flow[Session]:
     session = shared.usable(rejected, engine.clock)
     while session is None or session is rejected:
         left = call.deadline - engine.clock.monotonic()
-        session = yield Once(shared, lambda: _open(call, rejected), left)
+        session = yield Once(shared, lambda: _open(call, rejected), left, partial(_is_own, call))
     if session is not engine.session:
         # Perhaps opened by another client: its credentials are to be masked here too.
         engine.redactor.add_headers(session.headers.values())
@@ -164,13 +188,20 @@ def session_for(call: Call, rejected: Session | None) -> Flow[Session]:
     return session
 
 
+def _is_own(call: Call, error: LiveStreamError) -> bool:
+    """Whether a sign-in failed for lack of time: that says nothing to those who have more."""
+    is_over = call.engine.clock.monotonic() >= call.deadline
+    return isinstance(error, TimedOut) or call.ran_out or is_over
+
+
 def _open(call: Call, rejected: Session | None) -> Flow[Session]:
     engine = call.engine
     shared = engine.shared
+    previous = shared.session  # read first: a signal handler may sign in at any moment
     if (current := shared.usable(rejected, engine.clock)) is not None:
         return current
-    session = yield from _opened(call, shared.session, rejected)
-    shared.keep(session, engine.clock.now())
+    session = yield from _opened(call, previous, rejected)
+    shared.keep(session, previous, engine.clock.now())
     return session
 
 
@@ -185,18 +216,25 @@ def _opened(call: Call, previous: Session | None, rejected: Session | None) -> F
         check_session(operation, given=True)
         return operation
     try:
-        _check_refusal(engine.shared.refusal, engine.clock)
-        if engine.token_store is None:
-            return (yield from _signed_in(call, operation))
-        dead = rejected or previous
-        return (yield from _with_store(call, engine.token_store, operation, dead))
-    except AuthenticationFailed as error:
-        if error.http_status in _REFUSING and not error.retryable:
-            engine.shared.refusal = _again(engine.shared.refusal, error, engine.clock.now())
-            error.hint = _hint(error, engine.shared.refusal, engine.clock)
-        raise
+        if engine.token_store is not None:
+            dead = rejected or previous
+            return (yield from _with_store(call, engine.token_store, operation, dead))
+        _check_refusal(call)
+        return (yield from _tried(call, operation))
     finally:
         operation.close()
+
+
+def _tried(call: Call, operation: Operation[Session]) -> Flow[Session]:
+    """Sign in at the vendor, and remember it if the vendor refuses the credentials."""
+    shared, clock = call.engine.shared, call.engine.clock
+    try:
+        return (yield from _signed_in(call, operation))
+    except AuthenticationFailed as error:
+        if _blames_credentials(call, error):
+            shared.refusal = _again(shared.refusal, error, clock.now())
+            error.hint = _hint(shared.refusal, clock)
+        raise
 
 
 def _signed_in(call: Call, operation: Operation[Session]) -> Flow[Session]:
@@ -210,25 +248,36 @@ def _signed_in(call: Call, operation: Operation[Session]) -> Flow[Session]:
 # -- credentials that were refused ------------------------------------------------------------
 
 
+def _blames_credentials(call: Call, error: AuthenticationFailed) -> bool:
+    """Whether the vendor refused the credentials for good, and not the request, or for now."""
+    if error.http_status is None or error.retryable:
+        return False
+    if error.http_status in _REFUSING:
+        return True
+    # Every refused sign-in is made an AuthenticationFailed; here the adapter says it by itself.
+    return call.last is not None and isinstance(call.error_for(call.last), AuthenticationFailed)
+
+
 def _again(before: Refusal | None, error: AuthenticationFailed, now: datetime) -> Refusal:
     times = 1 if before is None else before.times + 1
-    seconds = min(_FIRST_REFUSAL * 2 ** (times - 1), _LONGEST_REFUSAL)
+    seconds = min(_FIRST_REFUSAL * 2 ** min(times - 1, 20), _LONGEST_REFUSAL)
     return Refusal(copy.copy(error), now + timedelta(seconds=seconds), times)
 
 
-def _check_refusal(refusal: Refusal | None, clock: Clock) -> None:
+def _check_refusal(call: Call) -> None:
     """Refuse credentials that the vendor has just refused, without asking it again."""
+    refusal, clock = call.engine.shared.refusal, call.engine.clock
     if refusal is not None and clock.now() < refusal.until:
         error = copy.copy(refusal.error)
         error.http_status = None  # this time it was not asked
-        error.hint = _hint(error, refusal, clock)
+        error.hint = _hint(refusal, clock)
         raise error
 
 
-def _hint(error: AuthenticationFailed, refusal: Refusal, clock: Clock) -> str:
-    seconds = max(0.0, (refusal.until - clock.now()).total_seconds())
-    usual = (error.hint or "").partition("; these credentials")[0]
-    return f"{usual}; these credentials are not tried again for {seconds:.0f} s"
+def _hint(refusal: Refusal, clock: Clock) -> str:
+    seconds = math.ceil((refusal.until - clock.now()).total_seconds())
+    usual = f"{refusal.error.hint}; " if refusal.error.hint else ""
+    return f"{usual}these credentials are not tried again for {max(seconds, 1)} s"
 
 
 # -- a store that a fleet shares --------------------------------------------------------------
@@ -238,21 +287,28 @@ def _with_store(
     call: Call, store: TokenStore, operation: Operation[Session], dead: Session | None
 ) -> Flow[Session]:
     engine = call.engine
+    # Asked as the store is: it may be slow, and its key may come from anywhere.
+    if (yield from _in_store(call, lambda: engine.fingerprint)) is None:
+        _check_refusal(call)
+        return (yield from _tried(call, operation))
     found = yield from _stored_or_lease(call, store, dead)
     if isinstance(found, Session):
         return found
     # Of one who is interrupted the lease just ends: a flow that is closed sends nothing more.
     try:
-        noted = yield from _check_stored_refusal(call, store)
-        session = yield from _signed_in(call, operation)
+        noted = yield from _read_refusal(call, store)
+        _check_refusal(call)
+        session = yield from _tried(call, operation)
     except LiveStreamError as error:
-        if isinstance(error, AuthenticationFailed) and error.http_status in _REFUSING:
-            yield from _note_refusal(call, store, error, dead)
+        if isinstance(error, AuthenticationFailed) and error.http_status is not None:
+            yield from _forget(call, store, dead)
+            if _blames_credentials(call, error):
+                yield from _note_refusal(call, store)
         yield from _release(call, found)
         raise
     session = attrs.evolve(session, opened_with=engine.fingerprint)
     yield from _in_store(call, lambda: store.put(engine.account, session))
-    if noted is not None:
+    if noted:
         yield from _in_store(call, lambda: store.delete(_refused(call)))
     yield from _release(call, found)
     return session
@@ -261,15 +317,23 @@ def _with_store(
 class _Lease:
     """The right to sign in for a fleet, from a store that has leases."""
 
-    def __init__(self, store: Any, account: str) -> None:
-        self._store, self._account = store, account
+    def __init__(self, store: Any, account: str, clock: Clock) -> None:
+        self._store, self._account, self._clock = store, account, clock
         self._owner = os.urandom(8).hex()
+        self._until = 0.0
 
     def claim(self) -> bool:
-        return bool(self._store.claim(self._account, self._owner, _LEASE))
+        seconds = float(getattr(self._store, "lease_seconds", _LEASE))
+        self._until = self._clock.monotonic() + seconds
+        return bool(self._store.claim(self._account, self._owner, seconds))
 
-    def release(self) -> None:
+    def release(self) -> bool:
         self._store.release(self._account, self._owner)
+        return True
+
+    @property
+    def lasts(self) -> bool:
+        return self._clock.monotonic() < self._until
 
 
 def _stored_or_lease(
@@ -277,23 +341,28 @@ def _stored_or_lease(
 ) -> Flow[Session | _Lease | None]:
     """A session that somebody has put into the store, or, where the store has leases, the right to
     sign in. A lease is tried for, and never waited for, so that nothing is blocked meanwhile."""
-    engine = call.engine
-    lease = _Lease(store, engine.account) if hasattr(store, "claim") else None
-    is_ours, look = False, _LOOK
+    engine, shared = call.engine, call.engine.shared
+    # This process may have it already: from somebody who was interrupted, or whose sign-in this
+    # is called from within.
+    held = shared.lease if shared.lease is not None and shared.lease.lasts else None
+    lease = _Lease(store, engine.account, engine.clock)
+    look = _LOOK
     while True:
         stored = yield from _stored(call, store)
-        if stored is not None and (dead is None or stored.headers != dead.headers):
-            if is_ours:
-                yield from _release(call, lease)
+        if stored is not None and not _is_same(stored, dead):
+            yield from _release(call, held)
             return stored
-        if lease is None or is_ours:
-            return lease
-        # A store that fails gives no lease; then everybody signs in.
+        if held is not None:
+            return held
+        _check_refusal(call)
+        if not hasattr(store, "claim"):
+            return None
         won = yield from _in_store(call, lease.claim)
         if won is None:
-            return None
+            return None  # a store that fails gives no lease; then everybody signs in
         if won:
-            is_ours = True  # the store is read once more: somebody may just have signed in
+            # The store is read once more: somebody may just have signed in.
+            held = shared.lease = lease
             continue
         if engine.clock.monotonic() + look >= call.deadline:
             raise TimedOut("another process's sign-in did not end in time", applied=False)
@@ -302,50 +371,16 @@ def _stored_or_lease(
 
 
 def _release(call: Call, lease: _Lease | None) -> Flow[None]:
-    if lease is not None:
-        yield from _in_store(call, lease.release)
-
-
-def _refused(call: Call) -> str:
-    """Under which name a store has the refusal of these credentials."""
-    return f"{call.engine.account} refused {call.engine.fingerprint}"
-
-
-def _check_stored_refusal(call: Call, store: TokenStore) -> Flow[Session | None]:
-    """What the store has noted of these credentials, if they may be tried.
-
-    Raises:
-        AuthenticationFailed: Another process has just tried them in vain.
-    """
-    shared, clock = call.engine.shared, call.engine.clock
-    noted: Session | None = yield from _in_store(call, lambda: store.get(_refused(call)))
-    if noted is not None and noted.expires_at is not None and isinstance(noted.memo, Mapping):
-        error = AuthenticationFailed(str(noted.memo.get("message")))
-        times = noted.memo.get("times")
-        shared.refusal = Refusal(error, noted.expires_at, times if type(times) is int else 1)
-        _check_refusal(shared.refusal, clock)
-    return noted
-
-
-def _note_refusal(
-    call: Call, store: TokenStore, error: AuthenticationFailed, dead: Session | None
-) -> Flow[None]:
-    engine = call.engine
-    if dead is not None and (yield from _stored(call, store)) == dead:
-        yield from _in_store(call, lambda: store.delete(engine.account))
-    if error.retryable:
-        return
-    refusal = _again(engine.shared.refusal, error, engine.clock.now())
-    memo = {"message": engine.redactor.mask(error.message), "times": refusal.times}
-    noted = Session({}, refusal.until, memo, opened_with=engine.fingerprint)
-    yield from _in_store(call, lambda: store.put(_refused(call), noted))
+    # What a store that fails does not take back, this process may still use.
+    if lease is not None and (yield from _in_store(call, lease.release)):
+        call.engine.shared.lease = None
 
 
 def _stored(call: Call, store: TokenStore) -> Flow[Session | None]:
     """The account's session in the store, if it is good and was opened with the credentials that
     this client has (or was put there by hand): a store must not let anybody in who has others."""
     engine = call.engine
-    stored: Session | None = yield from _in_store(call, lambda: store.get(engine.account))
+    stored = yield from _read(call, store, engine.account)
     if stored is None or stored.opened_with not in (None, engine.fingerprint):
         return None
     if stored.expires_at is not None and stored.expires_at <= engine.clock.now():
@@ -355,6 +390,56 @@ def _stored(call: Call, store: TokenStore) -> Flow[Session | None]:
     except LiveStreamError:
         return None  # from a version before, which did not look
     return stored
+
+
+def _is_same(one: Session, other: Session | None) -> bool:
+    # All else may have changed its type on the way through a store.
+    return other is not None and one.headers == other.headers
+
+
+def _forget(call: Call, store: TokenStore, dead: Session | None) -> Flow[None]:
+    """A session that the vendor has refused, and that could not be renewed, goes."""
+    stored = None if dead is None else (yield from _stored(call, store))
+    if stored is not None and _is_same(stored, dead):
+        yield from _in_store(call, lambda: store.delete(call.engine.account))
+
+
+def _refused(call: Call) -> str:
+    """Under which name a store has the refusal of these credentials."""
+    return f"{call.engine.account} refused {call.engine.fingerprint}"
+
+
+def _read_refusal(call: Call, store: TokenStore) -> Flow[bool]:
+    """Take over what another process has noted of these credentials, if anything."""
+    shared, now = call.engine.shared, call.engine.clock.now()
+    noted = yield from _read(call, store, _refused(call))
+    if noted is None or noted.expires_at is None or not isinstance(noted.memo, Mapping):
+        return False
+    message, times = noted.memo.get("message"), noted.memo.get("times")
+    if isinstance(message, str) and type(times) is int:
+        # One that lasts longer than any was noted by a clock that is wrong.
+        is_possible = noted.expires_at <= now + timedelta(seconds=_LONGEST_REFUSAL)
+        until = noted.expires_at if is_possible else now
+        shared.refusal = Refusal(AuthenticationFailed(message), until, times)
+    return True
+
+
+def _note_refusal(call: Call, store: TokenStore) -> Flow[None]:
+    engine, refusal = call.engine, call.engine.shared.refusal
+    if refusal is None:
+        return  # by another thread's success meanwhile
+    message = engine.redactor.mask(refusal.error.message, _LONGEST_NOTE)
+    memo = {"message": message, "times": refusal.times}
+    noted = Session({}, refusal.until, memo, opened_with=engine.fingerprint)
+    yield from _in_store(call, lambda: store.put(_refused(call), noted))
+
+
+def _read(call: Call, store: TokenStore, name: str) -> Flow[Session | None]:
+    found: object = yield from _in_store(call, lambda: store.get(name))
+    if found is None or isinstance(found, Session):
+        return found
+    logger.warning("the token store failed: it gave a %s for a Session", type(found).__name__)
+    return None
 
 
 def _in_store(call: Call, use: Callable[[], Any]) -> Flow[Any]:

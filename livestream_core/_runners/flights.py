@@ -36,7 +36,8 @@ class Flights:
     """The flights of this process, by key."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler that calls back may interrupt this very thread in here.
+        self._lock = threading.RLock()
         self._flights: dict[Hashable, Flight] = {}
 
     def board(self, key: Hashable, seconds: float) -> tuple[Flight, bool]:
@@ -48,15 +49,19 @@ class Flights:
             flight = self._flights[key] = Flight(seconds)
             return flight, True
 
-    def land(self, key: Hashable, flight: Flight) -> None:
-        """Nobody boards this one any more."""
+    def land(self, key: Hashable, flight: Flight, result: Any, error: Exception | None) -> None:
+        """Nobody boards this one any more; all who wait get what came of it."""
         with self._lock:
             if self._flights.get(key) is flight:
                 del self._flights[key]
+        if error is None:
+            flight.done.set_result(result)
+        else:
+            flight.done.set_exception(error)
 
     def after_fork(self) -> None:
         """In a child process: whoever runs a flight does not exist here."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._flights = {}
 
 

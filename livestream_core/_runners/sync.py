@@ -12,7 +12,7 @@ from .._clock import Clock
 from .._engine.effects import Effect, Flow, Once, Permit, Send, Sleep, Store
 from .._errors import LiveStreamError, TimedOut
 from .._sending import Transport
-from .flights import LeaderGone, flights
+from .flights import Flight, LeaderGone, flights
 
 T = TypeVar("T")
 
@@ -60,36 +60,35 @@ class SyncRunner:
 
     def _once(self, once: Once[T]) -> T:
         until = time.monotonic() + once.seconds
-        while True:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise TimedOut("another thread's sign-in did not end in time")
+        while (left := until - time.monotonic()) > 0:
             flight, is_ours = flights.board(once.key, left)
-            if not is_ours:
-                if flight.thread == threading.get_ident():
-                    return self.run(once.make())
-                wait([flight.done], min(until, flight.until) - time.monotonic())
-                if not flight.done.done():
-                    continue
-                error = flight.done.exception()
-                if error is None:
-                    result: T = flight.done.result()
-                    return result
-                if isinstance(error, LiveStreamError):
-                    raise copy.copy(error)
+            if is_ours:
+                return self._lead(once, flight)
+            if flight.thread == threading.get_ident():
+                # Called from within it, by an observer or a signal handler: it cannot go on
+                # before this call returns.
+                return self.run(once.make())
+            wait([flight.done], min(until, flight.until) - time.monotonic())
+            if not flight.done.done():
                 continue
-            try:
-                result = self.run(once.make())
-            except LiveStreamError as failure:
-                flights.land(once.key, flight)
-                # Who had little time says nothing about those who have more.
-                late = isinstance(failure, TimedOut)
-                flight.done.set_exception(LeaderGone() if late else copy.copy(failure))
-                raise
-            except BaseException:
-                flights.land(once.key, flight)
-                flight.done.set_exception(LeaderGone())
-                raise
-            flights.land(once.key, flight)
-            flight.done.set_result(result)
+            error = flight.done.exception()
+            if error is None:
+                result: T = flight.done.result()
+                return result
+            if isinstance(error, LiveStreamError):
+                raise copy.copy(error)
+        raise TimedOut("the time for this operation is over")
+
+    def _lead(self, once: Once[T], flight: Flight) -> T:
+        result: T | None = None
+        error: Exception | None = LeaderGone()
+        try:
+            result = self.run(once.make())
+            error = None
             return result
+        except LiveStreamError as failure:
+            if not once.is_own(failure):
+                error = copy.copy(failure)
+            raise
+        finally:
+            flights.land(once.key, flight, result, error)

@@ -18,7 +18,7 @@ from celery import Celery
 from celery.exceptions import SoftTimeLimitExceeded
 
 import livestream_core as live
-from acme import AcmePlugin
+from acme import AcmeEmulator, AcmePlugin
 from held_vendors import HELD, PLACES, TOKEN, connect, tell
 
 #: What an error says besides its class and text.
@@ -141,6 +141,18 @@ def _report(name: str, origin: str) -> dict[str, Any]:
             "shows_token": any(TOKEN in repr(frame.f_locals) for frame in frames),
         }
     return {"class": None}
+
+
+# -- the ends of processes --------------------------------------------------------------------
+
+
+@app.task
+def read_and_stay(origin: str) -> int:
+    """Read a stream with a client that nobody closes; return the process that did."""
+    client = live.connect("acme", base_url=origin, **AcmeEmulator().options())
+    globals()["_stays"] = client
+    client.get("1")
+    return os.getpid()
 
 
 # -- errors as results ------------------------------------------------------------------------

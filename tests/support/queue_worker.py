@@ -21,7 +21,13 @@ _PATIENCE = 240.0
 
 @contextmanager
 def celery_worker(
-    redis: Redis, database: int, *, pool: str, results: str, concurrency: int
+    redis: Redis,
+    database: int,
+    *,
+    pool: str,
+    results: str,
+    concurrency: int,
+    tasks_per_child: int | None = None,
 ) -> Iterator[Celery]:
     """Run a worker until the end of the block.
 
@@ -31,6 +37,7 @@ def celery_worker(
         pool: ``prefork`` or ``threads``.
         results: How results are written: ``json`` or ``pickle``.
         concurrency: How many tasks it runs at once.
+        tasks_per_child: After how many tasks a process is replaced by another.
 
     Returns:
         The app to send tasks with.
@@ -42,6 +49,8 @@ def celery_worker(
     command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     # Not measured: with a tracer in each of its threads, a worker takes minutes for what it does.
     unmeasured = {name: os.environ[name] for name in os.environ if not name.startswith("COVERAGE")}
+    if tasks_per_child is not None:
+        command += ["--max-tasks-per-child", str(tasks_per_child)]
     environment = {
         **unmeasured,
         "QUEUE_URL": url,

@@ -108,14 +108,43 @@ def test_a_wrong_password_is_an_authentication_failure_without_the_password(emul
     assert "hunter2" not in f"{info.value} {info.value.body}"
 
 
-def test_the_21st_token_is_refused_as_an_authentication_failure(emulator):
+def test_a_wrong_password_is_not_tried_again_at_once(emulator):
+    options = {**emulator.login_options(), "password": "hunter2-hunter2", "token": None}
+    for _ in range(3):
+        with emulator.connect(**options) as client:
+            with pytest.raises(live.AuthenticationFailed, match="Unable to log in") as info:
+                list(client.list())
+            assert "not tried again for" in info.value.hint
+    assert paths(emulator) == ["/api/auth/login/"]
+    with emulator.connect(token=None, **emulator.login_options()) as client:
+        list(client.list())
+
+
+def test_a_login_that_lacks_something_says_nothing_of_the_password(emulator):
+    emulator.inject(
+        Fault.status(400, body='{"username":["This field is required."]}'), on="*login*"
+    )
+    with emulator.connect(token=None, **emulator.login_options()) as client:
+        with pytest.raises(live.AuthenticationFailed):
+            list(client.list())
+        list(client.list())
+
+
+def test_the_21st_token_is_refused_in_the_vendors_words_and_both_causes_are_named(emulator):
     emulator.options()
     for _ in range(MAX_TOKENS - 1):
         with emulator.lock:
             emulator._new_token(None)
     with emulator.connect(token=None, **emulator.login_options()) as client:
-        with pytest.raises(live.AuthenticationFailed, match="Maximum amount of tokens"):
+        with pytest.raises(live.AuthenticationFailed, match="Maximum amount of tokens") as info:
             list(client.list())
+        assert info.value.http_status == 403
+        assert info.value.retryable is True
+        assert "password" in info.value.hint
+        assert "20 tokens" in info.value.hint
+        # Nothing is wrong with the credentials: as soon as there is room, they are good.
+        emulator.revoke_tokens()
+        list(client.list())
 
 
 def test_a_login_without_a_token_in_its_answer_is_unexpected(emulator):

@@ -372,18 +372,8 @@ class TPStreamsAdapter(live.Adapter):
                         hint="take it from the path of an API request",
                     )
         error = self.error_by_status(response)
-        if (
-            response.status == 403
-            and response.request is not None
-            and (response.request.template == _LOGIN)
-        ):
-            # "Authentication" documents neither the body nor the status of a 21st token.
-            return live.AuthenticationFailed(
-                error.message,
-                retryable=True,
-                hint="check username and password; if they are right, all 20 tokens of the "
-                "organization are in use: end a session, or wait until one ends",
-            )
+        if response.request is not None and response.request.template == _LOGIN:
+            return _login_refused(response, error)
         return error
 
     # -- steps of operations ----------------------------------------------------------------
@@ -570,6 +560,22 @@ def _trim_body(trim: live.Trim) -> dict[str, int]:
                 field=field,
             )
     return {"start_time": start, "end_time": end}
+
+
+def _login_refused(response: live.Response, error: live.LiveStreamError) -> live.LiveStreamError:
+    """What an answer to a login says of the credentials; "Authentication" documents none but the
+    good one, so these are django-rest-knox's."""
+    if response.status == 403:
+        # Also a 21st token's.
+        return live.AuthenticationFailed(
+            error.message,
+            retryable=True,
+            hint="check username and password; if they are right, all 20 tokens of the "
+            "organization are in use: end a session, or wait until one ends",
+        )
+    if isinstance(error, live.Rejected) and "non_field_errors" in error.fields:
+        return live.AuthenticationFailed(error.message)
+    return error
 
 
 def _session(token: str, *, ours: bool) -> live.Session:

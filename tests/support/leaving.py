@@ -1,0 +1,46 @@
+"""What processes do that sign in and come to an end. Their vendor is at ``VENDOR_URL``."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import livestream_core as live
+from acme import AcmeEmulator, AcmePlugin
+
+live.register(AcmePlugin())
+
+CREDENTIALS = AcmeEmulator().options()
+
+
+def connect(**settings: Any) -> live.Client:
+    options = {**CREDENTIALS, **settings}
+    return live.connect("acme", base_url=os.environ["VENDOR_URL"], **options)
+
+
+def use(_: object = None) -> str:
+    """Read a stream by a client that nobody closes, and that is there until the end."""
+    client = globals().setdefault("client", connect())
+    return str(client.get("1").id)
+
+
+def use_and_fail() -> None:
+    use()
+    raise LookupError("as a child may")
+
+
+def use_and_exit() -> None:
+    use()
+    raise SystemExit(3)
+
+
+def application(environ: Any, start_response: Any) -> list[bytes]:
+    """For a web server: every worker answers with what it reads."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{use()} {os.getpid()}".encode()]
+
+
+if os.environ.get("SIGNS_IN_BEFORE_THE_FORK"):
+    use()
+elif os.environ.get("CONNECTS_BEFORE_THE_FORK"):
+    client = connect()
