@@ -54,6 +54,8 @@ OPERATION_SECONDS = 120.0
 _SIGN_OUT_SECONDS = 5.0
 #: No read of ``wait`` is given less time than this, in seconds.
 _SHORTEST_READ = 0.1
+#: Nor does it pause for less: a clock that is moved by hand may round that to nothing.
+_SHORTEST_PAUSE = 0.001
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
 
@@ -443,9 +445,9 @@ class Client:
                 self._check_reachable(stream, wanted)
             left = deadline - clock.monotonic()
             is_asked_for_more = asked > max(left - last_look, 0.0)
-            if left <= last_look or is_asked_for_more:
+            if left - last_look < _SHORTEST_PAUSE or is_asked_for_more:
                 break
-            self._pause(min(max(pause, asked), left - last_look), id)
+            self._pause(min(max(pause, asked, _SHORTEST_PAUSE), left - last_look), id)
             left = max(deadline - clock.monotonic(), _SHORTEST_READ)
             if poll is None:
                 pause = min(pause * 1.5, _LONGEST_PAUSE)

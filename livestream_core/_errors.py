@@ -166,7 +166,7 @@ class LiveStreamError(Exception):
             raise TypeError(f"an error's data is a mapping, not {type(data).__name__}")
         for name, value in data.items():
             if isinstance(name, str) and not name.startswith("_") and name in _attributes(self):
-                setattr(self, name, READERS.get(name, _text)(name, value))
+                setattr(self, name, READERS[name](name, value) if name in READERS else value)
             elif strict:
                 raise InvalidInput(
                     f"{str(name)[:40]}: {type(self).__name__} has no such attribute",
@@ -447,7 +447,7 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-# -- reading the values back: what is not named in READERS is text or None -------------------
+# -- reading the values back: what a class outside of this library adds is taken as it is -----
 
 
 def _of(*kinds: type) -> Callable[[str, Any], Any]:
@@ -482,6 +482,7 @@ def _status_word(name: str, value: Any) -> Status | None:
 
 
 READERS: dict[str, Callable[[str, Any], Any]] = {
+    **dict.fromkeys((*_Context.__annotations__, "field", "value_of"), _text),
     "applied": _of(bool),
     "features": _texts,
     "fields": _text_lists,

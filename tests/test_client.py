@@ -618,6 +618,25 @@ def test_a_wait_that_is_cut_short_has_the_stream_as_last_seen(
     assert caught.value.stream.status is live.Status.STARTING
 
 
+@pytest.mark.parametrize("timeout", [0.1, 0.3, 0.7, 1, 2, 4, 7, 3600])
+@pytest.mark.parametrize("poll", [None, 0])
+def test_waiting_ends_by_a_clock_that_is_moved_by_hand(
+    emulator: AcmeEmulator, timeout: float, poll: float | None
+) -> None:
+    class Clock(live.ManualClock):
+        def sleep(self, seconds: float) -> None:
+            before = self.monotonic()
+            super().sleep(seconds)
+            assert self.monotonic() > before
+
+    id = emulator.add()["id"]
+    with (
+        emulator.connect(clock=Clock()) as client,
+        pytest.raises(live.WaitTimeout, match="it is scheduled"),
+    ):
+        client.wait(id, until="live", timeout=min(timeout, 4) if poll == 0 else timeout, poll=poll)
+
+
 def test_a_final_error_ends_the_wait_at_once(client: live.Client) -> None:
     with pytest.raises(live.NotFound):
         client.wait("nothing", until="live", timeout=60)

@@ -120,6 +120,21 @@ def test_what_a_transport_leaves_unset_counts_as_unknown(
     assert closed.value.applied is False
 
 
+@pytest.mark.parametrize("value", ["text", 7, 1.5, True, None, [1, "a"], {"a": {"b": 2}}])
+def test_what_an_error_of_ones_own_adds_is_rebuilt(value: Any) -> None:
+    class QuotaExceeded(live.RateLimited):
+        def __init__(
+            self, message: str = "", data: Any = None, *, quota: Any = None, **context: Any
+        ) -> None:
+            self.quota = quota
+            super().__init__(message, data, **context)
+
+    error = QuotaExceeded("too many", quota=value, retry_after=5, applied=None)
+    twin = type(error)(*json.loads(json.dumps(error.args)))
+    read = live.LiveStreamError.from_dict(json.loads(json.dumps(error.to_dict())), strict=True)
+    assert said(twin) == said(read) == said(error)
+
+
 def test_the_stream_of_an_error_is_rebuilt_without_its_secrets() -> None:
     stream = live.LiveStream(
         provider="acme", id="1", title="T", status="live",

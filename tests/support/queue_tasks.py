@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import traceback as traceback_module
+from contextlib import suppress
 from typing import Any
 
 import redis
@@ -53,6 +54,9 @@ def queue(url: str, results: str) -> Celery:
 app = queue(os.environ.get("QUEUE_URL", "memory://"), os.environ.get("QUEUE_RESULTS", "json"))
 if "QUEUE_URL" in os.environ:  # in a worker, that is
     live.register(AcmePlugin())
+    # What a first request imports is there before the worker forks: a limit is for the call.
+    with suppress(live.ConnectionFailed), connect("http://127.0.0.1:9", retries=0) as nowhere:
+        nowhere.get("7")
 
 
 def described(error: BaseException) -> dict[str, Any]:
@@ -174,12 +178,12 @@ def read_result(task_id: str) -> dict[str, Any]:
 
 
 @app.task
-def heard(request: Any, error: BaseException, traceback: Any, key: str) -> None:
+def heard(request: Any, error: BaseException, traceback: Any, *, key: str) -> None:
     _push(key, described(error))
 
 
 @app.task
-def heard_by_id(task_id: str, key: str) -> None:
+def heard_by_id(task_id: str, *, key: str) -> None:
     _push(key, read_result(task_id))
 
 
