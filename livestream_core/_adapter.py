@@ -13,7 +13,7 @@ from urllib.parse import quote
 import attrs
 
 from . import _convert as c
-from ._capabilities import METHODS, Capabilities
+from ._capabilities import OPERATION_OF, PART_OF, Capabilities
 from ._errors import (
     AuthenticationFailed,
     Conflict,
@@ -28,6 +28,7 @@ from ._errors import (
     asked_seconds,
 )
 from ._model import Event, LiveStream, StreamSpec
+from ._operations import check_methods
 from ._options import Options as _Options
 from ._options import read_origin
 from ._request import File, Params, Request, Response, template_names
@@ -239,15 +240,16 @@ class Adapter:
                 f"{cls.__name__}: {', '.join(sorted(taken))} cannot be an option, because "
                 "connect() has an argument of that name"
             )
-        for feature, method in METHODS.items():
+        for feature, operation in OPERATION_OF.items():
+            method = operation.name
             overridden = getattr(cls, method) is not getattr(Adapter, method)
             if capabilities.supports(feature) and not overridden:
                 raise TypeError(f"{cls.__name__} declares {feature} but has no method {method}()")
             if overridden and not capabilities.supports(feature):
                 raise TypeError(f"{cls.__name__} has {method}() but does not declare {feature}")
-        for detail, operation in (("schedule", "create"), ("trim", "stop")):
-            if capabilities.supports(detail) and not capabilities.supports(operation):
-                raise TypeError(f"{cls.__name__} declares {detail} without {operation}")
+        for part, whole in PART_OF.items():
+            if capabilities.supports(part) and not capabilities.supports(whole):
+                raise TypeError(f"{cls.__name__} declares {part} without {whole}")
 
     # -- operations -------------------------------------------------------------------------
 
@@ -531,6 +533,8 @@ class Adapter:
             error.retryable = True
         return error
 
+
+check_methods(Adapter)
 
 _TARGET = re.compile(r"/(?![/\\])[!-~]*")
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)

@@ -12,6 +12,7 @@ from ._errors import Unsupported
 from ._fields import table
 from ._model import Feature as Feature
 from ._model import StreamSpec
+from ._operations import OPERATION_TABLE, OperationFacts
 from ._status import Status
 
 
@@ -28,28 +29,24 @@ class Support(Enum):
     """It is not there; the reason says why."""
 
 
-_F = Feature
-OPERATIONS = (
-    _F.CREATE,
-    _F.SCHEDULE,
-    _F.GET,
-    _F.LIST,
-    _F.UPDATE,
-    _F.START,
-    _F.STOP,
-    _F.TRIM,
-    _F.CANCEL,
-    _F.DELETE,
-    _F.WEBHOOK,
-)
-FIELDS = tuple(feature for feature in Feature if feature not in OPERATIONS)
+def _feature(name: str) -> Feature:
+    try:
+        return Feature(name)
+    except ValueError:
+        pass
+    raise TypeError(f"Feature has no {name!r}, which is in the table of operations")
 
-#: The adapter's method behind each operation.
-METHODS: dict[Feature, str] = {
-    feature: "parse_webhook" if feature is _F.WEBHOOK else feature.value
-    for feature in OPERATIONS
-    if feature not in (_F.SCHEDULE, _F.TRIM)
+
+#: What the table says of the operation that a feature stands for.
+OPERATION_OF: dict[Feature, OperationFacts] = {
+    _feature(each.feature): each for each in OPERATION_TABLE.values()
 }
+#: Features that are a part of what another one stands for.
+PART_OF: dict[Feature, Feature] = {
+    _feature(part): feature for feature, each in OPERATION_OF.items() for part in each.parts
+}
+OPERATIONS = tuple(each for each in Feature if each in OPERATION_OF or each in PART_OF)
+FIELDS = tuple(feature for feature in Feature if feature not in OPERATIONS)
 
 #: The feature behind each field of a StreamSpec that has one.
 FEATURE_OF_FIELD: dict[str, Feature] = {
@@ -57,6 +54,10 @@ FEATURE_OF_FIELD: dict[str, Feature] = {
     for name, field in table(StreamSpec).items()
     if field.feature is not None
 }
+if _strays := [each.name for each in FIELDS if FEATURE_OF_FIELD.get(each.value) is not each]:
+    raise TypeError(
+        f"Feature.{_strays[0]} is neither in the table of operations nor a field of StreamSpec"
+    )
 
 FILTERS = ("status", "tag", "starts_after", "starts_before")
 

@@ -31,6 +31,7 @@ from ._errors import (
 )
 from ._foreign import pass_on
 from ._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
+from ._operations import check_methods
 from ._plugins import Observers
 from ._public import publish
 from ._redact import Redactor
@@ -801,4 +802,5 @@ def _feature(feature: Feature | str) -> Feature:
     return c.enum_of(Feature, feature)
 
 
+check_methods(Client)
 publish("livestream_core", [Client])

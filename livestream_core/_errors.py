@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, Unpack
 
+from ._operations import OPERATION_TABLE
 from ._status import Status
 
 if TYPE_CHECKING:
     from ._model import LiveStream
 
 #: Operations that change something at the vendor: for these an error's text says whether they did.
-CHANGING_OPERATIONS = frozenset({"create", "update", "start", "stop", "cancel", "delete"})
+CHANGING_OPERATIONS = frozenset(each.name for each in OPERATION_TABLE.values() if each.changes)
 
 _APPLIED_TEXT = {
     False: "nothing was changed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cache
+from typing import NamedTuple
 
 
 class Status(StrEnum):
@@ -36,7 +37,7 @@ class Status(StrEnum):
         It describes how streams move, and never overrules what a vendor reports. A status does
         not become itself.
         """
-        return other in _NEXT[self]
+        return other in STATUSES[self].next
 
     def can_reach(self, other: Status) -> bool:
         """Whether ``other`` can follow after any number of steps."""
@@ -45,66 +46,80 @@ class Status(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether nothing can follow, as after ENDED, CANCELLED and FAILED."""
-        return self in FINAL
+        return not STATUSES[self].next
 
     @property
     def is_active(self) -> bool:
         """Whether a server exists or is being made, from STARTING to INTERRUPTED."""
-        return self in _ACTIVE
+        return STATUSES[self].active
+
+
+class StatusFacts(NamedTuple):
+    """What is said of one status, and read wherever it matters. Its label is its value.
+
+    Attributes:
+        active: Whether a server exists or is being made.
+        aired: Whether it shows that an encoder has published; ``None`` if that is not known.
+        over: Whether the stream can no longer be on air.
+        movable: Whether a migration may move a stream in this status.
+        style: How the command line prints it, as a style of rich.
+        satisfies: Other statuses of which a wait ends here too.
+        next: What may follow, the usual step first. Nothing follows a status that is final.
+    """
+
+    active: bool
+    aired: bool | None
+    over: bool
+    movable: bool
+    style: str
+    satisfies: tuple[Status, ...]
+    next: tuple[Status, ...]
 
 
 _S = Status
-FINAL = frozenset({_S.ENDED, _S.CANCELLED, _S.FAILED})
-_ACTIVE = frozenset({_S.STARTING, _S.READY, _S.LIVE, _S.INTERRUPTED})
 
-_NEXT: dict[Status, frozenset[Status]] = {
-    # A catalogue entry can be closed by hand without ever having been on air.
-    _S.SCHEDULED: frozenset(
-        {_S.STARTING, _S.READY, _S.LIVE, _S.ENDED, _S.CANCELLED, _S.FAILED, _S.UNKNOWN}
-    ),
-    # Some vendors cannot tell a booting server from a scheduled one: STARTING, SCHEDULED, READY.
-    _S.STARTING: frozenset(
-        {
-            _S.SCHEDULED,
-            _S.READY,
-            _S.LIVE,
-            _S.PROCESSING,
-            _S.ENDED,
-            _S.CANCELLED,
-            _S.FAILED,
-            _S.UNKNOWN,
-        }
-    ),
-    _S.READY: frozenset(
-        {
-            _S.LIVE,
-            _S.INTERRUPTED,
-            _S.PROCESSING,
-            _S.ENDED,
-            _S.CANCELLED,
-            _S.FAILED,
-            _S.UNKNOWN,
-        }
-    ),
-    _S.LIVE: frozenset({_S.INTERRUPTED, _S.PROCESSING, _S.ENDED, _S.FAILED, _S.UNKNOWN}),
-    _S.INTERRUPTED: frozenset({_S.LIVE, _S.PROCESSING, _S.ENDED, _S.FAILED, _S.UNKNOWN}),
-    _S.PROCESSING: frozenset({_S.ENDED, _S.FAILED, _S.UNKNOWN}),
-    _S.ENDED: frozenset(),
-    _S.CANCELLED: frozenset(),
-    _S.FAILED: frozenset(),
-    _S.UNKNOWN: frozenset(set(Status) - {_S.UNKNOWN}),
+#: What may follow every status that is not final.
+FROM_ANY = (_S.ENDED, _S.FAILED, _S.UNKNOWN)
+
+
+def _then(*others: Status) -> tuple[Status, ...]:
+    return tuple(dict.fromkeys((*others, *FROM_ANY)))
+
+
+# fmt: off
+#: The table of statuses. One without a row does not import.
+STATUSES: dict[Status, StatusFacts] = {
+    #                           active aired  over   movable style         satisfies
+    _S.SCHEDULED:   StatusFacts(False, False, False, True,  "cyan",        (),
+        # A catalogue entry can be closed by hand without ever having been on air.
+        _then(_S.STARTING, _S.READY, _S.LIVE, _S.CANCELLED)),
+    _S.STARTING:    StatusFacts(True,  False, False, False, "yellow",      (),
+        # Some vendors cannot tell a booting server from a scheduled one: SCHEDULED, then READY.
+        _then(_S.READY, _S.SCHEDULED, _S.LIVE, _S.PROCESSING, _S.CANCELLED)),
+    _S.READY:       StatusFacts(True,  False, False, False, "yellow",      (_S.STARTING,),
+        _then(_S.LIVE, _S.INTERRUPTED, _S.PROCESSING, _S.CANCELLED)),
+    _S.LIVE:        StatusFacts(True,  True,  False, False, "bold green",  (_S.STARTING, _S.READY),
+        _then(_S.PROCESSING, _S.INTERRUPTED)),
+    _S.INTERRUPTED: StatusFacts(True,  True,  False, False, "bold red",    (_S.STARTING, _S.READY),
+        _then(_S.LIVE, _S.PROCESSING)),
+    _S.PROCESSING:  StatusFacts(False, True,  True,  False, "magenta",     (), _then(_S.ENDED)),
+    _S.ENDED:       StatusFacts(False, True,  True,  False, "",            (_S.PROCESSING,), ()),
+    _S.CANCELLED:   StatusFacts(False, False, True,  False, "",            (), ()),
+    _S.FAILED:      StatusFacts(False, False, True,  False, "bold red",    (), ()),
+    _S.UNKNOWN:     StatusFacts(False, None,  False, False, "red",         (),
+        tuple(each for each in Status if each is not _S.UNKNOWN)),
 }
-
-_MET_BY: dict[Status, frozenset[Status]] = {
-    _S.STARTING: frozenset({_S.STARTING, _S.READY, _S.LIVE, _S.INTERRUPTED}),
-    _S.READY: frozenset({_S.READY, _S.LIVE, _S.INTERRUPTED}),
-    _S.PROCESSING: frozenset({_S.PROCESSING, _S.ENDED}),
-}
+# fmt: on
+if _missing := [each.name for each in Status if each not in STATUSES]:
+    raise TypeError(f"the table of statuses has no row for {', '.join(_missing)}")
 
 
+@cache
 def met_by(wanted: Status) -> frozenset[Status]:
-    """The statuses that satisfy somebody who waits for ``wanted``."""
-    return _MET_BY.get(wanted, frozenset({wanted}))
+    """Return the statuses that satisfy a wait for ``wanted``."""
+    return frozenset(
+        each for each in Status if each is wanted or wanted in STATUSES[each].satisfies
+    )
 
 
 @cache
@@ -113,7 +128,7 @@ def _reachable(status: Status) -> frozenset[Status]:
     found: set[Status] = set()
     todo = [status]
     while todo:
-        for following in _NEXT[todo.pop()]:
+        for following in STATUSES[todo.pop()].next:
             if following not in found:
                 found.add(following)
                 if following is not Status.UNKNOWN:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
 from livestream_core import Status
+from package_copy import PackageCopy
 
 
 def test_values_are_the_lower_case_names() -> None:
@@ -64,3 +66,65 @@ def test_active_is_while_there_is_a_server() -> None:
         Status.LIVE,
         Status.INTERRUPTED,
     }
+
+
+# -- one status more: the table is all that is touched ----------------------------------------
+
+WITH_ANOTHER_STATUS = """
+import status_diagram
+import livestream_core as live
+from datetime import UTC, datetime, timedelta
+from livestream_core._status import STATUSES, met_by
+from livestream_core.cli._given import Given
+from livestream_core.cli._streams import stream_table
+from livestream_core.memory._vendor import POSSIBLE
+from livestream_core.migrate._checking import was_on_air
+from livestream_core.migrate._translate import not_movable
+from livestream_core.testing.conformance._lifecycle import statuses
+from livestream_core.testing.conformance import Subject
+
+paused = live.Status.PAUSED
+assert (paused.is_active, paused.is_final) == (True, False)
+assert live.Status.LIVE.can_become(paused) and live.Status.SCHEDULED.can_reach(paused)
+assert paused in met_by(live.Status.READY)
+
+stream = live.LiveStream(provider="memory", id="1", title="T", status="paused")
+cell = list(stream_table(Given(), [stream], 80).columns[1].cells)[0]
+assert (cell.plain, cell.style) == ("paused", "blue")
+
+assert was_on_air(stream)
+now, hour = datetime.now(UTC), timedelta(hours=1)
+can = live.connect("memory").capabilities
+assert not_movable(stream, can, now=now, guard=hour, assume_idle=False) == "it is in use: paused"
+
+assert paused in POSSIBLE["stopped"] and paused in POSSIBLE["failed"]
+assert paused in statuses(Subject("memory"))
+
+assert ">paused</text>" in status_diagram.drawn()
+assert "| `paused` | `live`, `processing`, `ended`, `failed`, `unknown` |" in status_diagram.table()
+"""
+
+
+@pytest.fixture
+def package_copy(tmp_path: Path) -> PackageCopy:
+    """With a status that has no row in the table yet."""
+    package = PackageCopy(tmp_path)
+    package.replace("_status.py", "    UNKNOWN = ", '    PAUSED = "paused"\n    UNKNOWN = ')
+    return package
+
+
+def test_a_status_without_a_row_does_not_import(package_copy: PackageCopy) -> None:
+    done = package_copy.python("-c", "import livestream_core")
+    assert done.stderr.endswith("TypeError: the table of statuses has no row for PAUSED\n")
+
+
+def test_a_status_is_added_by_its_row_and_everything_knows_it(package_copy: PackageCopy) -> None:
+    row = """_S.PAUSED: StatusFacts(True, True, False, False, "blue", (_S.STARTING, _S.READY),
+        _then(_S.LIVE, _S.PROCESSING)),
+    """
+    package_copy.replace("_status.py", "_S.UNKNOWN:  ", f"{row}_S.UNKNOWN:  ")
+    follows = "_then(_S.PROCESSING, _S.INTERRUPTED"
+    package_copy.replace("_status.py", follows, f"{follows}, _S.PAUSED")
+    done = package_copy.python("-c", WITH_ANOTHER_STATUS)
+    assert done.returncode == 0, done.stderr
+    assert package_copy.touched == {"_status.py"}

@@ -8,20 +8,36 @@ the theme, so that the picture is readable in light and in dark.
 from __future__ import annotations
 
 from livestream_core import Status
+from livestream_core._status import FROM_ANY, STATUSES
 
-COLUMN = (
-    Status.SCHEDULED,
-    Status.STARTING,
-    Status.READY,
-    Status.LIVE,
-    Status.PROCESSING,
-    Status.ENDED,
-)
-#: Beside the column, and in whose row.
-BESIDE = {Status.CANCELLED: Status.STARTING, Status.INTERRUPTED: Status.LIVE}
+
+def _column() -> tuple[Status, ...]:
+    """The usual life, from step to step."""
+    column = [next(iter(Status))]
+    while (following := STATUSES[column[-1]].next) and following[0] not in column:
+        column.append(following[0])
+    return tuple(column)
+
+
+def _beside() -> dict[Status, Status]:
+    """The others, each in the free row that is nearest to the middle of those before it."""
+    free = list(COLUMN)
+    rows: dict[Status, Status] = {}
+    for status in Status:
+        before = [each for each in COLUMN if each.can_become(status)]
+        if before and free and status not in (*COLUMN, *EVERYWHERE):
+            middle = COLUMN.index(before[len(before) // 2])
+            rows[status] = min(free, key=lambda row: abs(COLUMN.index(row) - middle))
+            free.remove(rows[status])
+    return dict(sorted(rows.items(), key=lambda row: COLUMN.index(row[1])))
+
+
+COLUMN = _column()
 #: Every status that is not final can become these. That is said in words; of the arrows only the
 #: last step of the column is drawn.
-EVERYWHERE = (Status.ENDED, Status.FAILED, Status.UNKNOWN)
+EVERYWHERE = FROM_ANY
+#: Beside the column, and in whose row.
+BESIDE = _beside()
 
 _WIDTH, _HEIGHT = 364, 524
 _HALF_WIDTH, _HALF_HEIGHT = 52, 18

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from .._capabilities import Capability, Feature, Support
+from .._capabilities import OPERATION_OF, OPERATIONS, PART_OF, Capability, Feature, Support
 from .._client import Client
 from .._errors import LiveStreamError, NotFound, Unsupported, WaitTimeout, WebhookRejected
 from .._model import LiveStream, RecordingStatus
@@ -23,8 +23,7 @@ from ..emulator import Emulator
 
 T = TypeVar("T", LiveStream, str)
 
-#: What is tried, in the order in which it is shown.
-ROWS = (
+_TRIED = (
     Feature.CREATE.value,
     Feature.SCHEDULE.value,
     Feature.GET.value,
@@ -43,6 +42,15 @@ ROWS = (
     Feature.DELETE.value,
     Feature.WEBHOOK.value,
 )
+#: Operations that the walk does not know; the table says so.
+_UNTRIED = tuple(each for each in OPERATION_OF if each.value not in _TRIED)
+#: What is tried, in the order in which it is shown.
+ROWS = (*_TRIED, *(each.value for each in _UNTRIED))
+
+#: Features of operations that need no stream.
+_OF_NO_STREAM = {
+    each for each in OPERATIONS if "stream_id" not in OPERATION_OF[PART_OF.get(each, each)].takes
+}
 
 #: Seconds that an emulated vendor needs to make a server.
 BOOT_SECONDS = 1.0
@@ -139,6 +147,8 @@ class _Walk:
         self._feature(Feature.CANCEL, self._cancel)
         self._feature(Feature.DELETE, self._delete)
         self._feature(Feature.WEBHOOK, self._webhook)
+        for feature in _UNTRIED:
+            self._feature(feature, self._unknown)
         return self.findings
 
     # -- one step ---------------------------------------------------------------------------
@@ -174,7 +184,7 @@ class _Walk:
         return value
 
     def _id(self, row: str, promise: Capability) -> str:
-        if row in (Feature.CREATE, Feature.SCHEDULE, Feature.LIST, Feature.WEBHOOK) or not promise:
+        if row in _OF_NO_STREAM or not promise:
             return self.id or _NO_STREAM
         if self.id is None:
             raise _Untried("there is no stream to try it on")
@@ -348,6 +358,9 @@ class _Walk:
         except WebhookRejected:
             return "a delivery that nobody signed is rejected"
         raise _Differs("a delivery that nobody signed was accepted")
+
+    def _unknown(self, _: str) -> str:
+        raise _Untried("the demo does not know this operation")
 
 
 def _check(stream: LiveStream, name: str, wanted: object) -> None:

@@ -9,24 +9,13 @@ from typing import TYPE_CHECKING, Any
 from .._fields import Kind, table
 from .._model import Ingest, LiveStream, Playback, Recording, RestreamTarget
 from .._secret import MASK, SecretUrl, masked_url
-from .._status import Status
+from .._status import STATUSES, Status
 from ._given import Given
 from ._output import console, json_line, json_text, printable, time_text, working
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
-
-STYLE = {
-    Status.SCHEDULED: "cyan",
-    Status.STARTING: "yellow",
-    Status.READY: "yellow",
-    Status.LIVE: "bold green",
-    Status.INTERRUPTED: "bold red",
-    Status.PROCESSING: "magenta",
-    Status.FAILED: "bold red",
-    Status.UNKNOWN: "red",
-}
 
 #: Rows whose widths are settled together: the first of them are seen soon.
 _BATCH = 50
@@ -51,7 +40,7 @@ def show_stream(given: Given, stream: LiveStream, *, raw: bool = False) -> None:
 
     out = console()
     for name, value in _facts(given, stream):
-        style = STYLE.get(stream.status, "") if name == "status" else ""
+        style = STATUSES[stream.status].style if name == "status" else ""
         # Not folded: an address that is broken in two cannot be copied.
         out.print(Text.assemble((f"{name:<16}", "dim"), (value, style)), soft_wrap=True)
     if raw:
@@ -139,7 +128,7 @@ def stream_table(
         start = stream.scheduled_start
         row = [
             Text(printable(stream.id)),
-            Text(stream.status.value, STYLE.get(stream.status, "")),
+            Text(stream.status.value, STATUSES[stream.status].style),
             Text("-" if start is None else time_text(given, start, seconds=False)),
         ]
         title = Text(printable(stream.title))

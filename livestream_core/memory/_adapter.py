@@ -81,20 +81,7 @@ class MemoryAdapter(live.Adapter):
     secret_patterns: ClassVar[tuple[str, ...]] = (r"\bmemory-key-[0-9a-f]+",)
     capabilities: ClassVar[live.Capabilities] = live.Capabilities(
         operations=dict.fromkeys(
-            (
-                live.Feature.CREATE,
-                live.Feature.SCHEDULE,
-                live.Feature.GET,
-                live.Feature.LIST,
-                live.Feature.UPDATE,
-                live.Feature.START,
-                live.Feature.STOP,
-                live.Feature.TRIM,
-                live.Feature.CANCEL,
-                live.Feature.DELETE,
-                live.Feature.WEBHOOK,
-            ),
-            live.Support.NATIVE,
+            (each for each in live.Feature if each.value not in FIELDS), live.Support.NATIVE
         ),
         fields=dict.fromkeys(
             (each for each in live.Feature if each.value in FIELDS), live.Support.NATIVE

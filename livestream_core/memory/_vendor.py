@@ -38,18 +38,19 @@ from ._adapter import (
 _S = live.Status
 _R = live.RecordingStatus
 
+_REPORTED = frozenset(STATUS_WORDS.values())
+#: Until it is on air, everything about a stream can be changed; later, not how it is made.
+BEFORE_AIR = frozenset(each for each in _REPORTED if each.can_become(_S.CANCELLED))
 #: From which statuses each call, and each thing that the world does, is possible.
 POSSIBLE: dict[str, frozenset[live.Status]] = {
     "started": frozenset({_S.SCHEDULED}),
-    "stopped": frozenset({_S.STARTING, _S.READY, _S.LIVE, _S.INTERRUPTED}),
-    "called off": frozenset({_S.SCHEDULED, _S.STARTING, _S.READY}),
+    "stopped": frozenset(each for each in _REPORTED if each.is_active),
+    "called off": BEFORE_AIR,
     "published to": frozenset({_S.READY, _S.INTERRUPTED}),
     "dropped by its encoder": frozenset({_S.LIVE}),
     "recorded": frozenset({_S.PROCESSING}),
-    "failed": frozenset(STATUS_WORDS.values()) - {_S.ENDED, _S.CANCELLED, _S.FAILED},
+    "failed": frozenset(each for each in _REPORTED if not each.is_final),
 }
-#: Until it is on air, everything about a stream can be changed; later, not how it is made.
-BEFORE_AIR = frozenset({_S.SCHEDULED, _S.STARTING, _S.READY})
 FIXED_ON_AIR = frozenset({"scheduled_start", *SETTINGS})
 #: An encoder may connect, or is connected.
 OPEN = frozenset({_S.READY, _S.LIVE, _S.INTERRUPTED})

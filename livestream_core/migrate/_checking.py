@@ -11,7 +11,7 @@ import attrs
 from .._client import Client
 from .._errors import LiveStreamError, NotFound
 from .._model import LiveStream
-from .._status import Status
+from .._status import STATUSES
 from ._identity import differences, snapshot
 from ._ledger import Ledger
 from ._listing import SourceReader
@@ -21,8 +21,6 @@ from ._running import Location, check_accounts
 from ._values import CheckedItem, CheckResult, Item, ItemState, Report, Verdict
 
 _SECONDS = 60.0
-#: Statuses that show that somebody has published to a stream.
-_ON_AIR = frozenset({Status.LIVE, Status.INTERRUPTED, Status.PROCESSING, Status.ENDED})
 
 
 @attrs.frozen
@@ -155,4 +153,4 @@ def to_move(items: Iterable[Item]) -> list[Item]:
 
 def was_on_air(stream: LiveStream) -> bool:
     """Whether a stream shows that somebody has published to it."""
-    return stream.status in _ON_AIR or stream.started_at is not None
+    return bool(STATUSES[stream.status].aired) or stream.started_at is not None

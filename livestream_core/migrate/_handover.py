@@ -19,7 +19,7 @@ from .._capabilities import Capabilities
 from .._client import Client
 from .._errors import InvalidInput, LiveStreamError
 from .._model import LiveStream, Playback
-from .._status import Status
+from .._status import STATUSES
 from .._urls import PlaybackKind
 from ._checking import Checker, was_on_air
 from ._ledger import Ledger
@@ -143,7 +143,8 @@ def _ingest_row(item: Item, stream: LiveStream, capabilities: Capabilities) -> d
     note = ""
     if ingest is None or ingest.url is None:
         # A vendor that makes servers has statuses for that; a catalogue has none.
-        makes_servers = capabilities.statuses & {Status.STARTING, Status.READY}
+        facts = [STATUSES[status] for status in capabilities.statuses]
+        makes_servers = any(each.active and not each.aired for each in facts)
         note = AFTER_START if makes_servers else NONE
     key = ingest.stream_key if ingest is not None else None
     start = stream.scheduled_start

@@ -17,7 +17,7 @@ from .._foreign import place_of
 from .._masked import plain
 from .._model import LiveStream, StreamSpec
 from .._request import Request
-from .._status import Status
+from .._status import STATUSES, Status
 from ._identity import MARK_PREFIX, mark_of
 from ._values import Fate, FieldFate
 
@@ -289,8 +289,6 @@ def _shape(request: Request) -> tuple[object, ...]:
 
 # -- which streams are moved -----------------------------------------------------------------
 
-_OVER = frozenset({Status.ENDED, Status.CANCELLED, Status.FAILED})
-
 
 def reports_status(capabilities: Capabilities) -> bool:
     """Whether a provider says anything by a stream's status."""
@@ -313,9 +311,9 @@ def not_movable(
         return f"{stream.provider} does not report whether it is in use: assume_idle takes it"
     if status is Status.UNKNOWN:
         return f"its status is not known here: {stream.provider_status or 'unknown'}"
-    if status in _OVER:
+    if status.is_final:
         return f"it is over: {status}"
-    if status is not Status.SCHEDULED:
+    if not STATUSES[status].movable:
         return f"it is in use: {status}"
     if start is None:
         return "it is scheduled without a start"

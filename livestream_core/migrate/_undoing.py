@@ -13,7 +13,7 @@ from .._client import Client
 from .._convert import count, named
 from .._errors import LiveStreamError, NotFound
 from .._model import LiveStream
-from .._status import Status
+from .._status import STATUSES
 from ._checking import Checker, was_on_air
 from ._identity import COMPARED, differences, snapshot
 from ._ledger import Ledger
@@ -34,9 +34,6 @@ from ._values import (
 )
 
 _SECONDS = 60.0
-_NOT_IN_USE = frozenset(
-    {Status.SCHEDULED, Status.STARTING, Status.READY, Status.CANCELLED, Status.FAILED}
-)
 #: What somebody may have added to a stream that was made without it: no vendor does by itself.
 _ADDED = tuple(facts.name for facts in COMPARED if facts.unasked is None and not facts.is_required)
 
@@ -112,7 +109,7 @@ def _why_kept(
     stream = reader.read(item.target_id or "", _SECONDS)
     if item.cutover is Cutover.SWITCHED or was_on_air(stream):
         return "it is or was on air"
-    if status_is_reported and stream.status not in _NOT_IN_USE:
+    if status_is_reported and STATUSES[stream.status].aired is not False:
         return f"it is {stream.status}"
     if edited := _edited(item, stream, salt, shown):
         return f"it was edited since: {', '.join(edited)}"

@@ -45,10 +45,11 @@ from typing import Any, TypeVar
 import attrs
 
 from .._adapter import ARGUMENTS_OF_CONNECT
-from .._capabilities import METHODS, Feature
+from .._capabilities import OPERATION_OF, Feature
 from .._client import Client
 from .._errors import ConnectionFailed, InvalidInput, LiveStreamError
 from .._model import LiveStream
+from .._operations import OPERATION_TABLE
 from .._public import publish
 from .._request import Response
 from .._secret import Secret
@@ -190,7 +191,7 @@ def _part(data: Any, name: str, kind: type[T]) -> T:
 
 def _call(data: Any) -> RecordedCall:
     operation = _part(data, "operation", str)
-    if operation not in METHODS.values() or operation == METHODS[Feature.WEBHOOK]:
+    if operation not in OPERATION_TABLE or not OPERATION_TABLE[operation].sends:
         raise InvalidInput(f"operation: {operation[:40]!r} is none that is recorded")
     return RecordedCall(
         operation,
@@ -388,7 +389,8 @@ class Step:
 
 
 def steps(client: Client, *, start: bool, tomorrow: datetime) -> list[Step]:
-    """What is recorded of an account: a stream is made, read, listed, renamed, and deleted.
+    """What is recorded of an account: every operation that sends something, in the order of a life,
+    but what starts a stream or needs one that is on air, unless that is wanted.
 
     Args:
         client: Whose capabilities say what is possible.
@@ -399,28 +401,27 @@ def steps(client: Client, *, start: bool, tomorrow: datetime) -> list[Step]:
     fields: dict[str, Any] = {"title": TITLE}
     if can.supports(Feature.SCHEDULE):
         fields["scheduled_start"] = format_instant(tomorrow.replace(minute=0, second=0))
-    one = {"id": None}
-    plan = [
-        (Feature.CREATE, Step("create", fields)),
-        (Feature.GET, Step("get", one)),
-        (Feature.LIST, Step("list", {"limit": 50})),
-        (Feature.UPDATE, Step("update", {**one, "title": f"{TITLE}, renamed"})),
+    given: dict[str, dict[str, Any]] = {
+        "spec": fields,
+        "query": {"limit": 50},
+        "stream_id": {"id": None},
+        "changes": {"title": f"{TITLE}, renamed"},
+        "trim": {"trim": [1, 2]} if can.supports(Feature.TRIM) else {},
+    }
+    on_air = {Feature.START, *(each for each in OPERATION_OF if OPERATION_OF[each].on)}
+    left_out = {Feature.DELETE} | ({Feature.CANCEL} if start else on_air)
+    plan = [each for each in OPERATION_OF if OPERATION_OF[each].sends and each not in left_out]
+    plan += [Feature.GET] if start else []
+    plan += [Feature.DELETE, Feature.GET]
+    ready = Status.READY if Status.READY in can.statuses else None
+    return [
+        Step(
+            operation.name,
+            {name: value for each in operation.takes for name, value in given[each].items()},
+            until=ready if operation.on else None,
+        )
+        for operation in (OPERATION_OF[each] for each in plan if can.supports(each))
     ]
-    if start:
-        ready = Status.READY if Status.READY in can.statuses else None
-        trim = {"trim": [1, 2]} if can.supports(Feature.TRIM) else {}
-        plan += [
-            (Feature.START, Step("start", one)),
-            (Feature.STOP, Step("stop", {**one, **trim}, until=ready)),
-            (Feature.GET, Step("get", one)),
-        ]
-    elif can.supports(Feature.CANCEL):
-        plan.append((Feature.CANCEL, Step("cancel", one)))
-    plan += [
-        (Feature.DELETE, Step("delete", one)),
-        (Feature.GET, Step("get", one)),
-    ]
-    return [step for feature, step in plan if can.supports(feature)]
 
 
 def record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -28,6 +29,7 @@ class PackageCopy:
             folder / "livestream_core",
             ignore=shutil.ignore_patterns("__pycache__"),
         )
+        shutil.copy(ROOT / "livestream_core_pytest.py", folder)
 
     def replace(self, path: str, before: str, after: str) -> None:
         """Replace what is in a module once."""
@@ -36,6 +38,19 @@ class PackageCopy:
         assert text.count(before) == 1, f"{path} has {before!r} {text.count(before)} times"
         file.write_text(text.replace(before, after), encoding="utf-8")
         self.touched.add(path)
+
+    def add_method(self, path: str, name: str, like: str) -> None:
+        """Add a method that is another one but for its name."""
+        text = (self.folder / "livestream_core" / path).read_text(encoding="utf-8")
+        methods = [
+            ast.get_source_segment(text, node)
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.FunctionDef) and node.name == like
+        ]
+        assert len(methods) == 1, f"{path} has {len(methods)} methods {like}()"
+        method = methods[0] or ""
+        another = method.replace(like, name).replace(like.upper(), name.upper())
+        self.replace(path, method, f"{another}\n\n    {method}")
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python with the copy in place of the package."""

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from ..._capabilities import Feature
+from ..._capabilities import OPERATION_OF, Feature
 from ..._request import Response
 from ..._sending import Timeout
 from ...emulator import LoggedRequest
 from ._area import Area, each, needs
+from ._calls import call
+from ._failures import sending
 from ._harness import Harness
 from ._operations import ON_ONE
 from ._subject import Sample, Subject
@@ -25,14 +27,12 @@ def sent_by(harness: Harness, feature: Feature) -> LoggedRequest:
     """A request that an operation sends when all is well: its first that is its own."""
     client = harness.signed_in()
     harness.client = client
-    stream_id = "" if feature in (Feature.CREATE, Feature.LIST) else harness.stream().id
+    stream_id = harness.stream().id if feature in ON_ONE else ""
     with harness.sent() as sent:
-        if feature is Feature.CREATE:
-            client.create(title="Lesson")
-        elif feature is Feature.LIST:
-            client.pages()
-        else:
+        if feature in ON_ONE:
             harness.attempt(lambda id: ON_ONE[feature](harness, id), stream_id)
+        else:
+            call(client, OPERATION_OF[feature])
     return sent[0]
 
 
@@ -80,15 +80,6 @@ def lacking(documented: Any, found: Any, path: str = "") -> list[str]:
     return [] if documented == found else [f"{path} is {found}, not {documented}"]
 
 
-def operations(subject: Subject) -> list[Feature]:
-    """Declared operations that send something."""
-    return [
-        feature
-        for feature in (Feature.CREATE, Feature.LIST, *ON_ONE)
-        if subject.capabilities.supports(feature)
-    ]
-
-
 def answers_documented(subject: Subject) -> list[tuple[Feature, Sample]]:
     """The samples that are answers, and to what."""
     return [
@@ -120,7 +111,7 @@ class Emulated(Area):
         for body in (b"{}", b"[]", b"no JSON", b""):
             assert 400 <= again(harness, request, body=body).status < 500, f"with {body!r}"
 
-    @each("feature", operations)
+    @each("feature", sending)
     def test_it_has_no_paths_but_the_vendors(self, harness: Harness, feature: Feature) -> None:
         request = sent_by(harness, feature)
         end = "/" if request.path.endswith("/") else ""

@@ -101,7 +101,10 @@ class Harness:
             emulator = subject.make_emulator() if subject.has_emulator else None
             if hasattr(emulator, "page_size"):
                 setattr(emulator, "page_size", 2)  # noqa: B010
-            yield cls(subject, emulator, stack, over_http=over_http)
+            harness = cls(subject, emulator, stack, over_http=over_http)
+            yield harness
+            # Clients sign out as they are closed: not of a vendor that still answers wrongly.
+            harness.tap.answer = None
             if emulator is not None:
                 emulator.clear_faults()
 

@@ -57,7 +57,7 @@ class Ids(Area):
             assert {each.path.count("/") for each in sent} <= shapes, f"{id[:20]!r} was split"
 
     @needs(Feature.GET)
-    @each("feature", declared(Feature.GET, Feature.DELETE))
+    @each("feature", declared(*ON_ONE))
     def test_nothing_but_the_id_itself_leads_to_the_stream(
         self, harness: Harness, feature: Feature
     ) -> None:

@@ -4,35 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
-from ..._capabilities import FEATURE_OF_FIELD, FIELDS, FILTERS, Capabilities, Feature
+from ..._capabilities import (
+    FEATURE_OF_FIELD,
+    FIELDS,
+    FILTERS,
+    OPERATION_OF,
+    OPERATIONS,
+    PART_OF,
+    Capabilities,
+    Feature,
+)
 from ..._client import Client
 from ..._errors import InvalidInput, LiveStreamError, Unsupported
 from ..._status import Status, met_by
 from ..._trim import Trim
 from ._area import Area, declared, each, needs
+from ._calls import NO_STREAM, call
 from ._harness import Harness
 from ._operations import ON_ONE
 from ._subject import VALUES, Subject
 
-_ID = "an-id-of-the-kit"
-CALLS: dict[Feature, Callable[[Client], object]] = {
-    Feature.CREATE: lambda client: client.create(title="Lesson"),
+_PARTS: dict[Feature, Callable[[Client], object]] = {
     Feature.SCHEDULE: lambda client: client.create(
         title="Lesson", scheduled_start="2030-01-15T09:30:00Z"
     ),
-    Feature.GET: lambda client: client.get(_ID),
-    Feature.LIST: lambda client: client.pages(),
-    Feature.UPDATE: lambda client: client.update(_ID, title="Lesson"),
-    Feature.START: lambda client: client.start(_ID),
-    Feature.STOP: lambda client: client.stop(_ID),
-    Feature.TRIM: lambda client: client.stop(_ID, trim=Trim.relative(1, 2)),
-    Feature.CANCEL: lambda client: client.cancel(_ID),
-    Feature.DELETE: lambda client: client.delete(_ID),
-    Feature.WEBHOOK: lambda client: client.parse_webhook({}, b"{}", secret="s"),
+    Feature.TRIM: lambda client: client.stop(NO_STREAM, trim=Trim.relative(1, 2)),
+}
+CALLS: dict[Feature, Callable[[Client], object]] = {
+    feature: partial(call, operation=OPERATION_OF[feature])
+    if feature in OPERATION_OF
+    else _PARTS[feature]
+    for feature in OPERATIONS
 }
 _FILTERS: dict[str, Any] = {
     "status": Status.ENDED,
@@ -84,7 +91,7 @@ class Refusals(Area):
         with harness.sends_nothing(), pytest.raises(Unsupported) as caught:
             CALLS[feature](client)
         assert caught.value.applied is False
-        needed = {Feature.SCHEDULE: Feature.CREATE, Feature.TRIM: Feature.STOP}.get(feature)
+        needed = PART_OF.get(feature)
         lacking = needed if needed and not harness.can.supports(needed) else feature
         assert lacking.value in caught.value.features
 
@@ -117,7 +124,7 @@ class Refusals(Area):
         if name in (feature.value for feature in FIELDS):
             value = VALUES[Feature(name)][0]
         with harness.sends_nothing(), pytest.raises(Unsupported):
-            client.update(_ID, **_changes(name, value))
+            client.update(NO_STREAM, **_changes(name, value))
 
     @needs(Feature.UPDATE)
     @each("name", unclearable)
@@ -126,7 +133,7 @@ class Refusals(Area):
     ) -> None:
         client = harness.connect()
         with harness.sends_nothing(), pytest.raises(Unsupported):
-            client.update(_ID, **_changes(name, None))
+            client.update(NO_STREAM, **_changes(name, None))
 
     @needs(Feature.LIST)
     @each("name", lambda subject: sorted(set(FILTERS) - subject.capabilities.filters))
@@ -156,7 +163,7 @@ class Refusals(Area):
             pytest.skip("another status that is reported satisfies it")
         client = harness.connect()
         with harness.sends_nothing(), pytest.raises(Unsupported):
-            client.wait(_ID, until=status, timeout=1)
+            client.wait(NO_STREAM, until=status, timeout=1)
 
     @each("feature", absent(Feature))
     def test_a_feature_that_is_not_declared_cannot_be_required(

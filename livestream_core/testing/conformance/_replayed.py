@@ -11,6 +11,7 @@ from ..._capabilities import Feature
 from ..._client import Client
 from ..._connect import connect
 from ..._errors import LiveStreamError, ProviderUnavailable, UnexpectedResponse
+from ..._operations import OPERATION_TABLE
 from ..._request import Response
 from .._recorded import Player, Recording, StandingClock, leftovers, outcome
 from ._area import Area, each
@@ -20,7 +21,7 @@ from ._subject import Subject
 def recorded_calls(subject: Subject) -> Iterable[tuple[Feature, int, int]]:
     """Each recorded call: its operation, the number of its recording, and its own."""
     return [
-        (Feature(call.operation), number, at)
+        (Feature(OPERATION_TABLE[call.operation].feature), number, at)
         for number, recording in enumerate(subject.recorded())
         for at, call in enumerate(recording.calls)
     ]

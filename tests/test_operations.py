@@ -1,0 +1,176 @@
+"""The table of operations: what is derived from it, and what one operation more touches."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import livestream_core as live
+from livestream_core._operations import OPERATION_TABLE
+from package_copy import PackageCopy
+
+# -- the table is true of what is written out ---------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OPERATION_TABLE)
+def test_the_table_says_what_a_method_of_an_adapter_takes(name: str) -> None:
+    parameters = inspect.signature(getattr(live.Adapter, name)).parameters
+    assert tuple(parameters)[1:] == OPERATION_TABLE[name].takes
+
+
+@pytest.mark.parametrize("name", OPERATION_TABLE)
+def test_a_client_takes_the_id_of_a_stream_where_an_adapter_does(name: str) -> None:
+    first = tuple(inspect.signature(getattr(live.Client, name)).parameters)[1]
+    assert (first == "id") == ("stream_id" in OPERATION_TABLE[name].takes)
+
+
+@pytest.mark.parametrize("name", OPERATION_TABLE)
+def test_an_error_says_of_a_change_alone_that_nothing_was_changed(name: str) -> None:
+    error = live.LiveStreamError("refused", operation=name, applied=False)
+    assert ("nothing was changed" in str(error)) == OPERATION_TABLE[name].changes
+
+
+# -- one operation more -------------------------------------------------------------------------
+
+#: What a new operation touches, by the place.
+PLACES: dict[str, Callable[[PackageCopy], None]] = {
+    "feature": lambda package: package.replace(
+        "_model.py", "    WEBHOOK = ", '    RESET_KEY = "reset_key"\n    WEBHOOK = '
+    ),
+    "table": lambda package: package.replace(
+        "_operations.py",
+        '    OperationFacts("start"',
+        '    OperationFacts("reset_key", True, ("stream_id",), on=Status.READY),\n'
+        '    OperationFacts("start"',
+    ),
+    "contract": lambda package: package.add_method("_adapter.py", "reset_key", "cancel"),
+    "client": lambda package: package.add_method("_client.py", "reset_key", "cancel"),
+    "an adapter": lambda package: package.add_method("memory/_adapter.py", "reset_key", "cancel"),
+}
+#: How the vendor of that adapter does it.
+ROUTE = '        Route("POST", "/v1/streams/<id>/reset_key", "reset_key"),\n'
+ENDPOINT = """    @_api
+    def reset_key(self, request: Request, id: str) -> Response:
+        stream = self._asked(id)
+        stream.stream_key = f"memory-key-{secrets.token_hex(8)}"
+        return json_response(self._shown(stream))
+
+"""
+IMPORTS = "import livestream_core, livestream_core._client, livestream_core.memory._adapter"
+
+
+def copy_with_another(folder: Path, *, but: str = "") -> PackageCopy:
+    """The package with an operation more in all places but one."""
+    package = PackageCopy(folder)
+    for place, add in PLACES.items():
+        if place != but:
+            add(package)
+    before = '        Route("POST", "/v1/streams/<id>/cancel"'
+    package.replace("memory/_vendor.py", before, f"{ROUTE}{before}")
+    before = "    @_api\n    def cancel("
+    package.replace("memory/_vendor.py", before, f"{ENDPOINT}{before}")
+    return package
+
+
+@pytest.mark.parametrize(
+    ("forgotten", "message"),
+    [
+        ("feature", "Feature has no 'reset_key', which is in the table of operations"),
+        (
+            "table",
+            "Feature.RESET_KEY is neither in the table of operations nor a field of StreamSpec",
+        ),
+        ("contract", "Adapter has no method reset_key(), which is in the table of operations"),
+        ("client", "Client has no method reset_key(), which is in the table of operations"),
+        ("an adapter", "MemoryAdapter declares reset_key but has no method reset_key()"),
+    ],
+)
+def test_an_operation_that_is_forgotten_in_a_place_does_not_import_and_names_the_place(
+    tmp_path: Path, forgotten: str, message: str
+) -> None:
+    done = copy_with_another(tmp_path, but=forgotten).python("-c", IMPORTS)
+    assert done.stderr.endswith(f"TypeError: {message}\n")
+
+
+def test_an_operation_touches_four_places_and_its_adapters(tmp_path: Path) -> None:
+    package = copy_with_another(tmp_path)
+    assert {each for each in package.touched if not each.startswith("memory/")} == {
+        "_adapter.py",
+        "_client.py",
+        "_model.py",
+        "_operations.py",
+    }
+    done = package.python("-c", WITH_ANOTHER_OPERATION)
+    assert done.returncode == 0, done.stderr
+
+
+WITH_ANOTHER_OPERATION = """
+from datetime import UTC, datetime
+import livestream_core as live
+from acme import AcmeAdapter
+from livestream_core.cli._lifecycle import walk
+from livestream_core.memory import MemoryVendor
+from livestream_core.testing._recorded import Recording, steps
+
+vendor = MemoryVendor()
+vendor.boot_seconds = 0.1
+with live.connect("memory", transport=vendor.transport(), **vendor.options()) as client:
+    stream = client.create(title="T")
+    vendor.clock.advance(60)
+    first, second = client.get(stream.id), client.reset_key(stream.id)
+    assert first.ingest.stream_key != second.ingest.stream_key
+
+    recorded = {step.operation: step for step in steps(client, start=True, tomorrow=datetime.now(UTC))}
+    assert recorded["reset_key"].until is live.Status.READY
+    assert dict(recorded["reset_key"].arguments) == {"id": None}
+
+    finding = walk(client, vendor, lambda *_: None)["reset_key"]
+    assert (finding.word, finding.reason) == ("not tried", "the demo does not know this operation")
+
+lacking = AcmeAdapter.capabilities["reset_key"]
+assert (lacking.support, lacking.reason) == (live.Support.NONE, "this provider has no reset_key")
+assert "nothing was changed" in str(live.Conflict("no", operation="reset_key", applied=False))
+"""
+
+
+def kit(package: PackageCopy, selected: str = "reset_key") -> subprocess.CompletedProcess[str]:
+    return package.python(
+        *("-m", "pytest", "-p", "no:cacheprovider", "-q", "-rA"),
+        *("--livestream-adapter", "memory", "-k", selected),
+    )
+
+
+def test_the_kit_tries_an_operation_that_it_was_never_told_of(tmp_path: Path) -> None:
+    done = kit(copy_with_another(tmp_path), "reset_key or any_order_of_calls")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^reset_key +proven ", done.stdout, re.MULTILINE)
+    tried = re.findall(r"^PASSED memory::(\w+)::test_\w+\[\S*reset_key", done.stdout, re.MULTILINE)
+    assert {"Operations", "Input", "Ids", "Statuses", "Outcomes", "Faults", "Lateness"} <= set(
+        tried
+    )
+
+
+def test_the_kit_catches_one_that_says_yes_and_does_nothing(tmp_path: Path) -> None:
+    package = copy_with_another(tmp_path)
+    package.replace("memory/_vendor.py", ENDPOINT.splitlines(keepends=True)[3], "")
+    done = kit(package)
+    assert done.returncode == 1
+    failed = re.findall(r"^FAILED memory::(\w+::\w+)", done.stdout, re.MULTILINE)
+    assert "Outcomes::test_a_change_that_succeeds_can_be_seen_by_others" in failed
+
+
+def test_the_kit_says_what_it_has_no_value_for(tmp_path: Path) -> None:
+    package = copy_with_another(tmp_path)
+    package.replace(
+        "_operations.py",
+        '"reset_key", True, ("stream_id",)',
+        '"reset_key", True, ("stream_id", "strength")',
+    )
+    done = kit(package)
+    assert done.returncode == 1
+    assert "LookupError: the kit cannot call reset_key: it has no strength to give" in done.stdout
