@@ -47,10 +47,6 @@ PART_OF: dict[Feature, Feature] = {
 }
 OPERATIONS = tuple(each for each in Feature if each in OPERATION_OF or each in PART_OF)
 FIELDS = tuple(feature for feature in Feature if feature not in OPERATIONS)
-if _strays := [each.name for each in FIELDS if each.value not in attrs.fields_dict(StreamSpec)]:
-    raise TypeError(
-        f"Feature.{_strays[0]} is neither in the table of operations nor a field of StreamSpec"
-    )
 
 #: The feature behind each field of a StreamSpec that has one.
 FEATURE_OF_FIELD: dict[str, Feature] = {
@@ -58,6 +54,10 @@ FEATURE_OF_FIELD: dict[str, Feature] = {
     for name, field in table(StreamSpec).items()
     if field.feature is not None
 }
+if _strays := [each.name for each in FIELDS if FEATURE_OF_FIELD.get(each.value) is not each]:
+    raise TypeError(
+        f"Feature.{_strays[0]} is neither in the table of operations nor a field of StreamSpec"
+    )
 
 FILTERS = ("status", "tag", "starts_after", "starts_before")
 

@@ -40,7 +40,7 @@ def test_an_error_says_of_a_change_alone_that_nothing_was_changed(name: str) -> 
 #: What a new operation touches, by the place.
 PLACES: dict[str, Callable[[PackageCopy], None]] = {
     "feature": lambda package: package.replace(
-        "_capabilities.py", "    WEBHOOK = ", '    RESET_KEY = "reset_key"\n    WEBHOOK = '
+        "_model.py", "    WEBHOOK = ", '    RESET_KEY = "reset_key"\n    WEBHOOK = '
     ),
     "table": lambda package: package.replace(
         "_operations.py",
@@ -101,8 +101,8 @@ def test_an_operation_touches_four_places_and_its_adapters(tmp_path: Path) -> No
     package = copy_with_another(tmp_path)
     assert {each for each in package.touched if not each.startswith("memory/")} == {
         "_adapter.py",
-        "_capabilities.py",
         "_client.py",
+        "_model.py",
         "_operations.py",
     }
     done = package.python("-c", WITH_ANOTHER_OPERATION)

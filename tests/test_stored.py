@@ -24,7 +24,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import livestream_core as live
-from grown_model import add_to_spec, add_to_stream, add_to_typed_dicts
+from grown_model import NewField
 from livestream_core import migrate
 from livestream_core.testing import livestreams
 from package_copy import PackageCopy
@@ -262,9 +262,7 @@ def grown(
     copy = PackageCopy(folder / "copy")
     for name, value in (("language", default), ("audience", None)):
         convert = {bool: "c.flag", tuple: "c.texts"}.get(type(value), "c.optional_text")
-        add_to_spec(copy, name, value, convert, "Owner.ECHOED, Feature.DESCRIPTION")
-        add_to_stream(copy, name, convert)
-        add_to_typed_dicts(copy, name, "Any")
+        NewField(name, convert, "Owner.ECHOED", value, feature="DESCRIPTION").add(copy)
     folders = {"tests": str(Path(__file__).parent), "frozen": str(FROZEN)}
     return copy.python("-c", (GROWN + code).format(ledger=str(ledger), **folders))
 

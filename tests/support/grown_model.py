@@ -2,39 +2,63 @@
 
 from __future__ import annotations
 
+import attrs
+
 from package_copy import PackageCopy
 
 MODEL, TYPED = "_model.py", "_spec_fields.py"
 _FEATURE = '    RESTREAMS = "restreams"\n'
 _SPEC = "    options: MaskedMapping = attrs.field(\n"
 _STREAM = "    latency: Latency | None = attrs.field(default=None, converter=_latency)\n"
-_TYPED = (
-    "    restreams: Sequence[RestreamTarget]\n",
-    "    restreams: Sequence[RestreamTarget] | None\n",
-)
+_TYPED = {
+    "typed dict": "    restreams: Sequence[RestreamTarget]\n",
+    "typed dict of changes": "    restreams: Sequence[RestreamTarget] | None\n",
+}
 
 
-def add_feature(copy: PackageCopy, name: str) -> None:
-    """Declare that a provider may have a field."""
-    copy.replace(MODEL, _FEATURE, f'    {name.upper()} = "{name}"\n    """New."""\n{_FEATURE}')
+@attrs.frozen
+class NewField:
+    """A field that a spec and a stream have, under one name.
 
+    Attributes:
+        name: Its name.
+        convert: Its converter.
+        facts: What it says of itself, its feature apart.
+        default: What it is where nothing is said.
+        feature: Its feature; by default one of its own.
+    """
 
-def add_to_spec(copy: PackageCopy, name: str, default: object, convert: str, facts: str) -> None:
-    """Declare a field of what can be asked for."""
-    metadata = f", metadata=about({facts})" if facts else ""
-    field = f"    {name}: Any = attrs.field(default={default!r}, converter={convert}{metadata})\n"
-    copy.replace(MODEL, _SPEC, field + _SPEC)
+    name: str
+    convert: str
+    facts: str
+    default: object = attrs.field(
+        default=attrs.Factory(lambda self: () if self.convert == "c.texts" else None, True)
+    )
+    feature: str = ""
 
+    def add(self, copy: PackageCopy, *, but: str = "") -> None:
+        """Write it into all places but one."""
+        if but != "feature" and not self.feature:
+            own = f'    {self.name.upper()} = "{self.name}"\n    """New."""\n'
+            copy.replace(MODEL, _FEATURE, own + _FEATURE)
+        if but != "spec":
+            feature = f"feature=Feature.{self.feature or self.name.upper()}"
+            self._declare(copy, _SPEC, self.convert, f"{self.facts}, {feature}", self.default)
+        if but not in ("spec", "stream"):
+            self.add_to_stream(copy)
+        for place, line in _TYPED.items():
+            if but not in ("spec", place):
+                copy.replace(TYPED, line, f"    {self.name}: Any\n{line}")
 
-def add_to_stream(copy: PackageCopy, name: str, convert: str, facts: str = "") -> None:
-    """Declare a field of what vendors show."""
-    metadata = f", metadata=about({facts})" if facts else ""
-    default = "()" if convert == "c.texts" else "None"
-    field = f"    {name}: Any = attrs.field(default={default}, converter={convert}{metadata})\n"
-    copy.replace(MODEL, _STREAM, field + _STREAM)
+    def add_to_stream(self, copy: PackageCopy, *, says: str = "") -> None:
+        """Write it into the class that vendors' streams are of."""
+        read = "c.read_url" if self.convert == "c.url" else self.convert
+        default = () if self.convert == "c.texts" else None
+        self._declare(copy, _STREAM, read, says, default)
 
-
-def add_to_typed_dicts(copy: PackageCopy, name: str, annotation: str) -> None:
-    """Tell type checkers of it."""
-    for line in _TYPED:
-        copy.replace(TYPED, line, f"    {name}: {annotation}\n{line}")
+    def _declare(
+        self, copy: PackageCopy, before: str, convert: str, facts: str, default: object
+    ) -> None:
+        metadata = f", metadata=about({facts})" if facts else ""
+        field = f"attrs.field(default={default!r}, converter={convert}{metadata})"
+        copy.replace(MODEL, before, f"    {self.name}: Any = {field}\n{before}")
