@@ -37,6 +37,10 @@ SOURCE_FIELDS = ("status", *(facts.shown_as for facts in COMPARED))
 _FIRST_FIELDS = tuple(facts.name for facts in facts_of(StreamSpec) if facts.always_digested)
 
 
+#: A stream that shows a later field at its default says no more than one of before.
+_LATER = {facts.shown_as: facts.default for facts in COMPARED if not facts.always_digested}
+
+
 def words(text: str | None) -> str:
     """A text as vendors may show it: they trim and normalise."""
     return " ".join(unicodedata.normalize("NFC", text or "").split())
@@ -106,8 +110,9 @@ def snapshot(stream: LiveStream, salt: str, like: Any = None) -> dict[str, Any]:
         like: An earlier snapshot, to compare with this one.
     """
     plain_of = _Plain(salt, frozenset(_texts(like)))
-    values = {name: plain_of(getattr(stream, name)) for name in SOURCE_FIELDS}
-    return {name: value for name, value in values.items() if value not in (None, [], "")}
+    values = {name: getattr(stream, name) for name in SOURCE_FIELDS}
+    said = {name: plain_of(value) for name, value in values.items() if value != _LATER.get(name)}
+    return {name: value for name, value in said.items() if value not in (None, [], "")}
 
 
 def digest(source: Mapping[str, Any], spec: StreamSpec | None, salt: str, like: Any = None) -> str:
