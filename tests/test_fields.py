@@ -228,6 +228,10 @@ with connected("old") as source, connected("new") as target, connected("other") 
         kept = migrate.retire(ledger, source, target, max_delete=5, dry_run=True).kept
         assert [(item.title, f"source.{name}" in item.reason) for item in kept] == [("Full", True)]
         source.update(old.id, **{name: VALUES[name]})
+    for name, value in VALUES.items():
+        source.update(bare.id, **{name: value})
+        assert checked()["Bare"] == (f"source.{name}",), name
+        source.update(bare.id, **{name: None})
     for name in ("language", "categories", "poster_url"):
         target.update(ids["Bare"], **{name: VALUES[name]})
         kept = migrate.rollback(ledger, target, dry_run=True).kept

@@ -35,10 +35,7 @@ SOURCE_FIELDS = ("status", *(facts.shown_as for facts in COMPARED))
 #: Fields of a spec that are digested always. Those that came later are left out at their default,
 #: so that no digest changes because the model grew.
 _FIRST_FIELDS = tuple(facts.name for facts in facts_of(StreamSpec) if facts.always_digested)
-
-
-#: A stream that shows a later field at its default says no more than one of before.
-_LATER = {facts.shown_as: facts.default for facts in COMPARED if not facts.always_digested}
+_FIRST_SHOWN = ("status", *(facts.shown_as for facts in COMPARED if facts.always_digested))
 
 
 def words(text: str | None) -> str:
@@ -100,19 +97,25 @@ def _targets_agree(wanted: Sequence[RestreamTarget], shown: Sequence[RestreamTar
 # -- whether something changed --------------------------------------------------------------
 
 
-def snapshot(stream: LiveStream, salt: str, like: Any = None) -> dict[str, Any]:
+def snapshot(
+    stream: LiveStream, salt: str, like: Mapping[str, Any] | None = None, written: Any = None
+) -> dict[str, Any]:
     """What of a source stream its copy is made from, without secrets: each is replaced by a
     digest that only shows whether it changed.
 
     Args:
         stream: The stream.
         salt: Known to this migration alone.
-        like: An earlier snapshot, to compare with this one.
+        like: An earlier snapshot, to compare with this one: fields that were not known to the
+            version that made it are left out.
+        written: All that a ledger holds of the stream; by default the earlier snapshot.
     """
-    plain_of = _Plain(salt, frozenset(_texts(like)))
-    values = {name: getattr(stream, name) for name in SOURCE_FIELDS}
-    said = {name: plain_of(value) for name, value in values.items() if value != _LATER.get(name)}
-    return {name: value for name, value in said.items() if value not in (None, [], "")}
+    plain_of = _Plain(salt, frozenset(_texts(like if written is None else written)))
+    values = {name: plain_of(getattr(stream, name)) for name in SOURCE_FIELDS}
+    said = _said({name: value for name, value in values.items() if name in _FIRST_SHOWN})
+    # Of fields that came later it is noted that they say nothing.
+    later = {name: value for name, value in values.items() if name not in _FIRST_SHOWN}
+    return said | {name: later[name] for name in later if like is None or name in like}
 
 
 def digest(source: Mapping[str, Any], spec: StreamSpec | None, salt: str, like: Any = None) -> str:
@@ -129,7 +132,11 @@ def digest(source: Mapping[str, Any], spec: StreamSpec | None, salt: str, like: 
         plain_of = _Plain(salt, frozenset(_texts(like)))
         made = {name: plain_of(getattr(spec, name)) for name in _FIRST_FIELDS}
         made |= plain_of.added(spec, StreamSpec(title="-"), _FIRST_FIELDS)
-    return _digest([source, made])
+    return _digest([_said(source), made])
+
+
+def _said(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in snapshot.items() if value not in (None, [], "")}
 
 
 def mark_of(source_account: str, source_id: str) -> str:

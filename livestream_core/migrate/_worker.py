@@ -414,7 +414,7 @@ class Worker:
             return None, f"since it was planned: {reason}"
         spec = shared.translator.translate(stream, explain=False).spec
         planned = [json.loads(entry.row["source"]), json.loads(entry.row["spec"])]
-        now = snapshot(stream, shared.plan_id, planned)
+        now = snapshot(stream, shared.plan_id, planned[0], planned)
         if spec is None or digest(now, spec, shared.plan_id, planned) != entry.digest:
             return None, "it was changed at the source, or its transform was, since it was planned"
         return spec, ""
