@@ -44,7 +44,7 @@ class Listing:
         self._noted = query.has_filters
         self._failure: LiveStreamError | None = None
         self._completeness = Completeness.UNKNOWN
-        self.is_over = self._left <= 0
+        self.is_over: bool = self._left <= 0
 
     @property
     def completeness(self) -> Completeness:
