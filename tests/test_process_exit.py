@@ -112,14 +112,14 @@ def child(function):
     os.waitpid(pid, 0)
 """,
     "multiprocessing": """
-import multiprocessing
+import multiprocessing, multiprocessing.util
 def child(function):
     process = multiprocessing.get_context("fork").Process(target=function)
     process.start()
     process.join()
 """,
     "billiard": """
-import billiard
+import billiard, billiard.util
 def child(function):
     process = billiard.Process(target=function)
     process.start()
@@ -181,6 +181,17 @@ def test_a_child_does_not_end_the_session_of_its_parent(
     assert [each.path for each in emulator.requests] == [
         "/login", *["/streams/1"] * 5, "/logout",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FORKS)
+def test_parent_and_child_each_end_their_own(
+    emulator: AcmeEmulator, served: dict[str, str], kind: str
+) -> None:
+    needs(kind)
+    run(served, f"{FORKS[kind]}\nuse(); child(use_another)")
+    opened = ["/login", "/streams/1"]
+    assert [each.path for each in emulator.requests] == [*opened * 2, "/logout", "/logout"]
+    assert emulator.tokens == {"good-token"}
 
 
 @pytest.mark.parametrize("kind", FORKS)

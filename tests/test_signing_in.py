@@ -149,6 +149,40 @@ def test_who_waits_for_another_waits_no_longer_than_its_own_deadline(
     assert logins(emulator) == 1
 
 
+def test_one_who_never_comes_back_is_waited_for_as_long_as_it_had_time(
+    emulator: AcmeEmulator,
+) -> None:
+    stream = emulator.add()
+    reached, go = threading.Event(), threading.Event()
+
+    def at_login(number: int, _: live.Timeout) -> None:
+        if number == 1:  # as in a transport that does not keep its time
+            reached.set()
+            assert go.wait(2 * PATIENCE)
+
+    with Watched(emulator, at_login).connect() as client, threads(1) as pool:
+        stuck = pool.submit(outcome, lambda: client.get(stream["id"], deadline=0.5))
+        assert reached.wait(PATIENCE)
+        assert client.get(stream["id"], deadline=PATIENCE).id == stream["id"]
+        assert not stuck.done()
+        go.set()
+    assert emulator.tokens == {"good-token"}  # its own comes late, and is ended as well
+
+
+def test_sessions_that_were_replaced_are_not_ended_with_the_last_one(
+    emulator: AcmeEmulator, clock: FakeClock
+) -> None:
+    emulator.lasts = 3600
+    stream = emulator.add()
+    with emulator.connect(clock=clock) as client:
+        for _ in range(3):
+            client.get(stream["id"])
+            clock.time += 3590  # it is about to end by itself
+            client.get(stream["id"])
+            emulator.tokens.clear()
+    assert (logins(emulator), logouts(emulator)) == (6, 1)
+
+
 def late() -> live.LiveStreamError:
     return live.TimedOut("no answer in time", applied=None)
 
@@ -734,6 +768,29 @@ def test_a_process_that_waits_for_a_lease_takes_the_session_that_the_holder_puts
     with emulator.connect(token_store=other, clock=clock) as second:
         assert second.get(stream["id"]).id == stream["id"]
     assert len(clock.waits) == 3
+    assert logins(emulator) == 1
+
+
+def test_who_gets_the_lease_looks_once_more_whether_there_is_a_session_now(
+    emulator: AcmeEmulator,
+) -> None:
+    stream = emulator.add()
+    store = LeasingStore()
+    with emulator.connect(token_store=store) as client:
+        client.get(stream["id"])
+    session = store.sessions[client.account]
+
+    class Overtaken(LeasingStore):
+        """Before it lends its lease, whoever had it has signed in."""
+
+        def claim(self, account: str, owner: str, seconds: float) -> bool:
+            self.put(account, session)
+            return super().claim(account, owner, seconds)
+
+    overtaken = Overtaken()
+    with emulator.connect(token_store=overtaken) as client:
+        assert client.get(stream["id"]).id == stream["id"]
+    assert overtaken.leases == {}
     assert logins(emulator) == 1
 
 

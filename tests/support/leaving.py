@@ -24,6 +24,12 @@ def use(_: object = None) -> str:
     return str(client.get("1").id)
 
 
+def use_another() -> None:
+    """Read as another account."""
+    globals()["another"] = connect(account_name="another")
+    globals()["another"].get("1")
+
+
 def use_and_fail() -> None:
     use()
     raise LookupError("as a child may")
