@@ -206,9 +206,10 @@ def unregister(plugin: object) -> None:
 def close_all() -> None:
     """End the sessions that this process has opened at vendors, within five seconds.
 
-    It happens by itself at the exit of the interpreter and of children of ``multiprocessing`` and
-    ``billiard``; call it where a process ends in another way. Clients stay usable, and sign in
-    again. Sessions that are in a token store are left to the processes that share them.
+    It happens by itself at the exit of the interpreter, and of children of ``multiprocessing``,
+    ``billiard`` and Celery; call it where a process ends in another way, such as ``os._exit()``.
+    Clients stay usable, and sign in again. Sessions of a parent process, and those in a token
+    store, are left to the processes that share them.
     """
     pool.end_own()
 

@@ -66,7 +66,7 @@ class Hooks:
 
     @hookspec
     def livestream_exchange(self, exchange: Exchange) -> None:
-        """Called after each HTTP exchange."""
+        """Called after each HTTP exchange, but for those of a client that it uses itself."""
 
     @hookspec
     def livestream_status_changed(

@@ -900,14 +900,12 @@ def refused(emulator: AcmeEmulator, **settings: Any) -> live.AuthenticationFaile
     return caught.value
 
 
-STORES: list[Any] = [None, MemoryStore, LeasingStore]
-
-
-@pytest.fixture(params=STORES)
-def fresh_store(request: pytest.FixtureRequest) -> Callable[[], Any]:
+@pytest.fixture(params=[None, MemoryStore, LeasingStore, file_store])
+def fresh_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Any]:
     """Makes a store for another process each time; all have the same sessions."""
     sessions: dict[str, live.Session] = {}
-    return lambda: request.param and request.param(sessions)
+    where = file_of(tmp_path) if request.param is file_store else sessions
+    return lambda: request.param and request.param(where)
 
 
 def test_a_wrong_password_is_tried_ever_more_seldom(
@@ -964,7 +962,7 @@ def test_a_success_forgets_that_the_credentials_were_refused(
             clock.time += 5
             assert client.get(stream["id"]).id == stream["id"]
             emulator.tokens.clear()
-            if store is not None:
+            if isinstance(store, MemoryStore):
                 assert list(store.sessions) == [client.account]
     assert logins(emulator) == 6
 
@@ -1013,6 +1011,14 @@ def test_a_note_by_a_clock_that_is_wrong_holds_nobody_up(
     refused(emulator, clock=ahead, token_store=MemoryStore(sessions))
     for _ in range(3):
         refused(emulator, clock=clock, token_store=MemoryStore(sessions))
+    assert logins(emulator) == 2
+
+
+def test_a_clock_that_is_set_back_holds_nobody_up(emulator: AcmeEmulator, clock: FakeClock) -> None:
+    refused(emulator, clock=clock)
+    clock.time -= 86_400
+    refused(emulator, clock=clock)
+    refused(emulator, clock=clock)
     assert logins(emulator) == 2
 
 

@@ -267,17 +267,23 @@ def _again(before: Refusal | None, error: AuthenticationFailed, now: datetime) -
 def _check_refusal(call: Call) -> None:
     """Refuse credentials that the vendor has just refused, without asking it again."""
     refusal, clock = call.engine.shared.refusal, call.engine.clock
-    if refusal is not None and clock.now() < refusal.until:
+    if refusal is not None and _left(refusal, clock):
         error = copy.copy(refusal.error)
         error.http_status = None  # this time it was not asked
         error.hint = _hint(refusal, clock)
         raise error
 
 
+def _left(refusal: Refusal, clock: Clock) -> float:
+    seconds = (refusal.until - clock.now()).total_seconds()
+    # More than there can be: a clock was wrong, here or where it was noted.
+    return seconds if 0 < seconds <= _LONGEST_REFUSAL else 0.0
+
+
 def _hint(refusal: Refusal, clock: Clock) -> str:
-    seconds = math.ceil((refusal.until - clock.now()).total_seconds())
     usual = f"{refusal.error.hint}; " if refusal.error.hint else ""
-    return f"{usual}these credentials are not tried again for {max(seconds, 1)} s"
+    seconds = max(math.ceil(_left(refusal, clock)), 1)
+    return f"{usual}these credentials are not tried again for {seconds} s"
 
 
 # -- a store that a fleet shares --------------------------------------------------------------
@@ -411,16 +417,13 @@ def _refused(call: Call) -> str:
 
 def _read_refusal(call: Call, store: TokenStore) -> Flow[bool]:
     """Take over what another process has noted of these credentials, if anything."""
-    shared, now = call.engine.shared, call.engine.clock.now()
     noted = yield from _read(call, store, _refused(call))
     if noted is None or noted.expires_at is None or not isinstance(noted.memo, Mapping):
         return False
     message, times = noted.memo.get("message"), noted.memo.get("times")
     if isinstance(message, str) and type(times) is int:
-        # One that lasts longer than any was noted by a clock that is wrong.
-        is_possible = noted.expires_at <= now + timedelta(seconds=_LONGEST_REFUSAL)
-        until = noted.expires_at if is_possible else now
-        shared.refusal = Refusal(AuthenticationFailed(message), until, times)
+        error = AuthenticationFailed(message)
+        call.engine.shared.refusal = Refusal(error, noted.expires_at, times)
     return True
 
 
