@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, StrEnum
-from functools import cache
 from typing import Any, Self, TypeAlias
 
 import attrs
@@ -677,35 +676,45 @@ def _hide_keys(value: _Value, keys: frozenset[str]) -> None:
             object.__setattr__(value, name, hidden)
 
 
-def _find_names(kind: Kind, value_class: type[_Value]) -> tuple[str, ...]:
-    return tuple(field.name for field in facts_of(value_class) if field.kind is kind)
+class _Places(dict[type, tuple[tuple[str, ...], tuple[str, ...]]]):
+    """The names of the fields of a class that hold a URL, and of those that hold parts."""
+
+    def __missing__(self, cls: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        urls, parts = (
+            tuple(field.name for field in facts_of(cls) if field.kind is kind)
+            for kind in (Kind.URL, Kind.PART)
+        )
+        self[cls] = urls, parts
+        return urls, parts
 
 
-_names_of: Callable[[Kind, Any], tuple[str, ...]] = cache(_find_names)
+_PLACES = _Places()
 
 
 def _urls_in(value: _Value) -> list[str | None]:
-    cls = type(value)
-    urls = [getattr(value, name) for name in _names_of(Kind.URL, cls)]
-    for name in _names_of(Kind.PART, cls):
-        part = getattr(value, name)
-        if type(part) is tuple:
-            for each in part:
-                urls += _urls_in(each)
-        elif part is not None:
-            urls += _urls_in(part)
+    # For every stream of a page that shows a key, so without a call for each part.
+    urls: list[str | None] = []
+    values = [value]
+    for each in values:
+        names, parts = _PLACES[type(each)]
+        for name in names:
+            urls.append(getattr(each, name))  # noqa: PERF401
+        for name in parts:
+            part = getattr(each, name)
+            if part:
+                values += part if type(part) is tuple else (part,)
     return urls
 
 
 def _hidden(value: _Value, known: KnownSecrets) -> dict[str, Any]:
     """The fields of a value that have to change, so that no URL in it shows a known secret."""
     changed: dict[str, Any] = {}
-    cls = type(value)
-    for name in _names_of(Kind.URL, cls):
+    urls, parts = _PLACES[type(value)]
+    for name in urls:
         url = getattr(value, name)
         if type(url) is str and known.find(url):
             changed[name] = SecretUrl(url)
-    for name in _names_of(Kind.PART, cls):
+    for name in parts:
         part = getattr(value, name)
         if isinstance(part, tuple):
             changed[name] = tuple([_evolved(each, known) for each in part])
