@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from livestream_core._foreign import place_of
-from tests.support.postgresql import NoPostgreSQL, PostgreSQL, postgresql
+from postgresql import NoPostgreSQL, PostgreSQL, postgresql
 
 from .run import Outcome, carry_out
 from .scenario import Scenario
