@@ -53,6 +53,7 @@ add_module_names = False
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!livestream_).*"),
     (r"py:obj", r"livestream_core\._adapter\.T"),  # a type variable
+    (r"py:class", r"livestream_core\._errors\._Context"),  # see LiveStreamError, which has it all
     (r"py:class", r"livestream_core\.testing\._recorded\.RecordedCall"),  # told as the file's form
 ]
 

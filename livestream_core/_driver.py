@@ -615,7 +615,9 @@ class Call:
     def _id_in_answer(self) -> str | None:
         for each in self.sent:
             response = each.response
-            if each.carried_out and response is not None and response.is_json:
+            if response is None or response.status in (204, 205):
+                continue  # what has no body by its status names no stream
+            if each.carried_out and response.is_json:
                 return self._asked(self.driver.adapter.id_in, response.json())
         return None
 

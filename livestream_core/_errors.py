@@ -327,7 +327,7 @@ class _WithRetryAfter(LiveStreamError):
         retry_after: float | None = None,
         **context: Unpack[_Context],
     ) -> None:
-        self.retry_after = asked_seconds(retry_after)
+        self.retry_after: float | None = asked_seconds(retry_after)
         super().__init__(message, data, **context)
 
     def _usual_hint(self) -> str | None:

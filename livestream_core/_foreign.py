@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from types import TracebackType
 
 from ._errors import LiveStreamError
@@ -38,8 +39,13 @@ def pass_on(raised: BaseException, note: str, handled: BaseException | None) -> 
     """
     bare(raised, handled)
     if not isinstance(raised, GeneratorExit):
-        raised.add_note(note)
+        _add_note(raised, note)
     return raised
+
+
+def _add_note(raised: BaseException, note: str) -> None:
+    with suppress(Exception):  # a class may refuse it, as a frozen dataclass does
+        raised.add_note(note)
 
 
 def bare(raised: BaseException, handled: BaseException | None) -> BaseException:
@@ -55,11 +61,11 @@ def bare(raised: BaseException, handled: BaseException | None) -> BaseException:
     if " at " in place and not isinstance(raised, (LiveStreamError, GeneratorExit)):
         notes = getattr(raised, "__notes__", ())
         if not any(str(note).startswith(_RAISED) for note in notes):
-            raised.add_note(f"{_RAISED}{place.partition(' at ')[2]}")
+            _add_note(raised, f"{_RAISED}{place.partition(' at ')[2]}")
     for each in _with_causes(raised, handled):
-        each.__traceback__ = None
+        each.with_traceback(None)
     if raised is not handled:
-        raised.__context__ = handled
+        object.__setattr__(raised, "__context__", handled)  # past what a class may refuse
     return raised
 
 
@@ -80,6 +86,7 @@ def is_failure_of_store(raised: Exception, store: object) -> bool:
 def is_of_signal_handler(raised: BaseException) -> bool:
     """Whether an exception was raised by a signal handler, wherever that interrupted the code."""
     # A handler is given the frame that it interrupts, which is also the one it is called from.
+    # Other code that keeps its caller's frame in a local is taken for one.
     return any(
         argument is frame.f_back
         for frame in (each.tb_frame for each in _entries(raised))
@@ -114,6 +121,8 @@ def _with_causes(raised: BaseException, until: BaseException | None) -> list[Bas
         if each is not None and each is not until and not any(each is one for one in found):
             found.append(each)
             todo += [each.__cause__, each.__context__]
+            if isinstance(each, BaseExceptionGroup):
+                todo += each.exceptions
     return found
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from types import FrameType
 from typing import Any
 
+from ._foreign import is_of_signal_handler
+
 #: Packages whose exceptions are the transport's.
 _LIBRARIES = frozenset({"requests", "urllib3", "http", "ssl", "socket", "socks", "OpenSSL"})
 #: Modules that raise Python's own exceptions for a connection. gevent and eventlet put sockets of
@@ -31,7 +33,10 @@ def chain_of(error: BaseException) -> list[BaseException]:
 
 def foreign_in(error: BaseException) -> BaseException | None:
     """Return the exception in the chain of an error that is not the transport's, if any."""
-    return next((each for each in chain_of(error) if not _is_own(each)), None)
+    chain = chain_of(error)
+    # What wraps a signal handler's exception is given its traceback, so that is the innermost.
+    handlers = (each for each in reversed(chain) if is_of_signal_handler(each))
+    return next((each for each in chain if not _is_own(each)), None) or next(handlers, None)
 
 
 def _is_own(error: BaseException) -> bool:

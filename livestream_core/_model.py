@@ -252,7 +252,7 @@ class Ingest(_Server):
     )
     stream_key: Secret | None = attrs.field(default=None, converter=c.optional_secret)
     protocol: str | None = attrs.field(
-        default=attrs.Factory(lambda self: self.url and scheme(self.url), takes_self=True),
+        default=attrs.Factory(lambda self: scheme(self.url or "") or None, takes_self=True),
         converter=c.optional_text,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ._spellings import compiled
+from ._spellings import compiled, decoded
 
 # Whoever holds a signed URL holds the right that it was signed for. These end the names by which
 # CDNs, clouds and vendors sign, and by which people hand on what must not be shown:
@@ -93,7 +93,11 @@ def carries_secret(url: str) -> bool:
     # Nearly all URLs end here.
     if "=" not in url and "@" not in url and "eyJ" not in url:
         return False
-    return next(signed_spans(url), None) is not None
+    if next(signed_spans(url), None) is not None:
+        return True
+    # A player's page has the address of what it plays in its own.
+    plain, places = decoded(url)
+    return places is not None and next(signed_spans(plain), None) is not None
 
 
 def secret_spans(text: str) -> Iterator[tuple[int, int]]:

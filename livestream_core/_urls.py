@@ -152,8 +152,9 @@ def is_url(value: str) -> bool:
 
 
 def scheme(url: str) -> str:
-    """The scheme in lower case: ``rtmp``, ``rtmps``, ``srt``, ``https``."""
-    return url.partition("://")[0].strip().lower()
+    """The scheme in lower case: ``rtmp``, ``rtmps``, ``srt``, ``https``; empty if there is none."""
+    found, mark, _ = url.partition("://")
+    return found.strip().lower() if mark else ""
 
 
 def origin_of(url: str) -> tuple[str, str, int]:

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,14 @@ class TimeLimit(Exception):
 
 class Odd(ValueError):
     """Looks like a bug, and is raised by whoever watches the time."""
+
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    """Refuses whatever is put into it, notes and tracebacks as well."""
+
+    text: str
+    number: int
 
 
 KINDS: list[type[BaseException]] = [
@@ -151,6 +160,15 @@ def test_an_adapter_that_catches_everything_neither_sees_it_nor_sends_more(
             client.start("1")
     assert caught.value is limit
     assert [sent.method for sent in transport.sent] == ["POST"]
+
+
+def test_an_exception_that_cannot_be_changed_passes_as_it_is() -> None:
+    limit = Frozen("made here", 7)
+    transport = ScriptedTransport(lambda *_: limit)
+    with clients(transport) as client, pytest.raises(Frozen) as caught:
+        client.create(title="T")
+    assert caught.value is limit
+    assert len(transport.sent) == 1
 
 
 def test_what_is_raised_after_a_change_was_carried_out_says_so() -> None:

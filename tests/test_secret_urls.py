@@ -107,6 +107,13 @@ def test_the_key_is_in_the_publish_url_once(url: str, key: str, joined: str) -> 
     assert ingest.publish_url == live.Secret(joined)
 
 
+@pytest.mark.parametrize("url", [KEY, f"live/{KEY}", f"//h.example/live/{KEY}"])
+def test_an_address_without_a_scheme_has_no_protocol_to_show_the_key_in(url: str) -> None:
+    ingest = live.Ingest(url, KEY)
+    assert ingest.protocol is None
+    assert KEY not in repr(ingest) + json.dumps(ingest.to_dict())
+
+
 @given(s.ingests(), s.secrets())
 def test_an_ingest_made_of_its_own_parts_is_the_same(ingest: live.Ingest, key: live.Secret) -> None:
     for url in (ingest.url, f"{plain(ingest.url)}/{key.reveal()}"):
@@ -202,6 +209,8 @@ SIGNED = [
     "https://user:UNIQUE@h.example/a.m3u8",
     "https://UNIQUE@h.example/a.m3u8",
     "https://user:UNIQ@UNIQUE@h.example/a.m3u8",
+    "https://player.example/?src=https%3A%2F%2Fh.example%2Fa.m3u8%3Ftoken%3DUNIQUE",
+    "https://player.example/?src=https%253A%252F%252Fh.example%252Fa%253Fx%253D1%2526sig%253DUNIQUE",
 ]
 
 ORDINARY = [
@@ -214,6 +223,7 @@ ORDINARY = [
     "https://h.example/a?token=",
     "https://h.example/a?next=1#top",
     "https://h.example/keyJ.a.b/index.m3u8",
+    "https://player.example/?src=https%3A%2F%2Fh.example%2Fa.m3u8%3Fkey%3Dabc",
     "rtmp://h.example/live/instance",
 ]
 

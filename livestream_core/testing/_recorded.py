@@ -519,8 +519,9 @@ def _replaced(data: Any, numbered: Mapping[str, str], known: KnownSecrets) -> An
     end = 0
     # Of two that begin at one place, the longer.
     for begin, stop, secret in sorted(known.find(data), key=lambda each: (each[0], -each[1])):
-        if begin >= end and len(secret) >= _SHORT:
-            written += data[end:begin], numbered[secret]
+        # Without a secret, the whole text could not be looked through in time.
+        if begin >= end and (not secret or len(secret) >= _SHORT):
+            written += data[end:begin], numbered.get(secret, REDACTED)
             end = stop
     return "".join([*written, data[end:]])
 

@@ -306,7 +306,7 @@ def _full_backlog() -> Iterator[tuple[str, Callable[[], None]]]:
         def accept() -> None:
             with suppress(OSError):
                 while True:
-                    taken.append(listener.accept()[0])
+                    listener.accept()[0].close()
 
         yield f"http://127.0.0.1:{address[1]}", accept
     for each in taken:

@@ -21,23 +21,6 @@ import livestream_core as live
 from acme import AcmePlugin
 from held_vendors import HELD, PLACES, TOKEN, connect, tell
 
-#: What an error says besides its class and text.
-ATTRIBUTES = (
-    "message",
-    "provider",
-    "account",
-    "operation",
-    "stream_id",
-    "applied",
-    "retryable",
-    "http_status",
-    "request_id",
-    "body",
-    "hint",
-    "fields",
-    "retry_after",
-)
-
 
 def queue(url: str, results: str) -> Celery:
     """Return Celery's app; ``results`` is how results are written, ``json`` or ``pickle``."""
@@ -61,12 +44,14 @@ if "QUEUE_URL" in os.environ:  # in a worker, that is
 
 def described(error: BaseException) -> dict[str, Any]:
     """Return all that somebody can read of an error, as plain values."""
-    told = {name: getattr(error, name, None) for name in ATTRIBUTES}
+    told = error.to_dict() if isinstance(error, live.LiveStreamError) else {}
     # As JSON writes them: a tuple would differ from its own copy.
     plain: dict[str, Any] = json.loads(json.dumps(told))
     return {
         "class": f"{type(error).__module__}.{type(error).__name__}",
         "text": str(error),
+        "applied": getattr(error, "applied", "?"),
+        "retryable": getattr(error, "retryable", "?"),
         **plain,
     }
 

@@ -61,5 +61,7 @@ def celery_worker(
             raise AssertionError(f"the worker does not start: {log.read_text()}") from error
         yield app
     finally:
+        # A result that is collected later would look for a server that is gone by then.
+        app.backend.remove_pending_result = lambda result: result
         process.communicate()
         app.close()
