@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -31,13 +32,25 @@ _LONGEST_BODY = 2000
 _LONGEST_FIELD = 500
 
 
+#: Held for moments, so one does for all clients. Reentrant: a signal handler may use a client while
+#: it interrupts the thread that is in here.
+_lock = RLock()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = RLock()  # a thread that does not exist here may have had it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class Redactor:
     """Masks the secrets of one client: those it was given, those in the last streams that it has
     seen, and what looks like one."""
 
     def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
-        # Reentrant: a signal handler may use this client while it interrupts this very thread.
-        self._lock = RLock()
         #: By the length from which each is looked for within words.
         self._given: dict[str, int] = {}
         self._seen: OrderedDict[tuple[str, ...], None] = OrderedDict()
@@ -58,7 +71,7 @@ class Redactor:
         self._add(stream_key, SHORTEST_KEY)
 
     def _add(self, secret: str, shortest: int) -> None:
-        with self._lock:
+        with _lock:
             self._given.setdefault(secret, shortest)
             self._news = object()
 
@@ -84,7 +97,7 @@ class Redactor:
         """Remembers the stream keys in an operation's result."""
         if isinstance(result, LiveStream):
             if keys := tuple(sorted(result.stream_keys())):
-                with self._lock:
+                with _lock:
                     self._seen[keys] = None
                     self._seen.move_to_end(keys)
                     if len(self._seen) > _STREAMS:
@@ -98,7 +111,7 @@ class Redactor:
 
     def known(self) -> KnownSecrets:
         """Everything that is remembered."""
-        with self._lock:
+        with _lock:
             while self._known_news is not (news := self._news):
                 seen = {key for keys in tuple(self._seen) for key in keys}
                 self._look_for(seen)

@@ -101,7 +101,6 @@ class SharedSession:
 
     Attributes:
         session: The session, once somebody has signed in.
-        own: The sessions that this process has opened, and not ended, by their identity.
         clients: How many clients share it.
         refusal: The last refusal of the credentials, if they were not accepted since.
         lease: The right to sign in, if this process has it from a store.
@@ -115,7 +114,6 @@ class SharedSession:
     def __init__(self, opened: Callable[[SharedSession], None]) -> None:
         self._opened = opened
         self._opened_at: datetime | None = None
-        self.own: dict[int, Session] = {}
         self.clients = 0
         self.refusal: Refusal | None = None
         self.engine: Any = None
@@ -138,18 +136,21 @@ class SharedSession:
         """
         if session.ours:
             # Another one than that was opened from within this sign-in, by an observer or a
-            # signal handler that called back: it still is to be ended.
-            self.own[id(session)] = session
+            # signal handler that called back: it still is to be ended. Made when there is one,
+            # for the sake of clients that never sign in.
+            own: dict[int, Session] = vars(self).setdefault("own", {})
+            own[id(session)] = session
             if instead_of is not None:
-                self.own.pop(id(instead_of), None)
+                own.pop(id(instead_of), None)
             self._opened(self)
         self.session, self._opened_at, self.refusal = session, now, None
 
     def take(self) -> Iterator[Session]:
         """What this process has to end; each is given to who asks first."""
-        while self.own:
+        own: dict[int, Session] = vars(self).get("own", {})
+        while own:
             try:
-                _, session = self.own.popitem()
+                _, session = own.popitem()
             except KeyError:
                 return  # another thread was faster
             if session is self.session:
@@ -158,7 +159,8 @@ class SharedSession:
 
     def disown(self) -> None:
         """In a forked child: what the parent opened and holds is the parent's."""
-        self.own, self.lease = {}, None
+        for name in ("own", "lease"):
+            vars(self).pop(name, None)
 
     def _is_ending(self, session: Session, clock: Clock) -> bool:
         if session.expires_at is None or self._opened_at is None:

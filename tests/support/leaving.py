@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any
 
 import livestream_core as live
@@ -38,6 +39,15 @@ def use_and_fail() -> None:
 def use_and_exit() -> None:
     use()
     raise SystemExit(3)
+
+
+def forbid_threads() -> None:
+    """Let no thread be started from now on, as Python 3.12 does at the exit."""
+
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    threading.Thread.start = start  # type: ignore[method-assign]
 
 
 def application(environ: Any, start_response: Any) -> list[bytes]:
