@@ -55,10 +55,12 @@ class PackageCopy:
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python with the copy in place of the package."""
         paths = os.pathsep.join(map(str, (self.folder, *BESIDE)))
+        # Not measured: coverage would look for the sources when the copy is gone.
+        ours = {name: os.environ[name] for name in os.environ if not name.startswith("COVERAGE")}
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": paths, "PYTEST_ADDOPTS": ""},
+            env={**ours, "PYTHONPATH": paths, "PYTEST_ADDOPTS": ""},
             capture_output=True,
             text=True,
             timeout=300,
