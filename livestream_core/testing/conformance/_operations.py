@@ -53,7 +53,6 @@ _ASKED = [each.name for each in facts_of(StreamSpec) if each.owner is not Owner.
 
 #: Another value for each kind of field; of the others the last one that is tried anyway.
 ANOTHER: Mapping[Kind | None, Any] = {
-    Kind.TEXT: "Another text",
     Kind.TEXTS: ("another",),
     Kind.INSTANT: datetime(2033, 5, 5, 5, 5, tzinfo=UTC),
     Kind.URL: "https://images.example/another.jpg",
@@ -76,8 +75,11 @@ def updatable(subject: Subject) -> Iterable[str]:
 def changed(subject: Subject, name: str) -> Any:
     """A value to change a field to."""
     field = table(StreamSpec)[name]
-    if field.kind in ANOTHER and not field.examples:
-        return ANOTHER[field.kind]
+    if not field.examples:
+        if field.kind is Kind.TEXT:
+            return f"Another {field.label}."
+        if field.kind in ANOTHER:
+            return ANOTHER[field.kind]
     return subject.values(FEATURE_OF_FIELD[name])[-1]
 
 
