@@ -24,6 +24,7 @@ import pytest
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, FakeClock, connected
+from livestream_core._spellings import KnownSecrets
 from livestream_core.emulator import Fault
 from stores import LeasingStore, MemoryStore, file_store
 
@@ -479,6 +480,37 @@ def test_a_child_that_is_forked_while_another_thread_signs_in_signs_in_by_itself
         assert os.waitpid(pid, 0)[1] == 0
         client.close()
     assert logins(emulator) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_that_is_forked_while_another_thread_masks_an_error_masks_its_own(
+    emulator: AcmeEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masks, go = threading.Event(), threading.Event()
+    add = KnownSecrets.add
+
+    def add_slowly(self: KnownSecrets, *arguments: Any, **settings: Any) -> None:
+        masks.set()
+        assert go.wait(PATIENCE)
+        add(self, *arguments, **settings)
+
+    monkeypatch.setattr(KnownSecrets, "add", add_slowly)
+    with emulator.connect(password=WRONG) as client, threads(1) as pool:
+        parents = pool.submit(outcome, lambda: client.get("1"))
+        assert masks.wait(PATIENCE)
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                signal.alarm(int(PATIENCE))
+                monkeypatch.setattr(KnownSecrets, "add", add)
+                code = int(WRONG in str(outcome(lambda: client.get("1"))))
+            finally:
+                os._exit(code)
+        assert os.waitpid(pid, 0)[1] == 0
+        go.set()
+        assert WRONG not in str(parents.result(PATIENCE))
 
 
 # -- a fleet ----------------------------------------------------------------------------------
