@@ -151,7 +151,7 @@ def test_a_failure_shows_the_values_that_were_compared(tmp_path: Path) -> None:
     done = run(
         tmp_path, "--livestream-adapter", "reads_no_description", "-k", "http-description", "-q"
     )
-    assert "E   assert ([] or 'Another text' is False)" in done.stdout
+    assert "E   assert ([] or 'Another description.' is False)" in done.stdout
 
 
 # -- what cannot be run -----------------------------------------------------------------------
