@@ -7,7 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -287,11 +287,17 @@ def test_a_store_whose_library_fails_costs_a_sign_in_and_no_more(emulator: AcmeE
 
     class Store:
         def get(self, account: str) -> live.Session | None:
-            create_engine("sqlite://").connect().execute(text("SELECT nothing FROM nowhere"))
+            engine = create_engine("sqlite://")
+            try:
+                with engine.connect() as connection:
+                    connection.execute(text("SELECT nothing FROM nowhere"))
+            finally:
+                engine.dispose()
             return None
 
         def put(self, account: str, session: live.Session) -> None:
-            sqlite3.connect(":memory:").execute("SELECT nothing FROM nowhere")
+            with closing(sqlite3.connect(":memory:")) as connection:
+                connection.execute("SELECT nothing FROM nowhere")
 
         delete = get
 
