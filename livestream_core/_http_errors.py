@@ -36,16 +36,19 @@ def foreign_in(error: BaseException) -> BaseException | None:
     chain = chain_of(error)
     # What wraps a signal handler's exception is given its traceback, so that is the innermost.
     handlers = (each for each in reversed(chain) if is_of_signal_handler(each))
-    return next((each for each in chain if not _is_own(each)), None) or next(handlers, None)
+    # A bug in a library is not wrapped; what it wraps by itself, it has foreseen.
+    own = (_is_own(each, wrapped=each is not error) for each in chain)
+    foreign = (each for each, is_own in zip(chain, own, strict=True) if not is_own)
+    return next(foreign, None) or next(handlers, None)
 
 
-def _is_own(error: BaseException) -> bool:
+def _is_own(error: BaseException, *, wrapped: bool) -> bool:
     if not isinstance(error, Exception):
         return False
     package = type(error).__module__
     if package != "builtins":
         return package.partition(".")[0] in _LIBRARIES
-    if not isinstance(error, OSError):
+    if not isinstance(error, OSError) and not wrapped:
         return False
     frame = _innermost(error)
     if frame is None:
