@@ -345,7 +345,7 @@ CHECKED: dict[str, Callable[[Shell, str], None]] = {
     "pip install ": _check_pip,
     "python3 -m venv": lambda _, __: None,
     ". lesson/bin/activate": lambda _, __: None,
-    ".ci/run": lambda _, __: None,
+    ".ci/": lambda _, __: None,
 }
 
 
