@@ -306,7 +306,7 @@ class Response:
     @property
     def is_html(self) -> bool:
         """Whether the body is a web page, by its beginning or its type, and not JSON."""
-        if not self.body.strip() or self.is_json:
+        if self.is_readable or not self.body.strip():
             return False
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         return kind in _HTML_TYPES or _HTML_BEGINNING.match(self.body) is not None
