@@ -28,7 +28,7 @@ _STREAMS = 10_000
 #: whole.
 _ROOM = 16 * 1024
 _LONGEST_MESSAGE = 500
-_LONGEST_BODY = 2000
+BODY_SHOWN = 2000
 _LONGEST_FIELD = 500
 
 
@@ -181,7 +181,7 @@ class Redactor:
         if error.hint:
             error.hint = self._line(error.hint)
         if error.body is not None:
-            error.body = self.mask(error.body, TEXT_SHOWN)[:_LONGEST_BODY]
+            error.body = self.mask(error.body, TEXT_SHOWN)[:BODY_SHOWN]
         if error.stream_id in self.known():
             error.stream_id = MASK
         if error.request_id is not None:

@@ -28,7 +28,7 @@ from .._errors import (
 from .._foreign import BUGS, is_of_signal_handler, pass_on, place_of
 from .._model import LiveStream
 from .._plugins import Exchange, Observers
-from .._redact import Redactor
+from .._redact import BODY_SHOWN, Redactor
 from .._request import Request, Response
 from .._secret import Secret
 from .._sending import CUT, Limiter, Timeout
@@ -50,7 +50,6 @@ _REQUEST_ID_HEADERS = (
     "x-correlation-id",
     "cf-ray",
 )
-_BODY_SHOWN = 2000
 
 
 def drive(
@@ -97,10 +96,9 @@ def drive(
             pass  # it yields once more, or its cleaning up fails: neither counts now
 
 
-def _told_apart(account: str, values: tuple[object, ...]) -> bytes:
-    # A list, not a tuple of Secrets: their reprs are all the same.
-    revealed = [each.reveal() if isinstance(each, Secret) else str(each) for each in values]
-    return json.dumps([account, revealed]).encode()
+def _revealed(values: tuple[object, ...]) -> list[str]:
+    # Not the Secrets themselves: their reprs are all the same.
+    return [each.reveal() if isinstance(each, Secret) else str(each) for each in values]
 
 
 @lru_cache(maxsize=1024)
@@ -109,7 +107,7 @@ def _slow_digest(account: str, values: tuple[object, ...]) -> str:
     once for all clients of a process."""
     import hashlib
 
-    told = json.dumps(json.loads(_told_apart(account, values))[1]).encode()
+    told = json.dumps(_revealed(values)).encode()
     return hashlib.scrypt(told, salt=account.encode(), n=2**14, r=8, p=1, dklen=16).hex()
 
 
@@ -169,7 +167,7 @@ class Engine:
         if isinstance(key, bytes) and key:
             import hmac
 
-            told = _told_apart(self.account, values)
+            told = json.dumps([self.account, _revealed(values)]).encode()
             return hmac.digest(key, told, "sha256").hex()
         return _slow_digest(self.account, values)
 
@@ -379,7 +377,7 @@ class Call:
         if is_refused and not isinstance(error, AuthenticationFailed):
             error = AuthenticationFailed(error.message)
         error.http_status = status
-        error.body = response.text[:_BODY_SHOWN]
+        error.body = response.text[:BODY_SHOWN]
         error.request_id = next(
             (response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers),
             None,
@@ -519,7 +517,7 @@ class Call:
                 error.applied = None
         if isinstance(error, UnexpectedResponse) and self.last is not None:
             error.http_status = error.http_status or self.last.status
-            error.body = self.last.text[:_BODY_SHOWN] if error.body is None else error.body
+            error.body = self.last.text[:BODY_SHOWN] if error.body is None else error.body
         if "retryable" not in vars(error):
             error.retryable = error.temporary
         if error.applied is not False and not all(each.request.idempotent for each in self.sent):
