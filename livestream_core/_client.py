@@ -32,6 +32,7 @@ from ._errors import (
     Unsupported,
 )
 from ._foreign import pass_on
+from ._identity import Identity
 from ._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from ._operations import check_methods
 from ._plugins import Observers
@@ -85,7 +86,7 @@ class Client:
                 self._account,
                 adapter.options.credential_values(),
                 getattr(transport, "session_scope", None),
-                id(token_store),
+                Identity(token_store),
             )
         )
         self._runner = SyncRunner(transport, clock)

@@ -46,8 +46,9 @@ class Transport(Protocol):
     """Sends one request and gives the answer, whatever its status.
 
     It may have two attributes besides. Sessions are shared only by clients whose transports have
-    the same ``session_scope``, which any hashable value can be. A ``clock``, where the vendor
-    has a time of its own, is the clock of clients that were given none.
+    equal ``session_scope``, which any hashable value can be; it may outlive the transport, so the
+    transport itself is better than its ``id()``. A ``clock``, where the vendor has a time of its
+    own, is the clock of clients that were given none.
     """
 
     def send(

@@ -18,6 +18,7 @@ from ._clock import Clock
 from ._errors import ConfigurationError, ConnectionFailed, LiveStreamError, TimedOut
 from ._foreign import bare
 from ._http_errors import chain_of, foreign_in
+from ._identity import Identity
 from ._options import is_loopback
 from ._public import publish
 from ._request import Headers, Response, checked_target
@@ -389,7 +390,7 @@ class WSGITransport(_Bare):
     @property
     def session_scope(self) -> object:
         """Sessions opened with one app are no good at another, though the origin is the same."""
-        return id(self.app)
+        return Identity(self.app)
 
     def _outcome(self, wanted: _Wanted) -> Response | BaseException:
         try:

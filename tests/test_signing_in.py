@@ -1046,6 +1046,22 @@ def test_a_note_by_a_clock_that_is_wrong_holds_nobody_up(
     assert logins(emulator) == 2
 
 
+def test_what_was_refused_at_a_vendor_that_is_gone_holds_nobody_up(clock: FakeClock) -> None:
+    """Many of them in one process, as in tests: the memory of one is soon another's."""
+    for _ in range(200):
+        emulator = AcmeEmulator()
+        refused(emulator, clock=clock)
+        assert logins(emulator) == 1
+
+
+def test_what_was_refused_with_a_store_that_is_gone_holds_nobody_up(
+    emulator: AcmeEmulator, clock: FakeClock
+) -> None:
+    for tries in range(1, 201):
+        refused(emulator, clock=clock, token_store=MemoryStore())
+        assert logins(emulator) == tries
+
+
 def test_a_clock_that_is_set_back_holds_nobody_up(emulator: AcmeEmulator, clock: FakeClock) -> None:
     refused(emulator, clock=clock)
     clock.time -= 86_400

@@ -48,6 +48,7 @@ from .._adapter import ARGUMENTS_OF_CONNECT
 from .._capabilities import OPERATION_OF, Feature
 from .._client import Client
 from .._errors import ConnectionFailed, InvalidInput, LiveStreamError
+from .._identity import Identity
 from .._model import LiveStream
 from .._operations import OPERATION_TABLE
 from .._public import publish
@@ -328,7 +329,7 @@ class RecordingTransport:
     @property
     def session_scope(self) -> object:
         """A session of its own: signing in is recorded too."""
-        return id(self)
+        return Identity(self)
 
     def send(
         self,
@@ -575,7 +576,7 @@ class Player:
     @property
     def session_scope(self) -> object:
         """A session of its own."""
-        return id(self)
+        return Identity(self)
 
     def expect(self, exchanges: Sequence[RecordedExchange]) -> None:
         """What is sent next."""

@@ -14,6 +14,7 @@ from ..._client import Client
 from ..._clock import ManualClock
 from ..._connect import connect
 from ..._errors import Conflict, NotFound, Rejected, Unsupported
+from ..._identity import Identity
 from ..._model import LiveStream
 from ..._request import Response
 from ..._sending import Timeout, Transport
@@ -44,7 +45,7 @@ class Tap:
     @property
     def session_scope(self) -> object:
         """Its own sessions: what other clients do must not show here."""
-        return id(self)
+        return Identity(self)
 
     def send(
         self,
