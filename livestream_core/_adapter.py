@@ -566,7 +566,7 @@ def in_process_origin(adapter: type[Adapter]) -> dict[str, Any]:
     return {"base_url": "http://127.0.0.1"} if needed else {}
 
 
-def error_class(adapter: Adapter, status: int) -> type[LiveStreamError]:
+def error_class(adapter: Adapter | type[Adapter], status: int) -> type[LiveStreamError]:
     """The class of error that a status means to this vendor."""
     if status in adapter.errors:
         return adapter.errors[status]

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 import attrs
 
 from . import _convert as c
-from ._adapter import Adapter, Operation
+from ._adapter import Adapter, Operation, Session
 from ._capabilities import Capabilities, Feature
 from ._clock import Clock
 from ._convert import named
@@ -31,10 +31,12 @@ from ._errors import (
     UnexpectedResponse,
     Unsupported,
 )
+from ._filters import query_of
 from ._foreign import pass_on
 from ._identity import Identity
 from ._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from ._operations import check_methods
+from ._options import Options
 from ._plugins import Observers
 from ._preview import Preview, preview_of
 from ._public import publish
@@ -119,6 +121,18 @@ class Client:
         """Whose account it is, as provider, origin and the non-secret id. It stays the same when
         credentials are renewed."""
         return self._account
+
+    @property
+    def options(self) -> Options:
+        """The provider's options of this client; its repr masks the secret ones."""
+        options: Options = self._adapter.options
+        return options
+
+    @property
+    def session(self) -> Session | None:
+        """The session that was used last; ``None`` before the first request. It is secret: whoever
+        has its headers is signed in."""
+        return self._engine.session
 
     @property
     def capabilities(self) -> Capabilities:
@@ -401,12 +415,7 @@ class Client:
         tag: str | None,
     ) -> Query:
         self.capabilities.demand(Feature.LIST)
-        query = Query(
-            status=None if status is None else named("status", _status)(status),
-            starts_after=named("starts_after", c.optional_instant)(starts_after),
-            starts_before=named("starts_before", c.optional_instant)(starts_before),
-            tag=named("tag", c.optional_text)(tag),
-        )
+        query = query_of(status, starts_after, starts_before, tag)
         missing = tuple(
             name
             for name in ("status", "starts_after", "starts_before", "tag")

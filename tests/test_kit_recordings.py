@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import livestream_core as live
+from acme import AcmeAdapter, AcmeEmulator, connected
 from kit_runs import run
 from livestream_core.cli._app import app
-from livestream_core.emulator import Fault
+from livestream_core.emulator import Fault, Request, Response, json_response
 from livestream_core.testing._recorded import (
     Player,
     Recording,
@@ -87,6 +89,38 @@ def test_a_secret_is_replaced_by_the_same_words_wherever_it_stood(vendor: RightE
         "user": recording.options["user"],
         "password": recording.options["password"],
     }
+
+
+def test_a_token_that_no_name_tells_is_taken_out_even_if_it_was_renewed_since() -> None:
+    class Quiet(AcmeAdapter):
+        name = "quiet"
+
+        def sign_in(
+            self, previous: live.Session | None, now: datetime
+        ) -> live.Operation[live.Session]:
+            response = yield self.post("/login", json=AcmeEmulator().options(), changes=False)
+            return live.Session({"Authorization": f"Acme {response.fields().text('entry')}"})
+
+    class QuietEmulator(AcmeEmulator):
+        def login(self, request: Request) -> Response:
+            token = f"entrance-{len(self.requests)}"
+            self.tokens.add(token)
+            return json_response({"entry": token})
+
+    vendor = QuietEmulator()
+    vendor.inject(Fault.extra_field("remark", "entrance-1 came in"), on="POST /streams")
+    vendor.inject(Fault.status(401), on="GET /streams/*")
+    text = dumps(
+        record(
+            lambda transport, clock: connected(
+                Quiet, transport, clock=clock, **AcmeEmulator().options()
+            ),
+            vendor.transport(),
+        )
+    )
+    assert sum(each.path == "/login" for each in vendor.requests) == 2
+    assert " came in" in text
+    assert "entrance" not in text
 
 
 def test_a_signature_in_an_address_is_taken_out(vendor: RightEmulator) -> None:

@@ -306,7 +306,7 @@ ENVIRON = {
 
 def options_of(client: live.Client) -> object:
     client.close()
-    return client._adapter.options
+    return client.options
 
 
 def test_without_options_all_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,7 +402,7 @@ def test_a_base_url_is_an_origin(url: str, origin: str) -> None:
         "acme", base_url=url, token="t0ken-t0ken", allow_http_hosts=["Inside.example"]
     )
     client.close()
-    assert client._adapter.origin == origin
+    assert client.options.base_url == origin
 
 
 @pytest.mark.parametrize(

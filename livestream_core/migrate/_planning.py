@@ -14,7 +14,8 @@ from .. import _convert as c
 from .._capabilities import Feature, Support
 from .._client import Client
 from .._convert import named
-from .._errors import InvalidInput, NotFound
+from .._errors import InvalidInput, NotFound, Unsupported
+from .._filters import query_of
 from .._model import LiveStream
 from .._registry import registry
 from .._status import Status
@@ -151,8 +152,21 @@ def check_sides(source: Client, target: Client) -> None:
         (source, (Feature.LIST, Feature.GET)),
         (target, (Feature.LIST, Feature.CREATE)),
     ):
-        with client._context("list"):
-            client.capabilities.demand(*needed)
+        demand(client, "list", *needed)
+
+
+def demand(client: Client, operation: str, *features: Feature) -> None:
+    """Check that a side has what an operation on it needs.
+
+    Raises:
+        Unsupported: It lacks one of the features.
+    """
+    try:
+        client.capabilities.demand(*features)
+    except Unsupported as error:
+        error.provider, error.account = client.provider, client.account
+        error.operation = operation
+        raise
 
 
 def reads_natively(client: Client) -> bool:
@@ -251,8 +265,9 @@ def _wanted(
     tag: str | None,
     ids: Iterable[str] | None,
 ) -> _Wanted:
-    with source._context("list"):
-        query = source._query(status, starts_after, starts_before, tag)
+    # Sends nothing, and refuses what this side cannot be asked for.
+    source.list(status=status, starts_after=starts_after, starts_before=starts_before, tag=tag)
+    query = query_of(status, starts_after, starts_before, tag)
     if isinstance(ids, str):
         raise InvalidInput("ids: expected several, not one string", field="ids")
     given = None if ids is None else tuple(named("ids", c.identifier)(each) for each in ids)

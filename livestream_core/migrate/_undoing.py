@@ -19,7 +19,7 @@ from ._identity import COMPARED, differences, snapshot
 from ._ledger import Ledger
 from ._listing import SourceReader
 from ._pace import RequestRate, paced, rate_of
-from ._planning import reads_natively
+from ._planning import demand, reads_natively
 from ._running import Location, check_accounts
 from ._transaction import Transaction
 from ._translate import reports_status
@@ -66,7 +66,7 @@ def rollback(
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger, write=not dry_run))
         check_accounts(opened, None, target)
-        _demand_delete(target)
+        demand(target, "delete", Feature.DELETE)
         stack.enter_context(paced(target, rate_of(target_rate)))
         report = opened.report()
         if not dry_run and report.phase != "rolled_back":
@@ -164,7 +164,7 @@ def retire(
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger, write=not dry_run))
         check_accounts(opened, source, target)
-        _demand_delete(source)
+        demand(source, "delete", Feature.DELETE)
         stack.enter_context(paced(source, rate_of(source_rate)))
         stack.enter_context(paced(target, rate_of(target_rate)))
         report = opened.report()
@@ -187,11 +187,6 @@ def retire(
             if item.is_moved and item.cutover is not Cutover.RETIRED:
                 undo.delete(item, item.source_id, partial(why_kept, item))
         return undo.result()
-
-
-def _demand_delete(client: Client) -> None:
-    with client._context("delete"):
-        client.capabilities.demand(Feature.DELETE)
 
 
 class _Deletion:

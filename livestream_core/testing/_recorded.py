@@ -35,7 +35,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from inspect import signature
@@ -52,6 +52,8 @@ from .._identity import Identity
 from .._model import LiveStream
 from .._operations import OPERATION_TABLE
 from .._public import publish
+from .._redact import Redactor
+from .._registry import registry
 from .._request import Response
 from .._secret import Secret
 from .._sending import Timeout, Transport
@@ -323,6 +325,8 @@ class RecordingTransport:
     def __init__(self, inner: Transport) -> None:
         self._inner = inner
         self.exchanges: list[RecordedExchange] = []
+        #: Every header that was ever sent: some are credentials.
+        self.headers: set[tuple[str, str]] = set()
         #: Whether a request got no answer, which cannot be played back.
         self.is_broken = False
 
@@ -341,6 +345,7 @@ class RecordingTransport:
         timeout: Timeout,
     ) -> Response:
         """See :class:`~livestream_core.Transport`."""
+        self.headers.update(headers.items())
         try:
             response = self._inner.send(method, origin, target, headers, body, timeout)
         except LiveStreamError:
@@ -474,7 +479,7 @@ def record(
             )
             if step.operation == "create":
                 stream_id = str(result["id"])
-        return _redacted(client, calls)
+        return _redacted(client, calls, transport.headers)
 
 
 def _now() -> datetime:
@@ -484,29 +489,46 @@ def _now() -> datetime:
 # -- taking secrets out -----------------------------------------------------------------------
 
 
-def _redacted(client: Client, calls: Sequence[RecordedCall]) -> Recording:
-    adapter = client._adapter
+def _redacted(
+    client: Client, calls: Sequence[RecordedCall], headers: Collection[tuple[str, str]]
+) -> Recording:
+    given = client.options
     options = {
         field.name: value.reveal() if isinstance(value, Secret) else value
-        for field in attrs.fields(type(adapter.options))
-        if (value := getattr(adapter.options, field.name)) is not None and field.name != "base_url"
+        for field in attrs.fields(type(given))
+        if (value := getattr(given, field.name)) is not None and field.name != "base_url"
     }
-    recording = Recording(adapter.name, options, calls)
+    recording = Recording(client.provider, options, calls)
     data = recording.to_data()
-    credentials = {name for group in adapter.Options.credentials for name in group}
+    credentials = {name for group in given.credentials for name in group}
     secrets = {
-        *client._engine.redactor.known(),
-        *adapter.options.secrets(),
+        *_known(client, calls, headers),
         *(str(value) for name, value in options.items() if name in credentials),
         *(value for name, value in _sent_and_answered(data) if tells_secret(name)),
     }
     text = json.dumps(data, ensure_ascii=False)
     secrets.update(text[begin:end] for begin, end in signed_spans(text))
-    for pattern in adapter.secret_patterns:
+    for pattern in registry.adapter(client.provider).secret_patterns:
         secrets.update(match[0] for match in re.finditer(pattern, text))
     ordered = sorted(secrets - {""}, key=len, reverse=True)
     numbered = {secret: f"{REDACTED}{number}" for number, secret in enumerate(ordered, 1)}
     return Recording.from_data(_replaced(data, numbered, KnownSecrets(ordered, shortest=_SHORT)))
+
+
+def _known(
+    client: Client, calls: Sequence[RecordedCall], headers: Collection[tuple[str, str]]
+) -> KnownSecrets:
+    """What a client knows to be secret after its calls."""
+    redactor = Redactor(client.options.secrets())
+    if (session := client.session) is not None:
+        # Of the sessions before it, too.
+        redactor.add_headers(value for name, value in headers if name in session.headers)
+        redactor.add_memo(session.memo)
+    for call in calls:
+        for each in call.result if isinstance(call.result, list) else [call.result]:
+            if each is not None and "error" not in each:
+                redactor.see(LiveStream.from_dict(each))
+    return redactor.known()
 
 
 def _replaced(data: Any, numbered: Mapping[str, str], known: KnownSecrets) -> Any:

@@ -43,13 +43,15 @@ def run(
     folder: Path, *arguments: str, plugin: str = "with_wrong_adapters"
 ) -> subprocess.CompletedProcess[str]:
     """pytest in a folder, with the adapters of ``wrong_adapters`` besides what is installed."""
+    # What is imported here is imported there, too: perhaps not what is installed.
+    path = [str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", plugin),
             *("--tb=short", *arguments),
         ],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(SUPPORT), "PYTEST_ADDOPTS": ""},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,
         timeout=600,

@@ -43,7 +43,7 @@ def again(harness: Harness, request: LoggedRequest, **changes: Any) -> Response:
     kept = {name: value for name, value in headers.items() if name.lower() != "content-length"}
     return harness.emulator.transport().send(
         changes.get("method", request.method),
-        harness.client._adapter.origin,
+        harness.tap.origins[-1],
         changes.get("target", target),
         kept,
         changes.get("body", request.body),

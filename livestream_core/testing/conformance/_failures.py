@@ -160,7 +160,7 @@ class Statuses(Area):
         with pytest.raises(LiveStreamError) as caught:
             client.get(stream.id)
         error = caught.value
-        assert type(error) is error_class(client._adapter, status)
+        assert type(error) is error_class(self.subject.adapter, status)
         assert (error.http_status, error.applied) == (status, False)
         assert error.retryable is (status in LATER)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..._adapter import Session, in_process_origin
+from ..._adapter import in_process_origin
 from ..._capabilities import Capabilities, Feature
 from ..._client import Client
 from ..._clock import ManualClock
@@ -163,13 +163,9 @@ class Harness:
         else:
             pytest.skip("nothing is declared that needs no stream")
 
-    def session_of(self, client: Client) -> Session | None:
-        """The session that a client used last."""
-        return client._engine.session
-
     def key(self, stream_id: str) -> str:
         """The id in the spelling by which ids are compared."""
-        return self.client._adapter.id_key(stream_id)
+        return self.client.id_key(stream_id)
 
     # -- what was sent ----------------------------------------------------------------------
 

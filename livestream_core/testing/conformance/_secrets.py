@@ -32,8 +32,8 @@ _SHORTEST = 6
 def secrets_of(harness: Harness, *streams: LiveStream) -> set[str]:
     """Everything that must not be printed."""
     found: set[str] = set()
-    found.update(harness.client._adapter.options.secrets())
-    session = harness.session_of(harness.client)
+    found.update(harness.client.options.secrets())
+    session = harness.client.session
     if session is not None:
         found.update(value.rpartition(" ")[2] for value in session.headers.values())
     for stream in streams:
@@ -112,8 +112,8 @@ class Secrecy(Area):
     def test_no_secret_is_in_the_repr_of_a_client_or_its_session(self, harness: Harness) -> None:
         stream = ready(harness)
         client = harness.client
-        adapter = client._adapter
-        shown = f"{client!r} {adapter!r} {adapter.options!r} {harness.session_of(client)!r}"
+        adapter = self.subject.adapter(client.options)
+        shown = f"{client!r} {adapter!r} {client.options!r} {client.session!r}"
         assert self._leaks(harness, shown, stream) == []
 
     def test_no_secret_is_logged_at_any_level(self, harness: Harness) -> None:

@@ -164,7 +164,7 @@ class Sessions(Area):
     @needs(Feature.LIST)
     def test_a_session_that_has_ended_is_renewed_before_it_is_used(self, harness: Harness) -> None:
         client = harness.signed_in()
-        session = harness.session_of(client)
+        session = client.session
         assert session is not None
         if session.expires_at is None:
             pytest.skip("the session has no end that is known")
@@ -183,7 +183,7 @@ class Sessions(Area):
         harness.clock.sleep(3 * 3600)
         assert client.account == harness.connect().account == name
         assert name.startswith(f"{self.subject.name}:")
-        assert [value for value in client._adapter.options.secrets() if value in name] == []
+        assert [value for value in client.options.secrets() if value in name] == []
 
 
 def _is_secret(kind: type[Any], name: str) -> bool:
