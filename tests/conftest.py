@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 import livestream_core as live
 from acme import AcmeEmulator, AcmePlugin, FakeClock
 from postgresql import NoPostgreSQL, PostgreSQL, postgresql
+from runners import RUNNERS, running
 
 # Tests start pytest in many folders: without a common one, each would work out Unicode's tables.
 os.environ.setdefault(
@@ -42,6 +43,13 @@ def _acme_is_registered() -> Iterator[None]:
     live.register(plugin)
     yield
     live.unregister(plugin)
+
+
+@pytest.fixture(params=RUNNERS)
+def runner(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What runs the clients of a test; a file that asks for it runs on each."""
+    with running(request.param):
+        yield
 
 
 @pytest.fixture

@@ -11,7 +11,10 @@ import pytest
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, FakeClock, connected
 from livestream_core.emulator import Fault, load_emulator
+from runners import connect
 from scripted import LATE, LOST, ScriptedTransport, respond
+
+pytestmark = pytest.mark.usefixtures("runner")
 
 TOKEN = "t0ken-t0ken"
 PAGE = b"<!DOCTYPE html><html><body>Welcome to the hotel. Please sign in.</body></html>"
@@ -23,9 +26,7 @@ def stream(id: str = "1", **fields: Any) -> live.Response:
 
 def clients(answer: Callable[[str, str], Any], **arguments: Any) -> live.Client:
     transport = ScriptedTransport(answer)
-    return live.connect(
-        "acme", transport=transport, clock=FakeClock(), **{"token": TOKEN, **arguments}
-    )
+    return connect("acme", transport=transport, clock=FakeClock(), **{"token": TOKEN, **arguments})
 
 
 def special(kind: type[live.Adapter], answer: Callable[[str, str], Any]) -> Any:

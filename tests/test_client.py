@@ -14,6 +14,7 @@ import traceback
 import types
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,10 @@ from hypothesis import strategies as st
 import livestream_core as live
 from acme import AcmeEmulator, AcmePlugin, FakeClock
 from livestream_core.emulator import Fault
+from runners import connect
 from scripted import ScriptedTransport
+
+pytestmark = pytest.mark.usefixtures("runner")
 
 HOSTILE_IDS = [
     "../admin",
@@ -454,7 +458,7 @@ def test_no_frame_of_an_error_about_a_delivery_holds_the_secret(
     error: BaseException | None = caught.value
     while error is not None:
         for frame, _ in traceback.walk_tb(error.__traceback__):
-            if frame.f_code.co_filename != __file__:
+            if Path(__file__).parent not in Path(frame.f_code.co_filename).parents:
                 shown = repr(frame.f_locals)
                 assert secret not in shown
                 assert "another-s3cret" not in shown
@@ -750,9 +754,7 @@ def refused(date: str | None, status: int = 401) -> live.LiveStreamError:
     """What a refusal says that came with a Date."""
     headers = {} if date is None else {"Date": date}
     transport = ScriptedTransport(lambda *_: live.Response(status, headers, b"{}"))
-    client = live.connect(
-        "acme", transport=transport, clock=FakeClock(), retries=0, token="t0ken-t0ken"
-    )
+    client = connect("acme", transport=transport, clock=FakeClock(), retries=0, token="t0ken-t0ken")
     with client, pytest.raises(live.LiveStreamError) as caught:
         client.get("1")
     return caught.value

@@ -10,7 +10,7 @@ import traceback
 import pytest
 
 import livestream_core as live
-from acme import AcmeAdapter, AcmeEmulator, FakeClock
+from acme import AcmeAdapter, AcmeEmulator, FakeClock, connected
 from all_errors import ERRORS, EXTRAS, STREAM
 from livestream_core.emulator import Fault
 from scripted import LATE, LOST, REFUSED, ScriptedTransport, respond
@@ -248,7 +248,7 @@ def test_an_error_of_the_adapters_own_code_never_gets_out(clock: FakeClock) -> N
 
 def test_errors_that_led_to_this_one_are_masked_too(clock: FakeClock) -> None:
     class Looker(AcmeAdapter):
-        name = "acme"
+        name = "looker"
 
         def start(self, stream_id: str) -> live.Operation[live.LiveStream]:
             try:
@@ -259,8 +259,7 @@ def test_errors_that_led_to_this_one_are_masked_too(clock: FakeClock) -> None:
 
     echo = {"detail": "bad key acme-key-77"}
     transport = ScriptedTransport(lambda *_: respond(400, echo))
-    with live.connect("acme", transport=transport, clock=clock, token="t0ken-t0ken") as client:
-        client._adapter = client._engine.adapter = Looker(client._adapter.options)
+    with connected(Looker, transport, clock=clock, token="t0ken-t0ken") as client:
         with pytest.raises(live.Rejected) as caught:
             client.start("1")
     assert "acme-key" not in "".join(traceback.format_exception(caught.value))

@@ -17,7 +17,10 @@ import pytest
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, FakeClock, connected
 from livestream_core.emulator import Fault
+from runners import connect
 from scripted import REFUSED, ScriptedTransport, respond
+
+pytestmark = pytest.mark.usefixtures("runner")
 
 TOKEN = "t0ken-t0ken"
 STREAM = respond(200, {"id": "1", "title": "T", "status": "on"})
@@ -65,7 +68,7 @@ def made(kind: type[BaseException]) -> BaseException:
 
 
 def clients(transport: Any, **arguments: Any) -> live.Client:
-    return live.connect("acme", transport=transport, clock=FakeClock(), token=TOKEN, **arguments)
+    return connect("acme", transport=transport, clock=FakeClock(), token=TOKEN, **arguments)
 
 
 def special(kind: type[live.Adapter], transport: Any) -> Any:
@@ -186,7 +189,7 @@ def test_it_passes_from_the_pause_before_a_retry(kind: type[BaseException]) -> N
             raise made(kind)
 
     transport = ScriptedTransport(lambda *_: REFUSED)
-    client = live.connect("acme", transport=transport, clock=Interrupted(), token=TOKEN)
+    client = connect("acme", transport=transport, clock=Interrupted(), token=TOKEN)
     with client, pytest.raises(kind) as caught:
         client.create(title="T")
     assert len(transport.sent) == 1
@@ -199,7 +202,7 @@ def test_it_passes_from_the_pause_between_two_reads_of_wait() -> None:
             raise TimeLimit
 
     transport = ScriptedTransport(lambda *_: STREAM)
-    client = live.connect("acme", transport=transport, clock=Interrupted(), token=TOKEN)
+    client = connect("acme", transport=transport, clock=Interrupted(), token=TOKEN)
     with client, pytest.raises(TimeLimit) as caught:
         client.wait("1", until=live.Status.ENDED, timeout=60)
     assert "acme wait '1'" in notes(caught.value)
@@ -389,7 +392,7 @@ def test_who_waits_for_anothers_sign_in_does_not_get_that_ones_interrupt(
         except TimeLimit:
             return "interrupted"
 
-    client = live.connect("acme", transport=transport, **emulator.options())
+    client = connect("acme", transport=transport, **emulator.options())
     with client, ThreadPoolExecutor(4) as threads:
         reads = [threads.submit(read, client) for _ in range(4)]
         waiting.set()
@@ -424,7 +427,7 @@ def test_it_passes_from_signing_out(emulator: AcmeEmulator) -> None:
                 raise TimeLimit
             return inner.send(method, origin, target, *rest)
 
-    client = live.connect("acme", transport=Transport(), **emulator.options())
+    client = connect("acme", transport=Transport(), **emulator.options())
     client.get(stream["id"])
     with pytest.raises(TimeLimit) as caught:
         client.close()

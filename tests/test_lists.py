@@ -11,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import livestream_core as live
-from acme import AcmeAdapter, AcmeEmulator
+from acme import AcmeAdapter, AcmeEmulator, FakeClock, connected
 from livestream_core.emulator import Fault
+from runners import connect
 from scripted import ScriptedTransport, respond
+
+pytestmark = pytest.mark.usefixtures("runner")
 
 
 def item(id: Any, **fields: Any) -> dict[str, Any]:
@@ -28,7 +31,7 @@ def listed(read: Callable[[str | None], dict[str, Any]]) -> tuple[live.Client, S
         return respond(200, read(query.get("cursor")))
 
     transport = ScriptedTransport(answer)
-    return live.connect("acme", transport=transport, token="t0ken-t0ken"), transport
+    return connect("acme", transport=transport, token="t0ken-t0ken"), transport
 
 
 def page_of(streams: list[dict[str, Any]], offset: int, size: int) -> dict[str, Any]:
@@ -386,7 +389,7 @@ def test_a_cursor_from_outside_cannot_lead_elsewhere(cursor: str) -> None:
 
 
 class _Finder(AcmeAdapter):
-    name = "acme"
+    name = "finder"
 
     def get(self, stream_id: str) -> live.Operation[live.LiveStream]:
         found = yield from self.find(stream_id)
@@ -399,9 +402,7 @@ def test_find_looks_through_every_page(emulator: AcmeEmulator) -> None:
     for _ in range(7):
         emulator.add()
 
-    adapter = _Finder(AcmeAdapter.Options(token=live.Secret("good-token")))
-    with emulator.connect() as client:
-        client._adapter = adapter
+    with connected(_Finder, emulator.transport(), **emulator.options()) as client:
         assert client.get("7").id == "7"
         with pytest.raises(live.NotFound, match="not in the list"):
             client.get("8")
@@ -409,13 +410,12 @@ def test_find_looks_through_every_page(emulator: AcmeEmulator) -> None:
 
 def test_what_an_incomplete_list_does_not_show_is_not_said_to_be_missing() -> None:
     transport = ScriptedTransport(lambda *_: respond(200, {"items": [], "next": None, "total": 5}))
-    with live.connect("acme", transport=transport, token="t0ken-t0ken") as client:
-        client._adapter = _Finder(AcmeAdapter.Options(token=live.Secret("t")))
+    with connected(_Finder, transport, token="t0ken-t0ken") as client:
         with pytest.raises(live.UnexpectedResponse, match="list is incomplete"):
             client.get("1")
     assert len(transport.sent) == 2
 
 
-def test_a_window_may_be_given_as_timedeltas_later(client: live.Client) -> None:
-    now = client._engine.clock.now()
+def test_a_window_may_be_given_as_timedeltas_later(client: live.Client, clock: FakeClock) -> None:
+    now = clock.now()
     assert list(client.list(starts_after=now, starts_before=now + timedelta(days=1))) == []

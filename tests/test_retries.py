@@ -12,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import livestream_core as live
-from acme import AcmeEmulator, FakeClock
+from acme import AcmeAdapter, AcmeEmulator, FakeClock, connected
 from livestream_core.emulator import Fault
+from runners import connect
 from scripted import LATE, LOST, REFUSED, ScriptedTransport, respond
+
+pytestmark = pytest.mark.usefixtures("runner")
 
 CUT = live.Response(200, {}, b'{"id', "the answer was cut off")
 HUGE = live.Response(200, {}, b"", "the answer is larger than 16 MiB")
@@ -24,7 +27,7 @@ GOOD = respond(200, {"id": "1", "title": "T", "status": "on"})
 def attempts(operation: str, answer: object, clock: FakeClock | None = None) -> int:
     transport = ScriptedTransport(lambda *_: answer)
     clock = clock or FakeClock()
-    client = live.connect("acme", transport=transport, clock=clock, token="t0ken-t0ken")
+    client = connect("acme", transport=transport, clock=clock, token="t0ken-t0ken")
     with client, pytest.raises(live.LiveStreamError):
         {
             "get": lambda: client.get("1"),
@@ -156,7 +159,7 @@ def test_a_unix_time_that_is_over_asks_for_no_wait(
 @given(st.one_of(st.text(max_size=20), st.from_regex(r"[0-9]{1,500}(\.[0-9]{1,9})?")))
 def test_whatever_is_in_retry_after_it_is_nothing_or_at_most_a_day(value: str) -> None:
     answer = live.Response(429, {"Retry-After": value})
-    client = live.connect(
+    client = connect(
         "acme", transport=ScriptedTransport(lambda *_: answer), retries=0, token="t0ken-t0ken"
     )
     with client, pytest.raises(live.RateLimited) as caught:
@@ -208,9 +211,7 @@ def test_each_request_has_only_the_time_that_is_left_of_its_operation(clock: Fak
             clock.time += 50
             return respond(503)
 
-    client = live.connect(
-        "acme", transport=Slow(), clock=clock, timeout=(50, 50), token="t0ken-t0ken"
-    )
+    client = connect("acme", transport=Slow(), clock=clock, timeout=(50, 50), token="t0ken-t0ken")
     with client, pytest.raises(live.ProviderUnavailable):
         client.get("1")
     assert len(bounds) == 3
@@ -221,7 +222,7 @@ def test_each_request_has_only_the_time_that_is_left_of_its_operation(clock: Fak
 @pytest.mark.parametrize("status", [300, 304, 399])
 def test_no_answer_from_300_on_is_taken_for_success(status: int) -> None:
     body = {"id": "1", "title": "T", "status": "on"}
-    client = live.connect(
+    client = connect(
         "acme", transport=ScriptedTransport(lambda *_: respond(status, body)), token="t0ken-t0ken"
     )
     with client:
@@ -282,24 +283,15 @@ def test_a_404_to_a_delete_after_a_certain_failure_is_not_found(
 
 
 def test_an_answer_that_the_adapter_declares_safe_is_repeated(clock: FakeClock) -> None:
-    answers = iter([respond(503), GOOD])
-    adapter = type(live.connect("acme", token="t0ken-t0ken")._adapter)
+    class Safe(AcmeAdapter):
+        name = "safe"
 
-    class Safe(adapter):  # type: ignore[misc, valid-type]
         def start(self, stream_id: str) -> live.Operation[live.LiveStream]:
             response = yield self.post("/x", safe_statuses=frozenset({503}))
             return self.parse_stream(response.json())
 
-    class Plugin:
-        @live.hookimpl
-        def livestream_adapters(self) -> list[live.AdapterInfo]:
-            Safe.name = "safe"
-            return [live.AdapterInfo(name="safe", factory=Safe)]
-
-    plugin = Plugin()
-    live.register(plugin)
+    answers = iter([respond(503), GOOD])
     transport = ScriptedTransport(lambda *_: next(answers))
-    with live.connect("safe", transport=transport, clock=clock, token="t0ken-t0ken") as client:
+    with connected(Safe, transport, clock=clock, token="t0ken-t0ken") as client:
         assert client.start("1").status is live.Status.LIVE
-    live.unregister(plugin)
     assert len(transport.sent) == 2

@@ -19,6 +19,9 @@ import livestream_core as live
 from acme import AcmeEmulator, AcmeOptions, FakeClock
 from livestream_core.emulator import Fault
 from livestream_core.testing import strategies as s
+from runners import connect, only_sync
+
+pytestmark = pytest.mark.usefixtures("runner")
 
 
 def logins(emulator: AcmeEmulator) -> int:
@@ -106,7 +109,7 @@ def test_a_401_to_a_new_session_is_final(client: live.Client, emulator: AcmeEmul
 def test_a_static_token_that_is_refused_is_tried_once_more_and_no_more(
     emulator: AcmeEmulator,
 ) -> None:
-    with live.connect("acme", transport=emulator.transport(), token="bad-token") as client:
+    with connect("acme", transport=emulator.transport(), token="bad-token") as client:
         with pytest.raises(live.AuthenticationFailed):
             client.get("1")
     assert len(emulator.requests) == 2
@@ -199,7 +202,7 @@ def test_signing_out_never_raises(emulator: AcmeEmulator) -> None:
 
 def test_a_session_that_is_not_ours_is_not_ended(emulator: AcmeEmulator) -> None:
     stream = emulator.add()
-    with live.connect("acme", transport=emulator.transport(), token="good-token") as client:
+    with connect("acme", transport=emulator.transport(), token="good-token") as client:
         client.get(stream["id"])
     assert logouts(emulator) == 0
 
@@ -299,7 +302,7 @@ def test_a_given_token_is_not_put_into_a_store(emulator: AcmeEmulator) -> None:
     stream = emulator.add()
     store = Store()
     transport = emulator.transport()
-    with live.connect("acme", transport=transport, token="good-token", token_store=store) as client:
+    with connect("acme", transport=transport, token="good-token", token_store=store) as client:
         client.get(stream["id"])
     assert client.account not in store.sessions
 
@@ -329,6 +332,7 @@ def test_a_session_whose_account_changed_its_password_is_forgotten(emulator: Acm
     assert client.account not in store.sessions
 
 
+@only_sync
 def test_a_session_that_is_opened_while_its_client_is_closed_is_ended(
     emulator: AcmeEmulator,
 ) -> None:
@@ -358,7 +362,7 @@ def test_a_store_that_is_down_costs_a_sign_in_and_no_more(emulator: AcmeEmulator
 def test_a_forked_child_does_not_end_its_parents_session(emulator: AcmeEmulator) -> None:
     stream = emulator.add()
     with emulator.serve() as url:
-        client = live.connect("acme", base_url=url, **emulator.options())
+        client = connect("acme", base_url=url, **emulator.options())
         client.get(stream["id"])
         pid = os.fork()
         if pid == 0:
@@ -378,7 +382,7 @@ def test_a_forked_child_does_not_end_its_parents_session(emulator: AcmeEmulator)
 def test_credentials_that_no_header_can_carry_are_refused_before_sending(
     emulator: AcmeEmulator,
 ) -> None:
-    with live.connect("acme", transport=emulator.transport(), token="naïve") as client:
+    with connect("acme", transport=emulator.transport(), token="naïve") as client:
         with pytest.raises(live.ConfigurationError, match="cannot be sent"):
             client.get("1")
     assert emulator.requests == []

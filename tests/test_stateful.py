@@ -51,10 +51,11 @@ class Lives(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.emulator = emulator_of(self.provider)(boot_seconds=20.0)
-        self.client = self.emulator.connect(clock=VendorTime(self.emulator))
+        self.clock = VendorTime(self.emulator)
+        self.client = self.emulator.connect(clock=self.clock)
         self.can = self.client.capabilities
         self.seen: dict[str, live.Status] = {}
-        self.key = self.client._adapter.id_key
+        self.key = self.client.id_key
 
     def teardown(self) -> None:
         self.client.close()
@@ -153,7 +154,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 25, 400]))
     def time_passes(self, seconds: int) -> None:
-        self.client._engine.clock.sleep(seconds)
+        self.clock.sleep(seconds)
 
     @rule(size=st.integers(1, 3))
     def pages(self, size: int) -> None:

@@ -12,6 +12,7 @@ import attrs
 
 import livestream_core as live
 from livestream_core.emulator import Emulator, Request, Response, Route, json_response
+from runners import connect
 
 N = live.Support.NATIVE
 
@@ -242,6 +243,11 @@ class AcmeEmulator(Emulator):
     def options(self) -> dict[str, Any]:
         return {"user": "u@acme.example", "password": "correct horse"}
 
+    def connect(self, **settings: Any) -> live.Client:
+        return connect(
+            self.provider, **{**self.options(), "transport": self.transport(), **settings}
+        )
+
     def add(self, **fields: Any) -> dict[str, Any]:
         id = next(self.ids)
         stream = {
@@ -352,7 +358,7 @@ def connected(kind: type[live.Adapter], transport: Any, **arguments: Any) -> Ite
     plugin = Plugin()
     live.register(plugin)
     try:
-        with live.connect(kind.name, transport=transport, **arguments) as client:
+        with connect(kind.name, transport=transport, **arguments) as client:
             yield client
     finally:
         live.unregister(plugin)
