@@ -109,6 +109,11 @@ class Redactor:
         elif isinstance(result, Event):
             self.see(result.stream)
 
+    @property
+    def news(self) -> object:
+        """Another object whenever there is something new to be masked."""
+        return self._news
+
     def known(self) -> KnownSecrets:
         """Everything that is remembered."""
         with _lock:

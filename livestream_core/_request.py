@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, Protocol, TypeAlias, TypeGuard
 from urllib.parse import quote, urlencode
 
 import attrs
@@ -227,8 +227,27 @@ def _headers(values: Mapping[str, str]) -> Headers:
     return values if isinstance(values, Headers) else Headers(values)
 
 
-def _cut(text: str, most: int) -> str:
-    return text[:most]
+class Mask(Protocol):
+    """Takes secrets out of texts."""
+
+    @property
+    def news(self) -> object:
+        """Another object whenever there are secrets that were not known before."""
+        ...
+
+    def mask(self, text: str, most: int) -> str:
+        """Return the first characters of a text, with a mask for every secret."""
+        ...
+
+
+class _NoSecrets:
+    news: object = None
+
+    def mask(self, text: str, most: int) -> str:
+        return text[:most]
+
+
+_NO_SECRETS: Mask = _NoSecrets()
 
 
 @attrs.define(slots=True, eq=False, repr=False)
@@ -250,7 +269,8 @@ class Response:
     request: Request | None = None
     _json: Any = attrs.field(default=None, init=False)
     _is_read: bool = attrs.field(default=False, init=False)
-    _mask: Callable[[str, int], str] = attrs.field(default=_cut, init=False)
+    _secrets: Mask = attrs.field(default=_NO_SECRETS, init=False)
+    _shown: tuple[object, str] | None = attrs.field(default=None, init=False)
 
     def json(self) -> Any:
         """The body as JSON.
@@ -286,8 +306,13 @@ class Response:
     def text(self) -> str:
         """The first 64 KiB of the body as text, to be shown. Secrets in it are masked, what is not
         UTF-8 is replaced. Cut it as short as you like: no half of a secret can be left."""
-        # Twice as much as is shown, of the longest characters: a secret may lie across the end.
-        return self._mask(self.body[: 8 * TEXT_SHOWN].decode("utf-8", "replace"), TEXT_SHOWN)
+        # Read first: what becomes known meanwhile is masked the next time.
+        news = self._secrets.news
+        if self._shown is None or self._shown[0] is not news:
+            # Twice as much as is shown, of the longest characters: a secret may lie across the end.
+            read = self.body[: 8 * TEXT_SHOWN].decode("utf-8", "replace")
+            self._shown = news, self._secrets.mask(read, TEXT_SHOWN)
+        return self._shown[1]
 
     @property
     def is_readable(self) -> bool:
@@ -317,6 +342,12 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status}>"
+
+
+def take(response: Response, request: Request, secrets: Mask) -> Response:
+    """Note which request an answer belongs to, and what masks its text."""
+    response.request, response._secrets = request, secrets
+    return response
 
 
 def _refuse_constant(name: str) -> Any:

@@ -20,9 +20,12 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import livestream_core as live
-from acme import AcmeEmulator
+from acme import AcmeAdapter, AcmeEmulator, connected
 from livestream_core.emulator import Fault
+from runners import connect
 from scripted import ScriptedTransport, respond
+
+pytestmark = pytest.mark.usefixtures("runner")
 
 #: So many characters of a key in a row are too many.
 RUN = 5
@@ -41,7 +44,7 @@ def error_for(*answers: live.Response | bytes, keys: tuple[str, ...] = (KEY,)) -
     streams = [respond(200, stream_data(key)) for key in keys]
     script = iter([*streams, answer])
     transport = ScriptedTransport(lambda *_: next(script))
-    with live.connect("acme", transport=transport, token="t0ken-t0ken", retries=0) as client:
+    with connect("acme", transport=transport, token="t0ken-t0ken", retries=0) as client:
         for _ in keys:
             client.get("1")
         with pytest.raises(live.Rejected) as caught:
@@ -223,7 +226,7 @@ def test_credentials_are_masked_as_others_write_them() -> None:
     ]
     transport = ScriptedTransport(lambda *_: live.Response(400, {}, "\n".join(written).encode()))
     with (
-        live.connect("acme", transport=transport, user="me", password=password) as client,
+        connect("acme", transport=transport, user="me", password=password) as client,
         pytest.raises(live.LiveStreamError) as caught,
     ):
         client.get("1")
@@ -284,7 +287,7 @@ def test_the_keys_of_the_last_ten_thousand_streams_are_masked_and_no_more_are_ke
 
     told = ""
     transport = ScriptedTransport(lambda *_: live.Response(400, {}, told.encode()))
-    with live.connect("acme", transport=transport, token="t0ken-t0ken", retries=0) as client:
+    with connect("acme", transport=transport, token="t0ken-t0ken", retries=0) as client:
 
         def memory_after(seen: range) -> int:
             nonlocal told
@@ -306,7 +309,7 @@ def test_a_key_that_the_caller_gave_is_never_forgotten() -> None:
     answers = [respond(201, stream_data(None))]
     transport = ScriptedTransport(lambda *_: answers.pop(0))
     target = live.RestreamTarget("rtmp://other.example/app", "the-callers-own-key")
-    with live.connect("acme", transport=transport, token="t0ken-t0ken", retries=0) as client:
+    with connect("acme", transport=transport, token="t0ken-t0ken", retries=0) as client:
         client.create(title="T", restreams=[target])
         for begin in range(0, 11_000, 500):
             items = [stream_data(f"a-vendors-key-{begin + i}") for i in range(500)]
@@ -391,8 +394,9 @@ class Chained(Exception):
 
 @pytest.mark.parametrize("how", ["cause", "context"])
 def test_errors_of_others_that_led_to_one_are_left_out_and_ours_are_kept(
-    monkeypatch: pytest.MonkeyPatch, client: live.Client, how: str
+    monkeypatch: pytest.MonkeyPatch, client: live.Client, emulator: AcmeEmulator, how: str
 ) -> None:
+    client.get(emulator.add(key=KEY)["id"])
     ours = live.NotFound(f"no stream {KEY}", body=KEY)
 
     def get(self: object, stream_id: str) -> live.Operation[live.LiveStream]:
@@ -406,8 +410,7 @@ def test_errors_of_others_that_led_to_one_are_left_out_and_ours_are_kept(
             ours.__context__ = Chained(KEY)
         raise error
 
-    monkeypatch.setattr(type(client._adapter), "get", get)
-    client._engine.redactor.add_key(KEY)
+    monkeypatch.setattr(AcmeAdapter, "get", get)
     with pytest.raises(live.Rejected) as caught:
         client.get("1")
     led_to_it = caught.value.__cause__ if how == "cause" else caught.value.__context__
@@ -427,9 +430,35 @@ def test_a_body_that_an_adapter_puts_into_an_error_is_masked_and_cut(
     def get(self: object, stream_id: str) -> live.Operation[live.LiveStream]:
         raise live.Rejected(f"{KEY}!", body=f"{KEY}: {'x' * 9_999}", fields={KEY: (KEY,)})
 
-    monkeypatch.setattr(type(client._adapter), "get", get)
+    monkeypatch.setattr(AcmeAdapter, "get", get)
     with pytest.raises(live.Rejected) as caught:
         client.get(stream["id"])
     assert caught.value.message == "***!"
     assert caught.value.body == f"***: {'x' * 1995}"
     assert caught.value.fields == {"***": ("***",)}
+
+
+def test_the_text_of_an_answer_hides_what_became_known_after_it_was_first_read() -> None:
+    seen: list[str] = []
+
+    class Reader(AcmeAdapter):
+        name = "reader"
+
+        def get(self, stream_id: str) -> live.Operation[live.LiveStream]:
+            response = yield self.request("GET", "/notes")
+            seen.append(response.text)
+            stream = yield from super().get(stream_id)
+            seen.extend([response.text, response.text])
+            return stream
+
+    tokens = iter(["first-token", "second-token"])
+    streams = iter([respond(401), respond(200, {"id": "1", "title": "T", "status": "on"})])
+    answers = {
+        "/login": lambda: respond(200, {"token": next(tokens)}),
+        "/notes": lambda: respond(200, "first-token and second-token"),
+        "/streams/1": lambda: next(streams),
+    }
+    transport = ScriptedTransport(lambda _, target: answers.get(target, lambda: respond(204))())
+    with connected(Reader, transport, **AcmeEmulator().options()) as client:
+        client.get("1")
+    assert seen == ['"*** and second-token"', '"*** and ***"', '"*** and ***"']

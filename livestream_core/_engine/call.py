@@ -29,7 +29,7 @@ from .._foreign import BUGS, is_of_signal_handler, pass_on, place_of
 from .._model import LiveStream
 from .._plugins import Exchange, Observers
 from .._redact import BODY_SHOWN, Redactor
-from .._request import Request, Response
+from .._request import Request, Response, take
 from .._secret import Secret
 from .._sending import CUT, Limiter, Timeout
 from .effects import Flow, Permit, Send, Sleep
@@ -323,7 +323,7 @@ class Call:
         if request.changes and operation == self.name:
             self.sent.append(sent)
         response: Response | None = None
-        failure: LiveStreamError | None = None
+        outcome: Response | LiveStreamError | None = None
         try:
             sending.session = session
             sending.timeout = Timeout(
@@ -331,33 +331,31 @@ class Call:
             )
             response = yield sending
         except LiveStreamError as error:
-            failure = error
+            outcome = error
             if error.applied is False:
                 sent.carried_out = False
         if response is not None:
-            self.last = response
-            response.request = request
-            response._mask = engine.redactor.mask
-            sent.response = response
+            self.last = sent.response = take(response, request, engine.redactor)
             sent.carried_out = verdict(response.status)
-            failure = self._failure(response, sent, operation, history)
-        sent.failure = failure
+            outcome = self._outcome(response, sent, operation, history)
+        failure = sent.failure = outcome if isinstance(outcome, LiveStreamError) else None
         if isinstance(failure, RateLimited) and failure.retry_after:
             for entry in tuple(engine.limiters):
                 entry.limiter.hold(engine.account, failure.retry_after)
         self._tell(request, operation, attempt, response, failure, began)
         history.append(sent)
-        if response is None or failure is not None:
-            raise failure or ConnectionFailed("no answer", applied=None)
-        return response
+        if isinstance(outcome, Response):
+            return outcome
+        raise failure or ConnectionFailed("no answer", applied=None)
 
-    def _failure(
+    def _outcome(
         self, response: Response, sent: Sent, operation: str, history: list[Sent]
-    ) -> LiveStreamError | None:
+    ) -> Response | LiveStreamError | None:
+        """What the adapter gets for an answer: itself, another one, or an error."""
         status = response.status
         if 200 <= status < 300:
             if response.problem is None and not self._is_web_page(response):
-                return None
+                return response
             sent.carried_out = None
             error: LiveStreamError = response.unexpected(
                 response.problem or "the answer is a web page, and not the vendor's"
@@ -371,8 +369,7 @@ class Call:
                     # Somebody's page proves nothing: what came of the attempt before stays open.
                     return unknown[-1].failure
                 sent.carried_out = True
-                response.status, response.body = 204, b""
-                return None
+                return take(Response(204, response.headers), sent.request, self.engine.redactor)
         is_refused = operation == "sign_in" and status in (400, 401, 403)
         if is_refused and not isinstance(error, AuthenticationFailed):
             error = AuthenticationFailed(error.message)
