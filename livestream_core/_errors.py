@@ -479,7 +479,7 @@ def _text_lists(name: str, value: Any) -> dict[str, tuple[str, ...]]:
 
 def _status_word(name: str, value: Any) -> Status | None:
     word = _text(name, value)
-    return None if word is None else Status._value2member_map_.get(word, Status.UNKNOWN)  # type: ignore[return-value]
+    return None if word is None else Status(word) if word in set(Status) else Status.UNKNOWN
 
 
 READERS: dict[str, Callable[[str, Any], Any]] = {

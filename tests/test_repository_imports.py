@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
 import tomllib
+from collections import namedtuple
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -155,6 +157,67 @@ def test_the_modules_of_the_core_import_each_other_in_no_circle() -> None:
     while leaves := {name for name, targets in arrows.items() if not targets & set(arrows)}:
         arrows = {name: targets for name, targets in arrows.items() if name not in leaves}
     assert arrows == {}
+
+
+# -- what is private ------------------------------------------------------------------------
+
+#: Documented, although they begin as a private name does.
+OF_NAMED_TUPLES = set(dir(namedtuple("Any", "")))
+
+
+def own_names(tree: ast.AST) -> set[str]:
+    """What a module defines, and what its methods give to their own objects."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names |= {node.attr} if ast.unparse(node.value) in ("self", "cls") else set()
+    return names
+
+
+def reached_into(source: str) -> list[str]:
+    """Private names of others that a module's text reaches for."""
+    tree = ast.parse(source)
+    own = own_names(tree)
+    modules = {alias.name for each in ast.walk(tree) if isinstance(each, ast.Import)
+               for alias in each.names}  # fmt: skip
+    return [
+        f"line {node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and re.match(r"_(?!_)", node.attr)
+        and ast.unparse(node.value) not in ("self", "cls", "super()")
+        and node.attr not in own | OF_NAMED_TUPLES
+        and not (
+            (module := ast.unparse(node.value)) in modules
+            and node.attr in getattr(importlib.import_module(module), "__all__", ())
+        )
+    ]
+
+
+@pytest.mark.parametrize("path", module_files(), ids=lambda path: path.relative_to(CORE).as_posix())
+def test_a_module_of_the_core_reaches_into_the_privates_of_no_other(path: Path) -> None:
+    assert reached_into(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("client._engine.session", ["client._engine"]),
+        ("def look(self):\n    return self.client._adapter", ["self.client._adapter"]),
+        ("class A:\n    def _own(self): ...\nA()._own()", []),
+        ("class A:\n    def __init__(self):\n        self._a = 1\ndef f(a: A): return a._a", []),
+        ("other._a = 1", ["other._a"]),
+        ("import os\nos._exit(1)", []),
+        ("import os\nos._wrap_close", ["os._wrap_close"]),
+        ("row._replace(a=1)", []),
+    ],
+)
+def test_what_a_module_reaches_for_is_found(source: str, names: list[str]) -> None:
+    assert [each.partition(": ")[2] for each in reached_into(source)] == names
 
 
 # -- vendors stay in their adapters ---------------------------------------------------------
