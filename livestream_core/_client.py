@@ -569,7 +569,7 @@ class Client:
         except BaseException as raised:
             bug = call.bug(raised)
             if not isinstance(bug, LiveStreamError):
-                raise pass_on(raised, call.where_it_was(), handled)  # noqa: B904 - the same object
+                pass_on(raised, call.where_it_was(), handled)
             error = UnexpectedResponse(bug.message)
         else:
             self._engine.redactor.see(result)

@@ -107,7 +107,7 @@ def connect(
             f"the adapter could not be made from these options ({place_of(raised)})"
         )
     except BaseException as raised:
-        raise pass_on(raised, f"{provider} connect was interrupted", handled)  # noqa: B904
+        pass_on(raised, f"{provider} connect was interrupted", handled)
     error.provider = provider
     error.operation = "connect"
     raise error.with_traceback(None)

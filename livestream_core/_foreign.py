@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from types import TracebackType
+from typing import NoReturn
 
 from ._errors import LiveStreamError
 
@@ -28,9 +29,8 @@ BUGS: tuple[type[Exception], ...] = tuple(
 _RAISED = "raised at "
 
 
-def pass_on(raised: BaseException, note: str, handled: BaseException | None) -> BaseException:
-    """Prepare a foreign exception to be raised further: the same object, with a note and
-    :func:`bare`.
+def pass_on(raised: BaseException, note: str, handled: BaseException | None) -> NoReturn:
+    """Raise a foreign exception further: the same object, with a note and :func:`bare`.
 
     Args:
         raised: The exception.
@@ -40,7 +40,10 @@ def pass_on(raised: BaseException, note: str, handled: BaseException | None) -> 
     bare(raised, handled)
     if not isinstance(raised, GeneratorExit):
         _add_note(raised, note)
-    return raised
+    try:
+        raise raised
+    finally:
+        del raised  # it would keep this frame alive, and the frame it
 
 
 def _add_note(raised: BaseException, note: str) -> None:

@@ -173,7 +173,7 @@ def end_sessions(shared: SharedSession, engine: Any, runner: Any, seconds: float
         except LiveStreamError as error:
             logger.warning("%s: signing out failed: %s", engine.account, type(error).__name__)
         except BaseException as raised:
-            raise pass_on(raised, call.where_it_was(), handled)  # noqa: B904 - the same object
+            pass_on(raised, call.where_it_was(), handled)
 
 
 def _can_end(engine: Any) -> bool:

@@ -203,7 +203,7 @@ class Engine:
         except LiveStreamError as raised:
             error = raised
         except BaseException as raised:
-            raise pass_on(raised, call.where_it_was(), handled)  # noqa: B904 - the same object
+            pass_on(raised, call.where_it_was(), handled)
         else:
             self.redactor.see(result)
             return result

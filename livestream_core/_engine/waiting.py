@@ -127,7 +127,7 @@ def _sleep(engine: Engine, seconds: float, id: str) -> Flow[None]:
         yield Sleep(seconds)
     except BaseException as raised:
         note = Call(engine, "wait", id, 0.0).where_it_was()
-        raise pass_on(raised, note, handled)  # noqa: B904 - the same object
+        pass_on(raised, note, handled)
 
 
 def _observe(engine: Engine, stream: LiveStream, previous: Status | None) -> Status:
