@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ._convert import refuse_unknown
+from ._convert import MAX_SECONDS, refuse_unknown
 from ._errors import InvalidInput
 from ._times import parse_instant, to_utc
 
@@ -22,7 +22,6 @@ UNIX_TIME_FROM = 1_000_000_000
 #: From here up it can only be Unix time in milliseconds (seconds would be in the year 5138).
 _MILLISECONDS_FROM = 100_000_000_000
 
-_MOST_SECONDS = 10**12
 #: After the point.
 _MOST_DIGITS = 1000
 
@@ -91,7 +90,7 @@ class Trim:
                 raise InvalidInput(
                     f"{field}: expected a whole number of seconds, not {_shown(value)}", field=field
                 )
-            if not -(_MOST_SECONDS**2) < value < _MOST_SECONDS**2:  # too long to be shown
+            if not -(MAX_SECONDS**2) < value < MAX_SECONDS**2:  # too long to be shown
                 raise InvalidInput(f"{field}: is too large a number of seconds", field=field)
             if value < 0:
                 raise InvalidInput(f"{field}: {value} is negative", field=field)
@@ -244,7 +243,7 @@ def _offset(value: float | Decimal | Fraction | timedelta, field: str) -> Fracti
         raise InvalidInput(
             f"{field}: expected seconds or a timedelta, not {_shown(value)}", field=field
         )
-    elif not (_is_short(value) and -_MOST_SECONDS < value < _MOST_SECONDS):
+    elif not (_is_short(value) and -MAX_SECONDS < value < MAX_SECONDS):
         raise InvalidInput(f"{field}: is not a number of seconds, or too large a one", field=field)
     else:
         offset = Fraction(value) * 1_000_000

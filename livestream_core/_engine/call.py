@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import cached_property, lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from .._adapter import Adapter, Operation, Session, error_class, retry_after
 from .._clock import Clock
@@ -32,6 +32,7 @@ from .._redact import BODY_SHOWN, Redactor
 from .._request import Request, Response, take
 from .._secret import Secret
 from .._sending import CUT, Limiter, Timeout
+from .driving import drive
 from .effects import Flow, Permit, Send, Sleep
 from .outcome import Sent, applied, verdict
 from .retry import RetryPolicy
@@ -50,50 +51,6 @@ _REQUEST_ID_HEADERS = (
     "x-correlation-id",
     "cf-ray",
 )
-
-
-def drive(
-    operation: Operation[T],
-    exchange: Callable[[Request], Flow[Response]],
-    bug: Callable[[BaseException], BaseException],
-) -> Flow[T]:
-    """Run an operation: send what it yields, and resume it or throw the error in.
-
-    Args:
-        operation: The operation, or its result.
-        exchange: Sends a request.
-        bug: See :meth:`Call.bug`.
-
-    The adapter sees errors of this library only. Any other that comes while a request is sent is
-    foreign, and ends the operation before the adapter can do anything about it.
-    """
-    if not isinstance(operation, Generator):
-        return operation
-    resume: Callable[[Any], Request] = operation.send
-    value: Any = None
-    try:
-        while True:
-            try:
-                request = resume(value)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
-            except BUGS as raised:
-                raise bug(raised) from None
-            if not isinstance(request, Request):
-                kind = type(request).__name__
-                raise bug(TypeError(f"an operation yields requests, not {kind}"))
-            try:
-                value = yield from exchange(request)
-                resume = operation.send
-            except LiveStreamError as error:
-                value, resume = error, operation.throw
-    finally:
-        try:
-            operation.close()
-        except LiveStreamError:
-            pass
-        except BUGS:
-            pass  # it yields once more, or its cleaning up fails: neither counts now
 
 
 def _revealed(values: tuple[object, ...]) -> list[str]:

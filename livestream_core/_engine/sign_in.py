@@ -24,6 +24,7 @@ from .._errors import (
 )
 from .._foreign import BUGS, is_failure_of_store
 from .._public import publish
+from .driving import drive
 from .effects import Flow, Once, Sleep, Store
 
 if TYPE_CHECKING:
@@ -240,8 +241,6 @@ def _tried(call: Call, operation: Operation[Session]) -> Flow[Session]:
 
 
 def _signed_in(call: Call, operation: Operation[Session]) -> Flow[Session]:
-    from .call import drive
-
     session = yield from drive(operation, call.sender(None, "sign_in"), call.bug)
     check_session(session, given=False)
     return session
