@@ -48,7 +48,6 @@ from .._adapter import ARGUMENTS_OF_CONNECT
 from .._capabilities import OPERATION_OF, Feature
 from .._client import Client
 from .._errors import ConnectionFailed, InvalidInput, LiveStreamError
-from .._identity import Identity
 from .._model import LiveStream
 from .._operations import OPERATION_TABLE
 from .._public import publish
@@ -56,12 +55,13 @@ from .._redact import Redactor
 from .._registry import registry
 from .._request import Response
 from .._secret import Secret
-from .._sending import Timeout, Transport
+from .._sending import Transport
 from .._spellings import KnownSecrets
 from .._status import Status
 from .._telling import signed_spans, tells_secret
 from .._times import format_instant, parse_instant
 from .._trim import Trim
+from ._transports import OwnTransport, Sent
 
 T = TypeVar("T")
 
@@ -319,7 +319,7 @@ class StandingClock:
 # -- recording --------------------------------------------------------------------------------
 
 
-class RecordingTransport:
+class RecordingTransport(OwnTransport):
     """Notes what is sent and answered."""
 
     def __init__(self, inner: Transport) -> None:
@@ -330,33 +330,20 @@ class RecordingTransport:
         #: Whether a request got no answer, which cannot be played back.
         self.is_broken = False
 
-    @property
-    def session_scope(self) -> object:
-        """A session of its own: signing in is recorded too."""
-        return Identity(self)
-
-    def send(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: Timeout,
-    ) -> Response:
-        """See :class:`~livestream_core.Transport`."""
-        self.headers.update(headers.items())
+    def answer_to(self, sent: Sent) -> Response:
+        """See :class:`OwnTransport`."""
+        self.headers.update(sent.headers.items())
         try:
-            response = self._inner.send(method, origin, target, headers, body, timeout)
+            response = self._inner.send(*sent)
         except LiveStreamError:
             self.is_broken = True
             raise
         kept = {name: response.headers[name] for name in _HEADERS if name in response.headers}
         self.exchanges.append(
             RecordedExchange(
-                method,
-                target,
-                _content(body, headers),
+                sent.method,
+                sent.target,
+                _content(sent.body, sent.headers),
                 response.status,
                 kept,
                 _content(response.body, response.headers),
@@ -582,7 +569,7 @@ def named_texts(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
 # -- playing it back --------------------------------------------------------------------------
 
 
-class Player:
+class Player(OwnTransport):
     """A transport that answers with what was recorded, and refuses any other request.
 
     Attributes:
@@ -595,11 +582,6 @@ class Player:
         #: Gives another answer in place of the last recorded one of a call.
         self.last_answer: Response | None = None
 
-    @property
-    def session_scope(self) -> object:
-        """A session of its own."""
-        return Identity(self)
-
     def expect(self, exchanges: Sequence[RecordedExchange]) -> None:
         """What is sent next."""
         if self._expected:
@@ -607,24 +589,18 @@ class Player:
             self.problems.append(f"{missing.method} {missing.target} was not sent")
         self._expected = list(exchanges)
 
-    def send(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: Timeout,
-    ) -> Response:
-        """See :class:`~livestream_core.Transport`."""
-        sent = (method, target, _content(body, headers))
+    def answer_to(self, sent: Sent) -> Response:
+        """See :class:`OwnTransport`."""
+        found = (sent.method, sent.target, _content(sent.body, sent.headers))
         if not self._expected:
-            self.problems.append(f"{method} {target} was sent, and is not in the recording")
+            self.problems.append(
+                f"{sent.method} {sent.target} was sent, and is not in the recording"
+            )
             raise ConnectionFailed("this is not in the recording", applied=False)
         expected = self._expected[0]
         recorded = (expected.method, expected.target, expected.body)
-        if sent != recorded:
-            self.problems.append(f"{sent} was sent, and {recorded} is in the recording")
+        if found != recorded:
+            self.problems.append(f"{found} was sent, and {recorded} is in the recording")
             raise ConnectionFailed("this is not in the recording", applied=False)
         self._expected.pop(0)
         if self.last_answer is not None and not self._expected:

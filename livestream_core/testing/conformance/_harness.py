@@ -14,14 +14,14 @@ from ..._client import Client
 from ..._clock import ManualClock
 from ..._connect import connect
 from ..._errors import Conflict, NotFound, Rejected, Unsupported
-from ..._identity import Identity
 from ..._model import LiveStream
 from ..._request import Response
-from ..._sending import Timeout, Transport
+from ..._sending import Transport
 from ..._status import Status
 from ..._transport import RequestsTransport
 from ...emulator import Emulator, LoggedRequest
 from .._recorded import Player
+from .._transports import OwnTransport, Sent
 from ._subject import Subject
 
 #: When streams are scheduled.
@@ -32,7 +32,7 @@ _MOST_STREAMS = 250
 _AT_ONCE = 5
 
 
-class Tap:
+class Tap(OwnTransport):
     """A transport that notes where requests go, and can change what comes back."""
 
     def __init__(self, inner: Transport) -> None:
@@ -42,25 +42,12 @@ class Tap:
         #: Gives another answer in place of the vendor's.
         self.answer: Callable[[str, str, Response], Response] | None = None
 
-    @property
-    def session_scope(self) -> object:
-        """Its own sessions: what other clients do must not show here."""
-        return Identity(self)
-
-    def send(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: Timeout,
-    ) -> Response:
-        """See :class:`~livestream_core.Transport`."""
-        self.origins.append(origin)
-        self.targets.append((method, target))
-        response = self.inner.send(method, origin, target, headers, body, timeout)
-        return response if self.answer is None else self.answer(method, target, response)
+    def answer_to(self, sent: Sent) -> Response:
+        """See :class:`OwnTransport`."""
+        self.origins.append(sent.origin)
+        self.targets.append((sent.method, sent.target))
+        response = self.inner.send(*sent)
+        return response if self.answer is None else self.answer(sent.method, sent.target, response)
 
 
 class Harness:

@@ -1,0 +1,47 @@
+"""What the transports of the kit have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from .._identity import Identity
+from .._request import Response
+from .._sending import Timeout
+
+
+class Sent(NamedTuple):
+    """What a transport is given to send."""
+
+    method: str
+    origin: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    timeout: Timeout
+
+
+class OwnTransport:
+    """A transport that is given a request as one value, and whose sessions are its own: what other
+    clients do does not show, and signing in is a part of what does."""
+
+    @property
+    def session_scope(self) -> object:
+        """See :class:`~livestream_core.Transport`."""
+        return Identity(self)
+
+    def send(
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: Timeout,
+    ) -> Response:
+        """See :class:`~livestream_core.Transport`."""
+        return self.answer_to(Sent(method, origin, target, headers, body, timeout))
+
+    def answer_to(self, sent: Sent) -> Response:
+        """Return the answer to a request."""
+        raise NotImplementedError
