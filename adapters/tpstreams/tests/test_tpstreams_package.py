@@ -129,11 +129,11 @@ def test_options_may_come_from_the_environment():
 
 def test_secrets_are_not_in_the_options_repr():
     with live.connect("tpstreams", **GOOD, webhook_secret="whsec") as client:
-        assert "ttt" not in repr(client._adapter.options)
-        assert "whsec" not in repr(client._adapter.options)
+        assert "ttt" not in repr(client.options)
+        assert "whsec" not in repr(client.options)
 
 
 def test_an_error_without_its_request_is_judged_by_its_status():
     with live.connect("tpstreams", **GOOD) as client:
-        error = client._adapter.error_for(live.Response(404, {}, b"<html>"))
+        error = TPStreamsAdapter(client.options).error_for(live.Response(404, {}, b"<html>"))
     assert isinstance(error, live.NotFound)
