@@ -94,9 +94,9 @@ def connect_coroutines(provider: str, /, *, transport: Any, **settings: Any) -> 
     return Coroutines(live.connect(provider, transport=Finished(transport), **settings))
 
 
-def connected(transport: Any) -> live.Client:
+def connected(transport: Any, **options: Any) -> live.Client:
     client: live.Client = on_a_loop(connect_coroutines)(
-        "acme", transport=transport, clock=FakeClock(), **AcmeEmulator().options()
+        "acme", transport=transport, clock=FakeClock(), **options
     )
     return client
 
@@ -104,7 +104,7 @@ def connected(transport: Any) -> live.Client:
 def test_calls_lists_and_closing_are_as_those_of_any_client(emulator: AcmeEmulator) -> None:
     for _ in range(4):
         emulator.add()
-    with connected(emulator.transport()) as client:
+    with connected(emulator.transport(), **emulator.options()) as client:
         assert client.provider == "acme"
         made = client.create(title="T")
         assert client.wait(made.id, until=live.Status.SCHEDULED, timeout=1) == made
@@ -119,7 +119,7 @@ def test_calls_lists_and_closing_are_as_those_of_any_client(emulator: AcmeEmulat
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, Foreign, OSError])
 def test_what_is_raised_in_a_call_comes_out_of_it_as_it_is(kind: type[BaseException]) -> None:
     raised = kind("here")
-    client = connected(ScriptedTransport(lambda *_: raised))
-    with pytest.raises(kind) as caught:
+    transport = ScriptedTransport(lambda *_: raised)
+    with connected(transport, token="t0ken-t0ken") as client, pytest.raises(kind) as caught:
         client.get("1")
     assert caught.value is raised

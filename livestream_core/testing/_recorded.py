@@ -330,7 +330,7 @@ class RecordingTransport(OwnTransport):
         #: Whether a request got no answer, which cannot be played back.
         self.is_broken = False
 
-    def answer_to(self, sent: Sent) -> Response:
+    def _answer_to(self, sent: Sent) -> Response:
         """See :class:`OwnTransport`."""
         self.headers.update(sent.headers.items())
         try:
@@ -589,7 +589,7 @@ class Player(OwnTransport):
             self.problems.append(f"{missing.method} {missing.target} was not sent")
         self._expected = list(exchanges)
 
-    def answer_to(self, sent: Sent) -> Response:
+    def _answer_to(self, sent: Sent) -> Response:
         """See :class:`OwnTransport`."""
         found = (sent.method, sent.target, _content(sent.body, sent.headers))
         if not self._expected:

@@ -40,8 +40,8 @@ class OwnTransport:
         timeout: Timeout,
     ) -> Response:
         """See :class:`~livestream_core.Transport`."""
-        return self.answer_to(Sent(method, origin, target, headers, body, timeout))
+        return self._answer_to(Sent(method, origin, target, headers, body, timeout))
 
-    def answer_to(self, sent: Sent) -> Response:
+    def _answer_to(self, sent: Sent) -> Response:
         """Return the answer to a request."""
         raise NotImplementedError

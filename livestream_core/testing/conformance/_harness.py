@@ -42,7 +42,7 @@ class Tap(OwnTransport):
         #: Gives another answer in place of the vendor's.
         self.answer: Callable[[str, str, Response], Response] | None = None
 
-    def answer_to(self, sent: Sent) -> Response:
+    def _answer_to(self, sent: Sent) -> Response:
         """See :class:`OwnTransport`."""
         self.origins.append(sent.origin)
         self.targets.append((sent.method, sent.target))
