@@ -8,7 +8,9 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from itertools import islice
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
+
+import attrs
 
 from ._adapter import MOST_FIELDS
 from ._errors import LiveStreamError, Rejected
@@ -18,6 +20,8 @@ from ._secret import MASK
 from ._spellings import SHORTEST_KEY, KnownSecrets, decoded
 from ._telling import secret_spans
 from ._walk import Page
+
+T = TypeVar("T")
 
 #: Shorter credentials are masked as whole words only: else a token "t" would eat every t of a text.
 _SHORTEST_CREDENTIAL = 6
@@ -93,8 +97,10 @@ class Redactor:
             for each in memo:
                 self.add_memo(each)
 
-    def see(self, result: object) -> None:
-        """Remembers the stream keys in an operation's result."""
+    def see(self, result: T) -> T:
+        """Remember the stream keys in an operation's result, and return it with every secret
+        masked in what it says of values that could not be read."""
+        seen: Any = result
         if isinstance(result, LiveStream):
             if keys := tuple(sorted(result.stream_keys())):
                 with _lock:
@@ -103,11 +109,21 @@ class Redactor:
                     if len(self._seen) > _STREAMS:
                         self._seen.popitem(last=False)
                     self._news = object()
+            if result.problems:
+                seen = attrs.evolve(result, problems=tuple(map(self._note, result.problems)))
         elif isinstance(result, Page):
-            for stream in result.items:
-                self.see(stream)
-        elif isinstance(result, Event):
-            self.see(result.stream)
+            items = [self.see(stream) for stream in result.items]
+            if result.unreadable or any(stream.problems for stream in items):
+                lost = [
+                    attrs.evolve(each, reason=self._note(each.reason), id=self._id(each.id))
+                    for each in result.unreadable
+                ]
+                seen = attrs.evolve(result, items=items, unreadable=lost)
+        elif isinstance(result, Event) and result.stream is not None:
+            stream = self.see(result.stream)
+            if stream is not result.stream:
+                seen = attrs.evolve(result, stream=stream)
+        return seen  # type: ignore[no-any-return]
 
     def known(self) -> KnownSecrets:
         """Everything that is remembered."""
@@ -182,8 +198,7 @@ class Redactor:
             error.hint = self._line(error.hint)
         if error.body is not None:
             error.body = self.mask(error.body, TEXT_SHOWN)[:BODY_SHOWN]
-        if error.stream_id in self.known():
-            error.stream_id = MASK
+        error.stream_id = self._id(error.stream_id)
         if error.request_id is not None:
             error.request_id = self._cut(error.request_id)
         if isinstance(error, Rejected):
@@ -194,6 +209,12 @@ class Redactor:
 
     def _line(self, text: str) -> str:
         return " ".join(_printable(self.mask(text, TEXT_SHOWN)).split())
+
+    def _note(self, text: str) -> str:
+        return self._line(text)[:_LONGEST_MESSAGE]
+
+    def _id(self, stream_id: str | None) -> str | None:
+        return MASK if stream_id in self.known() else stream_id
 
     def _cut(self, text: str, most: int = _LONGEST_FIELD) -> str:
         return self.mask(text, most)[:most]
