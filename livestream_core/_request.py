@@ -630,7 +630,12 @@ class Fields:
             UnexpectedResponse: The model refuses what there is no such value without.
             InvalidInput: The same, if the getters are strict.
         """
-        value: V = self._built(kind, "", args, values)
+        if self.problems and kind is LiveStream:
+            values["problems"] = tuple(self.problems)
+        try:
+            return kind(*args, **values)
+        except InvalidInput as error:
+            value: V = self._salvaged(kind, "", args, values, error)
         return value
 
     def part(self, field: str, kind: Callable[P, V], *args: P.args, **values: P.kwargs) -> V | None:
@@ -648,20 +653,26 @@ class Fields:
         """
         part: V | None = None
         try:
-            part = self._built(kind, f"{field}.", args, values)
+            return kind(*args, **values)
+        except InvalidInput as error:
+            refused = error
+        try:
+            part = self._salvaged(kind, f"{field}.", args, values, refused)
         except UnexpectedResponse as error:
             self._note(error.message)
         return part
 
-    def _built(self, kind: Any, prefix: str, args: Sequence[Any], values: Mapping[str, Any]) -> Any:
-        if self.problems and kind is LiveStream:
-            values = {**values, "problems": tuple(self.problems)}
-        try:
-            return kind(*args, **values)
-        except InvalidInput as error:
-            if self.problems is None:
-                raise
-            refused = error
+    def _salvaged(
+        self,
+        kind: Any,
+        prefix: str,
+        args: Sequence[Any],
+        values: Mapping[str, Any],
+        refused: InvalidInput,
+    ) -> Any:
+        """A value of the model without what it refuses."""
+        if self.problems is None:
+            raise refused
         fields = table(kind)
         values = {**dict(zip(fields, args, strict=False)), **values}
         while True:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from ._engine.effects import Flow
-from ._engine.listing import Listing
 from ._model import LiveStream
 from ._public import publish
 from ._walk import Completeness, Unreadable
+
+if TYPE_CHECKING:
+    from ._engine.effects import Flow
+    from ._engine.listing import Listing
 
 
 class StreamList(Iterator[LiveStream]):

@@ -15,6 +15,8 @@ from .._walk import Completeness, Page, Query, Unreadable, Walk, unreadable_erro
 from .call import Engine
 from .effects import Flow
 
+#: From so many on it is looked which of the streams that were handed out are still held.
+_MANY = 1000
 #: So many streams that were handed out last are kept until the end of a walk.
 _NEWEST = 100
 
@@ -53,6 +55,7 @@ class Listing:
         # What was handed out: weakly, because a long walk must not hold all that it has seen; and
         # the last of it, for a caller that lets go of each before it takes the next.
         self._handed_out: list[weakref.ref[LiveStream]] = []
+        self._many = _MANY
         self._newest: deque[LiveStream] = deque(maxlen=_NEWEST)
         self._is_told = False
 
@@ -64,6 +67,9 @@ class Listing:
     def hand_out(self, stream: LiveStream) -> LiveStream:
         """Note that the caller gets a stream."""
         self._handed_out.append(weakref.ref(stream))
+        if len(self._handed_out) >= self._many:
+            self._handed_out = [ref for ref in self._handed_out if ref() is not None]
+            self._many = max(2 * len(self._handed_out), _MANY)
         self._newest.append(stream)
         return stream
 

@@ -7,6 +7,7 @@ import hmac
 import re
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import attrs
@@ -507,8 +508,9 @@ class TPStreamsAdapter(live.Adapter):
             word = activity.optional_text("status", expected=True)
             if word is None:
                 continue
-            times = read.setdefault(_normal(word), [])
-            if about := TIMED_WORDS.get(_normal(word)):
+            word = _normal(word)
+            times = read.setdefault(word, [])
+            if about := TIMED_WORDS.get(word):
                 text = activity.optional_text("timestamp", field=about)
                 time = None if text is None else self._activity_time(text)
                 if time is not None:
@@ -530,6 +532,7 @@ class TPStreamsAdapter(live.Adapter):
         return None
 
 
+@lru_cache(maxsize=256)
 def _normal(word: str) -> str:
     return word.strip().lower().replace("_", " ").replace("-", " ")
 
