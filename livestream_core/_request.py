@@ -237,7 +237,8 @@ def _cut(text: str, most: int) -> str:
     return text[:most]
 
 
-@attrs.define(slots=True, eq=False, repr=False)
+# Set a few times for each answer: without converters.
+@attrs.define(slots=True, eq=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Response:
     """A vendor's answer. Its repr shows the status only.
 
