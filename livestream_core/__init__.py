@@ -57,7 +57,7 @@ from ._times import WallClock, format_instant, parse_instant
 from ._trim import Trim
 from ._urls import PlaybackKind, join_publish_url, split_publish_url
 from ._version import __version__
-from ._walk import Completeness, Page, Query
+from ._walk import Completeness, Page, Query, Unreadable
 
 if TYPE_CHECKING:
     from ._client import Client
@@ -156,6 +156,7 @@ __all__ = [
     "Transport",
     "Trim",
     "UnexpectedResponse",
+    "Unreadable",
     "Unsupported",
     "Until",
     "WSGITransport",

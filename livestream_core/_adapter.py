@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from math import isfinite
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import attrs
@@ -27,6 +28,7 @@ from ._errors import (
     UnexpectedResponse,
     asked_seconds,
 )
+from ._foreign import BUGS, is_of_signal_handler, place_of
 from ._model import Event, LiveStream, StreamSpec
 from ._operations import check_methods
 from ._options import Options as _Options
@@ -35,7 +37,7 @@ from ._request import File, Params, Request, Response, template_names
 from ._secret import Secret
 from ._trim import UNIX_TIME_FROM, Trim
 from ._urls import origin_of
-from ._walk import Page, Query, Walk
+from ._walk import Page, Query, Unreadable, Walk, unreadable_error
 
 if TYPE_CHECKING:
     from ._sending import Transport
@@ -205,6 +207,9 @@ class Adapter:
         errors: Error classes for single HTTP statuses, where the vendor's differ from the usual.
         secret_patterns: Regular expressions of stream keys and other secrets as the vendor
             writes them; what they match is masked in everything that is printed.
+        is_lenient: Whether a value that cannot be read costs its field alone, and an entry that
+            cannot be read no other entry; the conformance kit then proves it. Lenient
+            :class:`Fields` and :meth:`page` do that.
         options: The options of this connection.
         origin: The vendor's origin.
         path_values: What stands for the names that all paths share, such as an organisation.
@@ -216,6 +221,7 @@ class Adapter:
     capabilities: ClassVar[Capabilities]
     errors: ClassVar[Mapping[int, type[LiveStreamError]]] = {}
     secret_patterns: ClassVar[tuple[str, ...]] = ()
+    is_lenient: ClassVar[bool] = False
 
     options: Any
     origin: str
@@ -484,13 +490,47 @@ class Adapter:
                 )
         return {**body, **plain(options)}
 
+    def page(
+        self,
+        items: Sequence[Any],
+        parse: Callable[[Any], LiveStream | None] | None = None,
+        *,
+        next: str | Callable[[], str | None] | None = None,
+        total: int | None = None,
+    ) -> Page:
+        """Make a page of a vendor's entries. One that cannot be read costs no other.
+
+        Args:
+            items: The entries as they came.
+            parse: Reads one; ``None`` stands for one that is not a live stream. By default
+                :meth:`parse_stream`.
+            next: A cursor for the next page, or a function that reads it: if it raises
+                ``UnexpectedResponse``, the streams of this page are not lost.
+            total: How many streams there are on all pages, where the vendor says so.
+        """
+        streams, unreadable = [], []
+        for position, item in enumerate(items):
+            read = _attempted(partial(parse or self.parse_stream, item))
+            if isinstance(read, _Failed):
+                stream_id = _attempted(partial(self.id_in, item))
+                known = stream_id if isinstance(stream_id, str) else None
+                unreadable.append(Unreadable(read.reason, position, known))
+            elif read is not None:
+                streams.append(read)
+        following = _attempted(next) if callable(next) else next
+        if isinstance(following, _Failed):
+            unreadable.append(Unreadable(following.reason))
+            following = None
+        return Page(streams, following, total, unreadable)
+
     def find(self, stream_id: str) -> Generator[Request, Response, LiveStream | None]:
         """Looks through the whole list for a stream, by :meth:`id_key`; ``None`` if it is not
         there.
 
         Raises:
-            UnexpectedResponse: The list cannot be walked to its end, or the vendor's total says,
-                twice, that more streams exist than were seen.
+            UnexpectedResponse: The list cannot be walked to its end, an entry of it that may be
+                this stream cannot be read, or the vendor's total says, twice, that more streams
+                exist than were seen.
         """
         wanted = self.id_key(stream_id)
         for _ in range(2):
@@ -502,6 +542,13 @@ class Adapter:
                 for stream in walk.take(page):
                     if self.id_key(stream.id) == wanted:
                         return stream
+            if walk.unreadable:
+                # It may be one of them.
+                raise unreadable_error(
+                    [each for each in walk.unreadable if each.id and self.id_key(each.id) == wanted]
+                    or walk.unreadable,
+                    (),
+                )
             if not walk.is_mismatched:
                 return None
         raise UnexpectedResponse(
@@ -538,6 +585,23 @@ check_methods(Adapter)
 
 _TARGET = re.compile(r"/(?![/\\])[!-~]*")
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)
+
+
+class _Failed(NamedTuple):
+    reason: str
+
+
+def _attempted(read: Callable[[], T]) -> T | _Failed:
+    """What was read, or why it could not be."""
+    try:
+        return read()
+    except LiveStreamError as error:
+        message = error.message
+    except BUGS as raised:
+        if is_of_signal_handler(raised):
+            raise
+        message = f"it could not be read ({place_of(raised)})"
+    return _Failed(message.removesuffix(" in the answer").replace("the answer", "it"))
 
 
 def _utc_now() -> datetime:

@@ -49,7 +49,7 @@ from ._spec_fields import StreamChanges, StreamFields
 from ._status import Status, met_by
 from ._stream_list import StreamList
 from ._trim import Trim
-from ._walk import Page, Query
+from ._walk import Page, Query, unreadable_error
 
 T = TypeVar("T")
 
@@ -343,6 +343,7 @@ class Client:
         starts_before: datetime | str | None = None,
         tag: str | None = None,
         limit: int | None = None,
+        on_unreadable: Literal["raise", "collect"] = "raise",
         deadline: float | None = None,
     ) -> StreamList:
         """Walks over all streams, page by page as they are needed, each stream once.
@@ -353,6 +354,10 @@ class Client:
             starts_before: Only streams scheduled to start before this instant.
             tag: Only streams with this tag.
             limit: At most so many.
+            on_unreadable: What is done about entries that cannot be read as streams. Either way,
+                all others are handed out first. ``"raise"`` raises one error at the end, which
+                has in ``streams`` those that were handed out, as far as you still hold them, and
+                at least the last 100. ``"collect"`` keeps them in ``unreadable`` of the iterator.
             deadline: Seconds for each page; see :meth:`create`.
 
         Returns:
@@ -360,14 +365,23 @@ class Client:
 
         Raises:
             Unsupported: A filter is on something that the provider never reports.
+            UnexpectedResponse: At the end: an entry could not be read.
         """
         with self._context("list"):
             query = self._query(status, starts_after, starts_before, tag)
             if limit is not None:
                 named("limit", c.count)(limit)
+            if on_unreadable not in ("raise", "collect"):
+                raise InvalidInput(
+                    "on_unreadable: must be 'raise' or 'collect'", field="on_unreadable"
+                )
             seconds = self._seconds(deadline)
         listing = Listing(self._engine, query, limit, seconds)
-        return StreamList(lambda flow: self._run_flow(flow, "list"), listing)
+        return StreamList(
+            lambda flow: self._run_flow(flow, "list"),
+            listing,
+            collects=on_unreadable == "collect",
+        )
 
     def pages(
         self,
@@ -392,7 +406,12 @@ class Client:
             deadline: See :meth:`create`.
 
         Returns:
-            The page; its ``next_cursor`` is ``None`` on the last one.
+            The page; its ``next_cursor`` is ``None`` on the last one. Entries that cannot be read
+            are in its ``unreadable``, whatever the filters.
+
+        Raises:
+            UnexpectedResponse: The page cannot be read, or nobody knows which one follows; then
+                the error has its streams.
         """
         with self._context("pages"):
             query = self._query(status, starts_after, starts_before, tag)
@@ -405,7 +424,10 @@ class Client:
                 cursor = named("cursor", c.identifier)(cursor)
             query = attrs.evolve(query, cursor=cursor, size=size)
         page = self._run("pages", lambda: self._adapter.list(query), deadline=deadline)
-        return attrs.evolve(page, items=tuple(filter(query.matches, page.items)))
+        page = attrs.evolve(page, items=tuple(filter(query.matches, page.items)))
+        if lost := [each for each in page.unreadable if each.position is None]:
+            raise self._engine.about(unreadable_error(lost, page.items), "pages", None)
+        return page
 
     def _query(
         self,
@@ -572,8 +594,7 @@ class Client:
                 pass_on(raised, call.where_it_was(), handled)
             error = UnexpectedResponse(bug.message)
         else:
-            self._engine.redactor.see(result)
-            return result
+            return self._engine.redactor.see(result)
         raise call.finished(error).with_traceback(None)
 
     # -- closing ----------------------------------------------------------------------------

@@ -8,17 +8,16 @@ import sys
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import livestream_core as live
+
 from ._adapter import Adapter, AdapterInfo
 from ._capabilities import Feature
-from ._client import Client, _feature
 from ._clock import Clock, SystemClock
-from ._engine.sign_in import TokenStore
 from ._errors import ConfigurationError, LiveStreamError
 from ._foreign import BUGS, pass_on, place_of
 from ._options import Options, read_options
 from ._public import publish
 from ._sending import Limiter, Transport
-from ._session import pool
 from ._transport import shared_transport
 
 _SYSTEM_CLOCK = SystemClock()
@@ -37,11 +36,11 @@ def connect(
     require: Iterable[Feature | str] = (),
     environ: Mapping[str, str] | None = None,
     allow_http_hosts: Collection[str] = (),
-    token_store: TokenStore | None = None,
+    token_store: live.TokenStore | None = None,
     limiter: Limiter | None = None,
     clock: Clock | None = None,
     **more_options: Any,
-) -> Client:
+) -> live.Client:
     """A client for one account. Nothing is sent yet.
 
     Args:
@@ -159,7 +158,9 @@ def _client(
     allow_http_hosts: Collection[str],
     clock: Clock | None,
     **settings: Any,
-) -> Client:
+) -> live.Client:
+    # Here, so that to name a function of this module loads no client.
+    from ._client import Client, _feature
     from ._registry import registry
 
     options = given.read(kind.Options, provider, allow_http_hosts)
@@ -211,6 +212,8 @@ def close_all() -> None:
     Clients stay usable, and sign in again. Sessions of a parent process, and those in a token
     store, are left to the processes that share them.
     """
+    from ._session import pool
+
     pool.end_own()
 
 

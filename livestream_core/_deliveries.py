@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import inspect
 import re
 from collections.abc import Iterable, Mapping
@@ -70,6 +69,8 @@ _FORM = re.compile(
 
 
 def _is_base64(start: bytes) -> bool:
+    import base64
+
     whole = b"".join(start.split())
     try:
         decoded = base64.b64decode(whole[: len(whole) // 4 * 4], validate=True)

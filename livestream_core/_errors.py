@@ -352,9 +352,15 @@ class ProviderUnavailable(_WithRetryAfter):
 
 class UnexpectedResponse(LiveStreamError):
     """The answer is not what the vendor documents: not JSON, a field missing or of the wrong
-    type, a redirect, a body that is cut or too large, a list that cannot be walked to its end."""
+    type, a redirect, a body that is cut or too large, a list that cannot be walked to its end.
+
+    Attributes:
+        streams: After a list of which some entries could not be read, the streams that could; see
+            :meth:`Client.list`.
+    """
 
     default_hint: ClassVar[str | None] = "the vendor's API may have changed"
+    streams: tuple[LiveStream, ...] = ()
 
 
 class ConnectionFailed(LiveStreamError):

@@ -17,6 +17,8 @@ import attrs
 from . import _convert as c
 
 P = ParamSpec("P")
+#: For the type checker it is a function.
+_Factory: Any = attrs.Factory
 #: What ``attrs.frozen(field_transformer=...)`` takes.
 Transformer: TypeAlias = "Callable[[type, list[attrs.Attribute[Any]]], list[attrs.Attribute[Any]]]"
 
@@ -95,7 +97,8 @@ class FieldFacts(NamedTuple):
         examples: The values that strategies draw from and the kit asks for, where not every
             value of its kind will do.
         words: The enumeration that its words are of.
-        unknown: What a word is read as that is not known; by default the field is left out.
+        unknown: What stands for a value that cannot be read, such as a word that is not known, in
+            a field that must have one.
         part: The class of the model that it holds.
         may_be_left_out: Whether it is read as ``None`` where it is missing, though it has no
             default.
@@ -117,7 +120,7 @@ class FieldFacts(NamedTuple):
     always_digested: bool = False
     examples: tuple[Any, ...] = ()
     words: type[StrEnum] | None = None
-    unknown: StrEnum | None = None
+    unknown: str | None = None
     part: Any = None
     may_be_left_out: bool = False
     for_viewers: bool = False
@@ -139,6 +142,23 @@ class FieldFacts(NamedTuple):
     def label(self) -> str:
         """What people see in front of its value."""
         return self.name.removesuffix("_url").replace("_", " ")
+
+
+class Pickled:
+    """How values of the model are pickled: a field that is not in a pickle, because it is of a
+    version before, has its default. For classes with ``getstate_setstate=False``."""
+
+    __slots__ = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in table(type(self))}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        for name, field in table(type(self)).items():
+            value = state.get(name, field.default)
+            if name not in state and isinstance(value, _Factory):
+                value = value.factory(self) if value.takes_self else value.factory()
+            object.__setattr__(self, name, value)
 
 
 def _as_metadata(facts: Callable[P, FieldFacts]) -> Callable[P, dict[str, FieldFacts]]:

@@ -11,7 +11,18 @@ import attrs
 
 from . import _convert as c
 from ._errors import READERS, InvalidInput
-from ._fields import ITS_OWN, FieldFacts, Kind, Owner, about, described, facts_of, owned, shown_of
+from ._fields import (
+    ITS_OWN,
+    FieldFacts,
+    Kind,
+    Owner,
+    Pickled,
+    about,
+    described,
+    facts_of,
+    owned,
+    shown_of,
+)
 from ._masked import MaskedMapping, plain, without_secrets
 from ._secret import Secret, SecretUrl
 from ._spellings import KnownSecrets, may_show
@@ -106,7 +117,7 @@ class Feature(StrEnum):
     """The vendor forwards a stream to other platforms."""
 
 
-class _Value:
+class _Value(Pickled):
     """Turns a value into plain JSON data and back."""
 
     __slots__ = ()
@@ -234,7 +245,7 @@ class _Server(_Told):
                 object.__setattr__(self, "url", without_key(self.url, key))
 
 
-@attrs.frozen(slots=True, field_transformer=described)
+@attrs.frozen(slots=True, getstate_setstate=False, field_transformer=described)
 class Ingest(_Server):
     """Where an encoder sends the stream.
 
@@ -269,7 +280,7 @@ def _playback_kind(kind: PlaybackKind | str) -> PlaybackKind:
     return c.enum_of(PlaybackKind, kind)
 
 
-@attrs.frozen(slots=True, field_transformer=described)
+@attrs.frozen(slots=True, getstate_setstate=False, field_transformer=described)
 class Playback(_Told):
     """Where viewers watch.
 
@@ -293,7 +304,7 @@ def _recording_status(status: RecordingStatus | str) -> RecordingStatus:
     return c.enum_of(RecordingStatus, status)
 
 
-@attrs.frozen(slots=True, field_transformer=described)
+@attrs.frozen(slots=True, getstate_setstate=False, field_transformer=described)
 class Recording(_Told):
     """What is kept of a stream.
 
@@ -317,7 +328,7 @@ class Recording(_Told):
     duration: float | None = attrs.field(default=None, converter=c.optional_seconds)
 
 
-@attrs.frozen(slots=True, field_transformer=described)
+@attrs.frozen(slots=True, getstate_setstate=False, field_transformer=described)
 class RestreamTarget(_Server):
     """Another platform that the vendor forwards the stream to.
 
@@ -367,7 +378,7 @@ def _wanted_restreams(restreams: Sequence[RestreamTarget]) -> tuple[RestreamTarg
     return targets
 
 
-@attrs.frozen(slots=True, kw_only=True, field_transformer=owned)
+@attrs.frozen(slots=True, kw_only=True, getstate_setstate=False, field_transformer=owned)
 class StreamSpec(_Value):
     """What a stream is to be. Everything but the title may be left to the vendor.
 
@@ -387,7 +398,8 @@ class StreamSpec(_Value):
     """
 
     title: str = attrs.field(
-        converter=c.title, metadata=about(Owner.CALLER, help="Its title.", always_digested=True)
+        converter=c.title,
+        metadata=about(Owner.CALLER, help="Its title.", unknown="", always_digested=True),
     )
     description: str | None = attrs.field(
         default=None,
@@ -504,7 +516,9 @@ class StreamSpec(_Value):
             _hide_keys(self, keys)
 
 
-@attrs.frozen(slots=True, kw_only=True, field_transformer=shown_of(StreamSpec))
+@attrs.frozen(
+    slots=True, kw_only=True, getstate_setstate=False, field_transformer=shown_of(StreamSpec)
+)
 class LiveStream(_Told):
     """A live stream as its vendor shows it. What the vendor did not say is ``None`` or empty.
 
@@ -533,6 +547,9 @@ class LiveStream(_Told):
         chat_url: A page with its live chat.
         latency: How far viewers are behind.
         raw: The vendor's payload, untouched; not part of repr, hash or equality.
+        problems: What of the payload could not be read, and is therefore ``None``, empty or
+            UNKNOWN: for each the name of the field, a colon, and the reason. It holds no value of
+            the payload, and is not part of hash or equality.
     """
 
     provider: str = attrs.field(
@@ -614,6 +631,12 @@ class LiveStream(_Told):
         repr=False,
         metadata=about(Owner.NOBODY, replaced="the source's payload"),
     )
+    problems: tuple[str, ...] = attrs.field(
+        default=(),
+        converter=c.texts,
+        eq=False,
+        metadata=about(Owner.NOBODY, replaced="it is about the source's payload"),
+    )
 
     def __attrs_post_init__(self) -> None:
         # Some vendors put the stream key into the URLs that viewers get.
@@ -662,7 +685,12 @@ def _stream_of_error(name: str, value: Any) -> LiveStream | None:
     return None if value is None else LiveStream.from_dict(value)
 
 
+def _streams_of_error(name: str, value: Any) -> tuple[LiveStream, ...]:
+    return tuple([LiveStream.from_dict(each) for each in value])
+
+
 READERS["stream"] = _stream_of_error
+READERS["streams"] = _streams_of_error
 
 
 def _keys_of(servers: Iterable[Ingest | RestreamTarget]) -> frozenset[str]:
@@ -735,7 +763,7 @@ def _stream(stream: LiveStream | None) -> LiveStream | None:
     return c.instance_of(LiveStream, stream)
 
 
-@attrs.frozen(slots=True, kw_only=True, field_transformer=described)
+@attrs.frozen(slots=True, kw_only=True, getstate_setstate=False, field_transformer=described)
 class Event(_Told):
     """A verified webhook delivery. It is a hint: read the stream before acting on it.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections import OrderedDict
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import islice
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
+
+import attrs
 
 from ._adapter import MOST_FIELDS
 from ._errors import LiveStreamError, Rejected
@@ -19,10 +21,12 @@ from ._spellings import SHORTEST_KEY, KnownSecrets, decoded
 from ._telling import secret_spans
 from ._walk import Page
 
+T = TypeVar("T")
+
 #: Shorter credentials are masked as whole words only: else a token "t" would eat every t of a text.
 _SHORTEST_CREDENTIAL = 6
-#: Of how many streams, the last that were seen, the keys are remembered.
-_STREAMS = 10_000
+#: At least so many stream keys are remembered, the last that were seen, and at most twice as many.
+_GENERATION = 10_000
 
 #: How much more of a text is read than is masked: a secret that lies across the end is found
 #: whole.
@@ -46,6 +50,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+@lru_cache(maxsize=256)
+def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    return tuple([re.compile(pattern) for pattern in patterns])
+
+
 class Redactor:
     """Masks the secrets of one client: those it was given, those in the last streams that it has
     seen, and what looks like one."""
@@ -53,12 +62,14 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
         #: By the length from which each is looked for within words.
         self._given: dict[str, int] = {}
-        self._seen: OrderedDict[tuple[str, ...], None] = OrderedDict()
+        #: Stream keys, and those of the generation before.
+        self._seen: dict[str, None] = {}
+        self._seen_before: dict[str, None] = {}
         #: What is looked for; brought up to date before something is masked.
-        self._known = KnownSecrets()
+        self._known: KnownSecrets | None = None
         #: Another object whenever there is something new, and the last one that was dealt with.
         self._news = self._known_news = object()
-        self._patterns = [re.compile(pattern) for pattern in patterns]
+        self._patterns = _compiled(tuple(patterns))
         for secret in secrets:
             self.add(secret)
 
@@ -93,21 +104,39 @@ class Redactor:
             for each in memo:
                 self.add_memo(each)
 
-    def see(self, result: object) -> None:
-        """Remembers the stream keys in an operation's result."""
+    def see(self, result: T) -> T:
+        """Remember the stream keys in an operation's result, and return it with every secret
+        masked in what it says of values that could not be read."""
+        seen: Any = result
         if isinstance(result, LiveStream):
-            if keys := tuple(sorted(result.stream_keys())):
-                with _lock:
-                    self._seen[keys] = None
-                    self._seen.move_to_end(keys)
-                    if len(self._seen) > _STREAMS:
-                        self._seen.popitem(last=False)
-                    self._news = object()
+            if result.ingests or result.restreams:
+                self._see_keys(result.stream_keys())
+            if result.problems:
+                seen = attrs.evolve(result, problems=tuple(map(self._note, result.problems)))
         elif isinstance(result, Page):
-            for stream in result.items:
-                self.see(stream)
-        elif isinstance(result, Event):
-            self.see(result.stream)
+            items = [self.see(stream) for stream in result.items]
+            if result.unreadable or any(stream.problems for stream in items):
+                lost = [
+                    attrs.evolve(each, reason=self._note(each.reason), id=self._id(each.id))
+                    for each in result.unreadable
+                ]
+                seen = attrs.evolve(result, items=items, unreadable=lost)
+        elif isinstance(result, Event) and result.stream is not None:
+            stream = self.see(result.stream)
+            if stream is not result.stream:
+                seen = attrs.evolve(result, stream=stream)
+        return seen  # type: ignore[no-any-return]
+
+    def _see_keys(self, keys: Iterable[str]) -> None:
+        with _lock:
+            for key in keys:
+                if key in self._seen:
+                    continue
+                if len(self._seen) >= _GENERATION:
+                    self._seen_before, self._seen = self._seen, {}
+                self._seen[key] = None
+                if key not in self._seen_before:
+                    self._news = object()
 
     @property
     def news(self) -> object:
@@ -117,21 +146,18 @@ class Redactor:
     def known(self) -> KnownSecrets:
         """Everything that is remembered."""
         with _lock:
-            while self._known_news is not (news := self._news):
-                seen = {key for keys in tuple(self._seen) for key in keys}
-                self._look_for(seen)
-                if len(self._known) > len(self._given) + 2 * len(seen):
-                    # Most of it is forgotten by now.
-                    self._known = KnownSecrets()
-                    self._look_for(seen)
+            known = self._known
+            while known is None or self._known_news is not (news := self._news):
+                news = self._news
+                seen = {**self._seen_before, **self._seen}
+                if known is None or len(known) > len(self._given) + 2 * len(seen):
+                    known = self._known = KnownSecrets()  # most of the last one is forgotten
+                for secret, shortest in tuple(self._given.items()):
+                    known.add(secret, shortest=shortest)
+                for key in seen:
+                    known.add(key)
                 self._known_news = news
-            return self._known
-
-    def _look_for(self, seen: Iterable[str]) -> None:
-        for secret, shortest in tuple(self._given.items()):
-            self._known.add(secret, shortest=shortest)
-        for key in seen:
-            self._known.add(key)
+            return known
 
     def mask(self, text: str, most: int | None = None) -> str:
         """A text with ``***`` for every secret.
@@ -187,8 +213,7 @@ class Redactor:
             error.hint = self._line(error.hint)
         if error.body is not None:
             error.body = self.mask(error.body, TEXT_SHOWN)[:BODY_SHOWN]
-        if error.stream_id in self.known():
-            error.stream_id = MASK
+        error.stream_id = self._id(error.stream_id)
         if error.request_id is not None:
             error.request_id = self._cut(error.request_id)
         if isinstance(error, Rejected):
@@ -199,6 +224,12 @@ class Redactor:
 
     def _line(self, text: str) -> str:
         return " ".join(_printable(self.mask(text, TEXT_SHOWN)).split())
+
+    def _note(self, text: str) -> str:
+        return self._line(text)[:_LONGEST_MESSAGE]
+
+    def _id(self, stream_id: str | None) -> str | None:
+        return MASK if stream_id in self.known() else stream_id
 
     def _cut(self, text: str, most: int = _LONGEST_FIELD) -> str:
         return self.mask(text, most)[:most]

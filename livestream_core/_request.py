@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Protocol, TypeAlias, TypeGuard
+from typing import Any, ParamSpec, Protocol, TypeAlias, TypeGuard, TypeVar
 from urllib.parse import quote, urlencode
 
 import attrs
 
 from ._errors import InvalidInput, UnexpectedResponse
+from ._fields import table
+from ._model import LiveStream
 from ._times import parse_instant
+
+P = ParamSpec("P")
+V = TypeVar("V")
+W = TypeVar("W")
 
 Scalar: TypeAlias = str | int | float | bool
 Params: TypeAlias = Mapping[str, Scalar | Sequence[Scalar] | None]
@@ -250,7 +256,8 @@ class _NoSecrets:
 _NO_SECRETS: Mask = _NoSecrets()
 
 
-@attrs.define(slots=True, eq=False, repr=False)
+# Set a few times for each answer: without converters.
+@attrs.define(slots=True, eq=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Response:
     """A vendor's answer. Its repr shows the status only.
 
@@ -294,13 +301,16 @@ class Response:
             problem = "is not JSON" if self.body.strip() else "is empty"
         raise self.unexpected(f"the answer {problem}")
 
-    def fields(self) -> Fields:
-        """The body as a JSON object, to be read by typed getters.
+    def fields(self, *, lenient: bool = False) -> Fields:
+        """Return the body as a JSON object, to be read by typed getters.
+
+        Args:
+            lenient: See :class:`Fields`.
 
         Raises:
             UnexpectedResponse: It is not a JSON object.
         """
-        return Fields(self.json())
+        return Fields(self.json(), lenient=lenient)
 
     @property
     def text(self) -> str:
@@ -357,15 +367,52 @@ def _refuse_constant(name: str) -> Any:
 class Fields:
     """Typed getters over a JSON object; each error names the field by its path.
 
-    Getters that begin with ``optional_`` give ``None`` for what is missing or null.
+    Getters that begin with ``optional_`` return ``None``, or nothing, for what is missing or null.
+    If they are lenient, they return that for what cannot be read as well, and note it in
+    ``problems``: one odd value must not hide a stream. The other getters are for what a stream is
+    nothing without, and always raise.
+
+    Optional getters take two arguments by name. ``field`` is the field of the model that the value
+    is read for, if that has another name; the objects within an object take it over. ``expected``
+    is whether it is a problem too if the value is missing or null.
+
+    Args:
+        data: The object.
+        path: Its name, for errors.
+        outer: The object that it is in.
+        index: Its place in a list of that name.
+        lenient: Whether optional getters are lenient.
+        field: The field of the model that it is read for.
+
+    Attributes:
+        data: The object as it came.
+        problems: What could not be read so far, here and in all objects of the same answer; each
+            is the field of the model, a colon, and the reason. ``None`` if the getters are strict.
+
+    Raises:
+        UnexpectedResponse: It is not an object.
     """
 
-    __slots__ = ("_index", "_name", "_outer", "data")
+    __slots__ = ("_field", "_index", "_name", "_outer", "data", "problems")
 
     def __init__(
-        self, data: Any, path: str = "", outer: Fields | None = None, index: int | None = None
+        self,
+        data: Any,
+        path: str = "",
+        outer: Fields | None = None,
+        index: int | None = None,
+        *,
+        lenient: bool = False,
+        field: str = "",
     ) -> None:
         self._name, self._outer, self._index = path, outer, index
+        self._field = field
+        self.problems: list[str] | None = None
+        if outer is not None:
+            self.problems = outer.problems
+            self._field = field or outer._field
+        elif lenient:
+            self.problems = []
         if type(data) is not dict and not isinstance(data, Mapping):
             what = self.path or "the answer"
             raise UnexpectedResponse(f"{what} is {_kind(data)}, not an object")
@@ -381,27 +428,50 @@ class Fields:
     def _named(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name
 
-    def _wrong(self, name: str, expected: str) -> UnexpectedResponse:
+    def unreadable(self, name: str, problem: str, *, field: str = "") -> None:
+        """Note that a value cannot be read, or raise if the getters are strict.
+
+        Args:
+            name: Its name in this object.
+            problem: What is wrong with it, such as ``"is not a time"``. Never the value itself.
+            field: The field of the model that it is read for, if that has another name.
+
+        Raises:
+            UnexpectedResponse: The getters are strict.
+        """
+        path = self._named(name)
+        if self.problems is None:
+            raise UnexpectedResponse(f"{path} {problem} in the answer")
+        about = field or self._field or name
+        self._note(f"{about}: {problem}" if about == path else f"{about}: {path} {problem}")
+
+    def _note(self, problem: str) -> None:
+        if self.problems is not None and problem not in self.problems:
+            self.problems.append(problem)
+
+    def _problem(self, name: str, expected: str) -> str:
         value = self.data.get(name)
         if value is None:
-            problem = "is null" if name in self.data else "is missing"
-        elif _is_number(value) and not -MAX_NUMBER < value < MAX_NUMBER:
-            problem = "is too large a number"
-        else:
-            problem = f"is {_kind(value)}, not {expected}"
+            return "is null" if name in self.data else "is missing"
+        if _is_number(value) and not -MAX_NUMBER < value < MAX_NUMBER:
+            return "is too large a number"
+        return f"is {_kind(value)}, not {expected}"
+
+    def _wrong(self, name: str, expected: str) -> UnexpectedResponse:
+        problem = self._problem(name, expected)
         return UnexpectedResponse(f"{self._named(name)} {problem} in the answer")
+
+    def _left_out(self, name: str, expected: str, field: str, is_expected: bool) -> None:
+        """What optional getters return for what is not what it should be."""
+        if is_expected or self.data.get(name) is not None:
+            self.unreadable(name, self._problem(name, expected), field=field)
+
+    # -- what a stream is nothing without ---------------------------------------------------
 
     def text(self, name: str) -> str:
         """A string."""
         value = self.data.get(name)
         if type(value) is str:
-            return value
-        raise self._wrong(name, "a string")
-
-    def optional_text(self, name: str) -> str | None:
-        """A string, or ``None``."""
-        value = self.data.get(name)
-        if value is None or type(value) is str:
             return value
         raise self._wrong(name, "a string")
 
@@ -419,13 +489,6 @@ class Fields:
             return value
         raise self._wrong(name, "true or false")
 
-    def optional_flag(self, name: str) -> bool | None:
-        """True, false, or ``None``."""
-        value = self.data.get(name)
-        if value is None or type(value) is bool:
-            return value
-        raise self._wrong(name, "true or false")
-
     def integer(self, name: str) -> int:
         """A whole number."""
         value = self.data.get(name)
@@ -433,49 +496,9 @@ class Fields:
             return value
         raise self._wrong(name, "a whole number")
 
-    def optional_integer(self, name: str) -> int | None:
-        """A whole number, or ``None``."""
-        return None if self.data.get(name) is None else self.integer(name)
-
-    def optional_number(self, name: str) -> float | None:
-        """A number that can be calculated with, or ``None``."""
-        value = self.data.get(name)
-        if value is None or (_is_number(value) and -MAX_NUMBER < value < MAX_NUMBER):
-            return value
-        raise self._wrong(name, "a number")
-
-    def optional_end(self, name: str, now: datetime) -> datetime | None:
-        """The instant in so many seconds, such as those of ``expires_in``, or ``None``."""
-        seconds = self.optional_number(name)
-        if seconds is None:
-            return None
-        if 0 < seconds <= _LONGEST_LIFE:
-            return now + timedelta(seconds=seconds)
-        raise UnexpectedResponse(f"{self._named(name)} is not a time to live in the answer")
-
-    def optional_instant(self, name: str) -> datetime | None:
-        """An ISO 8601 time with an offset as an instant in UTC, or ``None``."""
-        text = self.optional_text(name)
-        if text is None:
-            return None
-        try:
-            return parse_instant(text)
-        except InvalidInput:
-            pass
-        raise UnexpectedResponse(f"{self._named(name)} is not a time with an offset in the answer")
-
     def object(self, name: str) -> Fields:
         """An object."""
         value = self.data.get(name)
-        if type(value) is dict or isinstance(value, Mapping):
-            return Fields(value, name, self)
-        raise self._wrong(name, "an object")
-
-    def optional_object(self, name: str) -> Fields | None:
-        """An object, or ``None``."""
-        value = self.data.get(name)
-        if value is None:
-            return None
         if type(value) is dict or isinstance(value, Mapping):
             return Fields(value, name, self)
         raise self._wrong(name, "an object")
@@ -491,18 +514,218 @@ class Fields:
         """A list of objects."""
         return [Fields(item, name, self, i) for i, item in enumerate(self.items(name))]
 
-    def optional_objects(self, name: str) -> list[Fields]:
-        """A list of objects; empty for what is missing or null."""
-        return [] if self.data.get(name) is None else self.objects(name)
+    # -- all else ---------------------------------------------------------------------------
 
-    def optional_texts(self, name: str) -> tuple[str, ...]:
+    def optional_text(self, name: str, *, field: str = "", expected: bool = False) -> str | None:
+        """A string, or ``None``."""
+        value = self.data.get(name)
+        if type(value) is str:
+            return value
+        if value is not None or expected:
+            self._left_out(name, "a string", field, expected)
+        return None
+
+    def optional_word(
+        self,
+        name: str,
+        words: Mapping[str, W],
+        *,
+        normal: Callable[[str], str] = str.lower,
+        field: str = "",
+        expected: bool = False,
+    ) -> W | None:
+        """What one of the vendor's words means, or ``None``.
+
+        Args:
+            name: The value's name.
+            words: What each word means.
+            normal: The spelling in which a word is looked up; lower case by default.
+            field: See the class.
+            expected: See the class.
+        """
+        word = self.optional_text(name, field=field, expected=expected)
+        if word is None:
+            return None
+        meaning = words.get(normal(word))
+        if meaning is None:
+            self.unreadable(name, "is not a word that is known", field=field)
+        return meaning
+
+    def optional_flag(self, name: str, *, field: str = "", expected: bool = False) -> bool | None:
+        """True, false, or ``None``."""
+        value = self.data.get(name)
+        if type(value) is bool:
+            return value
+        if value is not None or expected:
+            self._left_out(name, "true or false", field, expected)
+        return None
+
+    def optional_integer(self, name: str, *, field: str = "", expected: bool = False) -> int | None:
+        """A whole number, or ``None``."""
+        value = self.data.get(name)
+        if type(value) is int:
+            return value
+        self._left_out(name, "a whole number", field, expected)
+        return None
+
+    def optional_number(
+        self, name: str, *, field: str = "", expected: bool = False
+    ) -> float | None:
+        """A number that can be calculated with, or ``None``."""
+        value = self.data.get(name)
+        if _is_number(value) and -MAX_NUMBER < value < MAX_NUMBER:
+            return value
+        if value is not None or expected:
+            self._left_out(name, "a number", field, expected)
+        return None
+
+    def optional_end(self, name: str, now: datetime, *, field: str = "") -> datetime | None:
+        """The instant in so many seconds, such as those of ``expires_in``, or ``None``."""
+        seconds = self.optional_number(name, field=field)
+        if seconds is None:
+            return None
+        if 0 < seconds <= _LONGEST_LIFE:
+            return now + timedelta(seconds=seconds)
+        self.unreadable(name, "is not a time to live", field=field)
+        return None
+
+    def optional_instant(
+        self, name: str, *, field: str = "", expected: bool = False
+    ) -> datetime | None:
+        """An ISO 8601 time with an offset as an instant in UTC, or ``None``."""
+        text = self.optional_text(name, field=field, expected=expected)
+        if text is None:
+            return None
+        try:
+            return parse_instant(text)
+        except InvalidInput:
+            pass
+        self.unreadable(name, "is not a time with an offset", field=field)
+        return None
+
+    def optional_object(
+        self, name: str, *, field: str = "", expected: bool = False
+    ) -> Fields | None:
+        """An object, or ``None``."""
+        value = self.data.get(name)
+        if type(value) is dict or isinstance(value, Mapping):
+            return Fields(value, name, self, field=field)
+        if value is not None or expected:
+            self._left_out(name, "an object", field, expected)
+        return None
+
+    def optional_items(
+        self, name: str, *, field: str = "", expected: bool = False
+    ) -> Sequence[Any]:
+        """A list; empty for what is missing or null."""
+        value = self.data.get(name)
+        if isinstance(value, (list, tuple)):
+            return value
+        if value is not None or expected:
+            self._left_out(name, "a list", field, expected)
+        return ()
+
+    def optional_objects(
+        self, name: str, *, field: str = "", expected: bool = False
+    ) -> list[Fields]:
+        """A list of objects; empty for what is missing or null."""
+        objects = []
+        for i, item in enumerate(self.optional_items(name, field=field, expected=expected)):
+            if type(item) is dict or isinstance(item, Mapping):
+                objects.append(Fields(item, name, self, i, field=field))
+            else:
+                self.unreadable(f"{name}[{i}]", f"is {_kind(item)}, not an object", field=field)
+        return objects
+
+    def optional_texts(
+        self, name: str, *, field: str = "", expected: bool = False
+    ) -> tuple[str, ...]:
         """A list of strings; empty for what is missing or null."""
-        if self.data.get(name) is None:
-            return ()
-        items = self.items(name)
-        if not all(type(item) is str for item in items):
-            raise UnexpectedResponse(f"{self._named(name)} is not a list of strings in the answer")
-        return tuple(items)
+        items = self.optional_items(name, field=field, expected=expected)
+        texts = tuple([item for item in items if type(item) is str])
+        if len(texts) < len(items):
+            self.unreadable(name, "is not a list of strings", field=field)
+        return texts
+
+    # -- values of the model ----------------------------------------------------------------
+
+    def build(self, kind: Callable[P, V], *args: P.args, **values: P.kwargs) -> V:
+        """Make a value of the model of what was read. What the model refuses is left out and
+        noted, if the getters are lenient; a :class:`LiveStream` gets all problems.
+
+        Args:
+            kind: The class: :class:`LiveStream`, or that of one of its parts.
+            args: What its first fields get.
+            values: What its fields get by name.
+
+        Raises:
+            UnexpectedResponse: The model refuses what there is no such value without.
+            InvalidInput: The same, if the getters are strict.
+        """
+        if self.problems and kind is LiveStream:
+            values["problems"] = tuple(self.problems)
+        try:
+            return kind(*args, **values)
+        except InvalidInput as error:
+            value: V = self._salvaged(kind, "", args, values, error)
+        return value
+
+    def part(self, field: str, kind: Callable[P, V], *args: P.args, **values: P.kwargs) -> V | None:
+        """:meth:`build` a part of a stream, such as an :class:`Ingest`; ``None`` if the model
+        refuses what there is no such part without.
+
+        Args:
+            field: The field of the stream that it is for.
+            kind: Its class.
+            args: What its first fields get.
+            values: What its fields get by name.
+
+        Raises:
+            InvalidInput: The model refuses something, and the getters are strict.
+        """
+        part: V | None = None
+        try:
+            return kind(*args, **values)
+        except InvalidInput as error:
+            refused = error
+        try:
+            part = self._salvaged(kind, f"{field}.", args, values, refused)
+        except UnexpectedResponse as error:
+            self._note(error.message)
+        return part
+
+    def _salvaged(
+        self,
+        kind: Any,
+        prefix: str,
+        args: Sequence[Any],
+        values: Mapping[str, Any],
+        refused: InvalidInput,
+    ) -> Any:
+        """A value of the model without what it refuses."""
+        if self.problems is None:
+            raise refused
+        fields = table(kind)
+        values = {**dict(zip(fields, args, strict=False)), **values}
+        while True:
+            name = (refused.field or "").partition("[")[0].partition(".")[0]
+            problem = f"{prefix}{refused.message}"
+            if name not in values:
+                raise UnexpectedResponse(problem)
+            facts = fields[name]
+            if not facts.is_required:
+                del values[name]
+            elif facts.unknown is not None and values[name] != facts.unknown:
+                values[name] = facts.unknown
+            else:
+                raise UnexpectedResponse(problem)
+            self._note(problem)
+            if kind is LiveStream:
+                values["problems"] = tuple(self.problems)
+            try:
+                return kind(**values)
+            except InvalidInput as error:
+                refused = error
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

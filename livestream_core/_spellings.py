@@ -316,6 +316,8 @@ def _bytes(text: str) -> str:
 # -- in the URLs of a stream ------------------------------------------------------------------
 
 _PLAIN = r"[A-Za-z0-9_.~-]+"
+#: So many characters of a key are looked for in base64, a multiple of 3.
+_PIECE = 12
 
 
 def may_show(urls: str, keys: Iterable[str]) -> bool:
@@ -333,17 +335,22 @@ def may_show(urls: str, keys: Iterable[str]) -> bool:
     return False
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=128)
 def _ways_to_write(key: str) -> tuple[str, ...]:
-    """A key, and what of it is the same in all base64 that contains it, wherever it begins there.
-    Empty if it has characters that may be escaped in base64."""
+    """A key, and for each place where it may begin in base64 a piece of what that then has. Empty
+    if it has characters that may be escaped in base64, or is too short for such pieces."""
     if not compiled(_PLAIN).fullmatch(key):
         return ()
     import binascii
 
-    ways = {key}
-    for before in range(3):
-        text = binascii.b2a_base64(b"0" * before + key.encode(), newline=False).decode()
-        text = text[-(-before * 4 // 3) : (before + len(key)) * 4 // 3]
-        ways |= {text, text.replace("+", "-").replace("/", "_")}
+    ways = [key]
+    for skipped in range(3):
+        whole = key[skipped : skipped + _PIECE].encode()
+        whole = whole[: len(whole) // 3 * 3]
+        if not whole:
+            return ()
+        text = binascii.b2a_base64(whole, newline=False).decode()
+        ways.append(text)
+        if "+" in text or "/" in text:
+            ways.append(text.replace("+", "-").replace("/", "_"))
     return tuple(ways)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from ._engine.effects import Flow
-from ._engine.listing import Listing
 from ._model import LiveStream
 from ._public import publish
-from ._walk import Completeness
+from ._walk import Completeness, Unreadable
+
+if TYPE_CHECKING:
+    from ._engine.effects import Flow
+    from ._engine.listing import Listing
 
 
 class StreamList(Iterator[LiveStream]):
@@ -18,9 +20,13 @@ class StreamList(Iterator[LiveStream]):
     taken up again: it goes on with the page that could not be read."""
 
     def __init__(
-        self, run: Callable[[Flow[list[LiveStream]]], list[LiveStream]], listing: Listing
+        self,
+        run: Callable[[Flow[list[LiveStream]]], list[LiveStream]],
+        listing: Listing,
+        *,
+        collects: bool,
     ) -> None:
-        self._run, self._listing = run, listing
+        self._run, self._listing, self._collects = run, listing, collects
         self._read: deque[LiveStream] = deque()
 
     @property
@@ -32,15 +38,23 @@ class StreamList(Iterator[LiveStream]):
             return Completeness.UNKNOWN
         return self._listing.completeness
 
+    @property
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """The entries that could not be read so far."""
+        return self._listing.unreadable
+
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> LiveStream:
         while not self._read:
             if self._listing.is_over:
+                if not self._collects:
+                    self._listing.end()
                 raise StopIteration
             self._read.extend(self._run(self._listing.advance()))
-        return self._read.popleft()
+        stream = self._read.popleft()
+        return stream if self._collects else self._listing.hand_out(stream)
 
 
 publish("livestream_core", [StreamList])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -10,6 +10,7 @@ import attrs
 
 from ._capabilities import Capabilities
 from ._errors import UnexpectedResponse
+from ._fields import Pickled
 from ._model import LiveStream
 from ._request import MAX_NUMBER
 from ._status import Status
@@ -17,6 +18,8 @@ from ._status import Status
 #: So many pages in a row without a new id are no longer a burst of new streams that shifts a
 #: list, but a list that does not end.
 PAGES_WITHOUT_NEWS = 10
+#: So many entries that could not be read are named in an error.
+_MOST_SHOWN = 10
 
 
 class Completeness(StrEnum):
@@ -80,12 +83,61 @@ def _streams(items: Sequence[LiveStream]) -> tuple[LiveStream, ...]:
     return tuple(items)
 
 
+def _unreadable(entries: Sequence[Unreadable]) -> tuple[Unreadable, ...]:
+    return tuple(entries)
+
+
 def _total(value: int | None) -> int | None:
     return value if type(value) is int and 0 <= value < MAX_NUMBER else None
 
 
 @attrs.frozen(slots=True)
-class Page:
+class Unreadable:
+    """An entry of a list that could not be read as a stream, or the link to the next page.
+
+    Attributes:
+        reason: What is wrong with it. It holds no value of the vendor's answer.
+        position: Its place on its page, from 0; ``None`` for the link to the next page.
+        id: The stream's id, where that could be read.
+        page: Which page of a walk it was on, from 1; ``None`` on a page that was read alone.
+    """
+
+    reason: str
+    position: int | None = None
+    id: str | None = None
+    page: int | None = None
+
+    def __str__(self) -> str:
+        if self.position is None:
+            what = "the link to the next page"
+        else:
+            what = (
+                f"{self.id!r} at position {self.position}"
+                if self.id
+                else (f"the entry at position {self.position}")
+            )
+        where = "" if self.page is None else f" of page {self.page}"
+        return f"{what}{where}: {self.reason}"
+
+
+def unreadable_error(
+    unreadable: Sequence[Unreadable], streams: Iterable[LiveStream]
+) -> UnexpectedResponse:
+    """Return the error for what of a list could not be read, with the streams that could."""
+    shown = [str(each) for each in unreadable[:_MOST_SHOWN]]
+    if len(unreadable) > len(shown):
+        shown.append(f"and {len(unreadable) - len(shown)} more")
+    entries = "1 entry" if len(unreadable) == 1 else f"{len(unreadable)} entries"
+    error = UnexpectedResponse(f"{entries} of the list could not be read: {'; '.join(shown)}")
+    error.hint = "all other streams are in error.streams"
+    error.streams = tuple(streams)
+    if len(unreadable) == 1:
+        error.stream_id = unreadable[0].id
+    return error
+
+
+@attrs.frozen(slots=True, getstate_setstate=False)
+class Page(Pickled):
     """One page of a list.
 
     Attributes:
@@ -94,11 +146,14 @@ class Page:
             kept and used later, also in another process.
         total: How many streams there are on all pages, where the vendor says so; a number that
             cannot be one, such as -1, says nothing.
+        unreadable: What on it could not be read, in its order. Such entries are live streams, as
+            far as can be told.
     """
 
     items: tuple[LiveStream, ...] = attrs.field(converter=_streams)
     next: str | None = None
     total: int | None = attrs.field(default=None, converter=_total)
+    unreadable: tuple[Unreadable, ...] = attrs.field(default=(), converter=_unreadable)
 
     @property
     def next_cursor(self) -> str | None:
@@ -123,6 +178,9 @@ class Walk:
         self._cursors: set[str] = set()
         self._without_news = 0
         self._totals: set[int | None] = set()
+        self._pages = 0
+        #: What could not be read.
+        self.unreadable: list[Unreadable] = []
         self.cursor: str | None = None
         self.goes_on = True
 
@@ -138,10 +196,16 @@ class Walk:
             if key not in seen:
                 seen[key] = None
                 new.append(stream)
+        self._pages += 1
+        lost = [
+            attrs.evolve(each, page=self._pages) for each in page.unreadable if self._is_lost(each)
+        ]
+        self.unreadable += lost
         self._totals.add(page.total)
-        self._without_news = 0 if new else self._without_news + 1
+        self._without_news = 0 if new or lost else self._without_news + 1
         following = page.next
-        if following is None or (self._empty_page_ends and not page.items):
+        is_empty = not page.items and not page.unreadable
+        if following is None or (self._empty_page_ends and is_empty):
             self.goes_on = False
             return new
         if following in self._cursors:
@@ -156,14 +220,25 @@ class Walk:
         self.cursor = following
         return new
 
+    def _is_lost(self, entry: Unreadable) -> bool:
+        """Whether an entry is none that was seen before on this walk."""
+        if entry.id is None:
+            return True
+        key = self._id_key(entry.id)
+        return key not in self.seen and all(
+            each.id is None or self._id_key(each.id) != key for each in self.unreadable
+        )
+
     @property
     def completeness(self) -> Completeness:
         """What this walk proves."""
         if self.goes_on or None in self._totals:
             return Completeness.UNKNOWN
+        if any(each.position is None for each in self.unreadable):
+            return Completeness.UNKNOWN  # it ended before its end
         # A total that changed on the way means that pages shifted: one may have slipped through.
-        if self._totals == {len(self.seen)}:
-            return Completeness.PROVEN
+        if self._totals == {len(self.seen) + len(self.unreadable)}:
+            return Completeness.UNKNOWN if self.unreadable else Completeness.PROVEN
         return Completeness.MISMATCHED
 
     @property

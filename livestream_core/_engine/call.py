@@ -162,8 +162,7 @@ class Engine:
         except BaseException as raised:
             pass_on(raised, call.where_it_was(), handled)
         else:
-            self.redactor.see(result)
-            return result
+            return self.redactor.see(result)
         # Raised from here, so that no error of another library hangs on it as its context, and
         # no frame from below, whose locals could be secret.
         raise call.finished(error).with_traceback(None)
@@ -171,7 +170,7 @@ class Engine:
     def about(self, error: LiveStreamError, name: str, stream_id: str | None) -> LiveStreamError:
         """Fill in an error of a check before sending, or of what was read."""
         error.provider, error.account = self.adapter.name, self.account
-        error.operation, error.stream_id = name, stream_id
+        error.operation, error.stream_id = name, stream_id or error.stream_id
         error.applied = False
         error.retryable = error.temporary
         self.redactor.clean(error)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
+import weakref
+from collections import deque
 
 import attrs
 
 from .._capabilities import Capabilities
 from .._errors import LiveStreamError
 from .._model import LiveStream
-from .._walk import Completeness, Page, Query, Walk
+from .._walk import Completeness, Page, Query, Unreadable, Walk, unreadable_error
 from .call import Engine
 from .effects import Flow
+
+#: From so many on it is looked which of the streams that were handed out are still held.
+_MANY = 1000
+#: So many streams that were handed out last are kept until the end of a walk.
+_NEWEST = 100
 
 
 class Listing:
@@ -45,6 +52,40 @@ class Listing:
         self._failure: LiveStreamError | None = None
         self._completeness = Completeness.UNKNOWN
         self.is_over: bool = self._left <= 0
+        # What was handed out: weakly, because a long walk must not hold all that it has seen; and
+        # the last of it, for a caller that lets go of each before it takes the next.
+        self._handed_out: list[weakref.ref[LiveStream]] = []
+        self._many = _MANY
+        self._newest: deque[LiveStream] = deque(maxlen=_NEWEST)
+        self._is_told = False
+
+    @property
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """What could not be read on this walk so far."""
+        return tuple(self._walk.unreadable)
+
+    def hand_out(self, stream: LiveStream) -> LiveStream:
+        """Note that the caller gets a stream."""
+        self._handed_out.append(weakref.ref(stream))
+        if len(self._handed_out) >= self._many:
+            self._handed_out = [ref for ref in self._handed_out if ref() is not None]
+            self._many = max(2 * len(self._handed_out), _MANY)
+        self._newest.append(stream)
+        return stream
+
+    def end(self) -> None:
+        """Say once, at the end of the walk, what could not be read.
+
+        Raises:
+            UnexpectedResponse: Something could not; with the streams that were handed out, as far
+                as the caller still has them.
+        """
+        if self._walk.unreadable and not self._is_told:
+            self._is_told = True
+            streams = [each for ref in self._handed_out if (each := ref()) is not None]
+            raise self._engine.about(
+                unreadable_error(self._walk.unreadable, streams), "list", None
+            ) from None
 
     @property
     def completeness(self) -> Completeness:

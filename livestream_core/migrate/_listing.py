@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import attrs
 
 from .._client import Client
 from .._errors import LiveStreamError, NotFound
 from .._model import LiveStream
-from .._walk import Completeness
+from .._walk import Completeness, Unreadable, unreadable_error
 from ._values import MigrationStopped
 
 #: Walks over a list until two in a row agree.
@@ -30,14 +31,27 @@ def _raised(error: LiveStreamError) -> None:
     raise error
 
 
+class WholeList(NamedTuple):
+    """What a list holds.
+
+    Attributes:
+        streams: By the key of the id.
+        complete: Whether the vendor's total proves that these are all.
+        unreadable: The entries that cannot be read.
+    """
+
+    streams: Mapping[str, LiveStream]
+    complete: Completeness
+    unreadable: tuple[Unreadable, ...]
+
+
 def walk(
     client: Client,
     alive: Callable[[], None] = _nothing,
     waited: Callable[[LiveStreamError], None] = _raised,
-) -> tuple[dict[str, LiveStream], Completeness]:
-    """One walk over a whole list: the streams by the key of their id, and whether the vendor's
-    total proves that these are all."""
-    streams, found = client.list(), {}
+) -> WholeList:
+    """Walk over a whole list once."""
+    streams, found = client.list(on_unreadable="collect"), {}
     failures = 0
     while True:
         try:
@@ -45,7 +59,7 @@ def walk(
                 found[client.id_key(stream.id)] = stream
                 failures = 0
                 alive()
-            return found, streams.complete
+            return WholeList(found, streams.complete, streams.unreadable)
         except LiveStreamError as error:
             # The list goes on with the page that could not be read.
             failures += 1
@@ -58,32 +72,44 @@ def whole_list(
     client: Client,
     *,
     twice: bool = False,
+    may_lack: bool = False,
     alive: Callable[[], None] = _nothing,
     waited: Callable[[LiveStreamError], None] = _raised,
-) -> tuple[dict[str, LiveStream], Completeness]:
+) -> WholeList:
     """All streams of an account: as the vendor's total proves, or else as two walks agree.
 
     Args:
         client: Whose.
         twice: Whether two walks must agree also where there is a total.
+        may_lack: Whether entries that cannot be read are only noted.
         alive: Called again and again meanwhile.
         waited: Called with what a page could not be read for; returns once it may be tried again.
 
     Raises:
         MigrationStopped: No two walks agree, or the vendor's total is never reached.
+        UnexpectedResponse: An entry cannot be read: it may be any stream.
     """
-    before: dict[str, LiveStream] | None = None
+    before: WholeList | None = None
     for attempt in range(_WALKS):
         if attempt > 1:
             time.sleep(_PAUSE * attempt)
-        found, completeness = walk(client, alive, waited)
-        if completeness is Completeness.MISMATCHED:
+        found = walk(client, alive, waited)
+        if found.unreadable and not may_lack:
+            error = unreadable_error(found.unreadable, found.streams.values())
+            error.provider, error.account = client.provider, client.account
+            error.operation, error.applied = "list", False
+            raise error
+        if found.complete is Completeness.MISMATCHED:
             before = None
             continue
-        if completeness is Completeness.PROVEN and not twice:
-            return found, completeness
-        if before is not None and found.keys() == before.keys():
-            return found, completeness
+        if found.complete is Completeness.PROVEN and not twice:
+            return found
+        if (
+            before is not None
+            and found.streams.keys() == before.streams.keys()
+            and found.unreadable == before.unreadable
+        ):
+            return found
         before = found
     raise MigrationStopped(
         f"the list could not be read whole: {_WALKS} walks over it did not agree",
@@ -131,7 +157,7 @@ class Listings:
             newest = self._newest
             if newest is None or newest.begun < instant:
                 begun = self._clock()
-                streams, _ = whole_list(self._client, alive=alive)
+                streams = whole_list(self._client, alive=alive).streams
                 newest = self._newest = Listing(streams, begun)
             return newest
         finally:

@@ -19,6 +19,7 @@ from .._filters import query_of
 from .._model import LiveStream
 from .._registry import registry
 from .._status import Status
+from .._walk import Unreadable
 from ._identity import digest, group_key, is_same, mark_of, snapshot, words
 from ._listing import whole_list
 from ._pace import RequestRate, paced, rate_of
@@ -91,12 +92,15 @@ def plan(
     check_sides(source, target)
     pace = (rate_of(source_rate), rate_of(target_rate))
     with paced(source, pace[0]), paced(target, pace[1]):
-        listed, complete = whole_list(source)
-        chosen = wanted.chosen(listed)
-        there, _ = whole_list(target)
+        listed = whole_list(source, may_lack=True)
+        chosen = wanted.chosen(listed.streams)
+        there = whole_list(target, may_lack=True).streams
         planner = Planner(source, target, settings, transform, there)
         streams = _read_again(source, chosen, planner.may_move, workers)
-        items = _grouped(list(map(planner.item, streams)))
+        # Which of them were asked for nobody knows.
+        items = _grouped(
+            [*map(planner.item, streams), *map(planner.unreadable_item, listed.unreadable)]
+        )
     return Plan(
         id=planner.id,
         made_at=planner.now,
@@ -104,8 +108,8 @@ def plan(
         target_account=target.account,
         settings=attrs.evolve(settings, filters=wanted.words),
         items=items,
-        left_out=len(listed) - len(items),
-        source_complete=complete,
+        left_out=len(listed.streams) - len(streams),
+        source_complete=listed.complete,
         target_total=len(there),
         source_name=source.provider,
         target_name=target.provider,
@@ -366,6 +370,17 @@ class Planner:
             source=source,
             digest=digest(source, spec, self.id),
             key="" if spec is None else group_key(spec),
+        )
+
+    def unreadable_item(self, entry: Unreadable) -> PlannedItem:
+        """Return what is planned for an entry of the source's list that could not be read."""
+        return PlannedItem(
+            source_id=entry.id or f"page {entry.page}, position {entry.position}",
+            title="",
+            status=Status.UNKNOWN,
+            state=ItemState.NEEDS_PERSON,
+            reason=f"it could not be read: {entry.reason}",
+            digest=digest({}, None, self.id),
         )
 
     def _too_soon(self, spec: Any) -> str:

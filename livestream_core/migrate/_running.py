@@ -348,11 +348,10 @@ class _Run:
             resume_at=shared.resume_at,
         )
 
-    def _whole_list(self, client: Client, *, twice: bool = False) -> dict[str, LiveStream]:
-        there, _ = whole_list(
+    def _whole_list(self, client: Client, *, twice: bool = False) -> Mapping[str, LiveStream]:
+        return whole_list(
             client, twice=twice, waited=lambda error: self.patience.wait(error, self.stop)
-        )
-        return there
+        ).streams
 
     def _baseline(self) -> frozenset[str]:
         """What is at the target before the first intent."""

@@ -3,6 +3,7 @@ field."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -79,6 +80,9 @@ class Translator:
                 wanted = self._transformed(stream, read.spec)
             except _Failed as failed:
                 fates["options"] = [FieldFate("options", Fate.NEEDS_PERSON, str(failed))]
+            for name in read.unreadable:
+                if getattr(wanted, name, None) != getattr(read.spec, name, None):
+                    del fates[name]  # a transform has said what it is to be
         # Also where a person is needed already: the other fields have their fates too.
         spec = self._possible(stream, read.spec, wanted, fates, explain)
         if not read.has_title:
@@ -223,7 +227,29 @@ class _Read:
             except InvalidInput as error:
                 row = FieldFate(name, Fate.NEEDS_PERSON, error.message)
                 self.fates.setdefault(name, []).append(row)
+        #: Fields that may have a value at the source which could not be read.
+        self.unreadable: list[str] = []
+        for problem in stream.problems:
+            name = _moved(problem, capabilities)
+            if name and name not in self.unreadable:
+                self.unreadable.append(name)
+                note = f"it could not be read at the source ({problem})"
+                self.fates[name] = [FieldFate(name, Fate.NEEDS_PERSON, note)]
         self.spec = spec
+
+
+def field_of(problem: str) -> str:
+    """Return the field of a stream that one of its problems is about."""
+    return re.split(r"[:.\[]", problem, maxsplit=1)[0]
+
+
+def _moved(problem: str, capabilities: Capabilities) -> str:
+    """The field of a spec that a problem is about; empty if a migration does not move it."""
+    shown = field_of(problem)
+    if shown not in table(LiveStream):
+        return shown  # nobody knows what an adapter means by it
+    names = [*_SHOWN, "title", *(["playback_url"] * capabilities.supports(Feature.PLAYBACK_URL))]
+    return next((name for name in names if table(StreamSpec)[name].shown_as == shown), "")
 
 
 def _is_given(value: object) -> bool:
@@ -287,6 +313,8 @@ def not_movable(
     if not STATUSES[status].movable:
         return f"it is in use: {status}"
     if start is None:
+        if "scheduled_start" in map(field_of, stream.problems):
+            return ""  # it may well have one
         return "it is scheduled without a start"
     if start <= now:
         return "its start is past"

@@ -412,7 +412,10 @@ class Worker:
         )
         if reason:
             return None, f"since it was planned: {reason}"
-        spec = shared.translator.translate(stream, explain=False).spec
+        translation = shared.translator.translate(stream, explain=False)
+        if translation.problem:
+            return None, f"since it was planned: {translation.problem}"
+        spec = translation.spec
         planned = [json.loads(entry.row["source"]), json.loads(entry.row["spec"])]
         now = snapshot(stream, shared.plan_id, planned[0], planned)
         if spec is None or digest(now, spec, shared.plan_id, planned) != entry.digest:

@@ -34,6 +34,7 @@ pytest.register_assert_rewrite(
             "failures",
             "sessions",
             "answers",
+            "odd_values",
             "ids",
             "secrets",
             "webhooks",
@@ -53,6 +54,7 @@ from ._harness import Harness, Tap
 from ._ids import Ids
 from ._lifecycle import Lifecycle, Waiting, Walks
 from ._lists import Filters, OddPages, Paging
+from ._odd_values import OddValues
 from ._operations import Operations
 from ._refusals import Input, Refusals
 from ._replayed import Replayed
@@ -78,6 +80,7 @@ class Suite(
     Lateness,
     Sessions,
     Answers,
+    OddValues,
     Ids,
     Secrecy,
     FieldsWithoutSecrets,
@@ -105,6 +108,7 @@ __all__ = [
     "Lateness",
     "Lifecycle",
     "OddPages",
+    "OddValues",
     "Operations",
     "Outcomes",
     "Paging",

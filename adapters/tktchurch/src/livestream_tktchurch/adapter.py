@@ -105,6 +105,7 @@ class TKTChurchAdapter(live.Adapter):
     name = "tktchurch"
     Options: ClassVar[type[live.Options]] = TKTChurchOptions
     options: TKTChurchOptions
+    is_lenient: ClassVar[bool] = True
     capabilities: ClassVar[live.Capabilities] = live.Capabilities(
         operations={
             Feature.CREATE: Support.NATIVE,
@@ -164,7 +165,7 @@ class TKTChurchAdapter(live.Adapter):
             name: value for name, value in values.items() if value is not None or name in _REQUIRED
         }
         response = yield self.post(_ALL, json=self.with_options(_body(given), spec.options))
-        return _stream(response.fields())
+        return _stream(response.fields(lenient=True))
 
     def get(self, stream_id: str) -> _OneStream:
         """GET /livestreams/{id}, which is not documented, or the list: GET /livestreams."""
@@ -200,14 +201,11 @@ class TKTChurchAdapter(live.Adapter):
             params={"page": page, "per": query.size, "status": status, "tag": query.tag},
         )
         answer = response.fields()
-        metadata = answer.object("metadata")
-        total = metadata.integer("total")
-        if total < 0 or metadata.optional_integer("page") not in (None, page):
-            raise response.unexpected(f"the answer is not page {page} of a list")
-        return live.Page(
-            [_stream(item) for item in answer.objects("items")],
-            next=str(page + 1) if page < _page_count(metadata, total) else None,
-            total=total,
+        metadata = response.fields(lenient=True).optional_object("metadata")
+        return self.page(
+            answer.items("items"),
+            next=lambda: _next_page(answer.object("metadata"), page),
+            total=None if metadata is None else metadata.optional_integer("total"),
         )
 
     def update(self, stream_id: str, changes: Mapping[str, Any]) -> _OneStream:
@@ -250,7 +248,7 @@ class TKTChurchAdapter(live.Adapter):
         return self._answered(response, stream_id)
 
     def _answered(self, response: live.Response, stream_id: str) -> live.LiveStream:
-        stream = _stream(response.fields())
+        stream = _stream(response.fields(lenient=True))
         if self.id_key(stream.id) != self.id_key(stream_id):
             raise response.unexpected("the answer is about another livestream")
         return stream
@@ -260,7 +258,7 @@ class TKTChurchAdapter(live.Adapter):
     def parse_stream(self, payload: Any) -> live.LiveStream:
         """Reads a livestream object. Null and missing are alike: Fluent's models print nulls,
         Swift's own encoders leave them out (inferred)."""
-        return _stream(live.Fields(payload))
+        return _stream(live.Fields(payload, lenient=True))
 
     def id_key(self, stream_id: str) -> str:
         """UUIDs: Vapor prints them in upper case, the vendor's samples are in lower case."""
@@ -334,40 +332,55 @@ def _field_for(url: str) -> str:
 
 def _stream(fields: live.Fields) -> live.LiveStream:
     """The livestream object of POST /livestreams. An empty address is none."""
-    word = fields.text("status")
-    addresses = (fields.optional_text("youtubeUrl"), fields.optional_text("customStreamUrl"))
+    addresses = [
+        fields.optional_text(name, field="playbacks") for name in ("youtubeUrl", "customStreamUrl")
+    ]
     # Which of the two pictures is meant to be shown is not documented: the uploaded one (inferred).
-    thumbnail = fields.optional_object("thumbnail")
+    thumbnail = fields.optional_object("thumbnail", field="thumbnail_url")
     uploaded = thumbnail.optional_text("url") if thumbnail is not None else None
-    linked = fields.optional_text("thumbnailUrl")
-    return live.LiveStream(
+    linked = fields.optional_text("thumbnailUrl", field="thumbnail_url")
+    return fields.build(
+        live.LiveStream,
         provider=TKTChurchAdapter.name,
         id=fields.identifier("id"),
-        title=fields.text("title"),
+        title=fields.optional_text("title", expected=True) or "",
         description=fields.optional_text("description"),
-        status=_STATUS.get(re.sub("[_-]", " ", word.strip().lower()), Status.UNKNOWN),
-        provider_status=word,
-        scheduled_start=fields.optional_instant("scheduledStartTime"),
-        started_at=fields.optional_instant("actualStartTime"),
-        ended_at=fields.optional_instant("endTime"),
-        created_at=fields.optional_instant("createdAt"),
-        updated_at=fields.optional_instant("updatedAt"),
-        playbacks=[live.Playback(url) for url in addresses if url],
+        status=fields.optional_word("status", _STATUS, normal=_normal, expected=True)
+        or Status.UNKNOWN,
+        provider_status=fields.optional_text("status"),
+        scheduled_start=fields.optional_instant("scheduledStartTime", field="scheduled_start"),
+        started_at=fields.optional_instant("actualStartTime", field="started_at"),
+        ended_at=fields.optional_instant("endTime", field="ended_at"),
+        created_at=fields.optional_instant("createdAt", field="created_at"),
+        updated_at=fields.optional_instant("updatedAt", field="updated_at"),
+        playbacks=[
+            playback
+            for url in addresses
+            if url and (playback := fields.part("playbacks", live.Playback, url))
+        ],
         tags=fields.optional_texts("tags"),
         thumbnail_url=uploaded or linked or None,
         raw=fields.data,
     )
 
 
-def _page_count(metadata: live.Fields, total: int) -> int:
-    """How many pages there are: Fluent's own pages, unlike the vendor's sample, do not say."""
+def _normal(word: str) -> str:
+    return re.sub("[_-]", " ", word.strip().lower())
+
+
+def _next_page(metadata: live.Fields, page: int) -> str | None:
+    """The number of the page that follows: Fluent's own pages, unlike the vendor's sample, do not
+    say how many there are."""
+    total = metadata.integer("total")
+    if total < 0 or metadata.optional_integer("page") not in (None, page):
+        raise live.UnexpectedResponse(f"the answer is not page {page} of a list")
     count = metadata.optional_integer("pageCount")
-    if count is not None:
-        return count
-    per = metadata.integer("per")
-    if per < 1:
-        raise live.UnexpectedResponse("metadata.per is below 1 in the answer")
-    return max(1, -(-total // per))
+    if count is None:
+        per = metadata.integer("per")
+        if per < 1:
+            raise live.UnexpectedResponse("metadata.per is below 1")
+        count = max(1, -(-total // per))
+    return str(page + 1) if page < count else None
 
 
 def _bearer(token: str) -> Mapping[str, str]:

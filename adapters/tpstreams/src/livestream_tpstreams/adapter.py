@@ -7,6 +7,7 @@ import hmac
 import re
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import attrs
@@ -43,9 +44,6 @@ RECORDING_WORDS: dict[str, live.RecordingStatus] = {
     "error": live.RecordingStatus.FAILED,
 }
 
-# Looked up for every stream, and members of an enumeration are slow to look up.
-_UNKNOWN = live.RecordingStatus.UNKNOWN
-
 LATENCY_WORDS: dict[live.Latency, str] = {
     live.Latency.NORMAL: "Normal Latency",
     live.Latency.LOW: "Low Latency",
@@ -54,8 +52,8 @@ _LATENCIES = {word.lower(): latency for latency, word in LATENCY_WORDS.items()}
 
 #: Entries of ``activities`` that only a stream has that was on air.
 ON_AIR_WORDS = frozenset({"on publish", "on publish done"})
-#: Those of which the times are used.
-TIMED_WORDS = frozenset({"on publish", "stopped"})
+#: Those of which the times are used, and what for.
+TIMED_WORDS = {"on publish": "started_at", "stopped": "ended_at"}
 
 PLAYBACKS = (("hls_url", live.PlaybackKind.HLS), ("dash_url", live.PlaybackKind.DASH))
 
@@ -152,6 +150,7 @@ class TPStreamsAdapter(live.Adapter):
     name = "tpstreams"
     Options: ClassVar[type[live.Options]] = TPStreamsOptions
     # "List live streams": org-89b2cy-live-8DH94uXQgrA-7XkI
+    is_lenient: ClassVar[bool] = True
     secret_patterns: ClassVar[tuple[str, ...]] = (r"\borg-[\w-]{1,64}?-live-[\w-]+",)
     capabilities: ClassVar[live.Capabilities] = live.Capabilities(
         operations={
@@ -240,7 +239,7 @@ class TPStreamsAdapter(live.Adapter):
             if value is not None or name in spec.options
         }
         response = yield self.post(LIVE_STREAMS, json=body)
-        stream = self._stream(response.fields(), booting=wall is None)
+        stream = self._stream(response.json(), booting=wall is None)
         if wall is not None and stream.scheduled_start != self.wall_clock.to_instant(wall):
             shown = stream.scheduled_start and stream.scheduled_start.isoformat()
             raise live.UnexpectedResponse(
@@ -263,26 +262,31 @@ class TPStreamsAdapter(live.Adapter):
             request = self.request("GET", LIVE_STREAMS, params={"limit": query.size})
         else:
             request = self.follow(query.cursor, under=ASSETS)
-        fields = (yield request).fields()
+        response = yield request
+        fields = response.fields()
+        return self.page(
+            fields.items("results"),
+            self._livestream,
+            next=lambda: self._next(fields),
+            total=response.fields(lenient=True).optional_integer("count"),
+        )
+
+    def _next(self, fields: live.Fields) -> str | None:
         if "next" not in fields.data:
             # Not the same as null: whether this is the last page is not known.
-            raise live.UnexpectedResponse("next is missing in the answer")
+            raise live.UnexpectedResponse("next is missing")
         link = fields.optional_text("next")
-        return live.Page(
-            [
-                self._stream(asset, booting=False)
-                for asset in fields.objects("results")
-                if asset.text("type") == "livestream"
-            ],
-            next=None if link is None else self.cursor_of(link, under=ASSETS),
-            total=fields.optional_integer("count"),
-        )
+        return None if link is None else self.cursor_of(link, under=ASSETS)
+
+    def _livestream(self, asset: Any) -> live.LiveStream | None:
+        """Reads an entry of a list, in which the samples show live streams only."""
+        return self.parse_stream(asset) if live.Fields(asset).text("type") == "livestream" else None
 
     def start(self, stream_id: str) -> Steps[live.LiveStream]:
         """Boots the server of a scheduled stream ("Start a server")."""
         request = self.post(f"{ASSET}start_server/", id=stream_id)
         response = yield from self._unless_forbidden(request, stream_id, FORBID_START)
-        return self._stream(response.fields(), booting=True)
+        return self._stream(response.json(), booting=True)
 
     def stop(self, stream_id: str, trim: live.Trim | None = None) -> Steps[live.LiveStream]:
         """Ends a stream, and has its recording trimmed once that is transcoded ("Stop a live
@@ -318,7 +322,7 @@ class TPStreamsAdapter(live.Adapter):
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
         """Reads an asset of type ``livestream``, in any form that was documented since 2023."""
-        return self._stream(live.Fields(payload), booting=False)
+        return self._stream(payload, booting=False)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
         """Verifies and reads a delivery ("Webhooks"): the header ``x-streams-token`` is the
@@ -335,11 +339,15 @@ class TPStreamsAdapter(live.Adapter):
         fields = live.Response(200, live.Headers(), body).fields()
         if fields.text("type") != "livestream":
             return live.Event(provider=self.name, kind=live.EventKind.OTHER, raw=fields.data)
-        stream = self.parse_stream(fields.data)
+        stream = None
+        try:
+            stream = self.parse_stream(fields.data)
+        except live.UnexpectedResponse:
+            pass
         return live.Event(
             provider=self.name,
             kind=live.EventKind.STREAM_CHANGED,
-            stream_id=stream.id,
+            stream_id=fields.identifier("id"),
             stream=stream,
             raw=fields.data,
         )
@@ -433,22 +441,27 @@ class TPStreamsAdapter(live.Adapter):
 
     # -- reading ----------------------------------------------------------------------------
 
-    def _stream(self, asset: live.Fields, *, booting: bool) -> live.LiveStream:
+    def _stream(self, payload: Any, *, booting: bool) -> live.LiveStream:
+        asset = live.Fields(payload, lenient=True)
         kind = asset.text("type")
         if kind != "livestream":
             raise live.UnexpectedResponse(f"type is {kind[:40]!r}, not 'livestream'")
         fields = asset.object("live_stream")
-        word = fields.text("status")
-        url, key = fields.optional_text("rtmp_url"), fields.optional_text("stream_key")
-        record = fields.optional_flag("transcode_recorded_video")
+        word = fields.optional_text("status", expected=True)
+        url = fields.optional_text("rtmp_url", field="ingests")
+        key = fields.optional_text("stream_key", field="ingests")
+        # "" and null stand for a server that is not there yet, or no more.
+        ingest = asset.part("ingests", live.Ingest, url, live.Secret(key)) if url and key else None
+        record = fields.optional_flag("transcode_recorded_video", field="record")
         activities = self._activities(fields)
         on_air, stopped = activities.get("on publish"), activities.get("stopped")
-        latency = fields.optional_text("latency")
-        return live.LiveStream(
+        return asset.build(
+            live.LiveStream,
             provider=self.name,
             id=asset.identifier("id"),
-            title=asset.text("title"),
+            title=asset.optional_text("title", expected=True) or "",
             status=_status_of(
+                fields,
                 word,
                 has_ingest=bool(url and key),
                 booting=booting,
@@ -460,24 +473,24 @@ class TPStreamsAdapter(live.Adapter):
             # Whether the vendor lists the newest first or last is not documented.
             started_at=min(on_air) if on_air else None,
             ended_at=max(stopped) if stopped else None,
-            # "" and null stand for a server that is not there yet, or no more.
-            ingests=(live.Ingest(url, live.Secret(key)),) if url and key else (),
+            ingests=() if ingest is None else (ingest,),
             playbacks=[
-                live.Playback(address, kind)
+                playback
                 for name, kind in PLAYBACKS
-                if (address := fields.optional_text(name))
+                if (address := fields.optional_text(name, field="playbacks"))
+                and (playback := asset.part("playbacks", live.Playback, address, kind))
             ],
             record=record,
-            recording=_recording(asset.optional_object("video")),
-            recording_drm=fields.optional_flag("enable_drm_for_recording"),
-            chat_url=fields.optional_text("chat_embed_url") or None,
-            latency=None if latency is None else _LATENCIES.get(_normal(latency)),
+            recording=_recording(asset.optional_object("video", field="recording")),
+            recording_drm=fields.optional_flag("enable_drm_for_recording", field="recording_drm"),
+            chat_url=fields.optional_text("chat_embed_url", field="chat_url") or None,
+            latency=fields.optional_word("latency", _LATENCIES, normal=_normal),
             raw=asset.data,
         )
 
     def _start(self, fields: live.Fields) -> datetime | None:
         """``start``: a wall time without a zone; ``null`` in the documents of 2023-07."""
-        text = fields.optional_text("start")
+        text = fields.optional_text("start", field="scheduled_start")
         if text is None:
             return None
         if _START.fullmatch(text):
@@ -485,21 +498,28 @@ class TPStreamsAdapter(live.Adapter):
                 return self.wall_clock.to_instant(datetime.fromisoformat(text))
             except (ValueError, OverflowError):
                 pass
-        raise live.UnexpectedResponse("live_stream.start is not YYYY-MM-DD HH:MM:SS in the answer")
+        fields.unreadable("start", "is not YYYY-MM-DD HH:MM:SS", field="scheduled_start")
+        return None
 
     def _activities(self, fields: live.Fields) -> Activities:
         """``activities``, in the answers since 2025-09. Only times that are used are read."""
         read: dict[str, list[datetime]] = {}
-        for activity in fields.optional_objects("activities"):
-            word = _normal(activity.text("status"))
+        for activity in fields.optional_objects("activities", field="started_at"):
+            word = activity.optional_text("status", expected=True)
+            if word is None:
+                continue
+            word = _normal(word)
             times = read.setdefault(word, [])
-            if word in TIMED_WORDS:
-                text = activity.optional_text("timestamp")
-                if text is not None:
-                    times.append(self._activity_time(text))
+            if about := TIMED_WORDS.get(word):
+                text = activity.optional_text("timestamp", field=about)
+                time = None if text is None else self._activity_time(text)
+                if time is not None:
+                    times.append(time)
+                elif text is not None:
+                    activity.unreadable("timestamp", "is not a time of the day", field=about)
         return read
 
-    def _activity_time(self, text: str) -> datetime:
+    def _activity_time(self, text: str) -> datetime | None:
         """A time such as ``September 22, 2025, 05:59 PM``, without seconds and without a zone."""
         if match := _ACTIVITY_TIME.fullmatch(text.strip()):
             name, day, year, hour, minute, half = match.groups()
@@ -509,16 +529,25 @@ class TPStreamsAdapter(live.Adapter):
                 return self.wall_clock.to_instant(wall)
             except (KeyError, ValueError, OverflowError):
                 pass
-        raise live.UnexpectedResponse("a timestamp of live_stream.activities cannot be read")
+        return None
 
 
+@lru_cache(maxsize=256)
 def _normal(word: str) -> str:
     return word.strip().lower().replace("_", " ").replace("-", " ")
 
 
 def _status_of(
-    word: str, *, has_ingest: bool, booting: bool, record: bool | None, activities: Activities
+    fields: live.Fields,
+    word: str | None,
+    *,
+    has_ingest: bool,
+    booting: bool,
+    record: bool | None,
+    activities: Activities,
 ) -> live.Status:
+    if word is None:
+        return _S.UNKNOWN
     word = _normal(word)
     if word == NOT_STARTED:
         # Since 2023-12 the ready state shows in the ingest alone; without one, only the answer
@@ -530,16 +559,18 @@ def _status_of(
         # A recording follows, unless it is known that nothing was ever on air.
         was_on_air = not activities or not ON_AIR_WORDS.isdisjoint(activities)
         return _S.PROCESSING if record and was_on_air else _S.ENDED
-    return STATUS_WORDS.get(word, _S.UNKNOWN)
+    return fields.optional_word("status", STATUS_WORDS, normal=_normal) or _S.UNKNOWN
 
 
 def _recording(video: live.Fields | None) -> live.Recording | None:
     """``video`` of a live stream: its recording, on the same asset, ``null`` until it exists."""
     if video is None:
         return None
-    word = video.optional_text("status")
-    return live.Recording(
-        status=RECORDING_WORDS.get(_normal(word or ""), _UNKNOWN),
+    return video.part(
+        "recording",
+        live.Recording,
+        video.optional_word("status", RECORDING_WORDS, normal=_normal, expected=True)
+        or live.RecordingStatus.UNKNOWN,
         url=video.optional_text("playback_url") or None,
         dash_url=video.optional_text("dash_url") or None,
         duration=video.optional_number("duration"),

@@ -14,13 +14,15 @@ import json
 import re
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import attrs
 import jwt
 from jwt.algorithms import HMACAlgorithm
 
 import livestream_core as live
+
+T = TypeVar("T")
 
 _ALL = "/v1/livestreams"
 _PAGES = "/v1/livestreams/"  # the reference writes the list, and only the list, with a slash
@@ -141,6 +143,8 @@ class VideoSDKAdapter(live.Adapter):
         empty_page_ends=True,
     )
 
+    is_lenient: ClassVar[bool] = True
+
     # Its SDK's documentation: "The API uses both" 402 and 404 for what is not found.
     errors: ClassVar[Mapping[int, type[live.LiveStreamError]]] = {402: live.NotFound}
 
@@ -189,13 +193,13 @@ class VideoSDKAdapter(live.Adapter):
             raise live.InvalidInput("cursor: is not the number of a page", field="cursor")
         response = yield self.request("GET", _PAGES, params={"page": number, "perPage": query.size})
         answer = response.fields()
-        items = [self.parse_stream(each.data) for each in answer.objects("data")]
-        # The guide's answer has no pageInfo: all streams are on one page.
-        info = answer.optional_object("pageInfo")
-        if info is None:
-            return live.Page(items)
-        following = _next_page(info, int(number), len(items)) if items else None
-        return live.Page(items, following, info.optional_integer("total"))
+        items = answer.items("data")
+        info = response.fields(lenient=True).optional_object("pageInfo")
+        return self.page(
+            items,
+            next=lambda: _next_page(answer, int(number), len(items)),
+            total=None if info is None else info.optional_integer("total"),
+        )
 
     def update(
         self, stream_id: str, changes: Mapping[str, Any]
@@ -221,31 +225,45 @@ class VideoSDKAdapter(live.Adapter):
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
         """Reads a livestream object, of any of the vendor's documents."""
-        fields = live.Fields(payload)
+        fields = live.Fields(payload, lenient=True)
         record = fields.optional_flag("record")
-        playback = fields.optional_text("downstreamUrl")
+        # Viewers' URLs contain the stream key.
+        playback = fields.optional_text("downstreamUrl", field="playbacks")
         # The create sample has a recordingUrl next to `record: false`: nothing is recorded there.
-        recording = fields.optional_text("recordingUrl")
-        return live.LiveStream(
+        recording = fields.optional_text("recordingUrl", field="recording")
+        return fields.build(
+            live.LiveStream,
             provider=self.name,
             id=fields.identifier("id"),
-            title=fields.text("name"),
+            title=fields.optional_text("name", field="title", expected=True) or "",
             status=live.Status.READY,
-            created_at=fields.optional_instant("createdAt"),
-            updated_at=fields.optional_instant("updatedAt"),
+            created_at=fields.optional_instant("createdAt", field="created_at"),
+            updated_at=fields.optional_instant("updatedAt", field="updated_at"),
             ingests=_ingests(fields),
-            # Viewers' URLs contain the stream key.
-            playbacks=(live.Playback(live.SecretUrl(playback)),) if playback else (),
+            playbacks=_made(fields.part("playbacks", live.Playback, live.SecretUrl(playback)))
+            if playback
+            else (),
             record=record,
-            recording=live.Recording(live.RecordingStatus.UNKNOWN, live.SecretUrl(recording))
+            recording=fields.part(
+                "recording",
+                live.Recording,
+                live.RecordingStatus.UNKNOWN,
+                live.SecretUrl(recording),
+            )
             if record and recording
             else None,
-            restreams=tuple(
-                live.RestreamTarget(
-                    each.optional_text("url") or None, each.optional_text("streamKey") or None
+            restreams=[
+                target
+                for each in fields.optional_objects("restream", field="restreams")
+                for target in _made(
+                    each.part(
+                        "restreams",
+                        live.RestreamTarget,
+                        each.optional_text("url") or None,
+                        each.optional_text("streamKey") or None,
+                    )
                 )
-                for each in fields.optional_objects("restream")
-            ),
+            ],
             raw=fields.data,
         )
 
@@ -299,8 +317,12 @@ def _target(target: live.RestreamTarget) -> dict[str, str]:
     return {"url": str(target.url), "streamKey": target.stream_key.reveal()}
 
 
-def _next_page(info: live.Fields, asked: int, count: int) -> str | None:
+def _next_page(answer: live.Fields, asked: int, count: int) -> str | None:
     """The number of the page that follows one with ``count`` streams, or ``None``."""
+    # The guide's answer has no pageInfo: all streams are on one page.
+    info = answer.optional_object("pageInfo")
+    if info is None or not count:
+        return None
     current = info.optional_integer("currentPage")
     if current is None:
         current = asked
@@ -318,17 +340,16 @@ def _next_page(info: live.Fields, asked: int, count: int) -> str | None:
 
 
 def _ingests(fields: live.Fields) -> tuple[live.Ingest, ...]:
-    key = fields.optional_text("streamKey") or None
-    server = fields.optional_text("streamUrl")
-    if not server and (whole := fields.optional_text("upstreamUrl")):
+    key = fields.optional_text("streamKey", field="ingests") or None
+    server = fields.optional_text("streamUrl", field="ingests")
+    if not server and (whole := fields.optional_text("upstreamUrl", field="ingests")):
         # streamUrl exists since 2022-01-28 only.
-        server, key = _cut(whole, key)
-    return (live.Ingest(server, key),) if server else ()
+        try:
+            server, key = live.split_publish_url(whole, key)
+        except live.InvalidInput:
+            fields.unreadable("upstreamUrl", "does not end in streamKey", field="ingests")
+    return _made(fields.part("ingests", live.Ingest, server, key)) if server else ()
 
 
-def _cut(whole: str, key: str | None) -> tuple[str, str]:
-    try:
-        return live.split_publish_url(whole, key)
-    except live.InvalidInput:
-        pass
-    raise live.UnexpectedResponse("upstreamUrl does not end in streamKey in the answer")
+def _made(part: T | None) -> tuple[T, ...]:
+    return () if part is None else (part,)
