@@ -213,6 +213,33 @@ def shown_of(spec_class: type[Any]) -> Transformer:
     return transform
 
 
+class Growing:
+    """A class of attrs with slots whose values may be read from a pickle of a version in which it
+    had fewer fields: those have their defaults then."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if (restore := vars(cls).get("__setstate__")) is not None:
+
+            def restore_all(self: Any, state: Any) -> None:
+                restore(self, state)
+                fields: Iterable[attrs.Attribute[Any]] = attrs.fields(cls)  # type: ignore[arg-type]
+                for field in fields:
+                    if not hasattr(self, field.name):
+                        object.__setattr__(self, field.name, _default_of(field, self))
+
+            cls.__setstate__ = restore_all  # type: ignore[attr-defined]
+
+
+def _default_of(field: attrs.Attribute[Any], value: Any) -> Any:
+    default: Any = field.default
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+        return default.factory(value) if default.takes_self else default.factory()
+    return default
+
+
 def _said(field: attrs.Attribute[Any]) -> FieldFacts:
     return field.metadata.get("facts") or FieldFacts()
 
