@@ -282,7 +282,7 @@ class Ingest(_Server):
         ``None`` where one URL cannot say it (:meth:`ffmpeg_arguments` may), where an RTMP ingest
         has no key, and where the vendor's address or key has control characters.
         """
-        told = self._publishing()
+        told = publishing_of(self)
         return Secret(told.url) if told is not None and told.url is not None else None
 
     def ffmpeg_arguments(self) -> list[str] | None:
@@ -296,17 +296,19 @@ class Ingest(_Server):
             The arguments; ``None`` where an RTMP ingest has no key, the protocol is none of RTMP,
             SRT and WHIP, or the vendor's address or key has control characters.
         """
-        told = self._publishing()
-        return told.arguments if told is not None else None
+        told = publishing_of(self)
+        return ["-f", told.format, *told.options] if told is not None else None
 
-    def _publishing(self) -> Publishing | None:
-        if self.url is None:
-            return None
-        key, passphrase = (
-            None if secret is None else secret.reveal()
-            for secret in (self.stream_key, self.passphrase)
-        )
-        return publishing(self.url, key, passphrase, self.protocol)
+
+def publishing_of(ingest: Ingest) -> Publishing | None:
+    """What an encoder is told; ``None`` where the ingest does not say enough."""
+    if ingest.url is None:
+        return None
+    key, passphrase = (
+        None if secret is None else secret.reveal()
+        for secret in (ingest.stream_key, ingest.passphrase)
+    )
+    return publishing(ingest.url, key, passphrase, ingest.protocol)
 
 
 def _playback_kind(kind: PlaybackKind | str) -> PlaybackKind:

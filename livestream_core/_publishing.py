@@ -32,19 +32,22 @@ class Publishing(NamedTuple):
     """What an encoder is told.
 
     Attributes:
+        format: What ffmpeg calls the form in which the stream is sent.
         server: The address, as OBS asks for it.
         key: The name of an RTMP stream, the ``streamid`` of SRT, or the token of WHIP; empty
             where the address has it.
         passphrase: That of SRT, or empty.
         url: All of it in one; ``None`` where one URL cannot say it.
-        arguments: All of it for ffmpeg; what is secret has a masked repr.
+        options: What ffmpeg is given instead, the address at the end; what is secret has a masked
+            repr.
     """
 
+    format: str
     server: str
     key: str
     passphrase: str
     url: str | None
-    arguments: list[str]
+    options: list[str]
 
 
 def publishing(
@@ -66,11 +69,6 @@ def _can_be_told(text: str) -> bool:
     return not has_control(text) and text.encode("utf-8", "ignore").decode() == text
 
 
-def _hidden(text: str, server: str) -> str:
-    """A part of an address, masked like the whole."""
-    return SecretText(text) if isinstance(server, SecretUrl) else text
-
-
 # -- RTMP ---------------------------------------------------------------------------------------
 
 
@@ -79,10 +77,10 @@ def _rtmp(server: str, key: str | None, _passphrase: str | None) -> Publishing |
         return None
     address, name = _apart(server, key)
     host, application = _application(address)
-    arguments = ["-f", "flv", "-rtmp_app", _hidden(application, server)]
-    arguments += ["-rtmp_playpath", SecretText(name)]
-    arguments.append(SecretUrl(f"{host}/") if isinstance(server, SecretUrl) else f"{host}/")
-    return Publishing(address, name, "", _rtmp_url(address, name), arguments)
+    options = ["-rtmp_app", application, "-rtmp_playpath", SecretText(name), f"{host}/"]
+    if isinstance(server, SecretUrl):
+        options[1], options[-1] = SecretText(application), SecretUrl(f"{host}/")
+    return Publishing("flv", address, name, "", _rtmp_url(address, name), options)
 
 
 def _apart(server: str, key: str) -> tuple[str, str]:
@@ -149,20 +147,21 @@ def _srt(server: str, key: str | None, passphrase: str | None) -> Publishing | N
     wanted = {"streamid": key, "passphrase": passphrase}
     added = {name: value for name, value in wanted.items() if value and not has.get(name)}
     address = _without_parameters(server, added)
-    arguments = ["-f", "mpegts"]
+    options = []
     for name, value in added.items():
-        arguments += [_SRT_OPTIONS[name], SecretText(value)]
+        options += [_SRT_OPTIONS[name], SecretText(value)]
     url = None
     if not any(compiled(_READ_DIFFERENTLY).search(value) for value in added.values()):
         query = "&".join([f"{name}={value}" for name, value in added.items()])
         mark = "&" if "?" in address else "?"
         url = f"{address}{mark}{query}" if query else str.__str__(address)
     return Publishing(
+        format="mpegts",
         server=address,
         key=added.get("streamid", ""),
         passphrase=added.get("passphrase", ""),
         url=url,
-        arguments=[*arguments, address],
+        options=[*options, address],
     )
 
 
@@ -185,10 +184,8 @@ def _without_parameters(server: str, names: Mapping[str, object]) -> str:
 
 def _whip(server: str, key: str | None, _passphrase: str | None) -> Publishing:
     token = "" if key is None or KnownSecrets([key]).find(server) else key
-    arguments = ["-f", "whip"]
-    if token:
-        arguments += ["-authorization", SecretText(token)]
-    return Publishing(server, token, "", str.__str__(server), [*arguments, server])
+    options = ["-authorization", SecretText(token)] if token else []
+    return Publishing("whip", server, token, "", str.__str__(server), [*options, server])
 
 
 _Tell: TypeAlias = Callable[[str, str | None, str | None], Publishing | None]
