@@ -9,12 +9,15 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 import livestream_core as live
+from acme import AcmeEmulator
 from addresses import HLS, KEY, PASSPHRASE, RTMP, SRT, WHIP, Hls, Rtmp, Srt, Whip
+from livestream_core.emulator import Fault
 from livestream_core.testing import strategies as s
 from rtmp_server import NoRtmp, Published, RtmpServer, rtmp_server
 from srt_listener import NoSrt
@@ -194,6 +197,24 @@ def test_what_is_told_is_masked_wherever_it_is_shown_and_revealed_on_demand(
     url = revealed(ingest)
     if url is not None and key is not None and not server.startswith("https"):
         assert url.count(key) >= 1
+
+
+def test_a_passphrase_that_a_vendor_repeats_is_masked_in_its_error(
+    client: live.Client, emulator: AcmeEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest = live.Ingest("srt://in.acme.example:9000", passphrase=PASSPHRASE)
+    parse = type(client._adapter).parse_stream
+
+    def over_srt(adapter: Any, payload: Any) -> live.LiveStream:
+        return attrs.evolve(parse(adapter, payload), ingests=[ingest])
+
+    monkeypatch.setattr(type(client._adapter), "parse_stream", over_srt)
+    emulator.add()
+    assert client.get("1").stream_keys() == {PASSPHRASE}
+    emulator.inject(Fault.status(400, body=f'{{"error": "not with {PASSPHRASE}"}}'), on="GET *")
+    with pytest.raises(live.Rejected, match=r"not with \*\*\*") as caught:
+        client.get("1")
+    assert PASSPHRASE not in f"{caught.value!r} {vars(caught.value)}"
 
 
 def test_an_error_of_a_publisher_that_could_not_run_shows_no_key() -> None:

@@ -11,6 +11,8 @@ import subprocess
 from collections.abc import Sequence
 
 _PATIENCE = 60
+#: The same for ffmpeg: milliseconds to be answered in, and microseconds to be let in.
+_ITS_PATIENCE = ["-connect_timeout", "60000", "-timeout", "60000000"]
 _NAMES = ("srt-gnutls", "srt-openssl", "srt")
 #: Of enum SRT_SOCKOPT in srt.h.
 _PASSPHRASE, _STREAMID, _RECEIVER_KEY_STATE = 26, 46, 41
@@ -64,6 +66,7 @@ class Srt:
             command = [self._ffmpeg, "-hide_banner", "-loglevel", "quiet"]
             command += ["-f", "lavfi", "-i", "testsrc=size=16x16:rate=5", "-t", "0.4"]
             command += ["-c:v", "mpeg2video"]
+            command += _ITS_PATIENCE
             command += [each.replace(port_of, str(port)) for each in output]
             publisher = subprocess.Popen(command, stdin=subprocess.DEVNULL)
             try:
