@@ -50,12 +50,13 @@ from ._model import (
 )
 from ._options import Options, option
 from ._public import publish as _publish
+from ._publishing import join_publish_url, split_publish_url
 from ._request import Fields, Headers, Request, Response
 from ._secret import Secret, SecretUrl
 from ._status import Status
 from ._times import WallClock, format_instant, parse_instant
 from ._trim import Trim
-from ._urls import PlaybackKind, join_publish_url, split_publish_url
+from ._urls import PlaybackKind
 from ._version import __version__
 from ._walk import Completeness, Page, Query, Unreadable
 

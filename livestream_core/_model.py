@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Any, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import attrs
 
@@ -24,15 +24,14 @@ from ._fields import (
     shown_of,
 )
 from ._masked import MaskedMapping, plain, without_secrets
+from ._publishing import Publishing, publishing
 from ._secret import Secret, SecretUrl
 from ._spellings import KnownSecrets, may_show
 from ._status import Status
 from ._urls import (
     PlaybackKind,
-    has_control,
     key_problem,
     playback_kind,
-    publish_url,
     scheme,
     server_url,
     without_key,
@@ -239,10 +238,14 @@ class _Server(_Told):
     stream_key: Secret | None
 
     def __attrs_post_init__(self) -> None:
-        if self.url is not None and self.stream_key is not None:
-            key = self.stream_key.reveal()
-            if may_show(self.url, (key,)):
-                object.__setattr__(self, "url", without_key(self.url, key))
+        secrets = _secrets_of((self,))
+        if self.url is not None and secrets and may_show(self.url, secrets):
+            url = self.url
+            if self.stream_key is not None:
+                url = without_key(url, self.stream_key.reveal())
+            if KnownSecrets(secrets).find(url):
+                url = SecretUrl(url)
+            object.__setattr__(self, "url", url)
 
 
 @attrs.frozen(slots=True, getstate_setstate=False, field_transformer=described)
@@ -254,8 +257,11 @@ class Ingest(_Server):
             the vendor gives it: whether the host exists is not judged. A key of eight characters
             or more that ends it is cut off, if an application is left; a URL that contains a
             secret still is a :class:`SecretUrl`.
-        stream_key: The key; whoever has it can publish.
-        protocol: From the URL's scheme: ``"rtmp"``, ``"rtmps"``, ``"srt"``, ...
+        stream_key: The key; whoever has it can publish. Of SRT it is the ``streamid``, and of WHIP
+            the bearer token.
+        protocol: From the URL's scheme: ``"rtmp"``, ``"rtmps"``, ``"srt"``, ... An ``"https"``
+            address is taken for one of WHIP.
+        passphrase: What SRT encrypts the stream with.
     """
 
     url: str | None = attrs.field(
@@ -267,13 +273,42 @@ class Ingest(_Server):
         converter=c.optional_text,
     )
 
+    passphrase: Secret | None = attrs.field(default=None, converter=c.optional_secret, kw_only=True)
+
     @property
     def publish_url(self) -> Secret | None:
-        """Server and key in one, as ``ffmpeg`` takes it. ``None`` without a key, and where the
-        vendor's has control characters, which no address may have."""
-        if self.stream_key is None or self.url is None or has_control(self.stream_key.reveal()):
-            return None
-        return Secret(publish_url(self.url, self.stream_key.reveal()))
+        """All that its protocol needs in one URL, as ``ffmpeg`` takes it.
+
+        ``None`` where one URL cannot say it (:meth:`ffmpeg_arguments` may), where an RTMP ingest
+        has no key, and where the vendor's address or key has control characters.
+        """
+        told = publishing_of(self)
+        return Secret(told.url) if told is not None and told.url is not None else None
+
+    def ffmpeg_arguments(self) -> list[str] | None:
+        """Return the arguments that make ``ffmpeg`` publish there, format and address included.
+
+        They come last on its command line. Those that are secret are texts whose repr is masked,
+        so the list, and an error of ``subprocess`` that shows it, may be logged; joined to one
+        text, or in the list of running processes, they are in the clear.
+
+        Returns:
+            The arguments; ``None`` where an RTMP ingest has no key, the protocol is none of RTMP,
+            SRT and WHIP, or the vendor's address or key has control characters.
+        """
+        told = publishing_of(self)
+        return ["-f", told.format, *told.options] if told is not None else None
+
+
+def publishing_of(ingest: Ingest) -> Publishing | None:
+    """What an encoder is told; ``None`` where the ingest does not say enough."""
+    if ingest.url is None:
+        return None
+    key, passphrase = (
+        None if secret is None else secret.reveal()
+        for secret in (ingest.stream_key, ingest.passphrase)
+    )
+    return publishing(ingest.url, key, passphrase, ingest.protocol)
 
 
 def _playback_kind(kind: PlaybackKind | str) -> PlaybackKind:
@@ -512,7 +547,7 @@ class StreamSpec(_Value):
         return cls._read(data, strict=True)
 
     def __attrs_post_init__(self) -> None:
-        if keys := _keys_of(self.restreams):
+        if keys := _secrets_of(self.restreams):
             _hide_keys(self, keys)
 
 
@@ -677,8 +712,8 @@ class LiveStream(_Told):
         return data
 
     def stream_keys(self) -> frozenset[str]:
-        """All stream keys in it, in the clear: what must not be printed."""
-        return _keys_of((*self.ingests, *self.restreams))
+        """All stream keys and passphrases in it, in the clear: what must not be printed."""
+        return _secrets_of((*self.ingests, *self.restreams))
 
 
 def _stream_of_error(name: str, value: Any) -> LiveStream | None:
@@ -693,8 +728,15 @@ READERS["stream"] = _stream_of_error
 READERS["streams"] = _streams_of_error
 
 
-def _keys_of(servers: Iterable[Ingest | RestreamTarget]) -> frozenset[str]:
-    return frozenset([each.stream_key.reveal() for each in servers if each.stream_key is not None])
+def _secrets_of(servers: Iterable[_Server]) -> frozenset[str]:
+    return frozenset(
+        [
+            secret.reveal()
+            for each in servers
+            for name in _PLACES[type(each)].secrets
+            if (secret := getattr(each, name)) is not None
+        ]
+    )
 
 
 def _hide_keys(value: _Value, keys: frozenset[str]) -> None:
@@ -704,16 +746,23 @@ def _hide_keys(value: _Value, keys: frozenset[str]) -> None:
             object.__setattr__(value, name, hidden)
 
 
-class _Places(dict[type, tuple[tuple[str, ...], tuple[str, ...]]]):
-    """The names of the fields of a class that hold a URL, and of those that hold parts."""
+class _Names(NamedTuple):
+    """The names of the fields of a class that hold a URL, that hold parts, and that are secret."""
 
-    def __missing__(self, cls: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        urls, parts = (
-            tuple(field.name for field in facts_of(cls) if field.kind is kind)
-            for kind in (Kind.URL, Kind.PART)
+    urls: tuple[str, ...]
+    parts: tuple[str, ...]
+    secrets: tuple[str, ...]
+
+
+class _Places(dict[type, _Names]):
+    def __missing__(self, cls: type) -> _Names:
+        names = self[cls] = _Names(
+            *(
+                tuple(field.name for field in facts_of(cls) if field.kind is kind)
+                for kind in (Kind.URL, Kind.PART, Kind.SECRET)
+            )
         )
-        self[cls] = urls, parts
-        return urls, parts
+        return names
 
 
 _PLACES = _Places()
@@ -724,7 +773,7 @@ def _urls_in(value: _Value) -> list[str | None]:
     urls: list[str | None] = []
     values = [value]
     for each in values:
-        names, parts = _PLACES[type(each)]
+        names, parts, _ = _PLACES[type(each)]
         for name in names:
             urls.append(getattr(each, name))  # noqa: PERF401
         for name in parts:
@@ -737,7 +786,7 @@ def _urls_in(value: _Value) -> list[str | None]:
 def _hidden(value: _Value, known: KnownSecrets) -> dict[str, Any]:
     """The fields of a value that have to change, so that no URL in it shows a known secret."""
     changed: dict[str, Any] = {}
-    urls, parts = _PLACES[type(value)]
+    urls, parts, _ = _PLACES[type(value)]
     for name in urls:
         url = getattr(value, name)
         if type(url) is str and known.find(url):

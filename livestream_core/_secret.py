@@ -64,6 +64,15 @@ class Secret:
 _set_value = Secret.__dict__["_value"].__set__
 
 
+class SecretText(str):
+    """A text that is secret: a ``str`` in every use, but its repr is masked."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return MASK
+
+
 class SecretUrl(str):
     """A URL that contains a secret: a ``str`` in every use, but its repr is masked."""
 

@@ -1,4 +1,4 @@
-"""RTMP and HLS addresses: server and key apart, and what a playback URL is by its form."""
+"""Addresses: their parts, one spelling of each, and what a playback URL is by its form."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from ._errors import InvalidInput
 from ._secret import SecretUrl
 from ._spellings import SHORTEST_KEY, KnownSecrets, compiled, spelling
 from ._telling import carries_secret
@@ -16,30 +15,44 @@ class PlaybackKind(StrEnum):
     """What a viewer finds at a playback URL."""
 
     HLS = "hls"
-    """A playlist, ``.m3u8``."""
+    """A playlist, ``.m3u8`` or ``.m3u``."""
     DASH = "dash"
     """A manifest, ``.mpd``."""
     PAGE = "page"
     """A page to open in a browser, or something that is neither HLS nor DASH by its suffix."""
 
 
-_KIND_BY_SUFFIX = {".m3u8": PlaybackKind.HLS, ".mpd": PlaybackKind.DASH}
+#: RFC 8216, section 4, has two suffixes.
+_KIND_BY_SUFFIX = {
+    ".m3u8": PlaybackKind.HLS,
+    ".m3u": PlaybackKind.HLS,
+    ".mpd": PlaybackKind.DASH,
+}
+#: One origin server that many run takes the format as an argument of its manifest.
+_MANIFEST = "/manifest(format="
+_KIND_BY_FORMAT = {"m3u8": PlaybackKind.HLS, "mpd": PlaybackKind.DASH}
 
 #: A scheme, an authority, and no white space or control character anywhere. Whether the host
 #: exists, or even is well formed, is not judged: vendors document addresses that are not.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://[^\s\x00-\x1f\x7f/?#][^\s\x00-\x1f\x7f]*")
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
-_HOST = r"[^/?#]*://[^/?#]*"
+#: Scheme and authority of an address.
+HOST = r"[^/?#]*://[^/?#]*"
 #: A server with an application.
-_APPLICATION = rf"{_HOST}/+[^/?#]+[^?#]*"
+APPLICATION = rf"{HOST}/+[^/?#]+[^?#]*"
 
 
 def playback_kind(url: str) -> PlaybackKind:
-    """HLS or DASH by the suffix of the path, else a page."""
+    """HLS or DASH by the end of the path, else a page."""
     path = re.split(r"[?#]", url, maxsplit=1)[0].lower()
     for suffix, kind in _KIND_BY_SUFFIX.items():
         if path.endswith(suffix):
             return kind
+    if path.endswith(")"):
+        form = path.rpartition(_MANIFEST)[2]
+        for beginning, kind in _KIND_BY_FORMAT.items():
+            if form.startswith(beginning) and "/" not in form:
+                return kind
     return PlaybackKind.PAGE
 
 
@@ -74,76 +87,31 @@ def key_problem(key: str) -> str | None:
 
 
 def without_key(server: str, key: str) -> str:
-    """A server's URL without the stream key that ends it, where that leaves an application; a
-    ``SecretUrl`` if it still contains the key."""
-    if len(key) >= SHORTEST_KEY:
+    """A server's URL without the stream key that ends it, where that leaves an application, and
+    where a key is joined to an address at all."""
+    if len(key) >= SHORTEST_KEY and scheme(server) not in _DEFAULT_PORT:
         while (shorter := _cut(server, key)) is not None:
             server = SecretUrl(shorter) if carries_secret(shorter) else shorter
-    return SecretUrl(server) if KnownSecrets([key]).find(server) else server
+    return server
 
 
 def _cut(server: str, key: str) -> str | None:
     for slashes in {1, 1 + key.count("/")}:
         before, *end = server.rsplit("/", slashes)
         before = before.rstrip("/")
-        if spelling("/".join(end)) == spelling(key) and compiled(_APPLICATION).fullmatch(before):
+        if spelling("/".join(end)) == spelling(key) and compiled(APPLICATION).fullmatch(before):
             return before
     return None
 
 
-def publish_url(server: str, stream_key: str) -> str:
-    """What a vendor's server and key make together: they are joined, but where the key is in the
-    server's URL already, that is all."""
+def address_with_key(server: str, stream_key: str) -> str:
+    """The whole address that a vendor may have given, whose server and key these are: the key is
+    in it once."""
     if len(stream_key) >= SHORTEST_KEY:
         known = KnownSecrets([stream_key])
-        if known.find(compiled(_HOST).sub("", server, count=1)):
+        if known.find(compiled(HOST).sub("", server, count=1)):
             return str.__str__(server)
     return f"{server_url(server)}/{stream_key}"
-
-
-def join_publish_url(server: str, stream_key: str) -> str:
-    """Return the URL to publish to: the server's URL, a slash, the key.
-
-    Raises:
-        InvalidInput: The key is empty, or has a blank or a control character in it, or the
-            server's URL has a control character; ``field`` says which.
-    """
-    if has_control(_text(server, "server").strip()):
-        raise InvalidInput("server: contains a control character", field="server")
-    if problem := key_problem(_text(stream_key, "stream_key")):
-        raise InvalidInput(f"stream_key: {problem}", field="stream_key")
-    return f"{server_url(server)}/{stream_key}"
-
-
-def _text(value: object, field: str) -> str:
-    if not isinstance(value, str):
-        raise InvalidInput(f"{field}: expected a string, not {type(value).__name__}", field=field)
-    return value
-
-
-def split_publish_url(url: str, stream_key: str | None = None) -> tuple[str, str]:
-    """Cuts a publish URL into the server's URL and the stream key.
-
-    Args:
-        url: The whole address, as for ``ffmpeg``.
-        stream_key: The key, where it is known (it may contain slashes); else the part after the
-            last slash of the path, with the query if there is one, is taken as the key.
-
-    Raises:
-        InvalidInput: The URL does not end in the key, or has no place for one; or it is not text.
-    """
-    url = _text(url, "url")
-    if stream_key is not None:
-        stream_key = _text(stream_key, "stream_key")
-        server, found = url.removesuffix(f"/{stream_key}"), url.endswith(f"/{stream_key}")
-    else:
-        path, mark, query = url.partition("?")
-        server, slash, stream_key = path.rpartition("/")
-        found = bool(slash and stream_key)
-        stream_key += mark + query
-    if not found or not is_url(server):
-        raise InvalidInput("the publish URL does not end in a stream key", field="url")
-    return server_url(server), stream_key
 
 
 def is_url(value: str) -> bool:

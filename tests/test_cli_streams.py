@@ -265,6 +265,28 @@ def test_show_secrets_shows_key_publish_url_and_addresses(vendor: AcmeEmulator) 
     assert f"playback hls    https://cdn.acme.example/{KEY}/a.m3u8" in shown
 
 
+def test_what_no_publish_url_can_say_is_shown_as_arguments_of_ffmpeg(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ingests = [
+        live.Ingest("rtmp://x.example/app", "room/cam 1"),
+        live.Ingest("srt://x.example:9000", "key", passphrase="s3cr3t-phrase"),
+    ]
+    stream = live.LiveStream(provider="acme", id="1", title="T", status="live", ingests=ingests)
+    monkeypatch.setattr(live.Client, "get", lambda self, id: stream)
+    shown = ok("show", "1", "--show-secrets").splitlines()
+    assert (
+        "ffmpeg          -f flv -rtmp_app app -rtmp_playpath 'room/cam 1' rtmp://x.example/"
+    ) in shown
+    assert "passphrase      s3cr3t-phrase" in shown
+    url = "srt://x.example:9000?streamid=key&passphrase=s3cr3t-phrase"
+    assert f"publish url     {url}" in shown
+    hidden = ok("show", "1")
+    assert "passphrase      ***" in hidden
+    assert "ffmpeg" not in hidden
+    assert "s3cr3t" not in hidden
+
+
 def test_everything_that_a_stream_may_have_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = live.LiveStream(
         provider="acme",

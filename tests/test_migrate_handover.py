@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 import livestream_core as live
@@ -240,6 +241,72 @@ def test_each_stream_with_a_key_has_a_profile_for_obs(
     assert {each["type"] for each in services} == {"rtmp_custom"}
     assert {each["settings"]["key"] for each in services} == secret_keys(keys[1])
     assert all(each["settings"]["server"].startswith("rtmp://") for each in services)
+
+
+#: What OBS Studio reads of a service: rtmp-custom.c and whip-service.cpp of its sources.
+OBS = {
+    "RTMP": (
+        live.Ingest("rtmp://h.example/live/hall", "room/cam?a=b/c"),
+        ("rtmp://h.example/live/hall", "room/cam?a=b/c", ""),
+        {"server": "rtmp://h.example/live/hall", "key": "room/cam?a=b/c", "use_auth": False},
+    ),
+    "a whole address": (
+        live.Ingest("rtmp://h.example/live/k3y-of-eight?a=b", "k3y-of-eight"),
+        ("rtmp://h.example/live", "k3y-of-eight?a=b", ""),
+        {"server": "rtmp://h.example/live", "key": "k3y-of-eight?a=b", "use_auth": False},
+    ),
+    "a user": (
+        live.Ingest("rtmp://me:pa:55@h.example:1935/live", "key"),
+        ("rtmp://me:pa:55@h.example:1935/live", "key", ""),
+        {"server": "rtmp://h.example:1935/live", "key": "key", "use_auth": True,
+         "username": "me", "password": "pa:55"},
+    ),
+    "SRT": (
+        live.Ingest("srt://h.example:9000?latency=200000", "a&b", passphrase="s3cr3t-phrase"),
+        ("srt://h.example:9000?latency=200000", "a&b", "s3cr3t-phrase"),
+        {"server": "srt://h.example:9000?latency=200000", "key": "a&b", "use_auth": True,
+         "username": "", "password": "s3cr3t-phrase"},
+    ),
+    "SRT with an id of its own": (
+        live.Ingest("srt://h.example:9000?streamid=k3y-of-eight", "k3y-of-eight"),
+        ("srt://h.example:9000?streamid=k3y-of-eight", "", ""),
+        {"server": "srt://h.example:9000?streamid=k3y-of-eight", "key": "", "use_auth": False},
+    ),
+    "WHIP": (
+        live.Ingest("https://h.example/whip", "t0ken"),
+        ("https://h.example/whip", "t0ken", ""),
+        {"server": "https://h.example/whip", "bearer_token": "t0ken", "service": "WHIP"},
+    ),
+    "another protocol": (
+        live.Ingest("rist://h.example:8193", "key"),
+        ("rist://h.example:8193", "key", ""),
+        {"server": "rist://h.example:8193", "key": "key", "use_auth": False},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OBS)
+def test_a_row_and_a_profile_say_what_obs_asks_for_by_the_protocol(
+    name: str, ledger: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest, told, settings = OBS[name]
+    read = live.Client.get
+    with sides("tktchurch", "memory") as (old, new):
+        old.fill(1)
+        migrate.run(planned(old, new), ledger=ledger)
+        monkeypatch.setattr(
+            live.Client,
+            "get",
+            lambda *arguments, **named: attrs.evolve(read(*arguments, **named), ingests=[ingest]),
+        )
+        handover(ledger, old, new, folder)
+    (row,) = rows(folder / "ingests.csv")
+    assert (row["server"], row["stream_key"], row["passphrase"]) == told
+    (path,) = (folder / "obs").glob("*/service.json")
+    service = json.loads(path.read_text())
+    assert service["type"] == ("whip_custom" if name == "WHIP" else "rtmp_custom")
+    service["settings"].pop("bwtest", None)
+    assert service["settings"] == settings
 
 
 @pytest.mark.parametrize("title", ["../../etc/passwd", "a/b", "...", "\u0000", "CON", "x" * 300])

@@ -58,6 +58,31 @@ def test_a_pickled_value_of_version_0_1_is_read(name: str) -> None:
     assert repr(value) == repr(expected)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        live.LiveStream(provider="p", id="1", title="T", status="live", tags=["a"]),
+        live.StreamSpec(title="T", description="D"),
+        live.Ingest("srt://h:1", "key", passphrase="a passphrase"),
+        live.Playback("https://h/a.m3u8", "page"),
+        live.Recording("ready", "https://h/a.m3u8", duration=3),
+        live.RestreamTarget("rtmp://h/a", "key"),
+        live.Event(provider="p", kind="other", raw={"a": 1}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_field_that_a_pickled_value_does_not_have_yet_is_read_as_its_default(value: Any) -> None:
+    fields = attrs.fields_dict(type(value))
+    required = [name for name, field in fields.items() if field.default is attrs.NOTHING]
+    expected = type(value)(**{name: getattr(value, name) for name in required})
+    state = {name: each for name, each in value.__getstate__().items() if name in required}
+    older = type(value).__new__(type(value))
+    older.__setstate__(state)
+    assert older == expected
+    assert repr(older) == repr(expected)
+    assert pickle.loads(pickle.dumps(older)) == expected
+
+
 @pytest.mark.parametrize("name", [name for name in PICKLES if name in stored_values.ERRORS])
 def test_a_pickled_error_of_version_0_1_is_read(name: str) -> None:
     error = unpickled(name)

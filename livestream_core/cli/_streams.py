@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -193,8 +194,13 @@ def _ingest(given: Given, ingest: Ingest) -> Iterator[tuple[str, str]]:
         yield "ingest", _text(given, Kind.URL, ingest.url)
     if ingest.stream_key is not None:
         yield "stream key", _text(given, Kind.SECRET, ingest.stream_key)
-    if ingest.publish_url is not None and given.show_secrets:
-        yield "publish url", _text(given, Kind.SECRET, ingest.publish_url)
+    if ingest.passphrase is not None:
+        yield "passphrase", _text(given, Kind.SECRET, ingest.passphrase)
+    if given.show_secrets:
+        if ingest.publish_url is not None:
+            yield "publish url", _text(given, Kind.SECRET, ingest.publish_url)
+        elif arguments := ingest.ffmpeg_arguments():
+            yield "ffmpeg", printable(shlex.join(arguments))
 
 
 def _playback(given: Given, playback: Playback) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,8 @@ import attrs
 from .._capabilities import Capabilities
 from .._client import Client
 from .._errors import InvalidInput, LiveStreamError
-from .._model import LiveStream, Playback
+from .._model import Ingest, LiveStream, Playback, publishing_of
+from .._publishing import Publishing
 from .._status import STATUSES
 from .._urls import PlaybackKind
 from ._checking import Checker, was_on_air
@@ -43,6 +44,7 @@ _INGEST_COLUMNS = (
     "server",
     "stream_key",
     "ingest",
+    "passphrase",
 )
 _MAP_COLUMNS = ("source_id", "target_id", "title", "source_playback_url", "target_playback_url")
 _SECONDS = 60.0
@@ -85,7 +87,8 @@ def handover(
 ) -> HandoverResult:
     """Writes the files that people need to move over, readable by nobody else:
 
-    - ``ingests.csv`` and ``ingests.json``: the new server and stream key of each stream;
+    - ``ingests.csv`` and ``ingests.json``: the new server and stream key of each stream, as OBS
+      Studio asks for them, and the passphrase of SRT;
     - ``obs/<stream>/``: the same as a profile of OBS Studio;
     - ``map.csv`` and ``map.json``: old id to new id, old playback URL to new one.
 
@@ -113,17 +116,22 @@ def handover(
         checker = Checker(report, source, target)
         executor = stack.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="handover"))
         pairs = list(zip(moved, executor.map(checker.pair, moved), strict=True))
-    ingests, mapping, unread = [], [], {}
+    ingests, profiles, mapping, unread = [], [], [], {}
     for item, pair in pairs:
         if pair.target is None:
             unread[item.target_id or ""] = pair.checked.reason or "it is gone"
             continue
-        ingests.append(_ingest_row(item, pair.target, target.capabilities))
+        ingest = pair.target.ingest or next(iter(pair.target.ingests), None)
+        told = None if ingest is None else _told(ingest)
+        row = _ingest_row(item, pair.target, told, target.capabilities)
+        ingests.append(row)
+        if told is not None:
+            profiles.append(_obs_profile(row, told))
         mapping.append(_map_row(item, pair.source, pair.target))
     where = Path(folder)
     problem = ""
     try:
-        _write_all(where, ingests, mapping)
+        _write_all(where, ingests, profiles, mapping)
     except OSError as error:
         problem = f"folder: {where} cannot be written: {error.strerror}"
     if problem:
@@ -138,24 +146,34 @@ def handover(
     )
 
 
-def _ingest_row(item: Item, stream: LiveStream, capabilities: Capabilities) -> dict[str, str]:
-    ingest = stream.ingest or next(iter(stream.ingests), None)
+def _told(ingest: Ingest) -> Publishing | None:
+    """What an encoder is told; of a protocol that is not known here, what the vendor says."""
+    told = publishing_of(ingest)
+    if told is None and ingest.url is not None:
+        key = "" if ingest.stream_key is None else ingest.stream_key.reveal()
+        told = Publishing("", str.__str__(ingest.url), key, "", None, [])
+    return told
+
+
+def _ingest_row(
+    item: Item, stream: LiveStream, told: Publishing | None, capabilities: Capabilities
+) -> dict[str, str]:
     note = ""
-    if ingest is None or ingest.url is None:
+    if told is None:
         # A vendor that makes servers has statuses for that; a catalogue has none.
         facts = [STATUSES[status] for status in capabilities.statuses]
         makes_servers = any(each.active and not each.aired for each in facts)
         note = AFTER_START if makes_servers else NONE
-    key = ingest.stream_key if ingest is not None else None
     start = stream.scheduled_start
     return {
         "source_id": item.source_id,
         "target_id": stream.id,
         "title": stream.title,
         "scheduled_start": "" if start is None else start.isoformat(),
-        "server": (ingest.url or "") if ingest is not None and not note else "",
-        "stream_key": key.reveal() if key is not None else "",
+        "server": "" if told is None else str.__str__(told.server),
+        "stream_key": "" if told is None else told.key,
         "ingest": note,
+        "passphrase": "" if told is None else told.passphrase,
     }
 
 
@@ -186,7 +204,10 @@ def _playback(playbacks: Sequence[Playback]) -> str:
 
 
 def _write_all(
-    folder: Path, ingests: Sequence[Mapping[str, str]], mapping: Sequence[Mapping[str, str]]
+    folder: Path,
+    ingests: Sequence[Mapping[str, str]],
+    profiles: Iterable[tuple[str, str]],
+    mapping: Sequence[Mapping[str, str]],
 ) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, columns, rows in (
@@ -195,13 +216,12 @@ def _write_all(
     ):
         _write(folder / f"{name}.csv", _csv(columns, rows))
         _write(folder / f"{name}.json", json.dumps(list(rows), indent=2) + "\n")
-    for row in ingests:
-        if row["server"]:
-            profile = folder / "obs" / _profile_name(row)
-            profile.parent.mkdir(mode=0o700, exist_ok=True)
-            profile.mkdir(mode=0o700, exist_ok=True)
-            _write(profile / "service.json", _obs_service(row))
-            _write(profile / "basic.ini", f"[General]\nName={profile.name}\n")
+    for name, service in profiles:
+        profile = folder / "obs" / name
+        profile.parent.mkdir(mode=0o700, exist_ok=True)
+        profile.mkdir(mode=0o700, exist_ok=True)
+        _write(profile / "service.json", service)
+        _write(profile / "basic.ini", f"[General]\nName={profile.name}\n")
 
 
 def _write(path: Path, text: str) -> None:
@@ -224,20 +244,34 @@ def _csv(columns: Iterable[str], rows: Iterable[Mapping[str, str]]) -> str:
     return text.getvalue()
 
 
-def _profile_name(row: Mapping[str, str]) -> str:
+def _obs_profile(row: Mapping[str, str], told: Publishing) -> tuple[str, str]:
+    """The name of a profile of OBS Studio, and its service.json."""
     title = re.sub(r"[^\w-]+", "-", row["title"]).strip("-")[:40]
     unique = re.sub(r"[^\w-]+", "-", row["target_id"])
-    return f"{title}-{unique}" if title else unique
+    name = f"{title}-{unique}" if title else unique
+    return name, json.dumps(_obs_service(told), indent=2) + "\n"
 
 
-def _obs_service(row: Mapping[str, str]) -> str:
-    settings = {
+def _obs_service(told: Publishing) -> dict[str, Any]:
+    server = str.__str__(told.server)
+    if told.format == "whip":
+        whip = {"bearer_token": told.key, "server": server, "service": "WHIP"}
+        return {"settings": whip, "type": "whip_custom"}
+    # OBS takes the passphrase of SRT from where the password of RTMP is.
+    user, password = "", told.passphrase
+    if told.format == "flv" and (found := re.match(r"(.*?://)([^/?#]*)@", server)):
+        # It would take the user for the host.
+        user, _, password = found[2].partition(":")
+        server = found[1] + server[found.end() :]
+    settings: dict[str, Any] = {
         "bwtest": False,
-        "key": row["stream_key"],
-        "server": row["server"],
-        "use_auth": False,
+        "key": told.key,
+        "server": server,
+        "use_auth": bool(user or password),
     }
-    return json.dumps({"settings": settings, "type": "rtmp_custom"}, indent=2) + "\n"
+    if settings["use_auth"]:
+        settings |= {"username": user, "password": password}
+    return {"settings": settings, "type": "rtmp_custom"}
 
 
 # -- how far the users are -------------------------------------------------------------------

@@ -17,7 +17,7 @@ from .._fields import FieldFacts, Kind, Owner, facts_of
 from .._masked import plain
 from .._model import LiveStream, Playback, RestreamTarget, StreamSpec
 from .._secret import SecretUrl
-from .._urls import publish_url
+from .._urls import address_with_key
 
 #: Tags that begin so are marks of ours.
 MARK_PREFIX = "livestream-core:"
@@ -187,7 +187,7 @@ class _Plain:
     def _server(self, target: RestreamTarget) -> Any:
         if target.url and target.stream_key is not None:
             # A version may have left the key in the address.
-            whole = publish_url(target.url, target.stream_key.reveal())
+            whole = address_with_key(target.url, target.stream_key.reveal())
             if whole in self.written or _hidden(whole, self.salt) in self.written:
                 return self._text(whole)
         return self(target.url)

@@ -79,6 +79,7 @@ class IngestParts(TypedDict, total=False):
     url: Part[str | None]
     stream_key: Part[live.Secret | None]
     protocol: Part[str | None]
+    passphrase: Part[live.Secret | None]
 
 
 class PlaybackParts(TypedDict, total=False):
@@ -332,8 +333,14 @@ def trims(*, is_relative: bool | None = None) -> SearchStrategy[live.Trim]:
 
 
 def ingests(**parts: Unpack[IngestParts]) -> SearchStrategy[live.Ingest]:
-    """Where encoders send to, with a stream key and without."""
-    return _built(live.Ingest, parts, url=servers, stream_key=lambda: _optional(secrets()))
+    """Where encoders send to, with a stream key and a passphrase, and without."""
+    return _built(
+        live.Ingest,
+        parts,
+        url=servers,
+        stream_key=lambda: _optional(secrets()),
+        passphrase=lambda: _optional(secrets()),
+    )
 
 
 def playbacks(**parts: Unpack[PlaybackParts]) -> SearchStrategy[live.Playback]:

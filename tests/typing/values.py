@@ -53,8 +53,12 @@ def a_secret_may_be_given_as_text() -> None:
     assert_type(ingest.url, str | None)
     assert_type(ingest.stream_key, live.Secret | None)
     assert_type(ingest.publish_url, live.Secret | None)
+    assert_type(ingest.ffmpeg_arguments(), list[str] | None)
     assert_type(ingest.protocol, str | None)
     live.Ingest("rtmp://a.test/live", live.Secret("key"), "rtmp")
+    assert_type(
+        live.Ingest("srt://a.test:9000", passphrase="phrase").passphrase, live.Secret | None
+    )
     live.Ingest("rtmp://a.test/live", b"key")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     assert_type(live.RestreamTarget("rtmp://a.test/live", "key").stream_key, live.Secret | None)
 

@@ -1,0 +1,192 @@
+"""An RTMP server of its own for tests: Debian's nginx with its RTMP module, in a temporary folder.
+
+It tells by HTTP what each publisher asked for, which is what the server itself has read.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from leashed import leashed
+
+#: For a machine with much else to do: all of it takes two seconds.
+_PATIENCE = 180.0
+_MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/share/nginx/modules"))
+#: What on_publish posts. The arguments of a name come last, as they were sent.
+_PUBLISH = re.compile(
+    r"app=(?P<app>[^&]*)&.*?&tcurl=rtmp://[^/]*/(?P<application>[^&]*)&.*"
+    r"&call=publish&name=(?P<name>[^&]*)&type=live(?:&(?P<args>.*))?"
+)
+_ENCODED = ["-c:v", "flv1"]
+
+
+class NoRtmp(Exception):
+    """There is no server to be had here, or nothing that publishes; the text says why."""
+
+
+class Published(NamedTuple):
+    """What a publisher asked for.
+
+    Attributes:
+        application: All of it, query included.
+        name: The stream's name, query included.
+    """
+
+    application: str
+    name: str
+
+
+class RtmpServer:
+    """A server that runs, and ffmpeg to publish to it."""
+
+    def __init__(self, ffmpeg: str, port: int, hosts: Sequence[str], seen: list[str]) -> None:
+        self._ffmpeg = ffmpeg
+        self._port = port
+        self._seen = seen
+        self.hosts = hosts
+
+    def moved_here(self, text: str) -> str:
+        """Return an address with this server's host and port in place of its own."""
+        host = "[::1]" if "://[" in text else "127.0.0.1"
+        here = rf"rtmp://\g<user>{host}:{self._port}"
+        return re.sub(r"^rtmps?://(?P<user>[^/?#@]*@)?[^/?#]*", here, text)
+
+    def can_move(self, text: str) -> bool:
+        """Return whether this machine has an address of this one's kind."""
+        return "://[" not in text or "[::1]" in self.hosts
+
+    def publish(self, *outputs: Sequence[str]) -> tuple[bool, list[Published]]:
+        """Have ffmpeg publish to all of some outputs, each given by its arguments.
+
+        Returns:
+            Whether it could, and what the server has seen.
+        """
+        self._seen.clear()
+        command = [self._ffmpeg, "-hide_banner", "-loglevel", "error"]
+        command += ["-f", "lavfi", "-i", "testsrc=size=16x16:rate=5"]
+        for output in outputs:
+            command += ["-t", "0.4", *_ENCODED, *output]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False
+        )
+        asked = [_PUBLISH.fullmatch(each) for each in [*self._seen] if "&call=publish&" in each]
+        return done.returncode == 0, [
+            Published(
+                unquote(each["application"]),
+                unquote(each["name"]) + ("" if each["args"] is None else f"?{each['args']}"),
+            )
+            for each in asked
+            if each is not None
+        ]
+
+
+@contextmanager
+def rtmp_server(applications: Iterable[str]) -> Iterator[RtmpServer]:
+    """Serve some applications until the end of the block.
+
+    Raises:
+        NoRtmp: There is no server to be had here, or no ffmpeg.
+    """
+    # Debian has it where only root looks for programs.
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    ffmpeg = shutil.which("ffmpeg")
+    found = [each / "ngx_rtmp_module.so" for each in _MODULES]
+    module = next((each for each in found if each.exists()), None)
+    if nginx is None or module is None or ffmpeg is None:
+        lacking = {"nginx": nginx, "libnginx-mod-rtmp": module, "ffmpeg": ffmpeg}
+        names = ", ".join(name for name, each in lacking.items() if each is None)
+        raise NoRtmp(f"not installed: {names}")
+    folder = Path(tempfile.mkdtemp(prefix="rtmp-"))
+    with _listening() as (callbacks, seen):
+        port = _free_port()
+        hosts = ["127.0.0.1", *(["[::1]"] if _has_ipv6() else [])]
+        (folder / "nginx.conf").write_text(
+            _configuration(module, hosts, port, callbacks, applications)
+        )
+        command: list[str | Path] = [nginx, "-p", f"{folder}/", "-c", "nginx.conf", "-e", "stderr"]
+        with (folder / "log").open("wb") as log:
+            process = leashed(command, folder, log, signal="TERM")
+        try:
+            _wait_for(port, folder / "log")
+            yield RtmpServer(ffmpeg, port, hosts, seen)
+        finally:
+            process.communicate()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _configuration(
+    module: Path, hosts: Sequence[str], port: int, callbacks: str, applications: Iterable[str]
+) -> str:
+    listen = " ".join(f"listen {host}:{port};" for host in hosts)
+    served = "\n".join(
+        f'application "{name}" {{ live on; on_publish {callbacks}; }}'
+        for name in sorted(set(applications))
+    )
+    return f"""
+daemon off; master_process off; pid nginx.pid; error_log stderr info;
+load_module {module};
+events {{ worker_connections 256; }}
+rtmp {{ server {{ {listen} max_message 1M;
+{served}
+}} }}
+"""
+
+
+@contextmanager
+def _listening() -> Iterator[tuple[str, list[str]]]:
+    """Keep what is posted to an address, until the end of the block."""
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            seen.append(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/", seen
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def _has_ipv6() -> bool:
+    with suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
+def _wait_for(port: int, log: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise NoRtmp(f"the server does not start: {log.read_text()}") from None
+        time.sleep(0.05)
