@@ -238,9 +238,11 @@ class _Server(_Told):
     stream_key: Secret | None
 
     def __attrs_post_init__(self) -> None:
-        secrets = _secrets_of((self,))
-        if self.url is not None and secrets and may_show(self.url, secrets):
-            url = self.url
+        url = self.url
+        if url is None:
+            return
+        secrets = _own_secrets(self)
+        if secrets and may_show(url, secrets):
             if self.stream_key is not None:
                 url = without_key(url, self.stream_key.reveal())
             if KnownSecrets(secrets).find(url):
@@ -675,8 +677,10 @@ class LiveStream(_Told):
 
     def __attrs_post_init__(self) -> None:
         # Some vendors put the stream key into the URLs that viewers get.
-        if (self.ingests or self.restreams) and (keys := self.stream_keys()):
-            _hide_keys(self, keys)
+        if self.ingests or self.restreams:
+            keys = [key for each in (*self.ingests, *self.restreams) for key in _own_secrets(each)]
+            if keys:
+                _hide_keys(self, keys)
 
     @property
     def ingest(self) -> Ingest | None:
@@ -728,20 +732,18 @@ READERS["stream"] = _stream_of_error
 READERS["streams"] = _streams_of_error
 
 
+def _own_secrets(server: _Server) -> list[str]:
+    names = _PLACES[type(server)].secrets
+    return [secret.reveal() for name in names if (secret := getattr(server, name)) is not None]
+
+
 def _secrets_of(servers: Iterable[_Server]) -> frozenset[str]:
-    return frozenset(
-        [
-            secret.reveal()
-            for each in servers
-            for name in _PLACES[type(each)].secrets
-            if (secret := getattr(each, name)) is not None
-        ]
-    )
+    return frozenset([secret for each in servers for secret in _own_secrets(each)])
 
 
-def _hide_keys(value: _Value, keys: frozenset[str]) -> None:
+def _hide_keys(value: _Value, keys: Collection[str]) -> None:
     """Make each URL of a new value of the model that shows one of the keys a ``SecretUrl``."""
-    if may_show("\n".join([url for url in _urls_in(value) if type(url) is str]), keys):
+    if may_show("\n".join(_urls_in(value)), keys):
         for name, hidden in _hidden(value, KnownSecrets(keys)).items():
             object.__setattr__(value, name, hidden)
 
@@ -768,14 +770,16 @@ class _Places(dict[type, _Names]):
 _PLACES = _Places()
 
 
-def _urls_in(value: _Value) -> list[str | None]:
+def _urls_in(value: _Value) -> list[str]:
     # For every stream of a page that shows a key, so without a call for each part.
-    urls: list[str | None] = []
+    urls: list[str] = []
     values = [value]
     for each in values:
         names, parts, _ = _PLACES[type(each)]
         for name in names:
-            urls.append(getattr(each, name))  # noqa: PERF401
+            url = getattr(each, name)
+            if type(url) is str:
+                urls.append(url)
         for name in parts:
             part = getattr(each, name)
             if part:

@@ -405,18 +405,20 @@ class Fields:
         lenient: bool = False,
         field: str = "",
     ) -> None:
-        self._name, self._outer, self._index = path, outer, index
-        self._field = field
-        self.problems: list[str] | None = None
-        if outer is not None:
-            self.problems = outer.problems
-            self._field = field or outer._field
-        elif lenient:
-            self.problems = []
+        self._name, self._outer, self._index, self._field = path, outer, index, field
+        self.problems: list[str] | None = [] if lenient else None
         if type(data) is not dict and not isinstance(data, Mapping):
             what = self.path or "the answer"
             raise UnexpectedResponse(f"{what} is {_kind(data)}, not an object")
         self.data: Mapping[str, Any] = data
+
+    def _inner(self, data: Mapping[str, Any], name: str, index: int | None, field: str) -> Fields:
+        """An object in it, without a look at what it is: every stream has several."""
+        inner = Fields.__new__(Fields)
+        inner._name, inner._outer, inner._index = name, self, index
+        inner._field = field or self._field
+        inner.problems, inner.data = self.problems, data
+        return inner
 
     @property
     def path(self) -> str:
@@ -500,7 +502,7 @@ class Fields:
         """An object."""
         value = self.data.get(name)
         if type(value) is dict or isinstance(value, Mapping):
-            return Fields(value, name, self)
+            return self._inner(value, name, None, "")
         raise self._wrong(name, "an object")
 
     def items(self, name: str) -> Sequence[Any]:
@@ -609,7 +611,7 @@ class Fields:
         """An object, or ``None``."""
         value = self.data.get(name)
         if type(value) is dict or isinstance(value, Mapping):
-            return Fields(value, name, self, field=field)
+            return self._inner(value, name, None, field)
         if value is not None or expected:
             self._left_out(name, "an object", field, expected)
         return None
@@ -632,7 +634,7 @@ class Fields:
         objects = []
         for i, item in enumerate(self.optional_items(name, field=field, expected=expected)):
             if type(item) is dict or isinstance(item, Mapping):
-                objects.append(Fields(item, name, self, i, field=field))
+                objects.append(self._inner(item, name, i, field))
             else:
                 self.unreadable(f"{name}[{i}]", f"is {_kind(item)}, not an object", field=field)
         return objects
