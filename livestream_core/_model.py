@@ -239,7 +239,7 @@ class _Server(_Told):
 
     def __attrs_post_init__(self) -> None:
         secrets = _secrets_of((self,))
-        if self.url is not None and secrets and may_show(self.url, secrets):
+        if secrets and self.url is not None and may_show(self.url, secrets):
             url = self.url
             if self.stream_key is not None:
                 url = without_key(url, self.stream_key.reveal())
