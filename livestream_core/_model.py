@@ -677,10 +677,8 @@ class LiveStream(_Told):
 
     def __attrs_post_init__(self) -> None:
         # Some vendors put the stream key into the URLs that viewers get.
-        if self.ingests or self.restreams:
-            keys = [key for each in (*self.ingests, *self.restreams) for key in _own_secrets(each)]
-            if keys:
-                _hide_keys(self, keys)
+        if (self.ingests or self.restreams) and (keys := self.stream_keys()):
+            _hide_keys(self, keys)
 
     @property
     def ingest(self) -> Ingest | None:

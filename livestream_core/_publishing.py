@@ -49,6 +49,9 @@ class Publishing(NamedTuple):
     url: str | None
     options: list[str]
 
+    def __repr__(self) -> str:
+        return f"Publishing(format={self.format!r}, ***)"
+
 
 def publishing(
     server: str, key: str | None, passphrase: str | None, protocol: str | None

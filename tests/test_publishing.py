@@ -217,6 +217,21 @@ def test_a_passphrase_that_a_vendor_repeats_is_masked_in_its_error(
     assert PASSPHRASE not in f"{caught.value!r} {vars(caught.value)}"
 
 
+def test_arguments_hide_what_is_secret_of_the_server_and_show_the_rest() -> None:
+    secret = live.Ingest("rtmp://me:pa55word@h.example/live?token=t0ken-of-it", "key")
+    plain = live.Ingest("rtmp://h.example/live", "key")
+    assert arguments_of(secret) == [
+        "-f", "flv", "-rtmp_app", "live?token=t0ken-of-it", "-rtmp_playpath", "key",
+        "rtmp://me:pa55word@h.example/",
+    ]  # fmt: skip
+    assert repr(arguments_of(secret)) == (
+        "['-f', 'flv', '-rtmp_app', ***, '-rtmp_playpath', ***, SecretUrl('rtmp://h.example/***')]"
+    )
+    assert repr(arguments_of(plain)) == (
+        "['-f', 'flv', '-rtmp_app', 'live', '-rtmp_playpath', ***, 'rtmp://h.example/']"
+    )
+
+
 def test_an_error_of_a_publisher_that_could_not_run_shows_no_key() -> None:
     ingest = live.Ingest("srt://h.example:9000", KEY, passphrase=PASSPHRASE)
     refusing = [sys.executable, "-c", "import sys; sys.exit(1)"]
