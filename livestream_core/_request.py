@@ -666,7 +666,7 @@ class Fields:
         values = {**dict(zip(fields, args, strict=False)), **values}
         while True:
             name = (refused.field or "").partition("[")[0].partition(".")[0]
-            problem = f"{prefix}{refused.message}"
+            problem = prefix + _QUOTED_VALUE.sub("", refused.message)
             if name not in values:
                 raise UnexpectedResponse(problem)
             facts = fields[name]
@@ -683,6 +683,10 @@ class Fields:
                 return kind(**values)
             except InvalidInput as error:
                 refused = error
+
+
+#: The value that the model was given, at the beginning of what it says is wrong with it.
+_QUOTED_VALUE = re.compile(r"""(['"]).*\1 (?=is )""", re.DOTALL)
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

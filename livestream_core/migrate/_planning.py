@@ -268,7 +268,11 @@ def _wanted(
         "ids": given and list(given),
     }
     words = {name: value for name, value in shown.items() if value is not None}
-    return _Wanted(source, query.matches, given, words)
+
+    def matches(stream: LiveStream) -> bool:
+        return query.matches(stream) or query.undecided(stream) is not None
+
+    return _Wanted(source, matches, given, words)
 
 
 def _read_again(

@@ -3,7 +3,6 @@ field."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -15,7 +14,7 @@ from .._client import Client
 from .._errors import InvalidInput, LiveStreamError, Unsupported
 from .._fields import facts_of, table
 from .._foreign import place_of
-from .._model import LiveStream, StreamSpec
+from .._model import LiveStream, StreamSpec, field_of
 from .._preview import Preview
 from .._status import STATUSES, Status
 from ._identity import MARK_PREFIX, mark_of
@@ -236,11 +235,6 @@ class _Read:
                 note = f"it could not be read at the source ({problem})"
                 self.fates[name] = [FieldFate(name, Fate.NEEDS_PERSON, note)]
         self.spec = spec
-
-
-def field_of(problem: str) -> str:
-    """Return the field of a stream that one of its problems is about."""
-    return re.split(r"[:.\[]", problem, maxsplit=1)[0]
 
 
 def _moved(problem: str, capabilities: Capabilities) -> str:

@@ -39,6 +39,9 @@ ISSUED_BEFORE = timedelta(seconds=30)
 #: Fields of a spec and the vendor's names for them.
 _FIELDS = {"title": "name", "record": "record", "restreams": "restream"}
 
+#: What only livestreams of v1 have. API v2 calls other things livestreams, and has ids too.
+_OWN = ("name", "record", "restream", "streamKey", "streamUrl", "upstreamUrl")
+
 #: A page number, as we send it and as a cursor.
 _PAGE = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -226,6 +229,8 @@ class VideoSDKAdapter(live.Adapter):
     def parse_stream(self, payload: Any) -> live.LiveStream:
         """Reads a livestream object, of any of the vendor's documents."""
         fields = live.Fields(payload, lenient=True)
+        if not any(name in fields.data for name in _OWN):
+            raise live.UnexpectedResponse(f"none of {', '.join(_OWN)} is in the answer")
         record = fields.optional_flag("record")
         # Viewers' URLs contain the stream key.
         playback = fields.optional_text("downstreamUrl", field="playbacks")
