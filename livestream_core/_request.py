@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 import attrs
 
+from ._convert import NOT_TEXT, is_encodable
 from ._errors import InvalidInput, UnexpectedResponse
 from ._fields import table
 from ._model import LiveStream
@@ -423,6 +424,8 @@ class Fields:
             return "is null" if name in self.data else "is missing"
         if _is_number(value) and not -MAX_NUMBER < value < MAX_NUMBER:
             return "is too large a number"
+        if isinstance(value, str) and not is_encodable(value):
+            return NOT_TEXT
         return f"is {_kind(value)}, not {expected}"
 
     def _wrong(self, name: str, expected: str) -> UnexpectedResponse:
@@ -487,7 +490,7 @@ class Fields:
     def optional_text(self, name: str, *, field: str = "", expected: bool = False) -> str | None:
         """A string, or ``None``."""
         value = self.data.get(name)
-        if type(value) is str:
+        if type(value) is str and (value.isascii() or is_encodable(value)):
             return value
         if value is not None or expected:
             self._left_out(name, "a string", field, expected)

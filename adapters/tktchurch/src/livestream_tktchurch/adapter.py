@@ -358,11 +358,7 @@ def _stream(fields: live.Fields) -> live.LiveStream:
         ended_at=fields.optional_instant("endTime", field="ended_at"),
         created_at=fields.optional_instant("createdAt", field="created_at"),
         updated_at=fields.optional_instant("updatedAt", field="updated_at"),
-        playbacks=[
-            playback
-            for url in addresses
-            if url and (playback := fields.part("playbacks", live.Playback, url))
-        ],
+        playbacks=[live.Playback(url) for url in addresses if url],
         tags=fields.optional_texts("tags"),
         thumbnail_url=uploaded or linked or None,
         raw=fields.data,

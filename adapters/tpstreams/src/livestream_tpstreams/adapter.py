@@ -261,13 +261,12 @@ class TPStreamsAdapter(live.Adapter):
             request = self.request("GET", LIVE_STREAMS, params={"limit": query.size})
         else:
             request = self.follow(query.cursor, under=ASSETS)
-        response = yield request
-        fields = response.fields()
+        fields = (yield request).fields()
         return self.page(
             fields.items("results"),
             self._livestream,
             next=lambda: self._next(fields),
-            total=response.fields(lenient=True).optional_integer("count"),
+            total=fields.data.get("count"),
         )
 
     def _next(self, fields: live.Fields) -> str | None:
@@ -452,8 +451,6 @@ class TPStreamsAdapter(live.Adapter):
         word = fields.optional_text("status", expected=True)
         url = fields.optional_text("rtmp_url", field="ingests")
         key = fields.optional_text("stream_key", field="ingests")
-        # "" and null stand for a server that is not there yet, or no more.
-        ingest = asset.part("ingests", live.Ingest, url, live.Secret(key)) if url and key else None
         record = fields.optional_flag("transcode_recorded_video", field="record")
         activities = self._activities(fields)
         on_air, stopped = activities.get("on publish"), activities.get("stopped")
@@ -475,12 +472,12 @@ class TPStreamsAdapter(live.Adapter):
             # Whether the vendor lists the newest first or last is not documented.
             started_at=min(on_air) if on_air else None,
             ended_at=max(stopped) if stopped else None,
-            ingests=() if ingest is None else (ingest,),
+            # "" and null stand for a server that is not there yet, or no more.
+            ingests=(live.Ingest(url, live.Secret(key)),) if url and key else (),
             playbacks=[
-                playback
+                live.Playback(address, kind)
                 for name, kind in PLAYBACKS
                 if (address := fields.optional_text(name, field="playbacks"))
-                and (playback := asset.part("playbacks", live.Playback, address, kind))
             ],
             record=record,
             recording=_recording(asset.optional_object("video", field="recording")),

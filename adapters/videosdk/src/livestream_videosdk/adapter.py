@@ -14,15 +14,13 @@ import json
 import re
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import attrs
 import jwt
 from jwt.algorithms import HMACAlgorithm
 
 import livestream_core as live
-
-T = TypeVar("T")
 
 _ALL = "/v1/livestreams"
 _PAGES = "/v1/livestreams/"  # the reference writes the list, and only the list, with a slash
@@ -245,30 +243,17 @@ class VideoSDKAdapter(live.Adapter):
             created_at=fields.optional_instant("createdAt", field="created_at"),
             updated_at=fields.optional_instant("updatedAt", field="updated_at"),
             ingests=_ingests(fields),
-            playbacks=_made(fields.part("playbacks", live.Playback, live.SecretUrl(playback)))
-            if playback
-            else (),
+            playbacks=(live.Playback(live.SecretUrl(playback)),) if playback else (),
             record=record,
-            recording=fields.part(
-                "recording",
-                live.Recording,
-                live.RecordingStatus.UNKNOWN,
-                live.SecretUrl(recording),
-            )
+            recording=live.Recording(live.RecordingStatus.UNKNOWN, live.SecretUrl(recording))
             if record and recording
             else None,
-            restreams=[
-                target
-                for each in fields.optional_objects("restream", field="restreams")
-                for target in _made(
-                    each.part(
-                        "restreams",
-                        live.RestreamTarget,
-                        each.optional_text("url") or None,
-                        each.optional_text("streamKey") or None,
-                    )
+            restreams=tuple(
+                live.RestreamTarget(
+                    each.optional_text("url") or None, each.optional_text("streamKey") or None
                 )
-            ],
+                for each in fields.optional_objects("restream", field="restreams")
+            ),
             raw=fields.data,
         )
 
@@ -353,8 +338,4 @@ def _ingests(fields: live.Fields) -> tuple[live.Ingest, ...]:
             server, key = live.split_publish_url(whole, key)
         except live.InvalidInput:
             fields.unreadable("upstreamUrl", "does not end in streamKey", field="ingests")
-    return _made(fields.part("ingests", live.Ingest, server, key)) if server else ()
-
-
-def _made(part: T | None) -> tuple[T, ...]:
-    return () if part is None else (part,)
+    return (live.Ingest(server, key),) if server else ()
