@@ -506,7 +506,8 @@ class Adapter:
                 :meth:`parse_stream`.
             next: A cursor for the next page, or a function that reads it: if it raises
                 ``UnexpectedResponse``, the streams of this page are not lost.
-            total: How many streams there are on all pages, where the vendor says so.
+            total: How many streams there are on all pages, as the vendor says it. What cannot be
+                a number of streams says nothing.
         """
         streams, unreadable = [], []
         for position, item in enumerate(items):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
@@ -41,6 +41,7 @@ from ._plugins import Observers
 from ._preview import Preview, preview_of
 from ._public import publish
 from ._redact import Redactor
+from ._request import Response
 from ._runners.sync import SyncRunner
 from ._secret import Secret
 from ._sending import Limiter, Transport
@@ -424,8 +425,8 @@ class Client:
                 cursor = named("cursor", c.identifier)(cursor)
             query = attrs.evolve(query, cursor=cursor, size=size)
         page = self._run("pages", lambda: self._adapter.list(query), deadline=deadline)
-        page = attrs.evolve(page, items=tuple(filter(query.matches, page.items)))
-        if lost := [each for each in page.unreadable if each.position is None]:
+        page = query.applied(page)
+        if lost := [each for each in page.unreadable if each.is_link]:
             raise self._engine.about(unreadable_error(lost, page.items), "pages", None)
         return page
 
@@ -515,7 +516,9 @@ class Client:
         Raises:
             UnexpectedResponse: It is not one of a live stream, or a field of it is wrong.
         """
-        return self._read("parse_stream", lambda: self._adapter.parse_stream(payload))
+        return self._read(
+            "parse_stream", lambda: self._adapter.parse_stream(payload), lambda: payload
+        )
 
     def parse_webhook(
         self,
@@ -568,6 +571,7 @@ class Client:
                 lambda: self._adapter.parse_webhook(
                     delivery.headers, delivery.body, secret.reveal()
                 ),
+                Response(200, {}, delivery.body).json,
             )
         except LiveStreamError as error:
             problem = delivery.explain(error)
@@ -578,7 +582,7 @@ class Client:
         # Without the adapter's frames: they hold the secret.
         raise problem.with_traceback(None)
 
-    def _read(self, name: str, make: Callable[[], T]) -> T:
+    def _read(self, name: str, make: Callable[[], T], payload: Callable[[], Any]) -> T:
         call = Call(self._engine, name, None, 0.0)
         handled = sys.exception()
         error: LiveStreamError
@@ -595,6 +599,9 @@ class Client:
             error = UnexpectedResponse(bug.message)
         else:
             return self._engine.redactor.see(result)
+        if isinstance(error, UnexpectedResponse) and error.stream_id is None:
+            with suppress(UnexpectedResponse):
+                error.stream_id = call.id_in(payload())
         raise call.finished(error).with_traceback(None)
 
     # -- closing ----------------------------------------------------------------------------

@@ -28,6 +28,8 @@ T = TypeVar("T")
 #: Longer than any stream, and short enough for every calculation with it.
 MAX_SECONDS = 10**12
 
+NOT_TEXT = "contains half a surrogate pair, which is not text"
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -78,19 +80,18 @@ def text(value: str) -> str:
         if not isinstance(value, str):
             wrong_type("a string", value)
         value = str.__str__(value)
-    if not value.isascii():
-        _check_encodable(value)
+    if not (value.isascii() or is_encodable(value)):
+        refuse(NOT_TEXT)
     return value
 
 
-def _check_encodable(value: str) -> None:
+def is_encodable(value: str) -> bool:
+    """Whether a string is text: JSON can have half a surrogate pair in one."""
     try:
         value.encode()
     except UnicodeEncodeError:
-        pass
-    else:
-        return
-    refuse("contains half a surrogate pair, which is not text")
+        return False
+    return True
 
 
 def optional_text(value: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, Unpack
 
 from ._operations import OPERATION_TABLE
@@ -360,7 +360,17 @@ class UnexpectedResponse(LiveStreamError):
     """
 
     default_hint: ClassVar[str | None] = "the vendor's API may have changed"
-    streams: tuple[LiveStream, ...] = ()
+
+    def __init__(
+        self,
+        message: str = "",
+        data: Mapping[str, Any] | None = None,
+        *,
+        streams: Iterable[LiveStream] = (),
+        **context: Unpack[_Context],
+    ) -> None:
+        self.streams: tuple[LiveStream, ...] = tuple(streams)
+        super().__init__(message, data, **context)
 
 
 class ConnectionFailed(LiveStreamError):

@@ -718,6 +718,11 @@ class LiveStream(_Told):
         return _secrets_of((*self.ingests, *self.restreams))
 
 
+def field_of(problem: str) -> str:
+    """Return the name of the field of a stream that one of its problems is about."""
+    return problem.partition(":")[0].partition(".")[0].partition("[")[0]
+
+
 def _stream_of_error(name: str, value: Any) -> LiveStream | None:
     return None if value is None else LiveStream.from_dict(value)
 

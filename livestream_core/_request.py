@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 import attrs
 
+from ._convert import NOT_TEXT, is_encodable
 from ._errors import InvalidInput, UnexpectedResponse
 from ._fields import table
 from ._model import LiveStream
@@ -457,6 +458,8 @@ class Fields:
             return "is null" if name in self.data else "is missing"
         if _is_number(value) and not -MAX_NUMBER < value < MAX_NUMBER:
             return "is too large a number"
+        if isinstance(value, str) and not is_encodable(value):
+            return NOT_TEXT
         return f"is {_kind(value)}, not {expected}"
 
     def _wrong(self, name: str, expected: str) -> UnexpectedResponse:
@@ -521,7 +524,7 @@ class Fields:
     def optional_text(self, name: str, *, field: str = "", expected: bool = False) -> str | None:
         """A string, or ``None``."""
         value = self.data.get(name)
-        if type(value) is str:
+        if type(value) is str and (value.isascii() or is_encodable(value)):
             return value
         if value is not None or expected:
             self._left_out(name, "a string", field, expected)
@@ -711,7 +714,7 @@ class Fields:
         values = {**dict(zip(fields, args, strict=False)), **values}
         while True:
             name = (refused.field or "").partition("[")[0].partition(".")[0]
-            problem = f"{prefix}{refused.message}"
+            problem = prefix + _QUOTED_VALUE.sub("", refused.message)
             if name not in values:
                 raise UnexpectedResponse(problem)
             facts = fields[name]
@@ -728,6 +731,10 @@ class Fields:
                 return kind(**values)
             except InvalidInput as error:
                 refused = error
+
+
+#: The value that the model was given, at the beginning of what it says is wrong with it.
+_QUOTED_VALUE = re.compile(r"""(['"]).*\1 (?=is )""", re.DOTALL)
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

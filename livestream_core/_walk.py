@@ -11,7 +11,7 @@ import attrs
 from ._capabilities import Capabilities
 from ._errors import UnexpectedResponse
 from ._fields import Pickled
-from ._model import LiveStream
+from ._model import LiveStream, field_of
 from ._request import MAX_NUMBER
 from ._status import Status
 
@@ -78,6 +78,33 @@ class Query:
             return False
         return self.starts_before is None or (start is not None and start < self.starts_before)
 
+    def undecided(self, stream: LiveStream) -> Unreadable | None:
+        """Return what to say of a stream that does not match, if that is only because a field that
+        it was asked for by could not be read; else ``None``."""
+        problems = {field_of(problem): problem for problem in stream.problems}
+        unknown: dict[str, None] = {}
+        if "tags" in problems:
+            unknown["tag"] = None
+        if "scheduled_start" in problems:
+            unknown["starts_after"] = unknown["starts_before"] = None
+        rest: Query = attrs.evolve(self, **unknown)
+        if rest == self or not rest.matches(stream):
+            return None
+        reason = "; ".join(
+            problems[name] for name in ("tags", "scheduled_start") if name in problems
+        )
+        return Unreadable(f"a filter cannot be applied to it ({reason})", id=stream.id)
+
+    def applied(self, page: Page) -> Page:
+        """Return what of a page passes all filters."""
+        matching, unreadable = [], [*page.unreadable]
+        for stream in page.items:
+            if self.matches(stream):
+                matching.append(stream)
+            elif stream.problems and (undecided := self.undecided(stream)):
+                unreadable.append(undecided)
+        return attrs.evolve(page, items=matching, unreadable=unreadable)
+
 
 def _streams(items: Sequence[LiveStream]) -> tuple[LiveStream, ...]:
     return tuple(items)
@@ -97,7 +124,8 @@ class Unreadable:
 
     Attributes:
         reason: What is wrong with it. It holds no value of the vendor's answer.
-        position: Its place on its page, from 0; ``None`` for the link to the next page.
+        position: Its place on its page, from 0; ``None`` for the link to the next page, and for a
+            stream that a filter could not be applied to.
         id: The stream's id, where that could be read.
         page: Which page of a walk it was on, from 1; ``None`` on a page that was read alone.
     """
@@ -107,15 +135,17 @@ class Unreadable:
     id: str | None = None
     page: int | None = None
 
+    @property
+    def is_link(self) -> bool:
+        """Whether it is the link to the next page: what follows is unknown."""
+        return self.position is None and self.id is None
+
     def __str__(self) -> str:
-        if self.position is None:
+        what = repr(self.id) if self.id else "the entry"
+        if self.is_link:
             what = "the link to the next page"
-        else:
-            what = (
-                f"{self.id!r} at position {self.position}"
-                if self.id
-                else (f"the entry at position {self.position}")
-            )
+        elif self.position is not None:
+            what += f" at position {self.position}"
         where = "" if self.page is None else f" of page {self.page}"
         return f"{what}{where}: {self.reason}"
 
@@ -124,16 +154,17 @@ def unreadable_error(
     unreadable: Sequence[Unreadable], streams: Iterable[LiveStream]
 ) -> UnexpectedResponse:
     """Return the error for what of a list could not be read, with the streams that could."""
+    readable = tuple(streams)
     shown = [str(each) for each in unreadable[:_MOST_SHOWN]]
     if len(unreadable) > len(shown):
         shown.append(f"and {len(unreadable) - len(shown)} more")
     entries = "1 entry" if len(unreadable) == 1 else f"{len(unreadable)} entries"
-    error = UnexpectedResponse(f"{entries} of the list could not be read: {'; '.join(shown)}")
-    error.hint = "all other streams are in error.streams"
-    error.streams = tuple(streams)
-    if len(unreadable) == 1:
-        error.stream_id = unreadable[0].id
-    return error
+    return UnexpectedResponse(
+        f"{entries} of the list could not be read: {'; '.join(shown)}",
+        streams=readable,
+        stream_id=unreadable[0].id if len(unreadable) == 1 else None,
+        hint="the streams that could be read are in error.streams" if readable else None,
+    )
 
 
 @attrs.frozen(slots=True, getstate_setstate=False)
@@ -179,8 +210,8 @@ class Walk:
         self._without_news = 0
         self._totals: set[int | None] = set()
         self._pages = 0
-        #: What could not be read.
-        self.unreadable: list[Unreadable] = []
+        #: By the key of its id, or else its place.
+        self._unreadable: dict[object, Unreadable] = {}
         self.cursor: str | None = None
         self.goes_on = True
 
@@ -196,13 +227,9 @@ class Walk:
             if key not in seen:
                 seen[key] = None
                 new.append(stream)
-        self._pages += 1
-        lost = [
-            attrs.evolve(each, page=self._pages) for each in page.unreadable if self._is_lost(each)
-        ]
-        self.unreadable += lost
+        is_news = self._take_unreadable(page) or bool(new)
         self._totals.add(page.total)
-        self._without_news = 0 if new or lost else self._without_news + 1
+        self._without_news = 0 if is_news else self._without_news + 1
         following = page.next
         is_empty = not page.items and not page.unreadable
         if following is None or (self._empty_page_ends and is_empty):
@@ -220,25 +247,30 @@ class Walk:
         self.cursor = following
         return new
 
-    def _is_lost(self, entry: Unreadable) -> bool:
-        """Whether an entry is none that was seen before on this walk."""
-        if entry.id is None:
-            return True
-        key = self._id_key(entry.id)
-        return key not in self.seen and all(
-            each.id is None or self._id_key(each.id) != key for each in self.unreadable
-        )
+    def _take_unreadable(self, page: Page) -> bool:
+        """Note what could not be read on a page; whether there is any of that not seen before."""
+        self._pages += 1
+        before = len(self._unreadable)
+        for entry in page.unreadable:
+            key = self._pages, entry.position
+            known = key if entry.id is None else self._id_key(entry.id)
+            self._unreadable.setdefault(known, attrs.evolve(entry, page=self._pages))
+        return len(self._unreadable) > before
+
+    @property
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """What could not be read. Another page may show a stream that one page does not."""
+        return tuple([each for key, each in self._unreadable.items() if key not in self.seen])
 
     @property
     def completeness(self) -> Completeness:
         """What this walk proves."""
-        if self.goes_on or None in self._totals:
+        unreadable = self.unreadable
+        if self.goes_on or None in self._totals or any(each.is_link for each in unreadable):
             return Completeness.UNKNOWN
-        if any(each.position is None for each in self.unreadable):
-            return Completeness.UNKNOWN  # it ended before its end
         # A total that changed on the way means that pages shifted: one may have slipped through.
-        if self._totals == {len(self.seen) + len(self.unreadable)}:
-            return Completeness.UNKNOWN if self.unreadable else Completeness.PROVEN
+        if self._totals == {len(self.seen) + len(unreadable)}:
+            return Completeness.UNKNOWN if unreadable else Completeness.PROVEN
         return Completeness.MISMATCHED
 
     @property

@@ -222,8 +222,7 @@ def test_extra_fields_are_kept_and_missing_ones_are_none(
 @pytest.mark.parametrize(
     "body",
     ["", "<html>", "[]", '"x"', "null", "{", "NaN", "[" * 100_000, '{"id":"1","title":"T"}',
-     '{"id":["1"],"title":"T","status":"new"}', '{"id":"1","title":"T","status":"new","tags":"a"}',
-     '{"id":"1","title":"T","status":"new","start":"2026-01-01"}', '{"id":"","title":"T","status":"new"}'],
+     '{"id":["1"],"title":"T","status":"new"}', '{"id":"","title":"T","status":"new"}'],
 )  # fmt: skip
 def test_an_answer_that_cannot_be_read_is_unexpected(
     client: live.Client, emulator: AcmeEmulator, body: str
@@ -257,7 +256,7 @@ def test_a_payload_can_be_read_without_a_call(client: live.Client, emulator: Acm
     stream = client.parse_stream(payload)
     assert stream.status is live.Status.LIVE
     assert stream.raw == payload
-    for wrong in ({}, None, [], "x", {"id": 1}, {"id": "1", "title": None, "status": "new"}):
+    for wrong in ({}, None, [], "x", {"id": 1, "status": "new"}, {"id": "1", "title": "T"}):
         with pytest.raises(live.UnexpectedResponse) as caught:
             client.parse_stream(wrong)  # type: ignore[arg-type]
         assert caught.value.operation == "parse_stream"
@@ -311,9 +310,9 @@ NOT_READABLE: dict[str, tuple[dict[str, str], bytes, str]] = {
     "a page": ({}, b"<html>", "API may have changed"),
     "not an object": ({}, b"[]", "API may have changed"),
     "without its fields": ({}, b"{}", "API may have changed"),
-    "a value that no model takes": (
+    "an id that no model takes": (
         {},
-        b'{"id": "1", "title": "T", "status": "on", "tags": 5}',
+        b'{"id": 1, "title": "T", "status": "on"}',
         "API may have changed",
     ),
     "nested deeply": ({}, b"[" * 100_000, "API may have changed"),

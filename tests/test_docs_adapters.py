@@ -33,6 +33,7 @@ CALLED = {
     "cursor_of",
     "follow",
     "with_options",
+    "page",
     "find",
     "error_by_status",
 }

@@ -307,6 +307,7 @@ IRRELEVANT = {
     "recording",
     "chat_url",
     "raw",
+    "problems",
 }
 EMPTY = (None, (), "")
 

@@ -137,7 +137,7 @@ def test_a_refused_sign_in_does_not_show_the_password(emulator: AcmeEmulator) ->
 
 
 def test_a_key_in_an_answer_that_cannot_be_read_is_masked(clock: FakeClock) -> None:
-    data = {"id": "1", "title": 5, "status": "on", "key": "n3ver-s33n"}
+    data = {"id": "1", "title": "T", "key": "n3ver-s33n"}
     transport = ScriptedTransport(lambda *_: respond(201, data))
     with (
         live.connect("acme", transport=transport, clock=clock, token=TOKEN) as client,

@@ -488,5 +488,10 @@ class Call:
             if response is None or response.status in (204, 205):
                 continue  # what has no body by its status names no stream
             if each.carried_out and response.is_json:
-                return self._asked(self.engine.adapter.id_in, response.json())
+                return self.id_in(response.json())
         return None
+
+    def id_in(self, payload: Any) -> str | None:
+        """The id that a payload names, whatever else of it can be read."""
+        stream_id = self._asked(self.engine.adapter.id_in, payload)
+        return stream_id if isinstance(stream_id, str) else None

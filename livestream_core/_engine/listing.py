@@ -49,6 +49,7 @@ class Listing:
         # What was given out; noted only where it is not just what the walk has seen.
         self._given: dict[str, None] = {}
         self._noted = query.has_filters
+        self._undecided: dict[str, Unreadable] = {}
         self._failure: LiveStreamError | None = None
         self._completeness = Completeness.UNKNOWN
         self.is_over: bool = self._left <= 0
@@ -62,7 +63,7 @@ class Listing:
     @property
     def unreadable(self) -> tuple[Unreadable, ...]:
         """What could not be read on this walk so far."""
-        return tuple(self._walk.unreadable)
+        return (*self._walk.unreadable, *self._undecided.values())
 
     def hand_out(self, stream: LiveStream) -> LiveStream:
         """Note that the caller gets a stream."""
@@ -80,12 +81,10 @@ class Listing:
             UnexpectedResponse: Something could not; with the streams that were handed out, as far
                 as the caller still has them.
         """
-        if self._walk.unreadable and not self._is_told:
+        if (unreadable := self.unreadable) and not self._is_told:
             self._is_told = True
             streams = [each for ref in self._handed_out if (each := ref()) is not None]
-            raise self._engine.about(
-                unreadable_error(self._walk.unreadable, streams), "list", None
-            ) from None
+            raise self._engine.about(unreadable_error(unreadable, streams), "list", None) from None
 
     @property
     def completeness(self) -> Completeness:
@@ -124,7 +123,11 @@ class Listing:
         if not self._noted:
             return True
         key = self._adapter.id_key(stream.id)
-        if key in self._given or not self._query.matches(stream):
+        if key in self._given:
+            return False
+        if not self._query.matches(stream):
+            if stream.problems and (undecided := self._query.undecided(stream)):
+                self._undecided[key] = undecided
             return False
         self._given[key] = None
         return True

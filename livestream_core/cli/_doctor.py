@@ -209,8 +209,11 @@ def _checked(client: Client) -> dict[str, Any]:
     began = time.monotonic()
     with working(f"Asking {client.provider}"):
         try:
-            client.pages(size=1)
+            page = client.pages(size=1)
         except LiveStreamError as error:
             state = "unreachable" if code_of(error) == UNAVAILABLE else "refused"
             return {"state": state, "detail": f"{type(error).__name__}: {error.message}"}
-    return {"state": "reachable", "detail": f"it answered in {time.monotonic() - began:.1f} s"}
+    detail = f"it answered in {time.monotonic() - began:.1f} s"
+    if page.unreadable:
+        detail += f", and what it lists could not be read: {page.unreadable[0]}"
+    return {"state": "reachable", "detail": detail}

@@ -24,7 +24,8 @@ _FIELD, _FATE, _COUNT = 16, 14, 7
 
 def exit_code(plan: Plan) -> int:
     """Whether somebody has to decide something before all of it can be moved."""
-    return NEEDS_PERSON if plan.forbidden_losses or plan.counts["needs_person"] else FINE
+    needs_person = plan.forbidden_losses or plan.counts["needs_person"] or plan.target_unreadable
+    return NEEDS_PERSON if needs_person else FINE
 
 
 def show_plan(given: Given, plan: Plan, out: Console) -> None:
@@ -100,12 +101,19 @@ def _totals(plan: Plan) -> Iterator[str]:
     if plan.source_complete is Completeness.PROVEN:
         yield "the list is whole: it has as many as the source says"
     else:
-        yield "the source says no total; two walks over its list agreed"
+        yield "nothing proves that the list is whole; two walks over it agreed"
     yield f"from {plan.source_account}"
     yield f"to {plan.target_account}, which has {streams(plan.target_total)}"
+    if count := plan.target_unreadable:
+        yield f"{count:,} more of its list cannot be read"
 
 
 def _next(plan: Plan) -> Iterator[str]:
+    if plan.target_unreadable:
+        yield (
+            "A run refuses to begin while the target's list cannot be read whole: "
+            "`livestream list` says what is wrong."
+        )
     if lost := plan.forbidden_losses:
         yield f"A run refuses this plan: {', '.join(lost)} must not be lost."
     if count := plan.counts["needs_person"]:
@@ -121,5 +129,5 @@ def _next(plan: Plan) -> Iterator[str]:
         )
     if not plan.counts["pending"]:
         yield "Nothing is to be moved."
-    elif not lost:
+    elif not lost and not plan.target_unreadable:
         yield "`livestream migrate run` with the same options, and --ledger FILE."

@@ -64,7 +64,7 @@ class World:
 
     def _act(self, now: float) -> None:
         before, self._since = self._since, {}
-        for stream in self._client.list():
+        for stream in self._client.list(on_unreadable="collect"):
             if stream.status not in self._acts:
                 continue
             key = stream.id, stream.status

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from .._capabilities import Feature
-from .._errors import InvalidInput, Unsupported
+from .._errors import InvalidInput, UnexpectedResponse, Unsupported
 from .._model import StreamSpec
 from .._status import Status
 from .._walk import Completeness
@@ -132,11 +132,17 @@ def list_streams(given: Given, **filters: Any) -> None:
     """List streams, each once.
 
     --json prints a line for each, as soon as it is read. A warning says so if the vendor's own
-    count proves that some are missing.
+    count proves that some are missing. What cannot be read as a stream is named at the end, with
+    exit code 4, after all others.
     """
     with connected(given) as client:
         streams = client.list(**filters)
-        count = show_streams(given, streams)
+        try:
+            count = show_streams(given, streams)
+        except UnexpectedResponse as error:
+            if streams.unreadable:
+                error.hint = "all others are listed"
+            raise
     if streams.complete is Completeness.MISMATCHED:
         say(given, "warning", "the vendor counts another number of streams: the list is not whole")
     if not count and not given.as_json:

@@ -156,7 +156,10 @@ def _facts(given: Given, stream: LiveStream) -> Iterator[tuple[str, str]]:
         field, value = fields[name], getattr(stream, name)
         if value in _NOTHING or field.kind is Kind.DATA or name == "provider_status":
             continue
-        if field.kind is Kind.PART:
+        if name == "problems":
+            for problem in value:
+                yield "problem", printable(problem)
+        elif field.kind is Kind.PART:
             for part in value if isinstance(value, tuple) else (value,):
                 show = next((show for kind, show in _PARTS.items() if isinstance(part, kind)), None)
                 if show is not None:

@@ -12,8 +12,9 @@ import attrs
 import click
 
 from .._client import Client
-from .._errors import LiveStreamError, NotFound
+from .._errors import LiveStreamError, NotFound, UnexpectedResponse
 from .._model import LiveStream
+from .._walk import unreadable_error
 from ._given import Given
 from ._output import console, is_terminal, json_line, printable, say, time_text
 from ._signals import stopped_by_signals
@@ -98,19 +99,29 @@ class Watch:
                     raise
                 self._ids.remove(id)
             except LiveStreamError as error:
-                self._pass_over(error)
+                self._pass_over(error, was_seen=id in self._streams)
                 if id in self._streams:
                     yield id, self._streams[id]
 
     def _read_list(self) -> Iterable[tuple[str, LiveStream]]:
+        streams = self._client.list(**self._filters, on_unreadable="collect")
         try:
-            return [(stream.id, stream) for stream in self._client.list(**self._filters)]
+            found = {stream.id: stream for stream in streams}
         except LiveStreamError as error:
             self._pass_over(error)
             return self._streams.items()
+        if unreadable := streams.unreadable:
+            self.trouble = unreadable_error(unreadable, ())
+            # What cannot be read now, and could before, is not gone.
+            ids = {entry.id for entry in unreadable}
+            for id, stream in self._streams.items():
+                if id in ids or None in ids:
+                    found.setdefault(id, stream)
+        return found.items()
 
-    def _pass_over(self, error: LiveStreamError) -> None:
-        if not (error.temporary or error.retryable):
+    def _pass_over(self, error: LiveStreamError, *, was_seen: bool = False) -> None:
+        is_odd = was_seen and isinstance(error, UnexpectedResponse)
+        if not (error.temporary or error.retryable or is_odd):
             raise error
         self.trouble = error
 

@@ -33,6 +33,8 @@ STATUS_WORDS: dict[str, live.Status] = {
     status.value: status for status in live.Status if status is not live.Status.UNKNOWN
 }
 
+LATENCY_WORDS = {each.value: each for each in live.Latency}
+
 #: The fields of a spec that the vendor has under the same names.
 FIELDS = tuple(field.name for field in attrs.fields(live.StreamSpec) if field.name != "options")
 #: Those of them that every stream has: what is not asked for, the vendor chooses.
@@ -77,6 +79,7 @@ class MemoryAdapter(live.Adapter):
     """The small vendor of :mod:`livestream_core.memory`: every feature, and no quirks."""
 
     name = "memory"
+    is_lenient: ClassVar[bool] = True
     Options: ClassVar[type[live.Options]] = MemoryOptions
     secret_patterns: ClassVar[tuple[str, ...]] = (r"\bmemory-key-[0-9a-f]+",)
     capabilities: ClassVar[live.Capabilities] = live.Capabilities(
@@ -129,10 +132,10 @@ class MemoryAdapter(live.Adapter):
             "starts_before": as_json(query.starts_before),
         }
         fields = (yield self.request("GET", STREAMS, params=params)).fields()
-        return live.Page(
-            [self.parse_stream(item) for item in fields.items("items")],
-            next=fields.optional_text("next"),
-            total=fields.optional_integer("total"),
+        return self.page(
+            fields.items("items"),
+            next=lambda: fields.optional_text("next"),
+            total=fields.data.get("total"),
         )
 
     def update(self, stream_id: str, changes: Mapping[str, Any]) -> Steps[live.LiveStream]:
@@ -165,18 +168,36 @@ class MemoryAdapter(live.Adapter):
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
         """Reads a stream of the vendor's, which has the words of this library."""
-        fields = live.Fields(payload)
+        fields = live.Fields(payload, lenient=True)
         if (kind := fields.text("object")) != "live_stream":
             raise live.UnexpectedResponse(f"object is {kind[:40]!r}, not 'live_stream'")
         data = {name: value for name, value in fields.data.items() if name in SHOWN}
         data |= {
-            "provider": self.name,
-            "provider_status": fields.text("status"),
+            "latency": fields.optional_word("latency", LATENCY_WORDS, normal=str),
             "playbacks": [{"url": url} for url in fields.optional_texts("playbacks")],
+            "provider_status": fields.optional_text("status"),
+        }
+        needed = {
+            "provider": self.name,
+            "id": fields.identifier("id"),
+            "title": fields.optional_text("title", expected=True) or "",
+            "status": fields.optional_word("status", STATUS_WORDS, normal=str, expected=True)
+            or live.Status.UNKNOWN,
             "raw": fields.data,
         }
+        read = live.LiveStream.from_dict
         try:
-            return live.LiveStream.from_dict(data)
+            return read({**data, **needed, "problems": fields.problems})
+        except live.InvalidInput:
+            pass
+        for name, value in tuple(data.items()):
+            try:
+                read({**needed, name: value})
+            except live.InvalidInput:
+                del data[name]
+                fields.unreadable(name, "cannot be read")
+        try:
+            return read({**data, **needed, "problems": fields.problems})
         except live.InvalidInput as error:
             problem = error.message
         raise live.UnexpectedResponse(problem)
@@ -199,9 +220,16 @@ class MemoryAdapter(live.Adapter):
         }
         if fields.text("type") != "live_stream.changed":
             return live.Event(kind=live.EventKind.OTHER, **event)
-        stream = self.parse_stream(fields.object("data").data)
+        data, stream = fields.object("data"), None
+        try:
+            stream = self.parse_stream(data.data)
+        except live.UnexpectedResponse:
+            pass
         return live.Event(
-            kind=live.EventKind.STREAM_CHANGED, stream_id=stream.id, stream=stream, **event
+            kind=live.EventKind.STREAM_CHANGED,
+            stream_id=data.identifier("id"),
+            stream=stream,
+            **event,
         )
 
     # -- signing in -------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from .._client import Client
 from .._errors import LiveStreamError, NotFound
 from .._model import LiveStream
 from .._status import STATUSES
-from ._identity import differences, snapshot
+from ._identity import differences, snapshot, unread_fields
 from ._ledger import Ledger
 from ._listing import SourceReader
 from ._pace import RequestRate, paced, rate_of
@@ -63,6 +63,11 @@ class Checker:
                 target = _read(self._target, item.target_id)
         except LiveStreamError as error:
             problems.append(str(error))
+        for side, stream in (("source", source), ("target", target)):
+            if stream is not None and (unread := sorted(unread_fields(stream))):
+                problems.append(
+                    f"of the stream at the {side} there could not be read: {', '.join(unread)}"
+                )
         if problems:
             checked = _checked(item, Verdict.ERROR, reason="; ".join(problems))
         else:

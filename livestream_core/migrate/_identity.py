@@ -15,7 +15,7 @@ import attrs
 
 from .._fields import FieldFacts, Kind, Owner, facts_of
 from .._masked import plain
-from .._model import LiveStream, Playback, RestreamTarget, StreamSpec
+from .._model import LiveStream, Playback, RestreamTarget, StreamSpec, field_of
 from .._secret import SecretUrl
 from .._urls import address_with_key
 
@@ -28,6 +28,7 @@ COMPARED = tuple(facts for facts in facts_of(StreamSpec) if facts.owner is not O
 #: recording that was asked for as not asked for, an uploaded picture instead of the one that was
 #: named).
 IDENTIFYING = tuple(facts for facts in COMPARED if facts.owner is not Owner.VENDOR)
+_COMPARED_AS = frozenset(facts.shown_as for facts in COMPARED)
 
 #: Fields of a source stream that its copy is made from, and its status.
 SOURCE_FIELDS = ("status", *(facts.shown_as for facts in COMPARED))
@@ -68,6 +69,17 @@ def differences(
 def is_same(spec: StreamSpec, stream: LiveStream) -> bool:
     """Whether a stream may have been made from a spec."""
     return not differences(spec, stream, IDENTIFYING)
+
+
+def may_be_same(spec: StreamSpec, stream: LiveStream) -> bool:
+    """Whether a stream may have been made from a spec, as far as the stream can be read."""
+    unread = unread_fields(stream)
+    return all(facts.shown_as in unread or _agree(facts, spec, stream) for facts in IDENTIFYING)
+
+
+def unread_fields(stream: LiveStream) -> frozenset[str]:
+    """Return the fields of a stream that have a problem, of those that can be compared."""
+    return frozenset(map(field_of, stream.problems)) & _COMPARED_AS
 
 
 def _agree(facts: FieldFacts, spec: StreamSpec, stream: LiveStream) -> bool:

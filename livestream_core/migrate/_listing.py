@@ -10,7 +10,7 @@ from typing import NamedTuple
 import attrs
 
 from .._client import Client
-from .._errors import LiveStreamError, NotFound
+from .._errors import LiveStreamError, NotFound, UnexpectedResponse
 from .._model import LiveStream
 from .._walk import Completeness, Unreadable, unreadable_error
 from ._values import MigrationStopped
@@ -43,6 +43,11 @@ class WholeList(NamedTuple):
     streams: Mapping[str, LiveStream]
     complete: Completeness
     unreadable: tuple[Unreadable, ...]
+
+    @property
+    def unreadable_ids(self) -> list[str]:
+        """The ids of what cannot be read, as far as they are known, in a certain order."""
+        return sorted(entry.id or "" for entry in self.unreadable)
 
 
 def walk(
@@ -81,23 +86,25 @@ def whole_list(
     Args:
         client: Whose.
         twice: Whether two walks must agree also where there is a total.
-        may_lack: Whether entries that cannot be read are only noted.
+        may_lack: Whether entries that cannot be read are only noted. Where the list goes on must
+            be known in any case.
         alive: Called again and again meanwhile.
         waited: Called with what a page could not be read for; returns once it may be tried again.
 
     Raises:
         MigrationStopped: No two walks agree, or the vendor's total is never reached.
-        UnexpectedResponse: An entry cannot be read: it may be any stream.
+        UnexpectedResponse: Something cannot be read: it may be any stream.
     """
     before: WholeList | None = None
     for attempt in range(_WALKS):
         if attempt > 1:
             time.sleep(_PAUSE * attempt)
         found = walk(client, alive, waited)
-        if found.unreadable and not may_lack:
+        if any(entry.is_link for entry in found.unreadable) or (found.unreadable and not may_lack):
             error = unreadable_error(found.unreadable, found.streams.values())
             error.provider, error.account = client.provider, client.account
             error.operation, error.applied = "list", False
+            error.hint = "a migration has to know every stream there; have it mended, or delete it"
             raise error
         if found.complete is Completeness.MISMATCHED:
             before = None
@@ -107,7 +114,7 @@ def whole_list(
         if (
             before is not None
             and found.streams.keys() == before.streams.keys()
-            and found.unreadable == before.unreadable
+            and found.unreadable_ids == before.unreadable_ids
         ):
             return found
         before = found
@@ -127,17 +134,25 @@ class Listing:
     Attributes:
         streams: By the key of the id.
         begun: When the walk began, by this machine's monotonic clock.
+        unreadable: What could not be read, if the list may lack something.
     """
 
     streams: Mapping[str, LiveStream]
     begun: float
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 class Listings:
     """The newest whole list, shared by the threads that need one."""
 
-    def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
-        self._client, self._clock = client, clock
+    def __init__(
+        self,
+        client: Client,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        may_lack: bool = False,
+    ) -> None:
+        self._client, self._clock, self._may_lack = client, clock, may_lack
         self._lock = threading.Lock()
         self._newest: Listing | None = None
 
@@ -157,8 +172,8 @@ class Listings:
             newest = self._newest
             if newest is None or newest.begun < instant:
                 begun = self._clock()
-                streams = whole_list(self._client, alive=alive).streams
-                newest = self._newest = Listing(streams, begun)
+                whole = whole_list(self._client, may_lack=self._may_lack, alive=alive)
+                newest = self._newest = Listing(whole.streams, begun, whole.unreadable)
             return newest
         finally:
             self._lock.release()
@@ -173,7 +188,7 @@ class SourceReader:
 
     def __init__(self, client: Client, *, natively: bool) -> None:
         self._client = client
-        self._listings = None if natively else Listings(client)
+        self._listings = None if natively else Listings(client, may_lack=True)
 
     def read(
         self, stream_id: str, seconds: float, alive: Callable[[], None] = _nothing
@@ -193,6 +208,16 @@ class SourceReader:
             return self._client.get(stream_id, deadline=seconds)
         listing = self._listings.begun_after(time.monotonic() - self.MAX_AGE, alive)
         stream = listing.streams.get(self._client.id_key(stream_id))
+        if stream is None and listing.unreadable:
+            raise UnexpectedResponse(
+                "it may be an entry of the list that could not be read: "
+                + "; ".join(map(str, listing.unreadable)),
+                provider=self._client.provider,
+                account=self._client.account,
+                operation="list",
+                stream_id=stream_id,
+                applied=False,
+            )
         if stream is None:
             raise NotFound(
                 "it is no longer in the list",

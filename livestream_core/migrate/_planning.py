@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +15,14 @@ from .. import _convert as c
 from .._capabilities import Feature, Support
 from .._client import Client
 from .._convert import named
-from .._errors import InvalidInput, NotFound, Unsupported
+from .._errors import InvalidInput, NotFound, UnexpectedResponse, Unsupported
 from .._filters import query_of
 from .._model import LiveStream
 from .._registry import registry
 from .._status import Status
 from .._walk import Unreadable
 from ._identity import digest, group_key, is_same, mark_of, snapshot, words
-from ._listing import whole_list
+from ._listing import WholeList, whole_list
 from ._pace import RequestRate, paced, rate_of
 from ._translate import Transform, Translator, not_movable
 from ._values import (
@@ -34,6 +35,14 @@ from ._values import (
 
 _FIELDS = frozenset(field.name for field in attrs.fields(LiveStream)) | {"playback_url"}
 _READ_SECONDS = 60.0
+
+#: Stands for the id of an entry that has none that can be read.
+_PLACE = "page {}, position {}"
+
+
+def is_place(source_id: str) -> bool:
+    """Whether an item of a plan has a place in the source's list for an id."""
+    return re.fullmatch(_PLACE.format(r"\d+", r"\d+"), source_id) is not None
 
 
 def plan(
@@ -93,14 +102,11 @@ def plan(
     pace = (rate_of(source_rate), rate_of(target_rate))
     with paced(source, pace[0]), paced(target, pace[1]):
         listed = whole_list(source, may_lack=True)
-        chosen = wanted.chosen(listed.streams)
-        there = whole_list(target, may_lack=True).streams
-        planner = Planner(source, target, settings, transform, there)
+        chosen, unreadable = wanted.chosen(listed)
+        there = whole_list(target, may_lack=True)
+        planner = Planner(source, target, settings, transform, there.streams)
         streams = _read_again(source, chosen, planner.may_move, workers)
-        # Which of them were asked for nobody knows.
-        items = _grouped(
-            [*map(planner.item, streams), *map(planner.unreadable_item, listed.unreadable)]
-        )
+        items = _grouped(list(map(planner.item, [*streams, *unreadable])))
     return Plan(
         id=planner.id,
         made_at=planner.now,
@@ -110,7 +116,8 @@ def plan(
         items=items,
         left_out=len(listed.streams) - len(streams),
         source_complete=listed.complete,
-        target_total=len(there),
+        target_total=len(there.streams),
+        target_unreadable=len(there.unreadable),
         source_name=source.provider,
         target_name=target.provider,
         source=source,
@@ -247,18 +254,25 @@ class _Wanted:
     ids: tuple[str, ...] | None
     words: Mapping[str, Any]
 
-    def chosen(self, listed: Mapping[str, LiveStream]) -> list[LiveStream]:
+    def chosen(self, listed: WholeList) -> tuple[list[LiveStream], list[Unreadable]]:
+        """The streams, and what may be one."""
+        streams = [stream for stream in listed.streams.values() if self.matches(stream)]
         if self.ids is None:
-            return [stream for stream in listed.values() if self.matches(stream)]
-        keys = {self.client.id_key(each): each for each in self.ids}
-        if missing := [keys[key] for key in keys if key not in listed]:
+            return streams, [*listed.unreadable]
+        id_key = self.client.id_key
+        keys = {id_key(each): each for each in self.ids}
+        unreadable = [
+            entry for entry in listed.unreadable if entry.id is None or id_key(entry.id) in keys
+        ]
+        found = listed.streams.keys() | {id_key(entry.id) for entry in unreadable if entry.id}
+        if missing := [keys[key] for key in keys if key not in found]:
             raise InvalidInput(
                 f"ids: not at the source: {', '.join(missing)}",
                 field="ids",
                 provider=self.client.provider,
                 account=self.client.account,
             )
-        return [stream for key, stream in listed.items() if key in keys and self.matches(stream)]
+        return [stream for stream in streams if id_key(stream.id) in keys], unreadable
 
 
 def _wanted(
@@ -283,7 +297,11 @@ def _wanted(
         "ids": given and list(given),
     }
     words = {name: value for name, value in shown.items() if value is not None}
-    return _Wanted(source, query.matches, given, words)
+
+    def matches(stream: LiveStream) -> bool:
+        return query.matches(stream) or query.undecided(stream) is not None
+
+    return _Wanted(source, matches, given, words)
 
 
 def _read_again(
@@ -291,19 +309,21 @@ def _read_again(
     listed: Collection[LiveStream],
     may_move: Callable[[LiveStream], bool],
     workers: int,
-) -> list[LiveStream]:
+) -> list[LiveStream | Unreadable]:
     """Some lists show less of a stream than reading it does, and a run reads it: what may be
     moved is read here in the same way."""
     if not reads_natively(source):
         return list(listed)
 
-    def read(stream: LiveStream) -> LiveStream | None:
+    def read(stream: LiveStream) -> LiveStream | Unreadable | None:
         if not may_move(stream):
             return stream
         try:
             return source.get(stream.id, deadline=_READ_SECONDS)
         except NotFound:
             return None  # deleted since the list was read
+        except UnexpectedResponse as error:
+            return Unreadable(error.message, id=stream.id)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="plan") as executor:
         return [stream for stream in executor.map(read, listed) if stream is not None]
@@ -342,8 +362,17 @@ class Planner:
             assume_idle=settings.assume_idle,
         )
 
-    def item(self, stream: LiveStream) -> PlannedItem:
+    def item(self, stream: LiveStream | Unreadable) -> PlannedItem:
         """What is to become of a stream."""
+        if isinstance(stream, Unreadable):
+            return PlannedItem(
+                source_id=stream.id or _PLACE.format(stream.page, stream.position),
+                title="",
+                status=Status.UNKNOWN,
+                state=ItemState.NEEDS_PERSON,
+                reason=f"it could not be read: {stream.reason}",
+                digest=digest({}, None, self.id),
+            )
         translation = self._translator.translate(stream)
         spec, source = translation.spec, snapshot(stream, self.id)
         existing = self._existing(stream, spec)
@@ -370,17 +399,6 @@ class Planner:
             source=source,
             digest=digest(source, spec, self.id),
             key="" if spec is None else group_key(spec),
-        )
-
-    def unreadable_item(self, entry: Unreadable) -> PlannedItem:
-        """Return what is planned for an entry of the source's list that could not be read."""
-        return PlannedItem(
-            source_id=entry.id or f"page {entry.page}, position {entry.position}",
-            title="",
-            status=Status.UNKNOWN,
-            state=ItemState.NEEDS_PERSON,
-            reason=f"it could not be read: {entry.reason}",
-            digest=digest({}, None, self.id),
         )
 
     def _too_soon(self, spec: Any) -> str:

@@ -17,15 +17,23 @@ import attrs
 
 from .._client import Client
 from .._convert import count, named
-from .._errors import InvalidInput, LiveStreamError, NotFound
+from .._errors import InvalidInput, LiveStreamError, NotFound, UnexpectedResponse
 from .._foreign import place_of
 from .._model import LiveStream
-from ._identity import is_same
+from ._identity import may_be_same
 from ._ledger import Ledger, digest_of, shown
 from ._listing import SourceReader, whole_list
 from ._pace import RequestRate, paced, rate_of
 from ._patience import PATIENCE, Patience, Waiting, asked, resume_at
-from ._planning import Planner, check_sides, check_workers, name_of, reads_natively, translator
+from ._planning import (
+    Planner,
+    check_sides,
+    check_workers,
+    is_place,
+    name_of,
+    reads_natively,
+    translator,
+)
 from ._transaction import Transaction
 from ._translate import Transform
 from ._values import (
@@ -380,7 +388,7 @@ class _Run:
             for key, stream in there.items()
             if key not in baseline
             and key not in owned
-            and any(is_same(spec, stream) for spec in specs)
+            and any(may_be_same(spec, stream) for spec in specs)
         )
         if unowned != report.unowned:
             self.ledger.write(lambda tx: tx.change_migration(unowned=json.dumps(unowned)))
@@ -390,6 +398,8 @@ class _Run:
     def _replan(self, report: Report, transform: Transform | None) -> None:
         again: dict[str, int] = {}
         for position, item in enumerate(report.items):
+            if is_place(item.source_id):
+                continue  # it has no id to be read by
             if item.target_id is None and item.state in _FOR_A_PERSON:
                 if item.state is ItemState.NEEDS_PERSON and item.intended_at is not None:
                     # A create of it may have been carried out: that is found out first.
@@ -407,7 +417,7 @@ class _Run:
         for source_id, position in again.items():
             try:
                 planned_item = planner.item(reader.read(source_id, self.pacing.read))
-            except NotFound:
+            except (NotFound, UnexpectedResponse):
                 continue
             planned = partial(
                 Transaction.replan, position=position, item=planned_item, marked=marked

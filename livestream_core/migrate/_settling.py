@@ -8,7 +8,7 @@ from datetime import timedelta
 import attrs
 
 from .._model import LiveStream
-from ._identity import is_same
+from ._identity import may_be_same, unread_fields
 from ._schema import instant
 from ._transaction import Entry
 
@@ -51,8 +51,9 @@ def candidates(
 
 
 def may_be_of(entry: Entry, stream: LiveStream) -> bool:
-    """Whether a create may have made a stream: it is as asked for, and no older."""
-    if not is_same(entry.spec, stream):
+    """Whether a create may have made a stream: it is as asked for, as far as it can be read, and no
+    older."""
+    if not may_be_same(entry.spec, stream):
         return False
     if stream.created_at is None or entry.intended_at is None:
         return True
@@ -72,6 +73,11 @@ def decide(entries: Sequence[Entry], found: Mapping[str, LiveStream], *, settled
         return Decision(
             problem=f"{len(found)} streams at the target equal {len(entries)} that may have "
             f"been created: {', '.join(sorted(each.id for each in found.values()))}"
+        )
+    if unread := sorted(each.id for each in found.values() if unread_fields(each)):
+        return Decision(
+            problem="streams at the target that may be the one that was created could not be read "
+            f"whole: {', '.join(unread)}"
         )
     if len(found) < len(entries) and not settled:
         return Decision(wait=True)

@@ -3,7 +3,6 @@ field."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -15,7 +14,7 @@ from .._client import Client
 from .._errors import InvalidInput, LiveStreamError, Unsupported
 from .._fields import facts_of, table
 from .._foreign import place_of
-from .._model import LiveStream, StreamSpec
+from .._model import LiveStream, StreamSpec, field_of
 from .._preview import Preview
 from .._status import STATUSES, Status
 from ._identity import MARK_PREFIX, mark_of
@@ -30,6 +29,8 @@ Transform: TypeAlias = Callable[[LiveStream, StreamSpec], StreamSpec | None]
 _OPTIONAL = {facts.name: facts.default for facts in facts_of(StreamSpec) if not facts.is_required}
 #: Those of them that a stream shows by the same name.
 _SHOWN = tuple(name for name in _OPTIONAL if name in table(LiveStream))
+#: The title of a spec whose stream has none, until a transform gives it one.
+_UNTITLED = "(untitled)"
 _NEEDS_START = (
     "a create without a start boots a server at the target; set scheduled_start by a transform"
 )
@@ -75,17 +76,19 @@ class Translator:
         read = _Read(stream, self._source.capabilities)
         fates = read.fates
         wanted = read.spec
-        if read.has_title:
-            try:
-                wanted = self._transformed(stream, read.spec)
-            except _Failed as failed:
-                fates["options"] = [FieldFate("options", Fate.NEEDS_PERSON, str(failed))]
-            for name in read.unreadable:
-                if getattr(wanted, name, None) != getattr(read.spec, name, None):
-                    del fates[name]  # a transform has said what it is to be
+        try:
+            wanted = self._transformed(stream, read.spec)
+        except _Failed as failed:
+            fates["options"] = [FieldFate("options", Fate.NEEDS_PERSON, str(failed))]
+        for name in read.unreadable:
+            if getattr(wanted, name, None) != getattr(read.spec, name, None):
+                del fates[name]  # a transform has said what it is to be
+        has_title = read.has_title or _UNTITLED not in wanted.title
+        if has_title and not read.has_title:
+            fates.pop("title", None)
         # Also where a person is needed already: the other fields have their fates too.
         spec = self._possible(stream, read.spec, wanted, fates, explain)
-        if not read.has_title:
+        if not has_title:
             spec = None
         rows = [row for several in fates.values() for row in several]
         rows += _own_to_vendor(stream)
@@ -218,7 +221,7 @@ class _Read:
         except InvalidInput as error:
             self.has_title = False
             self.fates["title"] = [FieldFate("title", Fate.NEEDS_PERSON, error.message)]
-            spec = StreamSpec(title="untitled")
+            spec = StreamSpec(title=_UNTITLED)
         for name, value in values.items():
             if not _is_given(value):
                 continue
@@ -232,15 +235,11 @@ class _Read:
         for problem in stream.problems:
             name = _moved(problem, capabilities)
             if name and name not in self.unreadable:
-                self.unreadable.append(name)
+                if name != "title":
+                    self.unreadable.append(name)
                 note = f"it could not be read at the source ({problem})"
                 self.fates[name] = [FieldFate(name, Fate.NEEDS_PERSON, note)]
         self.spec = spec
-
-
-def field_of(problem: str) -> str:
-    """Return the field of a stream that one of its problems is about."""
-    return re.split(r"[:.\[]", problem, maxsplit=1)[0]
 
 
 def _moved(problem: str, capabilities: Capabilities) -> str:

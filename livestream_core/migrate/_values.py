@@ -258,6 +258,8 @@ class Plan:
         left_out: How many more the source has, which filters left out.
         source_complete: Whether the walk over the source is proven to have seen all.
         target_total: How many streams the target has.
+        target_unreadable: How many entries of the target's list cannot be read: a run refuses to
+            begin while there are any.
         source_name: How the command line connects to the source: the name of a provider or of a
             connection.
         target_name: The same for the target.
@@ -275,6 +277,7 @@ class Plan:
     left_out: int = 0
     source_complete: Completeness = Completeness.UNKNOWN
     target_total: int = 0
+    target_unreadable: int = 0
     source_name: str = ""
     target_name: str = ""
     source: Client | None = attrs.field(default=None, eq=False, repr=False)
@@ -307,6 +310,7 @@ class Plan:
             "source_complete": str(self.source_complete),
             "left_out": self.left_out,
             "target_total": self.target_total,
+            "target_unreadable": self.target_unreadable,
             "counts": self.counts,
             "losses": self.losses,
             "forbidden_losses": list(self.forbidden_losses),

@@ -130,6 +130,7 @@ class LiveStreamParts(TypedDict, total=False):
     chat_url: Part[str | None]
     latency: Part[live.Latency | None]
     raw: Part[live.MaskedMapping | None]
+    problems: Part[tuple[str, ...]]
 
 
 class StreamSpecParts(TypedDict, total=False):
@@ -165,6 +166,7 @@ class PageParts(TypedDict, total=False):
     items: Part[tuple[live.LiveStream, ...]]
     next: Part[str | None]
     total: Part[int | None]
+    unreadable: Part[tuple[live.Unreadable, ...]]
 
 
 class QueryParts(TypedDict, total=False):
@@ -381,8 +383,9 @@ def _given_keys() -> SearchStrategy[live.Secret]:
 
 
 def live_streams(**parts: Unpack[LiveStreamParts]) -> SearchStrategy[live.LiveStream]:
-    """Live streams as vendors show them. The stream key is in the playbacks of some."""
-    streams = _built(live.LiveStream, parts, provider=_words)
+    """Live streams as vendors show them, without problems. The stream key is in the playbacks of
+    some."""
+    streams = _built(live.LiveStream, parts, provider=_words, problems=lambda: st.just(()))
     if "playbacks" in parts:
         return streams
     return st.builds(_with_key_in_playback, streams, st.booleans())
@@ -417,13 +420,14 @@ def events(**parts: Unpack[EventParts]) -> SearchStrategy[live.Event]:
 
 
 def pages(**parts: Unpack[PageParts]) -> SearchStrategy[live.Page]:
-    """Pages of lists: empty ones, last ones, with a total and without."""
+    """Pages of lists: empty ones, last ones, with a total and without. All on them was read."""
     return _built(
         live.Page,
         parts,
         items=lambda: _several(live_streams()),
         next=lambda: _optional(texts(min_size=1)),
         total=lambda: _optional(st.integers(0, 10**6)),
+        unreadable=lambda: st.just(()),
     )
 
 

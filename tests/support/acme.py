@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,6 +67,7 @@ class AcmeAdapter(live.Adapter):
 
     name = "acme"
     Options = AcmeOptions
+    is_lenient = True
     secret_patterns = (r"acme-key-\w+",)
     errors = {418: live.NotFound}
     capabilities = live.Capabilities(
@@ -123,10 +124,10 @@ class AcmeAdapter(live.Adapter):
             "GET", "/streams", params={"cursor": query.cursor, "size": query.size}
         )
         fields = response.fields()
-        return live.Page(
-            [self.parse_stream(item) for item in fields.items("items")],
-            next=fields.optional_text("next"),
-            total=fields.optional_integer("total"),
+        return self.page(
+            fields.items("items"),
+            next=lambda: fields.optional_text("next"),
+            total=fields.data.get("total"),
         )
 
     def update(self, stream_id: str, changes: Mapping[str, Any]) -> live.Operation[live.LiveStream]:
@@ -154,17 +155,20 @@ class AcmeAdapter(live.Adapter):
         yield self.request("DELETE", "/streams/{id}", id=stream_id)
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
-        fields = live.Fields(payload)
-        word = fields.text("status")
-        key = fields.optional_text("key")
-        return live.LiveStream(
+        fields = live.Fields(payload, lenient=True)
+        if "status" not in fields.data:
+            raise live.UnexpectedResponse("status is missing in the answer")
+        key = fields.optional_text("key", field="ingests")
+        return fields.build(
+            live.LiveStream,
             provider=self.name,
             id=fields.identifier("id"),
-            title=fields.text("title"),
+            title=fields.optional_text("title", expected=True) or "",
             description=fields.optional_text("description"),
-            status=WORDS.get(word, live.Status.UNKNOWN),
-            provider_status=word,
-            scheduled_start=fields.optional_instant("start"),
+            status=fields.optional_word("status", WORDS, normal=str, expected=True)
+            or live.Status.UNKNOWN,
+            provider_status=fields.optional_text("status"),
+            scheduled_start=fields.optional_instant("start", field="scheduled_start"),
             ingests=[live.Ingest("rtmp://in.acme.example/app/", key)] if key else [],
             playbacks=[live.Playback(f"https://cdn.acme.example/{key or 'x'}/a.m3u8")],
             tags=fields.optional_texts("tags"),
@@ -174,14 +178,16 @@ class AcmeAdapter(live.Adapter):
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
         if headers.get("x-acme-secret") != secret:
             raise live.WebhookRejected("the secret is wrong")
-        payload = live.Response(200, {}, body).json()
-        stream = self.parse_stream(payload)
+        fields = live.Response(200, {}, body).fields()
+        stream = None
+        with suppress(live.UnexpectedResponse):
+            stream = self.parse_stream(fields.data)
         return live.Event(
             provider=self.name,
             kind="stream_changed",
-            stream_id=stream.id,
+            stream_id=fields.identifier("id"),
             stream=stream,
-            raw=payload,
+            raw=fields.data,
         )
 
     def sign_in(self, previous: live.Session | None, now: datetime) -> live.Operation[live.Session]:

@@ -17,6 +17,7 @@ EXTRAS = {
     live.Unsupported: {"features": ("trim",)},
     live.Conflict: {"status": live.Status.LIVE},
     live.Rejected: {"fields": {"title": ("too long",)}},
+    live.UnexpectedResponse: {"streams": (STREAM, STREAM)},
     live.RateLimited: {"retry_after": 3.0},
     live.WaitFailed: {"stream": STREAM},
     live.StreamFailed: {"stream": STREAM},

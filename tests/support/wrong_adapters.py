@@ -71,12 +71,15 @@ class RightAdapter(AcmeAdapter):
         else:
             request = self.follow(query.cursor, under="/streams")
         fields = (yield request).fields()
-        link = fields.optional_text("next")
-        return live.Page(
-            [self.parse_stream(each.data) for each in fields.objects("items")],
-            next=None if link is None else self.cursor_of(link, under="/streams"),
-            total=fields.integer("total"),
+        return self.page(
+            fields.items("items"),
+            next=lambda: self.following(fields),
+            total=fields.data.get("total"),
         )
+
+    def following(self, fields: live.Fields) -> str | None:
+        link = fields.optional_text("next")
+        return None if link is None else self.cursor_of(link, under="/streams")
 
     def update(self, stream_id: str, changes: Mapping[str, Any]) -> Stream:
         response = yield self.put("/streams/{id}", id=stream_id, json=self.changed(changes))
@@ -112,28 +115,30 @@ class RightAdapter(AcmeAdapter):
             raise response.unexpected("this is no answer to a delete")
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
-        return live.LiveStream(**self.fields(live.Fields(payload)), raw=payload)
+        fields = live.Fields(payload, lenient=True)
+        return fields.build(live.LiveStream, **self.fields(fields), raw=payload)
 
     def fields(self, fields: live.Fields) -> dict[str, Any]:
-        word, key = fields.text("status"), fields.optional_text("key")
+        key = fields.optional_text("key", field="ingests")
         if fields.text("type") != "stream":
             raise live.UnexpectedResponse("this is no stream")
         return {
             "provider": self.name,
             "id": fields.identifier("id"),
-            "title": fields.text("title"),
+            "title": fields.optional_text("title", expected=True) or "",
             "description": fields.optional_text("description"),
-            "status": WORDS.get(word, live.Status.UNKNOWN),
-            "provider_status": word,
-            "scheduled_start": fields.optional_instant("start"),
-            "created_at": fields.optional_instant("created"),
-            "started_at": fields.optional_instant("on_air"),
-            "ended_at": fields.optional_instant("over"),
+            "status": fields.optional_word("status", WORDS, normal=str, expected=True)
+            or live.Status.UNKNOWN,
+            "provider_status": fields.optional_text("status"),
+            "scheduled_start": fields.optional_instant("start", field="scheduled_start"),
+            "created_at": fields.optional_instant("created", field="created_at"),
+            "started_at": fields.optional_instant("on_air", field="started_at"),
+            "ended_at": fields.optional_instant("over", field="ended_at"),
             "ingests": [live.Ingest("rtmp://in.acme.example/app/", key)] if key else [],
             "playbacks": [live.Playback("https://cdn.acme.example/a.m3u8")],
             "record": fields.optional_flag("record"),
             "restreams": [
-                live.RestreamTarget(each.text("url"), each.optional_text("key"))
+                live.RestreamTarget(each.optional_text("url"), each.optional_text("key"))
                 for each in fields.optional_objects("restreams")
             ],
             "tags": fields.optional_texts("tags"),
@@ -1040,6 +1045,94 @@ class TakesAnyPassword(RightEmulator):
     def login(self, request: Request) -> Response:
         self.tokens.add("any")
         return json_response({"token": "any", "lasts": None})
+
+
+# -- odd values -------------------------------------------------------------------------------
+
+
+@wrong(
+    "loses a stream for every value that is odd",
+    caught_by="OddValues::test_an_odd_value_costs_its_field_or_makes_it_no_stream",
+)
+class LosesAStreamForAValue(RightAdapter):
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        return live.LiveStream(**self.fields(live.Fields(payload)), raw=payload)
+
+
+@wrong(
+    "leaves out what is odd and says nothing",
+    caught_by="OddValues::test_an_odd_value_costs_its_field_or_makes_it_no_stream",
+)
+class SaysNothingOfOddValues(RightAdapter):
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        return attrs.evolve(super().parse_stream(payload), problems=())
+
+
+@wrong(
+    "names the vendor's fields in its problems, and not those of a stream",
+    caught_by="OddValues::test_an_odd_value_costs_its_field_or_makes_it_no_stream",
+)
+class NamesTheVendorsFields(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        return {**super().fields(fields), "created_at": fields.optional_instant("created")}
+
+
+@wrong(
+    "shows in its problems what was odd",
+    caught_by="OddValues::test_an_odd_value_costs_its_field_or_makes_it_no_stream",
+)
+class ShowsWhatWasOdd(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        if fields.data.get("status") not in WORDS:
+            fields.unreadable("status", f"is {fields.data.get('status')!r}")
+        return super().fields(fields)
+
+
+@wrong(
+    "has an exception of its own for a value that is odd",
+    caught_by="OddValues::test_an_odd_value_costs_its_field_or_makes_it_no_stream",
+)
+class FailsForAnOddValue(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        return {**super().fields(fields), "description": (fields.data["title"] or "").title()}
+
+
+@wrong(
+    "loses a page for every entry that is odd",
+    caught_by="OddValues::test_an_entry_that_cannot_be_read_hides_no_other_stream_and_is_told",
+)
+class LosesAPageForAnEntry(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        page = yield from super().list(query)
+        if page.unreadable:
+            raise live.UnexpectedResponse("an entry cannot be read")
+        return page
+
+
+@wrong(
+    "leaves out entries that are odd and says nothing",
+    caught_by="OddValues::test_an_entry_that_cannot_be_read_hides_no_other_stream_and_is_told",
+)
+class LeavesOutOddEntries(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        page = yield from super().list(query)
+        return attrs.evolve(page, unreadable=())
+
+
+@wrong(
+    "forgets which stream a delivery is about where the stream cannot be read",
+    caught_by="OddValues::test_a_delivery_about_a_stream_that_cannot_be_read_still_names_it",
+)
+class ForgetsTheStreamOfADelivery(RightAdapter):
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: str) -> None:
+        pass
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
+        event = super().parse_webhook(headers, body, secret)
+        assert event.stream is not None
+        if event.stream.problems:
+            return attrs.evolve(event, stream=None, stream_id=None)
+        return event
 
 
 # -- webhooks ---------------------------------------------------------------------------------

@@ -265,7 +265,9 @@ def test_a_list_is_filtered(
         {"items": [], "metadata": {"page": 1, "total": 5}},
         {"items": [], "metadata": {"page": 2, "per": 10, "total": 0}},
         {"items": [], "metadata": {"page": 1, "per": 10, "total": 0, "pageCount": "1"}},
-        {"items": ["x"], "metadata": {"page": 1, "per": 10, "total": 1}},
+        {"items": [], "metadata": {"page": "1", "per": 10, "total": 0}},
+        {"items": [], "metadata": []},
+        {"items": [], "metadata": None},
         [],
     ],
 )
@@ -275,12 +277,64 @@ def test_what_is_no_page_is_unexpected(scripted: Any, answer: Any) -> None:
         client.pages()
 
 
-def test_a_wrong_stream_in_a_list_is_named_by_its_place(
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"total": None},
+        {"total": "1"},
+        {"total": -1},
+        {"total": 1.5},
+        {"page": "1"},
+        {"page": 2},
+        {"pageCount": "1"},
+        {"pageCount": -1},
+        {"pageCount": 0},
+        {"pageCount": None, "per": None},
+        {"pageCount": None, "per": 0},
+    ],
+)
+def test_an_odd_page_never_looks_like_the_last_one_and_its_streams_are_on_the_error(
+    scripted: Any, sample: dict[str, Any], metadata: dict[str, Any]
+) -> None:
+    answer = page(sample, **metadata)
+    client, _ = scripted(answer, answer, answer)
+    with pytest.raises(live.UnexpectedResponse, match="the link to the next page") as caught:
+        client.pages()
+    assert [stream.id for stream in caught.value.streams] == [ID]
+    for on_unreadable in ("raise", "collect"):
+        streams = client.list(on_unreadable=on_unreadable)
+        assert next(streams).id == ID
+        end = live.UnexpectedResponse if on_unreadable == "raise" else StopIteration
+        with pytest.raises(end):
+            next(streams)
+        assert [each.position for each in streams.unreadable] == [None]
+        assert streams.complete is Completeness.UNKNOWN
+
+
+def test_entries_that_are_no_streams_are_told_by_their_places(
     scripted: Any, sample: dict[str, Any]
 ) -> None:
-    client, _ = scripted(page(sample, {**sample, "title": None}))
-    with pytest.raises(live.UnexpectedResponse, match=r"items\[1\]\.title is null"):
-        client.pages()
+    client, _ = scripted(page(sample, "x", {"id": "7", "title": "A file"}))
+    found = client.pages()
+    assert [stream.id for stream in found] == [ID]
+    assert [(each.position, each.id) for each in found.unreadable] == [(1, None), (2, "7")]
+
+
+def test_a_stream_may_be_one_that_the_list_holds_and_cannot_be_read(
+    scripted: Any, sample: dict[str, Any]
+) -> None:
+    other = "123e4567-e89b-12d3-a456-426614174009"
+    client, _ = scripted((404, {}), page(sample, {"id": other}), retries=0)
+    with pytest.raises(live.UnexpectedResponse, match=other) as caught:
+        client.get(other)
+    assert caught.value.stream_id == other
+
+
+def test_a_stream_is_found_beside_an_entry_that_cannot_be_read(
+    scripted: Any, sample: dict[str, Any]
+) -> None:
+    client, _ = scripted((404, {}), page("x", sample))
+    assert client.get(ID).id == ID
 
 
 def test_streams_announced_during_a_walk_are_not_listed_twice(

@@ -6,6 +6,7 @@ import pickle
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 import pytest
 
 import livestream_core as live
@@ -164,28 +165,60 @@ def test_an_id_is_kept_as_the_vendor_writes_it(adapter: Any, sample: dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("field", "value", "ours", "reads", "reason"),
     [
-        ("id", None),
-        ("id", ""),
-        ("title", None),
-        ("title", 3),
-        ("status", None),
-        ("status", ["live"]),
-        ("tags", "worship"),
-        ("tags", [1]),
-        ("thumbnail", "https://example.com/t.jpg"),
-        ("youtubeUrl", 3),
-        ("scheduledStartTime", "2024-01-21T10:00:00"),
-        ("scheduledStartTime", 727524000),
-        ("endTime", "soon"),
+        ("title", None, "title", "", "is null"),
+        ("title", 3, "title", "", "is a number, not a string"),
+        ("description", [], "description", None, "is a list, not a string"),
+        ("status", None, "status", Status.UNKNOWN, "is null"),
+        ("status", ["live"], "status", Status.UNKNOWN, "is a list, not a string"),
+        ("status", "paused", "status", Status.UNKNOWN, "is not a word that is known"),
+        ("tags", "worship", "tags", (), "is a string, not a list"),
+        ("tags", ["a", 1, "b"], "tags", ("a", "b"), "is not a list of strings"),
+        ("thumbnail", "https://example.com/t.jpg", "thumbnail_url", ..., "is a string"),
+        ("thumbnail", {"url": 7}, "thumbnail_url", ..., "thumbnail.url is a number"),
+        ("thumbnailUrl", 7, "thumbnail_url", None, "thumbnailUrl is a number"),
+        ("youtubeUrl", 3, "playbacks", (), "youtubeUrl is a number, not a string"),
+        ("youtubeUrl", "\ud800", "playbacks", (), "contains half a surrogate pair"),
+        (
+            "scheduledStartTime",
+            "2024-01-21T10:00:00",
+            "scheduled_start",
+            None,
+            "scheduledStartTime is not a time with an offset",
+        ),
+        ("scheduledStartTime", 727524000, "scheduled_start", None, "is a number, not a string"),
+        ("actualStartTime", {}, "started_at", None, "is an object"),
+        ("endTime", "soon", "ended_at", None, "endTime is not a time with an offset"),
     ],
 )
-def test_a_wrong_field_is_named(
-    adapter: Any, sample: dict[str, Any], field: str, value: object
+def test_an_odd_value_costs_its_field_alone(
+    adapter: Any, sample: dict[str, Any], field: str, value: Any, ours: str, reads: Any, reason: str
 ) -> None:
-    with pytest.raises(live.UnexpectedResponse, match=field):
-        adapter.parse_stream({**sample, field: value})
+    whole = adapter.parse_stream(sample)
+    stream = adapter.parse_stream({**sample, field: value})
+    if reads is not ...:
+        assert getattr(stream, ours) == reads
+    (problem,) = stream.problems
+    assert problem.startswith(ours)
+    assert reason in problem
+    left = {"raw": whole.raw, ours: getattr(whole, ours)}
+    if field == "status":
+        left["provider_status"] = whole.provider_status
+    assert attrs.evolve(stream, **left) == whole
+
+
+@pytest.mark.parametrize("value", [None, "", 7, []])
+def test_an_object_without_an_id_is_no_stream(
+    adapter: Any, sample: dict[str, Any], value: object
+) -> None:
+    with pytest.raises(live.UnexpectedResponse, match="id is"):
+        adapter.parse_stream({**sample, "id": value})
+
+
+def test_an_object_without_any_field_of_its_own_is_no_stream(adapter: Any) -> None:
+    with pytest.raises(live.UnexpectedResponse, match="none of status, "):
+        adapter.parse_stream({"id": "123e4567-e89b-12d3-a456-426614174000", "title": "A file"})
 
 
 @pytest.mark.parametrize("payload", [None, [], "text", 3])

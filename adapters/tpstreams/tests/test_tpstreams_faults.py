@@ -42,8 +42,16 @@ def test_a_create_of_unknown_outcome_is_sent_once(client, emulator, fault, error
     assert count(emulator, "POST live_streams/") == 1
 
 
-def test_a_create_whose_answer_lacks_a_field_happened_and_names_the_stream(client, emulator):
+def test_a_create_whose_answer_lacks_a_field_gives_the_stream_without_it(client, emulator):
     emulator.inject(Fault.missing_field("live_stream.status"))
+    stream = client.create(title="Class")
+    assert stream.id in emulator
+    assert stream.status is live.Status.UNKNOWN
+    assert stream.problems == ("status: live_stream.status is missing",)
+
+
+def test_a_create_whose_answer_is_no_live_stream_happened_and_names_the_stream(client, emulator):
+    emulator.inject(Fault.missing_field("live_stream"))
     with pytest.raises(live.UnexpectedResponse) as info:
         client.create(title="Class")
     assert info.value.applied is True

@@ -6,11 +6,13 @@ import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import livestream_core as live
+from livestream_core.emulator import Fault
 from livestream_tpstreams.emulator import TPStreamsEmulator
 from livestream_tpstreams.samples import COMPLETED
 
@@ -209,18 +211,24 @@ def test_the_hours_of_an_activity_are_twelve_twice(client, payload, text, hour):
         "January 1, 0001, 01:00 AM",
     ],
 )
-def test_an_activity_at_an_unreadable_time_is_unexpected(client, payload, text):
-    with pytest.raises(live.UnexpectedResponse, match="activities"):
-        read(client, payload, activities=[{"status": "Stopped", "timestamp": text}])
+def test_an_activity_at_an_unreadable_time_costs_that_time_alone(client, payload, text):
+    activities = [{"status": "Stopped", "timestamp": text}, ACTIVITIES[0]]
+    stream = read(client, payload, status="Stopped", activities=activities)
+    assert stream.problems == (
+        "ended_at: live_stream.activities[0].timestamp is not a time of the day",
+    )
+    assert (stream.ended_at, stream.started_at) == (None, datetime(2025, 9, 22, 12, 29, tzinfo=UTC))
+    assert stream.status is live.Status.PROCESSING
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "2024-10-05", "05.10.2024 15:30", "2024-13-05 15:30:00", "0001-01-01 00:00:00"],
 )
-def test_an_unreadable_start_is_unexpected(client, payload, text):
-    with pytest.raises(live.UnexpectedResponse, match=r"live_stream\.start"):
-        read(client, payload, start=text)
+def test_an_unreadable_start_is_none_and_a_problem(client, payload, text):
+    stream = read(client, payload, start=text)
+    assert (stream.scheduled_start, stream.status) == (None, live.Status.SCHEDULED)
+    assert stream.problems == ("scheduled_start: live_stream.start is not YYYY-MM-DD HH:MM:SS",)
 
 
 def test_a_start_is_read_in_the_zone_of_the_options(emulator, payload):
@@ -283,12 +291,115 @@ def test_the_drm_of_the_live_stream_is_not_that_of_the_recording(client, payload
     assert read(client, payload, enable_drm=True).recording_drm is False
 
 
-@pytest.mark.parametrize("path", ["id", "title", "type", "live_stream", "live_stream.status"])
-def test_a_missing_field_is_named(client, payload, path):
-    parent, _, name = path.rpartition(".")
-    del (payload[parent] if parent else payload)[name]
-    with pytest.raises(live.UnexpectedResponse, match=path):
+@pytest.mark.parametrize("name", ["id", "type", "live_stream"])
+@pytest.mark.parametrize("value", [..., None, 7, "", []])
+def test_without_its_id_and_what_makes_it_a_live_stream_it_is_none(client, payload, name, value):
+    payload[name] = value
+    if value is ...:
+        del payload[name]
+    with pytest.raises(live.UnexpectedResponse, match=name):
         client.parse_stream(payload)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field", "reads", "reason"),
+    [
+        ("title", ..., "title", "", "is missing"),
+        ("title", None, "title", "", "is null"),
+        ("title", 7, "title", "", "is a number, not a string"),
+        ("title", "half \ud800", "title", "", "contains half a surrogate pair"),
+        ("live_stream.status", ..., "status", "unknown", "is missing"),
+        ("live_stream.status", {}, "status", "unknown", "is an object"),
+        ("live_stream.status", "Paused", "status", "unknown", "is not a word that is known"),
+        ("live_stream.rtmp_url", 7, "ingests", (), "is a number"),
+        ("live_stream.stream_key", [], "ingests", (), "is a list"),
+        ("live_stream.hls_url", -1, "playbacks", (), "is a number"),
+        ("live_stream.hls_url", "\ud800", "playbacks", (), "half a surrogate"),
+        ("live_stream.start", 1700000000, "scheduled_start", None, "is a number"),
+        ("live_stream.transcode_recorded_video", "yes", "record", None, "is a string"),
+        ("live_stream.enable_drm_for_recording", 1, "recording_drm", None, "is a number"),
+        ("live_stream.chat_embed_url", {}, "chat_url", None, "is an object"),
+        ("live_stream.latency", "Psychic", "latency", None, "is not a word that is known"),
+        ("live_stream.activities", {}, "started_at", None, "is an object"),
+        ("live_stream.activities", ["On Publish"], "started_at", None, "is a string"),
+        ("live_stream.activities", [{}], "started_at", None, "is missing"),
+        ("video", "none", "recording", None, "is a string"),
+    ],
+)
+def test_an_odd_value_costs_its_field_alone(client, payload, path, value, field, reads, reason):
+    payload["live_stream"]["status"] = "Streaming"
+    whole = client.parse_stream(payload)
+    parent, _, name = path.rpartition(".")
+    holder = payload[parent] if parent else payload
+    holder[name] = value
+    if value is ...:
+        del holder[name]
+    stream = client.parse_stream(payload)
+    assert getattr(stream, field) == reads
+    (problem,) = stream.problems
+    assert problem.startswith(field)
+    assert reason in problem
+    assert "Psychic" not in problem
+    others = {"raw": whole.raw, field: getattr(whole, field)}
+    if field == "status":
+        others["provider_status"] = whole.provider_status
+    assert attrs.evolve(stream, **others) == whole
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "reads"),
+    [
+        ("status", 7, "status", "unknown"),
+        ("status", "Shelved", "status", "unknown"),
+        ("playback_url", {}, "url", None),
+        ("duration", "12.5", "duration", None),
+        ("duration", -1, "duration", None),
+        ("duration", float("inf"), "duration", None),
+    ],
+)
+def test_an_odd_value_of_the_recording_costs_that_alone(client, payload, name, value, field, reads):
+    payload["video"] = {"status": "Completed", "playback_url": "https://c/v", "duration": 61}
+    whole = client.parse_stream(payload).recording
+    payload["video"][name] = value
+    stream = client.parse_stream(payload)
+    assert stream.recording == attrs.evolve(whole, **{field: reads})
+    assert [problem.startswith("recording") for problem in stream.problems] == [True]
+
+
+@pytest.mark.parametrize("fields", [{"rtmp_url": 7}, {"stream_key": {}}])
+def test_not_started_with_an_ingest_that_cannot_be_read_may_be_anything(client, payload, fields):
+    stream = read(client, payload, **{**INGEST, **fields})
+    assert (stream.status, stream.ingests) == (live.Status.UNKNOWN, ())
+    assert [problem.partition(":")[0] for problem in stream.problems] == ["ingests", "status"]
+
+
+def test_stopped_without_knowing_whether_it_was_recorded_may_be_anything(client, payload):
+    stream = read(client, payload, status="Stopped", transcode_recorded_video="yes")
+    assert (stream.status, stream.record) == (live.Status.UNKNOWN, None)
+
+
+def test_an_activity_that_cannot_be_read_may_have_been_on_air(client, payload):
+    activities = [{"status": 7}, *ACTIVITIES[2:]]
+    stream = read(client, payload, status="Stopped", activities=activities)
+    assert stream.status is live.Status.PROCESSING
+
+
+def test_an_asset_of_another_type_is_left_out_of_a_list_unless_it_holds_a_live_stream(
+    client, emulator
+):
+    kept = client.create(title="One").id
+    odd = client.create(title="Two").id
+
+    def edit(data, _):
+        data["results"].append({"type": "folder", "id": "5h6EpZQC6sh", "live_stream": None})
+        for asset in data["results"]:
+            if asset["id"] == odd:
+                asset["type"] = "gone_fishing"
+
+    emulator.inject(Fault.edited(edit), on="GET *")
+    page = client.pages()
+    assert [stream.id for stream in page] == [kept]
+    assert [entry.id for entry in page.unreadable] == [odd]
 
 
 @pytest.mark.parametrize("kind", ["folder", "video"])

@@ -111,12 +111,36 @@ def test_a_webhook_secret_is_not_printed(client, delivery):
     assert "s3cret" not in f"{info.value} {info.value.body}"
 
 
-def test_a_genuine_delivery_with_a_wrong_field_is_told_of_as_a_delivery(client, emulator, delivery):
+def test_a_delivery_with_an_odd_value_gives_the_stream_without_it(client, emulator, delivery):
     headers, body = delivery
     asset = json.loads(body)
     asset["live_stream"]["start"] = "soon"
-    with pytest.raises(live.UnexpectedResponse, match=r"live_stream\.start .* in the delivery"):
+    event = client.parse_webhook(
+        headers, json.dumps(asset).encode(), secret=emulator.webhook_secret
+    )
+    assert event.stream.id == event.stream_id == asset["id"]
+    assert event.stream.problems == (
+        "scheduled_start: live_stream.start is not YYYY-MM-DD HH:MM:SS",
+    )
+
+
+def test_a_delivery_whose_stream_cannot_be_read_gives_its_id(client, emulator, delivery, on_air):
+    headers, body = delivery
+    asset = {**json.loads(body), "live_stream": 7}
+    event = client.parse_webhook(
+        headers, json.dumps(asset).encode(), secret=emulator.webhook_secret
+    )
+    assert (event.kind, event.stream_id, event.stream) == ("stream_changed", on_air, None)
+
+
+def test_a_delivery_about_nobody_knows_what_is_an_error_that_names_its_id(
+    client, emulator, delivery, on_air
+):
+    headers, body = delivery
+    asset = {**json.loads(body), "type": None}
+    with pytest.raises(live.UnexpectedResponse, match="type is null in the delivery") as caught:
         client.parse_webhook(headers, json.dumps(asset).encode(), secret=emulator.webhook_secret)
+    assert caught.value.stream_id == on_air
 
 
 @pytest.mark.parametrize("sent", ["wrong", "s3cret-of-a-tenant"])

@@ -139,6 +139,7 @@ def test_a_current_page_that_is_none_cannot_be_read(scripted, number):
         {"data": ["x"]},
         {"data": [{"id": "1"}]},
         {"data": [], "pageInfo": []},
+        {"data": streams(1), "pageInfo": []},
         {"data": streams(1), "pageInfo": {"currentPage": "1"}},
         {"data": streams(1), "pageInfo": {"lastPage": 1.5}},
         {"data": streams(1), "pageInfo": {"total": "9"}},
@@ -148,6 +149,22 @@ def test_a_foreign_shape_is_an_error_and_never_an_empty_list(scripted, answer):
     client, _ = scripted(answer)
     with pytest.raises(live.UnexpectedResponse):
         list(client.list())
+
+
+def test_entries_that_are_no_streams_are_told_by_their_places(scripted):
+    client, _ = scripted({"data": [*streams(1), "x", {"id": "7"}], "pageInfo": {"lastPage": 1}})
+    listed = client.pages()
+    assert ids(listed) == ["1"]
+    assert [(each.position, each.id) for each in listed.unreadable] == [(1, None), (2, "7")]
+
+
+@pytest.mark.parametrize("info", [{"lastPage": "2"}, {"currentPage": []}, {"total": "9"}, [], "x"])
+def test_where_the_next_page_is_cannot_be_read_the_streams_are_on_the_error(scripted, info):
+    for read in (lambda client: client.pages(), lambda client: list(client.list())):
+        client, _ = scripted({"data": streams(1, 2), "pageInfo": info})
+        with pytest.raises(live.UnexpectedResponse, match="the link to the next page") as caught:
+            read(client)
+        assert ids(caught.value.streams) == ["1", "2"]
 
 
 def test_a_page_that_comes_again_and_again_is_an_error(client, emulator):

@@ -6,6 +6,7 @@ import copy
 import json
 from datetime import UTC, datetime
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,16 +70,28 @@ def test_without_stream_url_and_key_the_key_is_the_end_of_upstream_url(offline, 
     assert offline.parse_stream(sample).ingest.stream_key.reveal() == KEY
 
 
-def test_an_upstream_url_that_does_not_end_in_the_key_cannot_be_read(offline, sample):
+def test_an_upstream_url_that_does_not_end_in_the_key_is_no_ingest(offline, sample):
     sample["streamKey"] = "another"
-    with pytest.raises(live.UnexpectedResponse, match="upstreamUrl does not end in streamKey"):
-        offline.parse_stream(sample)
+    stream = offline.parse_stream(sample)
+    assert stream.ingests == ()
+    assert stream.problems == ("ingests: upstreamUrl does not end in streamKey",)
 
 
-def test_an_upstream_url_of_another_type_is_named_where_it_is_needed(offline, sample):
-    sample["upstreamUrl"] = 5
-    with pytest.raises(live.UnexpectedResponse, match="upstreamUrl is a number"):
-        offline.parse_stream(sample)
+def test_an_upstream_url_of_another_type_matters_only_where_it_is_needed(offline, sample, modern):
+    sample["upstreamUrl"] = modern["upstreamUrl"] = 5
+    stream = offline.parse_stream(sample)
+    assert (stream.ingests, stream.problems) == (
+        (),
+        ("ingests: upstreamUrl is a number, not a string",),
+    )
+    assert offline.parse_stream(modern).problems == ()
+
+
+def test_a_stream_url_that_cannot_be_read_is_taken_from_upstream_url(offline, modern):
+    whole = offline.parse_stream(modern).ingest
+    stream = offline.parse_stream({**modern, "streamUrl": ["rtmp://x/live"]})
+    assert stream.ingest == whole
+    assert stream.problems == ("ingests: streamUrl is a list, not a string",)
 
 
 @pytest.mark.parametrize("absent", ["missing", None, ""])
@@ -191,33 +204,57 @@ def test_the_least_that_can_be_read_is_id_and_name(offline):
     )
 
 
-@pytest.mark.parametrize("field", ["id", "name"])
-def test_an_object_without_id_or_name_is_none(offline, sample, field):
-    del sample[field]
-    with pytest.raises(live.UnexpectedResponse, match=f"{field} is missing"):
-        offline.parse_stream(sample)
+@pytest.mark.parametrize("value", [None, "", 7, {}])
+def test_an_object_without_an_id_is_no_stream(offline, sample, value):
+    with pytest.raises(live.UnexpectedResponse, match="id is"):
+        offline.parse_stream({**sample, "id": value})
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    "own", ["name", "record", "restream", "streamKey", "streamUrl", "upstreamUrl"]
+)
+@pytest.mark.parametrize("value", [None, 7, {}])
+def test_with_an_id_and_one_field_of_its_own_it_is_a_stream_whatever_that_holds(
+    offline, own, value
+):
+    assert offline.parse_stream({"id": "6", own: value}).id == "6"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "ours", "reads", "problem"),
     [
-        ("name", 3),
-        ("record", "true"),
-        ("streamKey", 5),
-        ("streamUrl", ["rtmp://x/live"]),
-        ("downstreamUrl", 1.5),
-        ("recordingUrl", True),
-        ("restream", {}),
-        ("restream", ["rtmp://x/live"]),
-        ("restream", [{"url": 1}]),
-        ("createdAt", 1625489032921),
-        ("createdAt", "yesterday"),
-        ("updatedAt", "2021-07-05T12:45:04.379"),
+        ("name", 3, "title", "", "name is a number, not a string"),
+        ("name", None, "title", "", "name is null"),
+        ("record", "true", "record", None, "is a string, not true or false"),
+        ("streamKey", 5, "ingests", ..., "streamKey is a number, not a string"),
+        ("downstreamUrl", 1.5, "playbacks", (), "downstreamUrl is a number, not a string"),
+        ("downstreamUrl", "\ud800", "playbacks", (), "contains half a surrogate pair"),
+        ("recordingUrl", True, "recording", None, "recordingUrl is true or false, not a string"),
+        ("restream", {}, "restreams", (), "restream is an object, not a list"),
+        ("restream", ["rtmp://x"], "restreams", (), "restream[0] is a string, not an object"),
+        ("restream", [{"url": 1}], "restreams", ..., "restream[0].url is a number, not a string"),
+        ("createdAt", 1625489032921, "created_at", None, "is a number, not a string"),
+        ("createdAt", "yesterday", "created_at", None, "is not a time with an offset"),
+        ("updatedAt", "2021-07-05T12:45:04.379", "updated_at", None, "is not a time with an"),
     ],
 )
-def test_a_field_of_another_type_is_named(offline, modern, field, value):
-    with pytest.raises(live.UnexpectedResponse, match=field):
-        offline.parse_stream({**modern, field: value})
+def test_an_odd_value_costs_its_field_alone(offline, modern, field, value, ours, reads, problem):
+    whole = offline.parse_stream(modern)
+    stream = offline.parse_stream({**modern, field: value})
+    if reads is not ...:
+        assert getattr(stream, ours) == reads
+    assert len(stream.problems) == 1
+    assert stream.problems[0].startswith(ours)
+    assert problem in stream.problems[0]
+    left = {"raw": whole.raw, ours: getattr(whole, ours)}
+    if field == "record":
+        left["recording"] = whole.recording  # it counts only where record is true
+    assert attrs.evolve(stream, **left) == whole
+
+
+def test_an_ingest_whose_key_cannot_be_read_keeps_its_url(offline, modern):
+    ingest = offline.parse_stream({**modern, "streamKey": 5}).ingest
+    assert (ingest.url, ingest.stream_key) == ("rtmp://live.videosdk.live/live", None)
 
 
 @pytest.mark.parametrize(
@@ -225,6 +262,7 @@ def test_a_field_of_another_type_is_named(offline, modern, field, value):
     [
         # API v2: a meeting that is pushed elsewhere; a meeting's HLS; the answer to a start.
         {"id": "6", "sessionId": "7", "outputs": [], "start": None, "end": None, "roomId": "a-b-c"},
+        {"id": "6", "sessionId": "7", "roomId": "a-b-c", "downstreamUrl": "https://x/y.m3u8"},
         {"code": 200, "data": {"id": "6", "name": "x"}},
         "Livestream started successfully",
         None,

@@ -125,7 +125,7 @@ def test_the_secret_itself_is_never_sent(emulator, stream):
 
 
 def test_a_create_that_cannot_be_read_shows_no_key(client, emulator):
-    emulator.inject(Fault.missing_field("name"), on="POST *")
+    emulator.inject(Fault.missing_field("id"), on="POST *")
     target = live.RestreamTarget("rtmp://x.rtmp.youtube.com/live2", RESTREAM_KEY)
     with pytest.raises(live.UnexpectedResponse) as caught:
         client.create(title="x", restreams=[target])

@@ -194,6 +194,7 @@ class Answers(Area):
         stream = harness.client.get(harness.stream().id)
         found = {name: getattr(stream, name) for name in _TIMES}
         assert [name for name, at in found.items() if at and at.utcoffset() != timedelta()] == []
+        assert stream.problems == (), "what the vendor sends as documented cannot be read"
 
     @needs(Feature.GET)
     def test_no_time_is_put_in_place_of_a_missing_one(self, harness: Harness) -> None:

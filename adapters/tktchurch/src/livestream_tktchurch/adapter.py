@@ -46,6 +46,9 @@ _WRITTEN: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
 _REQUIRED = ("description", "tags")
 _OPTIONAL = ("scheduled_start", "thumbnail_url", "playback_url")
 
+#: What makes an object with an id a livestream. Nulls may be left out, so one of these is enough.
+_OWN = ("status", "youtubeUrl", "customStreamUrl", "scheduledStartTime")
+
 _YOUTUBE = re.compile(r"(?:.+\.)?(?:youtube\.com|youtu\.be)\.?")
 _CURSOR = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -332,6 +335,8 @@ def _field_for(url: str) -> str:
 
 def _stream(fields: live.Fields) -> live.LiveStream:
     """The livestream object of POST /livestreams. An empty address is none."""
+    if not any(name in fields.data for name in _OWN):
+        raise live.UnexpectedResponse(f"none of {', '.join(_OWN)} is in the answer")
     addresses = [
         fields.optional_text(name, field="playbacks") for name in ("youtubeUrl", "customStreamUrl")
     ]
@@ -353,11 +358,7 @@ def _stream(fields: live.Fields) -> live.LiveStream:
         ended_at=fields.optional_instant("endTime", field="ended_at"),
         created_at=fields.optional_instant("createdAt", field="created_at"),
         updated_at=fields.optional_instant("updatedAt", field="updated_at"),
-        playbacks=[
-            playback
-            for url in addresses
-            if url and (playback := fields.part("playbacks", live.Playback, url))
-        ],
+        playbacks=[live.Playback(url) for url in addresses if url],
         tags=fields.optional_texts("tags"),
         thumbnail_url=uploaded or linked or None,
         raw=fields.data,
@@ -380,6 +381,8 @@ def _next_page(metadata: live.Fields, page: int) -> str | None:
         if per < 1:
             raise live.UnexpectedResponse("metadata.per is below 1")
         count = max(1, -(-total // per))
+    if count < 1 and total:
+        raise live.UnexpectedResponse("metadata.pageCount is below 1")
     return str(page + 1) if page < count else None
 
 

@@ -149,8 +149,8 @@ class TPStreamsAdapter(live.Adapter):
 
     name = "tpstreams"
     Options: ClassVar[type[live.Options]] = TPStreamsOptions
-    # "List live streams": org-89b2cy-live-8DH94uXQgrA-7XkI
     is_lenient: ClassVar[bool] = True
+    # "List live streams": org-89b2cy-live-8DH94uXQgrA-7XkI
     secret_patterns: ClassVar[tuple[str, ...]] = (r"\borg-[\w-]{1,64}?-live-[\w-]+",)
     capabilities: ClassVar[live.Capabilities] = live.Capabilities(
         operations={
@@ -262,13 +262,12 @@ class TPStreamsAdapter(live.Adapter):
             request = self.request("GET", LIVE_STREAMS, params={"limit": query.size})
         else:
             request = self.follow(query.cursor, under=ASSETS)
-        response = yield request
-        fields = response.fields()
+        fields = (yield request).fields()
         return self.page(
             fields.items("results"),
             self._livestream,
             next=lambda: self._next(fields),
-            total=response.fields(lenient=True).optional_integer("count"),
+            total=fields.data.get("count"),
         )
 
     def _next(self, fields: live.Fields) -> str | None:
@@ -280,7 +279,10 @@ class TPStreamsAdapter(live.Adapter):
 
     def _livestream(self, asset: Any) -> live.LiveStream | None:
         """Reads an entry of a list, in which the samples show live streams only."""
-        return self.parse_stream(asset) if live.Fields(asset).text("type") == "livestream" else None
+        fields = live.Fields(asset)
+        if fields.text("type") != "livestream" and fields.data.get("live_stream") is None:
+            return None
+        return self.parse_stream(asset)
 
     def start(self, stream_id: str) -> Steps[live.LiveStream]:
         """Boots the server of a scheduled stream ("Start a server")."""
@@ -450,8 +452,6 @@ class TPStreamsAdapter(live.Adapter):
         word = fields.optional_text("status", expected=True)
         url = fields.optional_text("rtmp_url", field="ingests")
         key = fields.optional_text("stream_key", field="ingests")
-        # "" and null stand for a server that is not there yet, or no more.
-        ingest = asset.part("ingests", live.Ingest, url, live.Secret(key)) if url and key else None
         record = fields.optional_flag("transcode_recorded_video", field="record")
         activities = self._activities(fields)
         on_air, stopped = activities.get("on publish"), activities.get("stopped")
@@ -473,12 +473,12 @@ class TPStreamsAdapter(live.Adapter):
             # Whether the vendor lists the newest first or last is not documented.
             started_at=min(on_air) if on_air else None,
             ended_at=max(stopped) if stopped else None,
-            ingests=() if ingest is None else (ingest,),
+            # "" and null stand for a server that is not there yet, or no more.
+            ingests=(live.Ingest(url, live.Secret(key)),) if url and key else (),
             playbacks=[
-                playback
+                live.Playback(address, kind)
                 for name, kind in PLAYBACKS
                 if (address := fields.optional_text(name, field="playbacks"))
-                and (playback := asset.part("playbacks", live.Playback, address, kind))
             ],
             record=record,
             recording=_recording(asset.optional_object("video", field="recording")),
@@ -549,16 +549,25 @@ def _status_of(
     if word is None:
         return _S.UNKNOWN
     word = _normal(word)
+    doubtful = {problem.partition(":")[0] for problem in fields.problems or ()}
     if word == NOT_STARTED:
         # Since 2023-12 the ready state shows in the ingest alone; without one, only the answer
         # that began the boot tells a booting server from none.
         if has_ingest:
             return _S.READY
-        return _S.STARTING if booting else _S.SCHEDULED
+        if "ingests" not in doubtful:
+            return _S.STARTING if booting else _S.SCHEDULED
+        fields.unreadable("status", "says no more than the ingest, which cannot be read")
+        return _S.UNKNOWN
     if word == STOPPED:
         # A recording follows, unless it is known that nothing was ever on air.
-        was_on_air = not activities or not ON_AIR_WORDS.isdisjoint(activities)
-        return _S.PROCESSING if record and was_on_air else _S.ENDED
+        was_on_air = (
+            not activities or not ON_AIR_WORDS.isdisjoint(activities) or "started_at" in doubtful
+        )
+        if "record" not in doubtful:
+            return _S.PROCESSING if record and was_on_air else _S.ENDED
+        fields.unreadable("status", "does not say whether a recording follows")
+        return _S.UNKNOWN
     return fields.optional_word("status", STATUS_WORDS, normal=_normal) or _S.UNKNOWN
 
 

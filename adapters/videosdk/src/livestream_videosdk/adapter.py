@@ -14,15 +14,13 @@ import json
 import re
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import attrs
 import jwt
 from jwt.algorithms import HMACAlgorithm
 
 import livestream_core as live
-
-T = TypeVar("T")
 
 _ALL = "/v1/livestreams"
 _PAGES = "/v1/livestreams/"  # the reference writes the list, and only the list, with a slash
@@ -38,6 +36,9 @@ ISSUED_BEFORE = timedelta(seconds=30)
 
 #: Fields of a spec and the vendor's names for them.
 _FIELDS = {"title": "name", "record": "record", "restreams": "restream"}
+
+#: What only livestreams of v1 have. API v2 calls other things livestreams, and has ids too.
+_OWN = ("name", "record", "restream", "streamKey", "streamUrl", "upstreamUrl")
 
 #: A page number, as we send it and as a cursor.
 _PAGE = re.compile(r"[1-9][0-9]{0,17}")
@@ -226,6 +227,8 @@ class VideoSDKAdapter(live.Adapter):
     def parse_stream(self, payload: Any) -> live.LiveStream:
         """Reads a livestream object, of any of the vendor's documents."""
         fields = live.Fields(payload, lenient=True)
+        if not any(name in fields.data for name in _OWN):
+            raise live.UnexpectedResponse(f"none of {', '.join(_OWN)} is in the answer")
         record = fields.optional_flag("record")
         # Viewers' URLs contain the stream key.
         playback = fields.optional_text("downstreamUrl", field="playbacks")
@@ -240,30 +243,17 @@ class VideoSDKAdapter(live.Adapter):
             created_at=fields.optional_instant("createdAt", field="created_at"),
             updated_at=fields.optional_instant("updatedAt", field="updated_at"),
             ingests=_ingests(fields),
-            playbacks=_made(fields.part("playbacks", live.Playback, live.SecretUrl(playback)))
-            if playback
-            else (),
+            playbacks=(live.Playback(live.SecretUrl(playback)),) if playback else (),
             record=record,
-            recording=fields.part(
-                "recording",
-                live.Recording,
-                live.RecordingStatus.UNKNOWN,
-                live.SecretUrl(recording),
-            )
+            recording=live.Recording(live.RecordingStatus.UNKNOWN, live.SecretUrl(recording))
             if record and recording
             else None,
-            restreams=[
-                target
-                for each in fields.optional_objects("restream", field="restreams")
-                for target in _made(
-                    each.part(
-                        "restreams",
-                        live.RestreamTarget,
-                        each.optional_text("url") or None,
-                        each.optional_text("streamKey") or None,
-                    )
+            restreams=tuple(
+                live.RestreamTarget(
+                    each.optional_text("url") or None, each.optional_text("streamKey") or None
                 )
-            ],
+                for each in fields.optional_objects("restream", field="restreams")
+            ),
             raw=fields.data,
         )
 
@@ -348,8 +338,4 @@ def _ingests(fields: live.Fields) -> tuple[live.Ingest, ...]:
             server, key = live.split_publish_url(whole, key)
         except live.InvalidInput:
             fields.unreadable("upstreamUrl", "does not end in streamKey", field="ingests")
-    return _made(fields.part("ingests", live.Ingest, server, key)) if server else ()
-
-
-def _made(part: T | None) -> tuple[T, ...]:
-    return () if part is None else (part,)
+    return (live.Ingest(server, key),) if server else ()

@@ -93,6 +93,7 @@ class PeerTubeAdapter(live.Adapter):
     name = "peertube"
     Options: ClassVar[type[live.Options]] = PeerTubeOptions
     options: PeerTubeOptions
+    is_lenient: ClassVar[bool] = True
     capabilities: ClassVar[live.Capabilities] = live.Capabilities(
         operations={
             Feature.CREATE: Support.NATIVE,
@@ -210,10 +211,13 @@ class PeerTubeAdapter(live.Adapter):
             },
         )
         answer = response.fields()
-        total = answer.integer("total")
-        items = [self.parse_stream(item.data) for item in answer.objects("data")]
-        end = int(start) + len(items)
-        return live.Page(items, next=str(end) if end < total else None, total=total)
+        items = answer.items("data")
+
+        def following() -> str | None:
+            end = int(start) + len(items)
+            return str(end) if end < answer.integer("total") else None
+
+        return self.page(items, next=following, total=answer.data.get("total"))
 
     def update(self, stream_id: str, changes: Mapping[str, Any]) -> _OneStream:
         """PUT /videos/live/{id} for what is the live's, PUT /videos/{id} for what is the video's.
@@ -273,7 +277,7 @@ class PeerTubeAdapter(live.Adapter):
             try:
                 response = yield self.request("GET", _LIVE, id=stream_id)
                 payload = {**video.data, "live": response.fields().data}
-                if _state(video)[0] == _WAITING:
+                if video.object("state").data.get("id") == _WAITING:
                     return payload
                 response = yield self.request(
                     "GET", f"{_LIVE}/sessions", id=stream_id, params={"sort": "-startDate"}
@@ -301,76 +305,75 @@ class PeerTubeAdapter(live.Adapter):
         """Reads a video object of PeerTube's. What belongs to it as a live stands within, under
         names of ours: ``live``, the answer of GET /videos/live/{id}, and ``session``, its last
         session. A ``raw`` of ours has them."""
-        fields = live.Fields(payload)
-        settings = fields.optional_object("live") or live.Fields({})
-        session = fields.optional_object("session") or live.Fields({})
-        number, label = _state(fields)
-        playlist = next(
-            (
-                each.text("playlistUrl")
-                for each in fields.optional_objects("streamingPlaylists")
-                if each.optional_text("playlistUrl")
-            ),
-            None,
+        fields = live.Fields(payload, lenient=True)
+        settings = fields.optional_object("live", field="ingests") or live.Fields({}, "", fields)
+        session = fields.optional_object("session", field="started_at") or live.Fields(
+            {}, "", fields
         )
+        number, label = _state(fields)
+        playlists = fields.optional_objects("streamingPlaylists", field="playbacks")
+        urls = [each.optional_text("playlistUrl") for each in playlists]
+        playlist = next(filter(None, urls), None)
         recording = None
         if fields.flag("isLive"):
             status = _LIVE_STATES.get(number, Status.UNKNOWN)
-            record = settings.optional_flag("saveReplay")
-            if status is Status.ENDED and session.optional_flag("saveReplay"):
+            record = settings.optional_flag("saveReplay", field="record")
+            if status is Status.ENDED and session.optional_flag("saveReplay", field="recording"):
                 # No more than this is known of a replay that came to nothing.
-                made = session.optional_flag("endingProcessed") or False
+                made = session.optional_flag("endingProcessed", field="recording") or False
                 recording = live.Recording(
                     RecordingStatus.UNKNOWN if made else RecordingStatus.PENDING
                 )
                 status = Status.ENDED if made else Status.PROCESSING
         elif _was_live(fields):
             status, replay = _REPLAY_STATES.get(number, (Status.UNKNOWN, RecordingStatus.UNKNOWN))
-            record = session.optional_flag("saveReplay")
-            duration = fields.optional_number("duration") or None
-            recording = live.Recording(replay, playlist, duration=duration)
+            record = session.optional_flag("saveReplay", field="record")
+            duration = fields.optional_number("duration", field="recording") or None
+            recording = fields.part("recording", live.Recording, replay, playlist, None, duration)
             playlist = None
         else:
             raise live.UnexpectedResponse("the payload is that of a video, not of a live stream")
-        return live.LiveStream(
+        return fields.build(
+            live.LiveStream,
             provider=self.name,
             id=fields.identifier("uuid"),
-            title=fields.text("name"),
+            title=fields.optional_text("name", field="title", expected=True) or "",
             # An entry of a list has no tags, and only the beginning of the description.
             description=fields.optional_text("description") if "tags" in fields.data else None,
             status=status,
             provider_status=label,
             scheduled_start=_schedule(fields, "liveSchedules") or _schedule(settings, "schedules"),
-            started_at=session.optional_instant("startDate"),
-            ended_at=session.optional_instant("endDate"),
-            created_at=fields.optional_instant("createdAt"),
-            updated_at=fields.optional_instant("updatedAt"),
+            started_at=session.optional_instant("startDate", field="started_at"),
+            ended_at=session.optional_instant("endDate", field="ended_at"),
+            created_at=fields.optional_instant("createdAt", field="created_at"),
+            updated_at=fields.optional_instant("updatedAt", field="updated_at"),
             ingests=tuple(_ingests(settings)),
             playbacks=[
-                live.Playback(url) for url in (playlist, fields.optional_text("url")) if url
+                live.Playback(url)
+                for url in (playlist, fields.optional_text("url", field="playbacks"))
+                if url
             ],
             record=record,
             recording=recording,
             tags=fields.optional_texts("tags"),
             thumbnail_url=self._thumbnail_url(fields),
-            latency=_LATENCIES.get(settings.optional_integer("latencyMode") or 0),
+            latency=_LATENCIES.get(settings.optional_integer("latencyMode", field="latency") or 0),
             raw=fields.data,
         )
 
     def _thumbnail_url(self, fields: live.Fields) -> str | None:
         # PeerTube 8.1 has a list of them, the versions before one path.
-        for thumbnail in fields.optional_objects("thumbnails"):
+        for thumbnail in fields.optional_objects("thumbnails", field="thumbnail_url"):
             if url := thumbnail.optional_text("fileUrl"):
                 return url
-        path = fields.optional_text("thumbnailPath")
+        path = fields.optional_text("thumbnailPath", field="thumbnail_url")
         return self.origin + path if path and path.startswith("/") else None
 
     def id_in(self, payload: Any) -> str | None:
         """The ``uuid``. PeerTube also takes the number and the short UUID of a video as its id."""
-        try:
-            return live.Fields(payload).object("video").identifier("uuid")
-        except live.UnexpectedResponse:
-            return None
+        video = payload.get("video", payload) if isinstance(payload, Mapping) else None
+        uuid = video.get("uuid") if isinstance(video, Mapping) else None
+        return uuid if isinstance(uuid, str) and uuid else None
 
     # -- signing in -------------------------------------------------------------------------
 
@@ -516,39 +519,44 @@ def _check_done(response: live.Response) -> None:
 # -- what is read ---------------------------------------------------------------------------
 
 
-def _state(fields: live.Fields) -> tuple[int, str]:
+def _state(fields: live.Fields) -> tuple[int, str | None]:
     """The number of the video's state, and its label. Of a state that is not known the number
     is shown, by which it can be looked up."""
-    state = fields.object("state")
+    state = fields.optional_object("state", field="status", expected=True)
+    if state is None:
+        return 0, None
     number = state.data.get("id")
-    if isinstance(number, str):
-        return 0, number
-    number = state.integer("id")
-    known = number in _LIVE_STATES or number in _REPLAY_STATES
-    return number, (state.optional_text("label") if known else None) or str(number)
+    if isinstance(number, int) and (number in _LIVE_STATES or number in _REPLAY_STATES):
+        return number, state.optional_text("label", field="provider_status") or str(number)
+    state.unreadable("id", "is not the number of a state that is known")
+    return 0, str(number) if isinstance(number, (int, str)) else None
 
 
 def _was_live(fields: live.Fields) -> bool:
     """Whether an ordinary video was a live before. A permanent live's replay has a session too,
     but is made after it; a live exists before it is on air."""
-    session = fields.optional_object("session")
-    created = fields.optional_instant("createdAt")
-    started = session.optional_instant("startDate") if session else None
-    return created is not None and started is not None and created <= started
+    session = fields.optional_object("session", field="started_at")
+    created = fields.optional_instant("createdAt", field="created_at")
+    started = session.optional_instant("startDate", field="started_at") if session else None
+    if created is None or started is None:
+        # Where a time cannot be read, it is shown rather than hidden.
+        return session is not None and bool(fields.problems)
+    return created <= started
 
 
 def _schedule(fields: live.Fields, name: str) -> datetime | None:
     """The first of the announced times."""
-    times = [each.optional_instant("startAt") for each in fields.optional_objects(name)]
+    schedules = fields.optional_objects(name, field="scheduled_start")
+    times = [each.optional_instant("startAt") for each in schedules]
     return min((each for each in times if each is not None), default=None)
 
 
 def _ingests(settings: live.Fields) -> Iterator[live.Ingest]:
     """RTMP and RTMPS: null where the instance has it switched off, missing for who may not
     publish."""
-    key = settings.optional_text("streamKey")
+    key = settings.optional_text("streamKey", field="ingests")
     for name in ("rtmpUrl", "rtmpsUrl"):
-        if url := settings.optional_text(name):
+        if url := settings.optional_text(name, field="ingests"):
             yield live.Ingest(url, key)
 
 
