@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import cached_property, lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .._adapter import Adapter, Operation, Session, error_class, retry_after
 from .._clock import Clock
