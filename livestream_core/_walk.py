@@ -18,8 +18,8 @@ from ._status import Status
 #: So many pages in a row without a new id are no longer a burst of new streams that shifts a
 #: list, but a list that does not end.
 PAGES_WITHOUT_NEWS = 10
-#: So many entries that could not be read are named in an error.
-_MOST_SHOWN = 10
+#: Characters of an error that name what could not be read: more of them would be cut.
+_MOST_SHOWN = 350
 
 
 class Completeness(StrEnum):
@@ -155,7 +155,11 @@ def unreadable_error(
 ) -> UnexpectedResponse:
     """Return the error for what of a list could not be read, with the streams that could."""
     readable = tuple(streams)
-    shown = [str(each) for each in unreadable[:_MOST_SHOWN]]
+    shown: list[str] = []
+    for each in map(str, unreadable):
+        if shown and len("; ".join((*shown, each))) > _MOST_SHOWN:
+            break
+        shown.append(each)
     if len(unreadable) > len(shown):
         shown.append(f"and {len(unreadable) - len(shown)} more")
     entries = "1 entry" if len(unreadable) == 1 else f"{len(unreadable)} entries"
