@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator, Mapping
 from itertools import cycle
 from pathlib import Path
@@ -20,13 +21,14 @@ from livestream_core.emulator import Fault, load_emulator
 from livestream_core.testing import conformance
 from migrations import LIST, PROVIDERS, in_days, scheduled
 
+ROOT = Path(__file__).parents[1]
 VENDORS = (*PROVIDERS, "memory")
 #: What vendors send where something else is documented. JSON has infinity as 1e400.
 ODD: tuple[Any, ...] = (None, {}, [], "", -1, float("inf"), "gone_fishing", "\ud800")
 #: Fields of a stream that a migration moves; of the addresses only vendors that host nothing.
 MOVED = {"title", "description", "scheduled_start", "record", "recording_drm", "latency", "tags",
          "thumbnail_url", "restreams"}  # fmt: skip
-#: Documented for streams that were on air, and in no sample.
+#: Documented, and in no sample.
 BESIDES: Mapping[str, Any] = {
     "tpstreams": {
         "live_stream": {
@@ -38,6 +40,7 @@ BESIDES: Mapping[str, Any] = {
         },
         "video": {"status": "Completed", "duration": 12.5, "playback_url": "https://c.example/v"},
     },
+    "tktchurch": {"thumbnail": {"id": "1", "url": "https://s3.example/t.jpg"}},
 }
 
 
@@ -83,7 +86,6 @@ class Account:
         fields = {"scheduled_start": in_days(2)} if can.supports("schedule") else {}
         made = [self.client.create(title=f"Lesson {at}", **fields) for at in range(3)]
         self.id, *self.others = [stream.id for stream in made]
-        self._key = "uuid" if provider == "peertube" else "id"
         shown = self.client.get(self.id).raw
         assert shown is not None
         documented = [dict(each.payload) for each in conformance.Subject(provider).samples()]
@@ -217,6 +219,48 @@ def test_the_doctor_reaches_the_vendor_whatever_is_odd(
                 result = run("doctor", "--check", "--json")
                 assert result.exit_code == 0, result.output
                 assert '"state": "reachable"' in result.stdout, (path, result.stdout)
+
+
+def told(account: Account) -> set[str]:
+    """A row for each value of the vendor's that is read: what an odd one in its place gives."""
+    rows = {}
+    for payload in account.payloads:
+        for path in every_path(payload):
+            name = re.sub(r"\.\d+", "[]", ".".join(map(str, path)))
+            inside = payload
+            for step in path:
+                inside = inside[step]
+            odd = "x" if isinstance(inside, (dict, list)) else {}
+            try:
+                stream = account.client.parse_stream(changed(payload, path, odd))
+            except live.UnexpectedResponse:
+                rows[name] = f"| `{name}` | not a stream |"
+                continue
+            gives = []
+            for field in dict.fromkeys(re.split(r"[:.[]", each)[0] for each in stream.problems):
+                value = getattr(stream, field)
+                empty = {"": '`""`', None: "`None`", (): "empty", "unknown": "`unknown`"}.get(value)
+                gives.append(f"`{field}` is {empty}" if empty else f"`{field}` lacks it")
+            if gives:
+                rows.setdefault(name, f"| `{name}` | {', '.join(gives)} |")
+    return set(rows.values())
+
+
+def every_path(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    for name, value in data.items() if isinstance(data, dict) else enumerate(data):
+        yield (*path, name)
+        if isinstance(value, (dict, list)):
+            yield from every_path(value, (*path, name))
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_readme_says_what_an_odd_value_gives(provider: str) -> None:
+    readme = ROOT / "adapters" / provider / "README.md"
+    section = readme.read_text(encoding="utf-8").partition("\n## Odd values\n")[2]
+    rows = set(re.findall(r"^\| `.*", section.partition("\n## ")[0], re.MULTILINE))
+    account = Account(provider)
+    with account.client:
+        assert rows == told(account)
 
 
 def account_list(account: Account) -> bytes:
