@@ -22,6 +22,14 @@ PAGES_WITHOUT_NEWS = 10
 _MOST_SHOWN = 350
 
 
+#: The filters of a query by the field of a stream that they look at.
+_FILTERS_BY = {
+    "status": ("status",),
+    "tags": ("tag",),
+    "scheduled_start": ("starts_after", "starts_before"),
+}
+
+
 class Completeness(StrEnum):
     """Whether a walk saw every stream."""
 
@@ -81,19 +89,19 @@ class Query:
     def undecided(self, stream: LiveStream) -> Unreadable | None:
         """Return what to say of a stream that does not match, if that is only because a field that
         it was asked for by could not be read; else ``None``."""
-        problems = {field_of(problem): problem for problem in stream.problems}
+        doubts: list[str] = []
         unknown: dict[str, None] = {}
-        if "tags" in problems:
-            unknown["tag"] = None
-        if "scheduled_start" in problems:
-            unknown["starts_after"] = unknown["starts_before"] = None
+        for problem in stream.problems:
+            name = field_of(problem)
+            if name == "status" and stream.provider_status is not None:
+                continue  # a word that is not known is none of those that are
+            if name in _FILTERS_BY:
+                doubts.append(problem)
+                unknown |= dict.fromkeys(_FILTERS_BY[name])
         rest: Query = attrs.evolve(self, **unknown)
         if rest == self or not rest.matches(stream):
             return None
-        reason = "; ".join(
-            problems[name] for name in ("tags", "scheduled_start") if name in problems
-        )
-        return Unreadable(f"a filter cannot be applied to it ({reason})", id=stream.id)
+        return Unreadable(f"a filter cannot be applied to it ({'; '.join(doubts)})", id=stream.id)
 
     def applied(self, page: Page) -> Page:
         """Return what of a page passes all filters."""

@@ -13,19 +13,12 @@ import pytest
 import livestream_core as live
 from livestream_core import migrate
 from livestream_core.emulator import Fault
-from livestream_core.migrate import Fate, ItemState, _worker
+from livestream_core.migrate import Fate, ItemState
 from migrations import Side, by_state, in_days, planned, sides
-
-pytestmark = pytest.mark.usefixtures("_idle_workers_look_often")
 
 ANY = "GET *"
 
 FOR_EVER = 10_000
-
-
-@pytest.fixture
-def _idle_workers_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_worker, "_LONGEST_WAIT", 0.02)
 
 
 @pytest.fixture

@@ -9,10 +9,13 @@ import re
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, connected
@@ -91,7 +94,7 @@ def test_the_error_has_every_stream_for_who_asked_for_all_at_once() -> None:
 def test_collected_they_are_no_error() -> None:
     with showing([entry(1), no_stream(2)], [None, entry(4)]) as client:
         streams = client.list(on_unreadable="collect")
-        assert streams.unreadable == ()
+        assert not streams.unreadable
         assert ids(streams) == ["1", "4"]
         assert places(streams.unreadable) == [(1, 1, "2"), (2, 0, None)]
         assert streams.unreadable[0].reason == "status is missing"
@@ -105,7 +108,7 @@ def test_any_other_wish_is_refused_before_anything_is_sent() -> None:
 
 @pytest.mark.parametrize("on_unreadable", ["raise", "collect"])
 def test_a_walk_over_thousands_does_not_hold_those_that_were_let_go(on_unreadable: Any) -> None:
-    pages = [[entry(f"{page}-{at}") for at in range(50)] for page in range(100)]
+    pages: list[list[Any]] = [[entry(f"{page}-{at}") for at in range(50)] for page in range(100)]
     pages[3].append("x")
     most = 0
     seen: list[weakref.ref[live.LiveStream]] = []
@@ -191,13 +194,14 @@ def test_whether_a_filter_fits_what_cannot_be_read_nobody_knows() -> None:
         ({"starts_after": "2027-01-01T00:00:00Z"}, {"start": "soon"}, "scheduled_start: start is"),
         ({"starts_before": "2029-01-01T00:00:00Z"}, {"start": 7}, "scheduled_start: start is"),
         ({"tag": "x"}, {"tags": "x", "start": None}, "tags: is a string"),
+        ({"status": "scheduled"}, {"status": None, "start": None}, "status: is null"),
     ],
 )
 def test_a_filter_by_a_field_that_cannot_be_read_loses_no_stream_silently(
     asked: Any, odd: dict[str, Any], reason: str
 ) -> None:
     fits = {"start": "2028-01-01T00:00:00Z", "tags": ["x"]}
-    fails = {"start": None, "tags": ["y"]}
+    fails = {"start": None, "tags": ["y"], "status": "a word of next year"}
     with showing([entry(1, **fits), entry(2, **odd), entry(3, **fails)]) as client:
         with pytest.raises(live.UnexpectedResponse, match=reason) as caught:
             list(client.list(**asked))
@@ -206,7 +210,7 @@ def test_a_filter_by_a_field_that_cannot_be_read_loses_no_stream_silently(
         assert ids(page) == ["1"]
         assert [each.id for each in page.unreadable] == ["2"]
         # What another filter leaves out already is not in doubt.
-        assert ids(client.list(**asked, status="live")) == []
+        assert ids(client.list(**{"status": "live", "tag": "y"} | asked)) == []
 
 
 def test_one_that_another_page_shows_is_not_lost() -> None:
@@ -346,11 +350,12 @@ def test_the_error_of_a_list_survives_a_task_queue_with_its_streams() -> None:
     ):
         list(client.list())
     error = caught.value
-    for again in (
+    rebuilt: tuple[Any, ...] = (
         pickle.loads(pickle.dumps(error)),
         type(error)(*json.loads(json.dumps(error.args))),
         live.LiveStreamError.from_dict(json.loads(json.dumps(error.to_dict())), strict=True),
-    ):
+    )
+    for again in rebuilt:
         assert (str(again), ids(again.streams)) == (str(error), ["1"])
         assert again.streams[0].problems == ("title: is null",)
 
@@ -465,3 +470,106 @@ def test_an_entry_that_an_adapter_fails_on_is_one_that_cannot_be_read() -> None:
         assert ids(streams) == ["1"]
         assert "could not be read (" in streams.unreadable[0].reason
         assert "AttributeError" in streams.unreadable[0].reason
+
+
+# -- the getters of an adapter ------------------------------------------------------------------
+
+WORDS = {"on": live.Status.LIVE}
+GETTERS: dict[str, Callable[..., Any]] = {
+    "optional_text": lambda fields, **how: fields.optional_text("x", **how),
+    "optional_word": lambda fields, **how: fields.optional_word("x", WORDS, **how),
+    "optional_flag": lambda fields, **how: fields.optional_flag("x", **how),
+    "optional_integer": lambda fields, **how: fields.optional_integer("x", **how),
+    "optional_number": lambda fields, **how: fields.optional_number("x", **how),
+    "optional_instant": lambda fields, **how: fields.optional_instant("x", **how),
+    "optional_object": lambda fields, **how: fields.optional_object("x", **how),
+    "optional_items": lambda fields, **how: fields.optional_items("x", **how),
+    "optional_objects": lambda fields, **how: fields.optional_objects("x", **how),
+    "optional_texts": lambda fields, **how: fields.optional_texts("x", **how),
+}
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(alphabet="a\ud8001:.", max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("xy"), inner),
+    max_leaves=5,
+)
+
+
+@given(name=st.sampled_from(sorted(GETTERS)), data=st.fixed_dictionaries({}, optional={"x": anything}),
+       is_expected=st.booleans())  # fmt: skip
+def test_a_getter_reads_notes_or_raises_and_never_two_of_them(
+    name: str, data: dict[str, Any], is_expected: bool
+) -> None:
+    lenient = live.Fields({"in": data}, lenient=True).object("in")
+    read = GETTERS[name](lenient, field="record", expected=is_expected)
+    problems = lenient.problems
+    assert problems is not None
+    assert all(each.startswith("record: in.x") for each in problems)
+    try:
+        strictly = GETTERS[name](
+            live.Fields({"in": data}).object("in"), field="record", expected=is_expected
+        )
+    except live.UnexpectedResponse as error:
+        assert f"record: {error.message.removesuffix(' in the answer')}" in problems
+        assert read is None or name in ("optional_objects", "optional_texts", "optional_items")
+    else:
+        assert problems == []
+        same = repr(read) == repr(strictly)
+        assert same or name in ("optional_object", "optional_objects")
+    if data.get("x") is None:
+        assert bool(problems) is is_expected
+        assert not read
+
+
+def test_what_is_within_is_read_for_the_same_field_and_a_problem_is_noted_once() -> None:
+    data = {"a": {"b": [{"c": 1}, 5, {"c": 2}]}, "title": 7}
+    fields = live.Fields(data, lenient=True)
+    inner = fields.optional_object("a", field="recording")
+    assert inner is not None
+    for _ in range(2):
+        for each in inner.optional_objects("b"):
+            assert each.optional_text("c") is None
+        assert fields.optional_text("title") is None
+    inner.unreadable("b", "is odd", field="tags")
+    assert fields.problems == [
+        "recording: a.b[1] is a number, not an object",
+        "recording: a.b[0].c is a number, not a string",
+        "recording: a.b[2].c is a number, not a string",
+        "title: is a number, not a string",
+        "tags: a.b is odd",
+    ]
+    with pytest.raises(live.UnexpectedResponse, match=r"a\.b is odd in the answer"):
+        live.Fields(data).object("a").unreadable("b", "is odd")
+
+
+def test_what_the_model_refuses_is_left_out_and_its_value_is_not_told() -> None:
+    fields = live.Fields({}, lenient=True)
+    stream = fields.build(
+        live.LiveStream,
+        provider="acme",
+        id="1",
+        title="\ud800",
+        status="gone_fishing",
+        latency="gone_fishing",
+        scheduled_start="gone fishing",
+        ended_at=datetime(2026, 1, 1),
+        tags=("a", "\ud800"),
+        recording=fields.part("recording", live.Recording, live.RecordingStatus.READY, duration=-1),
+    )
+    assert (stream.title, stream.status, stream.tags) == ("", live.Status.UNKNOWN, ())
+    assert (stream.latency, stream.scheduled_start, stream.ended_at) == (None, None, None)
+    assert stream.recording == live.Recording(live.RecordingStatus.READY)
+    assert sorted(each.partition(":")[0] for each in stream.problems) == [
+        "ended_at", "latency", "recording.duration", "scheduled_start", "status", "tags", "title",
+    ]  # fmt: skip
+    assert "ishing" not in str(stream.problems)
+    with pytest.raises(live.UnexpectedResponse, match="id: must not be empty"):
+        fields.build(live.LiveStream, provider="acme", id="", title="T", status=live.Status.LIVE)
+    with pytest.raises(live.InvalidInput):
+        live.Fields({}).build(live.Playback, "\ud800")
+    assert fields.part("playbacks", live.Playback, "\ud800") is None
+    assert stream.problems != tuple(fields.problems or ())
+    assert (fields.problems or [])[-1].startswith("playbacks.url: contains half a surrogate")

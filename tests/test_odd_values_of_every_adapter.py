@@ -78,12 +78,12 @@ class Account:
     """An account with a few streams, of which the answers show one as something odd."""
 
     def __init__(self, provider: str) -> None:
-        self.emulator = load_emulator(provider)()
+        self.emulator: Any = load_emulator(provider)()
         self._inner = self.emulator.transport()
         self.odd: Any = None
         self.client = self.emulator.connect(transport=self, retries=0)
         can = self.client.capabilities
-        fields = {"scheduled_start": in_days(2)} if can.supports("schedule") else {}
+        fields: Any = {"scheduled_start": in_days(2)} if can.supports("schedule") else {}
         made = [self.client.create(title=f"Lesson {at}", **fields) for at in range(3)]
         self.id, *self.others = [stream.id for stream in made]
         shown = self.client.get(self.id).raw
