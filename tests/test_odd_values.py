@@ -206,6 +206,9 @@ def test_a_filter_by_a_field_that_cannot_be_read_loses_no_stream_silently(
         with pytest.raises(live.UnexpectedResponse, match=reason) as caught:
             list(client.list(**asked))
         assert (ids(caught.value.streams), caught.value.stream_id) == (["1"], "2")
+        streams = client.list(**asked, on_unreadable="collect")
+        assert ids(streams) == ["1"]
+        assert streams.complete is live.Completeness.UNKNOWN
         page = client.pages(**asked)
         assert ids(page) == ["1"]
         assert [each.id for each in page.unreadable] == ["2"]
