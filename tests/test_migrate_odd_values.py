@@ -311,3 +311,18 @@ def test_a_check_says_what_could_not_be_read_and_calls_nothing_different(ledger:
             (item,) = migrate.check(ledger, old.client, new.client).items
     assert (item.verdict, item.differences) == ("error", ())
     assert "of the stream at the target there could not be read: scheduled_start" in item.reason
+
+
+def test_an_address_that_cannot_be_read_is_not_handed_over_as_none(
+    ledger: Path, tmp_path: Path
+) -> None:
+    with sides("tktchurch", "tpstreams") as (old, new):
+        old.fill(2)
+        first, _ = run(planned(old, new), ledger).report.items
+        assert first.target_id is not None
+        with odd(new, **{key(first.target_id): {"rtmp_url": 7}}):
+            result = migrate.handover(ledger, old.client, new.client, tmp_path / "keys")
+    assert result.streams == 1
+    assert dict(result.unread) == {
+        first.target_id: "ingests: live_stream.rtmp_url is a number, not a string"
+    }

@@ -18,7 +18,7 @@ import attrs
 from .._capabilities import Capabilities
 from .._client import Client
 from .._errors import InvalidInput, LiveStreamError
-from .._model import LiveStream, Playback
+from .._model import LiveStream, Playback, field_of
 from .._status import STATUSES
 from .._urls import PlaybackKind
 from ._checking import Checker, was_on_air
@@ -118,6 +118,10 @@ def handover(
         if pair.target is None:
             unread[item.target_id or ""] = pair.checked.reason or "it is gone"
             continue
+        if lost := [each for each in pair.target.problems if field_of(each) in _HANDED_OVER]:
+            # "No address" would be said of what may well have one.
+            unread[pair.target.id] = "; ".join(lost)
+            continue
         ingests.append(_ingest_row(item, pair.target, target.capabilities))
         mapping.append(_map_row(item, pair.source, pair.target))
     where = Path(folder)
@@ -136,6 +140,9 @@ def handover(
         none=sum(row["ingest"] == NONE for row in ingests),
         unread=unread,
     )
+
+
+_HANDED_OVER = ("ingests", "playbacks")
 
 
 def _ingest_row(item: Item, stream: LiveStream, capabilities: Capabilities) -> dict[str, str]:
