@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from itertools import islice
 from math import isfinite
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, ParamSpec, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import attrs
@@ -42,6 +41,7 @@ from ._walk import Page, Query, Unreadable, Walk, unreadable_error
 if TYPE_CHECKING:
     from ._sending import Transport
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 #: An operation: a generator of requests, or, where none is needed, the value at once.
@@ -510,10 +510,11 @@ class Adapter:
                 a number of streams says nothing.
         """
         streams, unreadable = [], []
+        parse = parse or self.parse_stream
         for position, item in enumerate(items):
-            read = _attempted(partial(parse or self.parse_stream, item))
+            read = _attempted(parse, item)
             if isinstance(read, _Failed):
-                stream_id = _attempted(partial(self.id_in, item))
+                stream_id = _attempted(self.id_in, item)
                 known = stream_id if isinstance(stream_id, str) else None
                 unreadable.append(Unreadable(read.reason, position, known))
             elif read is not None:
@@ -592,10 +593,10 @@ class _Failed(NamedTuple):
     reason: str
 
 
-def _attempted(read: Callable[[], T]) -> T | _Failed:
+def _attempted(read: Callable[P, T], *args: P.args, **settings: P.kwargs) -> T | _Failed:
     """What was read, or why it could not be."""
     try:
-        return read()
+        return read(*args, **settings)
     except LiveStreamError as error:
         message = error.message
     except BUGS as raised:

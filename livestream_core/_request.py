@@ -734,7 +734,7 @@ class Fields:
 
 
 #: The value that the model was given, at the beginning of what it says is wrong with it.
-_QUOTED_VALUE = re.compile(r"""(['"]).*\1 (?=is )""", re.DOTALL)
+_QUOTED_VALUE = re.compile(r"""(['"]).*\1 (?=is |has )""", re.DOTALL)
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

@@ -18,8 +18,16 @@ from ._status import Status
 #: So many pages in a row without a new id are no longer a burst of new streams that shifts a
 #: list, but a list that does not end.
 PAGES_WITHOUT_NEWS = 10
-#: So many entries that could not be read are named in an error.
-_MOST_SHOWN = 10
+#: Characters of an error that name what could not be read: more of them would be cut.
+_MOST_SHOWN = 350
+
+
+#: The filters of a query by the field of a stream that they look at.
+_FILTERS_BY = {
+    "status": ("status",),
+    "tags": ("tag",),
+    "scheduled_start": ("starts_after", "starts_before"),
+}
 
 
 class Completeness(StrEnum):
@@ -81,19 +89,19 @@ class Query:
     def undecided(self, stream: LiveStream) -> Unreadable | None:
         """Return what to say of a stream that does not match, if that is only because a field that
         it was asked for by could not be read; else ``None``."""
-        problems = {field_of(problem): problem for problem in stream.problems}
+        doubts: list[str] = []
         unknown: dict[str, None] = {}
-        if "tags" in problems:
-            unknown["tag"] = None
-        if "scheduled_start" in problems:
-            unknown["starts_after"] = unknown["starts_before"] = None
+        for problem in stream.problems:
+            name = field_of(problem)
+            if name == "status" and stream.provider_status is not None:
+                continue  # a word that is not known is none of those that are
+            if name in _FILTERS_BY:
+                doubts.append(problem)
+                unknown |= dict.fromkeys(_FILTERS_BY[name])
         rest: Query = attrs.evolve(self, **unknown)
         if rest == self or not rest.matches(stream):
             return None
-        reason = "; ".join(
-            problems[name] for name in ("tags", "scheduled_start") if name in problems
-        )
-        return Unreadable(f"a filter cannot be applied to it ({reason})", id=stream.id)
+        return Unreadable(f"a filter cannot be applied to it ({'; '.join(doubts)})", id=stream.id)
 
     def applied(self, page: Page) -> Page:
         """Return what of a page passes all filters."""
@@ -155,7 +163,11 @@ def unreadable_error(
 ) -> UnexpectedResponse:
     """Return the error for what of a list could not be read, with the streams that could."""
     readable = tuple(streams)
-    shown = [str(each) for each in unreadable[:_MOST_SHOWN]]
+    shown: list[str] = []
+    for each in map(str, unreadable):
+        if shown and len("; ".join((*shown, each))) > _MOST_SHOWN:
+            break
+        shown.append(each)
     if len(unreadable) > len(shown):
         shown.append(f"and {len(unreadable) - len(shown)} more")
     entries = "1 entry" if len(unreadable) == 1 else f"{len(unreadable)} entries"

@@ -163,6 +163,13 @@ def test_check_reads_the_smallest_page(vendor: AcmeEmulator) -> None:
     assert "reachable it answered in" in text("--check")
 
 
+def test_check_tells_of_an_entry_that_cannot_be_read(vendor: AcmeEmulator) -> None:
+    del vendor.add()["status"]
+    check = of_acme("--check")["check"]
+    assert check["state"] == "reachable"
+    assert "'1' at position 0: status is missing" in check["detail"]
+
+
 def test_without_check_nothing_is_sent(vendor: AcmeEmulator) -> None:
     assert of_acme()["check"] is None
     assert vendor.requests == []

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -557,3 +558,32 @@ def test_the_help_of_every_command_fits_80_columns_and_explains_every_option(
     assert max(map(len, head.splitlines())) <= 80
     assert max(map(len, examples.splitlines()), default=0) <= 90
     assert not re.search(r"^  --?\S+( \S+)?$\n  -", result.stdout, re.MULTILINE)
+
+
+def test_a_plan_shows_what_could_not_be_read_and_what_a_run_would_refuse(
+    moving: Migration,
+) -> None:
+    first, _ = moving.source.fill(2)
+    there = moving.target.add("Of the target's own").id
+
+    def edit(data: Any, _: Any) -> Any:
+        for stream in data.get("items", ()):
+            if stream["id"] in (first, there):
+                del stream["object"]
+        return data
+
+    moving.source.inject(Fault.edited(edit), on="list", times=99)
+    result = moving.run("plan", *BOTH)
+    assert result.exit_code == 7
+    assert "2 streams = 1 pending + 1 needs a person" in result.stdout
+    assert f"{first}" in result.stdout
+    assert "it could not be read: object is missing" in " ".join(result.stdout.split())
+    moving.target.inject(Fault.edited(edit), on="list", times=99)
+    result = moving.run("plan", *BOTH)
+    shown = " ".join(result.stdout.split())
+    assert "1 more of its list cannot be read" in shown
+    assert "A run refuses to begin" in shown
+    result = moving.run(*RUN, "--yes")
+    assert result.exit_code == 4, result.stderr
+    assert f"{there!r} at position 0 of page 1" in result.stderr
+    assert moving.target.creates() == 1

@@ -488,6 +488,37 @@ def test_what_came_before_an_error_in_the_middle_is_printed(
     assert result.exit_code == 3
 
 
+@pytest.mark.parametrize("option", [(), ("--json",)])
+def test_a_list_prints_all_others_and_then_what_cannot_be_read(
+    vendor: AcmeEmulator, option: tuple[str, ...]
+) -> None:
+    for _ in range(5):
+        vendor.add()
+    del vendor.streams["2"]["status"]
+    result = acme("list", *option)
+    assert result.exit_code == 4
+    printed = result.stdout.splitlines()
+    assert len(printed) == (4 if option else 6)
+    assert all(f"Stream {id}" in result.stdout for id in "1345")
+    assert "Stream 2" not in result.stdout
+    (line,) = result.stderr.splitlines()
+    assert "1 entry of the list could not be read: '2' at position 1 of page 1" in line
+    assert "error.streams" not in line
+    if option:
+        told = json.loads(line)
+        assert (told["stream_id"], told["exit_code"]) == ("2", 4)
+
+
+def test_show_tells_of_each_problem(vendor: AcmeEmulator) -> None:
+    vendor.add(start="soon", tags="x")
+    lines = [line.split(maxsplit=1) for line in ok("show", "1").splitlines()]
+    assert [text for name, text in lines if name == "problem"] == [
+        "scheduled_start: start is not a time with an offset",
+        "tags: is a string, not a list",
+    ]
+    assert as_json("show", "1")["problems"] == [text for name, text in lines if name == "problem"]
+
+
 def test_a_list_that_is_not_whole_is_warned_of(vendor: AcmeEmulator) -> None:
     vendor.add()
     vendor.inject(Fault.edited(lambda data, _: {**data, "total": 5}), on="GET *", times=9)

@@ -94,6 +94,50 @@ def test_a_stream_that_is_gone_is_a_line(vendor: AcmeEmulator, watch: Watch) -> 
     assert output.splitlines()[-1].endswith("  1  no longer there  One")
 
 
+def test_an_entry_that_cannot_be_read_ends_nothing_and_is_not_gone(
+    vendor: AcmeEmulator, watch: Watch
+) -> None:
+    one, two = vendor.add(title="One"), vendor.add(title="Two")
+
+    def spoil() -> None:
+        del one["status"]
+
+    result = watch(steps=[spoil, lambda: two.update(status="on"), lambda: one.update(status="on")])
+    assert result.exit_code == 0
+    assert [line.split("  ")[1:] for line in result.stdout.splitlines()] == [
+        ["1", "scheduled", "One"],
+        ["2", "scheduled", "Two"],
+        ["2", "scheduled -> live", "Two"],
+        ["1", "scheduled -> live", "One"],
+    ]
+    assert result.stderr.count("'1' at position 0 of page 1") == 1
+
+
+def test_an_entry_without_an_id_may_be_any_stream(vendor: AcmeEmulator, watch: Watch) -> None:
+    vendor.add(title="One")
+    vendor.add(title="Two")
+
+    def spoil() -> None:
+        vendor.streams["1"]["id"] = None
+
+    result = watch(steps=[spoil])
+    assert "no longer there" not in result.stdout
+
+
+def test_of_streams_that_were_named_one_that_cannot_be_read_does_not_end_it(
+    vendor: AcmeEmulator, watch: Watch
+) -> None:
+    one, two = vendor.add(title="One"), vendor.add(title="Two")
+
+    def spoil() -> None:
+        del one["status"]
+
+    result = watch("1", "2", steps=[spoil, lambda: two.update(status="on")])
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1].endswith("2  scheduled -> live  Two")
+    assert "status is missing" in result.stderr
+
+
 def test_json_has_what_was_and_what_is(vendor: AcmeEmulator, watch: Watch) -> None:
     stream = vendor.add()
     first, second, third = changes(

@@ -89,6 +89,8 @@ class Listing:
     @property
     def completeness(self) -> Completeness:
         """Whether every stream was seen; unknown until the walk is over."""
+        if self._completeness is Completeness.PROVEN and self._undecided:
+            return Completeness.UNKNOWN
         return self._completeness
 
     def advance(self) -> Flow[list[LiveStream]]:

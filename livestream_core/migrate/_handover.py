@@ -18,7 +18,7 @@ import attrs
 from .._capabilities import Capabilities
 from .._client import Client
 from .._errors import InvalidInput, LiveStreamError
-from .._model import Ingest, LiveStream, Playback, publishing_of
+from .._model import Ingest, LiveStream, Playback, field_of, publishing_of
 from .._publishing import Publishing
 from .._status import STATUSES
 from .._urls import PlaybackKind
@@ -121,6 +121,10 @@ def handover(
         if pair.target is None:
             unread[item.target_id or ""] = pair.checked.reason or "it is gone"
             continue
+        if lost := [each for each in pair.target.problems if field_of(each) in _HANDED_OVER]:
+            # "No address" would be said of what may well have one.
+            unread[pair.target.id] = "; ".join(lost)
+            continue
         ingest = pair.target.ingest or next(iter(pair.target.ingests), None)
         told = None if ingest is None else _told(ingest)
         row = _ingest_row(item, pair.target, told, target.capabilities)
@@ -144,6 +148,9 @@ def handover(
         none=sum(row["ingest"] == NONE for row in ingests),
         unread=unread,
     )
+
+
+_HANDED_OVER = ("ingests", "playbacks")
 
 
 def _told(ingest: Ingest) -> Publishing | None:
