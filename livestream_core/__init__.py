@@ -60,19 +60,23 @@ from ._version import __version__
 from ._walk import Completeness, Page, Query
 
 if TYPE_CHECKING:
+    from ._aiohttp import AiohttpTransport
     from ._client import Client
     from ._clock import Clock, ManualClock
     from ._connect import close_all, connect, providers, register, unregister
     from ._engine.sign_in import TokenStore
     from ._plugins import Exchange, hookimpl
     from ._preview import Preview
-    from ._sending import Limiter, Timeout, Transport
+    from ._sending import AsyncLimiter, AsyncTransport, Limiter, Timeout, Transport
     from ._spec_fields import StreamChanges, StreamFields
     from ._stream_list import StreamList
     from ._transport import RequestsTransport, WSGITransport
 
 # What brings in pluggy, or is not needed to hold the model, is loaded when it is first named.
 _LAZY = {
+    "AiohttpTransport": "_aiohttp",
+    "AsyncLimiter": "_sending",
+    "AsyncTransport": "_sending",
     "Client": "_client",
     "Clock": "_clock",
     "Exchange": "_plugins",
@@ -99,6 +103,9 @@ __all__ = [
     "API_VERSION",
     "Adapter",
     "AdapterInfo",
+    "AiohttpTransport",
+    "AsyncLimiter",
+    "AsyncTransport",
     "AuthenticationFailed",
     "Capabilities",
     "Capability",

@@ -76,6 +76,8 @@ _LEASE = 45.0
 #: How often it is looked whether that has ended: after so many seconds, and ever more seldom.
 _LOOK, _LONGEST_LOOK = 0.05, 1.0
 _LONGEST_NOTE = 500
+#: In place of what a store says that failed.
+_FAILED = object()
 
 
 @attrs.frozen(slots=True)
@@ -315,9 +317,9 @@ def _with_store(
         yield from _release(call, found)
         raise
     session = attrs.evolve(session, opened_with=engine.fingerprint)
-    yield from _in_store(call, lambda: store.put(engine.account, session))
+    yield from _in_store(call, store.put, engine.account, session)
     if noted:
-        yield from _in_store(call, lambda: store.delete(_refused(call)))
+        yield from _in_store(call, store.delete, _refused(call))
     yield from _release(call, found)
     return session
 
@@ -330,14 +332,13 @@ class _Lease:
         self._owner = os.urandom(8).hex()
         self._until = 0.0
 
-    def claim(self) -> bool:
+    def claim(self) -> Any:
         seconds = float(getattr(self._store, "lease_seconds", _LEASE))
         self._until = self._clock.monotonic() + seconds
-        return bool(self._store.claim(self._account, self._owner, seconds))
+        return self._store.claim(self._account, self._owner, seconds)
 
-    def release(self) -> bool:
-        self._store.release(self._account, self._owner)
-        return True
+    def release(self) -> Any:
+        return self._store.release(self._account, self._owner)
 
     @property
     def lasts(self) -> bool:
@@ -365,8 +366,8 @@ def _stored_or_lease(
         _check_refusal(call)
         if not hasattr(store, "claim"):
             return None
-        won = yield from _in_store(call, lease.claim)
-        if won is None:
+        won = yield from _in_store(call, lease.claim, failed=_FAILED)
+        if won is _FAILED:
             return None  # a store that fails gives no lease; then everybody signs in
         if won:
             # The store is read once more: somebody may just have signed in.
@@ -380,8 +381,9 @@ def _stored_or_lease(
 
 def _release(call: Call, lease: _Lease | None) -> Flow[None]:
     # What a store that fails does not take back, this process may still use.
-    if lease is not None and (yield from _in_store(call, lease.release)):
-        call.engine.shared.lease = None
+    if lease is None or (yield from _in_store(call, lease.release, failed=_FAILED)) is _FAILED:
+        return
+    call.engine.shared.lease = None
 
 
 def _stored(call: Call, store: TokenStore) -> Flow[Session | None]:
@@ -409,7 +411,7 @@ def _forget(call: Call, store: TokenStore, dead: Session | None) -> Flow[None]:
     """A session that the vendor has refused, and that could not be renewed, goes."""
     stored = None if dead is None else (yield from _stored(call, store))
     if stored is not None and _is_same(stored, dead):
-        yield from _in_store(call, lambda: store.delete(call.engine.account))
+        yield from _in_store(call, store.delete, call.engine.account)
 
 
 def _refused(call: Call) -> str:
@@ -436,27 +438,29 @@ def _note_refusal(call: Call, store: TokenStore) -> Flow[None]:
     message = engine.redactor.mask(refusal.error.message, _LONGEST_NOTE)
     memo = {"message": message, "times": refusal.times}
     noted = Session({}, refusal.until, memo, opened_with=engine.fingerprint)
-    yield from _in_store(call, lambda: store.put(_refused(call), noted))
+    yield from _in_store(call, store.put, _refused(call), noted)
 
 
 def _read(call: Call, store: TokenStore, name: str) -> Flow[Session | None]:
-    found: object = yield from _in_store(call, lambda: store.get(name))
+    found: object = yield from _in_store(call, store.get, name)
     if found is None or isinstance(found, Session):
         return found
     logger.warning("the token store failed: it gave a %s for a Session", type(found).__name__)
     return None
 
 
-def _in_store(call: Call, use: Callable[[], Any]) -> Flow[Any]:
-    """What the store says; ``None`` if it fails."""
+def _in_store(
+    call: Call, method: Callable[..., Any], *arguments: Any, failed: object = None
+) -> Flow[Any]:
+    """What the store says, or ``failed``."""
     try:
-        return (yield Store(use))
+        return (yield Store(method, *arguments))
     except Exception as error:
         if not is_failure_of_store(error, call.engine.token_store):
             raise
         # A store that is down costs a sign-in, not the operation.
         logger.warning("the token store failed: %s", type(error).__name__)
-    return None
+    return failed
 
 
 def check_session(session: Session, *, given: bool) -> None:
