@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar
 
 from ._adapter import Adapter, AdapterInfo
 from ._capabilities import Feature
-from ._client import Client, _feature
+from ._client import BaseClient, Client, feature_of
 from ._clock import Clock, SystemClock
 from ._engine.sign_in import TokenStore
 from ._errors import ConfigurationError, LiveStreamError
@@ -21,7 +22,9 @@ from ._sending import Limiter, Transport
 from ._session import pool
 from ._transport import shared_transport
 
-_SYSTEM_CLOCK = SystemClock()
+AnyClient = TypeVar("AnyClient", bound=BaseClient)
+
+SYSTEM_CLOCK = SystemClock()
 
 
 def connect(
@@ -72,9 +75,37 @@ def connect(
             missing, wrong or unknown; all of them are named at once.
         Unsupported: A required feature is not there.
     """
-    given = _Given(base_url, options, more_options, environ)
+    given = Given(base_url, options, more_options, environ)
     # Error trackers keep the locals of frames: what may be secret is in none of this one.
     del base_url, options, more_options, environ
+    return connected(
+        _client,
+        given,
+        provider,
+        transport=transport,
+        timeout=timeout,
+        deadline=deadline,
+        retries=retries,
+        require=require,
+        allow_http_hosts=allow_http_hosts,
+        token_store=token_store,
+        limiter=limiter,
+        clock=clock,
+    )
+
+
+def connected(
+    make: Callable[..., AnyClient],
+    given: Given,
+    provider: str,
+    *,
+    timeout: float | tuple[float, float],
+    deadline: float,
+    retries: int,
+    require: Iterable[Feature | str],
+    allow_http_hosts: Collection[str],
+    **settings: Any,
+) -> AnyClient:
     from ._registry import registry
 
     kind = registry.adapter(provider)
@@ -86,19 +117,16 @@ def connect(
         if isinstance(allow_http_hosts, str):
             raise ConfigurationError("allow_http_hosts: expected a collection of host names")
         hosts = {host.lower() for host in allow_http_hosts}
-        return _client(
-            provider,
+        options = given.read(kind.Options, provider, hosts)
+        kind.capabilities.demand(*(feature_of(feature) for feature in require))
+        return make(
             kind,
-            given,
-            transport,
-            require,
-            hosts,
-            clock,
+            options,
+            observers=registry.observers(),
             timeout=bounds,
             deadline=_positive("deadline", deadline),
             retries=retries,
-            token_store=token_store,
-            limiter=limiter,
+            **settings,
         )
     except LiveStreamError as raised:
         error = raised
@@ -113,7 +141,7 @@ def connect(
     raise error.with_traceback(None)
 
 
-class _Given:
+class Given:
     """The caller's options and environment, which print nothing."""
 
     def __init__(
@@ -151,28 +179,23 @@ class _Given:
 
 
 def _client(
-    provider: str,
     kind: type[Adapter],
-    given: _Given,
+    options: Options,
+    *,
     transport: Transport | None,
-    require: Iterable[Feature | str],
-    allow_http_hosts: Collection[str],
     clock: Clock | None,
     **settings: Any,
 ) -> Client:
-    from ._registry import registry
-
-    options = given.read(kind.Options, provider, allow_http_hosts)
-    kind.capabilities.demand(*(_feature(feature) for feature in require))
     transport = transport or kind.transport(options) or shared_transport()
-    clock = clock or getattr(transport, "clock", None) or _SYSTEM_CLOCK
-    return Client(
-        kind(options, clock=clock.now),
-        transport,
-        clock=clock,
-        observers=registry.observers(),
-        **settings,
-    )
+    for name, method in (
+        ("transport", transport.send),
+        ("token_store", getattr(settings["token_store"], "get", None)),
+        ("limiter", getattr(settings["limiter"], "acquire", None)),
+    ):
+        if iscoroutinefunction(method):
+            raise ConfigurationError(f"{name}: it is asynchronous", hint="use connect_async()")
+    clock = clock or getattr(transport, "clock", None) or SYSTEM_CLOCK
+    return Client(kind(options, clock=clock.now), transport, clock=clock, **settings)
 
 
 def providers() -> Mapping[str, AdapterInfo]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import attrs
 
@@ -52,6 +52,9 @@ class AsyncLimiter(Protocol):
     def hold(self, account: str, seconds: float) -> None:
         """See :class:`Limiter`."""
         ...
+
+
+AnyLimiter: TypeAlias = Limiter | AsyncLimiter
 
 
 class Transport(Protocol):

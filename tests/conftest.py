@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 import livestream_core as live
 from acme import AcmeEmulator, AcmePlugin, FakeClock
+from event_loops import connect_is_asynchronous
 from postgresql import NoPostgreSQL, PostgreSQL, postgresql
 
 # Tests start pytest in many folders: without a common one, each would work out Unicode's tables.
@@ -42,6 +43,15 @@ def _acme_is_registered() -> Iterator[None]:
     live.register(plugin)
     yield
     live.unregister(plugin)
+
+
+@pytest.fixture(params=["synchronous", "asynchronous"])
+def each_client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Run a test twice: as it is, and with asynchronous clients wherever it connects."""
+    with ExitStack() as stack:
+        if request.param == "asynchronous":
+            stack.enter_context(connect_is_asynchronous(monkeypatch))
+        yield request.param
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ from acme import AcmeEmulator, AcmePlugin, FakeClock
 from livestream_core.emulator import Fault
 from scripted import ScriptedTransport
 
+pytestmark = pytest.mark.usefixtures("each_client")
+
 HOSTILE_IDS = [
     "../admin",
     "a/b",

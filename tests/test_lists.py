@@ -15,6 +15,8 @@ from acme import AcmeAdapter, AcmeEmulator
 from livestream_core.emulator import Fault
 from scripted import ScriptedTransport, respond
 
+pytestmark = pytest.mark.usefixtures("each_client")
+
 
 def item(id: Any, **fields: Any) -> dict[str, Any]:
     return {"id": str(id), "title": "T", "status": "new", **fields}

@@ -16,6 +16,8 @@ from acme import AcmeEmulator, FakeClock
 from livestream_core.emulator import Fault
 from scripted import LATE, LOST, REFUSED, ScriptedTransport, respond
 
+pytestmark = pytest.mark.usefixtures("each_client")
+
 CUT = live.Response(200, {}, b'{"id', "the answer was cut off")
 HUGE = live.Response(200, {}, b"", "the answer is larger than 16 MiB")
 GOOD = respond(200, {"id": "1", "title": "T", "status": "on"})

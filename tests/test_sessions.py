@@ -20,6 +20,8 @@ from acme import AcmeEmulator, AcmeOptions, FakeClock
 from livestream_core.emulator import Fault
 from livestream_core.testing import strategies as s
 
+pytestmark = pytest.mark.usefixtures("each_client")
+
 
 def logins(emulator: AcmeEmulator) -> int:
     return sum(each.path == "/login" for each in emulator.requests)
@@ -355,7 +357,11 @@ def test_a_store_that_is_down_costs_a_sign_in_and_no_more(emulator: AcmeEmulator
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_forked_child_does_not_end_its_parents_session(emulator: AcmeEmulator) -> None:
+def test_a_forked_child_does_not_end_its_parents_session(
+    emulator: AcmeEmulator, each_client: str
+) -> None:
+    if each_client == "asynchronous":
+        pytest.skip("a forked child has no thread that runs the event loop")
     stream = emulator.add()
     with emulator.serve() as url:
         client = live.connect("acme", base_url=url, **emulator.options())

@@ -31,11 +31,11 @@ from .._plugins import Exchange, Observers
 from .._redact import BODY_SHOWN, Redactor
 from .._request import Request, Response
 from .._secret import Secret
-from .._sending import CUT, Limiter, Timeout
+from .._sending import CUT, AnyLimiter, Timeout
 from .effects import Flow, Permit, Send, Sleep
 from .outcome import Sent, applied, verdict
 from .retry import RetryPolicy
-from .sign_in import SharedSession, TokenStore, session_for
+from .sign_in import AnyTokenStore, SharedSession, session_for
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -114,7 +114,7 @@ def _slow_digest(account: str, values: tuple[object, ...]) -> str:
 class _Entry:
     """One use of a limiter; two uses of the same one are told apart."""
 
-    def __init__(self, limiter: Limiter) -> None:
+    def __init__(self, limiter: AnyLimiter) -> None:
         self.limiter = limiter
 
 
@@ -133,8 +133,8 @@ class Engine:
         clock: Clock,
         timeout: tuple[float, float],
         deadline: float,
-        token_store: TokenStore | None,
-        limiters: Iterable[Limiter],
+        token_store: AnyTokenStore | None,
+        limiters: Iterable[AnyLimiter],
     ) -> None:
         self.adapter = adapter
         self.account = account
@@ -153,7 +153,7 @@ class Engine:
         for limiter in limiters:
             self.limit_by(limiter)
 
-    def limit_by(self, limiter: Limiter) -> _Entry:
+    def limit_by(self, limiter: AnyLimiter) -> _Entry:
         """Ask one more limiter before each request, until its entry is removed."""
         entry = _Entry(limiter)
         self.limiters.append(entry)

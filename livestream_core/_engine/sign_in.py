@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import attrs
 
@@ -61,6 +61,25 @@ class TokenStore(Protocol):
         """Forgets a session that no longer works."""
         ...
 
+
+class AsyncTokenStore(Protocol):
+    """What :class:`TokenStore` is, for asynchronous clients; it may have the same methods and
+    attributes more."""
+
+    async def get(self, account: str) -> Session | None:
+        """See :class:`TokenStore`."""
+        ...
+
+    async def put(self, account: str, session: Session) -> None:
+        """See :class:`TokenStore`."""
+        ...
+
+    async def delete(self, account: str) -> None:
+        """See :class:`TokenStore`."""
+        ...
+
+
+AnyTokenStore: TypeAlias = TokenStore | AsyncTokenStore
 
 #: A session is renewed this long before it ends, or after nine tenths of its life if that is later.
 _MARGIN = timedelta(seconds=30)
@@ -294,7 +313,7 @@ def _hint(refusal: Refusal, clock: Clock) -> str:
 
 
 def _with_store(
-    call: Call, store: TokenStore, operation: Operation[Session], dead: Session | None
+    call: Call, store: AnyTokenStore, operation: Operation[Session], dead: Session | None
 ) -> Flow[Session]:
     engine = call.engine
     # Asked as the store is: it may be slow, and its key may come from anywhere.
@@ -346,7 +365,7 @@ class _Lease:
 
 
 def _stored_or_lease(
-    call: Call, store: TokenStore, dead: Session | None
+    call: Call, store: AnyTokenStore, dead: Session | None
 ) -> Flow[Session | _Lease | None]:
     """A session that somebody has put into the store, or, where the store has leases, the right to
     sign in. A lease is tried for, and never waited for, so that nothing is blocked meanwhile."""
@@ -386,7 +405,7 @@ def _release(call: Call, lease: _Lease | None) -> Flow[None]:
     call.engine.shared.lease = None
 
 
-def _stored(call: Call, store: TokenStore) -> Flow[Session | None]:
+def _stored(call: Call, store: AnyTokenStore) -> Flow[Session | None]:
     """The account's session in the store, if it is good and was opened with the credentials that
     this client has (or was put there by hand): a store must not let anybody in who has others."""
     engine = call.engine
@@ -407,7 +426,7 @@ def _is_same(one: Session, other: Session | None) -> bool:
     return other is not None and one.headers == other.headers
 
 
-def _forget(call: Call, store: TokenStore, dead: Session | None) -> Flow[None]:
+def _forget(call: Call, store: AnyTokenStore, dead: Session | None) -> Flow[None]:
     """A session that the vendor has refused, and that could not be renewed, goes."""
     stored = None if dead is None else (yield from _stored(call, store))
     if stored is not None and _is_same(stored, dead):
@@ -419,7 +438,7 @@ def _refused(call: Call) -> str:
     return f"{call.engine.account} refused {call.engine.fingerprint}"
 
 
-def _read_refusal(call: Call, store: TokenStore) -> Flow[bool]:
+def _read_refusal(call: Call, store: AnyTokenStore) -> Flow[bool]:
     """Take over what another process has noted of these credentials, if anything."""
     noted = yield from _read(call, store, _refused(call))
     if noted is None or noted.expires_at is None or not isinstance(noted.memo, Mapping):
@@ -431,7 +450,7 @@ def _read_refusal(call: Call, store: TokenStore) -> Flow[bool]:
     return True
 
 
-def _note_refusal(call: Call, store: TokenStore) -> Flow[None]:
+def _note_refusal(call: Call, store: AnyTokenStore) -> Flow[None]:
     engine, refusal = call.engine, call.engine.shared.refusal
     if refusal is None:
         return  # by another thread's success meanwhile
@@ -441,7 +460,7 @@ def _note_refusal(call: Call, store: TokenStore) -> Flow[None]:
     yield from _in_store(call, store.put, _refused(call), noted)
 
 
-def _read(call: Call, store: TokenStore, name: str) -> Flow[Session | None]:
+def _read(call: Call, store: AnyTokenStore, name: str) -> Flow[Session | None]:
     found: object = yield from _in_store(call, store.get, name)
     if found is None or isinstance(found, Session):
         return found
@@ -479,4 +498,4 @@ def check_session(session: Session, *, given: bool) -> None:
                 raise UnexpectedResponse(f"the answer to signing in has a token with {problem}")
 
 
-publish("livestream_core", [TokenStore])
+publish("livestream_core", [AsyncTokenStore, TokenStore])

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
+
+import pytest
 
 import livestream_core as live
 
@@ -87,3 +91,69 @@ def over_aiohttp(
         transport = live.AiohttpTransport()
         yield BlockingTransport(transport, loop)
         loop.run(transport.close())
+
+
+class BlockingClient:
+    """An asynchronous client with the face of a synchronous one."""
+
+    def __init__(self, client: live.AsyncClient, loop: LoopThread) -> None:
+        vars(self).update(_client=client, _loop=loop)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._client, name)
+        if not inspect.iscoroutinefunction(value):
+            return value
+        return lambda *arguments, **more: self._loop.run(value(*arguments, **more))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._client, name, value)
+
+    def list(self, **filters: Any) -> BlockingList:
+        return BlockingList(self._client.list(**filters), self._loop)
+
+    def __enter__(self) -> BlockingClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return repr(self._client)
+
+
+class BlockingList(Iterator[live.LiveStream]):
+    """An asynchronous list with the face of a synchronous one."""
+
+    def __init__(self, streams: live.AsyncStreamList, loop: LoopThread) -> None:
+        self._streams, self._loop = streams, loop
+
+    @property
+    def complete(self) -> live.Completeness:
+        return self._streams.complete
+
+    def __next__(self) -> live.LiveStream:
+        end = object()
+
+        async def following() -> Any:
+            return await anext(self._streams, end)
+
+        found = self._loop.run(following())
+        if found is end:
+            raise StopIteration
+        return found  # type: ignore[no-any-return]
+
+
+@contextmanager
+def connect_is_asynchronous(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have ``connect`` give asynchronous clients with the face of synchronous ones, all in one
+    event loop."""
+    with loop_thread() as loop, monkeypatch.context() as patched:
+
+        def connect(provider: str, /, **settings: Any) -> Any:
+            return BlockingClient(live.connect_async(provider, **settings), loop)
+
+        original = live.connect
+        for module in list(sys.modules.values()):
+            if getattr(module, "connect", None) is original:
+                patched.setattr(module, "connect", connect)
+        yield
