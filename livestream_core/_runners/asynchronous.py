@@ -6,9 +6,8 @@ import asyncio
 import threading
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from functools import partial
 from inspect import isawaitable, iscoroutinefunction
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from .._clock import Clock
 from .._engine.effects import Effect, Once, Permit, Send, Sleep, Store
@@ -105,29 +104,21 @@ async def _landed(flight: Flight, seconds: float) -> None:
 
 
 async def _taken_in_thread(flow: Generator[Effect | Landing, Any, Any], value: Response) -> _Step:
-    """Have a flow read a large answer, and return what comes of that."""
-    taken = working.start(_take, flow, value)
+    """Have a flow read a large answer, and return what comes of that when it is called."""
+
+    def take() -> Effect | Landing:
+        value.parse_in_turns()
+        return flow.send(value)
+
+    taken = working.start(take)
     try:
-        return await asyncio.shield(taken)
+        return (await asyncio.shield(taken)).get
     except BaseException:
         # Nothing can be thrown into a flow while it runs.
         while not taken.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([taken])
         raise
-
-
-def _take(flow: Generator[Effect | Landing, Any, Any], value: Response) -> _Step:
-    value.parse_in_turns()
-    try:
-        effect = flow.send(value)
-    except BaseException as raised:
-        return partial(_raise, raised)
-    return lambda: effect
-
-
-def _raise(error: BaseException) -> NoReturn:
-    raise error
 
 
 class InALoop:
