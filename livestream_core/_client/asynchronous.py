@@ -33,7 +33,8 @@ class AsyncClient(BaseClient):
     manager, and cheap: the connections behind it are shared by all clients of an event loop.
 
     A cancellation passes unchanged, with a note of what is known of the change. Nothing is sent
-    after it.
+    after it. A change that is cancelled with an unknown outcome is also logged, as a warning:
+    ``asyncio.gather`` drops notes.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class AsyncClient(BaseClient):
             adapter,
             scope=getattr(transport, "session_scope", None),
             ending=ending or InALoop(self._runner),
+            loses_notes=True,
             clock=clock,
             **settings,
         )

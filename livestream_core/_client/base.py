@@ -63,6 +63,7 @@ class BaseClient:
         adapter: Of the vendor.
         scope: Sessions are shared by clients whose scope is the same.
         ending: What runs the flow that ends the session at the exit of the process.
+        loses_notes: Whether notes on exceptions may not arrive.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class BaseClient:
         *,
         scope: Hashable,
         ending: Any,
+        loses_notes: bool = False,
         clock: Clock,
         observers: Observers,
         timeout: tuple[float, float],
@@ -102,6 +104,7 @@ class BaseClient:
             deadline=deadline,
             token_store=token_store,
             limiters=() if limiter is None else (limiter,),
+            loses_notes=loses_notes,
         )
         # Who ends the session at the exit of the process, if no client has by then.
         self._membership.shared.engine = self._engine

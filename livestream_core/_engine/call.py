@@ -135,6 +135,7 @@ class Engine:
         deadline: float,
         token_store: AnyTokenStore | None,
         limiters: Iterable[AnyLimiter],
+        loses_notes: bool = False,
     ) -> None:
         self.adapter = adapter
         self.account = account
@@ -146,6 +147,8 @@ class Engine:
         self.timeout = timeout
         self.deadline = deadline
         self.token_store = token_store
+        #: Whether notes on exceptions may not arrive, as where asyncio makes another of them.
+        self.loses_notes = loses_notes
         #: The session that was used last.
         self.session: Session | None = None
         #: Each is asked before each request.
@@ -203,7 +206,10 @@ class Engine:
         except LiveStreamError as raised:
             error = raised
         except BaseException as raised:
-            raise pass_on(raised, call.where_it_was(), handled)  # noqa: B904 - the same object
+            note = call.where_it_was()
+            if self.loses_notes and name in CHANGING_OPERATIONS and applied(call.sent) is not False:
+                logger.warning("%s", note)
+            raise pass_on(raised, note, handled)  # noqa: B904 - the same object
         else:
             self.redactor.see(result)
             return result
