@@ -447,8 +447,7 @@ def cancelled_in(
                 task,
                 lambda: (
                     any(method != "GET" for method, _ in transport.sent)
-                    or name == "get"
-                    and transport.sent
+                    or (name == "get" and transport.sent)
                 ),
             )
             for _ in range(5):
