@@ -49,7 +49,7 @@ SMOKED := cli,migrate
 EDITABLE = $(foreach each,$(ADAPTERS),-e "./$(each)[sandbox]")
 
 # What users install; the other extras are for work on this repository.
-USERS := cli,dask,testing
+USERS := async,cli,dask,testing
 
 # $(call make-venv,FOLDER,WHAT PIP INSTALLS,LOCK FILE)
 define make-venv

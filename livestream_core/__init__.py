@@ -61,19 +61,29 @@ from ._version import __version__
 from ._walk import Completeness, Page, Query, Unreadable
 
 if TYPE_CHECKING:
+    from ._aiohttp import AiohttpTransport
+    from ._async_stream_list import AsyncStreamList
     from ._client import Client
+    from ._client.asynchronous import AsyncClient
     from ._clock import Clock, ManualClock
     from ._connect import close_all, connect, providers, register, unregister
-    from ._engine.sign_in import TokenStore
+    from ._connect_async import connect_async
+    from ._engine.sign_in import AsyncTokenStore, TokenStore
     from ._plugins import Exchange, hookimpl
     from ._preview import Preview
-    from ._sending import Limiter, Timeout, Transport
+    from ._sending import AsyncLimiter, AsyncTransport, Limiter, Timeout, Transport
     from ._spec_fields import StreamChanges, StreamFields
     from ._stream_list import StreamList
     from ._transport import RequestsTransport, WSGITransport
 
 # What brings in pluggy, or is not needed to hold the model, is loaded when it is first named.
 _LAZY = {
+    "AiohttpTransport": "_aiohttp",
+    "AsyncClient": "_client.asynchronous",
+    "AsyncLimiter": "_sending",
+    "AsyncStreamList": "_async_stream_list",
+    "AsyncTokenStore": "_engine.sign_in",
+    "AsyncTransport": "_sending",
     "Client": "_client",
     "Clock": "_clock",
     "Exchange": "_plugins",
@@ -90,6 +100,7 @@ _LAZY = {
     "WSGITransport": "_transport",
     "close_all": "_connect",
     "connect": "_connect",
+    "connect_async": "_connect_async",
     "hookimpl": "_plugins",
     "providers": "_connect",
     "register": "_connect",
@@ -100,6 +111,12 @@ __all__ = [
     "API_VERSION",
     "Adapter",
     "AdapterInfo",
+    "AiohttpTransport",
+    "AsyncClient",
+    "AsyncLimiter",
+    "AsyncStreamList",
+    "AsyncTokenStore",
+    "AsyncTransport",
     "AuthenticationFailed",
     "Capabilities",
     "Capability",
@@ -168,6 +185,7 @@ __all__ = [
     "__version__",
     "close_all",
     "connect",
+    "connect_async",
     "format_instant",
     "hookimpl",
     "join_publish_url",

@@ -16,7 +16,11 @@ from ._times import to_utc
 
 
 class Clock(Protocol):
-    """Where a client gets the time from, and how it waits."""
+    """Where a client gets the time from, and how it waits.
+
+    An asynchronous client waits by ``async_sleep``, a coroutine function, where a clock has it,
+    and else by ``sleep`` in a thread.
+    """
 
     def now(self) -> datetime:
         """The present instant, in UTC."""
@@ -42,6 +46,11 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    async def async_sleep(self, seconds: float) -> None:
+        import asyncio
+
+        await asyncio.sleep(seconds)
 
 
 class ManualClock:
@@ -77,6 +86,13 @@ class ManualClock:
     def sleep(self, seconds: float) -> None:
         """Moves on by so many seconds, as if one had waited."""
         self.advance(seconds)
+
+    async def async_sleep(self, seconds: float) -> None:
+        """Move on by so many seconds, as :meth:`sleep` does, and let other tasks run."""
+        import asyncio
+
+        self.advance(seconds)
+        await asyncio.sleep(0)
 
     def advance(self, seconds: float) -> None:
         """Moves on by so many seconds. What was to be called on the way is called, each at its

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar
 
 import livestream_core as live
 
@@ -20,7 +21,9 @@ from ._public import publish
 from ._sending import Limiter, Transport
 from ._transport import shared_transport
 
-_SYSTEM_CLOCK = SystemClock()
+AnyClient = TypeVar("AnyClient")
+
+SYSTEM_CLOCK = SystemClock()
 
 
 def connect(
@@ -71,9 +74,39 @@ def connect(
             missing, wrong or unknown; all of them are named at once.
         Unsupported: A required feature is not there.
     """
-    given = _Given(base_url, options, more_options, environ)
+    given = Given(base_url, options, more_options, environ)
     # Error trackers keep the locals of frames: what may be secret is in none of this one.
     del base_url, options, more_options, environ
+    return connected(
+        _client,
+        given,
+        provider,
+        transport=transport,
+        timeout=timeout,
+        deadline=deadline,
+        retries=retries,
+        require=require,
+        allow_http_hosts=allow_http_hosts,
+        token_store=token_store,
+        limiter=limiter,
+        clock=clock,
+    )
+
+
+def connected(
+    make: Callable[..., AnyClient],
+    given: Given,
+    provider: str,
+    *,
+    timeout: float | tuple[float, float],
+    deadline: float,
+    retries: int,
+    require: Iterable[Feature | str],
+    allow_http_hosts: Collection[str],
+    **settings: Any,
+) -> AnyClient:
+    # Here, so that to name a function of this module loads no client.
+    from ._client import feature_of
     from ._registry import registry
 
     kind = registry.adapter(provider)
@@ -85,19 +118,16 @@ def connect(
         if isinstance(allow_http_hosts, str):
             raise ConfigurationError("allow_http_hosts: expected a collection of host names")
         hosts = {host.lower() for host in allow_http_hosts}
-        return _client(
-            provider,
+        options = given.read(kind.Options, provider, hosts)
+        kind.capabilities.demand(*(feature_of(feature) for feature in require))
+        return make(
             kind,
-            given,
-            transport,
-            require,
-            hosts,
-            clock,
+            options,
+            observers=registry.observers(),
             timeout=bounds,
             deadline=_positive("deadline", deadline),
             retries=retries,
-            token_store=token_store,
-            limiter=limiter,
+            **settings,
         )
     except LiveStreamError as raised:
         error = raised
@@ -112,7 +142,7 @@ def connect(
     raise error.with_traceback(None)
 
 
-class _Given:
+class Given:
     """The caller's options and environment, which print nothing."""
 
     def __init__(
@@ -150,30 +180,25 @@ class _Given:
 
 
 def _client(
-    provider: str,
     kind: type[Adapter],
-    given: _Given,
+    options: Options,
+    *,
     transport: Transport | None,
-    require: Iterable[Feature | str],
-    allow_http_hosts: Collection[str],
     clock: Clock | None,
     **settings: Any,
 ) -> live.Client:
-    # Here, so that to name a function of this module loads no client.
-    from ._client import Client, _feature
-    from ._registry import registry
+    from ._client import Client
 
-    options = given.read(kind.Options, provider, allow_http_hosts)
-    kind.capabilities.demand(*(_feature(feature) for feature in require))
     transport = transport or kind.transport(options) or shared_transport()
-    clock = clock or getattr(transport, "clock", None) or _SYSTEM_CLOCK
-    return Client(
-        kind(options, clock=clock.now),
-        transport,
-        clock=clock,
-        observers=registry.observers(),
-        **settings,
-    )
+    for name, method in (
+        ("transport", transport.send),
+        ("token_store", getattr(settings["token_store"], "get", None)),
+        ("limiter", getattr(settings["limiter"], "acquire", None)),
+    ):
+        if iscoroutinefunction(method):
+            raise ConfigurationError(f"{name}: it is asynchronous", hint="use connect_async()")
+    clock = clock or getattr(transport, "clock", None) or SYSTEM_CLOCK
+    return Client(kind(options, clock=clock.now), transport, clock=clock, **settings)
 
 
 def providers() -> Mapping[str, AdapterInfo]:

@@ -42,23 +42,32 @@ _SLOW_ADDRESS = 1.0
 
 
 class _Current(threading.local):
-    """What this thread sends; ``at`` is when the answer must be there."""
+    """What this thread sends; ``at`` is when the answer must be there, ``url`` are the origin and
+    the target as they are to be sent."""
 
     at: float | None = None
+    url: tuple[str, str] | None = None
 
 
 _current = _Current()
 
 
 @contextmanager
-def deadline(at: float) -> Iterator[None]:
-    """Bound what this thread does with connections of ours."""
-    before = _current.at
+def deadline(at: float, url: tuple[str, str] | None = None) -> Iterator[None]:
+    """Bound what this thread does with connections of ours.
+
+    Args:
+        at: When it must be over.
+        url: The origin and the target of the request.
+    """
+    before = _current.at, _current.url
     _current.at = at
+    if url is not None:
+        _current.url = url
     try:
         yield
     finally:
-        _current.at = before
+        _current.at, _current.url = before
 
 
 def _at() -> float:
@@ -208,6 +217,13 @@ class _Connection(HTTPConnection):
         self.sock.settimeout(_left(_at()))
         super()._tunnel()
         self.sock.settimeout(_left(_at()))
+
+    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        if _current.url is not None:
+            # urllib3 writes some characters, and what follows a percent sign, in its own way.
+            origin, target = _current.url
+            url = target if url.startswith("/") else origin + target
+        super().putrequest(method, url, *args, **kwargs)
 
     def send(self, data: Any) -> None:
         if self.sock is None:

@@ -291,11 +291,20 @@ class Response:
             self._is_read = True
         return self._json
 
-    def _parse(self) -> Any:
+    def parse_in_turns(self) -> None:
+        """Read a body as JSON, if it is, so that other threads can go on meanwhile: Python's
+        parser holds them up until it is through, unless it calls something."""
+        try:
+            self._json = self._parse(object_hook=_as_it_is)
+            self._is_read = True
+        except UnexpectedResponse:
+            pass
+
+    def _parse(self, **hooks: Any) -> Any:
         if self.problem:
             raise self.unexpected(self.problem)
         try:
-            return json.loads(self.body, parse_constant=_refuse_constant)
+            return json.loads(self.body, parse_constant=_refuse_constant, **hooks)
         except RecursionError:
             problem = "is nested too deeply"
         except ValueError:
@@ -359,6 +368,10 @@ def take(response: Response, request: Request, secrets: Mask) -> Response:
     """Note which request an answer belongs to, and what masks its text."""
     response.request, response._secrets = request, secrets
     return response
+
+
+def _as_it_is(value: dict[str, Any]) -> dict[str, Any]:
+    return value
 
 
 def _refuse_constant(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import attrs
 
@@ -42,6 +42,21 @@ class Limiter(Protocol):
         ...
 
 
+class AsyncLimiter(Protocol):
+    """What :class:`Limiter` is, for asynchronous clients."""
+
+    async def acquire(self, account: str, seconds: float) -> bool:
+        """See :class:`Limiter`."""
+        ...
+
+    def hold(self, account: str, seconds: float) -> None:
+        """See :class:`Limiter`."""
+        ...
+
+
+AnyLimiter: TypeAlias = Limiter | AsyncLimiter
+
+
 class Transport(Protocol):
     """Sends one request and gives the answer, whatever its status.
 
@@ -75,4 +90,21 @@ class Transport(Protocol):
         ...
 
 
-publish("livestream_core", [Limiter, Timeout, Transport])
+class AsyncTransport(Protocol):
+    """What :class:`Transport` is, for asynchronous clients; it may have the same attributes."""
+
+    async def send(
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: Timeout,
+    ) -> Response:
+        """Send it, and raise what :meth:`Transport.send` raises. Where it is cancelled, it sends
+        nothing more, and does not use the connection again."""
+        ...
+
+
+publish("livestream_core", [AsyncLimiter, AsyncTransport, Limiter, Timeout, Transport])

@@ -13,6 +13,7 @@ from typing import Any
 
 from ._adapter import Adapter
 from ._engine.call import Call
+from ._engine.effects import Flow
 from ._engine.sign_in import SharedSession
 from ._errors import LiveStreamError
 from ._foreign import BUGS, pass_on
@@ -157,7 +158,7 @@ _ENDINGS: dict[str, Callable[[Any, Callable[[], None]], object]] = {
 }
 
 
-def end_sessions(shared: SharedSession, engine: Any, runner: Any, seconds: float) -> None:
+def ending(shared: SharedSession, engine: Any, seconds: float) -> Flow[None]:
     """Sign out of what this process has opened, if the vendor has that.
 
     Raises:
@@ -169,7 +170,7 @@ def end_sessions(shared: SharedSession, engine: Any, runner: Any, seconds: float
     call = Call(engine, "close", None, engine.clock.monotonic() + seconds)
     for session in shared.take():
         try:
-            runner.run(call.sign_out(session))
+            yield from call.sign_out(session)
         except LiveStreamError as error:
             logger.warning("%s: signing out failed: %s", engine.account, type(error).__name__)
         except BaseException as raised:
@@ -184,7 +185,7 @@ def _can_end(engine: Any) -> bool:
 
 def _end_quietly(shared: SharedSession, engine: Any, runner: Any, seconds: float) -> None:
     try:
-        end_sessions(shared, engine, runner, seconds)
+        runner.run(ending(shared, engine, seconds))
     except Exception as error:
         logger.warning("%s: signing out failed: %s", engine.account, type(error).__name__)
 
@@ -204,11 +205,12 @@ class Membership:
         """Gives it up."""
         self._pool.leave(self)
 
-    def end_if_last(self, engine: Any, runner: Any) -> None:
-        """Sign out of the session if no client shares it any more."""
-        if not self.shared.clients:
-            self._pool.forget(self)
-            end_sessions(self.shared, engine, runner, EXIT_SECONDS)
+    def ending(self, engine: Any) -> Flow[None] | None:
+        """Return what signs out of the session, if no client shares it any more."""
+        if self.shared.clients:
+            return None
+        self._pool.forget(self)
+        return ending(self.shared, engine, EXIT_SECONDS)
 
 
 pool = SessionPool()

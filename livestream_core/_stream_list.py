@@ -23,10 +23,8 @@ class StreamList(Iterator[LiveStream]):
         self,
         run: Callable[[Flow[list[LiveStream]]], list[LiveStream]],
         listing: Listing,
-        *,
-        collects: bool,
     ) -> None:
-        self._run, self._listing, self._collects = run, listing, collects
+        self._run, self._listing = run, listing
         self._read: deque[LiveStream] = deque()
 
     @property
@@ -49,12 +47,10 @@ class StreamList(Iterator[LiveStream]):
     def __next__(self) -> LiveStream:
         while not self._read:
             if self._listing.is_over:
-                if not self._collects:
-                    self._listing.end()
+                self._listing.end()
                 raise StopIteration
             self._read.extend(self._run(self._listing.advance()))
-        stream = self._read.popleft()
-        return stream if self._collects else self._listing.hand_out(stream)
+        return self._listing.hand_out(self._read.popleft())
 
 
 publish("livestream_core", [StreamList])

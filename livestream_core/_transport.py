@@ -19,7 +19,18 @@ from ._errors import ConfigurationError, ConnectionFailed, LiveStreamError, Time
 from ._foreign import bare
 from ._http_errors import chain_of, foreign_in
 from ._identity import Identity
-from ._options import is_loopback
+from ._network import (
+    MAX_BODY,
+    TOO_LARGE,
+    Environment,
+    check_headers,
+    headers_to_send,
+    invalid_address,
+    late_end,
+    proxy_wants_credentials,
+    read_body,
+    reason_of,
+)
 from ._public import publish
 from ._request import Headers, Response, checked_target
 from ._sending import CUT as CUT
@@ -37,11 +48,7 @@ _forks = 0
 # Reentrant, as all locks here: a signal handler may interrupt the thread that has it.
 _adapter_lock = threading.RLock()
 
-#: The largest answer that is read, in bytes after decoding.
-MAX_BODY = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
-
-TOO_LARGE = f"the answer is larger than {MAX_BODY // 1024 // 1024} MiB"
 
 
 class _Wanted(NamedTuple):
@@ -100,17 +107,7 @@ class RequestsTransport(_Bare):
         self._adapter: DeadlineAdapter | None = None
         self._forks = 0
         if session is None:
-            from urllib.request import getproxies
-
-            self._all_proxies = getproxies()
-            self._no_proxy = self._all_proxies.pop("no", None)
-            self._verify: bool | str = (
-                os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-            )
-            if isinstance(self._verify, str) and not os.path.exists(self._verify):
-                raise ConfigurationError(
-                    "REQUESTS_CA_BUNDLE (or CURL_CA_BUNDLE) names a file that does not exist"
-                )
+            self._environment = Environment()
 
     def _outcome(self, wanted: _Wanted) -> Response | BaseException:
         try:
@@ -130,14 +127,10 @@ class RequestsTransport(_Bare):
         from ._deadline import deadline
 
         checked_target(target)
-        headers = dict(given)
-        if body is not None:
-            headers["Content-Length"] = str(len(body))
-        elif method != "GET":
-            headers["Content-Length"] = "0"
+        headers = headers_to_send(method, given, body)
         answer: Any
         until = time.monotonic() + timeout.total
-        with deadline(until):
+        with deadline(until, (origin, target)):
             if self._session is not None:
                 answer, forwarded = _of_session(
                     self._session, method, origin + target, headers, body, timeout
@@ -146,7 +139,7 @@ class RequestsTransport(_Bare):
                 pieces = _chunks(answer)
             else:
                 adapter = self._own_adapter()
-                _check_headers(headers)
+                check_headers(headers)
                 answer = adapter.answer(
                     method, origin, target, headers, body, (timeout.connect, timeout.read)
                 )
@@ -155,18 +148,16 @@ class RequestsTransport(_Bare):
                 pieces, forwarded = _pieces(answer), adapter.is_forwarded(origin)
         try:
             if status == 407 and forwarded:
-                raise _proxy_wants_credentials()
+                raise proxy_wants_credentials()
             # 101, or another interim answer out of an adapter that takes it for the answer.
             if status < 200:
                 return Response(status, Headers(found))
-            body, problem, late = _body(pieces, until)
+            body, problem = read_body(_in_time(pieces, until))
         finally:
             # What was not read to its end is not used again.
             answer.close()
             if hasattr(answer, "release_conn"):
                 answer.release_conn()
-        if late:
-            raise TimedOut("the answer did not end in time", applied=None)
         return Response(status, Headers(found), body, problem)
 
     def _own_adapter(self) -> DeadlineAdapter:
@@ -178,20 +169,11 @@ class RequestsTransport(_Bare):
         with _adapter_lock:
             if self._adapter is None or self._forks != _forks:
                 # Not closed if it is the parent's: the connections are still in use there.
-                self._adapter = DeadlineAdapter(self._verify, self._proxies_for)
+                self._adapter = DeadlineAdapter(
+                    self._environment.verify, self._environment.proxies_for
+                )
                 self._forks = _forks
             return self._adapter
-
-    def _proxies_for(self, origin: str) -> dict[str, str]:
-        from requests.utils import should_bypass_proxies
-
-        # Plain http is allowed to this machine because nobody else sees it: no proxy.
-        parts = urlsplit(origin)
-        if parts.scheme == "http" and is_loopback(parts.hostname or ""):
-            return {}
-        with _adapter_lock:  # it sets an environment variable for a moment
-            bypass = should_bypass_proxies(origin, no_proxy=self._no_proxy or "")
-        return {} if bypass else self._all_proxies
 
     def close(self) -> None:
         """Closes the connections of its own pool; a session of yours is left open."""
@@ -225,7 +207,7 @@ def _of_session(
     for name, value in session.headers.items():
         if name.lower() not in ("cookie", "authorization"):
             request.headers.setdefault(name, str(value))
-    _check_headers(request.headers)
+    check_headers(request.headers)
     settings: Any = session.merge_environment_settings(url, {}, True, session.verify, session.cert)
     # Not session.send(): that keeps cookies and looks where a redirect leads.
     mounted = session.get_adapter(url)
@@ -242,26 +224,6 @@ def _of_session(
     settings["stream"] = True
     answer = mounted.send(request, timeout=(timeout.connect, timeout.read), **settings)
     return answer, forwarded
-
-
-#: What http.client would refuse with a ValueError that shows the value.
-_SENDABLE = re.compile(r"[\t -~\xa0-\xff]*")
-
-
-def _check_headers(headers: Mapping[str, str]) -> None:
-    for name, value in headers.items():
-        if not _SENDABLE.fullmatch(value):
-            raise ConfigurationError(
-                f"the header {name} has characters that cannot be sent", applied=False
-            )
-
-
-def _proxy_wants_credentials() -> ConfigurationError:
-    return ConfigurationError(
-        "the proxy asks for credentials (HTTP 407)",
-        hint="give the user and the password in the URL of the proxy",
-        applied=False,
-    )
 
 
 def _failure(error: BaseException, origin: str) -> LiveStreamError:
@@ -287,9 +249,7 @@ def _failure(error: BaseException, origin: str) -> LiveStreamError:
     )
     certificate = ("SSLCertVerificationError", "CertificateError")
     if any(isinstance(each, invalid) for each in chain):
-        return ConfigurationError(
-            "the address of the vendor or of the proxy is not valid", applied=False
-        )
+        return invalid_address()
     if any(type(each).__name__ in certificate for each in chain):
         return ConnectionFailed(
             "the certificate of the vendor could not be verified", applied=False
@@ -297,13 +257,13 @@ def _failure(error: BaseException, origin: str) -> LiveStreamError:
     if any(isinstance(each, unreached) for each in chain):
         refused = next(filter(None, map(_refused_by_proxy, chain)), None)
         if refused == "407":
-            return _proxy_wants_credentials()
-        reason = f"the proxy answered HTTP {refused}" if refused else _reason(chain)
+            return proxy_wants_credentials()
+        reason = f"the proxy answered HTTP {refused}" if refused else reason_of(chain)
         host = urlsplit(origin).netloc
         return ConnectionFailed(f"no connection to {host} ({reason})", applied=False)
     if any(isinstance(each, (requests.Timeout, TimeoutError, u.TimeoutError)) for each in chain):
         return TimedOut("no answer in time", applied=None)
-    return ConnectionFailed(f"the connection was lost ({_reason(chain)})", applied=None)
+    return ConnectionFailed(f"the connection was lost ({reason_of(chain)})", applied=None)
 
 
 def _refused_by_proxy(error: BaseException) -> str | None:
@@ -312,48 +272,26 @@ def _refused_by_proxy(error: BaseException) -> str | None:
     return refused and refused[1]
 
 
-def _reason(chain: list[BaseException]) -> str:
-    import socket
-
-    # Not the texts of libraries: they have URLs in them, and with a proxy its password.
-    for each in reversed(chain):
-        if isinstance(each, socket.gaierror):
-            return "its name is not known"
-        if isinstance(each, OSError) and type(each).__module__ == "builtins" and each.errno:
-            return os.strerror(each.errno).lower()
-        if isinstance(each, TimeoutError):
-            return "timed out"
-    return next(
-        (type(each).__name__ for each in reversed(chain) if isinstance(each, OSError)),
-        type(chain[-1]).__name__,
-    )
-
-
-def _body(pieces: Iterator[bytes], until: float) -> tuple[bytes, str | None, bool]:
+def _in_time(pieces: Iterator[bytes], until: float) -> Iterator[bytes]:
+    """Read the pieces of a body as long as there is time; what libraries raise is told apart."""
     import requests
     import urllib3.exceptions as u
 
     from ._decoding import CutOffError, DecodeError
 
-    chunks, size = [], 0
     try:
         for chunk in pieces:
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > MAX_BODY:
-                return b"", TOO_LARGE, False
+            yield chunk
             if time.monotonic() > until:
-                return b"", None, True
-    except (DecodeError, requests.exceptions.ContentDecodingError, u.DecodeError):
-        return b"", "the answer cannot be decoded", False
-    except CutOffError:
-        return b"".join(chunks), CUT, False
+                raise late_end()
+    except (requests.exceptions.ContentDecodingError, u.DecodeError) as error:
+        raise DecodeError from error
     except (requests.RequestException, u.HTTPError, OSError) as error:
         if foreign_in(error) is not None:
             raise
-        late = any(isinstance(each, (TimeoutError, u.TimeoutError)) for each in chain_of(error))
-        return b"".join(chunks), CUT, late
-    return b"".join(chunks), None, False
+        if any(isinstance(each, (TimeoutError, u.TimeoutError)) for each in chain_of(error)):
+            raise late_end() from None
+        raise CutOffError from error
 
 
 def _chunks(answer: requests.Response) -> Iterator[bytes]:

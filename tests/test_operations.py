@@ -23,9 +23,10 @@ def test_the_table_says_what_a_method_of_an_adapter_takes(name: str) -> None:
     assert tuple(parameters)[1:] == OPERATION_TABLE[name].takes
 
 
+@pytest.mark.parametrize("client", [live.Client, live.AsyncClient])
 @pytest.mark.parametrize("name", OPERATION_TABLE)
-def test_a_client_takes_the_id_of_a_stream_where_an_adapter_does(name: str) -> None:
-    first = tuple(inspect.signature(getattr(live.Client, name)).parameters)[1]
+def test_a_client_takes_the_id_of_a_stream_where_an_adapter_does(name: str, client: type) -> None:
+    first = tuple(inspect.signature(getattr(client, name)).parameters)[1]
     assert (first == "id") == ("stream_id" in OPERATION_TABLE[name].takes)
 
 
@@ -49,7 +50,10 @@ PLACES: dict[str, Callable[[PackageCopy], None]] = {
         '    OperationFacts("start"',
     ),
     "contract": lambda package: package.add_method("_adapter.py", "reset_key", "cancel"),
-    "client": lambda package: package.add_method("_client.py", "reset_key", "cancel"),
+    "client": lambda package: package.add_method("_client/client.py", "reset_key", "cancel"),
+    "asynchronous client": lambda package: package.add_method(
+        "_client/asynchronous.py", "reset_key", "cancel"
+    ),
     "an adapter": lambda package: package.add_method("memory/_adapter.py", "reset_key", "cancel"),
 }
 #: How the vendor of that adapter does it.
@@ -61,7 +65,9 @@ ENDPOINT = """    @_api
         return json_response(self._shown(stream))
 
 """
-IMPORTS = "import livestream_core, livestream_core._client, livestream_core.memory._adapter"
+IMPORTS = (
+    "import livestream_core, livestream_core._client.asynchronous, livestream_core.memory._adapter"
+)
 
 
 def copy_with_another(folder: Path, *, but: str = "") -> PackageCopy:
@@ -87,6 +93,10 @@ def copy_with_another(folder: Path, *, but: str = "") -> PackageCopy:
         ),
         ("contract", "Adapter has no method reset_key(), which is in the table of operations"),
         ("client", "Client has no method reset_key(), which is in the table of operations"),
+        (
+            "asynchronous client",
+            "AsyncClient has no method reset_key(), which is in the table of operations",
+        ),
         ("an adapter", "MemoryAdapter declares reset_key but has no method reset_key()"),
     ],
 )
@@ -97,11 +107,12 @@ def test_an_operation_that_is_forgotten_in_a_place_does_not_import_and_names_the
     assert done.stderr.endswith(f"TypeError: {message}\n")
 
 
-def test_an_operation_touches_four_places_and_its_adapters(tmp_path: Path) -> None:
+def test_an_operation_touches_five_places_and_its_adapters(tmp_path: Path) -> None:
     package = copy_with_another(tmp_path)
     assert {each for each in package.touched if not each.startswith("memory/")} == {
         "_adapter.py",
-        "_client.py",
+        "_client/asynchronous.py",
+        "_client/client.py",
         "_model.py",
         "_operations.py",
     }

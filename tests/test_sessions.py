@@ -359,6 +359,7 @@ def test_a_store_that_is_down_costs_a_sign_in_and_no_more(emulator: AcmeEmulator
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@only_sync
 def test_a_forked_child_does_not_end_its_parents_session(emulator: AcmeEmulator) -> None:
     stream = emulator.add()
     with emulator.serve() as url:

@@ -24,9 +24,14 @@ import pytest
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, FakeClock, connected
+from livestream_core._runners.flights import flights
 from livestream_core._spellings import KnownSecrets
 from livestream_core.emulator import Fault
+from runners import connect, only_sync
 from stores import LeasingStore, MemoryStore, file_store
+
+#: Tests of threads, signals and forks run on one runner; test_async_client.py has those of tasks.
+pytestmark = pytest.mark.usefixtures("runner")
 
 SUPPORT = Path(__file__).parent / "support"
 #: Seconds. Longer than anything here takes on a machine that is busy, and shorter than what is
@@ -72,7 +77,7 @@ class Watched:
         return self._inner.send(method, origin, target, headers, body, timeout)
 
     def connect(self, **settings: Any) -> live.Client:
-        return live.connect("acme", transport=self, **{**AcmeEmulator().options(), **settings})
+        return connect("acme", transport=self, **{**AcmeEmulator().options(), **settings})
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -83,15 +88,9 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def waiting() -> int:
-    """How many threads wait for what another one does."""
-    found = 0
-    for frame in sys._current_frames().values():
-        each: Any = frame
-        while each is not None:
-            code = each.f_code
-            found += code.co_name == "wait" and code.co_filename.endswith("futures/_base.py")
-            each = each.f_back
-    return found
+    """How many threads and tasks wait for what another one does."""
+    under_way = [flight.done for flight in list(flights._flights.values())]
+    return sum(len(each._waiters) + len(each._done_callbacks) for each in under_way)  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -259,6 +258,7 @@ class TimeLimit(Exception):
 
 @pytest.mark.parametrize("store", [None, MemoryStore, LeasingStore])
 @pytest.mark.parametrize("kind", [TimeLimit, KeyboardInterrupt, SystemExit, MemoryError])
+@only_sync
 def test_where_one_is_interrupted_one_of_the_others_takes_over(
     emulator: AcmeEmulator, kind: type[BaseException], store: Any
 ) -> None:
@@ -286,6 +286,7 @@ def test_where_one_is_interrupted_one_of_the_others_takes_over(
     assert time.monotonic() - began < PATIENCE / 2
 
 
+@only_sync
 def test_one_who_waits_and_is_interrupted_harms_nobody(emulator: AcmeEmulator) -> None:
     """A signal ends the waiting of the main thread, and of that alone."""
     stream = emulator.add()
@@ -350,6 +351,7 @@ def in_time(call: Callable[[], Any], seconds: float = PATIENCE) -> Any:
 
 
 @pytest.mark.parametrize("store", [None, MemoryStore, LeasingStore])
+@only_sync
 def test_an_observer_that_calls_back_from_a_sign_in_does_not_wait_for_itself(
     emulator: AcmeEmulator, store: Any
 ) -> None:
@@ -370,6 +372,7 @@ def test_an_observer_that_calls_back_from_a_sign_in_does_not_wait_for_itself(
         assert emulator.tokens == {"good-token"}
 
 
+@only_sync
 def test_an_observer_that_always_calls_back_is_not_called_for_ever_and_the_others_hear_all(
     emulator: AcmeEmulator,
 ) -> None:
@@ -388,6 +391,7 @@ def test_an_observer_that_always_calls_back_is_not_called_for_ever_and_the_other
     assert len(emulator.requests) < 10
 
 
+@only_sync
 def test_a_signal_handler_that_calls_back_does_not_wait_for_itself(
     emulator: AcmeEmulator,
 ) -> None:
@@ -415,6 +419,7 @@ def test_a_signal_handler_that_calls_back_does_not_wait_for_itself(
 Line = tuple[str, int, int]
 
 
+@only_sync
 def test_a_signal_handler_may_call_back_at_every_line_that_a_call_runs() -> None:
     """As if a signal came there: the function that traces runs in the thread that it traces."""
     core = str(Path(live.__file__).parent)
@@ -460,12 +465,13 @@ def test_a_signal_handler_may_call_back_at_every_line_that_a_call_runs() -> None
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@only_sync
 def test_a_child_that_is_forked_while_another_thread_signs_in_signs_in_by_itself() -> None:
     emulator = AcmeEmulator()
     stream = emulator.add()
     emulator.inject(Fault.delay(2), on="*/login")
     with emulator.serve() as url, threads(1) as pool:
-        client = live.connect("acme", base_url=url, **emulator.options())
+        client = connect("acme", base_url=url, **emulator.options())
         parents = pool.submit(client.get, stream["id"])
         until(lambda: logins(emulator))
         pid = os.fork()
@@ -484,6 +490,7 @@ def test_a_child_that_is_forked_while_another_thread_signs_in_signs_in_by_itself
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@only_sync
 def test_a_child_that_is_forked_while_another_thread_masks_an_error_masks_its_own(
     emulator: AcmeEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -528,7 +535,7 @@ barrier = threading.Barrier(4)
 
 def read(_):
     store = file_store(path)
-    with live.connect(
+    with connect(
         "acme", base_url=url, user="u@acme.example", password=password, token_store=store
     ) as client:
         barrier.wait()

@@ -24,11 +24,13 @@ from typing import Any
 import pytest
 import requests
 import trustme
+import uvloop
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.util import Retry
 
 import livestream_core as live
 from acme import AcmeEmulator
+from event_loops import over_aiohttp
 from livestream_core.emulator import Fault
 from servers import Proxy, answer, raw_server
 
@@ -57,10 +59,14 @@ def tls(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-@pytest.fixture(params=["shared", "own session"])
-def transport(request: pytest.FixtureRequest) -> Iterator[live.RequestsTransport | None]:
+@pytest.fixture(params=["shared", "own session", "aiohttp", "aiohttp on uvloop"])
+def transport(request: pytest.FixtureRequest) -> Iterator[live.Transport | None]:
     if request.param == "shared":
         yield None
+    elif request.param.startswith("aiohttp"):
+        on_uvloop = request.param.endswith("uvloop")
+        with over_aiohttp(uvloop.new_event_loop if on_uvloop else None) as transport:
+            yield transport
     else:
         with requests.Session() as session:
             yield live.RequestsTransport(session=session)

@@ -31,12 +31,12 @@ from .._plugins import Exchange, Observers
 from .._redact import BODY_SHOWN, Redactor
 from .._request import Request, Response, take
 from .._secret import Secret
-from .._sending import CUT, Limiter, Timeout
+from .._sending import CUT, AnyLimiter, Timeout
 from .driving import drive
 from .effects import Flow, Permit, Send, Sleep
 from .outcome import Sent, applied, verdict
 from .retry import RetryPolicy
-from .sign_in import SharedSession, TokenStore, session_for
+from .sign_in import AnyTokenStore, SharedSession, session_for
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -71,7 +71,7 @@ def _slow_digest(account: str, values: tuple[object, ...]) -> str:
 class _Entry:
     """One use of a limiter; two uses of the same one are told apart."""
 
-    def __init__(self, limiter: Limiter) -> None:
+    def __init__(self, limiter: AnyLimiter) -> None:
         self.limiter = limiter
 
 
@@ -90,8 +90,9 @@ class Engine:
         clock: Clock,
         timeout: tuple[float, float],
         deadline: float,
-        token_store: TokenStore | None,
-        limiters: Iterable[Limiter],
+        token_store: AnyTokenStore | None,
+        limiters: Iterable[AnyLimiter],
+        loses_notes: bool = False,
     ) -> None:
         self.adapter = adapter
         self.account = account
@@ -103,6 +104,8 @@ class Engine:
         self.timeout = timeout
         self.deadline = deadline
         self.token_store = token_store
+        #: Whether notes on exceptions may not arrive, as where asyncio makes another of them.
+        self.loses_notes = loses_notes
         #: The session that was used last.
         self.session: Session | None = None
         #: Each is asked before each request.
@@ -110,7 +113,7 @@ class Engine:
         for limiter in limiters:
             self.limit_by(limiter)
 
-    def limit_by(self, limiter: Limiter) -> _Entry:
+    def limit_by(self, limiter: AnyLimiter) -> _Entry:
         """Ask one more limiter before each request, until its entry is removed."""
         entry = _Entry(limiter)
         self.limiters.append(entry)
@@ -160,7 +163,10 @@ class Engine:
         except LiveStreamError as raised:
             error = raised
         except BaseException as raised:
-            pass_on(raised, call.where_it_was(), handled)
+            note = call.where_it_was()
+            if self.loses_notes and name in CHANGING_OPERATIONS and applied(call.sent) is not False:
+                logger.warning("%s", note)
+            pass_on(raised, note, handled)
         else:
             return self.redactor.see(result)
         # Raised from here, so that no error of another library hangs on it as its context, and

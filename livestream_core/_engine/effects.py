@@ -90,12 +90,15 @@ class Once(Generic[T]):
 
 @final
 class Store:
-    """Ask the token store, which may take its time."""
+    """Ask the token store, which may take its time; its methods may be coroutine functions."""
 
-    __slots__ = ("use",)
+    __slots__ = ("arguments", "method")
 
-    def __init__(self, use: Callable[[], Any]) -> None:
-        self.use = use
+    def __init__(self, method: Callable[..., Any], *arguments: Any) -> None:
+        self.method, self.arguments = method, arguments
+
+    def use(self) -> Any:
+        return self.method(*self.arguments)
 
 
 @final

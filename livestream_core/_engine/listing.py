@@ -29,6 +29,7 @@ class Listing:
         query: What is wanted.
         limit: At most so many.
         seconds: The time for each page.
+        collects: Whether what could not be read is only noted, and not told by an error.
 
     Attributes:
         is_over: Whether there is no further page.
@@ -40,9 +41,11 @@ class Listing:
         query: Query,
         limit: int | None,
         seconds: float,
+        *,
+        collects: bool,
     ) -> None:
         self._engine, self._adapter, self._query = engine, engine.adapter, query
-        self._seconds = seconds
+        self._seconds, self._collects = seconds, collects
         self._left = math.inf if limit is None else limit
         self._walk = Walk(self._adapter.id_key, self._adapter.capabilities)
         self._is_second = False
@@ -67,6 +70,8 @@ class Listing:
 
     def hand_out(self, stream: LiveStream) -> LiveStream:
         """Note that the caller gets a stream."""
+        if self._collects:
+            return stream
         self._handed_out.append(weakref.ref(stream))
         if len(self._handed_out) >= self._many:
             self._handed_out = [ref for ref in self._handed_out if ref() is not None]
@@ -81,7 +86,7 @@ class Listing:
             UnexpectedResponse: Something could not; with the streams that were handed out, as far
                 as the caller still has them.
         """
-        if (unreadable := self.unreadable) and not self._is_told:
+        if (unreadable := self.unreadable) and not self._collects and not self._is_told:
             self._is_told = True
             streams = [each for ref in self._handed_out if (each := ref()) is not None]
             raise self._engine.about(unreadable_error(unreadable, streams), "list", None) from None

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import attrs
 
@@ -63,6 +63,25 @@ class TokenStore(Protocol):
         ...
 
 
+class AsyncTokenStore(Protocol):
+    """What :class:`TokenStore` is, for asynchronous clients; it may have the same methods and
+    attributes more."""
+
+    async def get(self, account: str) -> Session | None:
+        """See :class:`TokenStore`."""
+        ...
+
+    async def put(self, account: str, session: Session) -> None:
+        """See :class:`TokenStore`."""
+        ...
+
+    async def delete(self, account: str) -> None:
+        """See :class:`TokenStore`."""
+        ...
+
+
+AnyTokenStore: TypeAlias = TokenStore | AsyncTokenStore
+
 #: A session is renewed this long before it ends, or after nine tenths of its life if that is later.
 _MARGIN = timedelta(seconds=30)
 
@@ -77,6 +96,8 @@ _LEASE = 45.0
 #: How often it is looked whether that has ended: after so many seconds, and ever more seldom.
 _LOOK, _LONGEST_LOOK = 0.05, 1.0
 _LONGEST_NOTE = 500
+#: In place of what a store says that failed.
+_FAILED = object()
 
 
 @attrs.frozen(slots=True)
@@ -291,7 +312,7 @@ def _hint(refusal: Refusal, clock: Clock) -> str:
 
 
 def _with_store(
-    call: Call, store: TokenStore, operation: Operation[Session], dead: Session | None
+    call: Call, store: AnyTokenStore, operation: Operation[Session], dead: Session | None
 ) -> Flow[Session]:
     engine = call.engine
     # Asked as the store is: it may be slow, and its key may come from anywhere.
@@ -314,9 +335,9 @@ def _with_store(
         yield from _release(call, found)
         raise
     session = attrs.evolve(session, opened_with=engine.fingerprint)
-    yield from _in_store(call, lambda: store.put(engine.account, session))
+    yield from _in_store(call, store.put, engine.account, session)
     if noted:
-        yield from _in_store(call, lambda: store.delete(_refused(call)))
+        yield from _in_store(call, store.delete, _refused(call))
     yield from _release(call, found)
     return session
 
@@ -329,14 +350,13 @@ class _Lease:
         self._owner = os.urandom(8).hex()
         self._until = 0.0
 
-    def claim(self) -> bool:
+    def claim(self) -> Any:
         seconds = float(getattr(self._store, "lease_seconds", _LEASE))
         self._until = self._clock.monotonic() + seconds
-        return bool(self._store.claim(self._account, self._owner, seconds))
+        return self._store.claim(self._account, self._owner, seconds)
 
-    def release(self) -> bool:
-        self._store.release(self._account, self._owner)
-        return True
+    def release(self) -> Any:
+        return self._store.release(self._account, self._owner)
 
     @property
     def lasts(self) -> bool:
@@ -344,7 +364,7 @@ class _Lease:
 
 
 def _stored_or_lease(
-    call: Call, store: TokenStore, dead: Session | None
+    call: Call, store: AnyTokenStore, dead: Session | None
 ) -> Flow[Session | _Lease | None]:
     """A session that somebody has put into the store, or, where the store has leases, the right to
     sign in. A lease is tried for, and never waited for, so that nothing is blocked meanwhile."""
@@ -364,8 +384,8 @@ def _stored_or_lease(
         _check_refusal(call)
         if not hasattr(store, "claim"):
             return None
-        won = yield from _in_store(call, lease.claim)
-        if won is None:
+        won = yield from _in_store(call, lease.claim, failed=_FAILED)
+        if won is _FAILED:
             return None  # a store that fails gives no lease; then everybody signs in
         if won:
             # The store is read once more: somebody may just have signed in.
@@ -379,11 +399,12 @@ def _stored_or_lease(
 
 def _release(call: Call, lease: _Lease | None) -> Flow[None]:
     # What a store that fails does not take back, this process may still use.
-    if lease is not None and (yield from _in_store(call, lease.release)):
-        call.engine.shared.lease = None
+    if lease is None or (yield from _in_store(call, lease.release, failed=_FAILED)) is _FAILED:
+        return
+    call.engine.shared.lease = None
 
 
-def _stored(call: Call, store: TokenStore) -> Flow[Session | None]:
+def _stored(call: Call, store: AnyTokenStore) -> Flow[Session | None]:
     """The account's session in the store, if it is good and was opened with the credentials that
     this client has (or was put there by hand): a store must not let anybody in who has others."""
     engine = call.engine
@@ -404,11 +425,11 @@ def _is_same(one: Session, other: Session | None) -> bool:
     return other is not None and one.headers == other.headers
 
 
-def _forget(call: Call, store: TokenStore, dead: Session | None) -> Flow[None]:
+def _forget(call: Call, store: AnyTokenStore, dead: Session | None) -> Flow[None]:
     """A session that the vendor has refused, and that could not be renewed, goes."""
     stored = None if dead is None else (yield from _stored(call, store))
     if stored is not None and _is_same(stored, dead):
-        yield from _in_store(call, lambda: store.delete(call.engine.account))
+        yield from _in_store(call, store.delete, call.engine.account)
 
 
 def _refused(call: Call) -> str:
@@ -416,7 +437,7 @@ def _refused(call: Call) -> str:
     return f"{call.engine.account} refused {call.engine.fingerprint}"
 
 
-def _read_refusal(call: Call, store: TokenStore) -> Flow[bool]:
+def _read_refusal(call: Call, store: AnyTokenStore) -> Flow[bool]:
     """Take over what another process has noted of these credentials, if anything."""
     noted = yield from _read(call, store, _refused(call))
     if noted is None or noted.expires_at is None or not isinstance(noted.memo, Mapping):
@@ -428,34 +449,36 @@ def _read_refusal(call: Call, store: TokenStore) -> Flow[bool]:
     return True
 
 
-def _note_refusal(call: Call, store: TokenStore) -> Flow[None]:
+def _note_refusal(call: Call, store: AnyTokenStore) -> Flow[None]:
     engine, refusal = call.engine, call.engine.shared.refusal
     if refusal is None:
         return  # by another thread's success meanwhile
     message = engine.redactor.mask(refusal.error.message, _LONGEST_NOTE)
     memo = {"message": message, "times": refusal.times}
     noted = Session({}, refusal.until, memo, opened_with=engine.fingerprint)
-    yield from _in_store(call, lambda: store.put(_refused(call), noted))
+    yield from _in_store(call, store.put, _refused(call), noted)
 
 
-def _read(call: Call, store: TokenStore, name: str) -> Flow[Session | None]:
-    found: object = yield from _in_store(call, lambda: store.get(name))
+def _read(call: Call, store: AnyTokenStore, name: str) -> Flow[Session | None]:
+    found: object = yield from _in_store(call, store.get, name)
     if found is None or isinstance(found, Session):
         return found
     logger.warning("the token store failed: it gave a %s for a Session", type(found).__name__)
     return None
 
 
-def _in_store(call: Call, use: Callable[[], Any]) -> Flow[Any]:
-    """What the store says; ``None`` if it fails."""
+def _in_store(
+    call: Call, method: Callable[..., Any], *arguments: Any, failed: object = None
+) -> Flow[Any]:
+    """What the store says, or ``failed``."""
     try:
-        return (yield Store(use))
+        return (yield Store(method, *arguments))
     except Exception as error:
         if not is_failure_of_store(error, call.engine.token_store):
             raise
         # A store that is down costs a sign-in, not the operation.
         logger.warning("the token store failed: %s", type(error).__name__)
-    return None
+    return failed
 
 
 def check_session(session: Session, *, given: bool) -> None:
@@ -474,4 +497,4 @@ def check_session(session: Session, *, given: bool) -> None:
                 raise UnexpectedResponse(f"the answer to signing in has a token with {problem}")
 
 
-publish("livestream_core", [TokenStore])
+publish("livestream_core", [AsyncTokenStore, TokenStore])

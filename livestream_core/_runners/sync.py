@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import threading
-import time
+from collections.abc import Generator
 from concurrent.futures import wait
 from typing import Any, TypeVar
 
 from .._clock import Clock
-from .._engine.effects import Effect, Flow, Once, Permit, Send, Sleep, Store
-from .._errors import LiveStreamError, TimedOut
+from .._engine.effects import Effect, Once, Permit, Send, Sleep, Store
 from .._sending import Transport
-from .flights import Flight, LeaderGone, flights
+from .flights import Here, Landing, shared
 
 T = TypeVar("T")
 
@@ -23,7 +21,7 @@ class SyncRunner:
     def __init__(self, transport: Transport, clock: Clock) -> None:
         self.transport, self.clock = transport, clock
 
-    def run(self, flow: Flow[T]) -> T:
+    def run(self, flow: Generator[Effect | Landing, Any, T]) -> T:
         """Run a flow to its end."""
         try:
             effect = flow.send(None)
@@ -45,7 +43,7 @@ class SyncRunner:
         finally:
             flow.close()
 
-    def _perform(self, effect: Effect) -> Any:
+    def _perform(self, effect: Effect | Landing) -> Any:
         if type(effect) is Send:
             return effect.by(self.transport)
         if type(effect) is Sleep:
@@ -55,40 +53,7 @@ class SyncRunner:
         if type(effect) is Permit:
             return effect.limiter.acquire(effect.account, effect.seconds)
         if type(effect) is Once:
-            return self._once(effect)
+            return self.run(shared(effect, Here(threading.get_ident())))
+        if type(effect) is Landing:
+            return wait([effect.flight.done], effect.seconds)
         raise TypeError(f"unknown effect {type(effect).__name__}")
-
-    def _once(self, once: Once[T]) -> T:
-        until = time.monotonic() + once.seconds
-        while (left := until - time.monotonic()) > 0:
-            flight, is_ours = flights.board(once.key, left)
-            if is_ours:
-                return self._lead(once, flight)
-            if flight.thread == threading.get_ident():
-                # Called from within it, by an observer or a signal handler: it cannot go on
-                # before this call returns.
-                return self.run(once.make())
-            wait([flight.done], min(until, flight.until) - time.monotonic())
-            if not flight.done.done():
-                continue
-            error = flight.done.exception()
-            if error is None:
-                result: T = flight.done.result()
-                return result
-            if isinstance(error, LiveStreamError):
-                raise copy.copy(error)
-        raise TimedOut("the time for this operation is over")
-
-    def _lead(self, once: Once[T], flight: Flight) -> T:
-        result: T | None = None
-        error: Exception | None = LeaderGone()
-        try:
-            result = self.run(once.make())
-            error = None
-            return result
-        except LiveStreamError as failure:
-            if not once.is_own(failure):
-                error = copy.copy(failure)
-            raise
-        finally:
-            flights.land(once.key, flight, result, error)

@@ -45,7 +45,7 @@ class PackageCopy:
         methods = [
             ast.get_source_segment(text, node)
             for node in ast.walk(ast.parse(text))
-            if isinstance(node, ast.FunctionDef) and node.name == like
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == like
         ]
         assert len(methods) == 1, f"{path} has {len(methods)} methods {like}()"
         method = methods[0] or ""

@@ -1,56 +1,55 @@
-"""What users hold: one client for one account at one vendor."""
+"""What a client is without the way in which it waits: its checks, and the flow of each operation.
+
+Every method whose name begins with an underscore and that gives a flow checks what it was given;
+nothing is sent before the flow is run.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, Unpack, overload
+from typing import Any, Literal, TypeVar
 
 import attrs
 
-from . import _convert as c
-from ._adapter import Adapter, Operation, Session
-from ._capabilities import Capabilities, Feature
-from ._clock import Clock
-from ._convert import named
-from ._deliveries import Delivery, read_delivery
-from ._engine.call import Call, Engine
-from ._engine.effects import Flow
-from ._engine.listing import Listing
-from ._engine.retry import RetryPolicy
-from ._engine.sign_in import TokenStore
-from ._engine.waiting import Condition, wait
-from ._errors import (
+from .. import _convert as c
+from .._adapter import Adapter, Operation, Session
+from .._capabilities import Capabilities, Feature
+from .._clock import Clock
+from .._convert import named
+from .._deliveries import Delivery, read_delivery
+from .._engine.call import Call, Engine
+from .._engine.effects import Flow
+from .._engine.listing import Listing
+from .._engine.retry import RetryPolicy
+from .._engine.sign_in import AnyTokenStore
+from .._engine.waiting import Condition, wait
+from .._errors import (
     ConfigurationError,
     InvalidInput,
     LiveStreamError,
     UnexpectedResponse,
     Unsupported,
 )
-from ._filters import query_of
-from ._foreign import pass_on
-from ._identity import Identity
-from ._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
-from ._operations import check_methods
-from ._options import Options
-from ._plugins import Observers
-from ._preview import Preview, preview_of
-from ._public import publish
-from ._redact import Redactor
-from ._request import Response
-from ._runners.sync import SyncRunner
-from ._secret import Secret
-from ._sending import Limiter, Transport
-from ._session import pool
-from ._spec_fields import StreamChanges, StreamFields
-from ._status import Status, met_by
-from ._stream_list import StreamList
-from ._trim import Trim
-from ._walk import Page, Query, unreadable_error
+from .._filters import query_of
+from .._foreign import pass_on
+from .._identity import Identity
+from .._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
+from .._options import Options
+from .._plugins import Observers
+from .._preview import Preview, preview_of
+from .._redact import Redactor
+from .._request import Response
+from .._secret import Secret
+from .._sending import AnyLimiter
+from .._session import pool
+from .._status import Status, met_by
+from .._trim import Trim
+from .._walk import Page, Query, unreadable_error
 
 T = TypeVar("T")
 
@@ -60,26 +59,30 @@ _SPEC_FIELDS = attrs.fields_dict(StreamSpec)
 _SPEC_CONVERTERS: dict[str, Any] = {name: each.converter for name, each in _SPEC_FIELDS.items()}
 
 
-class Client:
-    """One account at one vendor. Made by :func:`connect`.
+class BaseClient:
+    """One account at one vendor.
 
-    Thread-safe, a context manager, and cheap: the connections behind it are shared by all
-    clients of the process. Every method may raise any :class:`LiveStreamError`; its ``applied``
-    says whether the change happened.
+    Args:
+        adapter: Of the vendor.
+        scope: Sessions are shared by clients whose scope is the same.
+        ending: What runs the flow that ends the session at the exit of the process.
+        loses_notes: Whether notes on exceptions may not arrive.
     """
 
     def __init__(
         self,
         adapter: Adapter,
-        transport: Transport,
         *,
+        scope: Hashable,
+        ending: Any,
+        loses_notes: bool = False,
         clock: Clock,
         observers: Observers,
         timeout: tuple[float, float],
         deadline: float,
         retries: int,
-        token_store: TokenStore | None = None,
-        limiter: Limiter | None = None,
+        token_store: AnyTokenStore | None = None,
+        limiter: AnyLimiter | None = None,
     ) -> None:
         self._adapter = adapter
         self._account = adapter.account()
@@ -88,11 +91,10 @@ class Client:
                 type(adapter),
                 self._account,
                 adapter.options.credential_values(),
-                getattr(transport, "session_scope", None),
+                scope,
                 Identity(token_store),
             )
         )
-        self._runner = SyncRunner(transport, clock)
         self._engine = Engine(
             adapter,
             account=self._account,
@@ -105,10 +107,11 @@ class Client:
             deadline=deadline,
             token_store=token_store,
             limiters=() if limiter is None else (limiter,),
+            loses_notes=loses_notes,
         )
         # Who ends the session at the exit of the process, if no client has by then.
         self._membership.shared.engine = self._engine
-        self._membership.shared.runner = self._runner
+        self._membership.shared.runner = ending
 
     # -- what it can do ---------------------------------------------------------------------
 
@@ -142,19 +145,14 @@ class Client:
 
     def supports(self, feature: Feature | str) -> bool:
         """Whether this provider has a feature, in whatever way."""
-        return self.capabilities.supports(named("feature", _feature)(feature))
+        return self.capabilities.supports(named("feature", feature_of)(feature))
 
     def id_key(self, id: str) -> str:
         """Return the id in the spelling by which two ids of this vendor are compared."""
         return self._adapter.id_key(id)
 
     @contextmanager
-    def paced(self, limiter: Limiter) -> Iterator[None]:
-        """Ask a limiter before each request of this client, as long as the block lasts.
-
-        Requests of others who use this client at the same time are held back as well. Limiters
-        of several blocks, and the one given to :func:`connect`, are all asked.
-        """
+    def _paced(self, limiter: AnyLimiter) -> Iterator[None]:
         entry = self._engine.limit_by(limiter)
         try:
             yield
@@ -163,53 +161,13 @@ class Client:
 
     # -- the lifecycle ----------------------------------------------------------------------
 
-    @overload
-    def create(
+    def _creating(
         self,
-        spec: StreamSpec,
-        /,
-        *,
-        on_unsupported: Literal["raise", "drop"] = "raise",
-        deadline: float | None = None,
-    ) -> LiveStream: ...
-
-    @overload
-    def create(
-        self,
-        /,
-        *,
-        on_unsupported: Literal["raise", "drop"] = "raise",
-        deadline: float | None = None,
-        **fields: Unpack[StreamFields],
-    ) -> LiveStream: ...
-
-    def create(
-        self,
-        spec: StreamSpec | None = None,
-        /,
-        *,
-        on_unsupported: Literal["raise", "drop"] = "raise",
-        deadline: float | None = None,
-        **fields: Any,
-    ) -> LiveStream:
-        """Makes a stream.
-
-        Args:
-            spec: What it is to be; or give the fields of a :class:`StreamSpec` by name. Without
-                ``scheduled_start`` it starts as soon as the vendor can.
-            on_unsupported: ``"drop"`` leaves out, and logs, what this provider lacks, except
-                ``scheduled_start`` where a create without it would start a server.
-            deadline: Seconds for the whole operation, retries and signing in included; by default
-                those given to :func:`connect`. Nothing is sent after them.
-            fields: See :class:`StreamSpec`.
-
-        Returns:
-            The stream as the vendor made it.
-
-        Raises:
-            InvalidInput: A field is wrong; nothing was sent.
-            Unsupported: A field is not possible here; nothing was sent.
-        """
+        spec: StreamSpec | None,
+        fields: Mapping[str, Any],
+        on_unsupported: Literal["raise", "drop"],
+        deadline: float | None,
+    ) -> Flow[LiveStream]:
         with self._context("create"):
             self.capabilities.demand(Feature.CREATE)
             if on_unsupported not in ("raise", "drop"):
@@ -218,7 +176,7 @@ class Client:
                 )
             spec = self._possible(_spec(spec, fields), drop=on_unsupported == "drop")
         self._keep_secret(spec.restreams)
-        return self._run("create", lambda: self._adapter.create(spec), deadline=deadline)
+        return self._flow("create", lambda: self._adapter.create(spec), deadline=deadline)
 
     def preview(self, spec: StreamSpec) -> Preview | None:
         """Return the request that a create of a spec begins with, without sending it; ``None``
@@ -240,63 +198,16 @@ class Client:
                 return None
             return preview_of(request, self._engine.redactor.mask)
 
-    def get(self, id: str, *, deadline: float | None = None) -> LiveStream:
-        """Reads a stream.
-
-        Args:
-            id: The stream.
-            deadline: See :meth:`create`.
-
-        Raises:
-            NotFound: There is none with this id, or the id is that of something else.
-        """
-        return self._on_stream("get", id, lambda: self._adapter.get(id), deadline)
-
-    def update(
-        self, id: str, *, deadline: float | None = None, **changes: Unpack[StreamChanges]
-    ) -> LiveStream:
-        """Changes fields of a stream, named as in :class:`StreamSpec`; ``None`` clears one.
-
-        Args:
-            id: The stream.
-            deadline: See :meth:`create`.
-            changes: The fields to change.
-
-        Raises:
-            InvalidInput: A field does not exist or its value is wrong; nothing was sent.
-            Unsupported: The provider cannot change, or cannot clear, a field; nothing was sent.
-        """
+    def _updating(
+        self, id: str, changes: Mapping[str, Any], deadline: float | None
+    ) -> Flow[LiveStream]:
         with self._context("update", id):
             self.capabilities.demand(Feature.UPDATE)
             read = self._changes(changes)
         self._keep_secret(read.get("restreams") or ())
-        return self._on_stream("update", id, lambda: self._adapter.update(id, read), deadline)
+        return self._on_stream("update", id, deadline, read)
 
-    def start(self, id: str, *, deadline: float | None = None) -> LiveStream:
-        """Starts a stream: after it, or once its server is ready, an encoder may connect.
-
-        Args:
-            id: The stream.
-            deadline: See :meth:`create`.
-
-        Raises:
-            Conflict: Its status forbids it.
-        """
-        return self._on_stream("start", id, lambda: self._adapter.start(id), deadline)
-
-    def stop(
-        self, id: str, *, trim: Trim | None = None, deadline: float | None = None
-    ) -> LiveStream:
-        """Ends a stream.
-
-        Args:
-            id: The stream.
-            trim: The part of the recording to keep.
-            deadline: See :meth:`create`.
-
-        Raises:
-            Conflict: Its status forbids it.
-        """
+    def _stopping(self, id: str, trim: Trim | None, deadline: float | None) -> Flow[LiveStream]:
         with self._context("stop", id):
             self.capabilities.demand(Feature.STOP)
             if trim is not None:
@@ -305,69 +216,20 @@ class Client:
                         f"trim: expected a Trim, not {type(trim).__name__}", field="trim"
                     )
                 self.capabilities.demand(Feature.TRIM)
-        if trim is None:
-            return self._on_stream("stop", id, lambda: self._adapter.stop(id), deadline)
-        return self._on_stream("stop", id, lambda: self._adapter.stop(id, trim), deadline)
-
-    def cancel(self, id: str, *, deadline: float | None = None) -> LiveStream:
-        """Calls a stream off before it was on air.
-
-        Args:
-            id: The stream.
-            deadline: See :meth:`create`.
-
-        Raises:
-            Conflict: Its status forbids it.
-        """
-        return self._on_stream("cancel", id, lambda: self._adapter.cancel(id), deadline)
-
-    def delete(self, id: str, *, deadline: float | None = None) -> None:
-        """Deletes a stream, and with some vendors its recording.
-
-        Args:
-            id: The stream.
-            deadline: See :meth:`create`.
-
-        Raises:
-            NotFound: There is none with this id, or the id is that of something else; nothing
-                was deleted.
-        """
-        self._on_stream("delete", id, lambda: self._adapter.delete(id), deadline)
+        return self._on_stream("stop", id, deadline, *([] if trim is None else [trim]))
 
     # -- lists ------------------------------------------------------------------------------
 
-    def list(
+    def _listing(
         self,
-        *,
-        status: Status | str | None = None,
-        starts_after: datetime | str | None = None,
-        starts_before: datetime | str | None = None,
-        tag: str | None = None,
-        limit: int | None = None,
-        on_unreadable: Literal["raise", "collect"] = "raise",
-        deadline: float | None = None,
-    ) -> StreamList:
-        """Walks over all streams, page by page as they are needed, each stream once.
-
-        Args:
-            status: Only streams in this status.
-            starts_after: Only streams scheduled to start at this instant or later.
-            starts_before: Only streams scheduled to start before this instant.
-            tag: Only streams with this tag.
-            limit: At most so many.
-            on_unreadable: What is done about entries that cannot be read as streams. Either way,
-                all others are handed out first. ``"raise"`` raises one error at the end, which
-                has in ``streams`` those that were handed out, as far as you still hold them, and
-                at least the last 100. ``"collect"`` keeps them in ``unreadable`` of the iterator.
-            deadline: Seconds for each page; see :meth:`create`.
-
-        Returns:
-            An iterator; when it is exhausted, its ``complete`` says whether that was all.
-
-        Raises:
-            Unsupported: A filter is on something that the provider never reports.
-            UnexpectedResponse: At the end: an entry could not be read.
-        """
+        status: Status | str | None,
+        starts_after: datetime | str | None,
+        starts_before: datetime | str | None,
+        tag: str | None,
+        limit: int | None,
+        on_unreadable: str,
+        deadline: float | None,
+    ) -> Listing:
         with self._context("list"):
             query = self._query(status, starts_after, starts_before, tag)
             if limit is not None:
@@ -377,43 +239,19 @@ class Client:
                     "on_unreadable: must be 'raise' or 'collect'", field="on_unreadable"
                 )
             seconds = self._seconds(deadline)
-        listing = Listing(self._engine, query, limit, seconds)
-        return StreamList(
-            lambda flow: self._run_flow(flow, "list"),
-            listing,
-            collects=on_unreadable == "collect",
-        )
+        collects = on_unreadable == "collect"
+        return Listing(self._engine, query, limit, seconds, collects=collects)
 
-    def pages(
+    def _paging(
         self,
-        *,
-        cursor: str | None = None,
-        size: int | None = None,
-        status: Status | str | None = None,
-        starts_after: datetime | str | None = None,
-        starts_before: datetime | str | None = None,
-        tag: str | None = None,
-        deadline: float | None = None,
-    ) -> Page:
-        """Reads one page, for REST faces and for jobs that go on later.
-
-        Args:
-            cursor: ``next_cursor`` of the page before; ``None`` for the first.
-            size: How many streams the page should have, as far as the vendor lets one choose.
-            status: See :meth:`list`. Filters are applied to the page, so it may have fewer.
-            starts_after: See :meth:`list`.
-            starts_before: See :meth:`list`.
-            tag: See :meth:`list`.
-            deadline: See :meth:`create`.
-
-        Returns:
-            The page; its ``next_cursor`` is ``None`` on the last one. Entries that cannot be read
-            are in its ``unreadable``, whatever the filters.
-
-        Raises:
-            UnexpectedResponse: The page cannot be read, or nobody knows which one follows; then
-                the error has its streams.
-        """
+        cursor: str | None,
+        size: int | None,
+        status: Status | str | None,
+        starts_after: datetime | str | None,
+        starts_before: datetime | str | None,
+        tag: str | None,
+        deadline: float | None,
+    ) -> Flow[Page]:
         with self._context("pages"):
             query = self._query(status, starts_after, starts_before, tag)
             if size is not None:
@@ -424,11 +262,14 @@ class Client:
             if cursor is not None:
                 cursor = named("cursor", c.identifier)(cursor)
             query = attrs.evolve(query, cursor=cursor, size=size)
-        page = self._run("pages", lambda: self._adapter.list(query), deadline=deadline)
-        page = query.applied(page)
-        if lost := [each for each in page.unreadable if each.is_link]:
-            raise self._engine.about(unreadable_error(lost, page.items), "pages", None)
-        return page
+        page = self._flow("pages", lambda: self._adapter.list(query), deadline=deadline)
+        return self._matching(page, query)
+
+    def _matching(self, page: Flow[Page], query: Query) -> Flow[Page]:
+        found = query.applied((yield from page))
+        if lost := [each for each in found.unreadable if each.is_link]:
+            raise self._engine.about(unreadable_error(lost, found.items), "pages", None)
+        return found
 
     def _query(
         self,
@@ -463,28 +304,9 @@ class Client:
 
     # -- waiting ----------------------------------------------------------------------------
 
-    def wait(
-        self, id: str, *, until: Until, timeout: float, poll: float | None = None
-    ) -> LiveStream:
-        """Reads a stream again and again until it is as wanted.
-
-        Args:
-            id: The stream.
-            until: A status, several of them, or a function of the stream. STARTING is met also
-                by READY, LIVE and INTERRUPTED; READY by LIVE and INTERRUPTED; PROCESSING by ENDED.
-            timeout: Seconds until it gives up.
-            poll: Seconds between two reads; by default half a second, growing to five.
-
-        Returns:
-            The stream, as wanted.
-
-        Raises:
-            StreamFailed: The stream failed.
-            WaitFailed: What is waited for can no longer happen.
-            WaitTimeout: The time is over, or the vendor asks for a longer pause than is left of
-                it, and says so. All three have the stream as last seen.
-            Unsupported: The provider never reports such a status; nothing was sent.
-        """
+    def _waiting(
+        self, id: str, until: Until, timeout: float, poll: float | None
+    ) -> Flow[LiveStream]:
         with self._context("wait", id):
             self.capabilities.demand(Feature.GET)
             condition = self._until(until)
@@ -492,7 +314,7 @@ class Client:
             if poll is not None:
                 named("poll", c.seconds)(poll)
             named("id", c.identifier)(id)
-        return self._run_flow(wait(self._engine, id, condition, timeout, poll), "wait", id)
+        return self._if_open(wait(self._engine, id, condition, timeout, poll), "wait", id)
 
     def _until(self, until: Until) -> Condition:
         if callable(until) and not isinstance(until, str):
@@ -606,24 +428,6 @@ class Client:
 
     # -- closing ----------------------------------------------------------------------------
 
-    def close(self) -> None:
-        """Leaves the shared session; the last client of an account signs out, where the vendor
-        has that. A sign-out that fails is
-        logged, not raised. Connections stay open for other clients."""
-        self._membership.leave()
-        self._membership.end_if_last(self._engine, self._runner)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         # Collected without close(): it leaves the session, but does no I/O here. At the end of the
         # interpreter nothing can be imported any more, not even this module's names are left, and
@@ -632,52 +436,48 @@ class Client:
             self._membership.leave()
 
     def __repr__(self) -> str:
-        return f"<Client {self._account}{'' if self._membership.is_open else ' (closed)'}>"
+        closed = "" if self._membership.is_open else " (closed)"
+        return f"<{type(self).__name__} {self._account}{closed}>"
 
     # -- how a call runs --------------------------------------------------------------------
 
-    def _run(
+    def _flow(
         self,
         name: str,
         make: Callable[[], Operation[T]],
         *,
         stream_id: str | None = None,
         deadline: float | None = None,
-    ) -> T:
+    ) -> Flow[T]:
         with self._context(name, stream_id):
             seconds = self._seconds(deadline)
         flow = self._engine.call(name, make, stream_id=stream_id, seconds=seconds)
-        return self._run_flow(flow, name, stream_id)
+        return self._if_open(flow, name, stream_id)
 
     def _seconds(self, deadline: float | None) -> float:
         if deadline is None:
             return self._engine.deadline
         return named("deadline", c.seconds)(deadline)
 
-    def _run_flow(self, flow: Flow[T], name: str, stream_id: str | None = None) -> T:
-        if not self._membership.is_open:
-            flow.close()
-            raise self._about(
-                ConfigurationError("the client is closed", hint="connect again"), name, stream_id
-            )
-        try:
-            return self._runner.run(flow)
-        finally:
-            if not self._membership.is_open:
-                # Closed meanwhile by another thread: a session opened since then is left over.
-                self._membership.end_if_last(self._engine, self._runner)
+    def _if_open(self, flow: Flow[T], name: str, stream_id: str | None = None) -> Flow[T]:
+        if self._membership.is_open:
+            return flow
+        raise self._about(
+            ConfigurationError("the client is closed", hint="connect again"), name, stream_id
+        )
 
     def _on_stream(
-        self,
-        name: str,
-        id: str,
-        make: Callable[[], Operation[T]],
-        deadline: float | None,
-    ) -> T:
+        self, name: str, id: str, deadline: float | None, *arguments: object
+    ) -> Flow[LiveStream]:
         with self._context(name, id):
             self.capabilities.demand(Feature(name))
             named("id", c.identifier)(id)
-        return self._run(name, make, stream_id=id, deadline=deadline)
+
+        def make() -> Operation[LiveStream]:
+            operation: Operation[LiveStream] = getattr(self._adapter, name)(id, *arguments)
+            return operation
+
+        return self._flow(name, make, stream_id=id, deadline=deadline)
 
     def _keep_secret(self, targets: Iterable[RestreamTarget]) -> None:
         """The vendor may echo in an error what has not yet come back in an answer."""
@@ -742,7 +542,7 @@ class Client:
 class _Context:
     """Gives provider, account, operation and stream to errors of checks made before sending."""
 
-    def __init__(self, client: Client, name: str, stream_id: str | None) -> None:
+    def __init__(self, client: BaseClient, name: str, stream_id: str | None) -> None:
         self._client, self._name, self._stream_id = client, name, stream_id
 
     def __enter__(self) -> None:
@@ -790,9 +590,5 @@ def _status(status: Status | str) -> Status:
     return c.enum_of(Status, status)
 
 
-def _feature(feature: Feature | str) -> Feature:
+def feature_of(feature: Feature | str) -> Feature:
     return c.enum_of(Feature, feature)
-
-
-check_methods(Client)
-publish("livestream_core", [Client])

@@ -1,0 +1,6 @@
+"""What users hold: one client for one account at one vendor."""
+
+from .base import BaseClient, feature_of, unknown_field
+from .client import Client
+
+__all__ = ["BaseClient", "Client", "feature_of", "unknown_field"]
