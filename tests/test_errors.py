@@ -162,6 +162,7 @@ def test_a_vendors_message_cannot_break_the_line_or_the_terminal(emulator: AcmeE
         (respond(201, {"title": "T"}), None, live.UnexpectedResponse),
         (respond(201, []), None, live.UnexpectedResponse),
         (respond(204), None, live.UnexpectedResponse),
+        (respond(201, {"id": "7", "title": "T", "state": "new"}), True, live.UnexpectedResponse),
     ],
 )
 def test_whether_a_create_happened_is_told_from_its_answer(

@@ -211,6 +211,7 @@ def test_it_passes_from_the_pause_between_two_reads_of_wait() -> None:
 # -- wherever it is raised ------------------------------------------------------------------
 
 
+@only_sync
 @pytest.mark.parametrize("kind", [TimeLimit, Odd, TimeoutError, ConnectionResetError])
 @pytest.mark.parametrize("place", ["observer", "store", "adapter", "sign_in"])
 def test_a_signal_handler_is_heard_in_whatever_code_it_interrupts(

@@ -787,7 +787,7 @@ def test_an_app_in_process_behaves_as_over_a_socket(emulator: AcmeEmulator) -> N
         for fault in (
             None, Fault.status(500), Fault.html(), Fault.cut_body(), Fault.drop_before(),
             Fault.drop_after(), Fault.redirect("https://evil.example/"), Fault.delay(0.5),
-            Fault.missing_field("id"), Fault.extra_field("x", 1), Fault.status_word("odd"),
+            Fault.missing_field("status"), Fault.extra_field("x", 1), Fault.status_word("odd"),
         ):  # fmt: skip
             emulator.clear_faults()
             if fault is not None:

@@ -35,19 +35,31 @@ class LoopThread:
         await self._ended.wait()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine as a task of this loop, and wait for it; who is interrupted cancels it."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        """Run a coroutine as a task of this loop, and wait for it; who is interrupted cancels it.
+        What it raises is raised here, the same object."""
+        future = asyncio.run_coroutine_threadsafe(_outcome(coroutine), self.loop)
         try:
-            return future.result()
+            value, raised = future.result()
         except BaseException:
             future.cancel()
             raise
+        if raised is not None:
+            raise raised
+        return value  # type: ignore[return-value]
 
     def end(self) -> None:
         """End the loop, and all that belongs to it."""
         self.loop.call_soon_threadsafe(self._ended.set)
         self._thread.join(30)
         assert not self._thread.is_alive()
+
+
+async def _outcome(coroutine: Coroutine[Any, Any, T]) -> tuple[T | None, BaseException | None]:
+    # A future would give a copy of some, and an interrupt would end the loop.
+    try:
+        return await coroutine, None
+    except BaseException as raised:
+        return None, raised
 
 
 @contextmanager

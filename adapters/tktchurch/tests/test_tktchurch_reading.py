@@ -216,9 +216,23 @@ def test_an_object_without_an_id_is_no_stream(
         adapter.parse_stream({**sample, "id": value})
 
 
-def test_an_object_without_any_field_of_its_own_is_no_stream(adapter: Any) -> None:
-    with pytest.raises(live.UnexpectedResponse, match="none of status, "):
-        adapter.parse_stream({"id": "123e4567-e89b-12d3-a456-426614174000", "title": "A file"})
+@pytest.mark.parametrize(
+    "other", [{}, {"title": "A file"}, {"status": "active", "email": "u@church.example"}]
+)
+def test_an_object_with_too_few_of_its_fields_is_no_stream(
+    adapter: Any, other: dict[str, Any]
+) -> None:
+    with pytest.raises(live.UnexpectedResponse, match="not two of title, status, "):
+        adapter.parse_stream({"id": "123e4567-e89b-12d3-a456-426614174000", **other})
+
+
+@pytest.mark.parametrize("missing", ["title", "status", "tags"])
+def test_a_stream_without_one_of_its_fields_is_a_stream(
+    adapter: Any, sample: dict[str, Any], missing: str
+) -> None:
+    without = {name: value for name, value in sample.items() if value is not None}
+    del without[missing]
+    assert adapter.parse_stream(without).id == sample["id"]
 
 
 @pytest.mark.parametrize("payload", [None, [], "text", 3])

@@ -46,8 +46,9 @@ _WRITTEN: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
 _REQUIRED = ("description", "tags")
 _OPTIONAL = ("scheduled_start", "thumbnail_url", "playback_url")
 
-#: What makes an object with an id a livestream. Nulls may be left out, so one of these is enough.
-_OWN = ("status", "youtubeUrl", "customStreamUrl", "scheduledStartTime")
+#: Two of these make an object with an id a livestream: it has the first three always, and nulls may
+#: be left out. Many things have one of them.
+_OWN = ("title", "status", "tags", "youtubeUrl", "customStreamUrl", "scheduledStartTime")
 
 _YOUTUBE = re.compile(r"(?:.+\.)?(?:youtube\.com|youtu\.be)\.?")
 _CURSOR = re.compile(r"[1-9][0-9]{0,17}")
@@ -335,8 +336,8 @@ def _field_for(url: str) -> str:
 
 def _stream(fields: live.Fields) -> live.LiveStream:
     """The livestream object of POST /livestreams. An empty address is none."""
-    if not any(name in fields.data for name in _OWN):
-        raise live.UnexpectedResponse(f"none of {', '.join(_OWN)} is in the answer")
+    if sum(name in fields.data for name in _OWN) < 2:
+        raise live.UnexpectedResponse(f"not two of {', '.join(_OWN)} are in the answer")
     addresses = [
         fields.optional_text(name, field="playbacks") for name in ("youtubeUrl", "customStreamUrl")
     ]
