@@ -62,6 +62,8 @@ if not aiohttp.__version__.startswith(_SUPPORTED):
         hint="pip install 'livestream-core[async]'",
     )
 
+#: What this module uses of aiohttp's objects although it is private.
+PRIVATES_OF_AIOHTTP = ("_close", "_retry_connection")
 #: Connections to one host at once; who wants one more waits.
 _PER_HOST = 100
 #: As much as http.client takes.

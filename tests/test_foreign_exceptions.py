@@ -17,7 +17,7 @@ import pytest
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, FakeClock, connected
 from livestream_core.emulator import Fault
-from runners import connect
+from runners import connect, only_sync
 from scripted import REFUSED, ScriptedTransport, respond
 
 pytestmark = pytest.mark.usefixtures("runner")

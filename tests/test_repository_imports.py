@@ -169,13 +169,17 @@ OF_NAMED_TUPLES = set(dir(namedtuple("Any", "")))
 
 
 def own_names(tree: ast.AST) -> set[str]:
-    """What a module defines, and what its methods give to their own objects."""
+    """What a module defines, what its methods give to their own objects, and what it says it uses
+    of another library."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
+        elif isinstance(node, ast.Assign) and ast.unparse(node).startswith("PRIVATES_OF_"):
+            # Another library's: the module says so, and requires one version of it.
+            names |= set(ast.literal_eval(node.value))
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             names |= {node.attr} if ast.unparse(node.value) in ("self", "cls") else set()
     return names

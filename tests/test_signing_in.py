@@ -535,7 +535,7 @@ barrier = threading.Barrier(4)
 
 def read(_):
     store = file_store(path)
-    with connect(
+    with live.connect(
         "acme", base_url=url, user="u@acme.example", password=password, token_store=store
     ) as client:
         barrier.wait()
