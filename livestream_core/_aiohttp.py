@@ -12,6 +12,7 @@ import asyncio
 import io
 import math
 import os
+import re
 import socket
 import sys
 import threading
@@ -62,6 +63,8 @@ if not aiohttp.__version__.startswith(_SUPPORTED):
         hint="pip install 'livestream-core[async]'",
     )
 
+#: How many forks this process is away from the first one.
+_forks = 0
 #: Connections to one host at once; who wants one more waits.
 _PER_HOST = 100
 #: As much as http.client takes.
@@ -97,14 +100,15 @@ class _Protocol(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         self._is_reading = True
         try:
-            # A head is read by itself: what follows an answer in one piece would take it away.
             while self._payload is None or self._payload is EMPTY_PAYLOAD:
-                head, end, rest = data.partition(b"\r\n\r\n")
-                if not end or not rest:
+                end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+                if end < len(_END_OF_HEAD) or _is_one_answer(data, end):
                     break
-                super().data_received(head + end)
-                data = rest
-            super().data_received(data)
+                # A head by itself: what follows an answer in one piece would take it away.
+                super().data_received(data[:end])
+                data = data[end:]
+            if data:
+                super().data_received(data)
         finally:
             self._is_reading = False
             if self._is_over:
@@ -119,6 +123,16 @@ class _Protocol(ResponseHandler):
         if _has_begun(self._parser):
             self.close()
         self._parser = None
+
+
+_END_OF_HEAD = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+
+def _is_one_answer(data: bytes, end: int) -> bool:
+    """Whether there is nothing after an answer whose head has an end there, as is the rule."""
+    length = _LENGTH.search(data, 0, end)
+    return length is not None and int(length[1]) == len(data) - end
 
 
 def _has_begun(parser: Any) -> bool:
@@ -209,8 +223,10 @@ class _Pool:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, forget: Callable[[_Pool], None]) -> None:
         self.loop, self._forget = loop, forget
+        self.forks = _forks
         self.users: WeakSet[AiohttpTransport] = WeakSet()
         self.sending = 0
+        self.is_open = True
         self.session = aiohttp.ClientSession(
             connector=_Connector(loop),
             auto_decompress=False,
@@ -238,6 +254,10 @@ class _Pool:
     def is_left(self) -> bool:
         return not self.users and not self.sending
 
+    def serves(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether it is the one to use in a loop."""
+        return self.loop is loop and self.is_open and self.forks == _forks
+
     async def close(self) -> None:
         await self._keeper.aclose()
 
@@ -260,7 +280,6 @@ class _Connections:
         self._environment = environment
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         self._routes: dict[str, _Route] = {}
-        self._process = os.getpid()
 
     def route(self, origin: str) -> _Route:
         """Return how requests to an origin go.
@@ -293,18 +312,17 @@ class _Connections:
         """Return the pool of the running loop, and note who uses it."""
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
-        if pool is None or pool.session.closed or self._process != os.getpid():
+        if pool is None or pool.forks != _forks:
             pool = self._new_pool(loop)
-        if user not in pool.users:
-            pool.users.add(user)
+        pool.users.add(user)
         return pool
 
     def _new_pool(self, loop: asyncio.AbstractEventLoop) -> _Pool:
         # Without a lock: each loop has an entry of its own.
-        if self._process != os.getpid():
+        if any(each.forks != _forks for each in list(self._pools.values())):
             # The parent's, which still uses them: not to be closed, nor to be collected.
             _of_parents.append(self._pools)
-            self._pools, self._process = {}, os.getpid()
+            self._pools = {}
         for other in [each for each in list(self._pools) if each.is_closed()]:
             if (left_over := self._pools.pop(other, None)) is not None:
                 left_over.drop()
@@ -312,6 +330,7 @@ class _Connections:
         return pool
 
     def _forget(self, pool: _Pool) -> None:
+        pool.is_open = False
         if self._pools.get(pool.loop) is pool:
             del self._pools[pool.loop]
 
@@ -361,6 +380,9 @@ class AiohttpTransport:
     does. SOCKS proxies are not supported. Each event loop has connections of its own; they are
     closed by :meth:`close`, or at the end of the loop.
     """
+
+    #: The pool that was used last.
+    _pool: _Pool | None = None
 
     def __init__(self) -> None:
         self._connections = _Connections(Environment())
@@ -413,7 +435,9 @@ class AiohttpTransport:
         headers = headers_to_send(method, given, body)
         check_headers(headers)
         route = self._connections.route(origin)
-        pool = self._connections.pool(self)
+        pool = self._pool
+        if pool is None or not pool.serves(asyncio.get_running_loop()):
+            pool = self._pool = self._connections.pool(self)
         pool.sending += 1
         try:
             async with asyncio.timeout(timeout.total):
@@ -442,7 +466,10 @@ class AiohttpTransport:
             pool.sending -= 1
             if not pool.users:
                 await self._connections.close_if_left(pool)
-        pieces = decoded(_pieces(chunks, is_cut), found.get("content-encoding", ""))
+        coding = found.get("content-encoding", "")
+        if not coding and not is_cut and len(chunks) == 1 and len(chunks[0]) <= LARGE:
+            return Response(status, found, chunks[0])
+        pieces = decoded(_pieces(chunks, is_cut), coding)
         if sum(map(len, chunks)) > LARGE:
             content, problem = await working.run(read_body, pieces)
         else:
@@ -451,6 +478,7 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         """Close the connections that only this transport uses."""
+        self._pool = None
         await self._connections.leave(self)
 
 
@@ -463,10 +491,10 @@ def _bounds(connect: float, read: float) -> aiohttp.ClientTimeout:
 
 
 def _headers(answer: aiohttp.ClientResponse) -> Headers:
-    found: dict[str, str] = {}
-    for name, value in answer.headers.items():
-        key = name.lower()
-        found[key] = f"{found[key]}, {value}" if key in found else value
+    given = answer.headers
+    found: dict[str, str] = dict(given)
+    if len(found) < len(given):
+        found = {name: ", ".join(given.getall(name)) for name in given}
     return Headers(found)
 
 
@@ -535,8 +563,9 @@ def shared_transport() -> AiohttpTransport:
 
 def _after_fork() -> None:
     # It may be held by a thread that does not exist here.
-    global _shared_lock
+    global _shared_lock, _forks
     _shared_lock = threading.RLock()
+    _forks += 1
 
 
 if hasattr(os, "register_at_fork"):
