@@ -6,6 +6,8 @@ import asyncio
 import gc
 import json
 import logging
+import os
+import signal
 import socket
 import threading
 import time
@@ -729,6 +731,30 @@ def test_a_slow_vendor_holds_no_other_up_however_many_ask_it() -> None:
         with raw_server(lambda s, _: s.sendall(answer())) as quick:
             asyncio.run(main(slow, quick))
     assert slow.connections <= 100
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_makes_connections_and_threads_of_its_own() -> None:
+    async def main(server: RawServer) -> None:
+        async with over_network(server.origin) as client:
+            await client.get("1")
+            pid = os.fork()
+            if pid == 0:
+                code = 1
+                try:
+                    signal.alarm(30)
+                    # Not the parent's loop: that is running, and belongs to the parent.
+                    asyncio.events._set_running_loop(None)
+                    code = asyncio.run(client.get("1")).id != "1"
+                finally:
+                    os._exit(code)
+            assert os.waitpid(pid, 0)[1] == 0
+            await client.get("1")
+
+    with raw_server(lambda s, _: s.sendall(answer())) as server:
+        asyncio.run(main(server))
+    assert server.connections == 2
 
 
 # -- threads and the loop -----------------------------------------------------------------------
