@@ -131,6 +131,8 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 def _is_one_answer(data: bytes, end: int) -> bool:
     """Whether there is nothing after an answer whose head has an end there, as is the rule."""
+    if data[9:10] == b"1" or data[9:12] in (b"204", b"304"):
+        return False  # a body where none can be
     length = _LENGTH.search(data, 0, end)
     return length is not None and int(length[1]) == len(data) - end
 
