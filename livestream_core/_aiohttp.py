@@ -383,11 +383,15 @@ class AiohttpTransport:
     closed by :meth:`close`, or at the end of the loop.
     """
 
-    #: The pool that was used last.
-    _pool: _Pool | None = None
+    __slots__ = ("__weakref__", "_connections", "_pool")
 
     def __init__(self) -> None:
-        self._connections = _Connections(Environment())
+        self._share(_Connections(Environment()))
+
+    def _share(self, connections: _Connections) -> None:
+        self._connections = connections
+        #: The pool that was used last.
+        self._pool: _Pool | None = None
 
     async def send(
         self,
@@ -559,7 +563,7 @@ def shared_transport() -> AiohttpTransport:
         if _shared is None:
             _shared = _Connections(Environment())
         transport = AiohttpTransport.__new__(AiohttpTransport)
-        transport._connections = _shared
+        transport._share(_shared)
         return transport
 
 
