@@ -14,12 +14,11 @@ import math
 import os
 import re
 import socket
-import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
@@ -27,11 +26,12 @@ from urllib3.util.wait import wait_for_read
 
 from ._decoding import CutOffError, decoded
 from ._errors import ConfigurationError, ConnectionFailed, TimedOut
-from ._foreign import bare, is_of_signal_handler
+from ._foreign import is_of_signal_handler
 from ._http_errors import chain_of
 from ._network import (
     MAX_BODY,
     Environment,
+    Wanted,
     check_headers,
     headers_to_send,
     invalid_address,
@@ -40,10 +40,12 @@ from ._network import (
     read_body,
     reason_of,
 )
-from ._public import publish
 from ._request import Headers, Response, checked_target
 from ._sending import Timeout
 from ._threads import LARGE, working
+
+if TYPE_CHECKING:
+    from ._async_transport import AiohttpTransport
 
 try:
     import aiohttp
@@ -216,14 +218,14 @@ class _Route(NamedTuple):
         return self.proxy is not None and self.base.scheme == "http"
 
 
-class _Pool:
+class Pool:
     """The connections of one event loop.
 
     It is closed with the last transport that uses it, or, if none is closed, at the end of the
     loop.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, forget: Callable[[_Pool], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, forget: Callable[[Pool], None]) -> None:
         self.loop, self._forget = loop, forget
         self.forks = _forks
         self.users: WeakSet[AiohttpTransport] = WeakSet()
@@ -269,7 +271,7 @@ class _Pool:
             self.session.connector._close()
 
 
-class _Connections:
+class Connections:
     """The connections of a process, by event loop, all to the same rules.
 
     Args:
@@ -280,10 +282,10 @@ class _Connections:
         import requests.utils  # noqa: F401 - now, and not while an event loop waits
 
         self._environment = environment
-        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+        self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
         self._routes: dict[str, _Route] = {}
 
-    def route(self, origin: str) -> _Route:
+    def _route(self, origin: str) -> _Route:
         """Return how requests to an origin go.
 
         Raises:
@@ -310,7 +312,7 @@ class _Connections:
         is_secure = "https" in (base.scheme, scheme)
         return _Route(base, through, self._environment.ssl_context if is_secure else True)
 
-    def pool(self, user: AiohttpTransport) -> _Pool:
+    def _pool_for(self, user: AiohttpTransport) -> Pool:
         """Return the pool of the running loop, and note who uses it."""
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
@@ -319,7 +321,7 @@ class _Connections:
         pool.users.add(user)
         return pool
 
-    def _new_pool(self, loop: asyncio.AbstractEventLoop) -> _Pool:
+    def _new_pool(self, loop: asyncio.AbstractEventLoop) -> Pool:
         # Without a lock: each loop has an entry of its own.
         if any(each.forks != _forks for each in list(self._pools.values())):
             # The parent's, which still uses them: not to be closed, nor to be collected.
@@ -328,98 +330,19 @@ class _Connections:
         for other in [each for each in list(self._pools) if each.is_closed()]:
             if (left_over := self._pools.pop(other, None)) is not None:
                 left_over.drop()
-        pool = self._pools[loop] = _Pool(loop, self._forget)
+        pool = self._pools[loop] = Pool(loop, self._forget)
         return pool
 
-    def _forget(self, pool: _Pool) -> None:
+    def _forget(self, pool: Pool) -> None:
         pool.is_open = False
         if self._pools.get(pool.loop) is pool:
             del self._pools[pool.loop]
 
-    async def leave(self, user: AiohttpTransport) -> None:
-        """Close what nobody else uses."""
-        loop = asyncio.get_running_loop()
-        for pool in list(self._pools.values()):
-            if user not in pool.users:
-                continue
-            pool.users.discard(user)
-            if pool.loop is loop:
-                await self.close_if_left(pool)
-            elif not pool.loop.is_closed():
-                pool.loop.call_soon_threadsafe(self._close_soon, pool)
-
-    def _close_soon(self, pool: _Pool) -> None:
-        task = pool.loop.create_task(self.close_if_left(pool))
-        _closing.add(task)
-        task.add_done_callback(_closing.discard)
-
-    async def close_if_left(self, pool: _Pool) -> None:
-        if pool.is_left:
-            self._forget(pool)
-            await pool.close()
-
-
-_of_parents: list[object] = []
-#: A loop itself holds its tasks weakly.
-_closing: set[asyncio.Task[None]] = set()
-
-
-class _Wanted(NamedTuple):
-    """What :meth:`AiohttpTransport.send` is given."""
-
-    method: str
-    origin: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes | None
-    timeout: Timeout
-
-
-class AiohttpTransport:
-    """The asynchronous transport over aiohttp, for any number of event loops.
-
-    Proxies and CA bundle are read from the environment once, now, as :class:`RequestsTransport`
-    does. SOCKS proxies are not supported. Each event loop has connections of its own; they are
-    closed by :meth:`close`, or at the end of the loop.
-    """
-
-    __slots__ = ("__weakref__", "_connections", "_pool")
-
-    def __init__(self) -> None:
-        self._share(_Connections(Environment()))
-
-    def _share(self, connections: _Connections) -> None:
-        self._connections = connections
-        #: The pool that was used last.
-        self._pool: _Pool | None = None
-
-    async def send(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: Timeout,
-    ) -> Response:
-        """See :class:`AsyncTransport`."""
-        handled = sys.exception()
-        wanted = _Wanted(method, origin, target, headers, body, timeout)
-        # What leaves here, errors as well, has nothing of the request in a traceback's locals.
-        outcome = await self._outcome(wanted)
-        if isinstance(outcome, Response):
-            return outcome
-        del target, headers, body, wanted
-        try:
-            raise bare(outcome, handled)
-        finally:
-            del outcome  # no cycle
-
-    async def _outcome(self, wanted: _Wanted) -> Response | BaseException:
+    async def outcome(self, user: AiohttpTransport, wanted: Wanted) -> Response | BaseException:
         progress = _Progress()
         token = _progress.set(progress)
         try:
-            return await self._exchange(progress, *wanted)
+            return await self._exchange(user, progress, *wanted)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             return _failure(error, wanted.origin, progress)
         except BaseException as error:
@@ -429,6 +352,7 @@ class AiohttpTransport:
 
     async def _exchange(
         self,
+        user: AiohttpTransport,
         progress: _Progress,
         method: str,
         origin: str,
@@ -440,10 +364,10 @@ class AiohttpTransport:
         checked_target(target)
         headers = headers_to_send(method, given, body)
         check_headers(headers)
-        route = self._connections.route(origin)
-        pool = self._pool
+        route = self._route(origin)
+        pool = user.pool
         if pool is None or not pool.serves(asyncio.get_running_loop()):
-            pool = self._pool = self._connections.pool(self)
+            pool = user.pool = self._pool_for(user)
         pool.sending += 1
         try:
             async with asyncio.timeout(timeout.total):
@@ -471,7 +395,7 @@ class AiohttpTransport:
         finally:
             pool.sending -= 1
             if not pool.users:
-                await self._connections.close_if_left(pool)
+                await self._close_if_left(pool)
         coding = found.get("content-encoding", "")
         if not coding and not is_cut and len(chunks) == 1 and len(chunks[0]) <= LARGE:
             return Response(status, found, chunks[0])
@@ -482,10 +406,32 @@ class AiohttpTransport:
             content, problem = read_body(pieces)
         return Response(status, found, content, problem)
 
-    async def close(self) -> None:
-        """Close the connections that only this transport uses."""
-        self._pool = None
-        await self._connections.leave(self)
+    async def leave(self, user: AiohttpTransport) -> None:
+        """Close what nobody else uses."""
+        loop = asyncio.get_running_loop()
+        for pool in list(self._pools.values()):
+            if user not in pool.users:
+                continue
+            pool.users.discard(user)
+            if pool.loop is loop:
+                await self._close_if_left(pool)
+            elif not pool.loop.is_closed():
+                pool.loop.call_soon_threadsafe(self._close_soon, pool)
+
+    def _close_soon(self, pool: Pool) -> None:
+        task = pool.loop.create_task(self._close_if_left(pool))
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+    async def _close_if_left(self, pool: Pool) -> None:
+        if pool.is_left:
+            self._forget(pool)
+            await pool.close()
+
+
+_of_parents: list[object] = []
+#: A loop itself holds its tasks weakly.
+_closing: set[asyncio.Task[None]] = set()
 
 
 @lru_cache(maxsize=64)
@@ -553,18 +499,16 @@ def _failure(error: BaseException, origin: str, progress: _Progress) -> BaseExce
 
 
 _shared_lock = threading.RLock()
-_shared: _Connections | None = None
+_shared: Connections | None = None
 
 
-def shared_transport() -> AiohttpTransport:
-    """Return a transport over the connections of this process."""
+def shared_connections() -> Connections:
+    """Return the connections of this process, made on first use."""
     global _shared
     with _shared_lock:
         if _shared is None:
-            _shared = _Connections(Environment())
-        transport = AiohttpTransport.__new__(AiohttpTransport)
-        transport._share(_shared)
-        return transport
+            _shared = Connections(Environment())
+        return _shared
 
 
 def _after_fork() -> None:
@@ -576,6 +520,3 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-publish("livestream_core", [AiohttpTransport])

@@ -9,6 +9,8 @@ import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -105,6 +107,19 @@ def connect(transport: Any, **settings: Any) -> live.AsyncClient:
     return live.connect_async("acme", transport=transport, environ={}, **{**options, **settings})
 
 
+def first_login_hangs(emulator: AcmeEmulator) -> tuple[Held, threading.Event]:
+    """A transport whose first sign-in is never answered, and when that is sent."""
+    entered = threading.Event()
+
+    async def hang(_: str, target: str) -> None:
+        if target == "/login" and transport.logins == 1:
+            entered.set()
+            await for_ever()
+
+    transport = Held(emulator.transport(), hang)
+    return transport, entered
+
+
 # -- one login for everybody --------------------------------------------------------------------
 
 
@@ -148,14 +163,7 @@ def _logins(emulator: AcmeEmulator) -> int:
 def test_a_leader_that_is_cancelled_harms_nobody_and_one_of_the_others_takes_over() -> None:
     emulator = AcmeEmulator()
     id = emulator.add()["id"]
-    entered = threading.Event()
-
-    async def first_hangs(_: str, target: str) -> None:
-        if target == "/login" and transport.logins == 1:
-            entered.set()
-            await for_ever()
-
-    transport = Held(emulator.transport(), first_hangs)
+    transport, entered = first_login_hangs(emulator)
     client, synchronous = connect(transport), _connected(emulator.transport())
 
     async def main(other: LoopThread, threads: ThreadPoolExecutor) -> None:
@@ -210,14 +218,7 @@ def test_who_waits_and_is_cancelled_harms_nobody(run: Any) -> None:
 def test_a_leader_whose_loop_never_runs_again_is_waited_for_as_long_as_it_had_time() -> None:
     emulator = AcmeEmulator()
     id = emulator.add()["id"]
-    entered = threading.Event()
-
-    async def first_hangs(_: str, target: str) -> None:
-        if target == "/login" and transport.logins == 1:
-            entered.set()
-            await for_ever()
-
-    transport = Held(emulator.transport(), first_hangs)
+    transport, entered = first_login_hangs(emulator)
     client = connect(transport)
     stopped = asyncio.new_event_loop()
 
@@ -1033,6 +1034,38 @@ def test_a_caller_that_is_cancelled_loses_no_page() -> None:
         assert walk.complete is live.Completeness.PROVEN
 
     asyncio.run(main())
+
+
+WITHOUT_AIOHTTP = """
+import asyncio, sys
+sys.modules["aiohttp"] = None
+from livestream_core import *
+import livestream_core as live
+try:
+    live.connect_async("tpstreams", organization_id="o", token="t")
+except live.ConfigurationError as error:
+    print(error)
+
+async def main():
+    async with live.connect_async("memory") as client:
+        print((await client.create(title="T")).title)
+
+asyncio.run(main())
+"""
+
+
+def test_without_aiohttp_the_package_is_whole_and_says_what_is_missing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WITHOUT_AIOHTTP],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    missing, title = done.stdout.splitlines()
+    assert missing.startswith("tpstreams connect: the asynchronous client needs aiohttp")
+    assert "livestream-core[async]" in missing
+    assert title == "T"
 
 
 # -- what is not asynchronous -------------------------------------------------------------------
