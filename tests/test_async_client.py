@@ -15,7 +15,7 @@ import threading
 import time
 import warnings
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -144,7 +144,8 @@ def test_tasks_threads_and_loops_sign_in_once_and_again_once_when_all_are_refuse
             for _ in range(3):
                 emulator.tokens.clear()
                 before = _logins(emulator)
-                waiting = [threads.submit(synchronous.get, id) for _ in range(20)]
+                waiting: list[Future[Any]] = []
+                waiting += [threads.submit(synchronous.get, id) for _ in range(20)]
                 waiting += [threads.submit(loop.run, many(client)) for loop in (one, other)]
                 for each in waiting:
                     each.result(PATIENCE)
@@ -266,7 +267,7 @@ def test_a_synchronous_call_in_a_coroutine_does_not_wait_for_a_task_of_its_own_l
 def test_an_observer_that_calls_back_from_a_sign_in_does_not_wait_for_itself() -> None:
     emulator = AcmeEmulator()
     id = emulator.add()["id"]
-    found = []
+    found: list[str | None] = []
 
     class Observer:
         @live.hookimpl
@@ -573,16 +574,11 @@ def test_an_adapter_that_catches_everything_neither_sees_a_cancellation_nor_send
 
     def greedy(self: AcmeAdapter, *_: object) -> Iterator[live.Request]:
         try:
-            yield (
-                self.get_request("/streams/1") if name == "get" else self.post("/streams", json={})
-            )
+            yield self.request("GET" if name == "get" else "POST", "/streams")
         except BaseException as error:
             seen.append(error)
             yield self.request("DELETE", "/streams/1")
 
-    monkeypatch.setattr(
-        AcmeAdapter, "get_request", lambda self, path: self.request("GET", path), raising=False
-    )
     monkeypatch.setattr(AcmeAdapter, name, greedy)
     error, sent = cancelled_in(name, Held(None, for_ever))
     assert isinstance(error, asyncio.CancelledError)
@@ -648,7 +644,7 @@ def test_a_thousand_loops_leave_neither_a_warning_nor_a_session() -> None:
 
 
 def test_async_to_sync_leaves_neither_a_warning_nor_a_session() -> None:
-    from asgiref.sync import async_to_sync
+    async_to_sync = pytest.importorskip("asgiref.sync").async_to_sync
 
     async def read(origin: str) -> str:
         async with over_network(origin) as client:
@@ -719,6 +715,10 @@ def test_a_closed_client_refuses_and_names_itself_closed() -> None:
 def test_a_slow_vendor_holds_no_other_up_however_many_ask_it() -> None:
     over = threading.Event()
 
+    def late(connection: socket.socket, _: bytes) -> None:
+        over.wait(PATIENCE)
+        connection.sendall(answer())
+
     async def main(slow: RawServer, quick: RawServer) -> None:
         async with over_network(slow.origin) as one, over_network(quick.origin) as other:
             tasks = [asyncio.create_task(one.get("1")) for _ in range(150)]
@@ -728,7 +728,7 @@ def test_a_slow_vendor_holds_no_other_up_however_many_ask_it() -> None:
             over.set()
             await asyncio.gather(*tasks)
 
-    with raw_server(lambda s, _: (over.wait(PATIENCE), s.sendall(answer()))[0]) as slow:
+    with raw_server(late) as slow:
         with raw_server(lambda s, _: s.sendall(answer())) as quick:
             asyncio.run(main(slow, quick))
     assert slow.connections <= 100
@@ -973,7 +973,7 @@ def test_a_walk_that_is_given_up_cancels_what_it_reads_ahead(how: str) -> None:
     emulator = AcmeEmulator()
     for _ in range(12):
         emulator.add()
-    cancelled = []
+    cancelled: list[str] = []
 
     async def main() -> None:
         async def third_hangs(_: str, target: str) -> None:
