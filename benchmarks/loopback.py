@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 
 #: What each target (path and query) of an origin is answered with, as JSON in text.
@@ -20,11 +21,11 @@ Answers = Callable[[str], Mapping[str, str]]
 
 
 @contextlib.contextmanager
-def loopback(answers: Answers) -> Iterator[str]:
+def loopback(answers: Answers, delay: float = 0.0) -> Iterator[str]:
     """Serves answers until the end of the block, and gives the origin. Answers are made from
-    the origin, because a page names the next one by its whole URL."""
+    the origin, because a page names the next one by its whole URL. Each takes ``delay`` seconds."""
     # Isolated, so that the program starts fast and finds no module of ours instead of another.
-    command = [sys.executable, "-I", __file__]
+    command = [sys.executable, "-I", __file__, str(delay)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdin is not None
         assert server.stdout is not None
@@ -48,7 +49,8 @@ def main() -> None:
             target.encode(): _answer("200 OK", body.encode())
             for target, body in json.loads(sys.stdin.readline() or "{}").items()
         }
-        threading.Thread(target=_accept, args=(listening, answers), daemon=True).start()
+        delay = float(sys.argv[1])
+        threading.Thread(target=_accept, args=(listening, answers, delay), daemon=True).start()
         print("ready", flush=True)
         sys.stdin.read()
 
@@ -63,14 +65,14 @@ def _answer(status: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def _accept(listening: socket.socket, answers: Mapping[bytes, bytes]) -> None:
+def _accept(listening: socket.socket, answers: Mapping[bytes, bytes], delay: float) -> None:
     while True:
         connection, _ = listening.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=_serve, args=(connection, answers), daemon=True).start()
+        threading.Thread(target=_serve, args=(connection, answers, delay), daemon=True).start()
 
 
-def _serve(connection: socket.socket, answers: Mapping[bytes, bytes]) -> None:
+def _serve(connection: socket.socket, answers: Mapping[bytes, bytes], delay: float) -> None:
     """Answers GET requests, which have no body, one after the other."""
     missing = _answer("404 Not Found", b"{}")
     received = b""
@@ -83,6 +85,7 @@ def _serve(connection: socket.socket, answers: Mapping[bytes, bytes]) -> None:
                 received += more
             head, _, received = received.partition(b"\r\n\r\n")
             target = head.split(b" ", 2)[1]
+            time.sleep(delay)
             connection.sendall(answers.get(target, missing))
 
 

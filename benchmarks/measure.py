@@ -33,6 +33,9 @@ class Size:
         adapters: Installed adapters, where there are many.
         moved: Streams that are moved from one account to another.
         move_rounds: How often that is measured: it takes much longer than all else.
+        gets: Streams that are read by tasks of one event loop.
+        delay: Seconds that a slow vendor takes for an answer.
+        work: Seconds that a caller needs for each page.
     """
 
     rounds: int
@@ -45,6 +48,9 @@ class Size:
     adapters: int
     moved: int
     move_rounds: int
+    gets: int
+    delay: float
+    work: float
 
 
 FULL = Size(
@@ -58,6 +64,9 @@ FULL = Size(
     adapters=50,
     moved=2_000,
     move_rounds=3,
+    gets=2_000,
+    delay=0.05,
+    work=0.02,
 )
 #: For peers, which need much longer for the same.
 FEWER_ROUNDS = replace(FULL, rounds=5, process_rounds=7)
@@ -73,6 +82,9 @@ TINY = Size(
     adapters=3,
     moved=20,
     move_rounds=1,
+    gets=4,
+    delay=0.001,
+    work=0.001,
 )
 
 
@@ -101,7 +113,13 @@ class Comparison:
         return low, high
 
 
-def timed(work: Callable[[], object], *, times: int = 1, collector: bool = True) -> Measurement:
+def timed(
+    work: Callable[[], object],
+    *,
+    times: int = 1,
+    collector: bool = True,
+    clock: Callable[[], float] | None = None,
+) -> Measurement:
     """Seconds that ``work`` takes. It begins behind a whole garbage collection, and what it
     gives back is let go after the clock has stopped.
 
@@ -110,19 +128,21 @@ def timed(work: Callable[[], object], *, times: int = 1, collector: bool = True)
         times: How often it is done in one measurement.
         collector: Whether the garbage collector is on meanwhile, as it is for users. Where
             much is allocated it is a large part of the time, on both sides.
+        clock: What is counted; by default the time that passes.
     """
 
     def measure() -> float:
+        now = clock or time.perf_counter
         gc.collect()
         result: object = None
         turns = range(times)
         if not collector:
             gc.disable()
         try:
-            began = time.perf_counter()
+            began = now()
             for _ in turns:
                 result = work()
-            seconds = time.perf_counter() - began
+            seconds = now() - began
         finally:
             gc.enable()
         del result

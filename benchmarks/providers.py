@@ -44,6 +44,12 @@ class Provider:
         """A client; nothing comes from the environment."""
         return live.connect(self.name, base_url=base_url, environ={}, **self.options, **settings)
 
+    def connect_async(self, base_url: str, **settings: Any) -> live.AsyncClient:
+        """A client for an event loop; nothing comes from the environment."""
+        return live.connect_async(
+            self.name, base_url=base_url, environ={}, **self.options, **settings
+        )
+
     def with_options(self, options: Mapping[str, Any]) -> Provider:
         """The same provider for another account."""
         return replace(self, options=options)

@@ -61,8 +61,8 @@ from ._version import __version__
 from ._walk import Completeness, Page, Query, Unreadable
 
 if TYPE_CHECKING:
-    from ._aiohttp import AiohttpTransport
     from ._async_stream_list import AsyncStreamList
+    from ._async_transport import AiohttpTransport
     from ._client import Client
     from ._client.asynchronous import AsyncClient
     from ._clock import Clock, ManualClock
@@ -78,7 +78,7 @@ if TYPE_CHECKING:
 
 # What brings in pluggy, or is not needed to hold the model, is loaded when it is first named.
 _LAZY = {
-    "AiohttpTransport": "_aiohttp",
+    "AiohttpTransport": "_async_transport",
     "AsyncClient": "_client.asynchronous",
     "AsyncLimiter": "_sending",
     "AsyncStreamList": "_async_stream_list",

@@ -12,13 +12,13 @@ import asyncio
 import io
 import math
 import os
+import re
 import socket
-import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
@@ -26,11 +26,12 @@ from urllib3.util.wait import wait_for_read
 
 from ._decoding import CutOffError, decoded
 from ._errors import ConfigurationError, ConnectionFailed, TimedOut
-from ._foreign import bare, is_of_signal_handler
+from ._foreign import is_of_signal_handler
 from ._http_errors import chain_of
 from ._network import (
     MAX_BODY,
     Environment,
+    Wanted,
     check_headers,
     headers_to_send,
     invalid_address,
@@ -39,10 +40,12 @@ from ._network import (
     read_body,
     reason_of,
 )
-from ._public import publish
 from ._request import Headers, Response, checked_target
 from ._sending import Timeout
 from ._threads import LARGE, working
+
+if TYPE_CHECKING:
+    from ._async_transport import AiohttpTransport
 
 try:
     import aiohttp
@@ -64,6 +67,8 @@ if not aiohttp.__version__.startswith(_SUPPORTED):
 
 #: What this module uses of aiohttp's objects although it is private.
 PRIVATES_OF_AIOHTTP = ("_close", "_retry_connection")
+#: How many forks this process is away from the first one.
+_forks = 0
 #: Connections to one host at once; who wants one more waits.
 _PER_HOST = 100
 #: As much as http.client takes.
@@ -99,14 +104,15 @@ class _Protocol(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         self._is_reading = True
         try:
-            # A head is read by itself: what follows an answer in one piece would take it away.
             while self._payload is None or self._payload is EMPTY_PAYLOAD:
-                head, end, rest = data.partition(b"\r\n\r\n")
-                if not end or not rest:
+                end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+                if end < len(_END_OF_HEAD) or _is_one_answer(data, end):
                     break
-                super().data_received(head + end)
-                data = rest
-            super().data_received(data)
+                # A head by itself: what follows an answer in one piece would take it away.
+                super().data_received(data[:end])
+                data = data[end:]
+            if data:
+                super().data_received(data)
         finally:
             self._is_reading = False
             if self._is_over:
@@ -121,6 +127,18 @@ class _Protocol(ResponseHandler):
         if _has_begun(self._parser):
             self.close()
         self._parser = None
+
+
+_END_OF_HEAD = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+
+def _is_one_answer(data: bytes, end: int) -> bool:
+    """Whether there is nothing after an answer whose head has an end there, as is the rule."""
+    if data[9:10] == b"1" or data[9:12] in (b"204", b"304"):
+        return False  # a body where none can be
+    length = _LENGTH.search(data, 0, end)
+    return length is not None and int(length[1]) == len(data) - end
 
 
 def _has_begun(parser: Any) -> bool:
@@ -202,17 +220,19 @@ class _Route(NamedTuple):
         return self.proxy is not None and self.base.scheme == "http"
 
 
-class _Pool:
+class Pool:
     """The connections of one event loop.
 
     It is closed with the last transport that uses it, or, if none is closed, at the end of the
     loop.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, forget: Callable[[_Pool], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, forget: Callable[[Pool], None]) -> None:
         self.loop, self._forget = loop, forget
+        self.forks = _forks
         self.users: WeakSet[AiohttpTransport] = WeakSet()
         self.sending = 0
+        self.is_open = True
         self.session = aiohttp.ClientSession(
             connector=_Connector(loop),
             auto_decompress=False,
@@ -240,6 +260,10 @@ class _Pool:
     def is_left(self) -> bool:
         return not self.users and not self.sending
 
+    def serves(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether it is the one to use in a loop."""
+        return self.loop is loop and self.is_open and self.forks == _forks
+
     async def close(self) -> None:
         await self._keeper.aclose()
 
@@ -249,7 +273,7 @@ class _Pool:
             self.session.connector._close()
 
 
-class _Connections:
+class Connections:
     """The connections of a process, by event loop, all to the same rules.
 
     Args:
@@ -260,11 +284,10 @@ class _Connections:
         import requests.utils  # noqa: F401 - now, and not while an event loop waits
 
         self._environment = environment
-        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+        self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
         self._routes: dict[str, _Route] = {}
-        self._process = os.getpid()
 
-    def route(self, origin: str) -> _Route:
+    def _route(self, origin: str) -> _Route:
         """Return how requests to an origin go.
 
         Raises:
@@ -291,109 +314,37 @@ class _Connections:
         is_secure = "https" in (base.scheme, scheme)
         return _Route(base, through, self._environment.ssl_context if is_secure else True)
 
-    def pool(self, user: AiohttpTransport) -> _Pool:
+    def _pool_for(self, user: AiohttpTransport) -> Pool:
         """Return the pool of the running loop, and note who uses it."""
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
-        if pool is None or pool.session.closed or self._process != os.getpid():
+        if pool is None or pool.forks != _forks:
             pool = self._new_pool(loop)
-        if user not in pool.users:
-            pool.users.add(user)
+        pool.users.add(user)
         return pool
 
-    def _new_pool(self, loop: asyncio.AbstractEventLoop) -> _Pool:
+    def _new_pool(self, loop: asyncio.AbstractEventLoop) -> Pool:
         # Without a lock: each loop has an entry of its own.
-        if self._process != os.getpid():
+        if any(each.forks != _forks for each in list(self._pools.values())):
             # The parent's, which still uses them: not to be closed, nor to be collected.
             _of_parents.append(self._pools)
-            self._pools, self._process = {}, os.getpid()
+            self._pools = {}
         for other in [each for each in list(self._pools) if each.is_closed()]:
             if (left_over := self._pools.pop(other, None)) is not None:
                 left_over.drop()
-        pool = self._pools[loop] = _Pool(loop, self._forget)
+        pool = self._pools[loop] = Pool(loop, self._forget)
         return pool
 
-    def _forget(self, pool: _Pool) -> None:
+    def _forget(self, pool: Pool) -> None:
+        pool.is_open = False
         if self._pools.get(pool.loop) is pool:
             del self._pools[pool.loop]
 
-    async def leave(self, user: AiohttpTransport) -> None:
-        """Close what nobody else uses."""
-        loop = asyncio.get_running_loop()
-        for pool in list(self._pools.values()):
-            if user not in pool.users:
-                continue
-            pool.users.discard(user)
-            if pool.loop is loop:
-                await self.close_if_left(pool)
-            elif not pool.loop.is_closed():
-                pool.loop.call_soon_threadsafe(self._close_soon, pool)
-
-    def _close_soon(self, pool: _Pool) -> None:
-        task = pool.loop.create_task(self.close_if_left(pool))
-        _closing.add(task)
-        task.add_done_callback(_closing.discard)
-
-    async def close_if_left(self, pool: _Pool) -> None:
-        if pool.is_left:
-            self._forget(pool)
-            await pool.close()
-
-
-_of_parents: list[object] = []
-#: A loop itself holds its tasks weakly.
-_closing: set[asyncio.Task[None]] = set()
-
-
-class _Wanted(NamedTuple):
-    """What :meth:`AiohttpTransport.send` is given."""
-
-    method: str
-    origin: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes | None
-    timeout: Timeout
-
-
-class AiohttpTransport:
-    """The asynchronous transport over aiohttp, for any number of event loops.
-
-    Proxies and CA bundle are read from the environment once, now, as :class:`RequestsTransport`
-    does. SOCKS proxies are not supported. Each event loop has connections of its own; they are
-    closed by :meth:`close`, or at the end of the loop.
-    """
-
-    def __init__(self) -> None:
-        self._connections = _Connections(Environment())
-
-    async def send(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: Timeout,
-    ) -> Response:
-        """See :class:`AsyncTransport`."""
-        handled = sys.exception()
-        wanted = _Wanted(method, origin, target, headers, body, timeout)
-        # What leaves here, errors as well, has nothing of the request in a traceback's locals.
-        outcome = await self._outcome(wanted)
-        if isinstance(outcome, Response):
-            return outcome
-        del target, headers, body, wanted
-        try:
-            raise bare(outcome, handled)
-        finally:
-            del outcome  # no cycle
-
-    async def _outcome(self, wanted: _Wanted) -> Response | BaseException:
+    async def outcome(self, user: AiohttpTransport, wanted: Wanted) -> Response | BaseException:
         progress = _Progress()
         token = _progress.set(progress)
         try:
-            return await self._exchange(progress, *wanted)
+            return await self._exchange(user, progress, *wanted)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             return _failure(error, wanted.origin, progress)
         except BaseException as error:
@@ -403,6 +354,7 @@ class AiohttpTransport:
 
     async def _exchange(
         self,
+        user: AiohttpTransport,
         progress: _Progress,
         method: str,
         origin: str,
@@ -414,8 +366,10 @@ class AiohttpTransport:
         checked_target(target)
         headers = headers_to_send(method, given, body)
         check_headers(headers)
-        route = self._connections.route(origin)
-        pool = self._connections.pool(self)
+        route = self._route(origin)
+        pool = user.pool
+        if pool is None or not pool.serves(asyncio.get_running_loop()):
+            pool = user.pool = self._pool_for(user)
         pool.sending += 1
         try:
             async with asyncio.timeout(timeout.total):
@@ -443,17 +397,43 @@ class AiohttpTransport:
         finally:
             pool.sending -= 1
             if not pool.users:
-                await self._connections.close_if_left(pool)
-        pieces = decoded(_pieces(chunks, is_cut), found.get("content-encoding", ""))
+                await self._close_if_left(pool)
+        coding = found.get("content-encoding", "")
+        if not coding and not is_cut and len(chunks) == 1 and len(chunks[0]) <= LARGE:
+            return Response(status, found, chunks[0])
+        pieces = decoded(_pieces(chunks, is_cut), coding)
         if sum(map(len, chunks)) > LARGE:
             content, problem = await working.run(read_body, pieces)
         else:
             content, problem = read_body(pieces)
         return Response(status, found, content, problem)
 
-    async def close(self) -> None:
-        """Close the connections that only this transport uses."""
-        await self._connections.leave(self)
+    async def leave(self, user: AiohttpTransport) -> None:
+        """Close what nobody else uses."""
+        loop = asyncio.get_running_loop()
+        for pool in list(self._pools.values()):
+            if user not in pool.users:
+                continue
+            pool.users.discard(user)
+            if pool.loop is loop:
+                await self._close_if_left(pool)
+            elif not pool.loop.is_closed():
+                pool.loop.call_soon_threadsafe(self._close_soon, pool)
+
+    def _close_soon(self, pool: Pool) -> None:
+        task = pool.loop.create_task(self._close_if_left(pool))
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+    async def _close_if_left(self, pool: Pool) -> None:
+        if pool.is_left:
+            self._forget(pool)
+            await pool.close()
+
+
+_of_parents: list[object] = []
+#: A loop itself holds its tasks weakly.
+_closing: set[asyncio.Task[None]] = set()
 
 
 @lru_cache(maxsize=64)
@@ -465,10 +445,10 @@ def _bounds(connect: float, read: float) -> aiohttp.ClientTimeout:
 
 
 def _headers(answer: aiohttp.ClientResponse) -> Headers:
-    found: dict[str, str] = {}
-    for name, value in answer.headers.items():
-        key = name.lower()
-        found[key] = f"{found[key]}, {value}" if key in found else value
+    given = answer.headers
+    found: dict[str, str] = dict(given)
+    if len(found) < len(given):
+        found = {name: ", ".join(given.getall(name)) for name in given}
     return Headers(found)
 
 
@@ -521,28 +501,24 @@ def _failure(error: BaseException, origin: str, progress: _Progress) -> BaseExce
 
 
 _shared_lock = threading.RLock()
-_shared: _Connections | None = None
+_shared: Connections | None = None
 
 
-def shared_transport() -> AiohttpTransport:
-    """Return a transport over the connections of this process."""
+def shared_connections() -> Connections:
+    """Return the connections of this process, made on first use."""
     global _shared
     with _shared_lock:
         if _shared is None:
-            _shared = _Connections(Environment())
-        transport = AiohttpTransport.__new__(AiohttpTransport)
-        transport._connections = _shared
-        return transport
+            _shared = Connections(Environment())
+        return _shared
 
 
 def _after_fork() -> None:
     # It may be held by a thread that does not exist here.
-    global _shared_lock
+    global _shared_lock, _forks
     _shared_lock = threading.RLock()
+    _forks += 1
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-publish("livestream_core", [AiohttpTransport])

@@ -7,6 +7,7 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from ._adapter import Adapter
+from ._async_transport import shared_transport
 from ._capabilities import Feature
 from ._client.asynchronous import AsyncClient
 from ._clock import Clock
@@ -73,8 +74,6 @@ def _client(
     clock = clock or getattr(transport, "clock", None) or SYSTEM_CLOCK
     at_exit: Any = transport
     if transport is None:
-        from ._aiohttp import shared_transport
-
         transport, at_exit = shared_transport(), sync_transport()
         settings["owned"] = transport
     ending = None

@@ -8,13 +8,13 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from ._decoding import CutOffError, DecodeError
 from ._errors import ConfigurationError, TimedOut
 from ._options import is_loopback
-from ._sending import CUT
+from ._sending import CUT, Timeout
 
 if TYPE_CHECKING:
     import ssl
@@ -29,6 +29,17 @@ _SENDABLE = re.compile(r"[\t -~\xa0-\xff]*")
 
 # Reentrant, as all locks here: a signal handler may interrupt the thread that has it.
 _lock = threading.RLock()
+
+
+class Wanted(NamedTuple):
+    """What :meth:`Transport.send` is given."""
+
+    method: str
+    origin: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    timeout: Timeout
 
 
 class Environment:

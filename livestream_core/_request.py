@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from json import JSONDecoder
 from typing import Any, ParamSpec, Protocol, TypeAlias, TypeGuard, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -257,7 +258,7 @@ class _NoSecrets:
 _NO_SECRETS: Mask = _NoSecrets()
 
 
-# Set a few times for each answer: without converters.
+# What is set later is not converted: that would cost more than reading a small answer.
 @attrs.define(slots=True, eq=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Response:
     """A vendor's answer. Its repr shows the status only.
@@ -295,16 +296,17 @@ class Response:
         """Read a body as JSON, if it is, so that other threads can go on meanwhile: Python's
         parser holds them up until it is through, unless it calls something."""
         try:
-            self._json = self._parse(object_hook=_as_it_is)
+            self._json = self._parse(_IN_TURNS)
             self._is_read = True
         except UnexpectedResponse:
             pass
 
-    def _parse(self, **hooks: Any) -> Any:
+    def _parse(self, decoder: JSONDecoder | None = None) -> Any:
         if self.problem:
             raise self.unexpected(self.problem)
         try:
-            return json.loads(self.body, parse_constant=_refuse_constant, **hooks)
+            text = self.body.decode(json.detect_encoding(self.body), "surrogatepass")
+            return (decoder or _DECODER).decode(text)
         except RecursionError:
             problem = "is nested too deeply"
         except ValueError:
@@ -376,6 +378,10 @@ def _as_it_is(value: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = JSONDecoder(parse_constant=_refuse_constant)
+_IN_TURNS = JSONDecoder(parse_constant=_refuse_constant, object_hook=_as_it_is)
 
 
 class Fields:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from ._clock import Clock
@@ -23,6 +23,7 @@ from ._network import (
     MAX_BODY,
     TOO_LARGE,
     Environment,
+    Wanted,
     check_headers,
     headers_to_send,
     invalid_address,
@@ -51,17 +52,6 @@ _adapter_lock = threading.RLock()
 _CHUNK = 64 * 1024
 
 
-class _Wanted(NamedTuple):
-    """What :meth:`Transport.send` is given."""
-
-    method: str
-    origin: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes | None
-    timeout: Timeout
-
-
 class _Bare:
     """What leaves it, errors as well, has nothing of the request in the locals of a traceback."""
 
@@ -76,7 +66,7 @@ class _Bare:
     ) -> Response:
         """See :class:`Transport`."""
         handled = sys.exception()
-        outcome = self._outcome(_Wanted(method, origin, target, headers, body, timeout))
+        outcome = self._outcome(Wanted(method, origin, target, headers, body, timeout))
         if isinstance(outcome, Response):
             return outcome
         del target, headers, body
@@ -85,7 +75,7 @@ class _Bare:
         finally:
             del outcome  # no cycle
 
-    def _outcome(self, wanted: _Wanted) -> Response | BaseException:
+    def _outcome(self, wanted: Wanted) -> Response | BaseException:
         """The answer, or what is to be raised: this frame must be gone by then."""
         raise NotImplementedError
 
@@ -109,7 +99,7 @@ class RequestsTransport(_Bare):
         if session is None:
             self._environment = Environment()
 
-    def _outcome(self, wanted: _Wanted) -> Response | BaseException:
+    def _outcome(self, wanted: Wanted) -> Response | BaseException:
         try:
             return self._exchange(*wanted)
         except BaseException as error:
@@ -330,7 +320,7 @@ class WSGITransport(_Bare):
         """Sessions opened with one app are no good at another, though the origin is the same."""
         return Identity(self.app)
 
-    def _outcome(self, wanted: _Wanted) -> Response | BaseException:
+    def _outcome(self, wanted: Wanted) -> Response | BaseException:
         try:
             return self._exchange(wsgi_environ(*wanted[:5]), wanted.timeout)
         except BaseException as error:

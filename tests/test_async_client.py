@@ -6,12 +6,16 @@ import asyncio
 import gc
 import json
 import logging
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 import warnings
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -103,6 +107,19 @@ def connect(transport: Any, **settings: Any) -> live.AsyncClient:
     return live.connect_async("acme", transport=transport, environ={}, **{**options, **settings})
 
 
+def first_login_hangs(emulator: AcmeEmulator) -> tuple[Held, threading.Event]:
+    """A transport whose first sign-in is never answered, and when that is sent."""
+    entered = threading.Event()
+
+    async def hang(_: str, target: str) -> None:
+        if target == "/login" and transport.logins == 1:
+            entered.set()
+            await for_ever()
+
+    transport = Held(emulator.transport(), hang)
+    return transport, entered
+
+
 # -- one login for everybody --------------------------------------------------------------------
 
 
@@ -127,7 +144,8 @@ def test_tasks_threads_and_loops_sign_in_once_and_again_once_when_all_are_refuse
             for _ in range(3):
                 emulator.tokens.clear()
                 before = _logins(emulator)
-                waiting = [threads.submit(synchronous.get, id) for _ in range(20)]
+                waiting: list[Future[Any]] = []
+                waiting += [threads.submit(synchronous.get, id) for _ in range(20)]
                 waiting += [threads.submit(loop.run, many(client)) for loop in (one, other)]
                 for each in waiting:
                     each.result(PATIENCE)
@@ -146,14 +164,7 @@ def _logins(emulator: AcmeEmulator) -> int:
 def test_a_leader_that_is_cancelled_harms_nobody_and_one_of_the_others_takes_over() -> None:
     emulator = AcmeEmulator()
     id = emulator.add()["id"]
-    entered = threading.Event()
-
-    async def first_hangs(_: str, target: str) -> None:
-        if target == "/login" and transport.logins == 1:
-            entered.set()
-            await for_ever()
-
-    transport = Held(emulator.transport(), first_hangs)
+    transport, entered = first_login_hangs(emulator)
     client, synchronous = connect(transport), _connected(emulator.transport())
 
     async def main(other: LoopThread, threads: ThreadPoolExecutor) -> None:
@@ -208,14 +219,7 @@ def test_who_waits_and_is_cancelled_harms_nobody(run: Any) -> None:
 def test_a_leader_whose_loop_never_runs_again_is_waited_for_as_long_as_it_had_time() -> None:
     emulator = AcmeEmulator()
     id = emulator.add()["id"]
-    entered = threading.Event()
-
-    async def first_hangs(_: str, target: str) -> None:
-        if target == "/login" and transport.logins == 1:
-            entered.set()
-            await for_ever()
-
-    transport = Held(emulator.transport(), first_hangs)
+    transport, entered = first_login_hangs(emulator)
     client = connect(transport)
     stopped = asyncio.new_event_loop()
 
@@ -263,7 +267,7 @@ def test_a_synchronous_call_in_a_coroutine_does_not_wait_for_a_task_of_its_own_l
 def test_an_observer_that_calls_back_from_a_sign_in_does_not_wait_for_itself() -> None:
     emulator = AcmeEmulator()
     id = emulator.add()["id"]
-    found = []
+    found: list[str | None] = []
 
     class Observer:
         @live.hookimpl
@@ -570,16 +574,11 @@ def test_an_adapter_that_catches_everything_neither_sees_a_cancellation_nor_send
 
     def greedy(self: AcmeAdapter, *_: object) -> Iterator[live.Request]:
         try:
-            yield (
-                self.get_request("/streams/1") if name == "get" else self.post("/streams", json={})
-            )
+            yield self.request("GET" if name == "get" else "POST", "/streams")
         except BaseException as error:
             seen.append(error)
             yield self.request("DELETE", "/streams/1")
 
-    monkeypatch.setattr(
-        AcmeAdapter, "get_request", lambda self, path: self.request("GET", path), raising=False
-    )
     monkeypatch.setattr(AcmeAdapter, name, greedy)
     error, sent = cancelled_in(name, Held(None, for_ever))
     assert isinstance(error, asyncio.CancelledError)
@@ -645,7 +644,7 @@ def test_a_thousand_loops_leave_neither_a_warning_nor_a_session() -> None:
 
 
 def test_async_to_sync_leaves_neither_a_warning_nor_a_session() -> None:
-    from asgiref.sync import async_to_sync
+    async_to_sync = pytest.importorskip("asgiref.sync").async_to_sync
 
     async def read(origin: str) -> str:
         async with over_network(origin) as client:
@@ -716,6 +715,10 @@ def test_a_closed_client_refuses_and_names_itself_closed() -> None:
 def test_a_slow_vendor_holds_no_other_up_however_many_ask_it() -> None:
     over = threading.Event()
 
+    def late(connection: socket.socket, _: bytes) -> None:
+        over.wait(PATIENCE)
+        connection.sendall(answer())
+
     async def main(slow: RawServer, quick: RawServer) -> None:
         async with over_network(slow.origin) as one, over_network(quick.origin) as other:
             tasks = [asyncio.create_task(one.get("1")) for _ in range(150)]
@@ -725,10 +728,34 @@ def test_a_slow_vendor_holds_no_other_up_however_many_ask_it() -> None:
             over.set()
             await asyncio.gather(*tasks)
 
-    with raw_server(lambda s, _: (over.wait(PATIENCE), s.sendall(answer()))[0]) as slow:
+    with raw_server(late) as slow:
         with raw_server(lambda s, _: s.sendall(answer())) as quick:
             asyncio.run(main(slow, quick))
     assert slow.connections <= 100
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_makes_connections_and_threads_of_its_own() -> None:
+    async def main(server: RawServer) -> None:
+        async with over_network(server.origin) as client:
+            await client.get("1")
+            pid = os.fork()
+            if pid == 0:
+                code = 1
+                try:
+                    signal.alarm(30)
+                    # Not the parent's loop: that is running, and belongs to the parent.
+                    asyncio.events._set_running_loop(None)
+                    code = asyncio.run(client.get("1")).id != "1"
+                finally:
+                    os._exit(code)
+            assert os.waitpid(pid, 0)[1] == 0
+            await client.get("1")
+
+    with raw_server(lambda s, _: s.sendall(answer())) as server:
+        asyncio.run(main(server))
+    assert server.connections == 2
 
 
 # -- threads and the loop -----------------------------------------------------------------------
@@ -946,7 +973,7 @@ def test_a_walk_that_is_given_up_cancels_what_it_reads_ahead(how: str) -> None:
     emulator = AcmeEmulator()
     for _ in range(12):
         emulator.add()
-    cancelled = []
+    cancelled: list[str] = []
 
     async def main() -> None:
         async def third_hangs(_: str, target: str) -> None:
@@ -1007,6 +1034,38 @@ def test_a_caller_that_is_cancelled_loses_no_page() -> None:
         assert walk.complete is live.Completeness.PROVEN
 
     asyncio.run(main())
+
+
+WITHOUT_AIOHTTP = """
+import asyncio, sys
+sys.modules["aiohttp"] = None
+from livestream_core import *
+import livestream_core as live
+try:
+    live.connect_async("tpstreams", organization_id="o", token="t")
+except live.ConfigurationError as error:
+    print(error)
+
+async def main():
+    async with live.connect_async("memory") as client:
+        print((await client.create(title="T")).title)
+
+asyncio.run(main())
+"""
+
+
+def test_without_aiohttp_the_package_is_whole_and_says_what_is_missing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WITHOUT_AIOHTTP],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    missing, title = done.stdout.splitlines()
+    assert missing.startswith("tpstreams connect: the asynchronous client needs aiohttp")
+    assert "livestream-core[async]" in missing
+    assert title == "T"
 
 
 # -- what is not asynchronous -------------------------------------------------------------------

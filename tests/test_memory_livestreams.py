@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 import livestream_core as live
@@ -21,6 +23,19 @@ def test_an_application_that_connects_by_itself_reaches_the_vendor_of_the_test()
         world.clock.call_later(40, lambda: world.vendor.encoder_connects("stream-1"))
         assert teach("Lesson 1") == "stream-1"
         assert [each.title for each in world.connect().list()] == ["Lesson 1"]
+
+
+def test_an_application_with_an_event_loop_waits_by_the_clock_of_the_test() -> None:
+    async def teach(client: live.AsyncClient) -> str:
+        stream = await client.create(title="Lesson 1")
+        return (await client.wait(stream.id, until=live.Status.LIVE, timeout=600)).title
+
+    with livestreams() as world:
+        world.clock.call_later(40, lambda: world.vendor.encoder_connects("stream-1"))
+        client = world.connect_async()
+        assert asyncio.run(teach(client)) == "Lesson 1"
+        assert world.clock.monotonic() < 600
+    assert "(closed)" in repr(client)
 
 
 def test_each_test_begins_with_nothing() -> None:

@@ -185,3 +185,29 @@ def test_the_kit_says_what_it_has_no_value_for(tmp_path: Path) -> None:
     done = kit(package)
     assert done.returncode == 1
     assert "LookupError: the kit cannot call reset_key: it has no strength to give" in done.stdout
+
+
+# -- both clients -------------------------------------------------------------------------------
+
+
+def parameters_of(function: object) -> list[tuple[str, object, object]]:
+    found = inspect.signature(function).parameters.values()  # type: ignore[arg-type]
+    return [(each.name, each.kind, each.default) for each in found]
+
+
+def test_both_clients_have_the_same_methods_and_they_take_the_same() -> None:
+    def public(client: type) -> set[str]:
+        return {name for name in dir(client) if not name.startswith("_")}
+
+    assert public(live.Client) == public(live.AsyncClient)
+    for name in public(live.Client):
+        method = getattr(live.Client, name)
+        if inspect.isroutine(method):
+            assert parameters_of(method) == parameters_of(getattr(live.AsyncClient, name)), name
+    assert parameters_of(live.connect) == parameters_of(live.connect_async)
+
+
+def test_what_asks_a_vendor_is_a_coroutine_of_the_asynchronous_client() -> None:
+    for name, facts in OPERATION_TABLE.items():
+        method = getattr(live.AsyncClient, name)
+        assert inspect.iscoroutinefunction(method) == (facts.sends and name != "list"), name

@@ -76,9 +76,11 @@ LAYERS = {
         _publishing _secret _spec_fields _spellings _status _telling _times _trim _urls
         _version""",
     "adapter contract": "_adapter _capabilities _clock _filters _options _request _sending _walk",
-    "transport": "_aiohttp _deadline _decoding _http_errors _network _threads _transport",
+    "transport": """_aiohttp _async_transport _deadline _decoding _http_errors _network _threads
+        _transport""",
     "driving": "_engine _plugins _preview _redact",
-    "client": "_async_stream_list _client _connect _connect_async _deliveries _entry_points _registry _runners _session _stream_list",
+    "client": """_async_stream_list _client _connect _connect_async _deliveries _entry_points _registry
+        _runners _session _stream_list""",
 }
 RANK = {module: rank for rank, modules in enumerate(LAYERS.values()) for module in modules.split()}
 #: Public modules but the package itself stand on top of all: emulators, command line, ...

@@ -504,24 +504,39 @@ def test_a_handshake_that_fails_means_nothing_was_sent(transport: Any, wire: byt
 # -- the environment, in processes of their own -----------------------------------------------
 
 SCRIPT = """
-import sys
+import asyncio, sys
 sys.path.insert(0, sys.argv[2])
 import livestream_core as live
 from acme import AcmePlugin
 live.register(AcmePlugin())
-creates = len(sys.argv) > 3
-retries = int(sys.argv[3]) if creates else 0
-with live.connect(
-    "acme", base_url=sys.argv[1], token="t0ken-t0ken", retries=retries, allow_http_hosts=["vendor.test"]
-) as client:
-    try:
+creates = len(sys.argv) > 4
+retries = int(sys.argv[4]) if creates else 0
+settings = dict(
+    base_url=sys.argv[1], token="t0ken-t0ken", retries=retries, allow_http_hosts=["vendor.test"]
+)
+
+async def asynchronous():
+    async with live.connect_async("acme", **settings) as client:
+        print((await (client.create(title="T") if creates else client.get("1"))).title)
+
+def synchronous():
+    with live.connect("acme", **settings) as client:
         print((client.create(title="T") if creates else client.get("1")).title)
-    except live.LiveStreamError as error:
-        print(type(error).__name__, error)
+
+try:
+    asyncio.run(asynchronous()) if sys.argv[3] == "asynchronous" else synchronous()
+except live.LiveStreamError as error:
+    print(type(error).__name__, error)
 """
 
 
-def run(origin: str, *arguments: str, **environment: str) -> str:
+@pytest.fixture(params=["synchronous", "asynchronous"])
+def way(request: pytest.FixtureRequest) -> str:
+    """The client that a script of its own connects with."""
+    return str(request.param)
+
+
+def run(way: str, origin: str, *arguments: str, **environment: str) -> str:
     names = ("PROXY", "BUNDLE")
     clean = {name: value for name, value in os.environ.items() if not name.upper().endswith(names)}
     done = subprocess.run(
@@ -531,6 +546,7 @@ def run(origin: str, *arguments: str, **environment: str) -> str:
             textwrap.dedent(SCRIPT),
             origin,
             str(Path(__file__).parent / "support"),
+            way,
             *arguments,
         ],
         env={**clean, **environment},
@@ -551,10 +567,10 @@ def bundle(authority: trustme.CA, tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_a_ca_bundle_of_the_environment_is_trusted(
-    tls: ssl.SSLContext, bundle: str, variable: str
+    way: str, tls: ssl.SSLContext, bundle: str, variable: str
 ) -> None:
     with raw_server(lambda s, _: s.sendall(answer()), tls) as server:
-        assert run(server.origin, **{variable: bundle}) == "T\n"
+        assert run(way, server.origin, **{variable: bundle}) == "T\n"
 
 
 def test_a_ca_bundle_that_is_not_there_is_a_configuration_error(tmp_path: Path) -> None:
@@ -569,11 +585,11 @@ def test_a_ca_bundle_that_is_not_there_is_a_configuration_error(tmp_path: Path) 
 
 
 def test_a_proxy_of_the_environment_is_used_and_never_sees_the_credentials(
-    tls: ssl.SSLContext, bundle: str
+    way: str, tls: ssl.SSLContext, bundle: str
 ) -> None:
     with raw_server(lambda s, _: s.sendall(answer()), tls) as server:
         proxy = Proxy(server.port)
-        output = run("https://vendor.test", HTTPS_PROXY=proxy.url, REQUESTS_CA_BUNDLE=bundle)
+        output = run(way, "https://vendor.test", HTTPS_PROXY=proxy.url, REQUESTS_CA_BUNDLE=bundle)
         proxy.close()
     assert output == "T\n"
     (asked,) = proxy.asked
@@ -584,14 +600,16 @@ def test_a_proxy_of_the_environment_is_used_and_never_sees_the_credentials(
 
 
 def test_an_answer_that_is_lost_behind_a_proxy_leaves_the_outcome_open(
-    tls: ssl.SSLContext, bundle: str
+    way: str, tls: ssl.SSLContext, bundle: str
 ) -> None:
     def drop(connection: socket.socket, _: bytes) -> None:
         raise ConnectionError("close")
 
     with raw_server(drop, tls) as server:
         proxy = Proxy(server.port)
-        output = run("https://vendor.test", "4", HTTPS_PROXY=proxy.url, REQUESTS_CA_BUNDLE=bundle)
+        output = run(
+            way, "https://vendor.test", "4", HTTPS_PROXY=proxy.url, REQUESTS_CA_BUNDLE=bundle
+        )
         proxy.close()
     assert output.startswith("ConnectionFailed acme create: the connection was lost")
     assert "nobody can tell" in output
@@ -600,10 +618,12 @@ def test_an_answer_that_is_lost_behind_a_proxy_leaves_the_outcome_open(
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("given", ["environment", "session"])
-def test_a_proxy_that_wants_credentials_is_named(scheme: str, given: str) -> None:
+def test_a_proxy_that_wants_credentials_is_named(way: str, scheme: str, given: str) -> None:
+    if (way, given) == ("asynchronous", "session"):
+        pytest.skip("aiohttp takes no session of requests")
     proxy = Proxy(closed_port(), "407 Proxy Authentication Required")
     if given == "environment":
-        output = run(f"{scheme}://vendor.test", "4", **{f"{scheme.upper()}_PROXY": proxy.url})
+        output = run(way, f"{scheme}://vendor.test", "4", **{f"{scheme.upper()}_PROXY": proxy.url})
     else:
         with requests.Session() as session:
             session.trust_env = False
@@ -627,53 +647,66 @@ def test_a_proxy_that_wants_credentials_is_named(scheme: str, given: str) -> Non
 
 
 @pytest.mark.parametrize("status", ["403 No", "503 Later"])
-def test_a_proxy_that_refuses_to_connect_is_named_and_nothing_was_sent(status: str) -> None:
+def test_a_proxy_that_refuses_to_connect_is_named_and_nothing_was_sent(
+    way: str, status: str
+) -> None:
     proxy = Proxy(closed_port(), status)
-    output = run("https://vendor.test", "0", HTTPS_PROXY=proxy.url)
+    output = run(way, "https://vendor.test", "0", HTTPS_PROXY=proxy.url)
     proxy.close()
     assert f"no connection to vendor.test (the proxy answered HTTP {status[:3]})" in output
     assert "nothing was changed" in output
 
 
 @pytest.mark.parametrize("wire", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\nno tls"])
-def test_a_proxy_that_answers_nonsense_means_nothing_was_sent(wire: bytes) -> None:
+def test_a_proxy_that_answers_nonsense_means_nothing_was_sent(way: str, wire: bytes) -> None:
     def handler(connection: socket.socket, _: bytes) -> None:
         connection.sendall(wire)
         raise ConnectionError
 
     with raw_server(handler) as proxy:
-        output = run("https://vendor.test", "0", HTTPS_PROXY=proxy.origin)
+        output = run(way, "https://vendor.test", "0", HTTPS_PROXY=proxy.origin)
     assert output.startswith("ConnectionFailed acme create: no connection to vendor.test")
     assert "nothing was changed" in output
 
 
-def test_no_proxy_names_hosts_that_are_reached_directly(tls: ssl.SSLContext, bundle: str) -> None:
+def test_no_proxy_names_hosts_that_are_reached_directly(
+    way: str, tls: ssl.SSLContext, bundle: str
+) -> None:
     with raw_server(lambda s, _: s.sendall(answer()), tls) as server:
         proxy = Proxy(server.port)
         environment = {"HTTPS_PROXY": proxy.url, "REQUESTS_CA_BUNDLE": bundle}
-        assert run(server.origin, NO_PROXY="localhost", **environment) == "T\n"
+        assert run(way, server.origin, NO_PROXY="localhost", **environment) == "T\n"
         assert proxy.asked == []
-        assert run(server.origin, NO_PROXY="elsewhere.test", **environment) == "T\n"
+        assert run(way, server.origin, NO_PROXY="elsewhere.test", **environment) == "T\n"
         assert len(proxy.asked) == 1
         proxy.close()
 
 
-def test_plain_http_to_this_machine_never_goes_through_a_proxy() -> None:
+def test_plain_http_to_this_machine_never_goes_through_a_proxy(way: str) -> None:
     proxy = f"http://127.0.0.1:{closed_port()}"
     with raw_server(lambda s, _: s.sendall(answer())) as server:
-        assert run(server.origin, HTTP_PROXY=proxy, http_proxy=proxy) == "T\n"
+        assert run(way, server.origin, HTTP_PROXY=proxy, http_proxy=proxy) == "T\n"
 
 
-def test_a_proxy_that_is_down_means_nothing_was_sent_and_shows_no_password() -> None:
+def test_a_proxy_that_is_down_means_nothing_was_sent_and_shows_no_password(way: str) -> None:
     proxy = f"http://user:pr0xy-passw0rd@127.0.0.1:{closed_port()}"
-    output = run("https://vendor.test", HTTPS_PROXY=proxy)
+    output = run(way, "https://vendor.test", HTTPS_PROXY=proxy)
     assert output.startswith("ConnectionFailed acme get '1': no connection")
     assert "pr0xy" not in output
 
 
-def test_a_proxy_that_is_no_url_is_a_configuration_error() -> None:
-    output = run("https://vendor.test", HTTPS_PROXY="http://:bad:url:")
+def test_a_proxy_that_is_no_url_is_a_configuration_error(way: str) -> None:
+    output = run(way, "https://vendor.test", HTTPS_PROXY="http://:bad:url:")
     assert output.startswith("ConfigurationError")
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks4a", "socks5h"])
+def test_a_socks_proxy_is_refused_by_the_asynchronous_client(scheme: str) -> None:
+    proxy = f"{scheme}://user:pr0xy-passw0rd@127.0.0.1:{closed_port()}"
+    output = run("asynchronous", "https://vendor.test", "4", HTTPS_PROXY=proxy)
+    assert output.startswith("ConfigurationError acme create: aiohttp cannot use a SOCKS proxy")
+    assert "nothing was changed" in output
+    assert "pr0xy" not in output
 
 
 # -- threads and forks ------------------------------------------------------------------------

@@ -81,7 +81,8 @@ OF_ITS_OWN_READING = {"aiohttp", "aiohttp on uvloop"}
 
 @pytest.fixture
 def reads_by_its_own_rules(request: pytest.FixtureRequest, transport: live.Transport) -> bool:
-    return request.node.callspec.params["transport"] in OF_ITS_OWN_READING
+    node: Any = request.node
+    return node.callspec.params["transport"] in OF_ITS_OWN_READING
 
 
 @pytest.fixture(scope="module")

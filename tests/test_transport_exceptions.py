@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import threading
@@ -193,6 +194,39 @@ def test_our_own_errors_hold_nothing_of_the_request(transport: live.Transport) -
                 send(transport, origin)
             assert SECRET not in everything_held_by(caught.value)
             assert caught.value.__context__ is None
+
+
+def test_over_aiohttp_neither_our_errors_nor_a_cancellation_hold_anything_of_the_request() -> None:
+    def drop(connection: socket.socket, request: bytes) -> None:
+        if b"/hangs" in request:
+            threading.Event().wait(1)
+        raise ConnectionError
+
+    async def failing(origin: str, target: str = "/") -> BaseException:
+        transport, limits = live.AiohttpTransport(), live.Timeout(20, 20, 20)
+        try:
+            async with asyncio.timeout(0.2 if target == "/hangs" else 20):
+                await transport.send("POST", origin, target, HEADERS, BODY, limits)
+        except TimeoutError as error:
+            assert error.__cause__ is not None
+            return error.__cause__
+        except live.LiveStreamError as error:
+            return error
+        finally:
+            await transport.close()
+        raise AssertionError
+
+    with raw_server(drop) as server, socket.create_server(("127.0.0.1", 0)) as closed:
+        origins = [server.origin, f"http://127.0.0.1:{closed.getsockname()[1]}", "http://a b"]
+        closed.close()
+        for origin in origins:
+            error = asyncio.run(failing(origin))
+            assert isinstance(error, live.LiveStreamError)
+            assert SECRET not in everything_held_by(error)
+            assert error.__context__ is None
+        cancelled = asyncio.run(failing(server.origin, "/hangs"))
+        assert isinstance(cancelled, asyncio.CancelledError)
+        assert SECRET not in everything_held_by(cancelled)
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), SoftTimeLimit(), TimeoutError(), SystemExit(2)])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..measure import Size
 from ..table import Row
-from . import discovery, get, memory, migrate, read, start, walk
+from . import asynchronous, discovery, get, memory, migrate, read, start, walk
 
 Figure = Callable[[Size], Iterator[Row]]
 
@@ -18,4 +18,5 @@ FIGURES: Mapping[str, Figure] = {
     "memory": memory.rows,
     "discovery": discovery.rows,
     "migrate": migrate.rows,
+    "async": asynchronous.rows,
 }

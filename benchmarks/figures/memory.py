@@ -31,11 +31,15 @@ def rows(size: Size) -> Iterator[Row]:
         Comparison(ours, theirs, (ours / theirs,)),
         STREAM_TARGET,
     )
-    for what, use in (("made", False), ("that has read a stream", True)):
-        each = apart(bytes_of_clients, size.clients, use=use)
+    for what, use, in_loop in (
+        ("client made", False, False),
+        ("client that has read a stream", True, False),
+        ("asynchronous client made", False, True),
+    ):
+        each = apart(bytes_of_clients, size.clients, use=use, in_loop=in_loop)
         yield Row(
             "memory",
-            f"an idle client {what}",
+            f"an idle {what}",
             cost=in_bytes(each),
             amount=each,
             target=None if use else CLIENT_TARGET,
@@ -61,12 +65,13 @@ def bytes_of_dicts(streams: int) -> float:
     return _held(lambda: json.loads(answer)["results"]) / streams
 
 
-def bytes_of_clients(clients: int, *, use: bool) -> float:
+def bytes_of_clients(clients: int, *, use: bool, in_loop: bool = False) -> float:
     """Bytes that each of many clients holds, every one of another organization.
 
     Args:
         clients: How many.
         use: Whether each has made a call.
+        in_loop: Whether they are asynchronous.
     """
     page = body(TPSTREAMS, 1)
     id = json.loads(page)["results"][0]["id"]
@@ -74,9 +79,10 @@ def bytes_of_clients(clients: int, *, use: bool) -> float:
 
     def make(number: int) -> object:
         options = {"organization_id": f"org{number}", "token": f"made-up-token-{number}"}
-        client = TPSTREAMS.with_options(options).connect(
-            "https://vendor.example", transport=transport
-        )
+        provider = TPSTREAMS.with_options(options)
+        if in_loop:
+            return provider.connect_async("https://vendor.example")
+        client = provider.connect("https://vendor.example", transport=transport)
         if use:
             client.get(id)
         return client

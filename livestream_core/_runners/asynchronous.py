@@ -27,6 +27,8 @@ class AsyncRunner:
     What is synchronous, a transport, a store or a limiter, is used in a thread.
     """
 
+    __slots__ = ("_sends_here", "clock", "transport")
+
     def __init__(self, transport: AsyncTransport | Transport, clock: Clock) -> None:
         self.transport, self.clock = transport, clock
         self._sends_here = iscoroutinefunction(transport.send)
@@ -123,6 +125,8 @@ async def _taken_in_thread(flow: Generator[Effect | Landing, Any, Any], value: R
 
 class InALoop:
     """Runs flows of an asynchronous client where no event loop is: at the exit of the process."""
+
+    __slots__ = ("_runner",)
 
     def __init__(self, runner: AsyncRunner) -> None:
         self._runner = runner

@@ -18,6 +18,8 @@ T = TypeVar("T")
 class SyncRunner:
     """Performs effects by a transport, a clock, and by waiting in this thread."""
 
+    __slots__ = ("clock", "transport")
+
     def __init__(self, transport: Transport, clock: Clock) -> None:
         self.transport, self.clock = transport, clock
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from .._client import Client
+from .._client.asynchronous import AsyncClient
 from .._clock import ManualClock
 from .._connect import connect
+from .._connect_async import connect_async
 from .._public import publish
 from ..memory._accounts import DEFAULT_ACCOUNT, Accounts, fresh_accounts
 from ..memory._vendor import MemoryVendor
@@ -48,6 +52,19 @@ class Livestreams:
         """
         options = {**self._accounts.vendor(account).options(), **settings}
         return self._clients.enter_context(connect("memory", **options))
+
+    def connect_async(self, *, account: str = DEFAULT_ACCOUNT, **settings: Any) -> AsyncClient:
+        """A client for an event loop, as :meth:`connect` gives one; closed after the test."""
+        options = {**self._accounts.vendor(account).options(), **settings}
+        client = connect_async("memory", **options)
+        self._clients.callback(_close, client)
+        return client
+
+
+def _close(client: AsyncClient) -> None:
+    # In a thread: what is left may be in the middle of an event loop.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(client.close())).result()
 
 
 @contextmanager
