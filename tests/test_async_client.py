@@ -673,7 +673,7 @@ def test_a_thousand_loops_leave_neither_a_warning_nor_a_session() -> None:
         gc.collect()
     assert pools() == 0
     assert server.connections == 1000
-    assert not [each for each in gc.get_objects() if type(each).__name__ == "ClientSession"]
+    assert not [each for each in gc.get_objects() if type(each).__name__ == "_Connector"]
 
 
 def test_async_to_sync_leaves_neither_a_warning_nor_a_session() -> None:
