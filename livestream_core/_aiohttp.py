@@ -121,7 +121,7 @@ class _Protocol(ResponseHandler):
             return
         if _has_begun(self._parser):
             self.close()
-        self._parser = None
+        self._parser = self._payload = None
 
 
 _END_OF_HEAD = b"\r\n\r\n"
