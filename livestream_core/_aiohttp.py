@@ -16,7 +16,6 @@ import re
 import socket
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextvars import ContextVar
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -75,7 +74,9 @@ _PER_HOST = 100
 _LONGEST_LINE = 65536
 #: A coded body is never much larger than what it is decoded to.
 _MOST_CODED = MAX_BODY + MAX_BODY // 16
-_OURS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+#: What aiohttp adds where it is not given.
+_ALWAYS_ADDED = ("Accept", "Accept-Encoding", "User-Agent")
+_ADDED = (*_ALWAYS_ADDED, "Content-Type")
 
 
 class _Progress:
@@ -90,10 +91,6 @@ class _Progress:
 
     def __init__(self) -> None:
         self.is_connected = self.is_answered = False
-
-
-#: Of the request that this task is sending.
-_progress: ContextVar[_Progress] = ContextVar("livestream_core_progress")
 
 
 class _Protocol(ResponseHandler):
@@ -126,7 +123,7 @@ class _Protocol(ResponseHandler):
             return
         if _has_begun(self._parser):
             self.close()
-        self._parser = None
+        self._parser = self._payload = None
 
 
 _END_OF_HEAD = b"\r\n\r\n"
@@ -173,11 +170,6 @@ class _Connector(aiohttp.TCPConnector):
         )
         make: Any = partial(_Protocol, loop)
         self._factory = make
-
-    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
-        connection = await super().connect(req, traces, timeout)
-        _progress.get().is_connected = True
-        return connection
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
         # Over all addresses of the host, and without the wait for others' connections.
@@ -233,16 +225,8 @@ class Pool:
         self.users: WeakSet[AiohttpTransport] = WeakSet()
         self.sending = 0
         self.is_open = True
-        self.session = aiohttp.ClientSession(
-            connector=_Connector(loop),
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            max_field_size=_LONGEST_LINE,
-            max_line_size=_LONGEST_LINE,
-            skip_auto_headers=_OURS,
-        )
-        self.session._retry_connection = False
-        # Whoever runs a loop ends its generators with it, and so this session.
+        self._connector = _Connector(loop)
+        # Whoever runs a loop ends its generators with it, and so these connections.
         self._keeper = self._kept()
         try:
             self._keeper.asend(None).send(None)
@@ -254,7 +238,7 @@ class Pool:
             yield
         finally:
             self._forget(self)
-            await self.session.close()
+            await self._connector.close()
 
     @property
     def is_left(self) -> bool:
@@ -269,8 +253,39 @@ class Pool:
 
     def drop(self) -> None:
         """Of a loop that is closed already: there is nothing left to wait for."""
-        if self.session.connector is not None:
-            self.session.connector._close()
+        self._connector._close()
+
+    async def answer(
+        self, request: aiohttp.ClientRequest, timeout: Timeout, progress: _Progress
+    ) -> aiohttp.ClientResponse:
+        """Send a request once, and return the answer when its head has come. That is what
+        aiohttp's session does, less all that is not wanted here: sending some requests a second
+        time, cookies, redirects, credentials of other places."""
+        bounds = _bounds(timeout.connect, timeout.read)
+        connection = await self._connector.connect(request, [], bounds)
+        progress.is_connected = True
+        protocol: Any = connection.protocol
+        try:
+            protocol.set_response_params(
+                skip_payload=request.method == "HEAD",
+                read_until_eof=True,
+                auto_decompress=False,
+                read_timeout=timeout.read,
+                timeout_ceil_threshold=math.inf,
+                max_line_size=_LONGEST_LINE,
+                max_field_size=_LONGEST_LINE,
+            )
+            answer = await request.send(connection)
+            try:
+                await answer.start(connection)
+            except BaseException:
+                answer.close()
+                raise
+        except BaseException:
+            connection.close()
+            raise
+        progress.is_answered = True
+        return answer
 
 
 class Connections:
@@ -342,15 +357,12 @@ class Connections:
 
     async def outcome(self, user: AiohttpTransport, wanted: Wanted) -> Response | BaseException:
         progress = _Progress()
-        token = _progress.set(progress)
         try:
             return await self._exchange(user, progress, *wanted)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             return _failure(error, wanted.origin, progress)
         except BaseException as error:
             return error
-        finally:
-            _progress.reset(token)
 
     async def _exchange(
         self,
@@ -373,17 +385,17 @@ class Connections:
         pool.sending += 1
         try:
             async with asyncio.timeout(timeout.total):
-                answer = await pool.session.request(
+                request = aiohttp.ClientRequest(
                     method,
                     route.base.with_path(target, encoded=True),
                     headers=headers,
+                    skip_auto_headers=_not_to_add(method, headers),
                     data=io.BytesIO(body) if body is not None and len(body) > LARGE else body,
-                    allow_redirects=False,
+                    loop=pool.loop,
                     proxy=route.proxy,
                     ssl=route.ssl,
-                    timeout=_bounds(timeout.connect, timeout.read),
                 )
-                progress.is_answered = True
+                answer = await pool.answer(request, timeout, progress)
                 try:
                     status, found = answer.status, _headers(answer)
                     if status == 407 and route.is_forwarded:
@@ -434,6 +446,12 @@ class Connections:
 _of_parents: list[object] = []
 #: A loop itself holds its tasks weakly.
 _closing: set[asyncio.Task[None]] = set()
+
+
+def _not_to_add(method: str, headers: Mapping[str, str]) -> tuple[str, ...] | None:
+    # Where all are given, as the engine does, there is nothing to leave out, which costs less.
+    given = all(name in headers for name in (_ALWAYS_ADDED if method == "GET" else _ADDED))
+    return None if given else _ADDED
 
 
 @lru_cache(maxsize=64)

@@ -28,7 +28,7 @@ from event_loops import LoopThread, loop_thread
 from livestream_core import _aiohttp
 from livestream_core.emulator import Fault
 from scripted import LOST, ScriptedTransport, respond
-from servers import RawServer, answer, raw_server
+from servers import RawServer, answer, raw_server, until_received
 from stores import MemoryStore
 
 PATIENCE = 60.0
@@ -622,6 +622,39 @@ def over_network(origin: str, **settings: Any) -> live.AsyncClient:
     return live.connect_async("acme", base_url=origin, **settings)
 
 
+@pytest.mark.parametrize("what", ["another answer", "a byte", "its end"])
+def test_what_came_on_a_connection_while_the_loop_was_busy_is_nobodys(run: Any, what: str) -> None:
+    sent = threading.Event()
+
+    def handler(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(answer())
+        if b"/streams/first" not in request:
+            return
+        idle.wait(PATIENCE)
+        if what == "its end":
+            connection.shutdown(socket.SHUT_RDWR)
+        else:
+            connection.sendall(answer(b'{"id": "nobodys"}') if what == "another answer" else b"x")
+            until_received(connection)
+        sent.set()
+
+    async def main(server: RawServer) -> None:
+        async with over_network(server.origin) as client:
+            with suppress(live.UnexpectedResponse):
+                await client.get("first")  # answered with "1"
+            # The loop reads nothing until the next request is on its way.
+            idle.set()
+            assert sent.wait(PATIENCE)
+            time.sleep(0.05)
+            assert (await client.create(title="T")).id == "1"
+
+    idle = threading.Event()
+    with raw_server(handler) as server:
+        run(main(server))
+    assert server.connections == 2
+    assert len(server.requests) == 2
+
+
 # -- connections and loops ----------------------------------------------------------------------
 
 
@@ -640,7 +673,7 @@ def test_a_thousand_loops_leave_neither_a_warning_nor_a_session() -> None:
         gc.collect()
     assert pools() == 0
     assert server.connections == 1000
-    assert not [each for each in gc.get_objects() if type(each).__name__ == "ClientSession"]
+    assert not [each for each in gc.get_objects() if type(each).__name__ == "_Connector"]
 
 
 def test_async_to_sync_leaves_neither_a_warning_nor_a_session() -> None:

@@ -221,6 +221,21 @@ def test_what_comes_after_an_answer_is_nobodys(
         assert server.connections == len(server.requests)
 
 
+def test_what_comes_after_an_answer_on_a_kept_connection_does_not_take_it_away(
+    transport: live.Transport, tls: ssl.SSLContext | None
+) -> None:
+    def handler(connection: socket.socket, request: bytes) -> None:
+        after = b"x" if len(server.requests) % 3 == 0 else b""
+        connection.sendall(by_length(stream(request)) + after)
+        until_received(connection)
+
+    with raw_server(handler, tls) as server:
+        one, _ = connect(server, transport)
+        for number in range(1, 10):
+            assert one.get(str(number)).id == str(number)
+    assert server.connections == 3
+
+
 def wait_for(sent: threading.Event) -> None:
     assert sent.wait(10)
     sent.clear()
