@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, FakeClock, connected
 from livestream_core.emulator import Fault
-from runners import connect
+from runners import connect, only_sync
 from scripted import ScriptedTransport, respond
 
 pytestmark = pytest.mark.usefixtures("runner")
@@ -419,3 +420,95 @@ def test_what_an_incomplete_list_does_not_show_is_not_said_to_be_missing() -> No
 def test_a_window_may_be_given_as_timedeltas_later(client: live.Client, clock: FakeClock) -> None:
     now = clock.now()
     assert list(client.list(starts_after=now, starts_before=now + timedelta(days=1))) == []
+
+
+# -- reading ahead: what of it there is for tasks, test_async_client.py has -----------------
+
+
+class Paged:
+    """A transport that notes when each page is asked for, and may hold one."""
+
+    def __init__(self, emulator: AcmeEmulator, held: int | None = None) -> None:
+        self._inner = emulator.transport()
+        self.session_scope = self._inner.session_scope
+        self._held = held
+        self.asked: list[int] = []
+        self.threads: list[threading.Thread] = []
+        self.changed = threading.Condition()
+        self.released = threading.Event()
+
+    def send(self, method: str, origin: str, target: str, *rest: Any) -> live.Response:
+        with self.changed:
+            self.asked.append(len(self.asked) + 1)
+            self.threads.append(threading.current_thread())
+            number = len(self.asked)
+            self.changed.notify_all()
+        if number == self._held:
+            assert self.released.wait(60)
+        return self._inner.send(method, origin, target, *rest)
+
+    def wait_for(self, pages: int) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.asked) >= pages, 60)
+
+
+@pytest.fixture
+def long_list(emulator: AcmeEmulator) -> list[str]:
+    emulator.page_size = 3
+    return [emulator.add()["id"] for _ in range(12)]
+
+
+@only_sync
+def test_from_the_second_page_on_the_next_one_is_read_while_the_caller_is_busy(
+    emulator: AcmeEmulator, long_list: list[str]
+) -> None:
+    transport = Paged(emulator, held=3)
+    with connect("acme", transport=transport, token="good-token") as client:
+        walk = client.list(read_ahead=True)
+        found = [next(walk).id for _ in range(3)]
+        assert transport.asked == [1]
+        found.append(next(walk).id)
+        transport.wait_for(3)
+        assert walk.complete is live.Completeness.UNKNOWN
+        transport.released.set()
+        found += [stream.id for stream in walk]
+        assert found == long_list
+        assert walk.complete is live.Completeness.PROVEN
+        assert transport.threads[2] is not threading.current_thread()
+    assert not any(thread.name == "livestream-page" for thread in threading.enumerate())
+
+
+@only_sync
+def test_nothing_is_read_ahead_unless_it_is_wanted_or_where_a_limiter_is_asked(
+    emulator: AcmeEmulator, long_list: list[str]
+) -> None:
+    class Free:
+        def acquire(self, account: str, seconds: float) -> bool:
+            return True
+
+        def hold(self, account: str, seconds: float) -> None: ...
+
+    transport = Paged(emulator)
+    with connect("acme", transport=transport, token="good-token") as client:
+        assert [stream.id for stream in client.list()] == long_list
+        with client.paced(Free()):
+            assert [stream.id for stream in client.list(read_ahead=True)] == long_list
+    assert set(transport.threads) == {threading.current_thread()}
+
+
+@only_sync
+def test_the_error_of_a_page_that_was_read_ahead_comes_when_the_page_is_asked_for(
+    emulator: AcmeEmulator, long_list: list[str]
+) -> None:
+    transport = Paged(emulator, held=3)
+    with connect("acme", transport=transport, token="good-token", retries=0) as client:
+        walk = client.list(read_ahead=True)
+        found = [next(walk).id for _ in range(4)]
+        transport.wait_for(3)
+        emulator.inject(Fault.status(500))
+        transport.released.set()
+        found += [next(walk).id for _ in range(2)]
+        with pytest.raises(live.ProviderUnavailable):
+            next(walk)
+        found += [stream.id for stream in walk]
+        assert found == long_list

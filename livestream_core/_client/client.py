@@ -195,6 +195,7 @@ class Client(BaseClient):
         tag: str | None = None,
         limit: int | None = None,
         on_unreadable: Literal["raise", "collect"] = "raise",
+        read_ahead: bool = False,
         deadline: float | None = None,
     ) -> StreamList:
         """Walks over all streams, page by page as they are needed, each stream once.
@@ -209,6 +210,8 @@ class Client(BaseClient):
                 all others are handed out first. ``"raise"`` raises one error at the end, which
                 has in ``streams`` those that were handed out, as far as you still hold them, and
                 at least the last 100. ``"collect"`` keeps them in ``unreadable`` of the iterator.
+            read_ahead: From the second page on, read the next page in a thread while you are busy
+                with one; not where a limiter is asked.
             deadline: Seconds for each page; see :meth:`create`.
 
         Returns:
@@ -221,7 +224,11 @@ class Client(BaseClient):
         listing = self._listing(
             status, starts_after, starts_before, tag, limit, on_unreadable, deadline
         )
-        return StreamList(lambda flow: self._run(self._if_open(flow, "list")), listing)
+        return StreamList(
+            lambda flow: self._run(self._if_open(flow, "list")),
+            listing,
+            lambda: read_ahead and not self._engine.limiters,
+        )
 
     def pages(
         self,

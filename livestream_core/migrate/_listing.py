@@ -56,7 +56,7 @@ def walk(
     waited: Callable[[LiveStreamError], None] = _raised,
 ) -> WholeList:
     """Walk over a whole list once."""
-    streams, found = client.list(on_unreadable="collect"), {}
+    streams, found = client.list(on_unreadable="collect", read_ahead=True), {}
     failures = 0
     while True:
         try:
