@@ -3,65 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import sys
-import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pytest
 
 import livestream_core as live
+from livestream_core.testing._blocking import BlockingClient, LoopThread, loop_thread
 
 T = TypeVar("T")
-
-
-class LoopThread:
-    """An event loop that runs in a thread until it is ended, as ``asyncio.run`` runs one."""
-
-    def __init__(self, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
-        self._factory = loop_factory
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-        self._ready.wait()
-
-    def _serve(self) -> None:
-        with asyncio.Runner(loop_factory=self._factory) as runner:
-            runner.run(self._until_ended())
-
-    async def _until_ended(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self._ended = asyncio.Event()
-        self._ready.set()
-        await self._ended.wait()
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine as a task of this loop, and wait for it; who is interrupted cancels it."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def end(self) -> None:
-        """End the loop, and all that belongs to it."""
-        self.loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join(30)
-        assert not self._thread.is_alive()
-
-
-@contextmanager
-def loop_thread(
-    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
-) -> Iterator[LoopThread]:
-    thread = LoopThread(loop_factory)
-    try:
-        yield thread
-    finally:
-        thread.end()
 
 
 class BlockingTransport:
@@ -91,56 +43,6 @@ def over_aiohttp(
         transport = live.AiohttpTransport()
         yield BlockingTransport(transport, loop)
         loop.run(transport.close())
-
-
-class BlockingClient:
-    """An asynchronous client with the face of a synchronous one."""
-
-    def __init__(self, client: live.AsyncClient, loop: LoopThread) -> None:
-        vars(self).update(_client=client, _loop=loop)
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._client, name)
-        if not inspect.iscoroutinefunction(value):
-            return value
-        return lambda *arguments, **more: self._loop.run(value(*arguments, **more))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        setattr(self._client, name, value)
-
-    def list(self, **filters: Any) -> BlockingList:
-        return BlockingList(self._client.list(**filters), self._loop)
-
-    def __enter__(self) -> BlockingClient:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return repr(self._client)
-
-
-class BlockingList(Iterator[live.LiveStream]):
-    """An asynchronous list with the face of a synchronous one."""
-
-    def __init__(self, streams: live.AsyncStreamList, loop: LoopThread) -> None:
-        self._streams, self._loop = streams, loop
-
-    @property
-    def complete(self) -> live.Completeness:
-        return self._streams.complete
-
-    def __next__(self) -> live.LiveStream:
-        end = object()
-
-        async def following() -> Any:
-            return await anext(self._streams, end)
-
-        found = self._loop.run(following())
-        if found is end:
-            raise StopIteration
-        return found  # type: ignore[no-any-return]
 
 
 @contextmanager
