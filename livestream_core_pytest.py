@@ -26,6 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run the conformance kit on this installed adapter; may be given several times",
     )
     group.addoption(
+        "--livestream-client",
+        choices=("synchronous", "asynchronous", "both"),
+        default="synchronous",
+        help="which client uses the adapter",
+    )
+    group.addoption(
         "--livestream-recordings",
         action="append",
         default=[],

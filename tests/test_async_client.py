@@ -876,6 +876,33 @@ def test_a_call_that_is_cancelled_while_its_large_answer_is_read_is_cancelled(
     asyncio.run(main())
 
 
+def test_a_loop_that_ends_while_a_large_answer_is_read_is_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slowly(self: AcmeAdapter, payload: Any) -> live.LiveStream:
+        reading.set()
+        assert go_on.wait(PATIENCE)
+        raise live.UnexpectedResponse("never seen")
+
+    monkeypatch.setattr(AcmeAdapter, "parse_stream", slowly)
+    large = {**GOOD, "padding": "x" * (2 * 1024 * 1024)}
+    client = connect(Held(ScriptedTransport(lambda *_: respond(200, large))), token="t")
+    call = client.get("1")
+    loop = asyncio.new_event_loop()
+
+    async def begin() -> None:
+        task = loop.create_task(call)
+        await begun(task, reading.is_set)
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+    loop.run_until_complete(begin())
+    call.close()
+    go_on.set()
+    loop.close()
+
+
 async def longest_pause(until: asyncio.Future[object] | asyncio.Task[Any]) -> float:
     """How long the loop was held up at a time, at the most."""
     longest, last = 0.0, time.perf_counter()

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import re
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import kit_asynchronous
-
 
 @pytest.mark.parametrize("provider", ["memory", "tpstreams", "videosdk", "tktchurch"])
-def test_the_kit_proves_the_same_with_asynchronous_clients(tmp_path: Path, provider: str) -> None:
-    program = str(Path(str(kit_asynchronous.__file__)))
-    arguments = ("-q", "-p", "no:cacheprovider", "--livestream-adapter", provider)
+def test_the_kit_proves_the_same_with_both_clients(tmp_path: Path, provider: str) -> None:
     done = subprocess.run(
-        [sys.executable, program, *arguments],
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("--livestream-adapter", provider, "--livestream-client", "both"),
+            "--livestream-report=report.json",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=600,
     )
     assert done.returncode == 0, done.stdout
-    assert re.search(rf"^{provider}: \d+ proven(, \d+ not declared)?$", done.stdout, re.MULTILINE)
+    one, other = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["adapters"]
+    assert (one["client"], other["client"]) == ("synchronous", "asynchronous")
+    assert one["rows"] == other["rows"]
+    for title in (f"conformance of {provider}", f"conformance of {provider}-asynchronous"):
+        assert f" {title} " in done.stdout

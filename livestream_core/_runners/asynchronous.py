@@ -47,6 +47,8 @@ class AsyncRunner:
                     if type(value) is Response and len(value.body) > LARGE:
                         step = await _taken_in_thread(flow, value)
                 except BaseException as raised:
+                    if _is_running(flow):
+                        raise
                     error = raised
                 else:
                     # Outside of the try: what the flow itself raises is not thrown back into it.
@@ -59,7 +61,8 @@ class AsyncRunner:
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
         finally:
-            flow.close()
+            if not _is_running(flow):
+                flow.close()
 
     async def _perform(self, effect: Effect | Landing) -> Any:
         if type(effect) is Send:
@@ -77,6 +80,11 @@ class AsyncRunner:
         if type(effect) is Landing:
             return await _landed(effect.flight, effect.seconds)
         raise TypeError(f"unknown effect {type(effect).__name__}")
+
+
+def _is_running(flow: object) -> bool:
+    """Whether a flow still runs in a thread: the loop ended in the middle of that."""
+    return getattr(flow, "gi_running", False)
 
 
 async def _called(threads: Threads, method: Callable[..., Any], *arguments: Any) -> Any:
@@ -115,7 +123,7 @@ async def _taken_in_thread(flow: Generator[Effect | Landing, Any, Any], value: R
     taken = working.start(take)
     try:
         return (await asyncio.shield(taken)).get
-    except BaseException:
+    except asyncio.CancelledError:
         # Nothing can be thrown into a flow while it runs.
         while not taken.done():
             with suppress(asyncio.CancelledError):

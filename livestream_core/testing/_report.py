@@ -113,6 +113,7 @@ class AdapterReport:
         can = self.subject.capabilities
         return {
             "adapter": self.subject.name,
+            "client": self.subject.client,
             "over_http": self.over_http,
             "rows": {
                 name: {
@@ -168,7 +169,9 @@ def badge(reports: Sequence[AdapterReport]) -> str:
         text, colour = f"{proven} proven, {not_run} not run", _YELLOW
     else:
         text, colour = f"{proven} proven", _GREEN
-    label = " ".join(["livestream-core:", *(report.subject.name for report in reports)])
+    label = " ".join(
+        ["livestream-core:", *dict.fromkeys(report.subject.name for report in reports)]
+    )
     return _svg(label, text, colour)
 
 

@@ -1,4 +1,4 @@
-"""The conformance kit in pytest: ``--livestream-adapter``, ``--livestream-report``."""
+"""The conformance kit in pytest: ``--livestream-adapter`` and the options beside it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from ._report import COLOURS, AdapterReport, Verdict, write
 from .conformance import AREAS, Area, Subject
 from .conformance._area import ADAPTER_PROPERTY, ROWS_PROPERTY
 
+#: With which the kit can try an adapter.
+CLIENTS = ("synchronous", "asynchronous")
+
 
 def configure(config: pytest.Config) -> None:
     """Takes part in a run that asked for the kit.
@@ -26,14 +29,16 @@ def configure(config: pytest.Config) -> None:
     """
     recordings = [Path(each) for each in config.getoption("livestream_recordings")]
     names: list[str] = list(dict.fromkeys(config.getoption("livestream_adapter")))
-    subjects = [_subject(name, recordings) for name in names]
+    asked = config.getoption("livestream_client")
+    clients = CLIENTS if asked == "both" else (asked,)
+    subjects = [_subject(name, recordings, client) for name in names for client in clients]
     if subjects and config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args = []  # the folder that pytest would have looked through by itself
     config.pluginmanager.register(_Kit(config, subjects), "livestream-core-kit")
 
 
-def _subject(name: str, recordings: Sequence[Path]) -> Subject:
-    subject = Subject(name, recordings=recordings)
+def _subject(name: str, recordings: Sequence[Path], client: str) -> Subject:
+    subject = Subject(name, recordings=recordings, client=client)
     problem = None
     try:
         recorded = subject.recorded()
@@ -57,7 +62,7 @@ class _Kit:
 
     def __init__(self, config: pytest.Config, subjects: Sequence[Subject]) -> None:
         self.config = config
-        self.subjects = {subject.name: subject for subject in subjects}
+        self.subjects = {subject.label: subject for subject in subjects}
         self.reports = {name: AdapterReport(subject) for name, subject in self.subjects.items()}
 
     @pytest.hookimpl(wrapper=True)
@@ -121,7 +126,7 @@ class _AdapterTests(pytest.Module):
     def of(cls, session: pytest.Session, subject: Subject) -> _AdapterTests:
         """Tests whose names begin with the adapter's."""
         tests: _AdapterTests = cls.from_parent(
-            session, path=Path(conformance.__file__), name=subject.name, nodeid=subject.name
+            session, path=Path(conformance.__file__), name=subject.label, nodeid=subject.label
         )
         tests.subject = subject
         return tests

@@ -7,36 +7,35 @@ clients by :func:`connect`, or by Acme's emulator. Every client has the synchron
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 import livestream_core as live
-from event_loops import connecting_on_a_loop
+from livestream_core.testing._blocking import connect_blocking
 
-#: By what runs it: what lends a ``connect``.
-RUNNERS: dict[str, Callable[[], AbstractContextManager[Callable[..., Any]]]] = {
-    "sync": lambda: nullcontext(live.connect),
-    "async": connecting_on_a_loop,
+#: By what runs it: how a client is made.
+RUNNERS: dict[str, Callable[..., Any]] = {
+    "sync": live.connect,
+    "async": connect_blocking,
 }
 #: For a test of what only a thread can do, such as to call a client from within a call of its own.
 only_sync = pytest.mark.parametrize("runner", ["sync"], indirect=True)
-_connects: list[Callable[..., Any]] = [live.connect]
+_running = ["sync"]
 
 
 @contextmanager
 def running(name: str) -> Iterator[None]:
     """Have :func:`connect` make clients of a runner within the block."""
-    with RUNNERS[name]() as connect:
-        _connects.append(connect)
-        try:
-            yield
-        finally:
-            _connects.pop()
+    _running.append(name)
+    try:
+        yield
+    finally:
+        _running.pop()
 
 
 def connect(provider: str, /, **settings: Any) -> live.Client:
     """A client of the runner that the test runs on; otherwise as ``live.connect``."""
-    client: live.Client = _connects[-1](provider, **settings)
+    client: live.Client = RUNNERS[_running[-1]](provider, **settings)
     return client

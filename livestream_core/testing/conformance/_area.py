@@ -139,7 +139,7 @@ class Area:
             feature = value[0] if isinstance(value, tuple) and value else value
             if isinstance(feature, Feature):
                 rows.add(str(feature))
-        record_property(ADAPTER_PROPERTY, self.subject.name)
+        record_property(ADAPTER_PROPERTY, self.subject.label)
         record_property(
             ROWS_PROPERTY,
             " ".join(sorted(rows)) or owner_of(type(self), request.function.__name__).title,

@@ -12,7 +12,6 @@ from ..._adapter import in_process_origin
 from ..._capabilities import Capabilities, Feature
 from ..._client import Client
 from ..._clock import ManualClock
-from ..._connect import connect
 from ..._errors import Conflict, NotFound, Rejected, Unsupported
 from ..._model import LiveStream
 from ..._request import Response
@@ -120,7 +119,7 @@ class Harness:
             **(self.options() if options is None else options),
             **settings,
         }
-        return self._stack.enter_context(connect(self.subject.name, **given))
+        return self._stack.enter_context(self.subject.connect(**given))
 
     @property
     def client(self) -> Client:
@@ -302,8 +301,7 @@ class Harness:
     def look(self) -> dict[str, LiveStream]:
         """All streams as somebody else sees them now, by the keys of their ids."""
         self.emulator.clear_faults()
-        with connect(
-            self.subject.name,
+        with self.subject.connect(
             transport=Tap(self.emulator.transport()),
             clock=self.clock,
             environ={},

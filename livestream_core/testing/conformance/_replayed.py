@@ -9,7 +9,6 @@ import pytest
 
 from ..._capabilities import Feature
 from ..._client import Client
-from ..._connect import connect
 from ..._errors import LiveStreamError, ProviderUnavailable, UnexpectedResponse
 from ..._operations import OPERATION_TABLE
 from ..._request import Response
@@ -34,8 +33,7 @@ class _Replay:
         self.player = Player()
         self.clock = StandingClock(recording.calls[0].at)
         self.recording = recording
-        self.client: Client = connect(
-            subject.name,
+        self.client: Client = subject.connect(
             transport=self.player,
             clock=self.clock,
             environ={},

@@ -12,6 +12,8 @@ import attrs
 
 from ..._adapter import Adapter
 from ..._capabilities import FEATURE_OF_FIELD, Capabilities, Feature
+from ..._client import Client
+from ..._connect import connect
 from ..._fields import FieldFacts, Kind, table
 from ..._model import RestreamTarget, StreamSpec
 from ..._registry import registry
@@ -73,16 +75,40 @@ class Subject:
     Attributes:
         name: The provider's name.
         recordings: Files that ``livestream record`` wrote; needed only without an emulator.
+        client: Which client uses it: ``"synchronous"`` or ``"asynchronous"``.
     """
 
     name: str
     recordings: Sequence[Path] = ()
+    client: str = "synchronous"
 
-    def __init__(self, name: str | None = None, *, recordings: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        recordings: Sequence[Path] = (),
+        client: str | None = None,
+    ) -> None:
         if name is not None:
             self.name = name
         if recordings:
             self.recordings = recordings
+        if client is not None:
+            self.client = client
+
+    @property
+    def label(self) -> str:
+        """What its tests are called after: the provider, and the client if it is not the usual."""
+        return self.name if self.client == "synchronous" else f"{self.name}-{self.client}"
+
+    def connect(self, **settings: Any) -> Client:
+        """Make a client, as ``connect`` does."""
+        if self.client == "synchronous":
+            return connect(self.name, **settings)
+        from .._blocking import connect_blocking
+
+        blocking: Client = connect_blocking(self.name, **settings)
+        return blocking
 
     # Looked up once: every look at what is installed reads files.
     @cached_property
