@@ -137,12 +137,13 @@ class AsyncClient(BaseClient):
         tag: str | None = None,
         limit: int | None = None,
         on_unreadable: Literal["raise", "collect"] = "raise",
+        read_ahead: bool = True,
         deadline: float | None = None,
     ) -> AsyncStreamList:
         """Walk over all streams, page by page, each stream once; see :meth:`Client.list`.
 
-        From the second page on, the next page is read while the caller is busy with one; not
-        where a limiter is asked.
+        Unlike there, the next page is read while the caller is busy with one, unless ``read_ahead``
+        is false.
 
         Returns:
             An asynchronous iterator; when it is exhausted, its ``complete`` says whether that was
@@ -151,7 +152,9 @@ class AsyncClient(BaseClient):
         listing = self._listing(
             status, starts_after, starts_before, tag, limit, on_unreadable, deadline
         )
-        return AsyncStreamList(self._page, listing, lambda: not self._engine.limiters)
+        return AsyncStreamList(
+            self._page, listing, lambda: read_ahead and not self._engine.limiters
+        )
 
     async def pages(
         self,
