@@ -65,7 +65,7 @@ if not aiohttp.__version__.startswith(_SUPPORTED):
     )
 
 #: What this module uses of aiohttp's objects although it is private.
-PRIVATES_OF_AIOHTTP = ("_close", "_retry_connection")
+PRIVATES_OF_AIOHTTP = ("_close",)
 #: How many forks this process is away from the first one.
 _forks = 0
 #: Connections to one host at once; who wants one more waits.
@@ -90,7 +90,8 @@ class _Progress:
     __slots__ = ("is_answered", "is_connected")
 
     def __init__(self) -> None:
-        self.is_connected = self.is_answered = False
+        self.is_connected: bool = False
+        self.is_answered: bool = False
 
 
 class _Protocol(ResponseHandler):
@@ -114,6 +115,10 @@ class _Protocol(ResponseHandler):
             self._is_reading = False
             if self._is_over:
                 self.end()
+
+    def close(self) -> None:
+        # Over TLS the vendor would be waited for, who may send for ever meanwhile.
+        self.abort()
 
     def end(self) -> None:
         """The answer was read to its end. What comes from now on is kept, and seen before the
@@ -221,10 +226,10 @@ class Pool:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, forget: Callable[[Pool], None]) -> None:
         self.loop, self._forget = loop, forget
-        self.forks = _forks
+        self.forks: int = _forks
         self.users: WeakSet[AiohttpTransport] = WeakSet()
-        self.sending = 0
-        self.is_open = True
+        self.sending: int = 0
+        self.is_open: bool = True
         self._connector = _Connector(loop)
         # Whoever runs a loop ends its generators with it, and so these connections.
         self._keeper = self._kept()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("provider", ["memory", "tpstreams", "videosdk", "tktchurch"])
+@pytest.mark.parametrize("provider", ["memory", "tpstreams"])
 def test_the_kit_proves_the_same_with_both_clients(tmp_path: Path, provider: str) -> None:
     done = subprocess.run(
         [
