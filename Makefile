@@ -65,11 +65,15 @@ help: ## what there is
 demo: .venv-demo/.stamp ## a tour of every provider, on emulators; no account is needed
 	@.venv-demo/bin/livestream demo
 
-test: .venv/.stamp ## all tests, and branch coverage of at least 95 %
+test: .venv/.stamp ## all tests; with COVERAGE=1 also branch coverage, of at least 95 %
+ifeq ($(COVERAGE),)
+	@.venv/bin/python -m pytest -n "$(JOBS)" --dist worksteal $(PYTEST_ARGS)
+else
 	@rm -f .coverage .coverage.*
 	@.venv/bin/python -m coverage run -m pytest -n "$(JOBS)" --dist worksteal $(PYTEST_ARGS)
 	@.venv/bin/python -m coverage combine --quiet
 	@.venv/bin/python -m coverage report
+endif
 
 faults: .venv/.stamp ## 200 migrations that are killed, stopped and cut off; 5 minutes
 	@.venv/bin/python -m tests.torture --runs 200
