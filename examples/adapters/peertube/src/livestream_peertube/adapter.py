@@ -554,7 +554,7 @@ def _schedule(fields: live.Fields, name: str) -> datetime | None:
 def _ingests(settings: live.Fields) -> Iterator[live.Ingest]:
     """RTMP and RTMPS: null where the instance has it switched off, missing for who may not
     publish."""
-    key = settings.optional_text("streamKey", field="ingests")
+    key = settings.optional_text("streamKey", field="ingests") or None
     for name in ("rtmpUrl", "rtmpsUrl"):
         if url := settings.optional_text(name, field="ingests"):
             yield live.Ingest(url, key)
