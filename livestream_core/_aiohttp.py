@@ -225,7 +225,8 @@ class Pool:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, forget: Callable[[Pool], None]) -> None:
-        self.loop, self._forget = loop, forget
+        self.loop: asyncio.AbstractEventLoop = loop
+        self._forget = forget
         self.forks: int = _forks
         self.users: WeakSet[AiohttpTransport] = WeakSet()
         self.sending: int = 0

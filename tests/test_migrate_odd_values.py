@@ -249,6 +249,15 @@ def test_a_stream_that_only_its_list_shows_is_an_item_too() -> None:
     assert items(plan)[other].state is ItemState.PENDING
 
 
+@pytest.mark.parametrize("fault", [Fault.cut_body(), Fault.html()], ids=["cut", "a proxy's page"])
+def test_an_answer_that_says_nothing_of_the_stream_is_no_plan(fault: Fault) -> None:
+    with sides("tpstreams", "memory") as (old, new):
+        first, _ = old.fill(2)
+        old.emulator.inject(fault, on=f"GET */{first}/", times=FOR_EVER)
+        with pytest.raises(live.UnexpectedResponse):
+            planned(old, new)
+
+
 def test_a_list_that_cannot_be_walked_to_its_end_is_no_plan() -> None:
     with sides("tpstreams", "memory") as (old, new):
         old.fill(2)

@@ -323,6 +323,8 @@ def _read_again(
         except NotFound:
             return None  # deleted since the list was read
         except UnexpectedResponse as error:
+            if error.retryable or not (error.body or "").lstrip().startswith("{"):
+                raise  # it was cut off, or is not the vendor's: that says nothing of the stream
             return Unreadable(error.message, id=stream.id)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="plan") as executor:
