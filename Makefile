@@ -126,7 +126,7 @@ test-lowest: .venv-lowest/.stamp ## most of the tests with the lowest versions t
 			--ignore-glob="tests/test_$(each)*") $(PYTEST_ARGS)
 
 test-others: ## most of the tests on every other Python from 3.12 up that is here
-	@JOBS="$(JOBS)" PYTEST_ARGS="$(PYTEST_ARGS)" scripts/test_others "$(PYTHON)" "$(NEWEST)" $(EDITABLE)
+	@JOBS="$(JOBS)" PYTEST_ARGS="$(PYTEST_ARGS)" VERSIONS="$(VERSIONS)" scripts/test_others "$(PYTHON)" "$(NEWEST)" $(EDITABLE)
 
 lock: .venv-lock/.stamp ## renew the versions in requirements
 	@scripts/lock .venv-lock/bin/uv "$(USERS)"
