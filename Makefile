@@ -141,7 +141,7 @@ clean: ## remove all that these targets made
 	$(call make-venv,.venv,-e ".[dev]" $(EDITABLE))
 
 .venv-lowest/.stamp: $(PROJECTS) $(LOWEST)
-	$(call make-venv,.venv-lowest,-e ".[$(USERS)]" $(EDITABLE) pytest-xdist trustme,$(LOWEST))
+	$(call make-venv,.venv-lowest,-e ".[$(USERS)]" $(EDITABLE) pytest-xdist trustme uvloop,$(LOWEST))
 
 # Not this repository, which may need what the lock file does not name yet.
 .venv-lock/.stamp: scripts/make_venv
