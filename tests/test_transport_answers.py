@@ -606,7 +606,9 @@ def test_all_transports_send_the_same_request_lines_byte_by_byte() -> None:
     targets = ["/", "/?", "/a?", "//a//b", "/a/../b/./c", "/%7E?x=%2F&y=%zz", "/a?b?c", "/[]{}|^"]
     while len(targets) < 500:
         size = random.randrange(40)
-        targets.append("/" + "".join(random.choice(characters) for _ in range(size)))
+        text = "".join(random.choice(characters) for _ in range(size))
+        # Two slashes and what can be no host are refused by the lowest urllib3, unsent.
+        targets.append("/" + text.lstrip("/"))
     lines: dict[str, list[bytes]] = {}
     for name, lend in TRANSPORTS.items():
         with raw_server(lambda s, _: s.sendall(by_length(b""))) as server, lend(Path()) as sender:
