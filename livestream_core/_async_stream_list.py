@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from ._engine.effects import Flow
-from ._engine.listing import Listing
 from ._model import LiveStream
 from ._public import publish
 from ._walk import Completeness, Unreadable
 
-_Run: TypeAlias = Callable[[Flow[None]], Coroutine[Any, Any, None]]
+if TYPE_CHECKING:
+    # To name this class loads no event loop.
+    import asyncio
+
+    from ._engine.effects import Flow
+    from ._engine.listing import Listing
+
+    _Run: TypeAlias = Callable[[Flow[None]], Coroutine[Any, Any, None]]
 
 
 class AsyncStreamList(AsyncIterator[LiveStream]):
@@ -49,6 +53,8 @@ class AsyncStreamList(AsyncIterator[LiveStream]):
         return self
 
     async def __anext__(self) -> LiveStream:
+        import asyncio
+
         while not self._read:
             if self._ahead is not None:
                 await self._take_ahead(self._ahead)
@@ -65,6 +71,8 @@ class AsyncStreamList(AsyncIterator[LiveStream]):
         return self._listing.hand_out(self._read.popleft())
 
     async def _take_ahead(self, ahead: asyncio.Task[None]) -> None:
+        import asyncio
+
         await asyncio.wait([ahead])  # who is cancelled here finds it when coming again
         self._ahead = None
         self._read.extend(self._next)
@@ -74,6 +82,8 @@ class AsyncStreamList(AsyncIterator[LiveStream]):
 
     async def aclose(self) -> None:
         """Give the walk up."""
+        import asyncio
+
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
             ahead.cancel()

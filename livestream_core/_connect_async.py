@@ -6,16 +6,16 @@ from collections.abc import Collection, Iterable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any
 
+import livestream_core as live
+
 from ._adapter import Adapter
 from ._async_transport import shared_transport
 from ._capabilities import Feature
-from ._client.asynchronous import AsyncClient
 from ._clock import Clock
 from ._connect import SYSTEM_CLOCK, Given, connected
 from ._engine.sign_in import AnyTokenStore
 from ._options import Options
 from ._public import publish
-from ._runners.sync import SyncRunner
 from ._sending import AnyLimiter, AsyncTransport, Transport
 from ._transport import shared_transport as sync_transport
 
@@ -37,7 +37,7 @@ def connect_async(
     limiter: AnyLimiter | None = None,
     clock: Clock | None = None,
     **more_options: Any,
-) -> AsyncClient:
+) -> live.AsyncClient:
     """A client for one account, for programs with an event loop. Nothing is sent yet, and no loop
     need be running. Over the network it needs the ``async`` extra.
 
@@ -69,7 +69,11 @@ def _client(
     transport: AsyncTransport | Transport | None,
     clock: Clock | None,
     **settings: Any,
-) -> AsyncClient:
+) -> live.AsyncClient:
+    # Here, so that to name connect_async() loads no client.
+    from ._client.asynchronous import AsyncClient
+    from ._runners.sync import SyncRunner
+
     transport = transport or kind.transport(options)
     clock = clock or getattr(transport, "clock", None) or SYSTEM_CLOCK
     at_exit: Any = transport
