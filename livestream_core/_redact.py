@@ -125,7 +125,8 @@ class Redactor:
             stream = self.see(result.stream)
             if stream is not result.stream:
                 seen = attrs.evolve(result, stream=stream)
-        return seen  # type: ignore[no-any-return]
+        shown: T = seen
+        return shown
 
     def _see_keys(self, keys: Iterable[str]) -> None:
         with _lock:

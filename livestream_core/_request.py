@@ -17,6 +17,7 @@ from ._convert import NOT_TEXT, is_encodable
 from ._errors import InvalidInput, UnexpectedResponse
 from ._fields import table
 from ._model import LiveStream
+from ._spellings import compiled
 from ._times import parse_instant
 
 P = ParamSpec("P")
@@ -733,7 +734,7 @@ class Fields:
         values = {**dict(zip(fields, args, strict=False)), **values}
         while True:
             name = (refused.field or "").partition("[")[0].partition(".")[0]
-            problem = prefix + _QUOTED_VALUE.sub("", refused.message)
+            problem = prefix + compiled(_QUOTED_VALUE).sub("", refused.message)
             if name not in values:
                 raise UnexpectedResponse(problem)
             facts = fields[name]
@@ -753,7 +754,7 @@ class Fields:
 
 
 #: The value that the model was given, at the beginning of what it says is wrong with it.
-_QUOTED_VALUE = re.compile(r"""(['"]).*\1 (?=is |has )""", re.DOTALL)
+_QUOTED_VALUE = r"""(?s)(['"]).*\1 (?=is |has )"""
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

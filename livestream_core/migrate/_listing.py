@@ -104,7 +104,7 @@ def whole_list(
             error = unreadable_error(found.unreadable, found.streams.values())
             error.provider, error.account = client.provider, client.account
             error.operation, error.applied = "list", False
-            error.hint = "a migration has to know every stream there; have it mended, or delete it"
+            error.hint = "fix or delete those streams: a migration must know every stream there"
             raise error
         if found.complete is Completeness.MISMATCHED:
             before = None

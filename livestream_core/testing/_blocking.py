@@ -7,8 +7,8 @@ import inspect
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from functools import cache
-from typing import Any, TypeVar
+from functools import cache, partial
+from typing import Any, NoReturn, TypeVar
 
 from .._async_stream_list import AsyncStreamList
 from .._client.asynchronous import AsyncClient
@@ -44,13 +44,11 @@ class LoopThread:
         raises is raised here, the same object."""
         future = asyncio.run_coroutine_threadsafe(_outcome(coroutine), self.loop)
         try:
-            value, raised = future.result()
+            get = future.result()
         except BaseException:
             future.cancel()
             raise
-        if raised is not None:
-            raise raised
-        return value  # type: ignore[return-value]
+        return get()
 
     def end(self) -> None:
         """End the loop, and all that belongs to it."""
@@ -58,12 +56,18 @@ class LoopThread:
         self._thread.join(30)
 
 
-async def _outcome(coroutine: Coroutine[Any, Any, T]) -> tuple[T | None, BaseException | None]:
-    # A future would give a copy of some, and an interrupt would end the loop.
+async def _outcome(coroutine: Coroutine[Any, Any, T]) -> Callable[[], T]:
+    """What returns or raises what comes of a coroutine: a future would give a copy of some
+    exceptions, and an interrupt would end the loop."""
     try:
-        return await coroutine, None
+        value = await coroutine
     except BaseException as raised:
-        return None, raised
+        return partial(_raise, raised)
+    return lambda: value
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 @contextmanager
@@ -128,7 +132,8 @@ class BlockingList(Iterator[LiveStream]):
         found = self._loop.run(following())
         if found is end:
             raise StopIteration
-        return found  # type: ignore[no-any-return]
+        stream: LiveStream = found
+        return stream
 
 
 @cache

@@ -49,6 +49,7 @@ from .._capabilities import OPERATION_OF, Feature
 from .._client import Client
 from .._errors import ConnectionFailed, InvalidInput, LiveStreamError
 from .._model import LiveStream
+from .._network import Wanted
 from .._operations import OPERATION_TABLE
 from .._public import publish
 from .._redact import Redactor
@@ -61,7 +62,7 @@ from .._status import Status
 from .._telling import signed_spans, tells_secret
 from .._times import format_instant, parse_instant
 from .._trim import Trim
-from ._transports import OwnTransport, Sent
+from ._transports import OwnTransport
 
 T = TypeVar("T")
 
@@ -330,7 +331,7 @@ class RecordingTransport(OwnTransport):
         #: Whether a request got no answer, which cannot be played back.
         self.is_broken = False
 
-    def _answer_to(self, sent: Sent) -> Response:
+    def _answer_to(self, sent: Wanted) -> Response:
         """See :class:`OwnTransport`."""
         self.headers.update(sent.headers.items())
         try:
@@ -589,7 +590,7 @@ class Player(OwnTransport):
             self.problems.append(f"{missing.method} {missing.target} was not sent")
         self._expected = list(exchanges)
 
-    def _answer_to(self, sent: Sent) -> Response:
+    def _answer_to(self, sent: Wanted) -> Response:
         """See :class:`OwnTransport`."""
         found = (sent.method, sent.target, _content(sent.body, sent.headers))
         if not self._expected:

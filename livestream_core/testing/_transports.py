@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from .._identity import Identity
+from .._network import Wanted
 from .._request import Response
 from .._sending import Timeout
-
-
-class Sent(NamedTuple):
-    """What a transport is given to send."""
-
-    method: str
-    origin: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes | None
-    timeout: Timeout
 
 
 class OwnTransport:
@@ -40,8 +29,8 @@ class OwnTransport:
         timeout: Timeout,
     ) -> Response:
         """See :class:`~livestream_core.Transport`."""
-        return self._answer_to(Sent(method, origin, target, headers, body, timeout))
+        return self._answer_to(Wanted(method, origin, target, headers, body, timeout))
 
-    def _answer_to(self, sent: Sent) -> Response:
+    def _answer_to(self, sent: Wanted) -> Response:
         """Return the answer to a request."""
         raise NotImplementedError

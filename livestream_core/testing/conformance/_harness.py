@@ -14,13 +14,14 @@ from ..._client import Client
 from ..._clock import ManualClock
 from ..._errors import Conflict, NotFound, Rejected, Unsupported
 from ..._model import LiveStream
+from ..._network import Wanted
 from ..._request import Response
 from ..._sending import Transport
 from ..._status import Status
 from ..._transport import RequestsTransport
 from ...emulator import Emulator, LoggedRequest
 from .._recorded import Player
-from .._transports import OwnTransport, Sent
+from .._transports import OwnTransport
 from ._subject import Subject
 
 #: When streams are scheduled.
@@ -41,7 +42,7 @@ class Tap(OwnTransport):
         #: Gives another answer in place of the vendor's.
         self.answer: Callable[[str, str, Response], Response] | None = None
 
-    def _answer_to(self, sent: Sent) -> Response:
+    def _answer_to(self, sent: Wanted) -> Response:
         """See :class:`OwnTransport`."""
         self.origins.append(sent.origin)
         self.targets.append((sent.method, sent.target))
