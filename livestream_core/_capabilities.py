@@ -59,7 +59,13 @@ if _strays := [each.name for each in FIELDS if FEATURE_OF_FIELD.get(each.value) 
         f"Feature.{_strays[0]} is neither in the table of operations nor a field of StreamSpec"
     )
 
-FILTERS = ("status", "tag", "starts_after", "starts_before")
+#: The filters of a list, and the field of a stream that each looks at.
+FILTERS = {
+    "status": "status",
+    "tag": "tags",
+    "starts_after": "scheduled_start",
+    "starts_before": "scheduled_start",
+}
 
 
 def _optional_set(values: Iterable[Any] | None) -> frozenset[Any] | None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import attrs
 
-from ._capabilities import Capabilities
+from ._capabilities import FILTERS, Capabilities
 from ._errors import UnexpectedResponse
 from ._fields import Pickled
 from ._model import LiveStream, field_of
@@ -20,14 +20,6 @@ from ._status import Status
 PAGES_WITHOUT_NEWS = 10
 #: Characters of an error that name what could not be read: more of them would be cut.
 _MOST_SHOWN = 350
-
-
-#: The filters of a query by the field of a stream that they look at.
-_FILTERS_BY = {
-    "status": ("status",),
-    "tags": ("tag",),
-    "scheduled_start": ("starts_after", "starts_before"),
-}
 
 
 class Completeness(StrEnum):
@@ -68,12 +60,7 @@ class Query:
     @property
     def has_filters(self) -> bool:
         """Whether it asks for some streams only."""
-        return not (
-            self.status is None
-            and self.tag is None
-            and self.starts_after is None
-            and self.starts_before is None
-        )
+        return any(getattr(self, name) is not None for name in FILTERS)
 
     def matches(self, stream: LiveStream) -> bool:
         """Whether a stream passes all filters."""
@@ -95,9 +82,9 @@ class Query:
             name = field_of(problem)
             if name == "status" and stream.provider_status is not None:
                 continue  # a word that is not known is none of those that are
-            if name in _FILTERS_BY:
+            if about := [each for each, field in FILTERS.items() if field == name]:
                 doubts.append(problem)
-                unknown |= dict.fromkeys(_FILTERS_BY[name])
+                unknown |= dict.fromkeys(about)
         rest: Query = attrs.evolve(self, **unknown)
         if rest == self or not rest.matches(stream):
             return None

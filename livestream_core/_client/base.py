@@ -18,7 +18,7 @@ import attrs
 
 from .. import _convert as c
 from .._adapter import Adapter, Operation, Session
-from .._capabilities import Capabilities, Feature
+from .._capabilities import FILTERS, Capabilities, Feature
 from .._clock import Clock
 from .._convert import named
 from .._deliveries import Delivery, read_delivery
@@ -282,7 +282,7 @@ class BaseClient:
         query = query_of(status, starts_after, starts_before, tag)
         missing = tuple(
             name
-            for name in ("status", "starts_after", "starts_before", "tag")
+            for name in FILTERS
             if getattr(query, name) is not None and name not in self.capabilities.filters
         )
         if missing:
