@@ -819,7 +819,7 @@ def test_an_app_in_process_behaves_as_over_a_socket(emulator: AcmeEmulator) -> N
         seen = []
         for fault in (
             None, Fault.status(500), Fault.html(), Fault.cut_body(), Fault.drop_before(),
-            Fault.drop_after(), Fault.redirect("https://evil.example/"), Fault.delay(0.5),
+            Fault.drop_after(), Fault.redirect("https://evil.example/"), Fault.delay(2.5),
             Fault.missing_field("status"), Fault.extra_field("x", 1), Fault.status_word("odd"),
         ):  # fmt: skip
             emulator.clear_faults()
@@ -831,7 +831,7 @@ def test_an_app_in_process_behaves_as_over_a_socket(emulator: AcmeEmulator) -> N
                 seen.append(f"{type(error).__name__} {error.message} {error.applied}")
         return seen
 
-    settings: dict[str, Any] = {"retries": 0, "timeout": (5, 0.3)}
+    settings: dict[str, Any] = {"retries": 0, "timeout": (10, 2)}
     with emulator.connect(**settings) as client:
         in_process = outcomes(client)
     with emulator.serve() as url:
