@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from livestream_core.testing._livestreams import Livestreams
+    from livestream_core.testing.fixture import Livestreams
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,8 +58,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def livestreams() -> Iterator[Livestreams]:
     """A vendor of this test's own behind ``connect("memory")``: see
     ``livestream_core.testing``."""
-    from livestream_core.testing import _livestreams
+    from livestream_core.testing import fixture
 
     vendor: Any
-    with _livestreams.livestreams() as vendor:
+    with fixture.livestreams() as vendor:
         yield vendor

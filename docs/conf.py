@@ -54,8 +54,11 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(?!livestream_).*"),
     (r"py:(obj|class)", r"livestream_core\.\w+\.[A-Z]"),  # type variables
     (r"py:class", r"livestream_core\._engine\..*"),  # what nobody makes a list of
-    (r"py:class", r"livestream_core\._errors\._Context"),  # see LiveStreamError, which has it all
-    (r"py:class", r"livestream_core\.testing\._recorded\.RecordedCall"),  # told as the file's form
+    (
+        r"py:class",
+        r"livestream_core\._model\.errors\._Context",
+    ),  # see LiveStreamError, which has it all
+    (r"py:class", r"livestream_core\.testing\.captures\.RecordedCall"),  # told as the file's form
 ]
 
 # -- how it looks ---------------------------------------------------------------------------

@@ -11,9 +11,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._adapter import API_VERSION, Adapter, AdapterInfo, Operation, Session
-from ._capabilities import Capabilities, Capability, Support
-from ._errors import (
+from ._contract.adapter import API_VERSION, Adapter, AdapterInfo, Operation, Session
+from ._contract.capabilities import Capabilities, Capability, Support
+from ._contract.options import Options, option
+from ._contract.pagination import Completeness, Page, Query, Unreadable
+from ._contract.request import Fields, Headers, Request, Response
+from ._model.errors import (
     AuthenticationFailed,
     ConfigurationError,
     Conflict,
@@ -33,8 +36,9 @@ from ._errors import (
     WaitTimeout,
     WebhookRejected,
 )
-from ._masked import MaskedMapping
-from ._model import (
+from ._model.publishing import join_publish_url, split_publish_url
+from ._model.status import Status
+from ._model.stream import (
     Event,
     EventKind,
     Feature,
@@ -48,63 +52,59 @@ from ._model import (
     StreamSpec,
     Until,
 )
-from ._options import Options, option
+from ._model.times import WallClock, format_instant, parse_instant
+from ._model.trim import Trim
+from ._model.urls import PlaybackKind
 from ._public import publish as _publish
-from ._publishing import join_publish_url, split_publish_url
-from ._request import Fields, Headers, Request, Response
-from ._secret import Secret, SecretUrl
-from ._status import Status
-from ._times import WallClock, format_instant, parse_instant
-from ._trim import Trim
-from ._urls import PlaybackKind
+from ._secrets.masked_mapping import MaskedMapping
+from ._secrets.secret import Secret, SecretUrl
 from ._version import __version__
-from ._walk import Completeness, Page, Query, Unreadable
 
 if TYPE_CHECKING:
-    from ._async_stream_list import AsyncStreamList
-    from ._async_transport import AiohttpTransport
     from ._client import Client
-    from ._client.asynchronous import AsyncClient
-    from ._clock import Clock, ManualClock
-    from ._connect import close_all, connect, providers, register, unregister
-    from ._connect_async import connect_async
+    from ._client.async_client import AsyncClient
+    from ._client.async_stream_list import AsyncStreamList
+    from ._client.connect import close_all, connect, providers, register, unregister
+    from ._client.connect_async import connect_async
+    from ._client.stream_list import StreamList
+    from ._contract.clock import Clock, ManualClock
+    from ._contract.preview import Preview
+    from ._contract.transport import AsyncLimiter, AsyncTransport, Limiter, Timeout, Transport
     from ._engine.sign_in import AsyncTokenStore, TokenStore
-    from ._plugins import Exchange, hookimpl
-    from ._preview import Preview
-    from ._sending import AsyncLimiter, AsyncTransport, Limiter, Timeout, Transport
-    from ._spec_fields import StreamChanges, StreamFields
-    from ._stream_list import StreamList
-    from ._transport import RequestsTransport, WSGITransport
+    from ._http.aiohttp_transport import AiohttpTransport
+    from ._http.requests_transport import RequestsTransport, WSGITransport
+    from ._model.typed import StreamChanges, StreamFields
+    from ._plugins.hooks import Exchange, hookimpl
 
 # What brings in pluggy, or is not needed to hold the model, is loaded when it is first named.
 _LAZY = {
-    "AiohttpTransport": "_async_transport",
-    "AsyncClient": "_client.asynchronous",
-    "AsyncLimiter": "_sending",
-    "AsyncStreamList": "_async_stream_list",
+    "AiohttpTransport": "_http.aiohttp_transport",
+    "AsyncClient": "_client.async_client",
+    "AsyncLimiter": "_contract.transport",
+    "AsyncStreamList": "_client.async_stream_list",
     "AsyncTokenStore": "_engine.sign_in",
-    "AsyncTransport": "_sending",
+    "AsyncTransport": "_contract.transport",
     "Client": "_client",
-    "Clock": "_clock",
-    "Exchange": "_plugins",
-    "Limiter": "_sending",
-    "ManualClock": "_clock",
-    "Preview": "_preview",
-    "RequestsTransport": "_transport",
-    "StreamChanges": "_spec_fields",
-    "StreamFields": "_spec_fields",
-    "StreamList": "_stream_list",
-    "Timeout": "_sending",
+    "Clock": "_contract.clock",
+    "Exchange": "_plugins.hooks",
+    "Limiter": "_contract.transport",
+    "ManualClock": "_contract.clock",
+    "Preview": "_contract.preview",
+    "RequestsTransport": "_http.requests_transport",
+    "StreamChanges": "_model.typed",
+    "StreamFields": "_model.typed",
+    "StreamList": "_client.stream_list",
+    "Timeout": "_contract.transport",
     "TokenStore": "_engine.sign_in",
-    "Transport": "_sending",
-    "WSGITransport": "_transport",
-    "close_all": "_connect",
-    "connect": "_connect",
-    "connect_async": "_connect_async",
-    "hookimpl": "_plugins",
-    "providers": "_connect",
-    "register": "_connect",
-    "unregister": "_connect",
+    "Transport": "_contract.transport",
+    "WSGITransport": "_http.requests_transport",
+    "close_all": "_client.connect",
+    "connect": "_client.connect",
+    "connect_async": "_client.connect_async",
+    "hookimpl": "_plugins.hooks",
+    "providers": "_client.connect",
+    "register": "_client.connect",
+    "unregister": "_client.connect",
 }
 
 __all__ = [

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import livestream_core as live
-from livestream_core._registry import registry
+from livestream_core._plugins.registry import registry
 
 PROVIDERS = ("tpstreams", "videosdk", "tktchurch")
 BEGIN, END = "<!-- capabilities: begin -->", "<!-- capabilities: end -->"

@@ -25,7 +25,7 @@ import uvloop
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, FakeClock
 from event_loops import LoopThread, loop_thread
-from livestream_core import _aiohttp
+from livestream_core._http import aiohttp_exchange
 from livestream_core.emulator import Fault
 from scripted import LOST, ScriptedTransport, respond
 from servers import RawServer, answer, raw_server, until_received
@@ -659,7 +659,7 @@ def test_what_came_on_a_connection_while_the_loop_was_busy_is_nobodys(run: Any, 
 
 
 def pools() -> int:
-    return len(_aiohttp._shared._pools) if _aiohttp._shared is not None else 0
+    return len(aiohttp_exchange._shared._pools) if aiohttp_exchange._shared is not None else 0
 
 
 def test_a_thousand_loops_leave_neither_a_warning_nor_a_session() -> None:

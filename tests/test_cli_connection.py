@@ -13,7 +13,7 @@ import pytest
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, AcmeOptions
 from command_line import TOKEN, acme, run, served
-from livestream_core.cli import _livestream_toml as toml
+from livestream_core.cli.connections import livestream_toml as toml
 
 PRIVATE = 0o600
 PUBLIC = 0o644
@@ -274,7 +274,7 @@ def test_a_file_of_another_user_is_refused(
 
 def test_on_windows_modes_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(LITERAL, mode=0o666)
-    monkeypatch.setattr("livestream_core.cli._livestream_toml.os.name", "nt")
+    monkeypatch.setattr("livestream_core.cli.connections.livestream_toml.os.name", "nt")
     file = toml.read(path)
     monkeypatch.undo()
     assert (file.distrusted, file.others_can_read) == (None, False)

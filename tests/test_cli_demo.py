@@ -14,9 +14,10 @@ from click.testing import CliRunner, Result
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator
-from livestream_core.cli import _demo, _lifecycle
-from livestream_core.cli._app import app
-from livestream_core.cli._lifecycle import ROWS, Finding, Verdict, walk
+from livestream_core.cli.app import app
+from livestream_core.cli.installation import demo as demo_module
+from livestream_core.cli.installation import lifecycle
+from livestream_core.cli.installation.lifecycle import ROWS, Finding, Verdict, walk
 from livestream_core.emulator import Request, Response, json_response
 
 CAPABILITIES = AcmeAdapter.capabilities
@@ -116,15 +117,15 @@ def registered(adapter: Any = Adapter, emulator: Any = Emulator) -> Iterator[Non
 
 @pytest.fixture(autouse=True)
 def _is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_demo, "BOOT_SECONDS", 0.05)
-    monkeypatch.setattr(_lifecycle, "_TIMEOUT", 10.0)
-    monkeypatch.setattr(_lifecycle, "_POLL", 0.01)
+    monkeypatch.setattr(demo_module, "BOOT_SECONDS", 0.05)
+    monkeypatch.setattr(lifecycle, "_TIMEOUT", 10.0)
+    monkeypatch.setattr(lifecycle, "_POLL", 0.01)
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """For what never comes."""
-    monkeypatch.setattr(_lifecycle, "_TIMEOUT", 0.5)
+    monkeypatch.setattr(lifecycle, "_TIMEOUT", 0.5)
 
 
 def findings(

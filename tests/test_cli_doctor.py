@@ -15,7 +15,7 @@ import pytest
 import livestream_core as live
 from acme import AcmeEmulator, AcmeOptions
 from command_line import TOKEN, install, livestream, reaching, run, served
-from livestream_core.cli import _doctor
+from livestream_core.cli.installation import doctor as doctor_module
 from livestream_core.emulator import Fault
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +53,7 @@ def test_a_sound_installation_is_exit_code_0() -> None:
 def test_the_extras_are_those_of_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = set(project["optional-dependencies"])
-    assert set(_doctor.EXTRAS) <= declared
+    assert set(doctor_module.EXTRAS) <= declared
 
 
 def test_options_are_told_by_the_names_of_their_variables_alone() -> None:
@@ -123,7 +123,7 @@ def test_a_wrong_value_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_values_are_masked_in_the_words_of_an_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A", "sesame")
     monkeypatch.setenv("B", "x")
-    shown = _doctor._without_values("'x' is wrong, so is sesame, not six", ["A", "B"])
+    shown = doctor_module._without_values("'x' is wrong, so is sesame, not six", ["A", "B"])
     assert shown == "'***' is wrong, so is ***, not six"
 
 

@@ -11,7 +11,7 @@ import pytest
 import livestream_core as live
 from acme import AcmeEmulator
 from command_line import acme, run, served
-from livestream_core.cli._exit_codes import MEANINGS, code_of
+from livestream_core.cli.console.exit_codes import MEANINGS, code_of
 from livestream_core.emulator import Fault
 
 

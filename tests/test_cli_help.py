@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from command_line import run
-from livestream_core.cli._app import app
+from livestream_core.cli.app import app
 
 
 def test_the_commands_are_listed_in_the_order_in_which_they_are_used() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from livestream_core.cli._migrate_progress import Look, Pause, Watched
+from livestream_core.cli.migrate.progress import Look, Pause, Watched
 
 
 class Clock:

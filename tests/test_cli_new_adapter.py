@@ -11,11 +11,11 @@ from click.testing import Result
 
 from command_line import livestream, run
 from livestream_core import Feature, Support
-from livestream_core.cli import _new_adapter, _scaffold
+from livestream_core.cli.adapters import new_adapter, scaffold
 from terminal import needs_a_terminal, terminal
 
 ROOT = Path(__file__).parents[1]
-SCAFFOLD = Path(_scaffold.__file__).parent
+SCAFFOLD = Path(scaffold.__file__).parent
 
 
 @pytest.fixture(autouse=True)
@@ -206,7 +206,7 @@ def test_where_nobody_is_there_nothing_is_asked(here: Path) -> None:
 
 @pytest.fixture
 def _somebody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_new_adapter, "is_somebody_there", lambda: True)
+    monkeypatch.setattr(new_adapter, "is_somebody_there", lambda: True)
 
 
 def answered(*arguments: str, answers: str) -> Result:

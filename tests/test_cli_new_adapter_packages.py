@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from command_line import environment, install, livestream, run
-from livestream_core.cli._scaffold import AUTH, PAGING
+from livestream_core.cli.adapters.scaffold import AUTH, PAGING
 
 ROOT = Path(__file__).parents[1]
 #: The provider of each combination.

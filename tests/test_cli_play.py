@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from acme import AcmeEmulator
-from livestream_core.cli import _sandbox
-from livestream_core.cli._app import app
-from livestream_core.cli._play import World
+from livestream_core.cli.app import app
+from livestream_core.cli.installation import sandbox as sandbox_module
+from livestream_core.cli.installation.simulation import World
 from livestream_core.emulator import Fault
 
 SECONDS = 2.0
@@ -166,7 +166,9 @@ def test_a_stream_that_changes_by_itself_is_seen_later(
 def played(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """How the sandbox was told to play; it ends at once."""
     seen: list[dict[str, Any]] = []
-    monkeypatch.setattr("livestream_core.cli._sandbox.run", lambda **told: seen.append(told))
+    monkeypatch.setattr(
+        "livestream_core.cli.installation.sandbox.run", lambda **told: seen.append(told)
+    )
     return seen
 
 
@@ -204,7 +206,7 @@ def test_the_world_plays_with_the_account_that_is_printed(monkeypatch: pytest.Mo
         worlds.extend(found)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_sandbox, "play", end)
+    monkeypatch.setattr(sandbox_module, "play", end)
     result = CliRunner().invoke(app, ["sandbox", "--play"])
     assert "export LIVESTREAM_ACME_ACCOUNT_NAME=printed" in result.stdout
     assert [world.account for world in worlds] == ["acme:api.acme.example:printed"]

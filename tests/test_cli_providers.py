@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 import livestream_core as live
 from acme import AcmeAdapter
 from livestream_core import cli
-from livestream_core.cli import _providers
-from livestream_core.cli._app import app
+from livestream_core.cli.app import app
+from livestream_core.cli.installation import providers as providers_module
 
 
 class OnlyLow(AcmeAdapter):
@@ -120,7 +120,7 @@ def test_features_as_json_have_support_reason_and_values() -> None:
 
 
 def test_without_any_provider_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_providers, "installed", list)
+    monkeypatch.setattr(providers_module, "installed", list)
     assert providers().output == "No provider is installed: install an adapter package.\n"
 
 
@@ -131,7 +131,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail() -> Any:
         raise error
 
-    monkeypatch.setattr(_providers, "installed", fail)
+    monkeypatch.setattr(providers_module, "installed", fail)
 
 
 def test_a_wrong_configuration_is_one_line_and_exit_code_2(monkeypatch: pytest.MonkeyPatch) -> None:

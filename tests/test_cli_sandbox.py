@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator
-from livestream_core.cli import _sandbox
-from livestream_core.cli._app import app
+from livestream_core.cli.app import app
+from livestream_core.cli.installation import sandbox as sandbox_module
 
 
 class Plugin:
@@ -73,13 +73,13 @@ def test_a_signal_ends_it_well(monkeypatch: pytest.MonkeyPatch, number: int) -> 
         if len(slept) > 1:
             stop(number)
 
-    monkeypatch.setattr("livestream_core.cli._sandbox.time.sleep", sleep)
+    monkeypatch.setattr("livestream_core.cli.installation.sandbox.time.sleep", sleep)
     assert sandbox().exit_code == 0
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
 
 
 def test_its_output_is_the_environment_to_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sandbox, "_wait", stop)
+    monkeypatch.setattr(sandbox_module, "_wait", stop)
     found = exports(sandbox().stdout)
     assert found.keys() == {
         "LIVESTREAM_ACME_BASE_URL",
@@ -92,7 +92,7 @@ def test_its_output_is_the_environment_to_export(monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_has_no_emulator_is_named_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sandbox, "_wait", stop)
+    monkeypatch.setattr(sandbox_module, "_wait", stop)
     errors = sandbox().stderr
     assert "# broken is left out: the adapter broken cannot be loaded" in errors
     assert "# half is left out: the emulator cannot be loaded: ModuleNotFoundError" in errors
@@ -101,7 +101,7 @@ def test_what_has_no_emulator_is_named_on_standard_error(monkeypatch: pytest.Mon
 
 
 def test_the_servers_are_closed_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sandbox, "_wait", stop)
+    monkeypatch.setattr(sandbox_module, "_wait", stop)
     url = exports(sandbox().stdout)["LIVESTREAM_ACME_BASE_URL"]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=5)
@@ -113,7 +113,7 @@ def free_port() -> int:
 
 
 def test_ports_begin_where_they_are_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sandbox, "_wait", stop)
+    monkeypatch.setattr(sandbox_module, "_wait", stop)
     port = free_port()
     found = exports(sandbox("--port-base", str(port)).stdout)
     assert found["LIVESTREAM_ACME_BASE_URL"] == f"http://127.0.0.1:{port}"
@@ -128,7 +128,7 @@ def test_boot_seconds_reach_the_emulators(monkeypatch: pytest.MonkeyPatch) -> No
 
     original = AcmeEmulator.__init__
     monkeypatch.setattr(AcmeEmulator, "__init__", remember)
-    monkeypatch.setattr(_sandbox, "_wait", stop)
+    monkeypatch.setattr(sandbox_module, "_wait", stop)
     sandbox("--boot-seconds", "3")
     assert seen == [{"boot_seconds": 3.0}]
 
@@ -151,14 +151,14 @@ def test_an_address_that_is_not_ours_is_exit_code_2() -> None:
 
 
 def test_on_all_addresses_clients_are_told_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sandbox, "_wait", stop)
+    monkeypatch.setattr(sandbox_module, "_wait", stop)
     result = sandbox("--host", "0.0.0.0")
     assert exports(result.stdout)["LIVESTREAM_ACME_BASE_URL"].startswith("http://127.0.0.1:")
     assert "allow_http_hosts" in result.stderr
 
 
 def test_without_any_emulator_it_is_exit_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sandbox, "installed", list)
+    monkeypatch.setattr(sandbox_module, "installed", list)
     result = sandbox()
     assert result.exit_code == 2
     assert "no provider with an emulator is installed" in result.stderr

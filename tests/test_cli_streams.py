@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator
 from command_line import acme, run, served
-from livestream_core.cli._spec_options import FIELDS
-from livestream_core.cli._trim_option import trim_of
+from livestream_core.cli.streams.spec_options import FIELDS
+from livestream_core.cli.streams.trim_option import trim_of
 from livestream_core.emulator import Fault
 
 KEY = "acme-key-1"
@@ -433,7 +433,7 @@ def test_list_as_json_is_a_line_for_each(vendor: AcmeEmulator) -> None:
 def test_a_long_list_has_one_head_and_its_columns_stay(
     vendor: AcmeEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("livestream_core.cli._streams._BATCH", 2)
+    monkeypatch.setattr("livestream_core.cli.streams.display._BATCH", 2)
     for id in ("a" * 20, "b", "c", "d"):
         vendor.add(id=id)
     vendor.streams = {each["id"]: each for each in vendor.streams.values()}

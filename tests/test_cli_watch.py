@@ -41,7 +41,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
                 step()
 
         with monkeypatch.context() as patch:
-            patch.setattr("livestream_core.cli._watch.time.sleep", sleep)
+            patch.setattr("livestream_core.cli.streams.watching.time.sleep", sleep)
             return acme("watch", *arguments)
 
     return watched

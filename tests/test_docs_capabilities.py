@@ -15,7 +15,7 @@ import capability_table
 import livestream_core as live
 from capability_table import PROVIDERS, README, disagreements, shown
 from livestream_core.testing import conformance
-from livestream_core.testing._report import AdapterReport, as_json
+from livestream_core.testing.report import AdapterReport, as_json
 
 TEXT = README.read_text(encoding="utf-8")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import livestream_core as live
-from livestream_core.cli._exit_codes import code_of
+from livestream_core.cli.console.exit_codes import code_of
 
 CATALOGUE = (Path(__file__).parents[1] / "docs" / "errors.md").read_text(encoding="utf-8")
 ENTRIES = dict(re.findall(r"^### (\w+)\n\n(.*?)(?=^##|\Z)", CATALOGUE, re.DOTALL | re.MULTILINE))

@@ -12,7 +12,7 @@ import livestream_core as live
 import provider_tables as tables
 import status_diagram as diagram
 from capability_table import PROVIDERS as LISTED
-from livestream_core._registry import registry
+from livestream_core._plugins.registry import registry
 
 ROOT = Path(__file__).parents[1]
 PROVIDERS = sorted(path.parent.name for path in ROOT.glob("adapters/*/pyproject.toml"))

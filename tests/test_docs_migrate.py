@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from livestream_core import migrate
-from livestream_core._plugins import Hooks
-from livestream_core.cli import _exit_codes as codes
+from livestream_core._plugins.hooks import Hooks
+from livestream_core.cli.console import exit_codes as codes
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import livestream_core as live
-from livestream_core.cli._play import World
+from livestream_core.cli.installation.simulation import World
 from livestream_core.emulator import Emulator, load_emulator
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "hold_a_lesson.py"

@@ -10,7 +10,7 @@ import pytest
 
 import livestream_core as live
 from grown_model import MODEL, TYPED, NewField
-from livestream_core._fields import table
+from livestream_core._model.fields import table
 from package_copy import PackageCopy
 
 # -- the model ----------------------------------------------------------------------------------
@@ -18,11 +18,11 @@ from package_copy import PackageCopy
 #: Where a field may be named: in the model, in the typed dicts, and where a vendor has a field of
 #: that name.
 MAY_NAME_FIELDS = {
-    "_model.py",
-    "_spec_fields.py",
+    "_model/stream.py",
+    "_model/typed.py",
     "testing/strategies.py",
-    "memory/_adapter.py",
-    "memory/_vendor.py",
+    "memory/adapter.py",
+    "memory/emulator.py",
 }
 
 
@@ -129,7 +129,7 @@ def test_a_new_field_is_asked_for_shown_changed_cleared_and_stored(grown: Packag
 
 CALLS = """
 from acme import AcmeAdapter
-from livestream_core._fields import Kind, table
+from livestream_core._model.fields import Kind, table
 
 known = table(live.StreamSpec)
 assert {known[name].kind for name in VALUES} == {*Kind} - {

@@ -13,7 +13,7 @@ import pytest
 
 from kit_runs import FEW, SUPPORT, once, run
 from livestream_core.testing import conformance
-from livestream_core.testing.conformance._area import names_of_tests
+from livestream_core.testing.conformance.area import names_of_tests
 
 OWN_TEST = "def test_of_its_own():\n    assert True\n"
 

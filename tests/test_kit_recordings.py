@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, connected
 from kit_runs import run
-from livestream_core.cli._app import app
+from livestream_core.cli.app import app
 from livestream_core.emulator import Fault, Request, Response, json_response
-from livestream_core.testing._recorded import (
+from livestream_core.testing.captures import (
     Player,
     Recording,
     dumps,

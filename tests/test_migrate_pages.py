@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 import livestream_core as live
 from html_page import Element, read_page
-from livestream_core.migrate._pages import plan_html, report_html
-from livestream_core.migrate._pages._bars import bar
-from livestream_core.migrate._values import (
+from livestream_core.migrate.pages import plan_html, report_html
+from livestream_core.migrate.pages.bars import bar
+from livestream_core.migrate.values import (
     Cutover,
     Fate,
     FieldFate,

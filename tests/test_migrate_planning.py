@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 import livestream_core as live
 from livestream_core import migrate
-from livestream_core._capabilities import FIELDS, OPERATIONS
+from livestream_core._contract.capabilities import FIELDS, OPERATIONS
 from livestream_core.emulator import Fault, load_emulator
-from livestream_core.migrate import Fate, ItemState, _listing
-from livestream_core.migrate._translate import Translation, Translator, not_movable
+from livestream_core.migrate import Fate, ItemState
+from livestream_core.migrate.planning import listing
+from livestream_core.migrate.planning.translation import Translation, Translator, not_movable
 from livestream_core.testing.strategies import live_streams
 from migrations import PAIRS, PROVIDERS, Side, by_state, in_days, planned, sides
 
@@ -75,7 +76,7 @@ def test_a_plan_says_whether_the_vendors_total_proves_it(
 
 
 def test_a_list_of_which_no_two_walks_agree_makes_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_listing, "_PAUSE", 0.0)
+    monkeypatch.setattr(listing, "_PAUSE", 0.0)
     walks = itertools.count()
 
     def another(answer: Any, _: Any) -> None:
@@ -90,7 +91,7 @@ def test_a_list_of_which_no_two_walks_agree_makes_no_plan(monkeypatch: pytest.Mo
 
 
 def test_a_total_that_is_never_reached_makes_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_listing, "_PAUSE", 0.0)
+    monkeypatch.setattr(listing, "_PAUSE", 0.0)
 
     def one_more(answer: Any, _: Any) -> None:
         answer["count"] += 1

@@ -20,8 +20,10 @@ import pytest
 import livestream_core as live
 from livestream_core import migrate
 from livestream_core.emulator import Fault
-from livestream_core.migrate import ItemState, _listing, _worker
-from livestream_core.migrate._transaction import Transaction
+from livestream_core.migrate import ItemState
+from livestream_core.migrate.ledger.transaction import Transaction
+from livestream_core.migrate.planning import listing
+from livestream_core.migrate.running import worker
 from migrations import PAIRS, PROVIDERS, Side, by_state, in_days, planned, side, sides
 
 SECRET = "k3y-0f-a-restream"
@@ -32,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("_idle_workers_look_often")
 
 @pytest.fixture
 def _idle_workers_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_worker, "_LONGEST_WAIT", 0.02)
+    monkeypatch.setattr(worker, "_LONGEST_WAIT", 0.02)
 
 
 @pytest.fixture
@@ -719,7 +721,7 @@ def test_after_a_pause_the_run_goes_on(ledger: Path) -> None:
 def test_a_list_that_never_comes_is_not_waited_for_for_ever(
     ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_listing, "_PAUSES", 2)
+    monkeypatch.setattr(listing, "_PAUSES", 2)
     with sides("memory", "videosdk", retries=0) as (old, new):
         old.fill(1)
         plan = planned(old, new)
@@ -756,17 +758,17 @@ def test_a_stream_that_was_never_created_is_for_a_person_in_the_end(ledger: Path
     with sides("memory", "videosdk") as (old, new):
         old.fill(1)
         plan = planned(old, new)
-        new.inject(Fault.drop_before(), "create", times=_worker.TRIES)
+        new.inject(Fault.drop_before(), "create", times=worker.TRIES)
         first = run(plan, ledger, settle=0)
         assert (first.exit_code, by_state(first.report)) == (7, {"needs_person": 1})
-        assert new.creates() == _worker.TRIES
+        assert new.creates() == worker.TRIES
         last = run(plan, ledger, settle=0, replan=True)
         assert (last.exit_code, by_state(last.report)) == (0, {"created": 1})
 
 
 @pytest.fixture
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_worker, "_pause", lambda tries, error: 0.01)
+    monkeypatch.setattr(worker, "_pause", lambda tries, error: 0.01)
 
 
 @pytest.mark.usefixtures("_short_pauses")
@@ -794,7 +796,7 @@ def test_runs_that_failed_before_do_not_give_a_stream_up(ledger: Path) -> None:
         plan = planned(old, new)
         for _ in range(3):
             # So many in each run as one run alone would bear.
-            new.inject(Fault.drop_before(), "create", times=_worker.TRIES - 2)
+            new.inject(Fault.drop_before(), "create", times=worker.TRIES - 2)
             new.inject(Fault.status(401), "create", times=99)
             result = run(plan, ledger, settle=0)
             assert (result.exit_code, by_state(result.report)) == (6, {"pending": 1})
@@ -879,7 +881,7 @@ def test_what_was_there_before_is_on_disk_before_the_first_create(ledger: Path) 
 def test_nothing_is_created_where_the_target_cannot_be_listed_whole(
     ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_listing, "_PAUSE", 0.0)
+    monkeypatch.setattr(listing, "_PAUSE", 0.0)
     with sides("memory", "tpstreams") as (old, new):
         new.fill(1)
         old.add("Lesson")

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import livestream_core as live
 from livestream_core.migrate import ItemState, RequestRate
-from livestream_core.migrate._identity import (
+from livestream_core.migrate.ledger.transaction import Entry
+from livestream_core.migrate.planning.matching import (
     SOURCE_FIELDS,
     differences,
     digest,
@@ -26,8 +27,7 @@ from livestream_core.migrate._identity import (
     snapshot,
     words,
 )
-from livestream_core.migrate._settling import Decision, candidates, decide
-from livestream_core.migrate._transaction import Entry
+from livestream_core.migrate.running.settling import Decision, candidates, decide
 from livestream_core.testing.strategies import (
     live_streams,
     restream_targets,

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import livestream_core as live
 from livestream_core import migrate
 from livestream_core.emulator import Fault
-from livestream_core.migrate import _worker
+from livestream_core.migrate.running import worker
 from migrations import Side, by_state, planned, scheduled, sides
 from postgresql import PostgreSQL
 
@@ -28,7 +28,7 @@ LEASE = 3.0
 
 @pytest.fixture(autouse=True)
 def _idle_workers_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_worker, "_LONGEST_WAIT", 0.02)
+    monkeypatch.setattr(worker, "_LONGEST_WAIT", 0.02)
 
 
 @pytest.fixture

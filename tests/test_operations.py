@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import livestream_core as live
-from livestream_core._operations import OPERATION_TABLE
+from livestream_core._model.operations import OPERATION_TABLE
 from package_copy import PackageCopy
 
 # -- the table is true of what is written out ---------------------------------------------------
@@ -41,20 +41,20 @@ def test_an_error_says_of_a_change_alone_that_nothing_was_changed(name: str) -> 
 #: What a new operation touches, by the place.
 PLACES: dict[str, Callable[[PackageCopy], None]] = {
     "feature": lambda package: package.replace(
-        "_model.py", "    WEBHOOK = ", '    RESET_KEY = "reset_key"\n    WEBHOOK = '
+        "_model/stream.py", "    WEBHOOK = ", '    RESET_KEY = "reset_key"\n    WEBHOOK = '
     ),
     "table": lambda package: package.replace(
-        "_operations.py",
+        "_model/operations.py",
         '    OperationFacts("start"',
         '    OperationFacts("reset_key", True, ("stream_id",), on=Status.READY),\n'
         '    OperationFacts("start"',
     ),
-    "contract": lambda package: package.add_method("_adapter.py", "reset_key", "cancel"),
+    "contract": lambda package: package.add_method("_contract/adapter.py", "reset_key", "cancel"),
     "client": lambda package: package.add_method("_client/client.py", "reset_key", "cancel"),
     "asynchronous client": lambda package: package.add_method(
-        "_client/asynchronous.py", "reset_key", "cancel"
+        "_client/async_client.py", "reset_key", "cancel"
     ),
-    "an adapter": lambda package: package.add_method("memory/_adapter.py", "reset_key", "cancel"),
+    "an adapter": lambda package: package.add_method("memory/adapter.py", "reset_key", "cancel"),
 }
 #: How the vendor of that adapter does it.
 ROUTE = '        Route("POST", "/v1/streams/<id>/reset_key", "reset_key"),\n'
@@ -66,7 +66,7 @@ ENDPOINT = """    @_api
 
 """
 IMPORTS = (
-    "import livestream_core, livestream_core._client.asynchronous, livestream_core.memory._adapter"
+    "import livestream_core, livestream_core._client.asynchronous, livestream_core.memory.adapter"
 )
 
 
@@ -77,9 +77,9 @@ def copy_with_another(folder: Path, *, but: str = "") -> PackageCopy:
         if place != but:
             add(package)
     before = '        Route("POST", "/v1/streams/<id>/cancel"'
-    package.replace("memory/_vendor.py", before, f"{ROUTE}{before}")
+    package.replace("memory/emulator.py", before, f"{ROUTE}{before}")
     before = "    @_api\n    def cancel("
-    package.replace("memory/_vendor.py", before, f"{ENDPOINT}{before}")
+    package.replace("memory/emulator.py", before, f"{ENDPOINT}{before}")
     return package
 
 
@@ -110,11 +110,11 @@ def test_an_operation_that_is_forgotten_in_a_place_does_not_import_and_names_the
 def test_an_operation_touches_five_places_and_its_adapters(tmp_path: Path) -> None:
     package = copy_with_another(tmp_path)
     assert {each for each in package.touched if not each.startswith("memory/")} == {
-        "_adapter.py",
-        "_client/asynchronous.py",
+        "_contract/adapter.py",
+        "_client/async_client.py",
         "_client/client.py",
-        "_model.py",
-        "_operations.py",
+        "_model/stream.py",
+        "_model/operations.py",
     }
     done = package.python("-c", WITH_ANOTHER_OPERATION)
     assert done.returncode == 0, done.stderr
@@ -124,9 +124,9 @@ WITH_ANOTHER_OPERATION = """
 from datetime import UTC, datetime
 import livestream_core as live
 from acme import AcmeAdapter
-from livestream_core.cli._lifecycle import walk
+from livestream_core.cli.installation.lifecycle import walk
 from livestream_core.memory import MemoryVendor
-from livestream_core.testing._recorded import Recording, steps
+from livestream_core.testing.captures import Recording, steps
 
 vendor = MemoryVendor()
 vendor.boot_seconds = 0.1
@@ -168,7 +168,7 @@ def test_the_kit_tries_an_operation_that_it_was_never_told_of(tmp_path: Path) ->
 
 def test_the_kit_catches_one_that_says_yes_and_does_nothing(tmp_path: Path) -> None:
     package = copy_with_another(tmp_path)
-    package.replace("memory/_vendor.py", ENDPOINT.splitlines(keepends=True)[3], "")
+    package.replace("memory/emulator.py", ENDPOINT.splitlines(keepends=True)[3], "")
     done = kit(package)
     assert done.returncode == 1
     failed = re.findall(r"^FAILED memory::(\w+::\w+)", done.stdout, re.MULTILINE)
@@ -178,7 +178,7 @@ def test_the_kit_catches_one_that_says_yes_and_does_nothing(tmp_path: Path) -> N
 def test_the_kit_says_what_it_has_no_value_for(tmp_path: Path) -> None:
     package = copy_with_another(tmp_path)
     package.replace(
-        "_operations.py",
+        "_model/operations.py",
         '"reset_key", True, ("stream_id",)',
         '"reset_key", True, ("stream_id", "strength")',
     )

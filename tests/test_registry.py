@@ -13,9 +13,9 @@ import pytest
 
 import livestream_core as live
 from acme import AcmeEmulator
-from livestream_core._adapter import ARGUMENTS_OF_CONNECT
-from livestream_core._options import read_options
-from livestream_core._registry import registry
+from livestream_core._contract.adapter import ARGUMENTS_OF_CONNECT
+from livestream_core._contract.options import read_options
+from livestream_core._plugins.registry import registry
 
 Install = Callable[..., None]
 

@@ -24,8 +24,8 @@ import pytest
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, FakeClock, connected
-from livestream_core._runners.flights import flights
-from livestream_core._spellings import KnownSecrets
+from livestream_core._runners.single_flight import flights
+from livestream_core._secrets.spellings import KnownSecrets
 from livestream_core.emulator import Fault
 from runners import connect, only_sync
 from stores import LeasingStore, MemoryStore, file_store

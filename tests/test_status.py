@@ -74,13 +74,13 @@ WITH_ANOTHER_STATUS = """
 import status_diagram
 import livestream_core as live
 from datetime import UTC, datetime, timedelta
-from livestream_core._status import STATUSES, met_by
-from livestream_core.cli._given import Given
-from livestream_core.cli._streams import stream_table
-from livestream_core.memory._vendor import POSSIBLE
-from livestream_core.migrate._checking import was_on_air
-from livestream_core.migrate._translate import not_movable
-from livestream_core.testing.conformance._lifecycle import statuses
+from livestream_core._model.status import STATUSES, met_by
+from livestream_core.cli.console.context import Given
+from livestream_core.cli.streams.display import stream_table
+from livestream_core.memory.emulator import POSSIBLE
+from livestream_core.migrate.finishing.check import was_on_air
+from livestream_core.migrate.planning.translation import not_movable
+from livestream_core.testing.conformance.lifecycle import statuses
 from livestream_core.testing.conformance import Subject
 
 paused = live.Status.PAUSED
@@ -109,7 +109,7 @@ assert "| `paused` | `live`, `processing`, `ended`, `failed`, `unknown` |" in st
 def package_copy(tmp_path: Path) -> PackageCopy:
     """With a status that has no row in the table yet."""
     package = PackageCopy(tmp_path)
-    package.replace("_status.py", "    UNKNOWN = ", '    PAUSED = "paused"\n    UNKNOWN = ')
+    package.replace("_model/status.py", "    UNKNOWN = ", '    PAUSED = "paused"\n    UNKNOWN = ')
     return package
 
 
@@ -122,9 +122,9 @@ def test_a_status_is_added_by_its_row_and_everything_knows_it(package_copy: Pack
     row = """_S.PAUSED: StatusFacts(True, True, False, False, "blue", (_S.STARTING, _S.READY),
         _then(_S.LIVE, _S.PROCESSING)),
     """
-    package_copy.replace("_status.py", "_S.UNKNOWN:  ", f"{row}_S.UNKNOWN:  ")
+    package_copy.replace("_model/status.py", "_S.UNKNOWN:  ", f"{row}_S.UNKNOWN:  ")
     follows = "_then(_S.PROCESSING, _S.INTERRUPTED"
-    package_copy.replace("_status.py", follows, f"{follows}, _S.PAUSED")
+    package_copy.replace("_model/status.py", follows, f"{follows}, _S.PAUSED")
     done = package_copy.python("-c", WITH_ANOTHER_STATUS)
     assert done.returncode == 0, done.stderr
-    assert package_copy.touched == {"_status.py"}
+    assert package_copy.touched == {"_model/status.py"}

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import livestream_core as live
 from livestream_core._public import homes
 from livestream_core.testing import strategies as s
-from livestream_core.testing._register import STRATEGIES
+from livestream_core.testing.registration import STRATEGIES
 
 THOROUGH = settings(max_examples=500, database=None)
 

@@ -21,7 +21,7 @@ import status_diagram
 from line_counts import line_table
 from livestream_core import emulator, memory, migrate, testing
 from livestream_core._public import homes
-from livestream_core.cli._exit_codes import MEANINGS
+from livestream_core.cli.console.exit_codes import MEANINGS
 from livestream_core.testing import conformance, strategies
 from provider_tables import feature_list, feature_matrix, option_table
 

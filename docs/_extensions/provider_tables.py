@@ -10,8 +10,8 @@ import attrs
 
 import livestream_core as live
 from capability_table import PROVIDERS, row, sentence
-from livestream_core._options import environment_name
-from livestream_core._registry import registry
+from livestream_core._contract.options import environment_name
+from livestream_core._plugins.registry import registry
 
 
 def title_of(provider: str) -> str:

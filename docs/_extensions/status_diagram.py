@@ -8,7 +8,7 @@ the theme, so that the picture is readable in light and in dark.
 from __future__ import annotations
 
 from livestream_core import Status
-from livestream_core._status import FROM_ANY, STATUSES
+from livestream_core._model.status import FROM_ANY, STATUSES
 
 
 def _column() -> tuple[Status, ...]:

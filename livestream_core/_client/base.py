@@ -16,40 +16,40 @@ from typing import Any, Literal, TypeVar
 
 import attrs
 
-from .. import _convert as c
-from .._adapter import Adapter, Operation, Session
-from .._capabilities import FILTERS, Capabilities, Feature
-from .._clock import Clock
-from .._convert import named
-from .._deliveries import Delivery, read_delivery
+from .._contract.adapter import Adapter, Operation, Session
+from .._contract.capabilities import FILTERS, Capabilities, Feature
+from .._contract.clock import Clock
+from .._contract.filters import query_of
+from .._contract.foreign import pass_on
+from .._contract.identity import Identity
+from .._contract.options import Options
+from .._contract.pagination import Page, Query, unreadable_error
+from .._contract.preview import Preview, preview_of
+from .._contract.request import Response
+from .._contract.transport import AnyLimiter
+from .._contract.webhooks import Delivery, read_delivery
 from .._engine.call import Call, Engine
 from .._engine.effects import Flow
 from .._engine.listing import Listing
+from .._engine.redaction import Redactor
 from .._engine.retry import RetryPolicy
 from .._engine.sign_in import AnyTokenStore
 from .._engine.waiting import Condition, wait
-from .._errors import (
+from .._model import converters as c
+from .._model.converters import named
+from .._model.errors import (
     ConfigurationError,
     InvalidInput,
     LiveStreamError,
     UnexpectedResponse,
     Unsupported,
 )
-from .._filters import query_of
-from .._foreign import pass_on
-from .._identity import Identity
-from .._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
-from .._options import Options
-from .._plugins import Observers
-from .._preview import Preview, preview_of
-from .._redact import Redactor
-from .._request import Response
-from .._secret import Secret
-from .._sending import AnyLimiter
-from .._session import pool
-from .._status import Status, met_by
-from .._trim import Trim
-from .._walk import Page, Query, unreadable_error
+from .._model.status import Status, met_by
+from .._model.stream import Event, LiveStream, RestreamTarget, StreamSpec, Until
+from .._model.trim import Trim
+from .._plugins.hooks import Observers
+from .._secrets.secret import Secret
+from .sessions import pool
 
 T = TypeVar("T")
 

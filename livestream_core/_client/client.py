@@ -7,20 +7,20 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
-from .._adapter import Adapter
-from .._clock import Clock
+from .._contract.adapter import Adapter
+from .._contract.clock import Clock
+from .._contract.pagination import Page
+from .._contract.transport import Limiter, Transport
 from .._engine.effects import Flow
-from .._model import LiveStream, StreamSpec, Until
-from .._operations import check_methods
+from .._model.operations import check_methods
+from .._model.status import Status
+from .._model.stream import LiveStream, StreamSpec, Until
+from .._model.trim import Trim
+from .._model.typed import StreamChanges, StreamFields
 from .._public import publish
 from .._runners.sync import SyncRunner
-from .._sending import Limiter, Transport
-from .._spec_fields import StreamChanges, StreamFields
-from .._status import Status
-from .._stream_list import StreamList
-from .._trim import Trim
-from .._walk import Page
 from .base import BaseClient
+from .stream_list import StreamList
 
 T = TypeVar("T")
 

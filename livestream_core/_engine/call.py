@@ -10,9 +10,12 @@ from datetime import timedelta
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
-from .._adapter import Adapter, Operation, Session, error_class, retry_after
-from .._clock import Clock
-from .._errors import (
+from .._contract.adapter import Adapter, Operation, Session, error_class, retry_after
+from .._contract.clock import Clock
+from .._contract.foreign import BUGS, is_of_signal_handler, pass_on, place_of
+from .._contract.request import Request, Response, take
+from .._contract.transport import CUT, AnyLimiter, Timeout
+from .._model.errors import (
     _APPLIED_TEXT,
     CHANGING_OPERATIONS,
     AuthenticationFailed,
@@ -25,16 +28,13 @@ from .._errors import (
     TimedOut,
     UnexpectedResponse,
 )
-from .._foreign import BUGS, is_of_signal_handler, pass_on, place_of
-from .._model import LiveStream
-from .._plugins import Exchange, Observers
-from .._redact import BODY_SHOWN, Redactor
-from .._request import Request, Response, take
-from .._secret import Secret
-from .._sending import CUT, AnyLimiter, Timeout
+from .._model.stream import LiveStream
+from .._plugins.hooks import Exchange, Observers
+from .._secrets.secret import Secret
 from .driving import drive
 from .effects import Flow, Permit, Send, Sleep
 from .outcome import Sent, applied, verdict
+from .redaction import BODY_SHOWN, Redactor
 from .retry import RetryPolicy
 from .sign_in import AnyTokenStore, SharedSession, session_for
 

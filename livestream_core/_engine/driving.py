@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
-from .._adapter import Operation
-from .._errors import LiveStreamError
-from .._foreign import BUGS
-from .._request import Request, Response
+from .._contract.adapter import Operation
+from .._contract.foreign import BUGS
+from .._contract.request import Request, Response
+from .._model.errors import LiveStreamError
 from .effects import Flow
 
 T = TypeVar("T")

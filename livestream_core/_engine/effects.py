@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Hashable
 from typing import Any, Generic, TypeAlias, TypeVar, final
 
-from .._adapter import Session
-from .._errors import LiveStreamError
-from .._request import Request
-from .._sending import Timeout
+from .._contract.adapter import Session
+from .._contract.request import Request
+from .._contract.transport import Timeout
+from .._model.errors import LiveStreamError
 from .._version import __version__
 
 T = TypeVar("T")

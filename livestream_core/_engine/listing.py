@@ -8,10 +8,10 @@ from collections import deque
 
 import attrs
 
-from .._capabilities import Capabilities
-from .._errors import LiveStreamError
-from .._model import LiveStream
-from .._walk import Completeness, Page, Query, Unreadable, Walk, unreadable_error
+from .._contract.capabilities import Capabilities
+from .._contract.pagination import Completeness, Page, Query, Unreadable, Walk, unreadable_error
+from .._model.errors import LiveStreamError
+from .._model.stream import LiveStream
 from .call import Engine
 from .effects import Flow
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from .._errors import LiveStreamError
-from .._request import Request, Response
+from .._contract.request import Request, Response
+from .._model.errors import LiveStreamError
 
 
 @attrs.define(slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from .._errors import ConnectionFailed, LiveStreamError, TimedOut, UnexpectedResponse
-from .._request import Request
+from .._contract.request import Request
+from .._model.errors import ConnectionFailed, LiveStreamError, TimedOut, UnexpectedResponse
 
 
 @attrs.frozen(slots=True, kw_only=True)

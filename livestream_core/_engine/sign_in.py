@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import attrs
 
-from .._adapter import Operation, Session
-from .._clock import Clock
-from .._errors import (
+from .._contract.adapter import Operation, Session
+from .._contract.clock import Clock
+from .._contract.foreign import BUGS, is_failure_of_store
+from .._model.errors import (
     AuthenticationFailed,
     ConfigurationError,
     LiveStreamError,
     TimedOut,
     UnexpectedResponse,
 )
-from .._foreign import BUGS, is_failure_of_store
 from .._public import publish
 from .driving import drive
 from .effects import Flow, Once, Sleep, Store

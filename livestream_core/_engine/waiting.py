@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import attrs
 
-from .._errors import LiveStreamError, RateLimited, StreamFailed, WaitFailed, WaitTimeout
-from .._foreign import pass_on
-from .._model import LiveStream
-from .._status import Status
+from .._contract.foreign import pass_on
+from .._model.errors import LiveStreamError, RateLimited, StreamFailed, WaitFailed, WaitTimeout
+from .._model.status import Status
+from .._model.stream import LiveStream
 from .call import Call, Engine
 from .effects import Flow, Sleep
 

@@ -9,12 +9,12 @@ from contextlib import suppress
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any, TypeAlias, TypeVar
 
-from .._clock import Clock
+from .._contract.clock import Clock
+from .._contract.request import Response
+from .._contract.transport import AsyncTransport, Transport
 from .._engine.effects import Effect, Once, Permit, Send, Sleep, Store
-from .._request import Response
-from .._sending import AsyncTransport, Transport
-from .._threads import LARGE, Threads, waiting, working
-from .flights import Flight, Here, Landing, shared
+from .._http.threads import LARGE, Threads, waiting, working
+from .single_flight import Flight, Here, Landing, shared
 
 T = TypeVar("T")
 

@@ -7,10 +7,10 @@ from collections.abc import Generator
 from concurrent.futures import wait
 from typing import Any, TypeVar
 
-from .._clock import Clock
+from .._contract.clock import Clock
+from .._contract.transport import Transport
 from .._engine.effects import Effect, Once, Permit, Send, Sleep, Store
-from .._sending import Transport
-from .flights import Here, Landing, shared
+from .single_flight import Here, Landing, shared
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ def main() -> int:
         if isinstance(stream, TextIOWrapper) and stream.encoding.lower() != "utf-8":
             stream.reconfigure(errors="backslashreplace")
     try:
-        from ._app import app
+        from .app import app
 
         return int(app(prog_name="livestream") or 0)
     except KeyboardInterrupt:

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._accounts import reset, vendor
+from .accounts import reset, vendor
 
 if TYPE_CHECKING:
-    from ._vendor import MemoryVendor
+    from .emulator import MemoryVendor
 
 __all__ = ["MemoryVendor", "reset", "vendor"]
 
@@ -32,7 +32,7 @@ if not TYPE_CHECKING:  # to type checkers it would say that every name exists
     def __getattr__(name: str) -> Any:
         if name != "MemoryVendor":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from ._accounts import vendor_class
+        from .accounts import vendor_class
 
         return vendor_class()
 

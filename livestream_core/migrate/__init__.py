@@ -2,17 +2,17 @@
 undo. Needs the extra ``migrate``."""
 
 from .._public import publish as _publish
-from ._checking import check
-from ._handover import HandoverResult, handover, refresh, switched
-from ._ledger import Ledger, report
-from ._pace import RequestRate
-from ._pages import plan_html, report_html
-from ._patience import PATIENCE
-from ._planning import plan
-from ._running import load_transform, run
-from ._translate import Transform
-from ._undoing import retire, rollback
-from ._values import (
+from .finishing.check import check
+from .finishing.deleting import retire, rollback
+from .finishing.handover import HandoverResult, handover, refresh, switched
+from .ledger.ledger import Ledger, report
+from .pace import RequestRate
+from .pages import plan_html, report_html
+from .planning.plan import plan
+from .planning.translation import Transform
+from .running.patience import PATIENCE
+from .running.run import load_transform, run
+from .values import (
     GUARD,
     SETTLE,
     CheckedItem,

@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._livestreams import Livestreams, livestreams
+    from .fixture import Livestreams, livestreams
 
 # Loaded when they are first named: tests that need one of them should not pay for the others.
 _LAZY = {
-    "Livestreams": "_livestreams",
-    "livestreams": "_livestreams",
+    "Livestreams": "fixture",
+    "livestreams": "fixture",
 }
 
 __all__ = ["Livestreams", "livestreams"]

@@ -11,11 +11,11 @@ from types import ModuleType
 
 import pytest
 
-from .._errors import ConfigurationError, InvalidInput
+from .._model.errors import ConfigurationError, InvalidInput
 from . import conformance
-from ._report import COLOURS, AdapterReport, Verdict, write
 from .conformance import AREAS, Area, Subject
-from .conformance._area import ADAPTER_PROPERTY, ROWS_PROPERTY
+from .conformance.area import ADAPTER_PROPERTY, ROWS_PROPERTY
+from .report import COLOURS, AdapterReport, Verdict, write
 
 #: With which the kit can try an adapter.
 CLIENTS = ("synchronous", "asynchronous")

@@ -24,7 +24,7 @@ from hypothesis.strategies import SearchStrategy
 
 import livestream_core as live
 
-from .._fields import FieldFacts, Kind, Owner, table
+from .._model.fields import FieldFacts, Kind, Owner, table
 
 __all__ = [
     "EventParts",

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from acme import AcmeEmulator, AcmePlugin
-from livestream_core.cli._app import app
+from livestream_core.cli.app import app
 
 TESTS = Path(__file__).parents[1]
 PATIENCE = 30.0

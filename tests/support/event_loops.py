@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import livestream_core as live
-from livestream_core.testing._blocking import LoopThread, loop_thread
+from livestream_core.testing.blocking import LoopThread, loop_thread
 
 
 class BlockingTransport:

@@ -6,7 +6,7 @@ import attrs
 
 from package_copy import PackageCopy
 
-MODEL, TYPED = "_model.py", "_spec_fields.py"
+MODEL, TYPED = "_model/stream.py", "_model/typed.py"
 _FEATURE = '    RESTREAMS = "restreams"\n'
 _SPEC = "    options: MaskedMapping = attrs.field(\n"
 _STREAM = "    latency: Latency | None = attrs.field(default=None, converter=_latency)\n"

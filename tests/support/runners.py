@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import livestream_core as live
-from livestream_core.testing._blocking import connect_blocking
+from livestream_core.testing.blocking import connect_blocking
 
 #: By what runs it: how a client is made.
 RUNNERS: dict[str, Callable[..., Any]] = {

@@ -6,7 +6,7 @@ Run as a test module in a process of its own, with the plugin ``with_wrong_adapt
 from __future__ import annotations
 
 from livestream_core.testing import conformance
-from livestream_core.testing.conformance._area import names_of_tests
+from livestream_core.testing.conformance.area import names_of_tests
 from wrong_adapters import WRONG, Wrong
 
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from livestream_core._foreign import place_of
+from livestream_core._contract.foreign import place_of
 from postgresql import NoPostgreSQL, PostgreSQL, postgresql
 
 from .run import Outcome, carry_out

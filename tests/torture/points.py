@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from livestream_core import RequestsTransport
-from livestream_core.migrate import _mark_file
-from livestream_core.migrate._transaction import Transaction
+from livestream_core.migrate.ledger import mark_file
+from livestream_core.migrate.ledger.transaction import Transaction
 
 #: Called with the number and the name of each place.
 Passed = Callable[[int, str], None]
@@ -61,7 +61,7 @@ class Points:
         self._around(PGDialect_psycopg, "do_commit", lambda *_: f"commit of {self._what()}")
         self._around(RequestsTransport, "send", _create)
         self._around(os, "replace", lambda *_: "replace")
-        self._around(_mark_file, "write", lambda *_: f"the mark of {self._marked()}")
+        self._around(mark_file, "write", lambda *_: f"the mark of {self._marked()}")
         sa.event.listen(sa.Engine, "before_cursor_execute", self._sqlite("before"))
         sa.event.listen(sa.Engine, "after_cursor_execute", self._sqlite("after"))
 

@@ -24,7 +24,7 @@ import pytest
 # Before they are imported, so that a failure shows the values that were compared.
 pytest.register_assert_rewrite(
     *(
-        f"{__name__}._{module}"
+        f"{__name__}.{module}"
         for module in (
             "harness",
             "operations",
@@ -45,23 +45,23 @@ pytest.register_assert_rewrite(
 )
 
 from ..._public import publish as _publish
-from .._recorded import RecordedCall, RecordedExchange, Recording
-from ._answers import Answers
-from ._area import Area
-from ._emulated import Emulated
-from ._failures import Faults, Lateness, Outcomes, Statuses
-from ._harness import Harness, Tap
-from ._ids import Ids
-from ._lifecycle import Lifecycle, Waiting, Walks
-from ._lists import Filters, OddPages, Paging
-from ._odd_values import OddValues
-from ._operations import Operations
-from ._refusals import Input, Refusals
-from ._replayed import Replayed
-from ._secrets import FieldsWithoutSecrets, Secrecy
-from ._sessions import Sessions
-from ._subject import Sample, Subject
-from ._webhooks import Webhooks
+from ..captures import RecordedCall, RecordedExchange, Recording
+from .answers import Answers
+from .area import Area
+from .emulated import Emulated
+from .failures import Faults, Lateness, Outcomes, Statuses
+from .harness import Harness, Tap
+from .ids import Ids
+from .lifecycle import Lifecycle, Waiting, Walks
+from .lists import Filters, OddPages, Paging
+from .odd_values import OddValues
+from .operations import Operations
+from .refusals import Input, Refusals
+from .replayed import Replayed
+from .secrets import FieldsWithoutSecrets, Secrecy
+from .sessions import Sessions
+from .subject import Sample, Subject
+from .webhooks import Webhooks
 
 
 class Suite(

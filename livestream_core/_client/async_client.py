@@ -1,0 +1,231 @@
+"""The client for programs with an event loop."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
+
+from .._contract.adapter import Adapter
+from .._contract.clock import Clock
+from .._contract.pagination import Page
+from .._contract.transport import AsyncLimiter, AsyncTransport, Limiter, Transport
+from .._engine.effects import Flow
+from .._model.operations import check_methods
+from .._model.status import Status
+from .._model.stream import LiveStream, StreamSpec, Until
+from .._model.trim import Trim
+from .._model.typed import StreamChanges, StreamFields
+from .._public import publish
+from .._runners.asynchronous import AsyncRunner, InALoop
+from .async_stream_list import AsyncStreamList
+from .base import BaseClient
+
+T = TypeVar("T")
+
+
+class AsyncClient(BaseClient):
+    """One account at one vendor, for programs with an event loop. Made by :func:`connect_async`.
+
+    What asks the vendor is a coroutine, and may be cancelled; all else is as in :class:`Client`.
+    It may be used by any number of tasks, and in several event loops. An asynchronous context
+    manager, and cheap: the connections behind it are shared by all clients of an event loop.
+
+    A cancellation passes unchanged, with a note of what is known of the change. Nothing is sent
+    after it. A change that is cancelled with an unknown outcome is also logged, as a warning:
+    ``asyncio.gather`` drops notes.
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        transport: AsyncTransport | Transport,
+        *,
+        clock: Clock,
+        ending: Any = None,
+        owned: Any = None,
+        **settings: Any,
+    ) -> None:
+        self._runner = AsyncRunner(transport, clock)
+        # The transport, if it is closed with this client.
+        self._owned = owned
+        super().__init__(
+            adapter,
+            scope=getattr(transport, "session_scope", None),
+            ending=ending or InALoop(self._runner),
+            loses_notes=True,
+            clock=clock,
+            **settings,
+        )
+
+    def paced(self, limiter: Limiter | AsyncLimiter) -> AbstractContextManager[None]:
+        """Ask a limiter before each request of this client, as long as the block lasts; see
+        :meth:`Client.paced`. One that is not asynchronous is asked in a thread."""
+        return self._paced(limiter)
+
+    # -- the lifecycle ----------------------------------------------------------------------
+
+    @overload
+    async def create(
+        self,
+        spec: StreamSpec,
+        /,
+        *,
+        on_unsupported: Literal["raise", "drop"] = "raise",
+        deadline: float | None = None,
+    ) -> LiveStream: ...
+
+    @overload
+    async def create(
+        self,
+        /,
+        *,
+        on_unsupported: Literal["raise", "drop"] = "raise",
+        deadline: float | None = None,
+        **fields: Unpack[StreamFields],
+    ) -> LiveStream: ...
+
+    async def create(
+        self,
+        spec: StreamSpec | None = None,
+        /,
+        *,
+        on_unsupported: Literal["raise", "drop"] = "raise",
+        deadline: float | None = None,
+        **fields: Any,
+    ) -> LiveStream:
+        """Create a stream; see :meth:`Client.create`."""
+        return await self._run(self._creating(spec, fields, on_unsupported, deadline))
+
+    async def get(self, id: str, *, deadline: float | None = None) -> LiveStream:
+        """Read a stream; see :meth:`Client.get`."""
+        return await self._run(self._on_stream("get", id, deadline))
+
+    async def update(
+        self, id: str, *, deadline: float | None = None, **changes: Unpack[StreamChanges]
+    ) -> LiveStream:
+        """Change fields of a stream; see :meth:`Client.update`."""
+        return await self._run(self._updating(id, changes, deadline))
+
+    async def start(self, id: str, *, deadline: float | None = None) -> LiveStream:
+        """Start a stream; see :meth:`Client.start`."""
+        return await self._run(self._on_stream("start", id, deadline))
+
+    async def stop(
+        self, id: str, *, trim: Trim | None = None, deadline: float | None = None
+    ) -> LiveStream:
+        """End a stream; see :meth:`Client.stop`."""
+        return await self._run(self._stopping(id, trim, deadline))
+
+    async def cancel(self, id: str, *, deadline: float | None = None) -> LiveStream:
+        """Cancel a stream that has not gone live; see :meth:`Client.cancel`."""
+        return await self._run(self._on_stream("cancel", id, deadline))
+
+    async def delete(self, id: str, *, deadline: float | None = None) -> None:
+        """Delete a stream; see :meth:`Client.delete`."""
+        await self._run(self._on_stream("delete", id, deadline))
+
+    # -- lists and waiting ------------------------------------------------------------------
+
+    def list(
+        self,
+        *,
+        status: Status | str | None = None,
+        starts_after: datetime | str | None = None,
+        starts_before: datetime | str | None = None,
+        tag: str | None = None,
+        limit: int | None = None,
+        on_unreadable: Literal["raise", "collect"] = "raise",
+        read_ahead: bool = True,
+        deadline: float | None = None,
+    ) -> AsyncStreamList:
+        """Walk over all streams, page by page, each stream once; see :meth:`Client.list`.
+
+        Unlike there, the next page is read while the caller is busy with one, unless ``read_ahead``
+        is false.
+
+        Returns:
+            An asynchronous iterator; when it is exhausted, its ``complete`` says whether that was
+            all.
+        """
+        listing = self._listing(
+            status, starts_after, starts_before, tag, limit, on_unreadable, deadline
+        )
+        return AsyncStreamList(
+            self._page, listing, lambda: read_ahead and not self._engine.limiters
+        )
+
+    async def pages(
+        self,
+        *,
+        cursor: str | None = None,
+        size: int | None = None,
+        status: Status | str | None = None,
+        starts_after: datetime | str | None = None,
+        starts_before: datetime | str | None = None,
+        tag: str | None = None,
+        deadline: float | None = None,
+    ) -> Page:
+        """Read one page; see :meth:`Client.pages`."""
+        return await self._run(
+            self._paging(cursor, size, status, starts_after, starts_before, tag, deadline)
+        )
+
+    async def wait(
+        self, id: str, *, until: Until, timeout: float, poll: float | None = None
+    ) -> LiveStream:
+        """Read a stream again and again until it is as wanted; see :meth:`Client.wait`. A
+        function that is given as ``until`` is not asynchronous, and must not block."""
+        return await self._run(self._waiting(id, until, timeout, poll))
+
+    # -- closing ----------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Leave the shared session, as :meth:`Client.close` does. The last client of an event
+        loop closes the connections."""
+        self._membership.leave()
+        try:
+            await self._end_if_last()
+        finally:
+            if self._owned is not None:
+                await self._owned.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # -- how a call runs --------------------------------------------------------------------
+
+    async def _run(self, flow: Flow[T]) -> T:
+        try:
+            result = await self._runner.run(flow)
+        except Exception:
+            await self._end_left_over()
+            raise
+        if not self._membership.is_open:
+            await self._end_left_over()
+        return result
+
+    async def _page(self, flow: Flow[T]) -> T:
+        return await self._run(self._if_open(flow, "list"))
+
+    async def _end_left_over(self) -> None:
+        if not self._membership.is_open:
+            # Closed meanwhile: a session opened since then is left over.
+            await self._end_if_last()
+
+    async def _end_if_last(self) -> None:
+        if (ending := self._membership.ending(self._engine)) is not None:
+            await self._runner.run(ending)
+
+
+check_methods(AsyncClient)
+publish("livestream_core", [AsyncClient])

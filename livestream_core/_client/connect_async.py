@@ -1,0 +1,92 @@
+"""The way in for programs with an event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from inspect import iscoroutinefunction
+from typing import Any
+
+import livestream_core as live
+
+from .._contract.adapter import Adapter
+from .._contract.capabilities import Feature
+from .._contract.clock import Clock
+from .._contract.options import Options
+from .._contract.transport import AnyLimiter, AsyncTransport, Transport
+from .._engine.sign_in import AnyTokenStore
+from .._http.aiohttp_transport import shared_transport
+from .._http.requests_transport import shared_transport as sync_transport
+from .._public import publish
+from .connect import SYSTEM_CLOCK, Given, connected
+
+
+def connect_async(
+    provider: str,
+    /,
+    *,
+    base_url: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    transport: AsyncTransport | Transport | None = None,
+    timeout: float | tuple[float, float] = (5, 30),
+    deadline: float = 120,
+    retries: int = 4,
+    require: Iterable[Feature | str] = (),
+    environ: Mapping[str, str] | None = None,
+    allow_http_hosts: Collection[str] = (),
+    token_store: AnyTokenStore | None = None,
+    limiter: AnyLimiter | None = None,
+    clock: Clock | None = None,
+    **more_options: Any,
+) -> live.AsyncClient:
+    """A client for one account, for programs with an event loop. Nothing is sent yet, and no loop
+    need be running. Over the network it needs the ``async`` extra.
+
+    The arguments and errors are those of :func:`connect`. A transport, a store or a limiter that
+    is not asynchronous is used in a thread.
+    """
+    given = Given(base_url, options, more_options, environ)
+    del base_url, options, more_options, environ
+    return connected(
+        _client,
+        given,
+        provider,
+        transport=transport,
+        timeout=timeout,
+        deadline=deadline,
+        retries=retries,
+        require=require,
+        allow_http_hosts=allow_http_hosts,
+        token_store=token_store,
+        limiter=limiter,
+        clock=clock,
+    )
+
+
+def _client(
+    kind: type[Adapter],
+    options: Options,
+    *,
+    transport: AsyncTransport | Transport | None,
+    clock: Clock | None,
+    **settings: Any,
+) -> live.AsyncClient:
+    # Here, so that to name connect_async() loads no client.
+    from .._runners.sync import SyncRunner
+    from .async_client import AsyncClient
+
+    transport = transport or kind.transport(options)
+    clock = clock or getattr(transport, "clock", None) or SYSTEM_CLOCK
+    at_exit: Any = transport
+    if transport is None:
+        transport, at_exit = shared_transport(), sync_transport()
+        settings["owned"] = transport
+    ending = None
+    if at_exit is not None and not iscoroutinefunction(at_exit.send):
+        # No event loop can look up a name when the interpreter exits.
+        ending = SyncRunner(at_exit, clock)
+    return AsyncClient(
+        kind(options, clock=clock.now), transport, clock=clock, ending=ending, **settings
+    )
+
+
+publish("livestream_core", [connect_async])

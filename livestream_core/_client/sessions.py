@@ -1,0 +1,219 @@
+"""The sessions of a process: shared by equal clients, ended by the last of them or at the exit."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from .._contract.adapter import Adapter
+from .._contract.foreign import BUGS, pass_on
+from .._engine.call import Call
+from .._engine.effects import Flow
+from .._engine.sign_in import SharedSession
+from .._model.errors import LiveStreamError
+
+logger = logging.getLogger("livestream_core")
+
+#: Seconds for all sign-outs at the exit together.
+EXIT_SECONDS = 5.0
+#: How many sessions and refusals of credentials are remembered that no client has any more.
+_MOST_IDLE = 10_000
+
+
+class SessionPool:
+    """The sessions of this process."""
+
+    def __init__(self) -> None:
+        # Reentrant: a client that was never closed leaves when it is collected, which may happen
+        # while this very thread is in here.
+        self._lock = threading.RLock()
+        self._sessions: dict[Hashable, SharedSession] = {}
+        #: Keys of those that no client has, and that are worth remembering.
+        self._idle: dict[Hashable, None] = {}
+        #: Those with a session that this process has to end, and with what.
+        self._own: dict[SharedSession, tuple[Any, Any]] = {}
+        self._registered: set[str] = set()
+
+    def join(self, key: Hashable) -> Membership:
+        """A place in the session for a key, for one more client."""
+        with self._lock:
+            shared = self._sessions.get(key)
+            if shared is None:
+                shared = self._sessions[key] = SharedSession(self._opened)
+            self._idle.pop(key, None)
+            shared.clients += 1
+            return Membership(self, key, shared)
+
+    def leave(self, member: Membership) -> None:
+        """One client less, however often this is called for it."""
+        with self._lock:
+            if not member.is_open:
+                return
+            member.is_open = False
+            member.shared.clients -= 1
+            self._tidy(member)
+
+    def forget(self, member: Membership) -> None:
+        """A session that is ended now need not be ended at the exit."""
+        with self._lock:
+            self._own.pop(member.shared, None)
+            self._tidy(member)
+
+    def _tidy(self, member: Membership) -> None:
+        shared, key = member.shared, member.key
+        if shared.clients or self._sessions.get(key) is not shared:
+            return
+        shared.engine = shared.runner = None  # they hold it, too
+        if shared.refusal is None and shared not in self._own:
+            del self._sessions[key]
+            self._idle.pop(key, None)
+            return
+        self._idle[key] = None
+        if len(self._idle) > _MOST_IDLE:
+            oldest = next(iter(self._idle))
+            del self._idle[oldest], self._sessions[oldest]
+
+    # -- the end of the process -------------------------------------------------------------
+
+    def _opened(self, shared: SharedSession) -> None:
+        engine, runner = shared.engine, shared.runner
+        if engine is None or not _can_end(engine):
+            return
+        with self._lock:
+            self._own[shared] = engine, runner
+        for name, register in _ENDINGS.items():
+            module = sys.modules.get(name)
+            if module is not None and name not in self._registered:
+                self._registered.add(name)
+                try:
+                    register(module, self.end_own)
+                except BUGS as error:  # another version of it; that is no reason to fail
+                    logger.warning("%s does not tell its end: %s", name, type(error).__name__)
+
+    def end_own(self, seconds: float = EXIT_SECONDS) -> None:
+        """End the sessions that this process has opened, all at once, within so many seconds."""
+        with self._lock:
+            own, self._own = self._own, {}
+        until = time.monotonic() + seconds
+        threads, left_over = [], []
+        for shared, (engine, runner) in own.items():
+            end = (shared, engine, runner)
+            thread = threading.Thread(target=_end_quietly, args=(*end, seconds), daemon=True)
+            try:
+                thread.start()
+                threads.append(thread)
+            except RuntimeError:
+                # From Python 3.12 on, no thread can be started at the exit of the interpreter.
+                left_over.append(end)
+        for number, end in enumerate(left_over):
+            left = until - time.monotonic()
+            if left > 0:
+                # One that hangs is not to take the time of all; and one that answers needs some.
+                _end_quietly(*end, min(left, max(left / (len(left_over) - number), 1.0)))
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def after_fork(self) -> None:
+        """In a child process: what the parent opened is the parent's to end."""
+        self._lock = threading.RLock()
+        self._own = {}
+        self._registered &= {"atexit"}
+        for shared in tuple(self._sessions.values()):
+            shared.disown()
+
+
+def _finalize(module: Any, end: Callable[[], None]) -> None:
+    module.Finalize(None, end, exitpriority=100)
+
+
+def _tell_worker(module: Any, end: Callable[[], None]) -> None:
+    # The processes of billiard's pools, Celery's among them, skip the finalizers as well, and call
+    # this instead.
+    worker: Any = getattr(module.current_process(), "_target", None)
+    if not hasattr(worker, "on_exit"):
+        return
+    tell = worker.on_exit
+
+    def on_exit(pid: int, code: int) -> None:
+        end()
+        if tell is not None:
+            tell(pid, code)
+
+    worker.on_exit = on_exit
+
+
+#: What tells that a process ends, by its module. Children of multiprocessing and billiard skip
+#: atexit, and what was registered with these before the fork.
+_ENDINGS: dict[str, Callable[[Any, Callable[[], None]], object]] = {
+    "atexit": lambda _, end: atexit.register(end),
+    "multiprocessing.util": _finalize,
+    "billiard.util": _finalize,
+    "billiard.process": _tell_worker,
+}
+
+
+def ending(shared: SharedSession, engine: Any, seconds: float) -> Flow[None]:
+    """Sign out of what this process has opened, if the vendor has that.
+
+    Raises:
+        BaseException: What is foreign, with a note.
+    """
+    if not _can_end(engine):
+        return
+    handled = sys.exception()
+    call = Call(engine, "close", None, engine.clock.monotonic() + seconds)
+    for session in shared.take():
+        try:
+            yield from call.sign_out(session)
+        except LiveStreamError as error:
+            logger.warning("%s: signing out failed: %s", engine.account, type(error).__name__)
+        except BaseException as raised:
+            pass_on(raised, call.where_it_was(), handled)
+
+
+def _can_end(engine: Any) -> bool:
+    # With a store, other processes use the session.
+    overridden = type(engine.adapter).sign_out is not Adapter.sign_out
+    return overridden and engine.token_store is None
+
+
+def _end_quietly(shared: SharedSession, engine: Any, runner: Any, seconds: float) -> None:
+    try:
+        runner.run(ending(shared, engine, seconds))
+    except Exception as error:
+        logger.warning("%s: signing out failed: %s", engine.account, type(error).__name__)
+
+
+class Membership:
+    """One client's part in a shared session."""
+
+    __slots__ = ("_pool", "is_open", "key", "shared")
+
+    def __init__(self, pool: SessionPool, key: Hashable, shared: SharedSession) -> None:
+        self._pool = pool
+        self.key = key
+        self.shared = shared
+        self.is_open = True
+
+    def leave(self) -> None:
+        """Gives it up."""
+        self._pool.leave(self)
+
+    def ending(self, engine: Any) -> Flow[None] | None:
+        """Return what signs out of the session, if no client shares it any more."""
+        if self.shared.clients:
+            return None
+        self._pool.forget(self)
+        return ending(self.shared, engine, EXIT_SECONDS)
+
+
+pool = SessionPool()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=pool.after_fork)

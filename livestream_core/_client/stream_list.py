@@ -1,0 +1,109 @@
+"""What a client's ``list`` gives: every stream of an account, page by page, each once."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Self
+
+from .._contract.pagination import Completeness, Unreadable
+from .._model.stream import LiveStream
+from .._public import publish
+
+if TYPE_CHECKING:
+    from .._engine.effects import Flow
+    from .._engine.listing import Listing
+
+
+class StreamList(Iterator[LiveStream]):
+    """A lazy walk over a list; see :meth:`Client.list`. For one thread. After an error it can be
+    taken up again: it goes on with the page that could not be read."""
+
+    def __init__(
+        self,
+        run: Callable[[Flow[list[LiveStream]]], list[LiveStream]],
+        listing: Listing,
+        reads_ahead: Callable[[], bool],
+    ) -> None:
+        self._run, self._listing, self._reads_ahead = run, listing, reads_ahead
+        self._read: deque[LiveStream] = deque()
+        self._pages = 0
+        self._ahead: _Ahead | None = None
+
+    @property
+    def complete(self) -> Completeness:
+        """Whether every stream was seen: true only if that is proven. Proven (the vendor's total
+        stayed the same and agrees), mismatched (it does not, even after a second walk), or unknown
+        (not exhausted, cut by a limit, or the vendor gives no total)."""
+        if self._read or self._ahead is not None or not self._listing.is_over:
+            return Completeness.UNKNOWN
+        return self._listing.completeness
+
+    @property
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """The entries that could not be read so far."""
+        return self._listing.unreadable
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> LiveStream:
+        while not self._read:
+            if self._ahead is not None:
+                self._take_ahead(self._ahead)
+            elif self._listing.is_over:
+                self._listing.end()
+                raise StopIteration
+            else:
+                self._read.extend(self._page())
+            self._pages += 1
+            # Who looks at one page only does not pay for two.
+            if self._pages > 1 and not self._listing.is_over and self._reads_ahead():
+                self._ahead = _Ahead(self._page)
+        return self._listing.hand_out(self._read.popleft())
+
+    def _page(self) -> list[LiveStream]:
+        return self._run(self._listing.advance())
+
+    def _take_ahead(self, ahead: _Ahead) -> None:
+        ahead.wait()  # who is interrupted here finds it when coming again
+        self._ahead = None
+        self._read.extend(ahead.page())
+
+
+class _Ahead:
+    """A page that a thread of its own reads. One that nobody takes ends with its deadline, and is
+    no reason for a process to stay."""
+
+    def __init__(self, read: Callable[[], list[LiveStream]]) -> None:
+        self._read, self._process = read, os.getpid()
+        self._is_read = Event()
+        self._streams: list[LiveStream] = []
+        self._error: BaseException | None = None
+        Thread(target=self._run, name="livestream-page", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._streams = self._read()
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._is_read.set()
+
+    def wait(self) -> None:
+        """Wait until it has been read."""
+        if self._process == os.getpid():
+            self._is_read.wait()
+
+    def page(self) -> list[LiveStream]:
+        """Return what was read, or raise why it could not be."""
+        if self._process != os.getpid():
+            return self._read()  # a forked child has no such thread
+        if self._error is not None:
+            raise self._error
+        return self._streams
+
+
+publish("livestream_core", [StreamList])

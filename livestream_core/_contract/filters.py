@@ -1,0 +1,30 @@
+"""What a list may be filtered by, as callers give it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+from .._model import converters as c
+from .._model.converters import named
+from .._model.status import Status
+from .pagination import Query
+
+
+def query_of(
+    status: Status | str | None,
+    starts_after: datetime | str | None,
+    starts_before: datetime | str | None,
+    tag: str | None,
+) -> Query:
+    """Read the filters of a list.
+
+    Raises:
+        InvalidInput: One cannot be read.
+    """
+    return Query(
+        status=None if status is None else named("status", partial(c.enum_of, Status))(status),
+        starts_after=named("starts_after", c.optional_instant)(starts_after),
+        starts_before=named("starts_before", c.optional_instant)(starts_before),
+        tag=named("tag", c.optional_text)(tag),
+    )

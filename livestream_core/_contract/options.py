@@ -1,0 +1,251 @@
+"""Options of a connection: read from arguments or the environment, checked all at once."""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+import attrs
+
+from .._model.errors import ConfigurationError, InvalidInput
+from .._model.urls import origin_of
+from .._secrets.secret import MASK, Secret
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HELP = "livestream_core.help"
+
+
+def option(*, help: str, default: Any = attrs.NOTHING, **field: Any) -> Any:
+    """A field of an :class:`Options` class.
+
+    Args:
+        help: One sentence for the command line and for errors.
+        default: Its value when it is not given; without one the option is required.
+        field: What ``attrs.field`` takes besides, such as ``validator``.
+    """
+    return attrs.field(default=default, metadata={_HELP: help}, **field)
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """What a connection needs to know. Every adapter has a subclass of its own.
+
+    Fields are made by :func:`option` and typed ``str``, ``int``, ``float``, ``bool`` or
+    :class:`Secret`, with ``| None`` where they may be left out. What is typed ``Secret`` is
+    masked everywhere.
+
+    Attributes:
+        base_url: The vendor's origin, ``https://host[:port]``; a subclass gives the default.
+    """
+
+    #: Ways to sign in: exactly one of these groups of options must be given, and whole.
+    credentials: ClassVar[tuple[tuple[str, ...], ...]] = ()
+
+    base_url: str = option(help="The vendor's origin: https://host[:port].")
+
+    def credential_values(self) -> tuple[object, ...]:
+        """What tells two accounts' credentials apart, for sharing a session."""
+        names = {name for group in self.credentials for name in group}
+        # Without groups, any option may be one.
+        names = names or {field.name for field in attrs.fields(type(self))}
+        return tuple(getattr(self, name) for name in sorted(names))
+
+    def secrets(self) -> list[str]:
+        """The values of all options that are typed secret."""
+        values = (getattr(self, field.name) for field in attrs.fields(type(self)))
+        return [value.reveal() for value in values if isinstance(value, Secret)]
+
+
+def environment_name(provider: str, name: str) -> str:
+    """The environment variable of an option: ``LIVESTREAM_<PROVIDER>_<OPTION>``."""
+    return re.sub(r"\W", "_", f"livestream_{provider}_{name}").upper()
+
+
+def read_options(
+    kind: type[Options],
+    provider: str,
+    given: Mapping[str, Any],
+    environ: Mapping[str, str],
+    allow_http_hosts: Collection[str] = (),
+) -> Options:
+    """Makes a provider's options.
+
+    Args:
+        kind: The adapter's class of options.
+        provider: The provider's name.
+        given: The caller's options. If there is none besides ``base_url``, all others come from
+            the environment; the two are never mixed.
+        environ: The environment.
+        allow_http_hosts: Hosts for which plain http is allowed.
+
+    Raises:
+        ConfigurationError: It names all options that are missing, wrong or unknown.
+    """
+    fields = attrs.fields_dict(kind)
+    problems = [
+        f"{name} is no option of {provider}{_suggestion(name, fields)}"
+        for name in given
+        if name not in fields
+    ]
+    values = {name: value for name, value in given.items() if value is not None}
+    if not set(given) - {"base_url"}:
+        for name in fields:
+            text = environ.get(environment_name(provider, name))
+            if text:
+                values.setdefault(name, text)
+    types_by_name = _types_of(kind)
+    read: dict[str, Any] = {}
+    for name, field in fields.items():
+        shown = f"{name} ({environment_name(provider, name)})"
+        if name not in values:
+            if field.default is attrs.NOTHING:
+                problems.append(f"{shown} is missing")
+            continue
+        try:
+            read[name] = _converted(values[name], types_by_name[name])
+            if name == "base_url":
+                read[name] = read_origin(read[name])
+                _check_encrypted(read[name], allow_http_hosts)
+            if field.validator is not None:
+                field.validator(None, field, read[name])
+        except (ValueError, TypeError) as error:
+            problems.append(f"{shown} {_without(str(error), read.get(name))}")
+        except (ConfigurationError, InvalidInput) as error:
+            problems.append(f"{shown}: {_without(error.message, read.get(name))}")
+    problems += _credential_problems(kind, provider, values)
+    if problems:
+        raise ConfigurationError(
+            "; ".join(problems),
+            provider=provider,
+            hint="pass the options to connect(), or set their environment variables",
+        )
+    return kind(**read)
+
+
+def _without(problem: str, value: object) -> str:
+    """What a validator says of a value, with a mask if it repeats a secret one."""
+    return problem.replace(value.reveal(), MASK) if isinstance(value, Secret) else problem
+
+
+_types: dict[type[Options], dict[str, Any]] = {}
+
+
+def _types_of(kind: type[Options]) -> dict[str, Any]:
+    if kind not in _types:
+        _types[kind] = typing.get_type_hints(kind)
+    return _types[kind]
+
+
+def _credential_problems(kind: type[Options], provider: str, given: Mapping[str, Any]) -> list[str]:
+    groups = kind.credentials
+    if not groups:
+        return []
+
+    def shown(names: tuple[str, ...]) -> str:
+        return " + ".join(f"{name} ({environment_name(provider, name)})" for name in names)
+
+    touched = [group for group in groups if any(name in given for name in group)]
+    if not touched:
+        return [f"{' or '.join(map(shown, groups))} is missing"]
+    problems = [
+        f"{shown(missing)} is missing"
+        for group in touched
+        if (missing := tuple(name for name in group if name not in given))
+    ]
+    if len(touched) > 1:
+        problems.append(f"give either {' or '.join(map(shown, touched))}, not both")
+    return problems
+
+
+def _suggestion(name: str, known: Collection[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else f" (it has {', '.join(known)})"
+
+
+def _converted(value: Any, kind: Any) -> Any:
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        kind = next(each for each in typing.get_args(kind) if each is not type(None))
+    if kind is Secret and isinstance(value, Secret):
+        _check_text(value.reveal())
+        return value
+    if kind in (str, Secret):
+        if not isinstance(value, str):
+            raise TypeError(f"must be a string, not {type(value).__name__}")
+        _check_text(value)
+        return kind(value)
+    if kind is bool and isinstance(value, str):
+        if value.lower() not in _BOOLEANS:
+            raise ValueError(f"must be one of {', '.join(_BOOLEANS)}")
+        return _BOOLEANS[value.lower()]
+    if kind in (int, float) and isinstance(value, str):
+        number = None
+        try:
+            number = kind(value)
+        except ValueError:
+            pass
+        if number is None:
+            raise ValueError("must be a number")
+        return number
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind in (int, float, bool) and type(value) is not kind:
+        raise TypeError(f"must be {kind.__name__}, not {type(value).__name__}")
+    return value
+
+
+_BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+
+
+def _check_text(value: str) -> None:
+    if not value.strip():
+        raise ValueError("is empty")
+    if _CONTROL.search(value):
+        raise ValueError("contains a control character (a line break at the end?)")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            value = ""
+        if not value:
+            raise ValueError("contains half a surrogate pair, which is not text")
+    if value != value.strip():
+        raise ValueError("begins or ends with white space")
+
+
+def read_origin(url: str) -> str:
+    """An origin in one spelling: lower-case scheme and host, no default port, no slash.
+
+    Raises:
+        ConfigurationError: It is no origin.
+    """
+    text = url.strip().rstrip("/")
+    parts = None
+    try:
+        parts = origin_of(text)
+    except ValueError:
+        pass
+    if parts is None or re.search(r"[/?#@\s\\]", text.partition("://")[2]):
+        raise ConfigurationError("must be an origin: https://host[:port], without a path")
+    name, host, port = parts
+    shown_host = f"[{host}]" if ":" in host else host
+    default = 443 if name == "https" else 80
+    return f"{name}://{shown_host}" + ("" if port == default else f":{port}")
+
+
+def _check_encrypted(origin: str, allow_http_hosts: Collection[str]) -> None:
+    name, host, _ = origin_of(origin)
+    if name == "http" and not is_loopback(host) and host not in allow_http_hosts:
+        raise ConfigurationError(
+            f"plain http to {host} would show the credentials to the network",
+            hint="use https, or name the host in allow_http_hosts",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: localhost, 127.0.0.0/8, ::1."""
+    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None

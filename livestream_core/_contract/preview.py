@@ -1,0 +1,59 @@
+"""A request as it would be sent, to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from .._public import publish
+from .._secrets.masked_mapping import plain
+from .request import Request
+
+
+@attrs.frozen(slots=True)
+class Preview:
+    """The request that an operation begins with, with ``***`` for every secret in it.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, its names filled in.
+        params: The query.
+        body: The body: JSON, or the fields of a form; a file by its name.
+    """
+
+    method: str
+    path: str
+    params: dict[str, Any]
+    body: Any
+
+
+def preview_of(request: Request, mask: Callable[[str], str]) -> Preview:
+    """Show a request.
+
+    Raises:
+        InvalidInput: It cannot be sent.
+    """
+    request.content()  # what cannot be written is refused here
+    files = {name: file[0] for name, file in (request.files or {}).items()}
+    form = {**(request.form or {}), **files}
+    return Preview(
+        request.method,
+        mask(request.target().partition("?")[0]),
+        _masked(dict(request.params or {}), mask),
+        _masked(plain(request.json) if request.json is not None else form or None, mask),
+    )
+
+
+def _masked(value: Any, mask: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {name: _masked(item, mask) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(item, mask) for item in value]
+    return value
+
+
+publish("livestream_core", [Preview])

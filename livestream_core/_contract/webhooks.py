@@ -1,0 +1,143 @@
+"""A webhook delivery as a web framework hands it over, and what is likely wrong with one."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from .._model.errors import InvalidInput, LiveStreamError, UnexpectedResponse, WebhookRejected
+from .request import Headers
+
+_RAW_BODY = (
+    "pass the raw bytes: request.body in Django, request.get_data() in Flask, "
+    "await request.body() in FastAPI"
+)
+_HEADERS = "pass the headers as the framework has them, such as request.headers"
+_START = 1024
+
+
+@attrs.frozen(slots=True)
+class Delivery:
+    """One delivery. Its repr shows neither headers nor body: secrets are in both."""
+
+    headers: Headers = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+
+    def explain(self, error: LiveStreamError) -> LiveStreamError:
+        """Have an error of reading this speak of the delivery, and say what is likely wrong."""
+        if isinstance(error, UnexpectedResponse):
+            # Adapters read deliveries with what reads answers.
+            message = error.message.replace("the answer", "the delivery")
+            message = message.replace("the adapter failed", "the delivery could not be read")
+            if "delivery" not in message:
+                message += " in the delivery"
+            error.message = message
+        if isinstance(error, (UnexpectedResponse, WebhookRejected)):
+            error.hint = self.hint() or error.hint
+        return error
+
+    def hint(self) -> str | None:
+        """Return what is likely wrong with a delivery that cannot be verified or read."""
+        headers, body = self.headers, self.body
+        encoding = headers.get("content-encoding", "").strip().lower()
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if any(name.startswith("http_") for name in headers):
+            return f"the headers are those of a WSGI environ; {_HEADERS}"
+        if not body.strip():
+            return f"the body is empty; read it before anything else does, and {_RAW_BODY}"
+        if encoding not in ("", "identity") or body.startswith(b"\x1f\x8b"):
+            name = encoding if encoding.isalnum() else "gzip"
+            return f"the body is compressed ({name}); have the web server decompress it first"
+        start = body[:_START].lstrip()
+        if start.startswith(b'"'):
+            return f"the body was encoded as JSON twice; {_RAW_BODY}"
+        if _is_base64(start):
+            return "the body is base64, as API gateways hand it over; decode it first"
+        if kind in _FORMS or _FORM.match(start):
+            return "the body is a form; have the vendor send JSON, or check the delivery's URL"
+        return None
+
+
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_FORM = re.compile(
+    rb"[\w.%+\[\]-]+=[^\s{]*(?:&|$)|--[^\r\n]+\r?\nContent-Disposition:", re.IGNORECASE
+)
+
+
+def _is_base64(start: bytes) -> bool:
+    import base64
+
+    whole = b"".join(start.split())
+    try:
+        decoded = base64.b64decode(whole[: len(whole) // 4 * 4], validate=True)
+    except ValueError:
+        return False
+    return decoded.lstrip()[:1] in (b"{", b"[")
+
+
+def read_delivery(headers: object, body: object) -> Delivery | InvalidInput:
+    """Return a delivery, or why it is not one. What is wrong here is the receiver's code, whatever
+    was sent to it."""
+    if not isinstance(body, (bytes, bytearray, memoryview)):
+        return InvalidInput(
+            f"body: expected the bytes of the delivery, not {type(body).__name__}",
+            field="body",
+            hint=_hint_for_body(body),
+        )
+    # Not every framework's headers are a Mapping; ASGI servers give pairs of bytes.
+    items = getattr(headers, "items", None)
+    pairs: Any = items() if callable(items) else headers
+    read: dict[str, str] = {}
+    problem = "expected a mapping, or pairs of names and values"
+    try:
+        for name, value in pairs:
+            shown, text = _text(name), _text(value)
+            if shown is None:
+                problem = f"expected names that are strings, not {type(name).__name__}"
+                break
+            if text is None:
+                problem = f"expected a string for {shown[:40]!r}, not {type(value).__name__}"
+                break
+            read[shown] = text
+        else:
+            return Delivery(Headers(read), bytes(body))
+    except (TypeError, ValueError):
+        pass
+    return InvalidInput(f"headers: {problem}", field="headers", hint=_hint_for_headers(headers))
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    return value if isinstance(value, str) else None
+
+
+def _hint_for_body(body: object) -> str:
+    if inspect.isawaitable(body):
+        if inspect.iscoroutine(body):
+            body.close()  # it will not be awaited any more
+        return f"the body was not awaited; {_RAW_BODY}"
+    if callable(body):
+        return f"the method that reads the body was not called; {_RAW_BODY}"
+    if hasattr(body, "read"):
+        return f"the body was not read; {_RAW_BODY}"
+    if isinstance(body, str):
+        return f"the body was decoded already, and a signature is one of bytes; {_RAW_BODY}"
+    if isinstance(body, (Mapping, Iterable)):
+        return f"the body was parsed already, and a signature is one of bytes; {_RAW_BODY}"
+    return _RAW_BODY
+
+
+def _hint_for_headers(headers: object) -> str:
+    if isinstance(headers, Mapping):
+        if "wsgi.input" in headers or "REQUEST_METHOD" in headers:
+            return f"this is a WSGI environ; {_HEADERS}"
+        if "asgi" in headers or isinstance(headers.get("headers"), (list, tuple)):
+            return 'this is an ASGI scope; pass scope["headers"]'
+        if any(isinstance(value, (list, tuple)) for value in headers.values()):
+            return 'the values are lists; join each to one string, as in ", ".join(values)'
+    return _HEADERS

@@ -1,0 +1,1 @@
+"""Transports: how one HTTP request is sent."""

@@ -1,0 +1,64 @@
+"""Telling a transport's own failures from exceptions that only pass through it.
+
+A time limit of a task queue, a signal handler's TimeoutError, a bug: none of these is a lost
+connection, though urllib3 catches and wraps some of them.
+"""
+
+from __future__ import annotations
+
+from types import FrameType
+from typing import Any
+
+from .._contract.foreign import is_of_signal_handler
+
+#: Packages whose exceptions are the transport's.
+_LIBRARIES = frozenset({"requests", "urllib3", "http", "ssl", "socket", "socks", "OpenSSL"})
+#: Modules that raise Python's own exceptions for a connection. gevent and eventlet put sockets of
+#: theirs in place of Python's; their exceptions are time limits of the program's, not ours.
+_RAISING = _LIBRARIES | {"gevent", "eventlet", f"{__package__}._deadline"}
+
+
+def chain_of(error: BaseException) -> list[BaseException]:
+    """Return the error and all inside it: urllib3 puts the cause into ``args`` or ``reason``."""
+    found: list[BaseException] = []
+    todo: list[Any] = [error]
+    while todo:
+        each = todo.pop(0)
+        if isinstance(each, BaseException) and not any(each is other for other in found):
+            found.append(each)
+            # Not __context__: that may be an error which the caller is just handling.
+            todo += [*each.args, getattr(each, "reason", None), each.__cause__]
+    return found
+
+
+def foreign_in(error: BaseException) -> BaseException | None:
+    """Return the exception in the chain of an error that is not the transport's, if any."""
+    chain = chain_of(error)
+    # What wraps a signal handler's exception is given its traceback, so that is the innermost.
+    handlers = (each for each in reversed(chain) if is_of_signal_handler(each))
+    # A bug in a library is not wrapped; what it wraps by itself, it has foreseen.
+    own = (_is_own(each, wrapped=each is not error) for each in chain)
+    foreign = (each for each, is_own in zip(chain, own, strict=True) if not is_own)
+    return next(foreign, None) or next(handlers, None)
+
+
+def _is_own(error: BaseException, *, wrapped: bool) -> bool:
+    if not isinstance(error, Exception):
+        return False
+    package = type(error).__module__
+    if package != "builtins":
+        return package.partition(".")[0] in _LIBRARIES
+    if not isinstance(error, OSError) and not wrapped:
+        return False
+    frame = _innermost(error)
+    if frame is None:
+        return True
+    module = str(frame.f_globals.get("__name__"))
+    return module in _RAISING or module.partition(".")[0] in _RAISING
+
+
+def _innermost(error: BaseException) -> FrameType | None:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace and trace.tb_frame

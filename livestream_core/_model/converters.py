@@ -1,0 +1,240 @@
+"""Converters: what a field of the model accepts, and one wording for what it does not.
+
+Each takes what may reasonably be given and returns the field's own type, or raises
+``InvalidInput`` that says what is wrong with the value. :func:`named` adds which one it was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NoReturn, TypeVar
+
+import attrs
+
+from .._secrets.masked_mapping import MaskedMapping
+from .._secrets.recognition import carries_secret
+from .._secrets.secret import Secret, SecretUrl
+from .errors import InvalidInput
+from .times import parse_instant, to_utc
+from .urls import is_url
+
+A = TypeVar("A")
+E = TypeVar("E", bound=StrEnum)
+T = TypeVar("T")
+
+#: Longer than any stream, and short enough for every calculation with it.
+MAX_SECONDS = 10**12
+
+NOT_TEXT = "contains half a surrogate pair, which is not text"
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def refuse(problem: str, hint: str | None = None) -> NoReturn:
+    """Raises the error for a value."""
+    raise InvalidInput(problem, hint=hint)
+
+
+def wrong_type(expected: str, value: object) -> NoReturn:
+    """Raises the error for a value of another type."""
+    refuse(f"expected {expected}, not {type(value).__name__}")
+
+
+def refuse_unknown(owner: str, names: Iterable[object], known: Sequence[str]) -> None:
+    """Raises the error for the first name that is not one of a class's fields."""
+    for name in names:
+        if name not in known:
+            raise InvalidInput(
+                f"{name}: {owner} has no such field",
+                field=str(name),
+                hint=f"it has {', '.join(known)}",
+            )
+
+
+def named(
+    name: str, convert: Callable[[A], T], owner: str | None = None, default: object = attrs.NOTHING
+) -> Callable[[A], T]:
+    """The converter with the name of an argument or field in its errors, and of its class. The
+    default is returned as it is."""
+
+    def convert_named(value: A) -> T:
+        if value is default:
+            return value  # type: ignore[return-value]
+        try:
+            return convert(value)
+        except InvalidInput as error:
+            if error.field is None:
+                error.field = name
+                error.message = f"{name}: {error.message}"
+            error.value_of = owner
+            raise
+
+    return convert_named
+
+
+def text(value: str) -> str:
+    if type(value) is not str:
+        if not isinstance(value, str):
+            wrong_type("a string", value)
+        value = str.__str__(value)
+    if not (value.isascii() or is_encodable(value)):
+        refuse(NOT_TEXT)
+    return value
+
+
+def is_encodable(value: str) -> bool:
+    """Whether a string is text: JSON can have half a surrogate pair in one."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def optional_text(value: str | None) -> str | None:
+    return None if value is None else text(value)
+
+
+def title(value: str) -> str:
+    value = text(value)
+    if not value.strip():
+        refuse("must not be empty")
+    if _CONTROL.search(value):
+        refuse("contains a control character")
+    return value
+
+
+def identifier(value: str) -> str:
+    value = text(value)
+    if not value:
+        refuse("must not be empty")
+    return value
+
+
+def url(value: str | None) -> str | None:
+    """A URL to send to a vendor: checked for form, never for where it leads; masked like one that
+    was read."""
+    if value is not None and not is_url(text(value)):
+        refuse("is not a URL", hint="write it whole, as https://host/path")
+    return read_url(value)
+
+
+def read_url(value: str | None) -> str | None:
+    """A URL that a vendor gave: taken as it is, masked where its form shows a secret."""
+    if value is None:
+        return None
+    if type(value) is SecretUrl:
+        text(value)
+        return value
+    value = text(value)
+    return SecretUrl(value) if carries_secret(value) else value
+
+
+def flag(value: bool | None) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        wrong_type("True or False", value)
+    return value
+
+
+def instant(value: datetime | str) -> datetime:
+    if isinstance(value, datetime):
+        return to_utc(value)
+    if isinstance(value, str):
+        return parse_instant(value)
+    wrong_type("an aware datetime or an ISO 8601 string with an offset", value)
+
+
+def optional_instant(value: datetime | str | None) -> datetime | None:
+    return None if value is None else instant(value)
+
+
+def optional_secret(value: Secret | str | None) -> Secret | None:
+    if isinstance(value, str):
+        value = Secret(value)
+    if value is not None and not isinstance(value, Secret):
+        wrong_type("a Secret or a string", value)
+    if value is not None and not value:
+        refuse("must not be empty")
+    return value
+
+
+def optional_seconds(value: float | None) -> float | None:
+    if value is None:
+        return None
+    return seconds(value)
+
+
+def seconds(value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        wrong_type("a number of seconds", value)
+    if not 0 <= value < MAX_SECONDS:
+        refuse("is not a number of seconds, or too large a one")
+    return value
+
+
+def count(value: int) -> int:
+    if type(value) is not int:
+        wrong_type("a whole number", value)
+    if value < 0:
+        refuse("must not be negative")
+    return value
+
+
+def enum_of(kind: type[E], value: E | str) -> E:
+    """A member of an enumeration, given itself or its value."""
+    if type(value) is kind:
+        return value
+    if not isinstance(value, str):
+        wrong_type(f"a {kind.__name__}", value)
+    try:
+        return kind(value)
+    except ValueError:
+        pass
+    refuse(f"{value[:40]!r} is none of {', '.join(kind)}")
+
+
+def tuple_of(kind: type[T], value: Sequence[T]) -> tuple[T, ...]:
+    """A tuple, given any sequence that is not a string."""
+    items = _items(value)
+    for item in items:
+        if type(item) is not kind and not isinstance(item, kind):
+            wrong_type(f"a sequence of {kind.__name__}", item)
+    return items
+
+
+def instance_of(kind: type[T], value: T | None) -> T | None:
+    """A value of the model, or ``None``."""
+    if value is not None and not isinstance(value, kind):
+        wrong_type(f"a {kind.__name__}", value)
+    return value
+
+
+def texts(value: Sequence[str]) -> tuple[str, ...]:
+    return tuple(map(text, _items(value)))
+
+
+def mapping(value: Mapping[str, Any]) -> MaskedMapping:
+    # What JSON gives is a dict: asking an abstract class takes ten times as long.
+    if type(value) is not dict and not isinstance(value, Mapping):
+        wrong_type("a mapping", value)
+    for key in value:
+        if not isinstance(key, str):
+            refuse("the names in it must be strings")
+    return MaskedMapping(value)
+
+
+def optional_mapping(value: Mapping[str, Any] | None) -> MaskedMapping | None:
+    return None if value is None else mapping(value)
+
+
+def _items(value: Sequence[T]) -> tuple[T, ...]:
+    if type(value) is tuple:
+        return value
+    if type(value) is list:
+        return tuple(value)
+    if isinstance(value, (str, bytes, bytearray)) or not isinstance(value, Sequence):
+        wrong_type("a sequence", value)
+    return tuple(value)

@@ -1,0 +1,1 @@
+"""Finding adapters and observers."""

@@ -1,0 +1,1 @@
+"""Secrets: values that are never printed, and how they are found in any text."""

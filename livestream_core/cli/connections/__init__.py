@@ -1,0 +1,1 @@
+"""Which account a command works on."""

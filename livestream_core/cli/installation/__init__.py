@@ -1,0 +1,1 @@
+"""The commands about what is installed, and those that try it on emulators."""

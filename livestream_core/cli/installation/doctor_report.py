@@ -1,0 +1,103 @@
+"""What the doctor found, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from ..._plugins.registry import ALLOW_LIST
+from ..connections.livestream_toml import NAME
+from ..console.output import printable
+from ..console.tables import line
+from .environment import named
+
+_STYLE = {
+    "ready": "green",
+    "reachable": "green",
+    "loaded": "green",
+    "not set": "dim",
+    "not tried": "dim",
+    "left out": "dim",
+    "unknown": "yellow",
+    "unreachable": "yellow",
+}
+_WIDTHS = (14, 12)
+
+
+def show(console: Console, found: Mapping[str, Any]) -> None:
+    """Prints what was found."""
+    extras = ", ".join(
+        f"{extra} {'yes' if is_there else 'no'}" for extra, is_there in found["extras"].items()
+    )
+    row = _Rows(console)
+    row("python", found["python"])
+    row("livestream-core", f"{found['livestream_core']}, extras: {extras}")
+    row(ALLOW_LIST, found["allow_list"] or "not set")
+    if found["providers"] or found.get("left_out"):
+        console.print(Text("\nProviders", "bold"))
+    for each in found["providers"]:
+        row.state(each["name"], each["state"], _origin(each))
+        row.more("problem", each["problem"])
+        row.more("emulator", each["emulator_problem"])
+        row.more("set", ", ".join(each["set"]))
+        if each["state"] == "incomplete":
+            row.more("not set", ", ".join(each["not_set"]))
+        row.more("unknown", named(each["unknown"]))
+        row.check(each["check"])
+    for name in found.get("left_out", ()):
+        row.state(name, "left out", f"{ALLOW_LIST} does not list it")
+    if unread := found.get("unreadable"):
+        console.print(Text("\nPackages that cannot be read, and are ignored", "bold"))
+        for each in unread:
+            console.print(Text(f"  {printable(each['path'])}"), soft_wrap=True)
+            row.more("problem", printable(each["problem"]))
+    if unknown := found.get("unknown_variables"):
+        console.print(Text("\nVariables that no installed provider reads", "bold"))
+        for each in unknown:
+            row("  " + named([each]), "")
+    if observers := found.get("observers"):
+        console.print(Text("\nObservers", "bold"))
+        for each in observers:
+            row.state(each["name"], "broken" if each["problem"] else "loaded", _origin(each))
+            row.more("problem", each["problem"])
+    for file in found["files"]:
+        console.print(Text(f"\n{file['path']}", "bold"), soft_wrap=True)
+        row.more("problem", file["problem"] and file["problem"].removeprefix(f"{file['path']}: "))
+        for each in file["connections"]:
+            state = "broken" if each["problem"] else "ready"
+            row.state(printable(each["name"]), state, each["provider"] or "")
+            row.more("problem", each["problem"])
+            row.check(each["check"])
+    if not found["files"] and "observers" in found:
+        where = click.get_app_dir("livestream")
+        console.print(Text(f"\nNo {NAME} in this folder, in one above it, or in {where}"))
+
+
+def _origin(each: Mapping[str, Any]) -> str:
+    return f"{each['distribution'] or 'registered by the application'} {each['version'] or ''}"
+
+
+class _Rows:
+    """A name, a word and the rest; what belongs to the row before stands under the rest."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __call__(self, name: str, value: str) -> None:
+        self._console.print(Text(f"{name}: {value}" if value else name))
+
+    def state(self, name: str, state: str, rest: str) -> None:
+        word = Text(state, _STYLE.get(state, "bold red"))
+        line(self._console, f"  {name}", word, rest.strip(), widths=_WIDTHS)
+
+    def more(self, name: str, value: str | None) -> None:
+        if value:
+            line(self._console, "", name, value, widths=_WIDTHS)
+
+    def check(self, check: Mapping[str, str] | None) -> None:
+        if check:
+            self.state("", check["state"], check["detail"])

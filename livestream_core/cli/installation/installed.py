@@ -1,0 +1,69 @@
+"""The installed providers, loaded one by one so that a broken one stops none of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..._contract.adapter import Adapter, AdapterInfo
+from ..._model.errors import ConfigurationError
+from ..._plugins.registry import registry
+
+if TYPE_CHECKING:
+    from ...emulator import Emulator
+
+
+@attrs.frozen(slots=True)
+class Installed:
+    """A provider.
+
+    Attributes:
+        info: What it says of itself; ``info.problem`` is why it cannot be used.
+        adapter: Its adapter; ``None`` if there is a problem.
+    """
+
+    info: AdapterInfo
+    adapter: type[Adapter] | None
+
+    def emulator(self, *, boot_seconds: float) -> Emulator:
+        """Its emulator, freshly made.
+
+        Raises:
+            ConfigurationError: It cannot be loaded or made; it says why.
+        """
+        from ...emulator import load_emulator
+
+        factory = load_emulator(self.info.name)
+        try:
+            return factory(boot_seconds=boot_seconds)
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+        raise ConfigurationError(f"the emulator cannot be made: {problem}", provider=self.info.name)
+
+
+def installed(names: Collection[str] = ()) -> list[Installed]:
+    """All providers, or those with these names.
+
+    Raises:
+        ConfigurationError: There is no provider of such a name.
+    """
+    known = registry.providers()
+    for name in names:
+        if name not in known:
+            registry.info(name)  # raises, and says which there are
+    return [_loaded(info) for name, info in known.items() if not names or name in names]
+
+
+def _loaded(info: AdapterInfo) -> Installed:
+    try:
+        adapter = registry.adapter(info.name)
+        return Installed(registry.info(info.name), adapter)
+    except ConfigurationError as error:
+        return Installed(attrs.evolve(info, problem=with_hint(error)), None)
+
+
+def with_hint(error: ConfigurationError) -> str:
+    """What is wrong, and what to do."""
+    return f"{error.message}; {error.hint}" if error.hint else error.message

@@ -1,0 +1,235 @@
+"""How streams are shown: as data for programs, as text and tables for people."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from ..._model.fields import Kind, table
+from ..._model.status import STATUSES, Status
+from ..._model.stream import Ingest, LiveStream, Playback, Recording, RestreamTarget
+from ..._secrets.secret import MASK, SecretUrl, masked_url
+from ..console.context import Given
+from ..console.output import console, json_line, json_text, printable, time_text, working
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+#: Rows whose widths are settled together: the first of them are seen soon.
+_BATCH = 50
+#: A title that has less room stands under the id.
+_ROOM_FOR_TITLE = 16
+
+_STATUS = max(map(len, Status))
+_TIME = len("2026-12-05 15:30+05:30")
+_GAP = 2
+
+#: What is shown first; the rest follows in the order of the model.
+_HEAD = ("id", "title", "description", "status", "provider")
+_NOTHING: tuple[Any, ...] = (None, "", ())
+
+
+def show_stream(given: Given, stream: LiveStream, *, raw: bool = False) -> None:
+    """Prints one stream."""
+    if given.as_json:
+        json_line(stream.to_dict(secrets=given.show_secrets, raw=raw))
+        return
+    from rich.text import Text
+
+    out = console()
+    for name, value in _facts(given, stream):
+        style = STATUSES[stream.status].style if name == "status" else ""
+        # Not folded: an address that is broken in two cannot be copied.
+        out.print(Text.assemble((f"{name:<16}", "dim"), (value, style)), soft_wrap=True)
+    if raw:
+        payload = stream.to_dict(secrets=given.show_secrets, raw=True).get("raw")
+        out.print(Text(json_text(payload, indent=2)), soft_wrap=True)
+
+
+def show_streams(given: Given, streams: Iterable[LiveStream]) -> int:
+    """Prints streams as they come, what came before an error too; gives how many there were."""
+    count = 0
+    if given.as_json:
+        for stream in streams:
+            json_line(stream.to_dict(secrets=given.show_secrets))
+            count += 1
+        return count
+    out = console()
+    width = out.width
+    id_width = 0
+    for batch in _batches(iter(streams)):
+        id_width = max(id_width, *(len(stream.id) for stream in batch))
+        table = stream_table(given, batch, width, id_width=id_width, header=count == 0)
+        _print_whole(out, table)
+        count += len(batch)
+    return count
+
+
+def _batches(streams: Iterator[LiveStream]) -> Iterator[list[LiveStream]]:
+    """Streams in lists of some; what came before an error is given before it is raised."""
+    while True:
+        batch: list[LiveStream] = []
+        error = None
+        with working("Reading the list"):
+            try:
+                for stream in islice(streams, _BATCH):
+                    batch.append(stream)  # noqa: PERF402 - what came before an error is kept
+            except Exception as raised:
+                error = raised
+        if batch:
+            yield batch
+        if error is not None:
+            raise error
+        if len(batch) < _BATCH:
+            return
+
+
+def stream_table(
+    given: Given,
+    streams: Iterable[LiveStream],
+    width: int,
+    *,
+    id_width: int = 0,
+    header: bool = True,
+) -> Table:
+    """A row for each stream, within a width if the ids allow it.
+
+    Args:
+        given: How times are shown.
+        streams: The streams.
+        width: Columns of the terminal.
+        id_width: The least width of the column of ids.
+        header: Whether the columns have names.
+    """
+    from rich import box
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
+    streams = list(streams)
+    ids = max([id_width, len("id"), *(cell_len(printable(stream.id)) for stream in streams)])
+    room = width - (ids + _STATUS + _TIME + 3 * _GAP)
+    stacked = room < _ROOM_FOR_TITLE
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        show_header=header,
+    )
+    table.add_column("id", width=ids, overflow="fold")
+    table.add_column("status", width=_STATUS, no_wrap=True)
+    table.add_column("scheduled", min_width=_TIME, no_wrap=True)
+    if not stacked:
+        table.add_column("title", max_width=room, overflow="fold")
+    for stream in streams:
+        start = stream.scheduled_start
+        row = [
+            Text(printable(stream.id)),
+            Text(stream.status.value, STATUSES[stream.status].style),
+            Text("-" if start is None else time_text(given, start, seconds=False)),
+        ]
+        title = Text(printable(stream.title))
+        if stacked:
+            row[0].append("\n  ").append(title)
+        else:
+            row.append(title)
+        table.add_row(*row)
+    return table
+
+
+def _print_whole(out: Console, table: Table) -> None:
+    """Prints a table. Where the terminal is too narrow it breaks the lines: rich would squeeze
+    the columns, and cut ids."""
+    needed = sum((column.width or column.min_width or 0) + _GAP for column in table.columns)
+    out.width = max(out.width, needed)
+    out.print(table)
+
+
+def _facts(given: Given, stream: LiveStream) -> Iterator[tuple[str, str]]:
+    """What is known of a stream, in names and texts."""
+    fields = table(LiveStream)
+    for name in (*_HEAD, *(name for name in fields if name not in _HEAD)):
+        field, value = fields[name], getattr(stream, name)
+        if value in _NOTHING or field.kind is Kind.DATA or name == "provider_status":
+            continue
+        if name == "problems":
+            for problem in value:
+                yield "problem", printable(problem)
+        elif field.kind is Kind.PART:
+            for part in value if isinstance(value, tuple) else (value,):
+                show = next((show for kind, show in _PARTS.items() if isinstance(part, kind)), None)
+                if show is not None:
+                    yield from show(given, part)
+                else:
+                    yield field.label, json_text(part.to_dict(secrets=given.show_secrets))
+        elif name == "status":
+            word = stream.provider_status
+            own_word = f" ({printable(word)})" if word and word != value else ""
+            yield field.label, f"{value}{own_word}"
+        else:
+            yield field.label, _text(given, field.kind, value)
+
+
+def _text(given: Given, kind: Kind | None, value: Any) -> str:
+    """A value as people read it."""
+    match kind:
+        case Kind.FLAG:
+            return "yes" if value else "no"
+        case Kind.INSTANT:
+            return time_text(given, value)
+        case Kind.SECONDS:
+            return f"{value:g} s"
+        case Kind.TEXTS:
+            return ", ".join(map(printable, value))
+        case Kind.URL if isinstance(value, SecretUrl) and not given.show_secrets:
+            return masked_url(value)
+        case Kind.SECRET:
+            return printable(value.reveal()) if given.show_secrets else MASK
+    return printable(str.__str__(value))
+
+
+def _ingest(given: Given, ingest: Ingest) -> Iterator[tuple[str, str]]:
+    if ingest.url is not None:
+        yield "ingest", _text(given, Kind.URL, ingest.url)
+    if ingest.stream_key is not None:
+        yield "stream key", _text(given, Kind.SECRET, ingest.stream_key)
+    if ingest.passphrase is not None:
+        yield "passphrase", _text(given, Kind.SECRET, ingest.passphrase)
+    if given.show_secrets:
+        if ingest.publish_url is not None:
+            yield "publish url", _text(given, Kind.SECRET, ingest.publish_url)
+        elif arguments := ingest.ffmpeg_arguments():
+            yield "ffmpeg", printable(shlex.join(arguments))
+
+
+def _playback(given: Given, playback: Playback) -> Iterator[tuple[str, str]]:
+    if playback.url is not None:
+        yield f"playback {playback.kind}", _text(given, Kind.URL, playback.url)
+
+
+def _recording(given: Given, recording: Recording) -> Iterator[tuple[str, str]]:
+    yield "recording", recording.status.value
+    if recording.url is not None:
+        yield "recording url", _text(given, Kind.URL, recording.url)
+    if recording.dash_url is not None:
+        yield "recording dash", _text(given, Kind.URL, recording.dash_url)
+    if recording.duration is not None:
+        yield "duration", _text(given, Kind.SECONDS, recording.duration)
+
+
+def _restream(given: Given, target: RestreamTarget) -> Iterator[tuple[str, str]]:
+    yield "restream", "-" if target.url is None else _text(given, Kind.URL, target.url)
+    if target.stream_key is not None:
+        yield "  its key", _text(given, Kind.SECRET, target.stream_key)
+
+
+_PARTS: dict[type, Callable[[Given, Any], Iterator[tuple[str, str]]]] = {
+    Ingest: _ingest,
+    Playback: _playback,
+    Recording: _recording,
+    RestreamTarget: _restream,
+}

@@ -1,0 +1,57 @@
+"""The option ``--trim``: everything that a :class:`Trim` can be, as one text."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from ..._model.converters import named
+from ..._model.errors import InvalidInput
+from ..._model.times import parse_instant
+from ..._model.trim import UNIX_TIME_FROM, Trim
+
+_INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
+_SECONDS = re.compile(r"-?\d{1,19}(?:\.\d{1,19})?", re.ASCII)
+_CLOCK = re.compile(
+    r"(?:(?P<hours>\d{1,6}):(?=[0-5]\d:))?(?P<minutes>\d{1,6}):(?P<seconds>[0-5]\d(?:\.\d{1,19})?)",
+    re.ASCII,
+)
+
+
+def trim_of(text: str) -> Trim:
+    """Return the trim that ``START..END`` means.
+
+    Raises:
+        InvalidInput: It is not written like that, or is not possible.
+    """
+    start, _, end = text.partition("..")
+    if _INTEGER.fullmatch(start) and _INTEGER.fullmatch(end):
+        return Trim.parse(int(start), int(end))
+    first, last = _offset(start), _offset(end)
+    if first is not None and last is not None:
+        if max(first, last) >= UNIX_TIME_FROM:
+            raise InvalidInput(
+                "trim: a Unix time is a whole number of seconds, and so is the other end then",
+                field="trim",
+                hint="write both as ISO 8601 times",
+            )
+        return Trim.relative(first, last)
+    if start and end and first is last is None:
+        instant = named("trim", parse_instant)
+        return Trim.absolute(instant(start), instant(end))
+    raise InvalidInput(
+        "trim: expected START..END, both from the start of the recording or both ISO 8601 times",
+        field="trim",
+        hint="write it like 30..120, 0:00:30..1:02:00.5 or "
+        "2026-12-05T15:30:00Z..2026-12-05T16:30:00Z",
+    )
+
+
+def _offset(text: str) -> Fraction | None:
+    """Seconds, or hours, minutes and seconds, in seconds; ``None`` if it is neither."""
+    if _SECONDS.fullmatch(text):
+        return Fraction(text)
+    if found := _CLOCK.fullmatch(text):
+        hours, minutes, seconds = found.groups("0")
+        return Fraction(seconds) + 60 * (int(minutes) + 60 * int(hours))
+    return None

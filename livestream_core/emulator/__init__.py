@@ -1,0 +1,34 @@
+"""Emulators: WSGI apps that behave like vendors.
+
+An emulator is as strict and as quirky as the vendor's documents say, and never kinder. It
+serves on loopback (:meth:`Emulator.serve`) or in process (:meth:`Emulator.transport`), logs
+the requests it receives, and injects faults. Needs the extra ``sandbox``.
+"""
+
+from __future__ import annotations
+
+from werkzeug.wrappers import Request, Response
+
+from .._public import publish as _publish
+from .base import Emulator
+from .clock import EmulatorClock
+from .faults import Fault
+from .loading import load_emulator
+from .requests import LoggedRequest, Route, json_response
+
+__all__ = [
+    "Emulator",
+    "EmulatorClock",
+    "Fault",
+    "LoggedRequest",
+    "Request",
+    "Response",
+    "Route",
+    "json_response",
+    "load_emulator",
+]
+
+_publish(
+    __name__,
+    [Emulator, EmulatorClock, Fault, LoggedRequest, Route, json_response, load_emulator],
+)

@@ -1,0 +1,189 @@
+"""The base of emulators: a WSGI app that behaves like a vendor."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any, ClassVar
+
+import attrs
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+from werkzeug.wrappers import Request, Response
+
+from .._client import Client
+from .._client.connect import connect
+from .._contract.adapter import in_process_origin
+from .._contract.clock import ManualClock
+from .._http.requests_transport import WSGITransport
+from .._plugins.registry import registry
+from .clock import EmulatorClock
+from .faults import Fault, FaultKind, InjectedFault, drop
+from .requests import LoggedRequest, Route, compiled, json_response
+from .serving import serving
+from .world import World
+
+
+class Emulator(World):
+    """A vendor, emulated. A subclass gives the routes, their handlers and the world's actions.
+
+    Attributes:
+        provider: The name of the provider whose vendor this is.
+        routes: The vendor's paths.
+        status_field: Where a stream's status stands in an answer, as a path with dots.
+        clock: The vendor's clock. A :class:`ManualClock` may be put in its place: no time passes
+            then but what tests let pass, and clients in process that are given no clock use it.
+        requests: Every request that came, in order.
+    """
+
+    provider: ClassVar[str]
+    routes: ClassVar[tuple[Route, ...]]
+    status_field: ClassVar[str] = "status"
+
+    def __init__(self, *, boot_seconds: float = 20.0) -> None:
+        """Args:
+        boot_seconds: How long the vendor needs to make a stream's server, where it makes one.
+        """
+        self.boot_seconds = boot_seconds
+        self.clock: EmulatorClock | ManualClock = EmulatorClock()
+        self.requests: list[LoggedRequest] = []
+        self.lock: threading.RLock = threading.RLock()
+        self._faults: list[InjectedFault] = []
+        self._map = compiled(tuple(self.routes))
+
+    # -- what a subclass gives --------------------------------------------------------------
+
+    def options(self) -> dict[str, Any]:
+        """Options for ``connect`` that reach a fresh account here, all but ``base_url``."""
+        raise NotImplementedError
+
+    def not_found(self, request: Request) -> Response:
+        """The answer to a path that the vendor does not have."""
+        return json_response({"error": "not found"}, 404)
+
+    def method_not_allowed(self, request: Request) -> Response:
+        """The answer to a method that a path does not have."""
+        return json_response({"error": "method not allowed"}, 405)
+
+    # -- faults -----------------------------------------------------------------------------
+
+    def inject(self, fault: Fault, *, on: str = "*", times: int = 1, skip: int = 0) -> None:
+        """Lets something go wrong.
+
+        Args:
+            fault: What.
+            on: Which requests: a pattern over method and path, such as ``"POST */stop/"``.
+            times: How many of them.
+            skip: How many of them pass before.
+        """
+        with self.lock:
+            self._faults.append(InjectedFault(fault, on, times, skip))
+
+    def clear_faults(self) -> None:
+        """Takes back all faults."""
+        with self.lock:
+            self._faults.clear()
+
+    def _fault(self, request: Request) -> Fault | None:
+        with self.lock:
+            for injected in self._faults:
+                if not injected.is_for(request):
+                    continue
+                if injected.skip:
+                    injected.skip -= 1
+                    continue
+                injected.left -= 1
+                if injected.left <= 0:
+                    self._faults.remove(injected)
+                return injected.fault
+        return None
+
+    # -- serving ----------------------------------------------------------------------------
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        request = Request(environ)
+        body = request.get_data()  # read now: a late commit outlives the connection
+        index = self._log(request, body)
+        fault = self._fault(request)
+        response = self._answer(request, fault, environ)
+        if response.date is None:
+            response.date = self.clock.now()
+        with self.lock:
+            self.requests[index] = attrs.evolve(self.requests[index], status=response.status_code)
+        return response(environ, start_response)
+
+    def _log(self, request: Request, body: bytes) -> int:
+        raw = str(request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or "")
+        path, _, query = raw.partition("?")
+        with self.lock:
+            self.requests.append(
+                LoggedRequest(request.method, path, query, dict(request.headers), body)
+            )
+            return len(self.requests) - 1
+
+    def _answer(self, request: Request, fault: Fault | None, environ: dict[str, Any]) -> Response:
+        if fault is None:
+            return self._dispatch(request)
+        if fault.kind is FaultKind.DROP_BEFORE:
+            drop(environ)
+        if fault.response is not None:
+            if fault.kind is FaultKind.LATE_COMMIT:
+                self.clock.call_later(fault.seconds, partial(self._dispatch, request))
+            return fault.response()
+        response = self._dispatch(request)
+        if fault.kind is FaultKind.DROP_AFTER:
+            drop(environ)
+        if fault.kind is FaultKind.DELAY:
+            self.clock.sleep(fault.seconds)
+        if fault.kind is FaultKind.CUT_BODY:
+            body = response.get_data()
+            response = Response(body[: len(body) // 2], response.status_code)
+            response.headers["Content-Length"] = str(max(len(body), 2))
+            response.automatically_set_content_length = False
+        if fault.edit is not None and response.is_json:
+            data = copy.deepcopy(response.get_json())
+            edited = fault.edit(data, self)
+            response = json_response(data if edited is None else edited, response.status_code)
+        return response
+
+    def _dispatch(self, request: Request) -> Response:
+        if request.environ["PATH_INFO"].startswith("//"):
+            return self.not_found(request)  # werkzeug would take it for one slash
+        adapter = self._map.bind_to_environ(request.environ)
+        try:
+            endpoint, values = adapter.match()
+        except RequestRedirect:
+            return self.not_found(request)
+        except HTTPException as error:
+            if error.code == 405:
+                return self.method_not_allowed(request)
+            return self.not_found(request)
+        with self.lock:
+            response: Response = getattr(self, endpoint)(request, **values)
+            return response
+
+    def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractContextManager[str]:
+        """Serves on loopback, in threads, and gives the origin for clients on this machine.
+
+        Args:
+            host: The address to listen on.
+            port: The port; 0 takes a free one.
+
+        Raises:
+            OSError: The address is not this machine's, or the port is taken.
+        """
+        return serving(self, host, port)
+
+    def transport(self) -> WSGITransport:
+        """A transport to it that needs no port."""
+        clock = self.clock if isinstance(self.clock, ManualClock) else None
+        return WSGITransport(self, clock=clock)
+
+    def connect(self, **settings: Any) -> Client:
+        """A client of it, in process; ``settings`` are those of ``connect``."""
+        origin = in_process_origin(registry.adapter(self.provider))
+        options = {**origin, **self.options(), "transport": self.transport(), **settings}
+        return connect(self.provider, **options)

@@ -1,0 +1,274 @@
+"""The adapter of ``memory``: written like one for a vendor elsewhere, by public names only."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Generator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+import attrs
+
+import livestream_core as live
+
+from .accounts import DEFAULT_ACCOUNT, vendor
+
+T = TypeVar("T")
+#: An operation that is written as a generator, so that others can ``yield from`` it.
+Steps: TypeAlias = Generator[live.Request, live.Response, T]
+
+#: A name that never leads anywhere (RFC 2606): what is sent to it stays in this process.
+IN_PROCESS = "https://memory.invalid"
+#: What signs in unless told otherwise, so that ``connect("memory")`` needs no options.
+DEFAULT_TOKEN = "memory-token-3d41c7"  # noqa: S105
+
+STREAMS = "/v1/streams"
+STREAM = "/v1/streams/{id}"
+LARGEST_PAGE = 100
+
+# The vendor speaks the words of this library.
+STATUS_WORDS: dict[str, live.Status] = {
+    status.value: status for status in live.Status if status is not live.Status.UNKNOWN
+}
+
+LATENCY_WORDS = {each.value: each for each in live.Latency}
+
+#: The fields of a spec that the vendor has under the same names.
+FIELDS = tuple(field.name for field in attrs.fields(live.StreamSpec) if field.name != "options")
+#: Those of them that every stream has: what is not asked for, the vendor chooses.
+SETTINGS = ("record", "recording_drm", "latency")
+#: The fields of a stream that the vendor shows, under the same names too.
+SHOWN = tuple(field.name for field in attrs.fields(live.LiveStream))
+
+#: A delivery older or newer than this, in seconds, may be a copy that somebody sends again.
+DELIVERY_SECONDS = 300
+TIMESTAMP_HEADER = "X-Memory-Timestamp"
+SIGNATURE_HEADER = "X-Memory-Signature"
+
+
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    """The signature of a delivery: an HMAC over its time and its body."""
+    signed = timestamp.encode() + b"." + body
+    return hmac.new(secret.encode("utf-8", "surrogatepass"), signed, hashlib.sha256).hexdigest()
+
+
+@attrs.frozen(kw_only=True)
+class MemoryOptions(live.Options):
+    """Options of a connection to a vendor in memory.
+
+    Attributes:
+        base_url: Where the vendor is served; by default it is in this process.
+        account: Which vendor: all clients of one account reach the same.
+        token: What signs in. One that the vendor does not know is refused.
+        webhook_secret: What deliveries are signed with.
+    """
+
+    base_url: str = live.option(
+        default=IN_PROCESS, help="Where it is served; by default it is in this process."
+    )
+    account: str = live.option(default=DEFAULT_ACCOUNT, help="Which vendor of the process it is.")
+    token: live.Secret = live.option(default=live.Secret(DEFAULT_TOKEN), help="An API token.")
+    webhook_secret: live.Secret | None = live.option(
+        default=None, help="What webhook deliveries are signed with."
+    )
+
+
+class MemoryAdapter(live.Adapter):
+    """The small vendor of :mod:`livestream_core.memory`: every feature, and no quirks."""
+
+    name = "memory"
+    is_lenient: ClassVar[bool] = True
+    Options: ClassVar[type[live.Options]] = MemoryOptions
+    secret_patterns: ClassVar[tuple[str, ...]] = (r"\bmemory-key-[0-9a-f]+",)
+    capabilities: ClassVar[live.Capabilities] = live.Capabilities(
+        operations=dict.fromkeys(
+            (each for each in live.Feature if each.value not in FIELDS), live.Support.NATIVE
+        ),
+        fields=dict.fromkeys(
+            (each for each in live.Feature if each.value in FIELDS), live.Support.NATIVE
+        ),
+        statuses=STATUS_WORDS.values(),
+        updatable=FIELDS,
+        clearable=set(FIELDS) - {"title", "playback_url", *SETTINGS},
+        filters={"status", "tag", "starts_after", "starts_before"},
+        reports_total=True,
+        create_starts=True,
+        mark="tags",
+        max_page_size=LARGEST_PAGE,
+    )
+
+    @classmethod
+    def transport(cls, options: MemoryOptions) -> live.Transport | None:
+        """The vendor of the account in this process, unless another origin is named."""
+        if options.base_url != IN_PROCESS:
+            return None
+        return vendor(options.account).transport()
+
+    # -- operations -------------------------------------------------------------------------
+
+    def create(self, spec: live.StreamSpec) -> Steps[live.LiveStream]:
+        """Makes a stream. Without a schedule its server boots at once."""
+        asked = {name: getattr(spec, name) for name in FIELDS}
+        # What is not asked for is left to the vendor.
+        body = {name: as_json(value) for name, value in asked.items() if value not in (None, ())}
+        response = yield self.post(STREAMS, json=self.with_options(body, spec.options))
+        return self.parse_stream(response.json())
+
+    def get(self, stream_id: str) -> Steps[live.LiveStream]:
+        """Reads a stream; a folder's id is refused by the vendor."""
+        response = yield self.request("GET", STREAM, id=stream_id)
+        return self.parse_stream(response.json())
+
+    def list(self, query: live.Query) -> Steps[live.Page]:
+        """Reads one page. The vendor compares all filters exactly."""
+        params = {
+            "cursor": query.cursor,
+            "size": query.size,
+            "status": query.status and query.status.value,
+            "tag": query.tag,
+            "starts_after": as_json(query.starts_after),
+            "starts_before": as_json(query.starts_before),
+        }
+        fields = (yield self.request("GET", STREAMS, params=params)).fields()
+        return self.page(
+            fields.items("items"),
+            next=lambda: fields.optional_text("next"),
+            total=fields.data.get("total"),
+        )
+
+    def update(self, stream_id: str, changes: Mapping[str, Any]) -> Steps[live.LiveStream]:
+        """Changes the fields that are given; null clears."""
+        body = {name: as_json(value) for name, value in changes.items()}
+        response = yield self.patch(STREAM, id=stream_id, json=body)
+        return self.parse_stream(response.json())
+
+    def start(self, stream_id: str) -> Steps[live.LiveStream]:
+        """Boots the server of a scheduled stream."""
+        response = yield self.post(f"{STREAM}/start", id=stream_id)
+        return self.parse_stream(response.json())
+
+    def stop(self, stream_id: str, trim: live.Trim | None = None) -> Steps[live.LiveStream]:
+        """Ends a stream; its recording is made, and trimmed, afterwards."""
+        body = {} if trim is None else {"trim": trim.to_dict()}
+        response = yield self.post(f"{STREAM}/stop", id=stream_id, json=body)
+        return self.parse_stream(response.json())
+
+    def cancel(self, stream_id: str) -> Steps[live.LiveStream]:
+        """Calls a stream off."""
+        response = yield self.post(f"{STREAM}/cancel", id=stream_id)
+        return self.parse_stream(response.json())
+
+    def delete(self, stream_id: str) -> Steps[None]:
+        """Deletes a stream and its recording; a folder's id is refused by the vendor."""
+        response = yield self.request("DELETE", STREAM, id=stream_id)
+        if not response.is_readable:
+            raise response.unexpected("the answer to a delete is not the vendor's")
+
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        """Reads a stream of the vendor's, which has the words of this library."""
+        fields = live.Fields(payload, lenient=True)
+        if (kind := fields.text("object")) != "live_stream":
+            raise live.UnexpectedResponse(f"object is {kind[:40]!r}, not 'live_stream'")
+        data = {name: value for name, value in fields.data.items() if name in SHOWN}
+        data |= {
+            "latency": fields.optional_word("latency", LATENCY_WORDS, normal=str),
+            "playbacks": [{"url": url} for url in fields.optional_texts("playbacks")],
+            "provider_status": fields.optional_text("status"),
+        }
+        needed = {
+            "provider": self.name,
+            "id": fields.identifier("id"),
+            "title": fields.optional_text("title", expected=True) or "",
+            "status": fields.optional_word("status", STATUS_WORDS, normal=str, expected=True)
+            or live.Status.UNKNOWN,
+            "raw": fields.data,
+        }
+        read = live.LiveStream.from_dict
+        try:
+            return read({**data, **needed, "problems": fields.problems})
+        except live.InvalidInput:
+            pass
+        for name, value in tuple(data.items()):
+            try:
+                read({**needed, name: value})
+            except live.InvalidInput:
+                del data[name]
+                fields.unreadable(name, "cannot be read")
+        try:
+            return read({**data, **needed, "problems": fields.problems})
+        except live.InvalidInput as error:
+            problem = error.message
+        raise live.UnexpectedResponse(problem)
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
+        """Verifies the signature over time and body, and that the time is near; then reads."""
+        given = live.Headers(headers)
+        timestamp, sent = given.get(TIMESTAMP_HEADER, ""), given.get(SIGNATURE_HEADER, "")
+        if not re.fullmatch(r"[0-9]{1,11}", timestamp, re.ASCII) or not sent.isascii():
+            raise live.WebhookRejected("the delivery has no time and signature in its headers")
+        if not hmac.compare_digest(sent, signature(secret, timestamp, body)):
+            raise live.WebhookRejected("the signature is not that of this body and secret")
+        if abs(self.clock().timestamp() - int(timestamp)) > DELIVERY_SECONDS:
+            raise live.WebhookRejected("the delivery was signed too long ago, or in the future")
+        fields = live.Response(200, live.Headers(), body).fields()
+        event: dict[str, Any] = {
+            "provider": self.name,
+            "occurred_at": fields.optional_instant("occurred_at"),
+            "raw": fields.data,
+        }
+        if fields.text("type") != "live_stream.changed":
+            return live.Event(kind=live.EventKind.OTHER, **event)
+        data, stream = fields.object("data"), None
+        try:
+            stream = self.parse_stream(data.data)
+        except live.UnexpectedResponse:
+            pass
+        return live.Event(
+            kind=live.EventKind.STREAM_CHANGED,
+            stream_id=data.identifier("id"),
+            stream=stream,
+            **event,
+        )
+
+    # -- signing in -------------------------------------------------------------------------
+
+    def sign_in(self, previous: live.Session | None, now: datetime) -> Steps[live.Session]:
+        """Opens a session with the account's token."""
+        body = {"account": self.options.account, "token": self.options.token.reveal()}
+        fields = (yield self.post("/v1/login", json=body, changes=False)).fields()
+        return live.Session(
+            {"Authorization": f"Bearer {fields.identifier('token')}"},
+            expires_at=fields.optional_end("expires_in", now),
+            ours=True,
+        )
+
+    def sign_out(self, session: live.Session) -> Steps[None]:
+        """Ends the session."""
+        yield self.post("/v1/logout", changes=False)
+
+    def account_id(self) -> str:
+        """The account's name."""
+        return str(self.options.account)
+
+    def error_for(self, response: live.Response) -> live.LiveStreamError:
+        """The usual error; a refusal because of the status says which it is."""
+        error = self.error_by_status(response)
+        if isinstance(error, live.Conflict) and response.is_json:
+            payload = response.json()
+            word = payload.get("status") if isinstance(payload, Mapping) else None
+            error.status = STATUS_WORDS.get(word) if isinstance(word, str) else None
+        return error
+
+
+def as_json(value: Any) -> Any:
+    """A field of a spec as the vendor takes it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, live.RestreamTarget):
+        key = value.stream_key
+        return {"url": value.url, "stream_key": None if key is None else key.reveal()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [as_json(each) for each in value]
+    return value

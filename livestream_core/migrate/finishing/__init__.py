@@ -1,0 +1,1 @@
+"""What follows a run: check, hand over, roll back, retire."""

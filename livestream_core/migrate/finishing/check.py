@@ -1,0 +1,161 @@
+"""Whether both sides still are as planned; reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import attrs
+
+from ..._client import Client
+from ..._model.errors import LiveStreamError, NotFound
+from ..._model.status import STATUSES
+from ..._model.stream import LiveStream
+from ..ledger.ledger import Ledger
+from ..pace import RequestRate, paced, rate_of
+from ..planning.listing import SourceReader
+from ..planning.matching import differences, snapshot, unread_fields
+from ..planning.plan import check_workers, reads_natively
+from ..running.run import Location, check_accounts
+from ..values import CheckedItem, CheckResult, Item, ItemState, Report, Verdict
+
+_SECONDS = 60.0
+
+
+@attrs.frozen
+class Pair:
+    """A stream of a ledger as it is now on both sides.
+
+    Attributes:
+        source: At the source; ``None`` if it is gone.
+        target: At the target; ``None`` if there is none.
+        checked: What follows.
+    """
+
+    source: LiveStream | None
+    target: LiveStream | None
+    checked: CheckedItem
+
+
+class Checker:
+    """Compares streams with what was planned."""
+
+    def __init__(self, report: Report, source: Client, target: Client) -> None:
+        self._plan = report.plan
+        self._source = SourceReader(source, natively=reads_natively(source))
+        self._target = SourceReader(target, natively=reads_natively(target))
+
+    def check(self, item: Item) -> CheckedItem:
+        """Reads both sides of one stream, and compares."""
+        return self.pair(item).checked
+
+    def pair(self, item: Item) -> Pair:
+        """The same, with what was read."""
+        source = target = None
+        problems = []
+        try:
+            source = _read(self._source, item.source_id)
+        except LiveStreamError as error:
+            problems.append(str(error))
+        try:
+            if item.target_id is not None:
+                target = _read(self._target, item.target_id)
+        except LiveStreamError as error:
+            problems.append(str(error))
+        for side, stream in (("source", source), ("target", target)):
+            if stream is not None and (unread := sorted(unread_fields(stream))):
+                problems.append(
+                    f"of the stream at the {side} there could not be read: {', '.join(unread)}"
+                )
+        if problems:
+            checked = _checked(item, Verdict.ERROR, reason="; ".join(problems))
+        else:
+            checked = self._compared(item, source, target)
+        return Pair(source, target, checked)
+
+    def _compared(
+        self, item: Item, source: LiveStream | None, target: LiveStream | None
+    ) -> CheckedItem:
+        if source is None and target is None:
+            return _checked(item, Verdict.ERROR, reason="it is on neither side")
+        if target is None:
+            reason = item.reason if item.target_id is None else "it is gone from the target"
+            return _checked(item, Verdict.SOURCE_ONLY, reason=reason or str(item.state))
+        if source is None:
+            return _checked(item, Verdict.TARGET_ONLY)
+        now = snapshot(source, self._plan, item.source)
+        found = [
+            f"source.{name}"
+            for name in sorted(now.keys() | item.source.keys())
+            if now.get(name) != item.source.get(name)
+        ]
+        if item.spec is not None:
+            found += [f"target.{name}" for name in differences(item.spec, target)]
+        return _checked(item, Verdict.DIFFERS if found else Verdict.EQUAL, tuple(found))
+
+
+def _read(reader: SourceReader, stream_id: str) -> LiveStream | None:
+    try:
+        return reader.read(stream_id, _SECONDS)
+    except NotFound:
+        return None
+
+
+def _checked(
+    item: Item, verdict: Verdict, found: tuple[str, ...] = (), reason: str = ""
+) -> CheckedItem:
+    return CheckedItem(
+        source_id=item.source_id,
+        target_id=item.target_id,
+        title=item.title,
+        verdict=verdict,
+        differences=found,
+        reason=reason,
+    )
+
+
+def check(
+    ledger: Location,
+    source: Client,
+    target: Client,
+    *,
+    workers: int = 4,
+    source_rate: RequestRate | str | None = None,
+    target_rate: RequestRate | str | None = None,
+) -> CheckResult:
+    """Reads both sides of every stream that was to be moved, and says whether they are as
+    planned. Writes nothing, neither there nor in the ledger.
+
+    Args:
+        ledger: The migration's ledger.
+        source: The client of the source.
+        target: The client of the target.
+        workers: How many streams are read at a time.
+        source_rate: The most requests to the source, such as ``"5/s"``.
+        target_rate: The most requests to the target.
+
+    Raises:
+        LedgerError: The ledger cannot be read, or is of other accounts.
+        InvalidInput: An argument is wrong.
+    """
+    check_workers(workers)
+    with ExitStack() as stack:
+        opened = stack.enter_context(Ledger.open(ledger))
+        check_accounts(opened, source, target)
+        stack.enter_context(paced(source, rate_of(source_rate)))
+        stack.enter_context(paced(target, rate_of(target_rate)))
+        report = opened.report()
+        checker = Checker(report, source, target)
+        executor = stack.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="check"))
+        return CheckResult(items=tuple(executor.map(checker.check, to_move(report.items))))
+
+
+def to_move(items: Iterable[Item]) -> list[Item]:
+    """The streams that the migration is about."""
+    return [item for item in items if item.state is not ItemState.SKIPPED]
+
+
+def was_on_air(stream: LiveStream) -> bool:
+    """Whether a stream shows that somebody has published to it."""
+    return bool(STATUSES[stream.status].aired) or stream.started_at is not None

@@ -1,0 +1,691 @@
+"""The ledger: what a migration intends, and what came of it, in a database.
+
+The intent to create a stream is committed before its request leaves, and the outcome after it.
+Whoever finds an intent without an outcome knows that the stream may be there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import filelock
+import sqlalchemy as sa
+
+from ..._model.errors import InvalidInput
+from ..values import Item, ItemState, LedgerError, Plan, PlanSettings, Report
+from . import mark_file
+from .schema import (
+    APPLICATION_ID,
+    BASELINE,
+    COUNTING,
+    GROUPS,
+    ITEMS,
+    METADATA,
+    MIGRATION,
+    SCHEMA_VERSION,
+    instant,
+    item_row,
+    migration_row,
+    seal_of,
+    stored,
+)
+from .transaction import UNSETTLED, BudgetSpent, LeaseLost, Stopped, Taken, Transaction
+
+T = TypeVar("T")
+
+#: PostgreSQL's codes for a deadlock, and for transactions that cannot be put in an order.
+_MAY_BE_REPEATED = ("40P01", "40001")
+_DEADLOCKS = 4
+
+
+class Ledger:
+    """One migration's ledger: an SQLite file, or a PostgreSQL database or schema of its own.
+
+    Move, copy, restore, and delete an SQLite file together with its mark file, which has the same
+    name with ``-mark`` at its end.
+
+    Use :meth:`open` or :meth:`create`; it is a context manager.
+    """
+
+    def __init__(self, engine: sa.Engine, where: str, lock: filelock.FileLock | None) -> None:
+        self._engine, self._shown, self._lock = engine, where, lock
+        self._file = engine.dialect.name == "sqlite"
+        self._mark = _beside(Path(where), "-mark")
+        self._together = _Together(self._commit_all) if self._file else None
+
+    # -- opening ----------------------------------------------------------------------------
+
+    @classmethod
+    def exists(cls, location: str | os.PathLike[str]) -> bool:
+        """Whether there is a ledger, usable or not.
+
+        Raises:
+            LedgerError: It cannot be told.
+        """
+        url, path = _url(location)
+        if path is None:
+            engine = _postgresql(url)
+            try:
+                with _explained(_shown(url)), engine.connect() as connection:
+                    return sa.inspect(connection).has_table(MIGRATION.name)
+            finally:
+                engine.dispose()
+        if path.exists() or path.is_symlink():
+            return True
+        left = [f"journal {path.name}{each}" for each in _LOG if _beside(path, each).exists()]
+        if _required(path):
+            left.append(f"mark file {path.name}-mark")
+        if left:
+            raise LedgerError(
+                f"the ledger {path} is missing, but its {left[0]} is there",
+                hint="restore the ledger; a new one would create everything again",
+            )
+        return False
+
+    @classmethod
+    def create(cls, location: str | os.PathLike[str], plan: Plan) -> Ledger:
+        """A new ledger from a plan, held for this process; an SQLite ledger by nobody else.
+
+        Raises:
+            LedgerError: There is one already, or it cannot be written.
+        """
+        url, path = _url(location)
+        where = _shown(url)
+        if path is None:
+            engine = _postgresql(url)
+            with _explained(where), engine.begin() as connection:
+                # Two machines may begin at the same time.
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7310579)"))
+                if not sa.inspect(connection).has_table(MIGRATION.name):
+                    _fill(connection, plan)
+            engine.dispose()
+            return cls.open(location, write=True)
+        lock = _hold(path)
+        try:
+            if cls.exists(path):
+                raise LedgerError(f"the ledger {path} exists already")
+            # Made elsewhere and put in its place whole, so that there is never half a ledger.
+            making = Path(f"{path}.new")
+            with _explained(where):
+                making.unlink(missing_ok=True)
+                engine = _sqlite(making, journal="DELETE")
+                try:
+                    with engine.connect() as connection:
+                        connection.exec_driver_sql("BEGIN")
+                        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+                        _fill(connection, plan)
+                        _count_commit(connection)
+                        connection.exec_driver_sql("COMMIT")
+                finally:
+                    engine.dispose()
+                os.chmod(making, 0o600)
+                # First: a ledger without a mark file is damaged, and this one requires nothing.
+                mark_file.create(_beside(path, "-mark"))
+                os.replace(making, path)
+                mark_file.sync_folder(path.parent)
+        except BaseException:
+            lock.release()
+            raise
+        return cls._opened(path, lock)
+
+    @classmethod
+    def open(cls, location: str | os.PathLike[str], *, write: bool = False) -> Ledger:
+        """A ledger that is there.
+
+        Args:
+            location: The SQLite file, or the URL of a PostgreSQL database.
+            write: Whether it is to be written. An SQLite ledger is then held, so that nobody
+                else writes it meanwhile.
+
+        Raises:
+            LedgerError: There is none, another run holds it, or it is damaged, newer, or no
+                ledger.
+        """
+        url, path = _url(location)
+        if not cls.exists(location):
+            raise LedgerError(f"there is no ledger at {_shown(url)}")
+        if path is None:
+            ledger = cls(_postgresql(url), _shown(url), None)
+            ledger._verify()
+            return ledger
+        lock = _hold(path) if write else None
+        return cls._opened(path, lock)
+
+    @classmethod
+    def _opened(cls, path: Path, lock: filelock.FileLock | None) -> Ledger:
+        engine = None
+        try:
+            if not path.stat().st_size:
+                raise LedgerError(f"the ledger {path} is damaged: it is empty", hint=_RESTORE)
+            # Before the ledger: a run that writes it meanwhile only adds to both.
+            required = _required(path)
+            with _explained(str(path)):
+                _check_header(path)
+                engine = _sqlite(path, journal="WAL")
+            ledger = cls(engine, str(path), lock)
+            ledger._verify(required)
+            if lock is not None:
+                ledger._catch_up(required)
+        except BaseException as error:
+            if engine is not None:
+                engine.dispose()
+            if lock is not None:
+                lock.release()
+            if isinstance(error, OSError):
+                raise LedgerError(f"the ledger {path} cannot be read: {error.strerror}") from None
+            raise
+        return ledger
+
+    def close(self) -> None:
+        """Lets it go."""
+        self._engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Ledger {self._shown}>"
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file, that one run holds alone, and no database that several share."""
+        return self._file
+
+    @property
+    def location(self) -> str:
+        """Where it is, without a password."""
+        return self._shown
+
+    # -- reading and writing ----------------------------------------------------------------
+
+    def write(self, do: Callable[[Transaction], T]) -> T:
+        """Run a function in a transaction, and commit it: when this returns, it is on disk, and
+        counted in the mark file. What several threads write to a file at the same time is
+        committed together.
+
+        Raises:
+            LedgerError: If it could not be written, or not counted. Send nothing that relies on it.
+        """
+        with _explained(self._shown):
+            if self._together is not None:
+                return self._together.run(do)
+            for _ in range(_DEADLOCKS):
+                try:
+                    return self._commit(do)
+                except sa.exc.DBAPIError as error:
+                    # Two workers that met at the same rows: nothing of this one was written.
+                    if getattr(error.orig, "sqlstate", None) not in _MAY_BE_REPEATED:
+                        raise
+            return self._commit(do)
+
+    def _commit(self, do: Callable[[Transaction], T]) -> T:
+        with self._engine.begin() as connection:
+            now = connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())"))
+            return do(Transaction(connection, float(now or 0.0)))
+
+    def read(self, do: Callable[[Transaction], T]) -> T:
+        """Runs a function that only reads.
+
+        Raises:
+            LedgerError: It could not be read.
+        """
+        with _explained(self._shown), self._engine.connect() as connection:
+            try:
+                return do(Transaction(connection, time.time()))
+            except BaseException:
+                # What was half read would keep the file from being written, or put in order.
+                connection.invalidate()
+                raise
+
+    def _commit_all(self, jobs: list[_Job]) -> None:
+        # One fsync for all that came while the last one was under way. What a job raises by
+        # itself it raises before it has written anything.
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                transaction = Transaction(connection, time.time())
+                for job in jobs:
+                    try:
+                        job.result = job.do(transaction)
+                    except (BudgetSpent, LeaseLost, Stopped, Taken) as error:
+                        job.error = error
+                count = _count_commit(connection)
+                connection.exec_driver_sql("COMMIT")
+            except BaseException:
+                driver = connection.connection.dbapi_connection
+                if driver is not None and driver.in_transaction:
+                    connection.exec_driver_sql("ROLLBACK")
+                raise
+        self._write_mark(count)
+
+    def _write_mark(self, count: int) -> None:
+        try:
+            mark_file.write(self._mark, count)
+        except OSError as error:
+            problem = f"the mark file {self._mark} cannot be written: {error.strerror}"
+        else:
+            return
+        raise LedgerError(problem, hint=_hint(problem))
+
+    def _catch_up(self, required: int | None) -> None:
+        """Write the mark file of a run that was killed between a commit and its mark. From now on,
+        count the commits of a ledger made by an earlier version."""
+        with _explained(self._shown), self._engine.connect() as connection:
+            count = _commits(connection)
+            version = connection.execute(sa.select(MIGRATION.c.schema_version)).scalar_one()
+            if version < COUNTING and required is None:
+                mark_file.create(self._mark)
+        if version < COUNTING:
+            self.write(lambda tx: tx.change_migration(schema_version=COUNTING))
+        else:
+            self._write_mark(count)
+
+    def report(self) -> Report:
+        """What it holds now."""
+        return self.read(_report)
+
+    def _verify(self, required: int | None = None) -> None:
+        """Damage must not be taken for a migration that has not begun."""
+        with _explained(self._shown), self._engine.connect() as connection:
+            if self._file:
+                found = connection.exec_driver_sql("PRAGMA application_id").scalar()
+                if found != APPLICATION_ID:
+                    raise LedgerError(f"{self._shown} is no ledger of a migration")
+            elif not sa.inspect(connection).has_table(MIGRATION.name):
+                raise LedgerError(f"there is no ledger at {self._shown}")
+            version = connection.execute(sa.text("SELECT schema_version FROM migration")).scalar()
+            newest = SCHEMA_VERSION[self._engine.dialect.name]
+            if isinstance(version, int) and version > newest:
+                raise LedgerError(
+                    f"the ledger {self._shown} was written by a newer version of livestream-core "
+                    f"(schema {version}, this one knows {newest})",
+                    hint="use that version",
+                )
+            if not isinstance(version, int) or version < 1:
+                raise self._damaged(f"its version is {version!r}")
+            if self._file:
+                self._verify_count(_commits(connection), required, is_old=version < COUNTING)
+                result = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+                if result != "ok":
+                    raise self._damaged(str(result).splitlines()[0])
+            try:
+                self._verify_rows(connection)
+            except TypeError:  # one flipped bit makes a text a number or a blob
+                raise self._damaged("a value is of another type") from None
+
+    def _verify_count(self, count: int, required: int | None, *, is_old: bool) -> None:
+        name = self._mark.name
+        if required is None:
+            # One that is there now was made since by a run that has begun to count.
+            if not is_old and not self._mark.exists():
+                raise LedgerError(
+                    f"the ledger {self._shown} is damaged: its mark file {name} is missing",
+                    hint="copy or move a ledger together with its mark file; a new ledger would "
+                    "create everything again",
+                )
+        elif count < required:
+            raise self._damaged(
+                f"it has lost commits, or is an older copy: it holds {count}, and its mark file "
+                f"{name} counts {required}"
+            )
+
+    def _verify_rows(self, connection: sa.Connection) -> None:
+        # SQLite finds a page that makes no sense, but not a letter of an id that has changed.
+        migrations = connection.execute(sa.select(MIGRATION)).mappings().all()
+        if len(migrations) != 1 or migrations[0]["seal"] != seal_of(migrations[0]):
+            raise self._damaged("its first row was changed")
+        migration = migrations[0]
+        found = 0
+        for row in connection.execute(sa.select(ITEMS)).mappings():
+            found += 1
+            if row["seal"] != seal_of(row):
+                raise self._damaged(f"the row of stream {row['source_id']!r} was changed")
+        if found != migration["item_count"]:
+            raise self._damaged(f"it has {found} streams of {migration['item_count']}")
+        waiting = sa.select(ITEMS.c.group_key).where(
+            ITEMS.c.state.in_(UNSETTLED), ITEMS.c.group_key.not_in(sa.select(GROUPS.c.key))
+        )
+        if connection.execute(waiting.limit(1)).first() is not None:
+            raise self._damaged("a stream that waits has no group")
+        if migration["baseline"]:
+            ids = connection.execute(sa.select(BASELINE.c.target_key)).scalars()
+            if digest_of(ids) != migration["baseline_digest"]:
+                raise self._damaged("its list of what was at the target before was changed")
+
+    def _damaged(self, how: str) -> LedgerError:
+        return LedgerError(f"the ledger {self._shown} is damaged: {how}", hint=_RESTORE)
+
+
+_RESTORE = (
+    "restore it from a copy, an SQLite file together with its mark file; a new ledger would create "
+    "everything again"
+)
+
+
+def digest_of(ids: Iterable[str]) -> str:
+    """Tells one set of ids from another."""
+    return seal_of({"ids": "\n".join(sorted(ids))})
+
+
+# -- committing together ---------------------------------------------------------------------
+
+
+class _Job:
+    __slots__ = ("do", "done", "error", "result")
+
+    def __init__(self, do: Callable[[Transaction], Any]) -> None:
+        self.do = do
+        self.done = threading.Event()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class _Together:
+    """Runs in one transaction what several threads ask for while another is being committed."""
+
+    def __init__(self, commit: Callable[[list[_Job]], None]) -> None:
+        self._commit = commit
+        self._lock = threading.Lock()
+        self._waiting: list[_Job] = []
+        self._busy = False
+
+    def run(self, do: Callable[[Transaction], T]) -> T:
+        job = _Job(do)
+        with self._lock:
+            self._waiting.append(job)
+            leads = not self._busy
+            self._busy = True
+        if leads:
+            self._lead()
+        job.done.wait()
+        if job.error is not None:
+            raise job.error
+        result: T = job.result
+        return result
+
+    def _lead(self) -> None:
+        while True:
+            with self._lock:
+                jobs, self._waiting = self._waiting, []
+                if not jobs:
+                    self._busy = False
+                    return
+            try:
+                self._commit(jobs)
+            except BaseException as error:
+                for job in jobs:
+                    job.error = error
+            for job in jobs:
+                job.done.set()
+
+
+# -- databases -------------------------------------------------------------------------------
+
+
+def _url(location: str | os.PathLike[str]) -> tuple[sa.URL, Path | None]:
+    """The URL of a ledger, and its path if it is a file."""
+    text = os.fspath(location)
+    if "://" not in text:
+        path = Path(text).absolute()
+        return sa.URL.create("sqlite", database=str(path)), path
+    problem = ""
+    url = sa.URL.create("sqlite")
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        problem = "it cannot be read as a URL"  # which may have a password in it
+    if not problem and url.get_backend_name() == "sqlite" and url.database:
+        path = Path(url.database).absolute()
+        return sa.URL.create("sqlite", database=str(path)), path
+    if not problem and url.get_backend_name() != "postgresql":
+        problem = f"{url.get_backend_name()} is neither sqlite nor postgresql"
+    if problem:
+        raise InvalidInput(
+            f"ledger: expected a file or postgresql://...: {problem}", field="ledger"
+        )
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    return url, None
+
+
+def shown(location: str | os.PathLike[str]) -> str:
+    """A location without what may be a password in it."""
+    return _shown(_url(location)[0])
+
+
+def _shown(url: sa.URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return url.database or ""
+    # Not what follows the ?: passwords have been put there too.
+    return url.set(query={}).render_as_string(hide_password=True).replace("+psycopg", "")
+
+
+def _sqlite(path: Path, *, journal: str) -> sa.Engine:
+    # `uri` with mode=rw: a file that is not there is never made here, but for a new ledger.
+    mode = "rwc" if journal == "DELETE" else "rw"
+    if journal == "WAL" and _never_changes(path):
+        mode = "ro&immutable=1"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{path.as_uri()}?mode={mode}",
+            uri=True,
+            timeout=30,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        if "immutable" not in mode:
+            # A damaged log then loses nothing, unless a reader has kept it from being emptied.
+            connection.execute("PRAGMA wal_autocheckpoint = 1")
+            connection.execute(f"PRAGMA journal_mode = {journal}")
+            connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    return sa.create_engine(
+        "sqlite://", creator=connect, poolclass=sa.pool.QueuePool, max_overflow=-1
+    )
+
+
+def _never_changes(path: Path) -> bool:
+    """Whether a file is on a disk that cannot be written, with all that belongs to it."""
+    return not os.access(path.parent, os.W_OK) and not _beside(path, "-wal").exists()
+
+
+def _postgresql(url: sa.URL) -> sa.Engine:
+    try:
+        # A few, and as many more as there are workers: each writes for milliseconds.
+        return sa.create_engine(url, pool_size=8, max_overflow=-1, pool_pre_ping=True)
+    except ImportError:
+        pass
+    raise LedgerError(
+        "a PostgreSQL ledger needs psycopg", hint="pip install 'livestream-core[postgresql]'"
+    )
+
+
+def _check_header(path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(16) != b"SQLite format 3\0":
+            raise LedgerError(
+                f"the ledger {path} is damaged, or no ledger: it does not begin as one",
+                hint=_RESTORE,
+            )
+
+
+def _hold(path: Path) -> filelock.FileLock:
+    lock_file = _beside(path, ".lock")
+    if not lock_file.parent.is_dir():
+        # It may be on a disk that is not mounted now: a ledger made there would be another one.
+        raise LedgerError(f"the ledger {path} cannot be written: there is no folder of that name")
+    lock = filelock.FileLock(lock_file, timeout=0)
+    problem = None
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        problem = f"the ledger {path} is in use by another run"
+    except OSError as error:
+        problem = f"the ledger {path} cannot be written: {error.strerror}"
+    if problem:
+        raise LedgerError(problem, hint="wait for it, or end it" if "in use" in problem else None)
+    return lock
+
+
+#: Names of SQLite's write-ahead log and its index.
+_LOG = ("-wal", "-shm")
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    """A file that belongs to a ledger. As SQLite's own, it is where a link to the ledger leads."""
+    return Path(f"{os.path.realpath(path)}{suffix}")
+
+
+def _required(path: Path) -> int | None:
+    """How many commits a ledger must have; ``None`` if it has no mark file.
+
+    Raises:
+        LedgerError: If the mark file cannot be read.
+    """
+    mark = _beside(path, "-mark")
+    try:
+        required = mark_file.required(mark)
+        problem = f"the ledger {path} is damaged: its mark file {mark.name} is unreadable"
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        required, problem = None, f"the mark file {mark} cannot be read: {error.strerror}"
+    if required is None:
+        raise LedgerError(problem, hint=_hint(problem))
+    return required
+
+
+def _commits(connection: sa.Connection) -> int:
+    """How many commits an SQLite ledger has counted."""
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
+def _count_commit(connection: sa.Connection) -> int:
+    """Count the commit of an SQLite ledger's transaction that is under way."""
+    count = _commits(connection) + 1
+    connection.exec_driver_sql(f"PRAGMA user_version = {count}")
+    return count
+
+
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Turns what databases raise into errors that say what happened to the ledger."""
+    problem: str
+    try:
+        yield
+        return
+    except sa.exc.DBAPIError as error:
+        problem = _problem(where, str(error.orig))
+    except sqlite3.Error as error:
+        problem = _problem(where, str(error))
+    except OSError as error:
+        problem = f"the ledger {where} cannot be written: {error.strerror}"
+    except (sa.exc.SQLAlchemyError, ValueError, KeyError) as error:
+        # A row that cannot be read back.
+        problem = f"the ledger {where} is damaged: {type(error).__name__}"
+    raise LedgerError(problem, hint=_hint(problem))
+
+
+_SQLITE_PROBLEMS = (
+    ("full", "cannot be written: the disk is full"),
+    ("readonly", "cannot be written: it is read-only"),
+    ("read-only", "cannot be written: it is read-only"),
+    ("unable to open", "cannot be opened"),
+    ("disk i/o", "cannot be read or written: the disk failed"),
+    ("locked", "is in use by another program"),
+)
+
+
+def _problem(where: str, text: str) -> str:
+    first = text.strip().splitlines()[0] if text.strip() else "unknown"
+    if where.startswith("postgresql"):
+        return f"the ledger {where} cannot be used: {first}"
+    for sign, problem in _SQLITE_PROBLEMS:
+        if sign in first.lower():
+            return f"the ledger {where} {problem}"
+    return f"the ledger {where} is damaged: {first}"
+
+
+def _hint(problem: str) -> str | None:
+    if "damaged" in problem:
+        return _RESTORE
+    if "cannot be written" in problem:
+        return "what was sent is safe: the same command goes on once it can be written"
+    return None
+
+
+def _fill(connection: sa.Connection, plan: Plan) -> None:
+    METADATA.create_all(connection)
+    version = SCHEMA_VERSION[connection.dialect.name]
+    connection.execute(MIGRATION.insert(), [migration_row(plan, version)])
+    if plan.items:
+        connection.execute(
+            ITEMS.insert(), [item_row(plan, at, item) for at, item in enumerate(plan.items)]
+        )
+    groups: dict[str, int] = {}
+    for at, item in enumerate(plan.items):
+        if item.state is ItemState.PENDING:
+            groups.setdefault(item.key, at)
+    if groups:
+        connection.execute(
+            GROUPS.insert(), [{"key": key, "position": at} for key, at in groups.items()]
+        )
+
+
+def new_owner() -> str:
+    """A name for one worker, that nobody else has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def _report(transaction: Transaction) -> Report:
+    migration = transaction.migration()
+    items = tuple(transaction.items())
+    return Report(
+        plan=migration["plan_id"],
+        source_account=migration["source_account"],
+        target_account=migration["target_account"],
+        started_at=instant(migration["made_at"]),
+        made_at=datetime.now(UTC),
+        phase=_phase(migration["phase"], items),
+        settings=stored(PlanSettings, migration["settings"]),
+        items=items,
+        unowned=tuple(json.loads(migration["unowned"])),
+    )
+
+
+def _phase(phase: str, items: Iterable[Item]) -> str:
+    if phase != "running":
+        return phase
+    unsettled = (ItemState.PENDING, ItemState.UNKNOWN)
+    return "running" if any(item.state in unsettled for item in items) else "finished"
+
+
+def report(ledger: str | os.PathLike[str]) -> Report:
+    """What a ledger holds now.
+
+    Args:
+        ledger: An SQLite file, or the URL of a PostgreSQL database.
+
+    Raises:
+        LedgerError: It is not there, or cannot be read.
+    """
+    with Ledger.open(ledger) as opened:
+        return opened.report()

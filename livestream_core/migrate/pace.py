@@ -1,0 +1,90 @@
+"""So many requests per second and no more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+
+from .._client import Client
+from .._model.errors import InvalidInput
+
+_RATE = re.compile(r"\s*(\d+)\s*/\s*(s|sec|second|m|min|minute|h|hour)\s*")
+_MILLISECONDS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
+
+
+@attrs.frozen(slots=True)
+class RequestRate:
+    """At most so many requests in any span of time.
+
+    Attributes:
+        requests: How many.
+        milliseconds: The span.
+    """
+
+    requests: int
+    milliseconds: int
+
+    @classmethod
+    def parse(cls, text: str) -> RequestRate:
+        """Reads ``"5/s"``, ``"300/min"`` or ``"1000/h"``.
+
+        Raises:
+            InvalidInput: It is not such a text.
+        """
+        found = _RATE.fullmatch(text) if isinstance(text, str) else None
+        if found is None or not int(found[1]):
+            raise InvalidInput(
+                f"rate: expected a number of requests per s, min or h such as 5/s, not {text!r}",
+                field="rate",
+            )
+        return cls(int(found[1]), _MILLISECONDS[found[2][0]])
+
+    def __str__(self) -> str:
+        unit = {1_000: "s", 60_000: "min", 3_600_000: "h"}.get(self.milliseconds)
+        return f"{self.requests}/{unit or f'{self.milliseconds} ms'}"
+
+    def shared_by(self, count: int) -> RequestRate:
+        """The part of one of several that do not know of each other."""
+        whole, left = divmod(self.requests, count)
+        if whole and not left:
+            return RequestRate(whole, self.milliseconds)
+        return RequestRate(self.requests, self.milliseconds * count)
+
+
+def rate_of(rate: RequestRate | str | None) -> RequestRate | None:
+    """A rate as people give it."""
+    if rate is None or isinstance(rate, RequestRate):
+        return rate
+    return RequestRate.parse(rate)
+
+
+@contextmanager
+def paced(client: Client, rate: RequestRate | None) -> Iterator[None]:
+    """Holds all requests of a client to a rate, those that walk a list and those that are sent
+    again too. A request that does not get its turn in time is not sent."""
+    if rate is None:
+        yield
+        return
+    from pyrate_limiter import Limiter, Rate
+
+    limiter = Limiter(Rate(rate.requests, rate.milliseconds))
+    try:
+        with client.paced(_Turns(limiter)):
+            yield
+    finally:
+        limiter.close()
+
+
+class _Turns:
+    def __init__(self, limiter: Any) -> None:
+        self._limiter = limiter
+
+    def acquire(self, account: str, seconds: float) -> bool:
+        return bool(self._limiter.try_acquire(timeout=seconds))
+
+    def hold(self, account: str, seconds: float) -> None:
+        pass  # all workers keep the pause that a vendor asks for

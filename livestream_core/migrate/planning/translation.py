@@ -1,0 +1,322 @@
+"""From a stream of the source to what is created at the target: a spec, and the fate of every
+field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+import attrs
+
+from ..._client import Client
+from ..._contract.capabilities import FEATURE_OF_FIELD, Capabilities, Feature, Support
+from ..._contract.foreign import place_of
+from ..._contract.preview import Preview
+from ..._model.errors import InvalidInput, LiveStreamError, Unsupported
+from ..._model.fields import facts_of, table
+from ..._model.status import STATUSES, Status
+from ..._model.stream import LiveStream, StreamSpec, field_of
+from ..values import Fate, FieldFate
+from .matching import MARK_PREFIX, mark_of
+
+#: Changes a spec: called with the stream and what is to be created, and gives another spec, or
+#: ``None`` to leave it as it is. Called again when the stream is created, so it must give the
+#: same for the same stream.
+Transform: TypeAlias = Callable[[LiveStream, StreamSpec], StreamSpec | None]
+
+#: Fields of a spec that may be absent, with the value that stands for that.
+_OPTIONAL = {facts.name: facts.default for facts in facts_of(StreamSpec) if not facts.is_required}
+#: Those of them that a stream shows by the same name.
+_SHOWN = tuple(name for name in _OPTIONAL if name in table(LiveStream))
+#: The title of a spec whose stream has none, until a transform gives it one.
+_UNTITLED = "(untitled)"
+_NEEDS_START = (
+    "a create without a start boots a server at the target; set scheduled_start by a transform"
+)
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Translation:
+    """What is to be made of a stream.
+
+    Attributes:
+        spec: What is created; ``None`` if nothing can be.
+        fields: What becomes of each of its fields.
+    """
+
+    spec: StreamSpec | None
+    fields: tuple[FieldFate, ...]
+
+    @property
+    def problem(self) -> str:
+        """Why a person is needed; empty if none is."""
+        return "; ".join(
+            f"{each.field}: {each.note}" for each in self.fields if each.fate is Fate.NEEDS_PERSON
+        )
+
+
+class Translator:
+    """Makes specs for one target of streams of one source."""
+
+    def __init__(
+        self, source: Client, target: Client, *, transforms: Sequence[Transform], mark: bool
+    ) -> None:
+        self._source, self._target = source, target
+        self._transforms = transforms
+        self._mark = target.capabilities.mark if mark else None
+
+    def translate(self, stream: LiveStream, *, explain: bool = True) -> Translation:
+        """What is to be made of a stream. The same stream gives the same.
+
+        Args:
+            stream: The stream.
+            explain: Whether it is also found out which fields the request has no place for.
+        """
+        read = _Read(stream, self._source.capabilities)
+        fates = read.fates
+        wanted = read.spec
+        try:
+            wanted = self._transformed(stream, read.spec)
+        except _Failed as failed:
+            fates["options"] = [FieldFate("options", Fate.NEEDS_PERSON, str(failed))]
+        for name in read.unreadable:
+            if getattr(wanted, name, None) != getattr(read.spec, name, None):
+                del fates[name]  # a transform has said what it is to be
+        has_title = read.has_title or _UNTITLED not in wanted.title
+        if has_title and not read.has_title:
+            fates.pop("title", None)
+        # Also where a person is needed already: the other fields have their fates too.
+        spec = self._possible(stream, read.spec, wanted, fates, explain)
+        if not has_title:
+            spec = None
+        rows = [row for several in fates.values() for row in several]
+        rows += _own_to_vendor(stream)
+        return Translation(spec=spec, fields=tuple(rows))
+
+    def _transformed(self, stream: LiveStream, spec: StreamSpec) -> StreamSpec:
+        for transform in self._transforms:
+            name = getattr(transform, "__qualname__", type(transform).__name__)
+            problem = ""
+            try:
+                changed = transform(stream, spec)
+            except LiveStreamError as error:
+                problem = error.message
+            except Exception as error:
+                # Its text may have anything in it.
+                problem = f"{type(error).__name__} ({place_of(error)})"
+            if problem:
+                raise _Failed(f"the transform {name} failed: {problem}")
+            if changed is not None and not isinstance(changed, StreamSpec):
+                raise _Failed(f"the transform {name} gave {type(changed).__name__}, no StreamSpec")
+            spec = changed or spec
+        return spec
+
+    def _possible(
+        self,
+        stream: LiveStream,
+        read: StreamSpec,
+        wanted: StreamSpec,
+        fates: dict[str, list[FieldFate]],
+        explain: bool,
+    ) -> StreamSpec | None:
+        """The spec that the target can be asked for; notes what becomes of each field."""
+        capabilities = self._target.capabilities
+        left_out: dict[str, Any] = {}
+        fates.setdefault("title", [_carried("title", read, wanted)])
+        for name, absent in _OPTIONAL.items():
+            value = getattr(wanted, name)
+            rows = fates.setdefault(name, [])
+            if not _is_given(value):
+                if _is_given(getattr(read, name)):
+                    rows.append(FieldFate(name, Fate.CONVERTED, "cleared by a transform"))
+            elif problem := capabilities.lacking(name, value):
+                rows.append(_lost(name, value, problem, capabilities))
+                left_out[name] = absent
+            else:
+                rows.append(_carried(name, read, wanted))
+        spec = attrs.evolve(wanted, **left_out)
+        if capabilities.create_starts and spec.scheduled_start is None:
+            rows = fates["scheduled_start"]
+            if not any(row.fate is Fate.NEEDS_PERSON for row in rows):
+                rows.append(FieldFate("scheduled_start", Fate.NEEDS_PERSON, _NEEDS_START))
+        if self._mark == "tags":
+            spec = attrs.evolve(spec, tags=(*spec.tags, mark_of(self._source.account, stream.id)))
+        return self._as_sent(spec, fates, explain)
+
+    def _as_sent(
+        self, spec: StreamSpec, fates: dict[str, list[FieldFate]], explain: bool
+    ) -> StreamSpec | None:
+        """The spec with what the target's request cannot express taken out; found by building
+        the request without sending it."""
+        try:
+            built = self._target.preview(spec)
+        except LiveStreamError as error:
+            field = (getattr(error, "field", None) or "title").partition(".")[0]
+            rows = fates.setdefault(field, [])
+            rows[:] = [FieldFate(field, Fate.NEEDS_PERSON, error.message)]
+            return None
+        if built is None:
+            return spec
+        for name, absent in _OPTIONAL.items() if explain else ():
+            feature = FEATURE_OF_FIELD.get(name)
+            if feature is None or not _is_given(getattr(spec, name)):
+                continue
+            if self._target.capabilities[feature].support is not Support.NATIVE:
+                continue
+            try:
+                left_out: dict[str, Any] = {name: absent}
+                without = self._target.preview(attrs.evolve(spec, **left_out))
+            except LiveStreamError:
+                continue
+            if without == built:
+                note = "the target's request has no place for it"
+                fates[name] = [FieldFate(name, Fate.DROPPED, note)]
+        if spec.scheduled_start is not None:
+            spec = self._floored(spec, spec.scheduled_start, built, fates)
+        return spec
+
+    def _floored(
+        self,
+        spec: StreamSpec,
+        start: datetime,
+        built: Preview,
+        fates: dict[str, list[FieldFate]],
+    ) -> StreamSpec:
+        """A vendor's times may have whole seconds or minutes only."""
+        for coarse in (start.replace(second=0, microsecond=0), start.replace(microsecond=0)):
+            if coarse == start:
+                continue
+            floored = attrs.evolve(spec, scheduled_start=coarse)
+            if self._target.preview(floored) == built:
+                note = f"the target's times have no fractions: {coarse.isoformat()}"
+                fates["scheduled_start"] = [FieldFate("scheduled_start", Fate.CONVERTED, note)]
+                return floored
+        return spec
+
+
+class _Failed(Exception):
+    """A transform cannot be relied on."""
+
+
+class _Read:
+    """The spec that a stream itself gives, and the fate of what does not fit into one."""
+
+    def __init__(self, stream: LiveStream, capabilities: Capabilities) -> None:
+        self.fates: dict[str, list[FieldFate]] = {}
+        values: dict[str, Any] = {name: getattr(stream, name) for name in _SHOWN}
+        ours = [tag for tag in stream.tags if tag.startswith(MARK_PREFIX)]
+        if ours:
+            values["tags"] = tuple(tag for tag in stream.tags if tag not in ours)
+            note = "the mark of a former migration is left out"
+            self.fates["tags"] = [FieldFate("tags", Fate.CONVERTED, note)]
+        if capabilities.supports(Feature.PLAYBACK_URL) and stream.playbacks:
+            values["playback_url"] = stream.playbacks[0].url
+            if len(stream.playbacks) > 1:
+                note = f"a spec has one address: {len(stream.playbacks) - 1} more are left out"
+                self.fates["playback_url"] = [FieldFate("playback_url", Fate.DROPPED, note)]
+        self.has_title = True
+        try:
+            spec = StreamSpec(title=stream.title)
+        except InvalidInput as error:
+            self.has_title = False
+            self.fates["title"] = [FieldFate("title", Fate.NEEDS_PERSON, error.message)]
+            spec = StreamSpec(title=_UNTITLED)
+        for name, value in values.items():
+            if not _is_given(value):
+                continue
+            try:
+                spec = attrs.evolve(spec, **{name: value})
+            except InvalidInput as error:
+                row = FieldFate(name, Fate.NEEDS_PERSON, error.message)
+                self.fates.setdefault(name, []).append(row)
+        #: Fields that may have a value at the source which could not be read.
+        self.unreadable: list[str] = []
+        for problem in stream.problems:
+            name = _moved(problem, capabilities)
+            if name and name not in self.unreadable:
+                if name != "title":
+                    self.unreadable.append(name)
+                note = f"it could not be read at the source ({problem})"
+                self.fates[name] = [FieldFate(name, Fate.NEEDS_PERSON, note)]
+        self.spec = spec
+
+
+def _moved(problem: str, capabilities: Capabilities) -> str:
+    """The field of a spec that a problem is about; empty if a migration does not move it."""
+    shown = field_of(problem)
+    if shown not in table(LiveStream):
+        return shown  # nobody knows what an adapter means by it
+    names = [*_SHOWN, "title", *(["playback_url"] * capabilities.supports(Feature.PLAYBACK_URL))]
+    return next((name for name in names if table(StreamSpec)[name].shown_as == shown), "")
+
+
+def _is_given(value: object) -> bool:
+    return isinstance(value, bool) or bool(value)
+
+
+def _carried(name: str, read: StreamSpec, wanted: StreamSpec) -> FieldFate:
+    if getattr(read, name) == getattr(wanted, name):
+        return FieldFate(name, Fate.EXACT)
+    return FieldFate(name, Fate.CONVERTED, "set by a transform")
+
+
+def _lost(name: str, value: object, problem: Unsupported, capabilities: Capabilities) -> FieldFate:
+    why = problem.message.removeprefix(f"{name}: ")
+    if name == "scheduled_start" and capabilities.create_starts:
+        return FieldFate(name, Fate.NEEDS_PERSON, why)
+    if capabilities.supports(FEATURE_OF_FIELD[name]):
+        # The target has the feature, but not this value: its own takes the place.
+        return FieldFate(name, Fate.DEFAULTED, why)
+    if value == table(StreamSpec)[name].unasked:
+        return FieldFate(name, Fate.EXACT, f"as always there: {why}")
+    return FieldFate(name, Fate.DROPPED, why)
+
+
+def _own_to_vendor(stream: LiveStream) -> Iterator[FieldFate]:
+    shown = [facts for facts in facts_of(LiveStream) if _is_given(getattr(stream, facts.name))]
+    for facts in shown:
+        if facts.replaced:
+            yield FieldFate(facts.name, Fate.DEFAULTED, facts.replaced)
+    for facts in shown:
+        if note := facts.left or facts.lost:
+            yield FieldFate(facts.name, Fate.DROPPED, note)
+
+
+# -- which streams are moved -----------------------------------------------------------------
+
+
+def reports_status(capabilities: Capabilities) -> bool:
+    """Whether a provider says anything by a stream's status."""
+    return len(capabilities.statuses - {Status.UNKNOWN}) > 1
+
+
+def not_movable(
+    stream: LiveStream,
+    capabilities: Capabilities,
+    *,
+    now: datetime,
+    guard: timedelta,
+    assume_idle: bool,
+) -> str:
+    """Why a stream is not moved; empty if it is."""
+    status, start = stream.status, stream.scheduled_start
+    if not reports_status(capabilities):
+        if assume_idle:
+            return ""
+        return f"{stream.provider} does not report whether it is in use: assume_idle takes it"
+    if status is Status.UNKNOWN:
+        return f"its status is not known here: {stream.provider_status or 'unknown'}"
+    if status.is_final:
+        return f"it is over: {status}"
+    if not STATUSES[status].movable:
+        return f"it is in use: {status}"
+    if start is None:
+        if "scheduled_start" in map(field_of, stream.problems):
+            return ""  # it may well have one
+        return "it is scheduled without a start"
+    if start <= now:
+        return "its start is past"
+    if start <= now + guard:
+        return f"it starts within {guard.total_seconds() / 60:g} min"
+    return ""

@@ -1,0 +1,146 @@
+"""Asynchronous clients with the face of synchronous ones, so that one set of tests is for both."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import Any, NoReturn, TypeVar
+
+from .._client.async_client import AsyncClient
+from .._client.async_stream_list import AsyncStreamList
+from .._client.connect_async import connect_async
+from .._contract.pagination import Completeness, Unreadable
+from .._model.stream import LiveStream
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """An event loop that runs in a thread until it is ended, as ``asyncio.run`` runs one."""
+
+    def __init__(self, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
+        self._factory = loop_factory
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        self._ready.wait()
+
+    def _serve(self) -> None:
+        with asyncio.Runner(loop_factory=self._factory) as runner:
+            runner.run(self._until_ended())
+
+    async def _until_ended(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        self._ready.set()
+        await self._ended.wait()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine as a task of this loop, and wait for it; an interrupt cancels it. What it
+        raises is raised here, the same object."""
+        future = asyncio.run_coroutine_threadsafe(_outcome(coroutine), self.loop)
+        try:
+            get = future.result()
+        except BaseException:
+            future.cancel()
+            raise
+        return get()
+
+    def end(self) -> None:
+        """End the loop, and all that belongs to it."""
+        self.loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(30)
+
+
+async def _outcome(coroutine: Coroutine[Any, Any, T]) -> Callable[[], T]:
+    """What returns or raises what comes of a coroutine: a future would give a copy of some
+    exceptions, and an interrupt would end the loop."""
+    try:
+        value = await coroutine
+    except BaseException as raised:
+        return partial(_raise, raised)
+    return lambda: value
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
+
+
+@contextmanager
+def loop_thread(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> Iterator[LoopThread]:
+    thread = LoopThread(loop_factory)
+    try:
+        yield thread
+    finally:
+        thread.end()
+
+
+class BlockingClient:
+    """An asynchronous client with the face of a synchronous one."""
+
+    def __init__(self, client: AsyncClient, loop: LoopThread) -> None:
+        vars(self).update(_client=client, _loop=loop)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._client, name)
+        if not inspect.iscoroutinefunction(value):
+            return value
+        return lambda *arguments, **more: self._loop.run(value(*arguments, **more))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._client, name, value)
+
+    def list(self, **filters: Any) -> BlockingList:
+        return BlockingList(self._client.list(**filters), self._loop)
+
+    def __enter__(self) -> BlockingClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return repr(self._client)
+
+
+class BlockingList(Iterator[LiveStream]):
+    """An asynchronous list with the face of a synchronous one."""
+
+    def __init__(self, streams: AsyncStreamList, loop: LoopThread) -> None:
+        self._streams, self._loop = streams, loop
+
+    @property
+    def complete(self) -> Completeness:
+        return self._streams.complete
+
+    @property
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        return self._streams.unreadable
+
+    def __next__(self) -> LiveStream:
+        end = object()
+
+        async def following() -> Any:
+            return await anext(self._streams, end)
+
+        found = self._loop.run(following())
+        if found is end:
+            raise StopIteration
+        stream: LiveStream = found
+        return stream
+
+
+@cache
+def _shared_loop() -> LoopThread:
+    return LoopThread()
+
+
+def connect_blocking(provider: str, /, **settings: Any) -> Any:
+    """Do what ``connect`` does, by an asynchronous client in an event loop of its own thread."""
+    return BlockingClient(connect_async(provider, **settings), _shared_loop())

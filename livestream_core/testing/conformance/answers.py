@@ -1,0 +1,328 @@
+"""Answers are read as they are: nothing is invented, and what cannot be read is said to be so."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ..._contract.capabilities import Feature
+from ..._contract.request import Response
+from ..._model.errors import LiveStreamError, UnexpectedResponse
+from ..._model.fields import Kind, facts_of
+from ..._model.status import Status
+from ..._model.stream import LiveStream
+from ...emulator import Fault
+from .area import Area, each, needs, proves
+from .harness import Harness
+from .lists import edited
+from .subject import Sample
+
+Path = tuple[str | int, ...]
+
+#: Words that no vendor uses, and some that look like those that one does.
+WORDS = ("gone_fishing", "ended-ish", "nearly ready", "not_cancelled")
+_TIMES = tuple(each.name for each in facts_of(LiveStream) if each.kind is Kind.INSTANT)
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
+_OTHERS: tuple[Any, ...] = (7, "text", [], {}, True, ["x"])
+#: How the core says that an adapter raised what is no error of this library.
+_CRASHED = ("could not be read (", "the adapter failed (")
+_EXAMPLES = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 10**12)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def places(data: Any, path: Path = ()) -> Iterator[Path]:
+    """The paths to all fields of some JSON."""
+    items = data.items() if isinstance(data, dict) else enumerate(data)
+    for name, value in items:
+        yield (*path, name)
+        if isinstance(value, (dict, list)):
+            yield from places(value, (*path, name))
+
+
+def holder(data: Any, path: Path) -> Any:
+    """What holds the field at a path."""
+    for name in path[:-1]:
+        data = data[name]
+    return data
+
+
+def without(data: Any, path: Path) -> Any:
+    """A copy that lacks a field."""
+    changed = copy.deepcopy(data)
+    del holder(changed, path)[path[-1]]
+    return changed
+
+
+def with_value(data: Any, path: Path, value: Any) -> Any:
+    """A copy with another value at a path."""
+    changed = copy.deepcopy(data)
+    holder(changed, path)[path[-1]] = value
+    return changed
+
+
+def instead(body: Any) -> Callable[[str, str, Response], Response]:
+    """Answers with other JSON, whatever was asked."""
+    return lambda method, target, response: edited(response, lambda _: body)
+
+
+def has_crashed(error: LiveStreamError) -> bool:
+    """Whether the adapter failed with an exception of its own."""
+    return any(words in error.message for words in _CRASHED)
+
+
+def named(path: Path) -> str:
+    """A path as people write it."""
+    return ".".join(map(str, path))
+
+
+def payload_of(harness: Harness) -> dict[str, Any]:
+    """The vendor's payload of a stream with much in it."""
+    stream = harness.scheduled()
+    assert stream.raw is not None, "raw is None: the vendor's payload was not kept"
+    found: dict[str, Any] = stream.raw.reveal()
+    return found
+
+
+def facts(stream: LiveStream) -> LiveStream:
+    """A stream without what was put into its payload besides."""
+    return attrs.evolve(stream, raw=None)
+
+
+class Answers(Area):
+    """Reading what the vendor sends."""
+
+    title = "answers"
+
+    @needs(Feature.GET)
+    @each("word", lambda _: WORDS)
+    def test_a_word_that_is_not_known_is_an_unknown_status_and_the_word_is_kept(
+        self, harness: Harness, word: str
+    ) -> None:
+        stream = harness.stream()
+        harness.client.get(stream.id)
+        harness.emulator.inject(Fault.status_word(word), times=100)
+        found = harness.client.get(stream.id)
+        assert found.raw is not None
+        if word not in json.dumps(found.raw.reveal()):
+            pytest.skip("the answer has no status")
+        assert (found.status, found.provider_status) == (Status.UNKNOWN, word)
+
+    @needs(Feature.GET)
+    def test_fields_that_are_not_known_change_nothing(self, harness: Harness) -> None:
+        data = payload_of(harness)
+        before = facts(harness.client.parse_stream(data))
+        for path in [(), *(p for p in places(data) if isinstance(holder(data, (*p, 0)), dict))]:
+            more = copy.deepcopy(data)
+            holder(more, (*path, 0))["kit_extra"] = {"status": "ended", "id": "another"}
+            assert facts(harness.client.parse_stream(more)) == before, f"one more in {named(path)}"
+
+    @needs(Feature.GET)
+    def test_a_missing_field_is_read_as_none_or_named_in_the_error(self, harness: Harness) -> None:
+        data = payload_of(harness)
+        crashed = [
+            f"{named(path)}: {error.message}"
+            for path in places(data)
+            if (error := self._failure(harness, without(data, path))) and has_crashed(error)
+        ]
+        assert crashed == [], "the adapter fails with an error of its own, such as a KeyError"
+
+    @needs(Feature.GET)
+    def test_a_null_is_read_as_none_or_named_in_the_error(self, harness: Harness) -> None:
+        data = payload_of(harness)
+        crashed = [
+            f"{named(path)}: {error.message}"
+            for path in places(data)
+            if (error := self._failure(harness, with_value(data, path, None)))
+            and has_crashed(error)
+        ]
+        assert crashed == [], "the adapter fails with an error of its own, such as a TypeError"
+
+    @needs(Feature.GET)
+    def test_a_value_of_another_type_is_never_a_crash_of_the_adapter(
+        self, harness: Harness
+    ) -> None:
+        data = payload_of(harness)
+        crashed = [
+            f"{named(path)} = {value!r}: {error.message}"
+            for path in places(data)
+            for value in _OTHERS
+            if (error := self._failure(harness, with_value(data, path, value)))
+            and has_crashed(error)
+        ]
+        assert crashed == []
+
+    @needs(Feature.GET)
+    def test_a_payload_without_an_id_is_no_stream(self, harness: Harness) -> None:
+        data = payload_of(harness)
+        id = harness.client.parse_stream(data).id
+        found = [path for path in places(data) if holder(data, path)[path[-1]] == id]
+        assert found, "the id of the stream is not in the payload"
+        blank = data
+        for path in found:
+            blank = with_value(blank, path, None)
+        with pytest.raises(UnexpectedResponse):
+            harness.client.parse_stream(blank)
+
+    @needs(Feature.GET)
+    def test_every_time_of_a_stream_is_an_instant_in_utc(self, harness: Harness) -> None:
+        stream = harness.client.get(harness.stream().id)
+        found = {name: getattr(stream, name) for name in _TIMES}
+        assert [name for name, at in found.items() if at and at.utcoffset() != timedelta()] == []
+        assert stream.problems == (), "what the vendor sends as documented cannot be read"
+
+    @needs(Feature.GET)
+    def test_no_time_is_put_in_place_of_a_missing_one(self, harness: Harness) -> None:
+        data = payload_of(harness)
+        before = harness.client.parse_stream(data)
+        invented = []
+        for path in places(data):
+            try:
+                after = harness.client.parse_stream(without(data, path))
+            except UnexpectedResponse:
+                continue
+            invented += [
+                f"{name} without {named(path)}"
+                for name in _TIMES
+                if getattr(after, name) not in (None, getattr(before, name))
+            ]
+        assert invented == []
+
+    @needs(Feature.GET)
+    def test_a_payload_is_read_the_same_at_any_time(self, harness: Harness) -> None:
+        data = payload_of(harness)
+        before = harness.client.parse_stream(data)
+        harness.clock.sleep(86_400)
+        assert harness.client.parse_stream(data) == before, "the present instant got into it"
+
+    @needs(Feature.GET)
+    def test_a_time_that_the_vendor_writes_in_another_zone_is_the_same_instant(
+        self, harness: Harness
+    ) -> None:
+        data = payload_of(harness)
+        times = [
+            path
+            for path in places(data)
+            if isinstance(text := holder(data, path)[path[-1]], str) and _ISO.fullmatch(text)
+        ]
+        if not times:
+            pytest.skip("the vendor writes no times with a zone")
+        before = facts(harness.client.parse_stream(data))
+        for minutes in (330, -480, 0):
+            moved = data
+            for path in times:
+                at = datetime.fromisoformat(holder(data, path)[path[-1]])
+                zone = timezone(timedelta(minutes=minutes))
+                moved = with_value(moved, path, at.astimezone(zone).isoformat())
+            assert facts(harness.client.parse_stream(moved)) == before
+
+    @proves(Feature.GET)
+    def test_an_answer_about_nothing_is_an_error(self, harness: Harness) -> None:
+        stream = harness.stream()
+        client = harness.signed_in(retries=0)
+        bodies: tuple[Any, ...] = ({}, [], None, "text", 7, {"data": []})
+        for body in bodies:
+            harness.tap.answer = instead(body)
+            with pytest.raises(LiveStreamError) as caught:
+                client.get(stream.id)
+            assert not has_crashed(caught.value), f"in answer to {body!r}"
+            assert caught.value.applied is False
+
+    @proves(Feature.LIST)
+    def test_a_page_of_nonsense_is_an_error_and_no_empty_list(self, harness: Harness) -> None:
+        client = harness.signed_in(retries=0)
+        bodies: tuple[Any, ...] = ({}, None, "text", 7, {"unexpected": []})
+        for body in bodies:
+            harness.tap.answer = instead(body)
+            with pytest.raises(UnexpectedResponse) as caught:
+                list(client.list())
+            assert not has_crashed(caught.value), f"in answer to {body!r}"
+
+    @needs(Feature.GET)
+    def test_any_payload_is_read_or_refused_as_unexpected(self, harness: Harness) -> None:
+        data = payload_of(harness)
+        paths = list(places(data))
+        client = harness.client
+
+        @_EXAMPLES
+        @given(
+            changes=st.lists(st.tuples(st.sampled_from(paths), json_values), max_size=3),
+            other=st.none() | json_values,
+        )
+        def check(changes: list[tuple[Path, Any]], other: Any) -> None:
+            payload = data
+            for path, value in changes:
+                try:
+                    payload = with_value(payload, path, value)
+                except (KeyError, IndexError, TypeError):
+                    pass  # an earlier change took its place away
+            try:
+                client.parse_stream(payload if other is None else other)
+            except UnexpectedResponse as error:
+                assert error.operation == "parse_stream"
+
+        check()
+
+    @proves(Feature.GET)
+    def test_any_answer_ends_in_a_stream_or_in_an_error_of_this_library(
+        self, harness: Harness
+    ) -> None:
+        stream = harness.stream()
+        client = harness.signed_in(retries=0)
+        bodies = st.one_of(
+            json_values.map(lambda data: json.dumps(data).encode()),
+            st.binary(max_size=20),
+            st.sampled_from([b"", b"{", b"[" * 100_000, b"NaN", b"\xff\xfe", b'"\\ud800"']),
+        )
+
+        @_EXAMPLES
+        @given(status=st.sampled_from([200, 201, 202, 204]), body=bodies)
+        def check(status: int, body: bytes) -> None:
+            harness.tap.answer = lambda *_: Response(status, {}, body)
+            try:
+                assert isinstance(client.get(stream.id), LiveStream)
+            except LiveStreamError as error:
+                assert error.applied is False
+
+        check()
+
+    @each("sample", lambda subject: list(enumerate(subject.samples())))
+    def test_a_documented_sample_is_read_as_its_author_says(
+        self, harness: Harness, sample: tuple[int, Sample]
+    ) -> None:
+        stream = harness.client.parse_stream(sample[1].payload)
+        found = {name: getattr(stream, name) for name in sample[1].expected}
+        assert found == dict(sample[1].expected)
+
+    @staticmethod
+    def _failure(harness: Harness, payload: Any) -> LiveStreamError | None:
+        try:
+            harness.client.parse_stream(payload)
+        except LiveStreamError as error:
+            return error
+        return None

@@ -1,0 +1,359 @@
+"""What fails is raised as what it is, and says whether the change was carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
+from email.utils import format_datetime
+from functools import partial
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+
+from ..._contract.adapter import error_class
+from ..._contract.capabilities import OPERATION_OF, Feature
+from ..._model.errors import (
+    ConnectionFailed,
+    LiveStreamError,
+    ProviderUnavailable,
+    RateLimited,
+    TimedOut,
+    UnexpectedResponse,
+)
+from ..._model.stream import LiveStream
+from ...emulator import Fault, LoggedRequest
+from .area import HTTP, IN_PROCESS, Area, declared, each, needs, proves
+from .calls import call
+from .harness import Harness
+from .operations import ON_ONE
+from .subject import Subject
+
+REFUSED = (400, 402, 403, 404, 405, 406, 409, 410, 415, 422, 423, 451)
+LATER = (408, 429, 500, 502, 503, 504)
+REDIRECTS = (301, 302, 307)
+
+#: Requests that may change something: all but reads.
+_CHANGING = "[!G]* *"
+
+#: What a vendor, or what stands between, may do to a request that changes something.
+FAULTS: dict[str, Callable[[], Fault]] = {
+    "dropped before it was carried out": Fault.drop_before,
+    "dropped after it was carried out": Fault.drop_after,
+    "cut answer": Fault.cut_body,
+    "page of HTML": Fault.html,
+    "page of HTML with 502": lambda: Fault.html(502),
+    "carried out after a 504": lambda: Fault.late_commit(5.0),
+    "500": lambda: Fault.status(500),
+    "503": lambda: Fault.status(503),
+    "408": lambda: Fault.status(408),
+    "redirect": lambda: Fault.redirect("https://elsewhere.example/"),
+    "400": lambda: Fault.status(400),
+    "403": lambda: Fault.status(403),
+    "422": lambda: Fault.status(422),
+}
+#: Those that end a connection, which only a socket shows as it is.
+_OF_SOCKETS = (
+    "dropped before it was carried out",
+    "dropped after it was carried out",
+    "cut answer",
+)
+#: The only ones after which it is certain that nothing was carried out.
+_CERTAIN = frozenset({"400", "403", "422"})
+
+
+def sending(subject: Subject) -> list[Feature]:
+    """Declared operations that send something."""
+    return list(declared(*(each for each in OPERATION_OF if OPERATION_OF[each].sends))(subject))
+
+
+def changing(subject: Subject) -> list[Feature]:
+    """Declared operations that change something."""
+    return [each for each in sending(subject) if OPERATION_OF[each].changes]
+
+
+def changing_with_faults(subject: Subject) -> list[tuple[Feature, str]]:
+    """Each of them with each fault."""
+    return [(feature, fault) for feature in changing(subject) for fault in FAULTS]
+
+
+def changing_with_socket_faults(subject: Subject) -> list[tuple[Feature, str]]:
+    """Each of them with each fault that ends a connection."""
+    return [(feature, fault) for feature in changing(subject) for fault in _OF_SOCKETS]
+
+
+def ready_for(harness: Harness, feature: Feature, **settings: Any) -> Callable[[], Any]:
+    """A call of an operation that would succeed now. Nothing but the call is left to send."""
+    client = harness.signed_in(retries=0, **settings)
+    harness.client = client
+    operation = OPERATION_OF[feature]
+    if feature not in ON_ONE:
+        return partial(call, client, operation)
+    stream = harness.scheduled() if operation.on is None else harness.reach(operation.on)
+    return lambda: ON_ONE[feature](harness, stream.id)
+
+
+def failure_of(
+    harness: Harness, call: Callable[[], object]
+) -> tuple[LiveStreamError | None, list[LoggedRequest]]:
+    """What a call raised, if it did, and what it sent that may have changed something."""
+    error: LiveStreamError | None = None
+    with harness.sent() as sent:
+        try:
+            call()
+        except LiveStreamError as raised:
+            error = raised
+    return error, [each for each in sent if each.method != "GET"]
+
+
+def errors_of(
+    harness: Harness, feature: Feature, statuses: Iterable[int]
+) -> Iterator[tuple[int, LiveStreamError]]:
+    """Answers a change with each of the statuses, which must be errors."""
+    for status in statuses:
+        call = ready_for(harness, feature)
+        harness.emulator.inject(Fault.status(status), on=_CHANGING, times=100)
+        error, sent = failure_of(harness, call)
+        harness.emulator.clear_faults()
+        if error is not None:
+            yield status, error
+        else:
+            assert sent == [], f"a {status} was taken for success"
+
+
+def applied_agrees(harness: Harness, feature: Feature, name: str) -> None:
+    """Carries an operation out with a fault, and compares what its error says with the vendor."""
+    call = ready_for(harness, feature)
+    before = facts(harness.look())
+    harness.emulator.inject(FAULTS[name](), on=_CHANGING)
+    error, sent = failure_of(harness, call)
+    if not sent:
+        pytest.skip("the call sends nothing that changes something")
+    harness.clock.sleep(6)  # what is carried out late is carried out now
+    changed = facts(harness.look()) != before
+    if error is None:
+        assert changed, "it was taken for success, and nothing was changed"
+    elif changed:
+        assert error.applied is not False, "it says that nothing was changed, and it was"
+    else:
+        assert error.applied is not True, "it says that it was changed, and it was not"
+        if name in _CERTAIN:
+            assert error.applied is False
+
+
+def facts(streams: dict[str, LiveStream]) -> dict[str, Any]:
+    """What tells whether something was changed."""
+    return {key: attrs.evolve(stream, raw=None, updated_at=None) for key, stream in streams.items()}
+
+
+class Statuses(Area):
+    """Each HTTP status is the error that it stands for."""
+
+    title = "errors"
+
+    @proves(Feature.GET)
+    @each("status", lambda _: (*REFUSED, *LATER))
+    def test_a_status_in_answer_to_a_read_is_its_error(self, harness: Harness, status: int) -> None:
+        stream = harness.stream()
+        client = harness.signed_in(retries=0)
+        harness.emulator.inject(Fault.status(status), times=100)
+        with pytest.raises(LiveStreamError) as caught:
+            client.get(stream.id)
+        error = caught.value
+        assert type(error) is error_class(self.subject.adapter, status)
+        assert (error.http_status, error.applied) == (status, False)
+        assert error.retryable is (status in LATER)
+
+    @each("feature", changing)
+    def test_a_refusal_is_raised_and_nothing_was_carried_out(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        for status, error in errors_of(harness, feature, REFUSED):
+            assert error.applied is False, f"after a {status}"
+            assert not error.temporary, f"a {status} is no reason to try again"
+
+    @each("feature", changing)
+    def test_an_error_of_the_vendors_is_raised_and_the_outcome_left_open(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        for status, error in errors_of(harness, feature, (408, 500, 502, 503, 504)):
+            assert (error.applied, error.http_status) == (None, status)
+
+    @each("feature", sending)
+    def test_a_redirect_is_not_followed_and_is_an_error(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        call = ready_for(harness, feature)
+        for status in REDIRECTS:
+            harness.emulator.inject(Fault.redirect("/elsewhere", status), times=100)
+            before = len(harness.tap.targets)
+            with pytest.raises(UnexpectedResponse):
+                call()
+            assert not [t for t in harness.tap.targets[before:] if "elsewhere" in t[1]]
+            harness.emulator.clear_faults()
+
+    @proves(Feature.GET)
+    @each("status", lambda _: (429, 503))
+    def test_what_the_vendor_asks_to_wait_is_in_the_error(
+        self, harness: Harness, status: int
+    ) -> None:
+        stream = harness.stream()
+        client = harness.signed_in(retries=0)
+        date = format_datetime(harness.clock.now() + timedelta(seconds=7), usegmt=True)
+        for header in ("7", date):
+            fault = Fault.status(status, headers={"Retry-After": header})
+            harness.emulator.inject(fault, times=100)
+            with pytest.raises((RateLimited, ProviderUnavailable)) as caught:
+                client.get(stream.id)
+            assert getattr(caught.value, "retry_after", None) == pytest.approx(7, abs=1)
+            harness.emulator.clear_faults()
+
+    @proves(Feature.GET)
+    def test_a_read_that_is_refused_for_a_moment_is_sent_again_and_succeeds(
+        self, harness: Harness
+    ) -> None:
+        stream = harness.stream()
+        client = harness.signed_in()
+        harness.emulator.inject(Fault.status(429, headers={"Retry-After": "3"}))
+        harness.emulator.inject(Fault.status(503))
+        before = harness.clock.monotonic()
+        assert harness.key(client.get(stream.id).id) == harness.key(stream.id)
+        assert harness.clock.monotonic() - before >= 3, "it did not wait as long as it was asked to"
+
+    @proves(Feature.CREATE)
+    @needs(Feature.LIST)
+    def test_a_create_that_is_one_too_many_is_sent_again_and_makes_one_stream(
+        self, harness: Harness
+    ) -> None:
+        client = harness.signed_in()
+        harness.emulator.inject(Fault.status(429), on=_CHANGING)
+        client.create(title="Lesson")
+        assert len(harness.look()) == 1
+
+
+class Outcomes(Area):
+    """Whatever goes wrong on the way, ``applied`` is the truth about the change."""
+
+    title = "faults"
+
+    @needs(Feature.LIST)
+    @each("fault", changing_with_faults)
+    def test_applied_agrees_with_what_became_of_the_stream(
+        self, harness: Harness, fault: tuple[Feature, str]
+    ) -> None:
+        applied_agrees(harness, *fault)
+
+    @needs(Feature.LIST)
+    @each("feature", changing)
+    def test_a_change_that_succeeds_can_be_seen_by_others(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        call = ready_for(harness, feature)
+        before = facts(harness.look())
+        error, sent = failure_of(harness, call)
+        if error is not None:
+            raise error
+        if not sent:
+            pytest.skip("the call sends nothing that changes something")
+        # Some vendors show no difference between a stream and one whose server boots.
+        harness.clock.sleep(harness.emulator.boot_seconds + 1)
+        assert facts(harness.look()) != before, "it was taken for success, and nothing was changed"
+
+
+class Faults(Area):
+    """Whatever goes wrong on the way, the error tells the truth about the change."""
+
+    title = "faults"
+    channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
+
+    @needs(Feature.LIST)
+    @each("fault", changing_with_socket_faults)
+    def test_applied_agrees_with_what_became_of_the_stream_when_a_connection_breaks(
+        self, harness: Harness, fault: tuple[Feature, str]
+    ) -> None:
+        applied_agrees(harness, *fault)
+
+    @proves(Feature.CREATE)
+    @each("fault", lambda _: sorted(FAULTS))
+    def test_a_create_is_sent_once_whatever_becomes_of_it(
+        self, harness: Harness, fault: str
+    ) -> None:
+        client = harness.signed_in()
+        harness.emulator.inject(FAULTS[fault](), on=_CHANGING)
+        with harness.sent() as sent:
+            try:
+                client.create(title="Once")
+            except LiveStreamError:
+                pass
+        assert len([each for each in sent if b"Once" in each.body]) == 1
+
+    @proves(Feature.CREATE)
+    def test_a_create_whose_answer_is_lost_leaves_the_outcome_open(self, harness: Harness) -> None:
+        client = harness.signed_in()
+        harness.emulator.inject(Fault.drop_after(), on=_CHANGING)
+        with pytest.raises(ConnectionFailed) as caught:
+            client.create(title="Lesson")
+        assert (caught.value.applied, caught.value.retryable) == (None, False)
+
+    @proves(Feature.CREATE)
+    def test_a_create_that_is_answered_without_a_stream_is_an_error_that_names_none(
+        self, harness: Harness
+    ) -> None:
+        client = harness.signed_in()
+        harness.emulator.inject(Fault.edited(lambda data, _: {}), on=_CHANGING)
+        with pytest.raises(UnexpectedResponse) as caught:
+            client.create(title="Lesson")
+        assert (caught.value.applied, caught.value.stream_id) == (None, None)
+
+    @proves(Feature.GET)
+    def test_a_page_of_html_is_no_stream(self, harness: Harness) -> None:
+        stream = harness.stream()
+        client = harness.signed_in(retries=0)
+        harness.emulator.inject(Fault.html(), times=100)
+        with pytest.raises(UnexpectedResponse):
+            client.get(stream.id)
+
+    @proves(Feature.LIST)
+    def test_a_page_of_html_is_no_list(self, harness: Harness) -> None:
+        client = harness.signed_in(retries=0)
+        harness.emulator.inject(Fault.html(), times=100)
+        with pytest.raises(UnexpectedResponse):
+            list(client.list())
+
+    @proves(Feature.GET)
+    def test_a_read_whose_answer_is_cut_or_lost_is_sent_again(self, harness: Harness) -> None:
+        stream = harness.stream()
+        client = harness.signed_in()
+        harness.emulator.inject(Fault.cut_body())
+        harness.emulator.inject(Fault.drop_before())
+        assert harness.key(client.get(stream.id).id) == harness.key(stream.id)
+
+    @proves(Feature.DELETE)
+    @needs(Feature.LIST)
+    def test_a_delete_whose_answer_is_lost_succeeds_when_it_is_sent_again(
+        self, harness: Harness
+    ) -> None:
+        stream = harness.stream()
+        client = harness.signed_in()
+        harness.emulator.inject(Fault.drop_after(), on=_CHANGING)
+        error, sent = failure_of(harness, lambda: client.delete(stream.id))
+        if error is not None:
+            assert error.applied is None
+            assert {each.method for each in sent} != {"DELETE"}, "a DELETE may be sent again"
+        assert harness.look() == {}
+
+
+class Lateness(Area):
+    """A vendor that is slow is not the caller's fault."""
+
+    title = "faults"
+
+    @each("feature", sending)
+    def test_a_vendor_that_is_too_slow_is_a_time_out(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        call = ready_for(harness, feature, timeout=(5, 30))
+        harness.emulator.inject(Fault.delay(31.0), times=100)
+        error, sent = failure_of(harness, call)
+        assert type(error) is TimedOut
+        assert error.applied is (None if sent else False)

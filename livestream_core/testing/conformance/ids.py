@@ -1,0 +1,80 @@
+"""An id stands for one stream and for nothing else, whatever characters are in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from ..._contract.capabilities import Feature
+from ..._model.errors import InvalidInput, LiveStreamError
+from .area import HTTP, IN_PROCESS, Area, declared, each, needs
+from .harness import Harness
+from .operations import ON_ONE
+
+_HOSTILE = (
+    "a/b",
+    "a%2Fb",
+    "a?b=c",
+    "a#b",
+    "a b",
+    "a;b",
+    "ü",
+    "%",
+    "a\\b",
+    "{id}",
+    "x" * 2000,
+    "../x",
+)
+
+
+class Ids(Area):
+    """Ids with characters that mean something in a path."""
+
+    title = "ids"
+    channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
+
+    @each("feature", declared(*ON_ONE))
+    def test_an_id_with_any_characters_is_one_part_of_a_path(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        client = harness.signed_in(retries=0)
+        harness.client = client
+        stream = harness.stream()
+        with harness.sent() as normal:
+            try:
+                ON_ONE[feature](harness, stream.id)
+            except LiveStreamError:
+                pass
+        shapes = {each.path.count("/") for each in normal}
+        for id in _HOSTILE:
+            with harness.sent() as sent:
+                try:
+                    ON_ONE[feature](harness, id)
+                except InvalidInput:
+                    assert sent == []
+                except LiveStreamError as error:
+                    assert error.applied is False, f"{id[:20]!r} is no stream's"
+            assert {each.path.count("/") for each in sent} <= shapes, f"{id[:20]!r} was split"
+
+    @needs(Feature.GET)
+    @each("feature", declared(*ON_ONE))
+    def test_nothing_but_the_id_itself_leads_to_the_stream(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        stream = harness.stream()
+        for id in (
+            f"{stream.id}?x=1",
+            f"{stream.id}#x",
+            f"{stream.id}/",
+            f"./{stream.id}",
+            f"x/../{stream.id}",
+            f"{stream.id}%20",
+            f"{stream.id} ",
+        ):
+            try:
+                ON_ONE[feature](harness, id)
+            except LiveStreamError as error:
+                assert error.applied is False
+            else:
+                raise AssertionError(f"{id!r} was taken for {stream.id!r}")
+        assert harness.exists(stream.id)

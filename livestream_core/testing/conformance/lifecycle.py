@@ -1,0 +1,374 @@
+"""Streams move as the state machine says, in every order of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from ..._contract.capabilities import OPERATION_OF, Feature, Support
+from ..._contract.pagination import Completeness
+from ..._model.errors import (
+    Conflict,
+    NotFound,
+    Rejected,
+    StreamFailed,
+    Unsupported,
+    WaitFailed,
+    WaitTimeout,
+)
+from ..._model.status import STATUSES, Status, met_by
+from ..._model.stream import LiveStream
+from ..._model.times import parse_instant
+from ..._model.trim import Trim
+from ...emulator import Fault
+from .area import HTTP, IN_PROCESS, Area, each, needs, proves
+from .harness import START, Harness
+from .operations import ON_ONE
+from .subject import Subject
+
+#: What can be called on one stream, by the method's name.
+_ON_ONE = {OPERATION_OF[feature].name: on_one for feature, on_one in ON_ONE.items()}
+
+#: The same walks in every run, so that a report can be repeated.
+_WALKS = settings(
+    max_examples=30,
+    stateful_step_count=20,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=False,
+)
+
+
+def statuses(subject: Subject) -> list[Status]:
+    """What the adapter can report, in the order of a life."""
+    return [status for status in Status if status in subject.capabilities.statuses]
+
+
+class Lifecycle(Area):
+    """What follows what."""
+
+    title = "lifecycle"
+    channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
+
+    @needs(Feature.GET)
+    def test_every_step_of_a_life_is_one_that_the_state_machine_knows(
+        self, harness: Harness
+    ) -> None:
+        seen = [stream.status for stream in harness.life()]
+        assert set(seen) <= harness.can.statuses | {Status.CANCELLED}
+        steps = [(a, b) for a, b in pairwise(seen) if a is not b]
+        assert [f"{a} -> {b}" for a, b in steps if not (a.can_become(b) or a.can_reach(b))] == []
+
+    @proves(Feature.START)
+    @needs(Feature.GET, when=lambda can: Status.ENDED in can.statuses)
+    def test_a_stream_that_is_over_cannot_be_started_again(self, harness: Harness) -> None:
+        stream = harness.reach(Status.ENDED)
+        with pytest.raises(Conflict) as caught:
+            harness.client.start(stream.id)
+        assert caught.value.applied is False
+        assert harness.client.get(stream.id).status is Status.ENDED
+
+    @proves(Feature.START)
+    def test_starting_twice_is_a_conflict_or_changes_nothing(self, harness: Harness) -> None:
+        stream = harness.unstarted()
+        harness.client.start(stream.id)
+        before = harness.client.get(stream.id)
+        try:
+            harness.client.start(stream.id)
+        except (Conflict, Rejected) as error:
+            assert error.applied is False
+        after = harness.client.get(stream.id)
+        assert (after.status, after.started_at) == (before.status, before.started_at)
+
+    @proves(Feature.STOP)
+    def test_stopping_twice_is_a_conflict_or_changes_nothing(self, harness: Harness) -> None:
+        stream = harness.reach(Status.LIVE)
+        harness.client.stop(stream.id)
+        before = harness.client.get(stream.id)
+        try:
+            harness.client.stop(stream.id)
+        except (Conflict, Rejected) as error:
+            assert error.applied is False
+        assert harness.client.get(stream.id).ended_at == before.ended_at
+
+    @needs(Feature.GET)
+    def test_times_of_a_life_are_in_order_and_none_is_invented(self, harness: Harness) -> None:
+        before_it = harness.clock.now()
+        for stream in harness.life():
+            started, ended = stream.started_at, stream.ended_at
+            facts = STATUSES[stream.status]
+            if facts.aired is False and not facts.over:
+                assert (started, ended) == (None, None), f"it is {stream.status}"
+            if ended is not None:
+                assert facts.over, f"it is {stream.status}"
+                assert stream.status is not Status.CANCELLED
+            for at in (started, ended, stream.created_at, stream.updated_at):
+                # Vendors know minutes at worst.
+                assert at is None or (at - harness.clock.now()).total_seconds() <= 60
+                assert at is None or (before_it - at).total_seconds() <= 60
+            if started is not None and ended is not None:
+                assert started <= ended
+
+
+class Walks(Area):
+    """Random calls and events, in whatever order."""
+
+    title = "lifecycle"
+
+    @needs(Feature.CREATE, Feature.GET, Feature.LIST)
+    def test_any_order_of_calls_agrees_with_the_state_machine(self) -> None:
+        machine = type("Lives", (Lives,), {"subject": self.subject})
+        run_state_machine_as_test(machine, settings=_WALKS)
+
+
+class Waiting(Area):
+    """``wait`` ends when it should, and says why."""
+
+    title = "waiting"
+
+    @proves(Feature.GET)
+    @each("status", statuses)
+    def test_waiting_for_the_status_that_it_is_in_ends_with_one_read(
+        self, harness: Harness, status: Status
+    ) -> None:
+        stream = harness.reach(status)
+        if harness.client.get(stream.id).status is not status:
+            pytest.skip("only the answer to a call shows it, and no later read")
+        before = harness.clock.monotonic()
+        assert harness.client.wait(stream.id, until=status, timeout=60).status is status
+        assert harness.clock.monotonic() == before
+
+    @proves(Feature.GET)
+    @each("status", lambda subject: [each for each in statuses(subject) if each.is_final])
+    def test_waiting_for_what_can_no_longer_happen_fails_at_once(
+        self, harness: Harness, status: Status
+    ) -> None:
+        stream = harness.reach(status)
+        wanted = {Status.SCHEDULED, Status.READY, Status.LIVE} & harness.can.statuses
+        with pytest.raises(WaitFailed) as caught:
+            harness.client.wait(stream.id, until=wanted or Status.LIVE, timeout=600)
+        assert isinstance(caught.value, StreamFailed) == (status is Status.FAILED)
+        assert caught.value.stream is not None
+        assert caught.value.stream.status is status
+
+    @proves(Feature.GET)
+    @needs(Feature.START, when=lambda can: {Status.STARTING, Status.READY} <= can.statuses)
+    def test_waiting_for_a_started_stream_ends_when_its_server_is_up(
+        self, harness: Harness
+    ) -> None:
+        stream = harness.stream()
+        harness.attempt(harness.client.start, stream.id)
+        ready = harness.client.wait(
+            stream.id, until=Status.READY, timeout=harness.emulator.boot_seconds + 60
+        )
+        assert ready.status is Status.READY
+        assert ready.ingest is not None, "it is ready, and nobody knows where to publish to"
+
+    @proves(Feature.GET)
+    def test_a_wait_that_is_in_vain_ends_with_the_stream_as_last_seen(
+        self, harness: Harness
+    ) -> None:
+        stream = harness.stream()
+        with pytest.raises(WaitTimeout) as caught:
+            harness.client.wait(stream.id, until=lambda _: False, timeout=30)
+        assert caught.value.stream is not None
+        assert harness.key(caught.value.stream.id) == harness.key(stream.id)
+
+    @proves(Feature.GET)
+    def test_a_wait_outlasts_a_vendor_that_is_away_for_a_while(self, harness: Harness) -> None:
+        stream = harness.stream()
+        client = harness.signed_in(retries=0)
+        harness.emulator.inject(Fault.status(503), times=3)
+        found = client.wait(stream.id, until=lambda _: True, timeout=60)
+        assert harness.key(found.id) == harness.key(stream.id)
+
+    @proves(Feature.GET)
+    @needs(Feature.DELETE)
+    def test_waiting_for_a_stream_that_is_gone_ends_at_once(self, harness: Harness) -> None:
+        stream = harness.stream()
+        harness.client.delete(stream.id)
+        with pytest.raises(NotFound):
+            harness.client.wait(stream.id, until=lambda _: True, timeout=600)
+
+
+class Lives(RuleBasedStateMachine):
+    """Random calls and events. The model is small on purpose: which ids exist, and the status
+    that each was last seen in."""
+
+    subject: ClassVar[Subject]
+    streams: Bundle[str] = Bundle("streams")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        self.harness = self.stack.enter_context(Harness.open(self.subject, over_http=False))
+        self.client, self.can = self.harness.client, self.harness.can
+        self.emulator = self.harness.emulator
+        self.seen: dict[str, Status] = {}
+
+    def teardown(self) -> None:
+        """Closes clients."""
+        self.stack.close()
+
+    def check(self, stream: LiveStream, *, cancelled: bool = False) -> None:
+        """Of everything that comes back."""
+        key = self.harness.key(stream.id)
+        before, status = self.seen.get(key), stream.status
+        assert stream.provider == self.subject.name
+        assert cancelled or status in self.can.statuses, f"{status} is not declared"
+        moves = before in (None, status) or before.can_become(status) or before.can_reach(status)
+        assert moves, f"it went from {before} to {status}"
+        self.seen[key] = status
+
+    def attempt(self, feature: Feature, *arguments: Any, **named: Any) -> Any:
+        """Calls an operation; a refusal must have changed nothing."""
+        call = getattr(self.client, OPERATION_OF[feature].name)
+        before = len(self.emulator.requests)
+        if not self.can.supports(feature):
+            with pytest.raises(Unsupported):
+                call(
+                    *arguments,
+                    **(named or ({"title": "Lesson"} if feature is Feature.UPDATE else {})),
+                )
+            assert len(self.emulator.requests) == before
+            return None
+        try:
+            return call(*arguments, **named)
+        except (Conflict, Rejected) as error:
+            assert error.applied is False
+            return None
+
+    @rule(target=streams, scheduled=st.booleans())
+    def create(self, scheduled: bool) -> str:
+        """A new stream."""
+        fields: dict[str, Any] = {"title": "A title"}
+        if scheduled and self.can.supports(Feature.SCHEDULE):
+            fields["scheduled_start"] = START
+        stream = self.client.create(**fields)
+        assert stream.title == "A title"
+        if "scheduled_start" in fields:
+            assert stream.scheduled_start == parse_instant(START)
+        self.check(stream)
+        return stream.id
+
+    @rule(id=streams)
+    def get(self, id: str) -> None:
+        """Reads it."""
+        stream = self.client.get(id)
+        assert self.harness.key(stream.id) == self.harness.key(id)
+        self.check(stream)
+
+    @rule(id=streams)
+    def start(self, id: str) -> None:
+        """Starts it, whatever it does."""
+        if stream := self.attempt(Feature.START, id):
+            self.check(stream)
+
+    @rule(id=streams, trimmed=st.booleans())
+    def stop(self, id: str, trimmed: bool) -> None:
+        """Stops it, whatever it does."""
+        trim = Trim.relative(1, 5) if trimmed and self.can.supports(Feature.TRIM) else None
+        if stream := self.attempt(Feature.STOP, id, trim=trim):
+            self.check(stream)
+            assert stream.status in met_by(Status.PROCESSING)
+
+    @rule(id=consumes(streams))
+    def cancel(self, id: str) -> None:
+        """Calls it off, whatever it does."""
+        if stream := self.attempt(Feature.CANCEL, id):
+            self.check(stream, cancelled=True)
+            assert stream.status is Status.CANCELLED
+            if self.can[Feature.CANCEL].support is Support.EMULATED:
+                # Where it does it by deleting.
+                try:
+                    self.client.get(id)
+                except NotFound:
+                    self.seen.pop(self.harness.key(id))
+
+    @rule(id=streams, title=st.sampled_from(["Another", "Ünï"]))
+    def update(self, id: str, title: str) -> None:
+        """Renames it."""
+        if "title" not in self.can.updatable:
+            return
+        if stream := self.attempt(Feature.UPDATE, id, title=title):
+            assert stream.title == title
+            self.check(stream)
+
+    @rule(id=consumes(streams))
+    def delete(self, id: str) -> None:
+        """Deletes it."""
+        if not self.can.supports(Feature.DELETE):
+            return
+        self.client.delete(id)
+        self.seen.pop(self.harness.key(id))
+        for feature in (Feature.GET, Feature.DELETE):
+            with pytest.raises(NotFound):
+                ON_ONE[feature](self.harness, id)
+
+    @rule(
+        id=streams, what=st.sampled_from(["encoder_connects", "encoder_drops", "recording_ready"])
+    )
+    def the_world(self, id: str, what: str) -> None:
+        """Something happens to it that no client asked for."""
+        try:
+            getattr(self.emulator, what)(id)
+        except (ValueError, NotImplementedError):
+            pass  # impossible now; the vendor's state is as it was
+
+    @rule(seconds=st.sampled_from([1, 25, 400]))
+    def time_passes(self, seconds: int) -> None:
+        """Servers boot, sessions end."""
+        self.harness.clock.sleep(seconds)
+
+    @rule(size=st.integers(1, 3))
+    def pages(self, size: int) -> None:
+        """Reads page by page."""
+        cursor, ids = None, []
+        while True:
+            page = self.client.pages(cursor=cursor, size=size)
+            ids += [self.harness.key(stream.id) for stream in page]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert sorted(ids) == sorted(self.seen)
+
+    #: Operations of the table that have no rule above.
+    others = sorted(_ON_ONE.keys() - vars().keys())
+    if others:
+
+        @rule(id=streams, name=st.sampled_from(others))
+        def any_other(self, id: str, name: str) -> None:
+            """Calls one of them, whatever it does."""
+            try:
+                found = _ON_ONE[name](self.harness, id)
+            except (Conflict, Rejected, Unsupported) as error:
+                assert error.applied is False
+            else:
+                if isinstance(found, LiveStream):
+                    self.check(found)
+
+    @invariant()
+    def the_list_has_exactly_what_exists(self) -> None:
+        """After every step."""
+        walk = self.client.list()
+        streams = list(walk)
+        assert sorted(self.harness.key(each.id) for each in streams) == sorted(self.seen)
+        for stream in streams:
+            self.check(stream)
+        if self.can.reports_total:
+            assert walk.complete is Completeness.PROVEN

@@ -1,0 +1,321 @@
+"""Lists are walked to their end: every stream once, whatever the pages do on the way."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+
+from ..._contract.capabilities import Feature
+from ..._contract.pagination import Completeness
+from ..._contract.request import Response
+from ..._model.errors import LiveStreamError, UnexpectedResponse
+from ..._model.status import Status
+from ..._model.stream import LiveStream
+from .area import HTTP, IN_PROCESS, Area, each, needs, proves
+from .harness import Harness
+
+_STARTS = ("2030-01-01T00:00:00Z", "2030-02-01T00:00:00Z", "2030-03-01T00:00:00Z")
+_ELSEWHERE = "https://elsewhere.example"
+_LINK = re.compile(r"(https?:)?//[^/?#]+(?=[/?#]|$)")
+
+
+def keys(harness: Harness, streams: Iterable[LiveStream]) -> list[str]:
+    """The ids of streams, as they are compared."""
+    return [harness.key(stream.id) for stream in streams]
+
+
+def edited(response: Response, edit: Callable[[Any], Any]) -> Response:
+    """An answer whose JSON is changed, if it has any: signing out is often answered by nothing."""
+    if not response.is_json:
+        return response
+    body = json.dumps(edit(json.loads(response.body))).encode()
+    return attrs.evolve(response, body=body)
+
+
+def without_streams(data: Any) -> Any:
+    """A page whose lists are empty."""
+    if isinstance(data, list):
+        return []
+    return {name: [] if isinstance(value, list) else value for name, value in data.items()}
+
+
+def the_first_again() -> tuple[Callable[[str, str, Response], Response], list[Response]]:
+    """Answers with the first page whatever is asked, and the pages that were asked for."""
+    answers: list[Response] = []
+
+    def answer(method: str, target: str, response: Response) -> Response:
+        answers.append(response)
+        return attrs.evolve(answers[0])
+
+    return answer, answers
+
+
+class Paging(Area):
+    """A list is read to its end, and no further."""
+
+    title = "paging"
+    channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
+
+    @proves(Feature.LIST)
+    def test_an_account_without_streams_has_an_empty_list(self, harness: Harness) -> None:
+        assert list(harness.client.list()) == []
+
+    @proves(Feature.LIST)
+    def test_streams_on_the_second_and_the_third_page_are_found_once_each(
+        self, harness: Harness
+    ) -> None:
+        made = harness.streams_on_three_pages()
+        assert sorted(keys(harness, harness.client.list())) == sorted(made)
+
+    @proves(Feature.LIST)
+    def test_nothing_is_read_after_the_last_page(self, harness: Harness) -> None:
+        harness.streams_on_three_pages()
+        client, pages = harness.signed_in(), 1
+        cursor = client.pages().next_cursor
+        while cursor is not None:
+            pages, cursor = pages + 1, client.pages(cursor=cursor).next_cursor
+        with harness.sent() as sent:
+            list(client.list())
+        assert len(sent) <= pages
+
+    @proves(Feature.LIST)
+    def test_a_limit_is_kept_across_pages(self, harness: Harness) -> None:
+        made = harness.streams_on_three_pages()
+        assert len(list(harness.client.list(limit=len(made) - 1))) == len(made) - 1
+
+    @proves(Feature.LIST)
+    @needs(when=lambda can: can.reports_total)
+    def test_a_walk_that_agrees_with_the_vendors_total_is_proven_complete(
+        self, harness: Harness
+    ) -> None:
+        harness.streams_on_three_pages()
+        walk = harness.client.list()
+        list(walk)
+        assert walk.complete is Completeness.PROVEN
+
+    @proves(Feature.LIST)
+    @needs(when=lambda can: not can.reports_total)
+    def test_a_walk_without_a_total_does_not_claim_to_be_complete(self, harness: Harness) -> None:
+        harness.stream()
+        walk = harness.client.list()
+        list(walk)
+        assert walk.complete is Completeness.UNKNOWN, "reports_total should be declared"
+
+    @proves(Feature.LIST)
+    def test_another_client_goes_on_where_a_cursor_was_left(self, harness: Harness) -> None:
+        made = harness.streams_on_three_pages()
+        first = harness.client.pages()
+        found, cursor = keys(harness, first), first.next_cursor
+        while cursor is not None:
+            page = harness.connect().pages(cursor=cursor)
+            found += keys(harness, page)
+            cursor = page.next_cursor
+        assert sorted(found) == sorted(made)
+
+    @proves(Feature.LIST)
+    def test_streams_made_during_a_walk_hide_none_of_the_others(self, harness: Harness) -> None:
+        before = harness.streams_on_three_pages()
+        found: list[LiveStream] = []
+        for number, stream in enumerate(harness.connect().list()):
+            found.append(stream)
+            if number in (1, 3):
+                harness.stream(title="Made during the walk")
+        seen = keys(harness, found)
+        assert set(before) <= set(seen), "a stream was hidden by others that moved the pages"
+        assert len(seen) == len(set(seen)), "a stream was given twice"
+
+    @proves(Feature.LIST)
+    def test_a_stream_deleted_during_a_walk_hides_none_of_the_others_silently(
+        self, harness: Harness
+    ) -> None:
+        made = harness.streams_on_three_pages()
+        if not harness.can.supports(Feature.DELETE):
+            pytest.skip("nothing can be deleted")
+        walk, found = harness.connect().list(), []
+        for stream in walk:
+            found.append(harness.key(stream.id))
+            if len(found) == 1:
+                harness.client.delete(stream.id)
+        missing = set(made) - set(found)
+        assert not missing or walk.complete is not Completeness.PROVEN
+
+
+class OddPages(Area):
+    """Pages that a vendor should not send, and sometimes does."""
+
+    title = "paging"
+
+    @proves(Feature.LIST)
+    def test_a_page_that_is_sent_again_and_again_does_not_look_like_the_whole_list(
+        self, harness: Harness
+    ) -> None:
+        made = harness.streams_on_three_pages()
+        client = harness.signed_in()
+        harness.tap.answer, _ = the_first_again()
+        found: list[str] = []
+        streams = client.list()
+        try:
+            for stream in streams:
+                found.append(harness.key(stream.id))  # noqa: PERF401 (kept where it breaks off)
+        except UnexpectedResponse:
+            assert len(found) == len(set(found))
+            return
+        if streams.complete is not Completeness.MISMATCHED:
+            assert set(found) == set(made), "a part of the list was given as if it were all of it"
+
+    @proves(Feature.LIST)
+    def test_a_list_that_never_ends_is_an_error_and_not_an_endless_loop(
+        self, harness: Harness
+    ) -> None:
+        harness.streams_on_three_pages()
+        client = harness.signed_in()
+        harness.tap.answer, answers = the_first_again()
+        for _ in range(2):
+            try:
+                list(client.list())
+            except LiveStreamError:
+                pass
+        assert len(answers) < 100
+
+    @proves(Feature.LIST)
+    def test_an_empty_page_in_the_middle_ends_a_walk_only_where_that_is_declared(
+        self, harness: Harness
+    ) -> None:
+        harness.streams_on_three_pages()
+        client = harness.signed_in()
+        second = client.pages().next_cursor
+        assert second is not None, "there is a first page only"
+        harness.tap.answer = lambda method, target, response: edited(response, without_streams)
+        page = client.pages(cursor=second)
+        assert page.items == ()
+        assert (page.next_cursor is None) <= harness.can.empty_page_ends
+
+    @proves(Feature.LIST)
+    def test_the_only_page_of_an_empty_list_names_no_next_one(self, harness: Harness) -> None:
+        client = harness.signed_in()
+        assert client.pages().next_cursor is None
+
+    @proves(Feature.LIST)
+    def test_a_link_to_another_host_is_not_followed(self, harness: Harness) -> None:
+        harness.streams_on_three_pages()
+        client = harness.signed_in()
+        changed: list[str] = []
+
+        def elsewhere(data: Any) -> Any:
+            for name, value in data.items() if isinstance(data, dict) else ():
+                if isinstance(value, str) and _LINK.match(value):
+                    data[name] = _LINK.sub(_ELSEWHERE, value, count=1)
+                    changed.append(name)
+            return data
+
+        harness.tap.answer = lambda method, target, response: edited(response, elsewhere)
+        before = len(harness.tap.targets)
+        try:
+            list(client.list())
+        except UnexpectedResponse:
+            assert len(harness.tap.targets) == before + 1
+            return
+        if changed:
+            pytest.fail("the link was followed, on our own host at best")
+        pytest.skip("the pages of this vendor have no links")
+
+    @proves(Feature.LIST)
+    def test_a_cursor_that_is_made_up_sends_credentials_nowhere_else(
+        self, harness: Harness
+    ) -> None:
+        client = harness.signed_in()
+        with harness.sent() as sent:
+            client.pages()
+        path = sent[-1].path.rstrip("/")
+        for cursor in (
+            f"{_ELSEWHERE}/x",
+            "//elsewhere.example/x",
+            "/../../elsewhere",
+            "\\\\elsewhere.example\\x",
+            "@elsewhere.example/",
+        ):
+            with harness.sent() as sent:
+                try:
+                    client.pages(cursor=cursor)
+                except LiveStreamError:
+                    pass
+            assert [each.path for each in sent if each.path.rstrip("/") != path] == []
+        assert len(set(harness.tap.origins)) == 1
+
+    @proves(Feature.LIST)
+    def test_an_error_on_the_second_page_is_not_the_end_of_the_list(self, harness: Harness) -> None:
+        harness.streams_on_three_pages()
+        client = harness.signed_in(retries=0)
+        for status in (404, 429, 500):
+            pages: list[str] = []
+
+            def failing(
+                method: str,
+                target: str,
+                response: Response,
+                status: int = status,
+                pages: list[str] = pages,
+            ) -> Response:
+                pages.append(target)
+                return Response(status, {}, b"{}") if len(pages) == 2 else response
+
+            harness.tap.answer = failing
+            with pytest.raises(LiveStreamError) as caught:
+                list(client.list())
+            assert caught.value.http_status == status
+
+
+class Filters(Area):
+    """A filter gives the streams that pass it, and all of them."""
+
+    title = "filters"
+
+    @proves(Feature.LIST)
+    @needs(Feature.CREATE, when=lambda can: "tag" in can.filters and can.supports(Feature.TAGS))
+    def test_a_tag_finds_the_streams_that_have_it(self, harness: Harness) -> None:
+        both = harness.client.create(title="Both", tags=["red", "blue"])
+        harness.client.create(title="Blue", tags=["blue"])
+        harness.client.create(title="None")
+        harness.client.create(title="Nearly", tags=["redder"])
+        assert keys(harness, harness.client.list(tag="red")) == [harness.key(both.id)]
+
+    @proves(Feature.LIST)
+    @needs(Feature.CREATE, Feature.SCHEDULE, when=lambda can: {"starts_after"} <= set(can.filters))
+    def test_starts_after_includes_the_instant_itself(self, harness: Harness) -> None:
+        made = [harness.client.create(title="Lesson", scheduled_start=at) for at in _STARTS]
+        found = keys(harness, harness.client.list(starts_after=_STARTS[1]))
+        assert sorted(found) == sorted(keys(harness, made[1:]))
+
+    @proves(Feature.LIST)
+    @needs(Feature.CREATE, Feature.SCHEDULE, when=lambda can: {"starts_before"} <= set(can.filters))
+    def test_starts_before_excludes_the_instant_itself(self, harness: Harness) -> None:
+        made = [harness.client.create(title="Lesson", scheduled_start=at) for at in _STARTS]
+        found = keys(harness, harness.client.list(starts_before=_STARTS[1]))
+        assert found == keys(harness, made[:1])
+
+    @proves(Feature.LIST)
+    @needs(when=lambda can: "status" in can.filters)
+    @each("status", lambda subject: sorted(subject.capabilities.statuses))
+    def test_a_status_finds_the_streams_that_are_in_it(
+        self, harness: Harness, status: Status
+    ) -> None:
+        harness.stream()
+        harness.reach(status)
+        expected = [
+            harness.key(stream.id) for stream in harness.look().values() if stream.status is status
+        ]
+        assert sorted(keys(harness, harness.client.list(status=status))) == sorted(expected)
+
+    @proves(Feature.LIST)
+    @needs(Feature.CREATE, when=lambda can: "tag" in can.filters and can.supports(Feature.TAGS))
+    def test_a_filter_looks_at_every_page(self, harness: Harness) -> None:
+        first = harness.client.create(title="First", tags=["wanted"])
+        harness.streams_on_three_pages()
+        last = harness.client.create(title="Last", tags=["wanted"])
+        found = keys(harness, harness.client.list(tag="wanted"))
+        assert sorted(found) == sorted(keys(harness, [first, last]))

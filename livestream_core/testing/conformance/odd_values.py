@@ -1,0 +1,198 @@
+"""One odd value costs its own field, and hides no other stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import attrs
+import pytest
+
+from ..._client import Client
+from ..._contract.capabilities import Feature
+from ..._contract.pagination import Completeness, Unreadable
+from ..._contract.request import Response
+from ..._model.errors import UnexpectedResponse, WebhookRejected
+from ..._model.fields import facts_of
+from ..._model.stream import LiveStream, field_of
+from .answers import Path, has_crashed, holder, named, payload_of, places, with_value
+from .area import Area, each
+from .harness import Harness
+from .subject import Subject
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: What vendors send where something else is documented. JSON has infinity as 1e400.
+ODD: tuple[Any, ...] = (None, {}, [], "", -1, float("inf"), "gone_fishing", "\ud800")
+
+#: A stream is nothing without its id, and what tells it from other things.
+_NEEDED = 2
+
+#: What is no payload of a stream, whoever sends it.
+_NO_STREAMS: tuple[Any, ...] = (None, 7, "text", [], {})
+
+_SECRET = "the secret of the kit's webhook"
+_FIELDS = frozenset(field.name for field in facts_of(LiveStream))
+
+
+def _lenient(feature: Feature) -> Callable[[F], F]:
+    """Only adapters that say that they are lenient are held to it."""
+
+    def features(subject: Subject) -> Iterable[Feature]:
+        is_held = subject.adapter.is_lenient and subject.capabilities.supports(feature)
+        return [feature] if is_held else []
+
+    return each("feature", features)
+
+
+def odd_payloads(payload: Any) -> Iterator[tuple[Path, Any, Any]]:
+    """A payload with an odd value in place of each of its leaves: where, what, the payload."""
+    for path in places(payload):
+        if isinstance(holder(payload, path)[path[-1]], (dict, list)):
+            continue
+        for value in ODD:
+            yield path, value, with_value(payload, path, value)
+
+
+def as_body(data: Any) -> bytes:
+    """JSON as a vendor sends it."""
+    return json.dumps(data).replace("Infinity", "1e400").encode()
+
+
+def _entry(data: Any, entry: Mapping[str, Any], path: Path = ()) -> Path | None:
+    """Where in an answer the payload of a stream stands."""
+    if data == entry:
+        return path
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(data, dict):
+        items = data.items()
+    elif isinstance(data, list):
+        items = enumerate(data)
+    for name, value in items:
+        if (found := _entry(value, entry, (*path, name))) is not None:
+            return found
+    return None
+
+
+def _check_problems(stream: LiveStream) -> None:
+    for problem in stream.problems:
+        assert field_of(problem) in _FIELDS, f"the problem names no field of a stream: {problem!r}"
+        assert "gone_fishing" not in problem, f"the problem shows the value: {problem!r}"
+
+
+class OddValues(Area):
+    """What is read where a single value is not what is documented."""
+
+    title = "odd values"
+
+    @_lenient(Feature.GET)
+    def test_an_odd_value_costs_its_field_or_makes_it_no_stream(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        client = harness.client
+        for payload in self._payloads(harness):
+            whole = client.parse_stream(payload)
+            assert whole.problems == (), "what the vendor sends as documented cannot be read"
+            lost: dict[Path, list[str]] = {}
+            for path, value, changed in odd_payloads(payload):
+                try:
+                    stream = client.parse_stream(changed)
+                except UnexpectedResponse as error:
+                    assert not has_crashed(error), f"{value!r} in {named(path)}"
+                    lost.setdefault(path, []).append(repr(value))
+                    continue
+                _check_problems(stream)
+                without = attrs.evolve(stream, raw=whole.raw, problems=())
+                if isinstance(value, dict) and without != whole:
+                    assert stream.problems, f"{value!r} in {named(path)} is not told"
+            assert len(lost) <= _NEEDED, f"these cost the whole stream: {[*map(named, lost)]}"
+
+    @_lenient(Feature.LIST)
+    def test_an_entry_that_cannot_be_read_hides_no_other_stream_and_is_told(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        for _ in range(2):
+            harness.stream(title="One of a few")
+        client = harness.signed_in(retries=0)
+        (first, *rest) = client.list()
+        assert first.raw is not None
+        entry = first.raw.reveal()
+        others = {harness.key(stream.id) for stream in rest}
+        odd: Any = None
+        found: list[bool] = []
+
+        def answer(method: str, target: str, response: Response) -> Response:
+            if not response.is_json:
+                return response
+            data = json.loads(response.body)
+            place = _entry(data, entry)
+            if place is None:
+                return response
+            found.append(True)
+            return attrs.evolve(response, body=as_body(with_value(data, place, odd)))
+
+        harness.tap.answer = answer
+        silent: set[Path] = set()
+        is_raised = False
+        cases: list[tuple[Path, Any]] = [((), each) for each in _NO_STREAMS]
+        cases += [(path, changed) for path, _, changed in odd_payloads(entry)]
+        for path, odd in cases:
+            streams = client.list(on_unreadable="collect")
+            shown = {harness.key(stream.id) for stream in streams}
+            assert others <= shown, f"a stream is hidden by {odd!r}"
+            if streams.unreadable:
+                assert streams.complete is not Completeness.PROVEN
+                assert not any(map(_has_crashed, streams.unreadable)), f"{odd!r}"
+                if not is_raised:
+                    _check_raised(harness, client, others)
+                    is_raised = True
+            elif shown == others:
+                silent.add(path)
+        if not found:
+            pytest.skip("entries of the list are not the payloads of streams")
+        assert is_raised, "nothing is an entry that cannot be read"
+        # A word may say that it is something else than a live stream.
+        assert () not in silent, "what is no object is left out silently"
+        assert len(silent) < _NEEDED, f"these are left out silently: {[*map(named, silent)]}"
+
+    @_lenient(Feature.WEBHOOK)
+    def test_a_delivery_about_a_stream_that_cannot_be_read_still_names_it(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        stream = harness.stream(title="A stream with a webhook")
+        key = harness.key(stream.id)
+        found = self.subject.delivery(harness.emulator, stream.id, _SECRET)
+        if found is None:
+            pytest.skip("the emulator sends no deliveries (no webhook())")
+        headers, body = found
+        nameless: set[Path] = set()
+        for path, value, changed in odd_payloads(json.loads(body)):
+            stream_id = None
+            try:
+                event = harness.client.parse_webhook(headers, as_body(changed), secret=_SECRET)
+            except WebhookRejected:
+                pytest.skip("the vendor signs the body")
+            except UnexpectedResponse as error:
+                assert not has_crashed(error), f"{value!r} in {named(path)}"
+                stream_id = error.stream_id
+            else:
+                stream_id = event.stream_id
+            if stream_id is None or harness.key(stream_id) != key:
+                nameless.add(path)
+        assert len(nameless) <= _NEEDED, f"no id is told with: {[*map(named, nameless)]}"
+
+    def _payloads(self, harness: Harness) -> Iterator[Any]:
+        yield from (sample.payload for sample in self.subject.samples())
+        yield payload_of(harness)
+
+
+def _check_raised(harness: Harness, client: Client, others: set[str]) -> None:
+    """By default an error says the same, and has all other streams."""
+    with pytest.raises(UnexpectedResponse) as caught:
+        list(client.list())
+    assert {harness.key(stream.id) for stream in caught.value.streams} == others
+
+
+def _has_crashed(entry: Unreadable) -> bool:
+    return has_crashed(UnexpectedResponse(entry.reason))

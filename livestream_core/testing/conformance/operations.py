@@ -1,0 +1,368 @@
+"""Every declared operation and field does what it says, and can be read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
+from typing import Any, ClassVar
+
+import pytest
+
+from ..._contract.capabilities import FEATURE_OF_FIELD, FIELDS, OPERATION_OF, Feature, Support
+from ..._model.errors import Conflict, LiveStreamError, NotFound
+from ..._model.fields import Kind, Owner, facts_of, table
+from ..._model.operations import OperationFacts
+from ..._model.status import Status, met_by
+from ..._model.stream import LiveStream, StreamSpec
+from ..._model.trim import Trim
+from .area import HTTP, IN_PROCESS, Area, declared, each, needs, proves
+from .calls import call
+from .harness import Harness
+from .subject import Subject
+
+TITLES = ("Plain", "Ünïcode: 数学の授業, γεωμετρία, 🎓", 'With "quotes", <tags>, a \\ and 100 %')
+
+#: Instants to schedule, each written in a zone of its own: whole minutes, no border of any
+#: zone's summer time.
+SCHEDULES = (
+    datetime(2030, 1, 15, 9, 30, tzinfo=UTC),
+    datetime(2030, 7, 1, 23, 59, tzinfo=timezone(timedelta(hours=5, minutes=30))),
+    datetime(2031, 12, 31, 18, 0, tzinfo=timezone(timedelta(hours=-8))),
+    datetime(2032, 2, 29, 0, 0, tzinfo=timezone(timedelta(hours=14))),
+)
+
+
+def _on_one(operation: OperationFacts, harness: Harness, id: str) -> Any:
+    """Calls an operation on a stream; an update changes something that can be changed."""
+    changes = None
+    if "changes" in operation.takes:
+        name = next(iter(updatable(harness.subject)))
+        changes = {name: changed(harness.subject, name)}
+    return call(harness.client, operation, id, changes)
+
+
+#: What is called on one stream by its id.
+ON_ONE: dict[Feature, Callable[[Harness, str], Any]] = {
+    feature: partial(_on_one, operation)
+    for feature, operation in OPERATION_OF.items()
+    if "stream_id" in operation.takes
+}
+
+_ASKED = [each.name for each in facts_of(StreamSpec) if each.owner is not Owner.NOBODY]
+
+#: Another value for each kind of field; of the others the last one that is tried anyway.
+ANOTHER: Mapping[Kind | None, Any] = {
+    Kind.TEXTS: ("another",),
+    Kind.INSTANT: datetime(2033, 5, 5, 5, 5, tzinfo=UTC),
+    Kind.URL: "https://images.example/another.jpg",
+}
+
+
+def change(harness: Harness, id: str, name: str, value: Any) -> LiveStream:
+    """Changes one field."""
+    changes: dict[str, Any] = {name: value}
+    return harness.client.update(id, **changes)
+
+
+def updatable(subject: Subject) -> Iterable[str]:
+    """Fields that an update may change; the vendor's own are not known here."""
+    return sorted(
+        subject.capabilities.updatable - {"options"}, key=lambda name: (name != "title", name)
+    )
+
+
+def changed(subject: Subject, name: str) -> Any:
+    """A value to change a field to."""
+    field = table(StreamSpec)[name]
+    if not field.examples:
+        if field.kind is Kind.TEXT:
+            return f"Another {field.label}."
+        if field.kind in ANOTHER:
+            return ANOTHER[field.kind]
+    return subject.values(FEATURE_OF_FIELD[name])[-1]
+
+
+def shown(stream: LiveStream, name: str) -> Any:
+    """A field as the stream has it: that of a spec may be the address of a part."""
+    field = table(StreamSpec).get(name)
+    if field is not None and field.shown_in:
+        return [each.url for each in getattr(stream, field.shown_in)]
+    return getattr(stream, name)
+
+
+def same(name: str, asked: Any, stream: LiveStream) -> bool:
+    """Whether a stream has a spec's field as it was asked for."""
+    field, found = table(StreamSpec)[name], shown(stream, name)
+    if field.shown_in:
+        return asked in found
+    if field.kind is Kind.TEXTS:
+        return sorted(found) == sorted(asked)
+    return bool(found == asked)
+
+
+def is_silent(name: str, stream: LiveStream) -> bool:
+    """Whether a stream says nothing about a field."""
+    return shown(stream, name) in (None, (), [])
+
+
+def fields_and_values(subject: Subject) -> Iterable[tuple[Feature, Any]]:
+    """Every declared field with every value that is tried."""
+    return [
+        (feature, value)
+        for feature in FIELDS
+        if subject.capabilities.supports(feature)
+        for value in subject.values(feature)
+    ]
+
+
+class Operations(Area):
+    """What is declared works, over real HTTP and without a socket."""
+
+    title = "operations"
+    channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
+
+    # -- create and get ---------------------------------------------------------------------
+
+    @proves(Feature.CREATE)
+    @each("title", lambda _: TITLES)
+    def test_a_created_stream_has_the_title_that_was_asked_for(
+        self, harness: Harness, title: str
+    ) -> None:
+        stream = harness.client.create(title=title)
+        assert (stream.provider, stream.title) == (self.subject.name, title)
+
+    @proves(Feature.CREATE)
+    def test_a_created_stream_is_in_a_status_that_is_declared(self, harness: Harness) -> None:
+        assert harness.client.create(title="Lesson").status in harness.can.statuses
+
+    @proves(Feature.CREATE)
+    def test_two_streams_of_the_same_title_are_two_streams(self, harness: Harness) -> None:
+        first, second = (harness.client.create(title="Twice") for _ in range(2))
+        assert harness.key(first.id) != harness.key(second.id)
+
+    @proves(Feature.CREATE)
+    def test_a_stream_without_a_schedule_was_never_on_air_nor_over(self, harness: Harness) -> None:
+        stream = harness.client.create(title="Lesson")
+        assert (stream.started_at, stream.ended_at) == (None, None)
+
+    @proves(Feature.CREATE)
+    @needs(when=lambda can: can.create_starts)
+    def test_a_create_without_a_schedule_starts_the_stream(self, harness: Harness) -> None:
+        assert harness.client.create(title="Lesson").status.is_active
+
+    @proves(Feature.CREATE)
+    @needs(when=lambda can: not can.create_starts)
+    def test_a_create_that_starts_the_stream_is_declared_to(self, harness: Harness) -> None:
+        assert harness.client.create(title="Lesson").status is not Status.STARTING
+
+    @proves(Feature.CREATE)
+    @needs(Feature.SCHEDULE, when=lambda can: Status.SCHEDULED in can.statuses)
+    def test_a_create_with_a_schedule_starts_nothing_yet(self, harness: Harness) -> None:
+        stream = harness.client.create(title="Lesson", scheduled_start=SCHEDULES[0])
+        assert stream.status is Status.SCHEDULED
+
+    @proves(Feature.GET)
+    def test_get_shows_the_stream_of_that_id(self, harness: Harness) -> None:
+        wanted, _ = harness.stream(), harness.stream()
+        found = harness.client.get(wanted.id)
+        assert (harness.key(found.id), found.title) == (harness.key(wanted.id), wanted.title)
+
+    @proves(Feature.GET)
+    def test_the_vendors_payload_is_kept_and_reads_the_same_again(self, harness: Harness) -> None:
+        stream = harness.client.get(harness.stream().id)
+        assert stream.raw is not None, "raw is None: the vendor's payload was not kept"
+        assert harness.client.parse_stream(stream.raw.reveal()) == stream
+
+    @proves(Feature.CREATE)
+    def test_the_vendors_own_options_are_sent_with_a_create(self, harness: Harness) -> None:
+        with harness.sent() as sent:
+            try:
+                harness.client.create(title="Lesson", options={"kit_probe": "kit-probe-value"})
+            except LiveStreamError:
+                pass  # a vendor that refuses what it does not know has been told
+        assert any(b"kit-probe-value" in each.body for each in sent), "options= was dropped"
+
+    # -- fields -----------------------------------------------------------------------------
+
+    @needs(Feature.CREATE)
+    @each("field", fields_and_values)
+    def test_a_declared_field_is_set_and_read_back(
+        self, harness: Harness, field: tuple[Feature, Any]
+    ) -> None:
+        name, asked = field[0].value, field[1]
+        answers = [harness.client.create(title="Lesson", **{name: asked})]
+        if harness.can.supports(Feature.GET):
+            answers.append(harness.client.get(answers[0].id))
+        told = [stream for stream in answers if not is_silent(name, stream)]
+        if asked is False:
+            assert all(same(name, asked, stream) for stream in told)
+            return
+        assert told, f"{name} is nowhere to be seen: it was dropped, or is not read"
+        assert all(same(name, asked, stream) for stream in told), f"{name} is another one"
+
+    @proves(Feature.SCHEDULE)
+    @each("instant", lambda _: SCHEDULES)
+    def test_a_schedule_in_any_zone_is_read_back_as_the_same_instant(
+        self, harness: Harness, instant: datetime
+    ) -> None:
+        stream = harness.client.create(title="Lesson", scheduled_start=instant)
+        assert stream.scheduled_start == instant
+
+    @proves(Feature.SCHEDULE)
+    def test_a_schedule_is_never_moved_later_by_a_fraction_of_a_second(
+        self, harness: Harness
+    ) -> None:
+        asked = datetime(2030, 3, 3, 12, 0, 30, 999_999, tzinfo=UTC)
+        shown = harness.client.create(title="Lesson", scheduled_start=asked).scheduled_start
+        assert shown is not None
+        assert asked - timedelta(minutes=1) < shown <= asked
+
+    @proves(Feature.SCHEDULE)
+    def test_a_scheduled_stream_was_never_on_air_nor_over(self, harness: Harness) -> None:
+        stream = harness.client.create(title="Lesson", scheduled_start=SCHEDULES[0])
+        assert (stream.started_at, stream.ended_at) == (None, None)
+
+    # -- update -----------------------------------------------------------------------------
+
+    @proves(Feature.UPDATE)
+    @each("name", updatable)
+    def test_an_update_changes_the_field_it_names(self, harness: Harness, name: str) -> None:
+        stream, value = harness.stream(), changed(self.subject, name)
+        answers = [change(harness, stream.id, name, value)]
+        if harness.can.supports(Feature.GET):
+            answers.append(harness.client.get(stream.id))
+        told = [each for each in answers if not is_silent(name, each)]
+        assert told or value is False, f"{name} is nowhere to be seen"
+        assert all(same(name, value, each) for each in told)
+
+    @proves(Feature.UPDATE)
+    @needs(Feature.GET)
+    @each("name", updatable)
+    def test_an_update_leaves_all_other_fields_as_they_were(
+        self, harness: Harness, name: str
+    ) -> None:
+        before = harness.client.get(harness.stream().id)
+        change(harness, before.id, name, changed(self.subject, name))
+        after = harness.client.get(before.id)
+        differing = [
+            field
+            for field in (*_ASKED, "started_at", "ended_at", "created_at")
+            if field != name and shown(after, field) != shown(before, field)
+        ]
+        # What is recorded shows in where it can be watched.
+        assert [field for field in differing if field != "playback_url"] == []
+
+    @proves(Feature.UPDATE)
+    @needs(Feature.GET)
+    @each("name", lambda subject: sorted(subject.capabilities.clearable - {"options"}))
+    def test_a_field_that_can_be_cleared_is_empty_afterwards(
+        self, harness: Harness, name: str
+    ) -> None:
+        stream = harness.stream()
+        change(harness, stream.id, name, changed(self.subject, name))
+        change(harness, stream.id, name, None)
+        assert shown(harness.client.get(stream.id), name) in (None, "", (), [])
+
+    # -- start, stop, trim ------------------------------------------------------------------
+
+    @proves(Feature.START)
+    def test_a_started_stream_is_on_its_way_to_being_on_air(self, harness: Harness) -> None:
+        stream = harness.unstarted()
+        assert harness.client.start(stream.id).status.is_active
+
+    @proves(Feature.STOP)
+    def test_a_stopped_stream_is_over(self, harness: Harness) -> None:
+        stream = harness.reach(Status.LIVE)
+        stopped = harness.client.stop(stream.id)
+        assert stopped.status in met_by(Status.PROCESSING)
+
+    @proves(Feature.TRIM)
+    def test_two_different_trims_are_two_different_requests(self, harness: Harness) -> None:
+        bodies = []
+        for trim in (None, Trim.relative(30, 120), Trim.relative(30, 121), Trim.relative(31, 120)):
+            stream = harness.reach(Status.LIVE)
+            harness.clock.sleep(200)
+            with harness.sent() as sent:
+                harness.client.stop(stream.id, trim=trim)
+            bodies.append(b"".join(f"?{each.query} ".encode() + each.body for each in sent))
+        assert len(set(bodies)) == len(bodies), (
+            "the trim, or a bound of it, does not reach the vendor"
+        )
+
+    @proves(Feature.TRIM)
+    def test_a_trimmed_recording_is_as_long_as_was_asked_for(self, harness: Harness) -> None:
+        stream = harness.reach(Status.LIVE)
+        harness.clock.sleep(600)
+        harness.client.stop(stream.id, trim=Trim.relative(30, 120))
+        harness.clock.sleep(60)
+        try:
+            harness.emulator.recording_ready(stream.id)
+        except (ValueError, NotImplementedError):
+            pytest.skip("the emulator makes no recordings")
+        recording = harness.client.get(stream.id).recording
+        if recording is None or recording.duration is None:
+            pytest.skip("the vendor does not tell how long a recording is")
+        assert recording.duration == pytest.approx(90, abs=2)
+
+    # -- cancel and delete ------------------------------------------------------------------
+
+    @proves(Feature.CANCEL)
+    def test_a_cancelled_stream_is_called_off(self, harness: Harness) -> None:
+        stream = harness.scheduled()
+        cancelled = harness.client.cancel(stream.id)
+        assert (harness.key(cancelled.id), cancelled.status) == (
+            harness.key(stream.id),
+            Status.CANCELLED,
+        )
+
+    @proves(Feature.CANCEL)
+    @needs(Feature.GET)
+    def test_a_cancelled_stream_stays_called_off_or_is_gone(self, harness: Harness) -> None:
+        stream = harness.scheduled()
+        harness.client.cancel(stream.id)
+        if harness.can[Feature.CANCEL].support is Support.EMULATED and not harness.exists(
+            stream.id
+        ):
+            return
+        assert harness.client.get(stream.id).status is Status.CANCELLED
+
+    @proves(Feature.CANCEL)
+    def test_a_stream_that_is_on_air_cannot_be_cancelled(self, harness: Harness) -> None:
+        stream = harness.reach(Status.LIVE)
+        with pytest.raises(Conflict) as caught:
+            harness.client.cancel(stream.id)
+        assert caught.value.applied is False
+        assert harness.exists(stream.id)
+
+    @proves(Feature.DELETE)
+    @needs(Feature.GET)
+    def test_a_deleted_stream_is_not_found_any_more(self, harness: Harness) -> None:
+        stream, other = harness.stream(), harness.stream()
+        harness.client.delete(stream.id)
+        assert not harness.exists(stream.id)
+        assert harness.exists(other.id), "another stream was deleted too"
+
+    # -- ids --------------------------------------------------------------------------------
+
+    @needs(Feature.DELETE)
+    @each("feature", declared(*ON_ONE))
+    def test_the_id_of_a_deleted_stream_is_not_found(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        stream = harness.stream()
+        harness.client.delete(stream.id)
+        with pytest.raises(NotFound) as caught:
+            ON_ONE[feature](harness, stream.id)
+        assert caught.value.applied is False
+
+    @each("feature", declared(*ON_ONE))
+    def test_the_id_of_something_else_is_not_found_and_that_is_left_alone(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        others = harness.others()
+        for other in others:
+            with pytest.raises(NotFound) as caught:
+                ON_ONE[feature](harness, other)
+            assert caught.value.applied is False
+        assert set(others) <= set(self.subject.other_ids(harness.emulator))

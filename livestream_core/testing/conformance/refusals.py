@@ -1,0 +1,232 @@
+"""What is not declared, or cannot be, is refused here: nothing is sent, not even to sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import pytest
+
+from ..._client import Client
+from ..._contract.capabilities import (
+    FEATURE_OF_FIELD,
+    FIELDS,
+    FILTERS,
+    OPERATION_OF,
+    OPERATIONS,
+    PART_OF,
+    Capabilities,
+    Feature,
+)
+from ..._model.errors import InvalidInput, LiveStreamError, Unsupported
+from ..._model.status import Status, met_by
+from ..._model.trim import Trim
+from .area import Area, declared, each, needs
+from .calls import NO_STREAM, call
+from .harness import Harness
+from .operations import ON_ONE
+from .subject import VALUES, Subject
+
+_PARTS: dict[Feature, Callable[[Client], object]] = {
+    Feature.SCHEDULE: lambda client: client.create(
+        title="Lesson", scheduled_start="2030-01-15T09:30:00Z"
+    ),
+    Feature.TRIM: lambda client: client.stop(NO_STREAM, trim=Trim.relative(1, 2)),
+}
+CALLS: dict[Feature, Callable[[Client], object]] = {
+    feature: partial(call, operation=OPERATION_OF[feature])
+    if feature in OPERATION_OF
+    else _PARTS[feature]
+    for feature in OPERATIONS
+}
+_FILTERS: dict[str, Any] = {
+    "status": Status.ENDED,
+    "tag": "a",
+    "starts_after": "2030-01-15T09:30:00Z",
+    "starts_before": "2030-01-15T09:30:00Z",
+}
+
+
+def absent(features: Iterable[Feature]) -> Callable[[Subject], Iterable[Feature]]:
+    """Those that an adapter does not declare, for :func:`each`."""
+    return lambda subject: [each for each in features if not subject.capabilities.supports(each)]
+
+
+def forbidden_values(subject: Subject) -> Iterable[tuple[str, Any]]:
+    """Values of declared fields that cannot be asked for."""
+    can = subject.capabilities
+    return [
+        (feature.value, value)
+        for feature in FIELDS
+        if can.supports(feature) and can[feature].values is not None
+        for value in VALUES[feature]
+        if can.lacking(feature.value, value)
+    ]
+
+
+def fixed_fields(subject: Subject) -> Iterable[str]:
+    """Fields that an update cannot change."""
+    return sorted({"title", *FEATURE_OF_FIELD} - subject.capabilities.updatable)
+
+
+def unclearable(subject: Subject) -> Iterable[str]:
+    """Fields that an update can change and not clear."""
+    can = subject.capabilities
+    return sorted(can.updatable - can.clearable - {"title"})
+
+
+class Refusals(Area):
+    """What an adapter does not declare is refused before anything is sent."""
+
+    title = "refusals"
+    needs_emulator = False
+
+    @each("feature", absent(CALLS))
+    def test_an_operation_that_is_not_declared_is_refused_and_nothing_is_sent(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        client = harness.connect()
+        with harness.sends_nothing(), pytest.raises(Unsupported) as caught:
+            CALLS[feature](client)
+        assert caught.value.applied is False
+        needed = PART_OF.get(feature)
+        lacking = needed if needed and not harness.can.supports(needed) else feature
+        assert lacking.value in caught.value.features
+
+    @needs(Feature.CREATE)
+    @each("feature", absent(FIELDS))
+    def test_a_field_that_is_not_declared_is_refused_and_nothing_is_sent(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        client, value = harness.connect(), VALUES[feature][0]
+        with harness.sends_nothing(), pytest.raises(Unsupported) as caught:
+            client.create(title="Lesson", **{feature.value: value})
+        assert feature.value in caught.value.features
+
+    @needs(Feature.CREATE)
+    @each("field", forbidden_values)
+    def test_a_value_that_is_not_declared_is_refused_and_nothing_is_sent(
+        self, harness: Harness, field: tuple[str, Any]
+    ) -> None:
+        client = harness.connect()
+        with harness.sends_nothing(), pytest.raises(Unsupported):
+            client.create(title="Lesson", **{field[0]: field[1]})
+
+    @needs(Feature.UPDATE)
+    @each("name", fixed_fields)
+    def test_a_field_that_cannot_be_updated_is_refused_and_nothing_is_sent(
+        self, harness: Harness, name: str
+    ) -> None:
+        client = harness.connect()
+        value: Any = "Lesson" if name == "title" else "2030-01-15T09:30:00Z"
+        if name in (feature.value for feature in FIELDS):
+            value = VALUES[Feature(name)][0]
+        with harness.sends_nothing(), pytest.raises(Unsupported):
+            client.update(NO_STREAM, **_changes(name, value))
+
+    @needs(Feature.UPDATE)
+    @each("name", unclearable)
+    def test_a_field_that_cannot_be_cleared_is_refused_and_nothing_is_sent(
+        self, harness: Harness, name: str
+    ) -> None:
+        client = harness.connect()
+        with harness.sends_nothing(), pytest.raises(Unsupported):
+            client.update(NO_STREAM, **_changes(name, None))
+
+    @needs(Feature.LIST)
+    @each("name", lambda subject: sorted(set(FILTERS) - subject.capabilities.filters))
+    def test_a_filter_that_is_not_declared_is_refused_and_nothing_is_sent(
+        self, harness: Harness, name: str
+    ) -> None:
+        client = harness.connect()
+        with harness.sends_nothing(), pytest.raises(Unsupported) as caught:
+            client.list(**{name: _FILTERS[name]})
+        assert name in caught.value.features
+
+    @needs(Feature.LIST, when=lambda can: "status" in can.filters)
+    @each("status", lambda subject: _unreported(subject.capabilities))
+    def test_a_filter_on_a_status_that_is_never_reported_is_refused(
+        self, harness: Harness, status: Status
+    ) -> None:
+        client = harness.connect()
+        with harness.sends_nothing(), pytest.raises(Unsupported):
+            client.list(status=status)
+
+    @needs(Feature.GET)
+    @each("status", lambda subject: _unreported(subject.capabilities))
+    def test_waiting_for_a_status_that_is_never_reported_is_refused(
+        self, harness: Harness, status: Status
+    ) -> None:
+        if met_by(status) & harness.can.statuses:
+            pytest.skip("another status that is reported satisfies it")
+        client = harness.connect()
+        with harness.sends_nothing(), pytest.raises(Unsupported):
+            client.wait(NO_STREAM, until=status, timeout=1)
+
+    @each("feature", absent(Feature))
+    def test_a_feature_that_is_not_declared_cannot_be_required(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        with harness.sends_nothing(), pytest.raises(Unsupported):
+            harness.connect(require=[feature])
+
+
+class Input(Area):
+    """What a caller gives is checked before anything is sent."""
+
+    title = "refusals"
+
+    @needs(Feature.CREATE)
+    @each("feature", absent(FIELDS))
+    def test_a_field_that_is_not_declared_can_be_dropped_on_request(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        value = VALUES[feature][0]
+        stream = harness.client.create(
+            title="Lesson", on_unsupported="drop", **{feature.value: value}
+        )
+        assert stream.title == "Lesson"
+
+    @each("feature", declared(*ON_ONE))
+    def test_an_id_that_no_path_can_hold_is_refused_and_nothing_is_sent(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        harness.client = harness.signed_in()
+        for id in (".", "..", "a\nb", "a\x00b"):
+            with harness.sends_nothing(), pytest.raises(InvalidInput):
+                ON_ONE[feature](harness, id)
+
+    @needs(Feature.CREATE, Feature.SCHEDULE)
+    def test_a_time_without_a_zone_is_refused_and_nothing_is_sent(self, harness: Harness) -> None:
+        client = harness.connect()
+        with harness.sends_nothing(), pytest.raises(InvalidInput) as caught:
+            client.create(title="Lesson", scheduled_start=datetime(2030, 1, 15, 9, 30))  # noqa: DTZ001
+        assert caught.value.field == "scheduled_start"
+
+    @needs(Feature.CREATE)
+    def test_an_option_that_the_model_has_a_field_for_is_refused(self, harness: Harness) -> None:
+        with harness.sent() as sent:
+            harness.client.create(title="A title to be found")
+        names = _names_with(
+            sent[-1].json if sent[-1].body[:1] == b"{" else {}, "A title to be found"
+        )
+        if not names:
+            pytest.skip("the request's body is not a JSON object with the title in it")
+        client = harness.signed_in()
+        with harness.sends_nothing(), pytest.raises(LiveStreamError) as caught:
+            client.create(title="Lesson", options={names[0]: "another title"})
+        assert isinstance(caught.value, InvalidInput), "options= silently replaced the title"
+
+
+def _changes(name: str, value: Any) -> Any:
+    return {name: value}
+
+
+def _unreported(can: Capabilities) -> list[Status]:
+    return sorted(set(Status) - can.statuses - {Status.UNKNOWN})
+
+
+def _names_with(body: dict[str, Any], value: str) -> list[str]:
+    return [name for name, found in body.items() if found == value]

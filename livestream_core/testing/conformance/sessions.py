@@ -1,0 +1,195 @@
+"""Signing in: once, shared, renewed when it must be, and refused with the wrong credentials."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC
+from typing import Any
+
+import attrs
+import pytest
+
+from ..._client.connect import register, unregister
+from ..._contract.adapter import Adapter
+from ..._contract.capabilities import Feature
+from ..._model.errors import AuthenticationFailed
+from ..._plugins.hooks import Exchange, hookimpl
+from ..._secrets.secret import Secret
+from ...emulator import Fault
+from .area import Area, needs, proves
+from .harness import Harness
+
+
+class _Observer:
+    def __init__(self) -> None:
+        self.exchanges: list[Exchange] = []
+
+    @hookimpl
+    def livestream_exchange(self, exchange: Exchange) -> None:
+        self.exchanges.append(exchange)
+
+    def count(self, operation: str) -> int:
+        return sum(each.operation == operation for each in self.exchanges)
+
+
+@contextmanager
+def observed() -> Iterator[_Observer]:
+    """What is exchanged within the block, by operation."""
+    observer = _Observer()
+    register(observer)
+    try:
+        yield observer
+    finally:
+        unregister(observer)
+
+
+def signing_in(harness: Harness) -> tuple[Mapping[str, Any], int]:
+    """Options by which signing in takes requests, and how many; without any the test is
+    skipped."""
+    for options in harness.subject.ways_in(harness.emulator):
+        with observed() as observer:
+            client = harness.connect(options)
+            harness.touch(client)
+            client.close()
+        if steps := observer.count("sign_in"):
+            return options, steps
+    pytest.skip("signing in takes no request here")
+
+
+class Sessions(Area):
+    """One session for all who may share it."""
+
+    title = "sessions"
+
+    @needs(Feature.LIST)
+    def test_every_way_to_sign_in_works(self, harness: Harness) -> None:
+        for options in self.subject.ways_in(harness.emulator):
+            harness.connect(options).pages()
+
+    @needs(Feature.LIST)
+    def test_wrong_credentials_are_refused_and_nothing_was_changed(self, harness: Harness) -> None:
+        kind = self.subject.adapter.Options
+        for options in self.subject.ways_in(harness.emulator):
+            secrets = [
+                name
+                for name in options
+                if name in {each for group in kind.credentials for each in group}
+                and _is_secret(kind, name)
+            ]
+            for name in secrets:
+                wrong = {**options, name: _altered(options[name])}
+                with pytest.raises(AuthenticationFailed) as caught:
+                    harness.connect(wrong).pages()
+                assert caught.value.applied is False
+
+    @needs(Feature.LIST)
+    def test_many_threads_sign_in_once(self, harness: Harness) -> None:
+        options, steps = signing_in(harness)
+        client = harness.connect(options)
+        failures: list[BaseException] = []
+        gate = threading.Barrier(6)
+
+        def use() -> None:
+            gate.wait()
+            try:
+                client.pages()
+            except BaseException as error:
+                failures.append(error)
+
+        with observed() as observer:
+            threads = [threading.Thread(target=use) for _ in range(6)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert failures == []
+        assert observer.count("sign_in") == steps
+
+    @needs(Feature.LIST)
+    def test_two_equal_clients_share_a_session(self, harness: Harness) -> None:
+        options, steps = signing_in(harness)
+        with observed() as observer:
+            first, second = harness.connect(options), harness.connect(options)
+            first.pages()
+            second.pages()
+        assert observer.count("sign_in") == steps
+
+    @needs(Feature.LIST)
+    def test_only_the_last_client_to_close_signs_out(self, harness: Harness) -> None:
+        if self.subject.adapter.sign_out is Adapter.sign_out:
+            pytest.skip("there is no signing out")
+        options, _ = signing_in(harness)
+        with observed() as observer:
+            first, second = harness.connect(options), harness.connect(options)
+            first.pages()
+            first.close()
+            assert observer.count("sign_out") == 0
+            second.pages()
+            second.close()
+        assert observer.count("sign_out") == 1
+
+    @needs(Feature.LIST)
+    def test_a_session_that_is_refused_is_renewed_once_and_the_call_succeeds(
+        self, harness: Harness
+    ) -> None:
+        client = harness.signed_in()
+        harness.emulator.inject(Fault.status(401))
+        with harness.sent() as sent:
+            assert list(client.pages()) == []
+        assert [each.status for each in sent].count(401) == 1
+
+    @proves(Feature.CREATE)
+    @needs(Feature.LIST)
+    def test_a_create_that_is_refused_for_its_session_makes_one_stream_in_the_end(
+        self, harness: Harness
+    ) -> None:
+        client = harness.signed_in()
+        harness.emulator.inject(Fault.status(401), on="[!G]* *")
+        client.create(title="Lesson")
+        assert len(harness.look()) == 1
+
+    @needs(Feature.LIST)
+    def test_credentials_that_are_refused_again_and_again_are_an_error(
+        self, harness: Harness
+    ) -> None:
+        client = harness.signed_in()
+        harness.emulator.inject(Fault.status(401), times=1000)
+        with harness.sent() as sent, pytest.raises(AuthenticationFailed) as caught:
+            client.pages()
+        assert caught.value.applied is False
+        assert len(sent) < 6
+
+    @needs(Feature.LIST)
+    def test_a_session_that_has_ended_is_renewed_before_it_is_used(self, harness: Harness) -> None:
+        client = harness.signed_in()
+        session = client.session
+        assert session is not None
+        if session.expires_at is None:
+            pytest.skip("the session has no end that is known")
+        left = (session.expires_at.astimezone(UTC) - harness.clock.now()).total_seconds()
+        harness.clock.sleep(max(left, 0) + 1)
+        with harness.sent() as sent:
+            client.pages()
+        assert 401 not in [each.status for each in sent]
+
+    def test_the_account_is_named_without_a_secret_and_stays_the_same(
+        self, harness: Harness
+    ) -> None:
+        client = harness.connect()
+        name = client.account
+        harness.touch(client)
+        harness.clock.sleep(3 * 3600)
+        assert client.account == harness.connect().account == name
+        assert name.startswith(f"{self.subject.name}:")
+        assert [value for value in client.options.secrets() if value in name] == []
+
+
+def _is_secret(kind: type[Any], name: str) -> bool:
+    return "Secret" in str(attrs.fields_dict(kind)[name].type)
+
+
+def _altered(value: Any) -> Any:
+    text = value.reveal() if isinstance(value, Secret) else str(value)
+    return text[:-1] + ("x" if text[-1] != "x" else "y")

@@ -1,0 +1,196 @@
+"""What a run of the kit has proven, as a table, as JSON, and as a badge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import attrs
+
+from .._contract.capabilities import Feature, Support
+from .._version import __version__
+from .conformance import AREAS, Subject
+
+#: The version of the JSON's form.
+FORMAT = 1
+_GREEN, _RED, _GREY, _YELLOW = "#3a7d44", "#b3261e", "#555", "#8a6d00"
+
+
+class Verdict(StrEnum):
+    """What the tests about a feature, or of an area, have shown."""
+
+    PROVEN = "proven"
+    FAILED = "failed"
+    NOT_DECLARED = "not declared"
+    NOT_RUN = "not run"
+
+
+#: The terminal's colour for each.
+COLOURS: Mapping[Verdict, str] = {
+    Verdict.PROVEN: "green",
+    Verdict.FAILED: "red",
+    Verdict.NOT_DECLARED: "light",
+    Verdict.NOT_RUN: "yellow",
+}
+
+
+@attrs.define(slots=True)
+class Row:
+    """The tests about one feature, or of one area.
+
+    Attributes:
+        passed: How many tests passed.
+        skipped: How many could not be carried out here.
+        failed: Names of those that failed.
+    """
+
+    passed: int = 0
+    skipped: int = 0
+    failed: list[str] = attrs.field(factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What they have shown together."""
+        if self.failed:
+            return Verdict.FAILED
+        return Verdict.PROVEN if self.passed else Verdict.NOT_RUN
+
+
+@attrs.define(slots=True)
+class AdapterReport:
+    """What was proven of one adapter.
+
+    Attributes:
+        subject: The adapter.
+        rows: What the tests have shown, by feature or area.
+        failed: Names of all tests that failed, each once.
+    """
+
+    subject: Subject
+    rows: dict[str, Row] = attrs.field(factory=dict)
+    failed: list[str] = attrs.field(factory=list)
+
+    @property
+    def over_http(self) -> bool:
+        """Whether it was tried over HTTP; else only against recordings."""
+        return self.subject.has_emulator
+
+    def note(self, rows: Iterable[str], test: str, outcome: str) -> None:
+        """Takes in the outcome of a test: passed, failed or skipped."""
+        if outcome == "failed" and test not in self.failed:
+            self.failed.append(test)
+        for name in rows:
+            row = self.rows.setdefault(name, Row())
+            if outcome == "failed":
+                row.failed.append(test)
+            elif outcome == "skipped":
+                row.skipped += 1
+            else:
+                row.passed += 1
+
+    def lines(self) -> Iterator[tuple[str, Verdict, str]]:
+        """Each row with its verdict and a few words."""
+        for feature in Feature:
+            capability = self.subject.capabilities[feature]
+            row = self.rows.get(feature, Row())
+            verdict = row.verdict
+            if not capability and verdict is not Verdict.FAILED:
+                yield feature.value, Verdict.NOT_DECLARED, capability.reason
+                continue
+            words = [] if capability.support is Support.NATIVE else [capability.support.value]
+            yield feature.value, verdict, ", ".join([*words, *_counts(row)])
+        for title in dict.fromkeys(area.title for area in AREAS):
+            found = self.rows.get(title)
+            if found is not None:
+                yield title, found.verdict, ", ".join(_counts(found))
+
+    def as_data(self) -> dict[str, Any]:
+        """It all, for JSON."""
+        can = self.subject.capabilities
+        return {
+            "adapter": self.subject.name,
+            "client": self.subject.client,
+            "over_http": self.over_http,
+            "rows": {
+                name: {
+                    "verdict": verdict.value,
+                    **(
+                        {
+                            "support": can[Feature(name)].support.value,
+                            "reason": can[Feature(name)].reason,
+                        }
+                        if name in set(Feature)
+                        else {}
+                    ),
+                    **attrs.asdict(self.rows.get(name, Row())),
+                }
+                for name, verdict, _ in self.lines()
+            },
+            "failed": self.failed,
+        }
+
+
+def _counts(row: Row) -> list[str]:
+    told = [f"{row.passed} tests"] if row.passed else []
+    if row.skipped:
+        told.append(f"{row.skipped} not possible here")
+    if row.failed:
+        told.append(f"{len(row.failed)} failed")
+    return told
+
+
+def as_json(reports: Sequence[AdapterReport]) -> str:
+    """The report of a run."""
+    data = {
+        "format": FORMAT,
+        "core": __version__,
+        "adapters": [report.as_data() for report in reports],
+    }
+    return json.dumps(data, indent=2) + "\n"
+
+
+def badge(reports: Sequence[AdapterReport]) -> str:
+    """A small SVG that says how a run ended."""
+    verdicts = [verdict for report in reports for _, verdict, _ in report.lines()]
+    failed = sum(verdict is Verdict.FAILED for verdict in verdicts)
+    not_run = sum(verdict is Verdict.NOT_RUN for verdict in verdicts)
+    proven = sum(verdict is Verdict.PROVEN for verdict in verdicts)
+    if failed:
+        text, colour = f"{failed} failed", _RED
+    elif not proven:
+        text, colour = "nothing proven", _GREY
+    elif not all(report.over_http for report in reports):
+        text, colour = f"{proven} proven, not over HTTP", _YELLOW
+    elif not_run:
+        text, colour = f"{proven} proven, {not_run} not run", _YELLOW
+    else:
+        text, colour = f"{proven} proven", _GREEN
+    label = " ".join(
+        ["livestream-core:", *dict.fromkeys(report.subject.name for report in reports)]
+    )
+    return _svg(label, text, colour)
+
+
+def _svg(label: str, text: str, colour: str) -> str:
+    left, right = (12 + 6.6 * len(each) for each in (label, text))
+    told = escape(f"{label}: {text}", {'"': "&quot;"})
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right:.0f}" height="20" '
+        f'role="img" aria-label="{told}"><title>{told}</title>'
+        f'<rect width="{left:.0f}" height="20" fill="{_GREY}"/>'
+        f'<rect x="{left:.0f}" width="{right:.0f}" height="20" fill="{colour}"/>'
+        '<g fill="#fff" text-anchor="middle" font-family="Verdana,sans-serif" font-size="11">'
+        f'<text x="{left / 2:.0f}" y="14">{escape(label)}</text>'
+        f'<text x="{left + right / 2:.0f}" y="14">{escape(text)}</text></g></svg>\n'
+    )
+
+
+def write(path: Path, reports: Sequence[AdapterReport]) -> None:
+    """Writes the JSON, and the badge beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(as_json(reports), encoding="utf-8")
+    path.with_suffix(".svg").write_text(badge(reports), encoding="utf-8")
