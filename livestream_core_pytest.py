@@ -32,11 +32,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="which client uses the adapter",
     )
     group.addoption(
-        "--livestream-recordings",
+        "--livestream-captures",
         action="append",
         default=[],
         metavar="FILE",
-        help="what `livestream record` wrote, for an adapter without an emulator",
+        help="what `livestream capture` wrote, for an adapter without an emulator",
     )
     group.addoption(
         "--livestream-report",

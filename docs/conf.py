@@ -58,7 +58,7 @@ nitpick_ignore_regex = [
         r"py:class",
         r"livestream_core\._model\.errors\._Context",
     ),  # see LiveStreamError, which has it all
-    (r"py:class", r"livestream_core\.testing\.captures\.RecordedCall"),  # told as the file's form
+    (r"py:class", r"livestream_core\.testing\.captures\.CapturedCall"),  # told as the file's form
 ]
 
 # -- how it looks ---------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Holds a lesson at several vendors, as far as each of them can.
 
-    livestream sandbox --boot-seconds 3 --play > sandbox.env &
+    livestream sandbox --boot-seconds 3 --simulate > sandbox.env &
     sleep 1; . ./sandbox.env
     python examples/hold_a_lesson.py tpstreams videosdk tktchurch
 

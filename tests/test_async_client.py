@@ -342,7 +342,7 @@ def test_a_lease_that_another_process_has_is_not_taken_for_ours() -> None:
     store.owner = "another process"
     id = emulator.add()["id"]
     client = connect(Held(emulator.transport()), token_store=store, deadline=0.5)
-    with pytest.raises(live.TimedOut, match="another process"):
+    with pytest.raises(live.RequestTimeout, match="another process"):
         asyncio.run(client.get(id))
     assert _logins(emulator) == 0
 

@@ -88,10 +88,10 @@ def test_an_asset_has_every_field_that_the_emulator_shows() -> None:
     with emulator.connect() as client:
         stream = client.create(title="Class")
         emulator.clock.advance(emulator.boot_seconds)
-        emulator.encoder_connects(stream.id)
+        emulator.connect_encoder(stream.id)
         emulator.clock.advance(300)
         client.stop(stream.id)
-        emulator.recording_ready(stream.id)
+        emulator.finish_recording(stream.id)
         shown = client.get(stream.id).raw
     assert names(json.loads(json.dumps(shown, default=dict))) <= names(
         payloads.tpstreams_asset(2, detail=True)

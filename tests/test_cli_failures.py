@@ -43,7 +43,7 @@ CODES = {
     "RateLimited": 4,
     "Rejected": 3,
     "StreamFailed": 3,
-    "TimedOut": 4,
+    "RequestTimeout": 4,
     "UnexpectedResponse": 4,
     "Unsupported": 3,
     "WaitFailed": 3,

@@ -102,12 +102,12 @@ def test_a_plan_says_why_a_stream_is_not_moved(moving: Migration) -> None:
 
 def test_guard_says_how_soon_is_too_soon(moving: Migration) -> None:
     moving.source.add("Soon", scheduled_start=in_days(1 / 24 / 6))
-    assert "1 stream = 1 pending" in moving.run("plan", *BOTH, "--guard", "1m").stdout
+    assert "1 stream = 1 pending" in moving.run("plan", *BOTH, "--min-lead-time", "1m").stdout
 
 
 @pytest.mark.parametrize("guard", ["soon", "-1m", "1 h", "5w", ""])
 def test_a_span_that_cannot_be_read_is_refused(moving: Migration, guard: str) -> None:
-    result = moving.run("plan", *BOTH, f"--guard={guard}")
+    result = moving.run("plan", *BOTH, f"--min-lead-time={guard}")
     assert result.exit_code == 2
     assert "such as 90s, 30m or 2h" in result.stderr
 
@@ -177,7 +177,7 @@ def test_a_plan_that_a_transform_fails_needs_a_person(moving: Migration) -> None
     (moving.folder / "rules.py").write_text("def move(stream, spec):\n    raise KeyError('x')\n")
     result = moving.process("plan", *BOTH, "--transform", "rules:move")
     assert result.returncode == 7
-    assert "1 stream = 1 needs a person" in result.stdout
+    assert "1 stream = 1 needs review" in result.stdout
     assert "somebody has to decide" in result.stdout
 
 
@@ -301,12 +301,12 @@ def test_a_second_run_of_a_finished_ledger_writes_nothing_and_says_so(moving: Mi
 
 def test_other_filters_than_those_of_the_ledger_are_warned_of(moving: Migration) -> None:
     moving.source.fill(1)
-    moving.moved("--guard", "1h", "--skip-existing")
-    assert "Warning" not in moving.run(*RUN, "--guard", "60m").stderr
-    result = moving.run(*RUN, "--guard", "2h", "--tag", "maths")
+    moving.moved("--min-lead-time", "1h", "--skip-existing")
+    assert "Warning" not in moving.run(*RUN, "--min-lead-time", "60m").stderr
+    result = moving.run(*RUN, "--min-lead-time", "2h", "--tag", "maths")
     assert result.exit_code == 0
     assert "Warning: the ledger goes on with the plan" in result.stderr
-    assert "not as given: --tag, --guard" in result.stderr
+    assert "not as given: --tag, --min-lead-time" in result.stderr
 
 
 def test_a_vendor_that_is_down_from_the_start_is_4(moving: Migration) -> None:
@@ -399,7 +399,7 @@ def test_an_error_after_all_was_created_is_6_and_not_nothing_was_changed(
     assert "1 create was sent" in result.stdout
 
 
-# -- run: what needs a person ---------------------------------------------------------------------
+# -- run: what needs review ---------------------------------------------------------------------
 
 
 def test_what_was_refused_is_7_and_planned_anew_by_replan(moving: Migration) -> None:
@@ -575,7 +575,7 @@ def test_a_plan_shows_what_could_not_be_read_and_what_a_run_would_refuse(
     moving.source.inject(Fault.edited(edit), on="list", times=99)
     result = moving.run("plan", *BOTH)
     assert result.exit_code == 7
-    assert "2 streams = 1 pending + 1 needs a person" in result.stdout
+    assert "2 streams = 1 pending + 1 needs review" in result.stdout
     assert f"{first}" in result.stdout
     assert "it could not be read: object is missing" in " ".join(result.stdout.split())
     moving.target.inject(Fault.edited(edit), on="list", times=99)

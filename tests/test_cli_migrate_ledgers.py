@@ -89,7 +89,7 @@ def test_status_refreshed_sees_who_has_switched(moved: Migration) -> None:
     stream = moved.target.streams()[0]
     moved.target.client.start(stream.id)
     moved.target.emulator.clock.advance(60)
-    moved.target.emulator.encoder_connects(stream.id)
+    moved.target.emulator.connect_encoder(stream.id)
     output = moved.run("status", LEDGER, "--refresh").stdout
     assert "3 at the target = 2 prepared + 1 switched" in output
 

@@ -20,7 +20,7 @@ ALL = {f"{auth}_{paging}": (auth, paging) for auth in AUTH for paging in PAGING}
 #: that the kit, which takes its time, need not try all of it on all of them.
 EACH_CHOICE = ("header_page", "bearer_cursor", "jwt_link", "login_page")
 #: What depends on how one signs in and pages.
-WHAT_DIFFERS = "(Sessions or Paging or OddPages) and not http"
+WHAT_DIFFERS = "(Sessions or Paging or MalformedPages) and not http"
 
 
 @pytest.fixture(scope="module")

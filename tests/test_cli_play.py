@@ -1,4 +1,4 @@
-"""`livestream sandbox --play`: who connects, who records, and who is left alone."""
+"""`livestream sandbox --simulate`: who connects, who records, and who is left alone."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_vendor_without_encoders_is_asked_once_for_each_stream(
         asked.append(id)
         raise error
 
-    monkeypatch.setattr(AcmeEmulator, "encoder_connects", refuse)
+    monkeypatch.setattr(AcmeEmulator, "connect_encoder", refuse)
     with emulator.connect() as client:
         world = World(emulator, client, seconds=SECONDS)
         streams = [emulator.add(status="ready") for _ in range(2)]
@@ -176,10 +176,10 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     ("arguments", "seconds"),
     [
         ([], None),
-        (["--play"], 2.0),
-        (["--play", "--boot-seconds", "1"], 2.0),
-        (["--play", "5"], 5.0),
-        (["--play=0"], 0.0),
+        (["--simulate"], 2.0),
+        (["--simulate", "--boot-seconds", "1"], 2.0),
+        (["--simulate", "5"], 5.0),
+        (["--simulate=0"], 0.0),
     ],
 )
 def test_the_seconds_may_be_left_out(
@@ -190,7 +190,7 @@ def test_the_seconds_may_be_left_out(
 
 
 def test_negative_seconds_are_refused(played: list[dict[str, Any]]) -> None:
-    assert CliRunner().invoke(app, ["sandbox", "--play=-1"]).exit_code == 2
+    assert CliRunner().invoke(app, ["sandbox", "--simulate=-1"]).exit_code == 2
     assert played == []
 
 
@@ -207,6 +207,6 @@ def test_the_world_plays_with_the_account_that_is_printed(monkeypatch: pytest.Mo
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sandbox_module, "play", end)
-    result = CliRunner().invoke(app, ["sandbox", "--play"])
+    result = CliRunner().invoke(app, ["sandbox", "--simulate"])
     assert "export LIVESTREAM_ACME_ACCOUNT_NAME=printed" in result.stdout
     assert [world.account for world in worlds] == ["acme:api.acme.example:printed"]

@@ -153,7 +153,7 @@ def test_the_sandbox_serves_what_its_exports_connect_to_until_a_signal(
 
 def test_a_sandbox_that_plays_brings_a_stream_on_air_by_itself(tmp_path: Path) -> None:
     environ = install(tmp_path / "site", acme="command_line:ACME")
-    with sandbox(tmp_path, environ, "--play", "0") as (process, exports):
+    with sandbox(tmp_path, environ, "--simulate", "0") as (process, exports):
         with live.connect("acme", environ=exports) as client:
             stream = client.create(title="T", options={"status": "ready"})
             client.wait(stream.id, until=live.Status.LIVE, timeout=PATIENCE)

@@ -54,7 +54,7 @@ def test_a_lifecycle(client: live.Client, emulator: AcmeEmulator) -> None:
     assert emulator.streams[stream.id]["extra"] == [1]
     assert client.update(stream.id, title="U").title == "U"
     assert client.start(stream.id).status is live.Status.STARTING
-    emulator.encoder_connects(stream.id)
+    emulator.connect_encoder(stream.id)
     assert client.wait(stream.id, until="live", timeout=1).status is live.Status.LIVE
     assert client.stop(stream.id, trim=live.Trim.relative(1, 2)).status is live.Status.ENDED
     assert client.delete(stream.id) is None

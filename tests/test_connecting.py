@@ -62,7 +62,7 @@ def test_an_operation_ends_at_its_deadline_with_retries_included(name: str, wher
 def test_nothing_is_sent_without_any_time(name: str) -> None:
     transport = ScriptedTransport(lambda *_: STREAM)
     client = live.connect("acme", transport=transport, clock=FakeClock(), token=TOKEN)
-    with client, pytest.raises(live.TimedOut) as caught:
+    with client, pytest.raises(live.RequestTimeout) as caught:
         METHODS[name](client, deadline=0)
     assert transport.sent == []
     assert caught.value.applied is False
@@ -201,7 +201,7 @@ def test_a_limiter_is_told_of_a_429(emulator: AcmeEmulator, clock: FakeClock) ->
 
 def test_a_request_that_gets_no_permission_in_time_is_not_sent(emulator: AcmeEmulator) -> None:
     with emulator.connect(limiter=Limiter(gives=False)) as client:
-        with pytest.raises(live.TimedOut, match="limiter") as caught:
+        with pytest.raises(live.RequestTimeout, match="limiter") as caught:
             client.create(title="T")
     assert (caught.value.applied, emulator.requests) == (False, [])
 

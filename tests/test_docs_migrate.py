@@ -39,7 +39,7 @@ def rows_below(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split(" | ")] for line in lines[1:]]
 
 
-REASONS = [row[0] for row in rows_below("What needs a person")]
+REASONS = [row[0] for row in rows_below("What needs review")]
 #: These say what came from elsewhere: a field with the words of an adapter, the target's refusal.
 NOT_OURS = ("*a field*: *a reason*", "refused, and what the target said")
 
@@ -57,12 +57,12 @@ def test_a_reason_that_the_guide_explains_is_one_that_the_code_gives(reason: str
 
 def test_the_guide_explains_every_fate_of_a_field() -> None:
     told = {row[0].replace(" ", "_") for row in rows_below("Look first")}
-    assert told == set(migrate.Fate)
+    assert told == set(migrate.FieldOutcome)
 
 
 def test_the_guide_has_every_exit_code_of_migrations() -> None:
     told = {row[0] for row in rows_below("Exit codes")}
-    assert told == {str(each) for each in (codes.FINE, codes.STOPPED, codes.NEEDS_PERSON)}
+    assert told == {str(each) for each in (codes.FINE, codes.STOPPED, codes.NEEDS_REVIEW)}
 
 
 def test_the_guide_has_every_symbol_of_check() -> None:
@@ -83,8 +83,8 @@ def test_every_hook_is_shown_in_use(hook: str) -> None:
 @pytest.mark.parametrize("name", ["guard", "settle"])
 def test_the_spans_that_pages_name_are_those_of_the_code(name: str) -> None:
     if name == "guard":
-        assert migrate.GUARD.total_seconds() == 30 * 60
+        assert migrate.DEFAULT_LEAD_TIME.total_seconds() == 30 * 60
         assert "later than half an hour from now" in GUIDE
     else:
         page = (DOCS / "concepts" / "exactly-once.md").read_text(encoding="utf-8")
-        assert f"`--settle` ({migrate.SETTLE:.0f} seconds)" in page
+        assert f"`--settle-time` ({migrate.DEFAULT_SETTLE_SECONDS:.0f} seconds)" in page

@@ -129,7 +129,7 @@ def test_what_a_subclass_must_give_is_not_there_by_mistake() -> None:
     bare = Bare()
     with pytest.raises(NotImplementedError):
         bare.options()
-    for action in (bare.encoder_connects, bare.encoder_drops, bare.recording_ready):
+    for action in (bare.connect_encoder, bare.drop_encoder, bare.finish_recording):
         with pytest.raises(NotImplementedError):
             action("1")
 

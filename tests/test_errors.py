@@ -53,7 +53,7 @@ def test_a_copy_of_an_error_is_another_one_whoever_else_pickles_exceptions(
 
 
 def test_an_error_says_what_where_whether_and_what_to_do_in_one_line() -> None:
-    error = live.TimedOut(
+    error = live.RequestTimeout(
         "no answer in time", provider="acme", operation="stop", stream_id="8DH", applied=None
     )
     assert str(error) == (
@@ -150,7 +150,7 @@ def test_a_vendors_message_cannot_break_the_line_or_the_terminal(emulator: AcmeE
     [
         (REFUSED, False, live.ConnectionFailed),
         (LOST, None, live.ConnectionFailed),
-        (LATE, None, live.TimedOut),
+        (LATE, None, live.RequestTimeout),
         (respond(408), None, live.Rejected),
         (respond(503), None, live.ProviderUnavailable),
         (respond(302), None, live.UnexpectedResponse),

@@ -98,10 +98,10 @@ def test_an_error_built_from_a_message_alone_says_that_nothing_is_known(
 @pytest.mark.parametrize(
     ("raised", "applied"),
     [
-        (live.TimedOut("late"), None),
+        (live.RequestTimeout("late"), None),
         (live.ConnectionFailed("lost"), None),
         (live.ConnectionFailed("refused", applied=False), False),
-        (live.TimedOut("no connection in time", applied=False), False),
+        (live.RequestTimeout("no connection in time", applied=False), False),
     ],
 )
 def test_what_a_transport_leaves_unset_counts_as_unknown(

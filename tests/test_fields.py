@@ -155,7 +155,7 @@ with live.connect("memory") as client:
     assert live.LiveStream.from_dict({**stream.to_dict(), "pace": "a word of tomorrow"}).pace is None
 
 for name, value in VALUES.items():
-    problem = AcmeAdapter.capabilities.lacking(name, value)
+    problem = AcmeAdapter.capabilities.unsupported_error(name, value)
     assert (problem.features, problem.message) == ((name,), f"{name}: this provider has no {name}")
 """
 
@@ -210,7 +210,7 @@ with connected("old") as source, connected("new") as target, connected("other") 
     bare = source.create(title="Bare", scheduled_start=START)
     plan = migrate.plan(source, target)
     fates = {each.field: each.fate for each in plan.items[0].fields}
-    assert {fates[name] for name in VALUES} == {migrate.Fate.EXACT}
+    assert {fates[name] for name in VALUES} == {migrate.FieldOutcome.EXACT}
     assert not VALUES.keys() & plan.losses.keys()
     other.create(title="Full", scheduled_start=START, **VALUES)
     assert migrate.plan(source, other, skip_existing=True).counts["skipped"] == 1

@@ -50,7 +50,7 @@ def test_a_life_at_it_goes_as_it_always_did(frozen: ModuleType) -> None:
         assert (changed.title, changed.description) == ("U", None)
         with pytest.raises(live.Conflict):
             client.stop(made.id)
-        vendor.encoder_connects(made.id)
+        vendor.connect_encoder(made.id)
         on_air = client.wait(made.id, until=live.Status.LIVE, timeout=5)
         assert on_air.ingest is not None
         assert on_air.ingest.stream_key == live.Secret("fz-Live1")

@@ -166,7 +166,7 @@ def test_an_adapter_that_is_not_installed_is_a_usage_error(tmp_path: Path) -> No
 def test_an_adapter_without_anything_to_try_it_on_is_a_usage_error(tmp_path: Path) -> None:
     done = run(tmp_path, "--livestream-adapter", "unemulated")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "livestream record" in done.stderr
+    assert "livestream capture" in done.stderr
 
 
 # -- the report -------------------------------------------------------------------------------

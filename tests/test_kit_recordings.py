@@ -20,8 +20,8 @@ from kit_runs import run
 from livestream_core.cli.app import app
 from livestream_core.emulator import Fault, Request, Response, json_response
 from livestream_core.testing.captures import (
+    Capture,
     Player,
-    Recording,
     dumps,
     leftovers,
     load,
@@ -44,7 +44,7 @@ def vendor() -> RightEmulator:
     return RightEmulator(boot_seconds=0.0)
 
 
-def recorded(vendor: RightEmulator, *, start: bool = False) -> Recording:
+def recorded(vendor: RightEmulator, *, start: bool = False) -> Capture:
     return record(
         lambda transport, clock: vendor.connect(transport=transport, clock=clock, retries=0),
         vendor.transport(),
@@ -52,7 +52,7 @@ def recorded(vendor: RightEmulator, *, start: bool = False) -> Recording:
     )
 
 
-def operations(recording: Recording) -> list[str]:
+def operations(recording: Capture) -> list[str]:
     return [call.operation for call in recording.calls]
 
 
@@ -221,7 +221,7 @@ def test_a_call_that_cannot_be_made_is_refused_when_the_recording_is_read(
     data = recorded(vendor).to_data()
     data["calls"][0] |= {"operation": operation, "arguments": arguments}
     with pytest.raises(live.InvalidInput, match=re.escape(problem)):
-        Recording.from_data(data)
+        Capture.from_data(data)
 
 
 @given(st.data())
@@ -237,13 +237,13 @@ def test_a_recording_with_anything_in_place_of_a_part_is_read_or_invalid_input(
         st.none() | st.booleans() | st.integers() | st.text() | st.just([1]) | st.just({"a": []})
     )
     with suppress(live.InvalidInput):
-        Recording.from_data(changed)
+        Capture.from_data(changed)
 
 
 # -- playing them back ------------------------------------------------------------------------
 
 
-def playing(recording: Recording) -> tuple[Player, live.Client]:
+def playing(recording: Capture) -> tuple[Player, live.Client]:
     player = Player()
     client = live.connect(
         "right", transport=player, environ={}, retries=0, **dict(recording.options)
@@ -294,7 +294,7 @@ def file(vendor: RightEmulator, tmp_path: Path) -> Path:
 def replay(file: Path) -> Any:
     return run(
         file.parent,
-        *("--livestream-adapter", "unemulated", "--livestream-recordings", str(file)),
+        *("--livestream-adapter", "unemulated", "--livestream-captures", str(file)),
         *("-q", "--livestream-report=out/report.json"),
     )
 

@@ -40,7 +40,7 @@ def client(world: Livestreams) -> live.Client:
 def on_air(client: live.Client, vendor: MemoryVendor, **fields: Any) -> live.LiveStream:
     stream = client.create(title="T", **fields)
     client.wait(stream.id, until="ready", timeout=60)
-    vendor.encoder_connects(stream.id)
+    vendor.connect_encoder(stream.id)
     return client.get(stream.id)
 
 
@@ -273,11 +273,11 @@ WAYS: dict[live.Status, Callable[..., str]] = {
     live.Status.STARTING: lambda c, v: c.create(title="T").id,
     live.Status.READY: ready,
     live.Status.LIVE: lived,
-    live.Status.INTERRUPTED: _then(lived, lambda c, v, id: v.encoder_drops(id)),
+    live.Status.INTERRUPTED: _then(lived, lambda c, v, id: v.drop_encoder(id)),
     live.Status.PROCESSING: stopped,
-    live.Status.ENDED: _then(stopped, lambda c, v, id: v.recording_ready(id)),
+    live.Status.ENDED: _then(stopped, lambda c, v, id: v.finish_recording(id)),
     live.Status.CANCELLED: _then(ready, lambda c, v, id: c.cancel(id)),
-    live.Status.FAILED: _then(lived, lambda c, v, id: v.stream_fails(id)),
+    live.Status.FAILED: _then(lived, lambda c, v, id: v.fail_stream(id)),
 }
 
 #: In which statuses each call is possible, and what comes of it.
@@ -320,7 +320,7 @@ def test_a_call_moves_the_stream_or_is_a_conflict_that_tells_the_status(
 
 
 @pytest.mark.parametrize(
-    "act", ["encoder_connects", "encoder_drops", "recording_ready", "stream_fails"]
+    "act", ["connect_encoder", "drop_encoder", "finish_recording", "fail_stream"]
 )
 def test_what_cannot_happen_is_a_value_error(
     client: live.Client, vendor: MemoryVendor, act: str
@@ -351,15 +351,15 @@ def test_an_encoder_that_comes_back_does_not_begin_anew(
 ) -> None:
     first = on_air(client, vendor)
     world.clock.advance(10)
-    vendor.encoder_drops(first.id)
+    vendor.drop_encoder(first.id)
     world.clock.advance(60)
-    vendor.encoder_connects(first.id)
+    vendor.connect_encoder(first.id)
     world.clock.advance(5)
     stopped = client.stop(first.id)
     assert stopped.started_at == first.started_at
     assert stopped.started_at is not None
     assert stopped.ended_at == stopped.started_at + timedelta(seconds=75)
-    vendor.recording_ready(first.id)
+    vendor.finish_recording(first.id)
     recording = client.get(first.id).recording
     assert recording is not None
     assert recording.duration == 15
@@ -367,7 +367,7 @@ def test_an_encoder_that_comes_back_does_not_begin_anew(
 
 def test_a_stream_that_failed_ends_a_wait(client: live.Client, vendor: MemoryVendor) -> None:
     stream = client.create(title="T")
-    vendor.stream_fails(stream.id)
+    vendor.fail_stream(stream.id)
     with pytest.raises(live.StreamFailed):
         client.wait(stream.id, until="ready", timeout=60)
 
@@ -657,7 +657,7 @@ def test_an_answer_that_comes_too_late_is_timed_out(
     client: live.Client, vendor: MemoryVendor
 ) -> None:
     vendor.inject(Fault.delay(60), on="POST /v1/streams")
-    with pytest.raises(live.TimedOut):
+    with pytest.raises(live.RequestTimeout):
         client.create(title="T")
     assert vendor.clock.monotonic() >= 60, "and nobody waited for it"
 

@@ -20,7 +20,7 @@ def teach(title: str) -> str:
 
 def test_an_application_that_connects_by_itself_reaches_the_vendor_of_the_test() -> None:
     with livestreams() as world:
-        world.clock.call_later(40, lambda: world.vendor.encoder_connects("stream-1"))
+        world.clock.call_later(40, lambda: world.vendor.connect_encoder("stream-1"))
         assert teach("Lesson 1") == "stream-1"
         assert [each.title for each in world.connect().list()] == ["Lesson 1"]
 
@@ -31,7 +31,7 @@ def test_an_application_with_an_event_loop_waits_by_the_clock_of_the_test() -> N
         return (await client.wait(stream.id, until=live.Status.LIVE, timeout=600)).title
 
     with livestreams() as world:
-        world.clock.call_later(40, lambda: world.vendor.encoder_connects("stream-1"))
+        world.clock.call_later(40, lambda: world.vendor.connect_encoder("stream-1"))
         client = world.connect_async()
         assert asyncio.run(teach(client)) == "Lesson 1"
         assert world.clock.monotonic() < 600

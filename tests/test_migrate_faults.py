@@ -104,7 +104,7 @@ def test_the_command_that_was_killed_goes_on_when_it_is_given_again(tmp_path: Pa
         with migrating.started(*RUN, "--yes") as process:
             started.append(process)
             assert process.wait() == -signal.SIGKILL
-        again = migrating.process(*RUN, "--yes", "--settle", "0.2")
+        again = migrating.process(*RUN, "--yes", "--settle-time", "0.2")
         assert again.returncode == 0, again.stderr
         assert migrating.target.titles() == migrating.source.titles()
 

@@ -374,7 +374,7 @@ def test_workers_that_are_none_are_refused(
     with pytest.raises(live.InvalidInput, match="workers"):
         migrate.handover(ledger, old.client, new.client, folder, workers=workers)
     with pytest.raises(live.InvalidInput, match="workers"):
-        migrate.refresh(ledger, new.client, workers=workers)
+        migrate.refresh_cutovers(ledger, new.client, workers=workers)
 
 
 # -- how far the users are ----------------------------------------------------------------------
@@ -403,32 +403,32 @@ def test_what_was_on_air_at_the_target_is_switched(ledger: Path, is_over: bool) 
         made = next(item for item in migrate.report(ledger).items if item.title == "Lesson 0")
         assert made.target_id is not None
         new.client.start(made.target_id)
-        assert migrate.refresh(ledger, new.client) == 0
+        assert migrate.refresh_cutovers(ledger, new.client) == 0
         new.emulator.clock.advance(new.emulator.boot_seconds + 1)
-        new.emulator.encoder_connects(made.target_id)
+        new.emulator.connect_encoder(made.target_id)
         if is_over:
             new.client.stop(made.target_id)
-        assert migrate.refresh(ledger, new.client) == 1
+        assert migrate.refresh_cutovers(ledger, new.client) == 1
         assert cutovers(ledger) == {"Lesson 0": Cutover.SWITCHED, "Lesson 1": Cutover.PREPARED}
-        assert migrate.refresh(ledger, new.client) == 0
+        assert migrate.refresh_cutovers(ledger, new.client) == 0
 
 
 def test_a_target_without_statuses_is_said_by_hand(keys: tuple[Side, Side], ledger: Path) -> None:
     first, _ = migrate.report(ledger).items
-    migrate.switched(ledger, [first.source_id])
+    migrate.mark_switched(ledger, [first.source_id])
     assert sorted(map(str, cutovers(ledger).values())) == ["prepared", "switched"]
 
 
 def test_what_was_not_moved_cannot_be_switched(keys: tuple[Side, Side], ledger: Path) -> None:
     first, _ = migrate.report(ledger).items
     with pytest.raises(live.InvalidInput, match="nobody-knows"):
-        migrate.switched(ledger, [first.source_id, "nobody-knows"])
+        migrate.mark_switched(ledger, [first.source_id, "nobody-knows"])
     assert set(cutovers(ledger).values()) == {Cutover.PREPARED}
 
 
 def test_what_is_gone_from_the_source_is_retired(keys: tuple[Side, Side], ledger: Path) -> None:
     first, _ = migrate.report(ledger).items
-    migrate.switched(ledger, [first.source_id])
+    migrate.mark_switched(ledger, [first.source_id])
     migrate.retire(ledger, keys[0].client, keys[1].client, max_delete=1)
     assert cutovers(ledger)[first.title] is Cutover.RETIRED
 
@@ -437,5 +437,5 @@ def test_a_ledger_stays_good_when_it_is_noted_who_has_switched(
     keys: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = keys
-    migrate.switched(ledger, [item.source_id for item in migrate.report(ledger).items])
+    migrate.mark_switched(ledger, [item.source_id for item in migrate.report(ledger).items])
     assert migrate.run(ledger=ledger, source=old.client, target=new.client).exit_code == 0

@@ -13,7 +13,7 @@ import pytest
 import livestream_core as live
 from livestream_core import migrate
 from livestream_core.emulator import Fault
-from livestream_core.migrate import Fate, ItemState
+from livestream_core.migrate import FieldOutcome, ItemState
 from migrations import Side, by_state, in_days, planned, sides
 
 ANY = "GET *"
@@ -90,12 +90,12 @@ def test_a_stream_with_a_problem_in_a_moved_field_needs_review_and_all_others_do
     with odd(old, **{key(first): {START[old.provider]: "soon"}}):
         plan = planned(old, new)
         item = items(plan)[first]
-        assert item.state is ItemState.NEEDS_PERSON
+        assert item.state is ItemState.NEEDS_REVIEW
         assert "scheduled_start: it could not be read at the source" in item.reason
         assert "soon" not in item.reason
         assert {items(plan)[id].state for id in others} == {ItemState.PENDING}
         result = run(plan, ledger)
-    assert by_state(result.report) == {"created": 2, "needs_person": 1}
+    assert by_state(result.report) == {"created": 2, "needs_review": 1}
     assert len(new.streams()) == 2
 
 
@@ -104,7 +104,7 @@ def test_a_title_that_cannot_be_read_is_never_made_up(both: tuple[Side, Side]) -
     (id,) = old.fill(1)
     with odd(old, **{key(id): {"title": None}}):
         item = items(planned(old, new))[id]
-    assert (item.state, item.spec) == (ItemState.NEEDS_PERSON, None)
+    assert (item.state, item.spec) == (ItemState.NEEDS_REVIEW, None)
 
 
 def test_a_problem_in_a_field_that_is_not_moved_is_no_matter(
@@ -131,7 +131,7 @@ def test_a_problem_that_comes_between_plan_and_run_is_found_before_anything_is_c
     with odd(old, **{key(first): {field: 7}}):
         result = run(plan, ledger)
         found = items(result.report)
-        assert found[first].state is ItemState.NEEDS_PERSON
+        assert found[first].state is ItemState.NEEDS_REVIEW
         assert f"since it was planned: {field}: it could not be read" in found[first].reason
         assert found[other].state is ItemState.CREATED
     again = run(None, ledger, source=old.client, target=new.client, replan=True)
@@ -159,7 +159,9 @@ def test_a_transform_that_sets_the_field_takes_its_place(both: tuple[Side, Side]
         assert item.spec is not None
         if "title" in changes:
             assert item.spec.title == f"Lesson of {first}"
-            assert {each.fate for each in item.fields if each.field == "title"} == {Fate.CONVERTED}
+            assert {each.fate for each in item.fields if each.field == "title"} == {
+                FieldOutcome.CONVERTED
+            }
         else:
             assert item.spec.scheduled_start == start
 
@@ -175,7 +177,7 @@ def test_a_transform_that_only_adds_to_a_title_does_not_give_it_one(
 
     with odd(old, **{key(id): {"title": {}}}):
         item = items(planned(old, new, transform=transform))[id]
-    assert (item.state, item.spec) == (ItemState.NEEDS_PERSON, None)
+    assert (item.state, item.spec) == (ItemState.NEEDS_REVIEW, None)
 
 
 def test_a_filter_leaves_out_no_stream_of_which_the_field_cannot_be_read(
@@ -189,7 +191,7 @@ def test_a_filter_leaves_out_no_stream_of_which_the_field_cannot_be_read(
     with odd(old, **{key(first.id): {START[old.provider]: "soon"}}):
         plan = planned(old, new, starts_after=in_days(5))
     assert {id: item.state for id, item in items(plan).items()} == {
-        first.id: ItemState.NEEDS_PERSON,
+        first.id: ItemState.NEEDS_REVIEW,
         later.id: ItemState.PENDING,
     }
 
@@ -205,7 +207,7 @@ def test_entries_that_cannot_be_read_are_items_that_need_review(
     with odd(old, **{key(named): NoStream(id=named), key(nameless): "x"}):
         plan = planned(old, new)
         found = items(plan)
-        assert by_state(plan) == {"pending": 1, "needs_person": 2}
+        assert by_state(plan) == {"pending": 1, "needs_review": 2}
         assert found[other].state is ItemState.PENDING
         assert "it could not be read: " in found[named].reason
         (place,) = found.keys() - {named, other}
@@ -213,12 +215,12 @@ def test_entries_that_cannot_be_read_are_items_that_need_review(
         assert plan.left_out == 0
         assert not plan.source_complete
         result = run(plan, ledger)
-        assert by_state(result.report) == {"created": 1, "needs_person": 2}
+        assert by_state(result.report) == {"created": 1, "needs_review": 2}
         again = run(None, ledger, source=old.client, target=new.client, replan=True)
-        assert by_state(again.report) == {"created": 1, "needs_person": 2}
+        assert by_state(again.report) == {"created": 1, "needs_review": 2}
     mended = run(None, ledger, source=old.client, target=new.client, replan=True)
     # What had no id is in the ledger by its place: a new plan finds it.
-    assert by_state(mended.report) == {"created": 2, "needs_person": 1}
+    assert by_state(mended.report) == {"created": 2, "needs_review": 1}
     assert by_state(planned(old, new, skip_existing=True)) == {"pending": 1, "skipped": 2}
 
 
@@ -232,7 +234,7 @@ def test_only_what_may_have_been_asked_for_is_an_item(both: tuple[Side, Side]) -
     }
     with odd(old, **shown):
         plan = planned(old, new, ids=[asked])
-    assert by_state(plan) == {"needs_person": 2}
+    assert by_state(plan) == {"needs_review": 2}
     assert asked in items(plan)
     assert not_asked not in items(plan)
 
@@ -244,7 +246,7 @@ def test_a_stream_that_only_its_list_shows_is_an_item_too() -> None:
             Fault.missing_field("live_stream"), on=f"GET */{first}/", times=FOR_EVER
         )
         plan = planned(old, new)
-    assert items(plan)[first].state is ItemState.NEEDS_PERSON
+    assert items(plan)[first].state is ItemState.NEEDS_REVIEW
     assert "live_stream is missing" in items(plan)[first].reason
     assert items(plan)[other].state is ItemState.PENDING
 
@@ -301,7 +303,7 @@ def test_what_may_be_a_create_of_ours_is_not_created_again_where_it_cannot_be_re
 
         new.inject(Fault.edited(edit), on="list", times=FOR_EVER)
         result = run(plan, ledger)
-        assert by_state(result.report) == {"needs_person": 1}
+        assert by_state(result.report) == {"needs_review": 1}
         assert "could not be read" in result.report.items[0].reason
         assert new.creates() == 1
         new.emulator.clear_faults()

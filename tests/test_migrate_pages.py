@@ -23,8 +23,8 @@ from livestream_core.migrate.pages import plan_html, report_html
 from livestream_core.migrate.pages.bars import bar
 from livestream_core.migrate.values import (
     Cutover,
-    Fate,
-    FieldFate,
+    FieldOutcome,
+    FieldResult,
     Item,
     ItemState,
     Plan,
@@ -43,15 +43,15 @@ HOSTILE = [
     "{{ 7 * 7 }} {% raw %}",
 ]
 FATES = (
-    FieldFate("title", Fate.EXACT),
-    FieldFate("description", Fate.EXACT),
-    FieldFate("recording_drm", Fate.EXACT, "the target never has any"),
-    FieldFate("latency", Fate.CONVERTED, "ultra_low becomes low"),
-    FieldFate("record", Fate.DEFAULTED, "the target always records"),
-    FieldFate("tags", Fate.DROPPED, "the target has no <tags>"),
-    FieldFate("restreams", Fate.NEEDS_PERSON, "the source does not give the key"),
-    FieldFate("id", Fate.DEFAULTED, "the target gives its own"),
-    FieldFate("raw", Fate.DEFAULTED, "the source's payload"),
+    FieldResult("title", FieldOutcome.EXACT),
+    FieldResult("description", FieldOutcome.EXACT),
+    FieldResult("recording_drm", FieldOutcome.EXACT, "the target never has any"),
+    FieldResult("latency", FieldOutcome.CONVERTED, "ultra_low becomes low"),
+    FieldResult("record", FieldOutcome.DEFAULTED, "the target always records"),
+    FieldResult("tags", FieldOutcome.DROPPED, "the target has no <tags>"),
+    FieldResult("restreams", FieldOutcome.NEEDS_REVIEW, "the source does not give the key"),
+    FieldResult("id", FieldOutcome.DEFAULTED, "the target gives its own"),
+    FieldResult("raw", FieldOutcome.DEFAULTED, "the source's payload"),
 )
 
 
@@ -128,7 +128,7 @@ def report(*items: Item, **fields: Any) -> Report:
 
 
 def a_plan_of_all() -> Plan:
-    states = [ItemState.PENDING] * 5 + [ItemState.SKIPPED] * 2 + [ItemState.NEEDS_PERSON]
+    states = [ItemState.PENDING] * 5 + [ItemState.SKIPPED] * 2 + [ItemState.NEEDS_REVIEW]
     return plan(*(planned(number, state) for number, state in enumerate(states)))
 
 
@@ -194,7 +194,7 @@ def test_a_plan_tells_the_fate_of_every_field_and_the_words_about_it() -> None:
         elif each.tag == "dd":
             below.append(each.text)
     assert told == {
-        "needs a person": ["restreams: the source does not give the key"],
+        "needs review": ["restreams: the source does not give the key"],
         "dropped": ["tags: the target has no <tags>"],
         "defaulted": ["record: the target always records"],
         "converted": ["latency: ultra_low becomes low"],
@@ -228,7 +228,7 @@ def test_the_charts_say_their_numbers_in_words(kind: str) -> None:
 
 def in_words(counts: dict[str, int]) -> str:
     return ", ".join(
-        f"{n} {name.replace('needs_person', 'needs a person')}" for name, n in counts.items()
+        f"{n} {name.replace('needs_review', 'needs review')}" for name, n in counts.items()
     )
 
 
@@ -369,7 +369,7 @@ def test_two_thousand_streams_fit_into_three_megabytes() -> None:
         (plan(planned(0)), "1 stream can be moved: livestream migrate run creates it."),
         (plan(planned(0), planned(1)), "2 streams can be moved"),
         (plan(planned(0, ItemState.SKIPPED)), "There is nothing to move."),
-        (plan(planned(0, ItemState.NEEDS_PERSON)), "1 stream needs a person"),
+        (plan(planned(0, ItemState.NEEDS_REVIEW)), "1 stream needs review"),
         (plan(planned(0, existing=("x",))), "1 stream of those to be moved has an equal"),
         (
             plan(planned(0), settings=PlanSettings(fail_on_loss=("tags", "title"))),
@@ -400,7 +400,7 @@ def test_a_plan_that_a_run_refuses_does_not_advise_one() -> None:
         (report(moved(0, ItemState.PENDING)), "1 stream is still to be created"),
         (report(moved(0, ItemState.UNKNOWN)), "1 create has no known outcome yet"),
         (report(moved(0, ItemState.REFUSED)), "1 stream was refused by the target"),
-        (report(moved(0, ItemState.NEEDS_PERSON)), "1 stream needs a person"),
+        (report(moved(0, ItemState.NEEDS_REVIEW)), "1 stream needs review"),
         (report(moved(0), unowned=("to-9", "to-8")), "and run again: to-9, to-8"),
         (report(moved(0)), "All is done and accounted for."),
         (report(moved(0)), "1 stream waits for publishers at the target"),
@@ -420,7 +420,7 @@ def test_a_report_says_what_to_do_next(shown: Report, said: str) -> None:
         report(moved(0), moved(1, ItemState.PENDING)),
         report(moved(0), moved(1, ItemState.UNKNOWN)),
         report(moved(0), moved(1, ItemState.REFUSED)),
-        report(moved(0), moved(1, ItemState.NEEDS_PERSON)),
+        report(moved(0), moved(1, ItemState.NEEDS_REVIEW)),
         report(moved(0), unowned=("to-9",)),
         report(moved(0), phase="rolled_back"),
     ],
@@ -483,13 +483,13 @@ def test_in_a_browser_state_and_text_filter_together(tmp_path: Path) -> None:
     page = in_browser(
         PAGES["report"],
         "const [state, text] = document.querySelectorAll('select, [type=search]');"
-        "state.value = 'needs_person'; state.dispatchEvent(new Event('change'));"
+        "state.value = 'needs_review'; state.dispatchEvent(new Event('change'));"
         "text.value = 'PHYSIK'; text.dispatchEvent(new Event('input'));",
         tmp_path,
     )
     left = [each for each in rows(page) if "hidden" not in each.attributes]
     assert left
-    assert {cells(each)["State"] for each in left} == {"needs a person"}
+    assert {cells(each)["State"] for each in left} == {"needs review"}
     assert all("Physik" in each.text for each in left)
     assert page.one("output").text == f"{len(left)} of 28 shown"
     assert "hidden" not in page.one("div", role="search").attributes

@@ -17,7 +17,7 @@ import livestream_core as live
 from livestream_core import migrate
 from livestream_core._contract.capabilities import FIELDS, OPERATIONS
 from livestream_core.emulator import Fault, load_emulator
-from livestream_core.migrate import Fate, ItemState
+from livestream_core.migrate import FieldOutcome, ItemState
 from livestream_core.migrate.planning import listing
 from livestream_core.migrate.planning.translation import Translation, Translator, not_movable
 from livestream_core.testing.strategies import live_streams
@@ -33,7 +33,7 @@ def church() -> Iterator[tuple[Side, Side]]:
         yield both
 
 
-def fates(item: migrate.PlannedItem) -> dict[str, Fate]:
+def fates(item: migrate.PlannedItem) -> dict[str, FieldOutcome]:
     return {each.field: each.fate for each in item.fields}
 
 
@@ -288,7 +288,7 @@ def test_a_stream_on_air_is_listed_and_not_moved() -> None:
         on_air, idle = old.add("On air").id, old.add("Idle").id
         old.client.start(on_air)
         old.emulator.clock.advance(old.emulator.boot_seconds + 1)
-        old.emulator.encoder_connects(on_air)
+        old.emulator.connect_encoder(on_air)
         states = {item.source_id: item.state for item in planned(old, new).items}
         assert states == {on_air: ItemState.SKIPPED, idle: ItemState.PENDING}
 
@@ -315,7 +315,7 @@ def test_a_create_that_would_start_a_server_needs_a_person() -> None:
     with sides("videosdk", "tpstreams") as (old, new):
         old.add("Lesson")
         (item,) = planned(old, new, transform=None).items
-        assert item.state is ItemState.NEEDS_PERSON
+        assert item.state is ItemState.NEEDS_REVIEW
         assert item.reason.startswith("scheduled_start: ")
 
 
@@ -324,7 +324,7 @@ def test_a_transform_that_sets_a_start_does_instead() -> None:
         old.add("Lesson")
         (item,) = planned(old, new).items
         assert item.state is ItemState.PENDING
-        assert fates(item)["scheduled_start"] is Fate.CONVERTED
+        assert fates(item)["scheduled_start"] is FieldOutcome.CONVERTED
 
 
 # -- transforms ---------------------------------------------------------------------------------
@@ -338,7 +338,7 @@ def test_a_transform_changes_what_is_created(church: tuple[Side, Side]) -> None:
     ).items
     assert item.spec is not None
     assert item.spec.title == "Lesson (moved)"
-    assert fates(item)["title"] is Fate.CONVERTED
+    assert fates(item)["title"] is FieldOutcome.CONVERTED
 
 
 def test_what_a_transform_clears_is_said_to_be_cleared() -> None:
@@ -347,14 +347,14 @@ def test_what_a_transform_clears_is_said_to_be_cleared() -> None:
         (item,) = planned(
             old, new, transform=lambda _, spec: attrs.evolve(spec, description=None)
         ).items
-        assert fates(item)["description"] is Fate.CONVERTED
+        assert fates(item)["description"] is FieldOutcome.CONVERTED
 
 
 def test_a_transform_that_gives_nothing_leaves_the_spec(church: tuple[Side, Side]) -> None:
     old, new = church
     old.add("Lesson")
     (item,) = planned(old, new, transform=lambda stream, spec: None).items
-    assert fates(item)["title"] is Fate.EXACT
+    assert fates(item)["title"] is FieldOutcome.EXACT
 
 
 def fails(stream: live.LiveStream, spec: live.StreamSpec) -> live.StreamSpec:
@@ -367,7 +367,7 @@ def test_a_transform_that_fails_needs_a_person_and_shows_no_text_of_its_error(
     old, new = church
     old.add("Lesson")
     (item,) = planned(old, new, transform=fails).items
-    assert item.state is ItemState.NEEDS_PERSON
+    assert item.state is ItemState.NEEDS_REVIEW
     assert "fails" in item.reason
     assert "RuntimeError" in item.reason
     assert SECRET not in item.reason
@@ -380,7 +380,7 @@ def test_a_transform_that_gives_something_else_needs_a_person(
     old, new = church
     old.add("Lesson")
     (item,) = planned(old, new, transform=lambda stream, spec: given).items
-    assert item.state is ItemState.NEEDS_PERSON
+    assert item.state is ItemState.NEEDS_REVIEW
 
 
 def test_a_start_that_a_transform_sets_into_the_past_needs_a_person(
@@ -391,7 +391,7 @@ def test_a_start_that_a_transform_sets_into_the_past_needs_a_person(
     (item,) = planned(
         old, new, transform=lambda _, spec: attrs.evolve(spec, scheduled_start="2020-01-01T00:00Z")
     ).items
-    assert item.state is ItemState.NEEDS_PERSON
+    assert item.state is ItemState.NEEDS_REVIEW
 
 
 class Renames:
@@ -520,15 +520,15 @@ def test_what_the_target_has_no_place_for_is_dropped(target: str) -> None:
         assert set(plan.losses) == DROPPED[target]
         (item,) = plan.items
         wanted = {"title", "scheduled_start", *FULL} - DROPPED[target]
-        assert {name for name, fate in fates(item).items() if fate is Fate.EXACT} == wanted
+        assert {name for name, fate in fates(item).items() if fate is FieldOutcome.EXACT} == wanted
 
 
 def test_a_value_that_the_target_does_not_have_is_left_to_it() -> None:
     with sides("memory", "tpstreams") as (old, new):
         old.add("Lesson", record=False, latency="ultra_low")
         (item,) = planned(old, new).items
-        assert fates(item)["record"] is Fate.DEFAULTED
-        assert fates(item)["latency"] is Fate.DEFAULTED
+        assert fates(item)["record"] is FieldOutcome.DEFAULTED
+        assert fates(item)["latency"] is FieldOutcome.DEFAULTED
         assert {"record", "latency"} <= {each.field for each in item.losses}
 
 
@@ -537,7 +537,7 @@ def test_fractions_of_a_second_are_floored_where_the_target_has_none() -> None:
     with sides("memory", "tktchurch") as (old, new):
         old.add("Lesson", scheduled_start=start)
         (item,) = planned(old, new).items
-        assert fates(item)["scheduled_start"] is Fate.CONVERTED
+        assert fates(item)["scheduled_start"] is FieldOutcome.CONVERTED
         assert item.spec is not None
         assert item.spec.scheduled_start == start.replace(microsecond=0)
 
@@ -709,7 +709,7 @@ def test_what_is_called_exact_is_sent_as_it_was(
 ) -> None:
     made = translated(source, "memory", stream, to=to)
     for each in made.fields:
-        if each.fate is Fate.EXACT and not each.note and made.spec is not None:
+        if each.fate is FieldOutcome.EXACT and not each.note and made.spec is not None:
             wanted = getattr(stream, each.field, None)
             if each.field == "playback_url":
                 wanted = stream.playbacks[0].url

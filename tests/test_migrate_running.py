@@ -123,7 +123,7 @@ def test_what_needs_a_person_is_not_created_and_said_in_the_end(ledger: Path) ->
     with sides("videosdk", "tpstreams") as (old, new):
         old.add("Lesson")
         result = run(planned(old, new, transform=None), ledger)
-        assert (result.exit_code, by_state(result.report)) == (7, {"needs_person": 1})
+        assert (result.exit_code, by_state(result.report)) == (7, {"needs_review": 1})
         assert new.streams() == []
 
 
@@ -149,7 +149,7 @@ def test_the_counts_of_a_report_add_up(ledger: Path) -> None:
             "skipped": 1,
             "refused": 1,
             "unknown": 0,
-            "needs_person": 0,
+            "needs_review": 0,
         }
 
 
@@ -183,7 +183,7 @@ def test_a_stream_that_changed_since_the_plan_is_not_created(
     plan = planned(old, new)
     old.client.update(changed, **change)
     items = {item.source_id: item for item in run(plan, ledger).report.items}
-    assert items[changed].state is ItemState.NEEDS_PERSON
+    assert items[changed].state is ItemState.NEEDS_REVIEW
     assert "changed at the source" in items[changed].reason
     assert items[other].state is ItemState.CREATED
     assert len(new.streams()) == 1
@@ -212,7 +212,7 @@ def test_a_stream_that_is_gone_since_the_plan_is_not_created(
     old.client.delete(gone)
     result = run(plan, ledger)
     (item,) = result.report.items
-    assert (result.exit_code, item.state) == (7, ItemState.NEEDS_PERSON)
+    assert (result.exit_code, item.state) == (7, ItemState.NEEDS_REVIEW)
     assert "gone" in item.reason
     assert new.streams() == []
 
@@ -225,7 +225,7 @@ def test_a_stream_that_is_in_use_since_the_plan_is_not_created(
     plan = planned(old, new)
     old.client.start(started)
     (item,) = run(plan, ledger).report.items
-    assert item.state is ItemState.NEEDS_PERSON
+    assert item.state is ItemState.NEEDS_REVIEW
     assert "in use" in item.reason
     assert new.streams() == []
 
@@ -248,7 +248,7 @@ def test_a_transform_that_gives_something_else_at_the_run_stops_the_stream(
     plan = planned(
         old, new, transform=lambda _, spec: attrs.evolve(spec, title=f"Take {next(calls)}")
     )
-    assert by_state(run(plan, ledger).report) == {"needs_person": 1}
+    assert by_state(run(plan, ledger).report) == {"needs_review": 1}
     assert new.streams() == []
 
 
@@ -508,7 +508,7 @@ def test_more_equal_streams_than_creates_are_for_a_person(ledger: Path) -> None:
         one, other = (new.client.create(title="Lesson") for _ in range(2))
 
         second = run(plan, ledger)
-        assert (second.exit_code, by_state(second.report)) == (7, {"needs_person": 1})
+        assert (second.exit_code, by_state(second.report)) == (7, {"needs_review": 1})
         (item,) = second.report.items
         assert one.id in item.reason
         assert other.id in item.reason
@@ -750,7 +750,7 @@ def test_an_answer_with_the_stream_of_another_is_for_a_person(ledger: Path) -> N
 
         new.inject(Fault.edited(the_first), "create", times=2)
         result = run(planned(old, new), ledger, workers=1)
-        assert by_state(result.report) == {"created": 1, "needs_person": 1}
+        assert by_state(result.report) == {"created": 1, "needs_review": 1}
         assert result.exit_code == 7
 
 
@@ -760,7 +760,7 @@ def test_a_stream_that_was_never_created_is_for_a_person_in_the_end(ledger: Path
         plan = planned(old, new)
         new.inject(Fault.drop_before(), "create", times=worker.TRIES)
         first = run(plan, ledger, settle=0)
-        assert (first.exit_code, by_state(first.report)) == (7, {"needs_person": 1})
+        assert (first.exit_code, by_state(first.report)) == (7, {"needs_review": 1})
         assert new.creates() == worker.TRIES
         last = run(plan, ledger, settle=0, replan=True)
         assert (last.exit_code, by_state(last.report)) == (0, {"created": 1})
@@ -1097,7 +1097,7 @@ def test_a_changed_restream_key_is_noticed(ledger: Path) -> None:
         stream = old.add("Lesson", restreams=[key])
         plan = planned(old, new)
         old.client.update(stream.id, restreams=[attrs.evolve(key, stream_key="an0th3r-k3y")])
-        assert by_state(run(plan, ledger).report) == {"needs_person": 1}
+        assert by_state(run(plan, ledger).report) == {"needs_review": 1}
         assert new.streams() == []
 
 

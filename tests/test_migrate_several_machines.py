@@ -237,7 +237,7 @@ def test_the_whole_of_a_migration_works_with_a_database(database: str, tmp_path:
         run(planned(old, new), database, old, new)
         assert migrate.check(database, old.client, new.client).all_equal
         first = migrate.report(database).items[0]
-        migrate.switched(database, [first.source_id])
+        migrate.mark_switched(database, [first.source_id])
         folder = tmp_path / "handover"
         assert migrate.handover(database, old.client, new.client, folder).streams == 3
         assert migrate.rollback(database, new.client).deleted == 2

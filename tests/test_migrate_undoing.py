@@ -155,7 +155,7 @@ def test_what_is_or_was_on_air_is_kept(ledger: Path, on_air: int) -> None:
         made = target_of(ledger, "Lesson 1")
         new.client.start(made)
         new.emulator.clock.advance(new.emulator.boot_seconds + 1)
-        new.emulator.encoder_connects(made)
+        new.emulator.connect_encoder(made)
         if on_air == 2:
             new.client.stop(made)
         result = migrate.rollback(ledger, new.client)
@@ -168,7 +168,7 @@ def test_what_people_were_said_to_publish_to_is_kept(ledger: Path) -> None:
     with sides("tktchurch", "videosdk") as (old, new):
         old.fill(2)
         run(planned(old, new), ledger)
-        migrate.switched(ledger, [item_of(ledger, "Lesson 0").source_id])
+        migrate.mark_switched(ledger, [item_of(ledger, "Lesson 0").source_id])
         result = migrate.rollback(ledger, new.client)
         assert (result.deleted, [kept.title for kept in result.kept]) == (1, ["Lesson 0"])
 

@@ -172,7 +172,7 @@ def test_a_plan_has_all_others_and_never_moves_the_one_without_a_field(account: 
             page = client.pages()
             if page.unreadable:
                 (odd,) = [item for id, item in items.items() if id not in others]
-                assert odd.state == "needs_person", case
+                assert odd.state == "needs_review", case
                 assert "could not be read" in odd.reason, case
             for stream in page:
                 lost = {problem.partition(":")[0].partition(".")[0] for problem in stream.problems}

@@ -126,7 +126,7 @@ import livestream_core as live
 from acme import AcmeAdapter
 from livestream_core.cli.installation.lifecycle import walk
 from livestream_core.memory import MemoryVendor
-from livestream_core.testing.captures import Recording, steps
+from livestream_core.testing.captures import Capture, steps
 
 vendor = MemoryVendor()
 vendor.boot_seconds = 0.1
@@ -161,7 +161,7 @@ def test_the_kit_tries_an_operation_that_it_was_never_told_of(tmp_path: Path) ->
     assert done.returncode == 0, done.stdout
     assert re.search(r"^reset_key +proven ", done.stdout, re.MULTILINE)
     tried = re.findall(r"^PASSED memory::(\w+)::test_\w+\[\S*reset_key", done.stdout, re.MULTILINE)
-    assert {"Operations", "Input", "Ids", "Statuses", "Outcomes", "Faults", "Lateness"} <= set(
+    assert {"Operations", "Input", "Ids", "Statuses", "Outcomes", "Faults", "SlowResponses"} <= set(
         tried
     )
 

@@ -140,7 +140,7 @@ def test_who_waits_for_another_waits_no_longer_than_its_own_deadline(
     with Watched(emulator, at_login).connect() as client, threads(1) as pool:
         slow = pool.submit(client.get, stream["id"])
         assert reached.wait(PATIENCE)
-        with pytest.raises(live.TimedOut) as caught:
+        with pytest.raises(live.RequestTimeout) as caught:
             client.get("1", deadline=0.2)
         assert (caught.value.applied, caught.value.retryable) == (False, True)
         assert not slow.done()
@@ -184,7 +184,7 @@ def test_sessions_that_were_replaced_are_not_ended_with_the_last_one(
 
 
 def late() -> live.LiveStreamError:
-    return live.TimedOut("no answer in time", applied=None)
+    return live.RequestTimeout("no answer in time", applied=None)
 
 
 def no_connection() -> live.LiveStreamError:
@@ -210,7 +210,7 @@ def test_who_has_more_time_does_not_fail_with_one_who_had_little(
         hasty = pool.submit(outcome, lambda: client.get(stream["id"], deadline=1))
         until(lambda: transport.logins)
         patient = [pool.submit(client.get, stream["id"]) for _ in range(3)]
-        assert isinstance(hasty.result(PATIENCE), (live.TimedOut, live.ConnectionFailed))
+        assert isinstance(hasty.result(PATIENCE), (live.RequestTimeout, live.ConnectionFailed))
         assert [each.result(PATIENCE).id for each in patient] == [stream["id"]] * 3
     assert logins(emulator) == 1
 
@@ -233,7 +233,7 @@ def test_who_can_wait_as_long_as_the_vendor_asks_does_so(
         assert entered.wait(PATIENCE)
         patient = [pool.submit(client.get, stream["id"]) for _ in range(3)]
         error = hasty.result(PATIENCE)
-        assert isinstance(error, (live.RateLimited, live.ProviderUnavailable, live.TimedOut))
+        assert isinstance(error, (live.RateLimited, live.ProviderUnavailable, live.RequestTimeout))
         assert [each.result(PATIENCE).id for each in patient] == [stream["id"]] * 3
     assert logins(emulator) == 2
 
@@ -778,7 +778,7 @@ def test_a_process_that_waits_for_a_lease_waits_no_longer_than_its_deadline(
     store = LeasingStore()
     with emulator.connect(token_store=store, clock=clock) as client:
         store.claim(client.account, "another process", 3600)
-        with pytest.raises(live.TimedOut, match="another process") as caught:
+        with pytest.raises(live.RequestTimeout, match="another process") as caught:
             client.get("1", deadline=30)
     assert (caught.value.applied, caught.value.retryable) == (False, True)
     assert emulator.requests == []

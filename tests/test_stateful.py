@@ -143,9 +143,7 @@ class Lives(RuleBasedStateMachine):
             with pytest.raises(live.NotFound):
                 call(id)
 
-    @rule(
-        id=streams, what=st.sampled_from(["encoder_connects", "encoder_drops", "recording_ready"])
-    )
+    @rule(id=streams, what=st.sampled_from(["connect_encoder", "drop_encoder", "finish_recording"]))
     def the_world(self, id: str, what: str) -> None:
         try:
             getattr(self.emulator, what)(id)

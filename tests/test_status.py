@@ -74,8 +74,8 @@ WITH_ANOTHER_STATUS = """
 import status_diagram
 import livestream_core as live
 from datetime import UTC, datetime, timedelta
-from livestream_core._model.status import STATUSES, met_by
-from livestream_core.cli.console.context import Given
+from livestream_core._model.status import STATUSES, satisfied_by
+from livestream_core.cli.console.context import CommandContext
 from livestream_core.cli.streams.display import stream_table
 from livestream_core.memory.emulator import POSSIBLE
 from livestream_core.migrate.finishing.check import was_on_air
@@ -86,10 +86,10 @@ from livestream_core.testing.conformance import Subject
 paused = live.Status.PAUSED
 assert (paused.is_active, paused.is_final) == (True, False)
 assert live.Status.LIVE.can_become(paused) and live.Status.SCHEDULED.can_reach(paused)
-assert paused in met_by(live.Status.READY)
+assert paused in satisfied_by(live.Status.READY)
 
 stream = live.LiveStream(provider="memory", id="1", title="T", status="paused")
-cell = list(stream_table(Given(), [stream], 80).columns[1].cells)[0]
+cell = list(stream_table(CommandContext(), [stream], 80).columns[1].cells)[0]
 assert (cell.plain, cell.style) == ("paused", "blue")
 
 assert was_on_air(stream)

@@ -205,7 +205,7 @@ def test_what_was_changed_at_the_source_meanwhile_is_still_found(
     result = resumed(stored_ledger, ledger)
     states = {item.title: str(item.state) for item in result.report.items}
     assert states == {
-        title: "needs_person" if change else "created" for title, change in changes.items()
+        title: "needs_review" if change else "created" for title, change in changes.items()
     }
 
 

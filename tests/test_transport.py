@@ -432,7 +432,7 @@ def test_a_wait_of_half_a_second_ends_in_about_half_a_second(handler: Any) -> No
 def test_the_read_timeout_is_for_the_whole_answer(handler: Any) -> None:
     with raw_server(handler) as server, connect(server.origin, timeout=(0.2, 0.3)) as client:
         began = time.monotonic()
-        with pytest.raises(live.TimedOut):
+        with pytest.raises(live.RequestTimeout):
             client.get("1")
         assert time.monotonic() - began < 5
 
@@ -440,7 +440,7 @@ def test_the_read_timeout_is_for_the_whole_answer(handler: Any) -> None:
 def test_a_read_timeout_leaves_the_outcome_open(transport: Any) -> None:
     with raw_server(stall) as server:
         with connect(server.origin, transport=transport, timeout=(1, 0.2)) as client:
-            with pytest.raises(live.TimedOut) as caught:
+            with pytest.raises(live.RequestTimeout) as caught:
                 client.create(title="T")
     assert caught.value.applied is None
 
@@ -841,7 +841,7 @@ def test_an_app_in_process_behaves_as_over_a_socket(emulator: AcmeEmulator) -> N
     assert [re.sub(r" \([A-Za-z]+\)", "", each) for each in over_a_socket] == in_process
     assert [each.split()[0] for each in in_process] == [
         "scheduled", "ProviderUnavailable", "UnexpectedResponse", "UnexpectedResponse", "ConnectionFailed",
-        "ConnectionFailed", "UnexpectedResponse", "TimedOut", "UnexpectedResponse", "scheduled", "unknown",
+        "ConnectionFailed", "UnexpectedResponse", "RequestTimeout", "UnexpectedResponse", "scheduled", "unknown",
     ]  # fmt: skip
 
 

@@ -140,7 +140,7 @@ class AsyncClient(BaseClient):
         read_ahead: bool = True,
         deadline: float | None = None,
     ) -> AsyncStreamList:
-        """Walk over all streams, page by page, each stream once; see :meth:`Client.list`.
+        """Pagination over all streams, page by page, each stream once; see :meth:`Client.list`.
 
         Unlike there, the next page is read while the caller is busy with one, unless ``read_ahead``
         is false.

@@ -44,7 +44,7 @@ from .._model.errors import (
     UnexpectedResponse,
     Unsupported,
 )
-from .._model.status import Status, met_by
+from .._model.status import Status, satisfied_by
 from .._model.stream import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from .._model.trim import Trim
 from .._plugins.hooks import Observers
@@ -169,7 +169,7 @@ class BaseClient:
         deadline: float | None,
     ) -> Flow[LiveStream]:
         with self._context("create"):
-            self.capabilities.demand(Feature.CREATE)
+            self.capabilities.require(Feature.CREATE)
             if on_unsupported not in ("raise", "drop"):
                 raise InvalidInput(
                     "on_unsupported: is either 'raise' or 'drop'", field="on_unsupported"
@@ -187,7 +187,7 @@ class BaseClient:
             Unsupported: This provider has no place for a field of it.
         """
         with self._context("preview"):
-            self.capabilities.demand(Feature.CREATE)
+            self.capabilities.require(Feature.CREATE)
             # Why it cannot be built may be written down.
             self._keep_secret(spec.restreams)
             operation = self._adapter.create(self._possible(spec, drop=False))
@@ -202,20 +202,20 @@ class BaseClient:
         self, id: str, changes: Mapping[str, Any], deadline: float | None
     ) -> Flow[LiveStream]:
         with self._context("update", id):
-            self.capabilities.demand(Feature.UPDATE)
+            self.capabilities.require(Feature.UPDATE)
             read = self._changes(changes)
         self._keep_secret(read.get("restreams") or ())
         return self._on_stream("update", id, deadline, read)
 
     def _stopping(self, id: str, trim: Trim | None, deadline: float | None) -> Flow[LiveStream]:
         with self._context("stop", id):
-            self.capabilities.demand(Feature.STOP)
+            self.capabilities.require(Feature.STOP)
             if trim is not None:
                 if not isinstance(trim, Trim):
                     raise InvalidInput(
                         f"trim: expected a Trim, not {type(trim).__name__}", field="trim"
                     )
-                self.capabilities.demand(Feature.TRIM)
+                self.capabilities.require(Feature.TRIM)
         return self._on_stream("stop", id, deadline, *([] if trim is None else [trim]))
 
     # -- lists ------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ class BaseClient:
         starts_before: datetime | str | None,
         tag: str | None,
     ) -> Query:
-        self.capabilities.demand(Feature.LIST)
+        self.capabilities.require(Feature.LIST)
         query = query_of(status, starts_after, starts_before, tag)
         missing = tuple(
             name
@@ -308,7 +308,7 @@ class BaseClient:
         self, id: str, until: Until, timeout: float, poll: float | None
     ) -> Flow[LiveStream]:
         with self._context("wait", id):
-            self.capabilities.demand(Feature.GET)
+            self.capabilities.require(Feature.GET)
             condition = self._until(until)
             named("timeout", c.seconds)(timeout)
             if poll is not None:
@@ -326,7 +326,7 @@ class BaseClient:
             )
         statuses = {named("until", _status)(status) for status in several}
         self._check_reported(statuses)
-        wanted = frozenset(each for status in statuses for each in met_by(status))
+        wanted = frozenset(each for status in statuses for each in satisfied_by(status))
         return Condition(lambda stream: stream.status in wanted, wanted)
 
     # -- payloads and webhooks --------------------------------------------------------------
@@ -372,7 +372,7 @@ class BaseClient:
         secret = Secret(secret) if isinstance(secret, str) else secret
         del headers, body
         with self._context("parse_webhook"):
-            self.capabilities.demand(Feature.WEBHOOK)
+            self.capabilities.require(Feature.WEBHOOK)
             if secret is None:
                 secret = getattr(self._adapter.options, "webhook_secret", None)
             if not isinstance(secret, Secret) or not secret.reveal().strip():
@@ -470,7 +470,7 @@ class BaseClient:
         self, name: str, id: str, deadline: float | None, *arguments: object
     ) -> Flow[LiveStream]:
         with self._context(name, id):
-            self.capabilities.demand(Feature(name))
+            self.capabilities.require(Feature(name))
             named("id", c.identifier)(id)
 
         def make() -> Operation[LiveStream]:
@@ -496,7 +496,7 @@ class BaseClient:
         lacking = {
             name: problem
             for name in _SPEC_FIELDS
-            if (problem := capabilities.lacking(name, getattr(spec, name)))
+            if (problem := capabilities.unsupported_error(name, getattr(spec, name)))
         }
         if not lacking:
             return spec
@@ -530,7 +530,7 @@ class BaseClient:
             clears = value is None or (name != "options" and value in ((), []))
             if name == "title" or not clears:
                 read[name] = _SPEC_CONVERTERS[name](value)
-                if problem := capabilities.lacking(name, read[name]):
+                if problem := capabilities.unsupported_error(name, read[name]):
                     raise problem
             elif name not in capabilities.clearable:
                 raise Unsupported(f"{name}: this provider cannot clear it", features=(name,))

@@ -119,7 +119,7 @@ def connected(
             raise ConfigurationError("allow_http_hosts: expected a collection of host names")
         hosts = {host.lower() for host in allow_http_hosts}
         options = given.read(kind.Options, provider, hosts)
-        kind.capabilities.demand(*(feature_of(feature) for feature in require))
+        kind.capabilities.require(*(feature_of(feature) for feature in require))
         return make(
             kind,
             options,

@@ -35,7 +35,7 @@ from .capabilities import OPERATION_OF, PART_OF, Capabilities
 from .foreign import BUGS, is_of_signal_handler, place_of
 from .options import Options as _Options
 from .options import read_origin
-from .pagination import Page, Query, Unreadable, Walk, unreadable_error
+from .pagination import Page, Pagination, Query, Unreadable, unreadable_error
 from .request import File, Params, Request, Response, template_names
 
 if TYPE_CHECKING:
@@ -536,7 +536,7 @@ class Adapter:
         """
         wanted = self.id_key(stream_id)
         for _ in range(2):
-            walk = Walk(self.id_key, self.capabilities)
+            walk = Pagination(self.id_key, self.capabilities)
             while walk.goes_on:
                 page = self.list(Query(cursor=walk.cursor))
                 if isinstance(page, Generator):

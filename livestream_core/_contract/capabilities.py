@@ -182,7 +182,7 @@ class Capabilities:
         """Whether the feature is there in any form."""
         return bool(self[feature])
 
-    def demand(self, *features: Feature | str) -> None:
+    def require(self, *features: Feature | str) -> None:
         """Checks that all of the features are there.
 
         Raises:
@@ -195,7 +195,7 @@ class Capabilities:
                 f"not supported: {reasons}", features=tuple(name.value for name in missing)
             )
 
-    def lacking(self, field: str, value: object) -> Unsupported | None:
+    def unsupported_error(self, field: str, value: object) -> Unsupported | None:
         """Why a spec's field cannot have this value here; ``None`` if it can."""
         feature = FEATURE_OF_FIELD.get(field)
         if feature is None or value is None or value == ():

@@ -197,7 +197,7 @@ class Page(Pickled):
         return len(self.items)
 
 
-class Walk:
+class Pagination:
     """The state of one walk: it does no I/O, so that clients and adapters share it."""
 
     def __init__(self, id_key: Callable[[str], str], capabilities: Capabilities) -> None:

@@ -83,7 +83,7 @@ class Transport(Protocol):
         Raises:
             ConnectionFailed: ``applied=False`` if the request certainly never reached the
                 vendor, ``applied=None`` if the connection was lost on the way.
-            TimedOut: It was sent, and no answer came in time.
+            RequestTimeout: It was sent, and no answer came in time.
             ConfigurationError: It cannot be sent until something is set right.
             InvalidInput: The target cannot be sent as it is.
         """

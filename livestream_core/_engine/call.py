@@ -25,7 +25,7 @@ from .._model.errors import (
     NotFound,
     ProviderUnavailable,
     RateLimited,
-    TimedOut,
+    RequestTimeout,
     UnexpectedResponse,
 )
 from .._model.stream import LiveStream
@@ -275,11 +275,11 @@ class Call:
         for entry in tuple(engine.limiters):
             left = self.deadline - engine.clock.monotonic()
             if not (yield Permit(entry.limiter, engine.account, max(left, 0.0))):
-                raise TimedOut("the limiter gave no permission in time")
+                raise RequestTimeout("the limiter gave no permission in time")
         began = engine.clock.monotonic()
         left = self.deadline - began
         if left <= 0:
-            raise TimedOut("the time for this operation is over")
+            raise RequestTimeout("the time for this operation is over")
         connect, read = engine.timeout
         sent = Sent(request, None)
         if request.changes and operation == self.name:

@@ -9,7 +9,14 @@ from collections import deque
 import attrs
 
 from .._contract.capabilities import Capabilities
-from .._contract.pagination import Completeness, Page, Query, Unreadable, Walk, unreadable_error
+from .._contract.pagination import (
+    Completeness,
+    Page,
+    Pagination,
+    Query,
+    Unreadable,
+    unreadable_error,
+)
 from .._model.errors import LiveStreamError
 from .._model.stream import LiveStream
 from .call import Engine
@@ -47,7 +54,7 @@ class Listing:
         self._engine, self._adapter, self._query = engine, engine.adapter, query
         self._seconds, self._collects = seconds, collects
         self._left = math.inf if limit is None else limit
-        self._walk = Walk(self._adapter.id_key, self._adapter.capabilities)
+        self._walk = Pagination(self._adapter.id_key, self._adapter.capabilities)
         self._is_second = False
         # What was given out; noted only where it is not just what the walk has seen.
         self._given: dict[str, None] = {}
@@ -149,7 +156,7 @@ class Listing:
         if not self._noted:
             self._given, self._noted = walk.seen, True
         self._is_second = True
-        self._walk = Walk(self._adapter.id_key, self._adapter.capabilities)
+        self._walk = Pagination(self._adapter.id_key, self._adapter.capabilities)
 
 
 def _page_size(left: float, query: Query, capabilities: Capabilities) -> int | None:

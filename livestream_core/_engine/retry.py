@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from .._contract.request import Request
-from .._model.errors import ConnectionFailed, LiveStreamError, TimedOut, UnexpectedResponse
+from .._model.errors import ConnectionFailed, LiveStreamError, RequestTimeout, UnexpectedResponse
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -67,5 +67,5 @@ def may_repeat(request: Request, error: LiveStreamError) -> bool:
     if not request.idempotent:
         return False
     if status is None or isinstance(error, UnexpectedResponse):
-        return isinstance(error, (ConnectionFailed, TimedOut)) or error.retryable
+        return isinstance(error, (ConnectionFailed, RequestTimeout)) or error.retryable
     return status == 408 or status >= 500

@@ -20,7 +20,7 @@ from .._model.errors import (
     AuthenticationFailed,
     ConfigurationError,
     LiveStreamError,
-    TimedOut,
+    RequestTimeout,
     UnexpectedResponse,
 )
 from .._public import publish
@@ -215,7 +215,7 @@ def session_for(call: Call, rejected: Session | None) -> Flow[Session]:
 def _is_own(call: Call, error: LiveStreamError) -> bool:
     """Whether a sign-in failed for lack of time: that says nothing to those who have more."""
     is_over = call.engine.clock.monotonic() >= call.deadline
-    return isinstance(error, TimedOut) or call.ran_out or is_over
+    return isinstance(error, RequestTimeout) or call.ran_out or is_over
 
 
 def _open(call: Call, rejected: Session | None) -> Flow[Session]:
@@ -392,7 +392,7 @@ def _stored_or_lease(
             held = shared.lease = lease
             continue
         if engine.clock.monotonic() + look >= call.deadline:
-            raise TimedOut("another process's sign-in did not end in time", applied=False)
+            raise RequestTimeout("another process's sign-in did not end in time", applied=False)
         yield Sleep(look)
         look = min(look * 1.5, _LONGEST_LOOK)
 

@@ -26,7 +26,7 @@ from urllib3.util.wait import wait_for_read
 from .._contract.foreign import is_of_signal_handler
 from .._contract.request import Headers, Response, checked_target
 from .._contract.transport import Timeout
-from .._model.errors import ConfigurationError, ConnectionFailed, TimedOut
+from .._model.errors import ConfigurationError, ConnectionFailed, RequestTimeout
 from .decoding import CutOffError, decoded
 from .failures import chain_of
 from .network import (
@@ -521,7 +521,7 @@ def _failure(error: BaseException, origin: str, progress: _Progress) -> BaseExce
         return ConnectionFailed(f"the connection was lost ({reason_of(chain)})", applied=None)
     if progress.is_answered:
         return late_end()
-    return TimedOut("no answer in time", applied=None)
+    return RequestTimeout("no answer in time", applied=None)
 
 
 _shared_lock = threading.RLock()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from .._contract.options import is_loopback
 from .._contract.transport import CUT, Timeout
-from .._model.errors import ConfigurationError, TimedOut
+from .._model.errors import ConfigurationError, RequestTimeout
 from .decoding import CutOffError, DecodeError
 
 if TYPE_CHECKING:
@@ -163,9 +163,9 @@ def proxy_wants_credentials() -> ConfigurationError:
     )
 
 
-def late_end() -> TimedOut:
+def late_end() -> RequestTimeout:
     """The error for a body that goes on after the time is over."""
-    return TimedOut("the answer did not end in time", applied=None)
+    return RequestTimeout("the answer did not end in time", applied=None)
 
 
 def invalid_address() -> ConfigurationError:

@@ -21,7 +21,7 @@ from .._contract.request import Headers, Response, checked_target
 from .._contract.transport import CUT as CUT
 from .._contract.transport import Timeout as Timeout
 from .._contract.transport import Transport as Transport
-from .._model.errors import ConfigurationError, ConnectionFailed, LiveStreamError, TimedOut
+from .._model.errors import ConfigurationError, ConnectionFailed, LiveStreamError, RequestTimeout
 from .._public import publish
 from .failures import chain_of, foreign_in
 from .network import (
@@ -252,7 +252,7 @@ def _failure(error: BaseException, origin: str) -> LiveStreamError:
         host = urlsplit(origin).netloc
         return ConnectionFailed(f"no connection to {host} ({reason})", applied=False)
     if any(isinstance(each, (requests.Timeout, TimeoutError, u.TimeoutError)) for each in chain):
-        return TimedOut("no answer in time", applied=None)
+        return RequestTimeout("no answer in time", applied=None)
     return ConnectionFailed(f"the connection was lost ({reason_of(chain)})", applied=None)
 
 
@@ -335,7 +335,7 @@ class WSGITransport(_Bare):
         with suppress(ConnectionError):
             answer = run_wsgi(self.app, environ)
         if monotonic() - began > min(timeout.read, timeout.total):
-            raise TimedOut("no answer in time", applied=None)
+            raise RequestTimeout("no answer in time", applied=None)
         if answer is None:
             raise ConnectionFailed("the connection was lost", applied=None)
         return answer

@@ -380,7 +380,7 @@ class ConnectionFailed(LiveStreamError):
     default_hint: ClassVar[str | None] = "check the network, then try again"
 
 
-class TimedOut(LiveStreamError):
+class RequestTimeout(LiveStreamError):
     """The vendor did not answer in time."""
 
     temporary = True

@@ -115,7 +115,7 @@ if _missing := [each.name for each in Status if each not in STATUSES]:
 
 
 @cache
-def met_by(wanted: Status) -> frozenset[Status]:
+def satisfied_by(wanted: Status) -> frozenset[Status]:
     """Return the statuses that satisfy a wait for ``wanted``."""
     return frozenset(
         each for each in Status if each is wanted or wanted in STATUSES[each].satisfies

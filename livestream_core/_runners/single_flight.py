@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar, final
 
 from .._engine.effects import Effect, Once
-from .._model.errors import LiveStreamError, TimedOut
+from .._model.errors import LiveStreamError, RequestTimeout
 
 T = TypeVar("T")
 
@@ -131,7 +131,7 @@ def shared(once: Once[T], here: Here) -> Generator[Effect | Landing, Any, T]:
             return result
         if isinstance(error, LiveStreamError):
             raise copy.copy(error)
-    raise TimedOut("the time for this operation is over")
+    raise RequestTimeout("the time for this operation is over")
 
 
 def _led(once: Once[T], flight: Flight) -> Generator[Effect, Any, T]:

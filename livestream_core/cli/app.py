@@ -13,7 +13,7 @@ from .._version import __version__
 from .adapters import capture
 from .adapters.new_adapter import new_adapter
 from .connections.connection import connection_options
-from .console.context import debug_option, given, output_options
+from .console.context import command_context, debug_option, output_options
 from .console.exit_codes import FINE, MEANINGS
 from .console.failures import failed, interrupted, misused
 from .console.output import warnings_shown
@@ -57,7 +57,7 @@ class _Group(click.Group):
                 )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        given(ctx).error_as_json = "--json" in args
+        command_context(ctx).error_as_json = "--json" in args
         return super().parse_args(ctx, args)
 
     def resolve_command(
@@ -66,7 +66,7 @@ class _Group(click.Group):
         """Refuses what the command would not use, such as an account, wherever it was said."""
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:
-            said, taken = given(ctx), {param.name for param in command.params}
+            said, taken = command_context(ctx), {param.name for param in command.params}
             for param in self.params:
                 if param.name not in taken and getattr(said, str(param.name), None):
                     raise click.UsageError(
@@ -75,7 +75,7 @@ class _Group(click.Group):
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
-        said = given(ctx)
+        said = command_context(ctx)
         try:
             with warnings_shown(said):
                 return super().invoke(ctx)

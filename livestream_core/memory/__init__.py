@@ -8,7 +8,7 @@ or moves it. All clients of one ``account`` reach the same vendor::
     client = live.connect("memory")
     stream = client.create(title="Lesson 1")
     stream = client.wait(stream.id, until=live.Status.READY, timeout=60)
-    memory.vendor().encoder_connects(stream.id)
+    memory.vendor().connect_encoder(stream.id)
 
 What it holds is gone when the process ends, or after :func:`reset`. Given a ``base_url``, it
 reaches a vendor that somebody else serves there, over the network like any other provider. The

@@ -4,7 +4,7 @@ undo. Needs the extra ``migrate``."""
 from .._public import publish as _publish
 from .finishing.check import check
 from .finishing.deleting import retire, rollback
-from .finishing.handover import HandoverResult, handover, refresh, switched
+from .finishing.handover import HandoverResult, handover, mark_switched, refresh_cutovers
 from .ledger.ledger import Ledger, report
 from .pace import RequestRate
 from .pages import plan_html, report_html
@@ -13,15 +13,15 @@ from .planning.translation import Transform
 from .running.patience import PATIENCE
 from .running.run import load_transform, run
 from .values import (
-    GUARD,
-    SETTLE,
+    DEFAULT_LEAD_TIME,
+    DEFAULT_SETTLE_SECONDS,
     CheckedItem,
     CheckResult,
     Cutover,
     DeletedItem,
     DeleteResult,
-    Fate,
-    FieldFate,
+    FieldOutcome,
+    FieldResult,
     Item,
     ItemState,
     LedgerError,
@@ -35,16 +35,16 @@ from .values import (
 )
 
 __all__ = [
-    "GUARD",
+    "DEFAULT_LEAD_TIME",
     "PATIENCE",
-    "SETTLE",
+    "DEFAULT_SETTLE_SECONDS",
     "CheckResult",
     "CheckedItem",
     "Cutover",
     "DeleteResult",
     "DeletedItem",
-    "Fate",
-    "FieldFate",
+    "FieldOutcome",
+    "FieldResult",
     "HandoverResult",
     "Item",
     "ItemState",
@@ -64,13 +64,13 @@ __all__ = [
     "load_transform",
     "plan",
     "plan_html",
-    "refresh",
+    "refresh_cutovers",
     "report",
     "report_html",
     "retire",
     "rollback",
     "run",
-    "switched",
+    "mark_switched",
 ]
 
 _publish(__name__, [globals()[name] for name in __all__])

@@ -18,9 +18,9 @@ from .._model.status import Status
 from .._model.stream import LiveStream, StreamSpec
 
 #: A stream that starts sooner than this after the run is left alone.
-GUARD = timedelta(minutes=30)
+DEFAULT_LEAD_TIME = timedelta(minutes=30)
 #: How long a vendor is given to carry out a create that nobody answered, in seconds.
-SETTLE = 60.0
+DEFAULT_SETTLE_SECONDS = 60.0
 
 
 class LedgerError(LiveStreamError):
@@ -36,7 +36,7 @@ class MigrationStopped(LiveStreamError):
     applied: bool | None = False
 
 
-class Fate(StrEnum):
+class FieldOutcome(StrEnum):
     """What becomes of a field on its way to the target."""
 
     EXACT = "exact"
@@ -47,12 +47,12 @@ class Fate(StrEnum):
     """Not sent: the target sets its own."""
     DROPPED = "dropped"
     """The target has no place for it."""
-    NEEDS_PERSON = "needs_person"
+    NEEDS_REVIEW = "needs_review"
     """It cannot be decided here; the stream is not moved until somebody has."""
 
 
 #: Fates by which something of the source is not at the target afterwards.
-LOSSES = frozenset({Fate.DROPPED, Fate.DEFAULTED, Fate.NEEDS_PERSON})
+LOSSES = frozenset({FieldOutcome.DROPPED, FieldOutcome.DEFAULTED, FieldOutcome.NEEDS_REVIEW})
 
 
 class ItemState(StrEnum):
@@ -70,7 +70,7 @@ class ItemState(StrEnum):
     """The target refused it; nothing was created."""
     UNKNOWN = "unknown"
     """A create was, or may have been, sent, and its outcome is not known yet."""
-    NEEDS_PERSON = "needs_person"
+    NEEDS_REVIEW = "needs_review"
     """Somebody has to decide; the reason says what."""
 
 
@@ -115,7 +115,7 @@ class Cutover(StrEnum):
 
 
 @attrs.frozen(slots=True)
-class FieldFate:
+class FieldResult:
     """What becomes of one field of one stream.
 
     Attributes:
@@ -125,7 +125,7 @@ class FieldFate:
     """
 
     field: str
-    fate: Fate
+    fate: FieldOutcome
     note: str = ""
 
     @property
@@ -159,7 +159,7 @@ class PlanSettings:
         filters: Which streams were asked for, in words.
     """
 
-    guard: timedelta = GUARD
+    guard: timedelta = DEFAULT_LEAD_TIME
     assume_idle: bool = False
     mark: bool = False
     skip_existing: bool = False
@@ -200,7 +200,7 @@ class PlannedItem:
         title: Its title.
         status: Its status when the plan was made.
         scheduled_start: When it is to start, in UTC.
-        state: PENDING if it is to be moved, SKIPPED, or NEEDS_PERSON.
+        state: PENDING if it is to be moved, SKIPPED, or NEEDS_REVIEW.
         reason: Why it is not moved.
         spec: What is to be created at the target; ``None`` where nothing can be.
         fields: What becomes of each of its fields that has a value.
@@ -217,14 +217,14 @@ class PlannedItem:
     state: ItemState
     reason: str = ""
     spec: StreamSpec | None = None
-    fields: tuple[FieldFate, ...] = ()
+    fields: tuple[FieldResult, ...] = ()
     existing: tuple[str, ...] = ()
     source: Mapping[str, Any] = attrs.field(factory=dict, hash=False, repr=False)
     digest: str = attrs.field(default="", repr=False)
     key: str = attrs.field(default="", repr=False)
 
     @property
-    def losses(self) -> tuple[FieldFate, ...]:
+    def losses(self) -> tuple[FieldResult, ...]:
         """The fields of which something is lost."""
         return tuple(each for each in self.fields if each.is_loss)
 
@@ -325,7 +325,7 @@ def counts(states: Iterable[ItemState]) -> dict[str, int]:
     return {"total": counted.total(), **by_state}
 
 
-def losses(fields: Iterable[Iterable[FieldFate]]) -> dict[str, dict[str, int]]:
+def losses(fields: Iterable[Iterable[FieldResult]]) -> dict[str, dict[str, int]]:
     """For each field with a loss, how many of each fate."""
     counted: dict[str, Counter[str]] = {}
     for each in fields:
@@ -361,7 +361,7 @@ class Item:
     state: ItemState
     reason: str = ""
     spec: StreamSpec | None = None
-    fields: tuple[FieldFate, ...] = ()
+    fields: tuple[FieldResult, ...] = ()
     source: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
     cutover: Cutover | None = None
     marked: bool = False
@@ -375,7 +375,7 @@ class Item:
         return self.state in (ItemState.CREATED, ItemState.ADOPTED) and not self.rolled_back
 
     @property
-    def losses(self) -> tuple[FieldFate, ...]:
+    def losses(self) -> tuple[FieldResult, ...]:
         """The fields of which something is lost."""
         return tuple(each for each in self.fields if each.is_loss)
 
@@ -433,10 +433,10 @@ class Report:
         return losses(item.fields for item in self.items if item.state is not ItemState.SKIPPED)
 
     @property
-    def needs_person(self) -> bool:
+    def needs_review(self) -> bool:
         """Whether something waits for a person."""
         return bool(self.unowned) or any(
-            item.state in (ItemState.NEEDS_PERSON, ItemState.REFUSED) for item in self.items
+            item.state in (ItemState.NEEDS_REVIEW, ItemState.REFUSED) for item in self.items
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -481,7 +481,7 @@ class RunResult:
     def exit_code(self) -> int:
         """0: all is done and accounted for; 6: stopped, and can go on; 7: something needs a
         person."""
-        if self.report.needs_person:
+        if self.report.needs_review:
             return 7
         unsettled = self.report.counts["pending"] + self.report.counts["unknown"]
         return 6 if unsettled or self.error is not None else 0

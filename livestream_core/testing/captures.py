@@ -78,7 +78,7 @@ _BOUNDARY = re.compile(r"boundary=\"?([^\";,]+)")
 
 
 @attrs.frozen(slots=True)
-class RecordedExchange:
+class CapturedExchange:
     """A request and its answer.
 
     Attributes:
@@ -99,7 +99,7 @@ class RecordedExchange:
 
 
 @attrs.frozen(slots=True)
-class RecordedCall:
+class CapturedCall:
     """A call of a client and what came of it.
 
     Attributes:
@@ -113,12 +113,12 @@ class RecordedCall:
     operation: str
     arguments: Mapping[str, Any]
     at: datetime
-    exchanges: Sequence[RecordedExchange]
+    exchanges: Sequence[CapturedExchange]
     result: Any
 
 
 @attrs.frozen(slots=True)
-class Recording:
+class Capture:
     """Calls that one client made.
 
     Attributes:
@@ -129,7 +129,7 @@ class Recording:
 
     provider: str
     options: Mapping[str, Any]
-    calls: Sequence[RecordedCall]
+    calls: Sequence[CapturedCall]
 
     def to_data(self) -> dict[str, Any]:
         """As a file has it."""
@@ -164,7 +164,7 @@ class Recording:
         }
 
     @classmethod
-    def from_data(cls, data: Any) -> Recording:
+    def from_data(cls, data: Any) -> Capture:
         """Read what :meth:`to_data` gave.
 
         Raises:
@@ -193,11 +193,11 @@ def _part(data: Any, name: str, kind: type[T]) -> T:
     return value
 
 
-def _call(data: Any) -> RecordedCall:
+def _call(data: Any) -> CapturedCall:
     operation = _part(data, "operation", str)
     if operation not in OPERATION_TABLE or not OPERATION_TABLE[operation].sends:
         raise InvalidInput(f"operation: {operation[:40]!r} is none that is recorded")
-    return RecordedCall(
+    return CapturedCall(
         operation,
         _arguments(operation, _part(data, "arguments", dict)),
         parse_instant(_part(data, "at", str)),
@@ -219,12 +219,12 @@ def _arguments(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
     return arguments
 
 
-def _exchange(data: Any) -> RecordedExchange:
+def _exchange(data: Any) -> CapturedExchange:
     request, response = _part(data, "request", dict), _part(data, "response", dict)
     headers = _part(response, "headers", dict)
     for name in headers:
         _part(headers, name, str)
-    return RecordedExchange(
+    return CapturedExchange(
         _part(request, "method", str),
         _part(request, "target", str),
         _part(request, "body", object),
@@ -234,7 +234,7 @@ def _exchange(data: Any) -> RecordedExchange:
     )
 
 
-def load(path: Path) -> Recording:
+def load(path: Path) -> Capture:
     """Read a recording's file.
 
     Raises:
@@ -250,13 +250,13 @@ def load(path: Path) -> Recording:
         problem = "cannot be read: it is not JSON, or too deep, or has a number that is too long"
     else:
         try:
-            return Recording.from_data(data)
+            return Capture.from_data(data)
         except InvalidInput as error:
             problem = error.message
     raise InvalidInput(f"the recording {path}: {problem}")
 
 
-def dumps(recording: Recording) -> str:
+def dumps(recording: Capture) -> str:
     """The text of a recording's file."""
     return json.dumps(recording.to_data(), indent=1, ensure_ascii=False) + "\n"
 
@@ -325,7 +325,7 @@ class RecordingTransport(OwnTransport):
 
     def __init__(self, inner: Transport) -> None:
         self._inner = inner
-        self.exchanges: list[RecordedExchange] = []
+        self.exchanges: list[CapturedExchange] = []
         #: Every header that was ever sent: some are credentials.
         self.headers: set[tuple[str, str]] = set()
         #: Whether a request got no answer, which cannot be played back.
@@ -341,7 +341,7 @@ class RecordingTransport(OwnTransport):
             raise
         kept = {name: response.headers[name] for name in _HEADERS if name in response.headers}
         self.exchanges.append(
-            RecordedExchange(
+            CapturedExchange(
                 sent.method,
                 sent.target,
                 _content(sent.body, sent.headers),
@@ -424,7 +424,7 @@ def record(
     *,
     start: bool = False,
     begins: Callable[[str], None] = lambda _: None,
-) -> Recording:
+) -> Capture:
     """Makes calls on a real account, and notes what comes of them.
 
     Args:
@@ -439,7 +439,7 @@ def record(
     """
     clock = StandingClock(_now())
     transport = RecordingTransport(inner)
-    calls: list[RecordedCall] = []
+    calls: list[CapturedCall] = []
     stream_id: str | None = None
     with connect(transport, clock) as client:
         for step in steps(client, start=start, tomorrow=clock.now() + timedelta(days=1)):
@@ -461,7 +461,7 @@ def record(
                     raise
                 result = told(error)
             calls.append(
-                RecordedCall(
+                CapturedCall(
                     step.operation, arguments, clock.now(), tuple(transport.exchanges), result
                 )
             )
@@ -478,15 +478,15 @@ def _now() -> datetime:
 
 
 def _redacted(
-    client: Client, calls: Sequence[RecordedCall], headers: Collection[tuple[str, str]]
-) -> Recording:
+    client: Client, calls: Sequence[CapturedCall], headers: Collection[tuple[str, str]]
+) -> Capture:
     given = client.options
     options = {
         field.name: value.reveal() if isinstance(value, Secret) else value
         for field in attrs.fields(type(given))
         if (value := getattr(given, field.name)) is not None and field.name != "base_url"
     }
-    recording = Recording(client.provider, options, calls)
+    recording = Capture(client.provider, options, calls)
     data = recording.to_data()
     credentials = {name for group in given.credentials for name in group}
     secrets = {
@@ -500,11 +500,11 @@ def _redacted(
         secrets.update(match[0] for match in re.finditer(pattern, text))
     ordered = sorted(secrets - {""}, key=len, reverse=True)
     numbered = {secret: f"{REDACTED}{number}" for number, secret in enumerate(ordered, 1)}
-    return Recording.from_data(_replaced(data, numbered, KnownSecrets(ordered, shortest=_SHORT)))
+    return Capture.from_data(_replaced(data, numbered, KnownSecrets(ordered, shortest=_SHORT)))
 
 
 def _known(
-    client: Client, calls: Sequence[RecordedCall], headers: Collection[tuple[str, str]]
+    client: Client, calls: Sequence[CapturedCall], headers: Collection[tuple[str, str]]
 ) -> KnownSecrets:
     """What a client knows to be secret after its calls."""
     redactor = Redactor(client.options.secrets())
@@ -537,7 +537,7 @@ def _replaced(data: Any, numbered: Mapping[str, str], known: KnownSecrets) -> An
     return "".join([*written, data[end:]])
 
 
-def leftovers(recording: Recording) -> list[str]:
+def leftovers(recording: Capture) -> list[str]:
     """Names under which something stands that looks like a secret and is not redacted."""
     return sorted(
         {
@@ -578,12 +578,12 @@ class Player(OwnTransport):
     """
 
     def __init__(self) -> None:
-        self._expected: list[RecordedExchange] = []
+        self._expected: list[CapturedExchange] = []
         self.problems: list[str] = []
         #: Gives another answer in place of the last recorded one of a call.
         self.last_answer: Response | None = None
 
-    def expect(self, exchanges: Sequence[RecordedExchange]) -> None:
+    def expect(self, exchanges: Sequence[CapturedExchange]) -> None:
         """What is sent next."""
         if self._expected:
             missing = self._expected[0]
@@ -612,4 +612,4 @@ class Player(OwnTransport):
         return Response(expected.status, dict(expected.headers), text.encode())
 
 
-publish("livestream_core.testing.conformance", [RecordedCall, RecordedExchange, Recording])
+publish("livestream_core.testing.conformance", [CapturedCall, CapturedExchange, Capture])

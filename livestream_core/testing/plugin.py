@@ -27,18 +27,18 @@ def configure(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: An adapter cannot be used, or there is nothing to try it on.
     """
-    recordings = [Path(each) for each in config.getoption("livestream_recordings")]
+    captures = [Path(each) for each in config.getoption("livestream_captures")]
     names: list[str] = list(dict.fromkeys(config.getoption("livestream_adapter")))
     asked = config.getoption("livestream_client")
     clients = CLIENTS if asked == "both" else (asked,)
-    subjects = [_subject(name, recordings, client) for name in names for client in clients]
+    subjects = [_subject(name, captures, client) for name in names for client in clients]
     if subjects and config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args = []  # the folder that pytest would have looked through by itself
     config.pluginmanager.register(_Kit(config, subjects), "livestream-core-kit")
 
 
-def _subject(name: str, recordings: Sequence[Path], client: str) -> Subject:
-    subject = Subject(name, recordings=recordings, client=client)
+def _subject(name: str, captures: Sequence[Path], client: str) -> Subject:
+    subject = Subject(name, captures=captures, client=client)
     problem = None
     try:
         recorded = subject.recorded()
@@ -47,7 +47,7 @@ def _subject(name: str, recordings: Sequence[Path], client: str) -> Subject:
         elif not recorded:
             problem = (
                 f"{name} has no emulator and none of the recordings is of it: write one, or "
-                "record its vendor with `livestream record` and give --livestream-recordings"
+                "record its vendor with `livestream capture` and give --livestream-captures"
             )
         _ = subject.capabilities
     except (ConfigurationError, InvalidInput) as error:

@@ -50,7 +50,7 @@ class Migration:
 
     def moved(self, *arguments: str) -> Result:
         """A run that does all there is to do, at once."""
-        result = self.run(*RUN, "--yes", "--settle", "0", *arguments)
+        result = self.run(*RUN, "--yes", "--settle-time", "0", *arguments)
         assert result.exit_code == 0, result.output
         return result
 

@@ -59,7 +59,7 @@ class Side:
         possible = {
             name: value
             for name, value in fields.items()
-            if self.client.capabilities.lacking(name, getattr(spec, name)) is None
+            if self.client.capabilities.unsupported_error(name, getattr(spec, name)) is None
         }
         return self.client.create(title=title, **possible)
 

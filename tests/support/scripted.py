@@ -53,7 +53,7 @@ class ScriptedTransport:
         if answer == LOST:
             raise live.ConnectionFailed("lost", applied=None)
         if answer == LATE:
-            raise live.TimedOut("late", applied=None)
+            raise live.RequestTimeout("late", applied=None)
         if isinstance(answer, BaseException):
             raise answer
         return attrs.evolve(answer)

@@ -613,10 +613,10 @@ class ForgetsTheIngest(RightAdapter):
 
 
 class Unchecked(live.Capabilities):
-    def lacking(self, field: str, value: object) -> live.Unsupported | None:
+    def unsupported_error(self, field: str, value: object) -> live.Unsupported | None:
         return None
 
-    def demand(self, *features: live.Feature | str) -> None:
+    def require(self, *features: live.Feature | str) -> None:
         pass
 
 
@@ -694,7 +694,7 @@ class StopsAtPageOne(RightAdapter):
 
 @wrong(
     "takes an empty page for the end",
-    caught_by="OddPages::test_an_empty_page_in_the_middle_ends_a_walk_only_where_that_is_declared",
+    caught_by="MalformedPages::test_an_empty_page_in_the_middle_ends_a_walk_only_where_that_is_declared",
 )
 class TakesAnEmptyPageForTheEnd(RightAdapter):
     def list(self, query: live.Query) -> live.Operation[live.Page]:
@@ -704,7 +704,7 @@ class TakesAnEmptyPageForTheEnd(RightAdapter):
 
 @wrong(
     "follows a link to another host",
-    caught_by="OddPages::test_a_link_to_another_host_is_not_followed",
+    caught_by="MalformedPages::test_a_link_to_another_host_is_not_followed",
 )
 class FollowsAForeignNext(RightAdapter):
     def cursor_of(self, link: str, *, under: str) -> str:
@@ -714,7 +714,7 @@ class FollowsAForeignNext(RightAdapter):
 
 @wrong(
     "sends a made-up cursor as a path",
-    caught_by="OddPages::test_a_cursor_that_is_made_up_sends_credentials_nowhere_else",
+    caught_by="MalformedPages::test_a_cursor_that_is_made_up_sends_credentials_nowhere_else",
 )
 class SendsAnyCursor(RightAdapter):
     def follow(self, cursor: str, *, under: str) -> live.Request:
@@ -723,7 +723,7 @@ class SendsAnyCursor(RightAdapter):
 
 @wrong(
     "takes a 429 in the middle of a list for its end",
-    caught_by="OddPages::test_an_error_on_the_second_page_is_not_the_end_of_the_list",
+    caught_by="MalformedPages::test_an_error_on_the_second_page_is_not_the_end_of_the_list",
 )
 class SwallowsA429(RightAdapter):
     def list(self, query: live.Query) -> live.Operation[live.Page]:
@@ -735,7 +735,7 @@ class SwallowsA429(RightAdapter):
 
 @wrong(
     "reads nonsense as an empty list",
-    caught_by="Answers::test_a_page_of_nonsense_is_an_error_and_no_empty_list",
+    caught_by="Parsing::test_a_page_of_nonsense_is_an_error_and_no_empty_list",
 )
 class ReadsNonsenseAsAnEmptyList(RightAdapter):
     def list(self, query: live.Query) -> live.Operation[live.Page]:
@@ -772,13 +772,13 @@ class LeavesOutWhatHasEnded(RightAdapter):
 
 @wrong(
     "blames the caller for a time-out",
-    caught_by="Lateness::test_a_vendor_that_is_too_slow_is_a_time_out[in-process-get]",
+    caught_by="SlowResponses::test_a_vendor_that_is_too_slow_is_a_time_out[in-process-get]",
 )
 class BlamesTheCallerForATimeOut(RightAdapter):
     def get(self, stream_id: str) -> Stream:
         try:
             return (yield from super().get(stream_id))
-        except live.TimedOut as error:
+        except live.RequestTimeout as error:
             raise live.Rejected("the id takes too long") from error
 
 
@@ -848,7 +848,7 @@ class SaysThatAStopChangesNothing(RightAdapter):
 
 @wrong(
     "maps a word that it does not know to ENDED",
-    caught_by="Answers::test_a_word_that_is_not_known_is_an_unknown_status_and_the_word_is_kept",
+    caught_by="Parsing::test_a_word_that_is_not_known_is_an_unknown_status_and_the_word_is_kept",
 )
 class MapsAnUnknownWordToEnded(RightAdapter):
     def fields(self, fields: live.Fields) -> dict[str, Any]:
@@ -858,7 +858,7 @@ class MapsAnUnknownWordToEnded(RightAdapter):
 
 @wrong(
     "loses the vendor's word for a status",
-    caught_by="Answers::test_a_word_that_is_not_known_is_an_unknown_status_and_the_word_is_kept",
+    caught_by="Parsing::test_a_word_that_is_not_known_is_an_unknown_status_and_the_word_is_kept",
 )
 class LosesTheWord(RightAdapter):
     def fields(self, fields: live.Fields) -> dict[str, Any]:
@@ -877,7 +877,7 @@ class InventsATime(RightAdapter):
 
 @wrong(
     "puts the present instant where a time is missing",
-    caught_by="Answers::test_no_time_is_put_in_place_of_a_missing_one",
+    caught_by="Parsing::test_no_time_is_put_in_place_of_a_missing_one",
 )
 class PutsNowForAMissingTime(RightAdapter):
     def fields(self, fields: live.Fields) -> dict[str, Any]:
@@ -887,7 +887,7 @@ class PutsNowForAMissingTime(RightAdapter):
 
 @wrong(
     "reads the present instant into a payload",
-    caught_by="Answers::test_a_payload_is_read_the_same_at_any_time",
+    caught_by="Parsing::test_a_payload_is_read_the_same_at_any_time",
 )
 class ReadsThePresentInstant(RightAdapter):
     def fields(self, fields: live.Fields) -> dict[str, Any]:
@@ -896,7 +896,7 @@ class ReadsThePresentInstant(RightAdapter):
 
 @wrong(
     "reads a time without its zone",
-    caught_by="Answers::test_every_time_of_a_stream_is_an_instant_in_utc",
+    caught_by="Parsing::test_every_time_of_a_stream_is_an_instant_in_utc",
 )
 class ReadsANaiveTime(RightAdapter):
     def fields(self, fields: live.Fields) -> dict[str, Any]:
@@ -906,7 +906,7 @@ class ReadsANaiveTime(RightAdapter):
 
 @wrong(
     "takes every time for UTC, whatever its offset",
-    caught_by="Answers::test_a_time_that_the_vendor_writes_in_another_zone_is_the_same_instant",
+    caught_by="Parsing::test_a_time_that_the_vendor_writes_in_another_zone_is_the_same_instant",
 )
 class TakesEveryTimeForUtc(RightAdapter):
     def fields(self, fields: live.Fields) -> dict[str, Any]:
@@ -917,7 +917,7 @@ class TakesEveryTimeForUtc(RightAdapter):
 
 @wrong(
     "fails with a KeyError of its own where a field is missing",
-    caught_by="Answers::test_a_missing_field_is_read_as_none_or_named_in_the_error",
+    caught_by="Parsing::test_a_missing_field_is_read_as_none_or_named_in_the_error",
 )
 class FailsOnAMissingField(RightAdapter):
     def parse_stream(self, payload: Any) -> live.LiveStream:
@@ -927,7 +927,7 @@ class FailsOnAMissingField(RightAdapter):
 
 @wrong(
     "fails with a TypeError of its own where a field is null",
-    caught_by="Answers::test_a_null_is_read_as_none_or_named_in_the_error",
+    caught_by="Parsing::test_a_null_is_read_as_none_or_named_in_the_error",
 )
 class FailsOnNull(RightAdapter):
     def fields(self, fields: live.Fields) -> dict[str, Any]:
@@ -936,7 +936,7 @@ class FailsOnNull(RightAdapter):
 
 @wrong(
     "takes an answer without an id for a stream",
-    caught_by="Answers::test_a_payload_without_an_id_is_no_stream",
+    caught_by="Parsing::test_a_payload_without_an_id_is_no_stream",
 )
 class MakesUpAnId(RightAdapter):
     def parse_stream(self, payload: Any) -> live.LiveStream:
@@ -947,7 +947,7 @@ class MakesUpAnId(RightAdapter):
 
 @wrong(
     "refuses an answer with a field that it does not know",
-    caught_by="Answers::test_fields_that_are_not_known_change_nothing",
+    caught_by="Parsing::test_fields_that_are_not_known_change_nothing",
 )
 class RefusesANewField(RightAdapter):
     def fields(self, fields: live.Fields) -> dict[str, Any]:
@@ -958,7 +958,7 @@ class RefusesANewField(RightAdapter):
 
 @wrong(
     "reads a documented sample otherwise than its author says",
-    caught_by="Answers::test_a_documented_sample_is_read_as_its_author_says",
+    caught_by="Parsing::test_a_documented_sample_is_read_as_its_author_says",
 )
 class ReadsASampleOtherwise(RightEmulator):
     samples = ({**RightEmulator.samples[0], "expected": {"status": live.Status.ENDED}},)
@@ -969,7 +969,7 @@ class ReadsASampleOtherwise(RightEmulator):
 
 @wrong(
     "shows the stream key in a repr",
-    caught_by="Secrecy::test_no_secret_is_in_the_repr_of_a_stream_or_of_its_parts",
+    caught_by="SecretMasking::test_no_secret_is_in_the_repr_of_a_stream_or_of_its_parts",
 )
 class ShowsAKeyInARepr(RightAdapter):
     def fields(self, fields: live.Fields) -> dict[str, Any]:
@@ -978,7 +978,7 @@ class ShowsAKeyInARepr(RightAdapter):
 
 @wrong(
     "reads the stream key as a part of an address",
-    caught_by="Secrecy::test_no_secret_is_in_the_data_of_a_stream_unless_asked_for",
+    caught_by="SecretMasking::test_no_secret_is_in_the_data_of_a_stream_unless_asked_for",
 )
 class ReadsAKeyAsAPartOfAnAddress(RightAdapter):
     def fields(self, fields: live.Fields) -> dict[str, Any]:
@@ -988,7 +988,7 @@ class ReadsAKeyAsAPartOfAnAddress(RightAdapter):
 
 @wrong(
     "logs the credentials",
-    caught_by="Secrecy::test_no_secret_is_logged_at_any_level",
+    caught_by="SecretMasking::test_no_secret_is_logged_at_any_level",
 )
 class LogsTheCredentials(RightAdapter):
     def sign_in(self, previous: live.Session | None, now: datetime) -> live.Operation[live.Session]:
@@ -998,7 +998,7 @@ class LogsTheCredentials(RightAdapter):
 
 @wrong(
     "does not know its own keys by their form",
-    caught_by="Secrecy::test_a_key_is_known_by_its_form_before_it_was_ever_seen",
+    caught_by="SecretMasking::test_a_key_is_known_by_its_form_before_it_was_ever_seen",
 )
 class DoesNotKnowItsKeys(RightAdapter):
     secret_patterns = (r"acme-token-\w+",)

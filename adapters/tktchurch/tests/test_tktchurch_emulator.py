@@ -602,7 +602,7 @@ def test_an_unknown_file_is_not_found(raw: RawClient, bearer: dict[str, str]) ->
 # -- the world ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("action", ["encoder_connects", "encoder_drops", "recording_ready"])
+@pytest.mark.parametrize("action", ["connect_encoder", "drop_encoder", "finish_recording"])
 def test_there_is_no_encoder_and_no_recording(emulator: TKTChurchEmulator, action: str) -> None:
     with pytest.raises(ValueError, match="catalogue without encoders"):
         getattr(emulator, action)(emulator.add_stream())

@@ -91,7 +91,7 @@ def on_air(client: live.Client, emulator: TPStreamsEmulator) -> str:
     """The id of a stream that has been on air for five minutes."""
     stream = client.create(title="Class")
     emulator.clock.advance(emulator.boot_seconds)
-    emulator.encoder_connects(stream.id)
+    emulator.connect_encoder(stream.id)
     emulator.clock.advance(300)
     emulator.requests.clear()
     return stream.id

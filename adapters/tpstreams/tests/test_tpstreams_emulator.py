@@ -311,7 +311,7 @@ def test_a_server_is_started_once(api, emulator):
 def on_air(api, emulator):
     id = api.create()["id"]
     emulator.clock.advance(emulator.boot_seconds)
-    emulator.encoder_connects(id)
+    emulator.connect_encoder(id)
     emulator.clock.advance(300)
     return id
 
@@ -326,19 +326,19 @@ def test_an_encoder_puts_a_stream_on_air(api, on_air):
 
 
 def test_a_lost_encoder_may_come_back(api, emulator, on_air):
-    emulator.encoder_drops(on_air)
+    emulator.drop_encoder(on_air)
     assert words(api, on_air) == ("Disconnected", ["On Publish", "On Publish Done"])
     emulator.clock.advance(emulator.reconnect_seconds - 1)
-    emulator.encoder_connects(on_air)
+    emulator.connect_encoder(on_air)
     assert words(api, on_air)[0] == "Streaming"
 
 
 def test_a_lost_encoder_that_stays_away_ends_the_stream(api, emulator, on_air):
-    emulator.encoder_drops(on_air)
+    emulator.drop_encoder(on_air)
     emulator.clock.advance(emulator.reconnect_seconds)
     assert words(api, on_air) == ("Stopped", ["On Publish", "On Publish Done", "Stopped"])
     with pytest.raises(ValueError, match="Stopped"):
-        emulator.encoder_connects(on_air)
+        emulator.connect_encoder(on_air)
 
 
 def test_an_activity_has_the_time_of_india_in_words(api, on_air):
@@ -358,7 +358,7 @@ def test_a_stopped_stream_is_recording_then_completed(api, emulator, on_air):
     emulator.clock.advance(emulator.finishing_seconds)
     assert words(api, on_air)[0] == "Recording"
     assert get(api, on_air)["video"] is None
-    emulator.recording_ready(on_air)
+    emulator.finish_recording(on_air)
     asset = get(api, on_air)
     assert (asset["type"], asset["live_stream"]["status"]) == ("livestream", "Completed")
     assert asset["live_stream"]["stream_key"]
@@ -368,12 +368,12 @@ def test_a_stopped_stream_is_recording_then_completed(api, emulator, on_air):
 
 
 def test_the_recording_is_as_long_as_the_stream_was_on_air(api, emulator, on_air):
-    emulator.encoder_drops(on_air)
+    emulator.drop_encoder(on_air)
     emulator.clock.advance(30)
-    emulator.encoder_connects(on_air)
+    emulator.connect_encoder(on_air)
     emulator.clock.advance(60)
     api("POST", f"/assets/{on_air}/stop_live_stream/")
-    emulator.recording_ready(on_air)
+    emulator.finish_recording(on_air)
     assert get(api, on_air)["video"]["duration"] == 360
 
 
@@ -384,7 +384,7 @@ def test_what_is_not_running_cannot_be_stopped(api, emulator, on_air):
     assert [api("POST", path.format(on_air)).status_code for _ in range(2)] == [200, 400]
     failed = api.create()["id"]
     emulator.clock.advance(emulator.boot_seconds)
-    emulator.stream_fails(failed)
+    emulator.fail_stream(failed)
     assert api("POST", path.format(failed)).status_code == 400
 
 
@@ -394,7 +394,7 @@ def test_a_stream_that_is_not_kept_is_never_completed(api, emulator, on_air):
     emulator.clock.advance(3600)
     assert words(api, on_air)[0] == "Stopped"
     with pytest.raises(ValueError, match="nothing was on air, or kept"):
-        emulator.recording_ready(on_air)
+        emulator.finish_recording(on_air)
 
 
 # -- what the world cannot do -------------------------------------------------------------------
@@ -403,35 +403,35 @@ def test_a_stream_that_is_not_kept_is_never_completed(api, emulator, on_air):
 def test_nobody_publishes_to_a_server_that_is_not_up(api, emulator):
     id = api.create()["id"]
     with pytest.raises(ValueError, match="not up"):
-        emulator.encoder_connects(id)
+        emulator.connect_encoder(id)
 
 
-@pytest.mark.parametrize("action", ["encoder_connects", "recording_ready", "encoder_drops"])
+@pytest.mark.parametrize("action", ["connect_encoder", "finish_recording", "drop_encoder"])
 def test_nothing_happens_to_what_is_no_stream(emulator, action):
     with pytest.raises(ValueError, match="no live stream"):
         getattr(emulator, action)(emulator.add_folder())
 
 
 def test_no_encoder_is_lost_twice(emulator, on_air):
-    emulator.encoder_drops(on_air)
+    emulator.drop_encoder(on_air)
     with pytest.raises(ValueError, match="no encoder"):
-        emulator.encoder_drops(on_air)
+        emulator.drop_encoder(on_air)
 
 
 def test_no_second_encoder_connects(emulator, on_air):
     with pytest.raises(ValueError, match="Streaming"):
-        emulator.encoder_connects(on_air)
+        emulator.connect_encoder(on_air)
 
 
 def test_no_recording_is_ready_before_the_end(emulator, on_air):
     with pytest.raises(ValueError, match="Streaming"):
-        emulator.recording_ready(on_air)
+        emulator.finish_recording(on_air)
 
 
 def test_a_stream_that_has_ended_does_not_fail(api, emulator, on_air):
     api("POST", f"/assets/{on_air}/stop_live_stream/")
     with pytest.raises(ValueError, match="ended"):
-        emulator.stream_fails(on_air)
+        emulator.fail_stream(on_air)
 
 
 # -- trim ---------------------------------------------------------------------------------------
@@ -468,14 +468,14 @@ def test_a_trim_that_lies_in_the_recording_is_carried_out(
     body = {"start_time": start, "end_time": end}
     answer = api("POST", f"/assets/{on_air}/stop_live_stream/", body)
     assert answer.json["trim_scheduled"] is True
-    emulator.recording_ready(on_air)
+    emulator.finish_recording(on_air)
     assert get(api, on_air)["video"]["duration"] == duration
 
 
 def test_a_trim_may_be_checked_against_what_is_recorded_so_far(make_api):
     api = make_api(refuses_long_trims=True, boot_seconds=0)
     id = api.create()["id"]
-    api.emulator.encoder_connects(id)
+    api.emulator.connect_encoder(id)
     now = int(api.emulator.clock.now().timestamp())
     path = f"/assets/{id}/stop_live_stream/"
     for start, end in ((0, 61), (now, now + 62)):

@@ -127,7 +127,7 @@ def test_a_stream_of_unknown_status_is_not_cancelled(client, emulator):
 
 
 def test_a_failed_stream_ends_a_wait(client, emulator, on_air):
-    emulator.stream_fails(on_air)
+    emulator.fail_stream(on_air)
     with pytest.raises(live.StreamFailed):
         client.wait(on_air, until="ended", timeout=60)
 

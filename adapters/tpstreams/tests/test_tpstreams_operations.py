@@ -278,13 +278,13 @@ def test_a_start_that_the_status_forbids_is_a_conflict(client, emulator, on_air,
         on_air = client.create(title="Class").id
         emulator.clock.advance(emulator.boot_seconds)
     if state == "interrupted":
-        emulator.encoder_drops(on_air)
+        emulator.drop_encoder(on_air)
     if state in ("processing", "ended"):
         client.stop(on_air)
     if state == "ended":
-        emulator.recording_ready(on_air)
+        emulator.finish_recording(on_air)
     if state == "failed":
-        emulator.stream_fails(on_air)
+        emulator.fail_stream(on_air)
     with pytest.raises(live.Conflict) as info:
         client.start(on_air)
     assert (info.value.status, info.value.applied) == (state, False)
@@ -351,7 +351,7 @@ def test_a_stream_is_followed_to_its_recording(client, emulator, on_air):
     client.stop(on_air)
     emulator.clock.advance(emulator.finishing_seconds)
     assert client.get(on_air).provider_status == "Recording"
-    emulator.recording_ready(on_air)
+    emulator.finish_recording(on_air)
     stream = client.get(on_air)
     assert (stream.status, stream.recording.status) == ("ended", "ready")
     assert stream.recording.duration == 300
@@ -364,7 +364,7 @@ def test_a_stop_that_the_status_forbids_is_a_conflict(client, emulator, on_air, 
     if state == "processing":
         client.stop(on_air)
     if state == "failed":
-        emulator.stream_fails(on_air)
+        emulator.fail_stream(on_air)
     with pytest.raises(live.Conflict) as info:
         client.stop(on_air)
     assert (info.value.status, info.value.applied) == (state, False)
@@ -376,7 +376,7 @@ def test_a_stop_that_the_status_forbids_is_a_conflict(client, emulator, on_air, 
 def test_a_relative_trim_is_sent_in_seconds(client, emulator, on_air, sent):
     client.stop(on_air, trim=live.Trim.relative(30, 120))
     assert sent("POST stop_live_stream/") == [{"start_time": 30, "end_time": 120}]
-    emulator.recording_ready(on_air)
+    emulator.finish_recording(on_air)
     assert client.get(on_air).recording.duration == 90
 
 
@@ -388,7 +388,7 @@ def test_an_absolute_trim_is_sent_in_unix_time(client, emulator, on_air, sent):
     )
     body = sent("POST stop_live_stream/")[0]
     assert body["start_time"] == int(began.timestamp()) + 60
-    emulator.recording_ready(on_air)
+    emulator.finish_recording(on_air)
     assert client.get(on_air).recording.duration in (30, 31)
 
 
@@ -530,10 +530,10 @@ def test_the_vendor_of_2023_07_can_be_used(clock):
         emulator.clock.advance(emulator.boot_seconds)
         stream = client.get(stream.id)
         assert (stream.status, stream.provider_status) == ("ready", "Available")
-        emulator.encoder_connects(stream.id)
+        emulator.connect_encoder(stream.id)
         stream = client.stop(stream.id)
         assert (stream.status, stream.ingests) == ("processing", ())
-        emulator.recording_ready(stream.id)
+        emulator.finish_recording(stream.id)
         assert client.get(stream.id).status is live.Status.ENDED
 
 
@@ -542,6 +542,6 @@ def test_a_poller_may_see_streaming_then_completed(clock):
     with emulator.connect(clock=clock) as client:
         stream = client.create(title="Class")
         emulator.clock.advance(emulator.boot_seconds)
-        emulator.encoder_connects(stream.id)
+        emulator.connect_encoder(stream.id)
         assert client.stop(stream.id).status is live.Status.ENDED
         assert client.wait(stream.id, until="processing", timeout=5).recording is not None

@@ -22,11 +22,11 @@ def test_a_whole_life_over_sockets(emulator):
         emulator.clock.advance(emulator.boot_seconds)
         ready = client.wait(stream.id, until="ready", timeout=10)
         assert ready.ingest.stream_key.reveal().startswith(f"org-gcdem4-live-{stream.id}-")
-        emulator.encoder_connects(stream.id)
+        emulator.connect_encoder(stream.id)
         emulator.clock.advance(300)
         stopped = client.stop(stream.id, trim=live.Trim.relative(30, 120))
         assert stopped.status is live.Status.PROCESSING
-        emulator.recording_ready(stream.id)
+        emulator.finish_recording(stream.id)
         (listed,) = client.list(status="ended")
         assert (listed.title, listed.recording.duration) == ("Naturwissenschaft \N{SNOWMAN}", 90)
         client.delete(stream.id)

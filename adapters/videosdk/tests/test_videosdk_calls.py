@@ -31,10 +31,10 @@ def test_a_whole_life_of_a_stream(connected):
     assert (stream.title, stream.record, stream.restreams) == ("Data science", True, (YOUTUBE,))
     assert client.wait(stream.id, until=live.Status.READY, timeout=5).id == stream.id
     assert client.start(stream.id).ingest == stream.ingest
-    emulator.encoder_connects(stream.id)
+    emulator.connect_encoder(stream.id)
     assert client.update(stream.id, title="Physics").title == "Physics"
-    emulator.encoder_drops(stream.id)
-    emulator.recording_ready(stream.id)
+    emulator.drop_encoder(stream.id)
+    emulator.finish_recording(stream.id)
     assert [each.title for each in client.list(status="ready")] == ["Physics"]
     assert client.delete(stream.id) is None
     with pytest.raises(live.NotFound):

@@ -291,7 +291,7 @@ def test_record_is_false_unless_asked_for(raw):
 
 
 def test_there_is_no_status(raw, emulator, made):
-    emulator.encoder_connects(made["id"])
+    emulator.connect_encoder(made["id"])
     assert "status" not in raw("GET", f"{ALL}/{made['id']}").json()
 
 
@@ -372,47 +372,47 @@ def test_a_page_that_is_no_positive_number_is_refused(raw, query):
 def test_viewers_find_the_stream_while_an_encoder_is_connected(raw, emulator, made):
     path = made["downstreamUrl"].removeprefix("https://live.videosdk.live")
     assert raw("GET", path, token="").status == 404
-    emulator.encoder_connects(made["id"])
+    emulator.connect_encoder(made["id"])
     assert raw("GET", path, token="").status == 200
     assert raw("GET", path).body.startswith(b"#EXTM3U")
-    emulator.encoder_drops(made["id"])
+    emulator.drop_encoder(made["id"])
     assert raw("GET", path, token="").status == 404
 
 
 def test_an_encoder_may_come_back(emulator, made):
     for _ in range(2):
-        emulator.encoder_connects(made["id"])
-        emulator.encoder_drops(made["id"])
+        emulator.connect_encoder(made["id"])
+        emulator.drop_encoder(made["id"])
 
 
 def test_what_an_encoder_does_shows_in_no_answer(raw, emulator, made):
     before = raw("GET", f"{ALL}/{made['id']}").json()
-    emulator.encoder_connects(made["id"])
+    emulator.connect_encoder(made["id"])
     assert raw("GET", f"{ALL}/{made['id']}").json() == before
-    emulator.encoder_drops(made["id"])
-    emulator.recording_ready(made["id"])
+    emulator.drop_encoder(made["id"])
+    emulator.finish_recording(made["id"])
     assert raw("GET", f"{ALL}/{made['id']}").json() == before
 
 
 def test_a_recording_can_be_watched_when_it_is_ready(raw, emulator, made):
     path = made["recordingUrl"].removeprefix("https://live.videosdk.live")
     assert raw("GET", path).status == 404
-    emulator.recording_ready(made["id"])
+    emulator.finish_recording(made["id"])
     assert raw("GET", path).status == 200
 
 
 def test_an_encoder_that_is_not_connected_cannot_drop(emulator, made):
     with pytest.raises(ValueError, match="no encoder"):
-        emulator.encoder_drops(made["id"])
+        emulator.drop_encoder(made["id"])
 
 
 def test_a_stream_that_is_not_recorded_gets_no_recording(raw, emulator):
     made = raw("POST", ALL, {"name": "x"}).json()
     with pytest.raises(ValueError, match="not recorded"):
-        emulator.recording_ready(made["id"])
+        emulator.finish_recording(made["id"])
 
 
-@pytest.mark.parametrize("action", ["encoder_connects", "encoder_drops", "recording_ready"])
+@pytest.mark.parametrize("action", ["connect_encoder", "drop_encoder", "finish_recording"])
 def test_nothing_happens_to_a_stream_that_does_not_exist(raw, emulator, made, action):
     raw("DELETE", f"{ALL}/{made['id']}")
     with pytest.raises(ValueError, match="no stream"):

@@ -1,4 +1,4 @@
-"""``livestream record``: what a vendor really answers, for the conformance kit."""
+"""``livestream capture``: what a vendor really answers, for the conformance kit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..connections.connection import connected, connection_options
-from ..console.context import Given, debug_option, pass_given
+from ..console.context import CommandContext, debug_option, pass_command_context
 from ..console.exit_codes import OTHERWISE
 from ..console.output import working
 
@@ -16,15 +16,15 @@ from ..console.output import working
 @click.command(
     epilog="\b\nExample:\n"
     "  livestream -p acme record acme.json --yes\n"
-    "  pytest --livestream-adapter acme --livestream-recordings acme.json"
+    "  pytest --livestream-adapter acme --livestream-captures acme.json"
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--start", is_flag=True, help="Also start and stop the stream: that may cost money.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @connection_options
 @debug_option
-@pass_given
-def record(given: Given, file: Path, start: bool, yes: bool) -> None:
+@pass_command_context
+def record(context: CommandContext, file: Path, start: bool, yes: bool) -> None:
     """Record calls of a real account, to test an adapter without its vendor.
 
     A stream is made on the account, read, listed, renamed, and cancelled or deleted, as far as
@@ -39,13 +39,13 @@ def record(given: Given, file: Path, start: bool, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("Nobody can be asked here: give --yes to record.")
-        with connected(given) as client:
+        with connected(context) as client:
             if not click.confirm(f"Make a stream on {client.account}?", err=True):
                 click.echo("Nothing was recorded.", err=True)
                 raise click.exceptions.Exit(OTHERWISE)
-    with given.changing("create"), working("Recording") as shown:
+    with context.changing("create"), working("Recording") as shown:
         recording = record_calls(
-            lambda transport, clock: connected(given, transport=transport, clock=clock),
+            lambda transport, clock: connected(context, transport=transport, clock=clock),
             shared_transport(),
             start=start,
             begins=lambda operation: shown(f"Recording {operation}"),

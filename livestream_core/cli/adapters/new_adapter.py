@@ -15,7 +15,13 @@ from typing import Any
 import click
 
 from ..._model.errors import ConfigurationError
-from ..console.context import Given, debug_option, given, json_option, pass_given
+from ..console.context import (
+    CommandContext,
+    command_context,
+    debug_option,
+    json_option,
+    pass_command_context,
+)
 from ..console.output import json_line
 from .scaffold import AUTH, PAGING, Choices, distribution_of, package
 
@@ -92,7 +98,7 @@ class _Asked(click.Option):
 
     def prompt_for_value(self, ctx: click.Context) -> Any:
         default = self.get_default(ctx)
-        if ctx.params.get("yes") or given(ctx).as_json or not is_somebody_there():
+        if ctx.params.get("yes") or command_context(ctx).as_json or not is_somebody_there():
             return default
         for word, meaning in self.meanings.items():
             click.echo(f"  {word:<8}{meaning}", err=True)
@@ -167,8 +173,8 @@ def _described(styles: Mapping[str, str]) -> str:
 )
 @json_option
 @debug_option
-@pass_given
-def new_adapter(given: Given, output: Path | None, yes: bool, **choices: str) -> None:
+@pass_command_context
+def new_adapter(context: CommandContext, output: Path | None, yes: bool, **choices: str) -> None:
     """Begin an adapter for a vendor: a whole package that works.
 
     It has an adapter, an emulator of the vendor, tests that run the conformance kit, a README and
@@ -179,7 +185,7 @@ def new_adapter(given: Given, output: Path | None, yes: bool, **choices: str) ->
     folder = Path(new.distribution) if output is None else output
     files = package(new)
     _write(folder, files)
-    if given.as_json:
+    if context.as_json:
         json_line(
             {
                 "provider": new.name,

@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..._model.errors import ConfigurationError
-from ..console.context import Given, remembered
+from ..console.context import CommandContext, remembered
 from . import credential_options
 from .livestream_toml import Connection, find, names, others_can_read
 
@@ -83,31 +83,31 @@ def connection_options(command: F) -> F:
 
 
 @contextmanager
-def connected(given: Given, **settings: Any) -> Iterator[Client]:
+def connected(context: CommandContext, **settings: Any) -> Iterator[Client]:
     """A client for the account that was asked for. Nothing is sent yet.
 
     Args:
-        given: Which account.
+        context: Which account.
         settings: What ``connect`` takes besides options.
 
     Raises:
         click.UsageError: It was not said which account, or two were named.
         ConfigurationError: The provider, the connection or its options are not usable.
     """
-    with _connect(given, **settings) as client:
+    with _connect(context, **settings) as client:
         yield client
 
 
-def _connect(given: Given, **settings: Any) -> Client:
-    name = given.connection
-    if name is None and given.provider is None:
+def _connect(context: CommandContext, **settings: Any) -> Client:
+    name = context.connection
+    if name is None and context.provider is None:
         name = os.environ.get(DEFAULT) or None
-    if given.provider is not None and name is not None:
+    if context.provider is not None and name is not None:
         raise click.UsageError("Give --provider or --connection, not both.")
     if name is not None:
-        return from_file(find(name).connection(name), given.token_file, **settings)
-    if given.provider is not None:
-        return from_environment(given.provider, given.token_file, **settings)
+        return from_file(find(name).connection(name), context.token_file, **settings)
+    if context.provider is not None:
+        return from_environment(context.provider, context.token_file, **settings)
     raise click.UsageError(_which())
 
 

@@ -31,7 +31,7 @@ class Change:
 
 
 @attrs.define(slots=True)
-class Given:
+class CommandContext:
     """What every command may be told, and what the end of a command has to know.
 
     Attributes:
@@ -65,29 +65,29 @@ class Given:
         self.change.applied = True
 
 
-def given(context: click.Context) -> Given:
+def command_context(context: click.Context) -> CommandContext:
     """What was said on this command line."""
-    found: Given = context.meta.setdefault(_KEY, Given())
+    found: CommandContext = context.meta.setdefault(_KEY, CommandContext())
     return found
 
 
-def pass_given(command: F) -> F:
-    """Hands :class:`Given` to a command as its first argument."""
+def pass_command_context(command: F) -> F:
+    """Hands :class:`CommandContext` to a command as its first argument."""
 
     @click.pass_context
     def run(context: click.Context, /, *arguments: Any, **options: Any) -> Any:
-        return command(given(context), *arguments, **options)
+        return command(command_context(context), *arguments, **options)
 
     return cast(F, update_wrapper(run, command))
 
 
 def remembered(*declarations: str, name: str, **attributes: Any) -> Callable[[F], F]:
-    """An option that is kept in :class:`Given` and not handed to the command, so that it can be
+    """An option that is kept in :class:`CommandContext` and not handed to the command, so that it can be
     taken both before and after the command's name."""
 
     def remember(context: click.Context, _: click.Parameter, value: Any) -> None:
         if value is not None and value is not False:
-            setattr(given(context), name, value)
+            setattr(command_context(context), name, value)
 
     return click.option(*declarations, name, expose_value=False, callback=remember, **attributes)
 

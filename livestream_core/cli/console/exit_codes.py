@@ -16,7 +16,7 @@ from ..._model.errors import (
     ProviderUnavailable,
     RateLimited,
     Rejected,
-    TimedOut,
+    RequestTimeout,
     UnexpectedResponse,
     Unsupported,
     WaitFailed,
@@ -32,7 +32,7 @@ REFUSED = 3
 UNAVAILABLE = 4
 OUTCOME_OPEN = 5
 STOPPED = 6
-NEEDS_PERSON = 7
+NEEDS_REVIEW = 7
 INTERRUPTED = 130
 
 #: What each code means, as ``livestream --help`` shows it.
@@ -44,7 +44,7 @@ MEANINGS: dict[int, str] = {
     UNAVAILABLE: "the vendor cannot be used now; nothing was changed",
     OUTCOME_OPEN: "it was carried out although it failed, or nobody can tell: look first",
     STOPPED: "migrate: it was stopped, and the same command goes on",
-    NEEDS_PERSON: "migrate: a person has to look at something",
+    NEEDS_REVIEW: "migrate: a person has to look at something",
     INTERRUPTED: "interrupted by Ctrl-C; nothing was changed",
 }
 
@@ -63,7 +63,7 @@ _CODES: dict[type[LiveStreamError], int] = {
     ProviderUnavailable: UNAVAILABLE,
     UnexpectedResponse: UNAVAILABLE,
     ConnectionFailed: UNAVAILABLE,
-    TimedOut: UNAVAILABLE,
+    RequestTimeout: UNAVAILABLE,
     WaitTimeout: UNAVAILABLE,
 }
 

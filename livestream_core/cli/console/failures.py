@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ..._model.errors import _APPLIED_TEXT, LiveStreamError
-from .context import Change, Given
+from .context import Change, CommandContext
 from .exit_codes import INTERRUPTED, OTHERWISE, OUTCOME_OPEN, code_of
 from .output import json_text
 
@@ -27,7 +27,7 @@ _COMMON = (
 )
 
 
-def failed(given: Given, error: Exception) -> int:
+def failed(context: CommandContext, error: Exception) -> int:
     """Tells of an exception that ended a command, and gives the exit code."""
     if isinstance(error, LiveStreamError):
         code = code_of(error)
@@ -36,38 +36,38 @@ def failed(given: Given, error: Exception) -> int:
             error.hint = _look_first(error.operation, error.stream_id)
         data = {name: getattr(error, name) for name in _COMMON}
         data |= {name: getattr(error, name) for name in _DETAILS if hasattr(error, name)}
-        return _told(given, code, str(error), error=type(error).__name__, **data)
+        return _told(context, code, str(error), error=type(error).__name__, **data)
     # The text of an unforeseen exception may have anything in it, secrets too.
     name = type(error).__name__
-    if given.change is not None:
-        return _told_of_change(given, given.change, name, error=name)
+    if context.change is not None:
+        return _told_of_change(context, context.change, name, error=name)
     line = f"{name}; --debug shows where it came from"
-    return _told(given, OTHERWISE, line, error=name, message=line, applied=False)
+    return _told(context, OTHERWISE, line, error=name, message=line, applied=False)
 
 
-def misused(given: Given, error: click.ClickException) -> int:
+def misused(context: CommandContext, error: click.ClickException) -> int:
     """Tells a program that the command line is wrong, and gives the exit code. People get
     click's own text, which shows the usage too."""
     message = error.format_message()
-    given.as_json = True
+    context.as_json = True
     return _told(
-        given, error.exit_code, message, error="UsageError", message=message, applied=False
+        context, error.exit_code, message, error="UsageError", message=message, applied=False
     )
 
 
-def interrupted(given: Given) -> int:
+def interrupted(context: CommandContext) -> int:
     """Tells of an interruption where that matters, and gives the exit code."""
-    if given.change is not None:
-        return _told_of_change(given, given.change, "interrupted", error="Interrupted")
+    if context.change is not None:
+        return _told_of_change(context, context.change, "interrupted", error="Interrupted")
     return INTERRUPTED
 
 
-def _told_of_change(given: Given, change: Change, what: str, *, error: str) -> int:
+def _told_of_change(context: CommandContext, change: Change, what: str, *, error: str) -> int:
     message = f"{what}; {_APPLIED_TEXT[change.applied]}"
     hint = _look_first(change.operation, change.id)
     where = f"{change.operation} {change.id!r}" if change.id else change.operation
     return _told(
-        given,
+        context,
         OUTCOME_OPEN,
         f"{where}: {message}; {hint}",
         error=error,
@@ -79,8 +79,8 @@ def _told_of_change(given: Given, change: Change, what: str, *, error: str) -> i
     )
 
 
-def _told(given: Given, code: int, line: str, **data: Any) -> int:
-    shown = json_text({**data, "exit_code": code}) if given.as_json else f"Error: {line}"
+def _told(context: CommandContext, code: int, line: str, **data: Any) -> int:
+    shown = json_text({**data, "exit_code": code}) if context.as_json else f"Error: {line}"
     click.echo(shown, err=True)
     return code
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .context import Given
+from .context import CommandContext
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,9 +57,9 @@ def json_line(data: Any) -> None:
     click.echo(json_text(data))
 
 
-def say(given: Given, kind: str, text: str) -> None:
+def say(context: CommandContext, kind: str, text: str) -> None:
     """A line for people on standard error; with ``--json`` an object, as errors are."""
-    if given.as_json:
+    if context.as_json:
         click.echo(json_text({kind: text}), err=True)
     else:
         click.echo(f"{kind.capitalize()}: {text}", err=True)
@@ -77,9 +77,9 @@ def printable(text: str) -> str:
     )
 
 
-def time_text(given: Given, instant: datetime, *, seconds: bool = True) -> str:
+def time_text(context: CommandContext, instant: datetime, *, seconds: bool = True) -> str:
     """An instant in the user's zone, or in UTC, with the offset."""
-    local = instant.astimezone(UTC if given.utc else None)
+    local = instant.astimezone(UTC if context.utc else None)
     return local.isoformat(" ", "seconds" if seconds else "minutes")
 
 
@@ -102,18 +102,18 @@ def working(text: str) -> Iterator[Callable[[str], None]]:
 
 
 class _Shown(logging.Handler):
-    def __init__(self, given: Given) -> None:
+    def __init__(self, context: CommandContext) -> None:
         super().__init__(logging.WARNING)
-        self._given = given
+        self._context = context
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(self._given, "warning", record.getMessage())
+        say(self._context, "warning", record.getMessage())
 
 
 @contextmanager
-def warnings_shown(given: Given) -> Iterator[None]:
+def warnings_shown(context: CommandContext) -> Iterator[None]:
     """Shows what the library warns of, such as a field that was dropped."""
-    logger, handler = logging.getLogger("livestream_core"), _Shown(given)
+    logger, handler = logging.getLogger("livestream_core"), _Shown(context)
     logger.addHandler(handler)
     try:
         yield

@@ -8,7 +8,7 @@ from pathlib import PurePath
 import click
 
 from ..connections.connection import account_options
-from ..console.context import Given, debug_option, json_option, pass_given
+from ..console.context import CommandContext, debug_option, json_option, pass_command_context
 from ..console.exit_codes import OTHERWISE
 from ..console.output import json_text
 
@@ -20,13 +20,13 @@ _PLAY_SECONDS = 2.0
 @click.option("--features", is_flag=True, help="What each of them can do, and why not.")
 @json_option
 @debug_option
-@pass_given
-def providers(given: Given, features: bool) -> None:
+@pass_command_context
+def providers(context: CommandContext, features: bool) -> None:
     """List the installed providers."""
     from ..console.output import console
     from .providers import as_data, show
 
-    if given.as_json:
+    if context.as_json:
         click.echo(json_text(as_data(features=features), indent=2))
     else:
         show(console(), features=features)
@@ -52,7 +52,7 @@ def providers(given: Given, features: bool) -> None:
     help="How long a vendor needs to make a stream's server.",
 )
 @click.option(
-    "--play",
+    "--simulate",
     "play_seconds",
     is_flag=False,
     flag_value=_PLAY_SECONDS,
@@ -84,8 +84,8 @@ def sandbox(
     help="Only this provider; may be given several times.",
 )
 @debug_option
-@pass_given
-def demo(given: Given, names: tuple[str, ...]) -> None:
+@pass_command_context
+def demo(context: CommandContext, names: tuple[str, ...]) -> None:
     """Walk a stream's life through every provider's emulator.
 
     Everything goes over real HTTP, on loopback. The exit code is 1 if anything differs from what
@@ -94,7 +94,7 @@ def demo(given: Given, names: tuple[str, ...]) -> None:
     from ..console.output import console
     from .demo import run
 
-    if not run(names, console(), debug=given.debug):
+    if not run(names, console(), debug=context.debug):
         raise click.exceptions.Exit(OTHERWISE)
 
 
@@ -111,8 +111,8 @@ def demo(given: Given, names: tuple[str, ...]) -> None:
 @account_options
 @json_option
 @debug_option
-@pass_given
-def doctor(given: Given, check: bool) -> None:
+@pass_command_context
+def doctor(context: CommandContext, check: bool) -> None:
     """Find out what is wrong with this installation and its set-up.
 
     It looks at every adapter and observer, at the variables that they read (their names are
@@ -124,10 +124,10 @@ def doctor(given: Given, check: bool) -> None:
     from .doctor import examine, exit_code
     from .doctor_report import show
 
-    if given.provider and given.connection:
+    if context.provider and context.connection:
         raise click.UsageError("Give --provider or --connection, not both.")
-    found = examine(given, check=check)
-    if given.as_json:
+    found = examine(context, check=check)
+    if context.as_json:
         click.echo(json_text(found, indent=2))
     else:
         show(console(), found)

@@ -23,7 +23,7 @@ from ..._plugins.registry import ALLOW_LIST
 from ..._version import __version__
 from ..connections import livestream_toml as toml
 from ..connections.connection import from_environment, from_file
-from ..console.context import Given
+from ..console.context import CommandContext
 from ..console.exit_codes import FINE, UNAVAILABLE, USAGE, code_of
 from ..console.output import working
 from .environment import Unread, named, variables
@@ -36,24 +36,24 @@ EXTRAS: dict[str, tuple[str, ...]] = {"cli": ("click", "rich"), "sandbox": ("wer
 _TIMEOUT = (5.0, 10.0)
 
 
-def examine(given: Given, *, check: bool) -> dict[str, Any]:
+def examine(context: CommandContext, *, check: bool) -> dict[str, Any]:
     """Looks at everything, and gives it as plain data.
 
     Args:
-        given: ``provider`` or ``connection`` restrict it to that one.
+        context: ``provider`` or ``connection`` restrict it to that one.
         check: Whether to sign in, and to read the smallest page, wherever options are complete.
 
     Raises:
         ConfigurationError: There is no such provider or connection.
     """
-    everything = given.provider is None and given.connection is None
+    everything = context.provider is None and context.connection is None
     found: dict[str, Any] = {
         "python": platform.python_version(),
         "livestream_core": __version__,
         "extras": {extra: _has(extra) for extra in EXTRAS},
         "allow_list": os.environ.get(ALLOW_LIST),
     }
-    there = [] if given.connection else installed([given.provider] if given.provider else [])
+    there = [] if context.connection else installed([context.provider] if context.provider else [])
     adapters, observers = entry_points(PROJECT, OBSERVER_GROUP)
     names = {point.name for point in adapters}
     unread = Unread(there, names)
@@ -69,11 +69,11 @@ def examine(given: Given, *, check: bool) -> dict[str, Any]:
         found["observers"] = [
             _observer(point) for point in sorted(observers, key=lambda point: point.name)
         ]
-    if given.connection:
-        paths = [toml.find(given.connection).path]
+    if context.connection:
+        paths = [toml.find(context.connection).path]
     else:
         paths = toml.files() if everything else []
-    found["files"] = [_file(path, given.connection, check) for path in paths]
+    found["files"] = [_file(path, context.connection, check) for path in paths]
     return found
 
 

@@ -144,9 +144,9 @@ class _Walk:
         self._feature(Feature.UPDATE, self._update)
         self._feature(Feature.START, lambda id: self.client.start(id))
         self._status("ready", Status.READY)
-        self._status("live", Status.LIVE, self.emulator.encoder_connects)
-        self._status("interrupted", Status.INTERRUPTED, self.emulator.encoder_drops)
-        self._status("live again", Status.LIVE, self.emulator.encoder_connects, after="interrupted")
+        self._status("live", Status.LIVE, self.emulator.connect_encoder)
+        self._status("interrupted", Status.INTERRUPTED, self.emulator.drop_encoder)
+        self._status("live again", Status.LIVE, self.emulator.connect_encoder, after="interrupted")
         self._stop()
         self._step("recording", self.capabilities[Feature.RECORD], "shown", self._recording)
         self._status("ended", Status.ENDED, self._is_processed)
@@ -226,7 +226,7 @@ class _Walk:
         self.id = stream.id if stream else None
 
     def _made(self, title: str, scheduled_start: datetime | None = None) -> LiveStream:
-        record = None if self.capabilities.lacking("record", True) else True
+        record = None if self.capabilities.unsupported_error("record", True) else True
         stream = self.client.create(title=title, scheduled_start=scheduled_start, record=record)
         self.made.append(stream.id)
         if scheduled_start is not None:
@@ -295,7 +295,7 @@ class _Walk:
         self._feature(Feature.STOP, lambda id: trimmed or self.client.stop(id))
         if self.id and self.seen[self.id].ingests and not self.capabilities.supports(Feature.STOP):
             try:
-                self.emulator.encoder_drops(self.id)  # there, the encoder ends it
+                self.emulator.drop_encoder(self.id)  # there, the encoder ends it
             except (ValueError, NotImplementedError):
                 pass  # it was never connected
 
@@ -304,7 +304,7 @@ class _Walk:
             return self.client.create(title="Demo, recorded", record=True)  # is refused
         if self.client.get(id).record is False:
             raise _Untried("the vendor does not record this stream")
-        self._act(self.emulator.recording_ready, id)
+        self._act(self.emulator.finish_recording, id)
         try:
             stream = self.client.wait(
                 id,
@@ -324,7 +324,7 @@ class _Walk:
         """Ends what a stream without a recording is processed for."""
         if Status.PROCESSING in self.capabilities.statuses:
             try:
-                self.emulator.recording_ready(id)
+                self.emulator.finish_recording(id)
             except (ValueError, NotImplementedError):
                 pass  # there is nothing to process, or no longer
 

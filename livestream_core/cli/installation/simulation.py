@@ -31,8 +31,8 @@ class World:
     def __init__(self, emulator: Emulator, client: Client, *, seconds: float) -> None:
         self._emulator, self._client, self._seconds = emulator, client, seconds
         self._acts = {
-            Status.READY: (emulator.encoder_connects, "an encoder connects"),
-            Status.PROCESSING: (emulator.recording_ready, "the recording is ready"),
+            Status.READY: (emulator.connect_encoder, "an encoder connects"),
+            Status.PROCESSING: (emulator.finish_recording, "the recording is ready"),
         }
         #: Since when each stream has its status, until it was acted upon.
         self._since: dict[tuple[str, Status], float | None] = {}

@@ -16,7 +16,7 @@ import click
 
 from ..._model.errors import ConfigurationError, LiveStreamError
 from ..console import exit_codes as codes
-from ..console.context import Given, pass_given
+from ..console.context import CommandContext, pass_command_context
 from ..console.output import json_line, working
 from .options import (
     Planning,
@@ -42,7 +42,7 @@ _NEEDED = ("filelock", "jinja2", "pyrate_limiter", "sqlalchemy")
 
 
 def _on_migrations(command: F) -> F:
-    """What every command takes, and :class:`Given` as its first argument."""
+    """What every command takes, and :class:`CommandContext` as its first argument."""
 
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> Any:
@@ -53,10 +53,10 @@ def _on_migrations(command: F) -> F:
             )
         from ...migrate import LedgerError, MigrationStopped
 
-        codes.add({LedgerError: codes.NEEDS_PERSON, MigrationStopped: codes.NEEDS_PERSON})
+        codes.add({LedgerError: codes.NEEDS_REVIEW, MigrationStopped: codes.NEEDS_REVIEW})
         return command(*arguments, **options)
 
-    return output_options(cast(F, pass_given(run)))
+    return output_options(cast(F, pass_command_context(run)))
 
 
 @contextmanager
@@ -109,21 +109,23 @@ def migrate() -> None:
     epilog="\b\nExamples:\n"
     "  livestream migrate plan --from school --to church --html plan.html\n"
     "  livestream migrate plan --from school --to church --tag maths --json |\n"
-    "      jq -r '.items[] | select(.state == \"needs_person\") | .reason'"
+    "      jq -r '.items[] | select(.state == \"needs_review\") | .reason'"
 )
 @side_options(required=True)
 @planning_options
 @speed_options()
 @html_option("the plan")
 @_on_migrations
-def plan(given: Given, sides: Sides, planning: Planning, speed: Speed, html: Path | None) -> None:
+def plan(
+    context: CommandContext, sides: Sides, planning: Planning, speed: Speed, html: Path | None
+) -> None:
     """Say what a migration would do; reads only.
 
     For each stream it says whether it is moved, or why not, and what of it the target has no
-    place for; then what is lost in all. Moved is what is scheduled, starts later than --guard
+    place for; then what is lost in all. Moved is what is scheduled, starts later than --min-lead-time
     from now, and passes the filters. Streams that are over or in use are left alone.
 
-    The exit code is 7 if something needs a person, or would be lost that must not be.
+    The exit code is 7 if something needs review, or would be lost that must not be.
     """
     from ...migrate.pages import plan_html
     from ..console.output import console
@@ -135,10 +137,10 @@ def plan(given: Given, sides: Sides, planning: Planning, speed: Speed, html: Pat
     if html is not None:
         _write_page(html, plan_html(made))
     with _ends_with(exit_code(made)):
-        if given.as_json:
+        if context.as_json:
             json_line(made.to_dict())
         else:
-            show_plan(given, made, console())
+            show_plan(context, made, console())
 
 
 @migrate.command(
@@ -164,7 +166,7 @@ def plan(given: Given, sides: Sides, planning: Planning, speed: Speed, html: Pat
     help="End after so many creates; the same command goes on.",
 )
 @click.option(
-    "--settle",
+    "--settle-time",
     type=duration,
     default="60s",
     show_default=True,
@@ -196,7 +198,7 @@ def plan(given: Given, sides: Sides, planning: Planning, speed: Speed, html: Pat
 @planning_options
 @_on_migrations
 def run(
-    given: Given,
+    context: CommandContext,
     ledger: str,
     sides: Sides,
     planning: Planning,
@@ -219,23 +221,23 @@ def run(
     from .results import show_run
     from .run import run as run_migration
 
-    ended = run_migration(given, ledger, sides, planning, speed, **options)
+    ended = run_migration(context, ledger, sides, planning, speed, **options)
     with _ends_with(ended.exit_code):
-        _tell(given, ended.result.error if ended.result is not None else None)
-        if given.as_json:
+        _tell(context, ended.result.error if ended.result is not None else None)
+        if context.as_json:
             json_line(ended.to_dict())
         elif ended.result is not None:
-            show_run(given, ended.result, console(), ledger)
+            show_run(context, ended.result, console(), ledger)
         elif ended.plan is not None:
-            show_plan(given, ended.plan, console())
+            show_plan(context, ended.plan, console())
 
 
-def _tell(given: Given, error: LiveStreamError | None) -> None:
+def _tell(context: CommandContext, error: LiveStreamError | None) -> None:
     """Shows what ended a run. Not as the error of a command: something may have been sent, and
     the ledger knows what."""
-    if error is not None and given.debug:
+    if error is not None and context.debug:
         traceback.print_exception(error)
-    if error is not None and not given.as_json:  # there, the result has it
+    if error is not None and not context.as_json:  # there, the result has it
         click.echo(f"Error: {error}", err=True)
 
 
@@ -244,7 +246,7 @@ def _tell(given: Given, error: LiveStreamError | None) -> None:
 @side_options()
 @speed_options()
 @_on_migrations
-def check(given: Given, ledger: str, sides: Sides, speed: Speed) -> None:
+def check(context: CommandContext, ledger: str, sides: Sides, speed: Speed) -> None:
     """Compare both sides with the plan; writes nothing.
 
     \b
@@ -265,8 +267,8 @@ def check(given: Given, ledger: str, sides: Sides, speed: Speed) -> None:
         source, target = connected_sides(stack, names_in(ledger, sides))
         with working("Reading both sides"):
             result = library.check(ledger, source, target, workers=speed.workers, **speed.rates)
-    with _ends_with(codes.FINE if result.all_equal else codes.NEEDS_PERSON):
-        if given.as_json:
+    with _ends_with(codes.FINE if result.all_equal else codes.NEEDS_REVIEW):
+        if context.as_json:
             json_line(result.to_dict())
         else:
             show_check(result, console())
@@ -291,7 +293,7 @@ def check(given: Given, ledger: str, sides: Sides, speed: Speed) -> None:
 @speed_options(source=False)
 @_on_migrations
 def status(
-    given: Given,
+    context: CommandContext,
     ledger: str,
     refresh: bool,
     switched_ids: tuple[str, ...],
@@ -309,13 +311,15 @@ def status(
     from .results import show_status
 
     if switched_ids:
-        library.switched(ledger, switched_ids)
+        library.mark_switched(ledger, switched_ids)
     if refresh:
         name = names_in(ledger, sides).target
         with connect_named(name) as target, working("Reading the target"):
-            library.refresh(ledger, target, workers=speed.workers, target_rate=speed.target_rate)
+            library.refresh_cutovers(
+                ledger, target, workers=speed.workers, target_rate=speed.target_rate
+            )
     report = library.report(ledger)
-    if given.as_json:
+    if context.as_json:
         json_line(report.to_dict())
     else:
         show_status(report, console())
@@ -334,7 +338,9 @@ def status(
 @side_options()
 @speed_options()
 @_on_migrations
-def handover(given: Given, ledger: str, folder: Path, sides: Sides, speed: Speed) -> None:
+def handover(
+    context: CommandContext, ledger: str, folder: Path, sides: Sides, speed: Speed
+) -> None:
     """Write down new addresses, stream keys and links.
 
     \b
@@ -356,8 +362,8 @@ def handover(given: Given, ledger: str, folder: Path, sides: Sides, speed: Speed
             result = library.handover(
                 ledger, source, target, folder, workers=speed.workers, **speed.rates
             )
-    with _ends_with(codes.NEEDS_PERSON if result.unread else codes.FINE):
-        if given.as_json:
+    with _ends_with(codes.NEEDS_REVIEW if result.unread else codes.FINE):
+        if context.as_json:
             json_line(result.to_dict())
         else:
             show_handover(result, console())
@@ -371,7 +377,7 @@ def handover(given: Given, ledger: str, folder: Path, sides: Sides, speed: Speed
 @speed_options(source=False, workers=False)
 @_on_migrations
 def rollback(
-    given: Given, ledger: str, dry_run: bool, yes: bool, sides: Sides, speed: Speed
+    context: CommandContext, ledger: str, dry_run: bool, yes: bool, sides: Sides, speed: Speed
 ) -> None:
     """Delete at the target what this migration made.
 
@@ -390,7 +396,7 @@ def rollback(
         def delete(**options: Any) -> DeleteResult:
             return library.rollback(ledger, target, target_rate=speed.target_rate, **options)
 
-        _delete(given, delete, target.account, dry_run=dry_run, yes=yes)
+        _delete(context, delete, target.account, dry_run=dry_run, yes=yes)
 
 
 @migrate.command(
@@ -410,7 +416,7 @@ def rollback(
 @speed_options(workers=False)
 @_on_migrations
 def retire(
-    given: Given,
+    context: CommandContext,
     ledger: str,
     max_delete: int,
     dry_run: bool,
@@ -436,7 +442,7 @@ def retire(
                 ledger, source, target, max_delete=max_delete, **speed.rates, **options
             )
 
-        _delete(given, delete, source.account, dry_run=dry_run, yes=yes)
+        _delete(context, delete, source.account, dry_run=dry_run, yes=yes)
 
 
 def _somebody_to_ask(*, dry_run: bool, yes: bool) -> None:
@@ -445,7 +451,7 @@ def _somebody_to_ask(*, dry_run: bool, yes: bool) -> None:
 
 
 def _delete(
-    given: Given,
+    context: CommandContext,
     delete: Callable[..., DeleteResult],
     account: str,
     *,
@@ -470,7 +476,7 @@ def _delete(
     ):
         result = delete(dry_run=dry_run, stop=stop)
     with _ends_with(result.exit_code):
-        if given.as_json:
+        if context.as_json:
             json_line({**result.to_dict(), "exit_code": result.exit_code})
         else:
             show_deletions(result, console())
@@ -480,7 +486,7 @@ def _delete(
 @ledger_argument
 @html_option("the report")
 @_on_migrations
-def report(given: Given, ledger: str, html: Path | None) -> None:
+def report(context: CommandContext, ledger: str, html: Path | None) -> None:
     """Show what a ledger holds, in short.
 
     The counts add up: every stream is in exactly one state. --json has every stream. No secret
@@ -494,7 +500,7 @@ def report(given: Given, ledger: str, html: Path | None) -> None:
     found = report_of(ledger)
     if html is not None:
         _write_page(html, report_html(found))
-    if given.as_json:
+    if context.as_json:
         json_line(found.to_dict())
     else:
-        show_report(given, found, console())
+        show_report(context, found, console())

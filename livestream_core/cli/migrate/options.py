@@ -120,8 +120,8 @@ def _gathered(name: str, kind: type[Any]) -> Callable[[F], F]:
         @wraps(command)
         def run(*arguments: Any, **options: Any) -> Any:
             # Not every command takes all of them.
-            given = {field: options.pop(field) for field in fields if field in options}
-            options[name] = kind(**given)
+            context = {field: options.pop(field) for field in fields if field in options}
+            options[name] = kind(**context)
             return command(*arguments, **options)
 
         return cast(F, run)
@@ -204,10 +204,10 @@ def speed_options(*, source: bool = True, workers: bool = True) -> Callable[[F],
         gathered = _gathered("speed", Speed)(command)
 
         @wraps(command)
-        def run(*arguments: Any, rate: str | None, **given: Any) -> Any:
+        def run(*arguments: Any, rate: str | None, **context: Any) -> Any:
             for name in ("source_rate", "target_rate"):
-                given[name] = given.get(name) or rate
-            return gathered(*arguments, **given)
+                context[name] = context.get(name) or rate
+            return gathered(*arguments, **context)
 
         return _with(cast(F, run), *options)
 
@@ -227,7 +227,7 @@ def planning_options(command: F) -> F:
             help="Only this stream; may be given several times.",
         ),
         click.option(
-            "--guard",
+            "--min-lead-time",
             type=duration,
             metavar="SPAN",
             help="Leave alone what starts sooner than this, such as 45m or 2h; 30m unless told.",

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..._contract.pagination import Completeness
-from ..console.context import Given
-from ..console.exit_codes import FINE, NEEDS_PERSON
+from ..console.context import CommandContext
+from ..console.exit_codes import FINE, NEEDS_REVIEW
 from ..console.output import printable, time_text
 from ..console.tables import line
 from .rows import heading, print_lines, print_rows, stream_row
@@ -17,18 +17,18 @@ from .words import state_words, streams, sum_words
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ...migrate import FieldFate, ItemState, Plan, PlannedItem
+    from ...migrate import FieldResult, ItemState, Plan, PlannedItem
 
 _FIELD, _FATE, _COUNT = 16, 14, 7
 
 
 def exit_code(plan: Plan) -> int:
     """Whether somebody has to decide something before all of it can be moved."""
-    needs_person = plan.forbidden_losses or plan.counts["needs_person"] or plan.target_unreadable
-    return NEEDS_PERSON if needs_person else FINE
+    needs_review = plan.forbidden_losses or plan.counts["needs_review"] or plan.target_unreadable
+    return NEEDS_REVIEW if needs_review else FINE
 
 
-def show_plan(given: Given, plan: Plan, out: Console) -> None:
+def show_plan(context: CommandContext, plan: Plan, out: Console) -> None:
     """Prints a plan."""
     print_rows(
         out,
@@ -38,7 +38,7 @@ def show_plan(given: Given, plan: Plan, out: Console) -> None:
                 str(item.state),
                 "-"
                 if item.scheduled_start is None
-                else time_text(given, item.scheduled_start, seconds=False),
+                else time_text(context, item.scheduled_start, seconds=False),
                 title=item.title,
                 id=item.source_id,
                 detail=_detail(item),
@@ -55,7 +55,7 @@ def show_plan(given: Given, plan: Plan, out: Console) -> None:
     print_lines(out, _next(plan))
 
 
-def show_losses(out: Console, fields: Iterable[Iterable[FieldFate]]) -> bool:
+def show_losses(out: Console, fields: Iterable[Iterable[FieldResult]]) -> bool:
     """Prints for each field that is lost: how, of how many streams, and why. Gives whether there
     is any."""
     counts: Counter[tuple[str, str]] = Counter()
@@ -116,7 +116,7 @@ def _next(plan: Plan) -> Iterator[str]:
         )
     if lost := plan.forbidden_losses:
         yield f"A run refuses this plan: {', '.join(lost)} must not be lost."
-    if count := plan.counts["needs_person"]:
+    if count := plan.counts["needs_review"]:
         yield (
             f"{streams(count)}: somebody has to decide. Change them at the source, or by "
             "--transform."

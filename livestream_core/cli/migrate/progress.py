@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 import click
 
-from ..console.context import Given
+from ..console.context import CommandContext
 from ..console.output import console, is_terminal, json_line, json_text, printable, time_text
 from .words import STYLES, state_words
 
@@ -53,7 +53,7 @@ class Pause:
         return {"until": self.until.isoformat(), "reason": self.reason}
 
     def __str__(self) -> str:
-        until = time_text(Given(utc=self.utc), self.until)
+        until = time_text(CommandContext(utc=self.utc), self.until)
         return f"waiting until {until}, as the vendor asks ({printable(self.reason)})"
 
 
@@ -149,9 +149,9 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progress(given: Given) -> Iterator[Progress]:
+def progress(context: CommandContext) -> Iterator[Progress]:
     """What shows it to whoever is there: a terminal, a log, or a program."""
-    if given.as_json:
+    if context.as_json:
         yield _JsonLines()
     elif is_terminal(sys.stderr):
         with _bar() as bar:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...migrate import Cutover
-from ..console.context import Given
+from ..console.context import CommandContext
 from ..console.output import printable, time_text
 from ..console.tables import line
 from .plan import show_losses
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from ...migrate import CheckResult, DeleteResult, HandoverResult, Item, Report, RunResult
 
 #: What a person looks at first.
-_OPEN = frozenset({"refused", "unknown", "needs_person"})
+_OPEN = frozenset({"refused", "unknown", "needs_review"})
 
 
-def show_run(given: Given, result: RunResult, out: Console, ledger: str) -> None:
+def show_run(context: CommandContext, result: RunResult, out: Console, ledger: str) -> None:
     """Prints how a run ended.
 
     Args:
-        given: What was said on the command line.
+        context: What was said on the command line.
         result: What the run gave.
         out: Where to.
         ledger: Where the ledger is, as it was given.
@@ -42,11 +42,11 @@ def show_run(given: Given, result: RunResult, out: Console, ledger: str) -> None
     else:
         nothing = "Nothing was left to do: n" if report.phase == "finished" else "N"
         out.print(f"{nothing}o create was sent.")
-    for step in _after_run(given, result, ledger):
+    for step in _after_run(context, result, ledger):
         line(out, step, widths=[])
 
 
-def _after_run(given: Given, result: RunResult, ledger: str) -> Iterator[str]:
+def _after_run(context: CommandContext, result: RunResult, ledger: str) -> Iterator[str]:
     report = result.report
     # An address may have a password in it.
     here = "LEDGER" if "://" in ledger else shlex.quote(ledger)
@@ -58,14 +58,14 @@ def _after_run(given: Given, result: RunResult, ledger: str) -> Iterator[str]:
     elif result.resume_at is not None:
         more = ", which is longer than --patience" if result.stopped == "patience" else ""
         yield (
-            f"The vendor asks to wait until {time_text(given, result.resume_at)}{more}. All is "
+            f"The vendor asks to wait until {time_text(context, result.resume_at)}{more}. All is "
             "noted. The same command goes on after that."
         )
     elif result.stopped or result.error is not None:
         yield "It was stopped, and all is noted. The same command goes on."
-    elif report.needs_person:
+    elif report.needs_review:
         yield (
-            "What was refused or needs a person is planned anew by the same command with "
+            "What was refused or needs review is planned anew by the same command with "
             "--replan, once that is mended."
         )
     elif report.phase == "finished":
@@ -74,12 +74,12 @@ def _after_run(given: Given, result: RunResult, ledger: str) -> Iterator[str]:
         yield "The same command goes on."
 
 
-def show_report(given: Given, report: Report, out: Console) -> None:
+def show_report(context: CommandContext, report: Report, out: Console) -> None:
     """Prints what a ledger holds, in short."""
     _show_open(out, report)
     out.print(f"from    {report.source_account}")
     out.print(f"to      {report.target_account}")
-    out.print(f"began   {time_text(given, report.started_at)}")
+    out.print(f"began   {time_text(context, report.started_at)}")
     out.print(f"phase   {report.phase.replace('_', ' ')}")
     heading(out, "In all")
     print_lines(out, filter(None, (sum_words(report.counts), _cutovers(report))))

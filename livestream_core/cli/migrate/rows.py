@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-#: "needs a person", and a time to the minute.
+#: "needs review", and a time to the minute.
 _WIDTHS = (14, 22)
 #: Where a terminal is narrower, it breaks the lines.
 _NARROWEST = 60

@@ -14,8 +14,8 @@ import click
 
 from ... import migrate
 from ..._model.errors import LiveStreamError
-from ..console.context import Given
-from ..console.exit_codes import FINE, NEEDS_PERSON, OTHERWISE, STOPPED
+from ..console.context import CommandContext
+from ..console.exit_codes import FINE, NEEDS_REVIEW, OTHERWISE, STOPPED
 from ..console.output import console, say, working
 from .accounts import Names, connect_named, connected_sides, names_of
 from .cluster import cluster
@@ -82,7 +82,7 @@ class Ended:
 
 
 def run(
-    given: Given,
+    context: CommandContext,
     ledger: str,
     sides: Sides,
     planning: Planning,
@@ -95,7 +95,7 @@ def run(
     """Plans and runs a new ledger, or goes on with one.
 
     Args:
-        given: Who is told how it gets on.
+        context: Who is told how it gets on.
         ledger: A file, or a PostgreSQL URL.
         sides: The accounts.
         planning: What a new ledger is planned by.
@@ -116,7 +116,7 @@ def run(
             settings["executor"] = stack.enter_context(cluster(dask))
         plan = None
         if migrate.Ledger.exists(ledger):
-            names = _going_on(given, ledger, sides, planning)
+            names = _going_on(context, ledger, sides, planning)
         else:
             if not yes and not sys.stdin.isatty():
                 raise click.UsageError("Nobody can be asked here: give --yes to run a new ledger.")
@@ -124,10 +124,10 @@ def run(
             names = Names(plan.source_name, plan.target_name)
             if not plan.counts["pending"] and not plan.forbidden_losses:
                 # A ledger would keep for ever what may be different tomorrow.
-                code = NEEDS_PERSON if plan.counts["needs_person"] else FINE
+                code = NEEDS_REVIEW if plan.counts["needs_review"] else FINE
                 return Ended(result=None, plan=plan, exit_code=code)
             if not yes and not plan.forbidden_losses:
-                _ask(given, plan)
+                _ask(context, plan)
         if dask is not None:
             # Workers connect by themselves, each where it is.
             both: list[Any] = [
@@ -138,19 +138,19 @@ def run(
         else:
             both = list(connected_sides(stack, names))
         find_modules_here()  # a ledger names its transform
-        result = _run(given, plan, ledger, both, speed, settings)
+        result = _run(context, plan, ledger, both, speed, settings)
     return Ended(result=result, plan=plan, exit_code=exit_code(result))
 
 
 def exit_code(result: migrate.RunResult) -> int:
     """The exit code of a run."""
     if isinstance(result.error, _FOR_A_PERSON):
-        return NEEDS_PERSON
+        return NEEDS_REVIEW
     return result.exit_code or (STOPPED if result.error is not None else FINE)
 
 
 def _run(
-    given: Given,
+    context: CommandContext,
     plan: migrate.Plan | None,
     ledger: str,
     both: list[Any],
@@ -158,10 +158,10 @@ def _run(
     settings: dict[str, Any],
 ) -> migrate.RunResult:
     watched = Watched()
-    with progress(given) as shown, stopped_by_signals(shown.stopping) as stop:
+    with progress(context) as shown, stopped_by_signals(shown.stopping) as stop:
 
         def waiting(until: datetime, error: LiveStreamError) -> None:
-            watched.pause = Pause(until, f"{error.provider}: {error.message}", given.utc)
+            watched.pause = Pause(until, f"{error.provider}: {error.message}", context.utc)
             shown.waiting(watched.pause)
 
         try:
@@ -188,13 +188,13 @@ def _run(
             return migrate.RunResult(report=report, writes=watched.last.writes, error=error)
 
 
-def _going_on(given: Given, ledger: str, sides: Sides, planning: Planning) -> Names:
+def _going_on(context: CommandContext, ledger: str, sides: Sides, planning: Planning) -> Names:
     with migrate.Ledger.open(ledger) as opened:
         names = names_of(opened, sides)
         settings = opened.report().settings.to_dict()
     if unlike := planning.unlike(settings):
         say(
-            given,
+            context,
             "warning",
             f"the ledger goes on with the plan that it was made with; not as given: "
             f"{', '.join(unlike)}",
@@ -202,9 +202,9 @@ def _going_on(given: Given, ledger: str, sides: Sides, planning: Planning) -> Na
     return names
 
 
-def _ask(given: Given, plan: migrate.Plan) -> None:
+def _ask(context: CommandContext, plan: migrate.Plan) -> None:
     # On standard error, as the question is: standard output may go elsewhere.
-    show_plan(given, plan, console(stderr=True))
+    show_plan(context, plan, console(stderr=True))
     click.echo(err=True)
     question = f"Create {plan.counts['pending']:,} at {plan.target_account}?"
     if not click.confirm(question, err=True):

@@ -12,7 +12,7 @@ STYLES = {
     "skipped": "dim",
     "refused": "bold red",
     "unknown": "yellow",
-    "needs_person": "bold red",
+    "needs_review": "bold red",
     "equal": "green",
     "differs": "bold red",
     "source_only": "bold red",
@@ -23,7 +23,7 @@ STYLES = {
 
 def state_words(state: str) -> str:
     """A state, verdict or fate in words."""
-    return "needs a person" if state == "needs_person" else state.replace("_", " ")
+    return "needs review" if state == "needs_review" else state.replace("_", " ")
 
 
 def streams(count: int) -> str:

@@ -14,7 +14,7 @@ from ..._model.errors import InvalidInput, UnexpectedResponse, Unsupported
 from ..._model.status import Status
 from ..._model.stream import StreamSpec
 from ..connections.connection import connected, connection_options
-from ..console.context import Given, debug_option, output_options, pass_given
+from ..console.context import CommandContext, debug_option, output_options, pass_command_context
 from ..console.exit_codes import OTHERWISE
 from ..console.output import json_line, printable, say, working
 from .display import show_stream, show_streams
@@ -28,8 +28,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _on_streams(command: F) -> F:
-    """What every command on streams takes, and :class:`Given` as its first argument."""
-    command = pass_given(command)
+    """What every command on streams takes, and :class:`CommandContext` as its first argument."""
+    command = pass_command_context(command)
     for option in (debug_option, output_options, connection_options):
         command = option(command)
     return command
@@ -77,13 +77,13 @@ _id = click.argument("id")
     help="Leave out what the provider lacks, and say so, instead of refusing.",
 )
 @_on_streams
-def create(given: Given, drop_unsupported: bool, **options: Any) -> None:
+def create(context: CommandContext, drop_unsupported: bool, **options: Any) -> None:
     """Make a stream.
 
     Without --scheduled-start it starts as soon as the vendor can. The stream as the vendor made
     it is printed; --show-secrets shows the stream key too.
     """
-    found = fields(given, **options)
+    found = fields(context, **options)
     if unknown := [name for name in found if name not in FIELDS]:
         raise InvalidInput(
             f"{unknown[0]}: a stream has no such field",
@@ -93,30 +93,30 @@ def create(given: Given, drop_unsupported: bool, **options: Any) -> None:
     if "title" not in found:
         raise InvalidInput("title: is missing", field="title", hint="give --title")
     spec = StreamSpec(**found)
-    with connected(given) as client:
+    with connected(context) as client:
         try:
-            with given.changing("create"), working("Creating"):
+            with context.changing("create"), working("Creating"):
                 stream = client.create(spec, on_unsupported="drop" if drop_unsupported else "raise")
         except Unsupported as error:
             if error.hint:
                 error.hint = "--drop-unsupported leaves it out"
             raise
-    show_stream(given, stream)
+    show_stream(context, stream)
 
 
 @click.command()
 @_id
 @click.option("--raw", is_flag=True, help="The vendor's payload too.")
 @_on_streams
-def show(given: Given, id: str, raw: bool) -> None:
+def show(context: CommandContext, id: str, raw: bool) -> None:
     """Show a stream.
 
     Stream keys, and addresses that contain one, are hidden unless --show-secrets is given. --json
     prints what LiveStream.from_dict reads; times in it are in UTC.
     """
-    with connected(given) as client, working("Reading"):
+    with connected(context) as client, working("Reading"):
         stream = client.get(id)
-    show_stream(given, stream, raw=raw)
+    show_stream(context, stream, raw=raw)
 
 
 @click.command(
@@ -128,24 +128,26 @@ def show(given: Given, id: str, raw: bool) -> None:
 @filter_options
 @click.option("--limit", type=click.IntRange(min=0), help="At most so many.")
 @_on_streams
-def list_streams(given: Given, **filters: Any) -> None:
+def list_streams(context: CommandContext, **filters: Any) -> None:
     """List streams, each once.
 
     --json prints a line for each, as soon as it is read. A warning says so if the vendor's own
     count proves that some are missing. What cannot be read as a stream is named at the end, with
     exit code 4, after all others.
     """
-    with connected(given) as client:
+    with connected(context) as client:
         streams = client.list(**filters)
         try:
-            count = show_streams(given, streams)
+            count = show_streams(context, streams)
         except UnexpectedResponse as error:
             if streams.unreadable:
                 error.hint = "all others are listed"
             raise
     if streams.complete is Completeness.MISMATCHED:
-        say(given, "warning", "the vendor counts another number of streams: the list is not whole")
-    if not count and not given.as_json:
+        say(
+            context, "warning", "the vendor counts another number of streams: the list is not whole"
+        )
+    if not count and not context.as_json:
         click.echo("No streams.", err=True)
 
 
@@ -165,25 +167,25 @@ def list_streams(given: Given, **filters: Any) -> None:
     help="A field to empty, such as description; may be given several times.",
 )
 @_on_streams
-def update(given: Given, id: str, clear: tuple[str, ...], **options: Any) -> None:
+def update(context: CommandContext, id: str, clear: tuple[str, ...], **options: Any) -> None:
     """Change fields of a stream; the others stay as they are."""
-    changes = cleared(fields(given, **options), clear)
-    with connected(given) as client, given.changing("update", id), working("Changing"):
+    changes = cleared(fields(context, **options), clear)
+    with connected(context) as client, context.changing("update", id), working("Changing"):
         stream = client.update(id, **changes)
-    show_stream(given, stream)
+    show_stream(context, stream)
 
 
 @click.command()
 @_id
 @_on_streams
-def start(given: Given, id: str) -> None:
+def start(context: CommandContext, id: str) -> None:
     """Start a stream: soon after, an encoder may connect.
 
     `livestream wait ID --until ready` waits for that.
     """
-    with connected(given) as client, given.changing("start", id), working("Starting"):
+    with connected(context) as client, context.changing("start", id), working("Starting"):
         stream = client.start(id)
-    show_stream(given, stream)
+    show_stream(context, stream)
 
 
 @click.command(
@@ -200,44 +202,44 @@ def start(given: Given, id: str) -> None:
     "fractions; or two ISO 8601 times.",
 )
 @_on_streams
-def stop(given: Given, id: str, trim: str | None) -> None:
+def stop(context: CommandContext, id: str, trim: str | None) -> None:
     """End a stream. Without --trim the whole recording is kept."""
     part = None if trim is None else trim_of(trim)
-    with connected(given) as client, given.changing("stop", id), working("Stopping"):
+    with connected(context) as client, context.changing("stop", id), working("Stopping"):
         stream = client.stop(id, trim=part)
-    show_stream(given, stream)
+    show_stream(context, stream)
 
 
 @click.command()
 @_id
 @_on_streams
-def cancel(given: Given, id: str) -> None:
+def cancel(context: CommandContext, id: str) -> None:
     """Call a stream off before it was on air."""
-    with connected(given) as client, given.changing("cancel", id), working("Cancelling"):
+    with connected(context) as client, context.changing("cancel", id), working("Cancelling"):
         stream = client.cancel(id)
-    show_stream(given, stream)
+    show_stream(context, stream)
 
 
 @click.command()
 @_id
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @_on_streams
-def delete(given: Given, id: str, yes: bool) -> None:
+def delete(context: CommandContext, id: str, yes: bool) -> None:
     """Delete a stream, and with some vendors its recording.
 
     On a terminal it shows what will go, and asks. Elsewhere --yes is needed.
     """
     if not yes and not sys.stdin.isatty():
         raise click.UsageError("Nobody can be asked here: give --yes to delete.")
-    with connected(given) as client:
+    with connected(context) as client:
         if not yes:
-            client.capabilities.demand(Feature.DELETE)
+            client.capabilities.require(Feature.DELETE)
             if not click.confirm(f"Delete {_what_goes(client, id)}?", err=True):
                 click.echo("Nothing was deleted.", err=True)
                 raise click.exceptions.Exit(OTHERWISE)
-        with given.changing("delete", id), working("Deleting"):
+        with context.changing("delete", id), working("Deleting"):
             client.delete(id)
-    if given.as_json:
+    if context.as_json:
         json_line({"id": id, "deleted": True})
     else:
         click.echo(f"Deleted {printable(id)}.")
@@ -272,7 +274,7 @@ def _what_goes(client: Client, id: str) -> str:
     help="When to give up, with exit code 4.",
 )
 @_on_streams
-def wait(given: Given, id: str, until: str, timeout: float) -> None:
+def wait(context: CommandContext, id: str, until: str, timeout: float) -> None:
     """Wait until a stream has a status.
 
     "ready" is met by "live" too, and "processing" by "ended". What can no longer happen ends it
@@ -281,9 +283,9 @@ def wait(given: Given, id: str, until: str, timeout: float) -> None:
     from .waiting import waited
 
     wanted = [word.strip() for word in until.split(",")]
-    with connected(given) as client:
+    with connected(context) as client:
         stream = waited(client, id, wanted, timeout)
-    show_stream(given, stream)
+    show_stream(context, stream)
 
 
 @click.command(
@@ -302,7 +304,7 @@ def wait(given: Given, id: str, until: str, timeout: float) -> None:
     help="How long to wait between two looks.",
 )
 @_on_streams
-def watch(given: Given, ids: tuple[str, ...], interval: float, **filters: Any) -> None:
+def watch(context: CommandContext, ids: tuple[str, ...], interval: float, **filters: Any) -> None:
     """Watch streams until Ctrl-C.
 
     It watches those with these ids, or all that pass the filters.
@@ -316,5 +318,5 @@ def watch(given: Given, ids: tuple[str, ...], interval: float, **filters: Any) -
 
     if ids and any(value is not None for value in filters.values()):
         raise click.UsageError("Give ids or filters, not both.")
-    with connected(given) as client:
-        run(given, client, ids, filters, interval)
+    with connected(context) as client:
+        run(context, client, ids, filters, interval)

@@ -11,7 +11,7 @@ from ..._model.fields import Kind, table
 from ..._model.status import STATUSES, Status
 from ..._model.stream import Ingest, LiveStream, Playback, Recording, RestreamTarget
 from ..._secrets.secret import MASK, SecretUrl, masked_url
-from ..console.context import Given
+from ..console.context import CommandContext
 from ..console.output import console, json_line, json_text, printable, time_text, working
 
 if TYPE_CHECKING:
@@ -32,29 +32,29 @@ _HEAD = ("id", "title", "description", "status", "provider")
 _NOTHING: tuple[Any, ...] = (None, "", ())
 
 
-def show_stream(given: Given, stream: LiveStream, *, raw: bool = False) -> None:
+def show_stream(context: CommandContext, stream: LiveStream, *, raw: bool = False) -> None:
     """Prints one stream."""
-    if given.as_json:
-        json_line(stream.to_dict(secrets=given.show_secrets, raw=raw))
+    if context.as_json:
+        json_line(stream.to_dict(secrets=context.show_secrets, raw=raw))
         return
     from rich.text import Text
 
     out = console()
-    for name, value in _facts(given, stream):
+    for name, value in _facts(context, stream):
         style = STATUSES[stream.status].style if name == "status" else ""
         # Not folded: an address that is broken in two cannot be copied.
         out.print(Text.assemble((f"{name:<16}", "dim"), (value, style)), soft_wrap=True)
     if raw:
-        payload = stream.to_dict(secrets=given.show_secrets, raw=True).get("raw")
+        payload = stream.to_dict(secrets=context.show_secrets, raw=True).get("raw")
         out.print(Text(json_text(payload, indent=2)), soft_wrap=True)
 
 
-def show_streams(given: Given, streams: Iterable[LiveStream]) -> int:
+def show_streams(context: CommandContext, streams: Iterable[LiveStream]) -> int:
     """Prints streams as they come, what came before an error too; gives how many there were."""
     count = 0
-    if given.as_json:
+    if context.as_json:
         for stream in streams:
-            json_line(stream.to_dict(secrets=given.show_secrets))
+            json_line(stream.to_dict(secrets=context.show_secrets))
             count += 1
         return count
     out = console()
@@ -62,7 +62,7 @@ def show_streams(given: Given, streams: Iterable[LiveStream]) -> int:
     id_width = 0
     for batch in _batches(iter(streams)):
         id_width = max(id_width, *(len(stream.id) for stream in batch))
-        table = stream_table(given, batch, width, id_width=id_width, header=count == 0)
+        table = stream_table(context, batch, width, id_width=id_width, header=count == 0)
         _print_whole(out, table)
         count += len(batch)
     return count
@@ -88,7 +88,7 @@ def _batches(streams: Iterator[LiveStream]) -> Iterator[list[LiveStream]]:
 
 
 def stream_table(
-    given: Given,
+    context: CommandContext,
     streams: Iterable[LiveStream],
     width: int,
     *,
@@ -98,7 +98,7 @@ def stream_table(
     """A row for each stream, within a width if the ids allow it.
 
     Args:
-        given: How times are shown.
+        context: How times are shown.
         streams: The streams.
         width: Columns of the terminal.
         id_width: The least width of the column of ids.
@@ -130,7 +130,7 @@ def stream_table(
         row = [
             Text(printable(stream.id)),
             Text(stream.status.value, STATUSES[stream.status].style),
-            Text("-" if start is None else time_text(given, start, seconds=False)),
+            Text("-" if start is None else time_text(context, start, seconds=False)),
         ]
         title = Text(printable(stream.title))
         if stacked:
@@ -149,7 +149,7 @@ def _print_whole(out: Console, table: Table) -> None:
     out.print(table)
 
 
-def _facts(given: Given, stream: LiveStream) -> Iterator[tuple[str, str]]:
+def _facts(context: CommandContext, stream: LiveStream) -> Iterator[tuple[str, str]]:
     """What is known of a stream, in names and texts."""
     fields = table(LiveStream)
     for name in (*_HEAD, *(name for name in fields if name not in _HEAD)):
@@ -163,71 +163,71 @@ def _facts(given: Given, stream: LiveStream) -> Iterator[tuple[str, str]]:
             for part in value if isinstance(value, tuple) else (value,):
                 show = next((show for kind, show in _PARTS.items() if isinstance(part, kind)), None)
                 if show is not None:
-                    yield from show(given, part)
+                    yield from show(context, part)
                 else:
-                    yield field.label, json_text(part.to_dict(secrets=given.show_secrets))
+                    yield field.label, json_text(part.to_dict(secrets=context.show_secrets))
         elif name == "status":
             word = stream.provider_status
             own_word = f" ({printable(word)})" if word and word != value else ""
             yield field.label, f"{value}{own_word}"
         else:
-            yield field.label, _text(given, field.kind, value)
+            yield field.label, _text(context, field.kind, value)
 
 
-def _text(given: Given, kind: Kind | None, value: Any) -> str:
+def _text(context: CommandContext, kind: Kind | None, value: Any) -> str:
     """A value as people read it."""
     match kind:
         case Kind.FLAG:
             return "yes" if value else "no"
         case Kind.INSTANT:
-            return time_text(given, value)
+            return time_text(context, value)
         case Kind.SECONDS:
             return f"{value:g} s"
         case Kind.TEXTS:
             return ", ".join(map(printable, value))
-        case Kind.URL if isinstance(value, SecretUrl) and not given.show_secrets:
+        case Kind.URL if isinstance(value, SecretUrl) and not context.show_secrets:
             return masked_url(value)
         case Kind.SECRET:
-            return printable(value.reveal()) if given.show_secrets else MASK
+            return printable(value.reveal()) if context.show_secrets else MASK
     return printable(str.__str__(value))
 
 
-def _ingest(given: Given, ingest: Ingest) -> Iterator[tuple[str, str]]:
+def _ingest(context: CommandContext, ingest: Ingest) -> Iterator[tuple[str, str]]:
     if ingest.url is not None:
-        yield "ingest", _text(given, Kind.URL, ingest.url)
+        yield "ingest", _text(context, Kind.URL, ingest.url)
     if ingest.stream_key is not None:
-        yield "stream key", _text(given, Kind.SECRET, ingest.stream_key)
+        yield "stream key", _text(context, Kind.SECRET, ingest.stream_key)
     if ingest.passphrase is not None:
-        yield "passphrase", _text(given, Kind.SECRET, ingest.passphrase)
-    if given.show_secrets:
+        yield "passphrase", _text(context, Kind.SECRET, ingest.passphrase)
+    if context.show_secrets:
         if ingest.publish_url is not None:
-            yield "publish url", _text(given, Kind.SECRET, ingest.publish_url)
+            yield "publish url", _text(context, Kind.SECRET, ingest.publish_url)
         elif arguments := ingest.ffmpeg_arguments():
             yield "ffmpeg", printable(shlex.join(arguments))
 
 
-def _playback(given: Given, playback: Playback) -> Iterator[tuple[str, str]]:
+def _playback(context: CommandContext, playback: Playback) -> Iterator[tuple[str, str]]:
     if playback.url is not None:
-        yield f"playback {playback.kind}", _text(given, Kind.URL, playback.url)
+        yield f"playback {playback.kind}", _text(context, Kind.URL, playback.url)
 
 
-def _recording(given: Given, recording: Recording) -> Iterator[tuple[str, str]]:
+def _recording(context: CommandContext, recording: Recording) -> Iterator[tuple[str, str]]:
     yield "recording", recording.status.value
     if recording.url is not None:
-        yield "recording url", _text(given, Kind.URL, recording.url)
+        yield "recording url", _text(context, Kind.URL, recording.url)
     if recording.dash_url is not None:
-        yield "recording dash", _text(given, Kind.URL, recording.dash_url)
+        yield "recording dash", _text(context, Kind.URL, recording.dash_url)
     if recording.duration is not None:
-        yield "duration", _text(given, Kind.SECONDS, recording.duration)
+        yield "duration", _text(context, Kind.SECONDS, recording.duration)
 
 
-def _restream(given: Given, target: RestreamTarget) -> Iterator[tuple[str, str]]:
-    yield "restream", "-" if target.url is None else _text(given, Kind.URL, target.url)
+def _restream(context: CommandContext, target: RestreamTarget) -> Iterator[tuple[str, str]]:
+    yield "restream", "-" if target.url is None else _text(context, Kind.URL, target.url)
     if target.stream_key is not None:
-        yield "  its key", _text(given, Kind.SECRET, target.stream_key)
+        yield "  its key", _text(context, Kind.SECRET, target.stream_key)
 
 
-_PARTS: dict[type, Callable[[Given, Any], Iterator[tuple[str, str]]]] = {
+_PARTS: dict[type, Callable[[CommandContext, Any], Iterator[tuple[str, str]]]] = {
     Ingest: _ingest,
     Playback: _playback,
     Recording: _recording,

@@ -11,7 +11,7 @@ import click
 from ..._model.errors import InvalidInput
 from ..._model.fields import FieldFacts, Kind, facts_of, table
 from ..._model.stream import StreamSpec
-from ..console.context import Given
+from ..console.context import CommandContext
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,7 +67,7 @@ def _option(field: FieldFacts) -> Callable[[F], F]:
     return click.option(flag, field.name, help=field.help)
 
 
-def fields(given: Given, *, spec_file: Any = None, **options: Any) -> dict[str, Any]:
+def fields(context: CommandContext, *, spec_file: Any = None, **options: Any) -> dict[str, Any]:
     """The fields that were given, by their names in a :class:`StreamSpec`.
 
     Raises:
@@ -77,7 +77,7 @@ def fields(given: Given, *, spec_file: Any = None, **options: Any) -> dict[str, 
     from ..._client import unknown_field
 
     parts = [field for field in facts_of(StreamSpec) if field.kind is Kind.PART]
-    _check_stdin(given, spec_file, *(options[field.name] for field in parts))
+    _check_stdin(context, spec_file, *(options[field.name] for field in parts))
     found: dict[str, Any] = {}
     if spec_file is not None:
         data = _json(spec_file)
@@ -113,8 +113,8 @@ def _read(field: FieldFacts, value: Any, before: Any) -> Any:
     return value
 
 
-def _check_stdin(given: Given, *files: Any) -> None:
-    names = [given.token_file, *(file.name for file in files if file is not None)]
+def _check_stdin(context: CommandContext, *files: Any) -> None:
+    names = [context.token_file, *(file.name for file in files if file is not None)]
     if sum(name in ("-", "<stdin>") for name in names) > 1:
         raise click.UsageError("Standard input can be read by one option only.")
 

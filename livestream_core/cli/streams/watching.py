@@ -15,7 +15,7 @@ from ..._client import Client
 from ..._contract.pagination import unreadable_error
 from ..._model.errors import LiveStreamError, NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
-from ..console.context import Given
+from ..console.context import CommandContext
 from ..console.output import console, is_terminal, json_line, printable, say, time_text
 from ..console.signals import stopped_by_signals
 from .display import stream_table
@@ -127,7 +127,7 @@ class Watch:
 
 
 def run(
-    given: Given,
+    context: CommandContext,
     client: Client,
     ids: Sequence[str],
     filters: Mapping[str, Any],
@@ -136,7 +136,7 @@ def run(
     """Watches until SIGINT or SIGTERM, or until every stream that was asked for is gone.
 
     Args:
-        given: How streams are shown.
+        context: How streams are shown.
         client: The account.
         ids: The streams; if there are none, all that pass the filters.
         filters: What ``Client.list`` takes.
@@ -144,10 +144,10 @@ def run(
     """
     watch = Watch(client, ids, filters)
     with stopped_by_signals():
-        if given.as_json or not is_terminal(sys.stdout):
-            _print_lines(given, watch, interval)
+        if context.as_json or not is_terminal(sys.stdout):
+            _print_lines(context, watch, interval)
         else:
-            _show_table(given, watch, interval)
+            _show_table(context, watch, interval)
 
 
 def _looks(watch: Watch, interval: float) -> Iterator[list[Change]]:
@@ -158,20 +158,20 @@ def _looks(watch: Watch, interval: float) -> Iterator[list[Change]]:
         time.sleep(interval)
 
 
-def _print_lines(given: Given, watch: Watch, interval: float) -> None:
+def _print_lines(context: CommandContext, watch: Watch, interval: float) -> None:
     shown = None
     for changes in _looks(watch, interval):
         for change in changes:
-            _print_change(given, change)
+            _print_change(context, change)
         trouble = watch.trouble and watch.trouble.message
         if trouble and trouble != shown:
-            say(given, "warning", f"{watch.trouble}; it is tried again")
+            say(context, "warning", f"{watch.trouble}; it is tried again")
         shown = trouble
 
 
-def _print_change(given: Given, change: Change) -> None:
+def _print_change(context: CommandContext, change: Change) -> None:
     now, after = datetime.now(UTC), change.after
-    if given.as_json:
+    if context.as_json:
         json_line(
             {
                 "at": now.isoformat(),
@@ -179,17 +179,17 @@ def _print_change(given: Given, change: Change) -> None:
                 "previous": change.before and change.before.status.value,
                 "status": after and after.status.value,
                 "changed": change.changed,
-                "stream": after and after.to_dict(secrets=given.show_secrets),
+                "stream": after and after.to_dict(secrets=context.show_secrets),
             }
         )
         return
-    parts = [time_text(given, now), printable(change.id), _what(given, change)]
+    parts = [time_text(context, now), printable(change.id), _what(context, change)]
     if stream := after or change.before:
         parts.append(printable(stream.title))
     click.echo("  ".join(parts))
 
 
-def _what(given: Given, change: Change) -> str:
+def _what(context: CommandContext, change: Change) -> str:
     before, after = change.before, change.after
     if after is None:
         return "no longer there"
@@ -200,7 +200,7 @@ def _what(given: Given, change: Change) -> str:
         if name == "status":
             parts.append(f"{before.status} -> {after.status}")
         elif name == "scheduled_start" and after.scheduled_start is not None:
-            parts.append(f"scheduled for {time_text(given, after.scheduled_start)}")
+            parts.append(f"scheduled for {time_text(context, after.scheduled_start)}")
         elif name == "recording" and after.recording is not None:
             parts.append(f"recording {after.recording.status}")
         else:
@@ -208,7 +208,7 @@ def _what(given: Given, change: Change) -> str:
     return ", ".join(parts)
 
 
-def _show_table(given: Given, watch: Watch, interval: float) -> None:
+def _show_table(context: CommandContext, watch: Watch, interval: float) -> None:
     from rich.console import Group
     from rich.live import Live
     from rich.text import Text
@@ -218,10 +218,10 @@ def _show_table(given: Given, watch: Watch, interval: float) -> None:
     def picture() -> Group:
         streams = watch.streams
         most = max(1, out.height - _ROWS_AROUND)
-        parts: list[Any] = [stream_table(given, streams[:most], out.width)]
+        parts: list[Any] = [stream_table(context, streams[:most], out.width)]
         if len(streams) > most:
             parts.append(Text(f"and {len(streams) - most} more", "dim"))
-        now = time_text(given, datetime.now(UTC))
+        now = time_text(context, datetime.now(UTC))
         parts.append(Text(f"\n{now}, every {interval:g} s, Ctrl-C ends it", "dim"))
         if watch.trouble is not None:
             parts.append(Text(f"{watch.trouble}; it is tried again", "yellow"))

@@ -19,7 +19,7 @@ from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
 from ..planning.listing import SourceReader
 from ..planning.matching import COMPARED, differences, snapshot
-from ..planning.plan import demand, reads_natively
+from ..planning.plan import reads_natively, require
 from ..planning.translation import reports_status
 from ..running.run import Location, check_accounts
 from ..values import (
@@ -66,7 +66,7 @@ def rollback(
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger, write=not dry_run))
         check_accounts(opened, None, target)
-        demand(target, "delete", Feature.DELETE)
+        require(target, "delete", Feature.DELETE)
         stack.enter_context(paced(target, rate_of(target_rate)))
         report = opened.report()
         if not dry_run and report.phase != "rolled_back":
@@ -164,7 +164,7 @@ def retire(
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger, write=not dry_run))
         check_accounts(opened, source, target)
-        demand(source, "delete", Feature.DELETE)
+        require(source, "delete", Feature.DELETE)
         stack.enter_context(paced(source, rate_of(source_rate)))
         stack.enter_context(paced(target, rate_of(target_rate)))
         report = opened.report()

@@ -284,7 +284,7 @@ def _obs_service(told: Publishing) -> dict[str, Any]:
 # -- how far the users are -------------------------------------------------------------------
 
 
-def switched(ledger: Location, source_ids: Iterable[str]) -> None:
+def mark_switched(ledger: Location, source_ids: Iterable[str]) -> None:
     """Notes by hand that people publish to the new streams: for a target that reports no status.
 
     Args:
@@ -308,7 +308,7 @@ def switched(ledger: Location, source_ids: Iterable[str]) -> None:
         opened.write(note)
 
 
-def refresh(
+def refresh_cutovers(
     ledger: Location,
     target: Client,
     *,
@@ -348,7 +348,9 @@ def refresh(
             except LiveStreamError:
                 return False
 
-        executor = stack.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="refresh"))
+        executor = stack.enter_context(
+            ThreadPoolExecutor(workers, thread_name_prefix="refresh_cutovers")
+        )
         found = [
             item.source_id
             for item, on_air in zip(prepared, executor.map(is_on_air, prepared), strict=True)

@@ -62,7 +62,7 @@ class Ledger:
         self._engine, self._shown, self._lock = engine, where, lock
         self._file = engine.dialect.name == "sqlite"
         self._mark = _beside(Path(where), "-mark")
-        self._together = _Together(self._commit_all) if self._file else None
+        self._together = GroupCommit(self._commit_all) if self._file else None
 
     # -- opening ----------------------------------------------------------------------------
 
@@ -396,7 +396,7 @@ class _Job:
         self.error: BaseException | None = None
 
 
-class _Together:
+class GroupCommit:
     """Runs in one transaction what several threads ask for while another is being committed."""
 
     def __init__(self, commit: Callable[[list[_Job]], None]) -> None:

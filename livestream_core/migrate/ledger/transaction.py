@@ -11,7 +11,7 @@ import attrs
 import sqlalchemy as sa
 
 from ..._model.stream import StreamSpec
-from ..values import Cutover, Fate, FieldFate, Item, ItemState, PlannedItem
+from ..values import Cutover, FieldOutcome, FieldResult, Item, ItemState, PlannedItem
 from .schema import (
     BASELINE,
     GROUPS,
@@ -410,7 +410,7 @@ class Transaction:
             if row["target_key"] is not None:
                 return None  # another worker has settled it
             values = {"state": str(state), "reason": clean(reason), "settled_at": settled}
-            if state is ItemState.NEEDS_PERSON and row["state"] == str(ItemState.PENDING):
+            if state is ItemState.NEEDS_REVIEW and row["state"] == str(ItemState.PENDING):
                 # It is certain that no create of it was carried out: it can be planned anew.
                 values["intended_at"] = None
             return values
@@ -543,7 +543,8 @@ def _item(row: Row) -> Item:
         reason=row["reason"],
         spec=None if row["spec"] is None else stored(StreamSpec, row["spec"]),
         fields=tuple(
-            FieldFate(name, Fate(fate), note) for name, fate, note in json.loads(row["fields"])
+            FieldResult(name, FieldOutcome(fate), note)
+            for name, fate, note in json.loads(row["fields"])
         ),
         source=json.loads(row["source"]),
         cutover=cutover,

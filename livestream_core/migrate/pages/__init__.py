@@ -17,16 +17,22 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..._model.times import format_instant
-from ..values import LOSSES, Fate, FieldFate, ItemState, Plan, Report
+from ..values import LOSSES, FieldOutcome, FieldResult, ItemState, Plan, Report
 from .bars import bar
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 #: What a plan says of a stream; the other states come from a run.
-_PLANNED = (ItemState.PENDING, ItemState.SKIPPED, ItemState.NEEDS_PERSON)
+_PLANNED = (ItemState.PENDING, ItemState.SKIPPED, ItemState.NEEDS_REVIEW)
 #: What a reader has to see first.
-_WORST_FIRST = (Fate.NEEDS_PERSON, Fate.DROPPED, Fate.DEFAULTED, Fate.CONVERTED, Fate.EXACT)
+_WORST_FIRST = (
+    FieldOutcome.NEEDS_REVIEW,
+    FieldOutcome.DROPPED,
+    FieldOutcome.DEFAULTED,
+    FieldOutcome.CONVERTED,
+    FieldOutcome.EXACT,
+)
 
 
 def plan_html(plan: Plan) -> str:
@@ -101,7 +107,7 @@ def _digest(text: str) -> str:
 
 def _words(value: str) -> str:
     """A state or a fate as people say it."""
-    return "needs a person" if value == Fate.NEEDS_PERSON else str(value).replace("_", " ")
+    return "needs review" if value == FieldOutcome.NEEDS_REVIEW else str(value).replace("_", " ")
 
 
 def _count(number: int, noun: str) -> str:
@@ -113,15 +119,15 @@ def _count(number: int, noun: str) -> str:
 class Group:
     """Fields of one stream that share a fate, and the words about it."""
 
-    fate: Fate
+    fate: FieldOutcome
     note: str
     own_to_vendor: bool
     fields: tuple[str, ...]
 
 
-def by_fate(fields: Iterable[FieldFate]) -> list[Group]:
+def by_fate(fields: Iterable[FieldResult]) -> list[Group]:
     """The fields of one stream by what becomes of them, the worst first."""
-    groups: dict[tuple[Fate, str, bool], list[str]] = {}
+    groups: dict[tuple[FieldOutcome, str, bool], list[str]] = {}
     for each in fields:
         own_to_vendor = each.fate in LOSSES and not each.is_loss
         # Said of every stream in the same words, it would hide what concerns this one.

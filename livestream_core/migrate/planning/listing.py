@@ -52,7 +52,7 @@ class WholeList(NamedTuple):
 
 def walk(
     client: Client,
-    alive: Callable[[], None] = _nothing,
+    heartbeat: Callable[[], None] = _nothing,
     waited: Callable[[LiveStreamError], None] = _raised,
 ) -> WholeList:
     """Walk over a whole list once."""
@@ -63,7 +63,7 @@ def walk(
             for stream in streams:
                 found[client.id_key(stream.id)] = stream
                 failures = 0
-                alive()
+                heartbeat()
             return WholeList(found, streams.complete, streams.unreadable)
         except LiveStreamError as error:
             # The list goes on with the page that could not be read.
@@ -78,7 +78,7 @@ def whole_list(
     *,
     twice: bool = False,
     may_lack: bool = False,
-    alive: Callable[[], None] = _nothing,
+    heartbeat: Callable[[], None] = _nothing,
     waited: Callable[[LiveStreamError], None] = _raised,
 ) -> WholeList:
     """All streams of an account: as the vendor's total proves, or else as two walks agree.
@@ -88,7 +88,7 @@ def whole_list(
         twice: Whether two walks must agree also where there is a total.
         may_lack: Whether entries that cannot be read are only noted. Where the list goes on must
             be known in any case.
-        alive: Called again and again meanwhile.
+        heartbeat: Called again and again meanwhile.
         waited: Called with what a page could not be read for; returns once it may be tried again.
 
     Raises:
@@ -99,7 +99,7 @@ def whole_list(
     for attempt in range(_WALKS):
         if attempt > 1:
             time.sleep(_PAUSE * attempt)
-        found = walk(client, alive, waited)
+        found = walk(client, heartbeat, waited)
         if any(entry.is_link for entry in found.unreadable) or (found.unreadable and not may_lack):
             error = unreadable_error(found.unreadable, found.streams.values())
             error.provider, error.account = client.provider, client.account
@@ -156,23 +156,23 @@ class Listings:
         self._lock = threading.Lock()
         self._newest: Listing | None = None
 
-    def begun_after(self, instant: float, alive: Callable[[], None] = _nothing) -> Listing:
+    def begun_after(self, instant: float, heartbeat: Callable[[], None] = _nothing) -> Listing:
         """A list of which the walk began after an instant of the monotonic clock.
 
         Args:
             instant: The instant.
-            alive: Called again and again while somebody walks.
+            heartbeat: Called again and again while somebody walks.
 
         Raises:
             LiveStreamError: It could not be read.
         """
         while not self._lock.acquire(timeout=_LOOK):
-            alive()
+            heartbeat()
         try:
             newest = self._newest
             if newest is None or newest.begun < instant:
                 begun = self._clock()
-                whole = whole_list(self._client, may_lack=self._may_lack, alive=alive)
+                whole = whole_list(self._client, may_lack=self._may_lack, heartbeat=heartbeat)
                 newest = self._newest = Listing(whole.streams, begun, whole.unreadable)
             return newest
         finally:
@@ -191,14 +191,14 @@ class SourceReader:
         self._listings = None if natively else Listings(client, may_lack=True)
 
     def read(
-        self, stream_id: str, seconds: float, alive: Callable[[], None] = _nothing
+        self, stream_id: str, seconds: float, heartbeat: Callable[[], None] = _nothing
     ) -> LiveStream:
         """The stream as it is now.
 
         Args:
             stream_id: Its id.
             seconds: How long the call may take; a list takes as long as it is.
-            alive: Called again and again while somebody walks over the list.
+            heartbeat: Called again and again while somebody walks over the list.
 
         Raises:
             NotFound: It is gone.
@@ -206,7 +206,7 @@ class SourceReader:
         """
         if self._listings is None:
             return self._client.get(stream_id, deadline=seconds)
-        listing = self._listings.begun_after(time.monotonic() - self.MAX_AGE, alive)
+        listing = self._listings.begun_after(time.monotonic() - self.MAX_AGE, heartbeat)
         stream = listing.streams.get(self._client.id_key(stream_id))
         if stream is None and listing.unreadable:
             raise UnexpectedResponse(

@@ -23,7 +23,7 @@ from ..._model.stream import LiveStream
 from ..._plugins.registry import registry
 from ..pace import RequestRate, paced, rate_of
 from ..values import (
-    GUARD,
+    DEFAULT_LEAD_TIME,
     ItemState,
     Plan,
     PlannedItem,
@@ -54,7 +54,7 @@ def plan(
     starts_before: datetime | str | None = None,
     tag: str | None = None,
     ids: Iterable[str] | None = None,
-    guard: timedelta | float = GUARD,
+    guard: timedelta | float = DEFAULT_LEAD_TIME,
     assume_idle: bool = False,
     mark: bool = False,
     skip_existing: bool = False,
@@ -163,17 +163,17 @@ def check_sides(source: Client, target: Client) -> None:
         (source, (Feature.LIST, Feature.GET)),
         (target, (Feature.LIST, Feature.CREATE)),
     ):
-        demand(client, "list", *needed)
+        require(client, "list", *needed)
 
 
-def demand(client: Client, operation: str, *features: Feature) -> None:
+def require(client: Client, operation: str, *features: Feature) -> None:
     """Check that a side has what an operation on it needs.
 
     Raises:
         Unsupported: It lacks one of the features.
     """
     try:
-        client.capabilities.demand(*features)
+        client.capabilities.require(*features)
     except Unsupported as error:
         error.provider, error.account = client.provider, client.account
         error.operation = operation
@@ -371,7 +371,7 @@ class Planner:
                 source_id=stream.id or _PLACE.format(stream.page, stream.position),
                 title="",
                 status=Status.UNKNOWN,
-                state=ItemState.NEEDS_PERSON,
+                state=ItemState.NEEDS_REVIEW,
                 reason=f"it could not be read: {stream.reason}",
                 digest=digest({}, None, self.id),
             )
@@ -387,7 +387,7 @@ class Planner:
         elif existing and self._settings.skip_existing:
             state, reason = ItemState.SKIPPED, f"the target has it already: {', '.join(existing)}"
         elif problem := translation.problem or self._too_soon(spec):
-            state, reason = ItemState.NEEDS_PERSON, problem
+            state, reason = ItemState.NEEDS_REVIEW, problem
         return PlannedItem(
             source_id=stream.id,
             title=stream.title,

@@ -17,7 +17,7 @@ from ..._model.errors import InvalidInput, LiveStreamError, Unsupported
 from ..._model.fields import facts_of, table
 from ..._model.status import STATUSES, Status
 from ..._model.stream import LiveStream, StreamSpec, field_of
-from ..values import Fate, FieldFate
+from ..values import FieldOutcome, FieldResult
 from .matching import MARK_PREFIX, mark_of
 
 #: Changes a spec: called with the stream and what is to be created, and gives another spec, or
@@ -46,13 +46,15 @@ class Translation:
     """
 
     spec: StreamSpec | None
-    fields: tuple[FieldFate, ...]
+    fields: tuple[FieldResult, ...]
 
     @property
     def problem(self) -> str:
         """Why a person is needed; empty if none is."""
         return "; ".join(
-            f"{each.field}: {each.note}" for each in self.fields if each.fate is Fate.NEEDS_PERSON
+            f"{each.field}: {each.note}"
+            for each in self.fields
+            if each.fate is FieldOutcome.NEEDS_REVIEW
         )
 
 
@@ -79,7 +81,7 @@ class Translator:
         try:
             wanted = self._transformed(stream, read.spec)
         except _Failed as failed:
-            fates["options"] = [FieldFate("options", Fate.NEEDS_PERSON, str(failed))]
+            fates["options"] = [FieldResult("options", FieldOutcome.NEEDS_REVIEW, str(failed))]
         for name in read.unreadable:
             if getattr(wanted, name, None) != getattr(read.spec, name, None):
                 del fates[name]  # a transform has said what it is to be
@@ -117,7 +119,7 @@ class Translator:
         stream: LiveStream,
         read: StreamSpec,
         wanted: StreamSpec,
-        fates: dict[str, list[FieldFate]],
+        fates: dict[str, list[FieldResult]],
         explain: bool,
     ) -> StreamSpec | None:
         """The spec that the target can be asked for; notes what becomes of each field."""
@@ -129,8 +131,8 @@ class Translator:
             rows = fates.setdefault(name, [])
             if not _is_given(value):
                 if _is_given(getattr(read, name)):
-                    rows.append(FieldFate(name, Fate.CONVERTED, "cleared by a transform"))
-            elif problem := capabilities.lacking(name, value):
+                    rows.append(FieldResult(name, FieldOutcome.CONVERTED, "cleared by a transform"))
+            elif problem := capabilities.unsupported_error(name, value):
                 rows.append(_lost(name, value, problem, capabilities))
                 left_out[name] = absent
             else:
@@ -138,14 +140,14 @@ class Translator:
         spec = attrs.evolve(wanted, **left_out)
         if capabilities.create_starts and spec.scheduled_start is None:
             rows = fates["scheduled_start"]
-            if not any(row.fate is Fate.NEEDS_PERSON for row in rows):
-                rows.append(FieldFate("scheduled_start", Fate.NEEDS_PERSON, _NEEDS_START))
+            if not any(row.fate is FieldOutcome.NEEDS_REVIEW for row in rows):
+                rows.append(FieldResult("scheduled_start", FieldOutcome.NEEDS_REVIEW, _NEEDS_START))
         if self._mark == "tags":
             spec = attrs.evolve(spec, tags=(*spec.tags, mark_of(self._source.account, stream.id)))
         return self._as_sent(spec, fates, explain)
 
     def _as_sent(
-        self, spec: StreamSpec, fates: dict[str, list[FieldFate]], explain: bool
+        self, spec: StreamSpec, fates: dict[str, list[FieldResult]], explain: bool
     ) -> StreamSpec | None:
         """The spec with what the target's request cannot express taken out; found by building
         the request without sending it."""
@@ -154,7 +156,7 @@ class Translator:
         except LiveStreamError as error:
             field = (getattr(error, "field", None) or "title").partition(".")[0]
             rows = fates.setdefault(field, [])
-            rows[:] = [FieldFate(field, Fate.NEEDS_PERSON, error.message)]
+            rows[:] = [FieldResult(field, FieldOutcome.NEEDS_REVIEW, error.message)]
             return None
         if built is None:
             return spec
@@ -171,7 +173,7 @@ class Translator:
                 continue
             if without == built:
                 note = "the target's request has no place for it"
-                fates[name] = [FieldFate(name, Fate.DROPPED, note)]
+                fates[name] = [FieldResult(name, FieldOutcome.DROPPED, note)]
         if spec.scheduled_start is not None:
             spec = self._floored(spec, spec.scheduled_start, built, fates)
         return spec
@@ -181,7 +183,7 @@ class Translator:
         spec: StreamSpec,
         start: datetime,
         built: Preview,
-        fates: dict[str, list[FieldFate]],
+        fates: dict[str, list[FieldResult]],
     ) -> StreamSpec:
         """A vendor's times may have whole seconds or minutes only."""
         for coarse in (start.replace(second=0, microsecond=0), start.replace(microsecond=0)):
@@ -190,7 +192,9 @@ class Translator:
             floored = attrs.evolve(spec, scheduled_start=coarse)
             if self._target.preview(floored) == built:
                 note = f"the target's times have no fractions: {coarse.isoformat()}"
-                fates["scheduled_start"] = [FieldFate("scheduled_start", Fate.CONVERTED, note)]
+                fates["scheduled_start"] = [
+                    FieldResult("scheduled_start", FieldOutcome.CONVERTED, note)
+                ]
                 return floored
         return spec
 
@@ -203,24 +207,26 @@ class _Read:
     """The spec that a stream itself gives, and the fate of what does not fit into one."""
 
     def __init__(self, stream: LiveStream, capabilities: Capabilities) -> None:
-        self.fates: dict[str, list[FieldFate]] = {}
+        self.fates: dict[str, list[FieldResult]] = {}
         values: dict[str, Any] = {name: getattr(stream, name) for name in _SHOWN}
         ours = [tag for tag in stream.tags if tag.startswith(MARK_PREFIX)]
         if ours:
             values["tags"] = tuple(tag for tag in stream.tags if tag not in ours)
             note = "the mark of a former migration is left out"
-            self.fates["tags"] = [FieldFate("tags", Fate.CONVERTED, note)]
+            self.fates["tags"] = [FieldResult("tags", FieldOutcome.CONVERTED, note)]
         if capabilities.supports(Feature.PLAYBACK_URL) and stream.playbacks:
             values["playback_url"] = stream.playbacks[0].url
             if len(stream.playbacks) > 1:
                 note = f"a spec has one address: {len(stream.playbacks) - 1} more are left out"
-                self.fates["playback_url"] = [FieldFate("playback_url", Fate.DROPPED, note)]
+                self.fates["playback_url"] = [
+                    FieldResult("playback_url", FieldOutcome.DROPPED, note)
+                ]
         self.has_title = True
         try:
             spec = StreamSpec(title=stream.title)
         except InvalidInput as error:
             self.has_title = False
-            self.fates["title"] = [FieldFate("title", Fate.NEEDS_PERSON, error.message)]
+            self.fates["title"] = [FieldResult("title", FieldOutcome.NEEDS_REVIEW, error.message)]
             spec = StreamSpec(title=_UNTITLED)
         for name, value in values.items():
             if not _is_given(value):
@@ -228,7 +234,7 @@ class _Read:
             try:
                 spec = attrs.evolve(spec, **{name: value})
             except InvalidInput as error:
-                row = FieldFate(name, Fate.NEEDS_PERSON, error.message)
+                row = FieldResult(name, FieldOutcome.NEEDS_REVIEW, error.message)
                 self.fates.setdefault(name, []).append(row)
         #: Fields that may have a value at the source which could not be read.
         self.unreadable: list[str] = []
@@ -238,7 +244,7 @@ class _Read:
                 if name != "title":
                     self.unreadable.append(name)
                 note = f"it could not be read at the source ({problem})"
-                self.fates[name] = [FieldFate(name, Fate.NEEDS_PERSON, note)]
+                self.fates[name] = [FieldResult(name, FieldOutcome.NEEDS_REVIEW, note)]
         self.spec = spec
 
 
@@ -255,32 +261,34 @@ def _is_given(value: object) -> bool:
     return isinstance(value, bool) or bool(value)
 
 
-def _carried(name: str, read: StreamSpec, wanted: StreamSpec) -> FieldFate:
+def _carried(name: str, read: StreamSpec, wanted: StreamSpec) -> FieldResult:
     if getattr(read, name) == getattr(wanted, name):
-        return FieldFate(name, Fate.EXACT)
-    return FieldFate(name, Fate.CONVERTED, "set by a transform")
+        return FieldResult(name, FieldOutcome.EXACT)
+    return FieldResult(name, FieldOutcome.CONVERTED, "set by a transform")
 
 
-def _lost(name: str, value: object, problem: Unsupported, capabilities: Capabilities) -> FieldFate:
+def _lost(
+    name: str, value: object, problem: Unsupported, capabilities: Capabilities
+) -> FieldResult:
     why = problem.message.removeprefix(f"{name}: ")
     if name == "scheduled_start" and capabilities.create_starts:
-        return FieldFate(name, Fate.NEEDS_PERSON, why)
+        return FieldResult(name, FieldOutcome.NEEDS_REVIEW, why)
     if capabilities.supports(FEATURE_OF_FIELD[name]):
         # The target has the feature, but not this value: its own takes the place.
-        return FieldFate(name, Fate.DEFAULTED, why)
+        return FieldResult(name, FieldOutcome.DEFAULTED, why)
     if value == table(StreamSpec)[name].unasked:
-        return FieldFate(name, Fate.EXACT, f"as always there: {why}")
-    return FieldFate(name, Fate.DROPPED, why)
+        return FieldResult(name, FieldOutcome.EXACT, f"as always there: {why}")
+    return FieldResult(name, FieldOutcome.DROPPED, why)
 
 
-def _own_to_vendor(stream: LiveStream) -> Iterator[FieldFate]:
+def _own_to_vendor(stream: LiveStream) -> Iterator[FieldResult]:
     shown = [facts for facts in facts_of(LiveStream) if _is_given(getattr(stream, facts.name))]
     for facts in shown:
         if facts.replaced:
-            yield FieldFate(facts.name, Fate.DEFAULTED, facts.replaced)
+            yield FieldResult(facts.name, FieldOutcome.DEFAULTED, facts.replaced)
     for facts in shown:
         if note := facts.left or facts.lost:
-            yield FieldFate(facts.name, Fate.DROPPED, note)
+            yield FieldResult(facts.name, FieldOutcome.DROPPED, note)
 
 
 # -- which streams are moved -----------------------------------------------------------------

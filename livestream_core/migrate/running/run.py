@@ -36,7 +36,7 @@ from ..planning.plan import (
 )
 from ..planning.translation import Transform
 from ..values import (
-    SETTLE,
+    DEFAULT_SETTLE_SECONDS,
     ItemState,
     LedgerError,
     MigrationStopped,
@@ -53,7 +53,7 @@ Side: TypeAlias = Client | Callable[[], Client]
 Location: TypeAlias = str | os.PathLike[str]
 
 _LOOK = 0.25
-_FOR_A_PERSON = (ItemState.REFUSED, ItemState.NEEDS_PERSON)
+_FOR_A_PERSON = (ItemState.REFUSED, ItemState.NEEDS_REVIEW)
 
 
 def run(
@@ -67,7 +67,7 @@ def run(
     source_rate: RequestRate | str | None = None,
     target_rate: RequestRate | str | None = None,
     max_create: int | None = None,
-    settle: float = SETTLE,
+    settle: float = DEFAULT_SETTLE_SECONDS,
     lease: float = 120.0,
     replan: bool = False,
     executor: Executor | None = None,
@@ -401,7 +401,7 @@ class _Run:
             if is_place(item.source_id):
                 continue  # it has no id to be read by
             if item.target_id is None and item.state in _FOR_A_PERSON:
-                if item.state is ItemState.NEEDS_PERSON and item.intended_at is not None:
+                if item.state is ItemState.NEEDS_REVIEW and item.intended_at is not None:
                     # A create of it may have been carried out: that is found out first.
                     self.ledger.write(partial(Transaction.reopen, position=position))
                 else:

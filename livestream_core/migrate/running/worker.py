@@ -52,7 +52,7 @@ TRIES = 6
 _LONGEST_PAUSE = 30.0
 #: A worker with nothing to do looks again so soon: another may have given something back.
 _LONGEST_WAIT = 1.0
-_PERSON = ItemState.NEEDS_PERSON
+_PERSON = ItemState.NEEDS_REVIEW
 #: Errors that concern every stream.
 _OF_ALL = (AuthenticationFailed, PermissionDenied, ConfigurationError)
 
@@ -275,13 +275,13 @@ class Worker:
         """What keeps a group ours while a list is walked, which may take longer than a lease."""
         lease, renewed = self._shared.pacing.lease, time.monotonic()
 
-        def alive() -> None:
+        def heartbeat() -> None:
             nonlocal renewed
             if time.monotonic() - renewed > lease / 3:
                 renewed = time.monotonic()
                 self._ledger.write(lambda tx: tx.hold(key, self._owner, lease))
 
-        return alive
+        return heartbeat
 
     # -- what is unknown --------------------------------------------------------------------
 

@@ -45,20 +45,20 @@ pytest.register_assert_rewrite(
 )
 
 from ..._public import publish as _publish
-from ..captures import RecordedCall, RecordedExchange, Recording
-from .answers import Answers
+from ..captures import Capture, CapturedCall, CapturedExchange
+from .answers import Parsing
 from .area import Area
 from .emulated import Emulated
-from .failures import Faults, Lateness, Outcomes, Statuses
+from .failures import Faults, Outcomes, SlowResponses, Statuses
 from .harness import Harness, Tap
 from .ids import Ids
-from .lifecycle import Lifecycle, Waiting, Walks
-from .lists import Filters, OddPages, Paging
+from .lifecycle import Lifecycle, RandomLifecycles, Waiting
+from .lists import Filters, MalformedPages, Paging
 from .odd_values import OddValues
 from .operations import Operations
 from .refusals import Input, Refusals
 from .replayed import Replayed
-from .secrets import FieldsWithoutSecrets, Secrecy
+from .secrets import FieldsWithoutSecrets, SecretMasking
 from .sessions import Sessions
 from .subject import Sample, Subject
 from .webhooks import Webhooks
@@ -69,20 +69,20 @@ class Suite(
     Refusals,
     Input,
     Lifecycle,
-    Walks,
+    RandomLifecycles,
     Waiting,
     Paging,
-    OddPages,
+    MalformedPages,
     Filters,
     Statuses,
     Outcomes,
     Faults,
-    Lateness,
+    SlowResponses,
     Sessions,
-    Answers,
+    Parsing,
     OddValues,
     Ids,
-    Secrecy,
+    SecretMasking,
     FieldsWithoutSecrets,
     Webhooks,
     Emulated,
@@ -96,7 +96,7 @@ AREAS: tuple[type[Area], ...] = tuple(kind for kind in Suite.__bases__ if issubc
 
 __all__ = [
     "AREAS",
-    "Answers",
+    "Parsing",
     "Area",
     "Emulated",
     "Faults",
@@ -105,27 +105,27 @@ __all__ = [
     "Harness",
     "Ids",
     "Input",
-    "Lateness",
+    "SlowResponses",
     "Lifecycle",
-    "OddPages",
+    "MalformedPages",
     "OddValues",
     "Operations",
     "Outcomes",
     "Paging",
-    "RecordedCall",
-    "RecordedExchange",
-    "Recording",
+    "CapturedCall",
+    "CapturedExchange",
+    "Capture",
     "Refusals",
     "Replayed",
     "Sample",
-    "Secrecy",
+    "SecretMasking",
     "Sessions",
     "Statuses",
     "Subject",
     "Suite",
     "Tap",
     "Waiting",
-    "Walks",
+    "RandomLifecycles",
     "Webhooks",
 ]
 

@@ -114,7 +114,7 @@ def facts(stream: LiveStream) -> LiveStream:
     return attrs.evolve(stream, raw=None)
 
 
-class Answers(Area):
+class Parsing(Area):
     """Reading what the vendor sends."""
 
     title = "answers"

@@ -127,7 +127,7 @@ class Emulated(Area):
 
     def test_what_cannot_happen_to_a_stream_is_a_value_error(self, harness: Harness) -> None:
         stream = harness.stream()
-        for happens in (harness.emulator.encoder_drops, harness.emulator.recording_ready):
+        for happens in (harness.emulator.drop_encoder, harness.emulator.finish_recording):
             with pytest.raises((ValueError, NotImplementedError)):
                 happens(stream.id)
 

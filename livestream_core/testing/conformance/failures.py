@@ -18,7 +18,7 @@ from ..._model.errors import (
     LiveStreamError,
     ProviderUnavailable,
     RateLimited,
-    TimedOut,
+    RequestTimeout,
     UnexpectedResponse,
 )
 from ..._model.stream import LiveStream
@@ -343,7 +343,7 @@ class Faults(Area):
         assert harness.look() == {}
 
 
-class Lateness(Area):
+class SlowResponses(Area):
     """A vendor that is slow is not the caller's fault."""
 
     title = "faults"
@@ -355,5 +355,5 @@ class Lateness(Area):
         call = ready_for(harness, feature, timeout=(5, 30))
         harness.emulator.inject(Fault.delay(31.0), times=100)
         error, sent = failure_of(harness, call)
-        assert type(error) is TimedOut
+        assert type(error) is RequestTimeout
         assert error.applied is (None if sent else False)

@@ -262,13 +262,13 @@ class Harness:
         steps: Sequence[Callable[[str], object]] = (
             client.start,
             lambda _: self.clock.sleep(emulator.boot_seconds + 1),
-            emulator.encoder_connects,
+            emulator.connect_encoder,
             lambda _: self.clock.sleep(300),
-            emulator.encoder_drops,
-            emulator.encoder_connects,
+            emulator.drop_encoder,
+            emulator.connect_encoder,
             client.stop,
             lambda _: self.clock.sleep(60),
-            emulator.recording_ready,
+            emulator.finish_recording,
         )
         for step in steps:
             shown = self.attempt(step, stream.id)
@@ -283,7 +283,7 @@ class Harness:
                 yield shown
 
     def _failed(self) -> Iterator[LiveStream]:
-        fails = getattr(self.emulator, "stream_fails", None)
+        fails = getattr(self.emulator, "fail_stream", None)
         if fails is not None:
             stream = self.stream()
             fails(stream.id)

@@ -30,7 +30,7 @@ from ..._model.errors import (
     WaitFailed,
     WaitTimeout,
 )
-from ..._model.status import STATUSES, Status, met_by
+from ..._model.status import STATUSES, Status, satisfied_by
 from ..._model.stream import LiveStream
 from ..._model.times import parse_instant
 from ..._model.trim import Trim
@@ -125,7 +125,7 @@ class Lifecycle(Area):
                 assert started <= ended
 
 
-class Walks(Area):
+class RandomLifecycles(Area):
     """Random calls and events, in whatever order."""
 
     title = "lifecycle"
@@ -285,7 +285,7 @@ class Lives(RuleBasedStateMachine):
         trim = Trim.relative(1, 5) if trimmed and self.can.supports(Feature.TRIM) else None
         if stream := self.attempt(Feature.STOP, id, trim=trim):
             self.check(stream)
-            assert stream.status in met_by(Status.PROCESSING)
+            assert stream.status in satisfied_by(Status.PROCESSING)
 
     @rule(id=consumes(streams))
     def cancel(self, id: str) -> None:
@@ -320,9 +320,7 @@ class Lives(RuleBasedStateMachine):
             with pytest.raises(NotFound):
                 ON_ONE[feature](self.harness, id)
 
-    @rule(
-        id=streams, what=st.sampled_from(["encoder_connects", "encoder_drops", "recording_ready"])
-    )
+    @rule(id=streams, what=st.sampled_from(["connect_encoder", "drop_encoder", "finish_recording"]))
     def the_world(self, id: str, what: str) -> None:
         """Something happens to it that no client asked for."""
         try:

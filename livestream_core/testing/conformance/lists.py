@@ -145,7 +145,7 @@ class Paging(Area):
         assert not missing or walk.complete is not Completeness.PROVEN
 
 
-class OddPages(Area):
+class MalformedPages(Area):
     """Pages that a vendor should not send, and sometimes does."""
 
     title = "paging"

@@ -13,7 +13,7 @@ from ..._contract.capabilities import FEATURE_OF_FIELD, FIELDS, OPERATION_OF, Fe
 from ..._model.errors import Conflict, LiveStreamError, NotFound
 from ..._model.fields import Kind, Owner, facts_of, table
 from ..._model.operations import OperationFacts
-from ..._model.status import Status, met_by
+from ..._model.status import Status, satisfied_by
 from ..._model.stream import LiveStream, StreamSpec
 from ..._model.trim import Trim
 from .area import HTTP, IN_PROCESS, Area, declared, each, needs, proves
@@ -275,7 +275,7 @@ class Operations(Area):
     def test_a_stopped_stream_is_over(self, harness: Harness) -> None:
         stream = harness.reach(Status.LIVE)
         stopped = harness.client.stop(stream.id)
-        assert stopped.status in met_by(Status.PROCESSING)
+        assert stopped.status in satisfied_by(Status.PROCESSING)
 
     @proves(Feature.TRIM)
     def test_two_different_trims_are_two_different_requests(self, harness: Harness) -> None:
@@ -297,7 +297,7 @@ class Operations(Area):
         harness.client.stop(stream.id, trim=Trim.relative(30, 120))
         harness.clock.sleep(60)
         try:
-            harness.emulator.recording_ready(stream.id)
+            harness.emulator.finish_recording(stream.id)
         except (ValueError, NotImplementedError):
             pytest.skip("the emulator makes no recordings")
         recording = harness.client.get(stream.id).recording

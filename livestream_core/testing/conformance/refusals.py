@@ -21,7 +21,7 @@ from ..._contract.capabilities import (
     Feature,
 )
 from ..._model.errors import InvalidInput, LiveStreamError, Unsupported
-from ..._model.status import Status, met_by
+from ..._model.status import Status, satisfied_by
 from ..._model.trim import Trim
 from .area import Area, declared, each, needs
 from .calls import NO_STREAM, call
@@ -62,7 +62,7 @@ def forbidden_values(subject: Subject) -> Iterable[tuple[str, Any]]:
         for feature in FIELDS
         if can.supports(feature) and can[feature].values is not None
         for value in VALUES[feature]
-        if can.lacking(feature.value, value)
+        if can.unsupported_error(feature.value, value)
     ]
 
 
@@ -159,7 +159,7 @@ class Refusals(Area):
     def test_waiting_for_a_status_that_is_never_reported_is_refused(
         self, harness: Harness, status: Status
     ) -> None:
-        if met_by(status) & harness.can.statuses:
+        if satisfied_by(status) & harness.can.statuses:
             pytest.skip("another status that is reported satisfies it")
         client = harness.connect()
         with harness.sends_nothing(), pytest.raises(Unsupported):

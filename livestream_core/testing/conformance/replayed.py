@@ -12,7 +12,7 @@ from ..._contract.capabilities import Feature
 from ..._contract.request import Response
 from ..._model.errors import LiveStreamError, ProviderUnavailable, UnexpectedResponse
 from ..._model.operations import OPERATION_TABLE
-from ..captures import Player, Recording, StandingClock, leftovers, outcome
+from ..captures import Capture, Player, StandingClock, leftovers, outcome
 from .area import Area, each
 from .subject import Subject
 
@@ -29,7 +29,7 @@ def recorded_calls(subject: Subject) -> Iterable[tuple[Feature, int, int]]:
 class _Replay:
     """A recording that is played back up to one of its calls."""
 
-    def __init__(self, subject: Subject, recording: Recording) -> None:
+    def __init__(self, subject: Subject, recording: Capture) -> None:
         self.player = Player()
         self.clock = StandingClock(recording.calls[0].at)
         self.recording = recording
@@ -57,7 +57,7 @@ class _Replay:
 class Replayed(Area):
     """Recorded calls, made again."""
 
-    title = "recordings"
+    title = "captures"
     needs_emulator = False
 
     @each("call", recorded_calls)

@@ -90,7 +90,7 @@ def ready(harness: Harness) -> LiveStream:
     return stream
 
 
-class Secrecy(Area):
+class SecretMasking(Area):
     """Secrets are in no repr, no log, no error."""
 
     title = "secrets"

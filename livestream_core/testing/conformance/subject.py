@@ -18,7 +18,7 @@ from ..._model.fields import FieldFacts, Kind, table
 from ..._model.stream import RestreamTarget, StreamSpec
 from ..._plugins.registry import registry
 from ...emulator import Emulator, load_emulator
-from ..captures import Recording, load
+from ..captures import Capture, load
 
 _BY_KIND: Mapping[Kind | None, Sequence[Any]] = {
     Kind.TEXT: ("Heute: Übertragung aus Köln, 日本語, with “quotes” & <tags>",),
@@ -74,25 +74,25 @@ class Subject:
 
     Attributes:
         name: The provider's name.
-        recordings: Files that ``livestream record`` wrote; needed only without an emulator.
+        captures: Files that ``livestream capture`` wrote; needed only without an emulator.
         client: Which client uses it: ``"synchronous"`` or ``"asynchronous"``.
     """
 
     name: str
-    recordings: Sequence[Path] = ()
+    captures: Sequence[Path] = ()
     client: str = "synchronous"
 
     def __init__(
         self,
         name: str | None = None,
         *,
-        recordings: Sequence[Path] = (),
+        captures: Sequence[Path] = (),
         client: str | None = None,
     ) -> None:
         if name is not None:
             self.name = name
-        if recordings:
-            self.recordings = recordings
+        if captures:
+            self.captures = captures
         if client is not None:
             self.client = client
 
@@ -170,11 +170,11 @@ class Subject:
         found = getattr(self.make_emulator(), "samples", ())
         return [each if isinstance(each, Sample) else Sample(**each) for each in found]
 
-    def recorded(self) -> Sequence[Recording]:
+    def recorded(self) -> Sequence[Capture]:
         """Its recordings, read.
 
         Raises:
             InvalidInput: One cannot be read.
         """
-        found = (load(path) for path in self.recordings)
+        found = (load(path) for path in self.captures)
         return [recording for recording in found if recording.provider == self.name]

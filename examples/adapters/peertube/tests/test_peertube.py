@@ -89,7 +89,7 @@ def test_settings_of_the_ingest_cannot_change_once_it_is_on_air(
     client: live.Client, instance: PeerTubeEmulator, changes: Any
 ) -> None:
     id = client.create(title="Data science").id
-    instance.encoder_connects(id)
+    instance.connect_encoder(id)
     with pytest.raises(live.Conflict) as caught:
         client.update(id, **changes)
     assert (caught.value.status, caught.value.applied) == (live.Status.LIVE, False)
@@ -99,7 +99,7 @@ def test_the_title_can_change_while_it_is_on_air(
     client: live.Client, instance: PeerTubeEmulator
 ) -> None:
     id = client.create(title="Data science").id
-    instance.encoder_connects(id)
+    instance.connect_encoder(id)
     assert client.update(id, title="Statistics").title == "Statistics"
 
 
@@ -252,9 +252,9 @@ def test_a_limit_of_requests_is_waited_out() -> None:
 def recorded(client: live.Client, instance: PeerTubeEmulator, **fields: object) -> str:
     """A stream that was on air for a minute, and saves its replay."""
     id = client.create(title="Data science", record=True, options=fields).id
-    instance.encoder_connects(id)
+    instance.connect_encoder(id)
     instance.clock.sleep(60)
-    instance.encoder_drops(id)
+    instance.drop_encoder(id)
     return id
 
 
@@ -262,8 +262,8 @@ def test_a_stream_that_saves_nothing_has_ended_at_once(
     client: live.Client, instance: PeerTubeEmulator
 ) -> None:
     id = client.create(title="Data science").id
-    instance.encoder_connects(id)
-    instance.encoder_drops(id)
+    instance.connect_encoder(id)
+    instance.drop_encoder(id)
     stream = client.get(id)
     assert (stream.status, stream.recording) == (live.Status.ENDED, None)
 
@@ -293,7 +293,7 @@ def test_a_stream_becomes_its_replay_and_keeps_its_id(
     client: live.Client, instance: PeerTubeEmulator
 ) -> None:
     id = recorded(client, instance)
-    instance.recording_ready(id)
+    instance.finish_recording(id)
     stream = client.get(id)
     assert (stream.id, stream.status, stream.record) == (id, live.Status.ENDED, True)
     assert stream.recording is not None
@@ -305,7 +305,7 @@ def test_the_times_of_a_replay_are_those_of_its_session(
     client: live.Client, instance: PeerTubeEmulator
 ) -> None:
     id = recorded(client, instance)
-    instance.recording_ready(id)
+    instance.finish_recording(id)
     stream = client.get(id)
     assert stream.started_at is not None
     assert stream.ended_at is not None
@@ -328,7 +328,7 @@ def test_a_replay_that_cannot_be_transcoded_is_a_recording_that_failed(
 def test_a_stream_that_became_its_replay_is_listed_no_more(
     client: live.Client, instance: PeerTubeEmulator
 ) -> None:
-    instance.recording_ready(recorded(client, instance))
+    instance.finish_recording(recorded(client, instance))
     assert list(client.list()) == []
 
 
@@ -336,7 +336,7 @@ def test_a_stream_that_became_its_replay_can_be_deleted(
     client: live.Client, instance: PeerTubeEmulator
 ) -> None:
     id = recorded(client, instance)
-    instance.recording_ready(id)
+    instance.finish_recording(id)
     client.delete(id)
     with pytest.raises(live.NotFound):
         client.get(id)
@@ -353,7 +353,7 @@ def test_the_replay_of_a_permanent_live_is_no_live_stream(
     client: live.Client, instance: PeerTubeEmulator
 ) -> None:
     id = recorded(client, instance, permanentLive=True)
-    instance.recording_ready(id)
+    instance.finish_recording(id)
     replay = instance.replay_of(id)
     assert replay not in (None, id)
     with pytest.raises(live.NotFound, match="replay of a permanent live"):
@@ -365,7 +365,7 @@ def test_a_stream_that_becomes_its_replay_between_two_reads_is_read_again(
 ) -> None:
     id = recorded(client, instance)
     as_live = client.get(id).raw
-    instance.recording_ready(id)
+    instance.finish_recording(id)
     assert as_live is not None
     stale = as_live.reveal()
     instance.inject(Fault.edited(lambda *_: stale), on=f"GET */videos/{id}")
