@@ -197,12 +197,17 @@ __all__ = [
     "unregister",
 ]
 
+#: Names that pickles of version 0.1 in task queues hold.
+_FORMERLY = {"TimedOut": "RequestTimeout"}
+
 _publish(__name__, [globals()[name] for name in __all__ if name not in _LAZY])
 
 
 if not TYPE_CHECKING:  # to type checkers it would say that every name exists
 
     def __getattr__(name: str) -> Any:
+        if name in _FORMERLY:
+            return globals()[_FORMERLY[name]]
         module = _LAZY.get(name)
         if module is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

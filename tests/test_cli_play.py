@@ -186,7 +186,7 @@ def test_the_seconds_may_be_left_out(
     played: list[dict[str, Any]], arguments: list[str], seconds: float | None
 ) -> None:
     assert CliRunner().invoke(app, ["sandbox", *arguments]).exit_code == 0
-    assert [told["play_seconds"] for told in played] == [seconds]
+    assert [told["simulate_seconds"] for told in played] == [seconds]
 
 
 def test_negative_seconds_are_refused(played: list[dict[str, Any]]) -> None:

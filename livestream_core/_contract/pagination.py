@@ -172,8 +172,8 @@ class Page(Pickled):
 
     Attributes:
         items: The streams on it.
-        next: A cursor for the page that follows, ``None`` if this is the last one. It can be
-            kept and used later, also in another process.
+        next_cursor: The cursor of the next page, ``None`` on the last one. It can be kept and used
+            later, also in another process. Adapters pass it as ``next=``.
         total: How many streams there are on all pages, where the vendor says so; a number that
             cannot be one, such as -1, says nothing.
         unreadable: What on it could not be read, in its order. Such entries are live streams, as
@@ -181,14 +181,9 @@ class Page(Pickled):
     """
 
     items: tuple[LiveStream, ...] = attrs.field(converter=_streams)
-    next: str | None = None
+    next_cursor: str | None = attrs.field(default=None, alias="next")
     total: int | None = attrs.field(default=None, converter=_total)
     unreadable: tuple[Unreadable, ...] = attrs.field(default=(), converter=_unreadable)
-
-    @property
-    def next_cursor(self) -> str | None:
-        """The same as ``next``."""
-        return self.next
 
     def __iter__(self) -> Iterator[LiveStream]:
         return iter(self.items)
@@ -229,7 +224,7 @@ class Pagination:
         is_news = self._take_unreadable(page) or bool(new)
         self._totals.add(page.total)
         self._without_news = 0 if is_news else self._without_news + 1
-        following = page.next
+        following = page.next_cursor
         is_empty = not page.items and not page.unreadable
         if following is None or (self._empty_page_ends and is_empty):
             self.goes_on = False

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .._version import __version__
-from .adapters import capture
+from .adapters.capture import capture
 from .adapters.new_adapter import new_adapter
 from .connections.connection import connection_options
 from .console.context import command_context, debug_option, output_options
@@ -138,4 +138,4 @@ app.add_section(
     installation.demo,
     installation.completion,
 )
-app.add_section("Adapters", new_adapter, capture.record)
+app.add_section("Adapters", new_adapter, capture)

@@ -1,5 +1,9 @@
-"""Moving streams from one account to another: look first, run, be interrupted, go on, prove it,
-undo. Needs the extra ``migrate``."""
+"""Move streams from one account to another: plan, run, resume, check, hand over, roll back.
+
+Needs the extra ``migrate``.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from .._public import publish as _publish
 from .finishing.check import check
@@ -35,12 +39,11 @@ from .values import (
 )
 
 __all__ = [
-    "DEFAULT_LEAD_TIME",
-    "PATIENCE",
-    "DEFAULT_SETTLE_SECONDS",
     "CheckResult",
     "CheckedItem",
     "Cutover",
+    "DEFAULT_LEAD_TIME",
+    "DEFAULT_SETTLE_SECONDS",
     "DeleteResult",
     "DeletedItem",
     "FieldOutcome",
@@ -51,6 +54,7 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "MigrationStopped",
+    "PATIENCE",
     "Plan",
     "PlanSettings",
     "PlannedItem",
@@ -62,6 +66,7 @@ __all__ = [
     "check",
     "handover",
     "load_transform",
+    "mark_switched",
     "plan",
     "plan_html",
     "refresh_cutovers",
@@ -70,7 +75,16 @@ __all__ = [
     "retire",
     "rollback",
     "run",
-    "mark_switched",
 ]
 
+#: Names that pickles of version 0.1 in task queues hold.
+_FORMERLY = {"Fate": "FieldOutcome", "FieldFate": "FieldResult"}
+
 _publish(__name__, [globals()[name] for name in __all__])
+
+if not TYPE_CHECKING:  # to type checkers it would say that every name exists
+
+    def __getattr__(name: str) -> Any:
+        if name in _FORMERLY:
+            return globals()[_FORMERLY[name]]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
@@ -36,7 +36,16 @@ class MigrationStopped(LiveStreamError):
     applied: bool | None = False
 
 
-class FieldOutcome(StrEnum):
+class _Stored(StrEnum):
+    """Words that ledgers and pickles hold."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        # Version 0.1 wrote this word.
+        return cls("needs_review") if value == "needs_person" else None
+
+
+class FieldOutcome(_Stored):
     """What becomes of a field on its way to the target."""
 
     EXACT = "exact"
@@ -55,7 +64,7 @@ class FieldOutcome(StrEnum):
 LOSSES = frozenset({FieldOutcome.DROPPED, FieldOutcome.DEFAULTED, FieldOutcome.NEEDS_REVIEW})
 
 
-class ItemState(StrEnum):
+class ItemState(_Stored):
     """How far one stream is. Every stream of a migration is in exactly one of these."""
 
     PENDING = "pending"

@@ -109,7 +109,7 @@ VALUES: dict[str, Any] = {
         elapsed=timedelta(seconds=1),
         attempt=1,
     ),
-    "migrate.FieldFate": migrate.FieldFate("tags", migrate.Fate.DROPPED, "no place"),
+    "migrate.FieldFate": migrate.FieldResult("tags", migrate.FieldOutcome.DROPPED, "no place"),
     "migrate.PlanSettings": migrate.PlanSettings(guard=timedelta(minutes=5), mark=True),
     "migrate.Item": migrate.Item(
         source_id="7", title="Algebra", state=migrate.ItemState.CREATED, target_id="8", spec=SPEC

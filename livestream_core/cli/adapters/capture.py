@@ -15,7 +15,7 @@ from ..console.output import working
 
 @click.command(
     epilog="\b\nExample:\n"
-    "  livestream -p acme record acme.json --yes\n"
+    "  livestream -p acme capture acme.json --yes\n"
     "  pytest --livestream-adapter acme --livestream-captures acme.json"
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -24,7 +24,7 @@ from ..console.output import working
 @connection_options
 @debug_option
 @pass_command_context
-def record(context: CommandContext, file: Path, start: bool, yes: bool) -> None:
+def capture(context: CommandContext, file: Path, start: bool, yes: bool) -> None:
     """Record calls of a real account, to test an adapter without its vendor.
 
     A stream is made on the account, read, listed, renamed, and cancelled or deleted, as far as

@@ -13,7 +13,7 @@ from ..console.exit_codes import OTHERWISE
 from ..console.output import json_text
 
 SHELLS = ("bash", "zsh", "fish")
-_PLAY_SECONDS = 2.0
+_SIMULATE_SECONDS = 2.0
 
 
 @click.command()
@@ -53,17 +53,17 @@ def providers(context: CommandContext, features: bool) -> None:
 )
 @click.option(
     "--simulate",
-    "play_seconds",
+    "simulate_seconds",
     is_flag=False,
-    flag_value=_PLAY_SECONDS,
+    flag_value=_SIMULATE_SECONDS,
     type=click.FloatRange(min=0),
     metavar="[SECONDS]",
     help="Play the world, too: an encoder connects to each stream so many seconds after it is "
-    f"ready ({_PLAY_SECONDS:g} unless told), and its recording is made as soon after the end.",
+    f"ready ({_SIMULATE_SECONDS:g} unless told), and its recording is made as soon after the end.",
 )
 @debug_option
 def sandbox(
-    host: str, port_base: int | None, boot_seconds: float, play_seconds: float | None
+    host: str, port_base: int | None, boot_seconds: float, simulate_seconds: float | None
 ) -> None:
     """Serve every provider's emulator until Ctrl-C.
 
@@ -72,7 +72,9 @@ def sandbox(
     """
     from .sandbox import run
 
-    run(host=host, port_base=port_base, boot_seconds=boot_seconds, play_seconds=play_seconds)
+    run(
+        host=host, port_base=port_base, boot_seconds=boot_seconds, simulate_seconds=simulate_seconds
+    )
 
 
 @click.command()

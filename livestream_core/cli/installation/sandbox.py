@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    *, host: str, port_base: int | None, boot_seconds: float, play_seconds: float | None
+    *, host: str, port_base: int | None, boot_seconds: float, simulate_seconds: float | None
 ) -> None:
     """Serves, prints the environment to export, and returns after SIGINT or SIGTERM.
 
@@ -28,7 +28,7 @@ def run(
         host: The address to listen on.
         port_base: The first emulator's port, the others follow; ``None`` takes free ones.
         boot_seconds: How long a vendor needs to make a stream's server.
-        play_seconds: How long an encoder and a recording take to come by themselves; ``None``
+        simulate_seconds: How long an encoder and a recording take to come by themselves; ``None``
             leaves the world out.
 
     Raises:
@@ -56,9 +56,9 @@ def run(
                 f"export {environment_name(name, option)}={shlex.quote(value)}"
                 for option, value in {"base_url": url, **account}.items()
             ]
-            if play_seconds is not None:
+            if simulate_seconds is not None:
                 client = servers.enter_context(emulator.connect(**account))
-                worlds.append(World(emulator, client, seconds=play_seconds))
+                worlds.append(World(emulator, client, seconds=simulate_seconds))
             served += 1
         if not served:
             raise ConfigurationError(

@@ -121,9 +121,9 @@ def plan(
 ) -> None:
     """Say what a migration would do; reads only.
 
-    For each stream it says whether it is moved, or why not, and what of it the target has no
-    place for; then what is lost in all. Moved is what is scheduled, starts later than --min-lead-time
-    from now, and passes the filters. Streams that are over or in use are left alone.
+    For each stream, the plan says whether it will be moved and what the target cannot hold of it,
+    and then what would be lost in total. A stream is moved if it is scheduled, starts later than
+    --min-lead-time from now, and passes the filters. Streams that are over or in use are skipped.
 
     The exit code is 7 if something needs review, or would be lost that must not be.
     """
@@ -167,6 +167,7 @@ def plan(
 )
 @click.option(
     "--settle-time",
+    "settle",
     type=duration,
     default="60s",
     show_default=True,

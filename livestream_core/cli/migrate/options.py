@@ -228,6 +228,7 @@ def planning_options(command: F) -> F:
         ),
         click.option(
             "--min-lead-time",
+            "guard",
             type=duration,
             metavar="SPAN",
             help="Leave alone what starts sooner than this, such as 45m or 2h; 30m unless told.",

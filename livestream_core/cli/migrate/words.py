@@ -23,7 +23,7 @@ STYLES = {
 
 def state_words(state: str) -> str:
     """A state, verdict or fate in words."""
-    return "needs review" if state == "needs_review" else state.replace("_", " ")
+    return state.replace("_", " ")
 
 
 def streams(count: int) -> str:

@@ -199,8 +199,9 @@ class Transaction:
     def counts(self) -> dict[str, int]:
         """How many streams are in each state."""
         query = sa.select(ITEMS.c.state, sa.func.count()).group_by(ITEMS.c.state)
-        found = {row[0]: int(row[1]) for row in self._connection.execute(query)}
-        by_state = {str(state): found.get(str(state), 0) for state in ItemState}
+        by_state = {str(state): 0 for state in ItemState}
+        for word, count in self._connection.execute(query):
+            by_state[str(ItemState(word))] += int(count)
         return {"total": sum(by_state.values()), **by_state}
 
     def target_snapshots(self) -> dict[str, Mapping[str, Any]]:

@@ -107,7 +107,7 @@ def _digest(text: str) -> str:
 
 def _words(value: str) -> str:
     """A state or a fate as people say it."""
-    return "needs review" if value == FieldOutcome.NEEDS_REVIEW else str(value).replace("_", " ")
+    return str(value).replace("_", " ")
 
 
 def _count(number: int, noun: str) -> str:
