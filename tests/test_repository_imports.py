@@ -70,95 +70,94 @@ def test_asking_which_providers_there_are_imports_none_of_them() -> None:
 
 # -- the arrows inside of the core ----------------------------------------------------------
 
-#: From the bottom up. A module imports from its own layer and from those below it.
+#: What each package holds, from the bottom up. Whatever stands in it imports only what stands
+#: before it, so that to know a folder is to know the folders before it.
 LAYERS = {
-    "values": """_convert _errors _fields _foreign _identity _masked _model _operations _public
-        _publishing _secret _spec_fields _spellings _status _telling _times _trim _urls
-        _version""",
-    "adapter contract": "_adapter _capabilities _clock _filters _options _request _sending _walk",
-    "transport": """_aiohttp _async_transport _deadline _decoding _http_errors _network _threads
-        _transport""",
-    "driving": "_engine _plugins _preview _redact",
-    "client": """_async_stream_list _client _connect _connect_async _deliveries _entry_points _registry
-        _runners _session _stream_list""",
+    "livestream_core": """_version _public _secrets _model _contract _plugins _engine _http _runners
+        _client __init__ emulator memory migrate testing cli""",
+    "livestream_core.migrate": "values pace ledger planning running finishing pages __init__",
+    "livestream_core.testing": """transports captures blocking fixture conformance report plugin
+        strategies registration __init__""",
+    "livestream_core.cli": """console connections streams installation adapters migrate app __init__
+        __main__""",
 }
-RANK = {module: rank for rank, modules in enumerate(LAYERS.values()) for module in modules.split()}
-#: Public modules but the package itself stand on top of all: emulators, command line, ...
-TOP = len(LAYERS)
+ORDER = {package: names.split() for package, names in LAYERS.items()}
 
 
 def module_files() -> list[Path]:
     return sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
 
 
-def top_name(path: Path) -> str:
-    return path.relative_to(CORE).with_suffix("").parts[0]
+def module_of(path: Path) -> str:
+    """A module's name; a package's ends with ``__init__``."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
-def rank(module: str) -> int:
-    if module in RANK:
-        return RANK[module]
-    if module == "__init__":
-        return RANK["_client"]
-    assert not module.startswith("_"), f"LAYERS has no place for {module}"
-    return TOP
+MODULES = {module_of(path): path for path in CORE.rglob("*.py")}
 
 
-def own_imports(path: Path, *, for_types_too: bool) -> Iterator[str]:
-    """Names right under ``livestream_core`` that a module of it imports."""
-    depth = len(path.relative_to(CORE).parts) - 1
-    for node in nodes_of(path, for_types_too=for_types_too):
+def named(dotted: str) -> str:
+    """The module that a dotted name is, or is in."""
+    while dotted not in MODULES and f"{dotted}.__init__" not in MODULES:
+        dotted = dotted.rpartition(".")[0]
+    return dotted if dotted in MODULES else f"{dotted}.__init__"
+
+
+def own_imports(module: str, *, later_too: bool = True) -> set[str]:
+    """The modules of the core that a module imports: also for types and in functions, or only when
+    it is imported itself."""
+    found = set()
+    package = module.rpartition(".")[0].split(".")
+    for node in nodes_of(MODULES[module], later_too=later_too):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                package, _, rest = alias.name.partition(".")
-                if package == "livestream_core":
-                    yield rest.partition(".")[0] or "__init__"
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            if node.level == 0:
-                package, _, rest = (node.module or "").partition(".")
-                if package != "livestream_core":
-                    continue
-            elif node.level == depth + 1:
-                rest = node.module or ""
-            else:
-                continue  # inside of a package of its own
-            yield from [rest.partition(".")[0]] if rest else map(member, node.names)
+            above = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            found |= {f"{origin}.{alias.name}" for alias in node.names}
+    return {named(each) for each in found if each.partition(".")[0] == "livestream_core"} - {module}
 
 
-def member(alias: ast.alias) -> str:
-    """Which module a name imported from the package itself stands for."""
-    is_module = (CORE / f"{alias.name}.py").exists() or (CORE / alias.name).is_dir()
-    return alias.name if is_module else "__init__"
-
-
-def nodes_of(path: Path, *, for_types_too: bool) -> Iterator[ast.AST]:
+def nodes_of(path: Path, *, later_too: bool) -> Iterator[ast.AST]:
     todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while todo:
         node = todo.pop()
         yield node
-        if (
-            isinstance(node, ast.If)
-            and "TYPE_CHECKING" in ast.dump(node.test)
-            and not for_types_too
-        ):
+        if later_too:
+            todo += ast.iter_child_nodes(node)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             todo += node.orelse
-        else:
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             todo += ast.iter_child_nodes(node)
 
 
-@pytest.mark.parametrize("path", module_files(), ids=lambda path: path.relative_to(CORE).as_posix())
-def test_a_module_of_the_core_imports_nothing_from_a_layer_above_it(path: Path) -> None:
-    own = rank(top_name(path))
-    upward = [name for name in own_imports(path, for_types_too=True) if rank(name) > own]
-    assert upward == []
+def is_upward(importer: str, imported: str) -> bool:
+    """Whether one module stands above another that imports it, in any package that has both."""
+    for package, order in ORDER.items():
+        if importer.startswith(f"{package}.") and imported.startswith(f"{package}."):
+            place, other = (
+                each.removeprefix(f"{package}.").partition(".")[0] for each in (importer, imported)
+            )
+            if order.index(other) > order.index(place):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_every_module_and_folder_has_a_place_in_the_order(package: str) -> None:
+    inside = [
+        each.removeprefix(f"{package}.") for each in MODULES if each.startswith(f"{package}.")
+    ]
+    assert {each.partition(".")[0] for each in inside} == set(ORDER[package])
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_module_of_the_core_imports_nothing_that_stands_above_it(module: str) -> None:
+    assert [each for each in own_imports(module) if is_upward(module, each)] == []
 
 
 def test_the_modules_of_the_core_import_each_other_in_no_circle() -> None:
-    arrows = {
-        path.stem: set(own_imports(path, for_types_too=False)) - {path.stem}
-        for path in module_files()
-        if path.parent == CORE
-    }
+    arrows = {module: own_imports(module, later_too=False) for module in MODULES}
     while leaves := {name for name, targets in arrows.items() if not targets & set(arrows)}:
         arrows = {name: targets for name, targets in arrows.items() if name not in leaves}
     assert arrows == {}
@@ -283,7 +282,7 @@ def each_adapter_file() -> pytest.MarkDecorator:
 
 def modules_imported(path: Path) -> Iterator[str]:
     """Full names of the modules that a file imports from, but for its own package."""
-    for node in nodes_of(path, for_types_too=True):
+    for node in nodes_of(path, later_too=True):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:

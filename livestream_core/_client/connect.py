@@ -9,17 +9,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
-import livestream_core as live
-
 from .._contract.adapter import Adapter, AdapterInfo
 from .._contract.capabilities import Feature
 from .._contract.clock import Clock, SystemClock
 from .._contract.foreign import BUGS, pass_on, place_of
 from .._contract.options import Options, read_options
 from .._contract.transport import Limiter, Transport
+from .._engine.sign_in import TokenStore
 from .._http.requests_transport import shared_transport
 from .._model.errors import ConfigurationError, LiveStreamError
 from .._public import publish
+from .client import Client
 
 AnyClient = TypeVar("AnyClient")
 
@@ -39,11 +39,11 @@ def connect(
     require: Iterable[Feature | str] = (),
     environ: Mapping[str, str] | None = None,
     allow_http_hosts: Collection[str] = (),
-    token_store: live.TokenStore | None = None,
+    token_store: TokenStore | None = None,
     limiter: Limiter | None = None,
     clock: Clock | None = None,
     **more_options: Any,
-) -> live.Client:
+) -> Client:
     """A client for one account. Nothing is sent yet.
 
     Args:
@@ -186,9 +186,7 @@ def _client(
     transport: Transport | None,
     clock: Clock | None,
     **settings: Any,
-) -> live.Client:
-    from . import Client
-
+) -> Client:
     transport = transport or kind.transport(options) or shared_transport()
     for name, method in (
         ("transport", transport.send),

@@ -6,8 +6,6 @@ from collections.abc import Collection, Iterable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any
 
-import livestream_core as live
-
 from .._contract.adapter import Adapter
 from .._contract.capabilities import Feature
 from .._contract.clock import Clock
@@ -17,6 +15,8 @@ from .._engine.sign_in import AnyTokenStore
 from .._http.aiohttp_transport import shared_transport
 from .._http.requests_transport import shared_transport as sync_transport
 from .._public import publish
+from .._runners.sync import SyncRunner
+from .async_client import AsyncClient
 from .connect import SYSTEM_CLOCK, Given, connected
 
 
@@ -37,7 +37,7 @@ def connect_async(
     limiter: AnyLimiter | None = None,
     clock: Clock | None = None,
     **more_options: Any,
-) -> live.AsyncClient:
+) -> AsyncClient:
     """A client for one account, for programs with an event loop. Nothing is sent yet, and no loop
     need be running. Over the network it needs the ``async`` extra.
 
@@ -69,11 +69,7 @@ def _client(
     transport: AsyncTransport | Transport | None,
     clock: Clock | None,
     **settings: Any,
-) -> live.AsyncClient:
-    # Here, so that to name connect_async() loads no client.
-    from .._runners.sync import SyncRunner
-    from .async_client import AsyncClient
-
+) -> AsyncClient:
     transport = transport or kind.transport(options)
     clock = clock or getattr(transport, "clock", None) or SYSTEM_CLOCK
     at_exit: Any = transport
