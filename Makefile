@@ -34,8 +34,8 @@ SOURCES := $(PROJECTS) README.md LICENSE livestream_core_pytest.py \
 		-name '*.egg-info' -prune -o -type f -print)
 # What is checked besides the packages: programs, and those tests that are typed throughout.
 TYPED := livestream_core_pytest.py $(wildcard scripts/*.py examples/*.py benchmarks/*.py benchmarks/*/*.py \
-	tests/test_repository_*.py tests/test_typing.py tests/typing/*.py \
-	tests/test_docs_*.py tests/support/run_page.py \
+	tests/repository/*.py tests/model/test_typing.py tests/typing/*.py \
+	tests/docs/*.py tests/support/run_page.py \
 	docs/_extensions/kit_tables.py docs/_extensions/line_counts.py \
 	docs/_extensions/provider_tables.py docs/_extensions/status_diagram.py)
 # It reads what the first Python of the PATH has installed, and needs no network: pyright itself
@@ -122,8 +122,8 @@ bench-peers: .venv-bench-peers/.stamp ## the same of other vendors' SDKs, which 
 
 test-lowest: .venv-lowest/.stamp ## most of the tests with the lowest versions that users may have
 	@.venv-lowest/bin/python -m pytest -p no:cacheprovider -n "$(JOBS)" --dist worksteal \
-		$(foreach each,benchmarks celery docs examples migrate_faults typing, \
-			--ignore-glob="tests/test_$(each)*") $(PYTEST_ARGS)
+		$(foreach each,benchmarks docs examples processes/test_celery migrate/test_faults model/test_typing, \
+			--ignore-glob="tests/$(each)*") $(PYTEST_ARGS)
 
 test-others: ## most of the tests on every other Python from 3.12 up that is here
 	@JOBS="$(JOBS)" PYTEST_ARGS="$(PYTEST_ARGS)" VERSIONS="$(VERSIONS)" scripts/test_others "$(PYTHON)" "$(NEWEST)" $(EDITABLE)

@@ -3,7 +3,7 @@
 aiohttp gives what comes on an idle connection to the request that uses it next, and sends some
 requests a second time when a connection is lost. Here a connection is used again only after
 exactly one complete answer, and nothing is sent twice. That takes a few of its private parts, so
-one minor version of it is required; tests/test_transport_answers.py is the fence.
+one minor version of it is required; tests/http/test_answers.py is the fence.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Forms of addresses as vendors and servers write them, each with its source.
 
 ``RUN`` as a source means that the form was given to ffmpeg and nginx-rtmp, and that the row says
-what the server saw; test_publishing.py does it again, with every form of an RTMP address. Keys and
+what the server saw; model/test_publishing.py does it again, with every form of an RTMP address. Keys and
 hosts are made up where the source has a placeholder.
 """
 

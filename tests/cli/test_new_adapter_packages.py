@@ -1,0 +1,162 @@
+"""What `livestream new-adapter` writes is a package that works, whatever was chosen."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from command_line import environment, install, livestream, run
+from livestream_core.cli.adapters.scaffold import AUTH, PAGING
+
+ROOT = Path(__file__).parents[2]
+#: The provider of each combination.
+ALL = {f"{auth}_{paging}": (auth, paging) for auth in AUTH for paging in PAGING}
+#: Each way to sign in and each way to page. A combination is the one text beside the other, so
+#: that the kit, which takes its time, need not try all of it on all of them.
+EACH_CHOICE = ("header_page", "bearer_cursor", "jwt_link", "login_page")
+#: What depends on how one signs in and pages.
+WHAT_DIFFERS = "(Sessions or Paging or MalformedPages) and not http"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every combination, each in a folder named after its provider."""
+    folder = tmp_path_factory.mktemp("adapters")
+    for name, (auth, paging) in ALL.items():
+        _begin(folder, name, "--auth", auth, "--paging", paging)
+    # The longest name and title that there can be, and the shortest.
+    _begin(folder, "a" * 20, "--title", "The quite long name of a vendor, 40 wide")
+    _begin(folder, "x", "--title", "X")
+    return folder
+
+
+def _begin(folder: Path, name: str, *arguments: str) -> None:
+    result = run("new-adapter", name, "--yes", "--output", str(folder / name), *arguments)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.fixture
+def environ(folder: Path, tmp_path: Path) -> dict[str, str]:
+    """An environment in which all of them are installed."""
+    found = install(tmp_path, **{name: f"livestream_{name}" for name in ALL})
+    sources = [str(folder / name / "src") for name in ALL]
+    return {**found, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sources])}
+
+
+def python(*arguments: str | Path, cwd: Path, environ: dict[str, str] | None = None) -> str:
+    """Runs a module, which must succeed; gives what it prints."""
+    # Coverage would measure the kit, which others do, and make it slow.
+    ours = {name: "" for name in os.environ if name.startswith("COVERAGE_")}
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=cwd,
+        env=environment({**ours, **(environ or {})}),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_all_of_it_follows_the_rules_of_ruff(folder: Path) -> None:
+    pytest.importorskip("ruff")
+    python("ruff", "check", "--no-cache", ".", cwd=folder)
+    python("ruff", "format", "--no-cache", "--check", ".", cwd=folder)
+
+
+def test_all_of_it_is_typed_strictly(folder: Path) -> None:
+    pytest.importorskip("mypy")
+    settings = (
+        "--strict",
+        "--config-file=",
+        f"--cache-dir={os.devnull}",
+        "--follow-imports=silent",
+    )
+    packages = [*folder.glob("*/src/*"), *folder.glob("*/tests")]
+    assert len(packages) == 2 * (len(ALL) + 2)
+    # mypy does not see through the finder of an editable installation.
+    python("mypy", *settings, *packages, cwd=folder, environ={"MYPYPATH": str(ROOT)})
+
+
+@pytest.mark.parametrize("name", EACH_CHOICE)
+def test_it_passes_the_conformance_kit(name: str, environ: dict[str, str], tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    python(
+        *("pytest", "-q", "-p", "no:cacheprovider", "-W", "error"),
+        *("--livestream-adapter", name, "--livestream-report", report),
+        cwd=tmp_path,
+        environ=environ,
+    )
+    [told] = json.loads(report.read_text())["adapters"]
+    verdicts = {row["verdict"] for row in told["rows"].values()}
+    assert verdicts == {"proven", "not declared"}
+
+
+def test_the_other_combinations_sign_in_and_page_as_the_kit_wants(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    others = [f"--livestream-adapter={name}" for name in ALL if name not in EACH_CHOICE]
+    printed = python(
+        *("pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "-k", WHAT_DIFFERS, *others),
+        cwd=tmp_path,
+        environ=environ,
+    )
+    assert "list            proven" in printed
+
+
+def test_the_tests_that_it_brings_pass(folder: Path, environ: dict[str, str]) -> None:
+    tests = [folder / name / "tests" / f"test_{name}.py" for name in ALL]
+    printed = python(
+        *("pytest", "-q", "-p", "no:cacheprovider", "-W", "error", *tests),
+        cwd=folder,
+        environ=environ,
+    )
+    assert f"{4 * len(ALL)} passed" in printed
+
+
+def test_the_kit_runs_with_its_own_tests_when_pytest_is_called_without_arguments(
+    folder: Path, environ: dict[str, str]
+) -> None:
+    printed = python(
+        *("pytest", "--collect-only", "-q", "-p", "no:cacheprovider"),
+        cwd=folder / "jwt_link",
+        environ=environ,
+    )
+    assert "tests/test_jwt_link.py::test_the_token_names_the_api_key" in printed
+    assert "tests/test_jwt_link_conformance.py::TestJwtLink::" in printed
+
+
+# -- installed for good -------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["jwt_link", "login_page"])
+def installed(request: pytest.FixtureRequest, folder: Path, tmp_path: Path) -> tuple[str, Path]:
+    """The name of a provider, and where pip installed its wheel."""
+    pytest.importorskip("setuptools", "77")
+    name, target = str(request.param), tmp_path / "installed"
+    offline = ("--quiet", "--no-deps", "--no-build-isolation", "--no-index")
+    python("pip", "wheel", *offline, "-w", tmp_path, folder / name, cwd=tmp_path)
+    [wheel] = tmp_path.glob("*.whl")
+    python("pip", "install", *offline, "--target", target, wheel, cwd=tmp_path)
+    return name, target
+
+
+def test_an_installed_one_is_typed_licensed_found_and_walks_through_the_demo(
+    installed: tuple[str, Path],
+) -> None:
+    name, target = installed
+    environ = {"PYTHONPATH": str(target), "LIVESTREAM_ADAPTERS": name}
+    assert (target / f"livestream_{name}" / "py.typed").is_file()
+    assert list(target.glob("*.dist-info/licenses/LICENSE"))
+    [told] = json.loads(livestream("providers", "--json", environ=environ).stdout)
+    assert (told["name"], told["distribution"]) == (name, f"livestream-{name.replace('_', '-')}")
+    done = livestream("demo", "--provider", name, environ=environ)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = livestream("doctor", environ=environ)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,97 @@
+"""What the site draws and lists from the code is all that there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+import livestream_core as live
+import provider_tables as tables
+import status_diagram as diagram
+from capability_table import PROVIDERS as LISTED
+from livestream_core._plugins.registry import registry
+
+ROOT = Path(__file__).parents[2]
+PROVIDERS = sorted(path.parent.name for path in ROOT.glob("adapters/*/pyproject.toml"))
+
+
+def test_the_picture_and_the_sentence_below_it_have_every_step() -> None:
+    named = [live.Status(word) for word in re.findall(r"`(\w+)`", diagram.sentence())]
+    everywhere, unknown = named[:-1], named[-1]
+    passing = [s for s in live.Status if not s.is_final and s is not live.Status.UNKNOWN]
+    told = {
+        *diagram.arrows(),
+        *((one, other) for one in passing for other in everywhere if one is not other),
+        *((unknown, other) for other in live.Status if other is not unknown),
+    }
+    steps = {(a, b) for a in live.Status for b in live.Status if a.can_become(b)}
+    assert told == steps
+
+
+def test_the_picture_names_every_status_that_it_shows() -> None:
+    shown = {status for arrow in diagram.arrows() for status in arrow}
+    words = set(re.findall(r">(\w+)</text>", diagram.drawn()))
+    assert words == set(shown)
+
+
+def test_the_picture_tells_its_steps_to_those_who_cannot_see_it() -> None:
+    drawn = diagram.drawn()
+    assert 'role="img"' in drawn
+    assert all(f"{one} to {other}" in drawn for one, other in diagram.arrows())
+
+
+def test_a_status_that_the_picture_does_not_know_stops_the_build(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(diagram, "COLUMN", diagram.COLUMN[1:])
+    with pytest.raises(ValueError, match="no place for scheduled"):
+        diagram.drawn()
+
+
+def test_the_table_of_steps_has_a_line_for_every_status() -> None:
+    firsts = re.findall(r"^\| `(\w+)` \|", diagram.table(), re.MULTILINE)
+    assert firsts == list(live.Status)
+
+
+def test_the_matrix_has_every_feature_and_every_provider_of_this_repository() -> None:
+    lines = tables.feature_matrix().splitlines()
+    assert [line.split("`")[1] for line in lines if line.startswith("| `")] == list(live.Feature)
+    assert sorted(LISTED) == PROVIDERS
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_provider_has_a_page(provider: str) -> None:
+    page = (ROOT / "docs" / "providers" / f"{provider}.md").read_text(encoding="utf-8")
+    assert f"{{provider-options}} {provider}\n" in page
+    assert f"{{provider-features}} {provider}\n" in page
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_page_of_a_provider_gives_the_reason_for_whatever_it_lacks(provider: str) -> None:
+    listed = tables.feature_list(provider)
+    capabilities = registry.adapter(provider).capabilities
+    silent = [
+        feature
+        for feature in live.Feature
+        if not capabilities[feature] and capabilities[feature].reason[1:].rstrip(".") not in listed
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_page_of_a_provider_has_every_option_with_its_variable(provider: str) -> None:
+    listed = tables.option_table(provider)
+    options = attrs.fields_dict(registry.adapter(provider).Options)
+    named = re.findall(r"^`(\w+)`, `LIVESTREAM_(\w+)`$", listed, re.MULTILINE)
+    assert named == [(name, f"{provider}_{name}".upper()) for name in options]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_page_of_a_provider_says_which_options_are_secret(provider: str) -> None:
+    listed = tables.option_table(provider)
+    for name in ("token", "password", "secret", "access_token", "webhook_secret"):
+        for text in re.findall(rf"^`{name}`, .*\n: (.*)$", listed, re.MULTILINE):
+            assert "Secret." in text

@@ -1,0 +1,90 @@
+"""What the guide to migrations says of reasons, fates, hooks and exit codes is what the code has."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from livestream_core import migrate
+from livestream_core._plugins.hooks import Hooks
+from livestream_core.cli.console import exit_codes as codes
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+GUIDE = (DOCS / "howto" / "migrate.md").read_text(encoding="utf-8")
+
+
+def said_by_the_code() -> str:
+    """Every text in the package; what is put into one at run time is three dots."""
+    texts = []
+    for path in sorted((ROOT / "livestream_core" / "migrate").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = [
+                    part.value if isinstance(part, ast.Constant) else "..." for part in node.values
+                ]
+                texts.append("".join(map(str, parts)))
+    return "\n".join(texts)
+
+
+def rows_below(heading: str) -> list[list[str]]:
+    """The table of a section, without its head."""
+    section = GUIDE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = re.findall(r"^\| (.+) \|$", section, re.MULTILINE)
+    return [[cell.strip() for cell in line.split(" | ")] for line in lines[1:]]
+
+
+REASONS = [row[0] for row in rows_below("What needs review")]
+#: These say what came from elsewhere: a field with the words of an adapter, the target's refusal.
+NOT_OURS = ("*a field*: *a reason*", "refused, and what the target said")
+
+
+def test_there_are_reasons() -> None:
+    assert len(REASONS) > 10
+
+
+@pytest.mark.parametrize("reason", [each for each in REASONS if each not in NOT_OURS])
+def test_a_reason_that_the_guide_explains_is_one_that_the_code_gives(reason: str) -> None:
+    said = said_by_the_code()
+    parts = [part.strip(" :") for part in reason.split("...")]
+    assert [part for part in parts if part and part not in said] == []
+
+
+def test_the_guide_explains_every_fate_of_a_field() -> None:
+    told = {row[0].replace(" ", "_") for row in rows_below("Look first")}
+    assert told == set(migrate.FieldOutcome)
+
+
+def test_the_guide_has_every_exit_code_of_migrations() -> None:
+    told = {row[0] for row in rows_below("Exit codes")}
+    assert told == {str(each) for each in (codes.FINE, codes.STOPPED, codes.NEEDS_REVIEW)}
+
+
+def test_the_guide_has_every_symbol_of_check() -> None:
+    section = GUIDE.partition("\n## Prove it\n")[2].partition("\n## ")[0]
+    assert [v.name for v in migrate.Verdict if f"`{v.symbol}`" not in section] == []
+
+
+def test_the_guide_has_every_step_of_the_way_to_another_account() -> None:
+    assert [each.name for each in migrate.Cutover if f"*{each}*" not in GUIDE] == []
+
+
+@pytest.mark.parametrize("hook", [name for name in vars(Hooks) if name.startswith("livestream_")])
+def test_every_hook_is_shown_in_use(hook: str) -> None:
+    pages = [path.read_text(encoding="utf-8") for path in DOCS.rglob("*.md")]
+    assert any(re.search(rf"^ *def {hook}\(", page, re.MULTILINE) for page in pages)
+
+
+@pytest.mark.parametrize("name", ["guard", "settle"])
+def test_the_spans_that_pages_name_are_those_of_the_code(name: str) -> None:
+    if name == "guard":
+        assert migrate.DEFAULT_LEAD_TIME.total_seconds() == 30 * 60
+        assert "later than half an hour from now" in GUIDE
+    else:
+        page = (DOCS / "concepts" / "exactly-once.md").read_text(encoding="utf-8")
+        assert f"`--settle-time` ({migrate.DEFAULT_SETTLE_SECONDS:.0f} seconds)" in page
