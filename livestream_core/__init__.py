@@ -16,6 +16,7 @@ from ._contract.capabilities import Capabilities, Capability, Support
 from ._contract.options import Options, option
 from ._contract.pagination import Completeness, Page, Query, Unreadable
 from ._contract.request import Fields, Headers, Request, Response
+from ._formerly import names_of as _names_of
 from ._model.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -155,6 +156,7 @@ __all__ = [
     "RecordingStatus",
     "Rejected",
     "Request",
+    "RequestTimeout",
     "RequestsTransport",
     "Response",
     "RestreamTarget",
@@ -168,7 +170,6 @@ __all__ = [
     "StreamList",
     "StreamSpec",
     "Support",
-    "RequestTimeout",
     "Timeout",
     "TokenStore",
     "Transport",
@@ -197,20 +198,16 @@ __all__ = [
     "unregister",
 ]
 
-#: Names that pickles of version 0.1 in task queues hold.
-_FORMERLY = {"TimedOut": "RequestTimeout"}
-
 _publish(__name__, [globals()[name] for name in __all__ if name not in _LAZY])
 
 
 if not TYPE_CHECKING:  # to type checkers it would say that every name exists
+    _formerly = _names_of(__name__)
 
     def __getattr__(name: str) -> Any:
-        if name in _FORMERLY:
-            return globals()[_FORMERLY[name]]
         module = _LAZY.get(name)
         if module is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return _formerly(name)
         value = getattr(import_module(f".{module}", __name__), name)
         globals()[name] = value
         return value

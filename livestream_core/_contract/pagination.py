@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import attrs
 
@@ -184,6 +185,10 @@ class Page(Pickled):
     next_cursor: str | None = attrs.field(default=None, alias="next")
     total: int | None = attrs.field(default=None, converter=_total)
     unreadable: tuple[Unreadable, ...] = attrs.field(default=(), converter=_unreadable)
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        # Version 0.1 pickled it under the other name.
+        Pickled.__setstate__(self, {"next_cursor": state.get("next"), **state})
 
     def __iter__(self) -> Iterator[LiveStream]:
         return iter(self.items)

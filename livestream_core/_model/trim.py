@@ -229,10 +229,6 @@ def _fraction(value: int) -> Fraction:
     return Fraction(value)
 
 
-#: Named by the pickles of version 0.1.
-_remake = Trim._remade
-
-
 def _offset(value: float | Decimal | Fraction | timedelta, field: str) -> Fraction:
     from decimal import Decimal
     from fractions import Fraction

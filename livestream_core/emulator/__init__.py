@@ -7,8 +7,11 @@ the requests it receives, and injects faults. Needs the extra ``sandbox``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from werkzeug.wrappers import Request, Response
 
+from .._formerly import names_of as _names_of
 from .._public import publish as _publish
 from .base import Emulator
 from .clock import EmulatorClock
@@ -32,3 +35,6 @@ _publish(
     __name__,
     [Emulator, EmulatorClock, Fault, LoggedRequest, Route, json_response, load_emulator],
 )
+
+if not TYPE_CHECKING:  # pickles of version 0.1 look here
+    __getattr__ = _names_of(__name__)

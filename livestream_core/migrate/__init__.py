@@ -3,8 +3,9 @@
 Needs the extra ``migrate``.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .._formerly import names_of as _names_of
 from .._public import publish as _publish
 from .finishing.check import check
 from .finishing.deleting import retire, rollback
@@ -77,14 +78,7 @@ __all__ = [
     "run",
 ]
 
-#: Names that pickles of version 0.1 in task queues hold.
-_FORMERLY = {"Fate": "FieldOutcome", "FieldFate": "FieldResult"}
-
 _publish(__name__, [globals()[name] for name in __all__])
 
-if not TYPE_CHECKING:  # to type checkers it would say that every name exists
-
-    def __getattr__(name: str) -> Any:
-        if name in _FORMERLY:
-            return globals()[_FORMERLY[name]]
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # pickles of version 0.1 look here
+    __getattr__ = _names_of(__name__)

@@ -288,7 +288,7 @@ def grown(
     for name, value in (("language", default), ("audience", None)):
         convert = {bool: "c.flag", tuple: "c.texts"}.get(type(value), "c.optional_text")
         NewField(name, convert, "Owner.ECHOED", value, feature="DESCRIPTION").add(copy)
-    folders = {"tests": str(Path(__file__).parents[1]), "frozen": str(FROZEN)}
+    folders = {"tests": str(Path(__file__).parent), "frozen": str(FROZEN)}
     return copy.python("-c", (GROWN + code).format(ledger=str(ledger), **folders))
 
 

@@ -73,7 +73,7 @@ def test_asking_which_providers_there_are_imports_none_of_them() -> None:
 #: What each package holds, from the bottom up. Whatever stands in it imports only what stands
 #: before it, so that to know a folder is to know the folders before it.
 LAYERS = {
-    "livestream_core": """_version _public _secrets _model _contract _plugins _engine _http _runners
+    "livestream_core": """_version _public _formerly _secrets _model _contract _plugins _engine _http _runners
         _client __init__ emulator memory migrate testing cli""",
     "livestream_core.migrate": "values pace ledger planning running finishing pages __init__",
     "livestream_core.testing": """transports captures blocking fixture conformance report plugin

@@ -1,0 +1,51 @@
+"""Where pickles in task queues look for classes: by the modules and names of version 0.1.
+
+Most of those modules are gone. This one stands in for each of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+_GONE = """_adapter _capabilities _errors _masked _request _secret _sending _status _times _trim
+    _urls _walk migrate._values"""
+
+#: Names that are no longer public, or never were, with where they are.
+_RENAMED = {
+    "Fate": "livestream_core.migrate:FieldOutcome",
+    "FieldFate": "livestream_core.migrate:FieldResult",
+    "TimedOut": "livestream_core:RequestTimeout",
+    "_Kind": "livestream_core.emulator.faults:FaultKind",
+    "_remake": "livestream_core._model.trim:Trim._remade",
+}
+
+for _name in _GONE.split():
+    sys.modules[f"livestream_core.{_name}"] = sys.modules[__name__]
+
+
+def names_of(module: str, *also: str) -> Callable[[str], Any]:
+    """Return a ``__getattr__`` for a module that pickles may name.
+
+    Args:
+        module: The module.
+        also: Packages whose public names were once in it.
+    """
+
+    def find(name: str) -> Any:
+        if name in _RENAMED:
+            home, _, name_now = _RENAMED[name].partition(":")
+            return attrgetter(name_now)(import_module(home))
+        for package in () if name.startswith("__") else also:
+            if name in import_module(package).__all__:
+                return getattr(sys.modules[package], name)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    return find
+
+
+if not TYPE_CHECKING:  # to type checkers it would say that every name exists
+    __getattr__ = names_of(__name__, "livestream_core", "livestream_core.migrate")
