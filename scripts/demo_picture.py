@@ -73,7 +73,8 @@ def drawn(text: Text) -> str:
     """Return the text as an SVG picture of a terminal, which needs no network."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print(text, highlight=False)
-    return _FONT.sub("", console.export_svg(title=COMMAND, unique_id="demo"))
+    picture = _FONT.sub("", console.export_svg(title=COMMAND, unique_id="demo"))
+    return "".join(f"{line.rstrip()}\n" for line in picture.rstrip().splitlines())
 
 
 def lines_of(picture: str) -> list[str]:
