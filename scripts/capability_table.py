@@ -1,17 +1,18 @@
-"""Writes the table of what each provider can do into README.md, between its two markers.
+"""Write what each provider can do: a table into README.md, and the reasons into the page on
+capabilities, each between two markers.
 
 Usage: python scripts/capability_table.py
        python scripts/capability_table.py --against REPORT
 
-With a report of the conformance kit it writes nothing: it says where the table promises what the
-kit has not proven, or leaves out what it has, and ends with 1 if there is anything.
+With a report of the conformance kit, write nothing. Name each feature that the table promises and
+the kit has not proven, or that the table leaves out and the kit has proven; exit with 1 if there is
+any.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -23,11 +24,12 @@ from livestream_core._plugins.registry import registry
 PROVIDERS = ("tpstreams", "videosdk", "tktchurch")
 BEGIN, END = "<!-- capabilities: begin -->", "<!-- capabilities: end -->"
 ABSENT = "—"
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 
 
 def capabilities() -> dict[str, tuple[str, live.Capabilities]]:
-    """Title and capabilities of each provider, by name."""
+    """Return the title and capabilities of each provider, by name."""
     return {
         name: (registry.info(name).title or name, registry.adapter(name).capabilities)
         for name in PROVIDERS
@@ -35,65 +37,76 @@ def capabilities() -> dict[str, tuple[str, live.Capabilities]]:
 
 
 def table(columns: Mapping[str, tuple[str, live.Capabilities]]) -> str:
-    """The table, with the reasons as notes below it."""
-    notes: dict[str, int] = {}
+    """Return the table: one word for each feature of each provider."""
     lines = [
         row(["", *(title for title, _ in columns.values())]),
         row(["---"] * (len(columns) + 1)),
     ]
     for feature in live.Feature:
-        cells = [cell(can[feature], notes) for _, can in columns.values()]
-        lines.append(row([f"`{feature.value}`", *cells]))
-    lines.append("")
-    lines += [f"{number}. {reason}" for reason, number in notes.items()]
+        words = [word(can[feature]) for _, can in columns.values()]
+        lines.append(row([f"`{feature.value}`", *words]))
     return "\n".join(lines)
 
 
-def cell(capability: live.Capability, notes: dict[str, int]) -> str:
-    """How a feature is there, and the number of the note that says why."""
-    word = ABSENT if capability.support is live.Support.NONE else capability.support.value
-    if not capability.reason:
-        return word
-    return f"{word} [{notes.setdefault(sentence(capability.reason), len(notes) + 1)}]"
+def word(capability: live.Capability) -> str:
+    """Return the support level as the table shows it."""
+    return ABSENT if capability.support is live.Support.NONE else capability.support.value
+
+
+def reasons(columns: Mapping[str, tuple[str, live.Capabilities]]) -> str:
+    """Return every reason that an adapter declares, by provider."""
+    parts = []
+    for title, can in columns.values():
+        lines = [
+            f"- `{feature.value}` ({can[feature].support.value}): {sentence(can[feature].reason)}"
+            for feature in live.Feature
+            if can[feature].reason
+        ]
+        parts.append("\n".join([f"### {title}", "", *lines]))
+    return "\n\n".join(parts)
+
+
+#: What is generated, by the page that holds it.
+GENERATED = {README: table, ROOT / "docs" / "concepts" / "capabilities.md": reasons}
 
 
 def sentence(reason: str) -> str:
-    """A reason as a sentence of its own."""
+    """Return a reason as a sentence."""
     return f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
 
 
 def row(cells: Iterable[str]) -> str:
-    """A line of a table."""
+    """Return a line of a table."""
     return f"| {' | '.join(cells)} |"
 
 
-def updated(text: str) -> str:
-    """The text of the README with the table as it should be."""
-    before, begin, rest = text.partition(BEGIN)
+def updated(page: Path) -> str:
+    """Return the text of a page, with the part between its markers generated afresh."""
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"{README.name} lacks {BEGIN} or {END}")
-    return f"{before}{begin}\n{table(capabilities())}\n{end}{after}"
+        raise ValueError(f"{page.name} lacks {BEGIN} or {END}")
+    return f"{before}{begin}\n{GENERATED[page](capabilities())}\n{end}{after}"
 
 
-# -- against what was proven ----------------------------------------------------------------
+# -- against a report of the kit ----------------------------------------------------------------
 
 
 def shown(text: str) -> dict[str, dict[str, str]]:
-    """The words of the table in the text of the README, by provider and feature."""
+    """Return the words of the table in the text of the README, by provider and feature."""
     lines = text.partition(BEGIN)[2].partition(END)[0].splitlines()
     rows = [[each.strip() for each in line.split("|")[1:-1]] for line in lines if "|" in line]
     titles = {title: name for name, (title, _) in capabilities().items()}
     header, _, *body = rows
     words: dict[str, dict[str, str]] = {titles[title]: {} for title in header[1:]}
     for feature, *cells in body:
-        for title, word in zip(header[1:], cells, strict=True):
-            words[titles[title]][feature.strip("`")] = re.sub(r" \[\d+\]$", "", word)
+        for title, cell in zip(header[1:], cells, strict=True):
+            words[titles[title]][feature.strip("`")] = cell
     return words
 
 
 def disagreements(text: str, report: Mapping[str, Any]) -> list[str]:
-    """Where the table in the text of the README says other things than a report of the kit."""
+    """Return where the table in the text of the README disagrees with a report of the kit."""
     proven = {each["adapter"]: each for each in report["adapters"]}
     found: list[str] = []
     for provider, words in shown(text).items():
@@ -102,28 +115,28 @@ def disagreements(text: str, report: Mapping[str, Any]) -> list[str]:
             continue
         if not proven[provider]["over_http"]:
             found.append(f"{provider}: it was not proven over HTTP")
-        for feature, word in words.items():
+        for feature, level in words.items():
             row = proven[provider]["rows"].get(feature, {})
             verdict = row.get("verdict", "not in the report")
-            is_proven = verdict == "proven" and row.get("support") == word
-            if not is_proven and not (verdict == "not declared" and word == ABSENT):
+            is_proven = verdict == "proven" and row.get("support") == level
+            if not is_proven and not (verdict == "not declared" and level == ABSENT):
                 how = row.get("support", "nothing")
-                found.append(f"{provider}: {feature} is {word} in the table; {how}, {verdict}")
+                found.append(f"{provider}: {feature} is {level} in the table; {how}, {verdict}")
     return found
 
 
 def main() -> None:
-    """Brings the README up to date, or holds it against a report."""
+    """Update the pages, or compare the README with a report."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--against", type=Path, metavar="REPORT")
     against = parser.parse_args().against
-    text = README.read_text(encoding="utf-8")
     if against is not None:
         report = json.loads(against.read_text(encoding="utf-8"))
-        sys.exit("\n".join(disagreements(text, report)) or None)
-    if text != (new := updated(text)):
-        README.write_text(new, encoding="utf-8")
-        sys.stdout.write(f"{README.name} was changed\n")
+        sys.exit("\n".join(disagreements(README.read_text(encoding="utf-8"), report)) or None)
+    for page in GENERATED:
+        if page.read_text(encoding="utf-8") != (new := updated(page)):
+            page.write_text(new, encoding="utf-8")
+            sys.stdout.write(f"{page.name} was changed\n")
 
 
 if __name__ == "__main__":

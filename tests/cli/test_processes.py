@@ -15,7 +15,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 
+import demo_picture
 import livestream_core as live
 from command_line import PATIENCE, environment, install, livestream
 
@@ -63,6 +65,13 @@ def test_the_demo_prints_no_credential_and_no_stream_key(demo_of_all: Demo) -> N
     assert "password" not in output
     for match in re.findall(r"rtmps?://\S+", output):
         assert match.count("/") == 3, "an ingest's server has no key behind its application"
+
+
+@needs_an_adapter
+def test_the_picture_in_the_readme_shows_lines_of_the_demo(demo_of_all: Demo) -> None:
+    printed = demo_picture.excerpt(Text(demo_of_all[0].stdout)).plain.split("\n")
+    shown = demo_picture.lines_of(demo_picture.PICTURE.read_text(encoding="utf-8"))
+    assert shown == printed, "run: python scripts/demo_picture.py"
 
 
 def test_no_color_is_obeyed_where_colours_are_forced(tmp_path: Path) -> None:

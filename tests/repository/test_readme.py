@@ -29,9 +29,19 @@ def test_the_readme_shows_an_example_of_at_most_fifteen_lines() -> None:
     assert len(first.code.splitlines()) <= 15
 
 
-def test_the_readme_has_the_capabilities_that_the_adapters_declare() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert capability_table.updated(readme) == readme, "run: python scripts/capability_table.py"
+@pytest.mark.parametrize("page", capability_table.GENERATED, ids=name_of)
+def test_a_page_has_the_capabilities_that_the_adapters_declare(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert capability_table.updated(page) == text, "run: python scripts/capability_table.py"
+
+
+def test_every_reason_that_an_adapter_declares_is_listed() -> None:
+    columns = capability_table.capabilities()
+    text = capability_table.reasons(columns)
+    for _, can in columns.values():
+        for feature in live.Feature:
+            reason = can[feature].reason
+            assert not reason or capability_table.sentence(reason) in text
 
 
 def test_the_capability_table_has_every_feature_and_every_provider() -> None:
