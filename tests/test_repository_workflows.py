@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,11 @@ def permissions_of(content: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         assert isinstance(permissions, dict), f"{where}: name each permission"
         for what, access in permissions.items():
             yield where, what, access
+
+
+def distributions() -> list[str]:
+    projects = [ROOT / "pyproject.toml", *ROOT.glob("adapters/*/pyproject.toml")]
+    return [tomllib.loads(path.read_text(encoding="utf-8"))["project"]["name"] for path in projects]
 
 
 def each_workflow() -> pytest.MarkDecorator:
@@ -248,8 +254,7 @@ def test_a_release_without_its_source_distribution_is_refused(built: Path) -> No
 
 
 def test_every_distribution_of_this_repository_has_a_name_that_a_tag_can_carry() -> None:
-    for project in [ROOT / "pyproject.toml", *ROOT.glob("adapters/*/pyproject.toml")]:
-        name = re.findall(r'^name = "(.+)"', project.read_text(), re.MULTILINE)[0]
+    for name in distributions():
         assert re.fullmatch(r"livestream-[a-z0-9-]+", name)
 
 
@@ -286,3 +291,22 @@ def test_the_kit_uses_options_and_extras_that_exist() -> None:
     extras = re.findall(r"livestream-core\[([a-z,]+)\]", scripts)[0].split(",")
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert [extra for extra in extras if f"\n{extra} = [" not in project] == []
+
+
+# -- what maintainers are told -------------------------------------------------------------------
+
+
+def test_the_guide_to_releases_names_every_distribution_and_its_tag() -> None:
+    guide = (ROOT / "RELEASING.md").read_text(encoding="utf-8")
+    for name in distributions():
+        assert f"| `{name}` |" in guide
+        assert f"`{name}-v0.2.0` |" in guide
+
+
+def test_every_file_and_job_that_the_guide_to_releases_names_exists() -> None:
+    guide = (ROOT / "RELEASING.md").read_text(encoding="utf-8")
+    for path in set(re.findall(r"`((?:scripts|adapters|\.ci)/[\w./-]+)`", guide)):
+        assert (ROOT / path).exists()
+    assert set(re.findall(r"`([a-z]+)` job", guide)) <= workflow("release.yml")["jobs"].keys()
+    prefix = workflow("release.yml")["jobs"]["publish"]["environment"]["name"].split("$")[0]
+    assert f"environment `{prefix}`" in guide
