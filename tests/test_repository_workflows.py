@@ -293,6 +293,19 @@ def test_the_kit_uses_options_and_extras_that_exist() -> None:
     assert [extra for extra in extras if f"\n{extra} = [" not in project] == []
 
 
+def test_a_page_that_shows_how_to_call_the_kit_names_every_input_and_no_other() -> None:
+    inputs = kit()["on"]["workflow_call"]["inputs"]
+    for page in (ROOT / "docs").rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        if "/adapter-kit.yml@" not in text:
+            continue
+        table = re.findall(r"^\| Input \|.*\n\|.*\n((?:\|.*\n)+)", text, re.MULTILINE)
+        assert [row.split("`")[1] for row in "".join(table).splitlines()] == list(inputs)
+        for block in re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            for job in yaml.safe_load(block)["jobs"].values():
+                assert set(job.get("with", ())) <= set(inputs)
+
+
 # -- what maintainers are told -------------------------------------------------------------------
 
 
