@@ -8,7 +8,7 @@ text     is what the block of Python before it printed
 console  is typed into a shell; what is shown below a command is what it printed
 diff     is applied to the files that its lines ``--- PATH`` name; each part, begun by ``@@``,
          stands there once
-toml     is read
+toml     is read, and so is yaml
 
 A block whose first line is a comment that names a file, ``# school.py``, is saved under that name
 and not run: a command or a block further down uses it. In what is shown, ``...`` stands for
@@ -31,6 +31,8 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
+
+import yaml  # type: ignore[import-untyped, unused-ignore]
 
 import postgresql
 
@@ -135,6 +137,8 @@ class Reader:
             apply(block, self.shell.folder)
         elif block.language == "toml":
             tomllib.loads(block.code)
+        elif block.language == "yaml":
+            yaml.safe_load(block.code)
         else:
             raise Mismatch(f"line {block.line}: nothing tries a block of {block.language!r}")
 
