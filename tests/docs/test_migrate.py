@@ -39,11 +39,7 @@ def rows_below(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split(" | ")] for line in lines[1:]]
 
 
-<<<<<<< HEAD:tests/docs/test_migrate.py
-REASONS = [row[0] for row in rows_below("What needs review")]
-=======
 REASONS = [row[0] for row in rows_below("Resolve streams that need review")]
->>>>>>> docs2:tests/test_docs_migrate.py
 #: These say what came from elsewhere: a field with the words of an adapter, the target's refusal.
 NOT_OURS = ("*a field*: *a reason*", "refused, followed by the target's message")
 
@@ -60,13 +56,8 @@ def test_a_reason_that_the_guide_explains_is_one_that_the_code_gives(reason: str
 
 
 def test_the_guide_explains_every_fate_of_a_field() -> None:
-<<<<<<< HEAD:tests/docs/test_migrate.py
-    told = {row[0].replace(" ", "_") for row in rows_below("Look first")}
-    assert told == set(migrate.FieldOutcome)
-=======
     told = {row[0].replace(" ", "_") for row in rows_below("Plan the migration")}
-    assert told == set(migrate.Fate)
->>>>>>> docs2:tests/test_docs_migrate.py
+    assert told == set(migrate.FieldOutcome)
 
 
 def test_the_guide_has_every_exit_code_of_migrations() -> None:

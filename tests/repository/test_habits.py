@@ -13,7 +13,7 @@ import yaml  # type: ignore[import-untyped, unused-ignore]
 
 from command_line import run
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
 WARNING = "Do not paste secrets"
 

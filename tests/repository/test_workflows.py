@@ -13,7 +13,7 @@ import yaml  # type: ignore[import-untyped, unused-ignore]
 
 import release_files
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 #: Our own commands in a script: a path, or a program with a path of ours as its argument.
 PATHS = re.compile(r"(?<![\w./$\"-])((?:\.ci|scripts)/[\w.-]+)")
