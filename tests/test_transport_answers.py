@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -576,6 +577,77 @@ def test_a_delete_that_was_carried_out_and_not_answered_is_sent_again_by_nobody_
         one, _ = connect(server, transport, retries=2)
         one.delete("1")
         assert len(server.requests) == 2
+
+
+HEADS = [
+    b"HTTP/1.1 200 OK\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Other: y\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nConnection: close\r\nX-Other: y\r\n\r\n",
+    b"HTTP/1.1 204 No Content\r\nX-Other: y\r\n\r\n",
+    b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n",
+    b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n",
+    b"HTTP/1.1 200 OK\nContent-Length: 2\n",
+    EARLY + b"HTTP/1.1 201 Created\r\nX-Other: y\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_head_that_is_cut_anywhere_is_a_lost_answer(
+    transport: live.Transport, tls: ssl.SSLContext | None, head: bytes
+) -> None:
+    cut = iter(range(len(head)))
+
+    def handler(connection: socket.socket, request: bytes) -> None:
+        if b"/lost" not in request:
+            connection.sendall(by_length(b"{}"))
+            return
+        connection.sendall(head[: next(cut)])
+        raise ConnectionError
+
+    limits = live.Timeout(5, 5, 5)
+    with raw_server(handler, tls) as server:
+        for size, method in zip(range(len(head)), cycle(["GET", "POST", "HEAD", "DELETE"])):
+            with pytest.raises(live.ConnectionFailed) as caught:
+                transport.send(method, server.origin, "/lost", {}, None, limits)
+            assert caught.value.applied is None, f"cut after {head[:size]!r}"
+        assert transport.send("GET", server.origin, "/", {}, None, limits).status == 200
+    assert len(server.requests) == len(head) + 1
+
+
+def test_a_change_whose_head_is_cut_is_left_open_and_a_read_is_sent_again(
+    transport: live.Transport, tls: ssl.SSLContext | None
+) -> None:
+    def handler(connection: socket.socket, request: bytes) -> None:
+        if len(server.requests) > 2:
+            connection.sendall(by_length(stream(request)))
+            return
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+        raise ConnectionError
+
+    with raw_server(handler, tls) as server:
+        one, _ = connect(server, transport, retries=2)
+        with pytest.raises(live.ConnectionFailed) as caught:
+            one.create(title="T")
+        assert caught.value.applied is None
+        assert one.get("1").title == TENANTS[0]
+    assert [each[:4] for each in server.requests] == [b"POST", b"GET ", b"GET "]
+
+
+@pytest.mark.parametrize("pieces", ["one", "two"])
+@pytest.mark.parametrize("body", [b"", b"x" * 30, b"x" * 70_000])
+def test_a_body_without_a_length_ends_with_the_connection(
+    transport: live.Transport, tls: ssl.SSLContext | None, body: bytes, pieces: str
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-Other: y\r\n\r\n"
+
+    def handler(connection: socket.socket, _: bytes) -> None:
+        send_pieces(connection, [head + body] if pieces == "one" else [head, PAUSE, body])
+        raise ConnectionError
+
+    with raw_server(handler, tls) as server:
+        answer = transport.send("GET", server.origin, "/", {}, None, live.Timeout(5, 5, 5))
+    assert (answer.status, answer.body, answer.problem) == (200, body, None)
 
 
 # -- what is read of a head -------------------------------------------------------------------
