@@ -11,6 +11,7 @@ from functools import cache, partial
 from typing import Any, NoReturn, TypeVar
 
 from .._async_stream_list import AsyncStreamList
+from .._async_transport import AiohttpTransport
 from .._client.asynchronous import AsyncClient
 from .._connect_async import connect_async
 from .._model import LiveStream
@@ -139,6 +140,16 @@ class BlockingList(Iterator[LiveStream]):
 @cache
 def _shared_loop() -> LoopThread:
     return LoopThread()
+
+
+@contextmanager
+def lent_transport() -> Iterator[AiohttpTransport]:
+    """Lend a transport for clients of :func:`connect_blocking`, and close it in their loop."""
+    transport = AiohttpTransport()
+    try:
+        yield transport
+    finally:
+        _shared_loop().run(transport.close())
 
 
 def connect_blocking(provider: str, /, **settings: Any) -> Any:

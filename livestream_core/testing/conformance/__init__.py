@@ -50,7 +50,7 @@ from ._answers import Answers
 from ._area import Area
 from ._emulated import Emulated
 from ._failures import Faults, Lateness, Outcomes, Statuses
-from ._harness import Harness, Tap
+from ._harness import AsyncTap, Harness, Tap
 from ._ids import Ids
 from ._lifecycle import Lifecycle, Waiting, Walks
 from ._lists import Filters, OddPages, Paging
@@ -98,6 +98,7 @@ __all__ = [
     "AREAS",
     "Answers",
     "Area",
+    "AsyncTap",
     "Emulated",
     "Faults",
     "FieldsWithoutSecrets",
