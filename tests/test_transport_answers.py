@@ -482,6 +482,61 @@ def read_slowly(connection: socket.socket) -> bytes:
     return b""
 
 
+SHORT, LONG = 0.3, 30.0
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [live.Timeout(5, SHORT, LONG), live.Timeout(5, LONG, SHORT)],
+    ids=["between two pieces", "for all of it"],
+)
+@pytest.mark.parametrize("before", ["nothing", "an interim answer", "half a body"])
+def test_each_request_on_a_kept_connection_has_time_limits_of_its_own(
+    transport: live.Transport, limits: live.Timeout, before: str
+) -> None:
+    over = threading.Event()
+    answer = by_length(b'{"a": "stream"}')
+    sent = {"nothing": b"", "an interim answer": EARLY, "half a body": answer[:-5]}
+
+    def handler(connection: socket.socket, request: bytes) -> None:
+        if b"/late" in request:
+            # Longer than the limits of the request before it on this connection.
+            over.wait(2 * SHORT)
+        if b"/silent" in request:
+            connection.sendall(sent[before])
+            over.wait(30)
+            raise ConnectionError
+        connection.sendall(answer)
+
+    def send(target: str, timeout: live.Timeout) -> live.Response:
+        return transport.send("GET", server.origin, target, {}, None, timeout)
+
+    with raw_server(handler) as server:
+        assert send("/", live.Timeout(5, LONG, LONG)).status == 200
+        with suppress(live.TimedOut):  # on a machine that is very busy
+            send("/", limits)
+        assert send("/late", live.Timeout(5, LONG, LONG)).status == 200
+        began = time.monotonic()
+        with pytest.raises(live.TimedOut) as caught:
+            send("/silent", limits)
+        took = time.monotonic() - began
+        over.set()
+        assert send("/", live.Timeout(5, LONG, LONG)).status == 200
+    assert caught.value.applied is None
+    assert took < 20
+
+
+def test_a_connection_that_is_idle_for_longer_than_a_time_limit_is_used_again(
+    transport: live.Transport,
+) -> None:
+    with raw_server(lambda s, _: s.sendall(by_length(b"{}"))) as server:
+        for pause in (2.5, 0):
+            limits = live.Timeout(5, 2, 2)
+            assert transport.send("GET", server.origin, "/", {}, None, limits).status == 200
+            threading.Event().wait(pause)
+    assert server.connections == 1
+
+
 # -- connecting -------------------------------------------------------------------------------
 
 
