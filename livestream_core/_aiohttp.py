@@ -49,9 +49,11 @@ if TYPE_CHECKING:
 
 try:
     import aiohttp
+    from aiohttp import hdrs
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.streams import EMPTY_PAYLOAD
+    from multidict import CIMultiDict
     from yarl import URL
 except ImportError as missing:
     raise ConfigurationError(
@@ -75,9 +77,6 @@ _PER_HOST = 100
 _LONGEST_LINE = 65536
 #: A coded body is never much larger than what it is decoded to.
 _MOST_CODED = MAX_BODY + MAX_BODY // 16
-#: What aiohttp adds where it is not given.
-_ALWAYS_ADDED = ("Accept", "Accept-Encoding", "User-Agent")
-_ADDED = (*_ALWAYS_ADDED, "Content-Type")
 
 
 class _Progress:
@@ -93,6 +92,15 @@ class _Progress:
     def __init__(self) -> None:
         self.is_connected: bool = False
         self.is_answered: bool = False
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request with the headers that it is given, and no others."""
+
+    _skip_auto_headers = CIMultiDict({hdrs.CONTENT_TYPE: None})
+
+    def update_auto_headers(self, skip_auto_headers: object) -> None:
+        pass
 
 
 class _Protocol(ResponseHandler):
@@ -451,11 +459,10 @@ class Connections:
         until = pool.loop.time() + timeout.total
         pool.sending += 1
         try:
-            request = aiohttp.ClientRequest(
+            request = _Request(
                 method,
                 route.base.with_path(target, encoded=True),
                 headers=headers,
-                skip_auto_headers=_not_to_add(method, headers),
                 data=io.BytesIO(body) if body is not None and len(body) > LARGE else body,
                 loop=pool.loop,
                 proxy=route.proxy,
@@ -512,12 +519,6 @@ class Connections:
 _of_parents: list[object] = []
 #: A loop itself holds its tasks weakly.
 _closing: set[asyncio.Task[None]] = set()
-
-
-def _not_to_add(method: str, headers: Mapping[str, str]) -> tuple[str, ...] | None:
-    # Where all are given, as the engine does, there is nothing to leave out, which costs less.
-    given = all(name in headers for name in (_ALWAYS_ADDED if method == "GET" else _ADDED))
-    return None if given else _ADDED
 
 
 @lru_cache(maxsize=64)

@@ -724,6 +724,23 @@ def test_a_long_header_and_many_of_them_are_read_and_repeated_ones_are_joined(
     assert (answer.headers["retry-after"], answer.headers["X-TWO"]) == ("3, 9", "a, b")
 
 
+# -- what is sent -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("body", [None, b"", b"{}", b"x" * 1_100_000])
+def test_aiohttp_adds_no_header_to_those_that_it_is_given(method: str, body: bytes | None) -> None:
+    given = {"Authorization": "Acme t", "X-Other": "y"}
+    limits = live.Timeout(5, 20, 20)
+    with raw_server(lambda s, _: s.sendall(by_length(b""))) as server, over_aiohttp() as transport:
+        transport.send(method, server.origin, "/", given, body, limits)
+        head, _, sent = server.requests[0].partition(b"\r\n\r\n")
+    names = [line.partition(b":")[0].decode() for line in head.split(b"\r\n")[1:]]
+    length = [] if body is None and method == "GET" else ["Content-Length"]
+    assert names == ["Host", *given, *length]
+    assert sent == (body or b"")
+
+
 # -- request lines ----------------------------------------------------------------------------
 
 
