@@ -46,6 +46,7 @@ ADAPTER_WHEELS = $$(for each in dist/*.whl; do case $$each in dist/livestream_co
 	*) echo "$$each[sandbox]" ;; esac; done)
 # By a name: a comma would part the arguments of a call.
 SMOKED := cli,migrate
+KIT := async,testing
 EDITABLE = $(foreach each,$(ADAPTERS),-e "./$(each)[sandbox]")
 
 # What users install; the other extras are for work on this repository.
@@ -101,10 +102,10 @@ smoke: .venv-smoke/.stamp ## the wheels alone, away from the sources
 	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && cd "$$folder" && \
 		env -u PYTHONPATH "$(CURDIR)/.venv-smoke/bin/python" -I "$(CURDIR)/scripts/smoke.py" "$(CURDIR)"
 
-kit: .venv-kit/.stamp ## the conformance kit on every adapter, from the wheels; build/kit/report.json
+kit: .venv-kit/.stamp ## the conformance kit on every adapter with both clients, from the wheels; build/kit/report.json
 	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && cd "$$folder" && \
 		env -u PYTHONPATH "$(CURDIR)/.venv-kit/bin/python" -I -m pytest -q -W error \
-			-p no:cacheprovider -n "$(JOBS)" --dist worksteal \
+			-p no:cacheprovider -n "$(JOBS)" --dist worksteal --livestream-client both \
 			$(foreach each,memory $(notdir $(ADAPTERS) $(EXAMPLES)),--livestream-adapter $(each)) \
 			--livestream-report="$(CURDIR)/build/kit/report.json"
 	@.venv-kit/bin/python -I scripts/capability_table.py --against build/kit/report.json
@@ -170,7 +171,7 @@ dist/.stamp: $(SOURCES) scripts/sbom.py .venv/.stamp
 	$(call make-venv,.venv-smoke,"$$(ls dist/livestream_core-*.whl)[$(SMOKED)]" $(ADAPTER_WHEELS))
 
 .venv-kit/.stamp: dist/.stamp $(EXAMPLES:%=%/pyproject.toml)
-	$(call make-venv,.venv-kit,"$$(ls dist/livestream_core-*.whl)[testing]" $(ADAPTER_WHEELS) \
+	$(call make-venv,.venv-kit,"$$(ls dist/livestream_core-*.whl)[$(KIT)]" $(ADAPTER_WHEELS) \
 		$(foreach each,$(EXAMPLES),-e "./$(each)") pytest-xdist)
 
 .venv-bench/.stamp: dist/.stamp

@@ -20,6 +20,7 @@ from typing import Any
 
 import livestream_core as live
 from livestream_core._plugins.registry import registry
+from livestream_core.testing.plugin import CLIENTS
 
 PROVIDERS = ("tpstreams", "videosdk", "tktchurch")
 BEGIN, END = "<!-- capabilities: begin -->", "<!-- capabilities: end -->"
@@ -107,22 +108,28 @@ def shown(text: str) -> dict[str, dict[str, str]]:
 
 def disagreements(text: str, report: Mapping[str, Any]) -> list[str]:
     """Return where the table in the text of the README disagrees with a report of the kit."""
-    proven = {each["adapter"]: each for each in report["adapters"]}
     found: list[str] = []
     for provider, words in shown(text).items():
-        if provider not in proven:
-            found.append(f"{provider}: the kit did not run on it")
-            continue
-        if not proven[provider]["over_http"]:
-            found.append(f"{provider}: it was not proven over HTTP")
-        for feature, level in words.items():
-            row = proven[provider]["rows"].get(feature, {})
-            verdict = row.get("verdict", "not in the report")
-            is_proven = verdict == "proven" and row.get("support") == level
-            if not is_proven and not (verdict == "not declared" and level == ABSENT):
-                how = row.get("support", "nothing")
-                found.append(f"{provider}: {feature} is {level} in the table; {how}, {verdict}")
+        for client in CLIENTS:
+            by = f"{provider}, {client}"
+            run = next((run for run in report["adapters"] if _is_of(run, provider, client)), None)
+            if run is None:
+                found.append(f"{by}: the kit did not run on it")
+                continue
+            if not run["over_http"]:
+                found.append(f"{by}: it was not proven over HTTP")
+            for feature, level in words.items():
+                row = run["rows"].get(feature, {})
+                verdict = row.get("verdict", "not in the report")
+                is_proven = verdict == "proven" and row.get("support") == level
+                if not is_proven and not (verdict == "not declared" and level == ABSENT):
+                    how = row.get("support", "nothing")
+                    found.append(f"{by}: {feature} is {level} in the table; {how}, {verdict}")
     return found
+
+
+def _is_of(run: Mapping[str, Any], provider: str, client: str) -> bool:
+    return (run["adapter"], run["client"]) == (provider, client)
 
 
 def main() -> None:

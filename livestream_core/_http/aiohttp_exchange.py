@@ -13,6 +13,7 @@ import io
 import math
 import os
 import re
+import select
 import socket
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
@@ -48,9 +49,11 @@ if TYPE_CHECKING:
 
 try:
     import aiohttp
+    from aiohttp import hdrs
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.streams import EMPTY_PAYLOAD
+    from multidict import CIMultiDict
     from yarl import URL
 except ImportError as missing:
     raise ConfigurationError(
@@ -74,9 +77,6 @@ _PER_HOST = 100
 _LONGEST_LINE = 65536
 #: A coded body is never much larger than what it is decoded to.
 _MOST_CODED = MAX_BODY + MAX_BODY // 16
-#: What aiohttp adds where it is not given.
-_ALWAYS_ADDED = ("Accept", "Accept-Encoding", "User-Agent")
-_ADDED = (*_ALWAYS_ADDED, "Content-Type")
 
 
 class _Progress:
@@ -94,10 +94,77 @@ class _Progress:
         self.is_answered: bool = False
 
 
+class _Request(aiohttp.ClientRequest):
+    """A request with the headers that it is given, and no others."""
+
+    _skip_auto_headers = CIMultiDict({hdrs.CONTENT_TYPE: None})
+
+    def update_auto_headers(self, skip_auto_headers: object) -> None:
+        pass
+
+
 class _Protocol(ResponseHandler):
-    """A connection that gives what comes after an answer to nobody."""
+    """A connection that gives what comes after an answer to nobody.
+
+    Its time is looked at by one alarm, which stays over many requests: to set one for each piece
+    of an answer, and one for the whole, as aiohttp and asyncio do, is a large part of what a
+    request costs.
+    """
 
     _is_reading = _is_over = False
+    #: When the answer must be there, and when the next sign of life or all of it must be.
+    _until = _due = math.inf
+    _alarm: asyncio.TimerHandle | None = None
+    _alarm_at = math.inf
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._has_received = _watched(transport.get_extra_info("socket"))
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether anything has come since the last answer, be it in the system's queue."""
+        return self.should_close or self.transport is None or bool(self._has_received())
+
+    def expect_until(self, at: float) -> None:
+        """Have what is read from now on fail at a time of the loop's clock."""
+        self._until = at
+        self._be_due(at)
+
+    def _reschedule_timeout(self) -> None:
+        # aiohttp's name: called when there is a sign of life.
+        silent = math.inf if self._read_timeout is None else self._read_timeout
+        self._be_due(min(self._until, self._loop.time() + silent))
+
+    def _drop_timeout(self) -> None:
+        # aiohttp's name: called at the end of each answer, of an interim one, too. What is awaited
+        # after that has its time as well; end() is when nothing is.
+        pass
+
+    def _be_due(self, at: float) -> None:
+        self._due = at
+        if at < self._alarm_at:
+            self._stop_alarm()
+            self._alarm_at = at
+            self._alarm = self._loop.call_at(at, self._look_at_time)
+
+    def _stop_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm, self._alarm_at = None, math.inf
+
+    def _look_at_time(self) -> None:
+        self._alarm, self._alarm_at = None, math.inf
+        if self._due > self._loop.time():
+            self._be_due(self._due)
+            return
+        self._until = self._due = math.inf
+        self._on_read_timeout()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._until = math.inf
+        self._stop_alarm()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._is_reading = True
@@ -126,9 +193,19 @@ class _Protocol(ResponseHandler):
         self._is_over = self._is_reading
         if self._is_reading or self._parser is None:
             return
+        self._until = self._due = math.inf
         if _has_begun(self._parser):
             self.close()
         self._parser = self._payload = None
+
+
+def _watched(sock: Any) -> Callable[[], object]:
+    """Make what says whether anything is in the system's queue of a socket, or it has ended."""
+    if not hasattr(select, "poll"):
+        return partial(wait_for_read, sock, 0)
+    queue = select.poll()
+    queue.register(sock, select.POLLIN)
+    return partial(queue.poll, 0)
 
 
 _END_OF_HEAD = b"\r\n\r\n"
@@ -183,7 +260,8 @@ class _Connector(aiohttp.TCPConnector):
 
     async def _get(self, key: ConnectionKey, traces: Any) -> Any:
         while (connection := await super()._get(key, traces)) is not None:
-            if not _is_used_up(connection.protocol):
+            protocol: Any = connection.protocol
+            if not protocol.is_used_up:
                 return connection
             connection.close()
         return None
@@ -191,17 +269,6 @@ class _Connector(aiohttp.TCPConnector):
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         super()._release(key, protocol, should_close=should_close)
         protocol.end()
-
-
-def _is_used_up(protocol: ResponseHandler | None) -> bool:
-    """Whether anything has come since the last answer, be it in the system's queue."""
-    if protocol is None or protocol.should_close or protocol.transport is None:
-        return True
-    sock = protocol.transport.get_extra_info("socket")
-    try:
-        return sock is None or wait_for_read(sock, 0)
-    except (OSError, ValueError):  # closed
-        return True
 
 
 class _Route(NamedTuple):
@@ -262,16 +329,17 @@ class Pool:
         self._connector._close()
 
     async def answer(
-        self, request: aiohttp.ClientRequest, timeout: Timeout, progress: _Progress
+        self, request: aiohttp.ClientRequest, timeout: Timeout, until: float, progress: _Progress
     ) -> aiohttp.ClientResponse:
         """Send a request once, and return the answer when its head has come. That is what
         aiohttp's session does, less all that is not wanted here: sending some requests a second
         time, cookies, redirects, credentials of other places."""
-        bounds = _bounds(timeout.connect, timeout.read)
+        bounds = _bounds(timeout.connect, timeout.total)
         connection = await self._connector.connect(request, [], bounds)
         progress.is_connected = True
         protocol: Any = connection.protocol
         try:
+            protocol.expect_until(until)
             protocol.set_response_params(
                 skip_payload=request.method == "HEAD",
                 read_until_eof=True,
@@ -388,30 +456,29 @@ class Connections:
         pool = user.pool
         if pool is None or not pool.serves(asyncio.get_running_loop()):
             pool = user.pool = self._pool_for(user)
+        until = pool.loop.time() + timeout.total
         pool.sending += 1
         try:
-            async with asyncio.timeout(timeout.total):
-                request = aiohttp.ClientRequest(
-                    method,
-                    route.base.with_path(target, encoded=True),
-                    headers=headers,
-                    skip_auto_headers=_not_to_add(method, headers),
-                    data=io.BytesIO(body) if body is not None and len(body) > LARGE else body,
-                    loop=pool.loop,
-                    proxy=route.proxy,
-                    ssl=route.ssl,
-                )
-                answer = await pool.answer(request, timeout, progress)
-                try:
-                    status, found = answer.status, _headers(answer)
-                    if status == 407 and route.is_forwarded:
-                        raise proxy_wants_credentials()
-                    if status < 200:  # 101, which nobody asked for
-                        return Response(status, found)
-                    chunks, is_cut = await _read(answer)
-                finally:
-                    # What was not read to its end is not used again.
-                    answer.close()
+            request = _Request(
+                method,
+                route.base.with_path(target, encoded=True),
+                headers=headers,
+                data=io.BytesIO(body) if body is not None and len(body) > LARGE else body,
+                loop=pool.loop,
+                proxy=route.proxy,
+                ssl=route.ssl,
+            )
+            answer = await pool.answer(request, timeout, until, progress)
+            try:
+                status, found = answer.status, _headers(answer)
+                if status == 407 and route.is_forwarded:
+                    raise proxy_wants_credentials()
+                if status < 200:  # 101, which nobody asked for
+                    return Response(status, found)
+                chunks, is_cut = await _read(answer)
+            finally:
+                # What was not read to its end is not used again.
+                answer.close()
         finally:
             pool.sending -= 1
             if not pool.users:
@@ -454,17 +521,11 @@ _of_parents: list[object] = []
 _closing: set[asyncio.Task[None]] = set()
 
 
-def _not_to_add(method: str, headers: Mapping[str, str]) -> tuple[str, ...] | None:
-    # Where all are given, as the engine does, there is nothing to leave out, which costs less.
-    given = all(name in headers for name in (_ALWAYS_ADDED if method == "GET" else _ADDED))
-    return None if given else _ADDED
-
-
 @lru_cache(maxsize=64)
-def _bounds(connect: float, read: float) -> aiohttp.ClientTimeout:
+def _bounds(connect: float, total: float) -> aiohttp.ClientTimeout:
     # aiohttp rounds what is longer than its threshold up to whole seconds.
     return aiohttp.ClientTimeout(
-        total=None, sock_connect=connect, sock_read=read, ceil_threshold=math.inf
+        total=None, connect=total, sock_connect=connect, ceil_threshold=math.inf
     )
 
 

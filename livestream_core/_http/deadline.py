@@ -6,7 +6,8 @@ only what is left until its deadline.
 
 http.client takes an interim answer (1xx) for the answer, and does not see what comes after one.
 Both leave a connection one answer behind, and the next request gets it. Here interim answers are
-skipped, and a connection is used again only after exactly one complete answer.
+skipped, and a connection is used again only after exactly one complete answer. It also takes a
+head that is cut off for a whole one without a body; here that is a lost answer.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ class _Reader(io.RawIOBase):
         self._read_timeout = sock.gettimeout()
         #: Whether nothing more is taken off the socket.
         self.is_over = False
+        #: Whether the other end has closed the connection, and all that it sent was read.
+        self.has_ended = False
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self)
@@ -105,7 +108,9 @@ class _Reader(io.RawIOBase):
         left = _left(self._at)
         if self._read_timeout is None or left < self._read_timeout:
             self._sock.settimeout(left)
-        return self._raw.readinto(buffer)  # type: ignore[no-any-return]
+        size: int | None = self._raw.readinto(buffer)
+        self.has_ended = size == 0
+        return size
 
     def close(self) -> None:
         if not self.closed:
@@ -128,6 +133,10 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
+        # http.client takes an end inside of a head for the blank line. A whole head is read
+        # without asking for more.
+        if self._reader.has_ended:
+            raise http.client.RemoteDisconnected("the head of the answer was cut off")
         if self.length == 0:
             self.chunked = False  # 204 and 304 have no body, whatever their heads announce
 

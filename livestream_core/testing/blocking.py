@@ -14,6 +14,7 @@ from .._client.async_client import AsyncClient
 from .._client.async_stream_list import AsyncStreamList
 from .._client.connect_async import connect_async
 from .._contract.pagination import Completeness, Unreadable
+from .._http.aiohttp_transport import AiohttpTransport
 from .._model.stream import LiveStream
 
 T = TypeVar("T")
@@ -139,6 +140,16 @@ class BlockingList(Iterator[LiveStream]):
 @cache
 def _shared_loop() -> LoopThread:
     return LoopThread()
+
+
+@contextmanager
+def lent_transport() -> Iterator[AiohttpTransport]:
+    """Lend a transport for clients of :func:`connect_blocking`, and close it in their loop."""
+    transport = AiohttpTransport()
+    try:
+        yield transport
+    finally:
+        _shared_loop().run(transport.close())
 
 
 def connect_blocking(provider: str, /, **settings: Any) -> Any:

@@ -10,14 +10,18 @@ from .._contract.transport import Timeout
 from .._http.network import Wanted
 
 
-class OwnTransport:
-    """A transport that is given a request as one value, and whose sessions are its own: what other
-    clients do does not show, and signing in is a part of what does."""
+class OwnSessions:
+    """A transport whose sessions are its own: what other clients do does not show, and signing in
+    is a part of what does."""
 
     @property
     def session_scope(self) -> object:
         """See :class:`~livestream_core.Transport`."""
         return Identity(self)
+
+
+class OwnTransport(OwnSessions):
+    """One that is given a request as one value."""
 
     def send(
         self,
@@ -32,5 +36,25 @@ class OwnTransport:
         return self._answer_to(Wanted(method, origin, target, headers, body, timeout))
 
     def _answer_to(self, sent: Wanted) -> Response:
+        """Return the answer to a request."""
+        raise NotImplementedError
+
+
+class OwnAsyncTransport(OwnSessions):
+    """What :class:`OwnTransport` is, for asynchronous clients."""
+
+    async def send(
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout: Timeout,
+    ) -> Response:
+        """See :class:`~livestream_core.AsyncTransport`."""
+        return await self._answer_to(Wanted(method, origin, target, headers, body, timeout))
+
+    async def _answer_to(self, sent: Wanted) -> Response:
         """Return the answer to a request."""
         raise NotImplementedError

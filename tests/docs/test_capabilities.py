@@ -15,6 +15,7 @@ import capability_table
 import livestream_core as live
 from capability_table import PROVIDERS, README, disagreements, shown
 from livestream_core.testing import conformance
+from livestream_core.testing.plugin import CLIENTS
 from livestream_core.testing.report import AdapterReport, as_json
 
 TEXT = README.read_text(encoding="utf-8")
@@ -23,7 +24,11 @@ TEXT = README.read_text(encoding="utf-8")
 @pytest.fixture(scope="module")
 def all_proven() -> dict[str, Any]:
     """A report as the kit writes it, of a run in which a test of every declared feature passed."""
-    reports = [AdapterReport(conformance.Subject(name)) for name in PROVIDERS]
+    reports = [
+        AdapterReport(conformance.Subject(name, client=client))
+        for name in PROVIDERS
+        for client in CLIENTS
+    ]
     for report in reports:
         can = report.subject.capabilities
         report.note([each for each in live.Feature if can[each]], "a test", "passed")
@@ -36,9 +41,9 @@ def report(all_proven: dict[str, Any]) -> dict[str, Any]:
     return copy.deepcopy(all_proven)
 
 
-def of(report: dict[str, Any], provider: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(e for e in report["adapters"] if e["adapter"] == provider)
-    return found
+def of(report: dict[str, Any], provider: str, client: str = "synchronous") -> dict[str, Any]:
+    runs: list[dict[str, Any]] = report["adapters"]
+    return next(e for e in runs if (e["adapter"], e["client"]) == (provider, client))
 
 
 def test_the_table_is_read_back_as_it_was_written() -> None:
@@ -56,30 +61,35 @@ def test_it_agrees_where_all_that_is_declared_is_proven(report: dict[str, Any]) 
 def test_a_promise_that_was_not_proven_is_found(report: dict[str, Any], verdict: str) -> None:
     of(report, "tpstreams")["rows"]["trim"]["verdict"] = verdict
     assert disagreements(TEXT, report) == [
-        f"tpstreams: trim is native in the table; native, {verdict}"
+        f"tpstreams, synchronous: trim is native in the table; native, {verdict}"
     ]
 
 
 def test_a_feature_that_the_table_leaves_out_is_found(report: dict[str, Any]) -> None:
     of(report, "tpstreams")["rows"]["tags"].update(verdict="proven", support="native")
-    assert disagreements(TEXT, report) == ["tpstreams: tags is — in the table; native, proven"]
+    assert disagreements(TEXT, report) == [
+        "tpstreams, synchronous: tags is — in the table; native, proven"
+    ]
 
 
 def test_a_feature_that_is_there_in_another_way_is_found(report: dict[str, Any]) -> None:
     of(report, "tpstreams")["rows"]["cancel"]["support"] = "native"
     assert disagreements(TEXT, report) == [
-        "tpstreams: cancel is emulated in the table; native, proven"
+        "tpstreams, synchronous: cancel is emulated in the table; native, proven"
     ]
 
 
-def test_a_provider_that_the_kit_did_not_run_on_is_found(report: dict[str, Any]) -> None:
-    report["adapters"].remove(of(report, "videosdk"))
-    assert disagreements(TEXT, report) == ["videosdk: the kit did not run on it"]
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_provider_that_the_kit_did_not_run_on_is_found(
+    report: dict[str, Any], client: str
+) -> None:
+    report["adapters"].remove(of(report, "videosdk", client))
+    assert disagreements(TEXT, report) == [f"videosdk, {client}: the kit did not run on it"]
 
 
 def test_what_was_tried_on_recordings_alone_is_found(report: dict[str, Any]) -> None:
-    of(report, "tktchurch")["over_http"] = False
-    assert disagreements(TEXT, report) == ["tktchurch: it was not proven over HTTP"]
+    of(report, "tktchurch", "asynchronous")["over_http"] = False
+    assert disagreements(TEXT, report) == ["tktchurch, asynchronous: it was not proven over HTTP"]
 
 
 def against(report: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:

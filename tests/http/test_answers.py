@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -481,6 +482,61 @@ def read_slowly(connection: socket.socket) -> bytes:
     return b""
 
 
+SHORT, LONG = 0.3, 30.0
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [live.Timeout(5, SHORT, LONG), live.Timeout(5, LONG, SHORT)],
+    ids=["between two pieces", "for all of it"],
+)
+@pytest.mark.parametrize("before", ["nothing", "an interim answer", "half a body"])
+def test_each_request_on_a_kept_connection_has_time_limits_of_its_own(
+    transport: live.Transport, limits: live.Timeout, before: str
+) -> None:
+    over = threading.Event()
+    answer = by_length(b'{"a": "stream"}')
+    sent = {"nothing": b"", "an interim answer": EARLY, "half a body": answer[:-5]}
+
+    def handler(connection: socket.socket, request: bytes) -> None:
+        if b"/late" in request:
+            # Longer than the limits of the request before it on this connection.
+            over.wait(2 * SHORT)
+        if b"/silent" in request:
+            connection.sendall(sent[before])
+            over.wait(30)
+            raise ConnectionError
+        connection.sendall(answer)
+
+    def send(target: str, timeout: live.Timeout) -> live.Response:
+        return transport.send("GET", server.origin, target, {}, None, timeout)
+
+    with raw_server(handler) as server:
+        assert send("/", live.Timeout(5, LONG, LONG)).status == 200
+        with suppress(live.RequestTimeout):  # on a machine that is very busy
+            send("/", limits)
+        assert send("/late", live.Timeout(5, LONG, LONG)).status == 200
+        began = time.monotonic()
+        with pytest.raises(live.RequestTimeout) as caught:
+            send("/silent", limits)
+        took = time.monotonic() - began
+        over.set()
+        assert send("/", live.Timeout(5, LONG, LONG)).status == 200
+    assert caught.value.applied is None
+    assert took < 20
+
+
+def test_a_connection_that_is_idle_for_longer_than_a_time_limit_is_used_again(
+    transport: live.Transport,
+) -> None:
+    with raw_server(lambda s, _: s.sendall(by_length(b"{}"))) as server:
+        for pause in (2.5, 0):
+            limits = live.Timeout(5, 2, 2)
+            assert transport.send("GET", server.origin, "/", {}, None, limits).status == 200
+            threading.Event().wait(pause)
+    assert server.connections == 1
+
+
 # -- connecting -------------------------------------------------------------------------------
 
 
@@ -578,6 +634,77 @@ def test_a_delete_that_was_carried_out_and_not_answered_is_sent_again_by_nobody_
         assert len(server.requests) == 2
 
 
+HEADS = [
+    b"HTTP/1.1 200 OK\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Other: y\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nConnection: close\r\nX-Other: y\r\n\r\n",
+    b"HTTP/1.1 204 No Content\r\nX-Other: y\r\n\r\n",
+    b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n",
+    b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n",
+    b"HTTP/1.1 200 OK\nContent-Length: 2\n",
+    EARLY + b"HTTP/1.1 201 Created\r\nX-Other: y\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_head_that_is_cut_anywhere_is_a_lost_answer(
+    transport: live.Transport, tls: ssl.SSLContext | None, head: bytes
+) -> None:
+    cut = iter(range(len(head)))
+
+    def handler(connection: socket.socket, request: bytes) -> None:
+        if b"/lost" not in request:
+            connection.sendall(by_length(b"{}"))
+            return
+        connection.sendall(head[: next(cut)])
+        raise ConnectionError
+
+    limits = live.Timeout(5, 5, 5)
+    with raw_server(handler, tls) as server:
+        for size, method in zip(range(len(head)), cycle(["GET", "POST", "HEAD", "DELETE"])):
+            with pytest.raises(live.ConnectionFailed) as caught:
+                transport.send(method, server.origin, "/lost", {}, None, limits)
+            assert caught.value.applied is None, f"cut after {head[:size]!r}"
+        assert transport.send("GET", server.origin, "/", {}, None, limits).status == 200
+    assert len(server.requests) == len(head) + 1
+
+
+def test_a_change_whose_head_is_cut_is_left_open_and_a_read_is_sent_again(
+    transport: live.Transport, tls: ssl.SSLContext | None
+) -> None:
+    def handler(connection: socket.socket, request: bytes) -> None:
+        if len(server.requests) > 2:
+            connection.sendall(by_length(stream(request)))
+            return
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+        raise ConnectionError
+
+    with raw_server(handler, tls) as server:
+        one, _ = connect(server, transport, retries=2)
+        with pytest.raises(live.ConnectionFailed) as caught:
+            one.create(title="T")
+        assert caught.value.applied is None
+        assert one.get("1").title == TENANTS[0]
+    assert [each[:4] for each in server.requests] == [b"POST", b"GET ", b"GET "]
+
+
+@pytest.mark.parametrize("pieces", ["one", "two"])
+@pytest.mark.parametrize("body", [b"", b"x" * 30, b"x" * 70_000])
+def test_a_body_without_a_length_ends_with_the_connection(
+    transport: live.Transport, tls: ssl.SSLContext | None, body: bytes, pieces: str
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-Other: y\r\n\r\n"
+
+    def handler(connection: socket.socket, _: bytes) -> None:
+        send_pieces(connection, [head + body] if pieces == "one" else [head, PAUSE, body])
+        raise ConnectionError
+
+    with raw_server(handler, tls) as server:
+        answer = transport.send("GET", server.origin, "/", {}, None, live.Timeout(5, 5, 5))
+    assert (answer.status, answer.body, answer.problem) == (200, body, None)
+
+
 # -- what is read of a head -------------------------------------------------------------------
 
 
@@ -595,6 +722,23 @@ def test_a_long_header_and_many_of_them_are_read_and_repeated_ones_are_joined(
         answer = transport.send("GET", server.origin, "/", {}, None, live.Timeout(5, 5, 5))
     assert len(answer.headers["x-long"]) == 60_000
     assert (answer.headers["retry-after"], answer.headers["X-TWO"]) == ("3, 9", "a, b")
+
+
+# -- what is sent -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("body", [None, b"", b"{}", b"x" * 1_100_000])
+def test_aiohttp_adds_no_header_to_those_that_it_is_given(method: str, body: bytes | None) -> None:
+    given = {"Authorization": "Acme t", "X-Other": "y"}
+    limits = live.Timeout(5, 20, 20)
+    with raw_server(lambda s, _: s.sendall(by_length(b""))) as server, over_aiohttp() as transport:
+        transport.send(method, server.origin, "/", given, body, limits)
+        head, _, sent = server.requests[0].partition(b"\r\n\r\n")
+    names = [line.partition(b":")[0].decode() for line in head.split(b"\r\n")[1:]]
+    length = [] if body is None and method == "GET" else ["Content-Length"]
+    assert names == ["Host", *given, *length]
+    assert sent == (body or b"")
 
 
 # -- request lines ----------------------------------------------------------------------------

@@ -50,7 +50,7 @@ from .answers import Parsing
 from .area import Area
 from .emulated import Emulated
 from .failures import Faults, Outcomes, SlowResponses, Statuses
-from .harness import Harness, Tap
+from .harness import AsyncTap, Harness, Tap
 from .ids import Ids
 from .lifecycle import Lifecycle, RandomLifecycles, Waiting
 from .lists import Filters, MalformedPages, Paging
@@ -97,6 +97,7 @@ AREAS: tuple[type[Area], ...] = tuple(kind for kind in Suite.__bases__ if issubc
 __all__ = [
     "AREAS",
     "Area",
+    "AsyncTap",
     "Capture",
     "CapturedCall",
     "CapturedExchange",

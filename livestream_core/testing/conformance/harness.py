@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from ..._contract.adapter import in_process_origin
 from ..._contract.capabilities import Capabilities, Feature
 from ..._contract.clock import ManualClock
 from ..._contract.request import Response
-from ..._contract.transport import Transport
+from ..._contract.transport import AsyncTransport, Transport
 from ..._http.network import Wanted
 from ..._http.requests_transport import RequestsTransport
 from ..._model.errors import Conflict, NotFound, Rejected, Unsupported
@@ -21,7 +22,7 @@ from ..._model.status import Status
 from ..._model.stream import LiveStream
 from ...emulator import Emulator, LoggedRequest
 from ..captures import Player
-from ..transports import OwnTransport
+from ..transports import OwnAsyncTransport, OwnTransport
 from .subject import Subject
 
 #: When streams are scheduled.
@@ -32,22 +33,65 @@ _MOST_STREAMS = 250
 _AT_ONCE = 5
 
 
-class Tap(OwnTransport):
+class _Notes:
+    """Where requests went, and what is to come back."""
+
+    def __init__(self) -> None:
+        self.origins: list[str] = []
+        self.targets: list[tuple[str, str]] = []
+        #: Gives another answer in place of the vendor's. It may use clients itself.
+        self.answer: Callable[[str, str, Response], Response] | None = None
+
+    def _note(self, sent: Wanted) -> None:
+        self.origins.append(sent.origin)
+        self.targets.append((sent.method, sent.target))
+
+
+class Tap(_Notes, OwnTransport):
     """A transport that notes where requests go, and can change what comes back."""
 
     def __init__(self, inner: Transport) -> None:
+        super().__init__()
         self.inner = inner
-        self.origins: list[str] = []
-        self.targets: list[tuple[str, str]] = []
-        #: Gives another answer in place of the vendor's.
-        self.answer: Callable[[str, str, Response], Response] | None = None
 
     def _answer_to(self, sent: Wanted) -> Response:
         """See :class:`OwnTransport`."""
-        self.origins.append(sent.origin)
-        self.targets.append((sent.method, sent.target))
+        self._note(sent)
         response = self.inner.send(*sent)
         return response if self.answer is None else self.answer(sent.method, sent.target, response)
+
+
+class AsyncTap(_Notes, OwnAsyncTransport):
+    """What :class:`Tap` is, over an asynchronous transport."""
+
+    def __init__(self, inner: AsyncTransport) -> None:
+        super().__init__()
+        self.inner = inner
+
+    async def _answer_to(self, sent: Wanted) -> Response:
+        """See :class:`OwnAsyncTransport`."""
+        self._note(sent)
+        response = await self.inner.send(*sent)
+        if self.answer is None:
+            return response
+        # In a thread: a client that it used would wait for this loop.
+        return await asyncio.to_thread(self.answer, sent.method, sent.target, response)
+
+
+@contextmanager
+def _over_sockets(subject: Subject) -> Iterator[Tap | AsyncTap]:
+    """The transport that users of the subject's client have."""
+    if subject.client == "synchronous":
+        own = RequestsTransport()
+        try:
+            yield Tap(own)
+        finally:
+            own.close()
+    else:
+        from .._blocking import lent_transport
+
+        with lent_transport() as lent:
+            yield AsyncTap(lent)
 
 
 class Harness:
@@ -68,17 +112,14 @@ class Harness:
         self._stack = stack
         self._origin: dict[str, str] = {}
         self._client: Client | None = None
-        inner: Transport = Player()
+        self.tap: Tap | AsyncTap = Tap(Player())
         if emulator is not None:
             emulator.clock = self.clock
-            inner = emulator.transport()
+            self.tap = Tap(emulator.transport())
             self._origin = in_process_origin(subject.adapter)
         if over_http:
             self._origin = {"base_url": stack.enter_context(self.emulator.serve())}
-            own = RequestsTransport()
-            stack.callback(own.close)
-            inner = own
-        self.tap: Tap = Tap(inner)
+            self.tap = stack.enter_context(_over_sockets(subject))
         self.can: Capabilities = subject.capabilities
 
     @classmethod
