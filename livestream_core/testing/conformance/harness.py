@@ -88,7 +88,7 @@ def _over_sockets(subject: Subject) -> Iterator[Tap | AsyncTap]:
         finally:
             own.close()
     else:
-        from .._blocking import lent_transport
+        from ..blocking import lent_transport
 
         with lent_transport() as lent:
             yield AsyncTap(lent)
