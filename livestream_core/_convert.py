@@ -6,7 +6,6 @@ Each takes what may reasonably be given and returns the field's own type, or rai
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +16,7 @@ import attrs
 from ._errors import InvalidInput
 from ._masked import MaskedMapping
 from ._secret import Secret, SecretUrl
+from ._spellings import compiled
 from ._telling import carries_secret
 from ._times import parse_instant, to_utc
 from ._urls import is_url
@@ -30,7 +30,7 @@ MAX_SECONDS = 10**12
 
 NOT_TEXT = "contains half a surrogate pair, which is not text"
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 
 
 def refuse(problem: str, hint: str | None = None) -> NoReturn:
@@ -102,7 +102,7 @@ def title(value: str) -> str:
     value = text(value)
     if not value.strip():
         refuse("must not be empty")
-    if _CONTROL.search(value):
+    if compiled(_CONTROL).search(value):
         refuse("contains a control character")
     return value
 

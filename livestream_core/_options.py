@@ -12,9 +12,10 @@ import attrs
 
 from ._errors import ConfigurationError, InvalidInput
 from ._secret import MASK, Secret
+from ._spellings import compiled
 from ._urls import origin_of
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = r"[\x00-\x1f\x7f]"
 _HELP = "livestream_core.help"
 
 
@@ -204,7 +205,7 @@ _BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "
 def _check_text(value: str) -> None:
     if not value.strip():
         raise ValueError("is empty")
-    if _CONTROL.search(value):
+    if compiled(_CONTROL).search(value):
         raise ValueError("contains a control character (a line break at the end?)")
     if not value.isascii():
         try:

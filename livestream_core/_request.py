@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from json import JSONDecoder
 from typing import Any, ParamSpec, Protocol, TypeAlias, TypeGuard, TypeVar
-from urllib.parse import quote, urlencode
 
 import attrs
 
@@ -19,6 +17,7 @@ from ._fields import table
 from ._model import LiveStream
 from ._spellings import compiled
 from ._times import parse_instant
+from ._urls import percent_encoded
 
 P = ParamSpec("P")
 V = TypeVar("V")
@@ -29,14 +28,13 @@ Params: TypeAlias = Mapping[str, Scalar | Sequence[Scalar] | None]
 #: A file of a multipart form: its name, its bytes, its media type.
 File: TypeAlias = tuple[str, bytes, str]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = r"[\x00-\x1f\x7f]"
 #: How much of a body is ever shown, and more than enough of it.
 TEXT_SHOWN = 64 * 1024
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
-_HTML_BEGINNING = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
-    rb"<(?:!doctype\s+html|html|head|body|title|meta|script)\b",
-    re.IGNORECASE | re.DOTALL,
+_HTML_BEGINNING = (
+    rb"(?is)(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
+    rb"<(?:!doctype\s+html|html|head|body|title|meta|script)\b"
 )
 #: What a vendor counts or measures is smaller. JSON can hold anything, also ``1e999``, which is
 #: read as infinity.
@@ -46,7 +44,7 @@ _LONGEST_LIFE = 10**9
 _IDEMPOTENT = {"GET": True, "PUT": True, "DELETE": True, "POST": False, "PATCH": False}
 
 
-_TARGET = re.compile(r'/[!"$-~]*')
+_TARGET = r'/[!"$-~]*'
 
 
 def checked_target(target: str) -> str:
@@ -58,7 +56,7 @@ def checked_target(target: str) -> str:
     Raises:
         InvalidInput: They cannot.
     """
-    if not _TARGET.fullmatch(target):
+    if not compiled(_TARGET).fullmatch(target):
         raise InvalidInput(
             "the target of the request has characters that cannot be sent as they are",
             field="target",
@@ -84,11 +82,11 @@ def _quoted(name: str, value: object) -> str:
         problem = "must not be empty"
     elif value in (".", ".."):
         problem = f"must not be {value!r}"
-    elif _CONTROL.search(value):
+    elif compiled(_CONTROL).search(value):
         problem = "contains a control character"
     else:
         try:
-            return quote(value, safe="")
+            return percent_encoded(value)
         except UnicodeEncodeError:
             problem = "is not text"
     raise InvalidInput(f"{name}: {problem}", field=name)
@@ -196,6 +194,8 @@ def _encode_query(params: Params) -> str:
             if not text and each != "":
                 raise InvalidInput(f"{name}: is not text", field=name)
             pairs.append((name, text))
+    from urllib.parse import quote, urlencode
+
     return urlencode(pairs, quote_via=quote)
 
 
@@ -357,7 +357,7 @@ class Response:
         if self.is_readable or not self.body.strip():
             return False
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return kind in _HTML_TYPES or _HTML_BEGINNING.match(self.body) is not None
+        return kind in _HTML_TYPES or compiled(_HTML_BEGINNING).match(self.body) is not None
 
     def unexpected(self, problem: str) -> UnexpectedResponse:
         """An error about this answer, to be raised by the caller."""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes, urlsplit
 
 from ._clock import Clock
 from ._errors import ConfigurationError, ConnectionFailed, LiveStreamError, TimedOut
@@ -37,6 +36,7 @@ from ._request import Headers, Response, checked_target
 from ._sending import CUT as CUT
 from ._sending import Timeout as Timeout
 from ._sending import Transport as Transport
+from ._urls import url_parts
 
 if TYPE_CHECKING:
     import requests
@@ -249,7 +249,7 @@ def _failure(error: BaseException, origin: str) -> LiveStreamError:
         if refused == "407":
             return proxy_wants_credentials()
         reason = f"the proxy answered HTTP {refused}" if refused else reason_of(chain)
-        host = urlsplit(origin).netloc
+        host = url_parts(origin).netloc
         return ConnectionFailed(f"no connection to {host} ({reason})", applied=False)
     if any(isinstance(each, (requests.Timeout, TimeoutError, u.TimeoutError)) for each in chain):
         return TimedOut("no answer in time", applied=None)
@@ -345,7 +345,9 @@ def wsgi_environ(
     method: str, origin: str, target: str, headers: Mapping[str, str], body: bytes | None
 ) -> dict[str, Any]:
     """The environment of PEP 3333 for a request."""
-    parts = urlsplit(origin)
+    from urllib.parse import unquote_to_bytes
+
+    parts = url_parts(origin)
     path, _, query = target.partition("?")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,

@@ -72,7 +72,7 @@ def test_asking_which_providers_there_are_imports_none_of_them() -> None:
 
 #: From the bottom up. A module imports from its own layer and from those below it.
 LAYERS = {
-    "values": """_convert _errors _fields _foreign _identity _masked _model _operations _public
+    "values": """_convert _errors _fields _foreign _identity _log _masked _model _operations _public
         _publishing _secret _spec_fields _spellings _status _telling _times _trim _urls
         _version""",
     "adapter contract": "_adapter _capabilities _clock _filters _options _request _sending _walk",

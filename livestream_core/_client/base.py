@@ -6,7 +6,6 @@ nothing is sent before the flow is run.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -38,6 +37,7 @@ from .._errors import (
 from .._filters import query_of
 from .._foreign import pass_on
 from .._identity import Identity
+from .._log import logger
 from .._model import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from .._options import Options
 from .._plugins import Observers
@@ -52,8 +52,6 @@ from .._trim import Trim
 from .._walk import Page, Query, unreadable_error
 
 T = TypeVar("T")
-
-logger = logging.getLogger("livestream_core")
 
 _SPEC_FIELDS = attrs.fields_dict(StreamSpec)
 _SPEC_CONVERTERS: dict[str, Any] = {name: each.converter for name, each in _SPEC_FIELDS.items()}
@@ -513,7 +511,7 @@ class BaseClient:
             )
         for problem in lacking.values():
             dropped = self._engine.redactor.mask(problem.message)
-            logger.warning("%s create: dropped %s", self._account, dropped)
+            logger().warning("%s create: dropped %s", self._account, dropped)
         left_out: dict[str, Any] = {name: _SPEC_FIELDS[name].default for name in lacking}
         return attrs.evolve(spec, **left_out)
 

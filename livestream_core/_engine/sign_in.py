@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import math
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -23,14 +22,13 @@ from .._errors import (
     UnexpectedResponse,
 )
 from .._foreign import BUGS, is_failure_of_store
+from .._log import logger
 from .._public import publish
 from .driving import drive
 from .effects import Flow, Once, Sleep, Store
 
 if TYPE_CHECKING:
     from .call import Call
-
-logger = logging.getLogger("livestream_core")
 
 
 class TokenStore(Protocol):
@@ -463,7 +461,7 @@ def _read(call: Call, store: AnyTokenStore, name: str) -> Flow[Session | None]:
     found: object = yield from _in_store(call, store.get, name)
     if found is None or isinstance(found, Session):
         return found
-    logger.warning("the token store failed: it gave a %s for a Session", type(found).__name__)
+    logger().warning("the token store failed: it gave a %s for a Session", type(found).__name__)
     return None
 
 
@@ -477,7 +475,7 @@ def _in_store(
         if not is_failure_of_store(error, call.engine.token_store):
             raise
         # A store that is down costs a sign-in, not the operation.
-        logger.warning("the token store failed: %s", type(error).__name__)
+        logger().warning("the token store failed: %s", type(error).__name__)
     return failed
 
 
