@@ -68,11 +68,11 @@ if TYPE_CHECKING:
     from ._clock import Clock, ManualClock
     from ._connect import close_all, connect, providers, register, unregister
     from ._connect_async import connect_async
-    from ._engine.sign_in import AsyncTokenStore, TokenStore
     from ._plugins import Exchange, hookimpl
     from ._preview import Preview
     from ._sending import AsyncLimiter, AsyncTransport, Limiter, Timeout, Transport
     from ._spec_fields import StreamChanges, StreamFields
+    from ._stores import AsyncTokenStore, TokenStore
     from ._stream_list import StreamList
     from ._transport import RequestsTransport, WSGITransport
 
@@ -82,7 +82,7 @@ _LAZY = {
     "AsyncClient": "_client.asynchronous",
     "AsyncLimiter": "_sending",
     "AsyncStreamList": "_async_stream_list",
-    "AsyncTokenStore": "_engine.sign_in",
+    "AsyncTokenStore": "_stores",
     "AsyncTransport": "_sending",
     "Client": "_client",
     "Clock": "_clock",
@@ -95,7 +95,7 @@ _LAZY = {
     "StreamFields": "_spec_fields",
     "StreamList": "_stream_list",
     "Timeout": "_sending",
-    "TokenStore": "_engine.sign_in",
+    "TokenStore": "_stores",
     "Transport": "_sending",
     "WSGITransport": "_transport",
     "close_all": "_connect",

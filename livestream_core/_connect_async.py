@@ -13,10 +13,10 @@ from ._async_transport import shared_transport
 from ._capabilities import Feature
 from ._clock import Clock
 from ._connect import SYSTEM_CLOCK, Given, connected
-from ._engine.sign_in import AnyTokenStore
 from ._options import Options
 from ._public import publish
 from ._sending import AnyLimiter, AsyncTransport, Transport
+from ._stores import AnyTokenStore
 from ._transport import shared_transport as sync_transport
 
 

@@ -6,6 +6,7 @@ Each takes what may reasonably be given and returns the field's own type, or rai
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -31,6 +32,9 @@ MAX_SECONDS = 10**12
 NOT_TEXT = "contains half a surrogate pair, which is not text"
 
 _CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+
+
+_SIGNATURE = inspect.Signature([inspect.Parameter("value", inspect.Parameter.POSITIONAL_ONLY)])
 
 
 def refuse(problem: str, hint: str | None = None) -> NoReturn:
@@ -72,6 +76,8 @@ def named(
             error.value_of = owner
             raise
 
+    # attrs asks for it for each field, and to work it out is slow.
+    convert_named.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
     return convert_named
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
-from json import JSONDecoder
-from typing import Any, ParamSpec, Protocol, TypeAlias, TypeGuard, TypeVar
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeGuard, TypeVar
 
 import attrs
 
@@ -18,6 +16,9 @@ from ._model import LiveStream
 from ._spellings import compiled
 from ._times import parse_instant
 from ._urls import percent_encoded
+
+if TYPE_CHECKING:
+    from json import JSONDecoder
 
 P = ParamSpec("P")
 V = TypeVar("V")
@@ -200,6 +201,8 @@ def _encode_query(params: Params) -> str:
 
 
 def _encode_json(value: Any) -> bytes:
+    import json
+
     try:
         return json.dumps(
             value, allow_nan=False, ensure_ascii=False, separators=(",", ":")
@@ -297,17 +300,19 @@ class Response:
         """Read a body as JSON, if it is, so that other threads can go on meanwhile: Python's
         parser holds them up until it is through, unless it calls something."""
         try:
-            self._json = self._parse(_IN_TURNS)
+            self._json = self._parse(_as_it_is)
             self._is_read = True
         except UnexpectedResponse:
             pass
 
-    def _parse(self, decoder: JSONDecoder | None = None) -> Any:
+    def _parse(self, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+        from json import detect_encoding
+
         if self.problem:
             raise self.unexpected(self.problem)
         try:
-            text = self.body.decode(json.detect_encoding(self.body), "surrogatepass")
-            return (decoder or _DECODER).decode(text)
+            text = self.body.decode(detect_encoding(self.body), "surrogatepass")
+            return _decoder(hook).decode(text)
         except RecursionError:
             problem = "is nested too deeply"
         except ValueError:
@@ -381,8 +386,12 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = JSONDecoder(parse_constant=_refuse_constant)
-_IN_TURNS = JSONDecoder(parse_constant=_refuse_constant, object_hook=_as_it_is)
+@cache
+def _decoder(hook: Callable[[dict[str, Any]], Any] | None) -> JSONDecoder:
+    # Loaded for the first answer: an import of this library needs none.
+    from json import JSONDecoder
+
+    return JSONDecoder(parse_constant=_refuse_constant, object_hook=hook)
 
 
 class Fields:

@@ -75,7 +75,7 @@ LAYERS = {
     "values": """_convert _errors _fields _foreign _identity _log _masked _model _operations _public
         _publishing _secret _spec_fields _spellings _status _telling _times _trim _urls
         _version""",
-    "adapter contract": "_adapter _capabilities _clock _filters _options _request _sending _walk",
+    "adapter contract": "_adapter _capabilities _clock _filters _options _request _sending _stores _walk",
     "transport": """_aiohttp _async_transport _deadline _decoding _http_errors _network _threads
         _transport""",
     "driving": "_engine _plugins _preview _redact",

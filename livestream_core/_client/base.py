@@ -25,7 +25,6 @@ from .._engine.call import Call, Engine
 from .._engine.effects import Flow
 from .._engine.listing import Listing
 from .._engine.retry import RetryPolicy
-from .._engine.sign_in import AnyTokenStore
 from .._engine.waiting import Condition, wait
 from .._errors import (
     ConfigurationError,
@@ -48,6 +47,7 @@ from .._secret import Secret
 from .._sending import AnyLimiter
 from .._session import pool
 from .._status import Status, met_by
+from .._stores import AnyTokenStore
 from .._trim import Trim
 from .._walk import Page, Query, unreadable_error
 

@@ -32,11 +32,12 @@ from .._redact import BODY_SHOWN, Redactor
 from .._request import Request, Response, take
 from .._secret import Secret
 from .._sending import CUT, AnyLimiter, Timeout
+from .._stores import AnyTokenStore
 from .driving import drive
 from .effects import Flow, Permit, Send, Sleep
 from .outcome import Sent, applied, verdict
 from .retry import RetryPolicy
-from .sign_in import AnyTokenStore, SharedSession, session_for
+from .sign_in import SharedSession, session_for
 
 A = TypeVar("A")
 R = TypeVar("R")
