@@ -64,15 +64,13 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._client import Client
     from ._client.async_client import AsyncClient
-    from ._client.async_stream_list import AsyncStreamList
     from ._client.connect import close_all, connect, providers, register, unregister
     from ._client.connect_async import connect_async
     from ._client.stream_list import StreamList
     from ._contract.clock import Clock, ManualClock
     from ._contract.preview import Preview
+    from ._contract.token_stores import AsyncTokenStore, TokenStore
     from ._contract.transport import AsyncLimiter, AsyncTransport, Limiter, Timeout, Transport
-    from ._engine.sign_in import AsyncTokenStore, TokenStore
-    from ._http.aiohttp_transport import AiohttpTransport
     from ._http.requests_transport import RequestsTransport, WSGITransport
     from ._model.typed import StreamChanges, StreamFields
     from ._plugins.hooks import Exchange, hookimpl
@@ -83,7 +81,7 @@ _LAZY = {
     "AsyncClient": "_client.async_client",
     "AsyncLimiter": "_contract.transport",
     "AsyncStreamList": "_client.async_stream_list",
-    "AsyncTokenStore": "_engine.sign_in",
+    "AsyncTokenStore": "_contract.token_stores",
     "AsyncTransport": "_contract.transport",
     "Client": "_client",
     "Clock": "_contract.clock",
@@ -96,7 +94,7 @@ _LAZY = {
     "StreamFields": "_model.typed",
     "StreamList": "_client.stream_list",
     "Timeout": "_contract.transport",
-    "TokenStore": "_engine.sign_in",
+    "TokenStore": "_contract.token_stores",
     "Transport": "_contract.transport",
     "WSGITransport": "_http.requests_transport",
     "close_all": "_client.connect",

@@ -6,7 +6,6 @@ nothing is sent before the flow is run.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -26,6 +25,7 @@ from .._contract.options import Options
 from .._contract.pagination import Page, Query, unreadable_error
 from .._contract.preview import Preview, preview_of
 from .._contract.request import Response
+from .._contract.token_stores import AnyTokenStore
 from .._contract.transport import AnyLimiter
 from .._contract.webhooks import Delivery, read_delivery
 from .._engine.call import Call, Engine
@@ -33,7 +33,6 @@ from .._engine.effects import Flow
 from .._engine.listing import Listing
 from .._engine.redaction import Redactor
 from .._engine.retry import RetryPolicy
-from .._engine.sign_in import AnyTokenStore
 from .._engine.waiting import Condition, wait
 from .._model import converters as c
 from .._model.converters import named
@@ -44,6 +43,7 @@ from .._model.errors import (
     UnexpectedResponse,
     Unsupported,
 )
+from .._model.log import logger
 from .._model.status import Status, satisfied_by
 from .._model.stream import Event, LiveStream, RestreamTarget, StreamSpec, Until
 from .._model.trim import Trim
@@ -52,8 +52,6 @@ from .._secrets.secret import Secret
 from .sessions import pool
 
 T = TypeVar("T")
-
-logger = logging.getLogger("livestream_core")
 
 _SPEC_FIELDS = attrs.fields_dict(StreamSpec)
 _SPEC_CONVERTERS: dict[str, Any] = {name: each.converter for name, each in _SPEC_FIELDS.items()}
@@ -513,7 +511,7 @@ class BaseClient:
             )
         for problem in lacking.values():
             dropped = self._engine.redactor.mask(problem.message)
-            logger.warning("%s create: dropped %s", self._account, dropped)
+            logger().warning("%s create: dropped %s", self._account, dropped)
         left_out: dict[str, Any] = {name: _SPEC_FIELDS[name].default for name in lacking}
         return attrs.evolve(spec, **left_out)
 

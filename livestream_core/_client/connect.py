@@ -14,8 +14,8 @@ from .._contract.capabilities import Feature
 from .._contract.clock import Clock, SystemClock
 from .._contract.foreign import BUGS, pass_on, place_of
 from .._contract.options import Options, read_options
+from .._contract.token_stores import TokenStore
 from .._contract.transport import Limiter, Transport
-from .._engine.sign_in import TokenStore
 from .._http.requests_transport import shared_transport
 from .._model.errors import ConfigurationError, LiveStreamError
 from .._public import publish

@@ -10,8 +10,8 @@ from .._contract.adapter import Adapter
 from .._contract.capabilities import Feature
 from .._contract.clock import Clock
 from .._contract.options import Options
+from .._contract.token_stores import AnyTokenStore
 from .._contract.transport import AnyLimiter, AsyncTransport, Transport
-from .._engine.sign_in import AnyTokenStore
 from .._http.aiohttp_transport import shared_transport
 from .._http.requests_transport import shared_transport as sync_transport
 from .._public import publish

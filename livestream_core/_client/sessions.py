@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import sys
 import threading
@@ -17,8 +16,7 @@ from .._engine.call import Call
 from .._engine.effects import Flow
 from .._engine.sign_in import SharedSession
 from .._model.errors import LiveStreamError
-
-logger = logging.getLogger("livestream_core")
+from .._model.log import logger
 
 #: Seconds for all sign-outs at the exit together.
 EXIT_SECONDS = 5.0
@@ -94,7 +92,7 @@ class SessionPool:
                 try:
                     register(module, self.end_own)
                 except BUGS as error:  # another version of it; that is no reason to fail
-                    logger.warning("%s does not tell its end: %s", name, type(error).__name__)
+                    logger().warning("%s does not tell its end: %s", name, type(error).__name__)
 
     def end_own(self, seconds: float = EXIT_SECONDS) -> None:
         """End the sessions that this process has opened, all at once, within so many seconds."""
@@ -172,7 +170,7 @@ def ending(shared: SharedSession, engine: Any, seconds: float) -> Flow[None]:
         try:
             yield from call.sign_out(session)
         except LiveStreamError as error:
-            logger.warning("%s: signing out failed: %s", engine.account, type(error).__name__)
+            logger().warning("%s: signing out failed: %s", engine.account, type(error).__name__)
         except BaseException as raised:
             pass_on(raised, call.where_it_was(), handled)
 
@@ -187,7 +185,7 @@ def _end_quietly(shared: SharedSession, engine: Any, runner: Any, seconds: float
     try:
         runner.run(ending(shared, engine, seconds))
     except Exception as error:
-        logger.warning("%s: signing out failed: %s", engine.account, type(error).__name__)
+        logger().warning("%s: signing out failed: %s", engine.account, type(error).__name__)
 
 
 class Membership:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, ParamSpec, TypeAlias, TypeVar
-from urllib.parse import quote
 
 import attrs
 
@@ -29,8 +28,9 @@ from .._model.errors import (
 from .._model.operations import check_methods
 from .._model.stream import Event, LiveStream, StreamSpec
 from .._model.trim import UNIX_TIME_FROM, Trim
-from .._model.urls import origin_of
+from .._model.urls import origin_of, percent_encoded
 from .._secrets.secret import Secret
+from .._secrets.spellings import compiled
 from .capabilities import OPERATION_OF, PART_OF, Capabilities
 from .foreign import BUGS, is_of_signal_handler, place_of
 from .options import Options as _Options
@@ -468,11 +468,11 @@ class Adapter:
         return Request(method="GET", template=under, link=cursor)
 
     def _is_cursor(self, target: str, under: str) -> bool:
-        values = {name: quote(self.path_values[name], safe="") for name in template_names(under)}
+        values = {name: percent_encoded(self.path_values[name]) for name in template_names(under)}
         return (
             target.startswith(under.format_map(values))
-            and _TARGET.fullmatch(target) is not None
-            and _DOT_SEGMENT.search(target) is None
+            and compiled(_TARGET).fullmatch(target) is not None
+            and compiled(_DOT_SEGMENT).search(target) is None
         )
 
     def with_options(self, body: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -585,8 +585,8 @@ class Adapter:
 
 check_methods(Adapter)
 
-_TARGET = re.compile(r"/(?![/\\])[!-~]*")
-_DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)
+_TARGET = r"/(?![/\\])[!-~]*"
+_DOT_SEGMENT = r"(?i)/(?:\.|%2e){1,2}(?:[/?#]|$)"
 
 
 class _Failed(NamedTuple):

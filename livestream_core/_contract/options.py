@@ -13,8 +13,9 @@ import attrs
 from .._model.errors import ConfigurationError, InvalidInput
 from .._model.urls import origin_of
 from .._secrets.secret import MASK, Secret
+from .._secrets.spellings import compiled
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = r"[\x00-\x1f\x7f]"
 _HELP = "livestream_core.help"
 
 
@@ -204,7 +205,7 @@ _BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "
 def _check_text(value: str) -> None:
     if not value.strip():
         raise ValueError("is empty")
-    if _CONTROL.search(value):
+    if compiled(_CONTROL).search(value):
         raise ValueError("contains a control character (a line break at the end?)")
     if not value.isascii():
         try:

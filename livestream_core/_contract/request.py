@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
-from json import JSONDecoder
-from typing import Any, ParamSpec, Protocol, TypeAlias, TypeGuard, TypeVar
-from urllib.parse import quote, urlencode
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeGuard, TypeVar
 
 import attrs
 
@@ -18,7 +14,11 @@ from .._model.errors import InvalidInput, UnexpectedResponse
 from .._model.fields import table
 from .._model.stream import LiveStream
 from .._model.times import parse_instant
+from .._model.urls import percent_encoded
 from .._secrets.spellings import compiled
+
+if TYPE_CHECKING:
+    from json import JSONDecoder
 
 P = ParamSpec("P")
 V = TypeVar("V")
@@ -29,14 +29,13 @@ Params: TypeAlias = Mapping[str, Scalar | Sequence[Scalar] | None]
 #: A file of a multipart form: its name, its bytes, its media type.
 File: TypeAlias = tuple[str, bytes, str]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = r"[\x00-\x1f\x7f]"
 #: How much of a body is ever shown, and more than enough of it.
 TEXT_SHOWN = 64 * 1024
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
-_HTML_BEGINNING = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
-    rb"<(?:!doctype\s+html|html|head|body|title|meta|script)\b",
-    re.IGNORECASE | re.DOTALL,
+_HTML_BEGINNING = (
+    rb"(?is)(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
+    rb"<(?:!doctype\s+html|html|head|body|title|meta|script)\b"
 )
 #: What a vendor counts or measures is smaller. JSON can hold anything, also ``1e999``, which is
 #: read as infinity.
@@ -46,7 +45,7 @@ _LONGEST_LIFE = 10**9
 _IDEMPOTENT = {"GET": True, "PUT": True, "DELETE": True, "POST": False, "PATCH": False}
 
 
-_TARGET = re.compile(r'/[!"$-~]*')
+_TARGET = r'/[!"$-~]*'
 
 
 def checked_target(target: str) -> str:
@@ -58,7 +57,7 @@ def checked_target(target: str) -> str:
     Raises:
         InvalidInput: They cannot.
     """
-    if not _TARGET.fullmatch(target):
+    if not compiled(_TARGET).fullmatch(target):
         raise InvalidInput(
             "the target of the request has characters that cannot be sent as they are",
             field="target",
@@ -84,11 +83,11 @@ def _quoted(name: str, value: object) -> str:
         problem = "must not be empty"
     elif value in (".", ".."):
         problem = f"must not be {value!r}"
-    elif _CONTROL.search(value):
+    elif compiled(_CONTROL).search(value):
         problem = "contains a control character"
     else:
         try:
-            return quote(value, safe="")
+            return percent_encoded(value)
         except UnicodeEncodeError:
             problem = "is not text"
     raise InvalidInput(f"{name}: {problem}", field=name)
@@ -196,10 +195,14 @@ def _encode_query(params: Params) -> str:
             if not text and each != "":
                 raise InvalidInput(f"{name}: is not text", field=name)
             pairs.append((name, text))
+    from urllib.parse import quote, urlencode
+
     return urlencode(pairs, quote_via=quote)
 
 
 def _encode_json(value: Any) -> bytes:
+    import json
+
     try:
         return json.dumps(
             value, allow_nan=False, ensure_ascii=False, separators=(",", ":")
@@ -297,17 +300,19 @@ class Response:
         """Read a body as JSON, if it is, so that other threads can go on meanwhile: Python's
         parser holds them up until it is through, unless it calls something."""
         try:
-            self._json = self._parse(_IN_TURNS)
+            self._json = self._parse(_as_it_is)
             self._is_read = True
         except UnexpectedResponse:
             pass
 
-    def _parse(self, decoder: JSONDecoder | None = None) -> Any:
+    def _parse(self, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+        from json import detect_encoding
+
         if self.problem:
             raise self.unexpected(self.problem)
         try:
-            text = self.body.decode(json.detect_encoding(self.body), "surrogatepass")
-            return (decoder or _DECODER).decode(text)
+            text = self.body.decode(detect_encoding(self.body), "surrogatepass")
+            return _decoder(hook).decode(text)
         except RecursionError:
             problem = "is nested too deeply"
         except ValueError:
@@ -357,7 +362,7 @@ class Response:
         if self.is_readable or not self.body.strip():
             return False
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return kind in _HTML_TYPES or _HTML_BEGINNING.match(self.body) is not None
+        return kind in _HTML_TYPES or compiled(_HTML_BEGINNING).match(self.body) is not None
 
     def unexpected(self, problem: str) -> UnexpectedResponse:
         """An error about this answer, to be raised by the caller."""
@@ -381,8 +386,12 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = JSONDecoder(parse_constant=_refuse_constant)
-_IN_TURNS = JSONDecoder(parse_constant=_refuse_constant, object_hook=_as_it_is)
+@cache
+def _decoder(hook: Callable[[dict[str, Any]], Any] | None) -> JSONDecoder:
+    # Loaded for the first answer: an import of this library needs none.
+    from json import JSONDecoder
+
+    return JSONDecoder(parse_constant=_refuse_constant, object_hook=hook)
 
 
 class Fields:

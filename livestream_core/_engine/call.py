@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -14,6 +13,7 @@ from .._contract.adapter import Adapter, Operation, Session, error_class, retry_
 from .._contract.clock import Clock
 from .._contract.foreign import BUGS, is_of_signal_handler, pass_on, place_of
 from .._contract.request import Request, Response, take
+from .._contract.token_stores import AnyTokenStore
 from .._contract.transport import CUT, AnyLimiter, Timeout
 from .._model.errors import (
     _APPLIED_TEXT,
@@ -28,6 +28,7 @@ from .._model.errors import (
     RequestTimeout,
     UnexpectedResponse,
 )
+from .._model.log import logger
 from .._model.stream import LiveStream
 from .._plugins.hooks import Exchange, Observers
 from .._secrets.secret import Secret
@@ -36,13 +37,11 @@ from .effects import Flow, Permit, Send, Sleep
 from .outcome import Sent, applied, verdict
 from .redaction import BODY_SHOWN, Redactor
 from .retry import RetryPolicy
-from .sign_in import AnyTokenStore, SharedSession, session_for
+from .sign_in import SharedSession, session_for
 
 A = TypeVar("A")
 R = TypeVar("R")
 T = TypeVar("T")
-
-logger = logging.getLogger("livestream_core")
 
 _REQUEST_ID_HEADERS = (
     "x-request-id",
@@ -165,7 +164,7 @@ class Engine:
         except BaseException as raised:
             note = call.where_it_was()
             if self.loses_notes and name in CHANGING_OPERATIONS and applied(call.sent) is not False:
-                logger.warning("%s", note)
+                logger().warning("%s", note)
             pass_on(raised, note, handled)
         else:
             return self.redactor.see(result)
@@ -369,7 +368,7 @@ class Call:
             if is_of_signal_handler(raised):
                 raise
             name = self.engine.adapter.name
-            logger.error("%s() of %s failed: %s", method.__name__, name, place_of(raised))
+            logger().error("%s() of %s failed: %s", method.__name__, name, place_of(raised))
         return None
 
     def _asked_to_wait(self, error: LiveStreamError) -> float | None:
@@ -391,7 +390,7 @@ class Call:
         engine = self.engine
         elapsed = engine.clock.monotonic() - began
         status = response.status if response is not None else None
-        logger.debug(
+        logger().debug(
             "%s %s: %s %s -> %s in %.0f ms",
             engine.account,
             operation,

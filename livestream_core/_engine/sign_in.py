@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import copy
-import logging
 import math
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from .._contract.adapter import Operation, Session
 from .._contract.clock import Clock
 from .._contract.foreign import BUGS, is_failure_of_store
+from .._contract.token_stores import AnyTokenStore
 from .._model.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -23,69 +23,15 @@ from .._model.errors import (
     RequestTimeout,
     UnexpectedResponse,
 )
-from .._public import publish
+from .._model.log import logger
 from .driving import drive
 from .effects import Flow, Once, Sleep, Store
 
 if TYPE_CHECKING:
     from .call import Call
 
-logger = logging.getLogger("livestream_core")
-
-
-class TokenStore(Protocol):
-    """Where a fleet of processes shares its sessions, by account. What it holds is secret.
-
-    It may have two methods more, by which a fleet signs in once: ``claim(account, owner, seconds)
-    -> bool`` gives one owner at a time the right to sign in, for so many seconds at the most, and
-    ``release(account, owner)`` gives it back. Neither waits, and any thread may release. The
-    seconds are its ``lease_seconds``, if it has those, and else 45: longer than one request takes.
-
-    It may have a ``key``, secret bytes of its own: with it, the credentials that a session was
-    opened with are told apart by an HMAC, and without it by a digest that is slow on purpose.
-
-    It also keeps, under names of their own, which credentials were refused; what has an
-    ``expires_at`` may be dropped after that.
-
-    A store that fails costs a sign-in, not the operation.
-    """
-
-    def get(self, account: str) -> Session | None:
-        """The account's session, if there is one."""
-        ...
-
-    def put(self, account: str, session: Session) -> None:
-        """Keeps a new session."""
-        ...
-
-    def delete(self, account: str) -> None:
-        """Forgets a session that no longer works."""
-        ...
-
-
-class AsyncTokenStore(Protocol):
-    """What :class:`TokenStore` is, for asynchronous clients; it may have the same methods and
-    attributes more."""
-
-    async def get(self, account: str) -> Session | None:
-        """See :class:`TokenStore`."""
-        ...
-
-    async def put(self, account: str, session: Session) -> None:
-        """See :class:`TokenStore`."""
-        ...
-
-    async def delete(self, account: str) -> None:
-        """See :class:`TokenStore`."""
-        ...
-
-
-AnyTokenStore: TypeAlias = TokenStore | AsyncTokenStore
-
 #: A session is renewed this long before it ends, or after nine tenths of its life if that is later.
 _MARGIN = timedelta(seconds=30)
-
-
 #: A refused sign-in is not tried again for so many seconds; each further refusal doubles that.
 _FIRST_REFUSAL = 5.0
 _LONGEST_REFUSAL = 300.0
@@ -463,7 +409,7 @@ def _read(call: Call, store: AnyTokenStore, name: str) -> Flow[Session | None]:
     found: object = yield from _in_store(call, store.get, name)
     if found is None or isinstance(found, Session):
         return found
-    logger.warning("the token store failed: it gave a %s for a Session", type(found).__name__)
+    logger().warning("the token store failed: it gave a %s for a Session", type(found).__name__)
     return None
 
 
@@ -477,7 +423,7 @@ def _in_store(
         if not is_failure_of_store(error, call.engine.token_store):
             raise
         # A store that is down costs a sign-in, not the operation.
-        logger.warning("the token store failed: %s", type(error).__name__)
+        logger().warning("the token store failed: %s", type(error).__name__)
     return failed
 
 
@@ -495,6 +441,3 @@ def check_session(session: Session, *, given: bool) -> None:
                 if given:
                     raise ConfigurationError(f"the credentials have {problem}")
                 raise UnexpectedResponse(f"the answer to signing in has a token with {problem}")
-
-
-publish("livestream_core", [AsyncTokenStore, TokenStore])

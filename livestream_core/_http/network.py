@@ -4,16 +4,16 @@ what of a request is checked, and how a body is read within bounds."""
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from .._contract.options import is_loopback
 from .._contract.transport import CUT, Timeout
 from .._model.errors import ConfigurationError, RequestTimeout
+from .._model.urls import url_parts
+from .._secrets.spellings import compiled
 from .decoding import CutOffError, DecodeError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ TOO_LARGE = f"the answer is larger than {MAX_BODY // 1024 // 1024} MiB"
 UNDECODABLE = "the answer cannot be decoded"
 
 #: What libraries would refuse with an error that shows the value.
-_SENDABLE = re.compile(r"[\t -~\xa0-\xff]*")
+_SENDABLE = r"[\t -~\xa0-\xff]*"
 
 # Reentrant, as all locks here: a signal handler may interrupt the thread that has it.
 _lock = threading.RLock()
@@ -67,7 +67,7 @@ class Environment:
         from requests.utils import should_bypass_proxies
 
         # Plain http is allowed to this machine because nobody else sees it: no proxy.
-        parts = urlsplit(origin)
+        parts = url_parts(origin)
         if parts.scheme == "http" and is_loopback(parts.hostname or ""):
             return {}
         with _lock:  # it sets an environment variable for a moment
@@ -91,7 +91,7 @@ class Environment:
             whole: str = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
         except (InvalidProxyURL, LocationParseError, ValueError):
             whole = ""
-        if not urlsplit(whole).hostname:
+        if not url_parts(whole).hostname:
             raise invalid_address()
         return whole
 
@@ -128,7 +128,7 @@ def check_headers(headers: Mapping[str, str]) -> None:
         ConfigurationError: One cannot; its value is not shown.
     """
     for name, value in headers.items():
-        if not _SENDABLE.fullmatch(value):
+        if not compiled(_SENDABLE).fullmatch(value):
             raise ConfigurationError(
                 f"the header {name} has characters that cannot be sent", applied=False
             )

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes, urlsplit
 
 from .._contract.clock import Clock
 from .._contract.foreign import bare
@@ -22,6 +21,7 @@ from .._contract.transport import CUT as CUT
 from .._contract.transport import Timeout as Timeout
 from .._contract.transport import Transport as Transport
 from .._model.errors import ConfigurationError, ConnectionFailed, LiveStreamError, RequestTimeout
+from .._model.urls import url_parts
 from .._public import publish
 from .failures import chain_of, foreign_in
 from .network import (
@@ -249,7 +249,7 @@ def _failure(error: BaseException, origin: str) -> LiveStreamError:
         if refused == "407":
             return proxy_wants_credentials()
         reason = f"the proxy answered HTTP {refused}" if refused else reason_of(chain)
-        host = urlsplit(origin).netloc
+        host = url_parts(origin).netloc
         return ConnectionFailed(f"no connection to {host} ({reason})", applied=False)
     if any(isinstance(each, (requests.Timeout, TimeoutError, u.TimeoutError)) for each in chain):
         return RequestTimeout("no answer in time", applied=None)
@@ -345,7 +345,9 @@ def wsgi_environ(
     method: str, origin: str, target: str, headers: Mapping[str, str], body: bytes | None
 ) -> dict[str, Any]:
     """The environment of PEP 3333 for a request."""
-    parts = urlsplit(origin)
+    from urllib.parse import unquote_to_bytes
+
+    parts = url_parts(origin)
     path, _, query = target.partition("?")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,

@@ -6,7 +6,7 @@ Each takes what may reasonably be given and returns the field's own type, or rai
 
 from __future__ import annotations
 
-import re
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +17,7 @@ import attrs
 from .._secrets.masked_mapping import MaskedMapping
 from .._secrets.recognition import carries_secret
 from .._secrets.secret import Secret, SecretUrl
+from .._secrets.spellings import compiled
 from .errors import InvalidInput
 from .times import parse_instant, to_utc
 from .urls import is_url
@@ -30,7 +31,10 @@ MAX_SECONDS = 10**12
 
 NOT_TEXT = "contains half a surrogate pair, which is not text"
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+
+
+_SIGNATURE = inspect.Signature([inspect.Parameter("value", inspect.Parameter.POSITIONAL_ONLY)])
 
 
 def refuse(problem: str, hint: str | None = None) -> NoReturn:
@@ -72,6 +76,8 @@ def named(
             error.value_of = owner
             raise
 
+    # attrs asks for it for each field, and to work it out is slow.
+    convert_named.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
     return convert_named
 
 
@@ -102,7 +108,7 @@ def title(value: str) -> str:
     value = text(value)
     if not value.strip():
         refuse("must not be empty")
-    if _CONTROL.search(value):
+    if compiled(_CONTROL).search(value):
         refuse("contains a control character")
     return value
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 import attrs
 
+from .._secrets.spellings import compiled
 from .errors import ConfigurationError, InvalidInput
 
 _OFFSET = (
@@ -22,7 +22,7 @@ _BASIC = (
     r"\d{4}(?:\d{4}|\d{3}|W\d{3})"
     rf"(?:[Tt ]\d\d(?:\d\d(?:\d\d(?:[.,]\d+)?)?)?{_OFFSET}?)?"
 )
-_is_iso_8601 = re.compile(f"{_EXTENDED}|{_BASIC}", re.ASCII).fullmatch
+_ISO_8601 = f"(?a:{_EXTENDED}|{_BASIC})"
 
 _FORM_HINT = "write it like 2026-12-05T15:30:00+05:30"
 _NAIVE_TEXT_HINT = "add its offset, as in 2026-12-05T15:30:00+05:30, or Z for UTC"
@@ -42,7 +42,7 @@ def parse_instant(text: str) -> datetime:
     if not isinstance(text, str):
         raise InvalidInput(f"expected an ISO 8601 time, not {type(text).__name__}", hint=_FORM_HINT)
     # Both parsers read more than ISO 8601 allows, and pass over what they do not expect.
-    if _is_iso_8601(text):
+    if compiled(_ISO_8601).fullmatch(text):
         value: datetime | None
         try:
             value = datetime.fromisoformat(text)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from .._secrets.recognition import carries_secret
 from .._secrets.secret import SecretUrl
 from .._secrets.spellings import SHORTEST_KEY, KnownSecrets, compiled, spelling
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 
 class PlaybackKind(StrEnum):
@@ -34,8 +37,10 @@ _KIND_BY_FORMAT = {"m3u8": PlaybackKind.HLS, "mpd": PlaybackKind.DASH}
 
 #: A scheme, an authority, and no white space or control character anywhere. Whether the host
 #: exists, or even is well formed, is not judged: vendors document addresses that are not.
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://[^\s\x00-\x1f\x7f/?#][^\s\x00-\x1f\x7f]*")
+_URL = r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\x00-\x1f\x7f/?#][^\s\x00-\x1f\x7f]*"
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+#: RFC 3986, section 2.3: what is never encoded. Nearly all ids are of these.
+_UNRESERVED = r"[A-Za-z0-9._~-]+"
 #: Scheme and authority of an address.
 HOST = r"[^/?#]*://[^/?#]*"
 #: A server with an application.
@@ -116,7 +121,7 @@ def address_with_key(server: str, stream_key: str) -> str:
 
 def is_url(value: str) -> bool:
     """Whether it has a scheme, something after it, and nothing that could break a header."""
-    return _URL.fullmatch(value) is not None
+    return compiled(_URL).fullmatch(value) is not None
 
 
 def scheme(url: str) -> str:
@@ -125,13 +130,38 @@ def scheme(url: str) -> str:
     return found.strip().lower() if mark else ""
 
 
+def url_parts(url: str) -> SplitResult:
+    """A URL in its parts.
+
+    Raises:
+        ValueError: It is not a URL.
+    """
+    # With what it brings in, it is slow to load, and a process that never connects needs none.
+    from urllib.parse import urlsplit
+
+    return urlsplit(url)
+
+
+def percent_encoded(text: str) -> str:
+    """A text as one part of a path or a query, a slash in it included.
+
+    Raises:
+        UnicodeEncodeError: It has half a surrogate pair.
+    """
+    if compiled(_UNRESERVED).fullmatch(text):
+        return text
+    from urllib.parse import quote
+
+    return quote(text, safe="")
+
+
 def origin_of(url: str) -> tuple[str, str, int]:
     """Scheme, host (lower case) and port of an http(s) URL, the default port filled in.
 
     Raises:
         ValueError: It is not an http(s) URL with a host.
     """
-    parts = urlsplit(url)
+    parts = url_parts(url)
     if parts.scheme not in _DEFAULT_PORT or not parts.hostname:
         raise ValueError("not an http(s) URL")
     return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORT[parts.scheme]

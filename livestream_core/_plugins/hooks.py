@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -14,6 +13,7 @@ import pluggy
 from .._contract.adapter import AdapterInfo
 from .._contract.foreign import is_of_signal_handler
 from .._model.errors import ConfigurationError
+from .._model.log import logger
 from .._model.status import Status
 from .._model.stream import LiveStream, StreamSpec
 from .._public import publish
@@ -24,8 +24,6 @@ OBSERVER_GROUP = "livestream_core.plugins"
 hookspec = pluggy.HookspecMarker(PROJECT)
 #: Marks a function of a plugin as the implementation of a hook.
 hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
-
-logger = logging.getLogger(PROJECT)
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -173,7 +171,7 @@ class Observers:
             except Exception as error:
                 if is_of_signal_handler(error):
                     raise
-                logger.error(
+                logger().error(
                     "observer %s failed in %s: %s",
                     implementation.plugin_name,
                     hook,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -15,12 +14,11 @@ import attrs
 from .._contract.adapter import API_VERSION, Adapter, AdapterInfo
 from .._contract.foreign import is_of_signal_handler
 from .._model.errors import ConfigurationError
+from .._model.log import logger
 from .entry_points import Point, installed, normal
 from .hooks import OBSERVER_GROUP, PROJECT, Observers, add_checked, new_manager
 
 T = TypeVar("T")
-
-logger = logging.getLogger(PROJECT)
 
 ALLOW_LIST = "LIVESTREAM_ADAPTERS"
 
@@ -158,7 +156,7 @@ class Registry:
                     except Exception as error:
                         if is_of_signal_handler(error):
                             raise
-                        logger.error(
+                        logger().error(
                             "observer %s of %s was not loaded: %s",
                             point.name,
                             point.distribution,

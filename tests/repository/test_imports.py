@@ -33,6 +33,8 @@ HEAVY = {
     "dateutil",
     "httpx",
     "jinja2",
+    "json",
+    "logging",
     "opentelemetry",
     "pluggy",
     "requests",
