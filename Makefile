@@ -5,7 +5,7 @@
 .DELETE_ON_ERROR:
 # Builds write into the source tree, so two of them never run at once, whatever -j says.
 .NOTPARALLEL:
-.PHONY: demo test faults torture lint types wheels smoke kit docs bench bench-peers test-lowest \
+.PHONY: demo test quick faults torture lint types wheels smoke kit docs bench bench-peers test-lowest \
 	test-others lock clean help
 
 USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
@@ -75,6 +75,9 @@ else
 	@.venv/bin/python -m coverage combine --quiet
 	@.venv/bin/python -m coverage report
 endif
+
+quick: .venv/.stamp ## the tests that need no patience: not slow, no pages, no processes; under a minute
+	@.venv/bin/python -m pytest -n "$(JOBS)" --dist worksteal -m "not (slow or docs or processes)" $(PYTEST_ARGS)
 
 faults: .venv/.stamp ## 200 migrations that are killed, stopped and cut off; 5 minutes
 	@.venv/bin/python -m tests.torture --runs 200

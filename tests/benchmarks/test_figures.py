@@ -120,6 +120,7 @@ def figure(request: pytest.FixtureRequest) -> tuple[str, list[Row]]:
     return request.param, list(FIGURES[request.param](TINY))
 
 
+@pytest.mark.slow
 def test_a_figure_goes_by_the_name_under_which_it_is_measured_alone(figure) -> None:
     name, rows = figure
     assert {row.figure for row in rows} == {name}
@@ -209,6 +210,7 @@ def figures_of(sdk) -> list[Row]:
     return list(peer_rows("peer", sdk, TINY))
 
 
+@pytest.mark.slow
 def test_a_peer_has_the_same_figures() -> None:
     rows = figures_of(RequestsAsSDK())
     assert [row.comparison is not None for row in rows] == [True] * 4
@@ -220,12 +222,14 @@ def test_a_peer_has_the_same_figures() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_peer_that_cannot_ask_for_a_second_page_has_no_figure_for_a_list() -> None:
     sdk = RequestsAsSDK()
     sdk.pages = False
     assert not any(": list" in row.what for row in figures_of(sdk))
 
 
+@pytest.mark.slow
 def test_a_peer_that_breaks_is_shown_as_broken_and_its_other_figures_are_measured() -> None:
     sdk = RequestsAsSDK()
     sdk.get = lambda sdk, stream: 1 / 0  # type: ignore[method-assign]

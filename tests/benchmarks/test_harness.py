@@ -223,6 +223,7 @@ def test_a_time_has_a_unit_that_suits_it(value: float, shown: str) -> None:
 # -- the command ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_writes_every_ratio(tmp_path, capsys) -> None:
     file = tmp_path / "figures.json"
     command.main(["discovery", "--tiny", "--json", str(file)])

@@ -28,6 +28,7 @@ def vendors() -> Iterator[Vendors]:
 # -- the figure -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prepare", [by_the_library, by_a_script])
 def test_either_side_moves_every_stream_once(prepare, vendors: Vendors, tmp_path: Path) -> None:
     with prepare(vendors, tmp_path) as move:
@@ -38,6 +39,7 @@ def test_either_side_moves_every_stream_once(prepare, vendors: Vendors, tmp_path
         )
 
 
+@pytest.mark.slow
 def test_both_sides_of_the_figure_ask_the_same(vendors: Vendors, tmp_path: Path) -> None:
     with by_the_library(vendors, tmp_path) as move:
         vendors.asked()
@@ -60,6 +62,7 @@ class IntentsAhead:
             self.seen.append(migrate.report(self._ledger).counts["unknown"])
 
 
+@pytest.mark.slow
 def test_no_more_than_two_intents_for_each_worker_are_ahead(
     vendors: Vendors, tmp_path: Path
 ) -> None:
@@ -104,6 +107,7 @@ def test_a_stream_costs_three_reads_of_the_source_and_two_requests_to_the_target
     assert found.target_requests == 2 * 600 + 3 * 3 + pages
 
 
+@pytest.mark.slow
 def test_the_benchmark_asks_as_often_as_the_simulation_says(
     vendors: Vendors, tmp_path: Path
 ) -> None:
@@ -166,6 +170,7 @@ def test_large_tenants_come_first() -> None:
     assert sizes == [6_000, 3_000, 2_000]
 
 
+@pytest.mark.slow
 def test_the_ledger_is_as_large_as_the_simulation_says(vendors: Vendors, tmp_path: Path) -> None:
     with by_the_library(vendors, tmp_path) as move:
         move()
@@ -179,6 +184,7 @@ def test_the_program_prints_what_was_asked_for(capsys: pytest.CaptureFixture[str
     assert "| as given | 0.0 h |" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_page_on_large_migrations_has_what_the_simulation_gives() -> None:
     page = (ROOT / "docs" / "howto" / "migrate-large.md").read_text(encoding="utf-8")
     name, fleet = next(iter(SCENARIOS.items()))

@@ -151,6 +151,7 @@ def test_a_folder_that_is_gone_has_no_file(monkeypatch: pytest.MonkeyPatch) -> N
 VERY = "very-secret"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "key"),
     [

@@ -246,6 +246,7 @@ def refused(name: str) -> type[Emulator]:
     return changed(name, lambda *_: json_response({"detail": "no"}, 422))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("emulator", "row", "reason"),
     [
@@ -330,6 +331,7 @@ def test_a_delivery_without_a_signature_that_is_accepted_is_a_broken_promise() -
     assert broken(findings(Credulous)) == {"webhook": "a delivery that nobody signed was accepted"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_unsupported_for_what_is_promised_is_a_broken_promise() -> None:
     class Liar(Adapter):
@@ -374,6 +376,7 @@ def test_a_recording_that_is_never_ready_is_a_broken_promise() -> None:
     assert broken(findings(Slow))["recording"].startswith("WaitTimeout")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_the_stream_key_in_the_text_of_an_emulators_error_is_masked() -> None:
     class Unready(Emulator):
@@ -424,6 +427,7 @@ def test_a_recording_that_the_vendor_does_not_speak_of_breaks_no_promise(
     assert untried(findings(Silent))["recording"] == reason
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_recording_that_does_not_show_before_the_end_is_not_waited_for_in_vain() -> None:
     class Silent(AcmeAdapter):
@@ -528,6 +532,7 @@ def test_debug_shows_the_traceback_of_a_failure() -> None:
         assert "Traceback" in demo("--debug").output
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_traceback_shows_no_stream_key() -> None:
     class Unready(Emulator):
@@ -569,6 +574,7 @@ def test_an_adapter_that_cannot_be_loaded_fails_the_demo() -> None:
     assert "the adapter walkable cannot be loaded" in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_an_address_that_is_not_given_is_a_dash() -> None:
     class Processing(Adapter):

@@ -245,6 +245,7 @@ def test_a_provider_and_a_connection_are_a_usage_error() -> None:
     assert run("doctor", "-p", "acme", "-c", "school").exit_code == 2
 
 
+@pytest.mark.slow
 def test_clashes_and_what_is_left_out_are_shown(tmp_path: Path, vendor: AcmeEmulator) -> None:
     environ = install(tmp_path / "one", acme="command_line:ACME", other="command_line:ACME")
     rival = tmp_path / "one" / "rival-1.0.dist-info"
@@ -313,6 +314,7 @@ def test_an_emulator_that_cannot_be_used_is_shown_and_breaks_nothing(
     assert reason in shown
 
 
+@pytest.mark.slow
 def test_an_emulator_that_lacks_something_is_shown_with_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "half.py").write_text(
         "import livestream_core as live\n"
@@ -373,6 +375,7 @@ def test_with_a_connection_it_looks_at_that_one_alone() -> None:
     assert [each["name"] for each in found["files"][0]["connections"]] == ["school"]
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_read_is_exit_code_2() -> None:
     write("]")
     (file,) = doctor(code=2)["files"]
@@ -387,6 +390,7 @@ def test_a_file_that_no_parser_gets_through_is_exit_code_2(text_of_toml: str) ->
     assert file["problem"].startswith(file["path"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("entry_points", "metadata"),
     [
@@ -414,6 +418,7 @@ def test_a_package_that_cannot_be_read_is_passed_over_and_shown(
     assert livestream("providers", environ=environ).returncode == 0
 
 
+@pytest.mark.slow
 def test_an_installed_adapter_is_shown_with_its_distribution(
     tmp_path: Path, vendor: AcmeEmulator
 ) -> None:

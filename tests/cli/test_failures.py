@@ -135,6 +135,7 @@ def test_after_an_open_create_nobody_is_told_to_try_again(vendor: AcmeEmulator) 
     assert "try later" not in error
 
 
+@pytest.mark.slow
 def test_a_vendor_that_is_not_there_is_4(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIVESTREAM_ACME_BASE_URL", "http://127.0.0.1:9")
     result = acme("create", "--title", "T")
@@ -224,6 +225,7 @@ def strict(text: str) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["9" * 400, "4000000000", "86400", "inf", "nan"])
 def test_whatever_the_vendor_asks_for_the_output_is_json(vendor: AcmeEmulator, value: str) -> None:
     vendor.inject(Fault.status(429, headers={"Retry-After": value}), on="GET *", times=9)

@@ -20,6 +20,8 @@ from livestream_core.emulator import Fault
 from migration_commands import BOTH, LEDGER, ONE, OTHER, RUN, Migration, migration
 from migrations import in_days
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "pa55-0f-the-l3dger"
 #: Nobody listens there.
 DATABASE = f"postgresql://someone:{PASSWORD}@127.0.0.1:9/ledger"

@@ -41,6 +41,7 @@ def test_the_accounts_may_be_named_again(moved: Migration) -> None:
 # -- check ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_check_of_what_is_as_planned_is_0(moved: Migration) -> None:
     result = moved.run("check", LEDGER)
     assert result.exit_code == 0
@@ -58,6 +59,7 @@ def test_check_names_the_field_that_differs_and_is_7(moved: Migration) -> None:
     assert "3 streams = 2 equal + 1 differs" in result.stdout
 
 
+@pytest.mark.slow
 def test_check_as_json_has_words_and_symbols(moved: Migration) -> None:
     moved.target.client.delete(moved.target.streams()[0].id)
     found = moved.data("check", LEDGER)
@@ -66,6 +68,7 @@ def test_check_as_json_has_words_and_symbols(moved: Migration) -> None:
     assert sorted(verdicts) == [("+", "source_only"), ("=", "equal"), ("=", "equal")]
 
 
+@pytest.mark.slow
 def test_check_changes_nothing(moved: Migration) -> None:
     before = (moved.folder / LEDGER).read_bytes()
     creates = len(moved.target.changes())
@@ -128,6 +131,7 @@ def test_a_handover_is_for_its_owner_alone_and_its_keys_are_in_the_files(
         assert modes == {0}
 
 
+@pytest.mark.slow
 def test_a_handover_says_who_gets_an_address_later(moved: Migration) -> None:
     assert "3 that get theirs when they are started" in moved.run("handover", LEDGER).stdout
     rows = json.loads((moved.folder / "handover" / "ingests.json").read_text())
@@ -145,6 +149,7 @@ def test_a_stream_that_cannot_be_handed_over_is_7(moved: Migration) -> None:
 # -- rollback and retire --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["rollback", LEDGER], ["retire", LEDGER, "--max-delete", "9"]])
 def test_where_nobody_can_be_asked_nothing_is_deleted_without_yes(
     moved: Migration, command: list[str]
@@ -155,6 +160,7 @@ def test_where_nobody_can_be_asked_nothing_is_deleted_without_yes(
     assert (len(moved.source.streams()), len(moved.target.streams())) == (4, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["rollback", LEDGER], ["retire", LEDGER, "--max-delete", "9"]])
 def test_a_dry_run_only_says_what_would_be_deleted(moved: Migration, command: list[str]) -> None:
     result = moved.run(*command, "--dry-run")
@@ -163,6 +169,7 @@ def test_a_dry_run_only_says_what_would_be_deleted(moved: Migration, command: li
     assert (len(moved.source.streams()), len(moved.target.streams())) == (4, 3)
 
 
+@pytest.mark.slow
 def test_a_rollback_deletes_at_the_target_only_what_the_migration_made(moved: Migration) -> None:
     before = moved.target.add("Of somebody else")
     result = moved.run("rollback", LEDGER, "--yes")
@@ -172,6 +179,7 @@ def test_a_rollback_deletes_at_the_target_only_what_the_migration_made(moved: Mi
     assert len(moved.source.streams()) == 4
 
 
+@pytest.mark.slow
 def test_a_rollback_that_keeps_something_is_7_and_says_why(moved: Migration) -> None:
     edited = moved.target.streams()[0]
     moved.target.client.update(edited.id, title="Another")
@@ -192,6 +200,7 @@ def test_retire_deletes_at_the_source_up_to_its_limit_and_goes_on(moved: Migrati
     assert "3 at the target = 3 retired" in moved.run("status", LEDGER).stdout
 
 
+@pytest.mark.slow
 def test_deletions_as_json_have_each_stream_and_the_exit_code(moved: Migration) -> None:
     data = moved.data("rollback", LEDGER, "--yes")
     assert (data["deleted"], data["exit_code"], len(data["items"])) == (3, 0, 3)
@@ -212,6 +221,7 @@ def test_a_report_for_people_is_short(moved: Migration) -> None:
     assert "Lesson" not in output
 
 
+@pytest.mark.slow
 def test_a_report_shows_what_is_not_as_it_should_be(moved: Migration) -> None:
     moved.source.add("Refused")
     moved.target.inject(Fault.status(422), "create")

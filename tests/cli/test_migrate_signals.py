@@ -12,6 +12,8 @@ from command_line import PATIENCE
 from livestream_core.emulator import Fault
 from migration_commands import LEDGER, RUN, SIGNALS, Migration, migration
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def moving(tmp_path: Path) -> Iterator[Migration]:

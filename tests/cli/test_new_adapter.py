@@ -253,6 +253,7 @@ def test_a_program_is_not_asked(here: Path, flag: str) -> None:
     assert answered("river", flag, answers="").stderr == ""
 
 
+@pytest.mark.slow
 @needs_a_terminal
 def test_on_a_terminal_it_asks(here: Path) -> None:
     with terminal("new-adapter", "river", "--output", str(here / "r"), environ={}) as shown:

@@ -13,6 +13,8 @@ import pytest
 from command_line import environment, install, livestream, run
 from livestream_core.cli.adapters.scaffold import AUTH, PAGING
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 #: The provider of each combination.
 ALL = {f"{auth}_{paging}": (auth, paging) for auth in AUTH for paging in PAGING}

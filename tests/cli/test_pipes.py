@@ -16,6 +16,8 @@ from acme import AcmeEmulator
 from command_line import PATIENCE, environment, install, livestream, reaching, until_asked
 from livestream_core.emulator import Fault
 
+pytestmark = pytest.mark.processes
+
 COMMAND = [sys.executable, "-m", "livestream_core.cli"]
 
 

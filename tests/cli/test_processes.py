@@ -21,6 +21,8 @@ import demo_picture
 import livestream_core as live
 from command_line import PATIENCE, environment, install, livestream
 
+pytestmark = pytest.mark.processes
+
 INSTALLED = entry_points(group="livestream_core")
 needs_an_adapter = pytest.mark.skipif(not INSTALLED, reason="no adapter package is installed")
 

@@ -14,6 +14,8 @@ from command_line import TOKEN, install, reaching, until_asked
 from livestream_core.emulator import Fault
 from terminal import Terminal, needs_a_terminal, terminal
 
+pytestmark = pytest.mark.processes
+
 pytestmark = needs_a_terminal
 
 

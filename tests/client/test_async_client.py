@@ -216,6 +216,7 @@ def test_who_waits_and_is_cancelled_harms_nobody(run: Any) -> None:
     run(main())
 
 
+@pytest.mark.slow
 def test_a_leader_whose_loop_never_runs_again_is_waited_for_as_long_as_it_had_time() -> None:
     emulator = AcmeEmulator()
     id = emulator.add()["id"]
@@ -662,6 +663,7 @@ def pools() -> int:
     return len(aiohttp_exchange._shared._pools) if aiohttp_exchange._shared is not None else 0
 
 
+@pytest.mark.slow
 def test_a_thousand_loops_leave_neither_a_warning_nor_a_session() -> None:
     async def main(origin: str) -> None:
         await over_network(origin).get("1")  # never closed
@@ -913,6 +915,7 @@ async def longest_pause(until: asyncio.Future[object] | asyncio.Task[Any]) -> fl
     return longest
 
 
+@pytest.mark.slow
 def test_no_operation_holds_the_loop_up() -> None:
     emulator = AcmeEmulator(page_size=100)
     for _ in range(500):
@@ -1028,6 +1031,7 @@ def test_an_error_of_a_page_that_was_read_ahead_comes_when_the_page_is_asked_for
     asyncio.run(main())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["aclose", "async with", "forgotten", "the loop ends"])
 def test_a_walk_that_is_given_up_cancels_what_it_reads_ahead(how: str) -> None:
     emulator = AcmeEmulator()
@@ -1114,6 +1118,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_without_aiohttp_the_package_is_whole_and_says_what_is_missing() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", WITHOUT_AIOHTTP],
@@ -1176,6 +1181,7 @@ def test_a_lost_answer_is_retried_by_the_same_rules() -> None:
 # -- the end of the process ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_session_is_ended_at_the_exit_although_no_loop_runs() -> None:
     emulator = AcmeEmulator()
     id = emulator.add()["id"]

@@ -621,6 +621,7 @@ def test_a_wait_that_is_cut_short_has_the_stream_as_last_seen(
     assert caught.value.stream.status is live.Status.STARTING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timeout", [0.1, 0.3, 0.7, 1, 2, 4, 7, 3600])
 @pytest.mark.parametrize("poll", [None, 0])
 def test_waiting_ends_by_a_clock_that_is_moved_by_hand(
@@ -791,6 +792,7 @@ def test_a_401_from_a_vendor_with_our_time_does_not(date: str | None) -> None:
     assert refused(date).hint == "check the credentials"
 
 
+@pytest.mark.slow
 @given(st.one_of(st.text(max_size=40), st.datetimes().map(format_datetime)))
 def test_whatever_is_in_date_a_401_is_a_401(date: str) -> None:
     assert type(refused(date)) is live.AuthenticationFailed

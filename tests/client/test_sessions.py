@@ -207,6 +207,7 @@ def test_a_session_that_is_not_ours_is_not_ended(emulator: AcmeEmulator) -> None
     assert logouts(emulator) == 0
 
 
+@pytest.mark.slow
 def test_a_client_that_is_never_closed_leaves_its_session(emulator: AcmeEmulator) -> None:
     import gc
 
@@ -411,6 +412,7 @@ sessions = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(sessions)
 def test_a_session_is_the_same_after_the_way_through_json(session: live.Session) -> None:
     written = json.dumps(session.to_dict())

@@ -106,6 +106,7 @@ def test_any_other_wish_is_refused_before_anything_is_sent() -> None:
     assert caught.value.field == "on_unreadable"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on_unreadable", ["raise", "collect"])
 def test_a_walk_over_thousands_does_not_hold_those_that_were_let_go(on_unreadable: Any) -> None:
     pages: list[list[Any]] = [[entry(f"{page}-{at}") for at in range(50)] for page in range(100)]

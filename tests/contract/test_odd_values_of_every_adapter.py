@@ -21,6 +21,8 @@ from livestream_core.emulator import Fault, load_emulator
 from livestream_core.testing import conformance
 from migrations import LIST, PROVIDERS, in_days, scheduled
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 VENDORS = (*PROVIDERS, "memory")
 #: What vendors send where something else is documented. JSON has infinity as 1e400.

@@ -14,6 +14,8 @@ import wrong_adapters
 from line_counts import code_lines, line_table
 from livestream_core.testing import conformance
 
+pytestmark = pytest.mark.docs
+
 ADAPTERS = Path(__file__).parents[2] / "docs" / "adapters"
 METHODS = (ADAPTERS / "methods.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", METHODS, re.DOTALL | re.MULTILINE))

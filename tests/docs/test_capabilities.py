@@ -18,6 +18,8 @@ from livestream_core.testing import conformance
 from livestream_core.testing.plugin import CLIENTS
 from livestream_core.testing.report import AdapterReport, as_json
 
+pytestmark = pytest.mark.docs
+
 TEXT = README.read_text(encoding="utf-8")
 
 

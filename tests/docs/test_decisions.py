@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.docs
+
 DOCS = Path(__file__).parents[2] / "docs"
 INDEX = DOCS / "decisions" / "index.md"
 PAGES = sorted(set(INDEX.parent.glob("*.md")) - {INDEX})

@@ -10,6 +10,8 @@ import pytest
 import livestream_core as live
 from livestream_core.cli.console.exit_codes import code_of
 
+pytestmark = pytest.mark.docs
+
 CATALOGUE = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
 ENTRIES = dict(re.findall(r"^### (\w+)\n\n(.*?)(?=^##|\Z)", CATALOGUE, re.DOTALL | re.MULTILINE))
 

@@ -14,6 +14,8 @@ import status_diagram as diagram
 from capability_table import PROVIDERS as LISTED
 from livestream_core._plugins.registry import registry
 
+pytestmark = pytest.mark.docs
+
 ROOT = Path(__file__).parents[2]
 PROVIDERS = sorted(path.parent.name for path in ROOT.glob("adapters/*/pyproject.toml"))
 

@@ -12,6 +12,8 @@ from livestream_core import migrate
 from livestream_core._plugins.hooks import Hooks
 from livestream_core.cli.console import exit_codes as codes
 
+pytestmark = pytest.mark.docs
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 GUIDE = (DOCS / "howto" / "migrate.md").read_text(encoding="utf-8")

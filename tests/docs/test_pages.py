@@ -16,6 +16,8 @@ import postgresql
 import run_page
 from livestream_core.emulator import load_emulator
 
+pytestmark = pytest.mark.docs
+
 ROOT = Path(__file__).parents[2]
 PAGES = [
     *sorted(ROOT.glob("*.md")),

@@ -20,6 +20,8 @@ from livestream_core import emulator, memory, migrate, testing
 from livestream_core._public import homes
 from livestream_core.testing import conformance, strategies
 
+pytestmark = pytest.mark.docs
+
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 MODULES = (live, emulator, memory, migrate, testing, strategies, conformance)
 

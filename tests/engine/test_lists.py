@@ -248,6 +248,7 @@ def test_only_a_list_that_is_proven_complete_is_truly_so(
     assert [bool(each) for each in live.Completeness] == [True, False, False]
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     st.lists(

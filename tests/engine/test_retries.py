@@ -156,6 +156,7 @@ def test_a_unix_time_that_is_over_asks_for_no_wait(
     assert clock.waits[0] <= 0.5
 
 
+@pytest.mark.slow
 @given(st.one_of(st.text(max_size=20), st.from_regex(r"[0-9]{1,500}(\.[0-9]{1,9})?")))
 def test_whatever_is_in_retry_after_it_is_nothing_or_at_most_a_day(value: str) -> None:
     answer = live.Response(429, {"Retry-After": value})

@@ -149,6 +149,7 @@ def test_who_waits_for_another_waits_no_longer_than_its_own_deadline(
     assert logins(emulator) == 1
 
 
+@pytest.mark.slow
 def test_one_who_never_comes_back_is_waited_for_as_long_as_it_had_time(
     emulator: AcmeEmulator,
 ) -> None:
@@ -191,6 +192,7 @@ def no_connection() -> live.LiveStreamError:
     return live.ConnectionFailed("no connection", applied=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", [late, no_connection])
 @pytest.mark.parametrize("retries", [0, 4])
 def test_who_has_more_time_does_not_fail_with_one_who_had_little(
@@ -419,6 +421,7 @@ def test_a_signal_handler_that_calls_back_does_not_wait_for_itself(
 Line = tuple[str, int, int]
 
 
+@pytest.mark.slow
 @only_sync
 def test_a_signal_handler_may_call_back_at_every_line_that_a_call_runs() -> None:
     """As if a signal came there: the function that traces runs in the thread that it traces."""
@@ -463,6 +466,7 @@ def test_a_signal_handler_may_call_back_at_every_line_that_a_call_runs() -> None
 # -- children ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @only_sync
@@ -599,6 +603,7 @@ def file_of(tmp_path: Path) -> Path:
     return tmp_path / "sessions.sqlite"
 
 
+@pytest.mark.slow
 def test_eight_cold_processes_of_four_threads_sign_in_once(
     emulator: AcmeEmulator, tmp_path: Path
 ) -> None:
@@ -615,6 +620,7 @@ def test_eight_cold_processes_of_four_threads_sign_in_once(
     assert (logins(emulator), logouts(emulator)) == (1, 0)
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_tried_once_by_a_fleet_and_nobody_waits_for_a_lease_to_end(
     emulator: AcmeEmulator, tmp_path: Path
 ) -> None:
@@ -653,6 +659,7 @@ print(client.get("1").id)
 """
 
 
+@pytest.mark.slow
 def test_where_one_is_killed_while_it_signs_in_the_others_go_on_when_its_lease_ends(
     tmp_path: Path,
 ) -> None:
@@ -947,6 +954,7 @@ def fresh_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], 
     return lambda: request.param and request.param(where)
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_tried_ever_more_seldom(
     emulator: AcmeEmulator, clock: FakeClock, fresh_store: Callable[[], Any]
 ) -> None:

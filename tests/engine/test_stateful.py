@@ -22,6 +22,8 @@ import livestream_core as live
 from acme import AcmePlugin, FakeClock
 from livestream_core.emulator import load_emulator
 
+pytestmark = pytest.mark.slow
+
 INSTALLED = sorted(point.name for point in entry_points(group="livestream_core"))
 #: For every walk anew, what is installed would be looked through.
 emulator_of = cache(load_emulator)

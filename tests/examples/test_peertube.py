@@ -15,6 +15,8 @@ import livestream_core as live
 from command_line import environment, install, run
 from livestream_core import emulator
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "adapters" / "peertube"
 SOURCES = sorted((EXAMPLE / "src" / "livestream_peertube").glob("*.py"))

@@ -36,6 +36,8 @@ from servers import (
     until_received,
 )
 
+pytestmark = pytest.mark.slow
+
 TENANTS = ("t0ken-of-a-tenant", "t0ken-of-another")
 
 

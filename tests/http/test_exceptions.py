@@ -91,6 +91,7 @@ def modules_in(error: BaseException) -> set[str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", ["connecting", "head", "body"])
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 def test_what_a_signal_handler_raises_passes_at_once_and_unchanged(
@@ -133,6 +134,7 @@ def test_what_a_signal_handler_raises_passes_at_once_and_unchanged(
     assert server.connections == (1 if point == "connecting" else 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [TimeoutError("enough"), OSError("enough")])
 def test_a_time_limit_while_connecting_is_no_reason_to_try_the_next_address(
     transport: live.Transport, error: BaseException, monkeypatch: pytest.MonkeyPatch

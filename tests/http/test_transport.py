@@ -34,6 +34,8 @@ from event_loops import over_aiohttp
 from livestream_core.emulator import Fault
 from servers import Proxy, answer, raw_server
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "t0ken-t0ken"
 
 

@@ -104,6 +104,7 @@ def test_the_core_loads_it_only_when_it_is_asked_for() -> None:
     assert fresh(code) == "[]"
 
 
+@pytest.mark.slow
 def test_without_werkzeug_it_is_listed_and_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['werkzeug'] = None\n"

@@ -51,6 +51,7 @@ def source_of(ledger: Path, title: str) -> str:
     return next(item.source_id for item in migrate.report(ledger).items if item.title == title)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_a_check_changes_nothing(source: str, target: str, ledger: Path) -> None:
     with sides(source, target) as (old, new):
@@ -75,6 +76,7 @@ def test_what_is_as_planned_is_equal(moved: tuple[Side, Side], ledger: Path) -> 
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "value"), [("title", "Another"), ("description", "!"), ("tags", ["new"])]
 )
@@ -89,6 +91,7 @@ def test_what_was_changed_at_the_target_differs(
     assert found["Lesson 1"].verdict is Verdict.EQUAL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "value"), [("title", "Another"), ("description", "!"), ("tags", ["new"])]
 )
@@ -141,6 +144,7 @@ def test_what_is_on_neither_side_is_an_error(moved: tuple[Side, Side], ledger: P
     assert checked(ledger, old, new)["Lesson 0"].verdict is Verdict.ERROR
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_side_that_cannot_be_read_is_an_error_of_each_stream(
     moved: tuple[Side, Side], ledger: Path, which: int
@@ -177,6 +181,7 @@ def test_a_check_of_other_accounts_is_refused(moved: tuple[Side, Side], ledger: 
             migrate.check(ledger, old.client, another.client)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong", [{"workers": 0}, {"workers": "two"}, {"source_rate": "fast"}, {"target_rate": 5}]
 )

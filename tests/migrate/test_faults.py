@@ -23,6 +23,8 @@ from tests.torture.run import Outcome, carry_out
 from tests.torture.scenario import FATAL, HELD, ON_CREATES, Kind, OnCreate, Scenario
 from tests.torture.vendors import PROVIDERS, Look, Vendor
 
+pytestmark = pytest.mark.slow
+
 SOON = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=2)
 #: Two that are equal, and two that are not.
 STREAMS = (("Algebra", SOON), ("Algebra", SOON), ("Algebra", SOON + timedelta(hours=1)))

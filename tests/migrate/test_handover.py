@@ -65,6 +65,7 @@ def secret_keys(side: Side) -> set[str]:
 # -- the files ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_each_stream_has_a_row_and_is_counted_once(
     source: str, target: str, ledger: Path, folder: Path
@@ -94,6 +95,7 @@ def test_keys_that_are_there_are_given(keys: tuple[Side, Side], ledger: Path, fo
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("target", "word"), [("tpstreams", "after start"), ("tktchurch", "none")])
 def test_a_stream_without_an_address_says_why(
     target: str, word: str, ledger: Path, folder: Path
@@ -175,6 +177,7 @@ def test_a_stream_that_cannot_be_read_is_said_and_the_others_are_given(
     assert list(result.unread) == [gone]
 
 
+@pytest.mark.slow
 def test_what_was_rolled_back_is_not_handed_over(
     keys: tuple[Side, Side], ledger: Path, folder: Path
 ) -> None:
@@ -286,6 +289,7 @@ OBS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OBS)
 def test_a_row_and_a_profile_say_what_obs_asks_for_by_the_protocol(
     name: str, ledger: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -310,6 +314,7 @@ def test_a_row_and_a_profile_say_what_obs_asks_for_by_the_protocol(
     assert service["settings"] == settings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", ["../../etc/passwd", "a/b", "...", "\u0000", "CON", "x" * 300])
 def test_a_profile_is_in_its_folder_whatever_the_title(
     ledger: Path, folder: Path, title: str
@@ -366,6 +371,7 @@ def test_a_hand_over_of_other_accounts_is_refused(
     assert not folder.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, -1, True])
 def test_workers_that_are_none_are_refused(
     keys: tuple[Side, Side], ledger: Path, folder: Path, workers: Any
@@ -384,10 +390,12 @@ def cutovers(ledger: Path) -> dict[str, Cutover | None]:
     return {item.title: item.cutover for item in migrate.report(ledger).items}
 
 
+@pytest.mark.slow
 def test_what_is_moved_is_prepared(keys: tuple[Side, Side], ledger: Path) -> None:
     assert set(cutovers(ledger).values()) == {Cutover.PREPARED}
 
 
+@pytest.mark.slow
 def test_what_is_not_at_the_target_has_no_cut_over(ledger: Path) -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
         old.fill(1)
@@ -395,6 +403,7 @@ def test_what_is_not_at_the_target_has_no_cut_over(ledger: Path) -> None:
         assert cutovers(ledger) == {"Lesson 0": None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_over", [False, True])
 def test_what_was_on_air_at_the_target_is_switched(ledger: Path, is_over: bool) -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
@@ -433,6 +442,7 @@ def test_what_is_gone_from_the_source_is_retired(keys: tuple[Side, Side], ledger
     assert cutovers(ledger)[first.title] is Cutover.RETIRED
 
 
+@pytest.mark.slow
 def test_a_ledger_stays_good_when_it_is_noted_who_has_switched(
     keys: tuple[Side, Side], ledger: Path
 ) -> None:

@@ -171,6 +171,7 @@ def changed(ledger: Path, statement: str) -> None:
 # -- what a killed run leaves ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_gone_on_with(killed: Killed, tmp_path: Path) -> None:
     result = killed.go_on(killed.laid_out(tmp_path))
     assert result.exit_code == 0
@@ -198,6 +199,7 @@ def test_an_older_copy_of_a_ledger_is_refused(killed: Killed, tmp_path: Path) ->
     assert killed.target.titles() == TITLES
 
 
+@pytest.mark.slow
 def test_an_older_copy_of_a_ledger_and_its_mark_file_creates_nothing_again(
     killed: Killed, tmp_path: Path
 ) -> None:
@@ -251,6 +253,7 @@ def test_a_ledger_that_was_cut_off_is_damaged(killed: Killed, tmp_path: Path, ke
     assert "is damaged" in killed.is_refused(ledger)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_bit_of_a_ledger_that_flipped_is_found_or_harmless(
@@ -261,6 +264,7 @@ def test_a_bit_of_a_ledger_that_flipped_is_found_or_harmless(
     killed.is_found_or_harmless(ledger)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_bit_of_a_journal_that_flipped_is_found_or_harmless(
@@ -272,6 +276,7 @@ def test_a_bit_of_a_journal_that_flipped_is_found_or_harmless(
     either.is_found_or_harmless(ledger)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(kept=st.floats(0, 1, exclude_max=True))
 def test_a_journal_that_was_cut_off_is_found_or_harmless(
@@ -325,6 +330,7 @@ def flip(path: Path, where: float, bit: int) -> None:
     path.write_bytes(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
@@ -349,6 +355,7 @@ def test_a_ledger_that_was_changed_by_hand_is_damaged(
     assert message in killed.is_refused(ledger)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["migration", "items"])
 def test_a_value_that_has_become_one_of_another_type_is_damage(
     killed: Killed, tmp_path: Path, table: str
@@ -430,6 +437,7 @@ def test_a_new_ledger_that_was_killed_before_it_was_put_in_its_place_is_made_aga
     assert len(migrate.report(ledger).items) == len(TITLES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("position", range(32))
 def test_a_bit_of_a_mark_file_that_flipped_is_found_or_harmless(
     killed: Killed, tmp_path: Path, position: int
@@ -440,6 +448,7 @@ def test_a_bit_of_a_mark_file_that_flipped_is_found_or_harmless(
         killed.loses_nothing_in_silence(ledger)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("position", range(32))
 def test_an_older_copy_is_found_whichever_byte_of_the_mark_file_was_changed(
     killed: Killed, tmp_path: Path, position: int
@@ -470,6 +479,7 @@ def noted(transaction: Any) -> None:
     transaction.begin_run(os.urandom(8).hex(), None, alone=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", [0, 1, 8, 15, 16])
 @pytest.mark.parametrize("before", [0, 1, 2])
 def test_a_mark_that_was_written_in_part_costs_nothing(

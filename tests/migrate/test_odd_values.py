@@ -120,6 +120,7 @@ def test_a_problem_in_a_field_that_is_not_moved_is_no_matter(
         assert by_state(run(plan, ledger).report) == {"created": 1}
 
 
+@pytest.mark.slow
 def test_a_problem_that_comes_between_plan_and_run_is_found_before_anything_is_created(
     both: tuple[Side, Side], ledger: Path
 ) -> None:
@@ -199,6 +200,7 @@ def test_a_filter_leaves_out_no_stream_of_which_the_field_cannot_be_read(
 # -- an entry that is no stream -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_entries_that_cannot_be_read_are_items_that_need_review(
     both: tuple[Side, Side], ledger: Path
 ) -> None:
@@ -251,6 +253,7 @@ def test_a_stream_that_only_its_list_shows_is_an_item_too() -> None:
     assert items(plan)[other].state is ItemState.PENDING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [Fault.cut_body(), Fault.html()], ids=["cut", "a proxy's page"])
 def test_an_answer_that_says_nothing_of_the_stream_is_no_plan(fault: Fault) -> None:
     with sides("tpstreams", "memory") as (old, new):
@@ -288,6 +291,7 @@ def test_a_run_refuses_to_begin_at_a_target_that_it_cannot_see_whole(ledger: Pat
         assert by_state(run(plan, ledger).report) == {"created": 2}
 
 
+@pytest.mark.slow
 def test_what_may_be_a_create_of_ours_is_not_created_again_where_it_cannot_be_read(
     ledger: Path,
 ) -> None:

@@ -257,6 +257,7 @@ def test_a_page_without_streams_says_so_and_has_no_empty_table() -> None:
 # -- what vendors send does no harm -----------------------------------------------------------
 
 
+@pytest.mark.slow
 @either
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
 def test_a_hostile_title_is_text(kind: str, number: int) -> None:
@@ -355,6 +356,7 @@ def test_what_only_a_script_can_do_is_not_offered_without_it(kind: str) -> None:
     assert [each for each in rows(page) if "hidden" in each.attributes] == []
 
 
+@pytest.mark.slow
 def test_two_thousand_streams_fit_into_three_megabytes() -> None:
     html = report_html(report(*(moved(number) for number in range(2000))))
     assert len(html.encode()) < 3_000_000

@@ -50,6 +50,7 @@ def test_a_plan_changes_nothing_on_either_side(source: str, target: str) -> None
         assert new.changes() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", PROVIDERS)
 def test_every_page_of_the_source_is_in_the_plan(source: str) -> None:
     with sides(source, "tktchurch" if source != "tktchurch" else "tpstreams") as (old, new):
@@ -674,6 +675,7 @@ sources = st.sampled_from(("memory", *PROVIDERS))
 transforms = st.sampled_from([(), (breaks,), (clears,)])
 
 
+@pytest.mark.slow
 @given(live_streams(), sources, capabilities(), transforms, st.booleans())
 def test_no_field_vanishes_whatever_the_target_can(
     stream: live.LiveStream, source: str, to: live.Capabilities, transforms: Any, mark: bool
@@ -682,6 +684,7 @@ def test_no_field_vanishes_whatever_the_target_can(
     assert with_a_value(stream) <= {each.field for each in made.fields}
 
 
+@pytest.mark.slow
 @given(live_streams(), sources, st.sampled_from(PROVIDERS), transforms)
 def test_no_field_vanishes_on_the_way_to_a_vendor(
     stream: live.LiveStream, source: str, target: str, transforms: Any
@@ -690,6 +693,7 @@ def test_no_field_vanishes_on_the_way_to_a_vendor(
     assert with_a_value(stream) <= {each.field for each in made.fields}
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(live_streams(), sources, capabilities())
 def test_what_is_not_sent_is_called_a_loss(
@@ -702,6 +706,7 @@ def test_what_is_not_sent_is_called_a_loss(
             assert name in lost
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(live_streams(), sources, capabilities())
 def test_what_is_called_exact_is_sent_as_it_was(
@@ -716,6 +721,7 @@ def test_what_is_called_exact_is_sent_as_it_was(
             assert getattr(made.spec, each.field) == wanted
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(live_streams(scheduled_start=None), capabilities())
 def test_a_run_never_starts_a_server(stream: live.LiveStream, to: live.Capabilities) -> None:
@@ -723,6 +729,7 @@ def test_a_run_never_starts_a_server(stream: live.LiveStream, to: live.Capabilit
     assert made.problem
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(live_streams(), sources, capabilities())
 def test_no_note_shows_a_secret(

@@ -26,6 +26,8 @@ from livestream_core.migrate.planning import listing
 from livestream_core.migrate.running import worker
 from migrations import PAIRS, PROVIDERS, Side, by_state, in_days, planned, side, sides
 
+pytestmark = pytest.mark.slow
+
 SECRET = "k3y-0f-a-restream"
 PASSWORD = "p4ssw0rd-0f-a-restream"
 

@@ -259,6 +259,7 @@ def test_what_differs_in_what_vendors_give_back_is_another(asked: Any, shown: An
     assert not is_same(spec, found)
 
 
+@pytest.mark.slow
 @given(stream_specs(restreams=st.lists(restream_targets(url=secret_urls()), max_size=3).map(tuple)))
 def test_a_spec_from_the_ledger_has_the_same_streams_as_the_spec(spec: live.StreamSpec) -> None:
     made = live.LiveStream(
@@ -275,6 +276,7 @@ def test_a_spec_from_the_ledger_has_the_same_streams_as_the_spec(spec: live.Stre
     assert is_same(kept, made)
 
 
+@pytest.mark.slow
 @few
 @given(stream_specs(), stream_specs())
 def test_what_could_be_taken_for_each_other_is_in_one_group(
@@ -317,6 +319,7 @@ def test_every_field_is_either_looked_at_or_known_not_to_matter() -> None:
     assert names == IRRELEVANT | set(SOURCE_FIELDS)
 
 
+@pytest.mark.slow
 @few
 @given(live_streams(), live_streams(), st.sampled_from(SOURCE_FIELDS))
 def test_a_snapshot_changes_with_each_field_that_matters(
@@ -334,6 +337,7 @@ def test_a_snapshot_changes_with_each_field_that_matters(
     )
 
 
+@pytest.mark.slow
 @few
 @given(live_streams(ingests=()), live_streams(ingests=()), st.sampled_from(sorted(IRRELEVANT)))
 def test_a_snapshot_does_not_change_with_what_does_not_matter(
@@ -343,6 +347,7 @@ def test_a_snapshot_does_not_change_with_what_does_not_matter(
     assert snapshot(changed, "salt") == snapshot(one, "salt")
 
 
+@pytest.mark.slow
 @few
 @given(live_streams())
 def test_a_snapshot_is_the_same_each_time_and_shows_no_secret(one: live.LiveStream) -> None:
@@ -351,6 +356,7 @@ def test_a_snapshot_is_the_same_each_time_and_shows_no_secret(one: live.LiveStre
     assert "s3cr3t-" not in text
 
 
+@pytest.mark.slow
 @few
 @given(live_streams(restreams=st.lists(restream_targets(), min_size=1, max_size=1).map(tuple)))
 def test_a_snapshot_of_another_migration_hides_secrets_otherwise(one: live.LiveStream) -> None:
@@ -359,6 +365,7 @@ def test_a_snapshot_of_another_migration_hides_secrets_otherwise(one: live.LiveS
     assert mine != theirs
 
 
+@pytest.mark.slow
 @few
 @given(stream_specs(), stream_specs(), st.sampled_from(attrs.fields(live.StreamSpec)))
 def test_a_digest_changes_with_each_field_of_what_is_made(
@@ -370,6 +377,7 @@ def test_a_digest_changes_with_each_field_of_what_is_made(
     assert digest({}, changed, "salt") != digest({}, one, "salt")
 
 
+@pytest.mark.slow
 @few
 @given(stream_specs())
 def test_a_digest_is_the_same_each_time(spec: live.StreamSpec) -> None:

@@ -21,6 +21,8 @@ from livestream_core.migrate.running import worker
 from migrations import Side, by_state, planned, scheduled, sides
 from postgresql import PostgreSQL
 
+pytestmark = pytest.mark.slow
+
 SECRET = "k3y-0f-a-restream"
 #: Seconds for which a worker has a stream for itself; one that died has it as long.
 LEASE = 3.0

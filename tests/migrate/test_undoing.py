@@ -119,6 +119,7 @@ def test_a_report_shows_what_was_rolled_back(moved: tuple[Side, Side], ledger: P
     assert counts.pop("total") == sum(counts.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "value"),
     [("title", "Another"), ("description", "!"), ("tags", ["new"]), ("scheduled_start", "later")],
@@ -237,6 +238,7 @@ def test_a_rollback_that_failed_in_part_goes_on(moved: tuple[Side, Side], ledger
     assert new.titles() == ["Of the target's own"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.drop_before()])
 def test_a_delete_of_which_nobody_heard_is_done_in_the_end(
     moved: tuple[Side, Side], ledger: Path, fault: Fault
@@ -316,6 +318,7 @@ def retire(ledger: Path, old: Side, new: Side, **settings: Any) -> migrate.Delet
     return migrate.retire(ledger, old.client, new.client, **settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_what_is_equal_is_deleted_at_the_source(source: str, target: str, ledger: Path) -> None:
     with sides(source, target) as (old, new):
@@ -329,6 +332,7 @@ def test_what_is_equal_is_deleted_at_the_source(source: str, target: str, ledger
         assert {item.cutover for item in migrate.report(ledger).items} == {Cutover.RETIRED}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["source", "target"])
 def test_what_differs_on_a_side_stays_at_the_source(
     moved: tuple[Side, Side], ledger: Path, which: str
@@ -347,6 +351,7 @@ def test_what_differs_on_a_side_stays_at_the_source(
     assert [stream.id for stream in old.streams()] == [item.source_id]
 
 
+@pytest.mark.slow
 def test_what_is_gone_from_the_target_stays_at_the_source(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
@@ -391,6 +396,7 @@ def test_a_limit_of_nothing_deletes_nothing(moved: tuple[Side, Side], ledger: Pa
     assert len(moved[0].streams()) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [-1, None, True, 1.5])
 def test_a_limit_that_is_none_is_refused(
     moved: tuple[Side, Side], ledger: Path, limit: Any
@@ -407,6 +413,7 @@ def test_a_dry_run_of_retiring_deletes_nothing(moved: tuple[Side, Side], ledger:
     assert ledger.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_migration_that_was_rolled_back_retires_nothing(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:

@@ -44,6 +44,7 @@ def said(error: live.LiveStreamError) -> dict[str, Any]:
     return {"str": str(error), "repr": repr(error)} | {name: getattr(error, name) for name in names}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ERRORS)
 @given(message=texts, context=contexts)
 def test_an_error_is_rebuilt_from_its_args_after_a_trip_through_json(
@@ -57,6 +58,7 @@ def test_an_error_is_rebuilt_from_its_args_after_a_trip_through_json(
     assert said(twin) == said(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ERRORS)
 @given(message=texts, context=contexts)
 def test_an_error_goes_to_plain_data_and_back(

@@ -13,6 +13,8 @@ from grown_model import MODEL, TYPED, NewField
 from livestream_core._model.fields import table
 from package_copy import PackageCopy
 
+pytestmark = pytest.mark.slow
+
 # -- the model ----------------------------------------------------------------------------------
 
 #: Where a field may be named: in the model, in the typed dicts, and where a vendor has a field of

@@ -33,6 +33,7 @@ def stream(**fields: Any) -> live.LiveStream:
     )
 
 
+@pytest.mark.slow
 @given(values)
 def test_the_round_trip_through_json_with_secrets_is_exact(value: Any) -> None:
     written = json.dumps(value.to_dict(secrets=True))
@@ -41,6 +42,7 @@ def test_the_round_trip_through_json_with_secrets_is_exact(value: Any) -> None:
     assert repr(read) == repr(value)
 
 
+@pytest.mark.slow
 @given(values)
 def test_without_secrets_they_read_back_as_none_and_nothing_else_changes(value: Any) -> None:
     read = type(value).from_dict(json.loads(json.dumps(value.to_dict())))
@@ -50,6 +52,7 @@ def test_without_secrets_they_read_back_as_none_and_nothing_else_changes(value: 
         assert read.title == value.title
 
 
+@pytest.mark.slow
 @given(values)
 def test_every_value_is_hashable_and_pickles(value: Any) -> None:
     copy = pickle.loads(pickle.dumps(value))
@@ -69,6 +72,7 @@ def test_values_are_frozen_and_slotted() -> None:
         stream().title = "x"  # type: ignore[misc]
 
 
+@pytest.mark.slow
 @given(s.live_streams())
 def test_no_repr_shows_a_stream_key(value: live.LiveStream) -> None:
     keys = value.stream_keys()
@@ -245,6 +249,7 @@ json_values = st.recursive(
 told = values.filter(lambda value: isinstance(value, TOLD))
 
 
+@pytest.mark.slow
 @given(told, st.data())
 def test_what_a_newer_version_wrote_is_read_without_what_is_new_in_it(
     value: Any, data: st.DataObject
@@ -303,6 +308,7 @@ def test_a_word_of_a_newer_version_is_read_as_the_nearest_thing_that_is_true(
         kind.from_dict(data, strict=True)
 
 
+@pytest.mark.slow
 @given(values)
 def test_strict_reading_takes_what_this_version_wrote(value: Any) -> None:
     if isinstance(value, TOLD):
@@ -310,6 +316,7 @@ def test_strict_reading_takes_what_this_version_wrote(value: Any) -> None:
         assert read == value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", READERS, ids=lambda kind: kind.__name__)
 @given(data=json_values)
 def test_whatever_json_is_read_the_only_error_is_invalid_input(kind: Any, data: Any) -> None:
@@ -317,6 +324,7 @@ def test_whatever_json_is_read_the_only_error_is_invalid_input(kind: Any, data: 
         kind.from_dict(data)
 
 
+@pytest.mark.slow
 @given(values | s.trims(), st.data())
 def test_a_value_with_anything_in_place_of_a_part_is_read_or_invalid_input(
     value: Any, data: st.DataObject
@@ -338,6 +346,7 @@ def test_a_value_with_anything_in_place_of_a_part_is_read_or_invalid_input(
         type(value).from_dict(written)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value",
     [

@@ -14,6 +14,8 @@ import livestream_core as live
 from livestream_core._model.operations import OPERATION_TABLE
 from package_copy import PackageCopy
 
+pytestmark = pytest.mark.slow
+
 # -- the table is true of what is written out ---------------------------------------------------
 
 

@@ -320,6 +320,7 @@ def check_published(nginx: RtmpServer, outputs: list[tuple[Rtmp, list[str]]]) ->
     assert done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", batches_of(RUN_BY_NGINX), ids=lambda rows: rows[0].url)
 def test_ffmpeg_publishes_what_was_meant_by_its_arguments(
     nginx: RtmpServer, rows: list[Rtmp]
@@ -327,6 +328,7 @@ def test_ffmpeg_publishes_what_was_meant_by_its_arguments(
     check_published(nginx, [(row, arguments_of(live.Ingest(row.url, row.key))) for row in rows])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rows", batches_of([row for row in RUN_BY_NGINX if row.joined]), ids=lambda rows: rows[0].url
 )
@@ -337,6 +339,7 @@ def test_ffmpeg_publishes_what_was_meant_by_the_publish_url(
     check_published(nginx, [(r, ["-f", "flv", url]) for r, url in zip(rows, urls, strict=True)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", NAIVE, ids=named)
 def test_where_there_is_no_publish_url_ffmpeg_would_take_one_for_something_else(
     nginx: RtmpServer, row: Rtmp
@@ -371,6 +374,7 @@ def received(libsrt: LibSrt, row: Srt, output: list[str]) -> str | None:
     return libsrt.received(passphrase, "PORT", here)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", SRT, ids=named)
 def test_libsrt_reads_the_key_as_the_streamid_and_the_passphrase(libsrt: LibSrt, row: Srt) -> None:
     ingest = live.Ingest(row.url, row.key, passphrase=row.passphrase)
@@ -390,6 +394,7 @@ def test_where_srt_has_no_publish_url_ffmpeg_would_read_one_differently(
     assert re.search("[ %]", url) or received(libsrt, row, ["-f", "mpegts", url]) != row.streamid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "passphrase"), [("k" * 513, None), (KEY, "9-letters"), (KEY, "l" * 81)]
 )

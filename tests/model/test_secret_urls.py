@@ -307,6 +307,7 @@ def test_what_is_stored_with_playback_has_the_viewers_addresses_and_no_other_sec
     assert "thumbnail_url" not in spec.to_dict(playback=True)
 
 
+@pytest.mark.slow
 @given(s.live_streams())
 def test_with_playback_and_secrets_all_is_stored(value: live.LiveStream) -> None:
     assert value.to_dict(secrets=True, playback=True) == value.to_dict(secrets=True)

@@ -118,6 +118,7 @@ def test_a_status_without_a_row_does_not_import(package_copy: PackageCopy) -> No
     assert done.stderr.endswith("TypeError: the table of statuses has no row for PAUSED\n")
 
 
+@pytest.mark.slow
 def test_a_status_is_added_by_its_row_and_everything_knows_it(package_copy: PackageCopy) -> None:
     row = """_S.PAUSED: StatusFacts(True, True, False, False, "blue", (_S.STARTING, _S.READY),
         _then(_S.LIVE, _S.PROCESSING)),

@@ -292,6 +292,7 @@ def grown(
     return copy.python("-c", (GROWN + code).format(ledger=str(ledger), **folders))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("default", [None, "", (), False, "en"])
 def test_one_field_more_in_the_model_leaves_a_migration_as_it_was(
     default: object, ledger: Path, tmp_path: Path
@@ -301,6 +302,7 @@ def test_one_field_more_in_the_model_leaves_a_migration_as_it_was(
     assert (done.stdout.strip(), done.stderr) == (f"{fields} 0 []", "")
 
 
+@pytest.mark.slow
 def test_a_ledger_of_a_newer_version_is_resumed_where_it_uses_nothing_new(
     stored_ledger: ModuleType, tmp_path: Path
 ) -> None:
@@ -310,6 +312,7 @@ def test_a_ledger_of_a_newer_version_is_resumed_where_it_uses_nothing_new(
     assert result.exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_ledger_of_a_newer_version_that_uses_what_is_not_known_here_is_refused(
     stored_ledger: ModuleType, tmp_path: Path
 ) -> None:
@@ -319,6 +322,7 @@ def test_a_ledger_of_a_newer_version_that_uses_what_is_not_known_here_is_refused
         resumed(stored_ledger, ledger)
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner)))
 @example({"guard": "soon"})
 @example({"guard": 1e400, "fail_on_loss": []})

@@ -277,6 +277,7 @@ def test_whatever_is_read_as_a_time_the_only_error_is_invalid_input(value: Any) 
         live.parse_instant(value)
 
 
+@pytest.mark.slow
 @given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.timezones()))
 def test_what_python_writes_is_read(value: datetime) -> None:
     assert live.parse_instant(value.isoformat()) == value.astimezone(UTC)
@@ -305,6 +306,7 @@ def as_seconds(value: Any) -> Fraction:
     return Fraction(value.total_seconds() if isinstance(value, timedelta) else value)
 
 
+@pytest.mark.slow
 @given(offsets, offsets)
 def test_a_relative_trim_never_cuts_what_was_asked_for(start: Any, end: Any) -> None:
     assume(as_seconds(start) < as_seconds(end))
@@ -316,6 +318,7 @@ def test_a_relative_trim_never_cuts_what_was_asked_for(start: Any, end: Any) -> 
     assert as_seconds(end) <= trim.end <= as_seconds(end) + 1
 
 
+@pytest.mark.slow
 @given(recent, recent)
 def test_an_absolute_trim_never_cuts_what_was_asked_for(start: datetime, end: datetime) -> None:
     assume(start < end)
@@ -327,6 +330,7 @@ def test_an_absolute_trim_never_cuts_what_was_asked_for(start: datetime, end: da
     assert trim.end - trim.start <= end - start + timedelta(seconds=2)  # type: ignore[operator]
 
 
+@pytest.mark.slow
 @given(offsets, offsets, recent)
 def test_relative_and_absolute_convert_without_loss(start: Any, end: Any, origin: datetime) -> None:
     assume(as_seconds(start) < as_seconds(end))
@@ -358,6 +362,7 @@ def test_a_start_before_the_recording_is_refused() -> None:
     assert caught.value.field == "trim.start"
 
 
+@pytest.mark.slow
 @given(st.integers(0, 999_999_999), st.integers(0, 999_999_999))
 def test_small_integers_parse_as_seconds(start: int, end: int) -> None:
     assume(start < end)
@@ -459,6 +464,7 @@ def test_a_trim_is_checked_against_the_recordings_duration() -> None:
         live.Trim.parse(1_700_000_000, 1_700_000_091).check_duration(90)
 
 
+@pytest.mark.slow
 @given(offsets, offsets, recent)
 def test_a_trim_survives_json_and_pickling(start: Any, end: Any, origin: datetime) -> None:
     assume(as_seconds(start) < as_seconds(end))

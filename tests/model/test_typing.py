@@ -38,10 +38,12 @@ def mypy(*arguments: str | Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_mypy_finds_in_the_programs_what_they_say_and_nothing_else() -> None:
     assert mypy("--strict", *PROGRAMS) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page", ["README.md", "docs/concepts/model.md", "docs/concepts/applied.md"]
 )

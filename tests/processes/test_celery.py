@@ -25,6 +25,8 @@ from queue_worker import celery_worker
 from redis_server import NoRedis, Redis, redis_server
 from servers import RawServer, raw_server
 
+pytestmark = pytest.mark.processes
+
 #: Seconds. Long enough for every call to come to its place on a machine that is busy.
 LIMIT = 5
 LIMITED = f"{SoftTimeLimitExceeded.__module__}.{SoftTimeLimitExceeded.__name__}"

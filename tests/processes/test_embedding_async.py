@@ -12,6 +12,8 @@ import pytest
 import livestream_core as live
 from servers import answer, raw_server
 
+pytestmark = pytest.mark.processes
+
 fastapi = pytest.importorskip("fastapi")
 httpx = pytest.importorskip("httpx")
 

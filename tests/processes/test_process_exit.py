@@ -20,6 +20,8 @@ import livestream_core as live
 from acme import AcmeEmulator
 from livestream_core.emulator import Fault
 
+pytestmark = pytest.mark.processes
+
 SUPPORT = Path(__file__).parents[1] / "support"
 #: Seconds. Longer than anything here takes on a machine that is busy.
 PATIENCE = 60.0

@@ -167,6 +167,7 @@ for _value, _home in homes.items():
     WRITTEN.setdefault(_home, []).append((_value.__module__, _value.__name__))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", WRITTEN)
 def test_it_says_so_also_where_only_the_module_it_is_written_in_is_loaded(home: str) -> None:
     code = (

@@ -208,6 +208,7 @@ def reached_into(source: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", module_files(), ids=lambda path: path.relative_to(CORE).as_posix())
 def test_a_module_of_the_core_reaches_into_the_privates_of_no_other(path: Path) -> None:
     assert reached_into(path.read_text(encoding="utf-8")) == []

@@ -25,6 +25,8 @@ from livestream_core.emulator import Fault
 from runners import connect
 from scripted import ScriptedTransport, respond
 
+pytestmark = pytest.mark.slow
+
 #: So many characters of a key in a row are too many.
 RUN = 5
 KEY = "k3y+with/special=characters&0123"

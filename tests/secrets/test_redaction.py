@@ -59,6 +59,7 @@ def test_what_looks_like_a_secret_is_masked_unseen(text: str, masked: str) -> No
     assert Redactor(patterns=[r"acme-key-\w+"]).mask(text) == masked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["9", "key", "eyJ-", "key: ", "token\t", "rtmp://a/"])
 def test_a_long_answer_is_not_read_again_for_each_of_its_letters(part: str) -> None:
     # If it is, these take an hour.

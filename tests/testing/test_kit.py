@@ -15,6 +15,8 @@ from kit_runs import FEW, SUPPORT, once, run
 from livestream_core.testing import conformance
 from livestream_core.testing.conformance.area import names_of_tests
 
+pytestmark = pytest.mark.slow
+
 OWN_TEST = "def test_of_its_own():\n    assert True\n"
 
 

@@ -13,6 +13,8 @@ import pytest
 import livestream_core as live
 from livestream_core.testing import conformance
 
+pytestmark = pytest.mark.slow
+
 
 class Memory(conformance.Subject):
     name = "memory"

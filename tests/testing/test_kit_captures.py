@@ -224,6 +224,7 @@ def test_a_call_that_cannot_be_made_is_refused_when_the_recording_is_read(
         Capture.from_data(data)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_a_recording_with_anything_in_place_of_a_part_is_read_or_invalid_input(
     data: st.DataObject,
@@ -299,12 +300,14 @@ def replay(file: Path) -> Any:
     )
 
 
+@pytest.mark.slow
 def test_an_adapter_without_an_emulator_is_tried_against_its_recordings(file: Path) -> None:
     done = replay(file)
     assert done.returncode == 0, done.stdout
     assert "conformance of unemulated: not proven over HTTP" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_report_says_that_nothing_was_proven_over_http(file: Path) -> None:
     replay(file)
     report = json.loads((file.parent / "out" / "report.json").read_text())["adapters"][0]
@@ -312,12 +315,14 @@ def test_the_report_says_that_nothing_was_proven_over_http(file: Path) -> None:
     assert "not over HTTP" in (file.parent / "out" / "report.svg").read_text()
 
 
+@pytest.mark.slow
 def test_what_was_not_recorded_is_not_called_proven(file: Path) -> None:
     replay(file)
     rows = json.loads((file.parent / "out" / "report.json").read_text())["adapters"][0]["rows"]
     assert (rows["create"]["verdict"], rows["webhook"]["verdict"]) == ("proven", "not run")
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_read_otherwise_than_recorded_fails(file: Path) -> None:
     file.write_text(file.read_text().replace('"status": "boot"', '"status": "over"'))
     done = replay(file)
@@ -325,6 +330,7 @@ def test_an_answer_that_is_read_otherwise_than_recorded_fails(file: Path) -> Non
     assert "sends_what_was_recorded_and_reads_it_the_same" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_secret_that_was_put_back_by_hand_fails(file: Path) -> None:
     data = json.loads(file.read_text())
     data["calls"][1]["exchanges"][0]["response"]["body"]["drm_secret"] = "in the clear"
@@ -332,6 +338,7 @@ def test_a_secret_that_was_put_back_by_hand_fails(file: Path) -> None:
     assert "FAILED unemulated::Replayed::test_a_recording_holds_no_secrets" in replay(file).stdout
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_recording_is_a_usage_error(file: Path) -> None:
     file.write_text("{}")
     done = replay(file)
@@ -339,6 +346,7 @@ def test_a_file_that_is_no_recording_is_a_usage_error(file: Path) -> None:
     assert "this is no recording that can be read" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_recording_of_another_provider_is_a_usage_error(file: Path) -> None:
     file.write_text(file.read_text().replace('"unemulated"', '"right"'))
     done = replay(file)

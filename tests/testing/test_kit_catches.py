@@ -11,6 +11,8 @@ import pytest
 from kit_runs import SUPPORT, once, run
 from wrong_adapters import WRONG, Wrong, rows
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:

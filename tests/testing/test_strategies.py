@@ -25,6 +25,7 @@ MAKERS = [value for value in vars(s).values() if inspect.isfunction(value)]
 MAKERS = [make for make in MAKERS if make.__name__ in s.__all__]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
@@ -44,6 +45,7 @@ def test_every_type_of_the_model_has_a_strategy() -> None:
     assert set(model()) - enumerations <= set(STRATEGIES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", STRATEGIES, ids=lambda kind: kind.__name__)
 @given(data=st.data())
 def test_hypothesis_finds_them_by_the_type(kind: type, data: st.DataObject) -> None:
@@ -122,11 +124,13 @@ def test_the_edges_are_among_what_is_made(what: str) -> None:
     assert is_there(found)
 
 
+@pytest.mark.slow
 def test_what_is_made_shrinks_to_the_least_that_shows_the_fault() -> None:
     least = find(s.stream_specs(), lambda spec: spec.scheduled_start is not None, settings=THOROUGH)
     assert least == live.StreamSpec(title="0", scheduled_start="2000-01-01T00:00:00Z")
 
 
+@pytest.mark.slow
 @given(s.live_streams() | s.events() | s.stream_specs() | s.pages() | s.recordings())
 def test_a_secret_shows_nowhere_but_where_it_is_asked_for(value: Any) -> None:
     assert s.MARKER not in repr(value)
@@ -158,6 +162,7 @@ def test_trims_are_of_the_form_that_is_asked_for(relative: live.Trim, absolute: 
     assert (relative.is_relative, absolute.is_relative) == (True, False)
 
 
+@pytest.mark.slow
 def test_hypothesis_loads_no_strategy_before_one_is_asked_for() -> None:
     code = (
         "import sys, hypothesis\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ NAMES = st.sampled_from(
 quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
+@pytest.mark.slow
 @quick
 @given(changes=st.dictionaries(NAMES, JSON), removed=st.sets(NAMES))
 def test_a_mutated_payload_is_a_stream_or_an_error_of_ours(
@@ -49,6 +51,7 @@ def test_any_json_is_a_stream_or_an_error_of_ours(payload: Any) -> None:
         pass
 
 
+@pytest.mark.slow
 @quick
 @given(answers=st.lists(JSON, min_size=1, max_size=6))
 def test_any_answers_end_every_list_in_a_page_or_an_error_of_ours(answers: list[Any]) -> None:

@@ -187,6 +187,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(
     call=st.sampled_from(sorted(CALLS)), answers=st.lists(st.tuples(STATUSES, BODIES), max_size=5)

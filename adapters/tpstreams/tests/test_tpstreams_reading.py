@@ -446,6 +446,7 @@ def _paths(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(path=st.sampled_from(_paths(FULL)), value=JSON | st.just(...))
 def test_a_payload_with_any_field_spoilt_gives_a_stream_or_an_error_of_ours(reader, path, value):
@@ -466,6 +467,7 @@ def test_a_payload_with_any_field_spoilt_gives_a_stream_or_an_error_of_ours(read
         assert live.LiveStream.from_dict(stream.to_dict(secrets=True)) == stream
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(JSON)
 def test_json_that_is_no_asset_is_unexpected(reader, payload):

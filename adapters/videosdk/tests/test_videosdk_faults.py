@@ -159,6 +159,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 @given(call=st.sampled_from(sorted(CALLS)), answer=JSON, status=st.sampled_from([200, 400]))
 def test_whatever_is_answered_gives_a_value_or_an_error_of_ours(call, answer, status):
     def edit(data, _):

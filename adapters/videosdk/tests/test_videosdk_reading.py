@@ -288,6 +288,7 @@ ANY = st.recursive(
 NAMES = ["id", "name", "restream", *OPTIONAL]
 
 
+@pytest.mark.slow
 @given(changes=st.dictionaries(st.sampled_from(NAMES), ANY), gone=st.sets(st.sampled_from(NAMES)))
 def test_any_payload_gives_a_stream_or_an_error_of_ours(changes, gone):
     from_document = {"id": "6", "name": "n", "record": True, "streamKey": "k"}
@@ -305,6 +306,7 @@ def test_any_payload_gives_a_stream_or_an_error_of_ours(changes, gone):
     hash(stream)
 
 
+@pytest.mark.slow
 @given(payload=ANY)
 def test_any_json_gives_an_error_of_ours(payload):
     adapter = VideoSDKAdapter(VideoSDKOptions(token=live.Secret("t")))
