@@ -57,7 +57,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def livestreams() -> Iterator[Livestreams]:
     """A vendor of this test's own behind ``connect("memory")``: see
-    ``livestream_core.testing``."""
+    ``livestream_core.testing``.
+    """
     from livestream_core.testing import fixture
 
     vendor: Any

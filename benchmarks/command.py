@@ -22,7 +22,8 @@ _NETWORK_SETTINGS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "S
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures each figure in a process of its own. A target that was missed is marked in the
-    table, and is no failure: on a busy machine it says little."""
+    table, and is no failure: on a busy machine it says little.
+    """
     parser = _parser()
     given = parser.parse_args(arguments)
     there_are = figures(peers=given.peers)

@@ -37,7 +37,8 @@ def timed_process(code: str) -> Callable[[], object]:
 
 def run(program: str) -> str:
     """What a program prints. It is isolated: neither the current folder nor the environment
-    has a say in what it imports."""
+    has a say in what it imports.
+    """
     command = [sys.executable, "-I", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:

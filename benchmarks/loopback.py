@@ -23,7 +23,8 @@ Answers = Callable[[str], Mapping[str, str]]
 @contextlib.contextmanager
 def loopback(answers: Answers, delay: float = 0.0) -> Iterator[str]:
     """Serves answers until the end of the block, and gives the origin. Answers are made from
-    the origin, because a page names the next one by its whole URL. Each takes ``delay`` seconds."""
+    the origin, because a page names the next one by its whole URL. Each takes ``delay`` seconds.
+    """
     # Isolated, so that the program starts fast and finds no module of ours instead of another.
     command = [sys.executable, "-I", __file__, str(delay)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:

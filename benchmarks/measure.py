@@ -153,7 +153,8 @@ def timed(
 
 def compare(ours: Measurement, theirs: Measurement, *, rounds: int) -> Comparison:
     """Measures in the order ours, theirs, theirs, ours, so that a machine which slows down
-    evenly favours none. A first round, in which both warm up, is thrown away."""
+    evenly favours none. A first round, in which both warm up, is thrown away.
+    """
     ours(), theirs()
     our_costs, their_costs, ratios = [], [], []
     for _ in range(rounds):

@@ -39,7 +39,8 @@ def at(number: int, minutes: int = 0) -> datetime:
 
 def tpstreams_asset(number: int, *, detail: bool = False) -> Payload:
     """An asset of type livestream: of ten one is scheduled, one is on air, and eight are over,
-    recorded and transcoded."""
+    recorded and transcoded.
+    """
     id = token(number, 11, "asset")
     media = f"https://d28qihy7z761lk.cloudfront.net/live/gcdem4/{id}"
     kind = number % 10

@@ -223,7 +223,8 @@ class Tenant:
 
     def _look(self, now: float) -> Process:
         """Reads a list of the target that is begun now or later. Who needs one at the same time
-        gets the same one."""
+        gets the same one.
+        """
         asked = now
         while self._reads:
             now += _LOOK

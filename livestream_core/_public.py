@@ -32,7 +32,8 @@ def publish(package: str, values: Iterable[object]) -> None:
 
 def _keep_annotations_readable(cls: type) -> None:
     """Annotations that are texts are looked up in the module that a class says it lives in: have
-    each remember the module that it was written in."""
+    each remember the module that it was written in.
+    """
     annotations = vars(cls).get("__annotations__", {})
     for name, annotation in annotations.items():
         if isinstance(annotation, str):

@@ -13,7 +13,8 @@ _ACCOUNT = token(1, 32, "account")
 
 class Cloudflare:
     """See :class:`~.sdk.SDK`; the objects are those of developers.cloudflare.com, "Retrieve a
-    live input" and "List live inputs", of which the second shows a few fields only."""
+    live input" and "List live inputs", of which the second shows a few fields only.
+    """
 
     distribution = "cloudflare"
     imports = "import cloudflare"

@@ -162,7 +162,8 @@ PAGES = {
 
 def link_to_pages(app: Sphinx, doctree: nodes.document) -> None:
     """For ``doctree-read``: a link between files of the root, as those who read them there need
-    it, leads to the page that shows the file."""
+    it, leads to the page that shows the file.
+    """
     for link in doctree.findall(addnodes.pending_xref):
         if link["reftype"] == "myst" and link["reftarget"] in PAGES:
             link["refdomain"], link["reftarget"] = "doc", PAGES[link["reftarget"]]

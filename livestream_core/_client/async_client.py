@@ -61,7 +61,8 @@ class AsyncClient(BaseClient):
 
     def paced(self, limiter: Limiter | AsyncLimiter) -> AbstractContextManager[None]:
         """Ask a limiter before each request of this client, as long as the block lasts; see
-        :meth:`Client.paced`. One that is not asynchronous is asked in a thread."""
+        :meth:`Client.paced`. One that is not asynchronous is asked in a thread.
+        """
         return self._paced(limiter)
 
     # -- the lifecycle ----------------------------------------------------------------------
@@ -176,14 +177,16 @@ class AsyncClient(BaseClient):
         self, id: str, *, until: Until, timeout: float, poll: float | None = None
     ) -> LiveStream:
         """Read a stream again and again until it is as wanted; see :meth:`Client.wait`. A
-        function that is given as ``until`` is not asynchronous, and must not block."""
+        function that is given as ``until`` is not asynchronous, and must not block.
+        """
         return await self._run(self._waiting(id, until, timeout, poll))
 
     # -- closing ----------------------------------------------------------------------------
 
     async def close(self) -> None:
         """Leave the shared session, as :meth:`Client.close` does. The last client of an event
-        loop closes the connections."""
+        loop closes the connections.
+        """
         self._membership.leave()
         try:
             await self._end_if_last()

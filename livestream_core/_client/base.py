@@ -121,7 +121,8 @@ class BaseClient:
     @property
     def account(self) -> str:
         """Whose account it is, as provider, origin and the non-secret id. It stays the same when
-        credentials are renewed."""
+        credentials are renewed.
+        """
         return self._account
 
     @property
@@ -133,7 +134,8 @@ class BaseClient:
     @property
     def session(self) -> Session | None:
         """The session that was used last; ``None`` before the first request. It is secret: whoever
-        has its headers is signed in."""
+        has its headers is signed in.
+        """
         return self._engine.session
 
     @property

@@ -295,7 +295,8 @@ class Client(BaseClient):
     def close(self) -> None:
         """Leaves the shared session; the last client of an account signs out, where the vendor
         has that. A sign-out that fails is
-        logged, not raised. Connections stay open for other clients."""
+        logged, not raised. Connections stay open for other clients.
+        """
         self._membership.leave()
         self._end_if_last()
 

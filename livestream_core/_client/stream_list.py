@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 class StreamList(Iterator[LiveStream]):
     """A lazy walk over a list; see :meth:`Client.list`. For one thread. After an error it can be
-    taken up again: it goes on with the page that could not be read."""
+    taken up again: it goes on with the page that could not be read.
+    """
 
     def __init__(
         self,
@@ -36,7 +37,8 @@ class StreamList(Iterator[LiveStream]):
     def complete(self) -> Completeness:
         """Whether every stream was seen: true only if that is proven. Proven (the vendor's total
         stayed the same and agrees), mismatched (it does not, even after a second walk), or unknown
-        (not exhausted, cut by a limit, or the vendor gives no total)."""
+        (not exhausted, cut by a limit, or the vendor gives no total).
+        """
         if self._read or self._ahead is not None or not self._listing.is_over:
             return Completeness.UNKNOWN
         return self._listing.completeness
@@ -75,7 +77,8 @@ class StreamList(Iterator[LiveStream]):
 
 class _Ahead:
     """A page that a thread of its own reads. One that nobody takes ends with its deadline, and is
-    no reason for a process to stay."""
+    no reason for a process to stay.
+    """
 
     def __init__(self, read: Callable[[], list[LiveStream]]) -> None:
         self._read, self._process = read, os.getpid()

@@ -261,7 +261,8 @@ class Adapter:
 
     def create(self, spec: StreamSpec) -> Operation[LiveStream]:
         """Makes a stream. The spec holds nothing that is not declared; an error after the vendor
-        made it should carry its ``stream_id``."""
+        made it should carry its ``stream_id``.
+        """
         raise NotImplementedError
 
     def get(self, stream_id: str) -> Operation[LiveStream]:
@@ -270,7 +271,8 @@ class Adapter:
 
     def list(self, query: Query) -> Operation[Page]:
         """Reads one page. Filters that the vendor compares exactly may be sent; the core applies
-        all of them again."""
+        all of them again.
+        """
         raise NotImplementedError
 
     def update(self, stream_id: str, changes: Mapping[str, Any]) -> Operation[LiveStream]:
@@ -299,7 +301,8 @@ class Adapter:
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> Event:
         """Verifies a delivery, then reads it. Header names are compared without regard to case;
-        ``secret`` is never empty. ``WebhookRejected`` if it cannot be verified."""
+        ``secret`` is never empty. ``WebhookRejected`` if it cannot be verified.
+        """
         raise NotImplementedError
 
     def sign_in(self, previous: Session | None, now: datetime) -> Operation[Session]:
@@ -324,7 +327,8 @@ class Adapter:
     def transport(cls, options: Any) -> Transport | None:
         """How requests are sent where ``connect`` is not told: ``None`` is over the network, by
         the connections that all clients of the process share. For a vendor that is inside of the
-        process; asked before the adapter is made, with its options."""
+        process; asked before the adapter is made, with its options.
+        """
         return None
 
     def error_for(self, response: Response) -> LiveStreamError:
@@ -627,7 +631,8 @@ _ERROR_BY_STATUS: dict[int, type[LiveStreamError]] = {
 
 def in_process_origin(adapter: type[Adapter]) -> dict[str, Any]:
     """The option for an emulator in process, where an adapter has no origin of its own because
-    everybody hosts the vendor's software themselves. Nothing is sent to it."""
+    everybody hosts the vendor's software themselves. Nothing is sent to it.
+    """
     needed = attrs.fields_dict(adapter.Options)["base_url"].default is attrs.NOTHING
     return {"base_url": "http://127.0.0.1"} if needed else {}
 
@@ -647,7 +652,8 @@ def error_class(adapter: Adapter | type[Adapter], status: int) -> type[LiveStrea
 
 def retry_after(response: Response, now: datetime) -> float | None:
     """Return the seconds that a ``Retry-After`` header asks for, at most a day. It has seconds, an
-    HTTP date or, as some vendors write it, a Unix time; ``None`` if it has none of them."""
+    HTTP date or, as some vendors write it, a Unix time; ``None`` if it has none of them.
+    """
     value = response.headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
         seconds = float(value)
@@ -678,7 +684,8 @@ _CLOCK_TOLERANCE = 60
 
 def clock_hint(response: Response, now: datetime) -> str | None:
     """Return what to do about this machine's clock, if it differs from the vendor's by so much that
-    a token which is signed or renewed by it may be refused."""
+    a token which is signed or renewed by it may be refused.
+    """
     theirs = _http_date(response.headers.get("date", ""))
     if theirs is None:
         return None
@@ -704,7 +711,8 @@ _MESSAGE_PATHS = (
 
 def error_message(payload: Any) -> str | None:
     """The message in an error's JSON: ``detail``, the first field error, ``error`` if it is text,
-    ``error.message``, ``error.reason``, ``reason``, ``message``."""
+    ``error.message``, ``error.reason``, ``reason``, ``message``.
+    """
     if isinstance(payload, str):
         return payload
     if not isinstance(payload, Mapping):
@@ -728,7 +736,8 @@ MOST_FIELDS = 100
 
 def field_errors(payload: Any) -> dict[str, tuple[str, ...]]:
     """Messages by field, where the JSON of an error has lists of strings under names: of the first
-    hundred such fields."""
+    hundred such fields.
+    """
     if not isinstance(payload, Mapping):
         return {}
     fields = (

@@ -74,7 +74,8 @@ def bare(raised: BaseException, handled: BaseException | None) -> BaseException:
 
 def is_failure_of_store(raised: Exception, store: object) -> bool:
     """Whether an exception says that a token store failed: of the system, of Python, or of a
-    library that the store uses, raised there. All else came from outside."""
+    library that the store uses, raised there. All else came from outside.
+    """
     if is_of_signal_handler(raised):
         return False
     if isinstance(raised, (OSError, *BUGS)):

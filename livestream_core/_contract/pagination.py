@@ -76,7 +76,8 @@ class Query:
 
     def undecided(self, stream: LiveStream) -> Unreadable | None:
         """Return what to say of a stream that does not match, if that is only because a field that
-        it was asked for by could not be read; else ``None``."""
+        it was asked for by could not be read; else ``None``.
+        """
         doubts: list[str] = []
         unknown: dict[str, None] = {}
         for problem in stream.problems:

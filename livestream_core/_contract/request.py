@@ -298,7 +298,8 @@ class Response:
 
     def parse_in_turns(self) -> None:
         """Read a body as JSON, if it is, so that other threads can go on meanwhile: Python's
-        parser holds them up until it is through, unless it calls something."""
+        parser holds them up until it is through, unless it calls something.
+        """
         try:
             self._json = self._parse(_as_it_is)
             self._is_read = True
@@ -333,7 +334,8 @@ class Response:
     @property
     def text(self) -> str:
         """The first 64 KiB of the body as text, to be shown. Secrets in it are masked, what is not
-        UTF-8 is replaced. Cut it as short as you like: no half of a secret can be left."""
+        UTF-8 is replaced. Cut it as short as you like: no half of a secret can be left.
+        """
         # Read first: what becomes known meanwhile is masked the next time.
         news = self._secrets.news
         if self._shown is None or self._shown[0] is not news:

@@ -40,7 +40,8 @@ class TokenStore(Protocol):
 
 class AsyncTokenStore(Protocol):
     """What :class:`TokenStore` is, for asynchronous clients; it may have the same methods and
-    attributes more."""
+    attributes more.
+    """
 
     async def get(self, account: str) -> Session | None:
         """See :class:`TokenStore`."""

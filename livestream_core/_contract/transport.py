@@ -103,7 +103,8 @@ class AsyncTransport(Protocol):
         timeout: Timeout,
     ) -> Response:
         """Send it, and raise what :meth:`Transport.send` raises. Where it is cancelled, it sends
-        nothing more, and does not use the connection again."""
+        nothing more, and does not use the connection again.
+        """
         ...
 
 

@@ -81,7 +81,8 @@ def _is_base64(start: bytes) -> bool:
 
 def read_delivery(headers: object, body: object) -> Delivery | InvalidInput:
     """Return a delivery, or why it is not one. What is wrong here is the receiver's code, whatever
-    was sent to it."""
+    was sent to it.
+    """
     if not isinstance(body, (bytes, bytearray, memoryview)):
         return InvalidInput(
             f"body: expected the bytes of the delivery, not {type(body).__name__}",

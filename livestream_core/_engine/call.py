@@ -60,7 +60,8 @@ def _revealed(values: tuple[object, ...]) -> list[str]:
 @lru_cache(maxsize=1024)
 def _slow_digest(account: str, values: tuple[object, ...]) -> str:
     """Slow, because a store that is stolen must not help to guess a password; so it is worked out
-    once for all clients of a process."""
+    once for all clients of a process.
+    """
     import hashlib
 
     told = json.dumps(_revealed(values)).encode()
@@ -419,7 +420,8 @@ class Call:
 
     def bug(self, raised: BaseException) -> BaseException:
         """What to raise for an exception that came out of the adapter's code: an error of ours if
-        it is a bug, or else itself."""
+        it is a bug, or else itself.
+        """
         is_bug = isinstance(raised, BUGS) and not is_of_signal_handler(raised)
         return self.broken(raised) if is_bug else raised
 

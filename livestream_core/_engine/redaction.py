@@ -57,7 +57,8 @@ def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
 
 class Redactor:
     """Masks the secrets of one client: those it was given, those in the last streams that it has
-    seen, and what looks like one."""
+    seen, and what looks like one.
+    """
 
     def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
         #: By the length from which each is looked for within words.
@@ -106,7 +107,8 @@ class Redactor:
 
     def see(self, result: T) -> T:
         """Remember the stream keys in an operation's result, and return it with every secret
-        masked in what it says of values that could not be read."""
+        masked in what it says of values that could not be read.
+        """
         seen: Any = result
         if isinstance(result, LiveStream):
             if result.ingests or result.restreams:
@@ -196,7 +198,8 @@ class Redactor:
 
     def clean(self, error: LiveStreamError) -> None:
         """Masks everything in an error that is shown, and puts it on one line. Of the errors
-        that it came from, those of other libraries are left out: their texts are not ours."""
+        that it came from, those of other libraries are left out: their texts are not ours.
+        """
         cause, context = error.__cause__, error.__context__
         error.__cause__ = error.__context__ = None
         for earlier in (cause, context):

@@ -313,7 +313,8 @@ def _stored_or_lease(
     call: Call, store: AnyTokenStore, dead: Session | None
 ) -> Flow[Session | _Lease | None]:
     """A session that somebody has put into the store, or, where the store has leases, the right to
-    sign in. A lease is tried for, and never waited for, so that nothing is blocked meanwhile."""
+    sign in. A lease is tried for, and never waited for, so that nothing is blocked meanwhile.
+    """
     engine, shared = call.engine, call.engine.shared
     # This process may have it already: from somebody who was interrupted, or whose sign-in this
     # is called from within.
@@ -352,7 +353,8 @@ def _release(call: Call, lease: _Lease | None) -> Flow[None]:
 
 def _stored(call: Call, store: AnyTokenStore) -> Flow[Session | None]:
     """The account's session in the store, if it is good and was opened with the credentials that
-    this client has (or was put there by hand): a store must not let anybody in who has others."""
+    this client has (or was put there by hand): a store must not let anybody in who has others.
+    """
     engine = call.engine
     stored = yield from _read(call, store, engine.account)
     if stored is None or stored.opened_with not in (None, engine.fingerprint):

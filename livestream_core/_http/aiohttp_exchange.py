@@ -189,7 +189,8 @@ class _Protocol(ResponseHandler):
 
     def end(self) -> None:
         """The answer was read to its end. What comes from now on is kept, and seen before the
-        connection is used again."""
+        connection is used again.
+        """
         self._is_over = self._is_reading
         if self._is_reading or self._parser is None:
             return
@@ -333,7 +334,8 @@ class Pool:
     ) -> aiohttp.ClientResponse:
         """Send a request once, and return the answer when its head has come. That is what
         aiohttp's session does, less all that is not wanted here: sending some requests a second
-        time, cookies, redirects, credentials of other places."""
+        time, cookies, redirects, credentials of other places.
+        """
         bounds = _bounds(timeout.connect, timeout.total)
         connection = await self._connector.connect(request, [], bounds)
         progress.is_connected = True
@@ -559,7 +561,8 @@ def _pieces(chunks: list[bytes], is_cut: bool) -> Iterator[bytes]:
 
 def _failure(error: BaseException, origin: str, progress: _Progress) -> BaseException:
     """Our error for one of aiohttp's or the system's; only certain knowledge that nothing was
-    sent gives ``applied=False``."""
+    sent gives ``applied=False``.
+    """
     chain = chain_of(error)
     for each in chain:
         if is_of_signal_handler(each):

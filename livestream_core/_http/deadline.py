@@ -44,7 +44,8 @@ _SLOW_ADDRESS = 1.0
 
 class _Current(threading.local):
     """What this thread sends; ``at`` is when the answer must be there, ``url`` are the origin and
-    the target as they are to be sent."""
+    the target as they are to be sent.
+    """
 
     at: float | None = None
     url: tuple[str, str] | None = None
@@ -154,7 +155,8 @@ class _Response(http.client.HTTPResponse):
 
     def _is_followed(self) -> bool:
         """Whether there are bytes after the answer that have left the socket's queue. What is in
-        the queue is seen when the connection is to be used again."""
+        the queue is seen when the connection is to be used again.
+        """
         self._reader.is_over = True
         if self.fp.peek(1):
             return True
@@ -267,7 +269,8 @@ def _key(make: Callable[[Any], Any], context: Any) -> Any:
 
 def keep(manager: Any) -> None:
     """Have a pool manager make pools with connections of ours, beside its own, for what is sent
-    inside of :func:`deadline`."""
+    inside of :func:`deadline`.
+    """
     if not isinstance(manager.pool_classes_by_scheme, _PoolClasses):
         made = manager.key_fn_by_scheme.items()
         manager.key_fn_by_scheme = {scheme: partial(_key, make) for scheme, make in made}

@@ -1,5 +1,6 @@
 """What transports over the network share: what the environment says about the way to a vendor,
-what of a request is checked, and how a body is read within bounds."""
+what of a request is checked, and how a body is read within bounds.
+"""
 
 from __future__ import annotations
 

@@ -181,7 +181,8 @@ def _of_session(
     timeout: Timeout,
 ) -> tuple[requests.Response, bool]:
     """The answer to a request that a session of the user's sends, and whether a proxy may have
-    given it."""
+    given it.
+    """
     import requests
 
     from .deadline import keep_session
@@ -218,7 +219,8 @@ def _of_session(
 
 def _failure(error: BaseException, origin: str) -> LiveStreamError:
     """Our error for one of requests, urllib3 or the socket; only certain knowledge that nothing
-    was sent gives ``applied=False``."""
+    was sent gives ``applied=False``.
+    """
     import requests
     import urllib3.exceptions as u
 
@@ -295,7 +297,8 @@ def _chunks(answer: requests.Response) -> Iterator[bytes]:
 def _pieces(raw: BaseHTTPResponse) -> Iterator[bytes]:
     """The body as it comes in. requests' own iterator waits until a whole chunk is there, so a
     server that sends a byte now and then would hold it; and how much memory urllib3 needs to
-    decode depends on its version."""
+    decode depends on its version.
+    """
     from .decoding import decoded
 
     coded = iter(partial(raw.read1, _CHUNK, decode_content=False), b"")

@@ -62,7 +62,8 @@ def named(
     name: str, convert: Callable[[A], T], owner: str | None = None, default: object = attrs.NOTHING
 ) -> Callable[[A], T]:
     """The converter with the name of an argument or field in its errors, and of its class. The
-    default is returned as it is."""
+    default is returned as it is.
+    """
 
     def convert_named(value: A) -> T:
         if value is default:
@@ -122,7 +123,8 @@ def identifier(value: str) -> str:
 
 def url(value: str | None) -> str | None:
     """A URL to send to a vendor: checked for form, never for where it leads; masked like one that
-    was read."""
+    was read.
+    """
     if value is not None and not is_url(text(value)):
         refuse("is not a URL", hint="write it whole, as https://host/path")
     return read_url(value)

@@ -28,7 +28,8 @@ LONGEST_ASKED = 86_400.0
 
 def asked_seconds(value: float | None) -> float | None:
     """Return the wait that a vendor asks for, in seconds from 0 to a day; ``None`` for what is no
-    wait at all, such as a negative number or NaN."""
+    wait at all, such as a negative number or NaN.
+    """
     if value is None or not value >= 0:
         return None
     return float(min(value, LONGEST_ASKED))
@@ -432,7 +433,8 @@ class WebhookRejected(LiveStreamError):
 
 def may_have_changed(error: LiveStreamError) -> bool:
     """Whether an operation has, or may have, changed something before it ended in this error.
-    One that does not say was never part of an operation."""
+    One that does not say was never part of an operation.
+    """
     return vars(error).get("applied", False) is not False
 
 

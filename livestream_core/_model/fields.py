@@ -146,7 +146,8 @@ class FieldFacts(NamedTuple):
 
 class Pickled:
     """How values of the model are pickled: a field that is not in a pickle, because it is of a
-    version before, has its default. For classes with ``getstate_setstate=False``."""
+    version before, has its default. For classes with ``getstate_setstate=False``.
+    """
 
     __slots__ = ()
 
@@ -194,7 +195,8 @@ def facts_of(value_class: type[Any]) -> Iterable[FieldFacts]:
 
 def described(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
     """For ``attrs.frozen(field_transformer=...)``: fill in what a field says by itself, and give
-    each converter the name of its field."""
+    each converter the name of its field.
+    """
     return [_described(cls, field, _said(field)) for field in fields]
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 @cache
 def logger() -> logging.Logger:
     """Return the library's logger. The module behind it is loaded when something is logged first:
-    whoever only imports names of this library need not wait for it."""
+    whoever only imports names of this library need not wait for it.
+    """
     import logging
 
     return logging.getLogger("livestream_core")

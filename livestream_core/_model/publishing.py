@@ -57,7 +57,8 @@ def publishing(
     server: str, key: str | None, passphrase: str | None, protocol: str | None
 ) -> Publishing | None:
     """What an encoder is told, given what a vendor says; ``None`` where that is not enough, or is
-    of a protocol that is not known here."""
+    of a protocol that is not known here.
+    """
     if not all(_can_be_told(text) for text in (server, key, passphrase) if text is not None):
         return None
     name = scheme(server)
@@ -88,7 +89,8 @@ def _rtmp(server: str, key: str | None, _passphrase: str | None) -> Publishing |
 
 def _apart(server: str, key: str) -> tuple[str, str]:
     """Server and stream's name of a whole address, which has the key in its last part already;
-    else they are as they were given."""
+    else they are as they were given.
+    """
     path, mark, query = server.partition("?")
     before, _, last = path.rpartition("/")
     before = before.rstrip("/")

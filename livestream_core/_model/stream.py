@@ -847,7 +847,8 @@ class Event(_Told):
 
     def to_dict(self, *, secrets: bool = False, playback: bool = False) -> dict[str, Any]:
         """As data that ``json.dumps`` takes, like :meth:`LiveStream.to_dict`; ``raw`` is left
-        out."""
+        out.
+        """
         data = _Value.to_dict(self, secrets=secrets, playback=playback)
         data.pop("raw", None)
         return data

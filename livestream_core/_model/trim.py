@@ -250,7 +250,8 @@ def _offset(value: float | Decimal | Fraction | timedelta, field: str) -> Fracti
 
 def _is_short(value: float | Decimal | Fraction) -> bool:
     """Whether it is a number that can be compared, with as many digits as can be worked with: a
-    few characters are enough for a Decimal of a thousand million."""
+    few characters are enough for a Decimal of a thousand million.
+    """
     if isinstance(value, (int, float)) or not hasattr(value, "as_tuple"):
         return True
     exponent = value.as_tuple().exponent

@@ -17,7 +17,8 @@ from .stream import Latency, RestreamTarget, StreamSpec
 
 class StreamFields(TypedDict, total=False):
     """What ``Client.create`` takes by name: the fields of a :class:`StreamSpec`, in every form
-    that it accepts."""
+    that it accepts.
+    """
 
     title: Required[str]
     description: str | None

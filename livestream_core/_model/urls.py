@@ -81,7 +81,8 @@ def has_control(text: str) -> bool:
 
 def key_problem(key: str) -> str | None:
     """What is wrong with a stream key that a caller gives; ``None`` if nothing is. What a vendor
-    gives is taken as it is."""
+    gives is taken as it is.
+    """
     if not key:
         return "must not be empty"
     if has_control(key):
@@ -93,7 +94,8 @@ def key_problem(key: str) -> str | None:
 
 def without_key(server: str, key: str) -> str:
     """A server's URL without the stream key that ends it, where that leaves an application, and
-    where a key is joined to an address at all."""
+    where a key is joined to an address at all.
+    """
     if len(key) >= SHORTEST_KEY and scheme(server) not in _DEFAULT_PORT:
         while (shorter := _cut(server, key)) is not None:
             server = SecretUrl(shorter) if carries_secret(shorter) else shorter
@@ -111,7 +113,8 @@ def _cut(server: str, key: str) -> str | None:
 
 def address_with_key(server: str, stream_key: str) -> str:
     """The whole address that a vendor may have given, whose server and key these are: the key is
-    in it once."""
+    in it once.
+    """
     if len(stream_key) >= SHORTEST_KEY:
         known = KnownSecrets([stream_key])
         if known.find(compiled(HOST).sub("", server, count=1)):

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 class Point:
     """An entry point, and the distribution that has it. Its metadata are read once: they hold
-    the whole README of the package, so they are slow to read."""
+    the whole README of the package, so they are slow to read.
+    """
 
     def __init__(self, point: EntryPoint, distribution: Distribution) -> None:
         self._point, self._distribution = point, distribution
@@ -40,7 +41,8 @@ class Point:
 
 def installed(*groups: str) -> tuple[list[Point], ...]:
     """The entry points of each group; of distributions with one name, the first on the path. One
-    whose metadata cannot be read is passed over."""
+    whose metadata cannot be read is passed over.
+    """
     found: dict[str, list[Point]] = {group: [] for group in groups}
     seen: set[str] = set()
     for _, read in _distributions(groups):
@@ -56,7 +58,8 @@ def installed(*groups: str) -> tuple[list[Point], ...]:
 
 def unreadable(*groups: str) -> dict[str, str]:
     """Where the distributions are whose metadata cannot be read, each with the reason: any of them
-    may have entry points of these groups."""
+    may have entry points of these groups.
+    """
     return {
         # Its name may be what cannot be read.
         str(getattr(distribution, "_path", distribution)): f"{type(read).__name__}: {read}"

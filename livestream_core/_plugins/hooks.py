@@ -71,7 +71,8 @@ class Hooks:
         self, account: str, stream: LiveStream, previous: Status | None
     ) -> None:
         """Called when ``wait`` or a webhook shows a stream in another status than before.
-        ``previous`` is ``None`` where it is not known."""
+        ``previous`` is ``None`` where it is not known.
+        """
 
     @hookspec
     def livestream_translate(
@@ -79,7 +80,8 @@ class Hooks:
     ) -> StreamSpec | None:
         """Called by a migration from one account to another for each stream and what is to be
         made of it: gives another spec, or ``None`` to leave it. It must give the same for the
-        same stream; where it fails, the stream is not moved."""
+        same stream; where it fails, the stream is not moved.
+        """
 
 
 def new_manager() -> pluggy.PluginManager:

@@ -258,7 +258,8 @@ class _Allowed:
 
 def _allowed() -> _Allowed:
     """``acme=livestream-acme`` says where a provider comes from, and no more; as soon as a bare
-    name such as ``acme`` is in the list, it is the list of all that may be used."""
+    name such as ``acme`` is in the list, it is the list of all that may be used.
+    """
     names, choices, restricts = set(), {}, False
     for item in os.environ.get(ALLOW_LIST, "").split(","):
         name, _, distribution = (part.strip() for part in item.partition("="))

@@ -117,7 +117,8 @@ def _after_backslash(after: list[str]) -> tuple[int, str]:
 
 def _meant(character: str, after: list[str]) -> tuple[int, str] | None:
     """What another escape stands for that begins with this character, and how much of what comes
-    after it is in it; ``None`` if none begins."""
+    after it is in it; ``None`` if none begins.
+    """
     if character == "%":
         found = compiled(_PERCENT).match("".join(after[:-6:-1]))
         if found is None:
@@ -289,7 +290,8 @@ def _beside_escapes(
     spelled: str, read: str, at: int, places: Sequence[int]
 ) -> tuple[int, int] | None:
     """Where a secret stands around its anchor, if its first or last characters became part of an
-    escape together with what stands next to it."""
+    escape together with what stands next to it.
+    """
     begin = _anchor_of(len(spelled))
     end = begin + _ANCHOR
     left, right = at, at + _ANCHOR
@@ -322,7 +324,8 @@ _PIECE = 12
 
 def may_show(urls: str, keys: Iterable[str]) -> bool:
     """Whether it is worth looking for these keys in some URLs, given as one text. Every stream of
-    every page is asked for, and looking takes a hundred times as long."""
+    every page is asked for, and looking takes a hundred times as long.
+    """
     if "%" in urls or "\\" in urls or ("&" in urls and ";" in urls):
         urls += decoded(urls)[0]
     for key in keys:
@@ -338,7 +341,8 @@ def may_show(urls: str, keys: Iterable[str]) -> bool:
 @lru_cache(maxsize=128)
 def _ways_to_write(key: str) -> tuple[str, ...]:
     """A key, and for each place where it may begin in base64 a piece of what that then has. Empty
-    if it has characters that may be escaped in base64, or is too short for such pieces."""
+    if it has characters that may be escaped in base64, or is too short for such pieces.
+    """
     if not compiled(_PLAIN).fullmatch(key):
         return ()
     import binascii

@@ -28,7 +28,8 @@ class EmulatorClock:
 
     def call_later(self, seconds: float, call: Callable[[], object]) -> None:
         """Has a function called when so many seconds of the machine's time have passed, in a
-        thread of its own."""
+        thread of its own.
+        """
         timer = threading.Timer(seconds, call)
         timer.daemon = True
         timer.start()

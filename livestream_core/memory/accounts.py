@@ -53,7 +53,8 @@ def vendor(account: str = DEFAULT_ACCOUNT) -> MemoryVendor:
 
 def reset() -> None:
     """Forgets every account, and begins with a new clock. Clients that are open stay with the
-    vendor that they were made for."""
+    vendor that they were made for.
+    """
     global _current
     _current = Accounts()
 

@@ -65,7 +65,8 @@ def rate_of(rate: RequestRate | str | None) -> RequestRate | None:
 @contextmanager
 def paced(client: Client, rate: RequestRate | None) -> Iterator[None]:
     """Holds all requests of a client to a rate, those that walk a list and those that are sent
-    again too. A request that does not get its turn in time is not sent."""
+    again too. A request that does not get its turn in time is not sent.
+    """
     if rate is None:
         yield
         return

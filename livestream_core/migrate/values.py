@@ -25,7 +25,8 @@ DEFAULT_SETTLE_SECONDS = 60.0
 
 class LedgerError(LiveStreamError):
     """The ledger cannot be used: it is damaged, newer, of another migration, in use by another
-    run, or cannot be written. Nothing is ever started afresh over it."""
+    run, or cannot be written. Nothing is ever started afresh over it.
+    """
 
     applied: bool | None = False
 
@@ -140,7 +141,8 @@ class FieldResult:
     @property
     def is_loss(self) -> bool:
         """Whether something of the source is not at the target afterwards. What no vendor takes
-        from another (ids, times of creation, addresses of its own servers) is none."""
+        from another (ids, times of creation, addresses of its own servers) is none.
+        """
         return self.fate in LOSSES and self.field not in OWN_TO_VENDOR
 
     def to_dict(self) -> dict[str, str]:
@@ -489,7 +491,8 @@ class RunResult:
     @property
     def exit_code(self) -> int:
         """0: all is done and accounted for; 6: stopped, and can go on; 7: something needs a
-        person."""
+        person.
+        """
         if self.report.needs_review:
             return 7
         unsettled = self.report.counts["pending"] + self.report.counts["unknown"]
@@ -608,7 +611,8 @@ class DeleteResult:
     @property
     def exit_code(self) -> int:
         """0: all of it is deleted; 6: a limit or a signal left some; 7: some are kept for a
-        reason that a person has to look at."""
+        reason that a person has to look at.
+        """
         if self.kept:
             return 7
         return 6 if self.remaining else 0

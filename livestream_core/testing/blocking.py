@@ -42,7 +42,8 @@ class LoopThread:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine as a task of this loop, and wait for it; an interrupt cancels it. What it
-        raises is raised here, the same object."""
+        raises is raised here, the same object.
+        """
         future = asyncio.run_coroutine_threadsafe(_outcome(coroutine), self.loop)
         try:
             get = future.result()
@@ -59,7 +60,8 @@ class LoopThread:
 
 async def _outcome(coroutine: Coroutine[Any, Any, T]) -> Callable[[], T]:
     """What returns or raises what comes of a coroutine: a future would give a copy of some
-    exceptions, and an interrupt would end the loop."""
+    exceptions, and an interrupt would end the loop.
+    """
     try:
         value = await coroutine
     except BaseException as raised:

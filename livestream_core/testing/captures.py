@@ -295,7 +295,8 @@ def outcome(client: Client, operation: str, arguments: Mapping[str, Any]) -> Any
 
 class StandingClock:
     """A clock that stands still while a call is made, so that the call can be made again: times
-    that it sends are the same."""
+    that it sends are the same.
+    """
 
     def __init__(self, now: datetime) -> None:
         self._now = now

@@ -39,7 +39,8 @@ class Livestreams:
     @property
     def clock(self) -> ManualClock:
         """The time of all vendors and clients. It stands still until it is moved, or until
-        somebody waits."""
+        somebody waits.
+        """
         return self._accounts.clock
 
     def connect(self, *, account: str = DEFAULT_ACCOUNT, **settings: Any) -> Client:

@@ -371,7 +371,8 @@ def restream_targets(
     **parts: Unpack[RestreamTargetParts],
 ) -> SearchStrategy[live.RestreamTarget]:
     """Platforms that a stream is forwarded to. Their keys have no blanks and no control characters,
-    so that a spec takes them too."""
+    so that a spec takes them too.
+    """
     return _built(
         live.RestreamTarget, parts, url=servers, stream_key=lambda: _optional(_given_keys())
     )
@@ -384,7 +385,8 @@ def _given_keys() -> SearchStrategy[live.Secret]:
 
 def live_streams(**parts: Unpack[LiveStreamParts]) -> SearchStrategy[live.LiveStream]:
     """Live streams as vendors show them, without problems. The stream key is in the playbacks of
-    some."""
+    some.
+    """
     streams = _built(live.LiveStream, parts, provider=_words, problems=lambda: st.just(()))
     if "playbacks" in parts:
         return streams

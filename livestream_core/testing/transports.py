@@ -12,7 +12,8 @@ from .._http.network import Wanted
 
 class OwnSessions:
     """A transport whose sessions are its own: what other clients do does not show, and signing in
-    is a part of what does."""
+    is a part of what does.
+    """
 
     @property
     def session_scope(self) -> object:

@@ -1,5 +1,6 @@
 """What the benchmarks measure: that it is the vendors' whole payloads, and that every figure
-runs. How fast is not a matter for tests."""
+runs. How fast is not a matter for tests.
+"""
 
 from __future__ import annotations
 

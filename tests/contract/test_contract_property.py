@@ -1,5 +1,6 @@
 """Every operation of every adapter, driven with arbitrary answers: it ends, raises only errors of
-ours, and ``applied`` agrees with the contract's table."""
+ours, and ``applied`` agrees with the contract's table.
+"""
 
 from __future__ import annotations
 

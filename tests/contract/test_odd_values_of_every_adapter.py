@@ -1,5 +1,6 @@
 """Each leaf of each payload that a vendor documents, replaced by what nobody expects: lists, pages,
-plans, webhooks and the doctor still show every other stream."""
+plans, webhooks and the doctor still show every other stream.
+"""
 
 from __future__ import annotations
 

@@ -49,7 +49,8 @@ def logouts(emulator: AcmeEmulator) -> int:
 
 class Watched:
     """A transport to an emulator that calls a function before each login is sent: with its
-    number, and the time it is given."""
+    number, and the time it is given.
+    """
 
     def __init__(
         self, emulator: AcmeEmulator, at_login: Callable[[int, live.Timeout], object]

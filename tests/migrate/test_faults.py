@@ -1,5 +1,6 @@
 """Migrations that are killed, stopped and cut off, and are there exactly once in the end: a few of
-those that ``python -m tests.torture`` has thousands of."""
+those that ``python -m tests.torture`` has thousands of.
+"""
 
 from __future__ import annotations
 

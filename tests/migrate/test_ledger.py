@@ -1,5 +1,6 @@
 """Ledgers that are damaged, foreign, in use, or cannot be written: each is found and said, and
-nothing is ever created a second time."""
+nothing is ever created a second time.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ class Killed:
 
     def loses_nothing_in_silence(self, ledger: Path) -> bool:
         """Opens a ledger that may be damaged, to read it and to write it: if it is not refused, it
-        holds all that was committed. Tells whether it was refused."""
+        holds all that was committed. Tells whether it was refused.
+        """
         whole = migrate.report(self.laid_out(ledger.parent / "whole")).items
         refusals = 0
         for write in (False, True):
@@ -98,7 +100,8 @@ class Killed:
 
     def is_found_or_harmless(self, ledger: Path) -> None:
         """Goes on with a ledger that may be damaged: nothing may be there twice, and where all
-        is said to be done, it is."""
+        is said to be done, it is.
+        """
         try:
             result = self.go_on(ledger)
         except LedgerError:
@@ -137,7 +140,8 @@ def killed_run(folder: Path, *, beside_a_reader: bool = False) -> Iterator[Kille
 @contextmanager
 def held_open(ledger: Path) -> Iterator[None]:
     """Reads a ledger and does not end, as a backup or a database browser: all that is committed
-    meanwhile stays in the journal."""
+    meanwhile stays in the journal.
+    """
     with closing(sqlite3.connect(ledger, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM items").fetchone()

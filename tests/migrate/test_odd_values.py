@@ -40,7 +40,8 @@ class NoStream(dict[str, Any]):
 @contextmanager
 def odd(side: Side, **streams: Mapping[str, Any] | Any) -> Iterator[None]:
     """While it lasts the vendor shows streams with other values; by their ids, after a letter. A
-    field of ``live_stream`` is named as the others are."""
+    field of ``live_stream`` is named as the others are.
+    """
 
     def edit(data: Any, _: Any) -> Any:
         if isinstance(data, list):

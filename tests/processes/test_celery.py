@@ -47,7 +47,8 @@ def redis() -> Iterator[Redis]:
 @pytest.fixture(scope="module")
 def processes(redis: Redis) -> Iterator[Celery]:
     """A worker whose tasks run in processes, and whose results are JSON, as Celery has it unless
-    told otherwise."""
+    told otherwise.
+    """
     with celery_worker(
         redis, 0, pool="prefork", results="json", concurrency=len(PLACES) + 1
     ) as app:

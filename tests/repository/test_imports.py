@@ -107,7 +107,8 @@ def named(dotted: str) -> str:
 
 def own_imports(module: str, *, later_too: bool = True) -> set[str]:
     """The modules of the core that a module imports: also for types and in functions, or only when
-    it is imported itself."""
+    it is imported itself.
+    """
     found = set()
     package = module.rpartition(".")[0].split(".")
     for node in nodes_of(MODULES[module], later_too=later_too):
@@ -173,7 +174,8 @@ OF_NAMED_TUPLES = set(dir(namedtuple("Any", "")))
 
 def own_names(tree: ast.AST) -> set[str]:
     """What a module defines, what its methods give to their own objects, and what it says it uses
-    of another library."""
+    of another library.
+    """
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):

@@ -42,7 +42,7 @@ def once(
 def run(
     folder: Path, *arguments: str, plugin: str = "with_wrong_adapters"
 ) -> subprocess.CompletedProcess[str]:
-    """pytest in a folder, with the adapters of ``wrong_adapters`` besides what is installed."""
+    """Pytest in a folder, with the adapters of ``wrong_adapters`` besides what is installed."""
     # What is imported here is imported there, too: perhaps not what is installed.
     path = [str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.run(

@@ -53,7 +53,8 @@ class Side:
 
     def add(self, title: str, **fields: Any) -> live.LiveStream:
         """Creates a stream as its owner did, one that can be moved: fields that this vendor has
-        no place for are left out."""
+        no place for are left out.
+        """
         fields.setdefault("scheduled_start", in_days(2))
         spec = live.StreamSpec(title=title, **fields)
         possible = {

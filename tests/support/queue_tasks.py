@@ -1,5 +1,6 @@
 """Tasks of a real Celery worker. It finds its broker and the form of its results in the
-environment; a test sends tasks by their names."""
+environment; a test sends tasks by their names.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +79,8 @@ def cut_short_uncaught(name: str, origin: str) -> None:
 @app.task
 def cut_short_in_a_thread(name: str, origin: str, control: int) -> dict[str, Any]:
     """Make a call that an exception from another thread ends, as Dramatiq's time limits do:
-    Celery has none in its pool of threads."""
+    Celery has none in its pool of threads.
+    """
     interrupter = threading.Thread(
         target=_interrupt, args=(threading.get_ident(), PLACES[name].inside, control), daemon=True
     )

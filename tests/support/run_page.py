@@ -330,7 +330,8 @@ def _check_pip(shell: Shell, command: str) -> None:
 
 def _install(shell: Shell, project: Path) -> None:
     """What ``pip install -e`` of a package that the page wrote comes to, for this shell alone:
-    its sources are on the path, with its metadata beside them."""
+    its sources are on the path, with its metadata beside them.
+    """
     write = "from setuptools import setup; setup()"
     subprocess.run(
         [sys.executable, "-c", write, "--quiet", "egg_info"],

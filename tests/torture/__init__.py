@@ -1,5 +1,6 @@
 """Migrations that are killed, cut off and stopped, until all is done; then what is at the target
-is compared with what was to be there. ``python -m tests.torture --help``."""
+is compared with what was to be there. ``python -m tests.torture --help``.
+"""
 
 import sys
 from pathlib import Path

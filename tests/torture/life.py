@@ -81,7 +81,8 @@ def start_of(title: str) -> datetime:
 
 def live_out(errand: Errand, said: Connection) -> None:
     """Does an errand, and says how it went: ``("ended", where)`` right before its end,
-    ``("raised", error, text)`` or ``("done", result)``."""
+    ``("raised", error, text)`` or ``("done", result)``.
+    """
     output = os.open(errand.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)

@@ -290,7 +290,8 @@ class Run:
     @property
     def _told(self) -> bool:
         """A create that was stopped between the look at the time and the sending is sent past
-        its lease; only the vendor could prevent that. It must be found, and named."""
+        its lease; only the vendor could prevent that. It must be found, and named.
+        """
         return self.scenario.kind is Kind.STOPPED and any(
             where in ("at some moment", "before sending a create") for where in self.ends
         )

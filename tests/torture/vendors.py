@@ -1,5 +1,6 @@
 """Both vendors of a migration, and what they hold in truth: read from the emulators themselves,
-not from what adapters say."""
+not from what adapters say.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +87,8 @@ class Vendor:
 
     def fails_at(self, fault_of: Callable[[Look, int], Fault | None]) -> None:
         """Lets creates fail: the function is asked for each, with what is to be created and how
-        often that was asked for."""
+        often that was asked for.
+        """
         otherwise, asked = type(self.emulator)._fault, Counter[Look]()
 
         def fault(request: Request) -> Fault | None:

@@ -88,7 +88,8 @@ def is_somebody_there() -> bool:
 
 class _Asked(click.Option):
     """An option that is asked for where it is not given and somebody is there; elsewhere it has
-    its default."""
+    its default.
+    """
 
     def __init__(
         self, *declarations: Any, meanings: Mapping[str, str] | None = None, **attributes: Any

@@ -132,7 +132,8 @@ class Connection:
 
 def files() -> list[Path]:
     """The files that there are, the nearest first: in this folder, in those above it, and in the
-    user's folder of configurations."""
+    user's folder of configurations.
+    """
     try:
         here = Path.cwd()
         folders = [here, *here.parents]

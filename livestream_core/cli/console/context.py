@@ -83,7 +83,8 @@ def pass_command_context(command: F) -> F:
 
 def remembered(*declarations: str, name: str, **attributes: Any) -> Callable[[F], F]:
     """Keep an option in the :class:`CommandContext` instead of handing it to the command, so that
-    it is taken both before and after the command's name."""
+    it is taken both before and after the command's name.
+    """
 
     def remember(context: click.Context, _: click.Parameter, value: Any) -> None:
         if value is not None and value is not False:

@@ -47,7 +47,8 @@ def failed(context: CommandContext, error: Exception) -> int:
 
 def misused(context: CommandContext, error: click.ClickException) -> int:
     """Tells a program that the command line is wrong, and gives the exit code. People get
-    click's own text, which shows the usage too."""
+    click's own text, which shows the usage too.
+    """
     message = error.format_message()
     context.as_json = True
     return _told(

@@ -25,7 +25,8 @@ _JOINERS = "\u200c\u200d"
 
 def console(*, stderr: bool = False) -> Console:
     """Rich's console, for people. Nothing in a text is markup, and a closed pipe is the same
-    exception as everywhere."""
+    exception as everywhere.
+    """
     from rich.console import Console
 
     class Output(Console):
@@ -37,7 +38,8 @@ def console(*, stderr: bool = False) -> Console:
 
 def json_text(data: Any, *, indent: int | None = None) -> str:
     """Return JSON that every program reads, in ASCII, so that it survives every pipe. A vendor's
-    payload may hold a number such as ``1e999``, which is read as infinity and becomes ``null``."""
+    payload may hold a number such as ``1e999``, which is read as infinity and becomes ``null``.
+    """
     try:
         return json.dumps(data, indent=indent, allow_nan=False)
     except ValueError:
@@ -91,7 +93,8 @@ def is_terminal(stream: Any) -> bool:
 @contextmanager
 def working(text: str) -> Iterator[Callable[[str], None]]:
     """A spinner on standard error while the block runs, if somebody is looking; gives a function
-    that changes its text."""
+    that changes its text.
+    """
     if not is_terminal(sys.stderr):
         yield lambda _: None
         return

@@ -139,7 +139,8 @@ def _provider(each: Installed, unknown: list[dict[str, Any]], check: bool) -> di
 
 def _emulator_problem(each: Installed) -> str | None:
     """Why its emulator cannot be used. No stream needs it, so nothing is broken by that. Where the
-    extra of the core is missing, that is said of the core."""
+    extra of the core is missing, that is said of the core.
+    """
     if each.info.emulator is None or not _has("sandbox"):
         return None
     try:

@@ -274,7 +274,8 @@ class _Walk:
 
     def _act(self, act: Callable[[str], None], id: str) -> None:
         """Lets the world act on a stream. Where a server that is up cannot be told from one that
-        is booting, it is tried again until the server must be up."""
+        is booting, it is tried again until the server must be up.
+        """
         patience = 0.0 if Status.READY in self.capabilities.statuses else _TIMEOUT
         deadline = time.monotonic() + patience
         while True:

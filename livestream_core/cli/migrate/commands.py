@@ -235,7 +235,8 @@ def run(
 
 def _tell(context: CommandContext, error: LiveStreamError | None) -> None:
     """Shows what ended a run. Not as the error of a command: something may have been sent, and
-    the ledger knows what."""
+    the ledger knows what.
+    """
     if error is not None and context.debug:
         traceback.print_exception(error)
     if error is not None and not context.as_json:  # there, the result has it

@@ -137,7 +137,8 @@ def _with(command: F, *options: Callable[[F], F]) -> F:
 
 def output_options(command: F) -> F:
     """``--json``, ``--utc`` and ``--debug``. No secret is in a plan or a ledger, so there is none
-    to be shown."""
+    to be shown.
+    """
     return _with(command, json_option, utc_option, debug_option)
 
 
@@ -171,7 +172,8 @@ def side_options(*, source: bool = True, required: bool = False) -> Callable[[F]
 
 def speed_options(*, source: bool = True, workers: bool = True) -> Callable[[F], F]:
     """``--workers`` and ``--rate``, and where both sides are asked ``--source-rate`` and
-    ``--target-rate``; handed over as ``speed``."""
+    ``--target-rate``; handed over as ``speed``.
+    """
     options: list[Callable[[F], F]] = []
     if workers:
         options.append(

@@ -57,7 +57,8 @@ def show_plan(context: CommandContext, plan: Plan, out: Console) -> None:
 
 def show_losses(out: Console, fields: Iterable[Iterable[FieldResult]]) -> bool:
     """Prints for each field that is lost: how, of how many streams, and why. Gives whether there
-    is any."""
+    is any.
+    """
     counts: Counter[tuple[str, str]] = Counter()
     reasons: dict[tuple[str, str], Counter[str]] = {}
     for several in fields:

@@ -52,7 +52,8 @@ def planned(stack: ExitStack, sides: Sides, planning: Planning, speed: Speed) ->
 
 def find_modules_here() -> None:
     """Lets transforms be found in this folder, as `python -m` would; after all else, so that a
-    file here takes no library's place."""
+    file here takes no library's place.
+    """
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)
 

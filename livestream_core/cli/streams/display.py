@@ -143,7 +143,8 @@ def stream_table(
 
 def _print_whole(out: Console, table: Table) -> None:
     """Prints a table. Where the terminal is too narrow it breaks the lines: rich would squeeze
-    the columns, and cut ids."""
+    the columns, and cut ids.
+    """
     needed = sum((column.width or column.min_width or 0) + _GAP for column in table.columns)
     out.width = max(out.width, needed)
     out.print(table)

@@ -22,7 +22,8 @@ _FILE = click.File(encoding="utf-8")
 
 def spec_options(command: F) -> F:
     """An option for each field of a spec. Keys of other platforms are secrets, so those come by
-    a file. The command gets them as keyword arguments for :func:`fields`."""
+    a file. The command gets them as keyword arguments for :func:`fields`.
+    """
     command = click.option(
         "--spec",
         "spec_file",

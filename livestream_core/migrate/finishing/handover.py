@@ -196,7 +196,8 @@ def _map_row(item: Item, old: LiveStream | None, new: LiveStream) -> dict[str, s
 
 def _planned(item: Item) -> tuple[Playback, ...]:
     """The playbacks of a source stream that is gone; a ledger keeps no address with a secret in
-    it, only a digest."""
+    it, only a digest.
+    """
     return tuple(Playback(url) for url in item.source.get("playbacks", ()) if "://" in (url or ""))
 
 

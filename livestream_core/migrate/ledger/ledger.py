@@ -285,7 +285,8 @@ class Ledger:
 
     def _catch_up(self, required: int | None) -> None:
         """Write the mark file of a run that was killed between a commit and its mark. From now on,
-        count the commits of a ledger made by an earlier version."""
+        count the commits of a ledger made by an earlier version.
+        """
         with _explained(self._shown), self._engine.connect() as connection:
             count = _commits(connection)
             version = connection.execute(sa.select(MIGRATION.c.schema_version)).scalar_one()

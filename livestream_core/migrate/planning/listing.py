@@ -181,7 +181,8 @@ class Listings:
 
 class SourceReader:
     """Reads one stream of the source again: by its id, or, where the vendor has no call for
-    that, in a list that several reads share."""
+    that, in a list that several reads share.
+    """
 
     #: Seconds; a list that is older shows too little of what has changed.
     MAX_AGE = 10.0

@@ -62,7 +62,8 @@ def differences(
     spec: StreamSpec, stream: LiveStream, fields: Iterable[FieldFacts] = COMPARED
 ) -> tuple[str, ...]:
     """The fields in which a stream is not what was asked for. What was not asked for, and what
-    the vendor does not show, is no difference."""
+    the vendor does not show, is no difference.
+    """
     return tuple(facts.name for facts in fields if not _agree(facts, spec, stream))
 
 

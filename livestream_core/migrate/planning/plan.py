@@ -311,7 +311,8 @@ def _read_again(
     workers: int,
 ) -> list[LiveStream | Unreadable]:
     """Some lists show less of a stream than reading it does, and a run reads it: what may be
-    moved is read here in the same way."""
+    moved is read here in the same way.
+    """
     if not reads_natively(source):
         return list(listed)
 

@@ -1,5 +1,6 @@
 """From a stream of the source to what is created at the target: a spec, and the fate of every
-field."""
+field.
+"""
 
 from __future__ import annotations
 
@@ -150,7 +151,8 @@ class Translator:
         self, spec: StreamSpec, fates: dict[str, list[FieldResult]], explain: bool
     ) -> StreamSpec | None:
         """The spec with what the target's request cannot express taken out; found by building
-        the request without sending it."""
+        the request without sending it.
+        """
         try:
             built = self._target.preview(spec)
         except LiveStreamError as error:

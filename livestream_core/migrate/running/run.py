@@ -373,7 +373,8 @@ class _Run:
 
     def _proven(self) -> Report:
         """What is at the target, and should not be: streams that equal one of ours, were not
-        there before, and belong to none."""
+        there before, and belong to none.
+        """
         baseline = self._baseline()
         there = self._whole_list(self.target)
         owned = self.ledger.read(Transaction.owned)

@@ -52,7 +52,8 @@ def candidates(
 
 def may_be_of(entry: Entry, stream: LiveStream) -> bool:
     """Whether a create may have made a stream: it is as asked for, as far as it can be read, and no
-    older."""
+    older.
+    """
     if not may_be_same(entry.spec, stream):
         return False
     if stream.created_at is None or entry.intended_at is None:

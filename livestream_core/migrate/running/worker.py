@@ -156,7 +156,8 @@ class Shared:
 
     def went_wrong(self, error: LiveStreamError) -> None:
         """One more failure in a row; too many of them end the run, and so does a vendor that asks
-        for more patience than there is. A shorter pause is kept by every worker."""
+        for more patience than there is. A shorter pause is kept by every worker.
+        """
         with self.lock:
             # What was in flight when a vendor asked for a pause fails for the same reason.
             if not (asked(error) and self.patience.left):
@@ -287,7 +288,8 @@ class Worker:
 
     def _settle(self, claim: Claim, unknown: list[Entry]) -> list[Entry] | None:
         """Finds out what became of creates. Gives those that are to be sent again; ``None``
-        where the group has to wait, or is settled."""
+        where the group has to wait, or is settled.
+        """
         shared, key, settle = self._shared, claim.key, self._shared.pacing.settle
         try:
             listing = shared.listings.begun_after(self._held_at, self._keep(key))
@@ -340,7 +342,8 @@ class Worker:
 
     def _not_there(self, key: str, entries: list[Entry]) -> list[Entry]:
         """Those of which the target has no copy already. One that nobody noted was made by
-        somebody else, or the ledger is an older copy of itself: a person has to tell."""
+        somebody else, or the ledger is an older copy of itself: a person has to tell.
+        """
         shared = self._shared
         never_sent = [entry for entry in entries if entry.intended_at is None]
         if not candidates(never_sent, shared.appeared, shared.baseline):

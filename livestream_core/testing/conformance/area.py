@@ -66,7 +66,8 @@ def needs(
 
 def each(name: str, values: Callable[[Subject], Iterable[Any]]) -> Callable[[F], F]:
     """The test runs once for each value; without any it does not exist. A value that is a
-    :class:`Feature` is what that run counts for."""
+    :class:`Feature` is what that run counts for.
+    """
 
     def mark(test: F) -> F:
         about = _about(test)

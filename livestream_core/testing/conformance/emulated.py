@@ -62,7 +62,8 @@ def shape(data: Any) -> Any:
 
 def lacking(documented: Any, found: Any, path: str = "") -> list[str]:
     """What a documented answer has and another one lacks, or has with another type. Null may
-    stand for anything, on either side."""
+    stand for anything, on either side.
+    """
     if "NoneType" in (documented, found):
         return []
     if isinstance(documented, dict) and isinstance(found, dict):

@@ -251,7 +251,8 @@ class Harness:
     def streams_on_three_pages(self) -> list[str]:
         """Makes so many streams that a walk through all of them has three pages; gives the keys
         of their ids. The test fails where a walk ends before, and is skipped where the emulator
-        has no ``page_size`` and puts very many streams on a page."""
+        has no ``page_size`` and puts very many streams on a page.
+        """
         made: list[str] = []
         client = self.connect()
         while True:
@@ -269,7 +270,8 @@ class Harness:
     def _first_pages(self, client: Client) -> tuple[int, set[str]]:
         """How many pages a walk has, counted to the third, and the keys of what is on them. It
         asks for the largest pages, as a list does: an emulator may have small ones only for those
-        who do not say."""
+        who do not say.
+        """
         pages, seen = 0, set()
         cursor: str | None = None
         while pages == 0 or (cursor is not None and pages < 3):
@@ -287,7 +289,8 @@ class Harness:
 
     def reach(self, wanted: Status) -> LiveStream:
         """A stream in a status, brought there as it would be in life. Skips the test where the
-        emulator cannot show it."""
+        emulator cannot show it.
+        """
         routes = (self.life, self._called_off, self._failed)
         for route in routes:
             for stream in route():

@@ -208,7 +208,8 @@ class Waiting(Area):
 
 class Lives(RuleBasedStateMachine):
     """Random calls and events. The model is small on purpose: which ids exist, and the status
-    that each was last seen in."""
+    that each was last seen in.
+    """
 
     subject: ClassVar[Subject]
     streams: Bundle[str] = Bundle("streams")

@@ -102,7 +102,8 @@ class Replayed(Area):
 
     def _instead(self, call: tuple[Feature, int, int], answer: Response) -> object:
         """The class of what a call raises whose last recorded answer is another one, or what it
-        gives."""
+        gives.
+        """
         _, number, at = call
         replay = _Replay(self.subject, self.subject.recorded()[number])
         if not replay.recording.calls[at].exchanges:

@@ -47,7 +47,8 @@ def observed() -> Iterator[_Observer]:
 
 def signing_in(harness: Harness) -> tuple[Mapping[str, Any], int]:
     """Options by which signing in takes requests, and how many; without any the test is
-    skipped."""
+    skipped.
+    """
     for options in harness.subject.ways_in(harness.emulator):
         with observed() as observer:
             client = harness.connect(options)

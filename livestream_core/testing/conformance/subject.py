@@ -136,7 +136,8 @@ class Subject:
 
     def ways_in(self, emulator: Emulator) -> Iterable[Mapping[str, Any]]:
         """Options for ``connect`` that reach the emulator's account, for each way to sign in. The
-        first is used wherever it does not matter."""
+        first is used wherever it does not matter.
+        """
         yield emulator.options()
         login = getattr(emulator, "login_options", None)
         if login is not None:
@@ -158,13 +159,15 @@ class Subject:
         self, emulator: Emulator, stream_id: str, secret: str
     ) -> tuple[Mapping[str, str], bytes] | None:
         """Headers and body of a webhook delivery about a stream; ``None`` if the emulator sends
-        none."""
+        none.
+        """
         webhook = getattr(emulator, "webhook", None)
         return webhook(stream_id, secret=secret) if webhook is not None else None
 
     def samples(self) -> Sequence[Sample]:
         """Payloads that the vendor documents; an emulator gives them as mappings, so that it
-        need not import the kit."""
+        need not import the kit.
+        """
         if not self.has_emulator:
             return ()
         found = getattr(self.make_emulator(), "samples", ())

@@ -192,7 +192,8 @@ class TKTChurchAdapter(live.Adapter):
 
     def list(self, query: live.Query) -> Generator[live.Request, live.Response, live.Page]:
         """GET /livestreams. Time filters are not sent: which column the vendor compares is not
-        documented."""
+        documented.
+        """
         page = 1
         if query.cursor is not None:
             if not _CURSOR.fullmatch(query.cursor):
@@ -214,7 +215,8 @@ class TKTChurchAdapter(live.Adapter):
 
     def update(self, stream_id: str, changes: Mapping[str, Any]) -> _OneStream:
         """PUT /livestreams/{id}, a partial update. Null probably clears nothing (inferred), so
-        that only what can be empty can be cleared."""
+        that only what can be empty can be cleared.
+        """
         return self._put(stream_id, _body(changes))
 
     def start(self, stream_id: str) -> _OneStream:
@@ -261,7 +263,8 @@ class TKTChurchAdapter(live.Adapter):
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
         """Reads a livestream object. Null and missing are alike: Fluent's models print nulls,
-        Swift's own encoders leave them out (inferred)."""
+        Swift's own encoders leave them out (inferred).
+        """
         return _stream(live.Fields(payload, lenient=True))
 
     def id_key(self, stream_id: str) -> str:
@@ -372,7 +375,8 @@ def _normal(word: str) -> str:
 
 def _next_page(metadata: live.Fields, page: int) -> str | None:
     """The number of the page that follows: Fluent's own pages, unlike the vendor's sample, do not
-    say how many there are."""
+    say how many there are.
+    """
     total = metadata.integer("total")
     if total < 0 or metadata.optional_integer("page") not in (None, page):
         raise live.UnexpectedResponse(f"the answer is not page {page} of a list")

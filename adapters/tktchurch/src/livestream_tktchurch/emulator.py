@@ -372,7 +372,8 @@ class TKTChurchEmulator(Emulator):
     @_refusals
     def list_livestreams(self, request: Request) -> Response:
         """Public: no page says otherwise (inferred). The newest comes first, and ``start`` and
-        ``end`` compare ``scheduledStartTime``, both included: nothing of that is documented."""
+        ``end`` compare ``scheduledStartTime``, both included: nothing of that is documented.
+        """
         query = _decoded(request.args, _QUERY)
         status, tag = query.get("status"), query.get("tag")
         start, end = query.get("start"), query.get("end")
@@ -529,7 +530,8 @@ class TKTChurchEmulator(Emulator):
     @_refusals
     def logout(self, request: Request) -> Response:
         """POST /auth/logout moves validSince: every earlier token of the user dies, so that a
-        refresh token in the body is only looked at for its form."""
+        refresh token in the body is only looked at for its form.
+        """
         user = self._caller(request)
         if request.get_data():
             _decoded(_body(request), {"refresh_token": _TEXT})

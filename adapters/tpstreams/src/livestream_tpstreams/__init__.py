@@ -1,5 +1,6 @@
 """TPStreams for livestream-core. Nothing here but the registration: the adapter and the
-emulator are loaded when they are first used."""
+emulator are loaded when they are first used.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """TPStreams (app.tpstreams.com). Pages that are named here are those of its documentation at
-developer.tpstreams.com."""
+developer.tpstreams.com.
+"""
 
 from __future__ import annotations
 
@@ -221,7 +222,8 @@ class TPStreamsAdapter(live.Adapter):
 
     def create(self, spec: live.StreamSpec) -> Steps[live.LiveStream]:
         """Makes a stream ("Create a live stream instantly", "Schedule a live stream"): only
-        ``start`` tells the two apart. An instant one boots its server in 20 to 30 seconds."""
+        ``start`` tells the two apart. An instant one boots its server in 20 to 30 seconds.
+        """
         wall = spec.scheduled_start and self.wall_clock.to_wall(
             spec.scheduled_start, field="scheduled_start"
         )
@@ -257,7 +259,8 @@ class TPStreamsAdapter(live.Adapter):
 
     def list(self, query: live.Query) -> Steps[live.Page]:
         """Reads one page ("List Live Streams API"). ``limit`` is seen in samples of links only,
-        so it is sent only when a size is asked for."""
+        so it is sent only when a size is asked for.
+        """
         if query.cursor is None:
             request = self.request("GET", LIVE_STREAMS, params={"limit": query.size})
         else:
@@ -292,7 +295,8 @@ class TPStreamsAdapter(live.Adapter):
 
     def stop(self, stream_id: str, trim: live.Trim | None = None) -> Steps[live.LiveStream]:
         """Ends a stream, and has its recording trimmed once that is transcoded ("Stop a live
-        stream"). Seconds and Unix times are both understood since 2026-01."""
+        stream"). Seconds and Unix times are both understood since 2026-01.
+        """
         body = None if trim is None else _trim_body(trim)
         request = self.post(f"{ASSET}stop_live_stream/", id=stream_id, json=body)
         response = yield from self._unless_forbidden(request, stream_id, FORBID_STOP)
@@ -318,7 +322,8 @@ class TPStreamsAdapter(live.Adapter):
     def delete(self, stream_id: str) -> Steps[None]:
         """Deletes a stream and its recording ("Delete live stream"); a running server is
         stopped. The same call on a folder deletes all that is in it ("Folders"), so what the
-        id points to is read first."""
+        id points to is read first.
+        """
         yield from self._asset(stream_id)
         yield from self._delete(stream_id)
 
@@ -328,7 +333,8 @@ class TPStreamsAdapter(live.Adapter):
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
         """Verifies and reads a delivery ("Webhooks"): the header ``x-streams-token`` is the
-        webhook's ``secret_token`` in clear, and the body is the asset, live stream or not."""
+        webhook's ``secret_token`` in clear, and the body is the asset, live stream or not.
+        """
         given = live.Headers(headers).get("x-streams-token")
         if not isinstance(given, str):
             raise live.WebhookRejected("the delivery has no header x-streams-token that is text")
@@ -418,7 +424,8 @@ class TPStreamsAdapter(live.Adapter):
         self, request: live.Request, stream_id: str, forbid: frozenset[live.Status]
     ) -> Steps[live.Response]:
         """Sends a request. How the vendor refuses a call that the status forbids is not
-        documented, so after a refusal the stream itself is asked."""
+        documented, so after a refusal the stream itself is asked.
+        """
         refused: live.LiveStreamError
         try:
             return (yield request)
@@ -604,7 +611,8 @@ def _trim_body(trim: live.Trim) -> dict[str, int]:
 
 def _login_refused(response: live.Response, error: live.LiveStreamError) -> live.LiveStreamError:
     """What an answer to a login says of the credentials; "Authentication" documents none but the
-    good one, so these are django-rest-knox's."""
+    good one, so these are django-rest-knox's.
+    """
     if response.status == 403:
         # Also a 21st token's.
         return live.AuthenticationFailed(

@@ -343,7 +343,8 @@ class TPStreamsEmulator(Emulator):
 
     def not_found(self, request: Request) -> Response:
         """Django's page: no API error, and not JSON. A path without its last slash is redirected
-        where that loses no body."""
+        where that loses no body.
+        """
         return self._slashed(request) or Response(_NOT_FOUND_PAGE, 404, content_type="text/html")
 
     def method_not_allowed(self, request: Request) -> Response:
@@ -410,7 +411,8 @@ class TPStreamsEmulator(Emulator):
     @_api
     def start_server(self, request: Request, id: str) -> Response:
         """ "Start a server". That a stream without a schedule, or one that was started before,
-        is refused, is not documented; nor is how."""
+        is refused, is not documented; nor is how.
+        """
         asset, stream = self._stream(id)
         if stream.status != "Not Started" or stream.boots_until or stream.rtmp_url:
             raise _Refusal(400, {"detail": "The server of this live stream was already started."})
@@ -548,7 +550,8 @@ class TPStreamsEmulator(Emulator):
 
     def other_ids(self) -> list[str]:
         """Ids of assets that are not live streams: the first time, of a folder and a video that
-        are made for it."""
+        are made for it.
+        """
         with self.lock:
             found = [asset.id for asset in self._assets.values() if asset.live is None]
             return found or [self.add_folder(), self.add_video()]
@@ -675,7 +678,7 @@ class TPStreamsEmulator(Emulator):
         }
 
     def _page(self, request: Request, items: Iterable[Any]) -> Response:
-        """limit and offset, and links to the pages around, as REST framework makes them."""
+        """Limit and offset, and links to the pages around, as REST framework makes them."""
         all_items = list(items)
         limit = _positive(request.args.get("limit")) or self.page_size
         offset = _positive(request.args.get("offset")) or 0

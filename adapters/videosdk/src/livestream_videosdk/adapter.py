@@ -206,7 +206,8 @@ class VideoSDKAdapter(live.Adapter):
         self, stream_id: str, changes: Mapping[str, Any]
     ) -> Generator[live.Request, live.Response, live.LiveStream]:
         """``POST /v1/livestreams/{id}``: the page's cURL sample has GET with a body, those in
-        other languages have POST."""
+        other languages have POST.
+        """
         body = {_FIELDS[name]: value for name, value in changes.items()}
         response = yield self.post(_ONE, id=stream_id, json=body)
         return self.parse_stream(response.json())
@@ -217,7 +218,8 @@ class VideoSDKAdapter(live.Adapter):
 
     def delete(self, stream_id: str) -> Generator[live.Request, live.Response, None]:
         """``DELETE /v1/livestreams/{id}``. Only live streams live under that path, so nothing is
-        read first. The answer is the deleted stream."""
+        read first. The answer is the deleted stream.
+        """
         response = yield self.request("DELETE", _ONE, id=stream_id)
         if response.status != 204:
             response.json()  # a proxy's page is no proof of a deletion
@@ -261,7 +263,8 @@ class VideoSDKAdapter(live.Adapter):
 
     def sign_in(self, previous: live.Session | None, now: datetime) -> live.Session:
         """The ready token, or one that is signed here: HS256, as the raw value of the header
-        (the reference's page on authentication)."""
+        (the reference's page on authentication).
+        """
         if self.options.token is not None:
             return live.Session(headers={"Authorization": self.options.token.reveal()})
         secret = self.options.secret
@@ -283,7 +286,8 @@ class VideoSDKAdapter(live.Adapter):
 
     def account_id(self) -> str:
         """The API key, which a token names too; for a token that cannot be read, a short digest
-        of it."""
+        of it.
+        """
         if self.options.token is None:
             return self.options.api_key or ""
         token = self.options.token.reveal()

@@ -102,7 +102,8 @@ def package(choices: Choices) -> dict[PurePosixPath, str]:
 
 def _target(template: Path) -> str:
     """Where a template is written to. Hidden files would be left out of a wheel, so that a dot in
-    front is spelt out here."""
+    front is spelt out here.
+    """
     parts = template.as_posix().removesuffix(_ENDING).split("/")
     return "/".join(re.sub("^dot_", ".", part) for part in parts)
 

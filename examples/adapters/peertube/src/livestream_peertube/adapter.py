@@ -190,12 +190,14 @@ class PeerTubeAdapter(live.Adapter):
 
     def get(self, stream_id: str) -> _OneStream:
         """GET /videos/{id} for the video, and what belongs to it as a live: its settings, and
-        once it was on air, its last session."""
+        once it was on air, its last session.
+        """
         return self.parse_stream((yield from self._read(stream_id)))
 
     def list(self, query: live.Query) -> Generator[live.Request, live.Response, live.Page]:
         """GET /users/me/videos, oldest first, so that new streams move no page; the cursor is
-        how many streams come before."""
+        how many streams come before.
+        """
         start = query.cursor or "0"
         if query.cursor is not None and not _CURSOR.fullmatch(start):
             raise live.InvalidInput("cursor: is not a cursor of this list", field="cursor")
@@ -304,7 +306,8 @@ class PeerTubeAdapter(live.Adapter):
     def parse_stream(self, payload: Any) -> live.LiveStream:
         """Reads a video object of PeerTube's. What belongs to it as a live stands within, under
         names of ours: ``live``, the answer of GET /videos/live/{id}, and ``session``, its last
-        session. A ``raw`` of ours has them."""
+        session. A ``raw`` of ours has them.
+        """
         fields = live.Fields(payload, lenient=True)
         settings = fields.optional_object("live", field="ingests") or live.Fields({}, "", fields)
         session = fields.optional_object("session", field="started_at") or live.Fields(
@@ -379,7 +382,8 @@ class PeerTubeAdapter(live.Adapter):
 
     def sign_in(self, previous: live.Session | None, now: datetime) -> live.Operation[live.Session]:
         """The ready token; or POST /users/token, with the refresh token of before or with the
-        password, as the client that GET /oauth-clients/local names."""
+        password, as the client that GET /oauth-clients/local names.
+        """
         if self.options.access_token is not None:
             return live.Session(_bearer(self.options.access_token.reveal()))
         return self._sign_in(previous, now)
@@ -418,7 +422,8 @@ class PeerTubeAdapter(live.Adapter):
 
     def account_id(self) -> str:
         """The user's name in lower case, as PeerTube compares it; with a token, which names
-        nobody and may be replaced, the user's channel."""
+        nobody and may be replaced, the user's channel.
+        """
         if self.options.access_token is None:
             return (self.options.username or "").lower()
         return f"channel-{self.options.channel_id}"
@@ -476,7 +481,8 @@ def _live_body(values: Mapping[str, Any]) -> dict[str, Any]:
 def _replay_settings(payload: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
     """What an update of a live that saves its replay must repeat: without it the server refuses
     (video-live.ts, validator) or fails (video-live.ts, controller). The privacy is the replay's
-    so far, else the video's own."""
+    so far, else the video's own.
+    """
     fields = live.Fields(payload)
     settings = fields.object("live")
     if not body.get("saveReplay", settings.optional_flag("saveReplay")):
@@ -521,7 +527,8 @@ def _check_done(response: live.Response) -> None:
 
 def _state(fields: live.Fields) -> tuple[int, str | None]:
     """The number of the video's state, and its label. Of a state that is not known the number
-    is shown, by which it can be looked up."""
+    is shown, by which it can be looked up.
+    """
     state = fields.optional_object("state", field="status", expected=True)
     if state is None:
         return 0, None
@@ -534,7 +541,8 @@ def _state(fields: live.Fields) -> tuple[int, str | None]:
 
 def _was_live(fields: live.Fields) -> bool:
     """Whether an ordinary video was a live before. A permanent live's replay has a session too,
-    but is made after it; a live exists before it is on air."""
+    but is made after it; a live exists before it is on air.
+    """
     session = fields.optional_object("session", field="started_at")
     created = fields.optional_instant("createdAt", field="created_at")
     started = session.optional_instant("startDate", field="started_at") if session else None
@@ -553,7 +561,8 @@ def _schedule(fields: live.Fields, name: str) -> datetime | None:
 
 def _ingests(settings: live.Fields) -> Iterator[live.Ingest]:
     """RTMP and RTMPS: null where the instance has it switched off, missing for who may not
-    publish."""
+    publish.
+    """
     key = settings.optional_text("streamKey", field="ingests") or None
     for name in ("rtmpUrl", "rtmpsUrl"):
         if url := settings.optional_text(name, field="ingests"):

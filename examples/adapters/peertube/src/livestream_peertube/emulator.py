@@ -70,7 +70,8 @@ def _problem(
     more: Mapping[str, Any] | None = None,
 ) -> Response:
     """middlewares/error.ts: RFC 7807. ``code`` is PeerTube's own, and where it is there is a
-    type."""
+    type.
+    """
     page = "https://docs.joinpeertube.org/api-rest-reference.html#section/Errors/"
     data = {
         "type": f"{page}{code}" if code else "about:blank",
@@ -369,7 +370,8 @@ class PeerTubeEmulator(Emulator):
 
     def replay_of(self, id: str) -> str | None:
         """The id of the video that holds a stream's last replay: its own, but for a permanent
-        live."""
+        live.
+        """
         sessions = self._videos[id].sessions
         return sessions[-1].replay.uuid if sessions and sessions[-1].replay else None
 
@@ -557,7 +559,8 @@ class PeerTubeEmulator(Emulator):
     @_authenticated
     def create_live(self, request: Request) -> Response:
         """POST /videos/live, a multipart form; validators/videos/video-live.ts and
-        lib/local-video-creator.ts. Fields that it does not know are ignored."""
+        lib/local-video-creator.ts. Fields that it does not know are ignored.
+        """
         body = _multipart(request)
         _check(body, {**_VIDEO_CHECKS, **_LIVE_CHECKS}, required=("name", "channelId"))
         if int(body["channelId"]) != self.channel_id:
@@ -580,7 +583,8 @@ class PeerTubeEmulator(Emulator):
     @_public
     def read_live(self, request: Request, id: str) -> Response:
         """GET /videos/live/{id}. Anybody may, but only who may publish is told where; nulls and
-        what is not set are as in models/video/video-live.ts."""
+        what is not set are as in models/video/video-live.ts.
+        """
         live_ = self._live(id)[1]
         private: dict[str, Any] = {}
         if "Authorization" in request.headers:
@@ -713,7 +717,8 @@ class PeerTubeEmulator(Emulator):
 
     def _summary(self, video: _Video, with_schedules: bool = False) -> dict[str, Any]:
         """formatter/video-api-format.ts, as a list of one's own videos shows it: no tags, no
-        playlists, and the beginning of the description."""
+        playlists, and the beginning of the description.
+        """
         self._clean_up(video)
         description = video.description
         if description is not None and len(description) > 250:
@@ -883,7 +888,8 @@ def _check(
 
 def _multipart(request: Request) -> dict[str, Any]:
     """A multipart form, its names with brackets put together (multer), the word null for none
-    (misc.ts, toValueOrNull). Another body is as good as none: the reference documents no other."""
+    (misc.ts, toValueOrNull). Another body is as good as none: the reference documents no other.
+    """
     if request.mimetype != "multipart/form-data":
         return {}
     nested: dict[str, Any] = {}
