@@ -64,6 +64,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._client import Client
     from ._client.async_client import AsyncClient
+    from ._client.async_stream_list import AsyncStreamList
     from ._client.connect import close_all, connect, providers, register, unregister
     from ._client.connect_async import connect_async
     from ._client.stream_list import StreamList
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from ._contract.preview import Preview
     from ._contract.token_stores import AsyncTokenStore, TokenStore
     from ._contract.transport import AsyncLimiter, AsyncTransport, Limiter, Timeout, Transport
+    from ._http.aiohttp_transport import AiohttpTransport
     from ._http.requests_transport import RequestsTransport, WSGITransport
     from ._model.typed import StreamChanges, StreamFields
     from ._plugins.hooks import Exchange, hookimpl

@@ -16,9 +16,9 @@ _GONE = """_adapter _capabilities _errors _masked _request _secret _sending _sta
 
 #: Names that are no longer public, or never were, with where they are.
 _RENAMED = {
-    "FieldOutcome": "livestream_core.migrate:FieldOutcome",
-    "FieldResult": "livestream_core.migrate:FieldResult",
-    "RequestTimeout": "livestream_core:RequestTimeout",
+    "Fate": "livestream_core.migrate:FieldOutcome",
+    "FieldFate": "livestream_core.migrate:FieldResult",
+    "TimedOut": "livestream_core:RequestTimeout",
     "_Kind": "livestream_core.emulator.faults:FaultKind",
     "_remake": "livestream_core._model.trim:Trim._remade",
 }

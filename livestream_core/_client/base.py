@@ -24,6 +24,7 @@ from .._contract.identity import Identity
 from .._contract.options import Options
 from .._contract.pagination import Page, Query, unreadable_error
 from .._contract.preview import Preview, preview_of
+from .._contract.redaction import Redactor
 from .._contract.request import Response
 from .._contract.token_stores import AnyTokenStore
 from .._contract.transport import AnyLimiter
@@ -31,7 +32,6 @@ from .._contract.webhooks import Delivery, read_delivery
 from .._engine.call import Call, Engine
 from .._engine.effects import Flow
 from .._engine.listing import Listing
-from .._engine.redaction import Redactor
 from .._engine.retry import RetryPolicy
 from .._engine.waiting import Condition, wait
 from .._model import converters as c

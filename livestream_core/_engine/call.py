@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from .._contract.adapter import Adapter, Operation, Session, error_class, retry_after
 from .._contract.clock import Clock
 from .._contract.foreign import BUGS, is_of_signal_handler, pass_on, place_of
+from .._contract.redaction import BODY_SHOWN, Redactor
 from .._contract.request import Request, Response, take
 from .._contract.token_stores import AnyTokenStore
 from .._contract.transport import CUT, AnyLimiter, Timeout
@@ -35,7 +36,6 @@ from .._secrets.secret import Secret
 from .driving import drive
 from .effects import Flow, Permit, Send, Sleep
 from .outcome import Sent, applied, verdict
-from .redaction import BODY_SHOWN, Redactor
 from .retry import RetryPolicy
 from .sign_in import SharedSession, session_for
 

@@ -47,9 +47,9 @@ import attrs
 from .._client import Client
 from .._contract.adapter import ARGUMENTS_OF_CONNECT
 from .._contract.capabilities import OPERATION_OF, Feature
+from .._contract.redaction import Redactor
 from .._contract.request import Response
 from .._contract.transport import Transport
-from .._engine.redaction import Redactor
 from .._http.network import Wanted
 from .._model.errors import ConnectionFailed, InvalidInput, LiveStreamError
 from .._model.operations import OPERATION_TABLE

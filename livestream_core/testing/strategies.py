@@ -164,7 +164,7 @@ class PageParts(TypedDict, total=False):
     """Parts of a page."""
 
     items: Part[tuple[live.LiveStream, ...]]
-    next: Part[str | None]
+    next_cursor: Part[str | None]
     total: Part[int | None]
     unreadable: Part[tuple[live.Unreadable, ...]]
 
@@ -427,7 +427,7 @@ def pages(**parts: Unpack[PageParts]) -> SearchStrategy[live.Page]:
         live.Page,
         parts,
         items=lambda: _several(live_streams()),
-        next=lambda: _optional(texts(min_size=1)),
+        next_cursor=lambda: _optional(texts(min_size=1)),
         total=lambda: _optional(st.integers(0, 10**6)),
         unreadable=lambda: st.just(()),
     )
@@ -461,7 +461,9 @@ def _built(
         if name not in known:
             raise TypeError(f"{kind.__name__} has no part {name!r}")
         parts[name] = part if isinstance(part, SearchStrategy) else st.just(part)
-    return st.builds(kind, **parts)
+    attrs_class: Any = kind
+    arguments = {each.name: each.alias for each in attrs.fields(attrs_class)}
+    return st.builds(kind, **{arguments[name]: part for name, part in parts.items()})
 
 
 def _value_of(field: FieldFacts) -> SearchStrategy[Any]:

@@ -10,9 +10,9 @@ import pytest
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeOptions, FakeClock
+from livestream_core._contract.redaction import Redactor
 from livestream_core._engine.call import Engine
 from livestream_core._engine.effects import Effect, Flow, Once, Send, Sleep
-from livestream_core._engine.redaction import Redactor
 from livestream_core._engine.retry import RetryPolicy
 from livestream_core._engine.sign_in import SharedSession
 from livestream_core._plugins.hooks import Observers, new_manager

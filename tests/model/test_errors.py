@@ -235,7 +235,7 @@ def test_an_error_of_the_adapters_own_code_never_gets_out(clock: FakeClock) -> N
             "broken", transport=transport, clock=clock, base_url="https://x.example"
         )
         with pytest.raises(
-            live.UnexpectedResponse, match=r"could not be read \(KeyError at tests/"
+            live.UnexpectedResponse, match=r"could not be read \(KeyError at model/"
         ):
             client.get("1")
         with pytest.raises(live.LiveStreamError, match=r"the adapter failed \(TypeError") as caught:

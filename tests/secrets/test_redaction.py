@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import livestream_core as live
 from acme import AcmeEmulator, AcmeOptions, FakeClock
-from livestream_core._engine.redaction import Redactor
+from livestream_core._contract.redaction import Redactor
 from livestream_core.emulator import Fault
 from scripted import ScriptedTransport, respond
 

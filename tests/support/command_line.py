@@ -72,7 +72,7 @@ def install(folder: Path, **providers: str) -> dict[str, str]:
         (metadata / "METADATA").write_text(f"Name: livestream-{name}\nVersion: 1.0\n")
         (metadata / "entry_points.txt").write_text(f"[livestream_core]\n{name} = {target}\n")
     return {
-        "PYTHONPATH": os.pathsep.join(map(str, (folder, TESTS, TESTS / "support"))),
+        "PYTHONPATH": os.pathsep.join(map(str, (folder, TESTS / "cli", TESTS / "support"))),
         "LIVESTREAM_ADAPTERS": ",".join(providers),
     }
 

@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 
 import attrs
 
-from .._contract.adapter import MOST_FIELDS
-from .._contract.pagination import Page
-from .._contract.request import TEXT_SHOWN
 from .._model.errors import LiveStreamError, Rejected
 from .._model.stream import Event, LiveStream
 from .._secrets.recognition import secret_spans
 from .._secrets.secret import MASK
 from .._secrets.spellings import SHORTEST_KEY, KnownSecrets, decoded
+from .adapter import MOST_FIELDS
+from .pagination import Page
+from .request import TEXT_SHOWN
 
 T = TypeVar("T")
 
