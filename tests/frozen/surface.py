@@ -94,7 +94,7 @@ def _class(path: str, kind: type) -> Iterator[tuple[str, str]]:
     if issubclass(kind, Enum):
         for name, member in kind.__members__.items():
             yield f"{path}.{name}", f"member {member.value!r}"
-    else:
+    elif _is_made_here(kind):
         yield from _parameters(path, kind)
     members = {name: None for each in reversed(_ours(kind)) for name in _own(each)}
     for name in members:
@@ -104,6 +104,12 @@ def _class(path: str, kind: type) -> Iterator[tuple[str, str]]:
 
 def _ours(kind: type) -> list[type]:
     return [each for each in kind.__mro__ if each.__module__.startswith("livestream_core")]
+
+
+def _is_made_here(kind: type) -> bool:
+    """Return whether a class of ours says how its objects are made."""
+    own = any({"__init__", "__new__"} & set(vars(each)) for each in _ours(kind))
+    return own and not getattr(kind, "_is_protocol", False)
 
 
 def _own(kind: type) -> list[str]:
