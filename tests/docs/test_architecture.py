@@ -27,12 +27,15 @@ LEAST_QUESTIONS = 24
 #: A file or folder, and what of it is meant: `path` · `symbol`, `symbol`.
 _PLACE = re.compile(r"`(?P<path>[^`\s]+)`(?:\s·\s(?P<symbols>`[\w.-]+`(?:,\s`[\w.-]+`)*))?")
 _IS_PATH = re.compile(r"\.?[\w-]+(?:/[\w.-]+)+/?|[\w-]+/|[\w-]+\.(?:py|md|toml)|Makefile")
+#: What `make` makes is in no checkout.
+_IS_MADE = re.compile(r"\.venv|build/")
 
 
 def places(text: str) -> Iterator[tuple[Path, list[str]]]:
     """Yield the files and folders that a text names, each with the symbols beside it."""
     for found in _PLACE.finditer(text):
-        if found["symbols"] or _IS_PATH.fullmatch(found["path"]):
+        is_path = _IS_PATH.fullmatch(found["path"]) and not _IS_MADE.match(found["path"])
+        if found["symbols"] or is_path:
             yield ROOT / found["path"], re.findall(r"`([^`]+)`", found["symbols"] or "")
 
 
@@ -90,6 +93,10 @@ def test_a_row_leads_to_files_and_symbols_that_exist(what: str, where: str) -> N
 )
 def test_every_other_file_and_symbol_on_the_page_exists(paragraph: str) -> None:
     assert problems(paragraph) == []
+
+
+def test_every_file_that_contributors_are_told_of_exists() -> None:
+    assert problems((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")) == []
 
 
 def test_the_page_answers_what_newcomers_ask() -> None:
