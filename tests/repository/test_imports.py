@@ -46,7 +46,7 @@ HEAVY = {
 
 
 def loaded_by(code: str) -> set[str]:
-    """The top-level packages that are loaded after some code ran in a new interpreter."""
+    """Return the top-level packages that are loaded after some code ran in a new interpreter."""
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
         capture_output=True,
@@ -101,7 +101,9 @@ OF_NAMED_TUPLES = set(dir(namedtuple("Any", "")))
 
 
 def own_names(tree: ast.AST) -> set[str]:
-    """What a module defines, what its methods give to their own objects, and what it says it uses
+    """Return the names that are a module's own.
+
+    Those are what it defines, what its methods give to their own objects, and what it says it uses
     of another library.
     """
     names: set[str] = set()
