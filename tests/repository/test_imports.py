@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 
 import livestream_core as live
+from layers import CORE, MODULES, ORDER, ROOT, is_upward, nodes_of, own_imports, place_in
 from livestream_core import emulator
 
-ROOT = Path(__file__).parents[2]
-CORE = ROOT / "livestream_core"
 ADAPTERS = sorted(path.parent for path in ROOT.glob("adapters/*/pyproject.toml"))
 
 # -- what an import loads -------------------------------------------------------------------
@@ -47,7 +46,7 @@ HEAVY = {
 
 
 def loaded_by(code: str) -> set[str]:
-    """The top-level packages that are loaded after some code ran in a new interpreter."""
+    """Return the top-level packages that are loaded after some code ran in a new interpreter."""
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
         capture_output=True,
@@ -72,86 +71,15 @@ def test_asking_which_providers_there_are_imports_none_of_them() -> None:
 
 # -- the arrows inside of the core ----------------------------------------------------------
 
-#: What each package holds, from the bottom up. Whatever stands in it imports only what stands
-#: before it, so that to know a folder is to know the folders before it.
-LAYERS = {
-    "livestream_core": """_version _public _formerly _secrets _model _contract _plugins _engine _http _runners
-        _client __init__ emulator memory migrate testing cli""",
-    "livestream_core.migrate": "values pace ledger planning running finishing pages __init__",
-    "livestream_core.testing": """transports captures blocking fixture conformance report plugin
-        strategies registration __init__""",
-    "livestream_core.cli": """console connections streams installation adapters migrate app __init__
-        __main__""",
-}
-ORDER = {package: names.split() for package, names in LAYERS.items()}
-
 
 def module_files() -> list[Path]:
     return sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
 
 
-def module_of(path: Path) -> str:
-    """A module's name; a package's ends with ``__init__``."""
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
-
-
-MODULES = {module_of(path): path for path in CORE.rglob("*.py")}
-
-
-def named(dotted: str) -> str:
-    """The module that a dotted name is, or is in."""
-    while dotted not in MODULES and f"{dotted}.__init__" not in MODULES:
-        dotted = dotted.rpartition(".")[0]
-    return dotted if dotted in MODULES else f"{dotted}.__init__"
-
-
-def own_imports(module: str, *, later_too: bool = True) -> set[str]:
-    """The modules of the core that a module imports: also for types and in functions, or only when
-    it is imported itself.
-    """
-    found = set()
-    package = module.rpartition(".")[0].split(".")
-    for node in nodes_of(MODULES[module], later_too=later_too):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else []
-            origin = ".".join([*above, *([node.module] if node.module else [])])
-            found |= {f"{origin}.{alias.name}" for alias in node.names}
-    return {named(each) for each in found if each.partition(".")[0] == "livestream_core"} - {module}
-
-
-def nodes_of(path: Path, *, later_too: bool) -> Iterator[ast.AST]:
-    todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
-    while todo:
-        node = todo.pop()
-        yield node
-        if later_too:
-            todo += ast.iter_child_nodes(node)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            todo += node.orelse
-        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            todo += ast.iter_child_nodes(node)
-
-
-def is_upward(importer: str, imported: str) -> bool:
-    """Whether one module stands above another that imports it, in any package that has both."""
-    for package, order in ORDER.items():
-        if importer.startswith(f"{package}.") and imported.startswith(f"{package}."):
-            place, other = (
-                each.removeprefix(f"{package}.").partition(".")[0] for each in (importer, imported)
-            )
-            if order.index(other) > order.index(place):
-                return True
-    return False
-
-
 @pytest.mark.parametrize("package", ORDER)
 def test_every_module_and_folder_has_a_place_in_the_order(package: str) -> None:
-    inside = [
-        each.removeprefix(f"{package}.") for each in MODULES if each.startswith(f"{package}.")
-    ]
-    assert {each.partition(".")[0] for each in inside} == set(ORDER[package])
+    inside = {place_in(package, each) for each in MODULES if each.startswith(f"{package}.")}
+    assert inside == set(ORDER[package])
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
@@ -173,7 +101,9 @@ OF_NAMED_TUPLES = set(dir(namedtuple("Any", "")))
 
 
 def own_names(tree: ast.AST) -> set[str]:
-    """What a module defines, what its methods give to their own objects, and what it says it uses
+    """Return the names that are a module's own.
+
+    Those are what it defines, what its methods give to their own objects, and what it says it uses
     of another library.
     """
     names: set[str] = set()
