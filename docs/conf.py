@@ -52,7 +52,7 @@ add_module_names = False
 # Links into other projects would have to be looked up there while the site is built.
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!livestream_).*"),
-    (r"py:(obj|class)", r"livestream_core\.\w+\.[A-Z]"),  # type variables
+    (r"py:(obj|class)", r"livestream_core\.[\w.]+\.[A-Z]"),  # type variables
     (r"py:class", r"livestream_core\._engine\..*"),  # what nobody makes a list of
     (
         r"py:class",

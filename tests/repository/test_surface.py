@@ -16,6 +16,9 @@ FROZEN = Path(__file__).parents[1] / "frozen"
 RENAMED = {
     "livestream_core.TimedOut": "livestream_core.RequestTimeout",
     "livestream_core.Page.next": "livestream_core.Page.next_cursor",
+    "livestream_core.testing.strategies.PageParts.next": (
+        "livestream_core.testing.strategies.PageParts.next_cursor"
+    ),
     "livestream_core.Capabilities.demand": "livestream_core.Capabilities.require",
     "livestream_core.Capabilities.lacking": "livestream_core.Capabilities.unsupported_error",
     "livestream_core.migrate.Fate": "livestream_core.migrate.FieldOutcome",
