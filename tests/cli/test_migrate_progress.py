@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from livestream_core.cli.migrate.progress import Look, Pause, Watched
+from livestream_core.cli.migrate.progress import Snapshot, Pause, Tracker
 
 
 class Clock:
@@ -25,13 +25,13 @@ def counts(created: int, pending: int, skipped: int = 0) -> dict[str, int]:
     }
 
 
-def seen(*looks: tuple[float, int, int]) -> Look:
+def seen(*looks: tuple[float, int, int]) -> Snapshot:
     """The last of several looks: seconds since the one before, created, and pending."""
     clock = Clock()
-    watched = Watched(clock)
+    tracker = Tracker(clock)
     for seconds, created, pending in looks:
         clock.now += seconds
-        look = watched.look(counts(created, pending), writes=created)
+        look = tracker.update(counts(created, pending), writes=created)
     return look
 
 
@@ -69,13 +69,13 @@ def test_long_times_are_in_minutes_and_hours() -> None:
 
 
 def test_streams_that_are_left_alone_are_not_counted() -> None:
-    assert str(Watched(Clock()).look(counts(1, 1, skipped=98), writes=1)) == "1 of 2"
+    assert str(Tracker(Clock()).update(counts(1, 1, skipped=98), writes=1)) == "1 of 2"
 
 
 def test_a_pause_is_shown_while_it_lasts() -> None:
-    watched, now = Watched(Clock()), datetime.now(UTC)
+    tracker, now = Tracker(Clock()), datetime.now(UTC)
     for seconds, shows in ((3600, True), (-1, False)):
-        watched.pause = Pause(now + timedelta(seconds=seconds), "memory: HTTP 429", utc=True)
-        look = watched.look(counts(1, 1), writes=1)
+        tracker.pause = Pause(now + timedelta(seconds=seconds), "memory: HTTP 429", utc=True)
+        look = tracker.update(counts(1, 1), writes=1)
         assert (look.pause is not None) is shows
         assert (look.to_dict()["waiting_until"] is not None) is shows
