@@ -12,7 +12,7 @@ from ..._model.errors import ConfigurationError
 from ...migrate import Ledger
 from ..connections.connection import from_environment, from_file
 from ..connections.livestream_toml import files, names, read
-from .options import Sides
+from .options import NamedAccounts
 
 if TYPE_CHECKING:
     from ..._client import Client
@@ -51,23 +51,23 @@ class Names:
     target: str
 
 
-def names_of(opened: Ledger, sides: Sides) -> Names:
+def names_of(opened: Ledger, accounts: NamedAccounts) -> Names:
     """Return the names of an open ledger's accounts, or those given on the command line."""
     row = opened.read(lambda transaction: transaction.migration())
-    return Names(sides.source or row["source_name"], sides.target or row["target_name"])
+    return Names(accounts.source or row["source_name"], accounts.target or row["target_name"])
 
 
-def names_in(ledger: str, sides: Sides) -> Names:
+def names_in(ledger: str, accounts: NamedAccounts) -> Names:
     """Return the names of a ledger's accounts, or those given on the command line.
 
     Raises:
         LedgerError: If the ledger does not exist or cannot be used.
     """
     with Ledger.open(ledger) as opened:
-        return names_of(opened, sides)
+        return names_of(opened, accounts)
 
 
-def connected_sides(stack: ExitStack, names: Names) -> tuple[Client, Client]:
+def connected_clients(stack: ExitStack, names: Names) -> tuple[Client, Client]:
     """Return the clients for source and target, which the stack closes."""
     source = stack.enter_context(connect_named(names.source))
     return source, stack.enter_context(connect_named(names.target))

@@ -19,16 +19,16 @@ from ..console import exit_codes as codes
 from ..console.context import CommandContext, pass_command_context
 from ..console.output import NOT_A_TERMINAL, json_line, working
 from .options import (
+    NamedAccounts,
     Planning,
-    Sides,
     Speed,
+    account_options,
     dry_run_option,
     duration,
     html_option,
     ledger_argument,
     output_options,
     planning_options,
-    side_options,
     speed_options,
     yes_option,
 )
@@ -111,13 +111,17 @@ def migrate() -> None:
     "  livestream migrate plan --from school --to church --tag maths --json |\n"
     "      jq -r '.items[] | select(.state == \"needs_review\") | .reason'"
 )
-@side_options(required=True)
+@account_options(required=True)
 @planning_options
 @speed_options()
 @html_option("the plan")
 @_on_migrations
 def plan(
-    context: CommandContext, sides: Sides, planning: Planning, speed: Speed, html: Path | None
+    context: CommandContext,
+    accounts: NamedAccounts,
+    planning: Planning,
+    speed: Speed,
+    html: Path | None,
 ) -> None:
     """Show what a migration would do, without changing anything.
 
@@ -133,7 +137,7 @@ def plan(
     from .run import planned
 
     with ExitStack() as stack:
-        made = planned(stack, sides, planning, speed)
+        made = planned(stack, accounts, planning, speed)
     if html is not None:
         _write_page(html, plan_html(made))
     with _ends_with(exit_code(made)):
@@ -150,7 +154,7 @@ def plan(
     "  until livestream migrate run --ledger school.db; do\n"
     "      [ $? -eq 6 ] || break; sleep 60; done"
 )
-@side_options()
+@account_options()
 @click.option(
     "--ledger",
     required=True,
@@ -201,7 +205,7 @@ def plan(
 def run(
     context: CommandContext,
     ledger: str,
-    sides: Sides,
+    accounts: NamedAccounts,
     planning: Planning,
     speed: Speed,
     **options: Any,
@@ -222,7 +226,7 @@ def run(
     from .results import show_run
     from .run import run as run_migration
 
-    ended = run_migration(context, ledger, sides, planning, speed, **options)
+    ended = run_migration(context, ledger, accounts, planning, speed, **options)
     with _ends_with(ended.exit_code):
         _show_error(context, ended.result.error if ended.result is not None else None)
         if context.as_json:
@@ -246,10 +250,10 @@ def _show_error(context: CommandContext, error: LiveStreamError | None) -> None:
 
 @migrate.command()
 @ledger_argument
-@side_options()
+@account_options()
 @speed_options()
 @_on_migrations
-def check(context: CommandContext, ledger: str, sides: Sides, speed: Speed) -> None:
+def check(context: CommandContext, ledger: str, accounts: NamedAccounts, speed: Speed) -> None:
     """Compare the source and the target with the plan, without changing anything.
 
     \b
@@ -263,11 +267,11 @@ def check(context: CommandContext, ledger: str, sides: Sides, speed: Speed) -> N
     """  # noqa: D301
     from ... import migrate as library
     from ..console.output import console
-    from .accounts import connected_sides, names_in
+    from .accounts import connected_clients, names_in
     from .results import show_check
 
     with ExitStack() as stack:
-        source, target = connected_sides(stack, names_in(ledger, sides))
+        source, target = connected_clients(stack, names_in(ledger, accounts))
         with working("Reading both accounts"):
             result = library.check(ledger, source, target, workers=speed.workers, **speed.rates)
     with _ends_with(codes.FINE if result.all_equal else codes.NEEDS_REVIEW):
@@ -292,7 +296,7 @@ def check(context: CommandContext, ledger: str, sides: Sides, speed: Speed) -> N
     help="Mark the stream with this source ID as switched, for targets that do not report a "
     "status. Can be repeated.",
 )
-@side_options(source=False)
+@account_options(source=False)
 @speed_options(source=False)
 @_on_migrations
 def status(
@@ -300,7 +304,7 @@ def status(
     ledger: str,
     refresh: bool,
     switched_ids: tuple[str, ...],
-    sides: Sides,
+    accounts: NamedAccounts,
     speed: Speed,
 ) -> None:
     """Show the state and cutover of every stream.
@@ -316,7 +320,7 @@ def status(
     if switched_ids:
         library.mark_switched(ledger, switched_ids)
     if refresh:
-        name = names_in(ledger, sides).target
+        name = names_in(ledger, accounts).target
         with connect_named(name) as target, working("Reading the target"):
             library.refresh_cutovers(
                 ledger, target, workers=speed.workers, target_rate=speed.target_rate
@@ -338,11 +342,11 @@ def status(
     show_default=True,
     help="The folder to write the files to.",
 )
-@side_options()
+@account_options()
 @speed_options()
 @_on_migrations
 def handover(
-    context: CommandContext, ledger: str, folder: Path, sides: Sides, speed: Speed
+    context: CommandContext, ledger: str, folder: Path, accounts: NamedAccounts, speed: Speed
 ) -> None:
     """Write the new ingests and playback URLs for publishers.
 
@@ -356,11 +360,11 @@ def handover(
     """  # noqa: D301
     from ... import migrate as library
     from ..console.output import console
-    from .accounts import connected_sides, names_in
+    from .accounts import connected_clients, names_in
     from .results import show_handover
 
     with ExitStack() as stack:
-        source, target = connected_sides(stack, names_in(ledger, sides))
+        source, target = connected_clients(stack, names_in(ledger, accounts))
         with working("Reading the target"):
             result = library.handover(
                 ledger, source, target, folder, workers=speed.workers, **speed.rates
@@ -376,11 +380,16 @@ def handover(
 @ledger_argument
 @dry_run_option
 @yes_option
-@side_options(source=False)
+@account_options(source=False)
 @speed_options(source=False, workers=False)
 @_on_migrations
 def rollback(
-    context: CommandContext, ledger: str, dry_run: bool, yes: bool, sides: Sides, speed: Speed
+    context: CommandContext,
+    ledger: str,
+    dry_run: bool,
+    yes: bool,
+    accounts: NamedAccounts,
+    speed: Speed,
 ) -> None:
     """Delete the streams that this migration created at the target.
 
@@ -395,7 +404,7 @@ def rollback(
     from .accounts import connect_named, names_in
 
     _require_confirmation(dry_run=dry_run, yes=yes)
-    with connect_named(names_in(ledger, sides).target) as target:
+    with connect_named(names_in(ledger, accounts).target) as target:
 
         def delete(**options: Any) -> DeleteResult:
             return library.rollback(ledger, target, target_rate=speed.target_rate, **options)
@@ -416,7 +425,7 @@ def rollback(
 )
 @dry_run_option
 @yes_option
-@side_options()
+@account_options()
 @speed_options(workers=False)
 @_on_migrations
 def retire(
@@ -425,7 +434,7 @@ def retire(
     max_delete: int,
     dry_run: bool,
     yes: bool,
-    sides: Sides,
+    accounts: NamedAccounts,
     speed: Speed,
 ) -> None:
     """Delete the streams that were moved from the source.
@@ -436,11 +445,11 @@ def retire(
     because of --max-delete.
     """
     from ... import migrate as library
-    from .accounts import connected_sides, names_in
+    from .accounts import connected_clients, names_in
 
     _require_confirmation(dry_run=dry_run, yes=yes)
     with ExitStack() as stack:
-        source, target = connected_sides(stack, names_in(ledger, sides))
+        source, target = connected_clients(stack, names_in(ledger, accounts))
 
         def delete(**options: Any) -> DeleteResult:
             return library.retire(

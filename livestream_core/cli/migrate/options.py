@@ -29,12 +29,12 @@ def duration(text: str) -> float:
     return float(found[1]) * _SECONDS[found[2]]
 
 
-def _several(text: str) -> tuple[str, ...]:
+def _comma_separated(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 @attrs.frozen(slots=True, kw_only=True)
-class Sides:
+class NamedAccounts:
     """The accounts named on the command line, or ``None`` for those in the ledger."""
 
     source: str | None = None
@@ -162,8 +162,8 @@ def _accounts(_: click.Context, __: click.Parameter, incomplete: str) -> list[st
     return [name for name in [*names(), *providers()] if name.startswith(incomplete)]
 
 
-def side_options(*, source: bool = True, required: bool = False) -> Callable[[F], F]:
-    """Return a decorator that adds ``--from`` and ``--to``, passed as ``sides``."""
+def account_options(*, source: bool = True, required: bool = False) -> Callable[[F], F]:
+    """Return a decorator that adds ``--from`` and ``--to``, passed as ``accounts``."""
     default = "" if required else " Defaults to the account in the ledger."
     account = "a connection in livestream.toml, or a provider configured by environment variables."
     options: list[Callable[[F], F]] = [
@@ -178,7 +178,7 @@ def side_options(*, source: bool = True, required: bool = False) -> Callable[[F]
         for flag, name, metavar in (("--from", "source", "A"), ("--to", "target", "B"))
         if source or name == "target"
     ]
-    return lambda command: _with(_gathered("sides", Sides)(command), *options)
+    return lambda command: _with(_gathered("accounts", NamedAccounts)(command), *options)
 
 
 def speed_options(*, source: bool = True, workers: bool = True) -> Callable[[F], F]:
@@ -267,7 +267,7 @@ def planning_options(command: F) -> F:
         ),
         click.option(
             "--fail-on-loss",
-            type=_several,
+            type=_comma_separated,
             default="",
             metavar="FIELD[,FIELD]",
             help="Refuse to run if the target would lose any of these fields.",

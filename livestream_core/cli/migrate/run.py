@@ -17,9 +17,9 @@ from ..._model.errors import LiveStreamError
 from ..console.context import CommandContext
 from ..console.exit_codes import FINE, NEEDS_REVIEW, OTHERWISE, STOPPED
 from ..console.output import NOT_A_TERMINAL, console, say, working
-from .accounts import Names, connect_named, connected_sides, names_of
+from .accounts import Names, connect_named, connected_clients, names_of
 from .cluster import cluster
-from .options import Planning, Sides, Speed
+from .options import NamedAccounts, Planning, Speed
 from .plan import show_plan
 from .progress import Pause, Tracker, progress
 from .stopping import stopped_by_signals
@@ -29,16 +29,18 @@ from .words import streams
 _NEED_REVIEW = (migrate.LedgerError, migrate.MigrationStopped)
 
 
-def planned(stack: ExitStack, sides: Sides, planning: Planning, speed: Speed) -> migrate.Plan:
+def planned(
+    stack: ExitStack, accounts: NamedAccounts, planning: Planning, speed: Speed
+) -> migrate.Plan:
     """Return a plan, whose clients the stack closes. Nothing is changed."""
-    if not sides.source or not sides.target:
+    if not accounts.source or not accounts.target:
         raise click.UsageError("A new migration requires --from and --to.")
-    names = Names(sides.source, sides.target)
+    names = Names(accounts.source, accounts.target)
     transform = None
     if planning.transform is not None:
         add_current_folder_to_path()
         transform = migrate.load_transform(planning.transform)
-    source, target = connected_sides(stack, names)
+    source, target = connected_clients(stack, names)
     with working("Reading both accounts"):
         plan = migrate.plan(
             source,
@@ -88,7 +90,7 @@ class Ended:
 def run(
     context: CommandContext,
     ledger: str,
-    sides: Sides,
+    accounts: NamedAccounts,
     planning: Planning,
     speed: Speed,
     *,
@@ -101,7 +103,7 @@ def run(
     Args:
         context: The command's context.
         ledger: The location of the ledger: a file, or a PostgreSQL URL.
-        sides: The accounts named on the command line.
+        accounts: The accounts named on the command line.
         planning: The options for the plan of a new ledger.
         speed: The number of workers and the rate limits.
         yes: Whether to start a new migration without confirmation.
@@ -120,11 +122,11 @@ def run(
             settings["executor"] = stack.enter_context(cluster(dask))
         plan = None
         if migrate.Ledger.exists(ledger):
-            names = _resumed_names(context, ledger, sides, planning)
+            names = _resumed_names(context, ledger, accounts, planning)
         else:
             if not yes and not sys.stdin.isatty():
                 raise click.UsageError(NOT_A_TERMINAL.format("start a new migration"))
-            plan = planned(stack, sides, planning, speed)
+            plan = planned(stack, accounts, planning, speed)
             names = Names(plan.source_name, plan.target_name)
             if not plan.counts["pending"] and not plan.forbidden_losses:
                 # No ledger: it would keep a plan that may be different tomorrow.
@@ -140,7 +142,7 @@ def run(
         elif plan is not None:
             both = [plan.source, plan.target]
         else:
-            both = list(connected_sides(stack, names))
+            both = list(connected_clients(stack, names))
         add_current_folder_to_path()  # a ledger names its transform
         result = _run(context, plan, ledger, both, speed, settings)
     return Ended(result=result, plan=plan, exit_code=exit_code(result))
@@ -192,9 +194,11 @@ def _run(
             return migrate.RunResult(report=report, writes=tracker.last.writes, error=error)
 
 
-def _resumed_names(context: CommandContext, ledger: str, sides: Sides, planning: Planning) -> Names:
+def _resumed_names(
+    context: CommandContext, ledger: str, accounts: NamedAccounts, planning: Planning
+) -> Names:
     with migrate.Ledger.open(ledger) as opened:
-        names = names_of(opened, sides)
+        names = names_of(opened, accounts)
         settings = opened.report().settings.to_dict()
     if different := planning.different_from(settings):
         say(

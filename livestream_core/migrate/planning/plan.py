@@ -100,7 +100,7 @@ def plan(
     settings = _settings(guard, assume_idle, mark, skip_existing, fail_on_loss, transform, target)
     selection = _selection(source, status, starts_after, starts_before, tag, ids)
     check_workers(workers)
-    check_sides(source, target)
+    check_possible(source, target)
     pace = (rate_of(source_rate), rate_of(target_rate))
     with paced(source, pace[0]), paced(target, pace[1]):
         listed = complete_list(source, allow_unreadable=True)
@@ -150,7 +150,7 @@ def _grouped(items: Sequence[PlannedItem]) -> tuple[PlannedItem, ...]:
     )
 
 
-def check_sides(source: Client, target: Client) -> None:
+def check_possible(source: Client, target: Client) -> None:
     """Check that a migration between two accounts is possible.
 
     Raises:

@@ -27,7 +27,7 @@ from ..planning.listing import SourceReader, complete_list
 from ..planning.matching import may_be_same
 from ..planning.plan import (
     Planner,
-    check_sides,
+    check_possible,
     check_workers,
     is_place,
     name_of,
@@ -49,7 +49,7 @@ from .patience import PATIENCE, Patience, Waiting, asked, resume_at
 from .worker import Pacing, Shared, Worker
 
 #: A client, or a function that connects one in the worker's process.
-Side: TypeAlias = Client | Callable[[], Client]
+ClientOrFactory: TypeAlias = Client | Callable[[], Client]
 Location: TypeAlias = str | os.PathLike[str]
 
 _POLL = 0.25
@@ -60,8 +60,8 @@ def run(
     plan: Plan | None = None,
     *,
     ledger: Location,
-    source: Side | None = None,
-    target: Side | None = None,
+    source: ClientOrFactory | None = None,
+    target: ClientOrFactory | None = None,
     transform: Transform | None = None,
     workers: int = 4,
     source_rate: RequestRate | str | None = None,
@@ -170,9 +170,9 @@ def _check(workers: int, max_create: int | None, **seconds: tuple[float, float])
             )
 
 
-def _check_picklable(source: Side | None, target: Side | None) -> None:
-    for name, side in (("source", source), ("target", target)):
-        if isinstance(side, Client):
+def _check_picklable(source: ClientOrFactory | None, target: ClientOrFactory | None) -> None:
+    for name, account in (("source", source), ("target", target)):
+        if isinstance(account, Client):
             raise InvalidInput(
                 f"{name}: workers in other processes need a function that connects the client",
                 field=name,
@@ -201,17 +201,17 @@ def _ledger(location: Location, plan: Plan | None) -> Iterator[Ledger]:
 
 def _clients(
     stack: ExitStack,
-    sides: tuple[Side | None, Side | None],
+    accounts: tuple[ClientOrFactory | None, ClientOrFactory | None],
     rates: tuple[RequestRate | None, RequestRate | None],
 ) -> list[Client]:
     """Return the clients for source and target, limited to their rates until the stack closes."""
     clients = []
-    for name, side, rate in zip(("source", "target"), sides, rates, strict=True):
-        if side is None:
+    for name, account, rate in zip(("source", "target"), accounts, rates, strict=True):
+        if account is None:
             raise InvalidInput(
                 f"{name}: missing client; pass it, or a plan that includes it", field=name
             )
-        client = side if isinstance(side, Client) else stack.enter_context(side())
+        client = account if isinstance(account, Client) else stack.enter_context(account())
         stack.enter_context(paced(client, rate))
         clients.append(client)
     return clients
@@ -279,7 +279,7 @@ class _RemoteWorkers:
 
     executor: Executor
     ledger: str
-    sides: tuple[Any, Any]
+    accounts: tuple[Any, Any]
     rates: tuple[RequestRate | None, RequestRate | None]
 
 
@@ -320,7 +320,7 @@ class _Run:
     def _run(
         self, workers: int, *, budget: int | None, replan: bool, remote: _RemoteWorkers | None
     ) -> RunResult:
-        check_sides(self.source, self.target)
+        check_possible(self.source, self.target)
         check_accounts(self.ledger, self.source, self.target)
         report = self.ledger.report()
         if report.phase == "rolled_back":
@@ -464,7 +464,7 @@ class _Run:
                 run_remote_worker,
                 remote.ledger,
                 self.id,
-                remote.sides,
+                remote.accounts,
                 (source_rate, target_rate),
                 shared.settings.transform,
                 self.pacing,
@@ -538,7 +538,7 @@ class _Run:
 def run_remote_worker(
     ledger: str,
     run: str,
-    sides: tuple[Side | None, Side | None],
+    accounts: tuple[ClientOrFactory | None, ClientOrFactory | None],
     rates: tuple[RequestRate | None, RequestRate | None],
     transform: str | None,
     pacing: Pacing,
@@ -547,7 +547,7 @@ def run_remote_worker(
     """Run one worker in its own process, and return the error that ended it, if any."""
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger, write=True))
-        clients = _clients(stack, sides, rates)
+        clients = _clients(stack, accounts, rates)
         job = _Run(
             id=run,
             ledger=opened,
