@@ -109,7 +109,7 @@ SCENARIOS: Mapping[str, Fleet] = {
     "rate limits four times as high": Fleet(source_rate=40.0, target_rate=20.0),
     "one create in a hundred never responds": Fleet(unknown=0.01),
     "few large tenants": Fleet(skew=1.0),
-    "few large tenants, every create responds": Fleet(skew=1.0, unknown=0.0),
+    "few large tenants, every create gets a response": Fleet(skew=1.0, unknown=0.0),
 }
 
 

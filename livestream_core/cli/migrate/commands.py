@@ -210,7 +210,7 @@ def run(
     speed: Speed,
     **options: Any,
 ) -> None:
-    """Create the planned streams at the target, or resume from the ledger.
+    """Create the planned streams at the target.
 
     If there is no ledger yet, the command makes a plan, shows it, and asks for confirmation. If
     standard input is not a terminal, pass --yes. If there is a ledger, the command resumes from it
@@ -254,7 +254,7 @@ def _show_error(context: CommandContext, error: LiveStreamError | None) -> None:
 @speed_options()
 @_on_migrations
 def check(context: CommandContext, ledger: str, accounts: NamedAccounts, speed: Speed) -> None:
-    """Compare the source and the target with the plan, without changing anything.
+    """Compare the source and the target with the plan.
 
     \b
       =  equal        the source and the target are as planned
@@ -263,7 +263,7 @@ def check(context: CommandContext, ledger: str, accounts: NamedAccounts, speed: 
       -  target only  the stream is missing at the source
       !  error        the stream could not be read
 
-    The exit code is 0 if all streams are equal, and 7 otherwise.
+    Nothing is changed. The exit code is 0 if all streams are equal, and 7 otherwise.
     """  # noqa: D301
     from ... import migrate as library
     from ..console.output import console
