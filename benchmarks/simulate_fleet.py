@@ -106,10 +106,10 @@ class Moved:
 SCENARIOS: Mapping[str, Fleet] = {
     "tenants alike": Fleet(),
     "one machine": Fleet(machines=1),
-    "accounts may be asked four times as fast": Fleet(source_rate=40.0, target_rate=20.0),
-    "one create in a hundred is not answered": Fleet(unknown=0.01),
+    "rate limits four times as high": Fleet(source_rate=40.0, target_rate=20.0),
+    "one create in a hundred never responds": Fleet(unknown=0.01),
     "few large tenants": Fleet(skew=1.0),
-    "few large tenants, every create is answered": Fleet(skew=1.0, unknown=0.0),
+    "few large tenants, every create gets a response": Fleet(skew=1.0, unknown=0.0),
 }
 
 
@@ -262,10 +262,10 @@ def _ended(now: float, processes: Sequence[Process]) -> float:
 
 
 def table(scenarios: Mapping[str, Fleet]) -> str:
-    """What each scenario takes, as a table in Markdown."""
+    """Return a Markdown table with one row per scenario."""
     lines = [
-        "| scenario | takes | its longest tenant | asked of sources | of targets | cores busy "
-        "| ledgers |",
+        "| scenario | total time | longest tenant | requests to sources | requests to targets "
+        "| cores busy | ledgers |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, fleet in scenarios.items():

@@ -1,6 +1,6 @@
-"""Move streams from one account to another: plan, run, resume, check, hand over, roll back.
+"""Move streams between accounts: plan, run, resume, check, hand over, and roll back.
 
-Needs the extra ``migrate``.
+Requires the ``migrate`` extra.
 """
 
 from typing import TYPE_CHECKING
@@ -80,5 +80,5 @@ __all__ = [
 
 _publish(__name__, [globals()[name] for name in __all__])
 
-if not TYPE_CHECKING:  # pickles of version 0.1 look here
+if not TYPE_CHECKING:  # pickles from version 0.1 use these names
     __getattr__ = _names_of(__name__)

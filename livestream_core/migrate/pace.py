@@ -1,4 +1,4 @@
-"""So many requests per second and no more."""
+"""Request rates: at most N requests per second, minute, or hour."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _MILLISECONDS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
 
 @attrs.frozen(slots=True)
 class RequestRate:
-    """At most so many requests in any span of time.
+    """A limit on the number of requests in any period of a given length.
 
     Attributes:
-        requests: How many.
-        milliseconds: The span.
+        requests: The maximum number of requests.
+        milliseconds: The length of the period.
     """
 
     requests: int
@@ -30,15 +30,15 @@ class RequestRate:
 
     @classmethod
     def parse(cls, text: str) -> RequestRate:
-        """Reads ``"5/s"``, ``"300/min"`` or ``"1000/h"``.
+        """Return the rate for a text such as ``"5/s"``, ``"300/min"``, or ``"1000/h"``.
 
         Raises:
-            InvalidInput: It is not such a text.
+            InvalidInput: If the text is not a rate.
         """
         found = _RATE.fullmatch(text) if isinstance(text, str) else None
         if found is None or not int(found[1]):
             raise InvalidInput(
-                f"rate: expected a number of requests per s, min or h such as 5/s, not {text!r}",
+                f"rate: expected a number of requests per s, min, or h, such as 5/s; got {text!r}",
                 field="rate",
             )
         return cls(int(found[1]), _MILLISECONDS[found[2][0]])
@@ -48,15 +48,15 @@ class RequestRate:
         return f"{self.requests}/{unit or f'{self.milliseconds} ms'}"
 
     def shared_by(self, count: int) -> RequestRate:
-        """The part of one of several that do not know of each other."""
-        whole, left = divmod(self.requests, count)
-        if whole and not left:
-            return RequestRate(whole, self.milliseconds)
+        """Return the rate for each of several independent workers that share this rate."""
+        share, remainder = divmod(self.requests, count)
+        if share and not remainder:
+            return RequestRate(share, self.milliseconds)
         return RequestRate(self.requests, self.milliseconds * count)
 
 
 def rate_of(rate: RequestRate | str | None) -> RequestRate | None:
-    """A rate as people give it."""
+    """Return a rate that may be given as text."""
     if rate is None or isinstance(rate, RequestRate):
         return rate
     return RequestRate.parse(rate)
@@ -64,8 +64,9 @@ def rate_of(rate: RequestRate | str | None) -> RequestRate | None:
 
 @contextmanager
 def paced(client: Client, rate: RequestRate | None) -> Iterator[None]:
-    """Holds all requests of a client to a rate, those that walk a list and those that are sent
-    again too. A request that does not get its turn in time is not sent.
+    """Limit all requests of a client to a rate, including retries and list pages.
+
+    A request that does not get its turn before its deadline is not sent.
     """
     if rate is None:
         yield
@@ -88,4 +89,4 @@ class _Turns:
         return bool(self._limiter.try_acquire(timeout=seconds))
 
     def hold(self, account: str, seconds: float) -> None:
-        pass  # all workers keep the pause that a vendor asks for
+        pass  # the workers keep the pause that a vendor asks for

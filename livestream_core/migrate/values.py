@@ -1,4 +1,4 @@
-"""What a migration is made of: fates of fields, items, plans, and results."""
+"""The values of a migration: field outcomes, items, plans, reports, and results."""
 
 from __future__ import annotations
 
@@ -17,90 +17,92 @@ from .._model.fields import facts_of
 from .._model.status import Status
 from .._model.stream import LiveStream, StreamSpec
 
-#: A stream that starts sooner than this after the run is left alone.
+#: A stream that starts sooner than this is not moved.
 DEFAULT_LEAD_TIME = timedelta(minutes=30)
-#: How long a vendor is given to carry out a create that nobody answered, in seconds.
+#: How long, in seconds, the target may take to apply a create that received no response.
 DEFAULT_SETTLE_SECONDS = 60.0
 
 
 class LedgerError(LiveStreamError):
-    """The ledger cannot be used: it is damaged, newer, of another migration, in use by another
-    run, or cannot be written. Nothing is ever started afresh over it.
+    """The ledger cannot be used.
+
+    It is damaged, was written by a newer version, belongs to another migration, is in use by
+    another run, or cannot be written. A ledger is never overwritten with a new one.
     """
 
     applied: bool | None = False
 
 
 class MigrationStopped(LiveStreamError):
-    """A migration cannot go on until a person has decided something; nothing more was sent."""
+    """The migration cannot continue until you make a decision; nothing more was sent."""
 
     applied: bool | None = False
 
 
 class _Stored(StrEnum):
-    """Words that ledgers and pickles hold."""
+    """An enum whose values are stored in ledgers and pickles."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
-        # Version 0.1 wrote this word.
+        # Version 0.1 wrote this value.
         return cls("needs_review") if value == "needs_person" else None
 
 
 class FieldOutcome(_Stored):
-    """What becomes of a field on its way to the target."""
+    """What the target will store for a field."""
 
     EXACT = "exact"
-    """The target gets the same value."""
+    """The target stores the same value."""
     CONVERTED = "converted"
-    """The target gets a value that stands for it; the note says which."""
+    """The target stores an equivalent value; the note says which."""
     DEFAULTED = "defaulted"
-    """Not sent: the target sets its own."""
+    """The value is not sent; the target sets its own default."""
     DROPPED = "dropped"
-    """The target has no place for it."""
+    """The target has no such field."""
     NEEDS_REVIEW = "needs_review"
-    """It cannot be decided here; the stream is not moved until somebody has."""
+    """The target cannot accept the value; the stream is not moved until you decide what to do."""
 
 
-#: Fates by which something of the source is not at the target afterwards.
+#: Outcomes that lose something that the source has.
 LOSSES = frozenset({FieldOutcome.DROPPED, FieldOutcome.DEFAULTED, FieldOutcome.NEEDS_REVIEW})
 
 
 class ItemState(_Stored):
-    """How far one stream is. Every stream of a migration is in exactly one of these."""
+    """The state of a stream in a migration. Every stream is in exactly one state."""
 
     PENDING = "pending"
-    """To be created."""
+    """Not created yet."""
     CREATED = "created"
     """Created at the target by this migration."""
     ADOPTED = "adopted"
-    """Found at the target after a create of this migration whose outcome was not known."""
+    """Found at the target and recorded as the result of a create whose outcome was unknown."""
     SKIPPED = "skipped"
-    """Not to be moved; the reason says why."""
+    """Not moved; the reason says why."""
     REFUSED = "refused"
-    """The target refused it; nothing was created."""
+    """The target refused the create; nothing was created."""
     UNKNOWN = "unknown"
-    """A create was, or may have been, sent, and its outcome is not known yet."""
+    """A create was or may have been sent, and its outcome is not known yet."""
     NEEDS_REVIEW = "needs_review"
-    """Somebody has to decide; the reason says what."""
+    """Cannot continue without a decision; the reason says why."""
 
 
 class Verdict(StrEnum):
-    """What ``check`` says of one stream. The symbols are those of ``rclone check``."""
+    """The result of ``check`` for one stream. The symbols are those of ``rclone check``."""
 
     EQUAL = "equal"
-    """The target is as planned, and so is the source."""
+    """The source and the target are as planned."""
     DIFFERS = "differs"
-    """One of the two is no longer as planned; the fields are named."""
+    """The source or the target is not as planned; the fields that differ are named."""
     SOURCE_ONLY = "source_only"
-    """There is nothing at the target."""
+    """The stream is missing at the target."""
     TARGET_ONLY = "target_only"
-    """It is gone from the source."""
+    """The stream is missing at the source."""
     ERROR = "error"
-    """It could not be read."""
+    """The stream could not be read."""
 
     @property
     def symbol(self) -> str:
-        """One character: ``=``, ``*``, ``+``, ``-`` or ``!``."""
+        """The verdict as one character: ``=``, ``*``, ``+``, ``-``, or ``!``."""
         return _SYMBOLS[self]
 
 
@@ -114,24 +116,25 @@ _SYMBOLS = {
 
 
 class Cutover(StrEnum):
-    """How far the people are who use a stream."""
+    """How far the cutover of a stream is."""
 
     PREPARED = "prepared"
-    """It is at the target, and nobody was seen to publish to it."""
+    """The stream is at the target, and is not known to have been live there."""
     SWITCHED = "switched"
-    """It was on air at the target, or somebody said so."""
+    """The stream has been live at the target, or was marked as switched."""
     RETIRED = "retired"
-    """It is gone from the source."""
+    """The stream was deleted at the source."""
 
 
 @attrs.frozen(slots=True)
 class FieldResult:
-    """What becomes of one field of one stream.
+    """What the target will store for one field of one stream.
 
     Attributes:
-        field: The field of :class:`LiveStream`; ``playback_url`` for a page of the source's own.
-        fate: What becomes of it.
-        note: Why, or into what. Holds no secret.
+        field: The field of :class:`LiveStream`, or ``playback_url`` for a playback page of the
+            source's own.
+        fate: The outcome for the field.
+        note: The reason, or the new value. Contains no secrets.
     """
 
     field: str
@@ -140,17 +143,19 @@ class FieldResult:
 
     @property
     def is_loss(self) -> bool:
-        """Whether something of the source is not at the target afterwards. What no vendor takes
-        from another (ids, times of creation, addresses of its own servers) is none.
+        """Whether the target will lack something that the source has.
+
+        Fields that every vendor sets itself (IDs, creation times, addresses of its own servers)
+        are not losses.
         """
         return self.fate in LOSSES and self.field not in OWN_TO_VENDOR
 
     def to_dict(self) -> dict[str, str]:
-        """As data that ``json.dumps`` takes."""
+        """Return the value as data for ``json.dumps``."""
         return {"field": self.field, "fate": str(self.fate), "note": self.note}
 
 
-#: Fields that every vendor fills in by itself.
+#: Fields that every vendor sets itself.
 OWN_TO_VENDOR = frozenset(
     facts.name for facts in facts_of(LiveStream) if facts.replaced or facts.left
 )
@@ -158,16 +163,16 @@ OWN_TO_VENDOR = frozenset(
 
 @attrs.frozen(slots=True, kw_only=True)
 class PlanSettings:
-    """How a plan was made; kept in the ledger, so that a run goes on in the same way.
+    """The settings that a plan was made with, kept in the ledger for later runs.
 
     Attributes:
-        guard: Streams that start sooner than this are left alone.
-        assume_idle: Whether streams of a source that reports no status are taken for idle.
-        mark: Whether a mark is put on what is created, where the target has a place for one.
-        skip_existing: Whether a stream is skipped of which the target has an equal already.
+        guard: The minimum lead time: streams that start sooner than this are not moved.
+        assume_idle: Whether streams are treated as not in use if the source reports no status.
+        mark: Whether created streams get a mark, if the target stores tags.
+        skip_existing: Whether streams that already have a match at the target are skipped.
         transform: The name of the function that changes specs, as ``module:function``.
-        fail_on_loss: Fields that must not be lost.
-        filters: Which streams were asked for, in words.
+        fail_on_loss: The fields that must not be lost.
+        filters: The filters that selected the streams, by name.
     """
 
     guard: timedelta = DEFAULT_LEAD_TIME
@@ -179,7 +184,7 @@ class PlanSettings:
     filters: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes."""
+        """Return the value as data for ``json.dumps``."""
         data = attrs.asdict(self)
         data["guard"] = self.guard.total_seconds()
         data["fail_on_loss"] = list(self.fail_on_loss)
@@ -187,10 +192,10 @@ class PlanSettings:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PlanSettings:
-        """Read what :meth:`to_dict` wrote.
+        """Return the settings that :meth:`to_dict` wrote.
 
         Raises:
-            InvalidInput: Something in it is missing, wrong or unknown.
+            InvalidInput: If a setting is missing, invalid, or unknown.
         """
         try:
             values = dict(data)
@@ -199,26 +204,26 @@ class PlanSettings:
             return cls(**values)
         except (TypeError, ValueError, KeyError, OverflowError) as error:
             problem = f"{type(error).__name__}: {error}"
-        raise InvalidInput(f"these are no settings of a plan: {problem}")
+        raise InvalidInput(f"invalid plan settings: {problem}")
 
 
 @attrs.frozen(slots=True, kw_only=True)
 class PlannedItem:
-    """One stream of the source, and what is to become of it.
+    """One stream of the source and what the migration will do with it.
 
     Attributes:
-        source_id: Its id at the source.
-        title: Its title.
-        status: Its status when the plan was made.
-        scheduled_start: When it is to start, in UTC.
-        state: PENDING if it is to be moved, SKIPPED, or NEEDS_REVIEW.
-        reason: Why it is not moved.
-        spec: What is to be created at the target; ``None`` where nothing can be.
-        fields: What becomes of each of its fields that has a value.
-        existing: Ids of streams at the target that equal the spec already.
-        source: The fields of the stream that its copy is made from, without secrets.
-        digest: Tells whether the source stream, or what is made of it, has changed.
-        key: The same for all specs whose streams could be taken for each other.
+        source_id: The stream's ID at the source.
+        title: The stream's title.
+        status: The stream's status when the plan was made.
+        scheduled_start: The stream's scheduled start, in UTC.
+        state: PENDING if the stream will be moved, SKIPPED, or NEEDS_REVIEW.
+        reason: Why the stream will not be moved.
+        spec: The stream to create at the target, or ``None`` if none can be created.
+        fields: The outcome for each field that has a value.
+        existing: The IDs of streams at the target that already match the spec.
+        source: The fields of the source stream that its copy is made from, without secrets.
+        digest: A digest that changes if the source stream or its spec changes.
+        key: A key shared by all specs whose streams could be confused.
     """
 
     source_id: str
@@ -236,11 +241,11 @@ class PlannedItem:
 
     @property
     def losses(self) -> tuple[FieldResult, ...]:
-        """The fields of which something is lost."""
+        """The fields that are lost, at least in part."""
         return tuple(each for each in self.fields if each.is_loss)
 
     def to_dict(self) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes; without secrets."""
+        """Return the value as data for ``json.dumps``, without secrets."""
         start = self.scheduled_start
         return {
             "source_id": self.source_id,
@@ -257,25 +262,24 @@ class PlannedItem:
 
 @attrs.frozen(slots=True, kw_only=True)
 class Plan:
-    """What a migration would do. Made by :func:`plan`, which reads and changes nothing.
+    """What a migration would do, as returned by :func:`plan`.
 
     Attributes:
-        id: Tells this plan from others.
-        made_at: When it was made, in UTC.
-        source_account: Whose streams.
-        target_account: Where to.
-        settings: How it was made.
-        items: Every stream of the source that was asked for, in the order of its list.
-        left_out: How many more the source has, which filters left out.
-        source_complete: Whether the walk over the source is proven to have seen all.
-        target_total: How many streams the target has.
-        target_unreadable: How many entries of the target's list cannot be read: a run refuses to
-            begin while there are any.
-        source_name: How the command line connects to the source: the name of a provider or of a
-            connection.
-        target_name: The same for the target.
-        source: The client of the source.
-        target: The client of the target.
+        id: The plan's ID.
+        made_at: When the plan was made, in UTC.
+        source_account: The source account.
+        target_account: The target account.
+        settings: The settings that the plan was made with.
+        items: Every selected stream of the source, in the order of the source's list.
+        left_out: The number of source streams that the filters excluded.
+        source_complete: Whether the source's list is proven to contain every stream.
+        target_total: The number of streams at the target.
+        target_unreadable: The number of entries in the target's list that cannot be read. A run
+            does not start if there are any.
+        source_name: The provider or connection that the command line uses for the source.
+        target_name: The provider or connection that the command line uses for the target.
+        source: The client for the source.
+        target: The client for the target.
         transform: The function that changes specs.
     """
 
@@ -297,21 +301,21 @@ class Plan:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many items are in each state, and ``total``."""
+        """The number of items in each state, and their ``total``."""
         return counts(item.state for item in self.items)
 
     @property
     def losses(self) -> dict[str, dict[str, int]]:
-        """For each field that the streams to be moved would lose: how many, by fate."""
+        """The number of streams to move that would lose each field, by outcome."""
         return losses(item.fields for item in self.items if item.state is not ItemState.SKIPPED)
 
     @property
     def forbidden_losses(self) -> tuple[str, ...]:
-        """The fields of ``fail_on_loss`` that would be lost: a run refuses such a plan."""
+        """The fields in ``fail_on_loss`` that would be lost. A run refuses such a plan."""
         return tuple(name for name in self.settings.fail_on_loss if name in self.losses)
 
     def to_dict(self) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes; without secrets."""
+        """Return the value as data for ``json.dumps``, without secrets."""
         return {
             "plan": self.id,
             "made_at": self.made_at.isoformat(),
@@ -330,18 +334,18 @@ class Plan:
 
 
 def counts(states: Iterable[ItemState]) -> dict[str, int]:
-    """How many of each state, in the order of the states, after their ``total``."""
+    """Return the ``total``, and then the number of items in each state, in the order of states."""
     counted = Counter(states)
     by_state = {str(state): counted[state] for state in ItemState}
     return {"total": counted.total(), **by_state}
 
 
 def losses(fields: Iterable[Iterable[FieldResult]]) -> dict[str, dict[str, int]]:
-    """For each field with a loss, how many of each fate."""
+    """Return how many streams lose each field, by outcome."""
     counted: dict[str, Counter[str]] = {}
     for each in fields:
-        for name, fate in {(field.field, field.fate) for field in each if field.is_loss}:
-            counted.setdefault(name, Counter())[str(fate)] += 1
+        for name, outcome in {(field.field, field.fate) for field in each if field.is_loss}:
+            counted.setdefault(name, Counter())[str(outcome)] += 1
     return {name: dict(sorted(counted[name].items())) for name in sorted(counted)}
 
 
@@ -350,20 +354,20 @@ class Item:
     """One stream in a ledger.
 
     Attributes:
-        source_id: Its id at the source.
-        target_id: Its id at the target, once it has one there.
-        title: Its title.
-        state: How far it is.
-        reason: Why it is in this state, where that needs words.
-        spec: What was planned, without secrets.
-        fields: What becomes of each of its fields.
-        source: The fields of the source stream that matter, as they were planned.
-        cutover: How far its users are; ``None`` if it is not at the target.
-        marked: Whether what was created carries our mark.
-        rolled_back: Whether it was deleted at the target again.
-        intended_at: When the last create was about to be sent, in UTC; ``None`` again once it is
-            certain that none was carried out, and a person is needed.
-        settled_at: When its outcome was known, in UTC.
+        source_id: The stream's ID at the source.
+        target_id: The stream's ID at the target, once it exists there.
+        title: The stream's title.
+        state: The stream's state in the migration.
+        reason: Why the stream is in this state, if that needs an explanation.
+        spec: The planned spec, without secrets.
+        fields: The outcome for each field.
+        source: The fields of the source stream that its copy is made from, as planned.
+        cutover: How far the stream's cutover is, or ``None`` if it is not at the target.
+        marked: Whether the created stream carries the migration's mark.
+        rolled_back: Whether the stream was deleted at the target by a rollback.
+        intended_at: When the last create was about to be sent, in UTC. ``None`` again once it is
+            certain that no create was applied and the stream needs review.
+        settled_at: When the outcome became known, in UTC.
     """
 
     source_id: str
@@ -382,16 +386,16 @@ class Item:
 
     @property
     def is_moved(self) -> bool:
-        """Whether it is at the target, as far as the ledger knows."""
+        """Whether the stream is at the target, according to the ledger."""
         return self.state in (ItemState.CREATED, ItemState.ADOPTED) and not self.rolled_back
 
     @property
     def losses(self) -> tuple[FieldResult, ...]:
-        """The fields of which something is lost."""
+        """The fields that are lost, at least in part."""
         return tuple(each for each in self.fields if each.is_loss)
 
     def to_dict(self) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes; without secrets."""
+        """Return the value as data for ``json.dumps``, without secrets."""
         return {
             "source_id": self.source_id,
             "target_id": self.target_id,
@@ -408,19 +412,20 @@ class Item:
 
 @attrs.frozen(slots=True, kw_only=True)
 class Report:
-    """What a ledger holds, at one moment.
+    """The contents of a ledger at one moment.
 
     Attributes:
-        plan: The id of the plan that the ledger was made from.
-        source_account: Whose streams.
-        target_account: Where to.
-        started_at: When the ledger was made, in UTC.
-        made_at: When this was read, in UTC.
-        phase: ``"running"`` until every item is settled, ``"finished"``, ``"rolled_back"``.
-        settings: How the plan was made.
+        plan: The ID of the plan that the ledger was created from.
+        source_account: The source account.
+        target_account: The target account.
+        started_at: When the plan of the ledger was made, in UTC.
+        made_at: When this report was made, in UTC.
+        phase: The phase of the migration: ``"running"`` until every item is settled, then
+            ``"finished"``; or ``"rolled_back"``.
+        settings: The settings that the plan was made with.
         items: Every item.
-        unowned: Ids of streams at the target that equal an item's spec, that were not there
-            before, and that belong to no item, as the last run saw them.
+        unowned: The IDs of streams at the target that match an item's spec, were not there
+            before the migration, and are not in the ledger, as last seen by a run.
     """
 
     plan: str
@@ -435,23 +440,23 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many items are in each state, and ``total``, which is their sum."""
+        """The number of items in each state, and their ``total``."""
         return counts(item.state for item in self.items)
 
     @property
     def losses(self) -> dict[str, dict[str, int]]:
-        """For each field that something was lost of: how many streams, by fate."""
+        """The number of moved streams that lose each field, by outcome."""
         return losses(item.fields for item in self.items if item.state is not ItemState.SKIPPED)
 
     @property
     def needs_review(self) -> bool:
-        """Whether something waits for a person."""
+        """Whether a stream needs review, was refused, or is a possible duplicate."""
         return bool(self.unowned) or any(
             item.state in (ItemState.NEEDS_REVIEW, ItemState.REFUSED) for item in self.items
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes; without secrets."""
+        """Return the value as data for ``json.dumps``, without secrets."""
         return {
             "plan": self.plan,
             "source": self.source_account,
@@ -469,17 +474,18 @@ class Report:
 
 @attrs.frozen(slots=True, kw_only=True)
 class RunResult:
-    """How a run ended.
+    """The result of a run.
 
     Attributes:
-        report: What the ledger holds now.
-        writes: How many creates this run sent.
-        stopped: Why it ended before every item was settled: ``"requested"``, ``"budget"``,
-            ``"wrong"`` (the target made a stream that is not what was asked for), ``"patience"`` (a
-            vendor asks for a longer wait than ``patience``), or ``None``.
-        error: What ended it, if it was an error that concerns every item, such as a refused
-            credential or a vendor that cannot be reached.
-        resume_at: When the vendor of ``error`` may be asked again, if it said so.
+        report: The contents of the ledger after the run.
+        writes: The number of creates that this run sent.
+        stopped: Why the run ended before every item was settled: ``"requested"``, ``"budget"``
+            (``max_create`` was reached), ``"wrong"`` (the target created a stream that differs from
+            its spec), ``"patience"`` (a vendor asked for a longer wait than ``patience``), or
+            ``None``.
+        error: The error that ended the run, if it affects every item: refused credentials, for
+            example, or a vendor that cannot be reached.
+        resume_at: When the run can be resumed, if the vendor said so in ``error``.
     """
 
     report: Report
@@ -490,16 +496,14 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
-        """0: all is done and accounted for; 6: stopped, and can go on; 7: something needs a
-        person.
-        """
+        """The exit code: 0 if every item is settled, 6 to resume, 7 if a stream needs review."""
         if self.report.needs_review:
             return 7
         unsettled = self.report.counts["pending"] + self.report.counts["unknown"]
         return 6 if unsettled or self.error is not None else 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes; without secrets."""
+        """Return the value as data for ``json.dumps``, without secrets."""
         return {
             "writes": self.writes,
             "stopped": self.stopped,
@@ -512,15 +516,16 @@ class RunResult:
 
 @attrs.frozen(slots=True, kw_only=True)
 class CheckedItem:
-    """What ``check`` says of one stream.
+    """The result of ``check`` for one stream.
 
     Attributes:
-        source_id: Its id at the source.
-        target_id: Its id at the target.
-        title: Its title.
-        verdict: Whether both are as planned.
-        differences: What is not, as ``"target.title"`` or ``"source.scheduled_start"``.
-        reason: More, where that needs words.
+        source_id: The stream's ID at the source.
+        target_id: The stream's ID at the target.
+        title: The stream's title.
+        verdict: Whether the source and the target are as planned.
+        differences: The fields that differ, such as ``"target.title"`` or
+            ``"source.scheduled_start"``.
+        reason: The reason for the verdict, if it needs an explanation.
     """
 
     source_id: str
@@ -531,33 +536,33 @@ class CheckedItem:
     reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes."""
+        """Return the value as data for ``json.dumps``."""
         return {**attrs.asdict(self), "verdict": str(self.verdict), "symbol": self.verdict.symbol}
 
 
 @attrs.frozen(slots=True, kw_only=True)
 class CheckResult:
-    """What ``check`` found.
+    """The result of ``check``.
 
     Attributes:
-        items: Every stream that was to be moved.
+        items: The result for every stream that the migration moves.
     """
 
     items: tuple[CheckedItem, ...]
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many streams got each verdict."""
+        """The number of streams with each verdict."""
         counted = Counter(item.verdict for item in self.items)
         return {str(verdict): counted[verdict] for verdict in Verdict}
 
     @property
     def all_equal(self) -> bool:
-        """Whether every stream is as planned on both sides."""
+        """Whether every stream is as planned at the source and the target."""
         return all(item.verdict is Verdict.EQUAL for item in self.items)
 
     def to_dict(self) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes."""
+        """Return the value as data for ``json.dumps``."""
         return {
             "all_equal": self.all_equal,
             "counts": self.counts,
@@ -567,14 +572,14 @@ class CheckResult:
 
 @attrs.frozen(slots=True, kw_only=True)
 class DeletedItem:
-    """What ``rollback`` or ``retire`` did to one stream.
+    """The result of ``rollback`` or ``retire`` for one stream.
 
     Attributes:
-        source_id: Its id at the source.
-        target_id: Its id at the target.
-        title: Its title.
-        deleted: Whether it is deleted; with ``dry_run``, whether it would be.
-        reason: Why it is kept.
+        source_id: The stream's ID at the source.
+        target_id: The stream's ID at the target.
+        title: The stream's title.
+        deleted: Whether the stream was deleted or, with ``dry_run``, would be.
+        reason: Why the stream was kept.
     """
 
     source_id: str
@@ -586,12 +591,12 @@ class DeletedItem:
 
 @attrs.frozen(slots=True, kw_only=True)
 class DeleteResult:
-    """What ``rollback`` or ``retire`` did.
+    """The result of ``rollback`` or ``retire``.
 
     Attributes:
-        items: Every stream that it looked at.
-        dry_run: Whether nothing was done in truth.
-        remaining: How many more could be deleted, which a limit or a signal left.
+        items: The result for every stream that was considered.
+        dry_run: Whether this was a dry run, which deletes nothing.
+        remaining: The number of streams not considered because of a limit or a signal.
     """
 
     items: tuple[DeletedItem, ...]
@@ -600,25 +605,23 @@ class DeleteResult:
 
     @property
     def deleted(self) -> int:
-        """How many streams are deleted."""
+        """The number of streams that were deleted or, with ``dry_run``, would be."""
         return sum(item.deleted for item in self.items)
 
     @property
     def kept(self) -> tuple[DeletedItem, ...]:
-        """Streams that were to be deleted and are kept, each with the reason."""
+        """The streams that were kept, each with the reason."""
         return tuple(item for item in self.items if not item.deleted)
 
     @property
     def exit_code(self) -> int:
-        """0: all of it is deleted; 6: a limit or a signal left some; 7: some are kept for a
-        reason that a person has to look at.
-        """
+        """The exit code: 0 if all streams were deleted, 6 to resume, 7 if any stream was kept."""
         if self.kept:
             return 7
         return 6 if self.remaining else 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes."""
+        """Return the value as data for ``json.dumps``."""
         return {
             "dry_run": self.dry_run,
             "deleted": self.deleted,

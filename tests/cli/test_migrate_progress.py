@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from livestream_core.cli.migrate.progress import Look, Pause, Watched
+from livestream_core.cli.migrate.progress import Snapshot, Pause, Tracker
 
 
 class Clock:
@@ -25,20 +25,20 @@ def counts(created: int, pending: int, skipped: int = 0) -> dict[str, int]:
     }
 
 
-def seen(*looks: tuple[float, int, int]) -> Look:
-    """The last of several looks: seconds since the one before, created, and pending."""
+def seen(*snapshots: tuple[float, int, int]) -> Snapshot:
+    """The last of several snapshots: seconds since the one before, created, and pending."""
     clock = Clock()
-    watched = Watched(clock)
-    for seconds, created, pending in looks:
+    tracker = Tracker(clock)
+    for seconds, created, pending in snapshots:
         clock.now += seconds
-        look = watched.look(counts(created, pending), writes=created)
-    return look
+        snapshot = tracker.update(counts(created, pending), writes=created)
+    return snapshot
 
 
 def test_at_the_first_look_no_speed_is_known() -> None:
-    look = seen((0, 5, 10))
-    assert (look.per_second, look.remaining_seconds) == (None, None)
-    assert str(look) == "5 of 15"
+    snapshot = seen((0, 5, 10))
+    assert (snapshot.per_second, snapshot.remaining_seconds) == (None, None)
+    assert str(snapshot) == "5 of 15"
 
 
 def test_what_was_done_before_this_run_does_not_make_it_faster() -> None:
@@ -46,21 +46,21 @@ def test_what_was_done_before_this_run_does_not_make_it_faster() -> None:
 
 
 def test_the_rest_takes_as_long_as_it_takes_at_this_speed() -> None:
-    look = seen((0, 0, 100), (10, 20, 80))
-    assert look.remaining_seconds == 40.0
-    assert str(look) == "20 of 100, 2.0/s, 40 s left"
+    snapshot = seen((0, 0, 100), (10, 20, 80))
+    assert snapshot.remaining_seconds == 40.0
+    assert str(snapshot) == "20 of 100, 2.0/s, 40 s left"
 
 
 def test_only_the_last_half_minute_counts() -> None:
-    looks = [(0, 0, 1_000), *((1, 10 * second, 1_000 - 10 * second) for second in range(1, 20))]
+    snapshots = [(0, 0, 1_000), *((1, 10 * second, 1_000 - 10 * second) for second in range(1, 20))]
     slower = [(10, 190 + each, 810 - each) for each in range(1, 5)]
-    assert seen(*looks).per_second == 10.0
-    assert seen(*looks, *slower).per_second == 0.1
+    assert seen(*snapshots).per_second == 10.0
+    assert seen(*snapshots, *slower).per_second == 0.1
 
 
 def test_a_run_that_stands_still_has_no_remaining_time() -> None:
-    look = seen((0, 3, 10), (60, 3, 10))
-    assert (look.per_second, look.remaining_seconds) == (None, None)
+    snapshot = seen((0, 3, 10), (60, 3, 10))
+    assert (snapshot.per_second, snapshot.remaining_seconds) == (None, None)
 
 
 def test_long_times_are_in_minutes_and_hours() -> None:
@@ -69,13 +69,13 @@ def test_long_times_are_in_minutes_and_hours() -> None:
 
 
 def test_streams_that_are_left_alone_are_not_counted() -> None:
-    assert str(Watched(Clock()).look(counts(1, 1, skipped=98), writes=1)) == "1 of 2"
+    assert str(Tracker(Clock()).update(counts(1, 1, skipped=98), writes=1)) == "1 of 2"
 
 
 def test_a_pause_is_shown_while_it_lasts() -> None:
-    watched, now = Watched(Clock()), datetime.now(UTC)
+    tracker, now = Tracker(Clock()), datetime.now(UTC)
     for seconds, shows in ((3600, True), (-1, False)):
-        watched.pause = Pause(now + timedelta(seconds=seconds), "memory: HTTP 429", utc=True)
-        look = watched.look(counts(1, 1), writes=1)
-        assert (look.pause is not None) is shows
-        assert (look.to_dict()["waiting_until"] is not None) is shows
+        tracker.pause = Pause(now + timedelta(seconds=seconds), "memory: HTTP 429", utc=True)
+        snapshot = tracker.update(counts(1, 1), writes=1)
+        assert (snapshot.pause is not None) is shows
+        assert (snapshot.to_dict()["waiting_until"] is not None) is shows

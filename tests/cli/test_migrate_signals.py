@@ -32,7 +32,7 @@ def test_the_first_signal_finishes_what_is_in_flight_and_exits_with_6(
         it.send_signal(number)
         _, errors = it.communicate(timeout=PATIENCE)
     assert it.returncode == 6
-    assert "Stopping after what is in flight; the same signal again ends it at once." in errors
+    assert "Stopping once the requests in flight are done. Send the signal again" in errors
     counts = json.loads(moving.process("report", LEDGER, "--json").stdout)["counts"]
     assert counts["created"] == len(moving.target.streams()) < 20
     assert counts["unknown"] == 0

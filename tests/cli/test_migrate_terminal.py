@@ -35,7 +35,7 @@ def shown(moving: Migration) -> Iterator[Terminal]:
 def test_it_shows_the_plan_and_asks(moving: Migration, shown: Terminal) -> None:
     screen = shown.until("[y/N]")
     assert "4 streams = 4 pending" in screen
-    assert f"Create 4 at {moving.target.client.account}?" in screen
+    assert f"Create 4 streams at {moving.target.client.account}?" in screen
     shown.press("n", "Enter")
     assert "Nothing was created." in shown.until("left with 1")
     assert not (moving.folder / LEDGER).exists()
@@ -61,8 +61,8 @@ def test_ctrl_c_says_that_it_stops_and_the_same_command_asks_no_more(
     shown.press("y", "Enter")
     moving.until_creates(1)
     shown.press("C-c")
-    shown.until("Stopping after what is in flight")
-    assert "The same command goes on." in shown.until("left with 6")
+    shown.until("Stopping once the requests in flight are done")
+    assert "To resume, run the same command again." in shown.until("left with 6")
     with terminal("migrate", *RUN, environ={}) as again:
         assert "[y/N]" not in again.until("left with 0")
     assert moving.target.titles() == moving.source.titles()
@@ -82,12 +82,12 @@ def test_a_rollback_shows_what_would_go_and_asks(moving: Migration) -> None:
     moving.source.fill(2)
     moving.moved()
     with terminal("migrate", "rollback", LEDGER, environ={}) as shown:
-        assert "2 streams = 2 to be deleted" in shown.until("Delete 2 at ")
+        assert "2 streams = 2 to be deleted" in shown.until("Delete 2 streams at ")
         shown.press("n", "Enter")
         assert "Nothing was deleted." in shown.until("left with 1")
     assert len(moving.target.streams()) == 2
     with terminal("migrate", "rollback", LEDGER, environ={}) as shown:
-        shown.until("Delete 2 at ")
+        shown.until("Delete 2 streams at ")
         shown.press("y", "Enter")
         shown.until("left with 0")
     assert moving.target.streams() == []

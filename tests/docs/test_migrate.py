@@ -1,4 +1,4 @@
-"""What the guide to migrations says of reasons, fates, hooks and exit codes is what the code has."""
+"""The migration guide explains the reasons, outcomes, hooks, and exit codes that the code has."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ DOCS = ROOT / "docs"
 GUIDE = (DOCS / "howto" / "migrate.md").read_text(encoding="utf-8")
 
 
-def said_by_the_code() -> str:
-    """Every text in the package; what is put into one at run time is three dots."""
+def texts_in_the_code() -> str:
+    """Return every text in the package, with three dots for what is inserted at run time."""
     texts = []
-    for path in sorted((ROOT / "livestream_core" / "migrate").glob("*.py")):
+    for path in sorted((ROOT / "livestream_core" / "migrate").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.append(node.value)
@@ -35,29 +35,29 @@ def said_by_the_code() -> str:
 
 
 def rows_below(heading: str) -> list[list[str]]:
-    """The table of a section, without its head."""
+    """Return the rows of a section's table, without its head."""
     section = GUIDE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     lines = re.findall(r"^\| (.+) \|$", section, re.MULTILINE)
     return [[cell.strip() for cell in line.split(" | ")] for line in lines[1:]]
 
 
 REASONS = [row[0] for row in rows_below("Resolve streams that need review")]
-#: These say what came from elsewhere: a field with the words of an adapter, the target's refusal.
-NOT_OURS = ("*a field*: *a reason*", "refused, followed by the target's message")
+#: These contain text from elsewhere: an adapter's message about a field, or the target's refusal.
+FROM_ELSEWHERE = ("*a field*: *a reason*", "refused, followed by the target's message")
 
 
 def test_there_are_reasons() -> None:
     assert len(REASONS) > 10
 
 
-@pytest.mark.parametrize("reason", [each for each in REASONS if each not in NOT_OURS])
-def test_a_reason_that_the_guide_explains_is_one_that_the_code_gives(reason: str) -> None:
-    said = said_by_the_code()
+@pytest.mark.parametrize("reason", [each for each in REASONS if each not in FROM_ELSEWHERE])
+def test_a_reason_that_the_guide_explains_is_in_the_code(reason: str) -> None:
+    texts = texts_in_the_code()
     parts = [part.strip(" :") for part in reason.split("...")]
-    assert [part for part in parts if part and part not in said] == []
+    assert [part for part in parts if part and part not in texts] == []
 
 
-def test_the_guide_explains_every_fate_of_a_field() -> None:
+def test_the_guide_explains_every_outcome_of_a_field() -> None:
     told = {row[0].replace(" ", "_") for row in rows_below("Plan the migration")}
     assert told == set(migrate.FieldOutcome)
 

@@ -118,7 +118,7 @@ def test_the_command_that_was_killed_goes_on_when_it_is_given_again(tmp_path: Pa
 def test_a_second_run_on_a_file_is_refused_while_the_first_is_stopped(tmp_path: Path) -> None:
     stopped = End(how="stopped", where="after commit of hold+intend")
     outcome = told(tmp_path, attrs.evolve(PLAIN, kind=Kind.STOPPED, ends=(stopped,)))
-    assert "in use by another run" in outcome.lives[0]
+    assert "another run is using the ledger" in outcome.lives[0]
 
 
 def test_two_runs_share_a_database(tmp_path: Path, postgresql_server: PostgreSQL) -> None:

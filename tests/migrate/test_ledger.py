@@ -240,14 +240,14 @@ def test_a_ledger_in_a_folder_that_is_not_there_is_not_begun_anew(
     killed.laid_out(tmp_path)
     plan = planned(killed.source, killed.target)
     message = killed.is_refused(tmp_path / "unmounted" / "ledger.db", plan=plan)
-    assert "there is no folder of that name" in message
+    assert "its folder does not exist" in message
     assert not (tmp_path / "unmounted").exists()
 
 
 def test_garbage_is_no_ledger(killed: Killed, tmp_path: Path) -> None:
     ledger = killed.whole(tmp_path)
     ledger.write_bytes(os.urandom(8192))
-    assert "does not begin as one" in killed.is_refused(ledger)
+    assert "is damaged or is not a ledger (no SQLite header)" in killed.is_refused(ledger)
 
 
 @pytest.mark.parametrize("kept", [1, 15, 16, 99, 100, 4096, 8192, -4096, -1])
@@ -341,14 +341,14 @@ def flip(path: Path, where: float, bit: int) -> None:
         ("UPDATE items SET state = 'pending' WHERE position = 0", "the row of stream"),
         ("UPDATE items SET target_id = 'other' WHERE position = 0", "the row of stream"),
         ("DELETE FROM items WHERE position = 5", "it has 5 streams of 6"),
-        ("DELETE FROM groups", "a stream that waits has no group"),
+        ("DELETE FROM groups", "an unsettled stream has no group"),
         ("UPDATE migration SET target_account = 'other'", "its first row was changed"),
         ("UPDATE migration SET item_count = 5", "its first row was changed"),
         ("DELETE FROM migration", "is damaged"),
         ("DROP TABLE items", "is damaged"),
-        ("UPDATE items SET title = CAST(title AS BLOB)", "a value is of another type"),
-        ("INSERT INTO baseline VALUES (X'00')", "a value is of another type"),
-        ("INSERT INTO baseline VALUES ('x')", "its list of what was at the target before"),
+        ("UPDATE items SET title = CAST(title AS BLOB)", "a value has the wrong type"),
+        ("INSERT INTO baseline VALUES (X'00')", "a value has the wrong type"),
+        ("INSERT INTO baseline VALUES ('x')", "its baseline was changed"),
     ],
 )
 def test_a_ledger_that_was_changed_by_hand_is_damaged(
@@ -415,7 +415,7 @@ def test_a_ledger_that_is_missing_while_its_mark_file_is_there_is_not_begun_anew
     ledger.unlink()
     plan = planned(killed.source, killed.target)
     message = killed.is_refused(ledger, plan=plan)
-    assert "is missing, but its mark file ledger.db-mark is there" in message
+    assert "is missing, but its mark file ledger.db-mark exists" in message
     assert not ledger.exists()
 
 
@@ -556,7 +556,7 @@ def test_a_mark_file_that_cannot_be_written_ends_a_run_before_it_begins(
         remount("ro")
         message = killed.is_refused(ledger)
     assert "ledger.db-mark cannot be written: Read-only file system" in message
-    assert "what was sent is safe" in message
+    assert "every create that was sent is recorded" in message
 
 
 def test_commits_of_several_threads_are_all_counted(killed: Killed, tmp_path: Path) -> None:
@@ -603,7 +603,7 @@ def test_a_link_to_a_ledger_leads_to_its_mark_file_and_its_lock(
     link = tmp_path / "here" / "link.db"
     link.symlink_to(ledger)
     with Ledger.open(ledger, write=True):
-        assert "is in use by another run" in killed.is_refused(link)
+        assert "another run is using the ledger" in killed.is_refused(link)
     assert killed.go_on(link).exit_code == 0
     assert [each.name for each in link.parent.iterdir()] == ["link.db"]
     mark_of(ledger).unlink()
@@ -618,7 +618,7 @@ def test_a_database_of_another_program_is_no_ledger(killed: Killed, tmp_path: Pa
     killed.whole(tmp_path)
     other = tmp_path / "other.db"
     changed(other, "CREATE TABLE migration (id INTEGER)")
-    assert "is no ledger of a migration" in killed.is_refused(other)
+    assert "is not the ledger of a migration" in killed.is_refused(other)
 
 
 def test_a_ledger_of_a_newer_version_is_refused(killed: Killed, tmp_path: Path) -> None:
@@ -637,7 +637,7 @@ def test_a_ledger_of_another_target_is_refused(killed: Killed, tmp_path: Path) -
     ledger = killed.whole(tmp_path)
     with side("videosdk") as other:
         message = killed.is_refused(ledger, target=other.client)
-        assert "is of another migration: its target is" in message
+        assert "belongs to another migration: its target is" in message
         assert other.titles() == []
 
 
@@ -645,7 +645,7 @@ def test_a_ledger_of_another_source_is_refused(killed: Killed, tmp_path: Path) -
     ledger = killed.whole(tmp_path)
     with side("tktchurch") as other:
         message = killed.is_refused(ledger, source=other.client)
-    assert "is of another migration: its source is" in message
+    assert "belongs to another migration: its source is" in message
 
 
 # -- files that are not there, or not to be written -----------------------------------------
@@ -658,7 +658,7 @@ def test_a_ledger_that_is_missing_while_its_journal_is_there_is_not_begun_anew(
     ledger.unlink()
     plan = planned(killed.source, killed.target)
     message = killed.is_refused(ledger, plan=plan)
-    assert "is missing, but its journal ledger.db-wal is there" in message
+    assert "is missing, but its journal ledger.db-wal exists" in message
     assert not ledger.exists()
 
 
@@ -741,7 +741,7 @@ def test_a_second_run_on_a_file_is_refused(killed: Killed, tmp_path: Path) -> No
     ledger = killed.whole(tmp_path)
     with Ledger.open(ledger, write=True):
         message = killed.is_refused(ledger)
-    assert "is in use by another run" in message
+    assert "another run is using the ledger" in message
 
 
 def test_a_ledger_can_be_read_while_a_run_holds_it(killed: Killed, tmp_path: Path) -> None:

@@ -134,7 +134,9 @@ def test_a_problem_that_comes_between_plan_and_run_is_found_before_anything_is_c
         result = run(plan, ledger)
         found = items(result.report)
         assert found[first].state is ItemState.NEEDS_REVIEW
-        assert f"since it was planned: {field}: it could not be read" in found[first].reason
+        assert (
+            f"changed since the plan was made: {field}: it could not be read" in found[first].reason
+        )
         assert found[other].state is ItemState.CREATED
     again = run(None, ledger, source=old.client, target=new.client, replan=True)
     assert by_state(again.report) == {"created": 2}
@@ -326,7 +328,7 @@ def test_a_check_says_what_could_not_be_read_and_calls_nothing_different(ledger:
         with odd(new, **{key(id): {"scheduled_start": 7}}):
             (item,) = migrate.check(ledger, old.client, new.client).items
     assert (item.verdict, item.differences) == ("error", ())
-    assert "of the stream at the target there could not be read: scheduled_start" in item.reason
+    assert "fields of the stream at the target could not be read: scheduled_start" in item.reason
 
 
 def test_an_address_that_cannot_be_read_is_not_handed_over_as_none(

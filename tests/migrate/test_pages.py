@@ -199,7 +199,7 @@ def test_a_plan_tells_the_fate_of_every_field_and_the_words_about_it() -> None:
         "defaulted": ["record: the target always records"],
         "converted": ["latency: ultra_low becomes low"],
         "exact": ["title, description", "recording_drm: the target never has any"],
-        "defaulted (each vendor's own)": ["id, raw"],
+        "defaulted (set by each vendor)": ["id, raw"],
     }
 
 
@@ -368,22 +368,25 @@ def test_two_thousand_streams_fit_into_three_megabytes() -> None:
 @pytest.mark.parametrize(
     ("shown", "said"),
     [
-        (plan(planned(0)), "1 stream can be moved: livestream migrate run creates it."),
+        (plan(planned(0)), "1 stream can be moved. To create it, use livestream migrate run."),
         (plan(planned(0), planned(1)), "2 streams can be moved"),
         (plan(planned(0, ItemState.SKIPPED)), "There is nothing to move."),
         (plan(planned(0, ItemState.NEEDS_REVIEW)), "1 stream needs review"),
-        (plan(planned(0, existing=("x",))), "1 stream of those to be moved has an equal"),
+        (
+            plan(planned(0, existing=("x",))),
+            "1 stream to be moved already has a match at the target",
+        ),
         (
             plan(planned(0), settings=PlanSettings(fail_on_loss=("tags", "title"))),
-            "would lose what must not be lost: tags.",
+            "would lose fields listed in --fail-on-loss: tags.",
         ),
         (
             plan(planned(0), left_out=4, source_complete=live.Completeness.UNKNOWN),
-            "does not say how many streams it has: compare 5 with",
+            "does not report how many streams it has. Make sure that 5 is",
         ),
         (
             plan(planned(0), source_complete=live.Completeness.MISMATCHED),
-            "The source counts other streams than its list shows.",
+            "The source's total does not match its list",
         ),
     ],
 )
@@ -399,16 +402,19 @@ def test_a_plan_that_a_run_refuses_does_not_advise_one() -> None:
 @pytest.mark.parametrize(
     ("shown", "said"),
     [
-        (report(moved(0, ItemState.PENDING)), "1 stream is still to be created"),
-        (report(moved(0, ItemState.UNKNOWN)), "1 create has no known outcome yet"),
+        (report(moved(0, ItemState.PENDING)), "1 stream has not been created yet"),
+        (report(moved(0, ItemState.UNKNOWN)), "1 create has an unknown outcome"),
         (report(moved(0, ItemState.REFUSED)), "1 stream was refused by the target"),
         (report(moved(0, ItemState.NEEDS_REVIEW)), "1 stream needs review"),
-        (report(moved(0), unowned=("to-9", "to-8")), "and run again: to-9, to-8"),
-        (report(moved(0)), "All is done and accounted for."),
-        (report(moved(0)), "1 stream waits for publishers at the target"),
+        (
+            report(moved(0), unowned=("to-9", "to-8")),
+            "2 streams at the target match this migration but are not in its ledger: to-9, to-8.",
+        ),
+        (report(moved(0)), "Every stream is settled and accounted for."),
+        (report(moved(0)), "1 stream is prepared at the target"),
         (report(moved(0, cutover=Cutover.SWITCHED)), "1 stream is in use at the target"),
         (report(moved(0, ItemState.SKIPPED)), "There is nothing to move."),
-        (report(moved(0, rolled_back=True), phase="rolled_back"), "All is rolled back."),
+        (report(moved(0, rolled_back=True), phase="rolled_back"), "The rollback is complete."),
         (report(moved(0), phase="rolled_back"), "but 1 stream is still at the target"),
     ],
 )
@@ -427,8 +433,10 @@ def test_a_report_says_what_to_do_next(shown: Report, said: str) -> None:
         report(moved(0), phase="rolled_back"),
     ],
 )
-def test_a_report_with_an_open_end_does_not_say_that_all_is_done(open_end: Report) -> None:
-    assert "All is done" not in next_steps(read_page(report_html(open_end)))
+def test_a_report_with_an_open_end_does_not_say_that_every_stream_is_settled(
+    open_end: Report,
+) -> None:
+    assert "Every stream is settled" not in next_steps(read_page(report_html(open_end)))
 
 
 # -- in a browser -----------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def test_a_list_of_which_no_two_walks_agree_makes_no_plan(monkeypatch: pytest.Mo
     with sides("videosdk", "tktchurch") as (old, new):
         old.fill(1)
         old.inject(Fault.edited(another), "list", times=99)
-        with pytest.raises(migrate.MigrationStopped, match="could not be read whole"):
+        with pytest.raises(migrate.MigrationStopped, match="no complete list could be read"):
             planned(old, new)
 
 
@@ -100,7 +100,7 @@ def test_a_total_that_is_never_reached_makes_no_plan(monkeypatch: pytest.MonkeyP
     with sides("tpstreams", "tktchurch") as (old, new):
         old.fill(1)
         old.inject(Fault.edited(one_more), "list", times=99)
-        with pytest.raises(migrate.MigrationStopped, match="could not be read whole"):
+        with pytest.raises(migrate.MigrationStopped, match="no complete list could be read"):
             planned(old, new)
 
 
@@ -246,9 +246,9 @@ def test_assuming_that_streams_are_idle_overrules_no_status_that_is_reported(
 @pytest.mark.parametrize(
     ("start", "reason"),
     [
-        (None, "it is scheduled without a start"),
-        (NOW - timedelta(seconds=1), "its start is past"),
-        (NOW, "its start is past"),
+        (None, "it is scheduled without a start time"),
+        (NOW - timedelta(seconds=1), "its start time has passed"),
+        (NOW, "its start time has passed"),
         (NOW + timedelta(seconds=1), "it starts within 30 min"),
         (NOW + GUARD, "it starts within 30 min"),
         (NOW + GUARD + timedelta(seconds=1), ""),

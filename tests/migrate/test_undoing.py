@@ -134,7 +134,7 @@ def test_what_was_edited_since_is_kept(
     assert (result.deleted, result.exit_code) == (2, 7)
     (kept,) = result.kept
     assert kept.target_id == edited
-    assert f"edited since: {changed}" in kept.reason
+    assert f"edited after it was created: {changed}" in kept.reason
     assert new.client.get(edited)
 
 
@@ -145,7 +145,7 @@ def test_what_somebody_added_to_is_kept(ledger: Path) -> None:
         made = target_of(ledger, "Lesson 0")
         new.client.update(made, description="Bring your books", tags=["new"])
         (kept,) = migrate.rollback(ledger, new.client).kept
-        assert "edited since" in kept.reason
+        assert "edited after it was created" in kept.reason
 
 
 @pytest.mark.parametrize("on_air", [1, 2])
@@ -162,7 +162,7 @@ def test_what_is_or_was_on_air_is_kept(ledger: Path, on_air: int) -> None:
         result = migrate.rollback(ledger, new.client)
         assert (result.deleted, result.exit_code) == (1, 7)
         (kept,) = result.kept
-        assert (kept.target_id, kept.reason) == (made, "it is or was on air")
+        assert (kept.target_id, kept.reason) == (made, "it is or has been live")
 
 
 def test_what_people_were_said_to_publish_to_is_kept(ledger: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_create_of_unknown_outcome_is_named(ledger: Path) -> None:
         migrate.run(plan, ledger=ledger, settle=60, stop=stop, progress=progress)
         result = migrate.rollback(ledger, new.client)
         assert (result.deleted, result.exit_code) == (0, 7)
-        assert "may have been carried out" in result.kept[0].reason
+        assert "may have been applied" in result.kept[0].reason
 
 
 def test_what_is_gone_already_is_no_problem(moved: tuple[Side, Side], ledger: Path) -> None:
@@ -428,7 +428,7 @@ def test_what_was_retired_is_not_rolled_back(moved: tuple[Side, Side], ledger: P
     retire(ledger, old, new, max_delete=1)
     result = migrate.rollback(ledger, new.client)
     assert (result.deleted, len(result.kept)) == (2, 1)
-    assert "all that is left" in result.kept[0].reason
+    assert "only copy left" in result.kept[0].reason
     assert len(new.streams()) == 2
 
 
@@ -441,7 +441,7 @@ def test_what_an_interrupted_retirement_deleted_is_not_rolled_back(
     retire(ledger, old, new, max_delete=1)
     assert len(old.streams()) == 2
     (kept,) = migrate.rollback(ledger, new.client).kept
-    assert "all that is left" in kept.reason
+    assert "only copy left" in kept.reason
     assert {*old.titles(), *new.titles()} >= {"Lesson 0", "Lesson 1", "Lesson 2"}
 
 

@@ -78,7 +78,7 @@ from livestream_core._model.status import STATUSES, satisfied_by
 from livestream_core.cli.console.context import CommandContext
 from livestream_core.cli.streams.display import stream_table
 from livestream_core.memory.emulator import POSSIBLE
-from livestream_core.migrate.finishing.check import was_on_air
+from livestream_core.migrate.finishing.check import was_live
 from livestream_core.migrate.planning.translation import not_movable
 from livestream_core.testing.conformance.lifecycle import statuses
 from livestream_core.testing.conformance import Subject
@@ -92,7 +92,7 @@ stream = live.LiveStream(provider="memory", id="1", title="T", status="paused")
 cell = list(stream_table(CommandContext(), [stream], 80).columns[1].cells)[0]
 assert (cell.plain, cell.style) == ("paused", "blue")
 
-assert was_on_air(stream)
+assert was_live(stream)
 now, hour = datetime.now(UTC), timedelta(hours=1)
 can = live.connect("memory").capabilities
 assert not_movable(stream, can, now=now, guard=hour, assume_idle=False) == "it is in use: paused"

@@ -31,7 +31,7 @@ _WRITES = (
     "intend",
     "note",
     "note_attempt",
-    "note_made",
+    "note_created",
     "postpone",
     "release",
     "save_baseline",

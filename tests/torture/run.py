@@ -282,7 +282,7 @@ class Run:
         self.living.remove(second)
         self.lives.append(" ".join(map(str, said)))
         holds_it = first.messages[-1][2] > 0
-        if holds_it and (said[0] != "raised" or "in use by another run" not in said[2]):
+        if holds_it and (said[0] != "raised" or "another run is using the ledger" not in said[2]):
             self.wrong.append(f"a second run went on beside one that is stopped: {said}")
 
     # -- the end ----------------------------------------------------------------------------

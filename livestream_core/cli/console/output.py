@@ -19,6 +19,9 @@ from .context import CommandContext
 if TYPE_CHECKING:
     from rich.console import Console
 
+#: The usage error of a command that must ask for confirmation and cannot.
+NOT_A_TERMINAL = "Cannot ask for confirmation: standard input is not a terminal. Pass --yes to {}."
+
 #: Joiners and their opposite: no sign of their own, and part of how many scripts are spelt.
 _JOINERS = "\u200c\u200d"
 

@@ -1,1 +1,1 @@
-"""The commands of ``livestream migrate``."""
+"""The ``livestream migrate`` commands."""

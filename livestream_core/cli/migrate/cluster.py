@@ -1,4 +1,4 @@
-"""An existing Dask cluster, on which a migration's workers run."""
+"""An existing Dask cluster that runs a migration's workers."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ _SECONDS = "10s"
 
 @contextmanager
 def cluster(address: str) -> Iterator[Executor]:
-    """Where workers run.
+    """Yield an executor that runs workers on the cluster.
 
     Args:
-        address: The scheduler's.
+        address: The scheduler's address.
 
     Raises:
-        ConfigurationError: Dask is not installed, or no scheduler answers.
+        ConfigurationError: If Dask is not installed, or the scheduler cannot be reached.
     """
-    kind: Any = None
+    client_class: Any = None
     try:
-        from distributed import Client as kind
+        from distributed import Client as client_class  # noqa: N813
     except ImportError:
         pass
-    if kind is None:
-        raise ConfigurationError("--dask needs Dask", hint="pip install 'livestream-core[dask]'")
+    if client_class is None:
+        raise ConfigurationError("--dask requires Dask", hint="pip install 'livestream-core[dask]'")
     problem = ""
     try:
-        client = kind(address, timeout=_SECONDS)
+        client = client_class(address, timeout=_SECONDS)
     except (OSError, ValueError) as error:
         problem = type(error).__name__
     if problem:
-        raise ConfigurationError(f"no Dask scheduler can be reached at {address} ({problem})")
+        raise ConfigurationError(f"cannot reach a Dask scheduler at {address} ({problem})")
     with client:
         executor: Executor = client.get_executor(pure=False)
         yield executor

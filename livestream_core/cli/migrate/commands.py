@@ -1,4 +1,4 @@
-"""The commands of ``migrate``. What they do is loaded when they run."""
+"""The ``livestream migrate`` commands, which load the migration code only when they run."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ import click
 from ..._model.errors import ConfigurationError, LiveStreamError
 from ..console import exit_codes as codes
 from ..console.context import CommandContext, pass_command_context
-from ..console.output import json_line, working
+from ..console.output import NOT_A_TERMINAL, json_line, working
 from .options import (
+    NamedAccounts,
     Planning,
-    Sides,
     Speed,
+    account_options,
     dry_run_option,
     duration,
     html_option,
     ledger_argument,
     output_options,
     planning_options,
-    side_options,
     speed_options,
     yes_option,
 )
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_NEEDED = ("filelock", "jinja2", "pyrate_limiter", "sqlalchemy")
+_REQUIRED = ("filelock", "jinja2", "pyrate_limiter", "sqlalchemy")
 
 
 def _on_migrations(command: F) -> F:
-    """What every command takes, and :class:`CommandContext` as its first argument."""
+    """Add the options of every command, and pass a :class:`CommandContext` as first argument."""
 
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> Any:
-        if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        if missing := [name for name in _REQUIRED if find_spec(name) is None]:
             raise ConfigurationError(
-                f"migrate needs {', '.join(missing)}",
+                f"migrate requires {', '.join(missing)}",
                 hint="pip install 'livestream-core[migrate]'",
             )
         from ...migrate import LedgerError, MigrationStopped
@@ -61,7 +61,7 @@ def _on_migrations(command: F) -> F:
 
 @contextmanager
 def _ends_with(code: int) -> Iterator[None]:
-    """Prints what came of it, and ends with an exit code, also where nobody reads on."""
+    """Exit with a code after the output is printed, even if standard output is closed."""
     try:
         yield
     except BrokenPipeError:
@@ -77,32 +77,32 @@ def _write_page(file: Path, page: str) -> None:
         problem = f"{file} cannot be written: {error.strerror}"
     if problem:
         raise ConfigurationError(problem)
-    click.echo(f"Written: {file}", err=True)
+    click.echo(f"Wrote {file}", err=True)
 
 
 class _InOrder(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which they are used."""
+        """Return the commands in the order in which they are used."""
         return list(self.commands)
 
 
 @click.group(cls=_InOrder)
 @output_options
 def migrate() -> None:
-    """Move streams from one account to another.
+    """Move streams to another account.
 
     \b
       livestream migrate plan --from A --to B
       livestream migrate run --from A --to B --ledger school.db
       livestream migrate check school.db
 
-    Each of A and B is a connection of livestream.toml, or else a provider with its options from
-    the environment. Two accounts of one provider are two connections.
+    A and B are connections in livestream.toml, or providers configured by environment variables.
+    To move streams between two accounts at one provider, define two connections.
 
-    A ledger notes each create before it is sent, so that a run can be interrupted at any moment:
-    the same command goes on, until it exits with 0. 6 means that it can go on, 7 that a person
-    has to look first.
-    """
+    A run records each create in the ledger before it sends it, so you can interrupt a run at any
+    time. To resume, run the same command again, until it exits with 0. It exits with 6 if it can
+    be resumed, and with 7 if something needs review.
+    """  # noqa: D301
 
 
 @migrate.command(
@@ -111,21 +111,25 @@ def migrate() -> None:
     "  livestream migrate plan --from school --to church --tag maths --json |\n"
     "      jq -r '.items[] | select(.state == \"needs_review\") | .reason'"
 )
-@side_options(required=True)
+@account_options(required=True)
 @planning_options
 @speed_options()
 @html_option("the plan")
 @_on_migrations
 def plan(
-    context: CommandContext, sides: Sides, planning: Planning, speed: Speed, html: Path | None
+    context: CommandContext,
+    accounts: NamedAccounts,
+    planning: Planning,
+    speed: Speed,
+    html: Path | None,
 ) -> None:
-    """Say what a migration would do; reads only.
+    """Show what a migration would do, without changing anything.
 
-    For each stream, the plan says whether it will be moved and what the target cannot hold of it,
-    and then what would be lost in total. A stream is moved if it is scheduled, starts later than
+    For each stream, the plan says whether it will be moved and which fields the target cannot
+    store, followed by the total losses. A stream is moved if it is scheduled, starts later than
     --min-lead-time from now, and passes the filters. Streams that are over or in use are skipped.
 
-    The exit code is 7 if something needs review, or would be lost that must not be.
+    The exit code is 7 if a stream needs review, or a field in --fail-on-loss would be lost.
     """
     from ...migrate.pages import plan_html
     from ..console.output import console
@@ -133,7 +137,7 @@ def plan(
     from .run import planned
 
     with ExitStack() as stack:
-        made = planned(stack, sides, planning, speed)
+        made = planned(stack, accounts, planning, speed)
     if html is not None:
         _write_page(html, plan_html(made))
     with _ends_with(exit_code(made)):
@@ -146,24 +150,24 @@ def plan(
 @migrate.command(
     epilog="\b\nExamples:\n"
     "  livestream migrate run --from school --to church --ledger school.db --rate 5/s\n"
-    "  livestream migrate run --ledger school.db    # goes on\n"
+    "  livestream migrate run --ledger school.db    # resumes\n"
     "  until livestream migrate run --ledger school.db; do\n"
     "      [ $? -eq 6 ] || break; sleep 60; done"
 )
-@side_options()
+@account_options()
 @click.option(
     "--ledger",
     required=True,
     metavar="FILE_OR_URL",
     help="An SQLite file, or postgresql://USER@HOST/DATABASE. Keep the file together with its mark "
-    "file, FILE-mark. A password belongs in PGPASSWORD or ~/.pgpass.",
+    "file, FILE-mark. Put the database password in PGPASSWORD or ~/.pgpass.",
 )
 @speed_options()
 @click.option(
     "--max-create",
     type=click.IntRange(min=0),
     metavar="N",
-    help="End after so many creates; the same command goes on.",
+    help="Stop after N creates. Run the same command again to resume.",
 )
 @click.option(
     "--settle-time",
@@ -171,29 +175,29 @@ def plan(
     type=duration,
     default="60s",
     show_default=True,
-    metavar="SPAN",
-    help="How long the target may take for a create that it has not answered, before it is sent "
-    "again.",
+    metavar="DURATION",
+    help="How long the target may take to apply a create that received no response, before the "
+    "create is sent again.",
 )
 @click.option(
     "--patience",
     type=duration,
     default="15m",
     show_default=True,
-    metavar="SPAN",
-    help="How long to wait when a vendor asks for it. If one asks for more, the run ends with 6, "
-    "and says until when.",
+    metavar="DURATION",
+    help="The longest wait to accept when a vendor asks for one. If a vendor asks for more, the "
+    "run exits with 6 and says when to resume.",
 )
 @click.option(
     "--replan",
     is_flag=True,
-    help="Plan anew what was refused or needed a person.",
+    help="Plan streams again that were refused or need review.",
 )
 @click.option(
     "--dask",
     metavar="ADDRESS",
-    help="Run the workers on the Dask cluster of this scheduler. They connect by their own "
-    "environment and livestream.toml. Needs a PostgreSQL ledger.",
+    help="Run the workers on the Dask cluster with this scheduler. Each worker connects with its "
+    "own environment and livestream.toml. Requires a PostgreSQL ledger.",
 )
 @yes_option
 @planning_options
@@ -201,30 +205,30 @@ def plan(
 def run(
     context: CommandContext,
     ledger: str,
-    sides: Sides,
+    accounts: NamedAccounts,
     planning: Planning,
     speed: Speed,
     **options: Any,
 ) -> None:
-    """Create the streams at the target.
+    """Create the planned streams at the target.
 
-    If there is no ledger yet it plans, as `livestream migrate plan` does, shows the plan, and
-    asks; where nobody can be asked, --yes is needed. If there is one it goes on with that, and
-    asks nothing: --from, --to and all that a plan is made by may then be left out.
+    If there is no ledger yet, the command makes a plan, shows it, and asks for confirmation. If
+    standard input is not a terminal, pass --yes. If there is a ledger, the command resumes from it
+    without asking. You can then leave out --from, --to, and the options of the plan.
 
-    Ctrl-C (or SIGTERM) finishes what is in flight, and exits with 6; a second one ends it at
-    once. Whatever ended it, the same command goes on and doubles nothing, until it exits with 0.
-    With 7 a person has to look at something first. With --json, each line is an object: some
-    have "progress", the last is the result.
+    Ctrl-C or SIGTERM stops the run once the requests in flight are done, with exit code 6. A second
+    one stops it at once. To resume, run the same command again, whatever stopped it, until it exits
+    with 0. It never creates a stream twice. The exit code is 7 if something needs review. With
+    --json, each line is an object: some have "progress", and the last is the result.
     """
     from ..console.output import console
     from .plan import show_plan
     from .results import show_run
     from .run import run as run_migration
 
-    ended = run_migration(context, ledger, sides, planning, speed, **options)
+    ended = run_migration(context, ledger, accounts, planning, speed, **options)
     with _ends_with(ended.exit_code):
-        _tell(context, ended.result.error if ended.result is not None else None)
+        _show_error(context, ended.result.error if ended.result is not None else None)
         if context.as_json:
             json_line(ended.to_dict())
         elif ended.result is not None:
@@ -233,41 +237,42 @@ def run(
             show_plan(context, ended.plan, console())
 
 
-def _tell(context: CommandContext, error: LiveStreamError | None) -> None:
-    """Shows what ended a run. Not as the error of a command: something may have been sent, and
-    the ledger knows what.
+def _show_error(context: CommandContext, error: LiveStreamError | None) -> None:
+    """Print the error that ended a run.
+
+    It is not reported as a failed command: requests may have been sent, and the ledger has them.
     """
     if error is not None and context.debug:
         traceback.print_exception(error)
-    if error is not None and not context.as_json:  # there, the result has it
+    if error is not None and not context.as_json:  # the JSON result contains it
         click.echo(f"Error: {error}", err=True)
 
 
 @migrate.command()
 @ledger_argument
-@side_options()
+@account_options()
 @speed_options()
 @_on_migrations
-def check(context: CommandContext, ledger: str, sides: Sides, speed: Speed) -> None:
-    """Compare both sides with the plan; writes nothing.
+def check(context: CommandContext, ledger: str, accounts: NamedAccounts, speed: Speed) -> None:
+    """Compare the source and the target with the plan.
 
     \b
-      =  equal        the target is as planned, and so is the source
-      *  differs      one of them is not; the fields are named
-      +  source only  there is nothing at the target
-      -  target only  it is gone from the source
-      !  error        it could not be read
+      =  equal        the source and the target are as planned
+      *  differs      one of the two is not as planned; the fields are named
+      +  source only  the stream is missing at the target
+      -  target only  the stream is missing at the source
+      !  error        the stream could not be read
 
-    The exit code is 0 if all are equal, and else 7.
-    """
+    Nothing is changed. The exit code is 0 if all streams are equal, and 7 otherwise.
+    """  # noqa: D301
     from ... import migrate as library
     from ..console.output import console
-    from .accounts import connected_sides, names_in
+    from .accounts import connected_clients, names_in
     from .results import show_check
 
     with ExitStack() as stack:
-        source, target = connected_sides(stack, names_in(ledger, sides))
-        with working("Reading both sides"):
+        source, target = connected_clients(stack, names_in(ledger, accounts))
+        with working("Reading both accounts"):
             result = library.check(ledger, source, target, workers=speed.workers, **speed.rates)
     with _ends_with(codes.FINE if result.all_equal else codes.NEEDS_REVIEW):
         if context.as_json:
@@ -281,17 +286,17 @@ def check(context: CommandContext, ledger: str, sides: Sides, speed: Speed) -> N
 @click.option(
     "--refresh",
     is_flag=True,
-    help="Look at the target which streams have been on air there, and note it.",
+    help="Read which streams have been live at the target, and mark them as switched.",
 )
 @click.option(
     "--switched",
     "switched_ids",
     multiple=True,
     metavar="ID",
-    help="Note that people publish to the new stream of this one of the source; for targets "
-    "that report no status. May be given several times.",
+    help="Mark the stream with this source ID as switched, for targets that do not report a "
+    "status. Can be repeated.",
 )
-@side_options(source=False)
+@account_options(source=False)
 @speed_options(source=False)
 @_on_migrations
 def status(
@@ -299,13 +304,13 @@ def status(
     ledger: str,
     refresh: bool,
     switched_ids: tuple[str, ...],
-    sides: Sides,
+    accounts: NamedAccounts,
     speed: Speed,
 ) -> None:
-    """Show where every stream is, and its users.
+    """Show the state and cutover of every stream.
 
-    Users of a stream are "prepared" once it is at the target, "switched" once it was on air
-    there, and "retired" once it is deleted at the source. Nothing is sent without --refresh.
+    A stream is "prepared" once it exists at the target, "switched" once it has been live there, and
+    "retired" once it is deleted from the source. Without --refresh, no requests are sent.
     """
     from ... import migrate as library
     from ..console.output import console
@@ -315,7 +320,7 @@ def status(
     if switched_ids:
         library.mark_switched(ledger, switched_ids)
     if refresh:
-        name = names_in(ledger, sides).target
+        name = names_in(ledger, accounts).target
         with connect_named(name) as target, working("Reading the target"):
             library.refresh_cutovers(
                 ledger, target, workers=speed.workers, target_rate=speed.target_rate
@@ -335,31 +340,31 @@ def status(
     type=click.Path(file_okay=False, path_type=Path),
     default="handover",
     show_default=True,
-    help="Where the files are written.",
+    help="The folder to write the files to.",
 )
-@side_options()
+@account_options()
 @speed_options()
 @_on_migrations
 def handover(
-    context: CommandContext, ledger: str, folder: Path, sides: Sides, speed: Speed
+    context: CommandContext, ledger: str, folder: Path, accounts: NamedAccounts, speed: Speed
 ) -> None:
-    """Write down new addresses, stream keys and links.
+    """Write the new ingests and playback URLs for publishers.
 
     \b
       ingests.csv, .json   server and stream key of each new stream
-      obs/                 the same, as profiles of OBS Studio
-      map.csv, .json       old id to new id, old playback address to new one
+      obs/                 the same, as OBS Studio profiles
+      map.csv, .json       old and new ID, old and new playback URL
 
-    They have stream keys, so nobody else can read them. Where the target gives an address only
-    once a stream is started, the row says so.
-    """
+    The files contain stream keys, so only your user account can read them. If the target assigns an
+    ingest only when a stream starts, the row says so.
+    """  # noqa: D301
     from ... import migrate as library
     from ..console.output import console
-    from .accounts import connected_sides, names_in
+    from .accounts import connected_clients, names_in
     from .results import show_handover
 
     with ExitStack() as stack:
-        source, target = connected_sides(stack, names_in(ledger, sides))
+        source, target = connected_clients(stack, names_in(ledger, accounts))
         with working("Reading the target"):
             result = library.handover(
                 ledger, source, target, folder, workers=speed.workers, **speed.rates
@@ -375,25 +380,31 @@ def handover(
 @ledger_argument
 @dry_run_option
 @yes_option
-@side_options(source=False)
+@account_options(source=False)
 @speed_options(source=False, workers=False)
 @_on_migrations
 def rollback(
-    context: CommandContext, ledger: str, dry_run: bool, yes: bool, sides: Sides, speed: Speed
+    context: CommandContext,
+    ledger: str,
+    dry_run: bool,
+    yes: bool,
+    accounts: NamedAccounts,
+    speed: Speed,
 ) -> None:
-    """Delete at the target what this migration made.
+    """Delete the streams that this migration created at the target.
 
-    Kept is what was on air, what somebody has edited since, and what was not surely made by this
-    migration. The source is not touched. A migration that was rolled back does not run again.
+    A stream is kept if it is or has been live, was edited after it was created, or may not have
+    been created by this migration. The source is not changed. A migration cannot run again after
+    its rollback.
 
-    It looks first, shows what would be deleted, and asks; where nobody can be asked, --yes is
-    needed. The exit code is 7 if something is kept.
+    The command shows what would be deleted, and asks for confirmation. If standard input is not a
+    terminal, pass --yes. The exit code is 7 if any stream is kept.
     """
     from ... import migrate as library
     from .accounts import connect_named, names_in
 
-    _somebody_to_ask(dry_run=dry_run, yes=yes)
-    with connect_named(names_in(ledger, sides).target) as target:
+    _require_confirmation(dry_run=dry_run, yes=yes)
+    with connect_named(names_in(ledger, accounts).target) as target:
 
         def delete(**options: Any) -> DeleteResult:
             return library.rollback(ledger, target, target_rate=speed.target_rate, **options)
@@ -410,11 +421,11 @@ def rollback(
     type=click.IntRange(min=0),
     required=True,
     metavar="N",
-    help="The most streams to delete; the same command goes on.",
+    help="Maximum number of streams to delete. Run the same command again to continue.",
 )
 @dry_run_option
 @yes_option
-@side_options()
+@account_options()
 @speed_options(workers=False)
 @_on_migrations
 def retire(
@@ -423,21 +434,22 @@ def retire(
     max_delete: int,
     dry_run: bool,
     yes: bool,
-    sides: Sides,
+    accounts: NamedAccounts,
     speed: Speed,
 ) -> None:
-    """Delete at the source what was moved.
+    """Delete the streams that were moved from the source.
 
-    Only that of which both sides are as planned, as `livestream migrate check` says. It looks
-    first, shows what would be deleted, and asks; where nobody can be asked, --yes is needed. The
-    exit code is 7 if something is kept, and 6 if only --max-delete left some.
+    A stream is deleted only if `livestream migrate check` finds it equal at that moment. The
+    command shows what would be deleted, and asks for confirmation. If standard input is not a
+    terminal, pass --yes. The exit code is 7 if any stream is kept, and 6 if streams are left
+    because of --max-delete.
     """
     from ... import migrate as library
-    from .accounts import connected_sides, names_in
+    from .accounts import connected_clients, names_in
 
-    _somebody_to_ask(dry_run=dry_run, yes=yes)
+    _require_confirmation(dry_run=dry_run, yes=yes)
     with ExitStack() as stack:
-        source, target = connected_sides(stack, names_in(ledger, sides))
+        source, target = connected_clients(stack, names_in(ledger, accounts))
 
         def delete(**options: Any) -> DeleteResult:
             return library.retire(
@@ -447,9 +459,9 @@ def retire(
         _delete(context, delete, source.account, dry_run=dry_run, yes=yes)
 
 
-def _somebody_to_ask(*, dry_run: bool, yes: bool) -> None:
+def _require_confirmation(*, dry_run: bool, yes: bool) -> None:
     if not dry_run and not yes and not sys.stdin.isatty():
-        raise click.UsageError("Nobody can be asked here: give --yes to delete.")
+        raise click.UsageError(NOT_A_TERMINAL.format("delete"))
 
 
 def _delete(
@@ -463,18 +475,19 @@ def _delete(
     from ..console.output import console
     from .results import show_deletions
     from .stopping import stopped_by_signals
+    from .words import streams
 
     if not dry_run and not yes:
-        with working("Looking at what would be deleted"):
-            would = delete(dry_run=True)
-        show_deletions(would, console(stderr=True))
-        question = f"Delete {would.deleted:,} at {account}?"
+        with working("Checking which streams would be deleted"):
+            preview = delete(dry_run=True)
+        show_deletions(preview, console(stderr=True))
+        question = f"Delete {streams(preview.deleted)} at {account}?"
         if not click.confirm(question, err=True):
             click.echo("Nothing was deleted.", err=True)
             raise click.exceptions.Exit(codes.OTHERWISE)
     with (
-        working("Looking" if dry_run else "Deleting") as shown,
-        stopped_by_signals(lambda: shown("Stopping after what is in flight")) as stop,
+        working("Checking" if dry_run else "Deleting") as shown,
+        stopped_by_signals(lambda: shown("Stopping once the requests in flight are done")) as stop,
     ):
         result = delete(dry_run=dry_run, stop=stop)
     with _ends_with(result.exit_code):
@@ -489,10 +502,10 @@ def _delete(
 @html_option("the report")
 @_on_migrations
 def report(context: CommandContext, ledger: str, html: Path | None) -> None:
-    """Show what a ledger holds, in short.
+    """Show a summary of a ledger.
 
-    The counts add up: every stream is in exactly one state. --json has every stream. No secret
-    is in a ledger or a report.
+    The counts add up, because every stream is in exactly one state. With --json, the report
+    includes every stream. Ledgers and reports contain no secrets.
     """
     from ...migrate import report as report_of
     from ...migrate.pages import report_html

@@ -1,4 +1,4 @@
-"""What the commands of ``migrate`` are told."""
+"""The options of the ``livestream migrate`` commands."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
 def duration(text: str) -> float:
-    """A span of time such as ``30m``, in seconds."""
+    """Return a duration such as ``30m`` in seconds."""
     found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)(\w*)", text)
     if found is None or found[2] not in _SECONDS:
-        raise click.BadParameter(f"{text!r} is not a span such as 90s, 30m or 2h.")
+        raise click.BadParameter(f"{text!r} is not a duration such as 90s, 30m, or 2h.")
     return float(found[1]) * _SECONDS[found[2]]
 
 
-def _several(text: str) -> tuple[str, ...]:
+def _comma_separated(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 @attrs.frozen(slots=True, kw_only=True)
-class Sides:
-    """How the two accounts were named; ``None`` where that was left to the ledger."""
+class NamedAccounts:
+    """The accounts named on the command line, or ``None`` for those in the ledger."""
 
     source: str | None = None
     target: str | None = None
@@ -43,12 +43,12 @@ class Sides:
 
 @attrs.frozen(slots=True, kw_only=True)
 class Speed:
-    """How fast both sides may be asked.
+    """The number of workers and the rate limits.
 
     Attributes:
-        workers: How many streams are worked on at a time.
-        source_rate: The most requests to the source, such as ``"5/s"``.
-        target_rate: The most requests to the target.
+        workers: The number of streams to process at a time.
+        source_rate: The maximum rate of requests to the source, such as ``"5/s"``.
+        target_rate: The maximum rate of requests to the target.
     """
 
     workers: int = 1
@@ -57,17 +57,26 @@ class Speed:
 
     @property
     def rates(self) -> dict[str, Any]:
-        """As functions of the library take them."""
+        """The rates as arguments for functions of ``livestream_core.migrate``."""
         return {"source_rate": self.source_rate, "target_rate": self.target_rate}
 
 
 @attrs.frozen(slots=True, kw_only=True)
 class Planning:
-    """What a plan is made by. What was not said is ``None``, false or empty.
+    """The options of a plan. Options that were not given are ``None``, false, or empty.
 
     Attributes:
-        guard: Seconds.
-        transform: ``module:function``.
+        status: The status that selects streams.
+        starts_after: The earliest scheduled start that selects streams.
+        starts_before: The time before which selected streams are scheduled to start.
+        tag: The tag that selects streams.
+        ids: The IDs that select streams.
+        guard: The minimum lead time in seconds.
+        assume_idle: Whether to treat streams as not in use if the source reports no status.
+        mark: Whether to add a mark to created streams.
+        skip_existing: Whether to skip streams that already have a match at the target.
+        fail_on_loss: The fields that must not be lost.
+        transform: The transform, as ``module:function``.
     """
 
     status: str | None
@@ -84,20 +93,20 @@ class Planning:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What was said, as ``migrate.plan`` takes it; without the transform."""
-        said = attrs.asdict(self)
-        del said["transform"]
+        """The options that were given, as arguments for ``migrate.plan``, without the transform."""
+        options = attrs.asdict(self)
+        del options["transform"]
         return {
             name: value
-            for name, value in said.items()
+            for name, value in options.items()
             if value is not None and value is not False and value != ()
         }
 
-    def unlike(self, settings: Mapping[str, Any]) -> list[str]:
-        """What was said and is not as a ledger was planned: names of options.
+    def different_from(self, settings: Mapping[str, Any]) -> list[str]:
+        """Return the names of the given options that differ from a ledger's plan.
 
         Args:
-            settings: ``PlanSettings.to_dict()``.
+            settings: The ledger's settings, from ``PlanSettings.to_dict()``.
         """
         planned = {**settings, **settings["filters"]}
         wanted = self.arguments
@@ -105,21 +114,25 @@ class Planning:
             if name in wanted:
                 wanted[name] = parse_instant(wanted[name]).isoformat()
         return [
-            "--id" if name == "ids" else f"--{name.replace('_', '-')}"
+            _FLAGS.get(name, f"--{name.replace('_', '-')}")
             for name, value in wanted.items()
             if (list(value) if isinstance(value, tuple) else value) != planned.get(name)
         ]
 
 
+#: The options whose flags differ from their names.
+_FLAGS = {"ids": "--id", "guard": "--min-lead-time"}
+
+
 def _gathered(name: str, kind: type[Any]) -> Callable[[F], F]:
-    """Hands options to a command as one value."""
+    """Return a decorator that passes several options to a command as one value."""
 
     def gather(command: F) -> F:
         fields = [field.name for field in attrs.fields(kind)]
 
         @wraps(command)
         def run(*arguments: Any, **options: Any) -> Any:
-            # Not every command takes all of them.
+            # Not every command has all of the options.
             context = {field: options.pop(field) for field in fields if field in options}
             options[name] = kind(**context)
             return command(*arguments, **options)
@@ -136,8 +149,9 @@ def _with(command: F, *options: Callable[[F], F]) -> F:
 
 
 def output_options(command: F) -> F:
-    """``--json``, ``--utc`` and ``--debug``. No secret is in a plan or a ledger, so there is none
-    to be shown.
+    """Add ``--json``, ``--utc``, and ``--debug``.
+
+    There is no ``--show-secrets``, because plans and ledgers contain no secrets.
     """
     return _with(command, json_option, utc_option, debug_option)
 
@@ -148,10 +162,10 @@ def _accounts(_: click.Context, __: click.Parameter, incomplete: str) -> list[st
     return [name for name in [*names(), *providers()] if name.startswith(incomplete)]
 
 
-def side_options(*, source: bool = True, required: bool = False) -> Callable[[F], F]:
-    """``--from`` and ``--to``, handed over as ``sides``."""
-    more = "" if required else "; by default the one that the ledger names"
-    account = "a connection of livestream.toml, else a provider with its options from the"
+def account_options(*, source: bool = True, required: bool = False) -> Callable[[F], F]:
+    """Return a decorator that adds ``--from`` and ``--to``, passed as ``accounts``."""
+    default = "" if required else " Defaults to the account in the ledger."
+    account = "a connection in livestream.toml, or a provider configured by environment variables."
     options: list[Callable[[F], F]] = [
         click.option(
             flag,
@@ -159,20 +173,18 @@ def side_options(*, source: bool = True, required: bool = False) -> Callable[[F]
             metavar=metavar,
             required=required,
             shell_complete=_accounts,
-            help=f"{what}: {account} environment{more}.",
+            help=f"{name.capitalize()} account: {account}{default}",
         )
-        for flag, name, metavar, what in (
-            ("--from", "source", "A", "Whose streams"),
-            ("--to", "target", "B", "Where to"),
-        )
+        for flag, name, metavar in (("--from", "source", "A"), ("--to", "target", "B"))
         if source or name == "target"
     ]
-    return lambda command: _with(_gathered("sides", Sides)(command), *options)
+    return lambda command: _with(_gathered("accounts", NamedAccounts)(command), *options)
 
 
 def speed_options(*, source: bool = True, workers: bool = True) -> Callable[[F], F]:
-    """``--workers`` and ``--rate``, and where both sides are asked ``--source-rate`` and
-    ``--target-rate``; handed over as ``speed``.
+    """Return a decorator that adds ``--workers`` and the rate limits, passed as ``speed``.
+
+    ``--source-rate`` and ``--target-rate`` are added if the command uses both accounts.
     """
     options: list[Callable[[F], F]] = []
     if workers:
@@ -183,21 +195,23 @@ def speed_options(*, source: bool = True, workers: bool = True) -> Callable[[F],
                 default=4,
                 show_default=True,
                 metavar="N",
-                help="How many streams are worked on at a time.",
+                help="Number of streams to process at a time.",
             )
         )
-    whom = "each of both sides" if source else "the target"
+    receiver = "each account" if source else "the target"
     options.append(
         click.option(
             "--rate",
             metavar="N/s",
-            help=f"The most requests to {whom}, such as 5/s, 300/min or 1000/h.",
+            help=f"Maximum rate of requests to {receiver}, such as 5/s, 300/min, or 1000/h.",
         )
     )
     if source:
         options += [
             click.option(
-                f"--{side}-rate", metavar="N/s", help=f"The most requests to the {side}, instead."
+                f"--{side}-rate",
+                metavar="N/s",
+                help=f"Maximum rate of requests to the {side}. Overrides --rate.",
             )
             for side in ("source", "target")
         ]
@@ -217,7 +231,7 @@ def speed_options(*, source: bool = True, workers: bool = True) -> Callable[[F],
 
 
 def planning_options(command: F) -> F:
-    """Which streams are moved, and how; handed over as ``planning``."""
+    """Add the options that select and change streams, passed as ``planning``."""
     return _with(
         _gathered("planning", Planning)(command),
         filter_options,
@@ -226,61 +240,63 @@ def planning_options(command: F) -> F:
             "ids",
             multiple=True,
             metavar="ID",
-            help="Only this stream; may be given several times.",
+            help="Select only the stream with this source ID. Can be repeated.",
         ),
         click.option(
             "--min-lead-time",
             "guard",
             type=duration,
-            metavar="SPAN",
-            help="Leave alone what starts sooner than this, such as 45m or 2h; 30m unless told.",
+            metavar="DURATION",
+            help="Skip streams that start sooner than this, such as 45m or 2h. Defaults to 30m.",
         ),
         click.option(
             "--assume-idle",
             is_flag=True,
-            help="Take streams of a source that reports no status for not in use.",
+            help="Treat streams as not in use if the source does not report a status.",
         ),
         click.option(
             "--mark",
             is_flag=True,
-            help="Put a mark (a tag) on what is created, where the target has a place for one: "
-            "it is then known for certain, also by a later migration.",
+            help="Add a mark (a tag) to created streams, if the target stores tags. A mark "
+            "identifies a stream for certain, also in later migrations.",
         ),
         click.option(
             "--skip-existing",
             is_flag=True,
-            help="Skip streams of which the target has an equal already.",
+            help="Skip streams that already have a match at the target.",
         ),
         click.option(
             "--fail-on-loss",
-            type=_several,
+            type=_comma_separated,
             default="",
             metavar="FIELD[,FIELD]",
-            help="Refuse to run if one of these fields would be lost.",
+            help="Refuse to run if the target would lose any of these fields.",
         ),
         click.option(
             "--transform",
             metavar="MODULE:FUNCTION",
-            help="A function of yours that changes what is created; it gets a LiveStream and a "
-            "StreamSpec, and gives a StreamSpec. This folder is looked into, too.",
+            help="Your function that changes what is created. It receives a LiveStream and a "
+            "StreamSpec, and returns a StreamSpec. The current folder is searched too.",
         ),
     )
 
 
 def html_option(what: str) -> Callable[[F], F]:
-    """``--html FILE``."""
+    """Return a decorator that adds ``--html FILE``."""
     return click.option(
         "--html",
         type=click.Path(dir_okay=False, writable=True, path_type=Path),
         metavar="FILE",
-        help=f"Write {what} as a page, too: one file, that needs no network.",
+        help=f"Also write {what} as a self-contained HTML page.",
     )
 
 
 ledger_argument = click.argument("ledger")
 
-yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 
 dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Only say what would be deleted, and what not, and why."
+    "--dry-run",
+    is_flag=True,
+    help="Only show what would be deleted, and what would be kept and why.",
 )

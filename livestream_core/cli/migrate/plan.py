@@ -1,4 +1,4 @@
-"""A plan for people: every stream, what would be lost, and what to do next."""
+"""Human-readable output of a plan: every stream, the losses, and what to do next."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
     from ...migrate import FieldResult, ItemState, Plan, PlannedItem
 
-_FIELD, _FATE, _COUNT = 16, 14, 7
+_FIELD, _OUTCOME, _COUNT = 16, 14, 7
 
 
 def exit_code(plan: Plan) -> int:
-    """Whether somebody has to decide something before all of it can be moved."""
+    """Return the exit code for a plan: whether anything needs review before all can be moved."""
     needs_review = plan.forbidden_losses or plan.counts["needs_review"] or plan.target_unreadable
     return NEEDS_REVIEW if needs_review else FINE
 
 
 def show_plan(context: CommandContext, plan: Plan, out: Console) -> None:
-    """Prints a plan."""
+    """Print a plan."""
     print_rows(
         out,
         ("state", "start"),
@@ -46,18 +46,19 @@ def show_plan(context: CommandContext, plan: Plan, out: Console) -> None:
             for item in plan.items
         ),
     )
-    heading(out, "Lost on the way")
+    heading(out, "Losses")
     if not show_losses(out, (item.fields for item in plan.items if _may_move(item.state))):
-        print_lines(out, ["nothing"])
-    heading(out, "In all")
+        print_lines(out, ["none"])
+    heading(out, "Total")
     print_lines(out, _totals(plan))
     heading(out, "Next")
     print_lines(out, _next(plan))
 
 
 def show_losses(out: Console, fields: Iterable[Iterable[FieldResult]]) -> bool:
-    """Prints for each field that is lost: how, of how many streams, and why. Gives whether there
-    is any.
+    """Print each lost field with its outcome, the number of streams, and the reason.
+
+    Returns whether any field is lost.
     """
     counts: Counter[tuple[str, str]] = Counter()
     reasons: dict[tuple[str, str], Counter[str]] = {}
@@ -66,13 +67,13 @@ def show_losses(out: Console, fields: Iterable[Iterable[FieldResult]]) -> bool:
         counts.update({(each.field, str(each.fate)) for each in lost})
         for each in lost:
             reasons.setdefault((each.field, str(each.fate)), Counter())[each.note] += 1
-    for (field, fate), count in sorted(counts.items()):
-        notes = reasons[field, fate]
+    for (field, outcome), count in sorted(counts.items()):
+        notes = reasons[field, outcome]
         why = printable(notes.most_common(1)[0][0])
         if len(notes) > 1:
-            why += f" (or another of {len(notes)} reasons)"
-        widths = [1, _FIELD, _FATE, _COUNT]
-        line(out, "", field, state_words(fate), f"{count:,}", why, widths=widths)
+            why += f" (the most common of {len(notes)} reasons)"
+        widths = [1, _FIELD, _OUTCOME, _COUNT]
+        line(out, "", field, state_words(outcome), f"{count:,}", why, widths=widths)
     return bool(counts)
 
 
@@ -81,7 +82,7 @@ def _may_move(state: ItemState) -> bool:
 
 
 def _detail(item: PlannedItem) -> str:
-    """Why a stream is not moved; or what it loses."""
+    """Return why a stream is not moved, or else what it loses and its matches at the target."""
     if not _may_move(item.state):
         return item.reason
     lost: dict[str, dict[str, None]] = {}
@@ -89,46 +90,51 @@ def _detail(item: PlannedItem) -> str:
         lost.setdefault(state_words(each.fate), {})[each.field] = None
     parts = [item.reason] if item.reason else []
     if not parts:
-        parts = [f"{fate}: {', '.join(fields)}" for fate, fields in lost.items()]
+        parts = [f"{outcome}: {', '.join(fields)}" for outcome, fields in lost.items()]
     if item.existing:
-        parts.append(f"the target has an equal one already: {', '.join(item.existing)}")
+        parts.append(f"already has a match at the target: {', '.join(item.existing)}")
     return "; ".join(parts)
 
 
 def _totals(plan: Plan) -> Iterator[str]:
     yield sum_words(plan.counts)
     if plan.left_out:
-        yield f"the filters leave out {streams(plan.left_out)} more"
+        yield f"{streams(plan.left_out)} excluded by the filters"
     if plan.source_complete is Completeness.PROVEN:
-        yield "the list is whole: it has as many as the source says"
+        yield "the list is complete: it has as many streams as the source reports"
     else:
-        yield "nothing proves that the list is whole; two walks over it agreed"
+        yield "the list is not proven to be complete, but two reads of it agreed"
     yield f"from {plan.source_account}"
     yield f"to {plan.target_account}, which has {streams(plan.target_total)}"
     if count := plan.target_unreadable:
-        yield f"{count:,} more of its list cannot be read"
+        yield f"{count:,} {'entry' if count == 1 else 'entries'} in its list cannot be read"
 
 
 def _next(plan: Plan) -> Iterator[str]:
     if plan.target_unreadable:
         yield (
-            "A run refuses to begin while the target's list cannot be read whole: "
-            "`livestream list` says what is wrong."
+            "A run does not start until every entry in the target's list can be read. To see what "
+            "is wrong, run `livestream list`."
         )
     if lost := plan.forbidden_losses:
-        yield f"A run refuses this plan: {', '.join(lost)} must not be lost."
-    if count := plan.counts["needs_review"]:
         yield (
-            f"{streams(count)}: somebody has to decide. Change them at the source, or by "
-            "--transform."
+            f"A run refuses this plan, because it would lose {', '.join(lost)}. Map the fields "
+            "with --transform, or allow the loss."
+        )
+    if count := plan.counts["needs_review"]:
+        them = "it" if count == 1 else "them"
+        yield (
+            f"{streams(count)} {'needs' if count == 1 else 'need'} review. Change {them} at the "
+            "source or with --transform."
         )
     existing = sum(bool(item.existing) for item in plan.items if item.state == "pending")
     if existing:
         yield (
-            f"{streams(existing)}: the target has an equal one already, and would have two. "
-            "--skip-existing leaves them out."
+            f"{streams(existing)} already {'has a match' if existing == 1 else 'have matches'} at "
+            f"the target and would be duplicated. To skip {'it' if existing == 1 else 'them'}, "
+            "use --skip-existing."
         )
     if not plan.counts["pending"]:
-        yield "Nothing is to be moved."
+        yield "There is nothing to move."
     elif not lost and not plan.target_unreadable:
-        yield "`livestream migrate run` with the same options, and --ledger FILE."
+        yield "Run `livestream migrate run` with the same options and --ledger FILE."

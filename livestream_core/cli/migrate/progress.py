@@ -1,4 +1,4 @@
-"""How a run gets on: a bar for who looks at it, lines for logs and programs."""
+"""The progress of a run: a bar on a terminal, lines for logs, and JSON for programs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .words import STYLES, state_words
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-#: Seconds over which the speed is taken.
+#: The period, in seconds, over which the speed is measured.
 _WINDOW = 30.0
-#: Seconds between two lines, for programs and for logs.
+#: The seconds between two lines, for programs and for logs.
 _JSON_PAUSE, _LOG_PAUSE = 1.0, 10.0
-_STOPPING = "Stopping after what is in flight; the same signal again ends it at once."
+_STOPPING = "Stopping once the requests in flight are done. Send the signal again to stop at once."
 
 
 @attrs.frozen(slots=True)
@@ -34,9 +34,9 @@ class Pause:
     """A pause that a vendor asked for.
 
     Attributes:
-        until: When it ends.
-        reason: The vendor's provider, and what it said.
-        utc: Whether its text shows the time in UTC.
+        until: The end of the pause.
+        reason: The provider, and the vendor's message.
+        utc: Whether the text shows the time in UTC.
     """
 
     until: datetime
@@ -45,11 +45,11 @@ class Pause:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended."""
+        """Whether the pause has ended."""
         return datetime.now(UTC) >= self.until
 
     def to_dict(self) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes."""
+        """Return the value as data for ``json.dumps``."""
         return {"until": self.until.isoformat(), "reason": self.reason}
 
     def __str__(self) -> str:
@@ -58,15 +58,14 @@ class Pause:
 
 
 @attrs.frozen(slots=True)
-class Look:
-    """How far a run is at one moment.
+class Snapshot:
+    """The progress of a run at one moment.
 
     Attributes:
-        counts: How many streams are in each state.
-        writes: How many creates this run has sent.
-        per_second: How many streams were settled per second lately; ``None`` if that is not
-            known yet.
-        pause: The pause that a vendor asked for, while it lasts.
+        counts: The number of streams in each state.
+        writes: The number of creates that this run has sent.
+        per_second: The number of streams settled per second recently, or ``None`` if not known yet.
+        pause: The current pause that a vendor asked for, if any.
     """
 
     counts: Mapping[str, int]
@@ -76,21 +75,21 @@ class Look:
 
     @property
     def unsettled(self) -> int:
-        """How many streams are still to be settled."""
+        """The number of streams that are not settled."""
         return self.counts["pending"] + self.counts["unknown"]
 
     @property
     def total(self) -> int:
-        """How many streams the run is about."""
+        """The number of streams that are not skipped."""
         return self.counts["total"] - self.counts["skipped"]
 
     @property
     def remaining_seconds(self) -> float | None:
-        """How long the rest takes at this speed."""
+        """The time in seconds that the rest takes at the current speed."""
         return round(self.unsettled / self.per_second, 1) if self.per_second else None
 
     def to_dict(self) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes."""
+        """Return the value as data for ``json.dumps``."""
         return {
             "counts": dict(self.counts),
             "writes": self.writes,
@@ -108,49 +107,50 @@ class Look:
         return text
 
 
-class Watched:
-    """Looks at a run, each with the speed that follows from those before."""
+class Tracker:
+    """Measures the speed of a run from its counts over time."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._settled: deque[tuple[float, int]] = deque()
-        #: The last look; ``None`` before the first create.
-        self.last: Look | None = None
-        #: The last pause that a vendor asked for.
+        #: The last snapshot, or ``None`` before the workers start.
+        self.last: Snapshot | None = None
+        #: The last pause that a vendor asked for, if any.
         self.pause: Pause | None = None
 
-    def look(self, counts: Mapping[str, int], writes: int) -> Look:
-        """The run as it is now."""
+    def update(self, counts: Mapping[str, int], writes: int) -> Snapshot:
+        """Return a snapshot of the run with the current counts."""
         now = self._clock()
         pause = None if self.pause is None or self.pause.is_over else self.pause
-        look = Look(counts, writes, None, pause)
-        settled = look.total - look.unsettled
+        snapshot = Snapshot(counts, writes, None, pause)
+        settled = snapshot.total - snapshot.unsettled
         self._settled.append((now, settled))
         while now - self._settled[0][0] > _WINDOW:
             self._settled.popleft()
         began, before = self._settled[0]
         if now > began and settled > before:
-            look = attrs.evolve(look, per_second=round((settled - before) / (now - began), 2))
-        self.last = look
-        return look
+            per_second = round((settled - before) / (now - began), 2)
+            snapshot = attrs.evolve(snapshot, per_second=per_second)
+        self.last = snapshot
+        return snapshot
 
 
 class Progress(Protocol):
-    """Shows how a run gets on."""
+    """Shows the progress of a run."""
 
-    def show(self, look: Look) -> None:
-        """Shows how far it is."""
+    def show(self, snapshot: Snapshot) -> None:
+        """Show the progress."""
 
     def waiting(self, pause: Pause) -> None:
-        """Says that the run waits, and until when."""
+        """Show that the run waits, and until when."""
 
     def stopping(self) -> None:
-        """Says that it was asked to stop. Safe within a signal's handler."""
+        """Show that the run was asked to stop. Safe in a signal handler."""
 
 
 @contextmanager
 def progress(context: CommandContext) -> Iterator[Progress]:
-    """What shows it to whoever is there: a terminal, a log, or a program."""
+    """Yield a progress display for a terminal, a log, or a program."""
     if context.as_json:
         yield _JsonLines()
     elif is_terminal(sys.stderr):
@@ -166,32 +166,32 @@ class _Lines:
     def __init__(self) -> None:
         self._shown_at: float | None = None
 
-    def show(self, look: Look) -> None:
+    def show(self, snapshot: Snapshot) -> None:
         now = time.monotonic()
         if self._shown_at is None or now - self._shown_at >= self.every:
             self._shown_at = now
-            self._write(look)
+            self._write(snapshot)
 
     def waiting(self, pause: Pause) -> None:
         self._write(pause)
 
-    def _write(self, news: Look | Pause) -> None:
+    def _write(self, update: Snapshot | Pause) -> None:
         if self.every == math.inf:
             return
         try:
-            self.write(news)
+            self.write(update)
         except BrokenPipeError:
-            self.every = math.inf  # nobody reads on, which is no reason to stop
+            self.every = math.inf  # the output was closed, but the run continues
 
-    def write(self, news: Look | Pause) -> None:
+    def write(self, update: Snapshot | Pause) -> None:
         raise NotImplementedError
 
 
 class _JsonLines(_Lines):
     every = _JSON_PAUSE
 
-    def write(self, news: Look | Pause) -> None:
-        json_line({"waiting" if isinstance(news, Pause) else "progress": news.to_dict()})
+    def write(self, update: Snapshot | Pause) -> None:
+        json_line({"waiting" if isinstance(update, Pause) else "progress": update.to_dict()})
 
     def stopping(self) -> None:
         _write_at_once(json_text({"stopping": _STOPPING}))
@@ -200,10 +200,10 @@ class _JsonLines(_Lines):
 class _LogLines(_Lines):
     every = _LOG_PAUSE
 
-    def write(self, news: Look | Pause) -> None:
-        line = str(news)
-        if isinstance(news, Look) and news.pause is not None:
-            line += f", {news.pause}"
+    def write(self, update: Snapshot | Pause) -> None:
+        line = str(update)
+        if isinstance(update, Snapshot) and update.pause is not None:
+            line += f", {update.pause}"
         click.echo(line[0].upper() + line[1:], err=True)
 
     def stopping(self) -> None:
@@ -211,7 +211,7 @@ class _LogLines(_Lines):
 
 
 def _write_at_once(line: str) -> None:
-    # Not by sys.stderr: the signal may have come while that was being written.
+    # Not through sys.stderr: the signal may have interrupted a write to it.
     os.write(2, f"{line}\n".encode())
 
 
@@ -220,13 +220,13 @@ class _Bar:
         from rich.spinner import Spinner
         from rich.text import Text
 
-        self._look: Look | None = None
+        self._snapshot: Snapshot | None = None
         self._pause: Pause | None = None
         self._is_stopping = False
-        self._spinner = Spinner("dots", Text("Reading what is at the target"))
+        self._spinner = Spinner("dots", Text("Reading the target"))
 
-    def show(self, look: Look) -> None:
-        self._look = look
+    def show(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
 
     def waiting(self, pause: Pause) -> None:
         self._pause = pause
@@ -235,24 +235,22 @@ class _Bar:
         self._is_stopping = True
 
     def picture(self) -> RenderableType:
-        """What stands on the screen now."""
+        """Return what to show on the terminal."""
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
         parts: list[RenderableType] = []
-        if self._look is None or not self._look.unsettled:
+        if self._snapshot is None or not self._snapshot.unsettled:
             parts.append(self._spinner)
-        if self._look is not None:
-            look = self._look
+        if self._snapshot is not None:
+            total, unsettled = self._snapshot.total, self._snapshot.unsettled
             row = Table.grid(padding=(0, 1, 0, 0))
-            row.add_row(
-                ProgressBar(look.total, look.total - look.unsettled, width=24), Text(str(look))
-            )
+            row.add_row(ProgressBar(total, total - unsettled, width=24), Text(str(self._snapshot)))
             states = Text("  ").join(
                 Text(f"{state_words(name)} {count:,}", STYLES[name])
-                for name, count in look.counts.items()
+                for name, count in self._snapshot.counts.items()
                 if count and name != "total"
             )
             parts += [row, states]
@@ -268,7 +266,7 @@ def _bar() -> Iterator[_Bar]:
     from rich.live import Live
 
     bar = _Bar()
-    # A thread of its own draws it, so that a handler of signals need not.
+    # Its own thread draws the bar, so a signal handler does not have to.
     with Live(console=console(stderr=True), get_renderable=bar.picture, transient=True):
         yield bar
 

@@ -1,4 +1,4 @@
-"""What came of a migration, for people."""
+"""Human-readable output of a migration's results."""
 
 from __future__ import annotations
 
@@ -20,87 +20,89 @@ if TYPE_CHECKING:
 
     from ...migrate import CheckResult, DeleteResult, HandoverResult, Item, Report, RunResult
 
-#: What a person looks at first.
+#: The states that are listed first.
 _OPEN = frozenset({"refused", "unknown", "needs_review"})
+_RESUME = "To resume, run the same command again."
 
 
 def show_run(context: CommandContext, result: RunResult, out: Console, ledger: str) -> None:
-    """Prints how a run ended.
+    """Print the result of a run.
 
     Args:
-        context: What was said on the command line.
-        result: What the run gave.
-        out: Where to.
-        ledger: Where the ledger is, as it was given.
+        context: The command's context.
+        result: The result of the run.
+        out: The console to print to.
+        ledger: The location of the ledger, as given on the command line.
     """
     report = result.report
     _show_open(out, report)
     out.print(sum_words(report.counts))
     if result.writes:
-        sent = "1 create was" if result.writes == 1 else f"{result.writes:,} creates were"
-        out.print(f"{sent} sent.")
+        out.print(f"Sent {'1 create' if result.writes == 1 else f'{result.writes:,} creates'}.")
+    elif report.phase == "finished":
+        out.print("Nothing left to do. Sent no creates.")
     else:
-        nothing = "Nothing was left to do: n" if report.phase == "finished" else "N"
-        out.print(f"{nothing}o create was sent.")
+        out.print("Sent no creates.")
     for step in _after_run(context, result, ledger):
         line(out, step, widths=[])
 
 
 def _after_run(context: CommandContext, result: RunResult, ledger: str) -> Iterator[str]:
     report = result.report
-    # An address may have a password in it.
-    here = "LEDGER" if "://" in ledger else shlex.quote(ledger)
+    # A URL may contain a password.
+    location = "LEDGER" if "://" in ledger else shlex.quote(ledger)
     yield from _unowned(report)
     if result.stopped == "budget":
-        yield "It ended at --max-create. The same command goes on."
+        yield f"Stopped at --max-create. {_RESUME}"
     elif result.stopped == "wrong":
-        yield "It ended because a stream was not made as it was asked for: look at it first."
+        yield (
+            "Stopped because the target created a stream that differs from its spec. Check that "
+            "stream first."
+        )
     elif result.resume_at is not None:
         more = ", which is longer than --patience" if result.stopped == "patience" else ""
         yield (
-            f"The vendor asks to wait until {time_text(context, result.resume_at)}{more}. All is "
-            "noted. The same command goes on after that."
+            f"The vendor asks to wait until {time_text(context, result.resume_at)}{more}. The "
+            "ledger is up to date. To resume, run the same command again after that time."
         )
     elif result.stopped or result.error is not None:
-        yield "It was stopped, and all is noted. The same command goes on."
-    elif report.needs_review:
-        yield (
-            "What was refused or needs review is planned anew by the same command with "
-            "--replan, once that is mended."
-        )
+        yield f"Stopped. The ledger is up to date. {_RESUME}"
+    elif report.counts["refused"] or report.counts["needs_review"]:
+        yield "Fix the streams listed above, then run the same command with --replan."
     elif report.phase == "finished":
-        yield f"Next: livestream migrate check {here}"
+        if not report.unowned:
+            yield f"Next: livestream migrate check {location}"
     else:
-        yield "The same command goes on."
+        yield _RESUME
 
 
 def show_report(context: CommandContext, report: Report, out: Console) -> None:
-    """Prints what a ledger holds, in short."""
+    """Print a summary of a ledger."""
     _show_open(out, report)
     out.print(f"from    {report.source_account}")
     out.print(f"to      {report.target_account}")
-    out.print(f"began   {time_text(context, report.started_at)}")
+    out.print(f"started {time_text(context, report.started_at)}")
     out.print(f"phase   {report.phase.replace('_', ' ')}")
-    heading(out, "In all")
+    heading(out, "Total")
     print_lines(out, filter(None, (sum_words(report.counts), _cutovers(report))))
-    heading(out, "Lost on the way")
+    heading(out, "Losses")
     if not show_losses(out, (item.fields for item in report.items if item.state != "skipped")):
-        print_lines(out, ["nothing"])
+        print_lines(out, ["none"])
     for note in _unowned(report):
         line(out, note, widths=[])
 
 
 def show_status(report: Report, out: Console) -> None:
-    """Prints where every stream is, and its users."""
+    """Print the state and cutover of every stream."""
     print_rows(
         out,
-        ("state", "users"),
+        ("state", "cutover"),
         (
             stream_row(
                 str(item.state),
                 "-" if item.cutover is None or item.rolled_back else str(item.cutover),
                 title=item.title,
-                id=_both(item.source_id, item.target_id),
+                id=_ids(item.source_id, item.target_id),
                 detail="rolled back" if item.rolled_back else item.reason,
             )
             for item in report.items
@@ -108,14 +110,14 @@ def show_status(report: Report, out: Console) -> None:
     )
     out.print()
     out.print(sum_words(report.counts))
-    if users := _cutovers(report):
-        out.print(users)
+    if cutovers := _cutovers(report):
+        out.print(cutovers)
     for note in _unowned(report):
         line(out, note, widths=[])
 
 
 def show_check(result: CheckResult, out: Console) -> None:
-    """Prints whether both sides are as planned."""
+    """Print the result of a check."""
     print_rows(
         out,
         ("verdict",),
@@ -123,7 +125,7 @@ def show_check(result: CheckResult, out: Console) -> None:
             stream_row(
                 str(item.verdict),
                 title=item.title,
-                id=_both(item.source_id, item.target_id),
+                id=_ids(item.source_id, item.target_id),
                 detail="; ".join(filter(None, (", ".join(item.differences), item.reason))),
                 symbol=item.verdict.symbol,
             )
@@ -135,16 +137,16 @@ def show_check(result: CheckResult, out: Console) -> None:
 
 
 def show_deletions(result: DeleteResult, out: Console) -> None:
-    """Prints what was deleted, or would be, and what not."""
+    """Print which streams were or would be deleted, and which were kept."""
     deleted = "to be deleted" if result.dry_run else "deleted"
     print_rows(
         out,
-        ("what",),
+        ("action",),
         (
             stream_row(
                 deleted if item.deleted else "kept",
                 title=item.title,
-                id=_both(item.source_id, item.target_id),
+                id=_ids(item.source_id, item.target_id),
                 detail=item.reason,
             )
             for item in result.items
@@ -154,25 +156,29 @@ def show_deletions(result: DeleteResult, out: Console) -> None:
         out.print()
     out.print(sum_words({deleted: result.deleted, "kept": len(result.kept)}))
     if result.remaining:
-        out.print(f"{streams(result.remaining)} left; the same command goes on.")
+        out.print(f"{streams(result.remaining)} left. Run the same command again to continue.")
 
 
 def show_handover(result: HandoverResult, out: Console) -> None:
-    """Prints what was written, and for how many streams."""
-    line(out, f"Written to {result.folder}, for you alone: keys are in it.", widths=[])
+    """Print the result of a handover."""
+    line(
+        out,
+        f"Wrote the files to {result.folder}. Only you can read them: they contain stream keys.",
+        widths=[],
+    )
     out.print(f"{streams(result.streams)} at the target")
-    addresses = {
-        "with an ingest address": result.given,
-        "that get theirs when they are started": result.after_start,
-        "that have none": result.none,
+    ingests = {
+        "with an ingest": result.given,
+        "with an ingest once started": result.after_start,
+        "without an ingest": result.none,
     }
-    print_lines(out, (f"{count:,} {what}" for what, count in addresses.items() if count))
+    print_lines(out, (f"{count:,} {what}" for what, count in ingests.items() if count))
     for id, reason in result.unread.items():
         line(out, printable(f"{id} could not be read: {reason}"), widths=[])
 
 
 def _show_open(out: Console, report: Report) -> None:
-    """The streams that are not as they should be."""
+    """Print the streams that were refused, are unknown, or need review."""
     found: list[Item] = [item for item in report.items if item.state in _OPEN]
     print_rows(
         out,
@@ -181,7 +187,7 @@ def _show_open(out: Console, report: Report) -> None:
             stream_row(
                 str(item.state),
                 title=item.title,
-                id=_both(item.source_id, item.target_id),
+                id=_ids(item.source_id, item.target_id),
                 detail=item.reason,
             )
             for item in found
@@ -193,19 +199,21 @@ def _show_open(out: Console, report: Report) -> None:
 
 def _unowned(report: Report) -> Iterator[str]:
     if report.unowned:
+        is_one = len(report.unowned) == 1
         yield (
-            f"{streams(len(report.unowned))} at the target equal one of this migration, were not "
-            f"there before, and belong to none: {printable(', '.join(report.unowned))}. Delete "
-            "what should not be there, and run it again."
+            f"{streams(len(report.unowned))} at the target {'matches' if is_one else 'match'} this "
+            f"migration but {'is' if is_one else 'are'} not in its ledger: "
+            f"{printable(', '.join(report.unowned))}. Delete any duplicates, then run the command "
+            "again."
         )
 
 
 def _cutovers(report: Report) -> str:
-    there = [item.cutover for item in report.items if item.cutover and not item.rolled_back]
-    counts = Counter(there)
+    at_target = [item.cutover for item in report.items if item.cutover and not item.rolled_back]
+    counts = Counter(at_target)
     shown = " + ".join(f"{counts[each]:,} {each}" for each in Cutover if counts[each])
-    return f"{len(there):,} at the target = {shown}" if there else ""
+    return f"{len(at_target):,} at the target = {shown}" if at_target else ""
 
 
-def _both(source_id: str, target_id: str | None) -> str:
+def _ids(source_id: str, target_id: str | None) -> str:
     return source_id if target_id is None else f"{source_id} -> {target_id}"

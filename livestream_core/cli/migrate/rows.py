@@ -1,4 +1,4 @@
-"""Streams of a migration in rows: a word or two, and beside them the title over its details."""
+"""Rows for the streams of a migration: a few short columns, then the title above its details."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-#: "needs review", and a time to the minute.
+#: The widths for a state, and for a time to the minute.
 _WIDTHS = (14, 22)
-#: Where a terminal is narrower, it breaks the lines.
-_NARROWEST = 60
+#: A narrower terminal wraps the lines itself.
+_MIN_WIDTH = 60
 
 
 def stream_row(
     state: str, *more: str, title: str, id: str, detail: str = "", symbol: str = ""
 ) -> list[Text]:
-    """One stream.
+    """Return the row for one stream.
 
     Args:
-        state: A state or a verdict, by its name.
-        more: What stands beside it.
-        title: The stream's title, as a vendor has it.
-        id: Its id at the source, and perhaps that at the target.
-        detail: What else there is to say, as a vendor may have said it.
-        symbol: What stands before the state.
+        state: The name of a state or verdict.
+        more: The values of further columns.
+        title: The stream's title, as the vendor returned it.
+        id: The stream's ID at the source, and at the target if it has one.
+        detail: Further details, which may include text from a vendor.
+        symbol: The symbol to show before the state.
     """
     from rich.text import Text
 
@@ -42,16 +42,16 @@ def stream_row(
 
 
 def print_rows(out: Console, columns: Sequence[str], rows: Iterable[Sequence[Text]]) -> None:
-    """Prints rows one by one, however many there are.
+    """Print rows one by one, without holding them all in memory.
 
     Args:
-        out: Where to.
-        columns: The names of the first columns; the last is the stream.
-        rows: What :func:`stream_row` gives.
+        out: The console to print to.
+        columns: The names of the first columns. The last column is the stream.
+        rows: The rows from :func:`stream_row`.
     """
     from rich.text import Text
 
-    out.width = max(out.width, _NARROWEST)
+    out.width = max(out.width, _MIN_WIDTH)
     header: Sequence[Text] | None = [Text(name, "bold") for name in (*columns, "stream")]
     for row in rows:
         for cells in (header, row):
@@ -61,7 +61,7 @@ def print_rows(out: Console, columns: Sequence[str], rows: Iterable[Sequence[Tex
 
 
 def heading(out: Console, text: str) -> None:
-    """Begins a part."""
+    """Print a section heading."""
     from rich.text import Text
 
     out.print()
@@ -69,6 +69,6 @@ def heading(out: Console, text: str) -> None:
 
 
 def print_lines(out: Console, lines: Iterable[str]) -> None:
-    """Prints lines of a part, folded where they are long."""
+    """Print the lines of a section, and wrap long ones."""
     for text in lines:
         line(out, "", text, widths=[1])

@@ -1,4 +1,4 @@
-"""``livestream migrate plan`` and ``run``: from two names to streams at the target."""
+"""Make the plan for ``livestream migrate plan``, and run it for ``livestream migrate run``."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from ... import migrate
 from ..._model.errors import LiveStreamError
 from ..console.context import CommandContext
 from ..console.exit_codes import FINE, NEEDS_REVIEW, OTHERWISE, STOPPED
-from ..console.output import console, say, working
-from .accounts import Names, connect_named, connected_sides, names_of
+from ..console.output import NOT_A_TERMINAL, console, say, working
+from .accounts import Names, connect_named, connected_clients, names_of
 from .cluster import cluster
-from .options import Planning, Sides, Speed
+from .options import NamedAccounts, Planning, Speed
 from .plan import show_plan
-from .progress import Pause, Watched, progress
+from .progress import Pause, Tracker, progress
 from .stopping import stopped_by_signals
+from .words import streams
 
-#: Nothing but a person changes these: the same command again would end in the same way.
-_FOR_A_PERSON = (migrate.LedgerError, migrate.MigrationStopped)
+#: Errors that need review: the same command would fail again.
+_NEED_REVIEW = (migrate.LedgerError, migrate.MigrationStopped)
 
 
-def planned(stack: ExitStack, sides: Sides, planning: Planning, speed: Speed) -> migrate.Plan:
-    """A plan, whose clients are closed when the stack ends. Reads only."""
-    if not sides.source or not sides.target:
-        raise click.UsageError("A new migration needs --from and --to.")
-    names = Names(sides.source, sides.target)
+def planned(
+    stack: ExitStack, accounts: NamedAccounts, planning: Planning, speed: Speed
+) -> migrate.Plan:
+    """Return a plan, whose clients the stack closes. Nothing is changed."""
+    if not accounts.source or not accounts.target:
+        raise click.UsageError("A new migration requires --from and --to.")
+    names = Names(accounts.source, accounts.target)
     transform = None
     if planning.transform is not None:
-        find_modules_here()
+        add_current_folder_to_path()
         transform = migrate.load_transform(planning.transform)
-    source, target = connected_sides(stack, names)
-    with working("Reading both sides"):
+    source, target = connected_clients(stack, names)
+    with working("Reading both accounts"):
         plan = migrate.plan(
             source,
             target,
@@ -50,9 +53,10 @@ def planned(stack: ExitStack, sides: Sides, planning: Planning, speed: Speed) ->
     return attrs.evolve(plan, source_name=names.source, target_name=names.target)
 
 
-def find_modules_here() -> None:
-    """Lets transforms be found in this folder, as `python -m` would; after all else, so that a
-    file here takes no library's place.
+def add_current_folder_to_path() -> None:
+    """Make transforms in the current folder importable, as with `python -m`.
+
+    The folder comes last, so that a file in it does not replace an installed module.
     """
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)
@@ -60,10 +64,11 @@ def find_modules_here() -> None:
 
 @attrs.frozen(slots=True, kw_only=True)
 class Ended:
-    """How a run ended.
+    """How the command ended.
 
     Attributes:
-        result: What it gave; ``None`` if nothing was to be moved, and no ledger was made.
+        result: The result of the run, or ``None`` if there was nothing to move and no ledger was
+            created.
         plan: The plan, if one was made.
         exit_code: The exit code.
     """
@@ -73,19 +78,19 @@ class Ended:
     exit_code: int
 
     def to_dict(self) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes; the same keys in both cases."""
-        nothing = {"writes": 0, "stopped": None, "error": None, "resume_at": None}
+        """Return the value as data for ``json.dumps``, with the run's keys even without a run."""
+        no_run = {"writes": 0, "stopped": None, "error": None, "resume_at": None}
         if self.result is not None:
             data = self.result.to_dict()
         else:
-            data = {**nothing, **(self.plan.to_dict() if self.plan is not None else {})}
+            data = {**no_run, **(self.plan.to_dict() if self.plan is not None else {})}
         return {**data, "exit_code": self.exit_code}
 
 
 def run(
     context: CommandContext,
     ledger: str,
-    sides: Sides,
+    accounts: NamedAccounts,
     planning: Planning,
     speed: Speed,
     *,
@@ -93,59 +98,59 @@ def run(
     dask: str | None,
     **settings: Any,
 ) -> Ended:
-    """Plans and runs a new ledger, or goes on with one.
+    """Plan and run a new migration, or resume one from its ledger.
 
     Args:
-        context: Who is told how it gets on.
-        ledger: A file, or a PostgreSQL URL.
-        sides: The accounts.
-        planning: What a new ledger is planned by.
-        speed: How fast.
-        yes: Whether a new ledger is run without a question.
-        dask: The address of the cluster on which workers run.
-        settings: What else ``migrate.run`` takes.
+        context: The command's context.
+        ledger: The location of the ledger: a file, or a PostgreSQL URL.
+        accounts: The accounts named on the command line.
+        planning: The options for the plan of a new ledger.
+        speed: The number of workers and the rate limits.
+        yes: Whether to start a new migration without confirmation.
+        dask: The address of the Dask scheduler whose cluster runs the workers, if any.
+        settings: Further arguments for ``migrate.run``.
 
     Raises:
-        click.UsageError: Nobody can be asked, or what was said does not go together.
-        click.exceptions.Exit: The answer was no.
-        LiveStreamError: Nothing was sent.
+        click.UsageError: If confirmation is impossible, or the options contradict each other.
+        click.exceptions.Exit: If the user declined.
+        LiveStreamError: If the run failed before it sent anything.
     """
     if dask is not None and not ledger.startswith("postgresql"):
-        raise click.UsageError("--dask needs a PostgreSQL ledger, which workers can share.")
+        raise click.UsageError("--dask requires a PostgreSQL ledger, which workers can share.")
     with ExitStack() as stack:
         if dask is not None:
             settings["executor"] = stack.enter_context(cluster(dask))
         plan = None
         if migrate.Ledger.exists(ledger):
-            names = _going_on(context, ledger, sides, planning)
+            names = _resumed_names(context, ledger, accounts, planning)
         else:
             if not yes and not sys.stdin.isatty():
-                raise click.UsageError("Nobody can be asked here: give --yes to run a new ledger.")
-            plan = planned(stack, sides, planning, speed)
+                raise click.UsageError(NOT_A_TERMINAL.format("start a new migration"))
+            plan = planned(stack, accounts, planning, speed)
             names = Names(plan.source_name, plan.target_name)
             if not plan.counts["pending"] and not plan.forbidden_losses:
-                # A ledger would keep for ever what may be different tomorrow.
+                # No ledger: it would keep a plan that may be different tomorrow.
                 code = NEEDS_REVIEW if plan.counts["needs_review"] else FINE
                 return Ended(result=None, plan=plan, exit_code=code)
             if not yes and not plan.forbidden_losses:
                 _ask(context, plan)
         if dask is not None:
-            # Workers connect by themselves, each where it is.
+            # Each worker connects in its own process.
             both: list[Any] = [
                 partial(connect_named, each) for each in (names.source, names.target)
             ]
         elif plan is not None:
             both = [plan.source, plan.target]
         else:
-            both = list(connected_sides(stack, names))
-        find_modules_here()  # a ledger names its transform
+            both = list(connected_clients(stack, names))
+        add_current_folder_to_path()  # a ledger names its transform
         result = _run(context, plan, ledger, both, speed, settings)
     return Ended(result=result, plan=plan, exit_code=exit_code(result))
 
 
 def exit_code(result: migrate.RunResult) -> int:
-    """The exit code of a run."""
-    if isinstance(result.error, _FOR_A_PERSON):
+    """Return the exit code for a run."""
+    if isinstance(result.error, _NEED_REVIEW):
         return NEEDS_REVIEW
     return result.exit_code or (STOPPED if result.error is not None else FINE)
 
@@ -158,12 +163,12 @@ def _run(
     speed: Speed,
     settings: dict[str, Any],
 ) -> migrate.RunResult:
-    watched = Watched()
+    tracker = Tracker()
     with progress(context) as shown, stopped_by_signals(shown.stopping) as stop:
 
         def waiting(until: datetime, error: LiveStreamError) -> None:
-            watched.pause = Pause(until, f"{error.provider}: {error.message}", context.utc)
-            shown.waiting(watched.pause)
+            tracker.pause = Pause(until, f"{error.provider}: {error.message}", context.utc)
+            shown.waiting(tracker.pause)
 
         try:
             return migrate.run(
@@ -174,40 +179,42 @@ def _run(
                 workers=speed.workers,
                 **speed.rates,
                 **settings,
-                progress=lambda counts, writes: shown.show(watched.look(counts, writes)),
+                progress=lambda counts, writes: shown.show(tracker.update(counts, writes)),
                 waiting=waiting,
                 stop=stop,
             )
-        except _FOR_A_PERSON:
+        except _NEED_REVIEW:
             raise
         except LiveStreamError as error:
-            if watched.last is None or not watched.last.writes:
+            if tracker.last is None or not tracker.last.writes:
                 raise
-            # Such as the last look at the target, after all was created.
+            # For example, the target could not be read after everything was created.
             with migrate.Ledger.open(ledger) as opened:
                 report = opened.report()
-            return migrate.RunResult(report=report, writes=watched.last.writes, error=error)
+            return migrate.RunResult(report=report, writes=tracker.last.writes, error=error)
 
 
-def _going_on(context: CommandContext, ledger: str, sides: Sides, planning: Planning) -> Names:
+def _resumed_names(
+    context: CommandContext, ledger: str, accounts: NamedAccounts, planning: Planning
+) -> Names:
     with migrate.Ledger.open(ledger) as opened:
-        names = names_of(opened, sides)
+        names = names_of(opened, accounts)
         settings = opened.report().settings.to_dict()
-    if unlike := planning.unlike(settings):
+    if different := planning.different_from(settings):
         say(
             context,
             "warning",
-            f"the ledger goes on with the plan that it was made with; not as given: "
-            f"{', '.join(unlike)}",
+            "the ledger resumes with its own plan; these options differ from it and are ignored: "
+            f"{', '.join(different)}",
         )
     return names
 
 
 def _ask(context: CommandContext, plan: migrate.Plan) -> None:
-    # On standard error, as the question is: standard output may go elsewhere.
+    # On standard error, like the question: standard output may be redirected.
     show_plan(context, plan, console(stderr=True))
     click.echo(err=True)
-    question = f"Create {plan.counts['pending']:,} at {plan.target_account}?"
+    question = f"Create {streams(plan.counts['pending'])} at {plan.target_account}?"
     if not click.confirm(question, err=True):
         click.echo("Nothing was created.", err=True)
         raise click.exceptions.Exit(OTHERWISE)

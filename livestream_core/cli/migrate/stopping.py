@@ -1,4 +1,4 @@
-"""Ending a migration by a signal, so that it can go on later."""
+"""Stop a migration on a signal, so that it can be resumed later."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ _SHOW_CURSOR = b"\x1b[?25h\n"
 
 
 @contextmanager
-def stopped_by_signals(tell: Callable[[], None]) -> Iterator[threading.Event]:
-    """The first SIGINT or SIGTERM sets the event, so that what is in flight is finished. The
-    second ends the process at once: the ledger knows what was under way.
+def stopped_by_signals(on_first: Callable[[], None]) -> Iterator[threading.Event]:
+    """Yield an event that the first SIGINT or SIGTERM sets.
+
+    The requests in flight are then finished. A second signal ends the process at once; the ledger
+    has a record of what was in flight.
 
     Args:
-        tell: Says that the first has come. It runs in the signal's handler.
+        on_first: A function that reports the first signal. It runs in the signal handler.
     """
     stop = threading.Event()
-    came = False
+    received = False
 
     def handle(_: int, __: object) -> None:
-        nonlocal came
-        if came:
-            _leave()
-        came = True
+        nonlocal received
+        if received:
+            _exit()
+        received = True
         stop.set()
-        tell()
+        on_first()
 
-    # Also where a shell started it with SIGINT ignored.
+    # Even if a shell started the process with SIGINT ignored.
     previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
@@ -44,11 +46,11 @@ def stopped_by_signals(tell: Callable[[], None]) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _leave() -> NoReturn:
+def _exit() -> NoReturn:
     try:
         sys.stdout.flush()
     except (OSError, RuntimeError, ValueError):
-        pass  # it is closed, or the signal came while it was being written
+        pass  # it is closed, or the signal interrupted a write to it
     if is_terminal(sys.stderr):
         os.write(2, _SHOW_CURSOR)
     os._exit(STOPPED)

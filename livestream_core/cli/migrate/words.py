@@ -1,10 +1,10 @@
-"""The states of a migration as people read them."""
+"""States, verdicts, and counts as words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-#: By state, verdict, or fate.
+#: The style of each state and verdict.
 STYLES = {
     "pending": "cyan",
     "created": "green",
@@ -22,17 +22,17 @@ STYLES = {
 
 
 def state_words(state: str) -> str:
-    """A state, verdict or fate in words."""
+    """Return a state, verdict, or outcome as words."""
     return state.replace("_", " ")
 
 
 def streams(count: int) -> str:
-    """``1 stream``, ``2,000 streams``."""
+    """Return a number of streams as words, such as ``1 stream`` or ``2,000 streams``."""
     return f"{count:,} stream{'' if count == 1 else 's'}"
 
 
 def sum_words(counts: Mapping[str, int]) -> str:
-    """Counts that add up, as a sum: ``12 streams = 10 created + 2 skipped``."""
+    """Return counts as a sum, such as ``12 streams = 10 created + 2 skipped``."""
     parts = [
         f"{count:,} {state_words(name)}"
         for name, count in counts.items()

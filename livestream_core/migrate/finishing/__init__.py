@@ -1,1 +1,1 @@
-"""What follows a run: check, hand over, roll back, retire."""
+"""What follows a run: check, hand over, roll back, and retire."""

@@ -1,4 +1,4 @@
-"""Whether both sides still are as planned; reads only."""
+"""Check whether the source and the target are as planned; nothing is changed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _SECONDS = 60.0
 
 @attrs.frozen
 class Pair:
-    """A stream of a ledger as it is now on both sides.
+    """A stream of a ledger in its current state at the source and the target.
 
     Attributes:
-        source: At the source; ``None`` if it is gone.
-        target: At the target; ``None`` if there is none.
-        checked: What follows.
+        source: The stream at the source, or ``None`` if it does not exist.
+        target: The stream at the target, or ``None`` if it does not exist.
+        checked: The result of the check.
     """
 
     source: LiveStream | None
@@ -39,7 +39,7 @@ class Pair:
 
 
 class Checker:
-    """Compares streams with what was planned."""
+    """Compares streams with their plan."""
 
     def __init__(self, report: Report, source: Client, target: Client) -> None:
         self._plan = report.plan
@@ -47,11 +47,11 @@ class Checker:
         self._target = SourceReader(target, natively=reads_natively(target))
 
     def check(self, item: Item) -> CheckedItem:
-        """Reads both sides of one stream, and compares."""
+        """Read one stream at the source and the target, and compare them with the plan."""
         return self.pair(item).checked
 
     def pair(self, item: Item) -> Pair:
-        """The same, with what was read."""
+        """Check one stream, and return the result with the streams that were read."""
         source = target = None
         problems = []
         try:
@@ -66,7 +66,8 @@ class Checker:
         for side, stream in (("source", source), ("target", target)):
             if stream is not None and (unread := sorted(unread_fields(stream))):
                 problems.append(
-                    f"of the stream at the {side} there could not be read: {', '.join(unread)}"
+                    f"these fields of the stream at the {side} could not be read: "
+                    f"{', '.join(unread)}"
                 )
         if problems:
             checked = _checked(item, Verdict.ERROR, reason="; ".join(problems))
@@ -78,9 +79,11 @@ class Checker:
         self, item: Item, source: LiveStream | None, target: LiveStream | None
     ) -> CheckedItem:
         if source is None and target is None:
-            return _checked(item, Verdict.ERROR, reason="it is on neither side")
+            return _checked(
+                item, Verdict.ERROR, reason="it exists neither at the source nor at the target"
+            )
         if target is None:
-            reason = item.reason if item.target_id is None else "it is gone from the target"
+            reason = item.reason if item.target_id is None else "it no longer exists at the target"
             return _checked(item, Verdict.SOURCE_ONLY, reason=reason or str(item.state))
         if source is None:
             return _checked(item, Verdict.TARGET_ONLY)
@@ -124,20 +127,21 @@ def check(
     source_rate: RequestRate | str | None = None,
     target_rate: RequestRate | str | None = None,
 ) -> CheckResult:
-    """Reads both sides of every stream that was to be moved, and says whether they are as
-    planned. Writes nothing, neither there nor in the ledger.
+    """Compare every stream that the migration moves with the plan, at the source and the target.
+
+    Nothing is changed at the source, at the target, or in the ledger.
 
     Args:
         ledger: The migration's ledger.
-        source: The client of the source.
-        target: The client of the target.
-        workers: How many streams are read at a time.
-        source_rate: The most requests to the source, such as ``"5/s"``.
-        target_rate: The most requests to the target.
+        source: The client for the source.
+        target: The client for the target.
+        workers: The number of streams to read at a time.
+        source_rate: The maximum rate of requests to the source, such as ``"5/s"``.
+        target_rate: The maximum rate of requests to the target.
 
     Raises:
-        LedgerError: The ledger cannot be read, or is of other accounts.
-        InvalidInput: An argument is wrong.
+        LedgerError: If the ledger cannot be read or belongs to other accounts.
+        InvalidInput: If an argument is invalid.
     """
     check_workers(workers)
     with ExitStack() as stack:
@@ -152,10 +156,10 @@ def check(
 
 
 def to_move(items: Iterable[Item]) -> list[Item]:
-    """The streams that the migration is about."""
+    """Return the streams that the migration moves."""
     return [item for item in items if item.state is not ItemState.SKIPPED]
 
 
-def was_on_air(stream: LiveStream) -> bool:
-    """Whether a stream shows that somebody has published to it."""
+def was_live(stream: LiveStream) -> bool:
+    """Return whether a stream is or has been live."""
     return bool(STATUSES[stream.status].aired) or stream.started_at is not None

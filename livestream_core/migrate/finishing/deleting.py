@@ -1,4 +1,4 @@
-"""Deleting: at the target what a migration made, or at the source what was moved."""
+"""Delete the streams that a migration created at the target, or those it moved at the source."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from ..values import (
     MigrationStopped,
     Verdict,
 )
-from .check import Checker, was_on_air
+from .check import Checker, was_live
 
 _SECONDS = 60.0
-#: What somebody may have added to a stream that was made without it: no vendor does by itself.
+#: Fields that no vendor sets automatically: if the spec has none, a value was added by an edit.
 _ADDED = tuple(facts.name for facts in COMPARED if facts.unasked is None and not facts.is_required)
 
 
@@ -46,22 +46,24 @@ def rollback(
     target_rate: RequestRate | str | None = None,
     stop: threading.Event | None = None,
 ) -> DeleteResult:
-    """Deletes at the target what this migration created there. Kept, with the reason, is what is
-    or was on air, what somebody has edited since, what was adopted without a mark (it is not
-    certain whose it is), and what was retired: its source is gone. The source is never touched.
-    A migration that was rolled back does not run again. The same call goes on where it was
-    stopped.
+    """Delete the streams that this migration created at the target.
+
+    A stream is kept, with the reason, if it is or has been live, was edited after it was created,
+    was adopted without a mark (this migration may not have created it), or was retired (it is the
+    only copy left). The source is never changed. A migration cannot run again after its rollback.
+    If the rollback is interrupted, repeat the call to resume.
 
     Args:
         ledger: The migration's ledger.
-        target: The client of the target.
-        dry_run: Only says what would be deleted.
-        target_rate: The most requests to the target, such as ``"5/s"``.
-        stop: Set it to have it end after what is in flight.
+        target: The client for the target.
+        dry_run: Whether to only report what would be deleted.
+        target_rate: The maximum rate of requests to the target, such as ``"5/s"``.
+        stop: An event that stops the rollback, once set, as soon as the requests in flight are
+            done.
 
     Raises:
-        LedgerError: The ledger cannot be used, or is of another account.
-        Unsupported: The target cannot delete.
+        LedgerError: If the ledger cannot be used or belongs to another account.
+        Unsupported: If the target does not support delete.
     """
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger, write=not dry_run))
@@ -71,17 +73,21 @@ def rollback(
         report = opened.report()
         if not dry_run and report.phase != "rolled_back":
             opened.write(partial(Transaction.change_migration, phase="rolled_back"))
-        undo = _Deletion(opened, target, "rollback", dry_run, stop)
+        deletion = _Deletion(opened, target, "rollback", dry_run, stop)
         reader = SourceReader(target, natively=reads_natively(target))
         shown = opened.read(Transaction.target_snapshots)
         retiring = opened.read(Transaction.retiring)
         for item in report.items:
             if item.target_id is None and item.state is ItemState.UNKNOWN:
-                undo.keep(item, f"a create of it may have been carried out: {item.reason}")
+                deletion.keep(item, f"its create may have been applied: {item.reason}")
             elif item.source_id in retiring:
-                undo.keep(item, "its source was, or may have been, deleted: it is all that is left")
+                deletion.keep(
+                    item,
+                    "the source stream was, or may have been, deleted, so this is the only copy "
+                    "left",
+                )
             elif item.target_id is not None and not item.rolled_back:
-                undo.delete(
+                deletion.delete(
                     item,
                     item.target_id,
                     partial(
@@ -93,34 +99,34 @@ def rollback(
                         reports_status(target.capabilities),
                     ),
                 )
-        return undo.result()
+        return deletion.result()
 
 
 def _why_kept(
     item: Item, reader: SourceReader, salt: str, shown: Any, status_is_reported: bool
 ) -> str:
-    """Why a stream at the target is not deleted; empty if it is.
+    """Return why a stream at the target is kept, or an empty string if it is deleted.
 
     Raises:
-        NotFound: It is gone.
+        NotFound: If the stream no longer exists.
     """
     if item.state is ItemState.ADOPTED and not item.marked:
-        return "it was adopted, and has no mark: it is not certain that this migration made it"
+        return "it was adopted and has no mark, so this migration may not have created it"
     stream = reader.read(item.target_id or "", _SECONDS)
-    if item.cutover is Cutover.SWITCHED or was_on_air(stream):
-        return "it is or was on air"
+    if item.cutover is Cutover.SWITCHED or was_live(stream):
+        return "it is or has been live"
     if status_is_reported and STATUSES[stream.status].aired is not False:
         return f"it is {stream.status}"
     if edited := _edited(item, stream, salt, shown):
-        return f"it was edited since: {', '.join(edited)}"
+        return f"it was edited after it was created: {', '.join(edited)}"
     return ""
 
 
 def _edited(item: Item, stream: LiveStream, salt: str, shown: Any) -> list[str]:
-    """Fields that are neither as planned nor as the target first showed them."""
+    """Return the fields that are neither as planned nor as the target first returned them."""
     now = snapshot(stream, salt, shown)
-    wrong = differences(item.spec, stream) if item.spec is not None else ()
-    edited = [name for name in wrong if now.get(name) != shown.get(name)]
+    differing = differences(item.spec, stream) if item.spec is not None else ()
+    edited = [name for name in differing if now.get(name) != shown.get(name)]
     return edited + [
         name
         for name in _ADDED
@@ -142,23 +148,26 @@ def retire(
     target_rate: RequestRate | str | None = None,
     stop: threading.Event | None = None,
 ) -> DeleteResult:
-    """Deletes at the source what was moved, and of which both sides are as planned when it is
-    deleted. The same call goes on where it was stopped.
+    """Delete the source streams that were moved.
+
+    Each stream is checked just before it is deleted, and kept unless the source and the target are
+    as planned. If the call is interrupted, repeat it to resume.
 
     Args:
         ledger: The migration's ledger.
-        source: The client of the source.
-        target: The client of the target.
-        max_delete: The most streams that are deleted by this call.
-        dry_run: Only says what would be deleted.
-        source_rate: The most requests to the source, such as ``"5/s"``.
-        target_rate: The most requests to the target.
-        stop: Set it to have it end after what is in flight.
+        source: The client for the source.
+        target: The client for the target.
+        max_delete: The maximum number of streams that this call deletes.
+        dry_run: Whether to only report what would be deleted.
+        source_rate: The maximum rate of requests to the source, such as ``"5/s"``.
+        target_rate: The maximum rate of requests to the target.
+        stop: An event that stops the deletion, once set, as soon as the requests in flight are
+            done.
 
     Raises:
-        LedgerError: The ledger cannot be used, or is of other accounts.
-        MigrationStopped: The migration was rolled back.
-        Unsupported: The source cannot delete.
+        LedgerError: If the ledger cannot be used or belongs to other accounts.
+        MigrationStopped: If the migration was rolled back.
+        Unsupported: If the source does not support delete.
     """
     named("max_delete", count)(max_delete)
     with ExitStack() as stack:
@@ -169,28 +178,31 @@ def retire(
         stack.enter_context(paced(target, rate_of(target_rate)))
         report = opened.report()
         if report.phase == "rolled_back":
-            raise MigrationStopped("this migration was rolled back: its source is all there is")
-        undo = _Deletion(opened, source, "retirement", dry_run, stop, limit=max_delete)
+            raise MigrationStopped(
+                "this migration was rolled back, so the source streams may be the only copies; "
+                "nothing was deleted"
+            )
+        deletion = _Deletion(opened, source, "retirement", dry_run, stop, limit=max_delete)
         checker = Checker(report, source, target)
 
         def why_kept(item: Item) -> str:
             pair = checker.pair(item)
             checked = pair.checked
             if checked.verdict is Verdict.TARGET_ONLY:
-                raise NotFound("it is gone from the source")
+                raise NotFound("it no longer exists at the source")
             if checked.verdict is not Verdict.EQUAL or pair.source is None:
-                more = ", ".join(checked.differences) or checked.reason
-                return f"check says {checked.verdict.symbol}: {more}"
+                detail = ", ".join(checked.differences) or checked.reason
+                return f"check reports {checked.verdict.symbol}: {detail}"
             return ""
 
         for item in report.items:
             if item.is_moved and item.cutover is not Cutover.RETIRED:
-                undo.delete(item, item.source_id, partial(why_kept, item))
-        return undo.result()
+                deletion.delete(item, item.source_id, partial(why_kept, item))
+        return deletion.result()
 
 
 class _Deletion:
-    """Deletes one stream after the other, and notes it before and after."""
+    """Deletes streams one by one, and records each deletion before and after it."""
 
     def __init__(
         self,
@@ -209,11 +221,11 @@ class _Deletion:
         self._spent = self._remaining = 0
 
     def keep(self, item: Item, reason: str) -> None:
-        """Leaves one alone."""
+        """Keep a stream."""
         self._note(item, deleted=False, reason=reason)
 
     def delete(self, item: Item, stream_id: str, why_kept: Callable[[], str]) -> None:
-        """Deletes one, unless there is a reason not to."""
+        """Delete a stream, unless there is a reason to keep it."""
         if self._stop.is_set() or self._spent == self._limit:
             self._remaining += 1
             return
@@ -230,20 +242,20 @@ class _Deletion:
         except NotFound:
             if not self._dry_run:
                 self._write(item, "done")
-            deleted, reason = True, "it was gone already"
+            deleted, reason = True, "it was already deleted"
         except LiveStreamError as error:
             if error.provider is None:
-                raise  # of the ledger
+                raise  # an error of the ledger
             reason = str(error)
             if is_sent and error.applied is False:
                 is_sent = False
                 self._write(item, None)
-        # One of which nobody heard may be deleted, so it counts.
+        # A delete with an unknown outcome may have been applied, so it counts.
         self._spent += is_sent
         self._note(item, deleted=deleted, reason=reason)
 
     def result(self) -> DeleteResult:
-        """What was done."""
+        """Return the result of the deletions."""
         return DeleteResult(
             items=tuple(self._items), dry_run=self._dry_run, remaining=self._remaining
         )

@@ -1,4 +1,4 @@
-"""What people need to move over: new addresses and keys, and which stream became which."""
+"""Hand over the new ingests, and record cutovers."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from ..planning.listing import SourceReader
 from ..planning.plan import check_workers, reads_natively
 from ..running.run import Location, check_accounts
 from ..values import Cutover, Item
-from .check import Checker, was_on_air
+from .check import Checker, was_live
 
-#: Instead of an address: the target gives it once the stream is started.
+#: Written instead of an ingest that the target assigns when the stream starts.
 AFTER_START = "after start"
-#: Instead of an address: the target has none to give.
+#: Written if the target has no ingest for the stream.
 NONE = "none"
 
 _INGEST_COLUMNS = (
@@ -52,15 +52,15 @@ _SECONDS = 60.0
 
 @attrs.frozen(slots=True, kw_only=True)
 class HandoverResult:
-    """What was written.
+    """The result of a handover.
 
     Attributes:
-        folder: Where to.
-        streams: How many streams.
-        given: How many have an address now.
-        after_start: How many get theirs when they are started.
-        none: How many have none.
-        unread: Ids at the target of streams that could not be read, each with the reason.
+        folder: The folder that the files were written to.
+        streams: The number of streams in the files.
+        given: The number of streams that have an ingest.
+        after_start: The number of streams that get an ingest when they start.
+        none: The number of streams that have no ingest.
+        unread: The target IDs of streams that could not be read, each with the reason.
     """
 
     folder: Path
@@ -71,7 +71,7 @@ class HandoverResult:
     unread: Mapping[str, str] = attrs.field(factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes; without secrets."""
+        """Return the result as data for ``json.dumps``, without secrets."""
         return {**attrs.asdict(self), "folder": str(self.folder), "unread": dict(self.unread)}
 
 
@@ -85,25 +85,27 @@ def handover(
     source_rate: RequestRate | str | None = None,
     target_rate: RequestRate | str | None = None,
 ) -> HandoverResult:
-    """Writes the files that people need to move over, readable by nobody else:
+    """Write the files that publishers need for the cutover, readable only by the current user.
 
-    - ``ingests.csv`` and ``ingests.json``: the new server and stream key of each stream, as OBS
-      Studio asks for them, and the passphrase of SRT;
-    - ``obs/<stream>/``: the same as a profile of OBS Studio;
-    - ``map.csv`` and ``map.json``: old id to new id, old playback URL to new one.
+    - ``ingests.csv`` and ``ingests.json``: the new server and stream key of each stream, in the
+      form that OBS Studio asks for, and the passphrase for SRT
+    - ``obs/<stream>/``: the same as an OBS Studio profile
+    - ``map.csv`` and ``map.json``: the old and new ID of each stream, and its old and new
+      playback URL
 
     Args:
         ledger: The migration's ledger.
-        source: The client of the source.
-        target: The client of the target.
-        folder: Where to; made where it is not there. Files of an earlier hand-over are replaced.
-        workers: How many streams are read at a time.
-        source_rate: The most requests to the source, such as ``"5/s"``.
-        target_rate: The most requests to the target.
+        source: The client for the source.
+        target: The client for the target.
+        folder: The folder for the files, created if it does not exist. Files of an earlier handover
+            are replaced.
+        workers: The number of streams to read at a time.
+        source_rate: The maximum rate of requests to the source, such as ``"5/s"``.
+        target_rate: The maximum rate of requests to the target.
 
     Raises:
-        LedgerError: The ledger cannot be read, or is of other accounts.
-        InvalidInput: The folder cannot be written, or an argument is wrong.
+        LedgerError: If the ledger cannot be read or belongs to other accounts.
+        InvalidInput: If the folder cannot be written, or an argument is invalid.
     """
     check_workers(workers)
     with ExitStack() as stack:
@@ -119,29 +121,29 @@ def handover(
     ingests, profiles, mapping, unread = [], [], [], {}
     for item, pair in pairs:
         if pair.target is None:
-            unread[item.target_id or ""] = pair.checked.reason or "it is gone"
+            unread[item.target_id or ""] = pair.checked.reason or "it no longer exists"
             continue
         if lost := [each for each in pair.target.problems if field_of(each) in _HANDED_OVER]:
-            # "No address" would be said of what may well have one.
+            # Reporting "no ingest" could be wrong.
             unread[pair.target.id] = "; ".join(lost)
             continue
         ingest = pair.target.ingest or next(iter(pair.target.ingests), None)
-        told = None if ingest is None else _told(ingest)
-        row = _ingest_row(item, pair.target, told, target.capabilities)
+        publishing = None if ingest is None else _publishing(ingest)
+        row = _ingest_row(item, pair.target, publishing, target.capabilities)
         ingests.append(row)
-        if told is not None:
-            profiles.append(_obs_profile(row, told))
+        if publishing is not None:
+            profiles.append(_obs_profile(row, publishing))
         mapping.append(_map_row(item, pair.source, pair.target))
-    where = Path(folder)
+    path = Path(folder)
     problem = ""
     try:
-        _write_all(where, ingests, profiles, mapping)
+        _write_all(path, ingests, profiles, mapping)
     except OSError as error:
-        problem = f"folder: {where} cannot be written: {error.strerror}"
+        problem = f"folder: {path} cannot be written: {error.strerror}"
     if problem:
         raise InvalidInput(problem, field="folder")
     return HandoverResult(
-        folder=where,
+        folder=path,
         streams=len(ingests),
         given=sum(row["ingest"] == "" for row in ingests),
         after_start=sum(row["ingest"] == AFTER_START for row in ingests),
@@ -153,34 +155,34 @@ def handover(
 _HANDED_OVER = ("ingests", "playbacks")
 
 
-def _told(ingest: Ingest) -> Publishing | None:
-    """What an encoder is told; of a protocol that is not known here, what the vendor says."""
-    told = publishing_of(ingest)
-    if told is None and ingest.url is not None:
+def _publishing(ingest: Ingest) -> Publishing | None:
+    """Return the encoder settings; for an unknown protocol, the URL and key from the vendor."""
+    publishing = publishing_of(ingest)
+    if publishing is None and ingest.url is not None:
         key = "" if ingest.stream_key is None else ingest.stream_key.reveal()
-        told = Publishing("", str.__str__(ingest.url), key, "", None, [])
-    return told
+        publishing = Publishing("", str.__str__(ingest.url), key, "", None, [])
+    return publishing
 
 
 def _ingest_row(
-    item: Item, stream: LiveStream, told: Publishing | None, capabilities: Capabilities
+    item: Item, stream: LiveStream, publishing: Publishing | None, capabilities: Capabilities
 ) -> dict[str, str]:
     note = ""
-    if told is None:
-        # A vendor that makes servers has statuses for that; a catalogue has none.
+    if publishing is None:
+        # A vendor that boots servers has statuses for that; a catalog of streams has none.
         facts = [STATUSES[status] for status in capabilities.statuses]
-        makes_servers = any(each.active and not each.aired for each in facts)
-        note = AFTER_START if makes_servers else NONE
+        boots_servers = any(each.active and not each.aired for each in facts)
+        note = AFTER_START if boots_servers else NONE
     start = stream.scheduled_start
     return {
         "source_id": item.source_id,
         "target_id": stream.id,
         "title": stream.title,
         "scheduled_start": "" if start is None else start.isoformat(),
-        "server": "" if told is None else str.__str__(told.server),
-        "stream_key": "" if told is None else told.key,
+        "server": "" if publishing is None else str.__str__(publishing.server),
+        "stream_key": "" if publishing is None else publishing.key,
         "ingest": note,
-        "passphrase": "" if told is None else told.passphrase,
+        "passphrase": "" if publishing is None else publishing.passphrase,
     }
 
 
@@ -195,14 +197,15 @@ def _map_row(item: Item, old: LiveStream | None, new: LiveStream) -> dict[str, s
 
 
 def _planned(item: Item) -> tuple[Playback, ...]:
-    """The playbacks of a source stream that is gone; a ledger keeps no address with a secret in
-    it, only a digest.
+    """Return the planned playbacks of a source stream that no longer exists.
+
+    URLs with a secret are left out, because the ledger stores only their digests.
     """
     return tuple(Playback(url) for url in item.source.get("playbacks", ()) if "://" in (url or ""))
 
 
 def _playback(playbacks: Sequence[Playback]) -> str:
-    """The first HLS address, or else the first."""
+    """Return the first HLS URL, or else the first URL."""
     urls = [each.url for each in playbacks if each.url and each.kind is PlaybackKind.HLS]
     urls += [each.url for each in playbacks if each.url]
     return str.__str__(urls[0]) if urls else ""
@@ -233,7 +236,7 @@ def _write_all(
 
 
 def _write(path: Path, text: str) -> None:
-    """For the owner alone from the first byte on, and never half."""
+    """Write a file completely or not at all, and never readable by other users."""
     making = path.with_name(f".{path.name}.new")
     making.unlink(missing_ok=True)
     descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -247,33 +250,33 @@ def _csv(columns: Iterable[str], rows: Iterable[Mapping[str, str]]) -> str:
     writer = csv.DictWriter(text, list(columns))
     writer.writeheader()
     for row in rows:
-        # A spreadsheet would run a title that begins like a formula.
+        # A spreadsheet would run a title that looks like a formula.
         writer.writerow({**row, "title": re.sub(r"\A(?=[=+\-@\t\r])", "'", row["title"])})
     return text.getvalue()
 
 
-def _obs_profile(row: Mapping[str, str], told: Publishing) -> tuple[str, str]:
-    """The name of a profile of OBS Studio, and its service.json."""
+def _obs_profile(row: Mapping[str, str], publishing: Publishing) -> tuple[str, str]:
+    """Return the name of an OBS Studio profile, and its service.json."""
     title = re.sub(r"[^\w-]+", "-", row["title"]).strip("-")[:40]
     unique = re.sub(r"[^\w-]+", "-", row["target_id"])
     name = f"{title}-{unique}" if title else unique
-    return name, json.dumps(_obs_service(told), indent=2) + "\n"
+    return name, json.dumps(_obs_service(publishing), indent=2) + "\n"
 
 
-def _obs_service(told: Publishing) -> dict[str, Any]:
-    server = str.__str__(told.server)
-    if told.format == "whip":
-        whip = {"bearer_token": told.key, "server": server, "service": "WHIP"}
+def _obs_service(publishing: Publishing) -> dict[str, Any]:
+    server = str.__str__(publishing.server)
+    if publishing.format == "whip":
+        whip = {"bearer_token": publishing.key, "server": server, "service": "WHIP"}
         return {"settings": whip, "type": "whip_custom"}
-    # OBS takes the passphrase of SRT from where the password of RTMP is.
-    user, password = "", told.passphrase
-    if told.format == "flv" and (found := re.match(r"(.*?://)([^/?#]*)@", server)):
-        # It would take the user for the host.
+    # OBS reads the SRT passphrase from the field of the RTMP password.
+    user, password = "", publishing.passphrase
+    if publishing.format == "flv" and (found := re.match(r"(.*?://)([^/?#]*)@", server)):
+        # OBS would take the user for the host.
         user, _, password = found[2].partition(":")
         server = found[1] + server[found.end() :]
     settings: dict[str, Any] = {
         "bwtest": False,
-        "key": told.key,
+        "key": publishing.key,
         "server": server,
         "use_auth": bool(user or password),
     }
@@ -282,25 +285,29 @@ def _obs_service(told: Publishing) -> dict[str, Any]:
     return {"settings": settings, "type": "rtmp_custom"}
 
 
-# -- how far the users are -------------------------------------------------------------------
+# -- cutovers --------------------------------------------------------------------------------
 
 
 def mark_switched(ledger: Location, source_ids: Iterable[str]) -> None:
-    """Notes by hand that people publish to the new streams: for a target that reports no status.
+    """Mark streams as switched, if the target does not report a status.
 
     Args:
         ledger: The migration's ledger.
-        source_ids: Ids at the source.
+        source_ids: The streams' IDs at the source.
 
     Raises:
-        LedgerError: The ledger cannot be written.
-        InvalidInput: An id is not of a stream that was moved.
+        LedgerError: If the ledger cannot be written.
+        InvalidInput: If an ID does not belong to a stream that was moved.
     """
     ids = [source_ids] if isinstance(source_ids, str) else list(source_ids)
     with Ledger.open(ledger, write=True) as opened:
         moved = {item.source_id for item in opened.report().items if item.is_moved}
         if unknown := [each for each in ids if each not in moved]:
-            raise InvalidInput(f"switched: not moved: {', '.join(unknown)}", field="source_ids")
+            raise InvalidInput(
+                "source_ids: these streams were not moved, so they cannot be switched: "
+                f"{', '.join(unknown)}",
+                field="source_ids",
+            )
 
         def note(transaction: Transaction) -> None:
             for each in ids:
@@ -316,20 +323,20 @@ def refresh_cutovers(
     workers: int = 4,
     target_rate: RequestRate | str | None = None,
 ) -> int:
-    """Looks at the target which streams were on air there, and notes them as switched.
+    """Read which streams have been live at the target, and mark them as switched.
 
     Args:
         ledger: The migration's ledger.
-        target: The client of the target.
-        workers: How many streams are read at a time.
-        target_rate: The most requests to the target, such as ``"5/s"``.
+        target: The client for the target.
+        workers: The number of streams to read at a time.
+        target_rate: The maximum rate of requests to the target, such as ``"5/s"``.
 
     Returns:
-        How many were found that were not known to be.
+        The number of streams that were newly marked as switched.
 
     Raises:
-        LedgerError: The ledger cannot be written, or is of another account.
-        InvalidInput: An argument is wrong.
+        LedgerError: If the ledger cannot be written or belongs to another account.
+        InvalidInput: If an argument is invalid.
     """
     check_workers(workers)
     with ExitStack() as stack:
@@ -343,9 +350,9 @@ def refresh_cutovers(
             if item.is_moved and item.cutover is Cutover.PREPARED
         ]
 
-        def is_on_air(item: Item) -> bool:
+        def is_switched(item: Item) -> bool:
             try:
-                return was_on_air(reader.read(item.target_id or "", _SECONDS))
+                return was_live(reader.read(item.target_id or "", _SECONDS))
             except LiveStreamError:
                 return False
 
@@ -354,8 +361,8 @@ def refresh_cutovers(
         )
         found = [
             item.source_id
-            for item, on_air in zip(prepared, executor.map(is_on_air, prepared), strict=True)
-            if on_air
+            for item, switched in zip(prepared, executor.map(is_switched, prepared), strict=True)
+            if switched
         ]
 
         def note(transaction: Transaction) -> None:

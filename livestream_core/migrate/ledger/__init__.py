@@ -1,1 +1,1 @@
-"""The ledger: what a migration intends and what came of it, in a database."""
+"""The ledger: the durable record of a migration, in a database."""

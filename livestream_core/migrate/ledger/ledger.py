@@ -1,7 +1,7 @@
-"""The ledger: what a migration intends, and what came of it, in a database.
+"""The ledger: the durable record of a migration, in a database.
 
-The intent to create a stream is committed before its request leaves, and the outcome after it.
-Whoever finds an intent without an outcome knows that the stream may be there.
+The intent to create a stream is committed before the request is sent, and the outcome afterwards.
+An intent without an outcome means that the stream may have been created.
 """
 
 from __future__ import annotations
@@ -44,34 +44,34 @@ from .transaction import UNSETTLED, BudgetSpent, LeaseLost, Stopped, Taken, Tran
 
 T = TypeVar("T")
 
-#: PostgreSQL's codes for a deadlock, and for transactions that cannot be put in an order.
-_MAY_BE_REPEATED = ("40P01", "40001")
+#: PostgreSQL's codes for a deadlock and for a serialization failure.
+_RETRYABLE = ("40P01", "40001")
 _DEADLOCKS = 4
 
 
 class Ledger:
-    """One migration's ledger: an SQLite file, or a PostgreSQL database or schema of its own.
+    """The ledger of one migration: an SQLite file, or a PostgreSQL database or schema of its own.
 
     Move, copy, restore, and delete an SQLite file together with its mark file, which has the same
-    name with ``-mark`` at its end.
+    name with ``-mark`` at the end.
 
-    Use :meth:`open` or :meth:`create`; it is a context manager.
+    Use :meth:`open` or :meth:`create` as a context manager.
     """
 
     def __init__(self, engine: sa.Engine, where: str, lock: filelock.FileLock | None) -> None:
         self._engine, self._shown, self._lock = engine, where, lock
         self._file = engine.dialect.name == "sqlite"
-        self._mark = _beside(Path(where), "-mark")
-        self._together = GroupCommit(self._commit_all) if self._file else None
+        self._mark = _companion(Path(where), "-mark")
+        self._group_commit = GroupCommit(self._commit_all) if self._file else None
 
     # -- opening ----------------------------------------------------------------------------
 
     @classmethod
     def exists(cls, location: str | os.PathLike[str]) -> bool:
-        """Whether there is a ledger, usable or not.
+        """Return whether a ledger exists, usable or not.
 
         Raises:
-            LedgerError: It cannot be told.
+            LedgerError: If this cannot be determined, or only parts of a ledger exist.
         """
         url, path = _url(location)
         if path is None:
@@ -83,29 +83,29 @@ class Ledger:
                 engine.dispose()
         if path.exists() or path.is_symlink():
             return True
-        left = [f"journal {path.name}{each}" for each in _LOG if _beside(path, each).exists()]
+        parts = [f"journal {path.name}{each}" for each in _LOG if _companion(path, each).exists()]
         if _required(path):
-            left.append(f"mark file {path.name}-mark")
-        if left:
+            parts.append(f"mark file {path.name}-mark")
+        if parts:
             raise LedgerError(
-                f"the ledger {path} is missing, but its {left[0]} is there",
-                hint="restore the ledger; a new one would create everything again",
+                f"the ledger {path} is missing, but its {parts[0]} exists",
+                hint="restore the ledger; a new ledger would create every stream again",
             )
         return False
 
     @classmethod
     def create(cls, location: str | os.PathLike[str], plan: Plan) -> Ledger:
-        """A new ledger from a plan, held for this process; an SQLite ledger by nobody else.
+        """Create a ledger from a plan, and open it. An SQLite ledger is locked until it is closed.
 
         Raises:
-            LedgerError: There is one already, or it cannot be written.
+            LedgerError: If the ledger already exists or cannot be written.
         """
         url, path = _url(location)
         where = _shown(url)
         if path is None:
             engine = _postgresql(url)
             with _explained(where), engine.begin() as connection:
-                # Two machines may begin at the same time.
+                # Two machines may create it at the same time.
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7310579)"))
                 if not sa.inspect(connection).has_table(MIGRATION.name):
                     _fill(connection, plan)
@@ -114,8 +114,8 @@ class Ledger:
         lock = _hold(path)
         try:
             if cls.exists(path):
-                raise LedgerError(f"the ledger {path} exists already")
-            # Made elsewhere and put in its place whole, so that there is never half a ledger.
+                raise LedgerError(f"the ledger {path} already exists")
+            # Written under another name and then renamed, so that no partial ledger ever exists.
             making = Path(f"{path}.new")
             with _explained(where):
                 making.unlink(missing_ok=True)
@@ -130,8 +130,9 @@ class Ledger:
                 finally:
                     engine.dispose()
                 os.chmod(making, 0o600)
-                # First: a ledger without a mark file is damaged, and this one requires nothing.
-                mark_file.create(_beside(path, "-mark"))
+                # First: a ledger without a mark file is damaged, and this mark file requires no
+                # commits.
+                mark_file.create(_companion(path, "-mark"))
                 os.replace(making, path)
                 mark_file.sync_folder(path.parent)
         except BaseException:
@@ -141,16 +142,16 @@ class Ledger:
 
     @classmethod
     def open(cls, location: str | os.PathLike[str], *, write: bool = False) -> Ledger:
-        """A ledger that is there.
+        """Open an existing ledger.
 
         Args:
             location: The SQLite file, or the URL of a PostgreSQL database.
-            write: Whether it is to be written. An SQLite ledger is then held, so that nobody
-                else writes it meanwhile.
+            write: Whether to open the ledger for writing. An SQLite ledger is then locked until
+                it is closed.
 
         Raises:
-            LedgerError: There is none, another run holds it, or it is damaged, newer, or no
-                ledger.
+            LedgerError: If there is no ledger, another run is using it, or it is damaged, was
+                written by a newer version, or is not a ledger.
         """
         url, path = _url(location)
         if not cls.exists(location):
@@ -168,7 +169,7 @@ class Ledger:
         try:
             if not path.stat().st_size:
                 raise LedgerError(f"the ledger {path} is damaged: it is empty", hint=_RESTORE)
-            # Before the ledger: a run that writes it meanwhile only adds to both.
+            # Read before the ledger: a run that is writing only increases both counts.
             required = _required(path)
             with _explained(str(path)):
                 _check_header(path)
@@ -188,7 +189,7 @@ class Ledger:
         return ledger
 
     def close(self) -> None:
-        """Lets it go."""
+        """Close the ledger, and release its lock."""
         self._engine.dispose()
         if self._lock is not None:
             self._lock.release()
@@ -204,33 +205,35 @@ class Ledger:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file, that one run holds alone, and no database that several share."""
+        """Whether the ledger is a file, which only one run at a time can use."""
         return self._file
 
     @property
     def location(self) -> str:
-        """Where it is, without a password."""
+        """The ledger's location, without a password."""
         return self._shown
 
     # -- reading and writing ----------------------------------------------------------------
 
     def write(self, do: Callable[[Transaction], T]) -> T:
-        """Run a function in a transaction, and commit it: when this returns, it is on disk, and
-        counted in the mark file. What several threads write to a file at the same time is
-        committed together.
+        """Run a function in a transaction, commit it, and return the function's result.
+
+        When this method returns, the commit is on disk and counted in the mark file. For an SQLite
+        ledger, what several threads write at the same time is committed together.
 
         Raises:
-            LedgerError: If it could not be written, or not counted. Send nothing that relies on it.
+            LedgerError: If the transaction could not be written or counted. Send nothing that
+                relies on it.
         """
         with _explained(self._shown):
-            if self._together is not None:
-                return self._together.run(do)
+            if self._group_commit is not None:
+                return self._group_commit.run(do)
             for _ in range(_DEADLOCKS):
                 try:
                     return self._commit(do)
                 except sa.exc.DBAPIError as error:
-                    # Two workers that met at the same rows: nothing of this one was written.
-                    if getattr(error.orig, "sqlstate", None) not in _MAY_BE_REPEATED:
+                    # Two workers needed the same rows: nothing of this transaction was written.
+                    if getattr(error.orig, "sqlstate", None) not in _RETRYABLE:
                         raise
             return self._commit(do)
 
@@ -240,22 +243,22 @@ class Ledger:
             return do(Transaction(connection, float(now or 0.0)))
 
     def read(self, do: Callable[[Transaction], T]) -> T:
-        """Runs a function that only reads.
+        """Run a function that only reads, and return its result.
 
         Raises:
-            LedgerError: It could not be read.
+            LedgerError: If the ledger could not be read.
         """
         with _explained(self._shown), self._engine.connect() as connection:
             try:
                 return do(Transaction(connection, time.time()))
             except BaseException:
-                # What was half read would keep the file from being written, or put in order.
+                # An unfinished read would block writes and checkpoints.
                 connection.invalidate()
                 raise
 
     def _commit_all(self, jobs: list[_Job]) -> None:
-        # One fsync for all that came while the last one was under way. What a job raises by
-        # itself it raises before it has written anything.
+        # One fsync for all jobs that arrived during the last one. The errors caught below are
+        # raised before a job has written anything.
         with self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
@@ -284,8 +287,10 @@ class Ledger:
         raise LedgerError(problem, hint=_hint(problem))
 
     def _catch_up(self, required: int | None) -> None:
-        """Write the mark file of a run that was killed between a commit and its mark. From now on,
-        count the commits of a ledger made by an earlier version.
+        """Bring the mark file up to date.
+
+        A run may have been killed between a commit and its mark. A ledger made by an earlier
+        version starts to count its commits now.
         """
         with _explained(self._shown), self._engine.connect() as connection:
             count = _commits(connection)
@@ -298,16 +303,16 @@ class Ledger:
             self._write_mark(count)
 
     def report(self) -> Report:
-        """What it holds now."""
+        """Return the contents of the ledger."""
         return self.read(_report)
 
     def _verify(self, required: int | None = None) -> None:
-        """Damage must not be taken for a migration that has not begun."""
+        """Check the ledger, so that damage is never mistaken for streams not created yet."""
         with _explained(self._shown), self._engine.connect() as connection:
             if self._file:
                 found = connection.exec_driver_sql("PRAGMA application_id").scalar()
                 if found != APPLICATION_ID:
-                    raise LedgerError(f"{self._shown} is no ledger of a migration")
+                    raise LedgerError(f"{self._shown} is not the ledger of a migration")
             elif not sa.inspect(connection).has_table(MIGRATION.name):
                 raise LedgerError(f"there is no ledger at {self._shown}")
             version = connection.execute(sa.text("SELECT schema_version FROM migration")).scalar()
@@ -315,8 +320,8 @@ class Ledger:
             if isinstance(version, int) and version > newest:
                 raise LedgerError(
                     f"the ledger {self._shown} was written by a newer version of livestream-core "
-                    f"(schema {version}, this one knows {newest})",
-                    hint="use that version",
+                    f"(schema {version}; this version supports up to {newest})",
+                    hint="upgrade livestream-core",
                 )
             if not isinstance(version, int) or version < 1:
                 raise self._damaged(f"its version is {version!r}")
@@ -327,27 +332,27 @@ class Ledger:
                     raise self._damaged(str(result).splitlines()[0])
             try:
                 self._verify_rows(connection)
-            except TypeError:  # one flipped bit makes a text a number or a blob
-                raise self._damaged("a value is of another type") from None
+            except TypeError:  # one flipped bit turns a text into a number or a blob
+                raise self._damaged("a value has the wrong type") from None
 
     def _verify_count(self, count: int, required: int | None, *, is_old: bool) -> None:
         name = self._mark.name
         if required is None:
-            # One that is there now was made since by a run that has begun to count.
+            # If one exists now, a run that has started to count created it in the meantime.
             if not is_old and not self._mark.exists():
                 raise LedgerError(
                     f"the ledger {self._shown} is damaged: its mark file {name} is missing",
                     hint="copy or move a ledger together with its mark file; a new ledger would "
-                    "create everything again",
+                    "create every stream again",
                 )
         elif count < required:
             raise self._damaged(
-                f"it has lost commits, or is an older copy: it holds {count}, and its mark file "
-                f"{name} counts {required}"
+                f"it has lost commits, or is an older copy: it has {count} commits, but its mark "
+                f"file {name} requires {required}"
             )
 
     def _verify_rows(self, connection: sa.Connection) -> None:
-        # SQLite finds a page that makes no sense, but not a letter of an id that has changed.
+        # SQLite finds a malformed page, but not a changed letter in an ID.
         migrations = connection.execute(sa.select(MIGRATION)).mappings().all()
         if len(migrations) != 1 or migrations[0]["seal"] != seal_of(migrations[0]):
             raise self._damaged("its first row was changed")
@@ -363,28 +368,28 @@ class Ledger:
             ITEMS.c.state.in_(UNSETTLED), ITEMS.c.group_key.not_in(sa.select(GROUPS.c.key))
         )
         if connection.execute(waiting.limit(1)).first() is not None:
-            raise self._damaged("a stream that waits has no group")
+            raise self._damaged("an unsettled stream has no group")
         if migration["baseline"]:
             ids = connection.execute(sa.select(BASELINE.c.target_key)).scalars()
             if digest_of(ids) != migration["baseline_digest"]:
-                raise self._damaged("its list of what was at the target before was changed")
+                raise self._damaged("its baseline was changed")
 
     def _damaged(self, how: str) -> LedgerError:
         return LedgerError(f"the ledger {self._shown} is damaged: {how}", hint=_RESTORE)
 
 
 _RESTORE = (
-    "restore it from a copy, an SQLite file together with its mark file; a new ledger would create "
-    "everything again"
+    "restore it from a copy (an SQLite file together with its mark file); a new ledger would "
+    "create every stream again"
 )
 
 
 def digest_of(ids: Iterable[str]) -> str:
-    """Tells one set of ids from another."""
+    """Return a digest of a set of IDs."""
     return seal_of({"ids": "\n".join(sorted(ids))})
 
 
-# -- committing together ---------------------------------------------------------------------
+# -- group commits ---------------------------------------------------------------------------
 
 
 class _Job:
@@ -398,7 +403,7 @@ class _Job:
 
 
 class GroupCommit:
-    """Runs in one transaction what several threads ask for while another is being committed."""
+    """Runs jobs of several threads, queued during one commit, in the next transaction together."""
 
     def __init__(self, commit: Callable[[list[_Job]], None]) -> None:
         self._commit = commit
@@ -440,7 +445,7 @@ class GroupCommit:
 
 
 def _url(location: str | os.PathLike[str]) -> tuple[sa.URL, Path | None]:
-    """The URL of a ledger, and its path if it is a file."""
+    """Return the URL of a ledger, and its path if it is a file."""
     text = os.fspath(location)
     if "://" not in text:
         path = Path(text).absolute()
@@ -450,7 +455,7 @@ def _url(location: str | os.PathLike[str]) -> tuple[sa.URL, Path | None]:
     try:
         url = sa.make_url(text)
     except (sa.exc.ArgumentError, ValueError):
-        problem = "it cannot be read as a URL"  # which may have a password in it
+        problem = "it is not a valid URL"  # not shown: it may contain a password
     if not problem and url.get_backend_name() == "sqlite" and url.database:
         path = Path(url.database).absolute()
         return sa.URL.create("sqlite", database=str(path)), path
@@ -466,19 +471,19 @@ def _url(location: str | os.PathLike[str]) -> tuple[sa.URL, Path | None]:
 
 
 def shown(location: str | os.PathLike[str]) -> str:
-    """A location without what may be a password in it."""
+    """Return a location without anything that may be a password."""
     return _shown(_url(location)[0])
 
 
 def _shown(url: sa.URL) -> str:
     if url.get_backend_name() == "sqlite":
         return url.database or ""
-    # Not what follows the ?: passwords have been put there too.
+    # Without the query, which may contain a password too.
     return url.set(query={}).render_as_string(hide_password=True).replace("+psycopg", "")
 
 
 def _sqlite(path: Path, *, journal: str) -> sa.Engine:
-    # `uri` with mode=rw: a file that is not there is never made here, but for a new ledger.
+    # `uri` with mode=rw: a missing file is never created, except for a new ledger.
     mode = "rwc" if journal == "DELETE" else "rw"
     if journal == "WAL" and _never_changes(path):
         mode = "ro&immutable=1"
@@ -492,7 +497,7 @@ def _sqlite(path: Path, *, journal: str) -> sa.Engine:
             check_same_thread=False,
         )
         if "immutable" not in mode:
-            # A damaged log then loses nothing, unless a reader has kept it from being emptied.
+            # Then a damaged log loses nothing, unless a reader prevented the checkpoint.
             connection.execute("PRAGMA wal_autocheckpoint = 1")
             connection.execute(f"PRAGMA journal_mode = {journal}")
             connection.execute("PRAGMA synchronous = FULL")
@@ -504,13 +509,13 @@ def _sqlite(path: Path, *, journal: str) -> sa.Engine:
 
 
 def _never_changes(path: Path) -> bool:
-    """Whether a file is on a disk that cannot be written, with all that belongs to it."""
-    return not os.access(path.parent, os.W_OK) and not _beside(path, "-wal").exists()
+    """Return whether a ledger is on a read-only disk, with all of its files."""
+    return not os.access(path.parent, os.W_OK) and not _companion(path, "-wal").exists()
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:
     try:
-        # A few, and as many more as there are workers: each writes for milliseconds.
+        # A few connections, plus one for each worker that needs it for milliseconds.
         return sa.create_engine(url, pool_size=8, max_overflow=-1, pool_pre_ping=True)
     except ImportError:
         pass
@@ -523,45 +528,45 @@ def _check_header(path: Path) -> None:
     with path.open("rb") as file:
         if file.read(16) != b"SQLite format 3\0":
             raise LedgerError(
-                f"the ledger {path} is damaged, or no ledger: it does not begin as one",
+                f"{path} is damaged or is not a ledger (no SQLite header)",
                 hint=_RESTORE,
             )
 
 
 def _hold(path: Path) -> filelock.FileLock:
-    lock_file = _beside(path, ".lock")
+    lock_file = _companion(path, ".lock")
     if not lock_file.parent.is_dir():
-        # It may be on a disk that is not mounted now: a ledger made there would be another one.
-        raise LedgerError(f"the ledger {path} cannot be written: there is no folder of that name")
+        # The disk may not be mounted: a ledger created here would be a different one.
+        raise LedgerError(f"the ledger {path} cannot be written: its folder does not exist")
     lock = filelock.FileLock(lock_file, timeout=0)
-    problem = None
+    hint = None
     try:
         lock.acquire()
+        return lock
     except filelock.Timeout:
-        problem = f"the ledger {path} is in use by another run"
+        problem = f"another run is using the ledger {path}"
+        hint = "wait for that run to finish, or stop it"
     except OSError as error:
         problem = f"the ledger {path} cannot be written: {error.strerror}"
-    if problem:
-        raise LedgerError(problem, hint="wait for it, or end it" if "in use" in problem else None)
-    return lock
+    raise LedgerError(problem, hint=hint)
 
 
 #: Names of SQLite's write-ahead log and its index.
 _LOG = ("-wal", "-shm")
 
 
-def _beside(path: Path, suffix: str) -> Path:
-    """A file that belongs to a ledger. As SQLite's own, it is where a link to the ledger leads."""
+def _companion(path: Path, suffix: str) -> Path:
+    """Return the path of a file that belongs to a ledger, next to the target of a symbolic link."""
     return Path(f"{os.path.realpath(path)}{suffix}")
 
 
 def _required(path: Path) -> int | None:
-    """How many commits a ledger must have; ``None`` if it has no mark file.
+    """Return how many commits a ledger must have, or ``None`` if it has no mark file.
 
     Raises:
         LedgerError: If the mark file cannot be read.
     """
-    mark = _beside(path, "-mark")
+    mark = _companion(path, "-mark")
     try:
         required = mark_file.required(mark)
         problem = f"the ledger {path} is damaged: its mark file {mark.name} is unreadable"
@@ -575,12 +580,12 @@ def _required(path: Path) -> int | None:
 
 
 def _commits(connection: sa.Connection) -> int:
-    """How many commits an SQLite ledger has counted."""
+    """Return how many commits an SQLite ledger has counted."""
     return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
 
 def _count_commit(connection: sa.Connection) -> int:
-    """Count the commit of an SQLite ledger's transaction that is under way."""
+    """Count the commit of the current transaction of an SQLite ledger, and return the count."""
     count = _commits(connection) + 1
     connection.exec_driver_sql(f"PRAGMA user_version = {count}")
     return count
@@ -588,7 +593,7 @@ def _count_commit(connection: sa.Connection) -> int:
 
 @contextmanager
 def _explained(where: str) -> Iterator[None]:
-    """Turns what databases raise into errors that say what happened to the ledger."""
+    """Convert database errors to errors that say what happened to the ledger."""
     problem: str
     try:
         yield
@@ -600,7 +605,7 @@ def _explained(where: str) -> Iterator[None]:
     except OSError as error:
         problem = f"the ledger {where} cannot be written: {error.strerror}"
     except (sa.exc.SQLAlchemyError, ValueError, KeyError) as error:
-        # A row that cannot be read back.
+        # A row cannot be decoded.
         problem = f"the ledger {where} is damaged: {type(error).__name__}"
     raise LedgerError(problem, hint=_hint(problem))
 
@@ -629,7 +634,10 @@ def _hint(problem: str) -> str | None:
     if "damaged" in problem:
         return _RESTORE
     if "cannot be written" in problem:
-        return "what was sent is safe: the same command goes on once it can be written"
+        return (
+            "every create that was sent is recorded; once the ledger can be written, run the same "
+            "command again to resume"
+        )
     return None
 
 
@@ -652,7 +660,7 @@ def _fill(connection: sa.Connection, plan: Plan) -> None:
 
 
 def new_owner() -> str:
-    """A name for one worker, that nobody else has."""
+    """Return a unique name for one worker."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
@@ -680,13 +688,13 @@ def _phase(phase: str, items: Iterable[Item]) -> str:
 
 
 def report(ledger: str | os.PathLike[str]) -> Report:
-    """What a ledger holds now.
+    """Return the contents of a ledger.
 
     Args:
         ledger: An SQLite file, or the URL of a PostgreSQL database.
 
     Raises:
-        LedgerError: It is not there, or cannot be read.
+        LedgerError: If the ledger does not exist or cannot be read.
     """
     with Ledger.open(ledger) as opened:
         return opened.report()

@@ -1,12 +1,13 @@
-"""The mark file beside an SQLite ledger: how many commits the ledger must have.
+"""The mark file of an SQLite ledger: how many commits the ledger must have.
 
-SQLite takes the end of a damaged log for transactions that were never committed, and an older copy
-of a ledger looks as whole as the newest. The ledger counts its commits; after each one the count
-is written here and synced. A ledger with a smaller count than its mark file has lost commits.
+SQLite treats the end of a damaged log as transactions that were never committed, and an older copy
+of a ledger looks as complete as the newest. The ledger therefore counts its commits, and after each
+one the count is written to the mark file and synced. A ledger with a smaller count than its mark
+file has lost commits.
 
 The file has two slots, each with a count and its complement. The slot with the smaller count is
-overwritten, so a crash in the middle of a write leaves the other one readable. Both may share a
-sector: SQLite, too, relies on a write leaving the bytes beside it alone.
+overwritten, so a crash in the middle of a write leaves the other slot readable. Both may share a
+sector: SQLite, too, relies on a write not changing the bytes next to it.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def write(path: Path, count: int) -> None:
     """
     with path.open("r+b", buffering=0) as file:
         counts = _counts(file.read())
-        # Never the same count twice: an unreadable slot must mean one commit more than the other.
+        # Never the same count twice: an unreadable slot must mean one more commit than the other.
         if count > max(counts):
             file.seek(_SLOT.size * counts.index(min(counts)))
             file.write(_SLOT.pack(count, count ^ _ALL_ONES))
@@ -58,7 +59,7 @@ def required(path: Path) -> int | None:
     """
     counts = _counts(path.read_bytes())
     newest = max(counts)
-    # The other slot was being overwritten, after the commit that it stood for.
+    # The other slot was being overwritten, after the commit that it counts.
     return None if newest == _UNREADABLE else newest + counts.count(_UNREADABLE)
 
 

@@ -1,7 +1,7 @@
 """The ledger's tables.
 
-Times are seconds since 1970. Every row that matters carries a seal, by which a changed letter
-is found.
+Times are seconds since 1970. Important rows have a seal: a digest that reveals any change to the
+row from outside.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ T = TypeVar("T", StreamSpec, PlanSettings)
 COUNTING = 2
 #: The newest version, by the kind of database.
 SCHEMA_VERSION = {"sqlite": COUNTING, "postgresql": 1}
-#: "LSmg": what SQLite keeps in a file's header, by which it is known to be a ledger.
+#: "LSmg": the application ID in the header of an SQLite file that identifies it as a ledger.
 APPLICATION_ID = 0x4C536D67
 
-#: A row, by the names of its columns.
+#: A row's values, by column name.
 Row: TypeAlias = Mapping[str, Any] | sa.RowMapping
 
 METADATA = sa.MetaData()
@@ -41,14 +41,14 @@ MIGRATION = sa.Table(
     sa.Column("plan_id", sa.Text, nullable=False),
     sa.Column("source_account", sa.Text, nullable=False),
     sa.Column("target_account", sa.Text, nullable=False),
-    # How the command line connects: a provider's name, or that of a connection.
+    # How the command line connects: the name of a provider or connection.
     sa.Column("source_name", sa.Text, nullable=False),
     sa.Column("target_name", sa.Text, nullable=False),
     sa.Column("settings", sa.Text, nullable=False),
     sa.Column("made_at", sa.Float(53), nullable=False),
     sa.Column("phase", sa.Text, nullable=False),
     sa.Column("item_count", sa.Integer, nullable=False),
-    # Whether the list of what was at the target before is whole.
+    # Whether the baseline has been saved.
     sa.Column("baseline", sa.Boolean, nullable=False),
     sa.Column("baseline_digest", sa.Text, nullable=False),
     sa.Column("unowned", sa.Text, nullable=False),
@@ -61,8 +61,8 @@ BASELINE = sa.Table(
     sa.Column("target_key", sa.Text, primary_key=True),
 )
 
-#: Specs whose streams could be taken for each other. Whoever works on one of them owns the group
-#: until its lease ends, so that creates of a group never overlap.
+#: Groups of specs whose streams could be confused. One worker owns a group until its lease ends, so
+#: creates in one group never overlap.
 GROUPS = sa.Table(
     "groups",
     METADATA,
@@ -72,7 +72,7 @@ GROUPS = sa.Table(
     sa.Column("owner", sa.Text),
     sa.Column("lease_until", sa.Float(53), nullable=False, default=0.0),
     sa.Column("not_before", sa.Float(53), nullable=False, default=0.0),
-    # What a listing showed while an outcome was unknown, and when that was.
+    # The candidates in the last list while an outcome was unknown, and the time of that list.
     sa.Column("seen", sa.Text),
     sa.Column("seen_at", sa.Float(53)),
     sa.Index("open_groups", "is_open", "position"),
@@ -95,14 +95,14 @@ ITEMS = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("target_account", sa.Text, nullable=False),
     sa.Column("target_id", sa.Text),
-    # The id in the spelling by which the target compares ids.
+    # The ID in the normalized form that the target compares.
     sa.Column("target_key", sa.Text),
-    # What the target showed when it was created or adopted.
+    # The stream's fields at the target when it was created or adopted.
     sa.Column("target", sa.Text),
     sa.Column("intended_at", sa.Float(53)),
     sa.Column("settled_at", sa.Float(53)),
     sa.Column("switched", sa.Boolean, nullable=False),
-    # "intended" before, "done" after it was deleted.
+    # "intended" before the stream is deleted, "done" afterwards.
     sa.Column("rollback", sa.Text),
     sa.Column("retirement", sa.Text),
     sa.Column("seal", sa.Text, nullable=False),
@@ -114,7 +114,7 @@ RUNS = sa.Table(
     METADATA,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("began_at", sa.Float(53), nullable=False),
-    # How many creates it may still send; without a limit it is null.
+    # The maximum number of creates, or null for no limit.
     sa.Column("budget", sa.Integer),
     sa.Column("writes", sa.Integer, nullable=False, default=0),
     sa.Column("stop", sa.Boolean, nullable=False, default=False),
@@ -122,23 +122,24 @@ RUNS = sa.Table(
 
 
 def instant(seconds: float) -> datetime:
-    """A time of the ledger's as an instant."""
+    """Return a time stored in the ledger as a datetime."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def seal_of(row: Row) -> str:
-    """The seal that a row must carry."""
+    """Return the seal that a row must have."""
     values = {name: value for name, value in row.items() if name != "seal"}
     text = json.dumps(values, sort_keys=True, ensure_ascii=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def stored(kind: type[T], text: str) -> T:
-    """A value from a row, which a newer version may have written: what it has more is passed over
-    where it says nothing.
+    """Return a value stored in a row.
+
+    A newer version may have written it. Fields unknown to this version are ignored if empty.
 
     Raises:
-        LedgerError: It says something that is not known here.
+        LedgerError: If a field unknown to this version is not empty.
     """
     known = {field.name for field in attrs.fields(kind)}
     data = {
@@ -151,22 +152,23 @@ def stored(kind: type[T], text: str) -> T:
     except InvalidInput as error:
         problem = error.message
     raise LedgerError(
-        f"the ledger was written by another version: {problem}", hint="use the newest of them"
+        f"the ledger was written by another version of livestream-core: {problem}",
+        hint="use the newest version that has written to it",
     )
 
 
 def clean(text: str) -> str:
-    """A text as every database takes it."""
+    """Return a text in a form that every database can store."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def sealed(row: Row) -> dict[str, Any]:
-    """The row with its seal."""
+    """Return a row with its seal."""
     return {**row, "seal": seal_of(row)}
 
 
 def migration_row(plan: Plan, version: int) -> dict[str, Any]:
-    """The first row of a new ledger."""
+    """Return the migration's row for a new ledger."""
     return sealed(
         {
             "id": 1,
@@ -188,7 +190,7 @@ def migration_row(plan: Plan, version: int) -> dict[str, Any]:
 
 
 def item_row(plan: Plan, position: int, item: PlannedItem) -> dict[str, Any]:
-    """A new row of a stream."""
+    """Return the row of a stream for a new ledger."""
     is_marked = item.spec is not None and plan.settings.mark
     return sealed(
         {
@@ -218,5 +220,5 @@ def item_row(plan: Plan, position: int, item: PlannedItem) -> dict[str, Any]:
 
 
 def fields_text(item: PlannedItem) -> str:
-    """The fates of an item's fields as they are kept."""
+    """Return the outcomes for an item's fields as the text that is stored."""
     return json.dumps([[each.field, str(each.fate), each.note] for each in item.fields])

@@ -1,4 +1,4 @@
-"""What is done to a ledger, each within one transaction."""
+"""Operations on a ledger, each within one transaction."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from .schema import (
     stored,
 )
 
-#: States of streams that wait for something.
+#: States of streams that are not settled.
 UNSETTLED = (str(ItemState.PENDING), str(ItemState.UNKNOWN))
 
-# Those that every stream needs are built once: building takes longer than running them.
+# Statements that every stream needs are built once: building takes longer than running them.
 _P = sa.bindparam
 _unsettled_of_group = sa.exists().where(
     ITEMS.c.group_key == GROUPS.c.key, ITEMS.c.state.in_(UNSETTLED)
@@ -63,8 +63,8 @@ _HOLD = (
     .where(GROUPS.c.key == _P("of_group"), GROUPS.c.owner == _P("of_owner"))
     .values(lease_until=_P("until"))
 )
-#: What was seen before a create says nothing about what became of it.
-_HOLD_ANEW = _HOLD.values(seen=None, seen_at=None)
+#: A list from before a create says nothing about the outcome of that create.
+_HOLD_AND_FORGET = _HOLD.values(seen=None, seen_at=None)
 _RELEASE = (
     GROUPS.update()
     .where(GROUPS.c.key == _P("of_group"), GROUPS.c.owner == _P("of_owner"))
@@ -82,16 +82,16 @@ _SPEND = (
     .where(
         RUNS.c.id == _P("run"),
         sa.not_(RUNS.c.stop),
-        # Not while it is being rolled back.
+        # Not during a rollback.
         sa.exists().where(MIGRATION.c.phase == "running"),
         sa.or_(RUNS.c.budget.is_(None), RUNS.c.writes < RUNS.c.budget),
     )
     .values(writes=RUNS.c.writes + 1)
 )
-_WHOSE = sa.select(ITEMS.c.position).where(ITEMS.c.target_key == _P("key"))
+_OWNER_OF_COPY = sa.select(ITEMS.c.position).where(ITEMS.c.target_key == _P("key"))
 _ROW = sa.select(ITEMS).where(ITEMS.c.position == _P("at")).with_for_update()
 _CHANGEABLE = [column.name for column in ITEMS.c if column.name not in ("position", "source_id")]
-#: Only while the row is as it was read.
+#: Only if the row has not changed since it was read.
 _CHANGE = (
     ITEMS.update()
     .where(ITEMS.c.position == _P("at"), ITEMS.c.seal == _P("former"))
@@ -101,16 +101,17 @@ _CHANGE = (
 
 @attrs.frozen(slots=True, kw_only=True)
 class Entry:
-    """A stream's row, for whoever works on it.
+    """A stream's row, for the worker that processes it.
 
     Attributes:
-        position: Its place in the ledger.
-        source_id: Its id at the source.
-        state: How far it is.
-        spec: What is planned, without secrets.
-        digest: Tells whether the source, or what is made of it, has changed.
-        attempts: How many creates were tried.
-        intended_at: When the last create was about to be sent; seconds since 1970.
+        position: The stream's position in the ledger.
+        source_id: The stream's ID at the source.
+        title: The stream's title.
+        state: The stream's state.
+        spec: The planned spec, without secrets.
+        digest: A digest that changes if the source stream or its spec changes.
+        attempts: The number of attempts to create the stream.
+        intended_at: When the last create was about to be sent, in seconds since 1970.
         row: The row as it was read.
     """
 
@@ -127,15 +128,15 @@ class Entry:
 
 @attrs.frozen(slots=True, kw_only=True)
 class Claim:
-    """A group of equal specs that one worker has for itself.
+    """A group that one worker has claimed.
 
     Attributes:
-        key: The group.
-        entries: Its streams that are not settled.
-        seen: What an earlier listing showed while an outcome was unknown; ``None`` if none was
-            taken.
-        seen_at: When that was; seconds since 1970 by the ledger's clock.
-        now: The time by that clock.
+        key: The group's key.
+        entries: The group's streams that are not settled.
+        seen: The candidates in an earlier list, read while an outcome was unknown, or ``None`` if
+            there was no such list.
+        seen_at: The time of that list, in seconds since 1970 by the ledger's clock.
+        now: The current time by that clock.
     """
 
     key: str
@@ -147,32 +148,32 @@ class Claim:
 
 @attrs.frozen(slots=True)
 class Wait:
-    """There is work, but not before so many seconds."""
+    """Work exists, but cannot start for a number of seconds."""
 
     seconds: float
 
 
 class LeaseLost(Exception):
-    """Another worker may have the group now; nothing may be sent for it."""
+    """Another worker may have claimed the group; nothing may be sent for it."""
 
 
 class BudgetSpent(Exception):
-    """This run may create no more."""
+    """The run has reached its maximum number of creates."""
 
 
 class Stopped(Exception):
-    """Somebody asked this run to stop."""
+    """The run was asked to stop."""
 
 
 class Taken(Exception):
-    """A stream at the target belongs to another stream of the ledger."""
+    """A stream at the target already belongs to another stream in the ledger."""
 
 
 class Transaction:
     """One transaction.
 
     Attributes:
-        now: The time by the ledger's clock, which all its workers share; seconds since 1970.
+        now: The current time by the ledger's clock, which all workers share, in seconds since 1970.
     """
 
     def __init__(self, connection: sa.Connection, now: float) -> None:
@@ -182,22 +183,22 @@ class Transaction:
     # -- the migration ----------------------------------------------------------------------
 
     def migration(self) -> Row:
-        """The first row."""
+        """Return the migration's row."""
         return self._connection.execute(sa.select(MIGRATION)).mappings().one()
 
     def change_migration(self, **values: Any) -> None:
-        """Changes the first row."""
+        """Change columns of the migration's row."""
         lock = sa.select(MIGRATION).with_for_update()
         row = dict(self._connection.execute(lock).mappings().one())
         self._connection.execute(MIGRATION.update().values(**sealed({**row, **values})))
 
     def items(self) -> Iterator[Item]:
-        """All streams, in order."""
+        """Iterate over all streams, in order."""
         for row in self._connection.execute(sa.select(ITEMS).order_by(ITEMS.c.position)).mappings():
             yield _item(row)
 
     def counts(self) -> dict[str, int]:
-        """How many streams are in each state."""
+        """Return the total number of streams, and the number in each state."""
         query = sa.select(ITEMS.c.state, sa.func.count()).group_by(ITEMS.c.state)
         by_state = {str(state): 0 for state in ItemState}
         for word, count in self._connection.execute(query):
@@ -205,26 +206,26 @@ class Transaction:
         return {"total": sum(by_state.values()), **by_state}
 
     def target_snapshots(self) -> dict[str, Mapping[str, Any]]:
-        """What the target showed of each stream that was made, by its id at the source."""
+        """Return each created stream's fields as the target first returned them, by source ID."""
         query = sa.select(ITEMS.c.source_id, ITEMS.c.target).where(ITEMS.c.target.is_not(None))
         rows = self._connection.execute(query)
         return {source_id: json.loads(target or "{}") for source_id, target in rows}
 
     def retiring(self) -> frozenset[str]:
-        """Ids at the source of streams that were, or may have been, deleted there."""
+        """Return the source IDs of streams that were, or may have been, deleted at the source."""
         query = sa.select(ITEMS.c.source_id).where(ITEMS.c.retirement.is_not(None))
         return frozenset(self._connection.execute(query).scalars())
 
     # -- the baseline -----------------------------------------------------------------------
 
     def baseline(self) -> frozenset[str] | None:
-        """What was at the target before the first intent; ``None`` if that is not known yet."""
+        """Return what was at the target before the first intent, or ``None`` if not saved yet."""
         if not self.migration()["baseline"]:
             return None
         return frozenset(self._connection.execute(sa.select(BASELINE.c.target_key)).scalars())
 
     def save_baseline(self, keys: Collection[str], digest: str) -> None:
-        """Notes it, unless another worker has done so."""
+        """Save the baseline, unless another worker has saved one."""
         lock = sa.select(MIGRATION.c.baseline).with_for_update()
         if self._connection.execute(lock).scalar():
             return
@@ -236,19 +237,19 @@ class Transaction:
         self.change_migration(baseline=True, baseline_digest=digest)
 
     def owned(self) -> frozenset[str]:
-        """What at the target belongs to a stream of this ledger."""
+        """Return the keys of the streams at the target that belong to streams in this ledger."""
         query = sa.select(ITEMS.c.target_key).where(ITEMS.c.target_key.is_not(None))
         return frozenset(filter(None, self._connection.execute(query).scalars()))
 
     # -- runs -------------------------------------------------------------------------------
 
     def begin_run(self, run: str, budget: int | None, *, alone: bool) -> None:
-        """Notes a run, and opens every group with work that nobody owns.
+        """Record a run, and open every group that has unsettled streams.
 
         Args:
-            run: Its name.
-            budget: How many creates it may send.
-            alone: Whether nobody else can be at work, so that every lease is a dead one's.
+            run: The run's ID.
+            budget: The maximum number of creates, or ``None`` for no limit.
+            alone: Whether no other run can be active, so that every lease is stale.
         """
         self._connection.execute(RUNS.insert().values(id=run, began_at=self.now, budget=budget))
         unsettled = sa.select(ITEMS.c.group_key).where(ITEMS.c.state.in_(UNSETTLED))
@@ -256,7 +257,7 @@ class Transaction:
             GROUPS.update().where(GROUPS.c.key.in_(unsettled)).values(is_open=True)
         )
         if alone:
-            # What was seen is looked at anew: these rows carry no seal.
+            # Earlier lists are forgotten and read again, because these rows have no seal.
             self._connection.execute(
                 GROUPS.update().values(
                     owner=None, lease_until=0.0, not_before=0.0, seen=None, seen_at=None
@@ -264,18 +265,18 @@ class Transaction:
             )
 
     def request_stop(self, run: str) -> None:
-        """Has all workers of a run end after what they have in flight."""
+        """Make all workers of a run end once their requests in flight are done."""
         self._connection.execute(RUNS.update().where(RUNS.c.id == run).values(stop=True))
 
     def writes(self, run: str) -> int:
-        """How many creates a run has sent."""
+        """Return the number of creates that a run has sent."""
         query = sa.select(RUNS.c.writes).where(RUNS.c.id == run)
         return int(self._connection.execute(query).scalar() or 0)
 
     # -- groups -----------------------------------------------------------------------------
 
     def claim(self, owner: str, run: str, lease: float) -> Claim | Wait | None:
-        """Takes the next group; ``None`` if every stream is settled, or the run is to stop."""
+        """Claim the next group; return ``None`` if all streams are settled or the run must stop."""
         given = {"now": self.now, "run": run, "as_owner": owner, "until": self.now + lease}
         group = self._connection.execute(_CLAIM, given).mappings().one_or_none()
         if group is None:
@@ -301,33 +302,34 @@ class Transaction:
         soonest = self._connection.execute(sa.select(until).where(GROUPS.c.is_open)).scalar()
         return None if soonest is None else Wait(max(float(soonest) - self.now, 0.05))
 
-    def hold(self, key: str, owner: str, lease: float, *, anew: bool = False) -> None:
-        """Makes certain that a group is still ours, and for how long. A lease that has ended
-        counts as long as nobody has taken the group since.
+    def hold(self, key: str, owner: str, lease: float, *, forget_seen: bool = False) -> None:
+        """Renew a worker's lease on a group.
+
+        An expired lease can be renewed as long as no other worker has claimed the group.
 
         Args:
-            key: The group.
-            owner: Who has it.
-            lease: For how many seconds.
-            anew: Whether what was seen at the target is forgotten.
+            key: The group's key.
+            owner: The worker.
+            lease: The length of the new lease, in seconds.
+            forget_seen: Whether to forget the candidates in the last list.
 
         Raises:
-            LeaseLost: Another worker has it.
+            LeaseLost: If another worker has claimed the group.
         """
         held = self._connection.execute(
-            _HOLD_ANEW if anew else _HOLD,
+            _HOLD_AND_FORGET if forget_seen else _HOLD,
             {"of_group": key, "of_owner": owner, "until": self.now + lease},
         )
         if held.rowcount != 1:
             raise LeaseLost
 
     def owns(self, key: str, owner: str) -> bool:
-        """Whether nobody has taken a group since we did."""
+        """Return whether a worker is still the last one to have claimed a group."""
         query = sa.select(GROUPS.c.owner).where(GROUPS.c.key == key).with_for_update()
         return bool(self._connection.execute(query).scalar() == owner)
 
     def postpone(self, key: str, owner: str, after: float) -> None:
-        """Gives a group back for a while, with what was seen."""
+        """Release a group for a while, and keep the candidates in the last list."""
         self._connection.execute(
             GROUPS.update()
             .where(GROUPS.c.key == key, GROUPS.c.owner == owner)
@@ -342,13 +344,13 @@ class Transaction:
         after: float = 0.0,
         seen: Iterable[str] | None = None,
     ) -> None:
-        """Gives a group back.
+        """Release a group.
 
         Args:
-            key: The group.
-            owner: Who had it; if somebody else has it now, nothing is done.
-            after: In how many seconds it may be taken again.
-            seen: What a listing has just shown, to be compared with the next.
+            key: The group's key.
+            owner: The worker. If another worker holds the group, nothing changes.
+            after: In how many seconds the group may be claimed again.
+            seen: The candidates in the list just read, to compare with the next list.
         """
         self._connection.execute(
             _RELEASE,
@@ -364,14 +366,14 @@ class Transaction:
     # -- streams ----------------------------------------------------------------------------
 
     def intend(self, entry: Entry, key: str, owner: str, run: str, lease: float) -> Entry:
-        """Notes that a create is about to be sent, and gives the stream as it is then.
+        """Record that a create is about to be sent, and return the changed entry.
 
         Raises:
-            LeaseLost: The group is no longer ours.
-            BudgetSpent: This run may send no more.
-            Stopped: The run was asked to stop.
+            LeaseLost: If another worker has claimed the group.
+            BudgetSpent: If the run has reached its maximum number of creates.
+            Stopped: If the run was asked to stop.
         """
-        self.hold(key, owner, lease, anew=True)
+        self.hold(key, owner, lease, forget_seen=True)
         found = self._connection.execute(_SPEND, {"run": run})
         if found.rowcount != 1:
             query = sa.select(RUNS).where(RUNS.c.id == run)
@@ -398,13 +400,13 @@ class Transaction:
         )
 
     def not_sent(self, run: str) -> None:
-        """Takes a create off the count: it is certain that it did not leave."""
+        """Subtract a create from the count, because it certainly was not sent."""
         self._connection.execute(
             RUNS.update().where(RUNS.c.id == run).values(writes=RUNS.c.writes - 1)
         )
 
     def note(self, entry: Entry, state: ItemState, reason: str = "") -> None:
-        """Notes that a stream is in another state, without one at the target."""
+        """Record the state of a stream that is not at the target."""
         settled = None if state in (ItemState.PENDING, ItemState.UNKNOWN) else self.now
 
         def change(row: Row) -> dict[str, Any] | None:
@@ -412,20 +414,20 @@ class Transaction:
                 return None  # another worker has settled it
             values = {"state": str(state), "reason": clean(reason), "settled_at": settled}
             if state is ItemState.NEEDS_REVIEW and row["state"] == str(ItemState.PENDING):
-                # It is certain that no create of it was carried out: it can be planned anew.
+                # Certainly no create was applied, so the stream can be planned again.
                 values["intended_at"] = None
             return values
 
         self._change(entry.position, change, entry.row)
 
     def note_attempt(self, entry: Entry, reason: str) -> None:
-        """Notes that a stream could not be worked on now."""
+        """Record an attempt that could not be completed."""
         self._change(
             entry.position,
             lambda row: {"attempts": row["attempts"] + 1, "reason": clean(reason)},
         )
 
-    def note_made(
+    def note_created(
         self,
         entry: Entry,
         state: ItemState,
@@ -434,13 +436,13 @@ class Transaction:
         target: Mapping[str, Any],
         reason: str = "",
     ) -> None:
-        """Notes a stream's copy at the target. One that another worker has noted stays.
+        """Record a stream's copy at the target, unless another worker has recorded one.
 
         Raises:
-            Taken: It is another stream's copy.
+            Taken: If it is the copy of another stream.
         """
-        whose = self._connection.execute(_WHOSE, {"key": target_key}).scalar()
-        if whose not in (None, entry.position):
+        position = self._connection.execute(_OWNER_OF_COPY, {"key": target_key}).scalar()
+        if position not in (None, entry.position):
             raise Taken
         self._change(
             entry.position,
@@ -460,7 +462,7 @@ class Transaction:
         )
 
     def replan(self, position: int, item: PlannedItem, *, marked: bool) -> None:
-        """Puts a new plan in the place of what was refused or needed a person."""
+        """Replace the plan of a stream that was refused or needs review."""
         if item.state is ItemState.PENDING:
             known = sa.select(GROUPS.c.key).where(GROUPS.c.key == item.key)
             if self._connection.execute(known).scalar() is None:
@@ -485,12 +487,12 @@ class Transaction:
         )
 
     def reopen(self, position: int) -> None:
-        """Has it found out again what became of a stream's create."""
-        reason = "a create of it was sent before"
+        """Make the outcome of a stream's create unknown, so that a run settles it again."""
+        reason = "a create was sent earlier"
         self._change(position, lambda _: {"state": str(ItemState.UNKNOWN), "reason": reason})
 
     def change(self, source_id: str, **values: Any) -> None:
-        """Changes a stream's row: where its users are, or that it was deleted."""
+        """Change columns of a stream's row: its cutover, its rollback, or its retirement."""
         query = sa.select(ITEMS.c.position).where(ITEMS.c.source_id == source_id)
         self._change(self._connection.execute(query).scalar_one(), lambda _: values)
 
@@ -500,12 +502,12 @@ class Transaction:
         change: Callable[[Row], dict[str, Any] | None],
         known: Row | None = None,
     ) -> Row:
-        """Changes a row, and gives it as it is then.
+        """Change a row, and return it as changed.
 
         Args:
-            position: Which.
-            change: What is to be changed; ``None`` if nothing is.
-            known: The row as it was last seen; if it still is so, it need not be read.
+            position: The position of the row.
+            change: A function that returns the new values, or ``None`` to change nothing.
+            known: The row as last read. If it has not changed since, it is not read again.
         """
         row: Row = known or self._connection.execute(_ROW, {"at": position}).mappings().one()
         values = change(row)
@@ -544,8 +546,8 @@ def _item(row: Row) -> Item:
         reason=row["reason"],
         spec=None if row["spec"] is None else stored(StreamSpec, row["spec"]),
         fields=tuple(
-            FieldResult(name, FieldOutcome(fate), note)
-            for name, fate, note in json.loads(row["fields"])
+            FieldResult(name, FieldOutcome(outcome), note)
+            for name, outcome, note in json.loads(row["fields"])
         ),
         source=json.loads(row["source"]),
         cutover=cutover,

@@ -1,8 +1,8 @@
-"""A plan and a report as one HTML file each, that can be mailed, kept, and opened anywhere.
+"""Self-contained HTML pages for plans and reports.
 
-The files load nothing, and a browser would not let them: the policy in their head allows the
-style and the script that stand in them, by their hashes, and nothing else. Titles and reasons come
-from vendors and are escaped. The script only sorts and filters: all is there without it.
+A page loads nothing, and its content security policy allows only the style and the script inside
+it, by their hashes. Titles and reasons come from vendors and are escaped. The script only sorts and
+filters: the page is complete without it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from .bars import bar
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-#: What a plan says of a stream; the other states come from a run.
+#: The states in a plan; the other states come from a run.
 _PLANNED = (ItemState.PENDING, ItemState.SKIPPED, ItemState.NEEDS_REVIEW)
-#: What a reader has to see first.
+#: The order in which outcomes are shown.
 _WORST_FIRST = (
     FieldOutcome.NEEDS_REVIEW,
     FieldOutcome.DROPPED,
@@ -36,19 +36,19 @@ _WORST_FIRST = (
 
 
 def plan_html(plan: Plan) -> str:
-    """A plan as a page: what becomes of every stream and field, and what to do next.
+    """Return a plan as an HTML page: every stream, every field's outcome, and the next steps.
 
-    It holds no secret, needs no network, and can be read on paper, on a phone, and without
-    JavaScript.
+    The page contains no secrets and is self-contained. It can be printed, and read on a phone or
+    without JavaScript.
     """
     return _page("plan.html", plan, states=_PLANNED)
 
 
 def report_html(report: Report) -> str:
-    """A report as a page: where every stream is, what was lost, and what to do next.
+    """Return a report as an HTML page: the state of every stream, the losses, and the next steps.
 
-    It holds no secret, needs no network, and can be read on paper, on a phone, and without
-    JavaScript.
+    The page contains no secrets and is self-contained. It can be printed, and read on a phone or
+    without JavaScript.
     """
     return _page("report.html", report, states=tuple(ItemState))
 
@@ -65,20 +65,20 @@ def _page(template: str, shown: Plan | Report, *, states: tuple[ItemState, ...])
     values = {
         "shown": shown,
         "states": states,
-        # A skipped stream loses nothing: it stays where it is.
+        # A skipped stream loses nothing, because it is not moved.
         "moving": sum(item.state is not ItemState.SKIPPED for item in shown.items),
         "policy": "; ".join(policy),
         "style": style,
         "script": script,
     }
     page = _environment().get_template(template).render(values)
-    # A vendor's title may hold half of a character (a lone surrogate), which no file can.
+    # A vendor's title may contain half a character (a lone surrogate), which no file can store.
     return page.encode("utf-8", "replace").decode("utf-8")
 
 
 @cache
 def _environment() -> Environment:
-    # Who only runs a migration does not wait for it.
+    # Imported here, because most runs do not need it.
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -91,47 +91,49 @@ def _environment() -> Environment:
     environment.filters.update(
         count=_count, instant=format_instant, number="{:,}".format, words=_words
     )
-    environment.globals.update(bar=bar, by_fate=by_fate)
+    environment.globals.update(bar=bar, by_outcome=by_outcome)
     return environment
 
 
 def _inlined(name: str) -> str:
-    """A file of ours that stands in the page as it is."""
+    """Return the text of a file that is included in the page unchanged."""
     return files(__name__).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:
-    """What a policy calls a style or a script by."""
+    """Return the hash by which a content security policy names a style or script."""
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
 def _words(value: str) -> str:
-    """A state or a fate as people say it."""
+    """Return a state or outcome as words."""
     return str(value).replace("_", " ")
 
 
 def _count(number: int, noun: str) -> str:
-    """``1 stream``, ``2,000 streams``."""
+    """Return a number with its noun, such as ``1 stream`` or ``2,000 streams``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 @attrs.frozen(slots=True)
 class Group:
-    """Fields of one stream that share a fate, and the words about it."""
+    """The fields of one stream that share an outcome and a note."""
 
-    fate: FieldOutcome
+    outcome: FieldOutcome
     note: str
     own_to_vendor: bool
     fields: tuple[str, ...]
 
 
-def by_fate(fields: Iterable[FieldResult]) -> list[Group]:
-    """The fields of one stream by what becomes of them, the worst first."""
+def by_outcome(fields: Iterable[FieldResult]) -> list[Group]:
+    """Return the fields of one stream grouped by outcome, the worst first."""
     groups: dict[tuple[FieldOutcome, str, bool], list[str]] = {}
     for each in fields:
         own_to_vendor = each.fate in LOSSES and not each.is_loss
-        # Said of every stream in the same words, it would hide what concerns this one.
+        # The same note on every stream would hide the notes that matter.
         note = "" if own_to_vendor else each.note
         groups.setdefault((each.fate, note, own_to_vendor), []).append(each.field)
     ordered = [Group(*about, tuple(names)) for about, names in groups.items()]
-    return sorted(ordered, key=lambda group: (group.own_to_vendor, _WORST_FIRST.index(group.fate)))
+    return sorted(
+        ordered, key=lambda group: (group.own_to_vendor, _WORST_FIRST.index(group.outcome))
+    )

@@ -1,4 +1,4 @@
-"""The lengths in a stacked bar."""
+"""The widths of the parts of a stacked bar."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-#: One of two thousand must be seen too: no part is much narrower than this, in percent.
+#: No part is much narrower than this, in percent, so that 1 of 2,000 is still visible.
 _NARROWEST = 1.0
 
 
@@ -15,10 +15,10 @@ class Part:
     """One part of a bar.
 
     Attributes:
-        name: What is counted.
-        count: How many.
-        x: Where it begins, in percent of the whole.
-        width: How wide it is, in percent of the whole.
+        name: The name of what is counted.
+        count: The count.
+        x: The left edge, in percent of the bar.
+        width: The width, in percent of the bar.
     """
 
     name: str
@@ -27,13 +27,13 @@ class Part:
     width: float
 
 
-def bar(counts: Mapping[str, int], whole: int) -> list[Part]:
-    """The parts of a bar that is full at ``whole``, from the left, without those of nothing.
+def bar(counts: Mapping[str, int], total: int) -> list[Part]:
+    """Return the parts of a bar that is full at ``total``, from left to right, without zero counts.
 
-    Together they are as long as their sum asks for; the wider ones give way to those that could
-    not be seen.
+    The bar's length shows the sum of the counts. Wider parts shrink to make room for parts that
+    would be too narrow to see.
     """
-    shares = {name: 100 * count / whole for name, count in counts.items() if count}
+    shares = {name: 100 * count / total for name, count in counts.items() if count}
     widths = {name: max(share, _NARROWEST) for name, share in shares.items()}
     missing = sum(widths.values()) - max(sum(shares.values()), sum(_NARROWEST for _ in shares))
     spare = sum(width - _NARROWEST for width in widths.values())

@@ -1,1 +1,1 @@
-"""From the streams of the source to a plan."""
+"""Make a plan from the streams of the source and the target."""

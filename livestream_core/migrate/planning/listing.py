@@ -1,4 +1,4 @@
-"""All streams of an account, with the certainty that they are all."""
+"""Complete lists of an account's streams, and single streams read from them."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from ..._model.errors import LiveStreamError, NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
 from ..values import MigrationStopped
 
-#: Walks over a list until two in a row agree.
-_WALKS = 6
+#: The maximum number of reads of a list until two in a row agree.
+_READS = 6
 _PAUSE = 0.5
-#: Pauses in a row for one page.
+#: The maximum number of consecutive pauses for one page.
 _PAUSES = 6
-_LOOK = 0.5
+_POLL = 0.5
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
-def _raised(error: LiveStreamError) -> None:
+def _raise(error: LiveStreamError) -> None:
     raise error
 
 
-class WholeList(NamedTuple):
-    """What a list holds.
+class CompleteList(NamedTuple):
+    """A list that was read from its first page to its last.
 
     Attributes:
-        streams: By the key of the id.
-        complete: Whether the vendor's total proves that these are all.
+        streams: The streams, by the key of their IDs.
+        complete: Whether the vendor's total proves that the list contains every stream.
         unreadable: The entries that cannot be read.
     """
 
@@ -46,16 +46,16 @@ class WholeList(NamedTuple):
 
     @property
     def unreadable_ids(self) -> list[str]:
-        """The ids of what cannot be read, as far as they are known, in a certain order."""
+        """The IDs of the unreadable entries, sorted; empty for an entry without a known ID."""
         return sorted(entry.id or "" for entry in self.unreadable)
 
 
-def walk(
+def read_list(
     client: Client,
-    heartbeat: Callable[[], None] = _nothing,
-    waited: Callable[[LiveStreamError], None] = _raised,
-) -> WholeList:
-    """Walk over a whole list once."""
+    heartbeat: Callable[[], None] = _do_nothing,
+    wait: Callable[[LiveStreamError], None] = _raise,
+) -> CompleteList:
+    """Read every page of a list once."""
     streams, found = client.list(on_unreadable="collect", read_ahead=True), {}
     failures = 0
     while True:
@@ -64,47 +64,55 @@ def walk(
                 found[client.id_key(stream.id)] = stream
                 failures = 0
                 heartbeat()
-            return WholeList(found, streams.complete, streams.unreadable)
+            return CompleteList(found, streams.complete, streams.unreadable)
         except LiveStreamError as error:
-            # The list goes on with the page that could not be read.
+            # The iterator resumes with the page that could not be read.
             failures += 1
             if failures > _PAUSES:
                 raise
-            waited(error)
+            wait(error)
 
 
-def whole_list(
+def complete_list(
     client: Client,
     *,
     twice: bool = False,
-    may_lack: bool = False,
-    heartbeat: Callable[[], None] = _nothing,
-    waited: Callable[[LiveStreamError], None] = _raised,
-) -> WholeList:
-    """All streams of an account: as the vendor's total proves, or else as two walks agree.
+    allow_unreadable: bool = False,
+    heartbeat: Callable[[], None] = _do_nothing,
+    wait: Callable[[LiveStreamError], None] = _raise,
+) -> CompleteList:
+    """Return all streams of an account.
+
+    The list is complete if the vendor's total proves it or, without a total, if two reads agree.
 
     Args:
-        client: Whose.
-        twice: Whether two walks must agree also where there is a total.
-        may_lack: Whether entries that cannot be read are only noted. Where the list goes on must
-            be known in any case.
-        heartbeat: Called again and again meanwhile.
-        waited: Called with what a page could not be read for; returns once it may be tried again.
+        client: The client for the account.
+        twice: Whether two reads must agree even if there is a total.
+        allow_unreadable: Whether entries may be unreadable. The link to the next page must be
+            readable in any case.
+        heartbeat: A function that is called repeatedly while the list is read.
+        wait: A function that is called with the error for a page that could not be read. It
+            returns when the page can be tried again.
 
     Raises:
-        MigrationStopped: No two walks agree, or the vendor's total is never reached.
-        UnexpectedResponse: Something cannot be read: it may be any stream.
+        MigrationStopped: If no two reads agree, or the list never reaches the vendor's total.
+        UnexpectedResponse: If an entry cannot be read: it may be any stream.
     """
-    before: WholeList | None = None
-    for attempt in range(_WALKS):
+    before: CompleteList | None = None
+    for attempt in range(_READS):
         if attempt > 1:
             time.sleep(_PAUSE * attempt)
-        found = walk(client, heartbeat, waited)
-        if any(entry.is_link for entry in found.unreadable) or (found.unreadable and not may_lack):
+        found = read_list(client, heartbeat, wait)
+        if any(entry.is_link for entry in found.unreadable) or (
+            found.unreadable and not allow_unreadable
+        ):
             error = unreadable_error(found.unreadable, found.streams.values())
             error.provider, error.account = client.provider, client.account
             error.operation, error.applied = "list", False
-            error.hint = "fix or delete those streams: a migration must know every stream there"
+            error.hint = (
+                "fix or delete those streams at the vendor, then try again; a migration must know "
+                "every stream in the account"
+            )
             raise error
         if found.complete is Completeness.MISMATCHED:
             before = None
@@ -119,8 +127,8 @@ def whole_list(
             return found
         before = found
     raise MigrationStopped(
-        f"the list could not be read whole: {_WALKS} walks over it did not agree",
-        hint="wait until nobody changes streams there, then run it again",
+        f"no complete list could be read: {_READS} reads of it did not agree",
+        hint="wait until no streams change in that account, then try again",
         provider=client.provider,
         account=client.account,
         operation="list",
@@ -129,89 +137,93 @@ def whole_list(
 
 @attrs.frozen(slots=True)
 class Listing:
-    """A whole list.
+    """A complete list and when it was started.
 
     Attributes:
-        streams: By the key of the id.
-        begun: When the walk began, by this machine's monotonic clock.
-        unreadable: What could not be read, if the list may lack something.
+        streams: The streams, by the key of their IDs.
+        started: When the read of the list started, by this machine's monotonic clock.
+        unreadable: The entries that could not be read, if they are allowed.
     """
 
     streams: Mapping[str, LiveStream]
-    begun: float
+    started: float
     unreadable: tuple[Unreadable, ...] = ()
 
 
 class Listings:
-    """The newest whole list, shared by the threads that need one."""
+    """The newest complete list, shared by the threads that need one."""
 
     def __init__(
         self,
         client: Client,
         clock: Callable[[], float] = time.monotonic,
         *,
-        may_lack: bool = False,
+        allow_unreadable: bool = False,
     ) -> None:
-        self._client, self._clock, self._may_lack = client, clock, may_lack
+        self._client, self._clock, self._allow_unreadable = client, clock, allow_unreadable
         self._lock = threading.Lock()
         self._newest: Listing | None = None
 
-    def begun_after(self, instant: float, heartbeat: Callable[[], None] = _nothing) -> Listing:
-        """A list of which the walk began after an instant of the monotonic clock.
+    def started_after(self, instant: float, heartbeat: Callable[[], None] = _do_nothing) -> Listing:
+        """Return a list whose read started after an instant of the monotonic clock.
 
         Args:
             instant: The instant.
-            heartbeat: Called again and again while somebody walks.
+            heartbeat: A function that is called repeatedly while a thread reads the list.
 
         Raises:
-            LiveStreamError: It could not be read.
+            LiveStreamError: If the list could not be read.
         """
-        while not self._lock.acquire(timeout=_LOOK):
+        while not self._lock.acquire(timeout=_POLL):
             heartbeat()
         try:
             newest = self._newest
-            if newest is None or newest.begun < instant:
-                begun = self._clock()
-                whole = whole_list(self._client, may_lack=self._may_lack, heartbeat=heartbeat)
-                newest = self._newest = Listing(whole.streams, begun, whole.unreadable)
+            if newest is None or newest.started < instant:
+                started = self._clock()
+                found = complete_list(
+                    self._client, allow_unreadable=self._allow_unreadable, heartbeat=heartbeat
+                )
+                newest = self._newest = Listing(found.streams, started, found.unreadable)
             return newest
         finally:
             self._lock.release()
 
 
 class SourceReader:
-    """Reads one stream of the source again: by its id, or, where the vendor has no call for
-    that, in a list that several reads share.
+    """Reads single streams of an account.
+
+    It reads a stream by its ID or, if the vendor has no endpoint for that, from a list that several
+    reads share.
     """
 
-    #: Seconds; a list that is older shows too little of what has changed.
+    #: The maximum age of a shared list, in seconds.
     MAX_AGE = 10.0
 
     def __init__(self, client: Client, *, natively: bool) -> None:
         self._client = client
-        self._listings = None if natively else Listings(client, may_lack=True)
+        self._listings = None if natively else Listings(client, allow_unreadable=True)
 
     def read(
-        self, stream_id: str, seconds: float, heartbeat: Callable[[], None] = _nothing
+        self, stream_id: str, seconds: float, heartbeat: Callable[[], None] = _do_nothing
     ) -> LiveStream:
-        """The stream as it is now.
+        """Return the stream in its current state.
 
         Args:
-            stream_id: Its id.
-            seconds: How long the call may take; a list takes as long as it is.
-            heartbeat: Called again and again while somebody walks over the list.
+            stream_id: The stream's ID.
+            seconds: How long a read by ID may take. The limit does not apply to lists.
+            heartbeat: A function that is called repeatedly while a thread reads the list.
 
         Raises:
-            NotFound: It is gone.
-            LiveStreamError: It could not be read.
+            NotFound: If the stream no longer exists.
+            LiveStreamError: If the stream could not be read.
         """
         if self._listings is None:
             return self._client.get(stream_id, deadline=seconds)
-        listing = self._listings.begun_after(time.monotonic() - self.MAX_AGE, heartbeat)
+        listing = self._listings.started_after(time.monotonic() - self.MAX_AGE, heartbeat)
         stream = listing.streams.get(self._client.id_key(stream_id))
         if stream is None and listing.unreadable:
             raise UnexpectedResponse(
-                "it may be an entry of the list that could not be read: "
+                "it may be one of the entries in the list that could not be read: "
                 + "; ".join(map(str, listing.unreadable)),
                 provider=self._client.provider,
                 account=self._client.account,

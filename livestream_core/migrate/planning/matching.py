@@ -1,4 +1,4 @@
-"""When a stream is what a spec asked for, and whether a stream is still what it was."""
+"""Whether a stream matches a spec, and whether a stream has changed."""
 
 from __future__ import annotations
 
@@ -19,73 +19,73 @@ from ..._model.urls import address_with_key
 from ..._secrets.masked_mapping import plain
 from ..._secrets.secret import SecretUrl
 
-#: Tags that begin so are marks of ours.
+#: Tags with this prefix are marks.
 MARK_PREFIX = "livestream-core:"
 
-#: The fields of a spec that can be compared with those of a stream.
+#: The fields of a spec that can be compared with the fields of a stream.
 COMPARED = tuple(facts for facts in facts_of(StreamSpec) if facts.owner is not Owner.NOBODY)
-#: Those that tell one stream from another: of the others vendors may show something else (a
-#: recording that was asked for as not asked for, an uploaded picture instead of the one that was
-#: named).
+#: The compared fields that identify a stream. Vendors may return other values for the rest: a
+#: recording as not requested, for example, or the URL of an uploaded copy of a thumbnail.
 IDENTIFYING = tuple(facts for facts in COMPARED if facts.owner is not Owner.VENDOR)
 _COMPARED_AS = frozenset(facts.shown_as for facts in COMPARED)
 
-#: Fields of a source stream that its copy is made from, and its status.
+#: The fields of a source stream that its copy is made from, and its status.
 SOURCE_FIELDS = ("status", *(facts.shown_as for facts in COMPARED))
 
-#: Fields of a spec that are digested always. Those that came later are left out at their default,
-#: so that no digest changes because the model grew.
+#: The fields of a spec that are always in its digest. Fields added later are left out at their
+#: default, so that no digest changes because the model grew.
 _FIRST_FIELDS = tuple(facts.name for facts in facts_of(StreamSpec) if facts.always_digested)
 _FIRST_SHOWN = ("status", *(facts.shown_as for facts in COMPARED if facts.always_digested))
 
 
 def words(text: str | None) -> str:
-    """A text as vendors may show it: they trim and normalise."""
+    """Return a text in the form used for comparison, because vendors trim and normalize."""
     return " ".join(unicodedata.normalize("NFC", text or "").split())
 
 
 def group_key(spec: StreamSpec, *, by_title: bool = False) -> str:
-    """Equal for all specs whose streams could be taken for each other. Creates of one group
-    never overlap.
+    """Return the key of the group of specs whose streams could be confused.
+
+    Creates in one group never overlap.
 
     Args:
         spec: The spec.
-        by_title: Whether there are specs of this title without a start: theirs could be taken
-            for any other of that title.
+        by_title: Whether there are specs with this title but without a start time. Their streams
+            could be confused with any other stream with that title.
     """
     start = None if by_title else spec.scheduled_start
-    named = [words(spec.title), None if start is None else int(start.timestamp() // 60)]
-    return _digest(named)
+    return _digest([words(spec.title), None if start is None else int(start.timestamp() // 60)])
 
 
 def differences(
     spec: StreamSpec, stream: LiveStream, fields: Iterable[FieldFacts] = COMPARED
 ) -> tuple[str, ...]:
-    """The fields in which a stream is not what was asked for. What was not asked for, and what
-    the vendor does not show, is no difference.
+    """Return the fields in which a stream differs from its spec.
+
+    A field that was not requested, or that the vendor does not return, is not a difference.
     """
     return tuple(facts.name for facts in fields if not _agree(facts, spec, stream))
 
 
 def is_same(spec: StreamSpec, stream: LiveStream) -> bool:
-    """Whether a stream may have been made from a spec."""
+    """Return whether a stream may have been created from a spec."""
     return not differences(spec, stream, IDENTIFYING)
 
 
 def may_be_same(spec: StreamSpec, stream: LiveStream) -> bool:
-    """Whether a stream may have been made from a spec, as far as the stream can be read."""
+    """Return whether a stream may have been created from a spec, as far as it can be read."""
     unread = unread_fields(stream)
     return all(facts.shown_as in unread or _agree(facts, spec, stream) for facts in IDENTIFYING)
 
 
 def unread_fields(stream: LiveStream) -> frozenset[str]:
-    """Return the fields of a stream that have a problem, of those that can be compared."""
+    """Return the comparable fields of a stream that could not be read."""
     return frozenset(map(field_of, stream.problems)) & _COMPARED_AS
 
 
 def _agree(facts: FieldFacts, spec: StreamSpec, stream: LiveStream) -> bool:
     wanted, shown = getattr(spec, facts.name), getattr(stream, facts.shown_as)
-    if facts.owner is not Owner.CALLER and (wanted in _UNSAID or shown in _UNSAID):
+    if facts.owner is not Owner.CALLER and (wanted in _UNSET or shown in _UNSET):
         return True
     if facts.shown_as != facts.name:
         return any(wanted == str.__str__(part.url or "") for part in shown)
@@ -98,13 +98,13 @@ def _agree(facts: FieldFacts, spec: StreamSpec, stream: LiveStream) -> bool:
     return bool(wanted == shown)
 
 
-_UNSAID: tuple[Any, ...] = (None, ())
+_UNSET: tuple[Any, ...] = (None, ())
 
 
 def _targets_agree(wanted: Sequence[RestreamTarget], shown: Sequence[RestreamTarget]) -> bool:
-    # A ledger keeps no address that has a password in it: it stands for any.
-    asked = Counter(each.url for each in wanted if each.url is not None)
-    return len(wanted) == len(shown) and asked <= Counter(each.url for each in shown)
+    # A ledger does not store URLs that contain a password. A missing URL matches any.
+    planned = Counter(each.url for each in wanted if each.url is not None)
+    return len(wanted) == len(shown) and planned <= Counter(each.url for each in shown)
 
 
 # -- whether something changed --------------------------------------------------------------
@@ -113,58 +113,59 @@ def _targets_agree(wanted: Sequence[RestreamTarget], shown: Sequence[RestreamTar
 def snapshot(
     stream: LiveStream, salt: str, like: Mapping[str, Any] | None = None, written: Any = None
 ) -> dict[str, Any]:
-    """What of a source stream its copy is made from, without secrets: each is replaced by a
-    digest that only shows whether it changed.
+    """Return the fields of a source stream that its copy is made from, without secrets.
+
+    Each secret is replaced by a digest, which only shows whether the secret has changed.
 
     Args:
         stream: The stream.
-        salt: Known to this migration alone.
-        like: An earlier snapshot, to compare with this one: fields that were not known to the
-            version that made it are left out.
-        written: All that a ledger holds of the stream; by default the earlier snapshot.
+        salt: A salt known only to this migration.
+        like: An earlier snapshot to compare with this one. Fields that the version that took it did
+            not know are left out.
+        written: Everything that a ledger stores about the stream. Defaults to the earlier snapshot.
     """
     plain_of = _Plain(salt, frozenset(_texts(like if written is None else written)))
     values = {name: plain_of(getattr(stream, name)) for name in SOURCE_FIELDS}
-    said = _said({name: value for name, value in values.items() if name in _FIRST_SHOWN})
-    # Of fields that came later it is noted that they say nothing.
+    first = _nonempty({name: value for name, value in values.items() if name in _FIRST_SHOWN})
+    # Fields added later are stored even if they are empty.
     later = {name: value for name, value in values.items() if name not in _FIRST_SHOWN}
-    return said | {name: later[name] for name in later if like is None or name in like}
+    return first | {name: later[name] for name in later if like is None or name in like}
 
 
 def digest(source: Mapping[str, Any], spec: StreamSpec | None, salt: str, like: Any = None) -> str:
-    """Changes whenever the source stream, or what is made of it, does; and only then.
+    """Return a digest that changes if and only if the source stream or its spec changes.
 
     Args:
         source: The snapshot of the source stream.
-        spec: What is made of it.
-        salt: Known to this migration alone.
-        like: What a ledger holds of both, to compare with its digest.
+        spec: The spec made from it.
+        salt: A salt known only to this migration.
+        like: What a ledger stores about both, to compare with its digest.
     """
-    made = None
+    values = None
     if spec is not None:
         plain_of = _Plain(salt, frozenset(_texts(like)))
-        made = {name: plain_of(getattr(spec, name)) for name in _FIRST_FIELDS}
-        made |= plain_of.added(spec, StreamSpec(title="-"), _FIRST_FIELDS)
-    return _digest([_said(source), made])
+        values = {name: plain_of(getattr(spec, name)) for name in _FIRST_FIELDS}
+        values |= plain_of.added(spec, StreamSpec(title="-"), _FIRST_FIELDS)
+    return _digest([_nonempty(source), values])
 
 
-def _said(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+def _nonempty(snapshot: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in snapshot.items() if value not in (None, [], "")}
 
 
 def mark_of(source_account: str, source_id: str) -> str:
-    """The mark of what is made of a stream: the same in every migration."""
+    """Return the mark for a stream's copy, which is the same in every migration."""
     return MARK_PREFIX + _digest([source_account, source_id])[:20]
 
 
 @attrs.frozen
 class _Plain:
-    """Values as data that shows no secret.
+    """Converts values to data without secrets.
 
     Attributes:
-        salt: Known to this migration alone.
-        written: Texts that a ledger holds. Which addresses hold a secret is not the same in every
-            version: what a ledger holds is written in the same way again.
+        salt: A salt known only to this migration.
+        written: The texts that a ledger stores. Versions differ in which URLs they treat as secret,
+            so a text that a ledger stores is written in the same form again.
     """
 
     salt: str
@@ -175,16 +176,16 @@ class _Plain:
             return list(map(self, value))
         if isinstance(value, RestreamTarget):
             key = value.stream_key
-            told = [self._server(value), None if key is None else _hidden(key.reveal(), self.salt)]
+            first = [self._server(value), None if key is None else _hashed(key.reveal(), self.salt)]
             added = self.added(value, RestreamTarget(None), ("url", "stream_key"))
-            return [*told, added] if added else told
+            return [*first, added] if added else first
         if isinstance(value, Playback):
             return self(value.url)
         if isinstance(value, datetime):
             return value.isoformat()
         if isinstance(value, Mapping):
             text = json.dumps(plain(value), sort_keys=True)
-            return _hidden(text, self.salt) if value else None
+            return _hashed(text, self.salt) if value else None
         return self._text(value) if isinstance(value, str) else value
 
     def _text(self, value: str) -> str:
@@ -192,21 +193,21 @@ class _Plain:
         if text in self.written:
             return text
         if isinstance(value, SecretUrl) or self.written:
-            hidden = _hidden(text, self.salt)
-            if isinstance(value, SecretUrl) or hidden in self.written:
-                return hidden
+            hashed = _hashed(text, self.salt)
+            if isinstance(value, SecretUrl) or hashed in self.written:
+                return hashed
         return text
 
     def _server(self, target: RestreamTarget) -> Any:
         if target.url and target.stream_key is not None:
-            # A version may have left the key in the address.
-            whole = address_with_key(target.url, target.stream_key.reveal())
-            if whole in self.written or _hidden(whole, self.salt) in self.written:
-                return self._text(whole)
+            # Another version may have left the key in the URL.
+            with_key = address_with_key(target.url, target.stream_key.reveal())
+            if with_key in self.written or _hashed(with_key, self.salt) in self.written:
+                return self._text(with_key)
         return self(target.url)
 
     def added(self, value: Any, blank: Any, first: Collection[str]) -> dict[str, Any]:
-        """The fields that the model has got since, where they say anything."""
+        """Return the fields that were added to the model later and are not at their default."""
         return {
             field.name: self(getattr(value, field.name))
             for field in attrs.fields(type(value))
@@ -215,7 +216,7 @@ class _Plain:
 
 
 def _texts(data: Any) -> Iterator[str]:
-    """Every text in some JSON."""
+    """Iterate over every text in JSON data."""
     if isinstance(data, str):
         yield data
     elif isinstance(data, (list, tuple)):
@@ -225,7 +226,7 @@ def _texts(data: Any) -> Iterator[str]:
         yield from _texts([*data.values()])
 
 
-def _hidden(text: str, salt: str) -> str:
+def _hashed(text: str, salt: str) -> str:
     return hmac.new(salt.encode(), text.encode("utf-8", "surrogatepass"), "sha256").hexdigest()[:24]
 
 

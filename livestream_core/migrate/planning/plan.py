@@ -1,4 +1,4 @@
-"""Making a plan: reads both sides, and changes nothing."""
+"""Make a plan: read the source and the target, and change nothing."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from ..values import (
     PlannedItem,
     PlanSettings,
 )
-from .listing import WholeList, whole_list
+from .listing import CompleteList, complete_list
 from .matching import digest, group_key, is_same, mark_of, snapshot, words
 from .translation import Transform, Translator, not_movable
 
 _FIELDS = frozenset(field.name for field in attrs.fields(LiveStream)) | {"playback_url"}
 _READ_SECONDS = 60.0
 
-#: Stands for the id of an entry that has none that can be read.
+#: Used in place of the ID for an entry whose ID cannot be read.
 _PLACE = "page {}, position {}"
 
 
 def is_place(source_id: str) -> bool:
-    """Whether an item of a plan has a place in the source's list for an id."""
+    """Return whether an item's ID is a place in the source's list instead of a real ID."""
     return re.fullmatch(_PLACE.format(r"\d+", r"\d+"), source_id) is not None
 
 
@@ -64,60 +64,62 @@ def plan(
     source_rate: RequestRate | str | None = None,
     target_rate: RequestRate | str | None = None,
 ) -> Plan:
-    """Says what a migration would do, for each stream and each of its fields. Reads only.
+    """Return a plan: what a migration would do with each stream and each of its fields.
 
-    By default streams are moved that are SCHEDULED and start later than ``guard`` from now.
+    A plan reads both accounts and changes nothing. By default, it moves streams that are SCHEDULED
+    and start later than ``guard`` from now.
 
     Args:
-        source: Whose streams.
-        target: Where to.
-        status: Only streams in this status.
-        starts_after: Only streams scheduled to start at this instant or later.
-        starts_before: Only streams scheduled to start before this instant.
-        tag: Only streams with this tag.
-        ids: Only the streams with these ids.
-        guard: Streams that start sooner than this are left alone; a timedelta or seconds.
-        assume_idle: Takes streams of a source that reports no status for idle.
-        mark: Puts a mark on what is created, where the target has a place for one. A stream
-            that carries it is known for certain, also by a later migration.
-        skip_existing: Skips a stream of which the target has an equal already.
-        fail_on_loss: Fields that must not be lost: a run refuses a plan that would.
-        transform: Changes specs; called again when a stream is created, so it must give the
-            same for the same stream.
-        workers: How many streams are read at a time.
-        source_rate: The most requests to the source, such as ``"5/s"``.
-        target_rate: The most requests to the target.
+        source: The client for the source account.
+        target: The client for the target account.
+        status: Select only streams with this status.
+        starts_after: Select only streams scheduled to start at this instant or later.
+        starts_before: Select only streams scheduled to start before this instant.
+        tag: Select only streams with this tag.
+        ids: Select only streams with these IDs.
+        guard: The minimum lead time, as a timedelta or in seconds: streams that start sooner are
+            not moved. Defaults to 30 minutes.
+        assume_idle: Whether to treat streams as not in use if the source reports no status.
+        mark: Whether to add a mark to created streams, if the target stores tags. A mark
+            identifies a stream for certain, also in later migrations.
+        skip_existing: Whether to skip streams that already have a match at the target.
+        fail_on_loss: The fields that must not be lost. A run refuses a plan that would lose one.
+        transform: A function that changes specs. It is called again when a stream is created, so
+            it must return the same spec for the same stream.
+        workers: The number of streams to read at a time.
+        source_rate: The maximum rate of requests to the source, such as ``"5/s"``.
+        target_rate: The maximum rate of requests to the target.
 
     Raises:
-        Unsupported: A side lacks an operation that is needed, or a filter is on something that
-            the source never reports.
-        InvalidInput: An argument is wrong, or an id is not at the source.
-        MigrationStopped: A list could not be read whole.
-        LiveStreamError: A side could not be read.
+        Unsupported: If the source or the target lacks a required operation, or a filter is on a
+            field that the source never returns.
+        InvalidInput: If an argument is invalid, or an ID does not exist at the source.
+        MigrationStopped: If no complete list could be read.
+        LiveStreamError: If the source or the target could not be read.
     """
     settings = _settings(guard, assume_idle, mark, skip_existing, fail_on_loss, transform, target)
-    wanted = _wanted(source, status, starts_after, starts_before, tag, ids)
+    selection = _selection(source, status, starts_after, starts_before, tag, ids)
     check_workers(workers)
-    check_sides(source, target)
+    check_possible(source, target)
     pace = (rate_of(source_rate), rate_of(target_rate))
     with paced(source, pace[0]), paced(target, pace[1]):
-        listed = whole_list(source, may_lack=True)
-        chosen, unreadable = wanted.chosen(listed)
-        there = whole_list(target, may_lack=True)
-        planner = Planner(source, target, settings, transform, there.streams)
-        streams = _read_again(source, chosen, planner.may_move, workers)
+        listed = complete_list(source, allow_unreadable=True)
+        selected, unreadable = selection.select(listed)
+        existing = complete_list(target, allow_unreadable=True)
+        planner = Planner(source, target, settings, transform, existing.streams)
+        streams = _read_in_full(source, selected, planner.is_movable, workers)
         items = _grouped(list(map(planner.item, [*streams, *unreadable])))
     return Plan(
         id=planner.id,
         made_at=planner.now,
         source_account=source.account,
         target_account=target.account,
-        settings=attrs.evolve(settings, filters=wanted.words),
+        settings=attrs.evolve(settings, filters=selection.filters),
         items=items,
         left_out=len(listed.streams) - len(streams),
         source_complete=listed.complete,
-        target_total=len(there.streams),
-        target_unreadable=len(there.unreadable),
+        target_total=len(existing.streams),
+        target_unreadable=len(existing.unreadable),
         source_name=source.provider,
         target_name=target.provider,
         source=source,
@@ -127,17 +129,17 @@ def plan(
 
 
 def check_workers(workers: int) -> None:
-    """Whether so many can be at work.
+    """Check a number of workers.
 
     Raises:
-        InvalidInput: It is no number of workers.
+        InvalidInput: If it is not a whole number of at least 1.
     """
     if named("workers", c.count)(workers) < 1:
         raise InvalidInput("workers: must be at least 1", field="workers")
 
 
 def _grouped(items: Sequence[PlannedItem]) -> tuple[PlannedItem, ...]:
-    """A stream without a start could be taken for any other of its title."""
+    """Group items by title if one of them has no start time and so could be any of the title."""
     specs = [item.spec for item in items if item.spec is not None]
     open_ended = {words(spec.title) for spec in specs if spec.scheduled_start is None}
     return tuple(
@@ -148,12 +150,12 @@ def _grouped(items: Sequence[PlannedItem]) -> tuple[PlannedItem, ...]:
     )
 
 
-def check_sides(source: Client, target: Client) -> None:
-    """Whether a migration between two accounts is possible at all.
+def check_possible(source: Client, target: Client) -> None:
+    """Check that a migration between two accounts is possible.
 
     Raises:
-        Unsupported: A side lacks an operation that is needed.
-        InvalidInput: Both are the same account.
+        Unsupported: If the source or the target lacks a required operation.
+        InvalidInput: If both are the same account.
     """
     if source.account == target.account:
         raise InvalidInput(
@@ -167,10 +169,10 @@ def check_sides(source: Client, target: Client) -> None:
 
 
 def require(client: Client, operation: str, *features: Feature) -> None:
-    """Check that a side has what an operation on it needs.
+    """Check that a provider supports the features that an operation requires.
 
     Raises:
-        Unsupported: It lacks one of the features.
+        Unsupported: If it lacks one of the features.
     """
     try:
         client.capabilities.require(*features)
@@ -181,14 +183,14 @@ def require(client: Client, operation: str, *features: Feature) -> None:
 
 
 def reads_natively(client: Client) -> bool:
-    """Whether one stream can be read without walking the list."""
+    """Return whether the vendor can return a single stream without a list."""
     return client.capabilities[Feature.GET].support is Support.NATIVE
 
 
 def translator(
     source: Client, target: Client, transform: Transform | None, *, mark: bool
 ) -> Translator:
-    """What makes specs: plugins first, then the transform."""
+    """Return the translator that makes specs: first the plugins, then the transform."""
     transforms: list[Callable[..., Any]] = registry.observers().translators(
         source.account, target.account
     )
@@ -198,7 +200,7 @@ def translator(
 
 
 def name_of(transform: Transform | None) -> str | None:
-    """How a ledger names a transform."""
+    """Return the name of a transform, as stored in ledgers."""
     if transform is None:
         return None
     kind = type(transform)
@@ -221,20 +223,24 @@ def _settings(
         else timedelta(seconds=named("guard", c.seconds)(guard))
     )
     if span < timedelta():
-        raise InvalidInput("guard: must not be below zero", field="guard")
+        raise InvalidInput("guard: must not be negative", field="guard")
     if isinstance(fail_on_loss, str):
-        raise InvalidInput("fail_on_loss: expected names of fields", field="fail_on_loss")
+        raise InvalidInput(
+            "fail_on_loss: must be a list of field names, not one string", field="fail_on_loss"
+        )
     names = tuple(fail_on_loss)
     if unknown := sorted(set(names) - _FIELDS):
         raise InvalidInput(
             f"fail_on_loss: a stream has no field {', '.join(unknown)}",
             field="fail_on_loss",
-            hint=f"it has {', '.join(sorted(_FIELDS))}",
+            hint=f"its fields are {', '.join(sorted(_FIELDS))}",
         )
     if transform is not None and not callable(transform):
-        raise InvalidInput("transform: expected a function", field="transform")
+        raise InvalidInput("transform: must be a function", field="transform")
     if mark and target.capabilities.mark != "tags":
-        raise InvalidInput(f"mark: {target.provider} has no place for a mark", field="mark")
+        raise InvalidInput(
+            f"mark: {target.provider} does not store tags, so it cannot store a mark", field="mark"
+        )
     return PlanSettings(
         guard=span,
         assume_idle=assume_idle,
@@ -246,16 +252,16 @@ def _settings(
 
 
 @attrs.frozen
-class _Wanted:
-    """Which streams were asked for."""
+class _Selection:
+    """The streams that the filters select."""
 
     client: Client
     matches: Callable[[LiveStream], bool]
     ids: tuple[str, ...] | None
-    words: Mapping[str, Any]
+    filters: Mapping[str, Any]
 
-    def chosen(self, listed: WholeList) -> tuple[list[LiveStream], list[Unreadable]]:
-        """The streams, and what may be one."""
+    def select(self, listed: CompleteList) -> tuple[list[LiveStream], list[Unreadable]]:
+        """Return the selected streams, and the unreadable entries that may be selected ones."""
         streams = [stream for stream in listed.streams.values() if self.matches(stream)]
         if self.ids is None:
             return streams, [*listed.unreadable]
@@ -275,19 +281,19 @@ class _Wanted:
         return [stream for stream in streams if id_key(stream.id) in keys], unreadable
 
 
-def _wanted(
+def _selection(
     source: Client,
     status: Status | str | None,
     starts_after: datetime | str | None,
     starts_before: datetime | str | None,
     tag: str | None,
     ids: Iterable[str] | None,
-) -> _Wanted:
-    # Sends nothing, and refuses what this side cannot be asked for.
+) -> _Selection:
+    # Sends nothing, but refuses filters that the source does not support.
     source.list(status=status, starts_after=starts_after, starts_before=starts_before, tag=tag)
     query = query_of(status, starts_after, starts_before, tag)
     if isinstance(ids, str):
-        raise InvalidInput("ids: expected several, not one string", field="ids")
+        raise InvalidInput("ids: must be a list of IDs, not one string", field="ids")
     given = None if ids is None else tuple(named("ids", c.identifier)(each) for each in ids)
     shown = {
         "status": query.status and str(query.status),
@@ -296,28 +302,29 @@ def _wanted(
         "tag": query.tag,
         "ids": given and list(given),
     }
-    words = {name: value for name, value in shown.items() if value is not None}
+    filters = {name: value for name, value in shown.items() if value is not None}
 
     def matches(stream: LiveStream) -> bool:
         return query.matches(stream) or query.undecided(stream) is not None
 
-    return _Wanted(source, matches, given, words)
+    return _Selection(source, matches, given, filters)
 
 
-def _read_again(
+def _read_in_full(
     source: Client,
     listed: Collection[LiveStream],
-    may_move: Callable[[LiveStream], bool],
+    is_movable: Callable[[LiveStream], bool],
     workers: int,
 ) -> list[LiveStream | Unreadable]:
-    """Some lists show less of a stream than reading it does, and a run reads it: what may be
-    moved is read here in the same way.
+    """Read each stream that may be moved, as a run does.
+
+    Some lists return fewer fields of a stream than a read of that stream.
     """
     if not reads_natively(source):
         return list(listed)
 
     def read(stream: LiveStream) -> LiveStream | Unreadable | None:
-        if not may_move(stream):
+        if not is_movable(stream):
             return stream
         try:
             return source.get(stream.id, deadline=_READ_SECONDS)
@@ -325,7 +332,7 @@ def _read_again(
             return None  # deleted since the list was read
         except UnexpectedResponse as error:
             if error.retryable or not (error.body or "").lstrip().startswith("{"):
-                raise  # it was cut off, or is not the vendor's: that says nothing of the stream
+                raise  # cut off, or not from the vendor: this says nothing about the stream
             return Unreadable(error.message, id=stream.id)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="plan") as executor:
@@ -333,13 +340,15 @@ def _read_again(
 
 
 class Planner:
+    """Makes items of a plan."""
+
     def __init__(
         self,
         source: Client,
         target: Client,
         settings: PlanSettings,
         transform: Transform | None,
-        there: Mapping[str, LiveStream],
+        existing: Mapping[str, LiveStream],
         *,
         plan_id: str | None = None,
     ) -> None:
@@ -347,15 +356,16 @@ class Planner:
         self.now = datetime.now(UTC)
         self._source, self._settings = source, settings
         self._translator = translator(source, target, transform, mark=settings.mark)
-        self._there: dict[str, list[LiveStream]] = {}
-        for stream in there.values():
-            self._there.setdefault(words(stream.title), []).append(stream)
-        self._marks = {tag: stream.id for stream in there.values() for tag in stream.tags}
+        self._by_title: dict[str, list[LiveStream]] = {}
+        for stream in existing.values():
+            self._by_title.setdefault(words(stream.title), []).append(stream)
+        self._marks = {tag: stream.id for stream in existing.values() for tag in stream.tags}
 
-    def may_move(self, stream: LiveStream) -> bool:
-        return not self._kept_back(stream)
+    def is_movable(self, stream: LiveStream) -> bool:
+        """Return whether a stream would be moved, judged by its status and start time."""
+        return not self._why_not_movable(stream)
 
-    def _kept_back(self, stream: LiveStream) -> str:
+    def _why_not_movable(self, stream: LiveStream) -> str:
         settings = self._settings
         return not_movable(
             stream,
@@ -366,7 +376,7 @@ class Planner:
         )
 
     def item(self, stream: LiveStream | Unreadable) -> PlannedItem:
-        """What is to become of a stream."""
+        """Return the plan's item for a stream."""
         if isinstance(stream, Unreadable):
             return PlannedItem(
                 source_id=stream.id or _PLACE.format(stream.page, stream.position),
@@ -381,12 +391,13 @@ class Planner:
         existing = self._existing(stream, spec)
         marked = mark_of(self._source.account, stream.id) in self._marks
         state, reason = ItemState.PENDING, ""
-        if kept_back := self._kept_back(stream):
-            state, reason = ItemState.SKIPPED, kept_back
+        if why := self._why_not_movable(stream):
+            state, reason = ItemState.SKIPPED, why
         elif marked:
-            state, reason = ItemState.SKIPPED, f"it was moved before: {existing[0]} has its mark"
+            state, reason = ItemState.SKIPPED, f"it was already moved: {existing[0]} has its mark"
         elif existing and self._settings.skip_existing:
-            state, reason = ItemState.SKIPPED, f"the target has it already: {', '.join(existing)}"
+            state = ItemState.SKIPPED
+            reason = f"the target already has a matching stream: {', '.join(existing)}"
         elif problem := translation.problem or self._too_soon(spec):
             state, reason = ItemState.NEEDS_REVIEW, problem
         return PlannedItem(
@@ -405,11 +416,11 @@ class Planner:
         )
 
     def _too_soon(self, spec: Any) -> str:
-        """A transform may have set another start."""
+        """Return why the start time of a spec, which a transform may have set, is too soon."""
         start = None if spec is None else spec.scheduled_start
         if start is None or start > self.now + self._settings.guard:
             return ""
-        return f"scheduled_start: {start.isoformat()} is past or too soon"
+        return f"scheduled_start: {start.isoformat()} is in the past or too soon"
 
     def _existing(self, stream: LiveStream, spec: Any) -> tuple[str, ...]:
         mark = mark_of(self._source.account, stream.id)
@@ -417,5 +428,5 @@ class Planner:
             return (self._marks[mark],)
         if spec is None:
             return ()
-        same = self._there.get(words(spec.title), ())
-        return tuple(each.id for each in same if is_same(spec, each))
+        same_title = self._by_title.get(words(spec.title), ())
+        return tuple(each.id for each in same_title if is_same(spec, each))

@@ -1,6 +1,4 @@
-"""From a stream of the source to what is created at the target: a spec, and the fate of every
-field.
-"""
+"""Translate a stream of the source to a spec for the target, with an outcome for each field."""
 
 from __future__ import annotations
 
@@ -21,29 +19,30 @@ from ..._model.stream import LiveStream, StreamSpec, field_of
 from ..values import FieldOutcome, FieldResult
 from .matching import MARK_PREFIX, mark_of
 
-#: Changes a spec: called with the stream and what is to be created, and gives another spec, or
-#: ``None`` to leave it as it is. Called again when the stream is created, so it must give the
-#: same for the same stream.
+#: A function that changes specs. It receives the source stream and the spec made from it, and
+#: returns another spec, or ``None`` to keep the original. It is called again when the stream is
+#: created, so it must return the same result for the same stream.
 Transform: TypeAlias = Callable[[LiveStream, StreamSpec], StreamSpec | None]
 
-#: Fields of a spec that may be absent, with the value that stands for that.
+#: The optional fields of a spec, with their defaults.
 _OPTIONAL = {facts.name: facts.default for facts in facts_of(StreamSpec) if not facts.is_required}
-#: Those of them that a stream shows by the same name.
+#: The optional fields that a stream has under the same name.
 _SHOWN = tuple(name for name in _OPTIONAL if name in table(LiveStream))
-#: The title of a spec whose stream has none, until a transform gives it one.
+#: The title of a spec whose stream has none, until a transform sets one.
 _UNTITLED = "(untitled)"
 _NEEDS_START = (
-    "a create without a start boots a server at the target; set scheduled_start by a transform"
+    "a create without a start time would boot a server at the target; set scheduled_start in a "
+    "transform"
 )
 
 
 @attrs.frozen(slots=True, kw_only=True)
 class Translation:
-    """What is to be made of a stream.
+    """The translation of a stream.
 
     Attributes:
-        spec: What is created; ``None`` if nothing can be.
-        fields: What becomes of each of its fields.
+        spec: The spec to create, or ``None`` if the target cannot create the stream.
+        fields: The outcome for each field.
     """
 
     spec: StreamSpec | None
@@ -51,7 +50,7 @@ class Translation:
 
     @property
     def problem(self) -> str:
-        """Why a person is needed; empty if none is."""
+        """Why the stream needs review, or an empty string."""
         return "; ".join(
             f"{each.field}: {each.note}"
             for each in self.fields
@@ -60,7 +59,7 @@ class Translation:
 
 
 class Translator:
-    """Makes specs for one target of streams of one source."""
+    """Makes specs for one target from streams of one source."""
 
     def __init__(
         self, source: Client, target: Client, *, transforms: Sequence[Transform], mark: bool
@@ -70,30 +69,30 @@ class Translator:
         self._mark = target.capabilities.mark if mark else None
 
     def translate(self, stream: LiveStream, *, explain: bool = True) -> Translation:
-        """What is to be made of a stream. The same stream gives the same.
+        """Return the translation of a stream, which is always the same for the same stream.
 
         Args:
             stream: The stream.
-            explain: Whether it is also found out which fields the request has no place for.
+            explain: Whether to also find out which fields the target's request cannot hold.
         """
         read = _Read(stream, self._source.capabilities)
-        fates = read.fates
+        results = read.results
         wanted = read.spec
         try:
             wanted = self._transformed(stream, read.spec)
         except _Failed as failed:
-            fates["options"] = [FieldResult("options", FieldOutcome.NEEDS_REVIEW, str(failed))]
+            results["options"] = [FieldResult("options", FieldOutcome.NEEDS_REVIEW, str(failed))]
         for name in read.unreadable:
             if getattr(wanted, name, None) != getattr(read.spec, name, None):
-                del fates[name]  # a transform has said what it is to be
+                del results[name]  # a transform has set its value
         has_title = read.has_title or _UNTITLED not in wanted.title
         if has_title and not read.has_title:
-            fates.pop("title", None)
-        # Also where a person is needed already: the other fields have their fates too.
-        spec = self._possible(stream, read.spec, wanted, fates, explain)
+            results.pop("title", None)
+        # Even if the stream already needs review: the other fields have outcomes too.
+        spec = self._possible(stream, read.spec, wanted, results, explain)
         if not has_title:
             spec = None
-        rows = [row for several in fates.values() for row in several]
+        rows = [row for several in results.values() for row in several]
         rows += _own_to_vendor(stream)
         return Translation(spec=spec, fields=tuple(rows))
 
@@ -106,12 +105,14 @@ class Translator:
             except LiveStreamError as error:
                 problem = error.message
             except Exception as error:
-                # Its text may have anything in it.
+                # Its text may contain secrets.
                 problem = f"{type(error).__name__} ({place_of(error)})"
             if problem:
                 raise _Failed(f"the transform {name} failed: {problem}")
             if changed is not None and not isinstance(changed, StreamSpec):
-                raise _Failed(f"the transform {name} gave {type(changed).__name__}, no StreamSpec")
+                raise _Failed(
+                    f"the transform {name} returned {type(changed).__name__}, not a StreamSpec"
+                )
             spec = changed or spec
         return spec
 
@@ -120,44 +121,45 @@ class Translator:
         stream: LiveStream,
         read: StreamSpec,
         wanted: StreamSpec,
-        fates: dict[str, list[FieldResult]],
+        results: dict[str, list[FieldResult]],
         explain: bool,
     ) -> StreamSpec | None:
-        """The spec that the target can be asked for; notes what becomes of each field."""
+        """Return the spec that the target supports, and record an outcome for each field."""
         capabilities = self._target.capabilities
-        left_out: dict[str, Any] = {}
-        fates.setdefault("title", [_carried("title", read, wanted)])
+        removed: dict[str, Any] = {}
+        results.setdefault("title", [_carried("title", read, wanted)])
         for name, absent in _OPTIONAL.items():
             value = getattr(wanted, name)
-            rows = fates.setdefault(name, [])
+            rows = results.setdefault(name, [])
             if not _is_given(value):
                 if _is_given(getattr(read, name)):
                     rows.append(FieldResult(name, FieldOutcome.CONVERTED, "cleared by a transform"))
             elif problem := capabilities.unsupported_error(name, value):
                 rows.append(_lost(name, value, problem, capabilities))
-                left_out[name] = absent
+                removed[name] = absent
             else:
                 rows.append(_carried(name, read, wanted))
-        spec = attrs.evolve(wanted, **left_out)
+        spec = attrs.evolve(wanted, **removed)
         if capabilities.create_starts and spec.scheduled_start is None:
-            rows = fates["scheduled_start"]
+            rows = results["scheduled_start"]
             if not any(row.fate is FieldOutcome.NEEDS_REVIEW for row in rows):
                 rows.append(FieldResult("scheduled_start", FieldOutcome.NEEDS_REVIEW, _NEEDS_START))
         if self._mark == "tags":
             spec = attrs.evolve(spec, tags=(*spec.tags, mark_of(self._source.account, stream.id)))
-        return self._as_sent(spec, fates, explain)
+        return self._as_sent(spec, results, explain)
 
     def _as_sent(
-        self, spec: StreamSpec, fates: dict[str, list[FieldResult]], explain: bool
+        self, spec: StreamSpec, results: dict[str, list[FieldResult]], explain: bool
     ) -> StreamSpec | None:
-        """The spec with what the target's request cannot express taken out; found by building
-        the request without sending it.
+        """Return the spec without the fields that the target's request cannot hold.
+
+        The request is built, but not sent.
         """
         try:
             built = self._target.preview(spec)
         except LiveStreamError as error:
             field = (getattr(error, "field", None) or "title").partition(".")[0]
-            rows = fates.setdefault(field, [])
+            rows = results.setdefault(field, [])
             rows[:] = [FieldResult(field, FieldOutcome.NEEDS_REVIEW, error.message)]
             return None
         if built is None:
@@ -169,15 +171,15 @@ class Translator:
             if self._target.capabilities[feature].support is not Support.NATIVE:
                 continue
             try:
-                left_out: dict[str, Any] = {name: absent}
-                without = self._target.preview(attrs.evolve(spec, **left_out))
+                change: dict[str, Any] = {name: absent}
+                without = self._target.preview(attrs.evolve(spec, **change))
             except LiveStreamError:
                 continue
             if without == built:
-                note = "the target's request has no place for it"
-                fates[name] = [FieldResult(name, FieldOutcome.DROPPED, note)]
+                note = "the target's request has no such field"
+                results[name] = [FieldResult(name, FieldOutcome.DROPPED, note)]
         if spec.scheduled_start is not None:
-            spec = self._floored(spec, spec.scheduled_start, built, fates)
+            spec = self._floored(spec, spec.scheduled_start, built, results)
         return spec
 
     def _floored(
@@ -185,16 +187,16 @@ class Translator:
         spec: StreamSpec,
         start: datetime,
         built: Preview,
-        fates: dict[str, list[FieldResult]],
+        results: dict[str, list[FieldResult]],
     ) -> StreamSpec:
-        """A vendor's times may have whole seconds or minutes only."""
+        """Round the start down if the vendor's times have only whole seconds or minutes."""
         for coarse in (start.replace(second=0, microsecond=0), start.replace(microsecond=0)):
             if coarse == start:
                 continue
             floored = attrs.evolve(spec, scheduled_start=coarse)
             if self._target.preview(floored) == built:
-                note = f"the target's times have no fractions: {coarse.isoformat()}"
-                fates["scheduled_start"] = [
+                note = f"the target rounds times down: {coarse.isoformat()}"
+                results["scheduled_start"] = [
                     FieldResult("scheduled_start", FieldOutcome.CONVERTED, note)
                 ]
                 return floored
@@ -202,25 +204,25 @@ class Translator:
 
 
 class _Failed(Exception):
-    """A transform cannot be relied on."""
+    """A transform failed."""
 
 
 class _Read:
-    """The spec that a stream itself gives, and the fate of what does not fit into one."""
+    """The spec of a stream before transforms, and the outcomes of fields that do not fit."""
 
     def __init__(self, stream: LiveStream, capabilities: Capabilities) -> None:
-        self.fates: dict[str, list[FieldResult]] = {}
+        self.results: dict[str, list[FieldResult]] = {}
         values: dict[str, Any] = {name: getattr(stream, name) for name in _SHOWN}
-        ours = [tag for tag in stream.tags if tag.startswith(MARK_PREFIX)]
-        if ours:
-            values["tags"] = tuple(tag for tag in stream.tags if tag not in ours)
-            note = "the mark of a former migration is left out"
-            self.fates["tags"] = [FieldResult("tags", FieldOutcome.CONVERTED, note)]
+        marks = [tag for tag in stream.tags if tag.startswith(MARK_PREFIX)]
+        if marks:
+            values["tags"] = tuple(tag for tag in stream.tags if tag not in marks)
+            note = "the mark of an earlier migration is left out"
+            self.results["tags"] = [FieldResult("tags", FieldOutcome.CONVERTED, note)]
         if capabilities.supports(Feature.PLAYBACK_URL) and stream.playbacks:
             values["playback_url"] = stream.playbacks[0].url
             if len(stream.playbacks) > 1:
-                note = f"a spec has one address: {len(stream.playbacks) - 1} more are left out"
-                self.fates["playback_url"] = [
+                note = f"a spec has one playback URL; {len(stream.playbacks) - 1} more are left out"
+                self.results["playback_url"] = [
                     FieldResult("playback_url", FieldOutcome.DROPPED, note)
                 ]
         self.has_title = True
@@ -228,7 +230,7 @@ class _Read:
             spec = StreamSpec(title=stream.title)
         except InvalidInput as error:
             self.has_title = False
-            self.fates["title"] = [FieldResult("title", FieldOutcome.NEEDS_REVIEW, error.message)]
+            self.results["title"] = [FieldResult("title", FieldOutcome.NEEDS_REVIEW, error.message)]
             spec = StreamSpec(title=_UNTITLED)
         for name, value in values.items():
             if not _is_given(value):
@@ -237,24 +239,24 @@ class _Read:
                 spec = attrs.evolve(spec, **{name: value})
             except InvalidInput as error:
                 row = FieldResult(name, FieldOutcome.NEEDS_REVIEW, error.message)
-                self.fates.setdefault(name, []).append(row)
-        #: Fields that may have a value at the source which could not be read.
+                self.results.setdefault(name, []).append(row)
+        #: Fields whose value at the source could not be read.
         self.unreadable: list[str] = []
         for problem in stream.problems:
-            name = _moved(problem, capabilities)
+            name = _spec_field_of(problem, capabilities)
             if name and name not in self.unreadable:
                 if name != "title":
                     self.unreadable.append(name)
                 note = f"it could not be read at the source ({problem})"
-                self.fates[name] = [FieldResult(name, FieldOutcome.NEEDS_REVIEW, note)]
+                self.results[name] = [FieldResult(name, FieldOutcome.NEEDS_REVIEW, note)]
         self.spec = spec
 
 
-def _moved(problem: str, capabilities: Capabilities) -> str:
-    """The field of a spec that a problem is about; empty if a migration does not move it."""
+def _spec_field_of(problem: str, capabilities: Capabilities) -> str:
+    """Return the spec field that a problem is about, or "" if a migration does not move it."""
     shown = field_of(problem)
     if shown not in table(LiveStream):
-        return shown  # nobody knows what an adapter means by it
+        return shown  # an adapter's own name, whose meaning is unknown here
     names = [*_SHOWN, "title", *(["playback_url"] * capabilities.supports(Feature.PLAYBACK_URL))]
     return next((name for name in names if table(StreamSpec)[name].shown_as == shown), "")
 
@@ -276,10 +278,10 @@ def _lost(
     if name == "scheduled_start" and capabilities.create_starts:
         return FieldResult(name, FieldOutcome.NEEDS_REVIEW, why)
     if capabilities.supports(FEATURE_OF_FIELD[name]):
-        # The target has the feature, but not this value: its own takes the place.
+        # The target has the feature, but not this value, and sets its default instead.
         return FieldResult(name, FieldOutcome.DEFAULTED, why)
     if value == table(StreamSpec)[name].unasked:
-        return FieldResult(name, FieldOutcome.EXACT, f"as always there: {why}")
+        return FieldResult(name, FieldOutcome.EXACT, f"always so at the target: {why}")
     return FieldResult(name, FieldOutcome.DROPPED, why)
 
 
@@ -297,7 +299,7 @@ def _own_to_vendor(stream: LiveStream) -> Iterator[FieldResult]:
 
 
 def reports_status(capabilities: Capabilities) -> bool:
-    """Whether a provider says anything by a stream's status."""
+    """Return whether a provider reports a meaningful status."""
     return len(capabilities.statuses - {Status.UNKNOWN}) > 1
 
 
@@ -309,24 +311,24 @@ def not_movable(
     guard: timedelta,
     assume_idle: bool,
 ) -> str:
-    """Why a stream is not moved; empty if it is."""
+    """Return why a stream is not moved, or an empty string if it is."""
     status, start = stream.status, stream.scheduled_start
     if not reports_status(capabilities):
         if assume_idle:
             return ""
-        return f"{stream.provider} does not report whether it is in use: assume_idle takes it"
+        return f"{stream.provider} does not report whether it is in use; use assume_idle to move it"
     if status is Status.UNKNOWN:
-        return f"its status is not known here: {stream.provider_status or 'unknown'}"
+        return f"its status is not recognized: {stream.provider_status or 'unknown'}"
     if status.is_final:
         return f"it is over: {status}"
     if not STATUSES[status].movable:
         return f"it is in use: {status}"
     if start is None:
         if "scheduled_start" in map(field_of, stream.problems):
-            return ""  # it may well have one
-        return "it is scheduled without a start"
+            return ""  # it may have a start time
+        return "it is scheduled without a start time"
     if start <= now:
-        return "its start is past"
+        return "its start time has passed"
     if start <= now + guard:
         return f"it starts within {guard.total_seconds() / 60:g} min"
     return ""

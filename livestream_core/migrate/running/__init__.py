@@ -1,1 +1,1 @@
-"""From a plan to streams at the target."""
+"""Run a plan: create streams at the target, and settle creates with unknown outcomes."""

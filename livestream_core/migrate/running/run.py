@@ -1,4 +1,4 @@
-"""Running a plan: a ledger, workers, and the proof at the end."""
+"""Run a plan: open the ledger, start the workers, and check the target at the end."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from ..._model.stream import LiveStream
 from ..ledger.ledger import Ledger, digest_of, shown
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
-from ..planning.listing import SourceReader, whole_list
+from ..planning.listing import SourceReader, complete_list
 from ..planning.matching import may_be_same
 from ..planning.plan import (
     Planner,
-    check_sides,
+    check_possible,
     check_workers,
     is_place,
     name_of,
@@ -48,20 +48,20 @@ from ..values import (
 from .patience import PATIENCE, Patience, Waiting, asked, resume_at
 from .worker import Pacing, Shared, Worker
 
-#: A client, or what makes one where the work is done: for executors of other processes.
-Side: TypeAlias = Client | Callable[[], Client]
+#: A client, or a function that connects one in the worker's process.
+ClientOrFactory: TypeAlias = Client | Callable[[], Client]
 Location: TypeAlias = str | os.PathLike[str]
 
-_LOOK = 0.25
-_FOR_A_PERSON = (ItemState.REFUSED, ItemState.NEEDS_REVIEW)
+_POLL = 0.25
+_TO_REPLAN = (ItemState.REFUSED, ItemState.NEEDS_REVIEW)
 
 
 def run(
     plan: Plan | None = None,
     *,
     ledger: Location,
-    source: Side | None = None,
-    target: Side | None = None,
+    source: ClientOrFactory | None = None,
+    target: ClientOrFactory | None = None,
     transform: Transform | None = None,
     workers: int = 4,
     source_rate: RequestRate | str | None = None,
@@ -76,46 +76,50 @@ def run(
     patience: float = PATIENCE,
     waiting: Waiting | None = None,
 ) -> RunResult:
-    """Creates at the target what is planned. The same call again goes on where it was stopped,
-    killed, or cut off, until nothing is left to do.
+    """Create the planned streams at the target.
+
+    If the run is interrupted, repeat the call to resume from the ledger.
 
     Args:
-        plan: What to do, for a new ledger. One that is there goes on with its own plan.
+        plan: The plan for a new ledger. An existing ledger resumes its own plan.
         ledger: An SQLite file, or the URL of a PostgreSQL database.
-        source: The client of the source, where no plan is given; or, for an executor of other
-            processes, a function that makes one there and can be pickled.
-        target: The same for the target.
-        transform: The function that changes specs; the one that the plan was made with.
-        workers: How many streams are created at a time.
-        source_rate: The most requests to the source, such as ``"5/s"``.
-        target_rate: The most requests to the target.
-        max_create: The most creates that this run may send.
-        settle: Seconds that the target is given to carry out a create that was not answered,
-            before it is sent again.
-        lease: Seconds that a worker has a stream for itself; a create may take half of it.
-        replan: Plans anew what was refused or needed a person.
-        executor: Where workers run, instead of threads of its own: ``submit`` is called once per
-            worker. All but a ThreadPoolExecutor need a PostgreSQL ledger, and functions that make
-            the clients.
-        progress: Called now and then with how many streams are in each state, and how many
-            creates were sent.
-        stop: Set it to have the run end after what is in flight.
-        patience: Seconds that the run waits when a vendor asks for it. A vendor that asks for more
-            ends it, and ``resume_at`` of the result says when the same call may be made again.
-        waiting: Called when the run begins to wait, with until when, and with the error by which
-            the vendor asked for it. Workers of other processes wait without telling.
+        source: The client for the source. Defaults to the plan's client. If the executor uses
+            other processes, a picklable function that connects the client there.
+        target: The client for the target, or a function, as for ``source``.
+        transform: The function that changes specs: the one that the plan was made with. Defaults
+            to the plan's transform.
+        workers: The number of streams to create at a time.
+        source_rate: The maximum rate of requests to the source, such as ``"5/s"``.
+        target_rate: The maximum rate of requests to the target.
+        max_create: The maximum number of creates that this run sends.
+        settle: How long, in seconds, the target may take to apply a create that received no
+            response. After that, the create is sent again.
+        lease: How long, in seconds, one worker can claim a group of streams. A create may take
+            half of it.
+        replan: Whether to plan streams again that were refused or need review.
+        executor: The executor that runs the workers: ``submit`` is called once per worker. Defaults
+            to threads. Any executor except a ThreadPoolExecutor requires a PostgreSQL ledger and
+            functions that connect the clients.
+        progress: A function that is called from time to time with the number of streams in each
+            state, and the number of creates sent.
+        stop: An event that stops the run, once set, as soon as the requests in flight are done.
+        patience: The longest wait, in seconds, that the run accepts when a vendor asks for one. If
+            a vendor asks for more, the run ends, and ``resume_at`` of the result says when to
+            repeat the call.
+        waiting: A function that is called when the run starts to wait, with the end of the wait and
+            the error in which the vendor asked for it. Workers in other processes do not call it.
 
     Returns:
-        How it ended. An error that concerns every stream (a refused credential, a vendor that is
-        down) ends the run and is in the result; the ledger is as good as before.
+        The result of the run. An error that affects every stream (refused credentials, or a vendor
+        that is down) ends the run and is in the result; the ledger stays intact.
 
     Raises:
-        LedgerError: The ledger is damaged, newer, of another migration, in use, or cannot be
-            written.
-        MigrationStopped: The plan would lose a field that must not be lost, the migration was
-            rolled back, or a list could not be read whole. Nothing was created.
-        InvalidInput: An argument is wrong.
-        LiveStreamError: A side could not be read.
+        LedgerError: If the ledger is damaged, was written by a newer version, belongs to another
+            migration, is in use, or cannot be written.
+        MigrationStopped: If the plan would lose a field listed in ``fail_on_loss``, the migration
+            was rolled back, or no complete list could be read. Nothing was created.
+        InvalidInput: If an argument is invalid.
+        LiveStreamError: If the source or the target could not be read.
     """
     _check(workers, max_create, settle=(settle, 0.0), lease=(lease, 1.0), patience=(patience, 0.0))
     if plan is not None:
@@ -124,7 +128,7 @@ def run(
     rates = (rate_of(source_rate), rate_of(target_rate))
     threads = executor if isinstance(executor, ThreadPoolExecutor) else None
     if executor is not threads:
-        _check_sent(source, target)
+        _check_picklable(source, target)
     with ExitStack() as stack:
         opened = stack.enter_context(_ledger(ledger, plan))
         clients = _clients(stack, (source, target), rates)
@@ -149,9 +153,9 @@ def run(
             workers,
             budget=max_create,
             replan=replan,
-            elsewhere=None
+            remote=None
             if executor is None or executor is threads
-            else _Elsewhere(executor, os.fspath(ledger), (source, target), rates),
+            else _RemoteWorkers(executor, os.fspath(ledger), (source, target), rates),
         )
 
 
@@ -161,14 +165,16 @@ def _check(workers: int, max_create: int | None, **seconds: tuple[float, float])
         named("max_create", count)(max_create)
     for name, (value, least) in seconds.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= least:
-            raise InvalidInput(f"{name}: expected seconds, at least {least:g}", field=name)
-
-
-def _check_sent(source: Side | None, target: Side | None) -> None:
-    for name, side in (("source", source), ("target", target)):
-        if isinstance(side, Client):
             raise InvalidInput(
-                f"{name}: workers of other processes need a function that makes its client",
+                f"{name}: must be a number of seconds, at least {least:g}", field=name
+            )
+
+
+def _check_picklable(source: ClientOrFactory | None, target: ClientOrFactory | None) -> None:
+    for name, account in (("source", source), ("target", target)):
+        if isinstance(account, Client):
+            raise InvalidInput(
+                f"{name}: workers in other processes need a function that connects the client",
                 field=name,
             )
 
@@ -178,11 +184,14 @@ def _ledger(location: Location, plan: Plan | None) -> Iterator[Ledger]:
     if Ledger.exists(location):
         ledger = Ledger.open(location, write=True)
     elif plan is None:
-        raise LedgerError(f"there is no ledger at {shown(location)}", hint="make a plan first")
+        raise LedgerError(
+            f"there is no ledger at {shown(location)}", hint="pass a plan to start a new migration"
+        )
     elif plan.forbidden_losses:
         raise MigrationStopped(
-            f"fields would be lost that must not be: {', '.join(plan.forbidden_losses)}",
-            hint="the plan names the streams; a transform may help",
+            "the plan would lose fields listed in fail_on_loss: "
+            f"{', '.join(plan.forbidden_losses)}; nothing was created",
+            hint="see the plan for the streams, and map the field in a transform or allow the loss",
         )
     else:
         ledger = Ledger.create(location, plan)
@@ -192,46 +201,49 @@ def _ledger(location: Location, plan: Plan | None) -> Iterator[Ledger]:
 
 def _clients(
     stack: ExitStack,
-    sides: tuple[Side | None, Side | None],
+    accounts: tuple[ClientOrFactory | None, ClientOrFactory | None],
     rates: tuple[RequestRate | None, RequestRate | None],
 ) -> list[Client]:
-    """Clients of both sides, held to their rates until the stack ends."""
+    """Return the clients for source and target, limited to their rates until the stack closes."""
     clients = []
-    for name, side, rate in zip(("source", "target"), sides, rates, strict=True):
-        if side is None:
-            raise InvalidInput(f"{name}: give its client, or a plan that has it", field=name)
-        client = side if isinstance(side, Client) else stack.enter_context(side())
+    for name, account, rate in zip(("source", "target"), accounts, rates, strict=True):
+        if account is None:
+            raise InvalidInput(
+                f"{name}: missing client; pass it, or a plan that includes it", field=name
+            )
+        client = account if isinstance(account, Client) else stack.enter_context(account())
         stack.enter_context(paced(client, rate))
         clients.append(client)
     return clients
 
 
 def check_accounts(ledger: Ledger, source: Client | None, target: Client | None) -> None:
-    """Whether a ledger is of these accounts.
+    """Check that a ledger belongs to these accounts.
 
     Raises:
-        LedgerError: It is of others.
+        LedgerError: If it belongs to other accounts.
     """
     row = ledger.read(Transaction.migration)
     for name, client in (("source", source), ("target", target)):
         if client is not None and client.account != row[f"{name}_account"]:
             raise LedgerError(
-                f"the ledger {ledger.location} is of another migration: its {name} is "
+                f"the ledger {ledger.location} belongs to another migration: its {name} is "
                 f"{row[f'{name}_account']}, not {client.account}"
             )
 
 
 def transform_of(settings: PlanSettings, given: Transform | None) -> Transform | None:
-    """The transform that a ledger's plan was made with.
+    """Return the transform that a ledger's plan was made with.
 
     Raises:
-        InvalidInput: Another one was given, or it cannot be found.
+        InvalidInput: If another transform was passed, or the planned one cannot be imported.
     """
     planned = settings.transform
     if given is not None:
         if name_of(given) != planned:
             raise InvalidInput(
-                f"transform: the plan was made with {planned or 'none'}, not with {name_of(given)}",
+                f"transform: the plan was made with {planned or 'no transform'}, not with "
+                f"{name_of(given)}",
                 field="transform",
             )
         return given
@@ -239,10 +251,10 @@ def transform_of(settings: PlanSettings, given: Transform | None) -> Transform |
 
 
 def load_transform(name: str) -> Transform:
-    """A transform by its name, ``module:function``.
+    """Return the transform with a name of the form ``module:function``.
 
     Raises:
-        InvalidInput: There is none of that name.
+        InvalidInput: If it cannot be imported or is not a function.
     """
     module, _, path = name.partition(":")
     problem = "expected module:function"
@@ -257,17 +269,17 @@ def load_transform(name: str) -> Transform:
             if callable(found):
                 transform: Transform = found
                 return transform
-            problem = "it is no function"
+            problem = "it is not a function"
     raise InvalidInput(f"transform {name}: {problem}", field="transform")
 
 
 @attrs.frozen
-class _Elsewhere:
-    """Workers in other processes."""
+class _RemoteWorkers:
+    """The workers of a run that run in other processes."""
 
     executor: Executor
     ledger: str
-    sides: tuple[Any, Any]
+    accounts: tuple[Any, Any]
     rates: tuple[RequestRate | None, RequestRate | None]
 
 
@@ -289,12 +301,12 @@ class _Run:
         self.patience = Patience(self.pacing.patience, self.waiting)
 
     def run(
-        self, workers: int, *, budget: int | None, replan: bool, elsewhere: _Elsewhere | None
+        self, workers: int, *, budget: int | None, replan: bool, remote: _RemoteWorkers | None
     ) -> RunResult:
         try:
-            return self._run(workers, budget=budget, replan=replan, elsewhere=elsewhere)
+            return self._run(workers, budget=budget, replan=replan, remote=remote)
         except LiveStreamError as error:
-            # Before the workers began: a list that could not be read yet.
+            # Before the workers started: a list could not be read.
             is_stopped = self.stop.is_set() and asked(error) > 0
             if not is_stopped and not self.patience.is_exceeded_by(error):
                 raise
@@ -306,48 +318,48 @@ class _Run:
             )
 
     def _run(
-        self, workers: int, *, budget: int | None, replan: bool, elsewhere: _Elsewhere | None
+        self, workers: int, *, budget: int | None, replan: bool, remote: _RemoteWorkers | None
     ) -> RunResult:
-        check_sides(self.source, self.target)
+        check_possible(self.source, self.target)
         check_accounts(self.ledger, self.source, self.target)
         report = self.ledger.report()
         if report.phase == "rolled_back":
             raise MigrationStopped(
                 "this migration was rolled back",
-                hint="a new one needs a new ledger",
+                hint="start a new migration with a new ledger",
             )
         transform = transform_of(report.settings, self.transform)
         if replan:
             self._replan(report, transform)
             report = self.ledger.report()
         if report.phase == "finished":
-            # Nothing is written, neither at the target nor here, unless something was found.
-            return RunResult(report=self._proven())
-        if elsewhere is not None and self.ledger.is_file:
+            # Nothing is written to the target, and to the ledger only if a duplicate was found.
+            return RunResult(report=self._checked_for_duplicates())
+        if remote is not None and self.ledger.is_file:
             raise InvalidInput(
-                "ledger: workers of other processes need a PostgreSQL ledger", field="ledger"
+                "ledger: workers in other processes require a PostgreSQL ledger", field="ledger"
             )
         is_resumed = self.ledger.read(Transaction.baseline) is not None
         baseline = self._baseline()
         self.ledger.write(lambda tx: tx.begin_run(self.id, budget, alone=self.ledger.is_file))
         shared = self.shared(baseline, report, transform, is_resumed=is_resumed)
-        if elsewhere is None:
-            self._work_here(workers, shared)
+        if remote is None:
+            self._work_in_threads(workers, shared)
         else:
-            self._work_elsewhere(workers, shared, elsewhere, is_resumed)
+            self._work_remotely(workers, shared, remote, is_resumed)
         writes = self.ledger.read(lambda tx: tx.writes(self.id))
         report = self.ledger.report()
         if report.phase == "finished" and shared.failure is None:
             try:
-                report = self._proven()
+                report = self._checked_for_duplicates()
             except LedgerError:
                 raise
             except LiveStreamError as error:
-                # All is created, and that is what the result has to say first.
+                # Every stream is created: report that, along with the error.
                 shared.end(None, error)
         stopped = shared.stopped
         if stopped is None and shared.failure is None and writes == budget:
-            stopped = "budget"  # a worker in another process found it spent
+            stopped = "budget"  # a worker in another process reached max_create
         return RunResult(
             report=report,
             writes=writes,
@@ -356,27 +368,29 @@ class _Run:
             resume_at=shared.resume_at,
         )
 
-    def _whole_list(self, client: Client, *, twice: bool = False) -> Mapping[str, LiveStream]:
-        return whole_list(
-            client, twice=twice, waited=lambda error: self.patience.wait(error, self.stop)
+    def _complete_list(self, client: Client, *, twice: bool = False) -> Mapping[str, LiveStream]:
+        return complete_list(
+            client, twice=twice, wait=lambda error: self.patience.wait(error, self.stop)
         ).streams
 
     def _baseline(self) -> frozenset[str]:
-        """What is at the target before the first intent."""
+        """Return what was at the target before the first intent."""
         known = self.ledger.read(Transaction.baseline)
         if known is not None:
             return known
-        there = self._whole_list(self.target, twice=True)
-        self.ledger.write(lambda tx: tx.save_baseline(there.keys(), digest_of(there)))
-        # Another worker's may have been first.
+        found = self._complete_list(self.target, twice=True)
+        self.ledger.write(lambda tx: tx.save_baseline(found.keys(), digest_of(found)))
+        # Another machine may have saved its list first.
         return self.ledger.read(Transaction.baseline) or frozenset()
 
-    def _proven(self) -> Report:
-        """What is at the target, and should not be: streams that equal one of ours, were not
-        there before, and belong to none.
+    def _checked_for_duplicates(self) -> Report:
+        """Return the report, with the possible duplicates at the target.
+
+        These are streams that match a planned one, were not there before the migration, and are not
+        in the ledger.
         """
         baseline = self._baseline()
-        there = self._whole_list(self.target)
+        found = self._complete_list(self.target)
         owned = self.ledger.read(Transaction.owned)
         report = self.ledger.report()
         specs = [
@@ -386,7 +400,7 @@ class _Run:
         ]
         unowned = tuple(
             stream.id
-            for key, stream in there.items()
+            for key, stream in found.items()
             if key not in baseline
             and key not in owned
             and any(may_be_same(spec, stream) for spec in specs)
@@ -400,18 +414,18 @@ class _Run:
         again: dict[str, int] = {}
         for position, item in enumerate(report.items):
             if is_place(item.source_id):
-                continue  # it has no id to be read by
-            if item.target_id is None and item.state in _FOR_A_PERSON:
+                continue  # without an ID, it cannot be read
+            if item.target_id is None and item.state in _TO_REPLAN:
                 if item.state is ItemState.NEEDS_REVIEW and item.intended_at is not None:
-                    # A create of it may have been carried out: that is found out first.
+                    # A create may have been applied: settle that first.
                     self.ledger.write(partial(Transaction.reopen, position=position))
                 else:
                     again[item.source_id] = position
         if not again:
             return
-        there = self._whole_list(self.target)
+        existing = self._complete_list(self.target)
         planner = Planner(
-            self.source, self.target, report.settings, transform, there, plan_id=report.plan
+            self.source, self.target, report.settings, transform, existing, plan_id=report.plan
         )
         reader = SourceReader(self.source, natively=reads_natively(self.source))
         marked = report.settings.mark
@@ -427,7 +441,7 @@ class _Run:
 
     # -- workers ----------------------------------------------------------------------------
 
-    def _work_here(self, workers: int, shared: Shared) -> None:
+    def _work_in_threads(self, workers: int, shared: Shared) -> None:
         with ExitStack() as stack:
             executor = self.threads
             if executor is None:
@@ -435,22 +449,22 @@ class _Run:
                     ThreadPoolExecutor(workers, thread_name_prefix="migrate")
                 )
             futures = [executor.submit(Worker(shared).work) for _ in range(workers)]
-            # Also of threads that go on: none may write once the ledger is closed.
+            # Wait for every thread: none may write after the ledger is closed.
             stack.callback(wait, futures)
             self._watch(futures, shared)
 
-    def _work_elsewhere(
-        self, workers: int, shared: Shared, where: _Elsewhere, is_resumed: bool
+    def _work_remotely(
+        self, workers: int, shared: Shared, remote: _RemoteWorkers, is_resumed: bool
     ) -> None:
         source_rate, target_rate = (
-            None if rate is None else rate.shared_by(workers) for rate in where.rates
+            None if rate is None else rate.shared_by(workers) for rate in remote.rates
         )
         futures = [
-            where.executor.submit(
-                work_elsewhere,
-                where.ledger,
+            remote.executor.submit(
+                run_remote_worker,
+                remote.ledger,
                 self.id,
-                where.sides,
+                remote.accounts,
                 (source_rate, target_rate),
                 shared.settings.transform,
                 self.pacing,
@@ -461,16 +475,16 @@ class _Run:
         self._watch(futures, shared)
 
     def _watch(self, futures: list[Future[Any]], shared: Shared) -> None:
-        """Waits for the workers. Whatever ends the wait, they end after what is in flight."""
-        is_told = False
+        """Wait for the workers; if interrupted, let them finish the requests in flight."""
+        stop_requested = False
         try:
             while True:
-                if self.stop.is_set() and not is_told:
-                    is_told = shared.is_over
+                if self.stop.is_set() and not stop_requested:
+                    stop_requested = shared.is_over
                     self.ledger.write(lambda tx: tx.request_stop(self.id))
-                done, pending = wait(futures, timeout=_LOOK)
+                done, pending = wait(futures, timeout=_POLL)
                 counts, writes = self.ledger.read(lambda tx: (tx.counts(), tx.writes(self.id)))
-                self.patience.tell()
+                self.patience.report()
                 self.progress(counts, writes)
                 if not pending:
                     break
@@ -483,7 +497,7 @@ class _Run:
                 error = future.result()
             except LiveStreamError:
                 raise
-            except Exception as lost:  # its process has died, or its machine
+            except Exception as lost:  # its process or machine died
                 error = LiveStreamError(f"a worker was lost: {type(lost).__name__}")
             if isinstance(error, LiveStreamError):
                 shared.end(None, error)
@@ -498,12 +512,12 @@ class _Run:
         *,
         is_resumed: bool,
     ) -> Shared:
-        """What the workers share."""
+        """Return what the workers of this process share."""
         appeared: Mapping[str, LiveStream] = {}
         if is_resumed:
-            there = self._whole_list(self.target)
+            found = self._complete_list(self.target)
             known = baseline | self.ledger.read(Transaction.owned)
-            appeared = {key: stream for key, stream in there.items() if key not in known}
+            appeared = {key: stream for key, stream in found.items() if key not in known}
         return Shared(
             ledger=self.ledger,
             source=self.source,
@@ -521,19 +535,19 @@ class _Run:
         )
 
 
-def work_elsewhere(
+def run_remote_worker(
     ledger: str,
     run: str,
-    sides: tuple[Side | None, Side | None],
+    accounts: tuple[ClientOrFactory | None, ClientOrFactory | None],
     rates: tuple[RequestRate | None, RequestRate | None],
     transform: str | None,
     pacing: Pacing,
     is_resumed: bool,
 ) -> LiveStreamError | None:
-    """One worker in a process of its own; gives what ended it."""
+    """Run one worker in its own process, and return the error that ended it, if any."""
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger, write=True))
-        clients = _clients(stack, sides, rates)
+        clients = _clients(stack, accounts, rates)
         job = _Run(
             id=run,
             ledger=opened,
@@ -549,7 +563,7 @@ def work_elsewhere(
         loaded = transform_of(report.settings, load_transform(transform) if transform else None)
         baseline = opened.read(Transaction.baseline)
         if baseline is None:
-            raise LedgerError("the ledger has no list of what was at the target before")
+            raise LedgerError("the ledger has no baseline (the streams that were at the target)")
         shared = job.shared(baseline, report, loaded, is_resumed=is_resumed)
         Worker(shared).work()
         return shared.failure

@@ -1,4 +1,4 @@
-"""What became of creates whose outcome nobody knows."""
+"""Find out the outcome of creates whose outcome is unknown."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ..ledger.schema import instant
 from ..ledger.transaction import Entry
 from ..planning.matching import may_be_same, unread_fields
 
-#: How far the vendor's clock may be behind ours.
+#: How far the vendor's clock may be behind this machine's.
 CLOCK_SKEW = timedelta(minutes=5)
 
 
 @attrs.frozen(slots=True, kw_only=True)
 class Decision:
-    """What follows from a listing.
+    """What to do with creates whose outcome was unknown.
 
     Attributes:
-        adopted: The stream that each create made, by the entry's position.
-        create: Those that made nothing, and are to be sent again.
-        wait: Whether it is too early to tell: a vendor may carry a create out late.
-        problem: Why a person is needed.
+        adopted: The stream that each create produced, by the entry's position.
+        create: The entries whose creates were not applied and must be sent again.
+        wait: Whether it is too early to decide, because the vendor may apply a create late.
+        problem: Why the streams need review.
     """
 
     adopted: Mapping[int, LiveStream] = attrs.field(factory=dict)
@@ -36,12 +36,12 @@ class Decision:
 def candidates(
     entries: Sequence[Entry], streams: Mapping[str, LiveStream], taken: frozenset[str]
 ) -> dict[str, LiveStream]:
-    """Streams that one of these creates may have made.
+    """Return the streams that one of these creates may have produced.
 
     Args:
-        entries: Creates of unknown outcome.
-        streams: A whole list of the target.
-        taken: The baseline, and what belongs to other streams of the ledger.
+        entries: The creates whose outcome is unknown.
+        streams: A complete list of the target.
+        taken: The baseline, and the streams that belong to other entries of the ledger.
     """
     return {
         key: stream
@@ -51,8 +51,9 @@ def candidates(
 
 
 def may_be_of(entry: Entry, stream: LiveStream) -> bool:
-    """Whether a create may have made a stream: it is as asked for, as far as it can be read, and no
-    older.
+    """Return whether a create may have produced a stream.
+
+    The stream matches the spec, as far as it can be read, and is not older than the create.
     """
     if not may_be_same(entry.spec, stream):
         return False
@@ -62,34 +63,44 @@ def may_be_of(entry: Entry, stream: LiveStream) -> bool:
 
 
 def decide(entries: Sequence[Entry], found: Mapping[str, LiveStream], *, settled: bool) -> Decision:
-    """With k creates of unknown outcome and m streams that they may have made: m of them did,
-    and k - m did not, once it is certain that no more will come; more than k is for a person.
+    """Decide which creates were applied.
+
+    With k creates whose outcome is unknown and m streams that they may have produced, m creates
+    were applied and k - m were not, once it is certain that no more streams will appear. If m is
+    greater than k, the streams need review.
 
     Args:
         entries: The creates.
         found: The streams, from :func:`candidates`.
-        settled: Whether the vendor was given its time, and two listings agreed.
+        settled: Whether the settle time has passed and two lists agreed.
     """
-    if len(found) > len(entries):
+    ids = ", ".join(sorted(each.id for each in found.values()))
+    if (surplus := len(found) - len(entries)) > 0:
+        creates = (
+            "1 create with an unknown outcome"
+            if len(entries) == 1
+            else f"{len(entries)} creates with unknown outcomes"
+        )
+        unwanted = "stream" if surplus == 1 else "streams"
         return Decision(
-            problem=f"{len(found)} streams at the target equal {len(entries)} that may have "
-            f"been created: {', '.join(sorted(each.id for each in found.values()))}"
+            problem=f"{len(found)} matching streams at the target ({ids}) for {creates}; "
+            f"delete the unwanted {unwanted}, then run with --replan"
         )
     if unread := sorted(each.id for each in found.values() if unread_fields(each)):
         return Decision(
-            problem="streams at the target that may be the one that was created could not be read "
-            f"whole: {', '.join(unread)}"
+            problem="some streams at the target may be the created one, but could not be read "
+            f"completely: {', '.join(unread)}"
         )
     if len(found) < len(entries) and not settled:
         return Decision(wait=True)
     matched = _match(list(found.values()), entries, may_be_of)
     if matched is None:
         return Decision(
-            problem="streams at the target equal more than were created of one kind: "
-            + ", ".join(sorted(each.id for each in found.values()))
+            problem=f"too many streams at the target match the same create ({ids}); "
+            "delete the unwanted streams, then run with --replan"
         )
-    left = tuple(entry for entry in entries if entry.position not in matched)
-    return Decision(adopted=matched, create=left)
+    unmatched = tuple(entry for entry in entries if entry.position not in matched)
+    return Decision(adopted=matched, create=unmatched)
 
 
 def _match(
@@ -97,18 +108,18 @@ def _match(
     entries: Sequence[Entry],
     fits: Callable[[Entry, LiveStream], bool],
 ) -> dict[int, LiveStream] | None:
-    """Gives each stream an entry of its own that it fits; ``None`` where that cannot be done."""
-    given: dict[int, LiveStream] = {}
+    """Match each stream with an entry of its own that it fits, or return ``None`` if impossible."""
+    matched: dict[int, LiveStream] = {}
 
     def place(stream: LiveStream, tried: set[int]) -> bool:
         for entry in entries:
             if entry.position in tried or not fits(entry, stream):
                 continue
             tried.add(entry.position)
-            other = given.get(entry.position)
+            other = matched.get(entry.position)
             if other is None or place(other, tried):
-                given[entry.position] = stream
+                matched[entry.position] = stream
                 return True
         return False
 
-    return given if all(place(stream, set()) for stream in streams) else None
+    return matched if all(place(stream, set()) for stream in streams) else None

@@ -1,4 +1,4 @@
-"""One worker: takes a group of equal specs, settles what is unknown of it, creates the rest."""
+"""One worker: claims a group, settles creates with unknown outcomes, and creates the rest."""
 
 from __future__ import annotations
 
@@ -44,30 +44,30 @@ from .settling import candidates, decide, may_be_of
 
 logger = logging.getLogger("livestream_core")
 
-#: Failures in a row, of all streams, after which a vendor is taken to be down.
+#: After this number of consecutive failures, of any streams, the vendor counts as down.
 FAILURES_IN_A_ROW = 10
-#: Tries of one stream in one run. Those of earlier runs do not count: a vendor that was down all
-#: night says nothing about a stream.
+#: The maximum number of tries for one stream in one run. Tries in earlier runs do not count: if
+#: the vendor was down all night, that says nothing about the stream.
 TRIES = 6
 _LONGEST_PAUSE = 30.0
-#: A worker with nothing to do looks again so soon: another may have given something back.
+#: An idle worker checks for work after this number of seconds: another may have released a group.
 _LONGEST_WAIT = 1.0
-_PERSON = ItemState.NEEDS_REVIEW
-#: Errors that concern every stream.
-_OF_ALL = (AuthenticationFailed, PermissionDenied, ConfigurationError)
+_REVIEW = ItemState.NEEDS_REVIEW
+#: Errors that affect every stream.
+_FATAL = (AuthenticationFailed, PermissionDenied, ConfigurationError)
 
 
 @attrs.frozen(slots=True, kw_only=True)
 class Pacing:
-    """How long things may take, in seconds.
+    """The time limits of a run, in seconds.
 
     Attributes:
-        settle: How long a vendor is given to carry out a create that nobody answered.
-        lease: How long a worker has a group for itself.
+        settle: How long the target may take to apply a create that received no response.
+        lease: How long one worker can claim a group.
         deadline: How long a create may take. It ends before the lease does, so that nothing is
-            sent once another worker may be at the same streams.
+            sent once another worker may have claimed the group.
         read: How long a read may take.
-        patience: How long a run waits when a vendor asks for it.
+        patience: The longest wait that the run accepts when a vendor asks for one.
     """
 
     settle: float = 60.0
@@ -76,15 +76,10 @@ class Pacing:
     read: float = 60.0
     patience: float = PATIENCE
 
-    @classmethod
-    def of(cls, settle: float, lease: float) -> Pacing:
-        """What fits to a lease."""
-        return cls(settle=settle, lease=lease, deadline=lease / 2, read=lease / 2)
-
 
 @attrs.define(slots=True)
 class Shared:
-    """What the workers of one run in one process share."""
+    """The state that the workers of one run in one process share."""
 
     ledger: Ledger
     source: Client
@@ -97,23 +92,23 @@ class Shared:
     pacing: Pacing
     patience: Patience
     baseline: frozenset[str]
-    #: What was at the target when this run began, was not there before the first one, and
-    #: belonged to no stream.
+    #: Streams that were at the target when this run started, are not in the baseline, and are not
+    #: in the ledger.
     appeared: Mapping[str, LiveStream] = attrs.field(factory=dict)
-    #: The caller's: somebody asks for the end.
+    #: Set by the caller to stop the run.
     requested: threading.Event = attrs.field(factory=threading.Event)
     stop: threading.Event = attrs.field(factory=threading.Event)
     listings: Listings = attrs.field(init=False)
     failure: LiveStreamError | None = None
-    #: When the vendor that ended the run may be asked again, if it said so.
+    #: When the run can be resumed, if a vendor ended it and said so.
     resume_at: datetime | None = None
     stopped: str | None = None
     failures: int = 0
-    #: How often each stream was tried in this run, by its position.
+    #: The number of tries for each stream in this run, by position.
     tries: Counter[int] = attrs.field(factory=Counter)
     lock: threading.Lock = attrs.field(factory=threading.Lock)
     idle: threading.Condition = attrs.field(factory=threading.Condition)
-    #: How many times something has happened that idle workers wait for.
+    #: The number of times that idle workers were woken.
     turn: int = 0
 
     def __attrs_post_init__(self) -> None:
@@ -121,13 +116,13 @@ class Shared:
 
     @property
     def is_over(self) -> bool:
-        """Whether workers end after what they have in flight."""
+        """Whether workers must end once their requests in flight are done."""
         if self.requested.is_set() and not self.stop.is_set():
             self.end("requested")
         return self.stop.is_set()
 
     def end(self, why: str | None, failure: LiveStreamError | None = None) -> None:
-        """Has every worker end after what it has in flight."""
+        """Make every worker end once its requests in flight are done."""
         if failure is not None and self.patience.is_exceeded_by(failure):
             why = why or "patience"
         with self.lock:
@@ -138,65 +133,67 @@ class Shared:
         self.wake()
 
     def wake(self) -> None:
-        """There may be work for those that had none, or no more for anybody."""
+        """Wake idle workers, because there may be work for them, or because the run is over."""
         with self.idle:
             self.turn += 1
             self.idle.notify_all()
 
     def rest(self, turn: int, seconds: float) -> None:
-        """Waits until something has happened since a turn, or so long."""
+        """Wait until the workers have been woken since a turn, or for a number of seconds."""
         with self.idle:
             if self.turn == turn:
                 self.idle.wait(seconds)
 
     def went_well(self) -> None:
-        """The vendors answer."""
+        """Reset the count of consecutive failures."""
         with self.lock:
             self.failures = 0
 
     def went_wrong(self, error: LiveStreamError) -> None:
-        """One more failure in a row; too many of them end the run, and so does a vendor that asks
-        for more patience than there is. A shorter pause is kept by every worker.
+        """Count a failure, and pause or end the run if necessary.
+
+        Too many consecutive failures end the run, and so does a vendor that asks for too long a
+        wait. All workers keep a shorter pause.
         """
         with self.lock:
-            # What was in flight when a vendor asked for a pause fails for the same reason.
+            # Requests that were in flight when a vendor asked for a pause fail for the same reason.
             if not (asked(error) and self.patience.left):
                 self.failures += 1
             too_many = self.failures >= FAILURES_IN_A_ROW
         self.patience.keep(error)
-        if too_many or isinstance(error, _OF_ALL) or self.patience.is_exceeded_by(error):
+        if too_many or isinstance(error, _FATAL) or self.patience.is_exceeded_by(error):
             self.end(None, error)
 
 
 @attrs.frozen(slots=True)
 class Outcome:
-    """What came of one stream.
+    """The outcome for one stream.
 
     Attributes:
-        note: Writes it down.
-        goes_on: Whether the other streams of the group may follow at once.
-        pause: Else, in how many seconds.
+        note: The function that records the outcome in the ledger.
+        continues: Whether the other streams of the group may follow at once.
+        pause: If not, in how many seconds they may follow.
     """
 
     note: Callable[[Transaction], object]
-    goes_on: bool = True
+    continues: bool = True
     pause: float = 0.0
 
 
 class Worker:
-    """Works until every stream is settled, or the run is to end."""
+    """Works until every stream is settled or the run must end."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._ledger = shared.ledger
         self._owner = new_owner()
-        #: What ends the group at hand; written together with the claim of the next.
+        #: Releases the current group; written together with the claim of the next one.
         self._closing: Callable[[Transaction], object] | None = None
-        #: When the group at hand was certainly ours, by the monotonic clock.
+        #: When this worker certainly held the current group, by the monotonic clock.
         self._held_at = 0.0
 
     def work(self) -> None:
-        """Takes group after group."""
+        """Claim and process groups until none is left."""
         shared = self._shared
         try:
             while not shared.is_over:
@@ -243,7 +240,7 @@ class Worker:
         after: float = 0.0,
         seen: Collection[str] | None = None,
     ) -> Callable[[Transaction], None]:
-        """What notes something and gives a group back."""
+        """Return a function that records an outcome and releases a group."""
 
         def release(transaction: Transaction) -> None:
             if note is not None:
@@ -256,24 +253,24 @@ class Worker:
         entries = list(claim.entries)
         unknown = [entry for entry in entries if entry.state is ItemState.UNKNOWN]
         if unknown:
-            again = self._settle(claim, unknown)
-            if again is None:
+            to_resend = self._settle(claim, unknown)
+            if to_resend is None:
                 return
-            entries = [entry for entry in entries if entry not in unknown] + again
-        entries = self._not_there(claim.key, entries)
+            entries = [entry for entry in entries if entry not in unknown] + to_resend
+        entries = self._without_matches(claim.key, entries)
         for at, entry in enumerate(entries, 1):
             if self._shared.is_over or self._shared.patience.left:
                 return
             outcome = self._create(claim.key, entry)
             if outcome is None:
                 return
-            if not outcome.goes_on or at == len(entries):
+            if not outcome.continues or at == len(entries):
                 self._closing = self._releasing(claim.key, outcome.note, after=outcome.pause)
                 return
             self._ledger.write(outcome.note)
 
-    def _keep(self, key: str) -> Callable[[], None]:
-        """What keeps a group ours while a list is walked, which may take longer than a lease."""
+    def _lease_keeper(self, key: str) -> Callable[[], None]:
+        """Return a function that renews the lease while a list is read, which may take longer."""
         lease, renewed = self._shared.pacing.lease, time.monotonic()
 
         def heartbeat() -> None:
@@ -284,15 +281,16 @@ class Worker:
 
         return heartbeat
 
-    # -- what is unknown --------------------------------------------------------------------
+    # -- creates with unknown outcomes ------------------------------------------------------
 
     def _settle(self, claim: Claim, unknown: list[Entry]) -> list[Entry] | None:
-        """Finds out what became of creates. Gives those that are to be sent again; ``None``
-        where the group has to wait, or is settled.
+        """Settle creates, and return the entries whose creates must be sent again.
+
+        Returns ``None`` if the group has to wait or has been claimed by another worker.
         """
         shared, key, settle = self._shared, claim.key, self._shared.pacing.settle
         try:
-            listing = shared.listings.begun_after(self._held_at, self._keep(key))
+            listing = shared.listings.started_after(self._held_at, self._lease_keeper(key))
         except LeaseLost:
             return None
         except LiveStreamError as error:
@@ -316,33 +314,34 @@ class Worker:
         given_up = [entry for entry in decision.create if shared.tries[entry.position] >= TRIES]
 
         def note(transaction: Transaction) -> None:
-            transaction.hold(key, self._owner, shared.pacing.lease, anew=True)
+            transaction.hold(key, self._owner, shared.pacing.lease, forget_seen=True)
             for entry in unknown:
                 if decision.problem:
-                    transaction.note(entry, _PERSON, decision.problem)
+                    transaction.note(entry, _REVIEW, decision.problem)
                 elif entry.position in decision.adopted:
                     stream = decision.adopted[entry.position]
-                    self._note_made(transaction, entry, ItemState.ADOPTED, stream)
+                    self._note_created(transaction, entry, ItemState.ADOPTED, stream)
                 elif entry in given_up:
-                    reason = f"{entry.attempts} creates were sent, and none was carried out"
-                    transaction.note(entry, _PERSON, reason)
+                    reason = f"{entry.attempts} creates were sent, and none was applied"
+                    transaction.note(entry, _REVIEW, reason)
                 else:
-                    transaction.note(entry, ItemState.PENDING, "its create was not carried out")
+                    transaction.note(entry, ItemState.PENDING, "its create was not applied")
 
         self._held_at = time.monotonic()
         try:
             self._ledger.write(note)
         except (LeaseLost, Taken):
-            return None  # somebody else is at it, and sees what we saw
+            return None  # another worker has claimed the group, and sees the same list
         return [
             attrs.evolve(entry, state=ItemState.PENDING)
             for entry in decision.create
             if entry not in given_up
         ]
 
-    def _not_there(self, key: str, entries: list[Entry]) -> list[Entry]:
-        """Those of which the target has no copy already. One that nobody noted was made by
-        somebody else, or the ledger is an older copy of itself: a person has to tell.
+    def _without_matches(self, key: str, entries: list[Entry]) -> list[Entry]:
+        """Return the entries that have no match at the target yet.
+
+        The others need review: something else created the match, or the ledger is an older copy.
         """
         shared = self._shared
         never_sent = [entry for entry in entries if entry.intended_at is None]
@@ -351,38 +350,39 @@ class Worker:
         taken = shared.baseline | self._ledger.read(Transaction.owned)
         found = candidates(never_sent, shared.appeared, taken)
         doubtful = [
-            (entry, same)
+            (entry, matching)
             for entry in never_sent
-            if (same := [each.id for each in found.values() if may_be_of(entry, each)])
+            if (matching := [each.id for each in found.values() if may_be_of(entry, each)])
         ]
-        for entry, same in doubtful:
+        for entry, matching in doubtful:
             reason = (
-                "the target has got an equal stream since the migration began, and the ledger "
-                f"does not know of it: {', '.join(same)}"
+                f"a matching stream ({', '.join(matching)}) has appeared at the target since the "
+                "migration began, and it is not in this ledger; if this is an old copy, use the "
+                "newest ledger; otherwise keep or delete the stream, then run with --replan"
             )
-            note = self._if_ours(
-                key, partial(Transaction.note, entry=entry, state=_PERSON, reason=reason)
+            note = self._if_owned(
+                key, partial(Transaction.note, entry=entry, state=_REVIEW, reason=reason)
             )
             self._ledger.write(note)
-        left_out = {entry.position for entry, _ in doubtful}
-        return [entry for entry in entries if entry.position not in left_out]
+        excluded = {entry.position for entry, _ in doubtful}
+        return [entry for entry in entries if entry.position not in excluded]
 
-    # -- what is to be created --------------------------------------------------------------
+    # -- creates ----------------------------------------------------------------------------
 
     def _create(self, key: str, entry: Entry) -> Outcome | None:
-        """Creates one stream; ``None`` if the group is no longer ours."""
+        """Create one stream; return ``None`` if this worker no longer holds the group."""
         shared, pacing = self._shared, self._shared.pacing
         try:
-            stream = shared.reader.read(entry.source_id, pacing.read, self._keep(key))
+            stream = shared.reader.read(entry.source_id, pacing.read, self._lease_keeper(key))
         except LeaseLost:
             return None
         except NotFound:
-            return self._settled(key, entry, _PERSON, "it is gone from the source")
+            return self._settled(key, entry, _REVIEW, "it no longer exists at the source")
         except LiveStreamError as error:
             return self._unread(key, entry, error)
         spec, problem = self._still_planned(entry, stream)
         if spec is None:
-            return self._settled(key, entry, _PERSON, problem)
+            return self._settled(key, entry, _REVIEW, problem)
         held_at = time.monotonic()
         try:
             intended = self._ledger.write(
@@ -394,17 +394,17 @@ class Worker:
             shared.end("budget" if isinstance(stopped, BudgetSpent) else "requested")
             return None
         shared.tries[entry.position] += 1
-        # The driver looks at the time once more right before it sends.
+        # The client checks the deadline once more, just before it sends the request.
         left = held_at + pacing.deadline - time.monotonic()
         try:
-            made = shared.target.create(spec, deadline=max(left, 0.0))
+            created = shared.target.create(spec, deadline=max(left, 0.0))
         except LiveStreamError as error:
             return self._failed(key, intended, spec, error)
         shared.went_well()
-        return self._made(intended, ItemState.CREATED, made)
+        return self._created(intended, ItemState.CREATED, created)
 
     def _still_planned(self, entry: Entry, stream: LiveStream) -> tuple[StreamSpec | None, str]:
-        """The spec to send, with its secrets; or why it is not what was planned."""
+        """Return the spec to send, with its secrets, or the reason why the plan is out of date."""
         shared = self._shared
         reason = not_movable(
             stream,
@@ -414,19 +414,22 @@ class Worker:
             assume_idle=shared.settings.assume_idle,
         )
         if reason:
-            return None, f"since it was planned: {reason}"
+            return None, f"changed since the plan was made: {reason}"
         translation = shared.translator.translate(stream, explain=False)
         if translation.problem:
-            return None, f"since it was planned: {translation.problem}"
+            return None, f"changed since the plan was made: {translation.problem}"
         spec = translation.spec
         planned = [json.loads(entry.row["source"]), json.loads(entry.row["spec"])]
         now = snapshot(stream, shared.plan_id, planned[0], planned)
         if spec is None or digest(now, spec, shared.plan_id, planned) != entry.digest:
-            return None, "it was changed at the source, or its transform was, since it was planned"
+            return None, (
+                "the source stream or its transform has changed since the plan was made; nothing "
+                "was created; review it, then run with --replan"
+            )
         return spec, ""
 
     def _unread(self, key: str, entry: Entry, error: LiveStreamError) -> Outcome:
-        """It could not be read at the source; nothing was sent to the target."""
+        """Handle a failed read at the source; nothing was sent to the target."""
         shared = self._shared
         shared.tries[entry.position] += 1
         shared.went_wrong(error)
@@ -434,10 +437,10 @@ class Worker:
             not _is_temporary(error) or shared.tries[entry.position] >= TRIES
         ):
             reason = f"it could not be read at the source: {error.message}"
-            return self._settled(key, entry, _PERSON, reason)
+            return self._settled(key, entry, _REVIEW, reason)
         return Outcome(
-            self._if_ours(key, lambda tx: tx.note_attempt(entry, error.message)),
-            goes_on=False,
+            self._if_owned(key, lambda tx: tx.note_attempt(entry, error.message)),
+            continues=False,
             pause=_pause(entry.attempts + 1, error),
         )
 
@@ -445,66 +448,71 @@ class Worker:
         shared = self._shared
         logger.info("%s", error)
         if error.applied and error.stream_id:
-            return self._made_wrong(entry, spec, error)
+            return self._created_differently(entry, spec, error)
         if error.applied is not False:
-            # It may be there: whoever takes the group next looks, before anything else is done.
+            # The stream may exist: the next worker on this group settles that first.
             shared.went_wrong(error)
-            note = self._if_ours(key, lambda tx: tx.note(entry, ItemState.UNKNOWN, error.message))
-            return Outcome(note, goes_on=False)
-        is_ours_alone = not _is_temporary(error) and not isinstance(error, _OF_ALL)
-        if is_ours_alone:
+            note = self._if_owned(key, lambda tx: tx.note(entry, ItemState.UNKNOWN, error.message))
+            return Outcome(note, continues=False)
+        affects_only_this_stream = not _is_temporary(error) and not isinstance(error, _FATAL)
+        if affects_only_this_stream:
             shared.went_well()
             return self._settled(key, entry, ItemState.REFUSED, error.message, unsent=True)
         shared.went_wrong(error)
         if shared.tries[entry.position] >= TRIES:
-            shared.end(None, error)  # the vendor does not take any, and refuses none
+            shared.end(None, error)  # the vendor neither creates nor refuses the stream
         return Outcome(
-            self._if_ours(
+            self._if_owned(
                 key, lambda tx: tx.note(entry, ItemState.PENDING, error.message), unsent=True
             ),
-            goes_on=False,
+            continues=False,
             pause=_pause(entry.attempts, error),
         )
 
-    def _made_wrong(self, entry: Entry, spec: StreamSpec, error: LiveStreamError) -> Outcome:
-        """The vendor has made it, and something about its answer was wrong."""
+    def _created_differently(
+        self, entry: Entry, spec: StreamSpec, error: LiveStreamError
+    ) -> Outcome:
+        """Handle a create that was applied, but whose response was wrong."""
         shared, stream_id = self._shared, error.stream_id or ""
-        made = LiveStream(
+        created = LiveStream(
             provider=shared.target.provider,
             id=stream_id,
             title=spec.title,
             status=Status.UNKNOWN,
         )
         try:
-            made = shared.target.get(stream_id, deadline=shared.pacing.read)
+            created = shared.target.get(stream_id, deadline=shared.pacing.read)
         except LiveStreamError as unread:
             reason = f"{error.message}; then it could not be read: {unread.message}"
         else:
-            wrong = differences(spec, made)
+            wrong = differences(spec, created)
             if not wrong:
                 shared.went_well()
-                return self._made(entry, ItemState.CREATED, made)
-            reason = f"it was created, and differs in {', '.join(wrong)}: {error.message}"
-        # The next ones would very likely be made as wrong.
+                return self._created(entry, ItemState.CREATED, created)
+            reason = f"it was created, but differs in {', '.join(wrong)}: {error.message}"
+        # The next streams would very likely differ too.
         shared.end("wrong")
-        return self._made(entry, _PERSON, made, reason)
+        return self._created(entry, _REVIEW, created, reason)
 
-    # -- what is written --------------------------------------------------------------------
+    # -- records in the ledger --------------------------------------------------------------
 
-    def _made(
+    def _created(
         self, entry: Entry, state: ItemState, stream: LiveStream, reason: str = ""
     ) -> Outcome:
         def note(transaction: Transaction) -> None:
-            # Also if the group is another's by now: it is at the target, and it is ours.
+            # Even if another worker has claimed the group: the stream exists, and it is ours.
             try:
-                self._note_made(transaction, entry, state, stream, reason)
+                self._note_created(transaction, entry, state, stream, reason)
             except Taken:
-                problem = f"the target answered with a stream that is another's: {stream.id}"
-                transaction.note(entry, _PERSON, problem)
+                problem = (
+                    "the target returned an ID that already belongs to another stream in the "
+                    f"ledger: {stream.id}"
+                )
+                transaction.note(entry, _REVIEW, problem)
 
         return Outcome(note)
 
-    def _note_made(
+    def _note_created(
         self,
         transaction: Transaction,
         entry: Entry,
@@ -512,20 +520,23 @@ class Worker:
         stream: LiveStream,
         reason: str = "",
     ) -> None:
-        shown = snapshot(stream, self._shared.plan_id)
+        target = snapshot(stream, self._shared.plan_id)
         key = self._shared.target.id_key(stream.id)
-        transaction.note_made(entry, state, stream.id, key, shown, reason)
+        transaction.note_created(entry, state, stream.id, key, target, reason)
 
     def _settled(
         self, key: str, entry: Entry, state: ItemState, reason: str, *, unsent: bool = False
     ) -> Outcome:
-        note = self._if_ours(key, lambda tx: tx.note(entry, state, reason), unsent=unsent)
+        note = self._if_owned(key, lambda tx: tx.note(entry, state, reason), unsent=unsent)
         return Outcome(note)
 
-    def _if_ours(
+    def _if_owned(
         self, key: str, note: Callable[[Transaction], object], *, unsent: bool = False
     ) -> Callable[[Transaction], None]:
-        """Writes only while the group is ours: another worker may have an intent of its own."""
+        """Return a function that records an outcome only while this worker holds the group.
+
+        If another worker holds it, that worker may have an intent of its own.
+        """
 
         def guarded(transaction: Transaction) -> None:
             if unsent:

@@ -1,5 +1,5 @@
 "use strict";
-// Sorts and filters the table of streams. Without it the table is as it was made.
+// Sorts and filters the table of streams, which is complete without this script.
 const table = document.querySelector("table.streams");
 if (table) {
   const controls = document.querySelector("[role=search]");
@@ -24,7 +24,7 @@ if (table) {
   const sort = (heading) => {
     const down = heading.getAttribute("aria-sort") === "ascending";
     const key = new Map(rows.map((row) => [row, row.cells[heading.cellIndex].textContent.trim()]));
-    // What has no value comes last, whichever way the others go.
+    // Empty values come last in either direction.
     rows.sort((a, b) => {
       const [one, other] = [key.get(a), key.get(b)];
       if (!one || !other) return !one - !other;
