@@ -96,7 +96,7 @@ def test_a_broken_adapter_fails_the_demo_and_stops_no_other(tmp_path: Path) -> N
     environ = install(tmp_path, broken="livestream_nowhere", walkable="test_cli_demo:HONEST")
     result = livestream("demo", environ=environ)
     assert result.returncode == 1
-    assert "17 steps as promised, 1 failed" in result.stdout
+    assert "17 steps as declared, 1 failed" in result.stdout
     assert "No module named 'livestream_nowhere'" in " ".join(result.stdout.split())
 
 

@@ -269,7 +269,7 @@ def check(context: CommandContext, ledger: str, sides: Sides, speed: Speed) -> N
         source, target = connected_sides(stack, names_in(ledger, sides))
         with working("Reading both sides"):
             result = library.check(ledger, source, target, workers=speed.workers, **speed.rates)
-    with _ends_with(codes.FINE if result.all_equal else codes.NEEDS_REVIEW):
+    with _ends_with(codes.SUCCESS if result.all_equal else codes.NEEDS_REVIEW):
         if context.as_json:
             json_line(result.to_dict())
         else:
@@ -364,7 +364,7 @@ def handover(
             result = library.handover(
                 ledger, source, target, folder, workers=speed.workers, **speed.rates
             )
-    with _ends_with(codes.NEEDS_REVIEW if result.unread else codes.FINE):
+    with _ends_with(codes.NEEDS_REVIEW if result.unread else codes.SUCCESS):
         if context.as_json:
             json_line(result.to_dict())
         else:
@@ -471,7 +471,7 @@ def _delete(
         question = f"Delete {would.deleted:,} at {account}?"
         if not click.confirm(question, err=True):
             click.echo("Nothing was deleted.", err=True)
-            raise click.exceptions.Exit(codes.OTHERWISE)
+            raise click.exceptions.Exit(codes.FAILURE)
     with (
         working("Looking" if dry_run else "Deleting") as shown,
         stopped_by_signals(lambda: shown("Stopping after what is in flight")) as stop,

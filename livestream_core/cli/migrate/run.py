@@ -15,7 +15,7 @@ import click
 from ... import migrate
 from ..._model.errors import LiveStreamError
 from ..console.context import CommandContext
-from ..console.exit_codes import FINE, NEEDS_REVIEW, OTHERWISE, STOPPED
+from ..console.exit_codes import SUCCESS, NEEDS_REVIEW, FAILURE, STOPPED
 from ..console.output import console, say, working
 from .accounts import Names, connect_named, connected_sides, names_of
 from .cluster import cluster
@@ -125,7 +125,7 @@ def run(
             names = Names(plan.source_name, plan.target_name)
             if not plan.counts["pending"] and not plan.forbidden_losses:
                 # A ledger would keep for ever what may be different tomorrow.
-                code = NEEDS_REVIEW if plan.counts["needs_review"] else FINE
+                code = NEEDS_REVIEW if plan.counts["needs_review"] else SUCCESS
                 return Ended(result=None, plan=plan, exit_code=code)
             if not yes and not plan.forbidden_losses:
                 _ask(context, plan)
@@ -147,7 +147,7 @@ def exit_code(result: migrate.RunResult) -> int:
     """The exit code of a run."""
     if isinstance(result.error, _FOR_A_PERSON):
         return NEEDS_REVIEW
-    return result.exit_code or (STOPPED if result.error is not None else FINE)
+    return result.exit_code or (STOPPED if result.error is not None else SUCCESS)
 
 
 def _run(
@@ -210,4 +210,4 @@ def _ask(context: CommandContext, plan: migrate.Plan) -> None:
     question = f"Create {plan.counts['pending']:,} at {plan.target_account}?"
     if not click.confirm(question, err=True):
         click.echo("Nothing was created.", err=True)
-        raise click.exceptions.Exit(OTHERWISE)
+        raise click.exceptions.Exit(FAILURE)
