@@ -333,7 +333,7 @@ def test_a_delivery_without_a_signature_that_is_accepted_is_a_broken_promise() -
         def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
             return live.Event(provider=self.name, kind="other")
 
-    assert broken(findings(Credulous)) == {"webhook": "a delivery that nobody signed was accepted"}
+    assert broken(findings(Credulous)) == {"webhook": "an unsigned delivery was accepted"}
 
 
 @pytest.mark.slow
@@ -368,7 +368,7 @@ def test_a_refusal_after_something_was_sent_is_found(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(live.Client, "update", update)
     assert broken(findings(Updateless)) == {
-        "update": "refused only after something was sent: Unsupported: too late"
+        "update": "refused, but only after something was sent: Unsupported: too late"
     }
 
 
@@ -403,7 +403,7 @@ def untested(found: Mapping[str, Finding]) -> dict[str, str]:
 def test_without_a_stream_nothing_is_tried_on_one() -> None:
     found = findings(emulator=refused("create"))
     assert {"create", "schedule", "cancel"} >= set(broken(found))
-    assert untested(found)["get"] == "there is no stream to try it on"
+    assert untested(found)["get"] == "no stream could be created for it"
     assert found["webhook"].verdict is Verdict.KEPT
 
 
@@ -476,7 +476,7 @@ def test_an_update_that_the_demo_does_not_know_is_not_tried() -> None:
             CAPABILITIES, updatable={"scheduled_start"}, clearable=frozenset()
         )
 
-    assert untested(findings(Odd)) == {"update": "the demo changes only title, description, tags"}
+    assert untested(findings(Odd)) == {"update": "the demo updates only title, description, tags"}
 
 
 def test_without_get_a_deletion_is_taken_at_its_word() -> None:

@@ -244,8 +244,8 @@ def test_a_wrong_answer_is_explained_and_asked_for_again(here: Path) -> None:
 @pytest.mark.usefixtures("_somebody")
 def test_what_is_given_is_not_asked(here: Path) -> None:
     told = answered("river", "--title", "River", "--auth", "jwt", answers="\n\n").stderr
-    assert "Its origin" in told
-    assert "How one signs in" not in told
+    assert "The origin of its API" in told
+    assert "Authentication" not in told
 
 
 @pytest.mark.usefixtures("_somebody")

@@ -68,7 +68,7 @@ ENDPOINT = """    @_api
 
 """
 IMPORTS = (
-    "import livestream_core, livestream_core._client.asynchronous, livestream_core.memory.adapter"
+    "import livestream_core, livestream_core._client.async_client, livestream_core.memory.adapter"
 )
 
 
@@ -186,7 +186,7 @@ def test_the_kit_says_what_it_has_no_value_for(tmp_path: Path) -> None:
     )
     done = kit(package)
     assert done.returncode == 1
-    assert "LookupError: the kit cannot call reset_key: it has no strength to give" in done.stdout
+    assert "LookupError: the kit cannot call reset_key: it has no value for strength" in done.stdout
 
 
 # -- both clients -------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..._contract.pagination import Completeness
 from ..console.context import CommandContext
-from ..console.exit_codes import SUCCESS, NEEDS_REVIEW
+from ..console.exit_codes import NEEDS_REVIEW, SUCCESS
 from ..console.output import printable, time_text
 from ..console.tables import line
 from .rows import heading, print_lines, print_rows, stream_row

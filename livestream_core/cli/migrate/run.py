@@ -15,7 +15,7 @@ import click
 from ... import migrate
 from ..._model.errors import LiveStreamError
 from ..console.context import CommandContext
-from ..console.exit_codes import SUCCESS, NEEDS_REVIEW, FAILURE, STOPPED
+from ..console.exit_codes import FAILURE, NEEDS_REVIEW, STOPPED, SUCCESS
 from ..console.output import console, say, working
 from .accounts import Names, connect_named, connected_sides, names_of
 from .cluster import cluster

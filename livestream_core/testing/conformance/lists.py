@@ -1,4 +1,4 @@
-"""Lists are walked to their end: every stream once, whatever the pages do on the way."""
+"""Lists are read to their end, with every stream once, whatever the pages contain."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _LINK = re.compile(r"(https?:)?//[^/?#]+(?=[/?#]|$)")
 
 
 def keys(harness: Harness, streams: Iterable[LiveStream]) -> list[str]:
-    """The ids of streams, as they are compared."""
+    """Return the IDs of streams, normalized for comparison."""
     return [harness.key(stream.id) for stream in streams]
 
 
 def edited(response: Response, edit: Callable[[Any], Any]) -> Response:
-    """An answer whose JSON is changed, if it has any: signing out is often answered by nothing."""
+    """Return a response with edited JSON, if it has any. A sign-out often returns none."""
     if not response.is_json:
         return response
     body = json.dumps(edit(json.loads(response.body))).encode()
@@ -38,14 +38,14 @@ def edited(response: Response, edit: Callable[[Any], Any]) -> Response:
 
 
 def without_streams(data: Any) -> Any:
-    """A page whose lists are empty."""
+    """Return a page whose lists are empty."""
     if isinstance(data, list):
         return []
     return {name: [] if isinstance(value, list) else value for name, value in data.items()}
 
 
-def the_first_again() -> tuple[Callable[[str, str, Response], Response], list[Response]]:
-    """Answers with the first page whatever is asked, and the pages that were asked for."""
+def repeat_first_page() -> tuple[Callable[[str, str, Response], Response], list[Response]]:
+    """Return a function that always returns the first page, and the pages that were requested."""
     answers: list[Response] = []
 
     def answer(method: str, target: str, response: Response) -> Response:
@@ -56,7 +56,7 @@ def the_first_again() -> tuple[Callable[[str, str, Response], Response], list[Re
 
 
 class Paging(Area):
-    """A list is read to its end, and no further."""
+    """A list is read to its end, and not beyond."""
 
     title = "paging"
     channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
@@ -126,8 +126,8 @@ class Paging(Area):
             if number in (1, 3):
                 harness.stream(title="Made during the walk")
         seen = keys(harness, found)
-        assert set(before) <= set(seen), "a stream was hidden by others that moved the pages"
-        assert len(seen) == len(set(seen)), "a stream was given twice"
+        assert set(before) <= set(seen), "new streams moved the pages, and a stream was skipped"
+        assert len(seen) == len(set(seen)), "a stream was returned twice"
 
     @proves(Feature.LIST)
     def test_a_stream_deleted_during_a_walk_hides_none_of_the_others_silently(
@@ -135,7 +135,7 @@ class Paging(Area):
     ) -> None:
         made = harness.streams_on_three_pages()
         if not harness.can.supports(Feature.DELETE):
-            pytest.skip("nothing can be deleted")
+            pytest.skip("delete is not supported")
         walk, found = harness.connect().list(), []
         for stream in walk:
             found.append(harness.key(stream.id))
@@ -146,7 +146,7 @@ class Paging(Area):
 
 
 class MalformedPages(Area):
-    """Pages that a vendor should not send, and sometimes does."""
+    """Pages that a vendor should not send, but sometimes does."""
 
     title = "paging"
 
@@ -156,17 +156,19 @@ class MalformedPages(Area):
     ) -> None:
         made = harness.streams_on_three_pages()
         client = harness.signed_in()
-        harness.tap.answer, _ = the_first_again()
+        harness.tap.answer, _ = repeat_first_page()
         found: list[str] = []
         streams = client.list()
         try:
             for stream in streams:
-                found.append(harness.key(stream.id))  # noqa: PERF401 (kept where it breaks off)
+                found.append(harness.key(stream.id))  # noqa: PERF401 (keep what was read before an error)
         except UnexpectedResponse:
             assert len(found) == len(set(found))
             return
         if streams.complete is not Completeness.MISMATCHED:
-            assert set(found) == set(made), "a part of the list was given as if it were all of it"
+            assert set(found) == set(made), (
+                "part of the list was returned as if it were the whole list"
+            )
 
     @proves(Feature.LIST)
     def test_a_list_that_never_ends_is_an_error_and_not_an_endless_loop(
@@ -174,7 +176,7 @@ class MalformedPages(Area):
     ) -> None:
         harness.streams_on_three_pages()
         client = harness.signed_in()
-        harness.tap.answer, answers = the_first_again()
+        harness.tap.answer, answers = repeat_first_page()
         for _ in range(2):
             try:
                 list(client.list())
@@ -189,7 +191,7 @@ class MalformedPages(Area):
         harness.streams_on_three_pages()
         client = harness.signed_in()
         second = client.pages().next_cursor
-        assert second is not None, "there is a first page only"
+        assert second is not None, "there is only one page"
         harness.tap.answer = lambda method, target, response: edited(response, without_streams)
         page = client.pages(cursor=second)
         assert page.items == ()
@@ -221,7 +223,7 @@ class MalformedPages(Area):
             assert len(harness.tap.targets) == before + 1
             return
         if changed:
-            pytest.fail("the link was followed, on our own host at best")
+            pytest.fail("the link was followed, at best on the vendor's own host")
         pytest.skip("the pages of this vendor have no links")
 
     @proves(Feature.LIST)
@@ -271,7 +273,7 @@ class MalformedPages(Area):
 
 
 class Filters(Area):
-    """A filter gives the streams that pass it, and all of them."""
+    """A filter returns exactly the streams that match it."""
 
     title = "filters"
 
