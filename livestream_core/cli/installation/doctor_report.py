@@ -49,7 +49,7 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
         row.more("unknown", described(each["unknown"]))
         row.check(each["check"])
     for name in found.get("left_out", ()):
-        row.state(name, "left out", f"not in {ALLOW_LIST}")
+        row.state(name, "left out", f"{ALLOW_LIST} does not list it")
     if unread := found.get("unreadable"):
         console.print(Text("\nIgnored packages, which cannot be read", "bold"))
         for each in unread:
