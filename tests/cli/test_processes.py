@@ -85,7 +85,7 @@ def test_no_color_is_obeyed_where_colours_are_forced(tmp_path: Path) -> None:
 
 
 def test_the_demo_of_a_lying_adapter_exits_with_1(tmp_path: Path) -> None:
-    result = livestream("demo", environ=install(tmp_path, walkable="test_cli_demo:LYING"))
+    result = livestream("demo", environ=install(tmp_path, walkable="cli.test_demo:LYING"))
     assert result.returncode == 1
     assert "update      FAILED" in result.stdout
     assert "17 steps" not in result.stdout
@@ -93,7 +93,7 @@ def test_the_demo_of_a_lying_adapter_exits_with_1(tmp_path: Path) -> None:
 
 
 def test_a_broken_adapter_fails_the_demo_and_stops_no_other(tmp_path: Path) -> None:
-    environ = install(tmp_path, broken="livestream_nowhere", walkable="test_cli_demo:HONEST")
+    environ = install(tmp_path, broken="livestream_nowhere", walkable="cli.test_demo:HONEST")
     result = livestream("demo", environ=environ)
     assert result.returncode == 1
     assert "17 steps as declared, 1 failed" in result.stdout
@@ -101,7 +101,7 @@ def test_a_broken_adapter_fails_the_demo_and_stops_no_other(tmp_path: Path) -> N
 
 
 def test_an_installed_provider_is_listed_with_its_distribution(tmp_path: Path) -> None:
-    environ = install(tmp_path, broken="livestream_nowhere", walkable="test_cli_demo:HONEST")
+    environ = install(tmp_path, broken="livestream_nowhere", walkable="cli.test_demo:HONEST")
     result = livestream("providers", "--json", environ=environ)
     broken, walkable = json.loads(result.stdout)
     assert (walkable["title"], walkable["distribution"], walkable["version"]) == (
