@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="a file from `livestream capture`, for an adapter without an emulator; can be repeated",
+        help="a file from `livestream capture`, if an adapter has no emulator; can be repeated",
     )
     group.addoption(
         "--livestream-report",

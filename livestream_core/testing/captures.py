@@ -495,7 +495,7 @@ def _redacted(
     secrets = {
         *_known(client, calls, headers),
         *(str(value) for name, value in options.items() if name in credentials),
-        *(value for name, value in _sent_and_answered(data) if tells_secret(name)),
+        *(value for name, value in _named_texts_of(data) if tells_secret(name)),
     }
     text = json.dumps(data, ensure_ascii=False)
     secrets.update(text[begin:end] for begin, end in signed_spans(text))
@@ -545,13 +545,13 @@ def unredacted_names(capture: Capture) -> list[str]:
     return sorted(
         {
             name
-            for name, value in _sent_and_answered(capture.to_data())
+            for name, value in _named_texts_of(capture.to_data())
             if tells_secret(name) and value and REDACTED not in value
         }
     )
 
 
-def _sent_and_answered(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _named_texts_of(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for call in data["calls"]:
         for each in call["exchanges"]:
             yield from named_texts(each["request"]["body"])
@@ -584,7 +584,7 @@ class Player(KitTransport):
         self._expected: list[CapturedExchange] = []
         self.problems: list[str] = []
         #: A response to return instead of the last captured one of a call.
-        self.last_answer: Response | None = None
+        self.last_response: Response | None = None
 
     def expect(self, exchanges: Sequence[CapturedExchange]) -> None:
         """Set the requests to expect next."""
@@ -605,8 +605,8 @@ class Player(KitTransport):
             self.problems.append(f"{found} was sent, but {captured} is in the capture")
             raise ConnectionFailed("this request is not in the capture", applied=False)
         self._expected.pop(0)
-        if self.last_answer is not None and not self._expected:
-            return attrs.evolve(self.last_answer)
+        if self.last_response is not None and not self._expected:
+            return attrs.evolve(self.last_response)
         answer = expected.answer
         is_text = isinstance(answer, str) and "json" not in expected.headers.get("content-type", "")
         text = answer if is_text else "" if answer is None else json.dumps(answer)

@@ -136,7 +136,7 @@ def _provider(each: Installed, unknown: list[dict[str, Any]], check: bool) -> di
         return data
     with client:
         data["state"] = "ready"
-        data["check"] = _checked(client) if check else None
+        data["check"] = _check(client) if check else None
     return data
 
 
@@ -200,7 +200,7 @@ def _connection(file: toml.ConfigFile, name: str, check: bool) -> dict[str, Any]
         connection = file.connection(name)
         data["provider"] = connection.provider
         with from_file(connection, timeout=_TIMEOUT, retries=1) as client:
-            data["check"] = _checked(client) if check else None
+            data["check"] = _check(client) if check else None
     except LiveStreamError as error:
         data["problem"] = error.message.removeprefix(f"{file.path}: connection {name!r}: ")
     return data
@@ -209,7 +209,7 @@ def _connection(file: toml.ConfigFile, name: str, check: bool) -> dict[str, Any]
 # -- whether a vendor responds -----------------------------------------------------------------
 
 
-def _checked(client: Client) -> dict[str, Any]:
+def _check(client: Client) -> dict[str, Any]:
     if not client.supports(Feature.LIST):
         return {"state": "not tried", "detail": "this provider does not support list"}
     start = time.monotonic()

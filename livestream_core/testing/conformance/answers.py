@@ -117,7 +117,7 @@ def facts(stream: LiveStream) -> LiveStream:
 class Parsing(Area):
     """Parsing of the vendor's responses."""
 
-    title = "answers"
+    title = "parsing"
 
     @needs(Feature.GET)
     @each("word", lambda _: WORDS)

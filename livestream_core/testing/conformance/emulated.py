@@ -84,7 +84,7 @@ def differences(documented: Any, found: Any, path: str = "") -> list[str]:
     return [] if documented == found else [f"{path} is {found}, not {documented}"]
 
 
-def answers_documented(subject: Subject) -> list[tuple[Feature, Sample]]:
+def documented_responses(subject: Subject) -> list[tuple[Feature, Sample]]:
     """Return the samples that are responses, with their operations."""
     return [
         (Feature(sample.answer_to), sample)
@@ -135,7 +135,7 @@ class Emulated(Area):
             with pytest.raises((ValueError, NotImplementedError)):
                 event(stream.id)
 
-    @each("sample", answers_documented)
+    @each("sample", documented_responses)
     def test_its_answers_have_what_a_documented_sample_has(
         self, harness: Harness, sample: tuple[Feature, Sample]
     ) -> None:

@@ -38,12 +38,12 @@ _CHANGING = "[!G]* *"
 
 #: What a vendor, or a proxy in between, may do to a request that changes something.
 FAULTS: dict[str, Callable[[], Fault]] = {
-    "dropped before it was carried out": Fault.drop_before,
-    "dropped after it was carried out": Fault.drop_after,
-    "cut answer": Fault.cut_body,
+    "dropped before it was applied": Fault.drop_before,
+    "dropped after it was applied": Fault.drop_after,
+    "cut response": Fault.cut_body,
     "page of HTML": Fault.html,
     "page of HTML with 502": lambda: Fault.html(502),
-    "carried out after a 504": lambda: Fault.late_commit(5.0),
+    "applied after a 504": lambda: Fault.late_commit(5.0),
     "500": lambda: Fault.status(500),
     "503": lambda: Fault.status(503),
     "408": lambda: Fault.status(408),
@@ -54,9 +54,9 @@ FAULTS: dict[str, Callable[[], Fault]] = {
 }
 #: Faults that end a network connection, which only a socket shows realistically.
 _OF_SOCKETS = (
-    "dropped before it was carried out",
-    "dropped after it was carried out",
-    "cut answer",
+    "dropped before it was applied",
+    "dropped after it was applied",
+    "cut response",
 )
 #: The only faults after which it is certain that nothing was applied.
 _CERTAIN = frozenset({"400", "403", "422"})

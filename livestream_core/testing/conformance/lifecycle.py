@@ -365,10 +365,10 @@ class Lives(RuleBasedStateMachine):
     @invariant()
     def the_list_has_exactly_what_exists(self) -> None:
         """Check the list after every step."""
-        walk = self.client.list()
-        streams = list(walk)
+        listing = self.client.list()
+        streams = list(listing)
         assert sorted(self.harness.key(each.id) for each in streams) == sorted(self.seen)
         for stream in streams:
             self.check(stream)
         if self.can.reports_total:
-            assert walk.complete is Completeness.PROVEN
+            assert listing.complete is Completeness.PROVEN

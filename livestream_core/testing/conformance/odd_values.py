@@ -126,7 +126,7 @@ class OddValues(Area):
         odd: Any = None
         found: list[bool] = []
 
-        def answer(method: str, target: str, response: Response) -> Response:
+        def respond(method: str, target: str, response: Response) -> Response:
             if not response.is_json:
                 return response
             data = json.loads(response.body)
@@ -136,7 +136,7 @@ class OddValues(Area):
             found.append(True)
             return attrs.evolve(response, body=as_body(with_value(data, place, odd)))
 
-        harness.tap.answer = answer
+        harness.tap.answer = respond
         silent: set[Path] = set()
         is_raised = False
         cases: list[tuple[Path, Any]] = [((), each) for each in _NOT_STREAMS]

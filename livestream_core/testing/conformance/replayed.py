@@ -100,7 +100,7 @@ class Replayed(Area):
             replay.client.get("an-id-of-the-kit")
         assert len(replay.player.problems) == 1
 
-    def _outcome_with(self, call: tuple[Feature, int, int], answer: Response) -> object:
+    def _outcome_with(self, call: tuple[Feature, int, int], response: Response) -> object:
         """Repeat a call with another last response.
 
         Returns:
@@ -111,6 +111,6 @@ class Replayed(Area):
         if not replay.capture.calls[at].exchanges:
             pytest.skip("the call sends no requests")
         replay.up_to(at)
-        replay.player.last_answer = answer
+        replay.player.last_response = response
         found = replay.outcome(at)
         return found.get("error") if isinstance(found, dict) else found
