@@ -1,7 +1,7 @@
-"""What pytest loads of livestream-core in every run: options, and one fixture.
+"""The part of livestream-core that pytest loads in every run: options and one fixture.
 
-All else is imported when an option is given or the fixture is used. It stands outside of the
-package because importing the package would make everybody's test run slower.
+Everything else is imported when an option is passed or the fixture is used. This module is outside
+the package because importing the package would slow down every test run.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The kit's options."""
+    """Add the options of the conformance kit."""
     group = parser.getgroup("livestream-core", "conformance of live-streaming adapters")
     group.addoption(
         "--livestream-adapter",
         action="append",
         default=[],
         metavar="NAME",
-        help="run the conformance kit on this installed adapter; may be given several times",
+        help="run the conformance kit on this installed adapter; can be repeated",
     )
     group.addoption(
         "--livestream-client",
         choices=("synchronous", "asynchronous", "both"),
         default="synchronous",
-        help="which client uses the adapter",
+        help="the client to test the adapter with",
     )
     group.addoption(
         "--livestream-captures",
         action="append",
         default=[],
         metavar="FILE",
-        help="what `livestream capture` wrote, for an adapter without an emulator",
+        help="a file from `livestream capture`, if an adapter has no emulator; can be repeated",
     )
     group.addoption(
         "--livestream-report",
         metavar="FILE",
-        help="write what was proven as JSON, and a badge beside it with the suffix .svg",
+        help="write the results as JSON, and a badge next to it with the suffix .svg",
     )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Loads the kit if it was asked for."""
+    """Load the kit if an option requests it."""
     if config.getoption("livestream_adapter") or config.getoption("livestream_report"):
         from livestream_core.testing import plugin
 
@@ -56,9 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def livestreams() -> Iterator[Livestreams]:
-    """A vendor of this test's own behind ``connect("memory")``: see
-    ``livestream_core.testing``.
-    """
+    """Provide in-memory vendors for this test only; see ``livestream_core.testing``."""
     from livestream_core.testing import fixture
 
     vendor: Any

@@ -1,4 +1,4 @@
-"""The command line, ``livestream``. Needs the extra ``cli``."""
+"""The command line, ``livestream``. Needs the ``cli`` extra."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from io import TextIOWrapper
 
 
 def main() -> int:
-    """Runs the command line and gives its exit code."""
+    """Run the command line and return its exit code."""
     missing = [name for name in ("click", "rich") if find_spec(name) is None]
     if missing:
         sys.stderr.write(
@@ -17,7 +17,7 @@ def main() -> int:
         )
         return 2
     for stream in (sys.stdout, sys.stderr):
-        # Where the locale has no Unicode, a title is shown in escapes rather than not at all.
+        # If the locale cannot encode a title, show it with escapes instead of failing.
         if isinstance(stream, TextIOWrapper) and stream.encoding.lower() != "utf-8":
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -25,4 +25,4 @@ def main() -> int:
 
         return int(app(prog_name="livestream") or 0)
     except KeyboardInterrupt:
-        return 130  # before any command ran, or after it
+        return 130  # before a command ran, or after it

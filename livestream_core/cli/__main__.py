@@ -1,4 +1,4 @@
-"""``python -m livestream_core.cli``."""
+"""The command line as a module: ``python -m livestream_core.cli``."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""The program: its commands, and how each of them ends."""
+"""The ``livestream`` program: its commands, and how each one ends."""
 
 from __future__ import annotations
 
 import os
 import sys
 import traceback
+from textwrap import fill
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ from .adapters.capture import capture
 from .adapters.new_adapter import new_adapter
 from .connections.connection import connection_options
 from .console.context import command_context, debug_option, output_options
-from .console.exit_codes import FINE, MEANINGS
+from .console.exit_codes import MEANINGS, SUCCESS
 from .console.failures import failed, interrupted, misused
 from .console.output import warnings_shown
 from .installation import commands as installation
@@ -22,12 +23,13 @@ from .migrate.commands import migrate
 from .streams import commands as streams
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(
-    f"{code:>5}  {meaning}" for code, meaning in MEANINGS.items()
+    fill(meaning, 78, initial_indent=f"{code:>5}  ", subsequent_indent=" " * 7)
+    for code, meaning in MEANINGS.items()
 )
 
 
 class _Group(click.Group):
-    #: The commands under the headings of the help.
+    #: The names of the commands, by their heading in the help.
     sections: dict[str, list[str]]
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
@@ -35,13 +37,13 @@ class _Group(click.Group):
         self.sections = {}
 
     def add_section(self, heading: str, *commands: click.Command) -> None:
-        """Adds commands under a heading of the help."""
+        """Add commands under a heading of the help."""
         for command in commands:
             self.add_command(command)
             self.sections.setdefault(heading, []).append(str(command.name))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which they are used, not that of the alphabet."""
+        """Return the names in the order of use, not alphabetically."""
         return list(self.commands)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -63,39 +65,39 @@ class _Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Refuses what the command would not use, such as an account, wherever it was said."""
+        """Refuse a global option that the command does not use, such as an account."""
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:
-            said, taken = command_context(ctx), {param.name for param in command.params}
+            context, accepted = command_context(ctx), {param.name for param in command.params}
             for param in self.params:
-                if param.name not in taken and getattr(said, str(param.name), None):
+                if param.name not in accepted and getattr(context, str(param.name), None):
                     raise click.UsageError(
-                        f"`{name}` takes no {param.opts[-1]} before its name.", ctx
+                        f"`{name}` does not accept {param.opts[-1]} before its name.", ctx
                     )
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
-        said = command_context(ctx)
+        context = command_context(ctx)
         try:
-            with warnings_shown(said):
+            with warnings_shown(context):
                 return super().invoke(ctx)
         except click.exceptions.Exit:
             raise
         except click.ClickException as error:
-            if not said.error_as_json:
+            if not context.error_as_json:
                 raise
-            code = misused(said, error)
+            code = misused(context, error)
         except BrokenPipeError:
-            # The reader has had enough (`| head`). What is still buffered goes nowhere.
+            # The reader closed the pipe (`| head`). Discard what is still buffered.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = FINE
+            code = SUCCESS
         except (KeyboardInterrupt, click.Abort):
-            click.echo(err=True)  # away from the ^C, or from the question
-            code = interrupted(said)
+            click.echo(err=True)  # end the line that shows ^C, or the prompt
+            code = interrupted(context)
         except Exception as error:
-            if said.debug:
+            if context.debug:
                 traceback.print_exc()
-            code = failed(said, error)
+            code = failed(context, error)
         raise click.exceptions.Exit(code)
 
 
@@ -107,17 +109,17 @@ class _Group(click.Group):
 def app() -> None:
     """One interface to every live-streaming vendor.
 
-    Commands on streams need an account: a provider with its options in the environment
-    (LIVESTREAM_<PROVIDER>_<OPTION>), or a connection that livestream.toml describes.
+    Commands that work on streams need an account: a provider with its options in environment
+    variables (LIVESTREAM_<PROVIDER>_<OPTION>), or a connection in livestream.toml.
 
     \b
       livestream -p acme create --title "Data science"
       livestream -c school list --status live --json
-    """
+    """  # noqa: D301
 
 
 app.add_section(
-    "A stream's life",
+    "Streams",
     streams.create,
     streams.show,
     streams.list_streams,
@@ -129,9 +131,9 @@ app.add_section(
     streams.wait,
     streams.watch,
 )
-app.add_section("From one account to another", migrate)
+app.add_section("Migration", migrate)
 app.add_section(
-    "This installation",
+    "Installation",
     installation.providers,
     installation.doctor,
     installation.sandbox,

@@ -1,6 +1,6 @@
-"""Help for tests: a vendor in memory for those of an application, strategies for hypothesis.
+"""Test tools: in-memory vendors for an application's tests, and strategies for hypothesis.
 
-Needs the extra ``testing``. The strategies are in :mod:`livestream_core.testing.strategies`.
+They need the ``testing`` extra. The strategies are in :mod:`livestream_core.testing.strategies`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .fixture import Livestreams, livestreams
 
-# Loaded when they are first named: tests that need one of them should not pay for the others.
+# Loaded on first use: tests that need one of them should not pay for the others.
 _LAZY = {
     "Livestreams": "fixture",
     "livestreams": "fixture",
@@ -20,7 +20,7 @@ _LAZY = {
 __all__ = ["Livestreams", "livestreams"]
 
 
-if not TYPE_CHECKING:  # to type checkers it would say that every name exists
+if not TYPE_CHECKING:  # to a type checker, it would mean that every name exists
 
     def __getattr__(name: str) -> Any:
         module = _LAZY.get(name)

@@ -1,4 +1,4 @@
-"""Asynchronous clients with the face of synchronous ones, so that one set of tests is for both."""
+"""Asynchronous clients with a synchronous interface, so that the same tests cover both."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """An event loop that runs in a thread until it is ended, as ``asyncio.run`` runs one."""
+    """An event loop that runs in a thread until it is stopped, as in ``asyncio.run``."""
 
     def __init__(self, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
         self._factory = loop_factory
@@ -32,17 +32,18 @@ class LoopThread:
 
     def _serve(self) -> None:
         with asyncio.Runner(loop_factory=self._factory) as runner:
-            runner.run(self._until_ended())
+            runner.run(self._until_stopped())
 
-    async def _until_ended(self) -> None:
+    async def _until_stopped(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self._ended = asyncio.Event()
+        self._stopped = asyncio.Event()
         self._ready.set()
-        await self._ended.wait()
+        await self._stopped.wait()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine as a task of this loop, and wait for it; an interrupt cancels it. What it
-        raises is raised here, the same object.
+        """Run a coroutine as a task of this loop, and wait for it.
+
+        An interrupt cancels the task. An exception is raised here, as the same object.
         """
         future = asyncio.run_coroutine_threadsafe(_outcome(coroutine), self.loop)
         try:
@@ -52,15 +53,16 @@ class LoopThread:
             raise
         return get()
 
-    def end(self) -> None:
-        """End the loop, and all that belongs to it."""
-        self.loop.call_soon_threadsafe(self._ended.set)
+    def stop(self) -> None:
+        """Stop the loop and everything that belongs to it."""
+        self.loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join(30)
 
 
 async def _outcome(coroutine: Coroutine[Any, Any, T]) -> Callable[[], T]:
-    """What returns or raises what comes of a coroutine: a future would give a copy of some
-    exceptions, and an interrupt would end the loop.
+    """Return a function that returns the coroutine's result, or raises its exception.
+
+    A future would copy some exceptions, and an interrupt would end the loop.
     """
     try:
         value = await coroutine
@@ -81,11 +83,11 @@ def loop_thread(
     try:
         yield thread
     finally:
-        thread.end()
+        thread.stop()
 
 
 class BlockingClient:
-    """An asynchronous client with the face of a synchronous one."""
+    """An asynchronous client with the interface of a synchronous one."""
 
     def __init__(self, client: AsyncClient, loop: LoopThread) -> None:
         vars(self).update(_client=client, _loop=loop)
@@ -94,7 +96,7 @@ class BlockingClient:
         value = getattr(self._client, name)
         if not inspect.iscoroutinefunction(value):
             return value
-        return lambda *arguments, **more: self._loop.run(value(*arguments, **more))
+        return lambda *arguments, **named: self._loop.run(value(*arguments, **named))
 
     def __setattr__(self, name: str, value: object) -> None:
         setattr(self._client, name, value)
@@ -113,7 +115,7 @@ class BlockingClient:
 
 
 class BlockingList(Iterator[LiveStream]):
-    """An asynchronous list with the face of a synchronous one."""
+    """An asynchronous list with the interface of a synchronous one."""
 
     def __init__(self, streams: AsyncStreamList, loop: LoopThread) -> None:
         self._streams, self._loop = streams, loop
@@ -129,10 +131,10 @@ class BlockingList(Iterator[LiveStream]):
     def __next__(self) -> LiveStream:
         end = object()
 
-        async def following() -> Any:
+        async def next_stream() -> Any:
             return await anext(self._streams, end)
 
-        found = self._loop.run(following())
+        found = self._loop.run(next_stream())
         if found is end:
             raise StopIteration
         stream: LiveStream = found
@@ -155,5 +157,5 @@ def lent_transport() -> Iterator[AiohttpTransport]:
 
 
 def connect_blocking(provider: str, /, **settings: Any) -> Any:
-    """Do what ``connect`` does, by an asynchronous client in an event loop of its own thread."""
+    """Return an asynchronous client like ``connect``, with its event loop in another thread."""
     return BlockingClient(connect_async(provider, **settings), _shared_loop())

@@ -1,6 +1,6 @@
-"""Recordings of a real vendor: calls, what was sent and answered, with the secrets taken out.
+"""API captures: a real vendor's requests and responses, with the secrets redacted.
 
-A recording is a JSON object::
+A capture is a JSON object::
 
     {
       "format": 1,
@@ -9,7 +9,7 @@ A recording is a JSON object::
       "calls": [
         {
           "operation": "create",
-          "arguments": {"title": "A recording"},
+          "arguments": {"title": "A capture"},
           "at": "2026-12-05T10:00:00Z",
           "exchanges": [
             {
@@ -23,11 +23,12 @@ A recording is a JSON object::
       ]
     }
 
-``options`` are those of ``connect``. The calls were made one after the other by one client, and
-``at`` is what its clock showed. A body is JSON where it could be read as such, else a string.
-``result`` is a stream as ``LiveStream.to_dict(secrets=True)`` gives it, a list of them for
+``options`` are arguments of ``connect``. One client made the calls, one after the other, and
+``at`` is the time of its clock. A body is JSON if it could be parsed, or else a string.
+``result`` is a stream as returned by ``LiveStream.to_dict(secrets=True)``, a list of streams for
 ``list``, ``null`` for ``delete``, or ``{"error": "NotFound", "applied": false}``. Every secret is
-``redacted-`` and a number, the same one wherever it stood. Credentials in headers are left out.
+replaced by ``redacted-`` and a number, the same number at each place. Credentials in headers are
+left out.
 """
 
 from __future__ import annotations
@@ -62,16 +63,16 @@ from .._public import publish
 from .._secrets.recognition import signed_spans, tells_secret
 from .._secrets.secret import Secret
 from .._secrets.spellings import KnownSecrets
-from .transports import OwnTransport
+from .transports import KitTransport
 
 T = TypeVar("T")
 
 FORMAT = 1
-#: What a secret is replaced by, with a number.
+#: What replaces a secret, followed by a number.
 REDACTED = "redacted-"
-#: Shorter secrets are replaced only where they stand alone.
-_SHORT = 6
-TITLE = "A recording for the conformance kit"
+#: Shorter secrets are replaced only if they are a whole value.
+_MIN_LENGTH = 6
+TITLE = "A capture for the conformance kit"
 
 _HEADERS = ("content-type", "location", "retry-after")
 _BOUNDARY = re.compile(r"boundary=\"?([^\";,]+)")
@@ -79,15 +80,15 @@ _BOUNDARY = re.compile(r"boundary=\"?([^\";,]+)")
 
 @attrs.frozen(slots=True)
 class CapturedExchange:
-    """A request and its answer.
+    """A request and its response.
 
     Attributes:
         method: The HTTP method.
-        target: Path and query.
-        body: What was sent: JSON data, text, or ``None``.
-        status: What it was answered with.
-        headers: Those of the answer that adapters read.
-        answer: The answer's body: JSON data, text, or ``None``.
+        target: The path and query.
+        body: The request body: JSON data, text, or ``None``.
+        status: The status code of the response.
+        headers: The response headers that adapters read.
+        answer: The response body: JSON data, text, or ``None``.
     """
 
     method: str
@@ -100,14 +101,14 @@ class CapturedExchange:
 
 @attrs.frozen(slots=True)
 class CapturedCall:
-    """A call of a client and what came of it.
+    """A call of a client and its outcome.
 
     Attributes:
         operation: The client's method.
-        arguments: What it was given, as JSON.
-        at: What the client's clock showed.
-        exchanges: What it sent and was answered, signing in included.
-        result: What it gave or raised, as data.
+        arguments: The method's arguments, as JSON.
+        at: The time of the client's clock.
+        exchanges: The requests and responses, signing in included.
+        result: The returned value or the raised error, as data.
     """
 
     operation: str
@@ -119,12 +120,12 @@ class CapturedCall:
 
 @attrs.frozen(slots=True)
 class Capture:
-    """Calls that one client made.
+    """The calls of one client.
 
     Attributes:
         provider: The provider's name.
-        options: Options for ``connect``; the secret ones are made up.
-        calls: In order.
+        options: The options of ``connect``; secret values are redacted.
+        calls: The calls, in order.
     """
 
     provider: str
@@ -132,7 +133,7 @@ class Capture:
     calls: Sequence[CapturedCall]
 
     def to_data(self) -> dict[str, Any]:
-        """As a file has it."""
+        """Return the capture as JSON data."""
         return {
             "format": FORMAT,
             "provider": self.provider,
@@ -165,23 +166,23 @@ class Capture:
 
     @classmethod
     def from_data(cls, data: Any) -> Capture:
-        """Read what :meth:`to_data` gave.
+        """Return the capture of some JSON data, as returned by :meth:`to_data`.
 
         Raises:
-            InvalidInput: It is no recording, or of a format that is not known here.
+            InvalidInput: If the data is not a capture, or has an unknown format.
         """
         problem = ""
         try:
             if _part(data, "format", int) == FORMAT:
                 options = _part(data, "options", dict)
-                if taken := ARGUMENTS_OF_CONNECT.intersection(options):
-                    raise InvalidInput(f"options: {', '.join(sorted(taken))} is no option")
+                if wrong := ARGUMENTS_OF_CONNECT.intersection(options):
+                    raise InvalidInput(f"options: {', '.join(sorted(wrong))} is not an option")
                 calls = [_call(each) for each in _part(data, "calls", list)]
                 return cls(_part(data, "provider", str), options, calls)
             problem = f"its format is not {FORMAT}"
         except InvalidInput as error:
             problem = error.message
-        raise InvalidInput(f"this is no recording that can be read: {problem}")
+        raise InvalidInput(f"not a readable capture: {problem}")
 
 
 def _part(data: Any, name: str, kind: type[T]) -> T:
@@ -196,7 +197,7 @@ def _part(data: Any, name: str, kind: type[T]) -> T:
 def _call(data: Any) -> CapturedCall:
     operation = _part(data, "operation", str)
     if operation not in OPERATION_TABLE or not OPERATION_TABLE[operation].sends:
-        raise InvalidInput(f"operation: {operation[:40]!r} is none that is recorded")
+        raise InvalidInput(f"operation: {operation[:40]!r} cannot be captured")
     return CapturedCall(
         operation,
         _arguments(operation, _part(data, "arguments", dict)),
@@ -209,13 +210,13 @@ def _call(data: Any) -> CapturedCall:
 def _arguments(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
     problem = ""
     try:
-        signature(getattr(Client, operation)).bind(None, **_given(arguments))
+        signature(getattr(Client, operation)).bind(None, **_call_arguments(arguments))
     except TypeError as error:
         problem = str(error)
     except InvalidInput as error:
         problem = error.message
     if problem:
-        raise InvalidInput(f"arguments: {operation} cannot be called with them: {problem}")
+        raise InvalidInput(f"arguments: {operation} does not accept them: {problem}")
     return arguments
 
 
@@ -235,10 +236,10 @@ def _exchange(data: Any) -> CapturedExchange:
 
 
 def load(path: Path) -> Capture:
-    """Read a recording's file.
+    """Read the file of a capture.
 
     Raises:
-        InvalidInput: It cannot be read, or is no recording.
+        InvalidInput: If the file cannot be read, or is not a capture.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -247,98 +248,98 @@ def load(path: Path) -> Capture:
     except UnicodeDecodeError:
         problem = "cannot be read: it is not UTF-8"
     except (ValueError, RecursionError):
-        problem = "cannot be read: it is not JSON, or too deep, or has a number that is too long"
+        problem = (
+            "cannot be read: it is not JSON, or is nested too deeply, or has too long a number"
+        )
     else:
         try:
             return Capture.from_data(data)
         except InvalidInput as error:
             problem = error.message
-    raise InvalidInput(f"the recording {path}: {problem}")
+    raise InvalidInput(f"the capture {path}: {problem}")
 
 
-def dumps(recording: Capture) -> str:
-    """The text of a recording's file."""
-    return json.dumps(recording.to_data(), indent=1, ensure_ascii=False) + "\n"
+def dumps(capture: Capture) -> str:
+    """Return the text of a capture's file."""
+    return json.dumps(capture.to_data(), indent=1, ensure_ascii=False) + "\n"
 
 
-# -- what a call gives ------------------------------------------------------------------------
+# -- outcomes of calls ------------------------------------------------------------------------
 
 
-def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    given = dict(arguments)
-    if "trim" in given:
-        given["trim"] = Trim.relative(*given["trim"])
-    return given
+def _call_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    converted = dict(arguments)
+    if "trim" in converted:
+        converted["trim"] = Trim.relative(*converted["trim"])
+    return converted
 
 
-def made(client: Client, operation: str, arguments: Mapping[str, Any]) -> Any:
-    """Makes a call, and gives its result as data."""
-    given = _given(arguments)
+def call_result(client: Client, operation: str, arguments: Mapping[str, Any]) -> Any:
+    """Make a call, and return its result as data."""
+    given = _call_arguments(arguments)
     if operation == "list":
         return [each.to_dict(secrets=True) for each in client.list(**given)]
     result: object = getattr(client, operation)(**given)
     return result.to_dict(secrets=True) if isinstance(result, LiveStream) else None
 
 
-def told(error: LiveStreamError) -> dict[str, Any]:
-    """What a call raised, as data."""
+def error_data(error: LiveStreamError) -> dict[str, Any]:
+    """Return an error as data."""
     return {"error": type(error).__name__, "applied": error.applied}
 
 
 def outcome(client: Client, operation: str, arguments: Mapping[str, Any]) -> Any:
-    """Makes a call, and gives what came of it as data, an error too."""
+    """Make a call, and return its result or its error as data."""
     try:
-        return made(client, operation, arguments)
+        return call_result(client, operation, arguments)
     except LiveStreamError as error:
-        return told(error)
+        return error_data(error)
 
 
-class StandingClock:
-    """A clock that stands still while a call is made, so that the call can be made again: times
-    that it sends are the same.
-    """
+class FrozenClock:
+    """A clock that does not advance during a call, so that a repeated call sends the same times."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
 
     def now(self) -> datetime:
-        """The instant of the call, in whole seconds."""
+        """Return the instant of the call, in whole seconds."""
         return self._now
 
     def monotonic(self) -> float:
-        """The machine's."""
+        """Return the time of the machine's monotonic clock."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Waits: the vendor is a real one."""
+        """Wait, because the vendor is real."""
         time.sleep(seconds)
 
     def set(self, now: datetime) -> None:
-        """Moves to another instant."""
+        """Set the instant, in whole seconds."""
         self._now = now.replace(microsecond=0)
 
 
-# -- recording --------------------------------------------------------------------------------
+# -- capturing --------------------------------------------------------------------------------
 
 
-class RecordingTransport(OwnTransport):
-    """Notes what is sent and answered."""
+class CapturingTransport(KitTransport):
+    """A transport that saves requests and responses."""
 
     def __init__(self, inner: Transport) -> None:
         self._inner = inner
         self.exchanges: list[CapturedExchange] = []
-        #: Every header that was ever sent: some are credentials.
+        #: Every request header so far: some are credentials.
         self.headers: set[tuple[str, str]] = set()
-        #: Whether a request got no answer, which cannot be played back.
-        self.is_broken = False
+        #: Whether a request got no response, which cannot be replayed.
+        self.is_incomplete = False
 
-    def _answer_to(self, sent: Wanted) -> Response:
-        """See :class:`OwnTransport`."""
+    def _respond(self, sent: Wanted) -> Response:
+        """Return the response to a request; see :class:`KitTransport`."""
         self.headers.update(sent.headers.items())
         try:
             response = self._inner.send(*sent)
         except LiveStreamError:
-            self.is_broken = True
+            self.is_incomplete = True
             raise
         kept = {name: response.headers[name] for name in _HEADERS if name in response.headers}
         self.exchanges.append(
@@ -355,13 +356,13 @@ class RecordingTransport(OwnTransport):
 
 
 def _content(body: bytes | None, headers: Mapping[str, str]) -> Any:
-    """A body as data or text."""
+    """Return a body as JSON data or text."""
     if not body:
         return None
     kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     text = body.decode("utf-8", "backslashreplace")
     if found := _BOUNDARY.search(kind):
-        return text.replace(found[1], "boundary")  # a random one
+        return text.replace(found[1], "boundary")  # the boundary is random
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -374,8 +375,8 @@ class Step:
 
     Attributes:
         operation: The client's method.
-        arguments: What it is given; an id that is ``None`` is that of the stream that was made.
-        until: A status to wait for before, unrecorded.
+        arguments: The method's arguments. An ``id`` of ``None`` means the created stream.
+        until: The status to wait for before the call. The wait is not captured.
     """
 
     operation: str
@@ -384,62 +385,63 @@ class Step:
 
 
 def steps(client: Client, *, start: bool, tomorrow: datetime) -> list[Step]:
-    """What is recorded of an account: every operation that sends something, in the order of a life,
-    but what starts a stream or needs one that is on air, unless that is wanted.
+    """Return the calls to capture: all operations that send requests, in lifecycle order.
+
+    Operations that start a stream, or need a live one, are included only on request.
 
     Args:
-        client: Whose capabilities say what is possible.
-        start: Whether it is also started and stopped, which may cost money.
-        tomorrow: When it is scheduled, so that nothing starts by itself.
+        client: The client, whose capabilities determine what is possible.
+        start: Whether to also start and stop the stream, which may cost money.
+        tomorrow: The time to schedule the stream for, so that it does not start automatically.
     """
     can = client.capabilities
     fields: dict[str, Any] = {"title": TITLE}
     if can.supports(Feature.SCHEDULE):
         fields["scheduled_start"] = format_instant(tomorrow.replace(minute=0, second=0))
-    given: dict[str, dict[str, Any]] = {
+    values: dict[str, dict[str, Any]] = {
         "spec": fields,
         "query": {"limit": 50},
         "stream_id": {"id": None},
         "changes": {"title": f"{TITLE}, renamed"},
         "trim": {"trim": [1, 2]} if can.supports(Feature.TRIM) else {},
     }
-    on_air = {Feature.START, *(each for each in OPERATION_OF if OPERATION_OF[each].on)}
-    left_out = {Feature.DELETE} | ({Feature.CANCEL} if start else on_air)
-    plan = [each for each in OPERATION_OF if OPERATION_OF[each].sends and each not in left_out]
+    need_live = {Feature.START, *(each for each in OPERATION_OF if OPERATION_OF[each].on)}
+    excluded = {Feature.DELETE} | ({Feature.CANCEL} if start else need_live)
+    plan = [each for each in OPERATION_OF if OPERATION_OF[each].sends and each not in excluded]
     plan += [Feature.GET] if start else []
     plan += [Feature.DELETE, Feature.GET]
     ready = Status.READY if Status.READY in can.statuses else None
     return [
         Step(
             operation.name,
-            {name: value for each in operation.takes for name, value in given[each].items()},
+            {name: value for each in operation.takes for name, value in values[each].items()},
             until=ready if operation.on else None,
         )
         for operation in (OPERATION_OF[each] for each in plan if can.supports(each))
     ]
 
 
-def record(
-    connect: Callable[[Transport, StandingClock], AbstractContextManager[Client]],
+def capture(
+    connect: Callable[[Transport, FrozenClock], AbstractContextManager[Client]],
     inner: Transport,
     *,
     start: bool = False,
-    begins: Callable[[str], None] = lambda _: None,
+    on_operation: Callable[[str], None] = lambda _: None,
 ) -> Capture:
-    """Makes calls on a real account, and notes what comes of them.
+    """Make calls on a real account, and return them with their outcomes.
 
     Args:
-        connect: Makes the client over a transport, with a clock.
-        inner: How requests are sent.
-        start: Whether a stream is also started and stopped.
-        begins: Called with each operation before it is called.
+        connect: A function that creates the client from a transport and a clock.
+        inner: The transport that sends the requests.
+        start: Whether to also start and stop the stream.
+        on_operation: A function to call with each operation's name before the operation.
 
     Raises:
-        LiveStreamError: The stream cannot be made, or a request got no answer. An answer that is
-            an error is a part of the recording.
+        LiveStreamError: If the stream cannot be created, or a request got no response. An error
+            response is part of the capture.
     """
-    clock = StandingClock(_now())
-    transport = RecordingTransport(inner)
+    clock = FrozenClock(_now())
+    transport = CapturingTransport(inner)
     calls: list[CapturedCall] = []
     stream_id: str | None = None
     with connect(transport, clock) as client:
@@ -454,13 +456,13 @@ def record(
                 client.wait(stream_id, until=step.until, timeout=300)
                 clock.set(_now())
             transport.exchanges.clear()
-            begins(step.operation)
+            on_operation(step.operation)
             try:
-                result = made(client, step.operation, arguments)
+                result = call_result(client, step.operation, arguments)
             except LiveStreamError as error:
-                if step.operation == "create" or transport.is_broken:
+                if step.operation == "create" or transport.is_incomplete:
                     raise
-                result = told(error)
+                result = error_data(error)
             calls.append(
                 CapturedCall(
                     step.operation, arguments, clock.now(), tuple(transport.exchanges), result
@@ -475,25 +477,25 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-# -- taking secrets out -----------------------------------------------------------------------
+# -- redacting secrets ------------------------------------------------------------------------
 
 
 def _redacted(
     client: Client, calls: Sequence[CapturedCall], headers: Collection[tuple[str, str]]
 ) -> Capture:
-    given = client.options
+    client_options = client.options
     options = {
         field.name: value.reveal() if isinstance(value, Secret) else value
-        for field in attrs.fields(type(given))
-        if (value := getattr(given, field.name)) is not None and field.name != "base_url"
+        for field in attrs.fields(type(client_options))
+        if (value := getattr(client_options, field.name)) is not None and field.name != "base_url"
     }
-    recording = Capture(client.provider, options, calls)
-    data = recording.to_data()
-    credentials = {name for group in given.credentials for name in group}
+    capture = Capture(client.provider, options, calls)
+    data = capture.to_data()
+    credentials = {name for group in client_options.credentials for name in group}
     secrets = {
         *_known(client, calls, headers),
         *(str(value) for name, value in options.items() if name in credentials),
-        *(value for name, value in _sent_and_answered(data) if tells_secret(name)),
+        *(value for name, value in _named_texts_of(data) if tells_secret(name)),
     }
     text = json.dumps(data, ensure_ascii=False)
     secrets.update(text[begin:end] for begin, end in signed_spans(text))
@@ -501,16 +503,16 @@ def _redacted(
         secrets.update(match[0] for match in re.finditer(pattern, text))
     ordered = sorted(secrets - {""}, key=len, reverse=True)
     numbered = {secret: f"{REDACTED}{number}" for number, secret in enumerate(ordered, 1)}
-    return Capture.from_data(_replaced(data, numbered, KnownSecrets(ordered, shortest=_SHORT)))
+    return Capture.from_data(_replaced(data, numbered, KnownSecrets(ordered, shortest=_MIN_LENGTH)))
 
 
 def _known(
     client: Client, calls: Sequence[CapturedCall], headers: Collection[tuple[str, str]]
 ) -> KnownSecrets:
-    """What a client knows to be secret after its calls."""
+    """Return the secrets that a client knows after its calls."""
     redactor = Redactor(client.options.secrets())
     if (session := client.session) is not None:
-        # Of the sessions before it, too.
+        # Headers of earlier sessions, too.
         redactor.add_headers(value for name, value in headers if name in session.headers)
         redactor.add_memo(session.memo)
     for call in calls:
@@ -527,29 +529,29 @@ def _replaced(data: Any, numbered: Mapping[str, str], known: KnownSecrets) -> An
         return [_replaced(value, numbered, known) for value in data]
     if not isinstance(data, str) or data in numbered:
         return numbered.get(data, data) if isinstance(data, str) else data
-    written: list[str] = []
+    parts: list[str] = []
     end = 0
-    # Of two that begin at one place, the longer.
+    # Of two secrets that begin at the same place, the longer one.
     for begin, stop, secret in sorted(known.find(data), key=lambda each: (each[0], -each[1])):
-        # Without a secret, the whole text could not be looked through in time.
-        if begin >= end and (not secret or len(secret) >= _SHORT):
-            written += data[end:begin], numbered.get(secret, REDACTED)
+        # Without a secret, the text was too long to be searched in time.
+        if begin >= end and (not secret or len(secret) >= _MIN_LENGTH):
+            parts += data[end:begin], numbered.get(secret, REDACTED)
             end = stop
-    return "".join([*written, data[end:]])
+    return "".join([*parts, data[end:]])
 
 
-def leftovers(recording: Capture) -> list[str]:
-    """Names under which something stands that looks like a secret and is not redacted."""
+def unredacted_names(capture: Capture) -> list[str]:
+    """Return the names whose values look like secrets and are not redacted."""
     return sorted(
         {
             name
-            for name, value in _sent_and_answered(recording.to_data())
+            for name, value in _named_texts_of(capture.to_data())
             if tells_secret(name) and value and REDACTED not in value
         }
     )
 
 
-def _sent_and_answered(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _named_texts_of(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for call in data["calls"]:
         for each in call["exchanges"]:
             yield from named_texts(each["request"]["body"])
@@ -557,7 +559,7 @@ def _sent_and_answered(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def named_texts(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in some JSON, with the name that it stands under."""
+    """Yield every text in some JSON data, with the name of its field."""
     if isinstance(data, Mapping):
         for key, value in data.items():
             yield from named_texts(value, str(key))
@@ -568,45 +570,43 @@ def named_texts(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, data
 
 
-# -- playing it back --------------------------------------------------------------------------
+# -- replaying --------------------------------------------------------------------------------
 
 
-class Player(OwnTransport):
-    """A transport that answers with what was recorded, and refuses any other request.
+class Player(KitTransport):
+    """A transport that returns captured responses, and refuses any other request.
 
     Attributes:
-        problems: What was sent and is not in the recording.
+        problems: The differences between the requests and the capture.
     """
 
     def __init__(self) -> None:
         self._expected: list[CapturedExchange] = []
         self.problems: list[str] = []
-        #: Gives another answer in place of the last recorded one of a call.
-        self.last_answer: Response | None = None
+        #: A response to return instead of the last captured one of a call.
+        self.last_response: Response | None = None
 
     def expect(self, exchanges: Sequence[CapturedExchange]) -> None:
-        """What is sent next."""
+        """Set the requests to expect next."""
         if self._expected:
             missing = self._expected[0]
             self.problems.append(f"{missing.method} {missing.target} was not sent")
         self._expected = list(exchanges)
 
-    def _answer_to(self, sent: Wanted) -> Response:
-        """See :class:`OwnTransport`."""
+    def _respond(self, sent: Wanted) -> Response:
+        """Return the response to a request; see :class:`KitTransport`."""
         found = (sent.method, sent.target, _content(sent.body, sent.headers))
         if not self._expected:
-            self.problems.append(
-                f"{sent.method} {sent.target} was sent, and is not in the recording"
-            )
-            raise ConnectionFailed("this is not in the recording", applied=False)
+            self.problems.append(f"{sent.method} {sent.target} was sent, but is not in the capture")
+            raise ConnectionFailed("this request is not in the capture", applied=False)
         expected = self._expected[0]
-        recorded = (expected.method, expected.target, expected.body)
-        if found != recorded:
-            self.problems.append(f"{found} was sent, and {recorded} is in the recording")
-            raise ConnectionFailed("this is not in the recording", applied=False)
+        captured = (expected.method, expected.target, expected.body)
+        if found != captured:
+            self.problems.append(f"{found} was sent, but {captured} is in the capture")
+            raise ConnectionFailed("this request is not in the capture", applied=False)
         self._expected.pop(0)
-        if self.last_answer is not None and not self._expected:
-            return attrs.evolve(self.last_answer)
+        if self.last_response is not None and not self._expected:
+            return attrs.evolve(self.last_response)
         answer = expected.answer
         is_text = isinstance(answer, str) and "json" not in expected.headers.get("content-type", "")
         text = answer if is_text else "" if answer is None else json.dumps(answer)

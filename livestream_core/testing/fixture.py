@@ -1,4 +1,4 @@
-"""What the fixture ``livestreams`` gives to the tests of an application."""
+"""The ``livestreams`` fixture for an application's tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..memory.emulator import MemoryVendor
 
 
 class Livestreams:
-    """Vendors in memory, one for each account, that only this test has.
+    """In-memory vendors for one test, one for each account.
 
     ``connect("memory")`` reaches them, wherever the application calls it.
     """
@@ -29,33 +29,31 @@ class Livestreams:
 
     @property
     def vendor(self) -> MemoryVendor:
-        """The vendor of the account that is meant where none is named."""
+        """The vendor of the default account."""
         return self._accounts.vendor(DEFAULT_ACCOUNT)
 
     def vendor_of(self, account: str) -> MemoryVendor:
-        """The vendor of another account, for an application with several."""
+        """Return the vendor of another account, for an application with several."""
         return self._accounts.vendor(account)
 
     @property
     def clock(self) -> ManualClock:
-        """The time of all vendors and clients. It stands still until it is moved, or until
-        somebody waits.
-        """
+        """The clock of all vendors and clients. It advances only when it is moved or waited on."""
         return self._accounts.clock
 
     def connect(self, *, account: str = DEFAULT_ACCOUNT, **settings: Any) -> Client:
-        """A client with all options that the account has, closed after the test.
+        """Return a client with all options of an account. It is closed after the test.
 
         Args:
             account: The account.
-            settings: What :func:`livestream_core.connect` takes besides, and options instead of
-                the account's.
+            settings: Further arguments of :func:`livestream_core.connect`, and options that
+                override the account's.
         """
         options = {**self._accounts.vendor(account).options(), **settings}
         return self._clients.enter_context(connect("memory", **options))
 
     def connect_async(self, *, account: str = DEFAULT_ACCOUNT, **settings: Any) -> AsyncClient:
-        """A client for an event loop, as :meth:`connect` gives one; closed after the test."""
+        """Return a client for an event loop, like :meth:`connect`. It is closed after the test."""
         options = {**self._accounts.vendor(account).options(), **settings}
         client = connect_async("memory", **options)
         self._clients.callback(_close, client)
@@ -63,18 +61,19 @@ class Livestreams:
 
 
 def _close(client: AsyncClient) -> None:
-    # In a thread: what is left may be in the middle of an event loop.
+    # In a thread: an event loop may be running in this one.
     with ThreadPoolExecutor(1) as thread:
         thread.submit(lambda: asyncio.run(client.close())).result()
 
 
 @contextmanager
 def livestreams() -> Iterator[Livestreams]:
-    """Fresh vendors behind ``connect("memory")`` in this process, until the end of the block; for
-    tests that are not run by pytest. Those of pytest have the fixture of the same name.
+    """Provide new vendors behind ``connect("memory")`` in this process during the block.
+
+    This is for tests that pytest does not run. For pytest, use the fixture of the same name.
 
     Raises:
-        ConfigurationError: What the vendors are served with is not installed.
+        ConfigurationError: If the packages that the vendors need are not installed.
     """
     with fresh_accounts() as accounts, ExitStack() as clients:
         yield Livestreams(accounts, clients)

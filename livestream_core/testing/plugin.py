@@ -1,4 +1,4 @@
-"""The conformance kit in pytest: ``--livestream-adapter`` and the options beside it."""
+"""The conformance kit in pytest: ``--livestream-adapter`` and related options."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from .._model.errors import ConfigurationError, InvalidInput
 from . import conformance
 from .conformance import AREAS, Area, Subject
 from .conformance.area import ADAPTER_PROPERTY, ROWS_PROPERTY
-from .report import COLOURS, AdapterReport, Verdict, write
+from .report import COLORS, AdapterReport, Verdict, write
 
-#: With which the kit can try an adapter.
+#: The clients with which the kit can test an adapter.
 CLIENTS = ("synchronous", "asynchronous")
 
 
 def configure(config: pytest.Config) -> None:
-    """Takes part in a run that asked for the kit.
+    """Add the kit to a run that requests it.
 
     Raises:
-        pytest.UsageError: An adapter cannot be used, or there is nothing to try it on.
+        pytest.UsageError: If an adapter cannot be used, or there is nothing to test it on.
     """
     captures = [Path(each) for each in config.getoption("livestream_captures")]
     names: list[str] = list(dict.fromkeys(config.getoption("livestream_adapter")))
-    asked = config.getoption("livestream_client")
-    clients = CLIENTS if asked == "both" else (asked,)
+    client = config.getoption("livestream_client")
+    clients = CLIENTS if client == "both" else (client,)
     subjects = [_subject(name, captures, client) for name in names for client in clients]
     if subjects and config.args_source is not pytest.Config.ArgsSource.ARGS:
-        config.args = []  # the folder that pytest would have looked through by itself
+        config.args = []  # the folder that pytest would search by default
     config.pluginmanager.register(_Kit(config, subjects), "livestream-core-kit")
 
 
@@ -41,13 +41,13 @@ def _subject(name: str, captures: Sequence[Path], client: str) -> Subject:
     subject = Subject(name, captures=captures, client=client)
     problem = None
     try:
-        recorded = subject.recorded()
+        captured = subject.captured()
         if subject.has_emulator:
             subject.make_emulator()
-        elif not recorded:
+        elif not captured:
             problem = (
-                f"{name} has no emulator and none of the recordings is of it: write one, or "
-                "record its vendor with `livestream capture` and give --livestream-captures"
+                f"{name} has no emulator, and no capture is of {name}: write an emulator, or run "
+                "`livestream capture` on a real account and pass --livestream-captures"
             )
         _ = subject.capabilities
     except (ConfigurationError, InvalidInput) as error:
@@ -58,7 +58,7 @@ def _subject(name: str, captures: Sequence[Path], client: str) -> Subject:
 
 
 class _Kit:
-    """Adds the tests to the run, and reports what they have shown."""
+    """The part of the plugin that adds the tests to the run and reports the results."""
 
     def __init__(self, config: pytest.Config, subjects: Sequence[Subject]) -> None:
         self.config = config
@@ -69,7 +69,7 @@ class _Kit:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Puts the tests of each adapter beside what else is collected."""
+        """Add the tests of each adapter to those that are collected."""
         report = yield
         if isinstance(collector, pytest.Session):
             report.result = [
@@ -79,37 +79,41 @@ class _Kit:
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Notes the outcome of each test, also of those that run in other processes."""
-        told = dict(report.user_properties)
-        name = told.get(ADAPTER_PROPERTY)
+        """Note the outcome of each test, including tests that run in other processes."""
+        properties = dict(report.user_properties)
+        name = properties.get(ADAPTER_PROPERTY)
         if not isinstance(name, str) or (report.when != "call" and report.passed):
             return
         if report.when == "teardown" and report.skipped:
             return
         if name not in self.reports:
             self.reports[name] = AdapterReport(Subject(name))
-        self.reports[name].note(str(told[ROWS_PROPERTY]).split(), report.nodeid, report.outcome)
+        self.reports[name].note(
+            str(properties[ROWS_PROPERTY]).split(), report.nodeid, report.outcome
+        )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """The table."""
+        """Print the table of results."""
         if self.config.option.collectonly:
             return
         columns = get_terminal_size().columns
         for name, report in self.reports.items():
-            how = "" if report.over_http else ": not proven over HTTP, only against recordings"
+            how = "" if report.over_http else ": not proven over HTTP, only against API captures"
             terminalreporter.section(f"conformance of {name}{how}")
             counts: Counter[Verdict] = Counter()
             for row, verdict, words in report.lines():
                 counts[verdict] += 1
                 terminalreporter.write(f"{row:16}")
-                terminalreporter.write(f"{verdict.value:14}", **{COLOURS[verdict]: True})
+                terminalreporter.write(f"{verdict.value:14}", **{COLORS[verdict]: True})
                 terminalreporter.write_line(shorten(words, max(20, columns - 31), placeholder="…"))
-            told = [f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]]
-            terminalreporter.write_line(f"{name}: {', '.join(told)}")
+            totals = [
+                f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]
+            ]
+            terminalreporter.write_line(f"{name}: {', '.join(totals)}")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Writes the report; not from the processes that only run a part of the tests."""
+        """Write the report, except in worker processes, which run only part of the tests."""
         path = self.config.getoption("livestream_report")
         if self.config.option.collectonly or hasattr(self.config, "workerinput"):
             return
@@ -124,7 +128,7 @@ class _AdapterTests(pytest.Module):
 
     @classmethod
     def of(cls, session: pytest.Session, subject: Subject) -> _AdapterTests:
-        """Tests whose names begin with the adapter's."""
+        """Return the tests of an adapter. Their names start with the adapter's name."""
         tests: _AdapterTests = cls.from_parent(
             session, path=Path(conformance.__file__), name=subject.label, nodeid=subject.label
         )
@@ -135,19 +139,19 @@ class _AdapterTests(pytest.Module):
         return conformance
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        """One class for each area."""
+        """Yield one class for each area."""
         for area in AREAS:
             yield _AreaTests.of(self, area)
 
 
 class _AreaTests(pytest.Class):
-    """One area. Which names are tests is not for the ini file of whoever runs it to say."""
+    """The tests of one area. The user's pytest configuration does not decide which those are."""
 
     area: type[Area]
 
     @classmethod
     def of(cls, parent: _AdapterTests, area: type[Area]) -> _AreaTests:
-        """The tests of an area that fit the adapter."""
+        """Return the tests of an area that apply to the adapter."""
         tests: _AreaTests = cls.from_parent(parent, name=area.__name__)
         tests.area = type(area.__name__, (area,), {"subject": parent.subject})
         return tests
@@ -156,5 +160,5 @@ class _AreaTests(pytest.Class):
         return self.area
 
     def funcnamefilter(self, name: str) -> bool:
-        """Whether this is the name of a test."""
+        """Return whether this is the name of a test."""
         return name.startswith("test_")

@@ -1,7 +1,6 @@
-"""Tells hypothesis how to make the values of the model, for ``from_type`` and ``builds``.
+"""Registration of the model's types with hypothesis, for ``from_type`` and ``builds``.
 
-Hypothesis runs this whenever it is imported, so the strategies themselves are loaded only when
-one of them is asked for.
+Hypothesis runs this whenever it is imported, so the strategies themselves are loaded on first use.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import livestream_core as live
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-#: The types that hypothesis could not make by itself, or not well, and who makes them.
+#: The types that hypothesis could not generate itself, or not well, and their strategies.
 STRATEGIES: dict[type[Any], str] = {
     live.Event: "events",
     live.Ingest: "ingests",
@@ -33,7 +32,7 @@ STRATEGIES: dict[type[Any], str] = {
 
 
 def register() -> None:
-    """Called by hypothesis."""
+    """Register the strategies. Hypothesis calls this."""
     from hypothesis.strategies import register_type_strategy
 
     for kind in STRATEGIES:
@@ -42,5 +41,5 @@ def register() -> None:
 
 def _strategy(kind: type[Any]) -> SearchStrategy[Any]:
     strategies = import_module("livestream_core.testing.strategies")
-    made: SearchStrategy[Any] = getattr(strategies, STRATEGIES[kind])()
-    return made
+    strategy: SearchStrategy[Any] = getattr(strategies, STRATEGIES[kind])()
+    return strategy

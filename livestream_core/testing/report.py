@@ -1,4 +1,4 @@
-"""What a run of the kit has proven, as a table, as JSON, and as a badge."""
+"""The results of a run of the kit: as a table, as JSON, and as a badge."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .._contract.capabilities import Feature, Support
 from .._version import __version__
 from .conformance import AREAS, Subject
 
-#: The version of the JSON's form.
+#: The version of the JSON format.
 FORMAT = 1
 _GREEN, _RED, _GREY, _YELLOW = "#3a7d44", "#b3261e", "#555", "#8a6d00"
 
 
 class Verdict(StrEnum):
-    """What the tests about a feature, or of an area, have shown."""
+    """The result of the tests of a feature or an area."""
 
     PROVEN = "proven"
     FAILED = "failed"
@@ -29,8 +29,8 @@ class Verdict(StrEnum):
     NOT_RUN = "not run"
 
 
-#: The terminal's colour for each.
-COLOURS: Mapping[Verdict, str] = {
+#: The terminal color of each verdict.
+COLORS: Mapping[Verdict, str] = {
     Verdict.PROVEN: "green",
     Verdict.FAILED: "red",
     Verdict.NOT_DECLARED: "light",
@@ -40,12 +40,12 @@ COLOURS: Mapping[Verdict, str] = {
 
 @attrs.define(slots=True)
 class Row:
-    """The tests about one feature, or of one area.
+    """The tests of one feature or one area.
 
     Attributes:
-        passed: How many tests passed.
-        skipped: How many could not be carried out here.
-        failed: Names of those that failed.
+        passed: The number of tests that passed.
+        skipped: The number of tests that could not run.
+        failed: The names of the tests that failed.
     """
 
     passed: int = 0
@@ -54,7 +54,7 @@ class Row:
 
     @property
     def verdict(self) -> Verdict:
-        """What they have shown together."""
+        """The combined result."""
         if self.failed:
             return Verdict.FAILED
         return Verdict.PROVEN if self.passed else Verdict.NOT_RUN
@@ -62,12 +62,12 @@ class Row:
 
 @attrs.define(slots=True)
 class AdapterReport:
-    """What was proven of one adapter.
+    """The results of one adapter.
 
     Attributes:
         subject: The adapter.
-        rows: What the tests have shown, by feature or area.
-        failed: Names of all tests that failed, each once.
+        rows: The results by feature or area.
+        failed: The names of all tests that failed, each once.
     """
 
     subject: Subject
@@ -76,11 +76,11 @@ class AdapterReport:
 
     @property
     def over_http(self) -> bool:
-        """Whether it was tried over HTTP; else only against recordings."""
+        """Whether the adapter was tested over HTTP, and not only against API captures."""
         return self.subject.has_emulator
 
     def note(self, rows: Iterable[str], test: str, outcome: str) -> None:
-        """Takes in the outcome of a test: passed, failed or skipped."""
+        """Note the outcome of a test: passed, failed, or skipped."""
         if outcome == "failed" and test not in self.failed:
             self.failed.append(test)
         for name in rows:
@@ -93,7 +93,7 @@ class AdapterReport:
                 row.passed += 1
 
     def lines(self) -> Iterator[tuple[str, Verdict, str]]:
-        """Each row with its verdict and a few words."""
+        """Yield each row with its verdict and a short text."""
         for feature in Feature:
             capability = self.subject.capabilities[feature]
             row = self.rows.get(feature, Row())
@@ -109,8 +109,8 @@ class AdapterReport:
                 yield title, found.verdict, ", ".join(_counts(found))
 
     def as_data(self) -> dict[str, Any]:
-        """It all, for JSON."""
-        can = self.subject.capabilities
+        """Return the results as data for JSON."""
+        capabilities = self.subject.capabilities
         return {
             "adapter": self.subject.name,
             "client": self.subject.client,
@@ -120,8 +120,8 @@ class AdapterReport:
                     "verdict": verdict.value,
                     **(
                         {
-                            "support": can[Feature(name)].support.value,
-                            "reason": can[Feature(name)].reason,
+                            "support": capabilities[Feature(name)].support.value,
+                            "reason": capabilities[Feature(name)].reason,
                         }
                         if name in set(Feature)
                         else {}
@@ -135,16 +135,16 @@ class AdapterReport:
 
 
 def _counts(row: Row) -> list[str]:
-    told = [f"{row.passed} tests"] if row.passed else []
+    counts = [f"{row.passed} tests"] if row.passed else []
     if row.skipped:
-        told.append(f"{row.skipped} not possible here")
+        counts.append(f"{row.skipped} skipped")
     if row.failed:
-        told.append(f"{len(row.failed)} failed")
-    return told
+        counts.append(f"{len(row.failed)} failed")
+    return counts
 
 
 def as_json(reports: Sequence[AdapterReport]) -> str:
-    """The report of a run."""
+    """Return the report of a run as JSON."""
     data = {
         "format": FORMAT,
         "core": __version__,
@@ -154,35 +154,35 @@ def as_json(reports: Sequence[AdapterReport]) -> str:
 
 
 def badge(reports: Sequence[AdapterReport]) -> str:
-    """A small SVG that says how a run ended."""
+    """Return a small SVG that shows the result of a run."""
     verdicts = [verdict for report in reports for _, verdict, _ in report.lines()]
     failed = sum(verdict is Verdict.FAILED for verdict in verdicts)
     not_run = sum(verdict is Verdict.NOT_RUN for verdict in verdicts)
     proven = sum(verdict is Verdict.PROVEN for verdict in verdicts)
     if failed:
-        text, colour = f"{failed} failed", _RED
+        text, color = f"{failed} failed", _RED
     elif not proven:
-        text, colour = "nothing proven", _GREY
+        text, color = "nothing proven", _GREY
     elif not all(report.over_http for report in reports):
-        text, colour = f"{proven} proven, not over HTTP", _YELLOW
+        text, color = f"{proven} proven, not over HTTP", _YELLOW
     elif not_run:
-        text, colour = f"{proven} proven, {not_run} not run", _YELLOW
+        text, color = f"{proven} proven, {not_run} not run", _YELLOW
     else:
-        text, colour = f"{proven} proven", _GREEN
+        text, color = f"{proven} proven", _GREEN
     label = " ".join(
         ["livestream-core:", *dict.fromkeys(report.subject.name for report in reports)]
     )
-    return _svg(label, text, colour)
+    return _svg(label, text, color)
 
 
-def _svg(label: str, text: str, colour: str) -> str:
+def _svg(label: str, text: str, color: str) -> str:
     left, right = (12 + 6.6 * len(each) for each in (label, text))
-    told = escape(f"{label}: {text}", {'"': "&quot;"})
+    escaped = escape(f"{label}: {text}", {'"': "&quot;"})
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right:.0f}" height="20" '
-        f'role="img" aria-label="{told}"><title>{told}</title>'
+        f'role="img" aria-label="{escaped}"><title>{escaped}</title>'
         f'<rect width="{left:.0f}" height="20" fill="{_GREY}"/>'
-        f'<rect x="{left:.0f}" width="{right:.0f}" height="20" fill="{colour}"/>'
+        f'<rect x="{left:.0f}" width="{right:.0f}" height="20" fill="{color}"/>'
         '<g fill="#fff" text-anchor="middle" font-family="Verdana,sans-serif" font-size="11">'
         f'<text x="{left / 2:.0f}" y="14">{escape(label)}</text>'
         f'<text x="{left + right / 2:.0f}" y="14">{escape(text)}</text></g></svg>\n'
@@ -190,7 +190,7 @@ def _svg(label: str, text: str, colour: str) -> str:
 
 
 def write(path: Path, reports: Sequence[AdapterReport]) -> None:
-    """Writes the JSON, and the badge beside it."""
+    """Write the JSON, and the badge next to it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(as_json(reports), encoding="utf-8")
     path.with_suffix(".svg").write_text(badge(reports), encoding="utf-8")

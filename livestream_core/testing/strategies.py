@@ -1,15 +1,15 @@
-"""Strategies for hypothesis: every type of the model, in every form that it can have.
+"""Strategies for hypothesis: every type of the model, in every valid form.
 
-Each function takes parts that are to be fixed, by the names of the type's fields: a value, or a
+Each function accepts parts, by the names of the type's fields. A part is a fixed value, or a
 strategy for it::
 
     @given(live_streams(status=live.Status.ENDED, recording=recordings()))
     def test_a_lesson_that_is_over_has_a_link(stream): ...
 
-The rest is anything that is valid. Parts do not always agree with each other (a stream that is
-scheduled may have ended): vendors send such things, so an application should bear them.
-``st.from_type(live.LiveStream)`` works as well, since hypothesis finds these by itself. Needs the
-extra ``testing``.
+All other fields have any valid value. Fields do not always agree with each other (a scheduled
+stream may have ended): vendors send such data, so an application should tolerate it.
+``st.from_type(live.LiveStream)`` works too, because hypothesis finds these strategies
+automatically. The module needs the ``testing`` extra.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ T = TypeVar("T")
 #: A part of a value: fixed, or drawn from a strategy.
 Part: TypeAlias = T | SearchStrategy[T]
 
-#: Where everything that is secret begins: no other text that is made here has it.
+#: The start of every secret. No other generated text contains it.
 MARKER = "s3cr3t-"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: The longest that a trim may last, or begin after the start: far more than a stream.
-_LONGEST_TRIM = 10**9
+#: The maximum length and offset of a trim in seconds: far more than a stream.
+_MAX_TRIM = 10**9
 
 
 class IngestParts(TypedDict, total=False):
@@ -184,11 +184,11 @@ class QueryParts(TypedDict, total=False):
 
 
 def texts(*, min_size: int = 0, max_size: int = 20) -> SearchStrategy[str]:
-    """Any text that a vendor can send: other scripts, emoji, control characters, nothing at all.
+    """Generate any text that a vendor can send: any script, emoji, control characters, or empty.
 
     Args:
-        min_size: At least so many characters.
-        max_size: At most so many.
+        min_size: The minimum number of characters.
+        max_size: The maximum number of characters.
     """
     return st.text(st.characters(codec="utf-8"), min_size=min_size, max_size=max_size).filter(
         _shows_no_secret
@@ -196,61 +196,63 @@ def texts(*, min_size: int = 0, max_size: int = 20) -> SearchStrategy[str]:
 
 
 def titles() -> SearchStrategy[str]:
-    """Titles as a spec takes them: not blank, on one line, in any script."""
+    """Generate titles that a spec accepts: not blank, on one line, in any script."""
     return st.text(
         st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=60
     ).filter(lambda title: bool(title.strip()) and _shows_no_secret(title))
 
 
 def ids() -> SearchStrategy[str]:
-    """Ids of streams: short words, and now and then what has to be encoded in a path."""
+    """Generate IDs of streams: short words, and some that must be encoded in a path."""
     return _words() | texts(min_size=1)
 
 
 def tags() -> SearchStrategy[str]:
-    """Single tags."""
+    """Generate single tags."""
     return _words() | texts()
 
 
 def instants(
     min_value: datetime | None = None, max_value: datetime | None = None
 ) -> SearchStrategy[datetime]:
-    """Instants in UTC, from the year 1 to 9999, with microseconds. They shrink towards 2000.
+    """Generate instants in UTC, from the year 1 to 9999, with microseconds.
+
+    They shrink towards the year 2000.
 
     Args:
-        min_value: Not before this aware datetime.
-        max_value: Not after it.
+        min_value: The earliest instant, an aware datetime.
+        max_value: The latest instant, an aware datetime.
     """
 
     def bound(value: datetime | None, otherwise: datetime) -> datetime:
         if value is None:
             return otherwise
         if value.utcoffset() is None:
-            raise ValueError("a bound of instants() is an aware datetime")
+            raise ValueError("the bounds of instants() must be aware datetimes")
         return value.astimezone(UTC).replace(tzinfo=None)
 
-    # Not to the very ends: there would be no such time in other zones.
+    # Not to the very ends, which do not exist in other time zones.
     first, last = datetime(1, 1, 3), datetime(9999, 12, 29)  # noqa: DTZ001
     return st.datetimes(bound(min_value, first), bound(max_value, last), timezones=st.just(UTC))
 
 
 def durations() -> SearchStrategy[float]:
-    """Lengths of recordings in seconds, whole or not."""
+    """Generate durations of recordings in seconds, whole or with fractions."""
     return st.integers(0, 10**6) | st.floats(0, 1e6, allow_nan=False)
 
 
 def secrets(*, marker: str = MARKER) -> SearchStrategy[live.Secret]:
-    """Secrets, such as stream keys.
+    """Generate secrets, such as stream keys.
 
     Args:
-        marker: What each begins with, so that a test can look for it in whatever was printed.
+        marker: The start of each secret, so that a test can search for it in output.
     """
     rest = st.text(st.characters(codec="utf-8"), min_size=0 if marker else 1, max_size=20)
     return rest.map(lambda text: live.Secret(marker + text))
 
 
 def urls() -> SearchStrategy[str]:
-    """Addresses of pages, pictures and playlists, which show no secret."""
+    """Generate URLs of pages, pictures and playlists, without secrets."""
     return st.builds(
         lambda scheme, host, path, suffix: f"{scheme}://{host}.example/{'/'.join(path)}{suffix}",
         st.sampled_from(["https", "http"]),
@@ -261,10 +263,10 @@ def urls() -> SearchStrategy[str]:
 
 
 def secret_urls(*, marker: str = MARKER) -> SearchStrategy[live.SecretUrl]:
-    """Addresses that contain a secret: in the path, as a password, or as a signature.
+    """Generate URLs that contain a secret: in the path, as a password, or as a signature.
 
     Args:
-        marker: What the secret begins with.
+        marker: The start of the secret.
     """
     return st.builds(
         lambda form, host, word: live.SecretUrl(form.format(host=host, secret=marker + word)),
@@ -281,7 +283,7 @@ def secret_urls(*, marker: str = MARKER) -> SearchStrategy[live.SecretUrl]:
 
 
 def servers() -> SearchStrategy[str]:
-    """Servers that an encoder sends to, without a key."""
+    """Generate ingest URLs that an encoder publishes to, without a stream key."""
     return st.builds(
         lambda scheme, host, path: f"{scheme}://{host}.example/{'/'.join(path)}",
         st.sampled_from(["rtmp", "rtmps", "srt"]),
@@ -291,12 +293,12 @@ def servers() -> SearchStrategy[str]:
 
 
 def statuses() -> SearchStrategy[live.Status]:
-    """Every status, UNKNOWN among them."""
+    """Generate statuses, including UNKNOWN."""
     return st.sampled_from(live.Status)
 
 
 def payloads() -> SearchStrategy[live.MaskedMapping]:
-    """What ``raw`` and ``options`` hold: objects of JSON, nested, with any names."""
+    """Generate values of ``raw`` and ``options``: nested JSON objects with any names."""
     leaves = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts()
     values = st.recursive(
         leaves,
@@ -310,13 +312,13 @@ def payloads() -> SearchStrategy[live.MaskedMapping]:
 
 
 def trims(*, is_relative: bool | None = None) -> SearchStrategy[live.Trim]:
-    """Trims, with fractions of seconds too.
+    """Generate trims, some with fractions of seconds.
 
     Args:
-        is_relative: Whether they count from the start of the recording; by default some do.
+        is_relative: Whether they count from the start of the recording. By default, some do.
     """
-    microseconds = st.integers(0, _LONGEST_TRIM * 10**6)
-    lengths = st.integers(1, _LONGEST_TRIM * 10**6)
+    microseconds = st.integers(0, _MAX_TRIM * 10**6)
+    lengths = st.integers(1, _MAX_TRIM * 10**6)
 
     def relative(start: int, length: int) -> live.Trim:
         begins = timedelta(microseconds=start)
@@ -326,8 +328,8 @@ def trims(*, is_relative: bool | None = None) -> SearchStrategy[live.Trim]:
         return live.Trim.absolute(start, start + timedelta(microseconds=length))
 
     seconds = st.builds(relative, microseconds, lengths)
-    # It must end, rounded up, within the years that there are.
-    latest = datetime(9999, 12, 29, tzinfo=UTC) - timedelta(seconds=_LONGEST_TRIM)
+    # The end, rounded up, must be in the year 9999 at the latest.
+    latest = datetime(9999, 12, 29, tzinfo=UTC) - timedelta(seconds=_MAX_TRIM)
     moments = st.builds(absolute, instants(max_value=latest), lengths)
     if is_relative is None:
         return seconds | moments
@@ -335,7 +337,7 @@ def trims(*, is_relative: bool | None = None) -> SearchStrategy[live.Trim]:
 
 
 def ingests(**parts: Unpack[IngestParts]) -> SearchStrategy[live.Ingest]:
-    """Where encoders send to, with a stream key and a passphrase, and without."""
+    """Generate ingests, with and without a stream key and a passphrase."""
     return _built(
         live.Ingest,
         parts,
@@ -346,7 +348,7 @@ def ingests(**parts: Unpack[IngestParts]) -> SearchStrategy[live.Ingest]:
 
 
 def playbacks(**parts: Unpack[PlaybackParts]) -> SearchStrategy[live.Playback]:
-    """Where viewers watch."""
+    """Generate playbacks."""
     return _built(
         live.Playback,
         parts,
@@ -356,7 +358,7 @@ def playbacks(**parts: Unpack[PlaybackParts]) -> SearchStrategy[live.Playback]:
 
 
 def recordings(**parts: Unpack[RecordingParts]) -> SearchStrategy[live.Recording]:
-    """Recordings, ready or not."""
+    """Generate recordings, ready or not."""
     return _built(
         live.Recording,
         parts,
@@ -370,22 +372,24 @@ def recordings(**parts: Unpack[RecordingParts]) -> SearchStrategy[live.Recording
 def restream_targets(
     **parts: Unpack[RestreamTargetParts],
 ) -> SearchStrategy[live.RestreamTarget]:
-    """Platforms that a stream is forwarded to. Their keys have no blanks and no control characters,
-    so that a spec takes them too.
+    """Generate restream targets.
+
+    Their stream keys contain no spaces or control characters, so that a spec accepts them.
     """
     return _built(
-        live.RestreamTarget, parts, url=servers, stream_key=lambda: _optional(_given_keys())
+        live.RestreamTarget, parts, url=servers, stream_key=lambda: _optional(_restream_keys())
     )
 
 
-def _given_keys() -> SearchStrategy[live.Secret]:
+def _restream_keys() -> SearchStrategy[live.Secret]:
     letters = st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp"])
     return st.text(letters, max_size=20).map(lambda text: live.Secret(MARKER + text))
 
 
 def live_streams(**parts: Unpack[LiveStreamParts]) -> SearchStrategy[live.LiveStream]:
-    """Live streams as vendors show them, without problems. The stream key is in the playbacks of
-    some.
+    """Generate live streams as vendors return them, without problems.
+
+    Some have their stream key in a playback URL.
     """
     streams = _built(live.LiveStream, parts, provider=_words, problems=lambda: st.just(()))
     if "playbacks" in parts:
@@ -393,22 +397,22 @@ def live_streams(**parts: Unpack[LiveStreamParts]) -> SearchStrategy[live.LiveSt
     return st.builds(_with_key_in_playback, streams, st.booleans())
 
 
-def _with_key_in_playback(stream: live.LiveStream, is_there: bool) -> live.LiveStream:
-    """Some vendors name their playlists by the stream key."""
+def _with_key_in_playback(stream: live.LiveStream, has_key: bool) -> live.LiveStream:
+    """Add a playback URL that contains the stream key, as some vendors do."""
     key = next((each.stream_key for each in stream.ingests if each.stream_key), None)
-    if key is None or not is_there:
+    if key is None or not has_key:
         return stream
     playback = live.Playback(f"https://cdn.example/{key.reveal()}/index.m3u8")
     return attrs.evolve(stream, playbacks=(playback, *stream.playbacks))
 
 
 def stream_specs(**parts: Unpack[StreamSpecParts]) -> SearchStrategy[live.StreamSpec]:
-    """What a stream may be asked to be."""
+    """Generate specs of streams to create."""
     return _built(live.StreamSpec, parts, title=titles)
 
 
 def events(**parts: Unpack[EventParts]) -> SearchStrategy[live.Event]:
-    """Webhook deliveries, about a live stream and about something else."""
+    """Generate webhook events, about a live stream or about something else."""
     return _built(
         live.Event,
         parts,
@@ -422,7 +426,7 @@ def events(**parts: Unpack[EventParts]) -> SearchStrategy[live.Event]:
 
 
 def pages(**parts: Unpack[PageParts]) -> SearchStrategy[live.Page]:
-    """Pages of lists: empty ones, last ones, with a total and without. All on them was read."""
+    """Generate pages of lists: empty or last ones, with or without a total, all readable."""
     return _built(
         live.Page,
         parts,
@@ -434,7 +438,7 @@ def pages(**parts: Unpack[PageParts]) -> SearchStrategy[live.Page]:
 
 
 def queries(**parts: Unpack[QueryParts]) -> SearchStrategy[live.Query]:
-    """What an adapter's list may be asked for."""
+    """Generate queries for an adapter's list."""
     return _built(
         live.Query,
         parts,
@@ -448,26 +452,26 @@ def queries(**parts: Unpack[QueryParts]) -> SearchStrategy[live.Query]:
 
 
 def _built(
-    kind: type[T], given: Mapping[str, Any], /, **usual: Callable[[], SearchStrategy[Any]]
+    kind: type[T], given: Mapping[str, Any], /, **defaults: Callable[[], SearchStrategy[Any]]
 ) -> SearchStrategy[T]:
-    """Values of a class, of given parts and usual ones."""
+    """Generate values of a class from given parts and default ones."""
     known = table(kind)
     parts = {
-        name: usual[name]() if name in usual else _value_of(field)
+        name: defaults[name]() if name in defaults else _value_of(field)
         for name, field in known.items()
-        if name not in given and (name in usual or field.owner is not None)
+        if name not in given and (name in defaults or field.owner is not None)
     }
     for name, part in given.items():
         if name not in known:
             raise TypeError(f"{kind.__name__} has no part {name!r}")
         parts[name] = part if isinstance(part, SearchStrategy) else st.just(part)
-    attrs_class: Any = kind
-    arguments = {each.name: each.alias for each in attrs.fields(attrs_class)}
+    model: Any = kind
+    arguments = {field.name: field.alias for field in attrs.fields(model)}
     return st.builds(kind, **{arguments[name]: part for name, part in parts.items()})
 
 
 def _value_of(field: FieldFacts) -> SearchStrategy[Any]:
-    """Anything that a field of a stream, or of a spec, may have."""
+    """Generate values of a field of a stream or a spec."""
     value: SearchStrategy[Any]
     if field.examples:
         value = st.sampled_from(field.examples)

@@ -1,4 +1,4 @@
-"""What the transports of the kit have in common."""
+"""Base classes of the kit's transports."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from .._contract.transport import Timeout
 from .._http.network import Wanted
 
 
-class OwnSessions:
-    """A transport whose sessions are its own: what other clients do does not show, and signing in
-    is a part of what does.
-    """
+class UnsharedSessions:
+    """A transport that shares no sessions with other clients, so that it sees its own sign-in."""
 
     @property
     def session_scope(self) -> object:
-        """See :class:`~livestream_core.Transport`."""
+        """The scope of sessions; see :class:`~livestream_core.Transport`."""
         return Identity(self)
 
 
-class OwnTransport(OwnSessions):
-    """One that is given a request as one value."""
+class KitTransport(UnsharedSessions):
+    """A transport that receives a request as one value."""
 
     def send(
         self,
@@ -33,16 +31,16 @@ class OwnTransport(OwnSessions):
         body: bytes | None,
         timeout: Timeout,
     ) -> Response:
-        """See :class:`~livestream_core.Transport`."""
-        return self._answer_to(Wanted(method, origin, target, headers, body, timeout))
+        """Send a request; see :class:`~livestream_core.Transport`."""
+        return self._respond(Wanted(method, origin, target, headers, body, timeout))
 
-    def _answer_to(self, sent: Wanted) -> Response:
-        """Return the answer to a request."""
+    def _respond(self, sent: Wanted) -> Response:
+        """Return the response to a request."""
         raise NotImplementedError
 
 
-class OwnAsyncTransport(OwnSessions):
-    """What :class:`OwnTransport` is, for asynchronous clients."""
+class AsyncKitTransport(UnsharedSessions):
+    """The counterpart of :class:`KitTransport` for asynchronous clients."""
 
     async def send(
         self,
@@ -53,9 +51,9 @@ class OwnAsyncTransport(OwnSessions):
         body: bytes | None,
         timeout: Timeout,
     ) -> Response:
-        """See :class:`~livestream_core.AsyncTransport`."""
-        return await self._answer_to(Wanted(method, origin, target, headers, body, timeout))
+        """Send a request; see :class:`~livestream_core.AsyncTransport`."""
+        return await self._respond(Wanted(method, origin, target, headers, body, timeout))
 
-    async def _answer_to(self, sent: Wanted) -> Response:
-        """Return the answer to a request."""
+    async def _respond(self, sent: Wanted) -> Response:
+        """Return the response to a request."""
         raise NotImplementedError

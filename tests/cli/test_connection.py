@@ -31,7 +31,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AcmeEmul
 
 
 def write(text: str, folder: Path | None = None, mode: int = PRIVATE) -> Path:
-    """A livestream.toml; URL in it stands for the vendor's origin."""
+    """Write a livestream.toml, in which URL means the vendor's origin."""
     path = (folder or Path.cwd()) / "livestream.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.replace("URL", os.environ["LIVESTREAM_ACME_BASE_URL"]))
@@ -79,7 +79,7 @@ def test_the_account_is_taken_before_and_after_the_command(arguments: tuple[str,
 def test_a_command_that_needs_no_account_refuses_one() -> None:
     result = run("-p", "acme", "providers")
     assert result.exit_code == 2
-    assert "`providers` takes no --provider" in result.stderr
+    assert "`providers` does not accept --provider" in result.stderr
 
 
 def test_an_unknown_provider_is_exit_code_2_and_says_which_there_are() -> None:
@@ -94,7 +94,7 @@ def test_missing_options_name_their_variables(monkeypatch: pytest.MonkeyPatch) -
     result = run("list", "-p", "acme")
     assert result.exit_code == 2
     assert "LIVESTREAM_ACME_TOKEN" in result.stderr
-    assert "`livestream doctor` shows what is set" in result.stderr
+    assert "`livestream doctor` shows which variables are set" in result.stderr
 
 
 # -- livestream.toml ----------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def test_an_unknown_connection_says_which_there_are() -> None:
     write(SCHOOL)
     result = run("list", "-c", "scool")
     assert result.exit_code == 2
-    assert "known: school" in result.stderr
+    assert "known connections: school" in result.stderr
 
 
 def test_a_folder_that_is_gone_has_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,11 +163,11 @@ VERY = "very-secret"
         ("[connections.school]\nprovider = 3", "connection 'school': provider: is missing"),
         (
             f"[connections.school]\nprovider = 'acme'\ntokn = '{VERY}'",
-            "connection 'school': tokn: acme has no such option; did you mean token?",
+            "connection 'school': tokn: is not an option of acme; did you mean token?",
         ),
         (
             f"[connections.school]\nprovider = 'acme'\nzzz = '{VERY}'",
-            "connection 'school': zzz: acme has no such option; it has base_url",
+            "connection 'school': zzz: is not an option of acme; its options: base_url",
         ),
         (f"[connections.school]\nprovider = 'acme'\ntoken = ['{VERY}']", "token: must be text"),
         (f"[connections.school]\nprovider = 'acme'\ntoken = {{ enf = '{VERY}' }}", "token: must"),
@@ -231,7 +231,7 @@ def test_a_secret_in_a_file_that_others_can_read_is_refused(vendor: AcmeEmulator
     write(LITERAL, mode=PUBLIC)
     result = run("list", "-c", "school")
     assert result.exit_code == 2
-    assert "token: is a secret in a file that other users can read" in result.stderr
+    assert "token: is a secret, and other users can read this file" in result.stderr
     assert "chmod 600" in result.stderr
     assert TOKEN not in result.stderr
     assert vendor.requests == []
@@ -328,7 +328,7 @@ def test_a_token_file_that_others_can_read_is_used_with_a_warning(tmp_path: Path
     path = token_file(tmp_path, mode=PUBLIC)
     result = acme("list", "--token-file", path)
     assert "Stream 1" in result.stdout
-    assert f"Warning: the token file {path} can be read by other users" in result.stderr
+    assert f"Warning: other users can read the token file {path}" in result.stderr
 
 
 def test_a_token_file_that_is_not_there_is_one_line() -> None:
@@ -372,7 +372,7 @@ def test_a_provider_without_a_token_takes_no_token_file(tmp_path: Path) -> None:
     finally:
         live.unregister(plugin)
     assert result.exit_code == 2
-    assert "has no option that is a token by itself" in result.stderr
+    assert "has no option for a single token" in result.stderr
 
 
 def test_no_secret_is_ever_the_value_of_an_option() -> None:

@@ -17,7 +17,7 @@ from acme import AcmeAdapter, AcmeEmulator
 from livestream_core.cli.app import app
 from livestream_core.cli.installation import demo as demo_module
 from livestream_core.cli.installation import lifecycle
-from livestream_core.cli.installation.lifecycle import ROWS, Finding, Verdict, walk
+from livestream_core.cli.installation.lifecycle import ROWS, Finding, Verdict, run_lifecycle
 from livestream_core.emulator import Request, Response, json_response
 
 CAPABILITIES = AcmeAdapter.capabilities
@@ -25,7 +25,7 @@ NONE = (live.Support.NONE, "this vendor is frugal")
 
 
 def lacking(*features: live.Feature, **changes: Any) -> live.Capabilities:
-    """The honest vendor's capabilities without some."""
+    """Return the honest vendor's capabilities without some features."""
     operations: dict[live.Feature, Any] = {
         **CAPABILITIES.operations,
         **dict.fromkeys(features, NONE),
@@ -134,7 +134,7 @@ def findings(
     with registered(adapter, emulator):
         served = emulator(boot_seconds=0.05)
         with served.connect() as client:
-            return walk(client, served, lambda row, finding, shown: None)
+            return run_lifecycle(client, served, lambda row, finding, shown: None)
 
 
 def broken(found: Mapping[str, Finding]) -> dict[str, str]:
@@ -228,7 +228,7 @@ def test_where_ready_is_never_reported_a_booting_server_is_waited_for() -> None:
 
 
 def changed(name: str, change: Callable[[Emulator, Any, Response], Any]) -> type[Emulator]:
-    """An emulator one of whose handlers answers otherwise."""
+    """Return an emulator with another response of one handler."""
 
     def handler(self: Emulator, request: Request, **values: str) -> Any:
         return change(self, request, getattr(Emulator, name)(self, request, **values))
@@ -264,7 +264,7 @@ def refused(name: str) -> type[Emulator]:
         (
             edited("list_all", total=7),
             "list",
-            "the list has not as many streams as the vendor says",
+            "the list differs from the vendor's total",
         ),
     ],
 )
@@ -279,7 +279,7 @@ def test_a_stream_that_survives_its_deletion_is_a_broken_promise() -> None:
         def remove(self, request: Request, id: str) -> Response:
             return Response(status=204)
 
-    assert broken(findings(emulator=Undead)) == {"delete": "it can still be read"}
+    assert broken(findings(emulator=Undead)) == {"delete": "the deleted stream can still be read"}
 
 
 @pytest.mark.usefixtures("impatient")
@@ -303,7 +303,7 @@ def test_a_status_that_is_not_declared_is_a_broken_promise() -> None:
         )
 
     found = broken(findings(Modest))
-    assert found["create"] == "it is starting, which the capabilities do not name"
+    assert found["create"] == "its status is starting, which is not a declared status"
 
 
 @pytest.mark.usefixtures("impatient")
@@ -312,7 +312,10 @@ def test_a_status_that_cannot_follow_is_a_broken_promise() -> None:
         def encoder_drops(self, id: str) -> None:
             self.streams[id]["status"] = "new"
 
-    assert broken(findings(emulator=Backwards))["interrupted"] == "it went from live to scheduled"
+    assert (
+        broken(findings(emulator=Backwards))["interrupted"]
+        == "its status went from live to scheduled"
+    )
 
 
 def test_a_cancel_that_does_not_cancel_is_a_broken_promise() -> None:
@@ -320,7 +323,9 @@ def test_a_cancel_that_does_not_cancel_is_a_broken_promise() -> None:
         def cancel(self, stream_id: str) -> live.Operation[live.LiveStream]:
             return self.get(stream_id)
 
-    assert broken(findings(Stubborn)) == {"cancel": "it is scheduled after it was called off"}
+    assert broken(findings(Stubborn)) == {
+        "cancel": "its status is scheduled after it was cancelled"
+    }
 
 
 def test_a_delivery_without_a_signature_that_is_accepted_is_a_broken_promise() -> None:
@@ -328,7 +333,7 @@ def test_a_delivery_without_a_signature_that_is_accepted_is_a_broken_promise() -
         def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
             return live.Event(provider=self.name, kind="other")
 
-    assert broken(findings(Credulous)) == {"webhook": "a delivery that nobody signed was accepted"}
+    assert broken(findings(Credulous)) == {"webhook": "an unsigned delivery was accepted"}
 
 
 @pytest.mark.slow
@@ -338,7 +343,9 @@ def test_unsupported_for_what_is_promised_is_a_broken_promise() -> None:
         def start(self, stream_id: str) -> live.Operation[live.LiveStream]:
             raise live.Unsupported("not today")
 
-    assert broken(findings(Liar))["start"].startswith("promised, and yet: Unsupported: not today")
+    assert broken(findings(Liar))["start"].startswith(
+        "declared, but refused: Unsupported: not today"
+    )
 
 
 class Updateless(Adapter):
@@ -351,7 +358,7 @@ RENAMED = live.LiveStream(provider="walkable", id="9", title="Demo, renamed", st
 
 def test_doing_what_is_not_promised_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live.Client, "update", lambda self, id, **_: RENAMED)
-    assert broken(findings(Updateless)) == {"update": "not promised, and yet it was carried out"}
+    assert broken(findings(Updateless)) == {"update": "not declared, but it was applied"}
 
 
 def test_a_refusal_after_something_was_sent_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,7 +368,7 @@ def test_a_refusal_after_something_was_sent_is_found(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(live.Client, "update", update)
     assert broken(findings(Updateless)) == {
-        "update": "refused only after something was sent: Unsupported: too late"
+        "update": "refused, but only after something was sent: Unsupported: too late"
     }
 
 
@@ -389,14 +396,14 @@ def test_the_stream_key_in_the_text_of_an_emulators_error_is_masked() -> None:
 # -- what cannot be tried ---------------------------------------------------------------------
 
 
-def untried(found: Mapping[str, Finding]) -> dict[str, str]:
-    return {row: each.reason for row, each in found.items() if each.verdict is Verdict.UNTRIED}
+def untested(found: Mapping[str, Finding]) -> dict[str, str]:
+    return {row: each.reason for row, each in found.items() if each.verdict is Verdict.UNTESTED}
 
 
 def test_without_a_stream_nothing_is_tried_on_one() -> None:
     found = findings(emulator=refused("create"))
     assert {"create", "schedule", "cancel"} >= set(broken(found))
-    assert untried(found)["get"] == "there is no stream to try it on"
+    assert untested(found)["get"] == "no stream could be created for it"
     assert found["webhook"].verdict is Verdict.KEPT
 
 
@@ -406,7 +413,9 @@ def test_an_emulator_without_a_world_breaks_no_promise() -> None:
         def recording_ready(self, id: str) -> None:
             raise NotImplementedError
 
-    assert untried(findings(emulator=Worldless)) == {"recording": "the emulator cannot do that"}
+    assert untested(findings(emulator=Worldless)) == {
+        "recording": "the emulator does not support that"
+    }
 
 
 @pytest.mark.usefixtures("impatient")
@@ -424,7 +433,7 @@ def test_a_recording_that_the_vendor_does_not_speak_of_breaks_no_promise(
         def parse_stream(self, payload: Any) -> live.LiveStream:
             return attrs.evolve(super().parse_stream(payload), **change)
 
-    assert untried(findings(Silent))["recording"] == reason
+    assert untested(findings(Silent))["recording"] == reason
 
 
 @pytest.mark.slow
@@ -439,7 +448,7 @@ def test_a_recording_that_does_not_show_before_the_end_is_not_waited_for_in_vain
             pass
 
     found = findings(Silent, Endless)
-    assert untried(found) == {"recording": "the vendor does not show the recording"}
+    assert untested(found) == {"recording": "the vendor does not show the recording"}
 
 
 def test_a_stream_that_is_processed_and_not_recorded_ends() -> None:
@@ -467,7 +476,7 @@ def test_an_update_that_the_demo_does_not_know_is_not_tried() -> None:
             CAPABILITIES, updatable={"scheduled_start"}, clearable=frozenset()
         )
 
-    assert untried(findings(Odd)) == {"update": "the demo changes only title, description, tags"}
+    assert untested(findings(Odd)) == {"update": "the demo updates only title, description, tags"}
 
 
 def test_without_get_a_deletion_is_taken_at_its_word() -> None:
@@ -506,7 +515,7 @@ def test_the_demo_of_an_honest_provider_ends_well_and_shows_a_table() -> None:
         ["operation", "walkable"]
     ]
     assert ["cancel", "emulated"] in [line.split() for line in lines]
-    assert "1 providers, 17 steps as promised, 0 failed" in lines[-1]
+    assert "1 providers, 17 steps as declared, 0 failed" in lines[-1]
 
 
 def test_the_demo_shows_addresses_and_no_secret() -> None:
@@ -523,7 +532,7 @@ def test_the_demo_of_a_liar_fails_and_says_why_in_one_line() -> None:
         result = demo()
     assert result.exit_code == 1
     assert "update      FAILED      Rejected: HTTP 422: no" in result.output
-    assert "FAILED, not as promised:\n  walkable update: Rejected: HTTP 422: no" in result.output
+    assert "FAILED, not as declared:\n  walkable update: Rejected: HTTP 422: no" in result.output
     assert "Traceback" not in result.output
 
 
@@ -550,7 +559,7 @@ def test_what_is_absent_is_a_dash_with_its_reason_below_the_table() -> None:
         result = demo()
     assert result.exit_code == 0
     assert ["update", "-"] in [line.split() for line in result.output.splitlines()]
-    assert f"What a vendor cannot do:\n  walkable update: {NONE[1]}" in result.output
+    assert f"Not supported:\n  walkable update: {NONE[1]}" in result.output
 
 
 def test_no_line_is_wider_than_80_columns_and_none_has_colour() -> None:
@@ -620,7 +629,7 @@ def test_a_provider_without_an_emulator_is_not_tried() -> None:
     finally:
         live.unregister(plugin)
     assert both.exit_code == 0
-    assert "Not tried:\n  silent all: it brings no emulator" in both.output
+    assert "Not tested:\n  silent all: it has no emulator" in both.output
 
 
 def test_a_provider_that_is_not_there_is_a_usage_error() -> None:

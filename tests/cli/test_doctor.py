@@ -160,7 +160,7 @@ def test_a_variable_that_belongs_to_no_provider_is_shown(monkeypatch: pytest.Mon
 def test_check_reads_the_smallest_page(vendor: AcmeEmulator) -> None:
     assert of_acme("--check")["check"]["state"] == "reachable"
     assert [(each.method, each.query) for each in vendor.requests] == [("GET", "size=1")]
-    assert "reachable it answered in" in text("--check")
+    assert "reachable responded in" in text("--check")
 
 
 def test_check_tells_of_an_entry_that_cannot_be_read(vendor: AcmeEmulator) -> None:
@@ -295,7 +295,7 @@ class WithoutWorld(AcmeEmulator):
     [
         ("livestream_nowhere:Emulator", "cannot be loaded: ModuleNotFoundError"),
         ("json:dumps", "'json:dumps' is no Emulator"),
-        (WithoutWorld, "cannot be made: RuntimeError: there is no world"),
+        (WithoutWorld, "cannot be created: RuntimeError: there is no world"),
     ],
 )
 def test_an_emulator_that_cannot_be_used_is_shown_and_breaks_nothing(

@@ -9,7 +9,7 @@ from livestream_core.cli.app import app
 
 
 def test_the_commands_are_listed_in_the_order_in_which_they_are_used() -> None:
-    _, _, sections = run("--help").stdout.partition("A stream's life:")
+    _, _, sections = run("--help").stdout.partition("Streams:")
     rows = [line.split() for line in sections.partition("Exit codes")[0].splitlines()]
     assert [row[0] for row in rows if row and row[0] in app.commands] == list(app.commands)
 

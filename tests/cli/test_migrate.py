@@ -80,7 +80,7 @@ def test_one_account_cannot_be_both_sides(moving: Migration) -> None:
 def test_an_account_before_the_commands_name_is_refused(moving: Migration) -> None:
     result = run("-c", ONE, "migrate", "plan", *BOTH)
     assert result.exit_code == 2
-    assert "`migrate` takes no --connection before its name" in result.stderr
+    assert "`migrate` does not accept --connection before its name" in result.stderr
 
 
 # -- plan -----------------------------------------------------------------------------------------

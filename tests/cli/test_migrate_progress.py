@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from livestream_core.cli.migrate.progress import Snapshot, Pause, Tracker
+from livestream_core.cli.migrate.progress import Pause, Snapshot, Tracker
 
 
 class Clock:

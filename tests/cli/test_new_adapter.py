@@ -149,7 +149,8 @@ def test_what_no_package_can_be_called_is_refused(here: Path, name: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "what"), [("memory", "a provider memory"), ("core", "a module livestream_core")]
+    ("name", "what"),
+    [("memory", "a provider named memory"), ("core", "a module named livestream_core")],
 )
 def test_a_name_that_is_installed_is_refused(name: str, what: str) -> None:
     assert f"{what} is installed" in refused(name)
@@ -171,7 +172,7 @@ def test_a_file_that_is_there_is_not_written_over_and_no_other_is_written(here: 
     folder = here / "livestream-river"
     folder.mkdir()
     (folder / "README.md").write_text("mine")
-    assert "README.md already; nothing was written" in refused("river")
+    assert "already has README.md; nothing was written" in refused("river")
     assert written(folder) == {"README.md"}
     assert (folder / "README.md").read_text() == "mine"
 
@@ -180,7 +181,7 @@ def test_a_link_that_leads_nowhere_is_not_written_through(here: Path) -> None:
     folder = here / "livestream-river"
     folder.mkdir()
     (folder / "LICENSE").symlink_to(here / "elsewhere")
-    assert "LICENSE already" in refused("river")
+    assert "already has LICENSE" in refused("river")
     assert not (here / "elsewhere").exists()
 
 
@@ -206,7 +207,7 @@ def test_where_nobody_is_there_nothing_is_asked(here: Path) -> None:
 
 @pytest.fixture
 def _somebody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(new_adapter, "is_somebody_there", lambda: True)
+    monkeypatch.setattr(new_adapter, "is_interactive", lambda: True)
 
 
 def answered(*arguments: str, answers: str) -> Result:
@@ -243,8 +244,8 @@ def test_a_wrong_answer_is_explained_and_asked_for_again(here: Path) -> None:
 @pytest.mark.usefixtures("_somebody")
 def test_what_is_given_is_not_asked(here: Path) -> None:
     told = answered("river", "--title", "River", "--auth", "jwt", answers="\n\n").stderr
-    assert "Its origin" in told
-    assert "How one signs in" not in told
+    assert "The origin of its API" in told
+    assert "Authentication" not in told
 
 
 @pytest.mark.usefixtures("_somebody")

@@ -150,7 +150,7 @@ def test_a_create_that_is_interrupted_is_5(vendor: AcmeEmulator, environ: dict[s
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 5
-    assert "look with `livestream list` before you try again" in errors
+    assert "check with `livestream list` before you retry" in errors
     assert "Traceback" not in errors
 
 

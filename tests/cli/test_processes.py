@@ -96,7 +96,7 @@ def test_a_broken_adapter_fails_the_demo_and_stops_no_other(tmp_path: Path) -> N
     environ = install(tmp_path, broken="livestream_nowhere", walkable="test_demo:HONEST")
     result = livestream("demo", environ=environ)
     assert result.returncode == 1
-    assert "17 steps as promised, 1 failed" in result.stdout
+    assert "17 steps as declared, 1 failed" in result.stdout
     assert "No module named 'livestream_nowhere'" in " ".join(result.stdout.split())
 
 
@@ -120,7 +120,7 @@ def test_an_installed_provider_is_listed_with_its_distribution(tmp_path: Path) -
 def sandbox(
     folder: Path, environ: Mapping[str, str], *arguments: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
-    """A sandbox that serves, and the environment that it printed."""
+    """Run a sandbox, and provide the environment that it printed."""
     out, err = folder / "out", folder / "err"
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = subprocess.Popen(

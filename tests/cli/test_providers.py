@@ -72,7 +72,7 @@ def test_a_provider_that_cannot_be_loaded_is_shown_with_its_reason() -> None:
     output = " ".join(providers().output.split())
     assert "broken Broken - - see below" in output
     assert (
-        "Cannot be used: broken problem: the adapter broken cannot be loaded: "
+        "Not usable: broken problem: the adapter broken cannot be loaded: "
         "ModuleNotFoundError: No module named 'livestream_nowhere'" in output
     )
 
@@ -82,7 +82,7 @@ def test_the_features_of_those_that_work_are_a_matrix_with_the_reasons_below() -
     assert ["feature", "acme", "onlylow"] in words(output)
     assert ["cancel", "emulated", "emulated"] in words(output)
     assert ["latency", "none", "native"] in words(output)
-    below = output.partition("Why, and how:")[2]
+    below = output.partition("Notes:")[2]
     assert "latency: Acme is always slow" in below
     assert "latency: only low, normal" in below
     assert max(map(len, output.splitlines())) <= 80
@@ -121,7 +121,7 @@ def test_features_as_json_have_support_reason_and_values() -> None:
 
 def test_without_any_provider_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(providers_module, "installed", list)
-    assert providers().output == "No provider is installed: install an adapter package.\n"
+    assert providers().output == "No provider is installed. Install an adapter package.\n"
 
 
 # -- errors -----------------------------------------------------------------------------------
@@ -152,7 +152,9 @@ def test_an_unforeseen_error_shows_its_class_alone(monkeypatch: pytest.MonkeyPat
     failing(monkeypatch, RuntimeError("token=abc"))
     result = CliRunner().invoke(app, ["providers"])
     assert result.exit_code == 1
-    assert result.stderr == "Error: RuntimeError; --debug shows where it came from\n"
+    assert (
+        result.stderr == "Error: internal error: RuntimeError; add --debug to see the traceback\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", [["--debug", "providers"], ["providers", "--debug"]])

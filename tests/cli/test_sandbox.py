@@ -94,10 +94,10 @@ def test_its_output_is_the_environment_to_export(monkeypatch: pytest.MonkeyPatch
 def test_what_has_no_emulator_is_named_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox_module, "_wait", stop)
     errors = sandbox().stderr
-    assert "# broken is left out: the adapter broken cannot be loaded" in errors
-    assert "# half is left out: the emulator cannot be loaded: ModuleNotFoundError" in errors
-    assert "# silent is left out: it has no emulator" in errors
-    assert "given options are never mixed" in errors
+    assert "# skipped broken: the adapter broken cannot be loaded" in errors
+    assert "# skipped half: the emulator cannot be loaded: ModuleNotFoundError" in errors
+    assert "# skipped silent: it has no emulator" in errors
+    assert "Options you pass are never merged" in errors
 
 
 def test_the_servers_are_closed_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:

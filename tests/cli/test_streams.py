@@ -128,7 +128,7 @@ def test_restreams_come_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
             '{"title": "T", "restreams": [{"url": null, "secret_urls": [{}]}]}',
             "secret_urls: expected a string, not dict",
         ),
-        ("{}", "title: is missing; give --title"),
+        ("{}", "title: is missing; pass --title"),
         ('{"title": 3}', "title: expected a string, not int"),
         ('{"title": "T", "restreams": {}}', "restreams: expected a JSON list of objects"),
         ('{"title": "T", "restreams": [1]}', "restreams: expected a JSON list of objects"),
@@ -175,7 +175,7 @@ def test_options_of_a_spec_that_are_no_object_are_refused() -> None:
 def test_standard_input_is_read_by_one_option_only(vendor: AcmeEmulator) -> None:
     result = acme("create", "--spec", "-", "--token-file", "-", input="{}")
     assert result.exit_code == 2
-    assert "by one option only" in result.stderr
+    assert "Only one option can read standard input" in result.stderr
 
 
 def test_what_the_provider_lacks_is_refused_with_the_option_that_helps(
@@ -184,7 +184,7 @@ def test_what_the_provider_lacks_is_refused_with_the_option_that_helps(
     result = acme("create", "--title", "T", "--latency", "low")
     assert result.exit_code == 3
     assert "Acme is always slow" in result.stderr
-    assert "--drop-unsupported leaves it out" in result.stderr
+    assert "pass --drop-unsupported" in result.stderr
     assert vendor.requests == []
 
 
@@ -524,7 +524,7 @@ def test_a_list_that_is_not_whole_is_warned_of(vendor: AcmeEmulator) -> None:
     vendor.inject(Fault.edited(lambda data, _: {**data, "total": 5}), on="GET *", times=9)
     result = acme("list")
     assert result.exit_code == 0
-    assert "Warning: the vendor counts another number of streams" in result.stderr
+    assert "Warning: the list is incomplete: the vendor reports a different total" in result.stderr
 
 
 def test_a_time_without_an_offset_is_refused(vendor: AcmeEmulator) -> None:
@@ -623,8 +623,8 @@ def test_a_trim_is_seconds_or_two_times(
         ("0:60:00..2:00:00", "expected START..END"),
         ("1:00:00:00..2:00:00", "expected START..END"),
         ("0:30..2026-12-05T10:00:00Z", "expected START..END"),
-        ("1:30..1796464800", "a Unix time is a whole number"),
-        ("1796464800.5..1796464900", "a Unix time is a whole number"),
+        ("1:30..1796464800", "a Unix time cannot be combined with"),
+        ("1796464800.5..1796464900", "a Unix time cannot be combined with"),
         (".5..3", "expected START..END"),
         ("1..nan", "expected START..END"),
         ("1..1e3", "expected START..END"),
@@ -673,7 +673,7 @@ def test_delete_without_a_terminal_needs_yes(vendor: AcmeEmulator) -> None:
     vendor.add()
     result = acme("delete", "1", input="y\n")
     assert result.exit_code == 2
-    assert "give --yes" in result.stderr
+    assert "Pass --yes to delete." in result.stderr
     assert vendor.requests == []
 
 

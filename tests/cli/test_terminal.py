@@ -61,7 +61,7 @@ def test_waiting_shows_what_was_seen_last(vendor: AcmeEmulator, environ: dict[st
         shown.until("Waiting for live")
         until_asked(vendor, "GET")
         stream["status"] = "boot"
-        shown.until("Waiting for live: it is starting")
+        shown.until("Waiting for live; the status is starting")
         stream["status"] = "on"
         assert "live (on)" in shown.until("left with 0")
 
@@ -79,7 +79,7 @@ def test_a_warning_does_not_disturb_the_spinner(
 
 # -- the question -------------------------------------------------------------------------------
 
-QUESTION = "Delete 1, 'Data science', which is scheduled? [y/N]:"
+QUESTION = "Delete 1, 'Data science', with status scheduled? [y/N]:"
 
 
 @pytest.mark.parametrize(("keys", "code", "left"), [("y", 0, 0), ("n", 1, 1), ("", 1, 1)])
@@ -149,7 +149,7 @@ def test_watch_is_a_table_that_follows_what_happens(
 ) -> None:
     stream = vendor.add(title="Data science")
     with running(environ, "watch", "--interval", "0.2") as shown:
-        assert "scheduled    -" in shown.until("Ctrl-C ends it")
+        assert "scheduled    -" in shown.until("Ctrl-C to stop")
         stream["status"] = "on"
         screen = shown.until("1   live")
         assert screen.count("Data science") == 1
@@ -164,12 +164,12 @@ def test_watch_shows_temporary_errors_and_goes_on(
 ) -> None:
     vendor.add(title="Data science")
     with running(environ, "watch", "--interval", "0.2") as shown:
-        shown.until("Ctrl-C ends it")
+        shown.until("Ctrl-C to stop")
         busy = Fault.status(429, headers={"Retry-After": "1000"})
         vendor.inject(busy, on="GET *", times=10_000)
-        assert "Data science" in shown.until("it is tried again")
+        assert "Data science" in shown.until("retrying")
         vendor.clear_faults()
-        while "tried again" in shown.screen():
+        while "retrying" in shown.screen():
             pass
         assert "Data science" in shown.screen()
 

@@ -84,14 +84,14 @@ def test_other_changes_are_named(vendor: AcmeEmulator, watch: Watch) -> None:
             lambda: stream.update(start=None),
         ],
     ).stdout.splitlines()
-    assert output[1].endswith("1  another title, scheduled for 2026-12-05 10:00:00+00:00  Two")
-    assert output[2].endswith("1  another scheduled start  Two")
+    assert output[1].endswith("1  title changed, scheduled for 2026-12-05 10:00:00+00:00  Two")
+    assert output[2].endswith("1  scheduled start changed  Two")
 
 
 def test_a_stream_that_is_gone_is_a_line(vendor: AcmeEmulator, watch: Watch) -> None:
     vendor.add(title="One")
     output = watch(steps=[lambda: vendor.streams.clear()]).stdout
-    assert output.splitlines()[-1].endswith("  1  no longer there  One")
+    assert output.splitlines()[-1].endswith("  1  no longer exists  One")
 
 
 def test_an_entry_that_cannot_be_read_ends_nothing_and_is_not_gone(
@@ -121,7 +121,7 @@ def test_an_entry_without_an_id_may_be_any_stream(vendor: AcmeEmulator, watch: W
         vendor.streams["1"]["id"] = None
 
     result = watch(steps=[spoil])
-    assert "no longer there" not in result.stdout
+    assert "no longer exists" not in result.stdout
 
 
 def test_of_streams_that_were_named_one_that_cannot_be_read_does_not_end_it(
@@ -207,9 +207,9 @@ def test_temporary_errors_are_shown_once_and_polled_through(
         ],
     )
     assert result.exit_code == 0
-    assert result.stderr.count("it is tried again") == 1
+    assert result.stderr.count("retrying") == 1
     assert "scheduled -> live" in result.stdout
-    assert "no longer there" not in result.stdout
+    assert "no longer exists" not in result.stdout
 
 
 def test_an_error_at_the_first_look_is_polled_through(vendor: AcmeEmulator, watch: Watch) -> None:

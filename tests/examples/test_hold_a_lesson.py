@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import livestream_core as live
-from livestream_core.cli.installation.simulation import World
+from livestream_core.cli.installation.simulation import Simulation
 from livestream_core.emulator import Emulator, load_emulator
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "hold_a_lesson.py"
@@ -37,13 +37,13 @@ def example() -> ModuleType:
 
 
 class Clock(live.ManualClock):
-    """Whenever somebody waits, the world has a turn."""
+    """A clock that advances the simulation during every wait."""
 
-    world: World
+    simulation: Simulation
 
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
-        self.world.turn(self.monotonic())
+        self.simulation.advance(self.monotonic())
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,9 @@ def vendors(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Emulator]]:
         for provider in PROVIDERS:
             emulator = found[provider] = load_emulator(provider)(boot_seconds=20)
             clock = emulator.clock = Clock()
-            clock.world = World(emulator, clients.enter_context(emulator.connect()), seconds=2)
+            clock.simulation = Simulation(
+                emulator, clients.enter_context(emulator.connect()), seconds=2
+            )
         real = live.connect
 
         def connect(provider: str) -> Any:

@@ -126,7 +126,7 @@ WITH_ANOTHER_OPERATION = """
 from datetime import UTC, datetime
 import livestream_core as live
 from acme import AcmeAdapter
-from livestream_core.cli.installation.lifecycle import walk
+from livestream_core.cli.installation.lifecycle import run_lifecycle
 from livestream_core.memory import MemoryVendor
 from livestream_core.testing.captures import Capture, steps
 
@@ -142,8 +142,8 @@ with live.connect("memory", transport=vendor.transport(), **vendor.options()) as
     assert recorded["reset_key"].until is live.Status.READY
     assert dict(recorded["reset_key"].arguments) == {"id": None}
 
-    finding = walk(client, vendor, lambda *_: None)["reset_key"]
-    assert (finding.word, finding.reason) == ("not tried", "the demo does not know this operation")
+    finding = run_lifecycle(client, vendor, lambda *_: None)["reset_key"]
+    assert (finding.word, finding.reason) == ("not tested", "the demo does not know this operation")
 
 lacking = AcmeAdapter.capabilities["reset_key"]
 assert (lacking.support, lacking.reason) == (live.Support.NONE, "this provider has no reset_key")
@@ -186,7 +186,7 @@ def test_the_kit_says_what_it_has_no_value_for(tmp_path: Path) -> None:
     )
     done = kit(package)
     assert done.returncode == 1
-    assert "LookupError: the kit cannot call reset_key: it has no strength to give" in done.stdout
+    assert "LookupError: the kit cannot call reset_key: it has no value for strength" in done.stdout
 
 
 # -- both clients -------------------------------------------------------------------------------

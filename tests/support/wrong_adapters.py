@@ -835,7 +835,7 @@ class TakesAPageOfHTMLForSuccess(RightAdapter):
 
 @wrong(
     "says that a stop changes nothing",
-    caught_by="Outcomes::test_applied_agrees_with_what_became_of_the_stream[in-process-stop-dropped after it was carried out]",
+    caught_by="Outcomes::test_applied_agrees_with_what_became_of_the_stream[in-process-stop-dropped after it was applied]",
 )
 class SaysThatAStopChangesNothing(RightAdapter):
     def stop(self, stream_id: str, trim: live.Trim | None = None) -> Stream:

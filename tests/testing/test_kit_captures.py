@@ -1,4 +1,4 @@
-"""Recordings: made from an account with the secrets taken out, and played back by the kit."""
+"""Captures: made from an account with the secrets taken out, and played back by the kit."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from livestream_core.emulator import Fault, Request, Response, json_response
 from livestream_core.testing.captures import (
     Capture,
     Player,
+    capture,
     dumps,
-    leftovers,
     load,
     outcome,
-    record,
+    unredacted_names,
 )
 from wrong_adapters import RightEmulator, WrongAdapters
 
@@ -44,50 +44,50 @@ def vendor() -> RightEmulator:
     return RightEmulator(boot_seconds=0.0)
 
 
-def recorded(vendor: RightEmulator, *, start: bool = False) -> Capture:
-    return record(
+def captured(vendor: RightEmulator, *, start: bool = False) -> Capture:
+    return capture(
         lambda transport, clock: vendor.connect(transport=transport, clock=clock, retries=0),
         vendor.transport(),
         start=start,
     )
 
 
-def operations(recording: Capture) -> list[str]:
-    return [call.operation for call in recording.calls]
+def operations(capture: Capture) -> list[str]:
+    return [call.operation for call in capture.calls]
 
 
 # -- making them ------------------------------------------------------------------------------
 
 
 def test_a_stream_is_made_looked_at_and_taken_away_again(vendor: RightEmulator) -> None:
-    assert operations(recorded(vendor)) == [
+    assert operations(captured(vendor)) == [
         *("create", "get", "list", "update", "cancel", "delete", "get"),
     ]
     assert vendor.streams == {}
 
 
 def test_it_is_started_only_when_that_is_asked_for(vendor: RightEmulator) -> None:
-    assert "start" not in operations(recorded(vendor))
-    assert operations(recorded(vendor, start=True))[4:7] == ["start", "stop", "get"]
+    assert "start" not in operations(captured(vendor))
+    assert operations(captured(vendor, start=True))[4:7] == ["start", "stop", "get"]
 
 
 def test_signing_in_is_a_part_of_it(vendor: RightEmulator) -> None:
-    exchange = recorded(vendor).calls[0].exchanges[0]
+    exchange = captured(vendor).calls[0].exchanges[0]
     assert (exchange.method, exchange.target) == ("POST", "/login")
 
 
 def test_no_secret_is_in_the_file(vendor: RightEmulator) -> None:
-    text = dumps(recorded(vendor, start=True))
+    text = dumps(captured(vendor, start=True))
     secrets = [*vendor.options().values(), *vendor.tokens, "acme-key-1"]
     assert [secret for secret in secrets if secret in text] == []
 
 
 def test_a_secret_is_replaced_by_the_same_words_wherever_it_stood(vendor: RightEmulator) -> None:
-    recording = recorded(vendor)
-    sent = recording.calls[0].exchanges[0].body
+    capture = captured(vendor)
+    sent = capture.calls[0].exchanges[0].body
     assert sent == {
-        "user": recording.options["user"],
-        "password": recording.options["password"],
+        "user": capture.options["user"],
+        "password": capture.options["password"],
     }
 
 
@@ -111,7 +111,7 @@ def test_a_token_that_no_name_tells_is_taken_out_even_if_it_was_renewed_since() 
     vendor.inject(Fault.extra_field("remark", "entrance-1 came in"), on="POST /streams")
     vendor.inject(Fault.status(401), on="GET /streams/*")
     text = dumps(
-        record(
+        capture(
             lambda transport, clock: connected(
                 Quiet, transport, clock=clock, **AcmeEmulator().options()
             ),
@@ -126,51 +126,51 @@ def test_a_token_that_no_name_tells_is_taken_out_even_if_it_was_renewed_since() 
 def test_a_signature_in_an_address_is_taken_out(vendor: RightEmulator) -> None:
     url = "https://cdn.example/a.m3u8?Expires=1&Signature=c2lnbmVk&x=1"
     vendor.inject(Fault.extra_field("preview", url), on="POST /streams")
-    text = dumps(recorded(vendor))
+    text = dumps(captured(vendor))
     assert "c2lnbmVk" not in text
     assert "Expires=1" in text
 
 
 def test_a_value_under_a_telling_name_is_taken_out(vendor: RightEmulator) -> None:
     vendor.inject(Fault.extra_field("drm_secret", "hunter2-hunter2"), on="POST /streams")
-    recording = recorded(vendor)
-    assert "hunter2" not in dumps(recording)
-    assert leftovers(recording) == []
+    capture = captured(vendor)
+    assert "hunter2" not in dumps(capture)
+    assert unredacted_names(capture) == []
 
 
 def test_a_short_word_under_a_telling_name_does_not_spoil_other_texts(
     vendor: RightEmulator,
 ) -> None:
     vendor.inject(Fault.extra_field("key_kind", "a"), on="POST /streams")
-    recording = recorded(vendor)
-    assert recording.calls[0].arguments["title"] == "A recording for the conformance kit"
+    capture = captured(vendor)
+    assert capture.calls[0].arguments["title"] == "A capture for the conformance kit"
 
 
 def test_what_a_call_raised_is_kept(vendor: RightEmulator) -> None:
-    assert recorded(vendor).calls[-1].result == {"error": "NotFound", "applied": False}
+    assert captured(vendor).calls[-1].result == {"error": "NotFound", "applied": False}
 
 
 @pytest.mark.parametrize(
     ("fault", "on"),
     [(Fault.status(422), "POST /streams"), (Fault.drop_after(), "GET /streams/*")],
 )
-def test_what_cannot_be_played_back_is_not_recorded(
+def test_what_cannot_be_played_back_is_not_captured(
     vendor: RightEmulator, fault: Fault, on: str
 ) -> None:
     vendor.inject(fault, on=on)
     with pytest.raises((live.Rejected, live.ConnectionFailed)):
-        recorded(vendor)
+        captured(vendor)
 
 
 def test_a_file_reads_back_as_it_was_written(vendor: RightEmulator, tmp_path: Path) -> None:
-    recording = recorded(vendor)
+    capture = captured(vendor)
     file = tmp_path / "right.json"
-    file.write_text(dumps(recording), encoding="utf-8")
-    assert dumps(load(file)) == dumps(recording)
+    file.write_text(dumps(capture), encoding="utf-8")
+    assert dumps(load(file)) == dumps(capture)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 2}', '{"format": 1, "calls": []}'])
-def test_what_is_no_recording_is_refused(tmp_path: Path, text: str) -> None:
+def test_what_is_no_capture_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.json"
     file.write_text(text)
     with pytest.raises(live.InvalidInput):
@@ -180,8 +180,8 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"[" * 100_000, "not JSON, or too deep"),
-        (b'{"format": ' + b"9" * 5_000 + b"}", "a number that is too long"),
+        (b"[" * 100_000, "not JSON, or is nested too deeply"),
+        (b'{"format": ' + b"9" * 5_000 + b"}", "has too long a number"),
         (b'{"format": "\xff"}', "is not UTF-8"),
     ],
 )
@@ -203,22 +203,22 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("operation", "arguments", "problem"),
     [
-        ("get", {}, "get cannot be called with them: missing a required argument: 'id'"),
+        ("get", {}, "get does not accept them: missing a required argument: 'id'"),
         ("get", {"id": "1", "x": 1}, "unexpected keyword argument 'x'"),
         ("get", {"self": 1, "id": "1"}, "multiple values for argument 'self'"),
         ("get", ["1"], "arguments: expected dict, not list"),
-        ("stop", {"id": "1", "trim": 5}, "stop cannot be called with them"),
-        ("stop", {"id": "1", "trim": [1]}, "stop cannot be called with them"),
+        ("stop", {"id": "1", "trim": 5}, "stop does not accept them"),
+        ("stop", {"id": "1", "trim": [1]}, "stop does not accept them"),
         ("stop", {"id": "1", "trim": [2, 1]}, "start is not before end"),
-        ("close", {}, "'close' is none that is recorded"),
-        ("__class__", {}, "'__class__' is none that is recorded"),
-        ("parse_webhook", {}, "'parse_webhook' is none that is recorded"),
+        ("close", {}, "'close' cannot be captured"),
+        ("__class__", {}, "'__class__' cannot be captured"),
+        ("parse_webhook", {}, "'parse_webhook' cannot be captured"),
     ],
 )
-def test_a_call_that_cannot_be_made_is_refused_when_the_recording_is_read(
+def test_a_call_that_cannot_be_made_is_refused_when_the_capture_is_read(
     vendor: RightEmulator, operation: str, arguments: Any, problem: str
 ) -> None:
-    data = recorded(vendor).to_data()
+    data = captured(vendor).to_data()
     data["calls"][0] |= {"operation": operation, "arguments": arguments}
     with pytest.raises(live.InvalidInput, match=re.escape(problem)):
         Capture.from_data(data)
@@ -226,10 +226,10 @@ def test_a_call_that_cannot_be_made_is_refused_when_the_recording_is_read(
 
 @pytest.mark.slow
 @given(st.data())
-def test_a_recording_with_anything_in_place_of_a_part_is_read_or_invalid_input(
+def test_a_capture_with_anything_in_place_of_a_part_is_read_or_invalid_input(
     data: st.DataObject,
 ) -> None:
-    changed: Any = recorded(RightEmulator(boot_seconds=0.0)).to_data()
+    changed: Any = captured(RightEmulator(boot_seconds=0.0)).to_data()
     where, key = {"all": changed}, "all"
     while isinstance(inner := where[key], dict | list) and inner and data.draw(st.booleans()):
         where = inner
@@ -244,18 +244,16 @@ def test_a_recording_with_anything_in_place_of_a_part_is_read_or_invalid_input(
 # -- playing them back ------------------------------------------------------------------------
 
 
-def playing(recording: Capture) -> tuple[Player, live.Client]:
+def playing(capture: Capture) -> tuple[Player, live.Client]:
     player = Player()
-    client = live.connect(
-        "right", transport=player, environ={}, retries=0, **dict(recording.options)
-    )
+    client = live.connect("right", transport=player, environ={}, retries=0, **dict(capture.options))
     return player, client
 
 
-def test_a_recording_answers_the_same_call_as_before(vendor: RightEmulator) -> None:
-    recording = recorded(vendor)
-    player, client = playing(recording)
-    call = recording.calls[0]
+def test_a_capture_answers_the_same_call_as_before(vendor: RightEmulator) -> None:
+    capture = captured(vendor)
+    player, client = playing(capture)
+    call = capture.calls[0]
     player.expect(call.exchanges)
     assert outcome(client, call.operation, call.arguments) == call.result
     assert player.problems == []
@@ -263,9 +261,9 @@ def test_a_recording_answers_the_same_call_as_before(vendor: RightEmulator) -> N
 
 @pytest.mark.parametrize("changes", [{"title": "Another"}, {"tags": ["more"]}])
 def test_a_request_that_differs_is_refused(vendor: RightEmulator, changes: dict[str, Any]) -> None:
-    recording = recorded(vendor)
-    player, client = playing(recording)
-    call = recording.calls[0]
+    capture = captured(vendor)
+    player, client = playing(capture)
+    call = capture.calls[0]
     player.expect(call.exchanges)
     found = outcome(client, call.operation, {**call.arguments, **changes})
     assert found == {"error": "ConnectionFailed", "applied": False}
@@ -273,9 +271,9 @@ def test_a_request_that_differs_is_refused(vendor: RightEmulator, changes: dict[
 
 
 def test_a_request_that_is_not_sent_is_noticed(vendor: RightEmulator) -> None:
-    recording = recorded(vendor)
-    player, _ = playing(recording)
-    player.expect(recording.calls[0].exchanges)
+    capture = captured(vendor)
+    player, _ = playing(capture)
+    player.expect(capture.calls[0].exchanges)
     player.expect(())
     assert player.problems == ["POST /login was not sent"]
 
@@ -285,8 +283,8 @@ def test_a_request_that_is_not_sent_is_noticed(vendor: RightEmulator) -> None:
 
 @pytest.fixture
 def file(vendor: RightEmulator, tmp_path: Path) -> Path:
-    """A recording of a vendor that has no emulator."""
-    data = json.loads(dumps(recorded(vendor, start=True)).replace('"right"', '"unemulated"'))
+    """Return a capture of a vendor that has no emulator."""
+    data = json.loads(dumps(captured(vendor, start=True)).replace('"right"', '"unemulated"'))
     path = tmp_path / "unemulated.json"
     path.write_text(json.dumps(data))
     return path
@@ -301,7 +299,7 @@ def replay(file: Path) -> Any:
 
 
 @pytest.mark.slow
-def test_an_adapter_without_an_emulator_is_tried_against_its_recordings(file: Path) -> None:
+def test_an_adapter_without_an_emulator_is_tried_against_its_captures(file: Path) -> None:
     done = replay(file)
     assert done.returncode == 0, done.stdout
     assert "conformance of unemulated: not proven over HTTP" in done.stdout
@@ -316,18 +314,18 @@ def test_the_report_says_that_nothing_was_proven_over_http(file: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_was_not_recorded_is_not_called_proven(file: Path) -> None:
+def test_what_was_not_captured_is_not_called_proven(file: Path) -> None:
     replay(file)
     rows = json.loads((file.parent / "out" / "report.json").read_text())["adapters"][0]["rows"]
     assert (rows["create"]["verdict"], rows["webhook"]["verdict"]) == ("proven", "not run")
 
 
 @pytest.mark.slow
-def test_an_answer_that_is_read_otherwise_than_recorded_fails(file: Path) -> None:
+def test_an_answer_that_is_read_otherwise_than_captured_fails(file: Path) -> None:
     file.write_text(file.read_text().replace('"status": "boot"', '"status": "over"'))
     done = replay(file)
     assert done.returncode == 1
-    assert "sends_what_was_recorded_and_reads_it_the_same" in done.stdout
+    assert "sends_what_was_captured_and_reads_it_the_same" in done.stdout
 
 
 @pytest.mark.slow
@@ -335,23 +333,23 @@ def test_a_secret_that_was_put_back_by_hand_fails(file: Path) -> None:
     data = json.loads(file.read_text())
     data["calls"][1]["exchanges"][0]["response"]["body"]["drm_secret"] = "in the clear"
     file.write_text(json.dumps(data))
-    assert "FAILED unemulated::Replayed::test_a_recording_holds_no_secrets" in replay(file).stdout
+    assert "FAILED unemulated::Replayed::test_a_capture_holds_no_secrets" in replay(file).stdout
 
 
 @pytest.mark.slow
-def test_a_file_that_is_no_recording_is_a_usage_error(file: Path) -> None:
+def test_a_file_that_is_no_capture_is_a_usage_error(file: Path) -> None:
     file.write_text("{}")
     done = replay(file)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "this is no recording that can be read" in done.stderr
+    assert "not a readable capture" in done.stderr
 
 
 @pytest.mark.slow
-def test_a_recording_of_another_provider_is_a_usage_error(file: Path) -> None:
+def test_a_capture_of_another_provider_is_a_usage_error(file: Path) -> None:
     file.write_text(file.read_text().replace('"unemulated"', '"right"'))
     done = replay(file)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "none of the recordings is of it" in done.stderr
+    assert "no capture is of unemulated" in done.stderr
 
 
 # -- by the command ---------------------------------------------------------------------------
@@ -368,10 +366,10 @@ def served(vendor: RightEmulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[R
 def invoke(*arguments: str) -> Any:
     from click.testing import CliRunner
 
-    return CliRunner().invoke(app, ["-p", "right", "record", *arguments])
+    return CliRunner().invoke(app, ["-p", "right", "capture", *arguments])
 
 
-def test_the_command_writes_the_file_and_names_what_it_recorded(
+def test_the_command_writes_the_file_and_names_what_it_captured(
     served: RightEmulator, tmp_path: Path
 ) -> None:
     file = tmp_path / "new" / "right.json"

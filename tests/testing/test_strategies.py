@@ -34,7 +34,7 @@ def test_what_is_made_is_valid(make: Any, data: st.DataObject) -> None:
 
 
 def model() -> list[type]:
-    """The values of the model that are public: what a stream is made of, and what is asked for."""
+    """Return the public classes of the model: streams, their parts, and requests."""
     values = [getattr(live, name) for name in live.__all__ if not name.startswith("_")]
     classes = [value for value in values if isinstance(value, type)]
     return [each for each in classes if homes[each].endswith(("._model", "._trim", "._secret"))]
@@ -73,6 +73,16 @@ FIELDS = {
 @pytest.mark.parametrize("kind", FIELDS, ids=lambda kind: kind.__name__)
 def test_every_field_of_a_value_can_be_fixed(kind: type[Any]) -> None:
     assert set(attrs.fields_dict(kind)) == set(typing.get_type_hints(FIELDS[kind]))
+
+
+@given(s.pages(next_cursor="after"))
+def test_the_cursor_of_a_page_can_be_fixed(page: live.Page) -> None:
+    assert page.next_cursor == "after"
+
+
+def test_some_pages_are_followed_by_another() -> None:
+    found = find(s.pages(), lambda page: page.next_cursor is not None, settings=THOROUGH)
+    assert found.next_cursor
 
 
 @given(s.live_streams(status=live.Status.ENDED, recording=s.recordings(duration=5), ingests=()))

@@ -1,1 +1,1 @@
-"""The commands for authors of adapters."""
+"""The commands for adapter authors."""

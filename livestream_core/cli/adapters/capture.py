@@ -1,4 +1,4 @@
-"""``livestream capture``: what a vendor really answers, for the conformance kit."""
+"""``livestream capture``: a vendor's real responses, for the conformance kit."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import click
 
 from ..connections.connection import connected, connection_options
 from ..console.context import CommandContext, debug_option, pass_command_context
-from ..console.exit_codes import OTHERWISE
-from ..console.output import working
+from ..console.exit_codes import FAILURE
+from ..console.output import NOT_A_TERMINAL, working
 
 
 @click.command(
@@ -19,38 +19,38 @@ from ..console.output import working
     "  pytest --livestream-adapter acme --livestream-captures acme.json"
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--start", is_flag=True, help="Also start and stop the stream: that may cost money.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--start", is_flag=True, help="Also start and stop the stream, which may cost money.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @connection_options
 @debug_option
 @pass_command_context
 def capture(context: CommandContext, file: Path, start: bool, yes: bool) -> None:
-    """Record calls of a real account, to test an adapter without its vendor.
+    """Save a real account's requests and responses, to test an adapter without its vendor.
 
-    A stream is made on the account, read, listed, renamed, and cancelled or deleted, as far as
-    the provider can. FILE gets the calls with what was sent and answered. Secrets and
-    credentials are replaced; look through it before you publish it, for titles and names are
-    not.
+    The command creates a stream on the account, reads, lists and renames it, and cancels or
+    deletes it, as far as the provider supports that. It writes all requests and responses to
+    FILE. Secrets and credentials are redacted, but titles and names are not: review the file
+    before you publish it.
     """
     from ..._http.requests_transport import shared_transport
+    from ...testing.captures import capture as capture_operations
     from ...testing.captures import dumps
-    from ...testing.captures import record as record_calls
 
     if not yes:
         if not sys.stdin.isatty():
-            raise click.UsageError("Nobody can be asked here: give --yes to record.")
+            raise click.UsageError(NOT_A_TERMINAL.format("capture"))
         with connected(context) as client:
-            if not click.confirm(f"Make a stream on {client.account}?", err=True):
-                click.echo("Nothing was recorded.", err=True)
-                raise click.exceptions.Exit(OTHERWISE)
-    with context.changing("create"), working("Recording") as shown:
-        recording = record_calls(
+            if not click.confirm(f"Create a stream on {client.account}?", err=True):
+                click.echo("Nothing was captured.", err=True)
+                raise click.exceptions.Exit(FAILURE)
+    with context.changing("create"), working("Capturing") as show:
+        captured = capture_operations(
             lambda transport, clock: connected(context, transport=transport, clock=clock),
             shared_transport(),
             start=start,
-            begins=lambda operation: shown(f"Recording {operation}"),
+            on_operation=lambda operation: show(f"Capturing {operation}"),
         )
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(dumps(recording), encoding="utf-8")
-    names = ", ".join(call.operation for call in recording.calls)
-    click.echo(f"Recorded in {file}: {names}")
+    file.write_text(dumps(captured), encoding="utf-8")
+    names = ", ".join(call.operation for call in captured.calls)
+    click.echo(f"Wrote {file}: {names}")

@@ -1,4 +1,4 @@
-"""The command that begins an adapter: what it asks, what it refuses, and what it writes."""
+"""``livestream new-adapter``: prompts, checks, and the files of a new adapter."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from ..console.context import (
 from ..console.output import json_line
 from .scaffold import AUTH, PAGING, Choices, distribution_of, package
 
-#: A part of names that Python, PyPI, TOML and the environment all take as it is.
+#: A name that Python, PyPI, TOML and environment variables all accept unchanged.
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-_LONGEST_NAME, _LONGEST_TITLE = 20, 40  # lines of what is written stay below 100
+_MAX_NAME, _MAX_TITLE = 20, 40  # generated lines stay below 100 columns
 
 
 def _name(_: click.Context, __: click.Parameter, name: str) -> str:
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+    if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
         raise click.BadParameter(
-            f"{name!r} must be lower-case letters, digits and single underscores, at most "
-            f"{_LONGEST_NAME}, and begin with a letter."
+            f"{name!r} must start with a letter, and consist of at most {_MAX_NAME} lower-case "
+            "letters, digits, and single underscores."
         )
     if taken := _taken(name):
         raise click.BadParameter(f"{name!r} is taken: {taken} is installed.")
@@ -42,28 +42,28 @@ def _name(_: click.Context, __: click.Parameter, name: str) -> str:
 
 
 def _taken(name: str) -> str | None:
-    """What is installed under a name already."""
+    """Return what is already installed under a name, or ``None``."""
     from ..._client.connect import providers
 
     if name in providers():
-        return f"a provider {name}"
+        return f"a provider named {name}"
     if find_spec(f"livestream_{name}") is not None:
-        return f"a module livestream_{name}"
+        return f"a module named livestream_{name}"
     try:
-        return f"a distribution {distribution(distribution_of(name)).metadata['Name']}"
+        return f"a distribution named {distribution(distribution_of(name)).metadata['Name']}"
     except PackageNotFoundError:
         return None
 
 
 def _title(_: click.Context, __: click.Parameter, title: str | None) -> str | None:
-    """It stands in strings and docstrings as it is."""
+    """Check a title, which the templates insert unchanged into strings and docstrings."""
     if title is None:
         return None
     title = title.strip()
-    if not title or len(title) > _LONGEST_TITLE:
-        raise click.BadParameter(f"it must have 1 to {_LONGEST_TITLE} characters.")
+    if not title or len(title) > _MAX_TITLE:
+        raise click.BadParameter(f"must have 1 to {_MAX_TITLE} characters.")
     if not title.isprintable() or set(title) & {'"', "\\"}:
-        raise click.BadParameter("it must have no quotation marks, backslashes or line breaks.")
+        raise click.BadParameter("must not contain quotation marks, backslashes, or line breaks.")
     return title
 
 
@@ -75,21 +75,19 @@ def _base_url(_: click.Context, __: click.Parameter, url: str | None) -> str | N
     try:
         origin = read_origin(url)
     except ConfigurationError as error:
-        raise click.BadParameter(f"it {error.message}.") from None
+        raise click.BadParameter(f"{error.message}.") from None
     if not origin.startswith("https://"):
-        raise click.BadParameter("it must begin with https://, for credentials are sent there.")
+        raise click.BadParameter("must start with https://, because credentials are sent there.")
     return origin
 
 
-def is_somebody_there() -> bool:
-    """Whether a question would be answered."""
+def is_interactive() -> bool:
+    """Return whether the command can prompt the user."""
     return sys.stdin.isatty()
 
 
-class _Asked(click.Option):
-    """An option that is asked for where it is not given and somebody is there; elsewhere it has
-    its default.
-    """
+class _PromptedOption(click.Option):
+    """An option that the command prompts for if it is missing. Without a terminal, the default."""
 
     def __init__(
         self, *declarations: Any, meanings: Mapping[str, str] | None = None, **attributes: Any
@@ -99,7 +97,7 @@ class _Asked(click.Option):
 
     def prompt_for_value(self, ctx: click.Context) -> Any:
         default = self.get_default(ctx)
-        if ctx.params.get("yes") or command_context(ctx).as_json or not is_somebody_there():
+        if ctx.params.get("yes") or command_context(ctx).as_json or not is_interactive():
             return default
         for word, meaning in self.meanings.items():
             click.echo(f"  {word:<8}{meaning}", err=True)
@@ -113,7 +111,7 @@ class _Asked(click.Option):
         )
 
 
-def _name_given() -> str:
+def _given_name() -> str:
     return str(click.get_current_context().params["name"])
 
 
@@ -130,57 +128,61 @@ def _described(styles: Mapping[str, str]) -> str:
 @click.argument("name", callback=_name)
 @click.option(
     "--title",
-    cls=_Asked,
-    prompt="The vendor's name as people write it",
-    default=lambda: _name_given().replace("_", " ").title(),
+    cls=_PromptedOption,
+    prompt="The vendor's display name",
+    default=lambda: _given_name().replace("_", " ").title(),
     callback=_title,
-    help="The vendor's name as people write it.",
+    help="The vendor's display name.",
 )
 @click.option(
     "--base-url",
-    cls=_Asked,
-    prompt="Its origin, https://host[:port]",
-    default=lambda: f"https://api.{_name_given().replace('_', '-')}.example",
+    cls=_PromptedOption,
+    prompt="The origin of its API, https://host[:port]",
+    default=lambda: f"https://api.{_given_name().replace('_', '-')}.example",
     callback=_base_url,
     metavar="URL",
-    help="The vendor's origin: https://host[:port].",
+    help="The origin of the vendor's API: https://host[:port].",
 )
 @click.option(
     "--auth",
-    cls=_Asked,
-    prompt="How one signs in",
+    cls=_PromptedOption,
+    prompt="Authentication",
     type=click.Choice(list(AUTH)),
     meanings=AUTH,
     default="bearer",
-    help=f"How one signs in: {_described(AUTH)}.",
+    help=f"How the API authenticates requests: {_described(AUTH)}.",
 )
 @click.option(
     "--paging",
-    cls=_Asked,
-    prompt="How the next page of a list is asked for",
+    cls=_PromptedOption,
+    prompt="Pagination",
     type=click.Choice(list(PAGING)),
     meanings=PAGING,
     default="cursor",
-    help=f"How the next page of a list is asked for: {_described(PAGING)}.",
+    help=f"How the API paginates lists: {_described(PAGING)}.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="The folder to write into; by default livestream-NAME in the current one.",
+    help="The folder to create. Defaults to livestream-NAME in the current folder.",
 )
 @click.option(
-    "-y", "--yes", is_flag=True, is_eager=True, help="Do not ask; what is not given is a default."
+    "-y",
+    "--yes",
+    is_flag=True,
+    is_eager=True,
+    help="Do not prompt; use defaults for missing options.",
 )
 @json_option
 @debug_option
 @pass_command_context
 def new_adapter(context: CommandContext, output: Path | None, yes: bool, **choices: str) -> None:
-    """Begin an adapter for a vendor: a whole package that works.
+    """Create a complete, working package for a new adapter.
 
-    It has an adapter, an emulator of the vendor, tests that run the conformance kit, a README and
-    a set-up for CI, all for an API as there are many. What is not given is asked for on a
-    terminal, and is a default elsewhere. No file that is there is written over.
+    The package has an adapter, an emulator of the vendor, tests that run the conformance kit, a
+    README, and a CI workflow, all for a typical API. On a terminal, the command prompts for
+    missing options; elsewhere, it uses their defaults. It never overwrites a file.
     """
     new = Choices(**choices)
     folder = Path(new.distribution) if output is None else output
@@ -203,17 +205,17 @@ def new_adapter(context: CommandContext, output: Path | None, yes: bool, **choic
 
 
 def _write(folder: Path, files: Mapping[PurePosixPath, str]) -> None:
-    """Writes all of the files, or none if one of them is there already.
+    """Write all files, or none if one of them exists.
 
     Raises:
-        ConfigurationError: One is there, or cannot be written.
+        ConfigurationError: If a file exists, or cannot be written.
     """
-    there = [str(path) for path in files if os.path.lexists(folder / path)]
-    if there:
-        others = f" and {len(there) - 1} more" if len(there) > 1 else ""
+    existing = [str(path) for path in files if os.path.lexists(folder / path)]
+    if existing:
+        others = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
         raise ConfigurationError(
-            f"{folder} has {there[0]}{others} already; nothing was written",
-            hint="give another folder with --output",
+            f"{folder} already has {existing[0]}{others}; nothing was written",
+            hint="pass another folder with --output",
         )
     try:
         for path, text in files.items():
@@ -223,16 +225,16 @@ def _write(folder: Path, files: Mapping[PurePosixPath, str]) -> None:
     except OSError as error:
         problem = error.strerror or type(error).__name__
         raise ConfigurationError(
-            f"cannot write into {folder}: {problem}", hint="give another folder with --output"
+            f"cannot write into {folder}: {problem}", hint="pass another folder with --output"
         ) from error
 
 
 def _next_steps(folder: Path) -> str:
     steps = {
         f"cd {shlex.quote(str(folder))}": "",
-        'pip install -e ".[dev]"': "beside livestream-core",
+        'pip install -e ".[dev]"': "next to livestream-core",
         "pytest": "the conformance kit and the package's own tests",
-        "livestream doctor": "what is set and what is missing to reach the vendor",
+        "livestream doctor": "which options are set, and which are missing",
     }
     lines = [f"  {step:<24}{f'# {note}' if note else ''}".rstrip() for step, note in steps.items()]
     return "\n".join(
@@ -241,7 +243,7 @@ def _next_steps(folder: Path) -> str:
             "Next:",
             *lines,
             "",
-            "All of it passes as it is. Now let emulator.py and adapter.py speak as the",
-            "vendor does, from its documents, one call after the other.",
+            "All tests pass as generated. Now adapt emulator.py and adapter.py to the vendor's",
+            "API, one endpoint at a time, from its documentation.",
         ]
     )

@@ -1,1 +1,1 @@
-"""Which account a command works on."""
+"""The account that a command works on."""

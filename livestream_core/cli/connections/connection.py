@@ -1,4 +1,4 @@
-"""Which account a command works on: ``--provider``, ``--connection`` and ``--token-file``."""
+"""The account of a command: ``--provider``, ``--connection`` and ``--token-file``."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 logger = logging.getLogger("livestream_core")
 
-#: The connection that is taken where none is named.
-DEFAULT = "LIVESTREAM_CONNECTION"
+#: The environment variable that names the default connection.
+DEFAULT_CONNECTION = "LIVESTREAM_CONNECTION"
 
-_LONGEST_TOKEN = 64 * 1024
+_MAX_TOKEN_LENGTH = 64 * 1024
 
 
 def _providers(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -47,7 +47,7 @@ def _connections(_: click.Context, __: click.Parameter, incomplete: str) -> list
 
 
 def account_options(command: F) -> F:
-    """``-p`` and ``-c``."""
+    """Add ``-p`` and ``-c``."""
     for option in (
         remembered(
             "-c",
@@ -55,7 +55,7 @@ def account_options(command: F) -> F:
             name="connection",
             metavar="NAME",
             shell_complete=_connections,
-            help=f"A connection of livestream.toml; by default the one that {DEFAULT} names.",
+            help=f"A connection in livestream.toml. Defaults to the one in {DEFAULT_CONNECTION}.",
         ),
         remembered(
             "-p",
@@ -63,7 +63,7 @@ def account_options(command: F) -> F:
             name="provider",
             metavar="PROVIDER",
             shell_complete=_providers,
-            help="A provider, with its options from the environment.",
+            help="A provider, configured by environment variables.",
         ),
     ):
         command = option(command)
@@ -71,28 +71,28 @@ def account_options(command: F) -> F:
 
 
 def connection_options(command: F) -> F:
-    """``-p``, ``-c`` and ``--token-file``."""
+    """Add ``-p``, ``-c`` and ``--token-file``."""
     token_file = remembered(
         "--token-file",
         name="token_file",
         metavar="FILE",
         type=click.Path(allow_dash=True),
-        help="Sign in with the token in this file; - reads it from standard input.",
+        help="Sign in with the token in this file; - reads the token from standard input.",
     )
     return account_options(token_file(command))
 
 
 @contextmanager
 def connected(context: CommandContext, **settings: Any) -> Iterator[Client]:
-    """A client for the account that was asked for. Nothing is sent yet.
+    """Yield a client for the command's account, without sending any requests.
 
     Args:
-        context: Which account.
-        settings: What ``connect`` takes besides options.
+        context: The context that names the account.
+        settings: Further arguments of ``connect``, other than the provider's options.
 
     Raises:
-        click.UsageError: It was not said which account, or two were named.
-        ConfigurationError: The provider, the connection or its options are not usable.
+        click.UsageError: If no account is named, or more than one.
+        ConfigurationError: If the provider, the connection, or its options cannot be used.
     """
     with _connect(context, **settings) as client:
         yield client
@@ -101,26 +101,26 @@ def connected(context: CommandContext, **settings: Any) -> Iterator[Client]:
 def _connect(context: CommandContext, **settings: Any) -> Client:
     name = context.connection
     if name is None and context.provider is None:
-        name = os.environ.get(DEFAULT) or None
+        name = os.environ.get(DEFAULT_CONNECTION) or None
     if context.provider is not None and name is not None:
-        raise click.UsageError("Give --provider or --connection, not both.")
+        raise click.UsageError("Pass --provider or --connection, not both.")
     if name is not None:
         return from_file(find(name).connection(name), context.token_file, **settings)
     if context.provider is not None:
         return from_environment(context.provider, context.token_file, **settings)
-    raise click.UsageError(_which())
+    raise click.UsageError(_no_account())
 
 
 def from_environment(provider: str, token_file: str | None = None, **settings: Any) -> Client:
-    """A client with options from the environment.
+    """Return a client with options from the environment.
 
     Args:
         provider: The provider's name.
-        token_file: Where the token is read from, instead of all credentials.
-        settings: What ``connect`` takes besides options.
+        token_file: The file to read the token from. It replaces all other credentials.
+        settings: Further arguments of ``connect``, other than the provider's options.
 
     Raises:
-        ConfigurationError: The provider cannot be used, or options are missing or wrong.
+        ConfigurationError: If the provider cannot be used, or options are missing or invalid.
     """
     from ..._client.connect import connect
     from ..._contract.options import environment_name
@@ -137,14 +137,14 @@ def from_environment(provider: str, token_file: str | None = None, **settings: A
         return connect(provider, environ=environ, **settings)
     except ConfigurationError as error:
         error.hint = (
-            "mend it in the environment, or describe a connection in livestream.toml; "
-            "`livestream doctor` shows what is set"
+            "set the environment variables, or add a connection to livestream.toml; "
+            "`livestream doctor` shows which variables are set"
         )
         raise
 
 
 def from_file(connection: Connection, token_file: str | None = None, **settings: Any) -> Client:
-    """A client with options from ``livestream.toml``; see :func:`from_environment`."""
+    """Return a client with options from ``livestream.toml``; see :func:`from_environment`."""
     from ..._client.connect import connect
     from ..._plugins.registry import registry
 
@@ -161,14 +161,14 @@ def from_file(connection: Connection, token_file: str | None = None, **settings:
     try:
         return connect(provider, environ={}, **settings, **options)
     except ConfigurationError as error:
-        # Nothing was read from the environment, so its names would mislead.
+        # No option was read from the environment, so variable names would mislead.
         problem = re.sub(r" \(LIVESTREAM_\w+\)", "", error.message)
-        error.message, error.hint = f"{connection.where}: {problem}", "mend it in that file"
-        error.provider = error.operation = None  # the file and the name say more
+        error.message, error.hint = f"{connection.where}: {problem}", "fix it in that file"
+        error.provider = error.operation = None  # the file and the connection say more
         raise
 
 
-def _which() -> str:
+def _no_account() -> str:
     from ..._client.connect import providers
 
     known = [
@@ -176,15 +176,17 @@ def _which() -> str:
         for what, each in (("installed", list(providers())), ("known", names()))
     ]
     return (
-        f"Say which account: --provider PROVIDER ({known[0]}) with its options in the "
-        f"environment, or --connection NAME ({known[1]}) of livestream.toml."
+        f"No account given: pass --provider PROVIDER ({known[0]}), configured by environment "
+        f"variables, or --connection NAME ({known[1]}) from livestream.toml."
     )
 
 
 def _token_option(provider: str, kind: type[Options]) -> str:
     option = credential_options.token(kind)
     if option is None:
-        raise click.UsageError(f"{provider} has no option that is a token by itself.")
+        raise click.UsageError(
+            f"{provider} has no option for a single token, so --token-file cannot be used."
+        )
     return option
 
 
@@ -195,7 +197,7 @@ def _token(source: str) -> str:
     text = ""
     problem = None
     try:
-        text = sys.stdin.read(_LONGEST_TOKEN) if source == "-" else _text_of(source)
+        text = sys.stdin.read(_MAX_TOKEN_LENGTH) if source == "-" else _text_of(source)
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError:
@@ -211,7 +213,7 @@ def _token(source: str) -> str:
 
 def _text_of(path: str) -> str:
     with open(path, encoding="utf-8") as opened:
-        # Not refused, as in livestream.toml: container platforms mount secrets like this.
+        # Not refused as in livestream.toml: container platforms mount secrets like this.
         if others_can_read(os.fstat(opened.fileno())):
-            logger.warning("the token file %s can be read by other users", path)
-        return opened.read(_LONGEST_TOKEN)
+            logger.warning("other users can read the token file %s", path)
+        return opened.read(_MAX_TOKEN_LENGTH)

@@ -1,4 +1,4 @@
-"""``livestream.toml``: where it lies, whether it can be trusted, and the connections in it."""
+"""``livestream.toml``: where it is, whether it can be trusted, and its connections."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ NAME = "livestream.toml"
 
 @attrs.frozen(slots=True)
 class ConfigFile:
-    """A file that was read. Its repr shows no value of an option.
+    """A file that was read. Its repr shows no option values.
 
     Attributes:
-        path: Where it is.
-        connections: What it says of each connection, by name.
-        others_can_read: Whether other users of the machine can read it.
-        distrusted: Why nothing may be sent that it says, if so.
+        path: The path of the file.
+        connections: The content of each connection, by name.
+        others_can_read: Whether other users of the machine can read the file.
+        distrusted: Why the file cannot be trusted; ``None`` if it can.
     """
 
     path: Path
@@ -39,16 +39,16 @@ class ConfigFile:
     distrusted: str | None
 
     def connection(self, name: str) -> Connection:
-        """A connection.
+        """Return a connection.
 
         Raises:
-            ConfigurationError: Something in it is wrong, or the file is not to be trusted.
+            ConfigurationError: If the connection is invalid, or the file cannot be trusted.
         """
         where = f"{self.path}: connection {name!r}"
         if self.distrusted:
             raise ConfigurationError(
                 f"{self.path}: {self.distrusted}; it could send your credentials elsewhere",
-                hint="make the file yours alone: chown it, and chmod 600",
+                hint="make yourself its only user: chown the file, and chmod 600",
             )
         values = self.connections[name]
         if not isinstance(values, dict):
@@ -57,7 +57,7 @@ class ConfigFile:
         provider = options.pop("provider", None)
         if not isinstance(provider, str) or not provider:
             raise ConfigurationError(
-                f"{where}: provider: is missing, or no text", hint='write provider = "NAME"'
+                f"{where}: provider: is missing, or is not text", hint='write provider = "NAME"'
             )
         for key, value in options.items():
             if not _is_option(value):
@@ -70,11 +70,11 @@ class ConfigFile:
 
 @attrs.frozen(slots=True)
 class Connection:
-    """A connection in a file. Its repr shows no value of an option.
+    """A connection in a file. Its repr shows no option values.
 
     Attributes:
         file: The file.
-        name: Its name there.
+        name: The connection's name.
         provider: The provider's name.
     """
 
@@ -85,19 +85,19 @@ class Connection:
 
     @property
     def where(self) -> str:
-        """File and name, for messages."""
+        """The file and the connection's name, for messages."""
         return f"{self.file.path}: connection {self.name!r}"
 
     def options(self, kind: type[Options], *, without: Collection[str] = ()) -> dict[str, Any]:
-        """The options, with the values of the environment variables that they name.
+        """Return the options, with environment variables replaced by their values.
 
         Args:
-            kind: The provider's class of options.
-            without: Names of options that come from elsewhere.
+            kind: The provider's options class.
+            without: The names of options to leave out.
 
         Raises:
-            ConfigurationError: A key is unknown, a variable is not set, or other users can read a
-                secret in it.
+            ConfigurationError: If a key is unknown, a variable is not set, or other users can
+                read a secret in the file.
         """
         known = [field.name for field in attrs.fields(kind)]
         read: dict[str, Any] = {}
@@ -105,8 +105,10 @@ class Connection:
             if key not in known:
                 close = difflib.get_close_matches(key, ["provider", *known], n=1)
                 raise ConfigurationError(
-                    f"{self.where}: {key}: {self.provider} has no such option",
-                    hint=f"did you mean {close[0]}?" if close else f"it has {', '.join(known)}",
+                    f"{self.where}: {key}: is not an option of {self.provider}",
+                    hint=f"did you mean {close[0]}?"
+                    if close
+                    else f"its options: {', '.join(known)}",
                 )
             if isinstance(value, dict):
                 if key not in without:
@@ -114,7 +116,7 @@ class Connection:
                 continue
             if self.file.others_can_read and is_secret(kind, key):
                 raise ConfigurationError(
-                    f"{self.where}: {key}: is a secret in a file that other users can read",
+                    f"{self.where}: {key}: is a secret, and other users can read this file",
                     hint='chmod 600 the file, or write { env = "VARIABLE" }',
                 )
             if key not in without:
@@ -131,27 +133,28 @@ class Connection:
 
 
 def files() -> list[Path]:
-    """The files that there are, the nearest first: in this folder, in those above it, and in the
-    user's folder of configurations.
+    """Return the existing files, nearest first.
+
+    They are in the current folder, the folders above it, and the user's configuration folder.
     """
     try:
         here = Path.cwd()
         folders = [here, *here.parents]
     except FileNotFoundError:
-        folders = []  # somebody removed the folder that we are in
+        folders = []  # the current folder was removed
     folders.append(Path(click.get_app_dir("livestream")))
     return [path for folder in dict.fromkeys(folders) if (path := folder / NAME).is_file()]
 
 
 def read(path: Path) -> ConfigFile:
-    """Reads a file.
+    """Read a file.
 
     Raises:
-        ConfigurationError: It cannot be read, or is not as it should be.
+        ConfigurationError: If the file cannot be read or is invalid.
     """
     try:
         with path.open("rb") as opened:
-            # Of the file that is read, which need no longer be the one that the path names.
+            # Of the open file: the path may name another file by now.
             status = os.fstat(opened.fileno())
             data = tomllib.loads(opened.read().decode())
     except OSError as error:
@@ -159,7 +162,7 @@ def read(path: Path) -> ConfigFile:
     except UnicodeDecodeError:
         problem = "is not UTF-8"
     except tomllib.TOMLDecodeError as error:
-        # The rest of the message may quote what stands there.
+        # The rest of the message may quote the file's content.
         place = re.search(r"\(at [^()]*\)$", str(error))
         problem = f"is not TOML {place[0] if place else ''}".rstrip()
     except RecursionError:
@@ -172,10 +175,10 @@ def read(path: Path) -> ConfigFile:
 
 
 def find(name: str) -> ConfigFile:
-    """The nearest file that has a connection.
+    """Return the nearest file that has a connection.
 
     Raises:
-        ConfigurationError: None has; or a file that is nearer cannot be read.
+        ConfigurationError: If no file has it, or a nearer file cannot be read.
     """
     known: list[str] = []
     for path in files():
@@ -183,15 +186,15 @@ def find(name: str) -> ConfigFile:
         if name in file.connections:
             return file
         known += file.connections
-    where = "this folder, those above it, or " + click.get_app_dir("livestream")
+    where = "this folder, the folders above it, or " + click.get_app_dir("livestream")
     raise ConfigurationError(
-        f"there is no connection {name!r} in a {NAME} of {where}",
-        hint=f"known: {', '.join(sorted(set(known))) or 'none'}",
+        f"no {NAME} in {where} has a connection {name!r}",
+        hint=f"known connections: {', '.join(sorted(set(known))) or 'none'}",
     )
 
 
 def names() -> list[str]:
-    """The names of all connections; files that cannot be read are passed over."""
+    """Return the names of all connections. Files that cannot be read are skipped."""
     found: set[str] = set()
     for path in files():
         try:
@@ -202,7 +205,7 @@ def names() -> list[str]:
 
 
 def others_can_read(status: os.stat_result) -> bool:
-    """Whether any user of the machine can read a file; unknown, and taken for no, on Windows."""
+    """Return whether any user of the machine can read a file. On Windows, always false."""
     return os.name != "nt" and stat.S_ISREG(status.st_mode) and bool(status.st_mode & stat.S_IROTH)
 
 
@@ -210,7 +213,7 @@ def _checked(path: Path, data: dict[str, Any], status: os.stat_result) -> Config
     for key in data:
         if key != "connections":
             raise ConfigurationError(
-                f"{path}: {key}: is unknown", hint="connections stand under [connections.NAME]"
+                f"{path}: {key}: is unknown", hint="put connections under [connections.NAME]"
             )
     connections = data.get("connections", {})
     if not isinstance(connections, dict):
@@ -224,7 +227,7 @@ def _distrusted(status: os.stat_result) -> str | None:
     if status.st_mode & stat.S_IWOTH:
         return "other users can write to it"
     user = os.getuid()
-    # Root may use anybody's file; it could have read it anyway.
+    # Root may use any user's file: it can read it anyway.
     if user != 0 and status.st_uid not in (user, 0):
         return "it belongs to another user"
     return None
@@ -236,5 +239,5 @@ def _is_option(value: object) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, int):
-        return -(2**63) <= value < 2**63  # as far as TOML goes
+        return -(2**63) <= value < 2**63  # the range of TOML integers
     return isinstance(value, str)

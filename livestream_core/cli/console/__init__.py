@@ -1,1 +1,1 @@
-"""What every command shares: context, output, exit codes."""
+"""What all commands share: context, output, and exit codes."""

@@ -1,4 +1,4 @@
-"""What was said on the command line besides a command's own arguments."""
+"""Options that apply to every command, and the state of the command that runs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _KEY = __name__
 
 @attrs.define(slots=True)
 class Change:
-    """A change that this command asks the vendor for.
+    """A change that the command asks the vendor for.
 
     Attributes:
         operation: The client's method.
-        id: The stream's id, where there is one yet.
-        applied: ``None`` while the vendor has not answered, ``True`` once it was carried out.
+        id: The stream's ID; ``None`` before the stream exists.
+        applied: ``None`` until the vendor has responded, ``True`` once the change was applied.
     """
 
     operation: str
@@ -32,19 +32,19 @@ class Change:
 
 @attrs.define(slots=True)
 class CommandContext:
-    """What every command may be told, and what the end of a command has to know.
+    """The options that all commands accept, and what is needed to report how a command ended.
 
     Attributes:
         debug: Whether errors show a traceback.
-        provider: The provider to connect to by the environment.
+        provider: The provider to connect to with options from the environment.
         connection: The name of a connection in ``livestream.toml``.
-        token_file: Where the credential is read from; ``-`` is standard input.
+        token_file: The file to read the credential from; ``-`` means standard input.
         as_json: Whether the output is JSON.
-        error_as_json: Whether that was asked for on a line that cannot be read otherwise.
+        error_as_json: Whether ``--json`` is on a command line that could not be parsed.
         show_secrets: Whether secrets are shown.
         utc: Whether times are shown in UTC.
-        change: What the vendor was told to change, from just before it is told: an interruption
-            says then whether it was carried out.
+        change: The change that was requested, set just before the request: an interruption can
+            then report whether it was applied.
     """
 
     debug: bool = False
@@ -59,20 +59,20 @@ class CommandContext:
 
     @contextmanager
     def changing(self, operation: str, id: str | None = None) -> Iterator[None]:
-        """Marks the block that tells the vendor to change something."""
+        """Mark the block that asks the vendor for a change."""
         self.change = Change(operation, id)
         yield
         self.change.applied = True
 
 
 def command_context(context: click.Context) -> CommandContext:
-    """What was said on this command line."""
+    """Return the context of this command line."""
     found: CommandContext = context.meta.setdefault(_KEY, CommandContext())
     return found
 
 
 def pass_command_context(command: F) -> F:
-    """Hands :class:`CommandContext` to a command as its first argument."""
+    """Pass the :class:`CommandContext` to a command as its first argument."""
 
     @click.pass_context
     def run(context: click.Context, /, *arguments: Any, **options: Any) -> Any:
@@ -82,8 +82,9 @@ def pass_command_context(command: F) -> F:
 
 
 def remembered(*declarations: str, name: str, **attributes: Any) -> Callable[[F], F]:
-    """Keep an option in the :class:`CommandContext` instead of handing it to the command, so that
-    it is taken both before and after the command's name.
+    """Store an option in the :class:`CommandContext` instead of passing it to the command.
+
+    The option is therefore accepted both before and after the command's name.
     """
 
     def remember(context: click.Context, _: click.Parameter, value: Any) -> None:
@@ -94,33 +95,33 @@ def remembered(*declarations: str, name: str, **attributes: Any) -> Callable[[F]
 
 
 def debug_option(command: F) -> F:
-    """``--debug``."""
+    """Add ``--debug``."""
     return remembered(
         "--debug", name="debug", is_flag=True, help="Show a traceback with every error."
     )(command)
 
 
 def json_option(command: F) -> F:
-    """``--json``."""
+    """Add ``--json``."""
     return remembered("--json", name="as_json", is_flag=True, help="Print JSON.")(command)
 
 
 def utc_option(command: F) -> F:
-    """``--utc``."""
+    """Add ``--utc``."""
     return remembered(
-        "--utc", name="utc", is_flag=True, help="Show times in UTC (JSON always is)."
+        "--utc", name="utc", is_flag=True, help="Show times in UTC. JSON output always uses UTC."
     )(command)
 
 
 def output_options(command: F) -> F:
-    """``--json``, ``--show-secrets`` and ``--utc``: how streams are shown."""
+    """Add ``--json``, ``--show-secrets`` and ``--utc``, which control how streams are shown."""
     for option in (
         utc_option,
         remembered(
             "--show-secrets",
             name="show_secrets",
             is_flag=True,
-            help="Show stream keys, and addresses that contain a secret.",
+            help="Show stream keys, and URLs that contain a secret.",
         ),
         json_option,
     ):

@@ -1,4 +1,4 @@
-"""Exit codes: what a script learns of a failure without reading any text."""
+"""Exit codes: how a script can tell failures apart without parsing text."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from ..._model.errors import (
     may_have_changed,
 )
 
-FINE = 0
-OTHERWISE = 1
+SUCCESS = 0
+FAILURE = 1
 USAGE = 2
 REFUSED = 3
 UNAVAILABLE = 4
-OUTCOME_OPEN = 5
+UNKNOWN_OUTCOME = 5
 STOPPED = 6
 NEEDS_REVIEW = 7
 INTERRUPTED = 130
 
 #: What each code means, as ``livestream --help`` shows it.
 MEANINGS: dict[int, str] = {
-    FINE: "all is well",
-    OTHERWISE: "the demo failed, the answer to a question was no, or a bug",
-    USAGE: "wrong usage, input or configuration; nothing was sent",
-    REFUSED: "refused, or not possible; nothing was changed",
-    UNAVAILABLE: "the vendor cannot be used now; nothing was changed",
-    OUTCOME_OPEN: "it was carried out although it failed, or nobody can tell: look first",
-    STOPPED: "migrate: it was stopped, and the same command goes on",
-    NEEDS_REVIEW: "migrate: a person has to look at something",
+    SUCCESS: "success",
+    FAILURE: "you declined a prompt, the demo failed, or an internal error occurred",
+    USAGE: "invalid usage, input, or configuration; nothing was sent",
+    REFUSED: "refused or unsupported; nothing was changed",
+    UNAVAILABLE: "the vendor is unavailable; nothing was changed",
+    UNKNOWN_OUTCOME: "failed, but the change was or may have been applied; check before you retry",
+    STOPPED: "migrate: stopped early; run the same command to resume",
+    NEEDS_REVIEW: "migrate: something needs review",
     INTERRUPTED: "interrupted by Ctrl-C; nothing was changed",
 }
 
@@ -69,13 +69,13 @@ _CODES: dict[type[LiveStreamError], int] = {
 
 
 def add(codes: Mapping[type[LiveStreamError], int]) -> None:
-    """Adds the codes of errors of a part that is loaded only where it is used."""
+    """Add the codes of a part's own errors. The part itself is loaded only when it is needed."""
     _CODES.update(codes)
 
 
 def code_of(error: LiveStreamError) -> int:
-    """The exit code of a command that an error ended."""
+    """Return the exit code of a command that an error ended."""
     if may_have_changed(error):
-        return OUTCOME_OPEN
-    # The nearest class in the table: an adapter may have classes of its own.
+        return UNKNOWN_OUTCOME
+    # The nearest class in the table: an adapter may define its own error classes.
     return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), REFUSED)

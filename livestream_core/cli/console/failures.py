@@ -1,4 +1,4 @@
-"""How it is told that a command failed: one line, or with ``--json`` one object."""
+"""Failure reports: one line on standard error, or one object with ``--json``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import click
 
 from ..._model.errors import _APPLIED_TEXT, LiveStreamError
 from .context import Change, CommandContext
-from .exit_codes import INTERRUPTED, OTHERWISE, OUTCOME_OPEN, code_of
+from .exit_codes import FAILURE, INTERRUPTED, UNKNOWN_OUTCOME, code_of
 from .output import json_text
 
-#: What classes of errors have besides what every error has.
+#: Attributes that only some classes of errors have.
 _DETAILS = ("field", "features", "fields", "status", "retry_after")
 _COMMON = (
     "message",
@@ -28,48 +28,49 @@ _COMMON = (
 
 
 def failed(context: CommandContext, error: Exception) -> int:
-    """Tells of an exception that ended a command, and gives the exit code."""
+    """Report the exception that ended a command, and return the exit code."""
     if isinstance(error, LiveStreamError):
         code = code_of(error)
-        if code == OUTCOME_OPEN:
-            # "Try later" would be the way to a second stream.
-            error.hint = _look_first(error.operation, error.stream_id)
+        if code == UNKNOWN_OUTCOME:
+            # "Retry later" could create a second stream.
+            error.hint = _check_hint(error.operation, error.stream_id)
         data = {name: getattr(error, name) for name in _COMMON}
         data |= {name: getattr(error, name) for name in _DETAILS if hasattr(error, name)}
-        return _told(context, code, str(error), error=type(error).__name__, **data)
-    # The text of an unforeseen exception may have anything in it, secrets too.
+        return _report(context, code, str(error), error=type(error).__name__, **data)
+    # The text of an unexpected exception may contain anything, including secrets.
     name = type(error).__name__
     if context.change is not None:
-        return _told_of_change(context, context.change, name, error=name)
-    line = f"{name}; --debug shows where it came from"
-    return _told(context, OTHERWISE, line, error=name, message=line, applied=False)
+        return _report_change(context, context.change, name, error=name)
+    line = f"internal error: {name}; add --debug to see the traceback"
+    return _report(context, FAILURE, line, error=name, message=line, applied=False)
 
 
 def misused(context: CommandContext, error: click.ClickException) -> int:
-    """Tells a program that the command line is wrong, and gives the exit code. People get
-    click's own text, which shows the usage too.
+    """Report a usage error as JSON, and return the exit code.
+
+    Without ``--json``, click prints its own text, which shows the usage too.
     """
     message = error.format_message()
     context.as_json = True
-    return _told(
+    return _report(
         context, error.exit_code, message, error="UsageError", message=message, applied=False
     )
 
 
 def interrupted(context: CommandContext) -> int:
-    """Tells of an interruption where that matters, and gives the exit code."""
+    """Report an interruption if a change was requested, and return the exit code."""
     if context.change is not None:
-        return _told_of_change(context, context.change, "interrupted", error="Interrupted")
+        return _report_change(context, context.change, "interrupted", error="Interrupted")
     return INTERRUPTED
 
 
-def _told_of_change(context: CommandContext, change: Change, what: str, *, error: str) -> int:
-    message = f"{what}; {_APPLIED_TEXT[change.applied]}"
-    hint = _look_first(change.operation, change.id)
+def _report_change(context: CommandContext, change: Change, cause: str, *, error: str) -> int:
+    message = f"{cause}; {_APPLIED_TEXT[change.applied]}"
+    hint = _check_hint(change.operation, change.id)
     where = f"{change.operation} {change.id!r}" if change.id else change.operation
-    return _told(
+    return _report(
         context,
-        OUTCOME_OPEN,
+        UNKNOWN_OUTCOME,
         f"{where}: {message}; {hint}",
         error=error,
         message=message,
@@ -80,13 +81,13 @@ def _told_of_change(context: CommandContext, change: Change, what: str, *, error
     )
 
 
-def _told(context: CommandContext, code: int, line: str, **data: Any) -> int:
+def _report(context: CommandContext, code: int, line: str, **data: Any) -> int:
     shown = json_text({**data, "exit_code": code}) if context.as_json else f"Error: {line}"
     click.echo(shown, err=True)
     return code
 
 
-def _look_first(operation: str | None, id: str | None) -> str:
+def _check_hint(operation: str | None, id: str | None) -> str:
     if operation == "create" or not id:
-        return "look with `livestream list` before you try again"
-    return f"look with `livestream show {id}` before you try again"
+        return "check with `livestream list` before you retry"
+    return f"check with `livestream show {id}` before you retry"

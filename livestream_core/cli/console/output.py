@@ -1,4 +1,4 @@
-"""Where things are printed: results on standard output, everything else on standard error."""
+"""Output: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 #: The usage error of a command that must ask for confirmation and cannot.
 NOT_A_TERMINAL = "Cannot ask for confirmation: standard input is not a terminal. Pass --yes to {}."
 
-#: Joiners and their opposite: no sign of their own, and part of how many scripts are spelt.
+#: The zero-width joiner and non-joiner: invisible, and required to spell many scripts.
 _JOINERS = "\u200c\u200d"
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Rich's console, for people. Nothing in a text is markup, and a closed pipe is the same
-    exception as everywhere.
+    """Return a rich console for human-readable output.
+
+    It never interprets text as markup, and a closed pipe raises ``BrokenPipeError``.
     """
     from rich.console import Console
 
@@ -40,8 +41,10 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def json_text(data: Any, *, indent: int | None = None) -> str:
-    """Return JSON that every program reads, in ASCII, so that it survives every pipe. A vendor's
-    payload may hold a number such as ``1e999``, which is read as infinity and becomes ``null``.
+    """Return strict JSON in ASCII, so that it survives every pipe.
+
+    A vendor's payload may hold a number such as ``1e999``, which Python reads as infinity. It
+    becomes ``null``.
     """
     try:
         return json.dumps(data, indent=indent, allow_nan=False)
@@ -63,7 +66,7 @@ def json_line(data: Any) -> None:
 
 
 def say(context: CommandContext, kind: str, text: str) -> None:
-    """A line for people on standard error; with ``--json`` an object, as errors are."""
+    """Print a line to standard error; with ``--json`` an object, as for errors."""
     if context.as_json:
         click.echo(json_text({kind: text}), err=True)
     else:
@@ -71,7 +74,7 @@ def say(context: CommandContext, kind: str, text: str) -> None:
 
 
 def printable(text: str) -> str:
-    """A text of the vendor's on one line, without what could steer the terminal."""
+    """Return the vendor's text on one line, without terminal control characters."""
     return " ".join(
         "".join(
             character
@@ -83,20 +86,22 @@ def printable(text: str) -> str:
 
 
 def time_text(context: CommandContext, instant: datetime, *, seconds: bool = True) -> str:
-    """An instant in the user's zone, or in UTC, with the offset."""
+    """Return an instant in the user's time zone, or in UTC, with the offset."""
     local = instant.astimezone(UTC if context.utc else None)
     return local.isoformat(" ", "seconds" if seconds else "minutes")
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether lines that were printed can be changed."""
+    """Return whether a stream is a terminal whose lines can be rewritten."""
     return stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 @contextmanager
 def working(text: str) -> Iterator[Callable[[str], None]]:
-    """A spinner on standard error while the block runs, if somebody is looking; gives a function
-    that changes its text.
+    """Show a spinner on standard error while the block runs, if that is a terminal.
+
+    Yields:
+        A function that changes the spinner's text.
     """
     if not is_terminal(sys.stderr):
         yield lambda _: None
@@ -107,7 +112,7 @@ def working(text: str) -> Iterator[Callable[[str], None]]:
         yield lambda text: status.update(Text(text))
 
 
-class _Shown(logging.Handler):
+class _WarningHandler(logging.Handler):
     def __init__(self, context: CommandContext) -> None:
         super().__init__(logging.WARNING)
         self._context = context
@@ -118,8 +123,8 @@ class _Shown(logging.Handler):
 
 @contextmanager
 def warnings_shown(context: CommandContext) -> Iterator[None]:
-    """Shows what the library warns of, such as a field that was dropped."""
-    logger, handler = logging.getLogger("livestream_core"), _Shown(context)
+    """Print the library's warnings, such as a dropped field, while the block runs."""
+    logger, handler = logging.getLogger("livestream_core"), _WarningHandler(context)
     logger.addHandler(handler)
     try:
         yield

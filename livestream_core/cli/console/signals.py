@@ -1,4 +1,4 @@
-"""Ending by a signal what runs until somebody stops it."""
+"""Signal handling for commands that run until they are stopped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """SIGINT and SIGTERM leave the block, also where a shell started it with SIGINT ignored."""
+    """Leave the block on SIGINT or SIGTERM, even if a shell started it with SIGINT ignored."""
     previous = {
         number: signal.signal(number, signal.default_int_handler)
         for number in (signal.SIGINT, signal.SIGTERM)

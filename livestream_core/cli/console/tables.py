@@ -1,4 +1,4 @@
-"""Tables that stay readable at 80 columns."""
+"""Tables that stay readable at a width of 80 columns."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def matrix(
     columns: Sequence[str],
     cell: Callable[[str, str], Text],
 ) -> None:
-    """Prints a table of rows by columns, in several parts where the columns do not fit.
+    """Print a table of rows by columns, in several parts if the columns do not fit.
 
     Args:
-        console: Where to.
-        corner: The heading of the rows' names.
-        rows: Their names.
-        columns: Their names.
-        cell: What stands at a row and a column.
+        console: The console to print to.
+        corner: The heading of the first column.
+        rows: The names of the rows.
+        columns: The names of the columns.
+        cell: A function that returns the cell of a row and a column.
     """
     widest = max((len(name) for name in columns), default=0)
     names = max(map(len, [corner, *rows]))
@@ -44,7 +44,7 @@ def matrix(
 
 
 def line(console: Console, *texts: str | Text, widths: Sequence[int]) -> None:
-    """Prints texts in columns of fixed widths; the last has what is left, and is folded."""
+    """Print texts in columns of fixed widths. The last one takes the rest, and wraps."""
     grid = Table.grid(padding=(0, 1, 0, 0))
     for width in widths:
         grid.add_column(width=width, overflow="fold")
@@ -54,7 +54,7 @@ def line(console: Console, *texts: str | Text, widths: Sequence[int]) -> None:
 
 
 def reasons(console: Console, title: str, notes: Iterable[tuple[str, str, str]]) -> None:
-    """Prints why: notes of a provider, an operation and a reason, the same reason once."""
+    """Print notes (provider, operation, reason) under a title, each reason once."""
     merged: dict[tuple[str, str], list[str]] = {}
     for provider, operation, reason in notes:
         merged.setdefault((provider, reason), []).append(operation)

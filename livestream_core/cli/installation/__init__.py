@@ -1,1 +1,1 @@
-"""The commands about what is installed, and those that try it on emulators."""
+"""The commands about what is installed, and those that run it on emulators."""

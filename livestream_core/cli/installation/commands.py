@@ -1,4 +1,4 @@
-"""The commands about what is installed here. What they do is loaded when they run."""
+"""The commands about this installation. What each needs is loaded when it runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from ..connections.connection import account_options
 from ..console.context import CommandContext, debug_option, json_option, pass_command_context
-from ..console.exit_codes import OTHERWISE
+from ..console.exit_codes import FAILURE
 from ..console.output import json_text
 
 SHELLS = ("bash", "zsh", "fish")
@@ -17,7 +17,7 @@ _SIMULATE_SECONDS = 2.0
 
 
 @click.command()
-@click.option("--features", is_flag=True, help="What each of them can do, and why not.")
+@click.option("--features", is_flag=True, help="Also show which features each supports.")
 @json_option
 @debug_option
 @pass_command_context
@@ -33,7 +33,7 @@ def providers(context: CommandContext, features: bool) -> None:
 
 
 @click.command(
-    epilog="\b\nExample, in one terminal and in another:\n"
+    epilog="\b\nExample, in two terminals:\n"
     "  livestream sandbox > sandbox.env\n"
     "  . ./sandbox.env && livestream -p PROVIDER list"
 )
@@ -49,7 +49,7 @@ def providers(context: CommandContext, features: bool) -> None:
     type=click.FloatRange(min=0),
     default=20.0,
     show_default=True,
-    help="How long a vendor needs to make a stream's server.",
+    help="How many seconds an emulated vendor takes to start a stream's server.",
 )
 @click.option(
     "--simulate",
@@ -58,17 +58,17 @@ def providers(context: CommandContext, features: bool) -> None:
     flag_value=_SIMULATE_SECONDS,
     type=click.FloatRange(min=0),
     metavar="[SECONDS]",
-    help="Play the world, too: an encoder connects to each stream so many seconds after it is "
-    f"ready ({_SIMULATE_SECONDS:g} unless told), and its recording is made as soon after the end.",
+    help="Also simulate encoders and recordings: an encoder connects SECONDS after a stream is "
+    f"ready (default {_SIMULATE_SECONDS:g}), and the recording is ready SECONDS after it ends.",
 )
 @debug_option
 def sandbox(
     host: str, port_base: int | None, boot_seconds: float, simulate_seconds: float | None
 ) -> None:
-    """Serve every provider's emulator until Ctrl-C.
+    """Run every provider's emulator until you press Ctrl-C.
 
-    Standard output gets the environment to export, for connect() without options and for
-    --provider.
+    Standard output shows the environment variables to export. With them, connect() needs no
+    options, and --provider works.
     """
     from .sandbox import run
 
@@ -83,21 +83,21 @@ def sandbox(
     "names",
     multiple=True,
     metavar="NAME",
-    help="Only this provider; may be given several times.",
+    help="Only this provider. Can be repeated.",
 )
 @debug_option
 @pass_command_context
 def demo(context: CommandContext, names: tuple[str, ...]) -> None:
-    """Walk a stream's life through every provider's emulator.
+    """Run a stream's whole lifecycle on every provider's emulator.
 
-    Everything goes over real HTTP, on loopback. The exit code is 1 if anything differs from what
-    a provider's capabilities promise.
+    All requests are real HTTP, on the loopback interface. The exit code is 1 if a provider
+    differs from its declared capabilities.
     """
     from ..console.output import console
     from .demo import run
 
     if not run(names, console(), debug=context.debug):
-        raise click.exceptions.Exit(OTHERWISE)
+        raise click.exceptions.Exit(FAILURE)
 
 
 @click.command(
@@ -108,26 +108,26 @@ def demo(context: CommandContext, names: tuple[str, ...]) -> None:
 @click.option(
     "--check",
     is_flag=True,
-    help="Sign in and read the smallest page, wherever the options are complete.",
+    help="Also sign in and list one stream, for every account whose options are complete.",
 )
 @account_options
 @json_option
 @debug_option
 @pass_command_context
 def doctor(context: CommandContext, check: bool) -> None:
-    """Find out what is wrong with this installation and its set-up.
+    """Diagnose this installation and its configuration.
 
-    It looks at every adapter and observer, at the variables that they read (their names are
-    shown, never their values), and at every livestream.toml; with --provider or --connection at
-    that one alone. The exit code is 2 if something is broken or half set up, and 4 if a vendor
-    cannot be reached. A provider of which nothing is set is well.
+    Check every adapter and observer, the environment variables that they read (names are shown,
+    never values), and every livestream.toml. With --provider or --connection, check only that
+    one. The exit code is 2 if something is broken or incomplete, and 4 if a vendor is
+    unreachable. A provider without any configuration is not a problem.
     """
     from ..console.output import console
     from .doctor import examine, exit_code
     from .doctor_report import show
 
     if context.provider and context.connection:
-        raise click.UsageError("Give --provider or --connection, not both.")
+        raise click.UsageError("Pass --provider or --connection, not both.")
     found = examine(context, check=check)
     if context.as_json:
         click.echo(json_text(found, indent=2))
@@ -145,17 +145,17 @@ def doctor(context: CommandContext, check: bool) -> None:
 @debug_option
 @click.pass_context
 def completion(context: click.Context, shell: str | None) -> None:
-    """Print the script that completes commands in a shell.
+    """Print a script that completes commands in a shell.
 
-    Without an argument it is for the shell that $SHELL names. Names of providers, connections
-    and statuses are completed too.
+    Without an argument, the script is for the shell in $SHELL. It also completes the names of
+    providers, connections, and statuses.
     """
     from click.shell_completion import get_completion_class
 
     if shell is None:
         shell = PurePath(os.environ.get("SHELL", "")).name
         if shell not in SHELLS:
-            raise click.UsageError(f"Say for which shell: {', '.join(SHELLS)}.")
+            raise click.UsageError(f"Unknown shell: pass one of {', '.join(SHELLS)}.")
     if kind := get_completion_class(shell):
         program = context.find_root().command
         click.echo(kind(program, {}, "livestream", "_LIVESTREAM_COMPLETE").source())

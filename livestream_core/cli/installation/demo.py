@@ -1,4 +1,4 @@
-"""The demo: every provider's emulator over real HTTP, and a table of what was kept."""
+"""The demo: a stream's lifecycle on every emulator over real HTTP, and a table of results."""
 
 from __future__ import annotations
 
@@ -16,75 +16,75 @@ from ..._model.stream import LiveStream
 from ..._secrets.secret import SecretUrl, masked_url
 from ..console.tables import line, matrix, reasons
 from .installed import Installed, installed
-from .lifecycle import BOOT_SECONDS, ROWS, Finding, Verdict, one_line, walk
+from .lifecycle import BOOT_SECONDS, ROWS, Finding, Verdict, one_line, run_lifecycle
 
 _STYLE = {
     Verdict.KEPT: "green",
     Verdict.ABSENT: "dim",
-    Verdict.UNTRIED: "yellow",
+    Verdict.UNTESTED: "yellow",
     Verdict.BROKEN: "bold red",
 }
 _WIDTHS = (13, 11)
 
 
 def run(names: Collection[str], console: Console, *, debug: bool) -> bool:
-    """Walks through the emulators and prints what it sees.
+    """Run the demo on the emulators, and print the results.
 
     Args:
-        names: Only these providers; all if empty.
-        console: Where to print.
-        debug: Whether to print the traceback of every failure, and what servers log.
+        names: The names of the providers; all if empty.
+        console: The console to print to.
+        debug: Whether to print tracebacks of failures, and the logs of servers.
 
     Returns:
-        Whether everything was as the capabilities promise.
+        Whether every provider did what its capabilities declare.
 
     Raises:
-        ConfigurationError: There is no such provider, or none with an emulator.
+        ConfigurationError: If a provider is unknown, or no provider has an emulator.
     """
     if not debug:
-        # The server that emulators run on prints tracebacks of its own.
+        # The HTTP server of the emulators prints its own tracebacks.
         logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
-    began = time.monotonic()
+    start = time.monotonic()
     findings: dict[str, dict[str, Finding]] = {}
     unusable: dict[str, str] = {}
-    without = []
+    without_emulator = []
     for each in installed(names):
         name = each.info.name
         if each.info.problem:
             unusable[name] = each.info.problem
         elif each.info.emulator is None:
-            without.append(name)
+            without_emulator.append(name)
         else:
             try:
-                findings[name] = _walked(each, console, debug=debug)
-            except Exception as error:  # a broken one stops none of the others
+                findings[name] = _run_provider(each, console, debug=debug)
+            except Exception as error:  # a broken provider must not stop the others
                 unusable[name] = one_line(error)
     if not findings and not unusable:
         raise ConfigurationError(
             "no provider with an emulator is installed"
-            + (f" ({', '.join(without)} without one)" if without else ""),
-            hint="install an adapter package; `livestream providers` shows what there is",
+            + (f" ({', '.join(without_emulator)} without one)" if without_emulator else ""),
+            hint="install an adapter package; `livestream providers` lists what is installed",
         )
-    _summary(console, findings, unusable, without)
+    _summary(console, findings, unusable, without_emulator)
     broken = _count(findings, Verdict.BROKEN) + len(unusable)
     console.print(
-        f"\n{len(findings)} providers, {_count(findings, Verdict.KEPT)} steps as promised, "
-        f"{broken} failed, {time.monotonic() - began:.1f} s"
+        f"\n{len(findings)} providers, {_count(findings, Verdict.KEPT)} steps as declared, "
+        f"{broken} failed, {time.monotonic() - start:.1f} s"
     )
     return not broken
 
 
-def _walked(each: Installed, console: Console, *, debug: bool) -> dict[str, Finding]:
+def _run_provider(each: Installed, console: Console, *, debug: bool) -> dict[str, Finding]:
     emulator = each.emulator(boot_seconds=BOOT_SECONDS)
     options: dict[str, Any] = dict(emulator.options())
     with emulator.serve() as url, connect(each.info.name, base_url=url, **options) as client:
         console.print(Text(f"\n{each.info.title or each.info.name} at {url}", style="bold"))
         log = _Log(console, debug=debug)
-        return walk(client, emulator, log.step)
+        return run_lifecycle(client, emulator, log.step)
 
 
 class _Log:
-    """A line for each step, and the addresses when they first appear. Secrets are masked."""
+    """A line for each step, and URLs when they first appear. Secrets are masked."""
 
     def __init__(self, console: Console, *, debug: bool) -> None:
         self._console, self._debug = console, debug
@@ -99,21 +99,21 @@ class _Log:
         if self._debug and finding.trace:
             self._console.print(Text(finding.trace, "dim"))
         if isinstance(shown, LiveStream):
-            self._addresses(shown)
+            self._print_urls(shown)
 
-    def _addresses(self, stream: LiveStream) -> None:
-        lines = [("ingest", f"{_shown(i.url)}  key {i.stream_key}") for i in stream.ingests]
-        lines += [("playback", _shown(playback.url)) for playback in stream.playbacks]
+    def _print_urls(self, stream: LiveStream) -> None:
+        lines = [("ingest", f"{_url_text(i.url)}  key {i.stream_key}") for i in stream.ingests]
+        lines += [("playback", _url_text(playback.url)) for playback in stream.playbacks]
         if recording := stream.recording:
-            lines.append(("recording", f"{recording.status}  {_shown(recording.url)}"))
+            lines.append(("recording", f"{recording.status}  {_url_text(recording.url)}"))
         for what, text in lines:
-            # Those of the streams that are not walked are alike.
+            # The URLs of the other streams look the same.
             if text not in self._shown:
                 self._shown.add(text)
                 line(self._console, "", what, text, widths=_WIDTHS)
 
 
-def _shown(url: str | None) -> str:
+def _url_text(url: str | None) -> str:
     if url is None:
         return "-"
     return masked_url(url) if isinstance(url, SecretUrl) else url
@@ -123,7 +123,7 @@ def _summary(
     console: Console,
     findings: dict[str, dict[str, Finding]],
     unusable: dict[str, str],
-    without: list[str],
+    without_emulator: list[str],
 ) -> None:
     def cell(row: str, name: str) -> Text:
         finding = findings[name][row]
@@ -140,18 +140,18 @@ def _summary(
     console.print()
     if findings:
         matrix(console, "operation", ROWS, list(findings), cell)
-    reasons(console, "What a vendor cannot do:", notes(Verdict.ABSENT))
+    reasons(console, "Not supported:", notes(Verdict.ABSENT))
     reasons(
         console,
-        "Not tried:",
+        "Not tested:",
         [
-            *notes(Verdict.UNTRIED),
-            *((name, "all", "it brings no emulator") for name in without),
+            *notes(Verdict.UNTESTED),
+            *((name, "all", "it has no emulator") for name in without_emulator),
         ],
     )
     reasons(
         console,
-        "FAILED, not as promised:",
+        "FAILED, not as declared:",
         [
             *notes(Verdict.BROKEN),
             *((name, "all", problem) for name, problem in unusable.items()),

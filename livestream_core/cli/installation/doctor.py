@@ -1,6 +1,6 @@
-"""What is installed here and how it is set up: what is wrong, and whether vendors answer.
+"""The doctor: what is installed, how it is configured, and whether vendors respond.
 
-Options are told by the names of their variables, never by their values.
+Options appear by the names of their variables, never by their values.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from ..._version import __version__
 from ..connections import livestream_toml as toml
 from ..connections.connection import from_environment, from_file
 from ..console.context import CommandContext
-from ..console.exit_codes import FINE, UNAVAILABLE, USAGE, code_of
+from ..console.exit_codes import SUCCESS, UNAVAILABLE, USAGE, code_of
 from ..console.output import working
-from .environment import Unread, named, variables
+from .environment import UnknownVariables, described, variables
 from .installed import Installed, installed, with_hint
 
-#: What each extra of the core brings.
+#: The packages of each extra of the core.
 EXTRAS: dict[str, tuple[str, ...]] = {"cli": ("click", "rich"), "sandbox": ("werkzeug",)}
 
-#: For each exchange of a check, in seconds: somebody is waiting for all of them.
+#: For each request of a check, in seconds: the user waits for all of them.
 _TIMEOUT = (5.0, 10.0)
 
 
 def examine(context: CommandContext, *, check: bool) -> dict[str, Any]:
-    """Looks at everything, and gives it as plain data.
+    """Examine the installation, and return the findings as plain data.
 
     Args:
-        context: ``provider`` or ``connection`` restrict it to that one.
-        check: Whether to sign in, and to read the smallest page, wherever options are complete.
+        context: The context; its ``provider`` or ``connection`` limits the examination to that.
+        check: Whether to sign in and list one stream, for every account with complete options.
 
     Raises:
-        ConfigurationError: There is no such provider or connection.
+        ConfigurationError: If there is no such provider or connection.
     """
     everything = context.provider is None and context.connection is None
     found: dict[str, Any] = {
@@ -53,19 +53,22 @@ def examine(context: CommandContext, *, check: bool) -> dict[str, Any]:
         "extras": {extra: _has(extra) for extra in EXTRAS},
         "allow_list": os.environ.get(ALLOW_LIST),
     }
-    there = [] if context.connection else installed([context.provider] if context.provider else [])
+    if context.connection:
+        examined = []
+    else:
+        examined = installed([context.provider] if context.provider else [])
     adapters, observers = entry_points(PROJECT, OBSERVER_GROUP)
     names = {point.name for point in adapters}
-    unread = Unread(there, names)
-    found["providers"] = [_provider(each, unread.of(each.info.name), check) for each in there]
+    unknown = UnknownVariables(examined, names)
+    found["providers"] = [_provider(each, unknown.of(each.info.name), check) for each in examined]
     if everything:
-        known = {each.info.name for each in there}
+        known = {each.info.name for each in examined}
         found["left_out"] = sorted(names - known)
         found["unreadable"] = [
             {"path": path, "problem": problem}
             for path, problem in unreadable(PROJECT, OBSERVER_GROUP).items()
         ]
-        found["unknown_variables"] = unread.of(None)
+        found["unknown_variables"] = unknown.of(None)
         found["observers"] = [
             _observer(point) for point in sorted(observers, key=lambda point: point.name)
         ]
@@ -78,7 +81,7 @@ def examine(context: CommandContext, *, check: bool) -> dict[str, Any]:
 
 
 def exit_code(found: Mapping[str, Any]) -> int:
-    """2 if something is broken, 4 if vendors are unreachable and nothing else is wrong."""
+    """Return 2 if something is broken, 4 if only vendors are unreachable, and 0 otherwise."""
     parts = [
         *found["providers"],
         *found.get("observers", ()),
@@ -90,7 +93,7 @@ def exit_code(found: Mapping[str, Any]) -> int:
     checks = [part["check"] for part in parts if part.get("check")]
     if any(check["state"] == "refused" for check in checks):
         return USAGE
-    return UNAVAILABLE if any(check["state"] == "unreachable" for check in checks) else FINE
+    return UNAVAILABLE if any(check["state"] == "unreachable" for check in checks) else SUCCESS
 
 
 def _has(extra: str) -> bool:
@@ -124,7 +127,7 @@ def _provider(each: Installed, unknown: list[dict[str, Any]], check: bool) -> di
         data["state"] = "not set"
         if unknown:
             data["state"] = "incomplete"
-            data["problem"] = f"only variables that it does not know are set: {named(unknown)}"
+            data["problem"] = f"only unknown variables are set: {described(unknown)}"
         return data
     try:
         client = from_environment(info.name, timeout=_TIMEOUT, retries=1)
@@ -133,13 +136,15 @@ def _provider(each: Installed, unknown: list[dict[str, Any]], check: bool) -> di
         return data
     with client:
         data["state"] = "ready"
-        data["check"] = _checked(client) if check else None
+        data["check"] = _check(client) if check else None
     return data
 
 
 def _emulator_problem(each: Installed) -> str | None:
-    """Why its emulator cannot be used. No stream needs it, so nothing is broken by that. Where the
-    extra of the core is missing, that is said of the core.
+    """Return why the emulator cannot be used, or ``None``.
+
+    Streams do not need the emulator, so this does not make the provider broken. A missing
+    ``sandbox`` extra is reported for the core instead.
     """
     if each.info.emulator is None or not _has("sandbox"):
         return None
@@ -195,26 +200,26 @@ def _connection(file: toml.ConfigFile, name: str, check: bool) -> dict[str, Any]
         connection = file.connection(name)
         data["provider"] = connection.provider
         with from_file(connection, timeout=_TIMEOUT, retries=1) as client:
-            data["check"] = _checked(client) if check else None
+            data["check"] = _check(client) if check else None
     except LiveStreamError as error:
         data["problem"] = error.message.removeprefix(f"{file.path}: connection {name!r}: ")
     return data
 
 
-# -- whether a vendor answers ------------------------------------------------------------------
+# -- whether a vendor responds -----------------------------------------------------------------
 
 
-def _checked(client: Client) -> dict[str, Any]:
+def _check(client: Client) -> dict[str, Any]:
     if not client.supports(Feature.LIST):
-        return {"state": "not tried", "detail": "this provider has no list to read"}
-    began = time.monotonic()
-    with working(f"Asking {client.provider}"):
+        return {"state": "not tried", "detail": "this provider does not support list"}
+    start = time.monotonic()
+    with working(f"Checking {client.provider}"):
         try:
             page = client.pages(size=1)
         except LiveStreamError as error:
             state = "unreachable" if code_of(error) == UNAVAILABLE else "refused"
             return {"state": state, "detail": f"{type(error).__name__}: {error.message}"}
-    detail = f"it answered in {time.monotonic() - began:.1f} s"
+    detail = f"responded in {time.monotonic() - start:.1f} s"
     if page.unreadable:
-        detail += f", and what it lists could not be read: {page.unreadable[0]}"
+        detail += f", but a listed stream could not be read: {page.unreadable[0]}"
     return {"state": "reachable", "detail": detail}

@@ -1,4 +1,4 @@
-"""What the doctor found, for people."""
+"""The doctor's findings as text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..._plugins.registry import ALLOW_LIST
 from ..connections.livestream_toml import NAME
 from ..console.output import printable
 from ..console.tables import line
-from .environment import named
+from .environment import described
 
 _STYLE = {
     "ready": "green",
@@ -29,7 +29,7 @@ _WIDTHS = (14, 12)
 
 
 def show(console: Console, found: Mapping[str, Any]) -> None:
-    """Prints what was found."""
+    """Print the findings."""
     extras = ", ".join(
         f"{extra} {'yes' if is_there else 'no'}" for extra, is_there in found["extras"].items()
     )
@@ -46,19 +46,19 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
         row.more("set", ", ".join(each["set"]))
         if each["state"] == "incomplete":
             row.more("not set", ", ".join(each["not_set"]))
-        row.more("unknown", named(each["unknown"]))
+        row.more("unknown", described(each["unknown"]))
         row.check(each["check"])
     for name in found.get("left_out", ()):
         row.state(name, "left out", f"{ALLOW_LIST} does not list it")
     if unread := found.get("unreadable"):
-        console.print(Text("\nPackages that cannot be read, and are ignored", "bold"))
+        console.print(Text("\nIgnored packages, which cannot be read", "bold"))
         for each in unread:
             console.print(Text(f"  {printable(each['path'])}"), soft_wrap=True)
             row.more("problem", printable(each["problem"]))
     if unknown := found.get("unknown_variables"):
         console.print(Text("\nVariables that no installed provider reads", "bold"))
         for each in unknown:
-            row("  " + named([each]), "")
+            row("  " + described([each]), "")
     if observers := found.get("observers"):
         console.print(Text("\nObservers", "bold"))
         for each in observers:
@@ -74,7 +74,7 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
             row.check(each["check"])
     if not found["files"] and "observers" in found:
         where = click.get_app_dir("livestream")
-        console.print(Text(f"\nNo {NAME} in this folder, in one above it, or in {where}"))
+        console.print(Text(f"\nNo {NAME} in this folder, the folders above it, or {where}"))
 
 
 def _origin(each: Mapping[str, Any]) -> str:
@@ -82,7 +82,7 @@ def _origin(each: Mapping[str, Any]) -> str:
 
 
 class _Rows:
-    """A name, a word and the rest; what belongs to the row before stands under the rest."""
+    """Rows of a name, a word, and a text; details of a row are printed under its text."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

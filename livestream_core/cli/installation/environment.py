@@ -1,4 +1,4 @@
-"""The environment variables of the providers, and those that look like them but are not."""
+"""The environment variables of the providers, and unknown ones that look like them."""
 
 from __future__ import annotations
 
@@ -11,60 +11,60 @@ import attrs
 
 from ..._contract.options import Options, environment_name
 from ..._plugins.registry import ALLOW_LIST
-from ..connections.connection import DEFAULT
+from ..connections.connection import DEFAULT_CONNECTION
 from .installed import Installed
 
-#: Variables of ours that belong to no provider.
-_VARIABLES = (ALLOW_LIST, DEFAULT)
+#: The library's own variables, which belong to no provider.
+_OWN_VARIABLES = (ALLOW_LIST, DEFAULT_CONNECTION)
 _PREFIX = "LIVESTREAM_"
 
 
 def variables(provider: str, kind: type[Options]) -> list[str]:
-    """The variables of all options of a provider."""
+    """Return the variables of all options of a provider."""
     return [environment_name(provider, field.name) for field in attrs.fields(kind)]
 
 
-class Unread:
-    """Variables that begin with our prefix and that nothing reads: misspelt, most likely.
+class UnknownVariables:
+    """Variables with the library's prefix that nothing reads: most likely misspelled.
 
     Args:
-        there: The providers that are looked at.
-        installed: The names of all that are installed, also of those that are left out.
+        examined: The providers that are examined.
+        installed: The names of all installed providers, including those that are not allowed.
     """
 
-    def __init__(self, there: list[Installed], installed: Collection[str]) -> None:
+    def __init__(self, examined: list[Installed], installed: Collection[str]) -> None:
         self._found: dict[str | None, list[dict[str, Any]]] = {}
-        known = list(_VARIABLES)
-        for each in there:
+        known = list(_OWN_VARIABLES)
+        for each in examined:
             if each.adapter is not None:
                 known += variables(each.info.name, each.adapter.Options)
-        names = {*installed, *(each.info.name for each in there)}
-        loaded = {each.info.name for each in there if each.adapter is not None}
+        names = {*installed, *(each.info.name for each in examined)}
+        loaded = {each.info.name for each in examined if each.adapter is not None}
         for variable in sorted(os.environ):
             if not variable.startswith(_PREFIX) or variable in known:
                 continue
             owners = [name for name in names if variable.startswith(environment_name(name, ""))]
             owner = max(owners, key=len, default=None)
-            # What a provider would read that is not loaded is not known.
+            # The variables of a provider that is not loaded are not known.
             if owner is None or owner in loaded:
                 prefix = _PREFIX if owner is None else environment_name(owner, "")
-                entry = {"name": variable, "did_you_mean": _meant(variable, known, prefix)}
+                entry = {"name": variable, "did_you_mean": _suggestion(variable, known, prefix)}
                 self._found.setdefault(owner, []).append(entry)
 
     def of(self, provider: str | None) -> list[dict[str, Any]]:
-        """Those that are named after a provider, or after none."""
+        """Return the variables that are named after a provider, or after none."""
         return self._found.get(provider, [])
 
 
-def _meant(variable: str, known: Iterable[str], prefix: str) -> str | None:
-    """What is near to a variable, in what follows the prefix that they have in common."""
+def _suggestion(variable: str, known: Iterable[str], prefix: str) -> str | None:
+    """Return the known variable with this prefix that is most similar to a variable."""
     ends = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
     close = difflib.get_close_matches(variable.removeprefix(prefix), ends, n=1)
     return f"{prefix}{close[0]}" if close else None
 
 
-def named(unknown: Iterable[dict[str, Any]]) -> str:
-    """Variables with what was meant, in words."""
+def described(unknown: Iterable[dict[str, Any]]) -> str:
+    """Return variables with suggestions, as text."""
     return ", ".join(
         f"{each['name']} (did you mean {each['did_you_mean']}?)"
         if each["did_you_mean"]

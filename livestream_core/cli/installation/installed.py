@@ -1,4 +1,4 @@
-"""The installed providers, loaded one by one so that a broken one stops none of the others."""
+"""The installed providers, loaded one by one so that a broken one does not stop the others."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 @attrs.frozen(slots=True)
 class Installed:
-    """A provider.
+    """An installed provider.
 
     Attributes:
-        info: What it says of itself; ``info.problem`` is why it cannot be used.
-        adapter: Its adapter; ``None`` if there is a problem.
+        info: The provider's description; ``info.problem`` is why it cannot be used.
+        adapter: The adapter class; ``None`` if there is a problem.
     """
 
     info: AdapterInfo
     adapter: type[Adapter] | None
 
     def emulator(self, *, boot_seconds: float) -> Emulator:
-        """Its emulator, freshly made.
+        """Create the provider's emulator.
 
         Raises:
-            ConfigurationError: It cannot be loaded or made; it says why.
+            ConfigurationError: If the emulator cannot be loaded or created; it says why.
         """
         from ...emulator import load_emulator
 
@@ -40,19 +40,21 @@ class Installed:
             return factory(boot_seconds=boot_seconds)
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
-        raise ConfigurationError(f"the emulator cannot be made: {problem}", provider=self.info.name)
+        raise ConfigurationError(
+            f"the emulator cannot be created: {problem}", provider=self.info.name
+        )
 
 
 def installed(names: Collection[str] = ()) -> list[Installed]:
-    """All providers, or those with these names.
+    """Return all providers, or those with these names.
 
     Raises:
-        ConfigurationError: There is no provider of such a name.
+        ConfigurationError: If there is no provider with one of the names.
     """
     known = registry.providers()
     for name in names:
         if name not in known:
-            registry.info(name)  # raises, and says which there are
+            registry.info(name)  # raises an error that names the installed providers
     return [_loaded(info) for name, info in known.items() if not names or name in names]
 
 
@@ -65,5 +67,5 @@ def _loaded(info: AdapterInfo) -> Installed:
 
 
 def with_hint(error: ConfigurationError) -> str:
-    """What is wrong, and what to do."""
+    """Return an error's message and its hint."""
     return f"{error.message}; {error.hint}" if error.hint else error.message

@@ -1,4 +1,4 @@
-"""One provider's walk through a stream's life, compared with what its capabilities promise."""
+"""A stream's lifecycle on one provider, compared with what its capabilities declare."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ...emulator import Emulator
 
 T = TypeVar("T", LiveStream, str)
 
-_TRIED = (
+_STEPS = (
     Feature.CREATE.value,
     Feature.SCHEDULE.value,
     Feature.GET.value,
@@ -49,26 +49,26 @@ _TRIED = (
     Feature.DELETE.value,
     Feature.WEBHOOK.value,
 )
-#: Operations that the walk does not know; the table says so.
-_UNTRIED = tuple(each for each in OPERATION_OF if each.value not in _TRIED)
-#: What is tried, in the order in which it is shown.
-ROWS = (*_TRIED, *(each.value for each in _UNTRIED))
+#: Operations that the demo does not know; the table says so.
+_UNKNOWN = tuple(each for each in OPERATION_OF if each.value not in _STEPS)
+#: The steps, in the order in which they are shown.
+ROWS = (*_STEPS, *(each.value for each in _UNKNOWN))
 
-#: Features of operations that need no stream.
-_OF_NO_STREAM = {
+#: Features of operations that do not need a stream.
+_WITHOUT_STREAM = {
     each for each in OPERATIONS if "stream_id" not in OPERATION_OF[PART_OF.get(each, each)].takes
 }
 
-#: Seconds that an emulated vendor needs to make a server.
+#: The seconds that an emulated vendor takes to start a server.
 BOOT_SECONDS = 1.0
 _TIMEOUT = BOOT_SECONDS + 4.0
 _POLL = 0.1
 _TRIM = Trim.relative(30, 120)
-_ANOTHER = "a secret that no delivery was signed with"
-#: For operations that are refused before anything looks at the id.
+_WRONG_KEY = "a secret that signed no delivery"
+#: The ID for operations that are refused before the ID is read.
 _NO_STREAM = "no-stream"
 
-#: What an update may change, the first that the provider can.
+#: Changes to try in an update; the first one that the provider supports is used.
 _CHANGES: dict[str, Any] = {
     "title": "Demo, renamed",
     "description": "A stream of the demo.",
@@ -77,24 +77,24 @@ _CHANGES: dict[str, Any] = {
 
 
 class Verdict(Enum):
-    """How a step compares with what is promised."""
+    """How a step compares with what is declared."""
 
     KEPT = "kept"
     ABSENT = "absent"
-    """Not promised, and refused before anything was sent."""
-    UNTRIED = "untried"
+    """Not declared, and refused before anything was sent."""
+    UNTESTED = "untested"
     BROKEN = "broken"
 
 
 @attrs.frozen(slots=True)
 class Finding:
-    """What a step showed.
+    """The result of a step.
 
     Attributes:
-        verdict: How it compares with what is promised.
-        word: What stands in the table.
-        reason: Why it is absent, untried or broken.
-        trace: The traceback of what was raised, where it is broken.
+        verdict: How it compares with what is declared.
+        word: The word in the table.
+        reason: Why the step is absent, untested, or broken.
+        trace: The traceback, if the step is broken.
     """
 
     verdict: Verdict
@@ -103,39 +103,39 @@ class Finding:
     trace: str = ""
 
 
-#: Called after each step with its row, what it showed, and the stream or a few words about it.
+#: Called after each step with its row, its result, and the stream or a short text about it.
 Report = Callable[[str, Finding, LiveStream | str | None], None]
 
 
-class _Differs(Exception):
-    """Nothing failed, and yet it is not as promised."""
+class _Mismatch(Exception):
+    """Nothing failed, but the result is not what is declared."""
 
 
-class _Untried(Exception):
-    """A step that cannot be taken here, which says nothing about the provider."""
+class _Skipped(Exception):
+    """A step that cannot run here, which says nothing about the provider."""
 
 
 def one_line(error: Exception) -> str:
-    """An error's class and text, without the context that the reader sees anyway."""
+    """Return an error's class and text, without the context that the output already shows."""
     text = error.message if isinstance(error, LiveStreamError) else str(error)
     return f"{type(error).__name__}: {' '.join(text.split())}"
 
 
-def walk(client: Client, emulator: Emulator, report: Report) -> dict[str, Finding]:
-    """Takes every step, whatever became of those before, and gives what each showed, by row."""
-    return _Walk(client, emulator, report).run()
+def run_lifecycle(client: Client, emulator: Emulator, report: Report) -> dict[str, Finding]:
+    """Run every step, even if earlier ones failed, and return the findings by row."""
+    return _Lifecycle(client, emulator, report).run()
 
 
-class _Walk:
+class _Lifecycle:
     def __init__(self, client: Client, emulator: Emulator, report: Report) -> None:
         self.client, self.emulator, self.report = client, emulator, report
         self.capabilities = client.capabilities
         self.findings: dict[str, Finding] = {}
-        self.made: list[str] = []
+        self.created_ids: list[str] = []
         self.seen: dict[str, LiveStream] = {}
-        # Vendors know whole seconds at best, some only minutes.
+        # Vendors store whole seconds at best, some only minutes.
         self.later = (datetime.now(UTC) + timedelta(days=1)).replace(second=0, microsecond=0)
-        #: The stream that is walked through its life.
+        #: The ID of the stream whose lifecycle is run.
         self.id: str | None = None
 
     def run(self) -> dict[str, Finding]:
@@ -149,86 +149,88 @@ class _Walk:
         self._status("live again", Status.LIVE, self.emulator.connect_encoder, after="interrupted")
         self._stop()
         self._step("recording", self.capabilities[Feature.RECORD], "shown", self._recording)
-        self._status("ended", Status.ENDED, self._is_processed)
+        self._status("ended", Status.ENDED, self._finish_processing)
         self._feature(Feature.LIST, self._list)
         self._feature(Feature.CANCEL, self._cancel)
         self._feature(Feature.DELETE, self._delete)
         self._feature(Feature.WEBHOOK, self._webhook)
-        for feature in _UNTRIED:
+        for feature in _UNKNOWN:
             self._feature(feature, self._unknown)
         return self.findings
 
     # -- one step ---------------------------------------------------------------------------
 
     def _feature(self, feature: Feature, call: Callable[[str], T]) -> T | None:
-        promise = self.capabilities[feature]
-        return self._step(feature.value, promise, promise.support.value, call)
+        declared = self.capabilities[feature]
+        return self._step(feature.value, declared, declared.support.value, call)
 
-    def _step(self, row: str, promise: Capability, word: str, call: Callable[[str], T]) -> T | None:
-        """Takes a step, promised or not, and notes how it compares."""
+    def _step(
+        self, row: str, declared: Capability, word: str, call: Callable[[str], T]
+    ) -> T | None:
+        """Run a step, declared or not, and note how it compares."""
         sent = len(self.emulator.requests)
         value: T | None = None
         try:
-            value = call(self._id(row, promise))
+            value = call(self._id(row, declared))
             if isinstance(value, LiveStream):
-                self._see(value)
-            if not promise:
-                raise _Differs("not promised, and yet it was carried out")
+                self._note(value)
+            if not declared:
+                raise _Mismatch("not declared, but it was applied")
             finding = Finding(Verdict.KEPT, word)
-        except _Untried as reason:
-            finding = Finding(Verdict.UNTRIED, "not tried", str(reason))
+        except _Skipped as reason:
+            finding = Finding(Verdict.UNTESTED, "not tested", str(reason))
         except Unsupported as error:
-            if promise:
-                finding = self._broken(error, "promised, and yet: ")
+            if declared:
+                finding = self._broken(error, "declared, but refused: ")
             elif len(self.emulator.requests) > sent:
-                finding = self._broken(error, "refused only after something was sent: ")
+                finding = self._broken(error, "refused, but only after something was sent: ")
             else:
-                finding = Finding(Verdict.ABSENT, "-", promise.reason)
-        except Exception as error:  # whatever a provider does wrong is a finding, and no crash
+                finding = Finding(Verdict.ABSENT, "-", declared.reason)
+        except Exception as error:  # any fault of a provider is a finding, not a crash
             finding = self._broken(error)
         self.findings[row] = finding
         self.report(row, finding, value)
         return value
 
-    def _id(self, row: str, promise: Capability) -> str:
-        if row in _OF_NO_STREAM or not promise:
+    def _id(self, row: str, declared: Capability) -> str:
+        if row in _WITHOUT_STREAM or not declared:
             return self.id or _NO_STREAM
         if self.id is None:
-            raise _Untried("there is no stream to try it on")
+            raise _Skipped("no stream could be created for it")
         return self.id
 
     def _broken(self, error: Exception, prefix: str = "") -> Finding:
-        text = str(error) if isinstance(error, _Differs) else one_line(error)
+        text = str(error) if isinstance(error, _Mismatch) else one_line(error)
         trace = "".join(traceback.format_exception(error))
-        # The client masks what it raises; an emulator is the world, and knows no secrets.
+        # The client masks its errors; an emulator does not know which texts are secret.
         for key in {key for stream in self.seen.values() for key in stream.stream_keys()}:
             text, trace = text.replace(key, MASK), trace.replace(key, MASK)
         return Finding(Verdict.BROKEN, "FAILED", prefix + text, trace)
 
-    def _see(self, stream: LiveStream) -> bool:
-        """Notes a stream as read; its status must be promised, and follow the one before."""
+    def _note(self, stream: LiveStream) -> bool:
+        """Note a stream as read, with a declared status that can follow the one before."""
         status, before = stream.status, self.seen.get(stream.id)
         self.seen[stream.id] = stream
         if status not in self.capabilities.statuses | {Status.UNKNOWN}:
-            raise _Differs(f"it is {status}, which the capabilities do not name")
+            raise _Mismatch(f"its status is {status}, which is not a declared status")
         if before and before.status is not status and not before.status.can_become(status):
-            raise _Differs(f"it went from {before.status} to {status}")
+            raise _Mismatch(f"its status went from {before.status} to {status}")
         return True
 
     # -- the steps --------------------------------------------------------------------------
 
     def _create(self) -> None:
-        at_once = self._feature(Feature.CREATE, lambda _: self._made("Demo, at once"))
+        at_once = self._feature(Feature.CREATE, lambda _: self._create_stream("Demo, at once"))
         scheduled = self._feature(
-            Feature.SCHEDULE, lambda _: self._made("Demo, scheduled", self.later)
+            Feature.SCHEDULE, lambda _: self._create_stream("Demo, scheduled", self.later)
         )
         stream = scheduled or at_once
         self.id = stream.id if stream else None
 
-    def _made(self, title: str, scheduled_start: datetime | None = None) -> LiveStream:
+    def _create_stream(self, title: str, scheduled_start: datetime | None = None) -> LiveStream:
         record = None if self.capabilities.unsupported_error("record", True) else True
         stream = self.client.create(title=title, scheduled_start=scheduled_start, record=record)
-        self.made.append(stream.id)
+        self.created_ids.append(stream.id)
         if scheduled_start is not None:
             _check(stream, "scheduled_start", scheduled_start)
         _check(stream, "title", title)
@@ -237,7 +239,7 @@ class _Walk:
     def _update(self, id: str) -> LiveStream:
         possible = [name for name in _CHANGES if name in self.capabilities.updatable]
         if self.capabilities.supports(Feature.UPDATE) and not possible:
-            raise _Untried(f"the demo changes only {', '.join(_CHANGES)}")
+            raise _Skipped(f"the demo updates only {', '.join(_CHANGES)}")
         name = possible[0] if possible else "title"
         stream = self.client.update(id, **{name: _CHANGES[name]})
         _check(stream, name, _CHANGES[name])
@@ -250,31 +252,32 @@ class _Walk:
         act: Callable[[str], None] | None = None,
         after: str | None = None,
     ) -> None:
-        """Lets the world act on the stream's server, if it has one; reads must then show it."""
-        promise = Capability(Support.NATIVE)
+        """Cause an event on the stream's server, if it has one, and wait until reads show it."""
+        declared = Capability(Support.NATIVE)
         for each in (Status(after) if after else status, status):
             if each not in self.capabilities.statuses:
-                promise = Capability(Support.NONE, f"it never reports {each}")
+                declared = Capability(Support.NONE, f"it never reports {each}")
                 status = each
                 break
 
         def call(id: str) -> LiveStream:
             if act is not None and id in self.seen and self.seen[id].ingests:
                 self._act(act, id)
-            if promise:
+            if declared:
                 self.client.wait(
                     id,
-                    until=lambda stream: self._see(stream) and stream.status is status,
+                    until=lambda stream: self._note(stream) and stream.status is status,
                     timeout=_TIMEOUT,
                     poll=_POLL,
                 )
             return self.client.wait(id, until=status, timeout=_TIMEOUT, poll=_POLL)
 
-        self._step(row, promise, "seen", call)
+        self._step(row, declared, "seen", call)
 
     def _act(self, act: Callable[[str], None], id: str) -> None:
-        """Lets the world act on a stream. Where a server that is up cannot be told from one that
-        is booting, it is tried again until the server must be up.
+        """Cause an event on a stream.
+
+        If the status does not show whether the server is up, retry until it must be up.
         """
         patience = 0.0 if Status.READY in self.capabilities.statuses else _TIMEOUT
         deadline = time.monotonic() + patience
@@ -282,7 +285,7 @@ class _Walk:
             try:
                 return act(id)
             except NotImplementedError:
-                raise _Untried("the emulator cannot do that") from None
+                raise _Skipped("the emulator does not support that") from None
             except ValueError:
                 if time.monotonic() >= deadline:
                     raise
@@ -290,26 +293,26 @@ class _Walk:
 
     def _stop(self) -> None:
         if self.capabilities.supports(Feature.TRIM):
-            # A vendor may refuse to keep what was not yet recorded.
+            # A vendor may refuse a trim that ends after what is recorded.
             self.emulator.clock.advance(300)
         trimmed = self._feature(Feature.TRIM, lambda id: self.client.stop(id, trim=_TRIM))
         self._feature(Feature.STOP, lambda id: trimmed or self.client.stop(id))
         if self.id and self.seen[self.id].ingests and not self.capabilities.supports(Feature.STOP):
             try:
-                self.emulator.drop_encoder(self.id)  # there, the encoder ends it
+                self.emulator.drop_encoder(self.id)  # at this vendor, the encoder ends the stream
             except (ValueError, NotImplementedError):
-                pass  # it was never connected
+                pass  # no encoder was connected
 
     def _recording(self, id: str) -> LiveStream:
         if not self.capabilities.supports(Feature.RECORD):
-            return self.client.create(title="Demo, recorded", record=True)  # is refused
+            return self.client.create(title="Demo, recorded", record=True)  # must be refused
         if self.client.get(id).record is False:
-            raise _Untried("the vendor does not record this stream")
+            raise _Skipped("the vendor does not record this stream")
         self._act(self.emulator.finish_recording, id)
         try:
             stream = self.client.wait(
                 id,
-                until=lambda stream: self._see(stream) and _is_recorded(stream),
+                until=lambda stream: self._note(stream) and _is_recorded(stream),
                 timeout=_TIMEOUT,
                 poll=_POLL,
             )
@@ -318,36 +321,38 @@ class _Walk:
                 raise
             stream = error.stream
         if stream.recording is None:
-            raise _Untried("the vendor does not show the recording")
+            raise _Skipped("the vendor does not show the recording")
         return stream
 
-    def _is_processed(self, id: str) -> None:
-        """Ends what a stream without a recording is processed for."""
+    def _finish_processing(self, id: str) -> None:
+        """Finish processing, for a vendor that also processes streams without a recording."""
         if Status.PROCESSING in self.capabilities.statuses:
             try:
                 self.emulator.finish_recording(id)
             except (ValueError, NotImplementedError):
-                pass  # there is nothing to process, or no longer
+                pass  # there is nothing to process
 
     def _list(self, _: str) -> str:
         streams = self.client.list()
         ids = set()
         for stream in streams:
-            self._see(stream)
+            self._note(stream)
             ids.add(stream.id)
-        if missing := [id for id in self.made if id not in ids]:
-            raise _Differs(f"{len(missing)} of {len(self.made)} streams are not in the list")
+        if missing := [id for id in self.created_ids if id not in ids]:
+            raise _Mismatch(
+                f"{len(missing)} of {len(self.created_ids)} streams are not in the list"
+            )
         if streams.complete is Completeness.MISMATCHED:
-            raise _Differs("the list has not as many streams as the vendor says")
+            raise _Mismatch("the list differs from the vendor's total")
         return f"{len(ids)} streams, completeness {streams.complete}"
 
     def _cancel(self, id: str) -> str:
         if self.capabilities.supports(Feature.CANCEL):
             when = self.later if self.capabilities.supports(Feature.SCHEDULE) else None
-            id = self._made("Demo, called off", when).id
+            id = self._create_stream("Demo, cancelled", when).id
         status = self.client.cancel(id).status
         if status is not Status.CANCELLED:
-            raise _Differs(f"it is {status} after it was called off")
+            raise _Mismatch(f"its status is {status} after it was cancelled")
         return f"{status}  {id}"
 
     def _delete(self, id: str) -> str:
@@ -357,31 +362,31 @@ class _Walk:
         try:
             self.client.get(id)
         except NotFound:
-            return "reading it afterwards is NotFound"
-        raise _Differs("it can still be read")
+            return "a later read raises NotFound"
+        raise _Mismatch("the deleted stream can still be read")
 
     def _webhook(self, _: str) -> str:
         try:
-            self.client.parse_webhook({}, b"{}", secret=_ANOTHER)
+            self.client.parse_webhook({}, b"{}", secret=_WRONG_KEY)
         except WebhookRejected:
-            return "a delivery that nobody signed is rejected"
-        raise _Differs("a delivery that nobody signed was accepted")
+            return "an unsigned delivery is rejected"
+        raise _Mismatch("an unsigned delivery was accepted")
 
     def _unknown(self, _: str) -> str:
-        raise _Untried("the demo does not know this operation")
+        raise _Skipped("the demo does not know this operation")
 
 
-def _check(stream: LiveStream, name: str, wanted: object) -> None:
-    if (value := getattr(stream, name)) != wanted:
-        raise _Differs(f"{name} is {value}, not {wanted}")
+def _check(stream: LiveStream, name: str, expected: object) -> None:
+    if (value := getattr(stream, name)) != expected:
+        raise _Mismatch(f"{name} is {value}, not {expected}")
 
 
 def _is_recorded(stream: LiveStream) -> bool:
-    """Whether the recording is there, or there will certainly be none to see."""
+    """Return whether the recording is ready, or certainly never will be."""
     recording = stream.recording
     if recording is None:
         return stream.status.is_final
-    # Some vendors give an address and never a status.
+    # Some vendors return a URL and never a status.
     return recording.status is RecordingStatus.READY or (
         recording.status is RecordingStatus.UNKNOWN and recording.url is not None
     )

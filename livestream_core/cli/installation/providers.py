@@ -1,4 +1,4 @@
-"""What is installed, and what it can do."""
+"""The installed providers and their capabilities."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COLUMNS = ("name", "title", "distribution", "version")
 
 
 def as_data(*, features: bool) -> list[dict[str, Any]]:
-    """All providers as plain data; with ``features``, what each can do."""
+    """Return all providers as plain data; with ``features``, also their capabilities."""
     return [_data(each, features) for each in installed()]
 
 
@@ -46,16 +46,16 @@ def _capability(capability: Capability) -> dict[str, Any]:
     return {
         "support": capability.support.value,
         "reason": capability.reason,
-        # Enums of the model are strings or have none of their own here: str() is what users type.
+        # str() of a value, enums of the model included, is what users type.
         "values": None if values is None else sorted(values, key=str),
     }
 
 
 def show(console: Console, *, features: bool) -> None:
-    """Prints all providers; with ``features``, what each can do."""
+    """Print all providers; with ``features``, also their capabilities."""
     found = installed()
     if not found:
-        console.print("No provider is installed: install an adapter package.")
+        console.print("No provider is installed. Install an adapter package.")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in (*_COLUMNS, "problem"):
@@ -67,7 +67,7 @@ def show(console: Console, *, features: bool) -> None:
     console.print(table)
     reasons(
         console,
-        "Cannot be used:",
+        "Not usable:",
         [(each.info.name, "problem", each.info.problem) for each in found if each.info.problem],
     )
     if features:
@@ -87,7 +87,7 @@ def _show_features(console: Console, found: Sequence[Installed]) -> None:
     matrix(console, "feature", [feature.value for feature in Feature], list(known), cell)
     reasons(
         console,
-        "Why, and how:",
+        "Notes:",
         [
             (name, feature.value, text)
             for name, capabilities in known.items()

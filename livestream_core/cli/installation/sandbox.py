@@ -1,4 +1,4 @@
-"""The emulators of all providers, served until somebody stops it."""
+"""The sandbox: the emulators of all providers, until the command is stopped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..._contract.options import environment_name, is_loopback
 from ..._model.errors import ConfigurationError
 from ..console.signals import stopped_by_signals
 from .installed import installed
-from .simulation import World, play
+from .simulation import Simulation, simulate
 
 if TYPE_CHECKING:
     from ...emulator import Emulator
@@ -22,35 +22,35 @@ if TYPE_CHECKING:
 def run(
     *, host: str, port_base: int | None, boot_seconds: float, simulate_seconds: float | None
 ) -> None:
-    """Serves, prints the environment to export, and returns after SIGINT or SIGTERM.
+    """Run the emulators and print their environment variables, until SIGINT or SIGTERM.
 
     Args:
         host: The address to listen on.
-        port_base: The first emulator's port, the others follow; ``None`` takes free ones.
-        boot_seconds: How long a vendor needs to make a stream's server.
-        simulate_seconds: How long an encoder and a recording take to come by themselves; ``None``
-            leaves the world out.
+        port_base: The first emulator's port; the others follow. ``None`` chooses free ports.
+        boot_seconds: How many seconds an emulated vendor takes to start a stream's server.
+        simulate_seconds: How many seconds pass before a simulated encoder connects, and before a
+            recording is ready; ``None`` simulates neither.
 
     Raises:
-        ConfigurationError: No provider has an emulator, or an address cannot be listened on.
+        ConfigurationError: If no provider has an emulator, or listening on an address fails.
     """
     with stopped_by_signals(), ExitStack() as servers:
         exports: list[str] = []
-        worlds: list[World] = []
-        served = 0
+        simulations: list[Simulation] = []
+        running = 0
         for each in installed():
             name = each.info.name
             if each.info.problem or each.info.emulator is None:
                 why = each.info.problem or "it has no emulator"
-                click.echo(f"# {name} is left out: {why}", err=True)
+                click.echo(f"# skipped {name}: {why}", err=True)
                 continue
             try:
                 emulator = each.emulator(boot_seconds=boot_seconds)
             except ConfigurationError as error:
-                click.echo(f"# {name} is left out: {error.message}", err=True)
+                click.echo(f"# skipped {name}: {error.message}", err=True)
                 continue
-            port = 0 if port_base is None else port_base + served
-            url = _listening(servers, emulator, host, port)
+            port = 0 if port_base is None else port_base + running
+            url = _serve(servers, emulator, host, port)
             account = emulator.options()
             exports += [
                 f"export {environment_name(name, option)}={shlex.quote(value)}"
@@ -58,26 +58,27 @@ def run(
             ]
             if simulate_seconds is not None:
                 client = servers.enter_context(emulator.connect(**account))
-                worlds.append(World(emulator, client, seconds=simulate_seconds))
-            served += 1
-        if not served:
+                simulations.append(Simulation(emulator, client, seconds=simulate_seconds))
+            running += 1
+        if not running:
             raise ConfigurationError(
                 "no provider with an emulator is installed",
-                hint="install an adapter package; `livestream providers` shows what there is",
+                hint="install an adapter package; `livestream providers` lists what is installed",
             )
         click.echo("\n".join(exports))
         click.echo(
-            f"# {served} emulators are serving. Export these lines elsewhere, then try\n"
-            "# `livestream -p PROVIDER list`, or call connect(PROVIDER) without options:\n"
-            "# given options are never mixed with these. Ctrl-C stops it.",
+            f"# {running} emulators are running. Paste these lines into another terminal, then\n"
+            "# run `livestream -p PROVIDER list`, or call connect(PROVIDER) without options.\n"
+            "# Options you pass are never merged with these variables. Press Ctrl-C to stop.",
             err=True,
         )
         if not is_loopback(host):
             click.echo(
-                "# Not on loopback: clients must name the host in allow_http_hosts.", err=True
+                "# Not a loopback address: clients must add the host to allow_http_hosts.",
+                err=True,
             )
-        if worlds:
-            play(worlds)
+        if simulations:
+            simulate(simulations)
         _wait()
 
 
@@ -86,7 +87,7 @@ def _wait() -> None:
         time.sleep(3600)
 
 
-def _listening(servers: ExitStack, emulator: Emulator, host: str, port: int) -> str:
+def _serve(servers: ExitStack, emulator: Emulator, host: str, port: int) -> str:
     try:
         return servers.enter_context(emulator.serve(host, port))
     except (OSError, OverflowError) as error:

@@ -1,4 +1,4 @@
-"""What the world does to the streams of a sandbox: encoders connect, recordings are made."""
+"""Simulated events on the streams of a sandbox: encoders connect, recordings become ready."""
 
 from __future__ import annotations
 
@@ -13,76 +13,78 @@ from ..._model.errors import LiveStreamError
 from ..._model.status import Status
 from ...emulator import Emulator
 
-#: Seconds between two looks, for a while after somebody changed something, and otherwise: an
-#: emulator keeps every request, so looking all night would fill the memory.
-_EAGER = 0.25
-_LAZY = 30.0
+#: Seconds between two reads, for a while after a change, and otherwise. An emulator keeps every
+#: request, so frequent reads all night would fill the memory.
+_SHORT_INTERVAL = 0.25
+_LONG_INTERVAL = 30.0
 
 
-class World:
-    """Everybody besides vendor and user, for the streams of one emulator.
+class Simulation:
+    """Simulated encoders and recordings for the streams of one emulator.
 
     Args:
-        emulator: The vendor.
-        client: A client of the account whose streams are played with.
-        seconds: How long an encoder waits once it may connect, and how long a recording takes.
+        emulator: The emulator.
+        client: A client of the account whose streams are simulated.
+        seconds: How long an encoder waits before it connects, and how long a recording takes.
     """
 
     def __init__(self, emulator: Emulator, client: Client, *, seconds: float) -> None:
         self._emulator, self._client, self._seconds = emulator, client, seconds
-        self._acts = {
+        self._events = {
             Status.READY: (emulator.connect_encoder, "an encoder connects"),
             Status.PROCESSING: (emulator.finish_recording, "the recording is ready"),
         }
-        #: Since when each stream has its status, until it was acted upon.
+        #: When each stream was first seen in its status; ``None`` once its event was simulated.
         self._since: dict[tuple[str, Status], float | None] = {}
-        self._heard = 0
-        self._eager_until = self._next_look = 0.0
+        self._requests_read = 0
+        self._frequent_until = self._next_read = 0.0
 
     @property
     def account(self) -> str:
-        """Whose streams these are."""
+        """The account of these streams."""
         return self._client.account
 
-    def turn(self, now: float) -> None:
-        """Looks at the streams if it is time to, and does what is due.
+    def advance(self, now: float) -> None:
+        """Read the streams if a read is due, and simulate the events that are due.
 
         Args:
-            now: Seconds that never go back.
+            now: The current time in seconds, from a monotonic clock.
         """
-        requests = self._emulator.requests[self._heard :]
-        self._heard += len(requests)
+        requests = self._emulator.requests[self._requests_read :]
+        self._requests_read += len(requests)
         if any(request.method != "GET" for request in requests):
-            # Long enough for a server to boot, an encoder to come, and some doubt.
-            self._eager_until = now + self._emulator.boot_seconds + self._seconds + _LAZY
-            self._next_look = now
-        if now < self._next_look:
+            # Enough for a server to boot and an encoder to connect, with a margin.
+            self._frequent_until = (
+                now + self._emulator.boot_seconds + self._seconds + _LONG_INTERVAL
+            )
+            self._next_read = now
+        if now < self._next_read:
             return
-        self._next_look = now + (_EAGER if now < self._eager_until else _LAZY)
-        with suppress(LiveStreamError):  # the next look may see more
-            self._act(now)
+        self._next_read = now + (_SHORT_INTERVAL if now < self._frequent_until else _LONG_INTERVAL)
+        with suppress(LiveStreamError):  # the next read may succeed
+            self._simulate_due(now)
 
-    def _act(self, now: float) -> None:
+    def _simulate_due(self, now: float) -> None:
         before, self._since = self._since, {}
         for stream in self._client.list(on_unreadable="collect"):
-            if stream.status not in self._acts:
+            if stream.status not in self._events:
                 continue
             key = stream.id, stream.status
             since = self._since[key] = before.get(key, now)
             if since is None or now < since + self._seconds:
                 continue
             self._since[key] = None
-            act, words = self._acts[stream.status]
-            # What cannot happen is refused: not every vendor has encoders or recordings.
+            simulate_event, text = self._events[stream.status]
+            # An impossible event is refused: not every vendor has encoders or recordings.
             with suppress(ValueError, NotImplementedError):
-                act(stream.id)
-                click.echo(f"# {stream.provider} {stream.id}: {words}", err=True)
+                simulate_event(stream.id)
+                click.echo(f"# {stream.provider} {stream.id}: {text}", err=True)
 
 
-def play(worlds: Iterable[World]) -> None:
-    """Gives every world its turns, for ever."""
-    worlds = list(worlds)
+def simulate(simulations: Iterable[Simulation]) -> None:
+    """Advance all simulations, indefinitely."""
+    simulations = list(simulations)
     while True:
-        for world in worlds:
-            world.turn(time.monotonic())
-        time.sleep(_EAGER)
+        for simulation in simulations:
+            simulation.advance(time.monotonic())
+        time.sleep(_SHORT_INTERVAL)

@@ -274,7 +274,7 @@ def check(context: CommandContext, ledger: str, accounts: NamedAccounts, speed: 
         source, target = connected_clients(stack, names_in(ledger, accounts))
         with working("Reading both accounts"):
             result = library.check(ledger, source, target, workers=speed.workers, **speed.rates)
-    with _ends_with(codes.FINE if result.all_equal else codes.NEEDS_REVIEW):
+    with _ends_with(codes.SUCCESS if result.all_equal else codes.NEEDS_REVIEW):
         if context.as_json:
             json_line(result.to_dict())
         else:
@@ -369,7 +369,7 @@ def handover(
             result = library.handover(
                 ledger, source, target, folder, workers=speed.workers, **speed.rates
             )
-    with _ends_with(codes.NEEDS_REVIEW if result.unread else codes.FINE):
+    with _ends_with(codes.NEEDS_REVIEW if result.unread else codes.SUCCESS):
         if context.as_json:
             json_line(result.to_dict())
         else:
@@ -484,7 +484,7 @@ def _delete(
         question = f"Delete {streams(preview.deleted)} at {account}?"
         if not click.confirm(question, err=True):
             click.echo("Nothing was deleted.", err=True)
-            raise click.exceptions.Exit(codes.OTHERWISE)
+            raise click.exceptions.Exit(codes.FAILURE)
     with (
         working("Checking" if dry_run else "Deleting") as shown,
         stopped_by_signals(lambda: shown("Stopping once the requests in flight are done")) as stop,

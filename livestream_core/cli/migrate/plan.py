@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..._contract.pagination import Completeness
 from ..console.context import CommandContext
-from ..console.exit_codes import FINE, NEEDS_REVIEW
+from ..console.exit_codes import NEEDS_REVIEW, SUCCESS
 from ..console.output import printable, time_text
 from ..console.tables import line
 from .rows import heading, print_lines, print_rows, stream_row
@@ -25,7 +25,7 @@ _FIELD, _OUTCOME, _COUNT = 16, 14, 7
 def exit_code(plan: Plan) -> int:
     """Return the exit code for a plan: whether anything needs review before all can be moved."""
     needs_review = plan.forbidden_losses or plan.counts["needs_review"] or plan.target_unreadable
-    return NEEDS_REVIEW if needs_review else FINE
+    return NEEDS_REVIEW if needs_review else SUCCESS
 
 
 def show_plan(context: CommandContext, plan: Plan, out: Console) -> None:

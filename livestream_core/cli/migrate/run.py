@@ -15,7 +15,7 @@ import click
 from ... import migrate
 from ..._model.errors import LiveStreamError
 from ..console.context import CommandContext
-from ..console.exit_codes import FINE, NEEDS_REVIEW, OTHERWISE, STOPPED
+from ..console.exit_codes import FAILURE, NEEDS_REVIEW, STOPPED, SUCCESS
 from ..console.output import NOT_A_TERMINAL, console, say, working
 from .accounts import Names, connect_named, connected_clients, names_of
 from .cluster import cluster
@@ -130,7 +130,7 @@ def run(
             names = Names(plan.source_name, plan.target_name)
             if not plan.counts["pending"] and not plan.forbidden_losses:
                 # No ledger: it would keep a plan that may be different tomorrow.
-                code = NEEDS_REVIEW if plan.counts["needs_review"] else FINE
+                code = NEEDS_REVIEW if plan.counts["needs_review"] else SUCCESS
                 return Ended(result=None, plan=plan, exit_code=code)
             if not yes and not plan.forbidden_losses:
                 _ask(context, plan)
@@ -152,7 +152,7 @@ def exit_code(result: migrate.RunResult) -> int:
     """Return the exit code for a run."""
     if isinstance(result.error, _NEED_REVIEW):
         return NEEDS_REVIEW
-    return result.exit_code or (STOPPED if result.error is not None else FINE)
+    return result.exit_code or (STOPPED if result.error is not None else SUCCESS)
 
 
 def _run(
@@ -217,4 +217,4 @@ def _ask(context: CommandContext, plan: migrate.Plan) -> None:
     question = f"Create {streams(plan.counts['pending'])} at {plan.target_account}?"
     if not click.confirm(question, err=True):
         click.echo("Nothing was created.", err=True)
-        raise click.exceptions.Exit(OTHERWISE)
+        raise click.exceptions.Exit(FAILURE)

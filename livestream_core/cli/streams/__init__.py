@@ -1,1 +1,1 @@
-"""The commands on streams."""
+"""The commands that work on streams."""

@@ -1,4 +1,4 @@
-"""The commands on streams. What some of them need besides is loaded when they run."""
+"""The commands that work on streams. What only some of them need is loaded when they run."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..._model.status import Status
 from ..._model.stream import StreamSpec
 from ..connections.connection import connected, connection_options
 from ..console.context import CommandContext, debug_option, output_options, pass_command_context
-from ..console.exit_codes import OTHERWISE
-from ..console.output import json_line, printable, say, working
+from ..console.exit_codes import FAILURE
+from ..console.output import NOT_A_TERMINAL, json_line, printable, say, working
 from .display import show_stream, show_streams
 from .spec_options import FIELDS, cleared, fields, spec_options
 from .trim_option import trim_of
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _on_streams(command: F) -> F:
-    """What every command on streams takes, and :class:`CommandContext` as its first argument."""
+def _stream_command(command: F) -> F:
+    """Add the options of every stream command, and pass the :class:`CommandContext` first."""
     command = pass_command_context(command)
     for option in (debug_option, output_options, connection_options):
         command = option(command)
@@ -36,7 +36,7 @@ def _on_streams(command: F) -> F:
 
 
 def filter_options(command: F) -> F:
-    """Which streams of an account."""
+    """Add the options that select streams of an account."""
     for option in (
         click.option("--tag", help="Only streams with this tag."),
         click.option(
@@ -47,14 +47,14 @@ def filter_options(command: F) -> F:
         click.option(
             "--starts-after",
             metavar="TIME",
-            help="Only streams scheduled to start at this time, such as "
-            "2026-12-05T15:30:00+05:30, or later.",
+            help="Only streams scheduled to start at or after this time, such as "
+            "2026-12-05T15:30:00+05:30.",
         ),
         click.option(
             "--status",
             type=click.Choice([each.value for each in Status]),
             metavar="STATUS",
-            help=f"Only streams in this status: {', '.join(Status)}.",
+            help=f"Only streams with this status: {', '.join(Status)}.",
         ),
     ):
         command = option(command)
@@ -74,45 +74,45 @@ _id = click.argument("id")
 @click.option(
     "--drop-unsupported",
     is_flag=True,
-    help="Leave out what the provider lacks, and say so, instead of refusing.",
+    help="Drop fields that the provider does not support, with a warning, instead of failing.",
 )
-@_on_streams
+@_stream_command
 def create(context: CommandContext, drop_unsupported: bool, **options: Any) -> None:
-    """Make a stream.
+    """Create a stream and print it.
 
-    Without --scheduled-start it starts as soon as the vendor can. The stream as the vendor made
-    it is printed; --show-secrets shows the stream key too.
+    Without --scheduled-start, the vendor starts it as soon as possible. Use --show-secrets to
+    print the stream key.
     """
-    found = fields(context, **options)
-    if unknown := [name for name in found if name not in FIELDS]:
+    given = fields(context, **options)
+    if unknown := [name for name in given if name not in FIELDS]:
         raise InvalidInput(
-            f"{unknown[0]}: a stream has no such field",
+            f"{unknown[0]}: is not a field of a stream",
             field=unknown[0],
-            hint=f"it has {', '.join(FIELDS)}",
+            hint=f"the fields are {', '.join(FIELDS)}",
         )
-    if "title" not in found:
-        raise InvalidInput("title: is missing", field="title", hint="give --title")
-    spec = StreamSpec(**found)
+    if "title" not in given:
+        raise InvalidInput("title: is missing", field="title", hint="pass --title")
+    spec = StreamSpec(**given)
     with connected(context) as client:
         try:
             with context.changing("create"), working("Creating"):
                 stream = client.create(spec, on_unsupported="drop" if drop_unsupported else "raise")
         except Unsupported as error:
             if error.hint:
-                error.hint = "--drop-unsupported leaves it out"
+                error.hint = "pass --drop-unsupported to create the stream without it"
             raise
     show_stream(context, stream)
 
 
 @click.command()
 @_id
-@click.option("--raw", is_flag=True, help="The vendor's payload too.")
-@_on_streams
+@click.option("--raw", is_flag=True, help="Also print the vendor's payload.")
+@_stream_command
 def show(context: CommandContext, id: str, raw: bool) -> None:
     """Show a stream.
 
-    Stream keys, and addresses that contain one, are hidden unless --show-secrets is given. --json
-    prints what LiveStream.from_dict reads; times in it are in UTC.
+    Stream keys, and URLs that contain a secret, are masked unless you pass --show-secrets. With
+    --json, the output is what LiveStream.from_dict reads, with times in UTC.
     """
     with connected(context) as client, working("Reading"):
         stream = client.get(id)
@@ -126,14 +126,14 @@ def show(context: CommandContext, id: str, raw: bool) -> None:
     "  livestream -c school list --json | jq -r 'select(.recording) | .id'",
 )
 @filter_options
-@click.option("--limit", type=click.IntRange(min=0), help="At most so many.")
-@_on_streams
+@click.option("--limit", type=click.IntRange(min=0), help="Maximum number of streams to list.")
+@_stream_command
 def list_streams(context: CommandContext, **filters: Any) -> None:
     """List streams, each once.
 
-    --json prints a line for each, as soon as it is read. A warning says so if the vendor's own
-    count proves that some are missing. What cannot be read as a stream is named at the end, with
-    exit code 4, after all others.
+    With --json, each stream is printed on its own line as soon as it is read. A warning is
+    printed if the vendor's own count shows that the list is incomplete. Entries that cannot be
+    read as streams are reported after all others, with exit code 4.
     """
     with connected(context) as client:
         streams = client.list(**filters)
@@ -141,12 +141,10 @@ def list_streams(context: CommandContext, **filters: Any) -> None:
             count = show_streams(context, streams)
         except UnexpectedResponse as error:
             if streams.unreadable:
-                error.hint = "all others are listed"
+                error.hint = "all other streams are listed"
             raise
     if streams.complete is Completeness.MISMATCHED:
-        say(
-            context, "warning", "the vendor counts another number of streams: the list is not whole"
-        )
+        say(context, "warning", "the list is incomplete: the vendor reports a different total")
     if not count and not context.as_json:
         click.echo("No streams.", err=True)
 
@@ -164,11 +162,11 @@ def list_streams(context: CommandContext, **filters: Any) -> None:
     multiple=True,
     type=click.Choice([name for name in FIELDS if name not in ("title", "options")]),
     metavar="FIELD",
-    help="A field to empty, such as description; may be given several times.",
+    help="A field to clear, such as description. Can be repeated.",
 )
-@_on_streams
+@_stream_command
 def update(context: CommandContext, id: str, clear: tuple[str, ...], **options: Any) -> None:
-    """Change fields of a stream; the others stay as they are."""
+    """Change fields of a stream. All other fields stay unchanged."""
     changes = cleared(fields(context, **options), clear)
     with connected(context) as client, context.changing("update", id), working("Changing"):
         stream = client.update(id, **changes)
@@ -177,11 +175,11 @@ def update(context: CommandContext, id: str, clear: tuple[str, ...], **options: 
 
 @click.command()
 @_id
-@_on_streams
+@_stream_command
 def start(context: CommandContext, id: str) -> None:
-    """Start a stream: soon after, an encoder may connect.
+    """Start a stream, so that an encoder can connect soon.
 
-    `livestream wait ID --until ready` waits for that.
+    Run `livestream wait ID --until ready` to wait until an encoder can connect.
     """
     with connected(context) as client, context.changing("start", id), working("Starting"):
         stream = client.start(id)
@@ -198,12 +196,12 @@ def start(context: CommandContext, id: str) -> None:
 @click.option(
     "--trim",
     metavar="START..END",
-    help="The part of the recording to keep: seconds or h:mm:ss from its start, both may have "
-    "fractions; or two ISO 8601 times.",
+    help="The part of the recording to keep: two offsets from its start, in seconds or h:mm:ss "
+    "(fractions are allowed), or two ISO 8601 times.",
 )
-@_on_streams
+@_stream_command
 def stop(context: CommandContext, id: str, trim: str | None) -> None:
-    """End a stream. Without --trim the whole recording is kept."""
+    """Stop a stream. Without --trim, the whole recording is kept."""
     part = None if trim is None else trim_of(trim)
     with connected(context) as client, context.changing("stop", id), working("Stopping"):
         stream = client.stop(id, trim=part)
@@ -212,9 +210,9 @@ def stop(context: CommandContext, id: str, trim: str | None) -> None:
 
 @click.command()
 @_id
-@_on_streams
+@_stream_command
 def cancel(context: CommandContext, id: str) -> None:
-    """Call a stream off before it was on air."""
+    """Cancel a stream that has not gone live."""
     with connected(context) as client, context.changing("cancel", id), working("Cancelling"):
         stream = client.cancel(id)
     show_stream(context, stream)
@@ -222,21 +220,22 @@ def cancel(context: CommandContext, id: str) -> None:
 
 @click.command()
 @_id
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@_on_streams
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@_stream_command
 def delete(context: CommandContext, id: str, yes: bool) -> None:
-    """Delete a stream, and with some vendors its recording.
+    """Delete a stream. Some vendors also delete its recording.
 
-    On a terminal it shows what will go, and asks. Elsewhere --yes is needed.
+    On a terminal, the command shows the stream and asks for confirmation. Elsewhere, it requires
+    --yes.
     """
     if not yes and not sys.stdin.isatty():
-        raise click.UsageError("Nobody can be asked here: give --yes to delete.")
+        raise click.UsageError(NOT_A_TERMINAL.format("delete"))
     with connected(context) as client:
         if not yes:
             client.capabilities.require(Feature.DELETE)
-            if not click.confirm(f"Delete {_what_goes(client, id)}?", err=True):
+            if not click.confirm(f"Delete {_description(client, id)}?", err=True):
                 click.echo("Nothing was deleted.", err=True)
-                raise click.exceptions.Exit(OTHERWISE)
+                raise click.exceptions.Exit(FAILURE)
         with context.changing("delete", id), working("Deleting"):
             client.delete(id)
     if context.as_json:
@@ -245,12 +244,12 @@ def delete(context: CommandContext, id: str, yes: bool) -> None:
         click.echo(f"Deleted {printable(id)}.")
 
 
-def _what_goes(client: Client, id: str) -> str:
+def _description(client: Client, id: str) -> str:
     if not client.supports(Feature.GET):
         return printable(id)
     with working("Reading"):
         stream = client.get(id)
-    return f"{printable(stream.id)}, {printable(stream.title)!r}, which is {stream.status}"
+    return f"{printable(stream.id)}, {printable(stream.title)!r}, with status {stream.status}"
 
 
 @click.command(
@@ -263,7 +262,7 @@ def _what_goes(client: Client, id: str) -> str:
     "--until",
     required=True,
     metavar="STATUS[,STATUS]",
-    help=f"What to wait for, one of several: {', '.join(Status)}.",
+    help=f"The status to wait for, or several, of which one is enough: {', '.join(Status)}.",
 )
 @click.option(
     "--timeout",
@@ -271,20 +270,20 @@ def _what_goes(client: Client, id: str) -> str:
     default=300,
     show_default=True,
     metavar="SECONDS",
-    help="When to give up, with exit code 4.",
+    help="How long to wait before giving up, with exit code 4.",
 )
-@_on_streams
+@_stream_command
 def wait(context: CommandContext, id: str, until: str, timeout: float) -> None:
     """Wait until a stream has a status.
 
-    "ready" is met by "live" too, and "processing" by "ended". What can no longer happen ends it
-    at once, with exit code 3.
+    "live" also satisfies "ready", and "ended" satisfies "processing". If the stream can no longer
+    reach the status, the command exits at once with code 3.
     """
-    from .waiting import waited
+    from .waiting import wait_for
 
-    wanted = [word.strip() for word in until.split(",")]
+    statuses = [word.strip() for word in until.split(",")]
     with connected(context) as client:
-        stream = waited(client, id, wanted, timeout)
+        stream = wait_for(client, id, statuses, timeout)
     show_stream(context, stream)
 
 
@@ -301,22 +300,23 @@ def wait(context: CommandContext, id: str, until: str, timeout: float) -> None:
     default=5.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait between two looks.",
+    help="How long to wait between two reads.",
 )
-@_on_streams
+@_stream_command
 def watch(context: CommandContext, ids: tuple[str, ...], interval: float, **filters: Any) -> None:
-    """Watch streams until Ctrl-C.
+    """Watch streams until you press Ctrl-C.
 
-    It watches those with these ids, or all that pass the filters.
+    Watch the streams with these IDs, or all streams that match the filters.
 
-    On a terminal it is a table that follows what happens. Elsewhere, and with --json, it is a
-    line for each stream at first, and then one for each change: a JSON line has "at", "id",
-    "previous" and "status", "changed" (the names of what changed) and "stream". Where a stream
-    is gone, "status" and "stream" are null. Temporary errors are shown, and it goes on.
+    On a terminal, the output is a table that is kept up to date. Elsewhere, and with --json, it
+    is one line for each stream, and then one line for each change. A JSON line has "at", "id",
+    "previous", "status", "changed" (the names of the changed fields), and "stream". If a stream
+    no longer exists, "status" and "stream" are null. Temporary errors are shown, and watching
+    continues.
     """
     from .watching import run
 
     if ids and any(value is not None for value in filters.values()):
-        raise click.UsageError("Give ids or filters, not both.")
+        raise click.UsageError("Pass IDs or filters, not both.")
     with connected(context) as client:
         run(context, client, ids, filters, interval)

@@ -1,4 +1,4 @@
-"""How streams are shown: as data for programs, as text and tables for people."""
+"""How streams are shown: as JSON for programs, as text and tables for people."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-#: Rows whose widths are settled together: the first of them are seen soon.
+#: The number of rows whose column widths are computed together, so that the first appear soon.
 _BATCH = 50
-#: A title that has less room stands under the id.
-_ROOM_FOR_TITLE = 16
+#: A title with less room than this is printed under the ID.
+_MIN_TITLE_WIDTH = 16
 
-_STATUS = max(map(len, Status))
-_TIME = len("2026-12-05 15:30+05:30")
+_STATUS_WIDTH = max(map(len, Status))
+_TIME_WIDTH = len("2026-12-05 15:30+05:30")
 _GAP = 2
 
-#: What is shown first; the rest follows in the order of the model.
+#: Fields that are shown first; the others follow in the order of the model.
 _HEAD = ("id", "title", "description", "status", "provider")
-_NOTHING: tuple[Any, ...] = (None, "", ())
+_EMPTY_VALUES: tuple[Any, ...] = (None, "", ())
 
 
 def show_stream(context: CommandContext, stream: LiveStream, *, raw: bool = False) -> None:
-    """Prints one stream."""
+    """Print one stream."""
     if context.as_json:
         json_line(stream.to_dict(secrets=context.show_secrets, raw=raw))
         return
@@ -42,7 +42,7 @@ def show_stream(context: CommandContext, stream: LiveStream, *, raw: bool = Fals
     out = console()
     for name, value in _facts(context, stream):
         style = STATUSES[stream.status].style if name == "status" else ""
-        # Not folded: an address that is broken in two cannot be copied.
+        # Not wrapped: a URL that is broken in two cannot be copied.
         out.print(Text.assemble((f"{name:<16}", "dim"), (value, style)), soft_wrap=True)
     if raw:
         payload = stream.to_dict(secrets=context.show_secrets, raw=True).get("raw")
@@ -50,7 +50,10 @@ def show_stream(context: CommandContext, stream: LiveStream, *, raw: bool = Fals
 
 
 def show_streams(context: CommandContext, streams: Iterable[LiveStream]) -> int:
-    """Prints streams as they come, what came before an error too; gives how many there were."""
+    """Print streams as they arrive, and return how many there were.
+
+    Streams that were read before an error are printed too.
+    """
     count = 0
     if context.as_json:
         for stream in streams:
@@ -63,20 +66,20 @@ def show_streams(context: CommandContext, streams: Iterable[LiveStream]) -> int:
     for batch in _batches(iter(streams)):
         id_width = max(id_width, *(len(stream.id) for stream in batch))
         table = stream_table(context, batch, width, id_width=id_width, header=count == 0)
-        _print_whole(out, table)
+        _print_unsqueezed(out, table)
         count += len(batch)
     return count
 
 
 def _batches(streams: Iterator[LiveStream]) -> Iterator[list[LiveStream]]:
-    """Streams in lists of some; what came before an error is given before it is raised."""
+    """Yield streams in lists. Streams that were read before an error are yielded first."""
     while True:
         batch: list[LiveStream] = []
         error = None
         with working("Reading the list"):
             try:
                 for stream in islice(streams, _BATCH):
-                    batch.append(stream)  # noqa: PERF402 - what came before an error is kept
+                    batch.append(stream)  # noqa: PERF402 - keep what was read before an error
             except Exception as raised:
                 error = raised
         if batch:
@@ -95,14 +98,14 @@ def stream_table(
     id_width: int = 0,
     header: bool = True,
 ) -> Table:
-    """A row for each stream, within a width if the ids allow it.
+    """Return a table with a row for each stream, within a width if the IDs allow it.
 
     Args:
-        context: How times are shown.
+        context: The context, which says how times are shown.
         streams: The streams.
-        width: Columns of the terminal.
-        id_width: The least width of the column of ids.
-        header: Whether the columns have names.
+        width: The number of columns of the terminal.
+        id_width: The minimum width of the ID column.
+        header: Whether the table has a header.
     """
     from rich import box
     from rich.cells import cell_len
@@ -111,8 +114,8 @@ def stream_table(
 
     streams = list(streams)
     ids = max([id_width, len("id"), *(cell_len(printable(stream.id)) for stream in streams)])
-    room = width - (ids + _STATUS + _TIME + 3 * _GAP)
-    stacked = room < _ROOM_FOR_TITLE
+    room = width - (ids + _STATUS_WIDTH + _TIME_WIDTH + 3 * _GAP)
+    stacked = room < _MIN_TITLE_WIDTH
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -121,8 +124,8 @@ def stream_table(
         show_header=header,
     )
     table.add_column("id", width=ids, overflow="fold")
-    table.add_column("status", width=_STATUS, no_wrap=True)
-    table.add_column("scheduled", min_width=_TIME, no_wrap=True)
+    table.add_column("status", width=_STATUS_WIDTH, no_wrap=True)
+    table.add_column("scheduled", min_width=_TIME_WIDTH, no_wrap=True)
     if not stacked:
         table.add_column("title", max_width=room, overflow="fold")
     for stream in streams:
@@ -141,9 +144,11 @@ def stream_table(
     return table
 
 
-def _print_whole(out: Console, table: Table) -> None:
-    """Prints a table. Where the terminal is too narrow it breaks the lines: rich would squeeze
-    the columns, and cut ids.
+def _print_unsqueezed(out: Console, table: Table) -> None:
+    """Print a table at its full width.
+
+    On a narrow terminal, the terminal wraps the lines: rich would squeeze the columns and cut
+    IDs.
     """
     needed = sum((column.width or column.min_width or 0) + _GAP for column in table.columns)
     out.width = max(out.width, needed)
@@ -151,11 +156,11 @@ def _print_whole(out: Console, table: Table) -> None:
 
 
 def _facts(context: CommandContext, stream: LiveStream) -> Iterator[tuple[str, str]]:
-    """What is known of a stream, in names and texts."""
+    """Yield the known facts of a stream: labels and texts."""
     fields = table(LiveStream)
     for name in (*_HEAD, *(name for name in fields if name not in _HEAD)):
         field, value = fields[name], getattr(stream, name)
-        if value in _NOTHING or field.kind is Kind.DATA or name == "provider_status":
+        if value in _EMPTY_VALUES or field.kind is Kind.DATA or name == "provider_status":
             continue
         if name == "problems":
             for problem in value:
@@ -169,14 +174,14 @@ def _facts(context: CommandContext, stream: LiveStream) -> Iterator[tuple[str, s
                     yield field.label, json_text(part.to_dict(secrets=context.show_secrets))
         elif name == "status":
             word = stream.provider_status
-            own_word = f" ({printable(word)})" if word and word != value else ""
-            yield field.label, f"{value}{own_word}"
+            vendor_word = f" ({printable(word)})" if word and word != value else ""
+            yield field.label, f"{value}{vendor_word}"
         else:
             yield field.label, _text(context, field.kind, value)
 
 
 def _text(context: CommandContext, kind: Kind | None, value: Any) -> str:
-    """A value as people read it."""
+    """Return a value in a human-readable form."""
     match kind:
         case Kind.FLAG:
             return "yes" if value else "no"

@@ -1,4 +1,4 @@
-"""The fields of a stream as options of a command."""
+"""The fields of a stream as command-line options."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ _FILE = click.File(encoding="utf-8")
 
 
 def spec_options(command: F) -> F:
-    """An option for each field of a spec. Keys of other platforms are secrets, so those come by
-    a file. The command gets them as keyword arguments for :func:`fields`.
+    """Add an option for each field of a spec.
+
+    Stream keys of restreams are secrets, so restreams are read from a file. The command receives
+    the options as keyword arguments for :func:`fields`.
     """
     command = click.option(
         "--spec",
@@ -30,7 +32,7 @@ def spec_options(command: F) -> F:
         type=_FILE,
         metavar="FILE",
         help="A JSON object of fields (title, scheduled_start, tags, restreams, ...); "
-        "- reads it from standard input. The other options win over it.",
+        "- reads it from standard input. Other options override it.",
     )(command)
     for field in reversed([*facts_of(StreamSpec)]):
         command = _option(field)(command)
@@ -49,7 +51,7 @@ def _option(field: FieldFacts) -> Callable[[F], F]:
             words = click.Choice([each.value for each in field.words])
             return click.option(flag, field.name, type=words, help=field.help)
         case Kind.TEXTS:
-            several = f"{sentence}; may be given several times."
+            several = f"{sentence}. Can be repeated."
             return click.option(flag, field.name, multiple=True, help=several)
         case Kind.INSTANT:
             such = f"{sentence}, such as 2026-12-05T15:30:00+05:30."
@@ -63,17 +65,17 @@ def _option(field: FieldFacts) -> Callable[[F], F]:
             objects = f"{sentence}: a JSON list of {{{form}}}."
             return click.option(flag, field.name, type=_FILE, metavar="FILE", help=objects)
         case Kind.DATA:
-            own = f"{sentence}; VALUE is JSON, or else text."
+            own = f"{sentence}. VALUE is parsed as JSON, or else taken as text. Can be repeated."
             return click.option(flag, field.name, multiple=True, metavar="NAME=VALUE", help=own)
     return click.option(flag, field.name, help=field.help)
 
 
 def fields(context: CommandContext, *, spec_file: Any = None, **options: Any) -> dict[str, Any]:
-    """The fields that were given, by their names in a :class:`StreamSpec`.
+    """Return the given fields, by their names in a :class:`StreamSpec`.
 
     Raises:
-        InvalidInput: A file or an option cannot be read.
-        click.UsageError: Standard input was asked for twice.
+        InvalidInput: If a file or an option cannot be read.
+        click.UsageError: If two options read standard input.
     """
     from ..._client import unknown_field
 
@@ -85,7 +87,7 @@ def fields(context: CommandContext, *, spec_file: Any = None, **options: Any) ->
         if not isinstance(data, dict):
             raise InvalidInput(f"{spec_file.name}: expected a JSON object", field="spec")
         for name in data:
-            # It would be taken for an argument of the call, were there one of that name.
+            # It could otherwise be taken for an argument of the call with the same name.
             if name not in FIELDS:
                 raise unknown_field(name)
         found.update(data)
@@ -100,7 +102,7 @@ def fields(context: CommandContext, *, spec_file: Any = None, **options: Any) ->
 
 
 def _read(field: FieldFacts, value: Any, before: Any) -> Any:
-    """What an option says, together with what the file of a spec said before."""
+    """Return the value of an option, merged with the value from the spec file."""
     match field.kind:
         case Kind.TEXTS:
             return list(value)
@@ -117,14 +119,14 @@ def _read(field: FieldFacts, value: Any, before: Any) -> Any:
 def _check_stdin(context: CommandContext, *files: Any) -> None:
     names = [context.token_file, *(file.name for file in files if file is not None)]
     if sum(name in ("-", "<stdin>") for name in names) > 1:
-        raise click.UsageError("Standard input can be read by one option only.")
+        raise click.UsageError("Only one option can read standard input.")
 
 
 def _json(file: Any) -> Any:
     try:
-        return json.load(file, parse_constant=_no_json)
+        return json.load(file, parse_constant=_reject_constant)
     except json.JSONDecodeError as error:
-        # The text that could not be read may hold a stream key.
+        # The text that could not be parsed may contain a stream key.
         problem = f"is not JSON (line {error.lineno} column {error.colno})"
     except (ValueError, RecursionError):
         problem = "is not JSON"
@@ -142,21 +144,21 @@ def _setting(text: str) -> tuple[str, Any]:
     if not found or not name:
         raise click.UsageError("--set: expected NAME=VALUE.")
     try:
-        return name, json.loads(value, parse_constant=_no_json)
+        return name, json.loads(value, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         return name, value
 
 
-def _no_json(constant: str) -> NoReturn:
+def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
 def cleared(found: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """The fields together with those to clear.
+    """Return the fields to change, with ``None`` for those to clear.
 
     Raises:
-        click.UsageError: A field is both given and to be cleared.
+        click.UsageError: If a field is both set and cleared.
     """
     if both := [name for name in names if found.get(name) is not None]:
-        raise click.UsageError(f"{', '.join(both)}: both given and cleared.")
+        raise click.UsageError(f"{', '.join(both)}: cannot be both set and cleared.")
     return {**found, **dict.fromkeys(names)}

@@ -1,4 +1,4 @@
-"""The option ``--trim``: everything that a :class:`Trim` can be, as one text."""
+"""The ``--trim`` option: every form of a :class:`Trim`, as one text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def trim_of(text: str) -> Trim:
     """Return the trim that ``START..END`` means.
 
     Raises:
-        InvalidInput: It is not written like that, or is not possible.
+        InvalidInput: If the text does not have this form, or the trim is impossible.
     """
     start, _, end = text.partition("..")
     if _INTEGER.fullmatch(start) and _INTEGER.fullmatch(end):
@@ -31,7 +31,7 @@ def trim_of(text: str) -> Trim:
     if first is not None and last is not None:
         if max(first, last) >= UNIX_TIME_FROM:
             raise InvalidInput(
-                "trim: a Unix time is a whole number of seconds, and so is the other end then",
+                "trim: a Unix time cannot be combined with fractions of a second or with h:mm:ss",
                 field="trim",
                 hint="write both as ISO 8601 times",
             )
@@ -40,7 +40,8 @@ def trim_of(text: str) -> Trim:
         instant = named("trim", parse_instant)
         return Trim.absolute(instant(start), instant(end))
     raise InvalidInput(
-        "trim: expected START..END, both from the start of the recording or both ISO 8601 times",
+        "trim: expected START..END, two offsets from the start of the recording or two ISO 8601 "
+        "times",
         field="trim",
         hint="write it like 30..120, 0:00:30..1:02:00.5 or "
         "2026-12-05T15:30:00Z..2026-12-05T16:30:00Z",
@@ -48,7 +49,7 @@ def trim_of(text: str) -> Trim:
 
 
 def _offset(text: str) -> Fraction | None:
-    """Seconds, or hours, minutes and seconds, in seconds; ``None`` if it is neither."""
+    """Return an offset (seconds, or hours, minutes and seconds) in seconds, or ``None``."""
     if _SECONDS.fullmatch(text):
         return Fraction(text)
     if found := _CLOCK.fullmatch(text):

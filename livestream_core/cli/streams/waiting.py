@@ -1,4 +1,4 @@
-"""Waiting for a status, with what was seen last on the spinner."""
+"""Waiting for a status, with the latest status on the spinner."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from ..._plugins.hooks import hookimpl
 from ..console.output import working
 
 
-class _Seen:
-    """An observer that tells of each status."""
+class _StatusObserver:
+    """An observer that reports each status."""
 
-    def __init__(self, tell: Callable[[Status], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[Status], None]) -> None:
+        self._report = report
 
     @hookimpl
     def livestream_status_changed(self, stream: LiveStream) -> None:
-        self._tell(stream.status)
+        self._report(stream.status)
 
 
-def waited(client: Client, id: str, until: Sequence[str], timeout: float) -> LiveStream:
-    """The stream, once it has one of the statuses; see ``Client.wait``."""
+def wait_for(client: Client, id: str, until: Sequence[str], timeout: float) -> LiveStream:
+    """Return the stream once it has one of the statuses; see ``Client.wait``."""
     text = f"Waiting for {' or '.join(until)}"
     with working(text) as show:
-        seen = _Seen(lambda status: show(f"{text}: it is {status}"))
-        register(seen)
+        observer = _StatusObserver(lambda status: show(f"{text}; the status is {status}"))
+        register(observer)
         try:
             return client.wait(id, until=until, timeout=timeout)
         finally:
-            unregister(seen)
+            unregister(observer)

@@ -1,4 +1,4 @@
-"""Watching streams: a table that follows them, or a line for each change."""
+"""Watching streams: a table that is kept up to date, or a line for each change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..console.output import console, is_terminal, json_line, printable, say, ti
 from ..console.signals import stopped_by_signals
 from .display import stream_table
 
-#: What a change is; of all that may differ between two looks, what an operator acts on.
+#: The facts whose changes are reported: those that an operator acts on.
 _FACTS: dict[str, Callable[[LiveStream], object]] = {
     "status": lambda stream: stream.status,
     "title": lambda stream: stream.title,
@@ -28,18 +28,18 @@ _FACTS: dict[str, Callable[[LiveStream], object]] = {
     "recording": lambda stream: stream.recording and stream.recording.status,
 }
 
-#: Rows of a terminal that the table does not have: its head, what is left out, and the footer.
+#: The rows of the terminal around the table's body: header, note on hidden rows, footer.
 _ROWS_AROUND = 6
 
 
 @attrs.frozen(slots=True)
 class Change:
-    """What differs between two looks.
+    """A difference between two reads.
 
     Attributes:
-        id: The stream.
-        before: As it was; ``None`` the first time that it is seen.
-        after: As it is; ``None`` where it is no longer there.
+        id: The stream's ID.
+        before: The stream as read before; ``None`` the first time.
+        after: The stream as read now; ``None`` if it no longer exists.
     """
 
     id: str
@@ -48,40 +48,40 @@ class Change:
 
     @property
     def changed(self) -> list[str]:
-        """The names of what changed; none the first time, and none where it is gone."""
+        """The names of the changed facts. Empty for a new stream and for one that is gone."""
         if self.before is None or self.after is None:
             return []
         return [name for name, of in _FACTS.items() if of(self.before) != of(self.after)]
 
 
 class Watch:
-    """What was seen at the last look."""
+    """The streams as last read, and what has changed since."""
 
     def __init__(self, client: Client, ids: Sequence[str], filters: Mapping[str, Any]) -> None:
         self._client, self._filters = client, filters
         self._ids = list(dict.fromkeys(ids))
         self._by_id = bool(ids)
         self._streams: dict[str, LiveStream] = {}
-        #: Why the last look failed, or some part of it; ``None`` if it did not.
-        self.trouble: LiveStreamError | None = None
+        #: Why the last read failed, fully or in part; ``None`` if it succeeded.
+        self.error: LiveStreamError | None = None
 
     @property
     def streams(self) -> list[LiveStream]:
-        """The streams, those first that have a server."""
+        """The streams, active ones first."""
         return sorted(self._streams.values(), key=lambda stream: not stream.status.is_active)
 
     @property
     def is_over(self) -> bool:
-        """Whether every stream that was asked for is gone."""
+        """Whether none of the requested streams exists any longer."""
         return self._by_id and not self._ids
 
-    def look(self) -> list[Change]:
-        """Looks, and gives what changed.
+    def poll(self) -> list[Change]:
+        """Read the streams, and return what has changed.
 
         Raises:
-            LiveStreamError: An error that is not temporary.
+            LiveStreamError: If an error is not temporary.
         """
-        self.trouble = None
+        self.error = None
         before = self._streams
         self._streams = dict(self._read_ids() if self._by_id else self._read_list())
         found = [Change(id, before.get(id), stream) for id, stream in self._streams.items()]
@@ -99,7 +99,7 @@ class Watch:
                     raise
                 self._ids.remove(id)
             except LiveStreamError as error:
-                self._pass_over(error, was_seen=id in self._streams)
+                self._note_if_temporary(error, is_known=id in self._streams)
                 if id in self._streams:
                     yield id, self._streams[id]
 
@@ -108,22 +108,22 @@ class Watch:
         try:
             found = {stream.id: stream for stream in streams}
         except LiveStreamError as error:
-            self._pass_over(error)
+            self._note_if_temporary(error)
             return self._streams.items()
         if unreadable := streams.unreadable:
-            self.trouble = unreadable_error(unreadable, ())
-            # What cannot be read now, and could before, is not gone.
+            self.error = unreadable_error(unreadable, ())
+            # A stream that cannot be read now, but could be before, still exists.
             ids = {entry.id for entry in unreadable}
             for id, stream in self._streams.items():
                 if id in ids or None in ids:
                     found.setdefault(id, stream)
         return found.items()
 
-    def _pass_over(self, error: LiveStreamError, *, was_seen: bool = False) -> None:
-        is_odd = was_seen and isinstance(error, UnexpectedResponse)
-        if not (error.temporary or error.retryable or is_odd):
+    def _note_if_temporary(self, error: LiveStreamError, *, is_known: bool = False) -> None:
+        is_malformed = is_known and isinstance(error, UnexpectedResponse)
+        if not (error.temporary or error.retryable or is_malformed):
             raise error
-        self.trouble = error
+        self.error = error
 
 
 def run(
@@ -133,14 +133,14 @@ def run(
     filters: Mapping[str, Any],
     interval: float,
 ) -> None:
-    """Watches until SIGINT or SIGTERM, or until every stream that was asked for is gone.
+    """Watch until SIGINT or SIGTERM, or until none of the requested streams exists.
 
     Args:
-        context: How streams are shown.
-        client: The account.
-        ids: The streams; if there are none, all that pass the filters.
-        filters: What ``Client.list`` takes.
-        interval: Seconds between two looks.
+        context: The context, which says how streams are shown.
+        client: The client of the account.
+        ids: The IDs of the streams; if empty, all streams that match the filters.
+        filters: Arguments of ``Client.list``.
+        interval: The number of seconds between two reads.
     """
     watch = Watch(client, ids, filters)
     with stopped_by_signals():
@@ -150,9 +150,9 @@ def run(
             _show_table(context, watch, interval)
 
 
-def _looks(watch: Watch, interval: float) -> Iterator[list[Change]]:
+def _polls(watch: Watch, interval: float) -> Iterator[list[Change]]:
     while True:
-        yield watch.look()
+        yield watch.poll()
         if watch.is_over:
             return
         time.sleep(interval)
@@ -160,13 +160,13 @@ def _looks(watch: Watch, interval: float) -> Iterator[list[Change]]:
 
 def _print_lines(context: CommandContext, watch: Watch, interval: float) -> None:
     shown = None
-    for changes in _looks(watch, interval):
+    for changes in _polls(watch, interval):
         for change in changes:
             _print_change(context, change)
-        trouble = watch.trouble and watch.trouble.message
-        if trouble and trouble != shown:
-            say(context, "warning", f"{watch.trouble}; it is tried again")
-        shown = trouble
+        message = watch.error and watch.error.message
+        if message and message != shown:
+            say(context, "warning", f"{watch.error}; retrying")
+        shown = message
 
 
 def _print_change(context: CommandContext, change: Change) -> None:
@@ -183,16 +183,16 @@ def _print_change(context: CommandContext, change: Change) -> None:
             }
         )
         return
-    parts = [time_text(context, now), printable(change.id), _what(context, change)]
+    parts = [time_text(context, now), printable(change.id), _change_text(context, change)]
     if stream := after or change.before:
         parts.append(printable(stream.title))
     click.echo("  ".join(parts))
 
 
-def _what(context: CommandContext, change: Change) -> str:
+def _change_text(context: CommandContext, change: Change) -> str:
     before, after = change.before, change.after
     if after is None:
-        return "no longer there"
+        return "no longer exists"
     if before is None:
         return after.status.value
     parts = []
@@ -204,7 +204,7 @@ def _what(context: CommandContext, change: Change) -> str:
         elif name == "recording" and after.recording is not None:
             parts.append(f"recording {after.recording.status}")
         else:
-            parts.append(f"another {name.replace('_', ' ')}")
+            parts.append(f"{name.replace('_', ' ')} changed")
     return ", ".join(parts)
 
 
@@ -215,19 +215,19 @@ def _show_table(context: CommandContext, watch: Watch, interval: float) -> None:
 
     out = console()
 
-    def picture() -> Group:
+    def render() -> Group:
         streams = watch.streams
-        most = max(1, out.height - _ROWS_AROUND)
-        parts: list[Any] = [stream_table(context, streams[:most], out.width)]
-        if len(streams) > most:
-            parts.append(Text(f"and {len(streams) - most} more", "dim"))
+        visible = max(1, out.height - _ROWS_AROUND)
+        parts: list[Any] = [stream_table(context, streams[:visible], out.width)]
+        if len(streams) > visible:
+            parts.append(Text(f"and {len(streams) - visible} more", "dim"))
         now = time_text(context, datetime.now(UTC))
-        parts.append(Text(f"\n{now}, every {interval:g} s, Ctrl-C ends it", "dim"))
-        if watch.trouble is not None:
-            parts.append(Text(f"{watch.trouble}; it is tried again", "yellow"))
+        parts.append(Text(f"\n{now}, every {interval:g} s, Ctrl-C to stop", "dim"))
+        if watch.error is not None:
+            parts.append(Text(f"{watch.error}; retrying", "yellow"))
         return Group(*parts)
 
     with Live(console=out, auto_refresh=False) as live:
         live.update(Text("Reading"), refresh=True)
-        for _ in _looks(watch, interval):
-            live.update(picture(), refresh=True)
+        for _ in _polls(watch, interval):
+            live.update(render(), refresh=True)

@@ -1,7 +1,7 @@
 """The conformance kit: what every adapter must do, as tests that can be subclassed.
 
-``pytest --livestream-adapter NAME`` runs all of it. To run it from a test module of your own, or
-to say more about your adapter, make a :class:`Subject` and subclass :class:`Suite`, or single
+``pytest --livestream-adapter NAME`` runs the whole kit. To run it from your own test module, or to
+describe your adapter to it, create a :class:`Subject` and subclass :class:`Suite` or single
 areas::
 
     class Acme(conformance.Subject):
@@ -11,17 +11,17 @@ areas::
     class TestAcme(conformance.Suite):
         subject = Acme()
 
-A test that is written into such a class takes a ``harness``, as those of the kit do: see
+Tests that you add to such a class receive a ``harness``, like the kit's own tests: see
 :class:`Harness`.
 
-Needs the extras ``testing`` and ``sandbox``.
+The kit needs the ``testing`` and ``sandbox`` extras.
 """
 
 from __future__ import annotations
 
 import pytest
 
-# Before they are imported, so that a failure shows the values that were compared.
+# Before the imports, so that a failed assertion shows the compared values.
 pytest.register_assert_rewrite(
     *(
         f"{__name__}.{module}"
@@ -88,7 +88,7 @@ class Suite(
     Emulated,
     Replayed,
 ):
-    """All of the kit in one class."""
+    """The whole kit in one class."""
 
 
 #: Every area of the kit, in the order of the report.

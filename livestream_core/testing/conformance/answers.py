@@ -1,4 +1,4 @@
-"""Answers are read as they are: nothing is invented, and what cannot be read is said to be so."""
+"""Responses are parsed faithfully: nothing is invented, and unreadable values are reported."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from .subject import Sample
 
 Path = tuple[str | int, ...]
 
-#: Words that no vendor uses, and some that look like those that one does.
+#: Words that no vendor uses, some of them similar to real ones.
 WORDS = ("gone_fishing", "ended-ish", "nearly ready", "not_cancelled")
 _TIMES = tuple(each.name for each in facts_of(LiveStream) if each.kind is Kind.INSTANT)
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 _OTHERS: tuple[Any, ...] = (7, "text", [], {}, True, ["x"])
-#: How the core says that an adapter raised what is no error of this library.
+#: How the core reports that an adapter raised an exception of another library.
 _CRASHED = ("could not be read (", "the adapter failed (")
 _EXAMPLES = settings(
     max_examples=150,
@@ -57,7 +57,7 @@ json_values = st.recursive(
 
 
 def places(data: Any, path: Path = ()) -> Iterator[Path]:
-    """The paths to all fields of some JSON."""
+    """Yield the paths to all fields of some JSON data."""
     items = data.items() if isinstance(data, dict) else enumerate(data)
     for name, value in items:
         yield (*path, name)
@@ -66,43 +66,43 @@ def places(data: Any, path: Path = ()) -> Iterator[Path]:
 
 
 def holder(data: Any, path: Path) -> Any:
-    """What holds the field at a path."""
+    """Return the object or list that contains the field at a path."""
     for name in path[:-1]:
         data = data[name]
     return data
 
 
 def without(data: Any, path: Path) -> Any:
-    """A copy that lacks a field."""
+    """Return a copy without a field."""
     changed = copy.deepcopy(data)
     del holder(changed, path)[path[-1]]
     return changed
 
 
 def with_value(data: Any, path: Path, value: Any) -> Any:
-    """A copy with another value at a path."""
+    """Return a copy with another value at a path."""
     changed = copy.deepcopy(data)
     holder(changed, path)[path[-1]] = value
     return changed
 
 
 def instead(body: Any) -> Callable[[str, str, Response], Response]:
-    """Answers with other JSON, whatever was asked."""
+    """Return a function that replaces the JSON of every response."""
     return lambda method, target, response: edited(response, lambda _: body)
 
 
 def has_crashed(error: LiveStreamError) -> bool:
-    """Whether the adapter failed with an exception of its own."""
+    """Return whether the adapter failed with an exception of another library."""
     return any(words in error.message for words in _CRASHED)
 
 
 def named(path: Path) -> str:
-    """A path as people write it."""
+    """Return a path as text."""
     return ".".join(map(str, path))
 
 
 def payload_of(harness: Harness) -> dict[str, Any]:
-    """The vendor's payload of a stream with much in it."""
+    """Return the vendor's payload of a stream with many fields."""
     stream = harness.scheduled()
     assert stream.raw is not None, "raw is None: the vendor's payload was not kept"
     found: dict[str, Any] = stream.raw.reveal()
@@ -110,14 +110,14 @@ def payload_of(harness: Harness) -> dict[str, Any]:
 
 
 def facts(stream: LiveStream) -> LiveStream:
-    """A stream without what was put into its payload besides."""
+    """Return a stream without its payload, for comparison."""
     return attrs.evolve(stream, raw=None)
 
 
 class Parsing(Area):
-    """Reading what the vendor sends."""
+    """Parsing of the vendor's responses."""
 
-    title = "answers"
+    title = "parsing"
 
     @needs(Feature.GET)
     @each("word", lambda _: WORDS)
@@ -130,7 +130,7 @@ class Parsing(Area):
         found = harness.client.get(stream.id)
         assert found.raw is not None
         if word not in json.dumps(found.raw.reveal()):
-            pytest.skip("the answer has no status")
+            pytest.skip("the response has no status")
         assert (found.status, found.provider_status) == (Status.UNKNOWN, word)
 
     @needs(Feature.GET)
@@ -140,7 +140,9 @@ class Parsing(Area):
         for path in [(), *(p for p in places(data) if isinstance(holder(data, (*p, 0)), dict))]:
             more = copy.deepcopy(data)
             holder(more, (*path, 0))["kit_extra"] = {"status": "ended", "id": "another"}
-            assert facts(harness.client.parse_stream(more)) == before, f"one more in {named(path)}"
+            assert facts(harness.client.parse_stream(more)) == before, (
+                f"one more field in {named(path)}"
+            )
 
     @needs(Feature.GET)
     def test_a_missing_field_is_read_as_none_or_named_in_the_error(self, harness: Harness) -> None:
@@ -150,7 +152,7 @@ class Parsing(Area):
             for path in places(data)
             if (error := self._failure(harness, without(data, path))) and has_crashed(error)
         ]
-        assert crashed == [], "the adapter fails with an error of its own, such as a KeyError"
+        assert crashed == [], "the adapter raises another exception, such as a KeyError"
 
     @needs(Feature.GET)
     def test_a_null_is_read_as_none_or_named_in_the_error(self, harness: Harness) -> None:
@@ -161,7 +163,7 @@ class Parsing(Area):
             if (error := self._failure(harness, with_value(data, path, None)))
             and has_crashed(error)
         ]
-        assert crashed == [], "the adapter fails with an error of its own, such as a TypeError"
+        assert crashed == [], "the adapter raises another exception, such as a TypeError"
 
     @needs(Feature.GET)
     def test_a_value_of_another_type_is_never_a_crash_of_the_adapter(
@@ -218,7 +220,7 @@ class Parsing(Area):
         data = payload_of(harness)
         before = harness.client.parse_stream(data)
         harness.clock.sleep(86_400)
-        assert harness.client.parse_stream(data) == before, "the present instant got into it"
+        assert harness.client.parse_stream(data) == before, "the stream depends on the current time"
 
     @needs(Feature.GET)
     def test_a_time_that_the_vendor_writes_in_another_zone_is_the_same_instant(
@@ -231,7 +233,7 @@ class Parsing(Area):
             if isinstance(text := holder(data, path)[path[-1]], str) and _ISO.fullmatch(text)
         ]
         if not times:
-            pytest.skip("the vendor writes no times with a zone")
+            pytest.skip("the vendor's times have no zone")
         before = facts(harness.client.parse_stream(data))
         for minutes in (330, -480, 0):
             moved = data
@@ -250,7 +252,7 @@ class Parsing(Area):
             harness.tap.answer = instead(body)
             with pytest.raises(LiveStreamError) as caught:
                 client.get(stream.id)
-            assert not has_crashed(caught.value), f"in answer to {body!r}"
+            assert not has_crashed(caught.value), f"in response to {body!r}"
             assert caught.value.applied is False
 
     @proves(Feature.LIST)
@@ -261,7 +263,7 @@ class Parsing(Area):
             harness.tap.answer = instead(body)
             with pytest.raises(UnexpectedResponse) as caught:
                 list(client.list())
-            assert not has_crashed(caught.value), f"in answer to {body!r}"
+            assert not has_crashed(caught.value), f"in response to {body!r}"
 
     @needs(Feature.GET)
     def test_any_payload_is_read_or_refused_as_unexpected(self, harness: Harness) -> None:
@@ -280,7 +282,7 @@ class Parsing(Area):
                 try:
                     payload = with_value(payload, path, value)
                 except (KeyError, IndexError, TypeError):
-                    pass  # an earlier change took its place away
+                    pass  # an earlier change removed the path
             try:
                 client.parse_stream(payload if other is None else other)
             except UnexpectedResponse as error:

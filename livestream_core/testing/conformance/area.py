@@ -1,4 +1,4 @@
-"""What the areas of the kit have in common: which tests an adapter gets, and what they prove."""
+"""The base of the kit's areas: which tests apply to an adapter, and what they prove."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 HTTP, IN_PROCESS = "http", "in-process"
 
-#: Names of the properties that a test's report carries.
+#: The names of the properties in a test's report.
 ADAPTER_PROPERTY, ROWS_PROPERTY = "livestream_adapter", "livestream_rows"
 
 
 @attrs.define(slots=True)
-class _About:
-    """What a test is about; kept on its function."""
+class _Marks:
+    """The marks of a test, stored on its function."""
 
     proves: tuple[Feature, ...] = ()
     needs: tuple[Feature, ...] = ()
@@ -33,19 +33,19 @@ class _About:
     values: Callable[[Subject], Iterable[Any]] | None = None
 
 
-def _about(test: Callable[..., Any]) -> _About:
-    found: _About | None = getattr(test, "_livestream_about", None)
+def _marks(test: Callable[..., Any]) -> _Marks:
+    found: _Marks | None = getattr(test, "_livestream_marks", None)
     if found is None:
-        found = _About()
-        setattr(test, "_livestream_about", found)  # noqa: B010
+        found = _Marks()
+        setattr(test, "_livestream_marks", found)  # noqa: B010
     return found
 
 
 def proves(*features: Feature) -> Callable[[F], F]:
-    """The test exists only where these are declared, and its outcome counts for them."""
+    """Mark a test that exists only if the features are declared, and counts for them."""
 
     def mark(test: F) -> F:
-        _about(test).proves = features
+        _marks(test).proves = features
         return test
 
     return mark
@@ -54,48 +54,50 @@ def proves(*features: Feature) -> Callable[[F], F]:
 def needs(
     *features: Feature, when: Callable[[Capabilities], object] | None = None
 ) -> Callable[[F], F]:
-    """The test exists only where these are declared, and ``when`` agrees."""
+    """Mark a test that exists only if the features are declared and ``when`` agrees."""
 
     def mark(test: F) -> F:
-        about = _about(test)
-        about.needs, about.when = features, when
+        marks = _marks(test)
+        marks.needs, marks.when = features, when
         return test
 
     return mark
 
 
 def each(name: str, values: Callable[[Subject], Iterable[Any]]) -> Callable[[F], F]:
-    """The test runs once for each value; without any it does not exist. A value that is a
-    :class:`Feature` is what that run counts for.
+    """Mark a test that runs once for each value. Without values, it does not exist.
+
+    A run with a :class:`Feature` as its value counts for that feature.
     """
 
     def mark(test: F) -> F:
-        about = _about(test)
-        about.name, about.values = name, values
+        marks = _marks(test)
+        marks.name, marks.values = name, values
         return test
 
     return mark
 
 
 def declared(*features: Feature) -> Callable[[Subject], Iterable[Feature]]:
-    """Those of the features that an adapter declares, for :func:`each`."""
+    """Return a function that returns the declared features, for :func:`each`."""
     return lambda subject: [each for each in features if subject.capabilities.supports(each)]
 
 
 class Area:
-    """One area of the kit. A subclass that names a :attr:`subject` has the tests that fit what
-    its adapter declares, and no others.
+    """One area of the kit.
+
+    A subclass with a :attr:`subject` has only the tests that apply to what its adapter declares.
 
     Attributes:
         subject: The adapter under test.
         title: The area's name in the report.
-        channels: How its tests reach the emulator.
+        channels: How the tests reach the emulator.
     """
 
     subject: ClassVar[Subject]
     title: ClassVar[str] = ""
     channels: ClassVar[Sequence[str]] = (IN_PROCESS,)
-    #: Whether its tests talk to an emulator.
+    #: Whether the tests need an emulator.
     needs_emulator: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -103,40 +105,40 @@ class Area:
         if "subject" not in vars(cls):
             return
         for name in names_of_tests(cls):
-            if not cls._fits(owner_of(cls, name), _about(getattr(cls, name))):
-                setattr(cls, name, None)  # pytest sees no test there
+            if not cls._fits(owner_of(cls, name), _marks(getattr(cls, name))):
+                setattr(cls, name, None)  # hides the test from pytest
 
     @classmethod
-    def _fits(cls, owner: type[Area], about: _About) -> bool:
+    def _fits(cls, owner: type[Area], marks: _Marks) -> bool:
         subject = cls.subject
         if owner.needs_emulator and not subject.has_emulator:
             return False
         can = subject.capabilities
-        if not all(can.supports(each) for each in (*about.proves, *about.needs)):
+        if not all(can.supports(each) for each in (*marks.proves, *marks.needs)):
             return False
-        if about.when is not None and not about.when(can):
+        if marks.when is not None and not marks.when(can):
             return False
-        return about.values is None or bool(list(about.values(subject)))
+        return marks.values is None or bool(list(marks.values(subject)))
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Gives tests their channels and values."""
+        """Parametrize tests with their channels and values."""
         if "channel" in metafunc.fixturenames:
             owner = owner_of(type(self), metafunc.function.__name__)
             metafunc.parametrize("channel", owner.channels)
-        about = _about(metafunc.function)
-        if about.values is not None:
-            values = list(about.values(self.subject))
-            metafunc.parametrize(about.name, values, ids=[_id(value) for value in values])
+        marks = _marks(metafunc.function)
+        if marks.values is not None:
+            values = list(marks.values(self.subject))
+            metafunc.parametrize(marks.name, values, ids=[_id(value) for value in values])
 
     @pytest.fixture(autouse=True)
-    def _tells_what_it_proves(
+    def _record_what_it_proves(
         self, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
     ) -> None:
-        about = _about(request.function)
-        rows = {str(feature) for feature in about.proves}
+        marks = _marks(request.function)
+        rows = {str(feature) for feature in marks.proves}
         parameters = getattr(request.node, "callspec", None)
-        if about.name and parameters is not None:
-            value = parameters.params[about.name]
+        if marks.name and parameters is not None:
+            value = parameters.params[marks.name]
             feature = value[0] if isinstance(value, tuple) and value else value
             if isinstance(feature, Feature):
                 rows.add(str(feature))
@@ -148,13 +150,13 @@ class Area:
 
     @pytest.fixture
     def harness(self, channel: str) -> Iterator[Harness]:
-        """The adapter's emulator, a client of it, and the time of both."""
+        """Provide the adapter's emulator, its client, and their clock."""
         with Harness.open(self.subject, over_http=channel == HTTP) as harness:
             yield harness
 
 
 def names_of_tests(area: type[Area]) -> list[str]:
-    """Names of an area's tests, in the order in which they are written."""
+    """Return the names of an area's tests, in the order in which they are defined."""
     found: dict[str, None] = {}
     for kind in reversed(area.__mro__):
         for name, value in vars(kind).items():
@@ -164,7 +166,7 @@ def names_of_tests(area: type[Area]) -> list[str]:
 
 
 def owner_of(area: type[Area], test: str) -> type[Area]:
-    """The area that a test was written in; a suite has those of many."""
+    """Return the area that defines a test. A suite has tests of many areas."""
     return next(kind for kind in area.__mro__ if callable(vars(kind).get(test)))
 
 

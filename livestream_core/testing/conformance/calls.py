@@ -1,4 +1,4 @@
-"""How any operation is called, from what the table of operations says that it takes."""
+"""Calls of any operation, with the arguments that the table of operations declares."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ..._client import Client
 from ..._model.operations import OperationFacts
 
-#: An id that no vendor has given.
+#: An ID that no vendor has assigned.
 NO_STREAM = "an-id-of-the-kit"
 
 
@@ -18,12 +18,12 @@ def call(
     id: str = NO_STREAM,
     changes: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Call an operation with the least that it takes. Of a list, one page is read.
+    """Call an operation with minimal arguments. For a list, read one page.
 
     Raises:
-        LookupError: The kit does not know what to give it.
+        LookupError: If the kit has no value for an argument.
     """
-    given: dict[str, Mapping[str, Any]] = {
+    known: dict[str, Mapping[str, Any]] = {
         "spec": {"title": "Lesson"},
         "query": {},
         "stream_id": {"id": id},
@@ -35,8 +35,8 @@ def call(
     }
     arguments: dict[str, Any] = {}
     for name in operation.takes:
-        if name not in given:
-            raise LookupError(f"the kit cannot call {operation.name}: it has no {name} to give")
-        arguments |= given[name]
+        if name not in known:
+            raise LookupError(f"the kit cannot call {operation.name}: it has no value for {name}")
+        arguments |= known[name]
     method = "pages" if "query" in operation.takes else operation.name
     return getattr(client, method)(**arguments)

@@ -1,4 +1,4 @@
-"""The emulator is as strict as a vendor: what is proven on it means something."""
+"""The emulator is as strict as a vendor, so that what is proven on it means something."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .operations import ON_ONE
 from .subject import Sample, Subject
 
 _TIMEOUT = Timeout(5, 5, 5)
-#: Headers that say what a request is, and not who sends it.
-_PLAIN = {"content-type", "content-length", "accept", "accept-encoding", "user-agent", "host"}
+#: Headers that describe a request and not its sender.
+_DESCRIPTIVE = {"content-type", "content-length", "accept", "accept-encoding", "user-agent", "host"}
 
 
 def sent_by(harness: Harness, feature: Feature) -> LoggedRequest:
-    """A request that an operation sends when all is well: its first that is its own."""
+    """Return the first request that an operation sends on its own behalf when it succeeds."""
     client = harness.signed_in()
     harness.client = client
     stream_id = harness.stream().id if feature in ON_ONE else ""
@@ -36,23 +36,25 @@ def sent_by(harness: Harness, feature: Feature) -> LoggedRequest:
     return sent[0]
 
 
-def again(harness: Harness, request: LoggedRequest, **changes: Any) -> Response:
-    """Sends a request as it was, but for what is changed."""
+def resend(harness: Harness, request: LoggedRequest, **changes: Any) -> Response:
+    """Send a request again, with changes."""
     target = request.path + (f"?{request.query}" if request.query else "")
     headers: Mapping[str, str] = changes.get("headers", request.headers)
-    kept = {name: value for name, value in headers.items() if name.lower() != "content-length"}
+    sent_headers = {
+        name: value for name, value in headers.items() if name.lower() != "content-length"
+    }
     return harness.emulator.transport().send(
         changes.get("method", request.method),
         harness.tap.origins[-1],
         changes.get("target", target),
-        kept,
+        sent_headers,
         changes.get("body", request.body),
         _TIMEOUT,
     )
 
 
 def shape(data: Any) -> Any:
-    """The types in some JSON, without its values."""
+    """Return the types in some JSON data, without the values."""
     if isinstance(data, dict):
         return {name: shape(value) for name, value in data.items()}
     if isinstance(data, list):
@@ -60,9 +62,10 @@ def shape(data: Any) -> Any:
     return "number" if type(data) in (int, float) else type(data).__name__
 
 
-def lacking(documented: Any, found: Any, path: str = "") -> list[str]:
-    """What a documented answer has and another one lacks, or has with another type. Null may
-    stand for anything, on either side.
+def differences(documented: Any, found: Any, path: str = "") -> list[str]:
+    """Return what a response lacks of a documented one, or has with another type.
+
+    Null matches any type, on either side.
     """
     if "NoneType" in (documented, found):
         return []
@@ -71,18 +74,18 @@ def lacking(documented: Any, found: Any, path: str = "") -> list[str]:
             problem
             for name, inner in documented.items()
             for problem in (
-                lacking(inner, found[name], f"{path}.{name}".strip("."))
+                differences(inner, found[name], f"{path}.{name}".strip("."))
                 if name in found
                 else [f"{path}.{name}".strip(".") + " is missing"]
             )
         ]
     if isinstance(documented, list) and isinstance(found, list):
-        return lacking(documented[0], found[0], f"{path}[]") if documented and found else []
+        return differences(documented[0], found[0], f"{path}[]") if documented and found else []
     return [] if documented == found else [f"{path} is {found}, not {documented}"]
 
 
-def answers_documented(subject: Subject) -> list[tuple[Feature, Sample]]:
-    """The samples that are answers, and to what."""
+def documented_responses(subject: Subject) -> list[tuple[Feature, Sample]]:
+    """Return the samples that are responses, with their operations."""
     return [
         (Feature(sample.answer_to), sample)
         for sample in subject.samples()
@@ -91,7 +94,7 @@ def answers_documented(subject: Subject) -> list[tuple[Feature, Sample]]:
 
 
 class Emulated(Area):
-    """The emulator itself."""
+    """The emulator itself: credentials, paths, events, and documented samples."""
 
     title = "emulator"
 
@@ -100,9 +103,9 @@ class Emulated(Area):
         request = sent_by(harness, Feature.CREATE)
         before = len(harness.look()) if harness.can.supports(Feature.LIST) else 0
         anonymous = {
-            name: value for name, value in request.headers.items() if name.lower() in _PLAIN
+            name: value for name, value in request.headers.items() if name.lower() in _DESCRIPTIVE
         }
-        assert again(harness, request, headers=anonymous).status in (400, 401, 403)
+        assert resend(harness, request, headers=anonymous).status in (400, 401, 403)
         if harness.can.supports(Feature.LIST):
             assert len(harness.look()) == before
 
@@ -110,44 +113,44 @@ class Emulated(Area):
     def test_it_refuses_a_create_without_a_title(self, harness: Harness) -> None:
         request = sent_by(harness, Feature.CREATE)
         for body in (b"{}", b"[]", b"no JSON", b""):
-            assert 400 <= again(harness, request, body=body).status < 500, f"with {body!r}"
+            assert 400 <= resend(harness, request, body=body).status < 500, f"with {body!r}"
 
     @each("feature", sending)
     def test_it_has_no_paths_but_the_vendors(self, harness: Harness, feature: Feature) -> None:
         request = sent_by(harness, feature)
         end = "/" if request.path.endswith("/") else ""
         for target in (f"{request.path.rstrip('/')}-kit{end}", f"/kit{request.path}"):
-            assert again(harness, request, target=target).status in (400, 404, 405)
+            assert resend(harness, request, target=target).status in (400, 404, 405)
 
     def test_two_of_them_have_nothing_in_common(self, harness: Harness) -> None:
         harness.stream()
         with Harness.open(self.subject, over_http=False) as another:
             if not harness.can.supports(Feature.LIST):
-                pytest.skip("there is no list to look at")
+                pytest.skip("list is not supported")
             assert list(another.client.list()) == []
 
     def test_what_cannot_happen_to_a_stream_is_a_value_error(self, harness: Harness) -> None:
         stream = harness.stream()
-        for happens in (harness.emulator.drop_encoder, harness.emulator.finish_recording):
+        for event in (harness.emulator.drop_encoder, harness.emulator.finish_recording):
             with pytest.raises((ValueError, NotImplementedError)):
-                happens(stream.id)
+                event(stream.id)
 
-    @each("sample", answers_documented)
+    @each("sample", documented_responses)
     def test_its_answers_have_what_a_documented_sample_has(
         self, harness: Harness, sample: tuple[Feature, Sample]
     ) -> None:
-        answers: list[Response] = []
+        responses: list[Response] = []
 
-        def noted(method: str, target: str, response: Response) -> Response:
-            answers.append(response)
+        def note(method: str, target: str, response: Response) -> Response:
+            responses.append(response)
             return response
 
         harness.client = harness.signed_in()
         feature, documented = sample
         stream = harness.stream() if feature is not Feature.CREATE else None
-        harness.tap.answer = noted
+        harness.tap.answer = note
         if stream is None:
             harness.client.create(title="Lesson")
         else:
             ON_ONE[feature](harness, stream.id)
-        assert lacking(shape(dict(documented.payload)), shape(answers[0].json())) == []
+        assert differences(shape(dict(documented.payload)), shape(responses[0].json())) == []

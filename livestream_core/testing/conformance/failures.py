@@ -1,4 +1,4 @@
-"""What fails is raised as what it is, and says whether the change was carried out."""
+"""Failures raise the right error, which says whether the change was applied."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from .operations import ON_ONE
 from .subject import Subject
 
 REFUSED = (400, 402, 403, 404, 405, 406, 409, 410, 415, 422, 423, 451)
-LATER = (408, 429, 500, 502, 503, 504)
+RETRYABLE = (408, 429, 500, 502, 503, 504)
 REDIRECTS = (301, 302, 307)
 
-#: Requests that may change something: all but reads.
+#: Requests that may change something: all except reads.
 _CHANGING = "[!G]* *"
 
-#: What a vendor, or what stands between, may do to a request that changes something.
+#: What a vendor, or a proxy in between, may do to a request that changes something.
 FAULTS: dict[str, Callable[[], Fault]] = {
-    "dropped before it was carried out": Fault.drop_before,
-    "dropped after it was carried out": Fault.drop_after,
-    "cut answer": Fault.cut_body,
+    "dropped before it was applied": Fault.drop_before,
+    "dropped after it was applied": Fault.drop_after,
+    "cut response": Fault.cut_body,
     "page of HTML": Fault.html,
     "page of HTML with 502": lambda: Fault.html(502),
-    "carried out after a 504": lambda: Fault.late_commit(5.0),
+    "applied after a 504": lambda: Fault.late_commit(5.0),
     "500": lambda: Fault.status(500),
     "503": lambda: Fault.status(503),
     "408": lambda: Fault.status(408),
@@ -52,38 +52,38 @@ FAULTS: dict[str, Callable[[], Fault]] = {
     "403": lambda: Fault.status(403),
     "422": lambda: Fault.status(422),
 }
-#: Those that end a connection, which only a socket shows as it is.
+#: Faults that end a network connection, which only a socket shows realistically.
 _OF_SOCKETS = (
-    "dropped before it was carried out",
-    "dropped after it was carried out",
-    "cut answer",
+    "dropped before it was applied",
+    "dropped after it was applied",
+    "cut response",
 )
-#: The only ones after which it is certain that nothing was carried out.
+#: The only faults after which it is certain that nothing was applied.
 _CERTAIN = frozenset({"400", "403", "422"})
 
 
 def sending(subject: Subject) -> list[Feature]:
-    """Declared operations that send something."""
+    """Return the declared operations that send requests."""
     return list(declared(*(each for each in OPERATION_OF if OPERATION_OF[each].sends))(subject))
 
 
 def changing(subject: Subject) -> list[Feature]:
-    """Declared operations that change something."""
+    """Return the declared operations that change something."""
     return [each for each in sending(subject) if OPERATION_OF[each].changes]
 
 
 def changing_with_faults(subject: Subject) -> list[tuple[Feature, str]]:
-    """Each of them with each fault."""
+    """Return each operation that changes something, with each fault."""
     return [(feature, fault) for feature in changing(subject) for fault in FAULTS]
 
 
 def changing_with_socket_faults(subject: Subject) -> list[tuple[Feature, str]]:
-    """Each of them with each fault that ends a connection."""
+    """Return each operation that changes something, with each fault that ends a connection."""
     return [(feature, fault) for feature in changing(subject) for fault in _OF_SOCKETS]
 
 
 def ready_for(harness: Harness, feature: Feature, **settings: Any) -> Callable[[], Any]:
-    """A call of an operation that would succeed now. Nothing but the call is left to send."""
+    """Return a call of an operation that would succeed now, and sends only its own requests."""
     client = harness.signed_in(retries=0, **settings)
     harness.client = client
     operation = OPERATION_OF[feature]
@@ -96,7 +96,7 @@ def ready_for(harness: Harness, feature: Feature, **settings: Any) -> Callable[[
 def failure_of(
     harness: Harness, call: Callable[[], object]
 ) -> tuple[LiveStreamError | None, list[LoggedRequest]]:
-    """What a call raised, if it did, and what it sent that may have changed something."""
+    """Return the error of a call, if any, and its requests that may have changed something."""
     error: LiveStreamError | None = None
     with harness.sent() as sent:
         try:
@@ -109,7 +109,7 @@ def failure_of(
 def errors_of(
     harness: Harness, feature: Feature, statuses: Iterable[int]
 ) -> Iterator[tuple[int, LiveStreamError]]:
-    """Answers a change with each of the statuses, which must be errors."""
+    """Yield the error of a change for each status. Each status must cause an error."""
     for status in statuses:
         call = ready_for(harness, feature)
         harness.emulator.inject(Fault.status(status), on=_CHANGING, times=100)
@@ -118,41 +118,41 @@ def errors_of(
         if error is not None:
             yield status, error
         else:
-            assert sent == [], f"a {status} was taken for success"
+            assert sent == [], f"a {status} was treated as success"
 
 
 def applied_agrees(harness: Harness, feature: Feature, name: str) -> None:
-    """Carries an operation out with a fault, and compares what its error says with the vendor."""
+    """Call an operation with a fault, and compare what its error says with the vendor."""
     call = ready_for(harness, feature)
     before = facts(harness.look())
     harness.emulator.inject(FAULTS[name](), on=_CHANGING)
     error, sent = failure_of(harness, call)
     if not sent:
-        pytest.skip("the call sends nothing that changes something")
-    harness.clock.sleep(6)  # what is carried out late is carried out now
+        pytest.skip("the call sends no request that changes something")
+    harness.clock.sleep(6)  # a late change is applied by now
     changed = facts(harness.look()) != before
     if error is None:
-        assert changed, "it was taken for success, and nothing was changed"
+        assert changed, "it was treated as success, but nothing was changed"
     elif changed:
-        assert error.applied is not False, "it says that nothing was changed, and it was"
+        assert error.applied is not False, "the error says that nothing was changed, but it was"
     else:
-        assert error.applied is not True, "it says that it was changed, and it was not"
+        assert error.applied is not True, "the error says that it was changed, but it was not"
         if name in _CERTAIN:
             assert error.applied is False
 
 
 def facts(streams: dict[str, LiveStream]) -> dict[str, Any]:
-    """What tells whether something was changed."""
+    """Return the facts that show whether something was changed."""
     return {key: attrs.evolve(stream, raw=None, updated_at=None) for key, stream in streams.items()}
 
 
 class Statuses(Area):
-    """Each HTTP status is the error that it stands for."""
+    """Each HTTP status raises the right error."""
 
     title = "errors"
 
     @proves(Feature.GET)
-    @each("status", lambda _: (*REFUSED, *LATER))
+    @each("status", lambda _: (*REFUSED, *RETRYABLE))
     def test_a_status_in_answer_to_a_read_is_its_error(self, harness: Harness, status: int) -> None:
         stream = harness.stream()
         client = harness.signed_in(retries=0)
@@ -162,7 +162,7 @@ class Statuses(Area):
         error = caught.value
         assert type(error) is error_class(self.subject.adapter, status)
         assert (error.http_status, error.applied) == (status, False)
-        assert error.retryable is (status in LATER)
+        assert error.retryable is (status in RETRYABLE)
 
     @each("feature", changing)
     def test_a_refusal_is_raised_and_nothing_was_carried_out(
@@ -170,7 +170,7 @@ class Statuses(Area):
     ) -> None:
         for status, error in errors_of(harness, feature, REFUSED):
             assert error.applied is False, f"after a {status}"
-            assert not error.temporary, f"a {status} is no reason to try again"
+            assert not error.temporary, f"a {status} is not a reason to retry"
 
     @each("feature", changing)
     def test_an_error_of_the_vendors_is_raised_and_the_outcome_left_open(
@@ -218,7 +218,9 @@ class Statuses(Area):
         harness.emulator.inject(Fault.status(503))
         before = harness.clock.monotonic()
         assert harness.key(client.get(stream.id).id) == harness.key(stream.id)
-        assert harness.clock.monotonic() - before >= 3, "it did not wait as long as it was asked to"
+        assert harness.clock.monotonic() - before >= 3, (
+            "it did not wait for as long as Retry-After says"
+        )
 
     @proves(Feature.CREATE)
     @needs(Feature.LIST)
@@ -232,7 +234,7 @@ class Statuses(Area):
 
 
 class Outcomes(Area):
-    """Whatever goes wrong on the way, ``applied`` is the truth about the change."""
+    """Whatever goes wrong, ``applied`` is right about the change."""
 
     title = "faults"
 
@@ -254,14 +256,14 @@ class Outcomes(Area):
         if error is not None:
             raise error
         if not sent:
-            pytest.skip("the call sends nothing that changes something")
-        # Some vendors show no difference between a stream and one whose server boots.
+            pytest.skip("the call sends no request that changes something")
+        # Some vendors show no difference while a stream's server boots.
         harness.clock.sleep(harness.emulator.boot_seconds + 1)
-        assert facts(harness.look()) != before, "it was taken for success, and nothing was changed"
+        assert facts(harness.look()) != before, "it was treated as success, but nothing was changed"
 
 
 class Faults(Area):
-    """Whatever goes wrong on the way, the error tells the truth about the change."""
+    """Whatever goes wrong on the way, the error is right about the change."""
 
     title = "faults"
     channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
@@ -339,12 +341,12 @@ class Faults(Area):
         error, sent = failure_of(harness, lambda: client.delete(stream.id))
         if error is not None:
             assert error.applied is None
-            assert {each.method for each in sent} != {"DELETE"}, "a DELETE may be sent again"
+            assert {each.method for each in sent} != {"DELETE"}, "a DELETE may be retried"
         assert harness.look() == {}
 
 
 class SlowResponses(Area):
-    """A vendor that is slow is not the caller's fault."""
+    """A slow vendor causes a timeout."""
 
     title = "faults"
 

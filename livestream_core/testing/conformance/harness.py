@@ -1,4 +1,4 @@
-"""A test's own vendor: the emulator, clients of it, the time of both, and a look from outside."""
+"""A test's own vendor: the emulator, its clients, their clock, and an independent observer."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from ..._model.status import Status
 from ..._model.stream import LiveStream
 from ...emulator import Emulator, LoggedRequest
 from ..captures import Player
-from ..transports import OwnAsyncTransport, OwnTransport
+from ..transports import AsyncKitTransport, KitTransport
 from .subject import Subject
 
-#: When streams are scheduled.
+#: The scheduled start of streams.
 START = "2030-06-01T10:00:00Z"
-#: Enough streams for three pages of any vendor that was seen so far.
-_MOST_STREAMS = 250
-#: How many are made between two looks at the pages.
-_AT_ONCE = 5
+#: Enough streams for three pages of every known vendor.
+_MAX_STREAMS = 250
+#: How many streams are created between two reads of the pages.
+_BATCH = 5
 
 
-class _Notes:
-    """Where requests went, and what is to come back."""
+class _Log:
+    """The requests so far, and a way to change responses."""
 
     def __init__(self) -> None:
         self.origins: list[str] = []
         self.targets: list[tuple[str, str]] = []
-        #: Gives another answer in place of the vendor's. It may use clients itself.
+        #: Returns another response instead of the vendor's. It may use clients itself.
         self.answer: Callable[[str, str, Response], Response] | None = None
 
     def _note(self, sent: Wanted) -> None:
@@ -47,40 +47,40 @@ class _Notes:
         self.targets.append((sent.method, sent.target))
 
 
-class Tap(_Notes, OwnTransport):
-    """A transport that notes where requests go, and can change what comes back."""
+class Tap(_Log, KitTransport):
+    """A transport that logs requests and can change responses."""
 
     def __init__(self, inner: Transport) -> None:
         super().__init__()
         self.inner = inner
 
-    def _answer_to(self, sent: Wanted) -> Response:
-        """See :class:`OwnTransport`."""
+    def _respond(self, sent: Wanted) -> Response:
+        """Return the response to a request; see :class:`KitTransport`."""
         self._note(sent)
         response = self.inner.send(*sent)
         return response if self.answer is None else self.answer(sent.method, sent.target, response)
 
 
-class AsyncTap(_Notes, OwnAsyncTransport):
-    """What :class:`Tap` is, over an asynchronous transport."""
+class AsyncTap(_Log, AsyncKitTransport):
+    """The counterpart of :class:`Tap` over an asynchronous transport."""
 
     def __init__(self, inner: AsyncTransport) -> None:
         super().__init__()
         self.inner = inner
 
-    async def _answer_to(self, sent: Wanted) -> Response:
-        """See :class:`OwnAsyncTransport`."""
+    async def _respond(self, sent: Wanted) -> Response:
+        """Return the response to a request; see :class:`AsyncKitTransport`."""
         self._note(sent)
         response = await self.inner.send(*sent)
         if self.answer is None:
             return response
-        # In a thread: a client that it used would wait for this loop.
+        # In a thread: a client that the function uses would wait for this loop.
         return await asyncio.to_thread(self.answer, sent.method, sent.target, response)
 
 
 @contextmanager
 def _over_sockets(subject: Subject) -> Iterator[Tap | AsyncTap]:
-    """The transport that users of the subject's client have."""
+    """Provide the transport that users of the subject's client have."""
     if subject.client == "synchronous":
         own = RequestsTransport()
         try:
@@ -95,12 +95,12 @@ def _over_sockets(subject: Subject) -> Iterator[Tap | AsyncTap]:
 
 
 class Harness:
-    """One emulated vendor and what a test does with it. Made by :meth:`open`.
+    """One emulated vendor, and the tools of a test. Created by :meth:`open`.
 
     Attributes:
         subject: The adapter under test.
-        clock: The time of the vendor and of all clients here.
-        tap: Through which the clients of :meth:`connect` send.
+        clock: The clock of the vendor and of all its clients.
+        tap: The transport of the clients of :meth:`connect`.
     """
 
     def __init__(
@@ -125,35 +125,35 @@ class Harness:
     @classmethod
     @contextmanager
     def open(cls, subject: Subject, *, over_http: bool) -> Iterator[Harness]:
-        """A vendor for one test."""
+        """Provide a vendor for one test."""
         with ExitStack() as stack:
             emulator = subject.make_emulator() if subject.has_emulator else None
             if hasattr(emulator, "page_size"):
                 setattr(emulator, "page_size", 2)  # noqa: B010
             harness = cls(subject, emulator, stack, over_http=over_http)
             yield harness
-            # Clients sign out as they are closed: not of a vendor that still answers wrongly.
+            # Clients sign out when they are closed, so the vendor must respond correctly again.
             harness.tap.answer = None
             if emulator is not None:
                 emulator.clear_faults()
 
     @property
     def emulator(self) -> Emulator:
-        """The vendor. Only tests of areas that need one ask for it."""
+        """The emulator. Only areas that need an emulator may use it."""
         assert self._emulator is not None
         return self._emulator
 
     # -- clients ----------------------------------------------------------------------------
 
     def options(self) -> Mapping[str, Any]:
-        """Options that reach the account."""
+        """Return options that connect to the account."""
         if self._emulator is None:
-            return self.subject.recorded()[0].options
+            return self.subject.captured()[0].options
         return next(iter(self.subject.ways_in(self.emulator)))
 
     def connect(self, options: Mapping[str, Any] | None = None, **settings: Any) -> Client:
-        """One more client; it is closed with the test."""
-        given = {
+        """Return one more client. It is closed after the test."""
+        arguments = {
             "transport": self.tap,
             "clock": self.clock,
             "environ": {},
@@ -161,7 +161,7 @@ class Harness:
             **(self.options() if options is None else options),
             **settings,
         }
-        return self._stack.enter_context(self.subject.connect(**given))
+        return self._stack.enter_context(self.subject.connect(**arguments))
 
     @property
     def client(self) -> Client:
@@ -175,13 +175,13 @@ class Harness:
         self._client = client
 
     def signed_in(self, **settings: Any) -> Client:
-        """A client whose session is open, so that the next request is the operation's own."""
+        """Return a client that is signed in, so that the next request is the operation's own."""
         client = self.connect(**settings)
         self.touch(client)
         return client
 
     def touch(self, client: Client) -> None:
-        """Does the smallest thing that needs a session."""
+        """Call the smallest operation that needs a session."""
         if self.can.supports(Feature.LIST):
             client.pages()
         elif self.can.supports(Feature.GET):
@@ -189,17 +189,17 @@ class Harness:
         elif self.can.supports(Feature.CREATE):
             client.create(title="A stream that opens a session")
         else:
-            pytest.skip("nothing is declared that needs no stream")
+            pytest.skip("every declared operation needs a stream")
 
     def key(self, stream_id: str) -> str:
-        """The id in the spelling by which ids are compared."""
+        """Return an ID, normalized for comparison."""
         return self.client.id_key(stream_id)
 
     # -- what was sent ----------------------------------------------------------------------
 
     @contextmanager
     def sent(self) -> Iterator[list[LoggedRequest]]:
-        """What reached the vendor within the block; the list is filled at its end."""
+        """List the requests within the block. The list is filled at the block's end."""
         before = len(self.emulator.requests)
         found: list[LoggedRequest] = []
         try:
@@ -209,7 +209,7 @@ class Harness:
 
     @contextmanager
     def sends_nothing(self) -> Iterator[None]:
-        """The block must not send anything, signing in included."""
+        """Fail if the block sends anything, signing in included."""
         before = len(self.tap.targets)
         yield
         assert self.tap.targets[before:] == [], "it was refused, but only after something was sent"
@@ -217,16 +217,16 @@ class Harness:
     # -- streams ----------------------------------------------------------------------------
 
     def stream(self, **fields: Any) -> LiveStream:
-        """A stream to work with; ``fields`` of its spec are kept where the adapter makes it."""
+        """Return a new stream. ``fields`` of its spec apply if the adapter creates it."""
         if self.can.supports(Feature.CREATE):
             return self.client.create(**{"title": "A stream of the kit", **fields})
         add = getattr(self.emulator, "add_stream", None)
         if add is None:
-            pytest.skip("no stream can be made: no CREATE, and the emulator has no add_stream()")
+            pytest.skip("no stream can be created: no CREATE, and no add_stream() in the emulator")
         return self.read(add())
 
     def read(self, stream_id: str) -> LiveStream:
-        """A stream as it is now."""
+        """Return the current state of a stream."""
         if self.can.supports(Feature.GET):
             return self.client.get(stream_id)
         if not self.can.supports(Feature.LIST):
@@ -235,42 +235,46 @@ class Harness:
         return next(stream for stream in self.client.list() if self.key(stream.id) == key)
 
     def unstarted(self) -> LiveStream:
-        """A stream that can be started."""
+        """Return a stream that can be started."""
         if self.can.supports(Feature.SCHEDULE):
             return self.stream(scheduled_start=START)
         if self.can.create_starts:
-            pytest.skip("every stream is started by its creation")
+            pytest.skip("create starts every stream")
         return self.stream()
 
     def scheduled(self) -> LiveStream:
-        """A stream that starts later, where that is possible."""
+        """Return a stream that is scheduled, if that is possible."""
         if self.can.supports(Feature.SCHEDULE):
             return self.stream(scheduled_start=START)
         return self.stream()
 
     def streams_on_three_pages(self) -> list[str]:
-        """Makes so many streams that a walk through all of them has three pages; gives the keys
-        of their ids. The test fails where a walk ends before, and is skipped where the emulator
-        has no ``page_size`` and puts very many streams on a page.
+        """Create enough streams for a list of three pages, and return their normalized IDs.
+
+        The test fails if the list ends early. It is skipped if the emulator has no ``page_size``
+        and puts very many streams on a page.
         """
-        made: list[str] = []
+        created: list[str] = []
         client = self.connect()
         while True:
             pages, seen = self._first_pages(client)
             if pages == 3:
-                return made
-            assert set(made) <= seen, f"the list ends after page {pages}, and lacks streams"
-            if len(made) >= _MOST_STREAMS:
-                what = f"{len(made)} streams are on fewer than three pages"
+                return created
+            assert set(created) <= seen, (
+                f"the list ends after page {pages}, and streams are missing"
+            )
+            if len(created) >= _MAX_STREAMS:
+                what = f"{len(created)} streams are on fewer than three pages"
                 if hasattr(self.emulator, "page_size"):
                     pytest.fail(f"{what}, although the emulator's page_size is 2")
                 pytest.skip(f"{what}: the emulator needs a page_size")
-            made += [self.key(self.stream(title="One of many").id) for _ in range(_AT_ONCE)]
+            created += [self.key(self.stream(title="One of many").id) for _ in range(_BATCH)]
 
     def _first_pages(self, client: Client) -> tuple[int, set[str]]:
-        """How many pages a walk has, counted to the third, and the keys of what is on them. It
-        asks for the largest pages, as a list does: an emulator may have small ones only for those
-        who do not say.
+        """Return the number of pages, counting to three, and the normalized IDs on them.
+
+        It requests the largest pages, as a list does: an emulator may use ``page_size`` only for
+        requests without a size.
         """
         pages, seen = 0, set()
         cursor: str | None = None
@@ -281,25 +285,26 @@ class Harness:
         return pages, seen
 
     def others(self) -> Sequence[str]:
-        """Ids of things that are no live streams. Skips the test where there are none."""
+        """Return IDs of things that are not live streams. Skip the test if there are none."""
         found = self.subject.other_ids(self.emulator)
         if not found:
-            pytest.skip("the emulator has nothing but live streams (no other_ids())")
+            pytest.skip("the emulator has only live streams (no other_ids())")
         return found
 
     def reach(self, wanted: Status) -> LiveStream:
-        """A stream in a status, brought there as it would be in life. Skips the test where the
-        emulator cannot show it.
+        """Return a stream with a status, reached by ordinary operations and events.
+
+        Skip the test if the emulator cannot show the status.
         """
-        routes = (self.life, self._called_off, self._failed)
+        routes = (self.life, self._cancelled, self._failed)
         for route in routes:
             for stream in route():
                 if stream.status is wanted:
                     return stream
-        pytest.skip(f"nothing that the emulator can do brings a stream to {wanted.value}")
+        pytest.skip(f"the emulator cannot bring a stream to {wanted.value}")
 
     def life(self) -> Iterator[LiveStream]:
-        """A stream from its creation to its end, as every step and every read shows it."""
+        """Yield a stream through its whole lifecycle, as each step and each read shows it."""
         client, emulator = self.client, self.emulator
         stream = self.scheduled()
         yield stream
@@ -320,7 +325,7 @@ class Harness:
                 yield shown
             yield self.read(stream.id)
 
-    def _called_off(self) -> Iterator[LiveStream]:
+    def _cancelled(self) -> Iterator[LiveStream]:
         if self.can.supports(Feature.CANCEL):
             shown = self.attempt(self.client.cancel, self.stream().id)
             if shown is not None:
@@ -335,17 +340,17 @@ class Harness:
         yield self.read(stream.id)
 
     def attempt(self, step: Callable[[str], object], stream_id: str) -> LiveStream | None:
-        """Takes a step if it can be taken now."""
+        """Try a step, and return the stream if the step is possible now."""
         try:
             shown = step(stream_id)
         except (ValueError, NotImplementedError, Conflict, Rejected, Unsupported):
             return None
         return shown if isinstance(shown, LiveStream) else None
 
-    # -- a look from outside ----------------------------------------------------------------
+    # -- an independent observer ------------------------------------------------------------
 
     def look(self) -> dict[str, LiveStream]:
-        """All streams as somebody else sees them now, by the keys of their ids."""
+        """Return all streams as another client sees them now, by their normalized IDs."""
         self.emulator.clear_faults()
         with self.subject.connect(
             transport=Tap(self.emulator.transport()),
@@ -357,7 +362,7 @@ class Harness:
             return {self.key(stream.id): stream for stream in other.list()}
 
     def exists(self, stream_id: str) -> bool:
-        """Whether somebody else can still read a stream."""
+        """Return whether another client can read a stream."""
         self.emulator.clear_faults()
         try:
             self.connect().get(stream_id)

@@ -1,4 +1,4 @@
-"""An id stands for one stream and for nothing else, whatever characters are in it."""
+"""An ID means one stream and nothing else, whatever characters it contains."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HOSTILE = (
 
 
 class Ids(Area):
-    """Ids with characters that mean something in a path."""
+    """IDs with characters that have a meaning in a path."""
 
     title = "ids"
     channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
@@ -53,7 +53,7 @@ class Ids(Area):
                 except InvalidInput:
                     assert sent == []
                 except LiveStreamError as error:
-                    assert error.applied is False, f"{id[:20]!r} is no stream's"
+                    assert error.applied is False, f"{id[:20]!r} is not the ID of a stream"
             assert {each.path.count("/") for each in sent} <= shapes, f"{id[:20]!r} was split"
 
     @needs(Feature.GET)

@@ -1,4 +1,4 @@
-"""Streams move as the state machine says, in every order of calls."""
+"""Streams follow the state machine, whatever the order of calls."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ from .harness import START, Harness
 from .operations import ON_ONE
 from .subject import Subject
 
-#: What can be called on one stream, by the method's name.
+#: The operations on one stream, by the names of the methods.
 _ON_ONE = {OPERATION_OF[feature].name: on_one for feature, on_one in ON_ONE.items()}
 
-#: The same walks in every run, so that a report can be repeated.
-_WALKS = settings(
+#: The same sequences in every run, so that a report is reproducible.
+_SETTINGS = settings(
     max_examples=30,
     stateful_step_count=20,
     deadline=None,
@@ -55,12 +55,12 @@ _WALKS = settings(
 
 
 def statuses(subject: Subject) -> list[Status]:
-    """What the adapter can report, in the order of a life."""
+    """Return the statuses that the adapter can report, in lifecycle order."""
     return [status for status in Status if status in subject.capabilities.statuses]
 
 
 class Lifecycle(Area):
-    """What follows what."""
+    """The order of a stream's statuses and times."""
 
     title = "lifecycle"
     channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
@@ -113,12 +113,12 @@ class Lifecycle(Area):
             started, ended = stream.started_at, stream.ended_at
             facts = STATUSES[stream.status]
             if facts.aired is False and not facts.over:
-                assert (started, ended) == (None, None), f"it is {stream.status}"
+                assert (started, ended) == (None, None), f"the status is {stream.status}"
             if ended is not None:
-                assert facts.over, f"it is {stream.status}"
+                assert facts.over, f"the status is {stream.status}"
                 assert stream.status is not Status.CANCELLED
             for at in (started, ended, stream.created_at, stream.updated_at):
-                # Vendors know minutes at worst.
+                # The coarsest vendors store whole minutes.
                 assert at is None or (at - harness.clock.now()).total_seconds() <= 60
                 assert at is None or (before_it - at).total_seconds() <= 60
             if started is not None and ended is not None:
@@ -126,18 +126,18 @@ class Lifecycle(Area):
 
 
 class RandomLifecycles(Area):
-    """Random calls and events, in whatever order."""
+    """Random calls and events, in any order."""
 
     title = "lifecycle"
 
     @needs(Feature.CREATE, Feature.GET, Feature.LIST)
     def test_any_order_of_calls_agrees_with_the_state_machine(self) -> None:
         machine = type("Lives", (Lives,), {"subject": self.subject})
-        run_state_machine_as_test(machine, settings=_WALKS)
+        run_state_machine_as_test(machine, settings=_SETTINGS)
 
 
 class Waiting(Area):
-    """``wait`` ends when it should, and says why."""
+    """``wait`` ends at the right time, and says why."""
 
     title = "waiting"
 
@@ -148,7 +148,7 @@ class Waiting(Area):
     ) -> None:
         stream = harness.reach(status)
         if harness.client.get(stream.id).status is not status:
-            pytest.skip("only the answer to a call shows it, and no later read")
+            pytest.skip("only the response to a change shows the status, and no later read")
         before = harness.clock.monotonic()
         assert harness.client.wait(stream.id, until=status, timeout=60).status is status
         assert harness.clock.monotonic() == before
@@ -177,7 +177,7 @@ class Waiting(Area):
             stream.id, until=Status.READY, timeout=harness.emulator.boot_seconds + 60
         )
         assert ready.status is Status.READY
-        assert ready.ingest is not None, "it is ready, and nobody knows where to publish to"
+        assert ready.ingest is not None, "the stream is ready, but has no ingest"
 
     @proves(Feature.GET)
     def test_a_wait_that_is_in_vain_ends_with_the_stream_as_last_seen(
@@ -207,8 +207,9 @@ class Waiting(Area):
 
 
 class Lives(RuleBasedStateMachine):
-    """Random calls and events. The model is small on purpose: which ids exist, and the status
-    that each was last seen in.
+    """Random calls and events, compared with a small model.
+
+    The model knows only which IDs exist, and the last status of each.
     """
 
     subject: ClassVar[Subject]
@@ -223,21 +224,21 @@ class Lives(RuleBasedStateMachine):
         self.seen: dict[str, Status] = {}
 
     def teardown(self) -> None:
-        """Closes clients."""
+        """Close the clients."""
         self.stack.close()
 
     def check(self, stream: LiveStream, *, cancelled: bool = False) -> None:
-        """Of everything that comes back."""
+        """Check a stream that was returned."""
         key = self.harness.key(stream.id)
         before, status = self.seen.get(key), stream.status
         assert stream.provider == self.subject.name
         assert cancelled or status in self.can.statuses, f"{status} is not declared"
         moves = before in (None, status) or before.can_become(status) or before.can_reach(status)
-        assert moves, f"it went from {before} to {status}"
+        assert moves, f"the status went from {before} to {status}"
         self.seen[key] = status
 
     def attempt(self, feature: Feature, *arguments: Any, **named: Any) -> Any:
-        """Calls an operation; a refusal must have changed nothing."""
+        """Call an operation. A refusal must have changed nothing."""
         call = getattr(self.client, OPERATION_OF[feature].name)
         before = len(self.emulator.requests)
         if not self.can.supports(feature):
@@ -256,7 +257,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(target=streams, scheduled=st.booleans())
     def create(self, scheduled: bool) -> str:
-        """A new stream."""
+        """Create a stream."""
         fields: dict[str, Any] = {"title": "A title"}
         if scheduled and self.can.supports(Feature.SCHEDULE):
             fields["scheduled_start"] = START
@@ -269,20 +270,20 @@ class Lives(RuleBasedStateMachine):
 
     @rule(id=streams)
     def get(self, id: str) -> None:
-        """Reads it."""
+        """Read a stream."""
         stream = self.client.get(id)
         assert self.harness.key(stream.id) == self.harness.key(id)
         self.check(stream)
 
     @rule(id=streams)
     def start(self, id: str) -> None:
-        """Starts it, whatever it does."""
+        """Start a stream, whatever its status."""
         if stream := self.attempt(Feature.START, id):
             self.check(stream)
 
     @rule(id=streams, trimmed=st.booleans())
     def stop(self, id: str, trimmed: bool) -> None:
-        """Stops it, whatever it does."""
+        """Stop a stream, whatever its status."""
         trim = Trim.relative(1, 5) if trimmed and self.can.supports(Feature.TRIM) else None
         if stream := self.attempt(Feature.STOP, id, trim=trim):
             self.check(stream)
@@ -290,12 +291,12 @@ class Lives(RuleBasedStateMachine):
 
     @rule(id=consumes(streams))
     def cancel(self, id: str) -> None:
-        """Calls it off, whatever it does."""
+        """Cancel a stream, whatever its status."""
         if stream := self.attempt(Feature.CANCEL, id):
             self.check(stream, cancelled=True)
             assert stream.status is Status.CANCELLED
             if self.can[Feature.CANCEL].support is Support.EMULATED:
-                # Where it does it by deleting.
+                # The adapter may cancel by deleting.
                 try:
                     self.client.get(id)
                 except NotFound:
@@ -303,7 +304,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(id=streams, title=st.sampled_from(["Another", "Ünï"]))
     def update(self, id: str, title: str) -> None:
-        """Renames it."""
+        """Rename a stream."""
         if "title" not in self.can.updatable:
             return
         if stream := self.attempt(Feature.UPDATE, id, title=title):
@@ -312,7 +313,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(id=consumes(streams))
     def delete(self, id: str) -> None:
-        """Deletes it."""
+        """Delete a stream."""
         if not self.can.supports(Feature.DELETE):
             return
         self.client.delete(id)
@@ -322,21 +323,21 @@ class Lives(RuleBasedStateMachine):
                 ON_ONE[feature](self.harness, id)
 
     @rule(id=streams, what=st.sampled_from(["connect_encoder", "drop_encoder", "finish_recording"]))
-    def the_world(self, id: str, what: str) -> None:
-        """Something happens to it that no client asked for."""
+    def event_occurs(self, id: str, what: str) -> None:
+        """Cause an event that no client requested."""
         try:
             getattr(self.emulator, what)(id)
         except (ValueError, NotImplementedError):
-            pass  # impossible now; the vendor's state is as it was
+            pass  # impossible now: the vendor's state is unchanged
 
     @rule(seconds=st.sampled_from([1, 25, 400]))
     def time_passes(self, seconds: int) -> None:
-        """Servers boot, sessions end."""
+        """Let time pass: servers boot, sessions expire."""
         self.harness.clock.sleep(seconds)
 
     @rule(size=st.integers(1, 3))
     def pages(self, size: int) -> None:
-        """Reads page by page."""
+        """Read the list page by page."""
         cursor, ids = None, []
         while True:
             page = self.client.pages(cursor=cursor, size=size)
@@ -346,13 +347,13 @@ class Lives(RuleBasedStateMachine):
                 break
         assert sorted(ids) == sorted(self.seen)
 
-    #: Operations of the table that have no rule above.
+    #: Operations in the table without a rule above.
     others = sorted(_ON_ONE.keys() - vars().keys())
     if others:
 
         @rule(id=streams, name=st.sampled_from(others))
         def any_other(self, id: str, name: str) -> None:
-            """Calls one of them, whatever it does."""
+            """Call one of these operations, whatever the status."""
             try:
                 found = _ON_ONE[name](self.harness, id)
             except (Conflict, Rejected, Unsupported) as error:
@@ -363,11 +364,11 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def the_list_has_exactly_what_exists(self) -> None:
-        """After every step."""
-        walk = self.client.list()
-        streams = list(walk)
+        """Check the list after every step."""
+        listing = self.client.list()
+        streams = list(listing)
         assert sorted(self.harness.key(each.id) for each in streams) == sorted(self.seen)
         for stream in streams:
             self.check(stream)
         if self.can.reports_total:
-            assert walk.complete is Completeness.PROVEN
+            assert listing.complete is Completeness.PROVEN

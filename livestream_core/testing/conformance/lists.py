@@ -1,4 +1,4 @@
-"""Lists are walked to their end: every stream once, whatever the pages do on the way."""
+"""Lists are read to their end, with every stream once, whatever the pages contain."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _LINK = re.compile(r"(https?:)?//[^/?#]+(?=[/?#]|$)")
 
 
 def keys(harness: Harness, streams: Iterable[LiveStream]) -> list[str]:
-    """The ids of streams, as they are compared."""
+    """Return the IDs of streams, normalized for comparison."""
     return [harness.key(stream.id) for stream in streams]
 
 
 def edited(response: Response, edit: Callable[[Any], Any]) -> Response:
-    """An answer whose JSON is changed, if it has any: signing out is often answered by nothing."""
+    """Return a response with edited JSON, if it has any. A sign-out often returns none."""
     if not response.is_json:
         return response
     body = json.dumps(edit(json.loads(response.body))).encode()
@@ -38,25 +38,25 @@ def edited(response: Response, edit: Callable[[Any], Any]) -> Response:
 
 
 def without_streams(data: Any) -> Any:
-    """A page whose lists are empty."""
+    """Return a page whose lists are empty."""
     if isinstance(data, list):
         return []
     return {name: [] if isinstance(value, list) else value for name, value in data.items()}
 
 
-def the_first_again() -> tuple[Callable[[str, str, Response], Response], list[Response]]:
-    """Answers with the first page whatever is asked, and the pages that were asked for."""
-    answers: list[Response] = []
+def repeat_first_page() -> tuple[Callable[[str, str, Response], Response], list[Response]]:
+    """Return a function that always returns the first page, and the pages that were requested."""
+    pages: list[Response] = []
 
-    def answer(method: str, target: str, response: Response) -> Response:
-        answers.append(response)
-        return attrs.evolve(answers[0])
+    def respond(method: str, target: str, response: Response) -> Response:
+        pages.append(response)
+        return attrs.evolve(pages[0])
 
-    return answer, answers
+    return respond, pages
 
 
 class Paging(Area):
-    """A list is read to its end, and no further."""
+    """A list is read to its end, and not beyond."""
 
     title = "paging"
     channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
@@ -69,8 +69,8 @@ class Paging(Area):
     def test_streams_on_the_second_and_the_third_page_are_found_once_each(
         self, harness: Harness
     ) -> None:
-        made = harness.streams_on_three_pages()
-        assert sorted(keys(harness, harness.client.list())) == sorted(made)
+        created = harness.streams_on_three_pages()
+        assert sorted(keys(harness, harness.client.list())) == sorted(created)
 
     @proves(Feature.LIST)
     def test_nothing_is_read_after_the_last_page(self, harness: Harness) -> None:
@@ -85,8 +85,8 @@ class Paging(Area):
 
     @proves(Feature.LIST)
     def test_a_limit_is_kept_across_pages(self, harness: Harness) -> None:
-        made = harness.streams_on_three_pages()
-        assert len(list(harness.client.list(limit=len(made) - 1))) == len(made) - 1
+        created = harness.streams_on_three_pages()
+        assert len(list(harness.client.list(limit=len(created) - 1))) == len(created) - 1
 
     @proves(Feature.LIST)
     @needs(when=lambda can: can.reports_total)
@@ -94,28 +94,28 @@ class Paging(Area):
         self, harness: Harness
     ) -> None:
         harness.streams_on_three_pages()
-        walk = harness.client.list()
-        list(walk)
-        assert walk.complete is Completeness.PROVEN
+        listing = harness.client.list()
+        list(listing)
+        assert listing.complete is Completeness.PROVEN
 
     @proves(Feature.LIST)
     @needs(when=lambda can: not can.reports_total)
     def test_a_walk_without_a_total_does_not_claim_to_be_complete(self, harness: Harness) -> None:
         harness.stream()
-        walk = harness.client.list()
-        list(walk)
-        assert walk.complete is Completeness.UNKNOWN, "reports_total should be declared"
+        listing = harness.client.list()
+        list(listing)
+        assert listing.complete is Completeness.UNKNOWN, "reports_total should be declared"
 
     @proves(Feature.LIST)
     def test_another_client_goes_on_where_a_cursor_was_left(self, harness: Harness) -> None:
-        made = harness.streams_on_three_pages()
+        created = harness.streams_on_three_pages()
         first = harness.client.pages()
         found, cursor = keys(harness, first), first.next_cursor
         while cursor is not None:
             page = harness.connect().pages(cursor=cursor)
             found += keys(harness, page)
             cursor = page.next_cursor
-        assert sorted(found) == sorted(made)
+        assert sorted(found) == sorted(created)
 
     @proves(Feature.LIST)
     def test_streams_made_during_a_walk_hide_none_of_the_others(self, harness: Harness) -> None:
@@ -124,29 +124,29 @@ class Paging(Area):
         for number, stream in enumerate(harness.connect().list()):
             found.append(stream)
             if number in (1, 3):
-                harness.stream(title="Made during the walk")
+                harness.stream(title="Created during the read")
         seen = keys(harness, found)
-        assert set(before) <= set(seen), "a stream was hidden by others that moved the pages"
-        assert len(seen) == len(set(seen)), "a stream was given twice"
+        assert set(before) <= set(seen), "new streams moved the pages, and a stream was skipped"
+        assert len(seen) == len(set(seen)), "a stream was returned twice"
 
     @proves(Feature.LIST)
     def test_a_stream_deleted_during_a_walk_hides_none_of_the_others_silently(
         self, harness: Harness
     ) -> None:
-        made = harness.streams_on_three_pages()
+        created = harness.streams_on_three_pages()
         if not harness.can.supports(Feature.DELETE):
-            pytest.skip("nothing can be deleted")
-        walk, found = harness.connect().list(), []
-        for stream in walk:
+            pytest.skip("delete is not supported")
+        listing, found = harness.connect().list(), []
+        for stream in listing:
             found.append(harness.key(stream.id))
             if len(found) == 1:
                 harness.client.delete(stream.id)
-        missing = set(made) - set(found)
-        assert not missing or walk.complete is not Completeness.PROVEN
+        missing = set(created) - set(found)
+        assert not missing or listing.complete is not Completeness.PROVEN
 
 
 class MalformedPages(Area):
-    """Pages that a vendor should not send, and sometimes does."""
+    """Pages that a vendor should not send, but sometimes does."""
 
     title = "paging"
 
@@ -154,19 +154,21 @@ class MalformedPages(Area):
     def test_a_page_that_is_sent_again_and_again_does_not_look_like_the_whole_list(
         self, harness: Harness
     ) -> None:
-        made = harness.streams_on_three_pages()
+        created = harness.streams_on_three_pages()
         client = harness.signed_in()
-        harness.tap.answer, _ = the_first_again()
+        harness.tap.answer, _ = repeat_first_page()
         found: list[str] = []
         streams = client.list()
         try:
             for stream in streams:
-                found.append(harness.key(stream.id))  # noqa: PERF401 (kept where it breaks off)
+                found.append(harness.key(stream.id))  # noqa: PERF401 (keep what was read before an error)
         except UnexpectedResponse:
             assert len(found) == len(set(found))
             return
         if streams.complete is not Completeness.MISMATCHED:
-            assert set(found) == set(made), "a part of the list was given as if it were all of it"
+            assert set(found) == set(created), (
+                "part of the list was returned as if it were the whole list"
+            )
 
     @proves(Feature.LIST)
     def test_a_list_that_never_ends_is_an_error_and_not_an_endless_loop(
@@ -174,13 +176,13 @@ class MalformedPages(Area):
     ) -> None:
         harness.streams_on_three_pages()
         client = harness.signed_in()
-        harness.tap.answer, answers = the_first_again()
+        harness.tap.answer, pages = repeat_first_page()
         for _ in range(2):
             try:
                 list(client.list())
             except LiveStreamError:
                 pass
-        assert len(answers) < 100
+        assert len(pages) < 100
 
     @proves(Feature.LIST)
     def test_an_empty_page_in_the_middle_ends_a_walk_only_where_that_is_declared(
@@ -189,7 +191,7 @@ class MalformedPages(Area):
         harness.streams_on_three_pages()
         client = harness.signed_in()
         second = client.pages().next_cursor
-        assert second is not None, "there is a first page only"
+        assert second is not None, "there is only one page"
         harness.tap.answer = lambda method, target, response: edited(response, without_streams)
         page = client.pages(cursor=second)
         assert page.items == ()
@@ -221,7 +223,7 @@ class MalformedPages(Area):
             assert len(harness.tap.targets) == before + 1
             return
         if changed:
-            pytest.fail("the link was followed, on our own host at best")
+            pytest.fail("the link was followed, at best on the vendor's own host")
         pytest.skip("the pages of this vendor have no links")
 
     @proves(Feature.LIST)
@@ -271,7 +273,7 @@ class MalformedPages(Area):
 
 
 class Filters(Area):
-    """A filter gives the streams that pass it, and all of them."""
+    """A filter returns exactly the streams that match it."""
 
     title = "filters"
 
@@ -287,16 +289,16 @@ class Filters(Area):
     @proves(Feature.LIST)
     @needs(Feature.CREATE, Feature.SCHEDULE, when=lambda can: {"starts_after"} <= set(can.filters))
     def test_starts_after_includes_the_instant_itself(self, harness: Harness) -> None:
-        made = [harness.client.create(title="Lesson", scheduled_start=at) for at in _STARTS]
+        created = [harness.client.create(title="Lesson", scheduled_start=at) for at in _STARTS]
         found = keys(harness, harness.client.list(starts_after=_STARTS[1]))
-        assert sorted(found) == sorted(keys(harness, made[1:]))
+        assert sorted(found) == sorted(keys(harness, created[1:]))
 
     @proves(Feature.LIST)
     @needs(Feature.CREATE, Feature.SCHEDULE, when=lambda can: {"starts_before"} <= set(can.filters))
     def test_starts_before_excludes_the_instant_itself(self, harness: Harness) -> None:
-        made = [harness.client.create(title="Lesson", scheduled_start=at) for at in _STARTS]
+        created = [harness.client.create(title="Lesson", scheduled_start=at) for at in _STARTS]
         found = keys(harness, harness.client.list(starts_before=_STARTS[1]))
-        assert found == keys(harness, made[:1])
+        assert found == keys(harness, created[:1])
 
     @proves(Feature.LIST)
     @needs(when=lambda can: "status" in can.filters)

@@ -1,4 +1,4 @@
-"""One odd value costs its own field, and hides no other stream."""
+"""An odd value affects only its own field, and hides no other stream."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from .subject import Subject
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: What vendors send where something else is documented. JSON has infinity as 1e400.
+#: Values that vendors send instead of documented ones. JSON has infinity as 1e400.
 ODD: tuple[Any, ...] = (None, {}, [], "", -1, float("inf"), "gone_fishing", "\ud800")
 
-#: A stream is nothing without its id, and what tells it from other things.
-_NEEDED = 2
+#: A stream needs only its ID, and the field that identifies it as a live stream.
+_REQUIRED = 2
 
-#: What is no payload of a stream, whoever sends it.
-_NO_STREAMS: tuple[Any, ...] = (None, 7, "text", [], {})
+#: Values that are never the payload of a stream.
+_NOT_STREAMS: tuple[Any, ...] = (None, 7, "text", [], {})
 
 _SECRET = "the secret of the kit's webhook"
 _FIELDS = frozenset(field.name for field in facts_of(LiveStream))
 
 
 def _lenient(feature: Feature) -> Callable[[F], F]:
-    """Only adapters that say that they are lenient are held to it."""
+    """Mark a test that only applies to adapters that declare that they are lenient."""
 
     def features(subject: Subject) -> Iterable[Feature]:
-        is_held = subject.adapter.is_lenient and subject.capabilities.supports(feature)
-        return [feature] if is_held else []
+        applies = subject.adapter.is_lenient and subject.capabilities.supports(feature)
+        return [feature] if applies else []
 
     return each("feature", features)
 
 
 def odd_payloads(payload: Any) -> Iterator[tuple[Path, Any, Any]]:
-    """A payload with an odd value in place of each of its leaves: where, what, the payload."""
+    """Yield a payload with an odd value in place of each leaf: path, value, payload."""
     for path in places(payload):
         if isinstance(holder(payload, path)[path[-1]], (dict, list)):
             continue
@@ -56,12 +56,12 @@ def odd_payloads(payload: Any) -> Iterator[tuple[Path, Any, Any]]:
 
 
 def as_body(data: Any) -> bytes:
-    """JSON as a vendor sends it."""
+    """Return JSON data as a vendor sends it."""
     return json.dumps(data).replace("Infinity", "1e400").encode()
 
 
-def _entry(data: Any, entry: Mapping[str, Any], path: Path = ()) -> Path | None:
-    """Where in an answer the payload of a stream stands."""
+def _path_of(data: Any, entry: Mapping[str, Any], path: Path = ()) -> Path | None:
+    """Return the path of a stream's payload in a response."""
     if data == entry:
         return path
     items: Iterable[tuple[Any, Any]] = ()
@@ -70,19 +70,21 @@ def _entry(data: Any, entry: Mapping[str, Any], path: Path = ()) -> Path | None:
     elif isinstance(data, list):
         items = enumerate(data)
     for name, value in items:
-        if (found := _entry(value, entry, (*path, name))) is not None:
+        if (found := _path_of(value, entry, (*path, name))) is not None:
             return found
     return None
 
 
 def _check_problems(stream: LiveStream) -> None:
     for problem in stream.problems:
-        assert field_of(problem) in _FIELDS, f"the problem names no field of a stream: {problem!r}"
+        assert field_of(problem) in _FIELDS, (
+            f"the problem does not name a field of a stream: {problem!r}"
+        )
         assert "gone_fishing" not in problem, f"the problem shows the value: {problem!r}"
 
 
 class OddValues(Area):
-    """What is read where a single value is not what is documented."""
+    """Parsing of payloads in which one value is not as documented."""
 
     title = "odd values"
 
@@ -105,8 +107,10 @@ class OddValues(Area):
                 _check_problems(stream)
                 without = attrs.evolve(stream, raw=whole.raw, problems=())
                 if isinstance(value, dict) and without != whole:
-                    assert stream.problems, f"{value!r} in {named(path)} is not told"
-            assert len(lost) <= _NEEDED, f"these cost the whole stream: {[*map(named, lost)]}"
+                    assert stream.problems, f"{value!r} in {named(path)} is not reported"
+            assert len(lost) <= _REQUIRED, (
+                f"these make the whole stream unreadable: {[*map(named, lost)]}"
+            )
 
     @_lenient(Feature.LIST)
     def test_an_entry_that_cannot_be_read_hides_no_other_stream_and_is_told(
@@ -122,20 +126,20 @@ class OddValues(Area):
         odd: Any = None
         found: list[bool] = []
 
-        def answer(method: str, target: str, response: Response) -> Response:
+        def respond(method: str, target: str, response: Response) -> Response:
             if not response.is_json:
                 return response
             data = json.loads(response.body)
-            place = _entry(data, entry)
+            place = _path_of(data, entry)
             if place is None:
                 return response
             found.append(True)
             return attrs.evolve(response, body=as_body(with_value(data, place, odd)))
 
-        harness.tap.answer = answer
+        harness.tap.answer = respond
         silent: set[Path] = set()
         is_raised = False
-        cases: list[tuple[Path, Any]] = [((), each) for each in _NO_STREAMS]
+        cases: list[tuple[Path, Any]] = [((), each) for each in _NOT_STREAMS]
         cases += [(path, changed) for path, _, changed in odd_payloads(entry)]
         for path, odd in cases:
             streams = client.list(on_unreadable="collect")
@@ -151,10 +155,10 @@ class OddValues(Area):
                 silent.add(path)
         if not found:
             pytest.skip("entries of the list are not the payloads of streams")
-        assert is_raised, "nothing is an entry that cannot be read"
-        # A word may say that it is something else than a live stream.
-        assert () not in silent, "what is no object is left out silently"
-        assert len(silent) < _NEEDED, f"these are left out silently: {[*map(named, silent)]}"
+        assert is_raised, "no odd value makes an entry unreadable"
+        # A word may mean that the entry is not a live stream.
+        assert () not in silent, "an entry that is not an object is omitted silently"
+        assert len(silent) < _REQUIRED, f"these are omitted silently: {[*map(named, silent)]}"
 
     @_lenient(Feature.WEBHOOK)
     def test_a_delivery_about_a_stream_that_cannot_be_read_still_names_it(
@@ -180,7 +184,7 @@ class OddValues(Area):
                 stream_id = event.stream_id
             if stream_id is None or harness.key(stream_id) != key:
                 nameless.add(path)
-        assert len(nameless) <= _NEEDED, f"no id is told with: {[*map(named, nameless)]}"
+        assert len(nameless) <= _REQUIRED, f"these lose the stream's ID: {[*map(named, nameless)]}"
 
     def _payloads(self, harness: Harness) -> Iterator[Any]:
         yield from (sample.payload for sample in self.subject.samples())
@@ -188,7 +192,7 @@ class OddValues(Area):
 
 
 def _check_raised(harness: Harness, client: Client, others: set[str]) -> None:
-    """By default an error says the same, and has all other streams."""
+    """Check that by default, an error is raised that has all other streams."""
     with pytest.raises(UnexpectedResponse) as caught:
         list(client.list())
     assert {harness.key(stream.id) for stream in caught.value.streams} == others

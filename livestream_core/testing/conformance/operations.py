@@ -1,4 +1,4 @@
-"""Every declared operation and field does what it says, and can be read back."""
+"""Every declared operation and field works, and the result can be read back."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from .subject import Subject
 
 TITLES = ("Plain", "Ünïcode: 数学の授業, γεωμετρία, 🎓", 'With "quotes", <tags>, a \\ and 100 %')
 
-#: Instants to schedule, each written in a zone of its own: whole minutes, no border of any
-#: zone's summer time.
+#: Instants to schedule, each in a different time zone: whole minutes, far from any change to or
+#: from daylight saving time.
 SCHEDULES = (
     datetime(2030, 1, 15, 9, 30, tzinfo=UTC),
     datetime(2030, 7, 1, 23, 59, tzinfo=timezone(timedelta(hours=5, minutes=30))),
@@ -34,7 +34,7 @@ SCHEDULES = (
 
 
 def _on_one(operation: OperationFacts, harness: Harness, id: str) -> Any:
-    """Calls an operation on a stream; an update changes something that can be changed."""
+    """Call an operation on a stream. An update changes a field that can be updated."""
     changes = None
     if "changes" in operation.takes:
         name = next(iter(updatable(harness.subject)))
@@ -42,17 +42,17 @@ def _on_one(operation: OperationFacts, harness: Harness, id: str) -> Any:
     return call(harness.client, operation, id, changes)
 
 
-#: What is called on one stream by its id.
+#: The operations on one stream, called with its ID.
 ON_ONE: dict[Feature, Callable[[Harness, str], Any]] = {
     feature: partial(_on_one, operation)
     for feature, operation in OPERATION_OF.items()
     if "stream_id" in operation.takes
 }
 
-_ASKED = [each.name for each in facts_of(StreamSpec) if each.owner is not Owner.NOBODY]
+_SPEC_FIELDS = [each.name for each in facts_of(StreamSpec) if each.owner is not Owner.NOBODY]
 
-#: Another value for each kind of field; of the others the last one that is tried anyway.
-ANOTHER: Mapping[Kind | None, Any] = {
+#: Another value for some kinds of fields. For others, it is the last of the tested values.
+OTHER_VALUES: Mapping[Kind | None, Any] = {
     Kind.TEXTS: ("another",),
     Kind.INSTANT: datetime(2033, 5, 5, 5, 5, tzinfo=UTC),
     Kind.URL: "https://images.example/another.jpg",
@@ -60,54 +60,54 @@ ANOTHER: Mapping[Kind | None, Any] = {
 
 
 def change(harness: Harness, id: str, name: str, value: Any) -> LiveStream:
-    """Changes one field."""
+    """Update one field."""
     changes: dict[str, Any] = {name: value}
     return harness.client.update(id, **changes)
 
 
 def updatable(subject: Subject) -> Iterable[str]:
-    """Fields that an update may change; the vendor's own are not known here."""
+    """Return the fields that an update may change, without the vendor's own options."""
     return sorted(
         subject.capabilities.updatable - {"options"}, key=lambda name: (name != "title", name)
     )
 
 
 def changed(subject: Subject, name: str) -> Any:
-    """A value to change a field to."""
+    """Return a new value for a field."""
     field = table(StreamSpec)[name]
     if not field.examples:
         if field.kind is Kind.TEXT:
             return f"Another {field.label}."
-        if field.kind in ANOTHER:
-            return ANOTHER[field.kind]
+        if field.kind in OTHER_VALUES:
+            return OTHER_VALUES[field.kind]
     return subject.values(FEATURE_OF_FIELD[name])[-1]
 
 
 def shown(stream: LiveStream, name: str) -> Any:
-    """A field as the stream has it: that of a spec may be the address of a part."""
+    """Return the value of a field in a stream. A spec's field may be the URL of a part."""
     field = table(StreamSpec).get(name)
     if field is not None and field.shown_in:
         return [each.url for each in getattr(stream, field.shown_in)]
     return getattr(stream, name)
 
 
-def same(name: str, asked: Any, stream: LiveStream) -> bool:
-    """Whether a stream has a spec's field as it was asked for."""
+def matches(name: str, requested: Any, stream: LiveStream) -> bool:
+    """Return whether a stream has the requested value of a spec's field."""
     field, found = table(StreamSpec)[name], shown(stream, name)
     if field.shown_in:
-        return asked in found
+        return requested in found
     if field.kind is Kind.TEXTS:
-        return sorted(found) == sorted(asked)
-    return bool(found == asked)
+        return sorted(found) == sorted(requested)
+    return bool(found == requested)
 
 
 def is_silent(name: str, stream: LiveStream) -> bool:
-    """Whether a stream says nothing about a field."""
+    """Return whether a stream has no value for a field."""
     return shown(stream, name) in (None, (), [])
 
 
 def fields_and_values(subject: Subject) -> Iterable[tuple[Feature, Any]]:
-    """Every declared field with every value that is tried."""
+    """Return every declared field with every value to test."""
     return [
         (feature, value)
         for feature in FIELDS
@@ -117,7 +117,7 @@ def fields_and_values(subject: Subject) -> Iterable[tuple[Feature, Any]]:
 
 
 class Operations(Area):
-    """What is declared works, over real HTTP and without a socket."""
+    """Declared operations and fields work, over real HTTP and without a socket."""
 
     title = "operations"
     channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
@@ -180,7 +180,7 @@ class Operations(Area):
             try:
                 harness.client.create(title="Lesson", options={"kit_probe": "kit-probe-value"})
             except LiveStreamError:
-                pass  # a vendor that refuses what it does not know has been told
+                pass  # the vendor refuses unknown fields, so it has received it
         assert any(b"kit-probe-value" in each.body for each in sent), "options= was dropped"
 
     # -- fields -----------------------------------------------------------------------------
@@ -190,16 +190,18 @@ class Operations(Area):
     def test_a_declared_field_is_set_and_read_back(
         self, harness: Harness, field: tuple[Feature, Any]
     ) -> None:
-        name, asked = field[0].value, field[1]
-        answers = [harness.client.create(title="Lesson", **{name: asked})]
+        name, requested = field[0].value, field[1]
+        streams = [harness.client.create(title="Lesson", **{name: requested})]
         if harness.can.supports(Feature.GET):
-            answers.append(harness.client.get(answers[0].id))
-        told = [stream for stream in answers if not is_silent(name, stream)]
-        if asked is False:
-            assert all(same(name, asked, stream) for stream in told)
+            streams.append(harness.client.get(streams[0].id))
+        reporting = [stream for stream in streams if not is_silent(name, stream)]
+        if requested is False:
+            assert all(matches(name, requested, stream) for stream in reporting)
             return
-        assert told, f"{name} is nowhere to be seen: it was dropped, or is not read"
-        assert all(same(name, asked, stream) for stream in told), f"{name} is another one"
+        assert reporting, f"{name} is missing: it was dropped, or is not parsed"
+        assert all(matches(name, requested, stream) for stream in reporting), (
+            f"{name} has another value"
+        )
 
     @proves(Feature.SCHEDULE)
     @each("instant", lambda _: SCHEDULES)
@@ -213,10 +215,10 @@ class Operations(Area):
     def test_a_schedule_is_never_moved_later_by_a_fraction_of_a_second(
         self, harness: Harness
     ) -> None:
-        asked = datetime(2030, 3, 3, 12, 0, 30, 999_999, tzinfo=UTC)
-        shown = harness.client.create(title="Lesson", scheduled_start=asked).scheduled_start
+        requested = datetime(2030, 3, 3, 12, 0, 30, 999_999, tzinfo=UTC)
+        shown = harness.client.create(title="Lesson", scheduled_start=requested).scheduled_start
         assert shown is not None
-        assert asked - timedelta(minutes=1) < shown <= asked
+        assert requested - timedelta(minutes=1) < shown <= requested
 
     @proves(Feature.SCHEDULE)
     def test_a_scheduled_stream_was_never_on_air_nor_over(self, harness: Harness) -> None:
@@ -229,12 +231,12 @@ class Operations(Area):
     @each("name", updatable)
     def test_an_update_changes_the_field_it_names(self, harness: Harness, name: str) -> None:
         stream, value = harness.stream(), changed(self.subject, name)
-        answers = [change(harness, stream.id, name, value)]
+        streams = [change(harness, stream.id, name, value)]
         if harness.can.supports(Feature.GET):
-            answers.append(harness.client.get(stream.id))
-        told = [each for each in answers if not is_silent(name, each)]
-        assert told or value is False, f"{name} is nowhere to be seen"
-        assert all(same(name, value, each) for each in told)
+            streams.append(harness.client.get(stream.id))
+        reporting = [each for each in streams if not is_silent(name, each)]
+        assert reporting or value is False, f"{name} is missing"
+        assert all(matches(name, value, each) for each in reporting)
 
     @proves(Feature.UPDATE)
     @needs(Feature.GET)
@@ -247,10 +249,10 @@ class Operations(Area):
         after = harness.client.get(before.id)
         differing = [
             field
-            for field in (*_ASKED, "started_at", "ended_at", "created_at")
+            for field in (*_SPEC_FIELDS, "started_at", "ended_at", "created_at")
             if field != name and shown(after, field) != shown(before, field)
         ]
-        # What is recorded shows in where it can be watched.
+        # The playback URL may depend on whether the stream is recorded.
         assert [field for field in differing if field != "playback_url"] == []
 
     @proves(Feature.UPDATE)
@@ -287,7 +289,7 @@ class Operations(Area):
                 harness.client.stop(stream.id, trim=trim)
             bodies.append(b"".join(f"?{each.query} ".encode() + each.body for each in sent))
         assert len(set(bodies)) == len(bodies), (
-            "the trim, or a bound of it, does not reach the vendor"
+            "the trim, or one of its bounds, does not reach the vendor"
         )
 
     @proves(Feature.TRIM)
@@ -302,7 +304,7 @@ class Operations(Area):
             pytest.skip("the emulator makes no recordings")
         recording = harness.client.get(stream.id).recording
         if recording is None or recording.duration is None:
-            pytest.skip("the vendor does not tell how long a recording is")
+            pytest.skip("the vendor does not return the duration of a recording")
         assert recording.duration == pytest.approx(90, abs=2)
 
     # -- cancel and delete ------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What is not declared, or cannot be, is refused here: nothing is sent, not even to sign in."""
+"""Undeclared features and invalid input are refused before anything is sent."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ _FILTERS: dict[str, Any] = {
 
 
 def absent(features: Iterable[Feature]) -> Callable[[Subject], Iterable[Feature]]:
-    """Those that an adapter does not declare, for :func:`each`."""
+    """Return a function that returns the undeclared features, for :func:`each`."""
     return lambda subject: [each for each in features if not subject.capabilities.supports(each)]
 
 
 def forbidden_values(subject: Subject) -> Iterable[tuple[str, Any]]:
-    """Values of declared fields that cannot be asked for."""
+    """Return values of declared fields that the adapter does not support."""
     can = subject.capabilities
     return [
         (feature.value, value)
@@ -67,18 +67,18 @@ def forbidden_values(subject: Subject) -> Iterable[tuple[str, Any]]:
 
 
 def fixed_fields(subject: Subject) -> Iterable[str]:
-    """Fields that an update cannot change."""
+    """Return the fields that an update cannot change."""
     return sorted({"title", *FEATURE_OF_FIELD} - subject.capabilities.updatable)
 
 
 def unclearable(subject: Subject) -> Iterable[str]:
-    """Fields that an update can change and not clear."""
+    """Return the fields that an update can change but not clear."""
     can = subject.capabilities
     return sorted(can.updatable - can.clearable - {"title"})
 
 
 class Refusals(Area):
-    """What an adapter does not declare is refused before anything is sent."""
+    """Undeclared features are refused before anything is sent."""
 
     title = "refusals"
     needs_emulator = False
@@ -160,7 +160,7 @@ class Refusals(Area):
         self, harness: Harness, status: Status
     ) -> None:
         if satisfied_by(status) & harness.can.statuses:
-            pytest.skip("another status that is reported satisfies it")
+            pytest.skip("another reported status satisfies it")
         client = harness.connect()
         with harness.sends_nothing(), pytest.raises(Unsupported):
             client.wait(NO_STREAM, until=status, timeout=1)
@@ -174,7 +174,7 @@ class Refusals(Area):
 
 
 class Input(Area):
-    """What a caller gives is checked before anything is sent."""
+    """Input is checked before anything is sent."""
 
     title = "refusals"
 

@@ -1,4 +1,4 @@
-"""What a vendor once answered is read as it was, and asked for with the same requests."""
+"""Captured calls, repeated: the same requests, and the same results from the responses."""
 
 from __future__ import annotations
 
@@ -12,103 +12,105 @@ from ..._contract.capabilities import Feature
 from ..._contract.request import Response
 from ..._model.errors import LiveStreamError, ProviderUnavailable, UnexpectedResponse
 from ..._model.operations import OPERATION_TABLE
-from ..captures import Capture, Player, StandingClock, leftovers, outcome
+from ..captures import Capture, FrozenClock, Player, outcome, unredacted_names
 from .area import Area, each
 from .subject import Subject
 
 
-def recorded_calls(subject: Subject) -> Iterable[tuple[Feature, int, int]]:
-    """Each recorded call: its operation, the number of its recording, and its own."""
+def captured_calls(subject: Subject) -> Iterable[tuple[Feature, int, int]]:
+    """Return each captured call: its operation, its capture's number, and its own number."""
     return [
         (Feature(OPERATION_TABLE[call.operation].feature), number, at)
-        for number, recording in enumerate(subject.recorded())
-        for at, call in enumerate(recording.calls)
+        for number, capture in enumerate(subject.captured())
+        for at, call in enumerate(capture.calls)
     ]
 
 
 class _Replay:
-    """A recording that is played back up to one of its calls."""
+    """The replay of a capture up to one of its calls."""
 
-    def __init__(self, subject: Subject, recording: Capture) -> None:
+    def __init__(self, subject: Subject, capture: Capture) -> None:
         self.player = Player()
-        self.clock = StandingClock(recording.calls[0].at)
-        self.recording = recording
+        self.clock = FrozenClock(capture.calls[0].at)
+        self.capture = capture
         self.client: Client = subject.connect(
             transport=self.player,
             clock=self.clock,
             environ={},
             retries=0,
-            **recording.options,
+            **capture.options,
         )
 
     def outcome(self, at: int) -> Any:
-        """What a call gives now."""
-        call = self.recording.calls[at]
+        """Repeat a call, and return its outcome."""
+        call = self.capture.calls[at]
         self.clock.set(call.at)
         self.player.expect(call.exchanges)
         return outcome(self.client, call.operation, call.arguments)
 
     def up_to(self, at: int) -> None:
-        """Makes all calls before one."""
+        """Repeat all calls before one."""
         for earlier in range(at):
             self.outcome(earlier)
 
 
 class Replayed(Area):
-    """Recorded calls, made again."""
+    """Captured calls, repeated."""
 
     title = "captures"
     needs_emulator = False
 
-    @each("call", recorded_calls)
-    def test_a_recorded_call_sends_what_was_recorded_and_reads_it_the_same(
+    @each("call", captured_calls)
+    def test_a_captured_call_sends_what_was_captured_and_reads_it_the_same(
         self, call: tuple[Feature, int, int]
     ) -> None:
         _, number, at = call
-        replay = _Replay(self.subject, self.subject.recorded()[number])
+        replay = _Replay(self.subject, self.subject.captured()[number])
         replay.up_to(at)
         found = replay.outcome(at)
         replay.player.expect(())
         assert replay.player.problems == []
-        assert found == replay.recording.calls[at].result
+        assert found == replay.capture.calls[at].result
 
-    @each("call", recorded_calls)
-    def test_an_error_in_place_of_the_recorded_answer_is_raised(
+    @each("call", captured_calls)
+    def test_an_error_in_place_of_the_captured_answer_is_raised(
         self, call: tuple[Feature, int, int]
     ) -> None:
-        found = self._instead(call, Response(503, {}, b"{}"))
-        assert found == ProviderUnavailable.__name__, "a 503 was taken for success"
+        found = self._outcome_with(call, Response(503, {}, b"{}"))
+        assert found == ProviderUnavailable.__name__, "a 503 was treated as success"
 
-    @each("call", recorded_calls)
-    def test_a_page_of_html_in_place_of_the_recorded_answer_is_no_success(
+    @each("call", captured_calls)
+    def test_a_page_of_html_in_place_of_the_captured_answer_is_no_success(
         self, call: tuple[Feature, int, int]
     ) -> None:
         page = Response(200, {"content-type": "text/html"}, b"<html></html>")
-        assert self._instead(call, page) == UnexpectedResponse.__name__
+        assert self._outcome_with(call, page) == UnexpectedResponse.__name__
 
-    @each("number", lambda subject: range(len(subject.recorded())))
-    def test_a_recording_holds_no_secrets(self, number: int) -> None:
-        assert leftovers(self.subject.recorded()[number]) == []
+    @each("number", lambda subject: range(len(subject.captured())))
+    def test_a_capture_holds_no_secrets(self, number: int) -> None:
+        assert unredacted_names(self.subject.captured()[number]) == []
 
-    @each("number", lambda subject: range(len(subject.recorded())))
-    def test_a_request_that_was_not_recorded_is_refused(self, number: int) -> None:
-        replay = _Replay(self.subject, self.subject.recorded()[number])
+    @each("number", lambda subject: range(len(subject.captured())))
+    def test_a_request_that_was_not_captured_is_refused(self, number: int) -> None:
+        replay = _Replay(self.subject, self.subject.captured()[number])
         replay.player.expect(())
         if not self.subject.capabilities.supports(Feature.GET):
-            pytest.skip("there is nothing to read")
+            pytest.skip("get is not supported")
         with pytest.raises(LiveStreamError):
             replay.client.get("an-id-of-the-kit")
         assert len(replay.player.problems) == 1
 
-    def _instead(self, call: tuple[Feature, int, int], answer: Response) -> object:
-        """The class of what a call raises whose last recorded answer is another one, or what it
-        gives.
+    def _outcome_with(self, call: tuple[Feature, int, int], response: Response) -> object:
+        """Repeat a call with another last response.
+
+        Returns:
+            The name of the error's class, or the result.
         """
         _, number, at = call
-        replay = _Replay(self.subject, self.subject.recorded()[number])
-        if not replay.recording.calls[at].exchanges:
-            pytest.skip("the call sends nothing")
+        replay = _Replay(self.subject, self.subject.captured()[number])
+        if not replay.capture.calls[at].exchanges:
+            pytest.skip("the call sends no requests")
         replay.up_to(at)
-        replay.player.last_answer = answer
+        replay.player.last_response = response
         found = replay.outcome(at)
         return found.get("error") if isinstance(found, dict) else found

@@ -1,4 +1,4 @@
-"""Stream keys, tokens and passwords are nowhere to be read."""
+"""Stream keys, tokens and passwords never appear in output."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .harness import Harness
 from .operations import ON_ONE, updatable
 from .sessions import observed
 
-#: Shorter values are no secrets, and stand in other words by chance.
-_SHORTEST = 6
+#: Shorter values are not secrets, and occur in other words by chance.
+_MIN_LENGTH = 6
 
 
 def secrets_of(harness: Harness, *streams: LiveStream) -> set[str]:
-    """Everything that must not be printed."""
+    """Return everything that must not be printed."""
     found: set[str] = set()
     found.update(harness.client.options.secrets())
     session = harness.client.session
@@ -42,12 +42,12 @@ def secrets_of(harness: Harness, *streams: LiveStream) -> set[str]:
             found.update(
                 value for name, value in named_texts(stream.raw.reveal()) if tells_secret(name)
             )
-    return {secret for secret in found if len(secret) >= _SHORTEST}
+    return {secret for secret in found if len(secret) >= _MIN_LENGTH}
 
 
 @contextmanager
 def everything_logged() -> Iterator[io.StringIO]:
-    """What all loggers write within the block, at the lowest level."""
+    """Collect the output of all loggers within the block, at the lowest level."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(logging.Formatter("%(name)s %(message)s %(args)s %(exc_info)s"))
@@ -66,7 +66,7 @@ def everything_logged() -> Iterator[io.StringIO]:
 
 
 def shown_by(error: LiveStreamError) -> str:
-    """All that an error shows, in every way."""
+    """Return everything that an error shows, in every form."""
     fields = {name: value for name, value in vars(error).items() if name != "stream"}
     return "\n".join(
         [
@@ -81,7 +81,7 @@ def shown_by(error: LiveStreamError) -> str:
 
 
 def ready(harness: Harness) -> LiveStream:
-    """A stream that has a key, if any stream of this vendor has."""
+    """Return a stream that has a key, if streams of this vendor have one."""
     stream = harness.stream()
     harness.attempt(harness.client.start, stream.id)
     harness.clock.sleep(harness.emulator.boot_seconds + 1)
@@ -91,7 +91,7 @@ def ready(harness: Harness) -> LiveStream:
 
 
 class SecretMasking(Area):
-    """Secrets are in no repr, no log, no error."""
+    """Secrets are in no repr, log, or error."""
 
     title = "secrets"
     channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
@@ -127,7 +127,7 @@ class SecretMasking(Area):
                         ON_ONE[feature](harness, stream.id)
                     except LiveStreamError:
                         pass
-        assert log.getvalue(), "nothing was logged, so nothing is shown by this"
+        assert log.getvalue(), "nothing was logged, so this test shows nothing"
         shown = log.getvalue() + repr(observer.exchanges)
         assert self._leaks(harness, shown, stream) == []
 
@@ -154,9 +154,9 @@ class SecretMasking(Area):
     @needs(Feature.GET)
     def test_a_key_is_known_by_its_form_before_it_was_ever_seen(self, harness: Harness) -> None:
         patterns = self.subject.adapter.secret_patterns
-        keys = {key for key in ready(harness).stream_keys() if len(key) >= _SHORTEST}
+        keys = {key for key in ready(harness).stream_keys() if len(key) >= _MIN_LENGTH}
         if not patterns or not keys:
-            pytest.skip("keys of this vendor have no form of their own (no secret_patterns)")
+            pytest.skip("the adapter declares no form of keys (no secret_patterns)")
         fresh = harness.connect(retries=0)
         harness.emulator.inject(
             Fault.status(400, body=json.dumps({"detail": f"busy: {' '.join(keys)}."})), times=100
@@ -164,7 +164,9 @@ class SecretMasking(Area):
         with pytest.raises(LiveStreamError) as caught:
             fresh.get("an-id")
         shown = shown_by(caught.value)
-        assert sum(key in shown for key in keys) == 0, "secret_patterns do not match its keys"
+        assert sum(key in shown for key in keys) == 0, (
+            "secret_patterns do not match the vendor's keys"
+        )
 
     @proves(Feature.RESTREAMS)
     @needs(Feature.CREATE)
@@ -181,7 +183,7 @@ class SecretMasking(Area):
 
     @staticmethod
     def _leaks(harness: Harness, shown: str, *streams: LiveStream) -> list[str]:
-        """Where secrets are shown; not the secrets, which would be in the test's report."""
+        """Return where secrets are shown, without the secrets, which must not be in a report."""
         found = sorted(secrets_of(harness, *streams), key=len)
         return [
             f"a secret of {len(secret)} characters: …{shown[max(0, at - 40) : at]}***"
@@ -191,7 +193,7 @@ class SecretMasking(Area):
 
 
 class FieldsWithoutSecrets(Area):
-    """Where a secret stands is typed so."""
+    """Fields that hold a secret have a secret type."""
 
     title = "secrets"
 

@@ -1,4 +1,4 @@
-"""Signing in: once, shared, renewed when it must be, and refused with the wrong credentials."""
+"""Sign-in: once, shared, renewed when necessary, and refused with wrong credentials."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Observer:
 
 @contextmanager
 def observed() -> Iterator[_Observer]:
-    """What is exchanged within the block, by operation."""
+    """Observe the exchanges within the block."""
     observer = _Observer()
     register(observer)
     try:
@@ -46,9 +46,7 @@ def observed() -> Iterator[_Observer]:
 
 
 def signing_in(harness: Harness) -> tuple[Mapping[str, Any], int]:
-    """Options by which signing in takes requests, and how many; without any the test is
-    skipped.
-    """
+    """Return options whose sign-in sends requests, and how many. Skip the test if none do."""
     for options in harness.subject.ways_in(harness.emulator):
         with observed() as observer:
             client = harness.connect(options)
@@ -56,11 +54,11 @@ def signing_in(harness: Harness) -> tuple[Mapping[str, Any], int]:
             client.close()
         if steps := observer.count("sign_in"):
             return options, steps
-    pytest.skip("signing in takes no request here")
+    pytest.skip("signing in sends no requests")
 
 
 class Sessions(Area):
-    """One session for all who may share it."""
+    """One session for all clients that may share it."""
 
     title = "sessions"
 
@@ -120,7 +118,7 @@ class Sessions(Area):
     @needs(Feature.LIST)
     def test_only_the_last_client_to_close_signs_out(self, harness: Harness) -> None:
         if self.subject.adapter.sign_out is Adapter.sign_out:
-            pytest.skip("there is no signing out")
+            pytest.skip("the adapter does not sign out")
         options, _ = signing_in(harness)
         with observed() as observer:
             first, second = harness.connect(options), harness.connect(options)
@@ -168,7 +166,7 @@ class Sessions(Area):
         session = client.session
         assert session is not None
         if session.expires_at is None:
-            pytest.skip("the session has no end that is known")
+            pytest.skip("the session's expiry is not known")
         left = (session.expires_at.astimezone(UTC) - harness.clock.now()).total_seconds()
         harness.clock.sleep(max(left, 0) + 1)
         with harness.sent() as sent:

@@ -1,4 +1,4 @@
-"""What is put to the test: one adapter, its emulator, and what its author says about them."""
+"""The subject of the kit: one adapter, its emulator, and the author's settings for them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _examples(field: FieldFacts) -> Sequence[Any]:
     return field.examples or tuple(field.words or ()) or _BY_KIND[field.kind]
 
 
-#: What is asked for in each field of a spec, where the adapter names no values of its own.
+#: The values to request for each field of a spec, unless the adapter declares its own.
 VALUES: Mapping[Feature, Sequence[Any]] = {
     feature: _examples(table(StreamSpec)[name]) for name, feature in FEATURE_OF_FIELD.items()
 }
@@ -48,13 +48,13 @@ VALUES: Mapping[Feature, Sequence[Any]] = {
 
 @attrs.frozen(slots=True)
 class Sample:
-    """A payload that the vendor documents, and how it must be read.
+    """A payload from the vendor's documentation, and its expected parsed values.
 
     Attributes:
-        payload: The JSON of one live stream, as it stands in the document.
-        expected: Fields of the :class:`~livestream_core.LiveStream` and their values.
-        answer_to: The operation (``"create"``, ``"get"``, ...) that the document shows it as an
-            answer to: the emulator's answers must have all its fields, of the same types.
+        payload: The JSON of one live stream, as in the documentation.
+        expected: The expected fields of the :class:`~livestream_core.LiveStream`.
+        answer_to: The operation (``"create"``, ``"get"``, ...) whose response it is. The
+            emulator's responses must have all of its fields, with the same types.
     """
 
     payload: Mapping[str, Any]
@@ -63,19 +63,19 @@ class Sample:
 
 
 class Subject:
-    """An adapter under test. Made from its name alone, or by a subclass that says more.
+    """An adapter under test, created from its name or defined in a subclass.
 
-    Nothing has to be overridden. What the defaults ask the emulator for, besides what every
-    emulator has, is optional there too: ``page_size`` (set to 2, so that few streams fill three
-    pages), ``login_options()`` (another way to sign in than ``options()``), ``add_stream()``
-    (makes a stream where the adapter cannot, and gives its id), ``other_ids()`` (ids of things
-    that are no live streams), ``webhook(id, secret=)`` (headers and body of a delivery),
-    ``stream_fails(id)``, and ``samples`` (a sequence of mappings with what :class:`Sample` takes).
+    No method has to be overridden. The defaults use these optional members of the emulator:
+    ``page_size`` (set to 2, so that a few streams fill three pages), ``login_options()`` (another
+    way to sign in than ``options()``), ``add_stream()`` (creates a stream if the adapter cannot,
+    and returns its ID), ``other_ids()`` (IDs of things that are not live streams),
+    ``webhook(id, secret=)`` (the headers and body of a delivery), ``stream_fails(id)``, and
+    ``samples`` (a sequence of mappings with the arguments of :class:`Sample`).
 
     Attributes:
         name: The provider's name.
-        captures: Files that ``livestream capture`` wrote; needed only without an emulator.
-        client: Which client uses it: ``"synchronous"`` or ``"asynchronous"``.
+        captures: Files from ``livestream capture``. Needed only without an emulator.
+        client: The client to test with: ``"synchronous"`` or ``"asynchronous"``.
     """
 
     name: str
@@ -98,11 +98,11 @@ class Subject:
 
     @property
     def label(self) -> str:
-        """What its tests are called after: the provider, and the client if it is not the usual."""
+        """The prefix of the test names: the provider, and the client if it is not the default."""
         return self.name if self.client == "synchronous" else f"{self.name}-{self.client}"
 
     def connect(self, **settings: Any) -> Client:
-        """Make a client, as ``connect`` does."""
+        """Return a client, like ``connect``."""
         if self.client == "synchronous":
             return connect(self.name, **settings)
         from ..blocking import connect_blocking
@@ -110,7 +110,7 @@ class Subject:
         blocking: Client = connect_blocking(self.name, **settings)
         return blocking
 
-    # Looked up once: every look at what is installed reads files.
+    # Cached: each lookup of what is installed reads files.
     @cached_property
     def adapter(self) -> type[Adapter]:
         """The adapter's class."""
@@ -118,12 +118,12 @@ class Subject:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it declares."""
+        """The capabilities that the adapter declares."""
         return self.adapter.capabilities
 
     @cached_property
     def has_emulator(self) -> bool:
-        """Whether it can be tried over HTTP."""
+        """Whether the adapter can be tested over HTTP."""
         return registry.info(self.name).emulator is not None
 
     @cached_property
@@ -131,12 +131,13 @@ class Subject:
         return load_emulator(self.name)
 
     def make_emulator(self) -> Emulator:
-        """A fresh vendor without any streams."""
+        """Create an emulator without streams."""
         return self._emulator()
 
     def ways_in(self, emulator: Emulator) -> Iterable[Mapping[str, Any]]:
-        """Options for ``connect`` that reach the emulator's account, for each way to sign in. The
-        first is used wherever it does not matter.
+        """Yield options for ``connect`` to the emulator's account, for each way to sign in.
+
+        The first options are used in all tests that do not depend on the way.
         """
         yield emulator.options()
         login = getattr(emulator, "login_options", None)
@@ -144,40 +145,43 @@ class Subject:
             yield login()
 
     def values(self, feature: Feature) -> Sequence[Any]:
-        """What is asked for in a field of a spec: each is set, and read back."""
+        """Return the values to request for a field of a spec. Each is set and read back."""
         allowed: Collection[Any] | None = self.capabilities[feature].values
         if allowed is not None:
             return sorted(allowed, key=str)
         return VALUES[feature]
 
     def other_ids(self, emulator: Emulator) -> Sequence[str]:
-        """Ids of things in the emulator's account that are not live streams, such as folders."""
+        """Return IDs in the emulator's account that are not live streams, such as folders."""
         found = getattr(emulator, "other_ids", None)
         return found() if found is not None else ()
 
     def delivery(
         self, emulator: Emulator, stream_id: str, secret: str
     ) -> tuple[Mapping[str, str], bytes] | None:
-        """Headers and body of a webhook delivery about a stream; ``None`` if the emulator sends
-        none.
+        """Return the headers and body of a webhook delivery about a stream.
+
+        Returns:
+            ``None`` if the emulator sends no deliveries.
         """
         webhook = getattr(emulator, "webhook", None)
         return webhook(stream_id, secret=secret) if webhook is not None else None
 
     def samples(self) -> Sequence[Sample]:
-        """Payloads that the vendor documents; an emulator gives them as mappings, so that it
-        need not import the kit.
+        """Return payloads from the vendor's documentation.
+
+        An emulator declares them as mappings, so that it does not need to import the kit.
         """
         if not self.has_emulator:
             return ()
         found = getattr(self.make_emulator(), "samples", ())
         return [each if isinstance(each, Sample) else Sample(**each) for each in found]
 
-    def recorded(self) -> Sequence[Capture]:
-        """Its recordings, read.
+    def captured(self) -> Sequence[Capture]:
+        """Read the captures of this provider.
 
         Raises:
-            InvalidInput: One cannot be read.
+            InvalidInput: If a file cannot be read.
         """
         found = (load(path) for path in self.captures)
-        return [recording for recording in found if recording.provider == self.name]
+        return [capture for capture in found if capture.provider == self.name]

@@ -1,4 +1,4 @@
-"""A delivery is believed only if it can be verified."""
+"""A webhook delivery is accepted only if it can be verified."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SECRET = "the secret of the kit's webhook"
 
 
 class Webhooks(Area):
-    """Deliveries: genuine, forged, and odd."""
+    """Genuine, forged, and malformed deliveries."""
 
     title = "webhooks"
 
@@ -80,7 +80,7 @@ class Webhooks(Area):
         _, others, _ = self._delivery(harness)
         if headers == others:
             pytest.skip("the vendor does not sign the body: it sends the secret itself")
-        altered = body.replace(stream.title.encode(), b"Another title, by somebody else")
+        altered = body.replace(stream.title.encode(), b"Another title, by an attacker")
         for changed in (altered, body + b" ", b"{}", b""):
             with pytest.raises(WebhookRejected):
                 harness.client.parse_webhook(headers, changed, secret=_SECRET)

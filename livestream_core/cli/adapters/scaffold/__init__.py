@@ -1,8 +1,8 @@
 """The files of a new adapter's package, from the templates in this folder.
 
-``package`` holds the package as it is written, for a vendor called Acme Live. A line
-``# <<auth.options>>`` stands for a part that depends on how the vendor signs in or pages: the
-part ``options`` of the style's file in ``auth``.
+``package`` holds the package for a vendor called Acme Live. A line ``# <<auth.options>>`` is
+replaced by a part that depends on how the vendor authenticates or paginates: here the part
+``options`` of the style's file in ``auth``.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import attrs
 from ...._version import __version__
 
 _TEMPLATES = Path(__file__).parent
-_ENDING = "-tpl"  # nothing takes the templates for Python
+_SUFFIX = "-tpl"  # so that no tool treats the templates as Python
 
-#: Ways to sign in.
+#: How the API authenticates requests.
 AUTH: Mapping[str, str] = {
-    "header": "an API key in a header of its own",
+    "header": "an API key in its own header",
     "bearer": "an API token as Authorization: Bearer",
-    "jwt": "a short-lived JWT that is signed here with a secret",
-    "login": "user and password for a token that ends",
+    "jwt": "a short-lived JWT, signed by the adapter with a secret",
+    "login": "user name and password, exchanged for a token that expires",
 }
-#: Ways to ask for the next page of a list.
+#: How the API paginates lists.
 PAGING: Mapping[str, str] = {
-    "page": "by its number",
-    "cursor": "by a cursor that the page before gave",
-    "link": "by a link that the page before gave",
+    "page": "page numbers",
+    "cursor": "a cursor in the previous page",
+    "link": "a link in the previous page",
 }
 
 _MARKER = re.compile(r"^ *# <<(?P<kind>auth|paging)\.(?P<part>\w+)>>\n", re.MULTILINE)
@@ -38,12 +38,12 @@ _HEADING = re.compile(r"^# == (\w+) ==\n", re.MULTILINE)
 
 @attrs.frozen(slots=True, kw_only=True)
 class Choices:
-    """What a new adapter is made of.
+    """The choices for a new adapter.
 
     Attributes:
-        name: The provider's name: lower-case letters, digits and single underscores.
-        title: The vendor's name as people write it.
-        base_url: The vendor's origin.
+        name: The provider's name: lower-case letters, digits, and single underscores.
+        title: The vendor's display name.
+        base_url: The origin of the vendor's API.
         auth: One of :data:`AUTH`.
         paging: One of :data:`PAGING`.
     """
@@ -56,22 +56,22 @@ class Choices:
 
     @property
     def module(self) -> str:
-        """The package's name for ``import``."""
+        """The name of the package to import."""
         return f"livestream_{self.name}"
 
     @property
     def distribution(self) -> str:
-        """The package's name for pip."""
+        """The name of the distribution to install."""
         return distribution_of(self.name)
 
 
 def distribution_of(name: str) -> str:
-    """The distribution of a provider's adapter."""
+    """Return the name of the distribution of a provider's adapter."""
     return f"livestream-{name.replace('_', '-')}"
 
 
 def package(choices: Choices) -> dict[PurePosixPath, str]:
-    """All files of the package: path and text."""
+    """Return all files of the package, as paths and texts."""
     parts = {"auth": _parts("auth", choices.auth), "paging": _parts("paging", choices.paging)}
     words = {
         "Acme Live": choices.title,
@@ -82,10 +82,10 @@ def package(choices: Choices) -> dict[PurePosixPath, str]:
         "Acme": "".join(word.capitalize() for word in choices.name.split("_")),
         "acme": choices.name,
     }
-    # In one pass: a title may have one of these words in it.
+    # In one pass: a title may contain one of these words.
     placeholder = re.compile("|".join(map(re.escape, words)))
 
-    def written(text: str) -> str:
+    def filled(text: str) -> str:
         return placeholder.sub(lambda match: words[match[0]], text)
 
     def assembled(template: str) -> str:
@@ -93,28 +93,29 @@ def package(choices: Choices) -> dict[PurePosixPath, str]:
 
     root = _TEMPLATES / "package"
     return {
-        PurePosixPath(written(_target(path.relative_to(root)))): written(
+        PurePosixPath(filled(_target(path.relative_to(root)))): filled(
             assembled(path.read_text(encoding="utf-8"))
         )
-        for path in sorted(root.rglob(f"*{_ENDING}"))
+        for path in sorted(root.rglob(f"*{_SUFFIX}"))
     }
 
 
 def _target(template: Path) -> str:
-    """Where a template is written to. Hidden files would be left out of a wheel, so that a dot in
-    front is spelt out here.
+    """Return the path that a template is written to.
+
+    A wheel would leave out hidden files, so templates spell out a leading dot.
     """
-    parts = template.as_posix().removesuffix(_ENDING).split("/")
+    parts = template.as_posix().removesuffix(_SUFFIX).split("/")
     return "/".join(re.sub("^dot_", ".", part) for part in parts)
 
 
 def _parts(kind: str, style: str) -> dict[str, str]:
-    text = (_TEMPLATES / kind / f"{style}.py{_ENDING}").read_text(encoding="utf-8")
+    text = (_TEMPLATES / kind / f"{style}.py{_SUFFIX}").read_text(encoding="utf-8")
     _, *found = _HEADING.split(text)
     return dict(zip(found[::2], found[1::2], strict=True))
 
 
 def _requirement() -> str:
-    """This core and those that are compatible with it."""
+    """Return a requirement of this version of the core and compatible later ones."""
     major, minor, *_ = __version__.split(".")
     return f"livestream-core>={major}.{minor},<{int(major) + 1}"
