@@ -23,7 +23,7 @@ from .._model.errors import (
     RateLimited,
     Rejected,
     UnexpectedResponse,
-    asked_seconds,
+    limit_retry_after,
 )
 from .._model.operations import check_methods
 from .._model.stream import Event, LiveStream, StreamSpec
@@ -663,7 +663,7 @@ def retry_after(response: Response, now: datetime) -> float | None:
         seconds = (at - now).total_seconds()
     else:
         return None
-    return asked_seconds(max(seconds, 0.0))
+    return limit_retry_after(max(seconds, 0.0))
 
 
 def _http_date(value: str) -> datetime | None:

@@ -605,7 +605,7 @@ def test_a_vendor_that_asks_for_a_longer_pause_ends_the_wait_and_is_quoted(
     assert clock.time == began
     assert "slow down" in str(caught.value)
     assert "within" not in str(caught.value)
-    assert caught.value.hint == "try again in 600 s"
+    assert caught.value.hint == "retry in 600 s"
     assert (caught.value.temporary, caught.value.stream) == (True, None)
 
 

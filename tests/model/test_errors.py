@@ -58,7 +58,7 @@ def test_an_error_says_what_where_whether_and_what_to_do_in_one_line() -> None:
     )
     assert str(error) == (
         "acme stop '8DH': no answer in time; "
-        "nobody can tell whether the change was carried out; try later"
+        "the change may or may not have been applied; retry later"
     )
 
 
@@ -197,7 +197,7 @@ def test_a_failed_read_back_after_a_stop_was_carried_out(
         client.stop(stream["id"])
     assert caught.value.applied is True
     assert caught.value.retryable is False
-    assert "the change was carried out" in str(caught.value)
+    assert "the change was applied" in str(caught.value)
 
 
 def test_an_error_of_the_adapters_own_code_never_gets_out(clock: FakeClock) -> None:
@@ -235,7 +235,7 @@ def test_an_error_of_the_adapters_own_code_never_gets_out(clock: FakeClock) -> N
             "broken", transport=transport, clock=clock, base_url="https://x.example"
         )
         with pytest.raises(
-            live.UnexpectedResponse, match=r"could not be read \(KeyError at tests/"
+            live.UnexpectedResponse, match=r"could not be read \(KeyError at model/"
         ):
             client.get("1")
         with pytest.raises(live.LiveStreamError, match=r"the adapter failed \(TypeError") as caught:

@@ -68,7 +68,7 @@ ENDPOINT = """    @_api
 
 """
 IMPORTS = (
-    "import livestream_core, livestream_core._client.asynchronous, livestream_core.memory.adapter"
+    "import livestream_core, livestream_core._client.async_client, livestream_core.memory.adapter"
 )
 
 

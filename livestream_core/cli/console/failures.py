@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..._model.errors import _APPLIED_TEXT, LiveStreamError
+from ..._model.errors import LiveStreamError, applied_text
 from .context import Change, CommandContext
 from .exit_codes import INTERRUPTED, OTHERWISE, OUTCOME_OPEN, code_of
 from .output import json_text
@@ -64,7 +64,7 @@ def interrupted(context: CommandContext) -> int:
 
 
 def _told_of_change(context: CommandContext, change: Change, what: str, *, error: str) -> int:
-    message = f"{what}; {_APPLIED_TEXT[change.applied]}"
+    message = f"{what}; {applied_text(change.operation, change.applied)}"
     hint = _look_first(change.operation, change.id)
     where = f"{change.operation} {change.id!r}" if change.id else change.operation
     return _told(
