@@ -540,22 +540,26 @@ class Adapter:
         """
         wanted = self.id_key(stream_id)
         for _ in range(2):
-            walk = Pagination(self.id_key, self.capabilities)
-            while walk.goes_on:
-                page = self.list(Query(cursor=walk.cursor))
+            pages = Pagination(self.id_key, self.capabilities)
+            while pages.has_next:
+                page = self.list(Query(cursor=pages.cursor))
                 if isinstance(page, Generator):
                     page = yield from page
-                for stream in walk.take(page):
+                for stream in pages.add(page):
                     if self.id_key(stream.id) == wanted:
                         return stream
-            if walk.unreadable:
+            if pages.unreadable:
                 # It may be one of them.
                 raise unreadable_error(
-                    [each for each in walk.unreadable if each.id and self.id_key(each.id) == wanted]
-                    or walk.unreadable,
+                    [
+                        each
+                        for each in pages.unreadable
+                        if each.id and self.id_key(each.id) == wanted
+                    ]
+                    or pages.unreadable,
                     (),
                 )
-            if not walk.is_mismatched:
+            if not pages.is_mismatched:
                 return None
         raise UnexpectedResponse(
             "the list is incomplete: it does not hold as many streams as it says"

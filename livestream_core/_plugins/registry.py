@@ -93,8 +93,8 @@ class Registry:
             known = ", ".join(self.providers()) or "none"
             forbidden = f" ({ALLOW_LIST} does not list it)" if points else ""
             raise ConfigurationError(
-                f"there is no provider {provider!r}{forbidden}",
-                hint=f"installed: {known}; others come with a package of their own",
+                f"unknown provider {provider!r}{forbidden}",
+                hint=f"installed providers: {known}; to add one, install its adapter package",
             )
         metadata, problem = _chosen(provider, points, allowed)
         if problem:

@@ -162,7 +162,7 @@ def test_the_vendors_sentence_goes_on_with_ours(vendor: AcmeEmulator) -> None:
 
 def test_a_text_without_a_zone_gets_no_hint_in_python() -> None:
     error = acme("create", "--title", "T", "--scheduled-start", "2026-12-05T15:30").stderr
-    assert "no zone; add its offset, as in 2026-12-05T15:30:00+05:30" in error
+    assert "no time zone; add the offset, as in 2026-12-05T15:30:00+05:30" in error
     assert "ZoneInfo" not in error
 
 

@@ -530,7 +530,7 @@ def test_a_list_that_is_not_whole_is_warned_of(vendor: AcmeEmulator) -> None:
 def test_a_time_without_an_offset_is_refused(vendor: AcmeEmulator) -> None:
     result = acme("list", "--starts-after", "2026-12-05T10:00:00")
     assert result.exit_code == 2
-    assert "has no zone" in result.stderr
+    assert "has no time zone" in result.stderr
     assert vendor.requests == []
 
 

@@ -158,7 +158,7 @@ with live.connect("memory") as client:
 
 for name, value in VALUES.items():
     problem = AcmeAdapter.capabilities.unsupported_error(name, value)
-    assert (problem.features, problem.message) == ((name,), f"{name}: this provider has no {name}")
+    assert (problem.features, problem.message) == ((name,), f"{name}: the vendor does not offer {name}")
 """
 
 

@@ -146,7 +146,7 @@ with live.connect("memory", transport=vendor.transport(), **vendor.options()) as
     assert (finding.word, finding.reason) == ("not tried", "the demo does not know this operation")
 
 lacking = AcmeAdapter.capabilities["reset_key"]
-assert (lacking.support, lacking.reason) == (live.Support.NONE, "this provider has no reset_key")
+assert (lacking.support, lacking.reason) == (live.Support.NONE, "the vendor does not offer reset_key")
 assert "nothing was changed" in str(live.Conflict("no", operation="reset_key", applied=False))
 """
 

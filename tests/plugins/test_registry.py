@@ -195,7 +195,7 @@ def test_an_allow_list_hides_all_others(install: Install, monkeypatch: pytest.Mo
 
 
 def test_an_unknown_provider_is_a_configuration_error_that_lists_the_known() -> None:
-    with pytest.raises(live.ConfigurationError, match=r"no provider 'nosuch'.*installed:.*acme"):
+    with pytest.raises(live.ConfigurationError, match=r"unknown provider 'nosuch'.*installed providers:.*acme"):
         live.connect("nosuch")
 
 
@@ -354,7 +354,7 @@ def test_all_problems_are_named_at_once_with_their_variables() -> None:
         )
     message = str(caught.value)
     for part in (
-        "tokn is no option of acme (did you mean token?)",
+        "'tokn' is not an option of acme (did you mean token?)",
         "retries_of_its_own (LIVESTREAM_ACME_RETRIES_OF_ITS_OWN) must be a number",
         "beta (LIVESTREAM_ACME_BETA) must be one of",
         "account_name (LIVESTREAM_ACME_ACCOUNT_NAME) must be a string, not int",
@@ -369,12 +369,12 @@ def test_all_problems_are_named_at_once_with_their_variables() -> None:
     [
         ({"token": "a-token", "user": "u", "password": "p"}, "not both"),
         ({"token": ""}, "is empty"),
-        ({"token": " padded "}, "white space"),
+        ({"token": " padded "}, "whitespace"),
         ({"token": 5}, "must be a string"),
         ({"token": "a-token", "beta": 1}, "must be bool, not int"),
         ({"token": "a-token", "allow_http_hosts": "api.example"}, "allow_http_hosts"),
         ({"token": "a-token", "retries_of_its_own": True}, "must be int, not bool"),
-        ({"zzz": 1, "token": "a-token"}, "it has base_url, account_name"),
+        ({"zzz": 1, "token": "a-token"}, "its options are base_url, account_name"),
         ({"token": live.Secret("a\nb")}, "control character"),
     ],
 )

@@ -233,7 +233,7 @@ def test_the_vendor_is_the_default_origin():
         ({"token": "Bearer t"}, ["token (LIVESTREAM_VIDEOSDK_TOKEN)", "without Bearer"]),
         ({"token": "t\u00e9"}, ["token (LIVESTREAM_VIDEOSDK_TOKEN)"]),
         ({"token": "t", "base_url": "http://videosdk.example"}, ["base_url", "plain http"]),
-        ({"token": "t", "tocken": "t"}, ["tocken is no option", "did you mean token"]),
+        ({"token": "t", "tocken": "t"}, ["'tocken' is not an option", "did you mean token"]),
     ],
 )
 def test_wrong_options_are_named(options, named):
