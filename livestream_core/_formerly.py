@@ -20,7 +20,7 @@ _RENAMED = {
     "FieldFate": "livestream_core.migrate:FieldResult",
     "TimedOut": "livestream_core:RequestTimeout",
     "_Kind": "livestream_core.emulator.faults:FaultKind",
-    "_remake": "livestream_core._model.trim:Trim._remade",
+    "_remake": "livestream_core._model.trim:Trim._restored",
 }
 
 for _name in _GONE.split():

@@ -143,11 +143,11 @@ class Session:
         if "headers" not in data:
             raise InvalidInput("headers: is missing", field="headers")
         return cls(
-            c.named("headers", _header_texts)(data["headers"]),
-            c.named("expires_at", c.optional_instant)(data.get("expires_at")),
+            c.with_field_name("headers", _header_texts)(data["headers"]),
+            c.with_field_name("expires_at", c.optional_instant)(data.get("expires_at")),
             _converted(_memo_from_json, data.get("memo")),
-            bool(c.named("ours", c.flag)(data.get("ours", False))),
-            c.named("opened_with", c.optional_text)(data.get("opened_with")),
+            bool(c.with_field_name("ours", c.flag)(data.get("ours", False))),
+            c.with_field_name("opened_with", c.optional_text)(data.get("opened_with")),
         )
 
 
@@ -182,7 +182,7 @@ def _memo_to_json(memo: Any) -> Any:
 def _memo_from_json(memo: Any) -> Any:
     if isinstance(memo, Mapping):
         if memo.keys() == {_SECRET}:
-            return Secret(c.named("memo", c.text)(memo[_SECRET]))
+            return Secret(c.with_field_name("memo", c.text)(memo[_SECRET]))
         return {name: _memo_from_json(value) for name, value in memo.items()}
     if isinstance(memo, list):
         return [_memo_from_json(value) for value in memo]

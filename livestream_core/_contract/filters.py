@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from .._model import converters as c
-from .._model.converters import named
+from .._model.converters import with_field_name
 from .._model.status import Status
 from .pagination import Query
 
@@ -23,8 +23,10 @@ def query_of(
         InvalidInput: One cannot be read.
     """
     return Query(
-        status=None if status is None else named("status", partial(c.enum_of, Status))(status),
-        starts_after=named("starts_after", c.optional_instant)(starts_after),
-        starts_before=named("starts_before", c.optional_instant)(starts_before),
-        tag=named("tag", c.optional_text)(tag),
+        status=None
+        if status is None
+        else with_field_name("status", partial(c.enum_of, Status))(status),
+        starts_after=with_field_name("starts_after", c.optional_instant)(starts_after),
+        starts_before=with_field_name("starts_before", c.optional_instant)(starts_before),
+        tag=with_field_name("tag", c.optional_text)(tag),
     )

@@ -134,7 +134,7 @@ def test_restreams_come_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
         ('{"title": "T", "restreams": [1]}', "restreams: expected a JSON list of objects"),
         (
             '{"title": "T", "restreams": [{"url": "rtmp://x.example/a", "key": "very-secret"}]}',
-            "key: RestreamTarget has no such field; it has url, stream_key",
+            "key: RestreamTarget has no such field; its fields are url, stream_key",
         ),
     ],
     ids=lambda value: value[:60],

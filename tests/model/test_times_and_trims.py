@@ -464,7 +464,7 @@ def test_a_wrong_absolute_trim_is_refused() -> None:
 def test_a_trim_is_checked_against_the_recordings_duration() -> None:
     live.Trim.relative(0, 90).check_duration(90)
     live.Trim.relative(0, 89.5).check_duration(89.5)
-    with pytest.raises(live.InvalidInput, match=r"needs 91 s, the recording has 90 s"):
+    with pytest.raises(live.InvalidInput, match=r"needs 91 s, but the recording has only 90 s"):
         live.Trim.relative(0, 91).check_duration(90)
     with pytest.raises(live.InvalidInput):
         live.Trim.parse(1_700_000_000, 1_700_000_091).check_duration(90)

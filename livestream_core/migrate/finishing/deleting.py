@@ -10,7 +10,7 @@ from typing import Any
 
 from ..._client import Client
 from ..._contract.capabilities import Feature
-from ..._model.converters import count, named
+from ..._model.converters import count, with_field_name
 from ..._model.errors import LiveStreamError, NotFound
 from ..._model.status import STATUSES
 from ..._model.stream import LiveStream
@@ -160,7 +160,7 @@ def retire(
         MigrationStopped: The migration was rolled back.
         Unsupported: The source cannot delete.
     """
-    named("max_delete", count)(max_delete)
+    with_field_name("max_delete", count)(max_delete)
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger, write=not dry_run))
         check_accounts(opened, source, target)
