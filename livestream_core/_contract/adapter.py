@@ -36,7 +36,7 @@ from .foreign import BUGS, is_of_signal_handler, place_of
 from .options import Options as _Options
 from .options import read_origin
 from .pagination import Page, Pagination, Query, Unreadable, unreadable_error
-from .request import File, Params, Request, Response, template_names
+from .request import THE_RESPONSE, File, Params, Request, Response, template_names
 
 if TYPE_CHECKING:
     from .transport import Transport
@@ -597,12 +597,15 @@ _TARGET = r"/(?![/\\])[!-~]*"
 _DOT_SEGMENT = r"(?i)/(?:\.|%2e){1,2}(?:[/?#]|$)"
 
 
+_IN_RESPONSE = rf" in {THE_RESPONSE}\Z"
+
+
 class _Failed(NamedTuple):
     reason: str
 
 
 def _attempted(read: Callable[P, T], *args: P.args, **settings: P.kwargs) -> T | _Failed:
-    """What was read, or why it could not be."""
+    """Call a function, and return its result or the reason why it failed."""
     try:
         return read(*args, **settings)
     except LiveStreamError as error:
@@ -611,7 +614,7 @@ def _attempted(read: Callable[P, T], *args: P.args, **settings: P.kwargs) -> T |
         if is_of_signal_handler(raised):
             raise
         message = f"it could not be read ({place_of(raised)})"
-    return _Failed(message.removesuffix(" in the answer").replace("the answer", "it"))
+    return _Failed(compiled(THE_RESPONSE).sub("it", compiled(_IN_RESPONSE).sub("", message)))
 
 
 def _utc_now() -> datetime:

@@ -1,4 +1,4 @@
-"""What a list may be filtered by, as callers give it."""
+"""The filters of a list, as callers pass them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def query_of(
     """Read the filters of a list.
 
     Raises:
-        InvalidInput: One cannot be read.
+        InvalidInput: If a filter is not valid.
     """
     return Query(
         status=None

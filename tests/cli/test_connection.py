@@ -111,7 +111,10 @@ def test_a_connection_never_takes_options_from_the_environment() -> None:
     write('[connections.school]\nprovider = "acme"\nbase_url = "URL"\n')
     result = run("list", "-c", "school")
     assert result.exit_code == 2
-    assert "connection 'school': missing credentials: set token, or both user and password" in result.stderr
+    assert (
+        "connection 'school': missing credentials: set token, or both user and password"
+        in result.stderr
+    )
 
 
 def test_the_environment_may_name_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -370,10 +370,10 @@ async def _not_awaited() -> bytes:
 @pytest.mark.parametrize(
     ("body", "hint"),
     [
-        ("{}", "decoded already"),
-        ({"id": "1"}, "parsed already"),
-        ([1], "parsed already"),
-        (types.MappingProxyType({"id": "1"}), "parsed already"),
+        ("{}", "already decoded"),
+        ({"id": "1"}, "already parsed"),
+        ([1], "already parsed"),
+        (types.MappingProxyType({"id": "1"}), "already parsed"),
         (io.BytesIO(BODY), "was not read"),
         (BODY.decode, "was not called"),
         (None, "raw bytes"),

@@ -187,7 +187,7 @@ def test_a_coded_answer_is_read_and_seen_to_be_cut_wherever_it_is_cut(
         for _ in range(1, len(coded)):
             with pytest.raises(live.UnexpectedResponse) as caught:
                 client.create(title="T")
-            assert coding == "identity" or caught.value.message == "the answer was cut off"
+            assert coding == "identity" or caught.value.message == "the response was cut off"
             assert caught.value.applied is None
         assert client.create(title="T").title == "coded"
 

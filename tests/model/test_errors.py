@@ -157,7 +157,11 @@ def test_a_vendors_message_cannot_break_the_line_or_the_terminal(emulator: AcmeE
         (respond(409), False, live.Conflict),
         (live.Response(201, {}, b"<html>"), None, live.UnexpectedResponse),
         (live.Response(201, {}, b""), None, live.UnexpectedResponse),
-        (live.Response(201, {}, b'{"id"', "the answer was cut off"), None, live.UnexpectedResponse),
+        (
+            live.Response(201, {}, b'{"id"', "the response was cut off"),
+            None,
+            live.UnexpectedResponse,
+        ),
         (respond(201, {"id": "7"}), True, live.UnexpectedResponse),
         (respond(201, {"title": "T"}), None, live.UnexpectedResponse),
         (respond(201, []), None, live.UnexpectedResponse),

@@ -355,5 +355,7 @@ def test_a_field_that_only_vendors_show_says_what_becomes_of_it(
     NewField("viewers", "c.optional_text", facts).add_to_stream(package, says=facts)
     said = imported(package)
     assert said == (
-        f"TypeError: LiveStream.viewers does not declare {message}: see FieldFacts" if message else ""
+        f"TypeError: LiveStream.viewers does not declare {message}: see FieldFacts"
+        if message
+        else ""
     )

@@ -195,7 +195,9 @@ def test_an_allow_list_hides_all_others(install: Install, monkeypatch: pytest.Mo
 
 
 def test_an_unknown_provider_is_a_configuration_error_that_lists_the_known() -> None:
-    with pytest.raises(live.ConfigurationError, match=r"unknown provider 'nosuch'.*installed providers:.*acme"):
+    with pytest.raises(
+        live.ConfigurationError, match=r"unknown provider 'nosuch'.*installed providers:.*acme"
+    ):
         live.connect("nosuch")
 
 
