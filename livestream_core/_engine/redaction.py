@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from .._contract.adapter import MOST_FIELDS
+from .._contract.adapter import MAX_FIELDS
 from .._contract.pagination import Page
 from .._contract.request import TEXT_SHOWN
 from .._model.errors import LiveStreamError, Rejected
@@ -223,7 +223,7 @@ class Redactor:
         if isinstance(error, Rejected):
             error.fields = {
                 self._cut(name): self._texts(texts)
-                for name, texts in islice(error.fields.items(), MOST_FIELDS)
+                for name, texts in islice(error.fields.items(), MAX_FIELDS)
             }
 
     def _line(self, text: str) -> str:

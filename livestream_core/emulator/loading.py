@@ -17,7 +17,7 @@ def load_emulator(provider: str) -> type[Emulator]:
     info = registry.info(provider)
     problem, hint = "it has none", None
     if info.emulator is not None:
-        hint = "the fault is in its package or in what it needs"
+        hint = "check its package and its dependencies"
         try:
             found = load(info.emulator)
         except Exception as error:

@@ -743,7 +743,7 @@ def test_a_plugin_is_registered_whole_or_not_at_all() -> None:
         live.register(Misspelt())
     with pytest.raises(live.ConfigurationError, match="implements no hook"):
         live.register(object())
-    with pytest.raises(live.ConfigurationError, match="named 'acme' is registered or installed"):
+    with pytest.raises(live.ConfigurationError, match="named 'acme' is already registered or installed"):
         live.register(AcmePlugin())
 
 
@@ -763,16 +763,16 @@ def refused(date: str | None, status: int = 401) -> live.LiveStreamError:
 @pytest.mark.parametrize(
     ("behind", "hint"),
     [
-        (61, "0:01:01 (it is behind)"),
-        (-61, "0:01:01 (it is ahead)"),
-        (86_400 * 365, "365 days, 0:00:00 (it is behind)"),
+        (61, "0:01:01 behind"),
+        (-61, "0:01:01 ahead of"),
+        (86_400 * 365, "365 days, 0:00:00 behind"),
     ],
 )
 def test_a_401_from_a_vendor_with_another_time_names_the_clock(behind: int, hint: str) -> None:
     error = refused(format_datetime(FakeClock().now() + timedelta(seconds=behind), usegmt=True))
     assert type(error) is live.AuthenticationFailed
     assert error.hint == (
-        f"this machine's clock differs from the vendor's by {hint}; "
+        f"this machine's clock is {hint} the vendor's; "
         "set it, then check the credentials"
     )
 

@@ -61,7 +61,7 @@ def test_values_that_all_paths_share_need_not_be_given() -> None:
 def test_a_template_that_does_not_fit_its_values_is_the_authors_mistake() -> None:
     with pytest.raises(KeyError):
         ADAPTER.request("GET", "/{nothing}")
-    with pytest.raises(TypeError, match="id does not stand in /a"):
+    with pytest.raises(TypeError, match="id: not in the path template /a"):
         ADAPTER.request("GET", "/a", id="1")
     with pytest.raises(ValueError, match="must start with a slash"):
         ADAPTER.request("GET", "a")
