@@ -106,7 +106,7 @@ class Registry:
                     info, distribution=metadata.distribution, version=metadata.version
                 )
         raise ConfigurationError(
-            f"{metadata.distribution} has an entry point {provider!r}, but no adapter of that name",
+            f"{metadata.distribution} has an entry point {provider!r} but no adapter of that name",
             provider=provider,
         )
 
