@@ -1,7 +1,7 @@
-"""What pytest loads of livestream-core in every run: options, and one fixture.
+"""The pytest plugin of livestream-core: options, and one fixture.
 
-All else is imported when an option is given or the fixture is used. It stands outside of the
-package because importing the package would make everybody's test run slower.
+Everything else is imported only if an option is set or the fixture is used. pytest loads this
+module in every run, so it is outside of the package, whose import would slow down all test runs.
 """
 
 from __future__ import annotations
@@ -16,38 +16,39 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The kit's options."""
-    group = parser.getgroup("livestream-core", "conformance of live-streaming adapters")
+    """Add the options of the conformance kit."""
+    group = parser.getgroup("livestream-core", "conformance kit for live-streaming adapters")
     group.addoption(
         "--livestream-adapter",
         action="append",
         default=[],
         metavar="NAME",
-        help="run the conformance kit on this installed adapter; may be given several times",
+        help="run the conformance kit on this installed adapter (repeatable)",
     )
     group.addoption(
         "--livestream-client",
         choices=("synchronous", "asynchronous", "both"),
         default="synchronous",
-        help="which client uses the adapter",
+        help="the client to use with the adapter (default: synchronous)",
     )
     group.addoption(
         "--livestream-captures",
         action="append",
         default=[],
         metavar="FILE",
-        help="what `livestream capture` wrote, for an adapter without an emulator",
+        help="an API capture from `livestream capture`, for an adapter without an emulator "
+        "(repeatable)",
     )
     group.addoption(
         "--livestream-report",
         metavar="FILE",
-        help="write what was proven as JSON, and a badge beside it with the suffix .svg",
+        help="write the results to FILE as JSON, and a badge to the same name with the suffix .svg",
     )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Loads the kit if it was asked for."""
+    """Load the conformance kit if an option requests it."""
     if config.getoption("livestream_adapter") or config.getoption("livestream_report"):
         from livestream_core.testing import plugin
 
@@ -56,8 +57,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def livestreams() -> Iterator[Livestreams]:
-    """A vendor of this test's own behind ``connect("memory")``: see
-    ``livestream_core.testing``.
+    """Provide a separate vendor to each test, behind ``connect("memory")``.
+
+    See ``livestream_core.testing``.
     """
     from livestream_core.testing import fixture
 

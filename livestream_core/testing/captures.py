@@ -59,7 +59,7 @@ from .._model.times import format_instant, parse_instant
 from .._model.trim import Trim
 from .._plugins.registry import registry
 from .._public import publish
-from .._secrets.recognition import signed_spans, tells_secret
+from .._secrets.recognition import signed_spans, suggests_secret
 from .._secrets.secret import Secret
 from .._secrets.spellings import KnownSecrets
 from .transports import OwnTransport
@@ -493,7 +493,7 @@ def _redacted(
     secrets = {
         *_known(client, calls, headers),
         *(str(value) for name, value in options.items() if name in credentials),
-        *(value for name, value in _sent_and_answered(data) if tells_secret(name)),
+        *(value for name, value in _sent_and_answered(data) if suggests_secret(name)),
     }
     text = json.dumps(data, ensure_ascii=False)
     secrets.update(text[begin:end] for begin, end in signed_spans(text))
@@ -544,7 +544,7 @@ def leftovers(recording: Capture) -> list[str]:
         {
             name
             for name, value in _sent_and_answered(recording.to_data())
-            if tells_secret(name) and value and REDACTED not in value
+            if suggests_secret(name) and value and REDACTED not in value
         }
     )
 
