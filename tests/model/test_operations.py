@@ -62,7 +62,7 @@ PLACES: dict[str, Callable[[PackageCopy], None]] = {
 ROUTE = '        Route("POST", "/v1/streams/<id>/reset_key", "reset_key"),\n'
 ENDPOINT = """    @_api
     def reset_key(self, request: Request, id: str) -> Response:
-        stream = self._asked(id)
+        stream = self._requested(id)
         stream.stream_key = f"memory-key-{secrets.token_hex(8)}"
         return json_response(self._shown(stream))
 
