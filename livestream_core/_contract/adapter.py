@@ -254,9 +254,9 @@ class Adapter:
                 raise TypeError(f"{cls.__name__} declares {feature} but has no method {method}()")
             if overridden and not capabilities.supports(feature):
                 raise TypeError(f"{cls.__name__} has {method}() but does not declare {feature}")
-        for part, whole in PART_OF.items():
-            if capabilities.supports(part) and not capabilities.supports(whole):
-                raise TypeError(f"{cls.__name__} declares {part} without {whole}")
+        for part, operation_feature in PART_OF.items():
+            if capabilities.supports(part) and not capabilities.supports(operation_feature):
+                raise TypeError(f"{cls.__name__} declares {part} without {operation_feature}")
 
     # -- operations -------------------------------------------------------------------------
 

@@ -72,9 +72,9 @@ _FORM = re.compile(
 def _is_base64(start: bytes) -> bool:
     import base64
 
-    whole = b"".join(start.split())
+    text = b"".join(start.split())
     try:
-        decoded = base64.b64decode(whole[: len(whole) // 4 * 4], validate=True)
+        decoded = base64.b64decode(text[: len(text) // 4 * 4], validate=True)
     except ValueError:
         return False
     return decoded.lstrip()[:1] in (b"{", b"[")

@@ -22,8 +22,8 @@ _Factory: Any = attrs.Factory
 #: The type of the ``field_transformer`` argument of ``attrs.frozen``.
 Transformer: TypeAlias = "Callable[[type, list[attrs.Attribute[Any]]], list[attrs.Attribute[Any]]]"
 
-#: A value of :attr:`FieldFacts.unasked`: the vendor chooses a value that is not known in advance.
-ITS_OWN: Final = object()
+#: The :attr:`FieldFacts.vendor_default` of a field whose value the vendor chooses freely.
+UNKNOWN_DEFAULT: Final = object()
 
 
 class Owner(Enum):
@@ -36,7 +36,7 @@ class Owner(Enum):
     VENDOR = auto()
     """The vendor, which may choose a value other than the requested one. That is a difference, but
     it does not distinguish two streams."""
-    NOBODY = auto()
+    NONE = auto()
     """The field is not compared."""
 
 
@@ -85,8 +85,8 @@ class FieldFacts(NamedTuple):
         feature: The feature by which a provider declares that the field can be set.
         help: The description of the field for the command line.
         option: The command-line option, if its name differs from the field's.
-        unasked: The value that a vendor chooses if none was requested: ``None`` for no value, a
-            value, or :data:`ITS_OWN`.
+        vendor_default: The value that a vendor chooses if none was requested: ``None`` for no
+            value, a value, or :data:`UNKNOWN_DEFAULT`.
         shown_in: The field of a stream that shows this field of a spec, if its name differs.
         replaced: For a field that a migration does not move: what the target has instead.
         left: For a field that a migration does not move: why its absence is not a loss.
@@ -110,7 +110,7 @@ class FieldFacts(NamedTuple):
     feature: StrEnum | None = None
     help: str = ""
     option: str = ""
-    unasked: object = None
+    vendor_default: object = None
     shown_in: str = ""
     replaced: str = ""
     left: str = ""
@@ -225,7 +225,7 @@ def shown_of(spec_class: type[Any]) -> Transformer:
     def transform(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
         names = {field.name for field in fields}
         for facts in spec_facts.values():
-            if facts.owner is not Owner.NOBODY and facts.shown_as not in names:
+            if facts.owner is not Owner.NONE and facts.shown_as not in names:
                 raise TypeError(f"{cls.__name__} does not show {facts.name!r}, which a spec has")
         all_facts = {field.name: spec_facts.get(field.name) or _declared(field) for field in fields}
         for name, facts in all_facts.items():

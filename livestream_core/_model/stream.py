@@ -15,7 +15,7 @@ from .._secrets.spellings import KnownSecrets, may_show
 from . import converters as c
 from .errors import READERS, InvalidInput
 from .fields import (
-    ITS_OWN,
+    UNKNOWN_DEFAULT,
     FieldFacts,
     Kind,
     Owner,
@@ -452,7 +452,7 @@ class StreamSpec(_Value):
             Owner.ECHOED,
             Feature.SCHEDULE,
             help="The start time.",
-            unasked=ITS_OWN,
+            vendor_default=UNKNOWN_DEFAULT,
             always_digested=True,
         ),
     )
@@ -463,7 +463,7 @@ class StreamSpec(_Value):
             Owner.VENDOR,
             Feature.RECORD,
             help="Whether to keep a recording.",
-            unasked=False,
+            vendor_default=False,
             always_digested=True,
         ),
     )
@@ -474,7 +474,7 @@ class StreamSpec(_Value):
             Owner.VENDOR,
             Feature.RECORDING_DRM,
             help="Whether to protect the recording with DRM.",
-            unasked=False,
+            vendor_default=False,
             always_digested=True,
         ),
     )
@@ -486,7 +486,7 @@ class StreamSpec(_Value):
             Feature.LATENCY,
             help="The latency between the encoder and the viewers.",
             words=Latency,
-            unasked=Latency.NORMAL,
+            vendor_default=Latency.NORMAL,
             always_digested=True,
         ),
     )
@@ -514,7 +514,7 @@ class StreamSpec(_Value):
             Owner.ECHOED,
             Feature.PLAYBACK_URL,
             help="The playback URL of a stream that is hosted elsewhere.",
-            unasked=ITS_OWN,
+            vendor_default=UNKNOWN_DEFAULT,
             shown_in="playbacks",
             for_viewers=True,
             always_digested=True,
@@ -537,7 +537,7 @@ class StreamSpec(_Value):
         converter=c.mapping,
         hash=False,
         metadata=about(
-            Owner.NOBODY,
+            Owner.NONE,
             help="A field that only this vendor has.",
             option="--set",
             always_digested=True,
@@ -674,13 +674,13 @@ class LiveStream(_VendorValue):
         converter=c.optional_mapping,
         eq=False,
         repr=False,
-        metadata=about(Owner.NOBODY, replaced="it is the source vendor's payload"),
+        metadata=about(Owner.NONE, replaced="it is the source vendor's payload"),
     )
     problems: tuple[str, ...] = attrs.field(
         default=(),
         converter=c.texts,
         eq=False,
-        metadata=about(Owner.NOBODY, replaced="it is about the source vendor's payload"),
+        metadata=about(Owner.NONE, replaced="it is about the source vendor's payload"),
     )
 
     def __attrs_post_init__(self) -> None:

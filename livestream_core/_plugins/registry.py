@@ -46,7 +46,7 @@ class Registry:
         found: dict[str, AdapterInfo] = {}
         allowed = _allowed()
         for name, points in _by_name(installed(PROJECT)[0]).items():
-            if not allowed.admits(name):
+            if not allowed.allows(name):
                 continue
             info, problem = _chosen(name, points, allowed)
             found[name] = attrs.evolve(info, problem=problem)
@@ -89,7 +89,7 @@ class Registry:
             self._observers_found = observers
         points = _by_name(adapters).get(provider, [])
         allowed = _allowed()
-        if not points or not allowed.admits(provider):
+        if not points or not allowed.allows(provider):
             known = ", ".join(self.providers()) or "none"
             forbidden = f" ({ALLOW_LIST} does not list it)" if points else ""
             raise ConfigurationError(
@@ -254,7 +254,7 @@ class _Allowed:
     names: frozenset[str] | None
     choices: Mapping[str, str]
 
-    def admits(self, name: str) -> bool:
+    def allows(self, name: str) -> bool:
         return self.names is None or name in self.names
 
 

@@ -151,13 +151,15 @@ def _joined(text: str, began: list[int]) -> tuple[str, list[int]]:
         places.extend(began[end:start])
         end = stop
         if found[0][0] < "\udc00":
-            whole = found[0].encode("utf-16", "surrogatepass").decode("utf-16")
+            combined = found[0].encode("utf-16", "surrogatepass").decode("utf-16")
         else:
-            whole = found[0].encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-        for character in whole:
+            combined = (
+                found[0].encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+            )
+        for character in combined:
             places.append(began[start])
             start += len(character.encode("utf-8", "surrogateescape"))
-        parts.append(whole)
+        parts.append(combined)
     return "".join([*parts, text[end:]]), [*places, *began[end:]]
 
 
@@ -166,8 +168,8 @@ class KnownSecrets:
 
     def __init__(self, secrets: Iterable[str] = (), *, shortest: int = SHORTEST_KEY) -> None:
         self._known: set[str] = set()
-        #: The secrets by their decoded form.
-        self._whole: dict[str, str] = {}
+        #: The secrets by their decoded form: those that are found anywhere, and only as words.
+        self._anywhere: dict[str, str] = {}
         self._words: dict[str, str] = {}
         self._word_lengths: tuple[int, ...] = ()
         self._by_anchor: dict[str, list[str]] = {}
@@ -195,8 +197,8 @@ class KnownSecrets:
             if len(secret) < shortest or len(spelled) < _ANCHOR:
                 self._words[spelled] = secret
                 self._word_lengths = tuple({*self._word_lengths, len(spelled)})
-            elif spelled not in self._whole:
-                self._whole[spelled] = secret
+            elif spelled not in self._anywhere:
+                self._anywhere[spelled] = secret
                 at = _anchor_of(len(spelled))
                 self._by_anchor.setdefault(spelled[at : at + _ANCHOR], []).append(spelled)
         self._known.add(secret)
@@ -210,7 +212,7 @@ class KnownSecrets:
     def _find(self, text: str, depth: int) -> list[tuple[int, int, str]]:
         read, places = decoded(text)
         read = read.replace(" ", "+")
-        found = [*self._find_whole(read, places), *self._find_words(read, depth)]
+        found = [*self._find_anywhere(read, places), *self._find_words(read, depth)]
         if depth and (depth == _DEPTH or compiled(_BASE64).search(read)):
             found += self._find_in_base64(read, depth - 1)
         if places is None:
@@ -218,11 +220,11 @@ class KnownSecrets:
         found = [(places[begin], places[end], secret) for begin, end, secret in found]
         if depth == _DEPTH:
             # Characters before a secret may make its beginning part of an escape, such as "\\u".
-            found += self._find_whole(text.replace(" ", "+"), None)
+            found += self._find_anywhere(text.replace(" ", "+"), None)
             found += self._find_in_base64(text, depth - 1)
         return found
 
-    def _find_whole(self, read: str, places: Places) -> Iterator[tuple[int, int, str]]:
+    def _find_anywhere(self, read: str, places: Places) -> Iterator[tuple[int, int, str]]:
         anchors = self._by_anchor
         lengths: dict[str, list[int]] = {}
         compared = 0
@@ -239,14 +241,14 @@ class KnownSecrets:
                 begin = at - _anchor_of(length)
                 end = begin + length
                 if 0 <= begin <= len(read) - length and (
-                    secret := self._whole.get(read[begin:end])
+                    secret := self._anywhere.get(read[begin:end])
                 ):
                     yield begin, end, secret
                     break
             if places is not None:
                 for spelled in sharing[:_MAX_PARTIAL]:
                     if span := _span_with_escapes(spelled, read, at, places):
-                        yield *span, self._whole[spelled]
+                        yield *span, self._anywhere[spelled]
 
     def _find_words(self, read: str, depth: int) -> Iterator[tuple[int, int, str]]:
         words = self._words

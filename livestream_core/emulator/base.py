@@ -100,8 +100,8 @@ class Emulator(World):
                 if injected.skip:
                     injected.skip -= 1
                     continue
-                injected.left -= 1
-                if injected.left <= 0:
+                injected.remaining -= 1
+                if injected.remaining <= 0:
                     self._faults.remove(injected)
                 return injected.fault
         return None

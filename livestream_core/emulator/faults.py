@@ -135,7 +135,7 @@ class InjectedFault:
 
     fault: Fault
     on: str
-    left: int
+    remaining: int
     skip: int
 
     def is_for(self, request: Request) -> bool:

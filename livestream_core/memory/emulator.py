@@ -242,11 +242,11 @@ class MemoryVendor(Emulator):
     @_api
     def list_streams(self, request: Request) -> Response:
         """Return one page, oldest first. Cursors stay valid when streams are created or deleted."""
-        size = _whole(request, "size", LARGEST_PAGE)
+        size = _integer(request, "size", LARGEST_PAGE)
         if not 1 <= size <= LARGEST_PAGE:
             raise _Invalid("size", f"must be between 1 and {LARGEST_PAGE}")
         size = min(size, self.page_size)
-        after = _whole(request, "cursor", 0)
+        after = _integer(request, "cursor", 0)
         matches = _filter(request.args)
         streams = [shown for each in self._streams.values() if matches(shown := self._shown(each))]
         remaining = [each for each in streams if self._streams[each["id"]].number > after]
@@ -523,7 +523,7 @@ def _object(request: Request) -> dict[str, Any]:
     return body
 
 
-def _whole(request: Request, name: str, default: int) -> int:
+def _integer(request: Request, name: str, default: int) -> int:
     text = request.args.get(name)
     if text is None:
         return default

@@ -72,7 +72,7 @@ ADDED: dict[str, tuple[NewField, str, str]] = {
         "'de'",
     ),
     "is_private": (
-        NewField("is_private", "c.flag", "Owner.ECHOED, unasked=False"),
+        NewField("is_private", "c.flag", "Owner.ECHOED, vendor_default=False"),
         "True",
         "False",
     ),

@@ -35,7 +35,9 @@ from .check import Checker, was_on_air
 
 _SECONDS = 60.0
 #: What somebody may have added to a stream that was made without it: no vendor does by itself.
-_ADDED = tuple(facts.name for facts in COMPARED if facts.unasked is None and not facts.is_required)
+_ADDED = tuple(
+    facts.name for facts in COMPARED if facts.vendor_default is None and not facts.is_required
+)
 
 
 def rollback(

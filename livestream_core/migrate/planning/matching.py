@@ -23,7 +23,7 @@ from ..._secrets.secret import SecretUrl
 MARK_PREFIX = "livestream-core:"
 
 #: The fields of a spec that can be compared with those of a stream.
-COMPARED = tuple(facts for facts in facts_of(StreamSpec) if facts.owner is not Owner.NOBODY)
+COMPARED = tuple(facts for facts in facts_of(StreamSpec) if facts.owner is not Owner.NONE)
 #: Those that tell one stream from another: of the others vendors may show something else (a
 #: recording that was asked for as not asked for, an uploaded picture instead of the one that was
 #: named).

@@ -278,7 +278,7 @@ def _lost(
     if capabilities.supports(FEATURE_OF_FIELD[name]):
         # The target has the feature, but not this value: its own takes the place.
         return FieldResult(name, FieldOutcome.DEFAULTED, why)
-    if value == table(StreamSpec)[name].unasked:
+    if value == table(StreamSpec)[name].vendor_default:
         return FieldResult(name, FieldOutcome.EXACT, f"as always there: {why}")
     return FieldResult(name, FieldOutcome.DROPPED, why)
 

@@ -49,7 +49,7 @@ ON_ONE: dict[Feature, Callable[[Harness, str], Any]] = {
     if "stream_id" in operation.takes
 }
 
-_ASKED = [each.name for each in facts_of(StreamSpec) if each.owner is not Owner.NOBODY]
+_ASKED = [each.name for each in facts_of(StreamSpec) if each.owner is not Owner.NONE]
 
 #: Another value for each kind of field; of the others the last one that is tried anyway.
 ANOTHER: Mapping[Kind | None, Any] = {
