@@ -743,7 +743,9 @@ def test_a_plugin_is_registered_whole_or_not_at_all() -> None:
         live.register(Misspelt())
     with pytest.raises(live.ConfigurationError, match="implements no hook"):
         live.register(object())
-    with pytest.raises(live.ConfigurationError, match="named 'acme' is already registered or installed"):
+    with pytest.raises(
+        live.ConfigurationError, match="named 'acme' is already registered or installed"
+    ):
         live.register(AcmePlugin())
 
 
@@ -772,8 +774,7 @@ def test_a_401_from_a_vendor_with_another_time_names_the_clock(behind: int, hint
     error = refused(format_datetime(FakeClock().now() + timedelta(seconds=behind), usegmt=True))
     assert type(error) is live.AuthenticationFailed
     assert error.hint == (
-        f"this machine's clock is {hint} the vendor's; "
-        "set it, then check the credentials"
+        f"this machine's clock is {hint} the vendor's; set it, then check the credentials"
     )
 
 
