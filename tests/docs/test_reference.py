@@ -75,7 +75,7 @@ def test_every_public_name_says_what_it_is() -> None:
 def comment_above(module: ModuleType, name: str) -> str | None:
     """What ``#:`` says of a constant, in whichever module it is made."""
     folder = Path(str(module.__file__)).parent
-    for path in folder.glob("*.py"):
+    for path in folder.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         match = re.search(rf"^#: (.+)\n(?:#:.*\n)*{re.escape(name)}(?:: [^=\n]+)? = ", text, re.M)
         if match:
