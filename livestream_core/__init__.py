@@ -1,9 +1,9 @@
 """One interface to every live-streaming vendor.
 
-``connect`` gives a :class:`Client` for an account at a vendor; every client has the same
-methods, gives the same :class:`LiveStream` objects and raises the same errors. Public are the
-names in ``__all__`` here and in :mod:`livestream_core.emulator`; modules whose name begins with
-an underscore are not.
+:func:`connect` returns a :class:`Client` for an account at a vendor. Every client has the same
+methods, returns the same :class:`LiveStream` objects, and raises the same errors. The public API
+is every name in ``__all__`` of this module and of :mod:`livestream_core.emulator`. Modules whose
+names begin with an underscore are private.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from ._model.typed import StreamChanges, StreamFields
     from ._plugins.hooks import Exchange, hookimpl
 
-# What brings in pluggy, or is not needed to hold the model, is loaded when it is first named.
+# Loaded on first access: these import pluggy, or are not needed to use the model.
 _LAZY = {
     "AiohttpTransport": "_http.aiohttp_transport",
     "AsyncClient": "_client.async_client",
@@ -201,7 +201,7 @@ __all__ = [
 _publish(__name__, [globals()[name] for name in __all__ if name not in _LAZY])
 
 
-if not TYPE_CHECKING:  # to type checkers it would say that every name exists
+if not TYPE_CHECKING:  # otherwise type checkers would assume that every name exists
     _formerly = _names_of(__name__)
 
     def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
-"""Where pickles in task queues look for classes: by the modules and names of version 0.1.
+"""The modules and names of version 0.1, by which pickles in task queues look up classes.
 
-Most of those modules are gone. This one stands in for each of them.
+Most of those modules no longer exist. This module is registered in place of each of them.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 _GONE = """_adapter _capabilities _errors _masked _request _secret _sending _status _times _trim
     _urls _walk migrate._values"""
 
-#: Names that are no longer public, or never were, with where they are.
+#: Names that were renamed or were never public, each with its present location.
 _RENAMED = {
     "Fate": "livestream_core.migrate:FieldOutcome",
     "FieldFate": "livestream_core.migrate:FieldResult",
     "TimedOut": "livestream_core:RequestTimeout",
     "_Kind": "livestream_core.emulator.faults:FaultKind",
-    "_remake": "livestream_core._model.trim:Trim._remade",
+    "_remake": "livestream_core._model.trim:Trim._restored",
 }
 
 for _name in _GONE.split():
@@ -28,11 +28,11 @@ for _name in _GONE.split():
 
 
 def names_of(module: str, *also: str) -> Callable[[str], Any]:
-    """Return a ``__getattr__`` for a module that pickles may name.
+    """Return a ``__getattr__`` for a module that pickles may refer to.
 
     Args:
-        module: The module.
-        also: Packages whose public names were once in it.
+        module: The name of the module.
+        also: The packages whose public names the module used to contain.
     """
 
     def find(name: str) -> Any:
@@ -47,5 +47,5 @@ def names_of(module: str, *also: str) -> Callable[[str], Any]:
     return find
 
 
-if not TYPE_CHECKING:  # to type checkers it would say that every name exists
+if not TYPE_CHECKING:  # otherwise type checkers would assume that every name exists
     __getattr__ = names_of(__name__, "livestream_core", "livestream_core.migrate")

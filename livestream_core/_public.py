@@ -1,7 +1,7 @@
-"""Public names say that they live where users import them from.
+"""Sets the ``__module__`` of public names to the package that users import them from.
 
-A pickle names a class by its module, and a queue may keep pickles for weeks: if they named a
-private module, nothing could ever be moved. Tracebacks and reprs of classes name it too.
+A pickle refers to a class by its module, and a queue may keep pickles for weeks. If pickles
+referred to private modules, no class could ever be moved. Tracebacks and reprs show the module too.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from functools import cache
 from types import FunctionType
 from typing import ForwardRef
 
-#: The module that each public class and function is written in, for those who show its source.
+#: The module that defines each public class and function, for tools that show its source.
 homes: dict[type | FunctionType, str] = {}
 
 
 def publish(package: str, values: Iterable[object]) -> None:
-    """Have the classes and functions among some values say that they live in a package.
+    """Set the ``__module__`` of classes and functions to a package.
 
     Args:
-        package: The module that has their names in its ``__all__``.
-        values: What it exports; constants and aliases have no module and are passed over.
+        package: The module whose ``__all__`` contains their names.
+        values: The exported values. Constants and aliases have no module and are skipped.
     """
     for value in values:
         if isinstance(value, type | FunctionType) and value.__module__ != package:
@@ -31,8 +31,9 @@ def publish(package: str, values: Iterable[object]) -> None:
 
 
 def _keep_annotations_readable(cls: type) -> None:
-    """Annotations that are texts are looked up in the module that a class says it lives in: have
-    each remember the module that it was written in.
+    """Bind annotations that are strings to the module that defines the class.
+
+    They would otherwise be evaluated in the module that ``__module__`` names.
     """
     annotations = vars(cls).get("__annotations__", {})
     for name, annotation in annotations.items():

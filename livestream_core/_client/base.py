@@ -35,7 +35,7 @@ from .._engine.listing import Listing
 from .._engine.retry import RetryPolicy
 from .._engine.waiting import Condition, wait
 from .._model import converters as c
-from .._model.converters import named
+from .._model.converters import with_field_name
 from .._model.errors import (
     ConfigurationError,
     InvalidInput,
@@ -145,7 +145,7 @@ class BaseClient:
 
     def supports(self, feature: Feature | str) -> bool:
         """Whether this provider has a feature, in whatever way."""
-        return self.capabilities.supports(named("feature", feature_of)(feature))
+        return self.capabilities.supports(with_field_name("feature", feature_of)(feature))
 
     def id_key(self, id: str) -> str:
         """Return the id in the spelling by which two ids of this vendor are compared."""
@@ -233,7 +233,7 @@ class BaseClient:
         with self._context("list"):
             query = self._query(status, starts_after, starts_before, tag)
             if limit is not None:
-                named("limit", c.count)(limit)
+                with_field_name("limit", c.count)(limit)
             if on_unreadable not in ("raise", "collect"):
                 raise InvalidInput(
                     "on_unreadable: must be 'raise' or 'collect'", field="on_unreadable"
@@ -255,12 +255,12 @@ class BaseClient:
         with self._context("pages"):
             query = self._query(status, starts_after, starts_before, tag)
             if size is not None:
-                named("size", c.count)(size)
+                with_field_name("size", c.count)(size)
                 if size == 0:
                     raise InvalidInput("size: must be at least 1", field="size")
                 size = min(size, self.capabilities.max_page_size or size)
             if cursor is not None:
-                cursor = named("cursor", c.identifier)(cursor)
+                cursor = with_field_name("cursor", c.identifier)(cursor)
             query = attrs.evolve(query, cursor=cursor, size=size)
         page = self._flow("pages", lambda: self._adapter.list(query), deadline=deadline)
         return self._matching(page, query)
@@ -310,10 +310,10 @@ class BaseClient:
         with self._context("wait", id):
             self.capabilities.require(Feature.GET)
             condition = self._until(until)
-            named("timeout", c.seconds)(timeout)
+            with_field_name("timeout", c.seconds)(timeout)
             if poll is not None:
-                named("poll", c.seconds)(poll)
-            named("id", c.identifier)(id)
+                with_field_name("poll", c.seconds)(poll)
+            with_field_name("id", c.identifier)(id)
         return self._if_open(wait(self._engine, id, condition, timeout, poll), "wait", id)
 
     def _until(self, until: Until) -> Condition:
@@ -324,7 +324,7 @@ class BaseClient:
             raise InvalidInput(
                 "until: expected a status, several of them, or a function", field="until"
             )
-        statuses = {named("until", _status)(status) for status in several}
+        statuses = {with_field_name("until", _status)(status) for status in several}
         self._check_reported(statuses)
         wanted = frozenset(each for status in statuses for each in satisfied_by(status))
         return Condition(lambda stream: stream.status in wanted, wanted)
@@ -457,7 +457,7 @@ class BaseClient:
     def _seconds(self, deadline: float | None) -> float:
         if deadline is None:
             return self._engine.deadline
-        return named("deadline", c.seconds)(deadline)
+        return with_field_name("deadline", c.seconds)(deadline)
 
     def _if_open(self, flow: Flow[T], name: str, stream_id: str | None = None) -> Flow[T]:
         if self._membership.is_open:
@@ -471,7 +471,7 @@ class BaseClient:
     ) -> Flow[LiveStream]:
         with self._context(name, id):
             self.capabilities.require(Feature(name))
-            named("id", c.identifier)(id)
+            with_field_name("id", c.identifier)(id)
 
         def make() -> Operation[LiveStream]:
             operation: Operation[LiveStream] = getattr(self._adapter, name)(id, *arguments)

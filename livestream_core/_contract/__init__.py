@@ -1,1 +1,1 @@
-"""What an adapter's author writes against."""
+"""The interfaces that the author of an adapter implements and uses."""

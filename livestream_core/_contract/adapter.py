@@ -1,4 +1,4 @@
-"""What an adapter's author writes against: one class per vendor, and no I/O in it."""
+"""The base class of adapters: one subclass per vendor, without I/O."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .._model.errors import (
     RateLimited,
     Rejected,
     UnexpectedResponse,
-    asked_seconds,
+    limit_retry_after,
 )
 from .._model.operations import check_methods
 from .._model.stream import Event, LiveStream, StreamSpec
@@ -36,7 +36,7 @@ from .foreign import BUGS, is_of_signal_handler, place_of
 from .options import Options as _Options
 from .options import read_origin
 from .pagination import Page, Pagination, Query, Unreadable, unreadable_error
-from .request import File, Params, Request, Response, template_names
+from .request import THE_RESPONSE, File, Params, Request, Response, template_names
 
 if TYPE_CHECKING:
     from .transport import Transport
@@ -44,14 +44,14 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: An operation: a generator of requests, or, where none is needed, the value at once.
+#: An operation: a generator of requests, or, if no request is needed, the value itself.
 Operation: TypeAlias = T | Generator[Request, Response, T]
 
-#: The version of the adapter interface; :attr:`AdapterInfo.api_version` says for which one an
-#: adapter was written.
+#: The version of the adapter interface. An adapter declares the version that it was written for in
+#: :attr:`AdapterInfo.api_version`.
 API_VERSION = 1
 
-#: An option of such a name could never be given.
+#: Options cannot have these names: they are arguments of ``connect()``.
 ARGUMENTS_OF_CONNECT = frozenset(
     {
         "allow_http_hosts",
@@ -68,17 +68,17 @@ ARGUMENTS_OF_CONNECT = frozenset(
 
 @attrs.frozen(slots=True, kw_only=True)
 class AdapterInfo:
-    """What is known of an adapter before it is loaded.
+    """The facts about an adapter that are known before it is loaded.
 
     Attributes:
-        name: The provider's name, as given to ``connect``.
-        title: The vendor's name as people write it.
-        factory: The adapter's class, or ``"module:Class"``.
-        emulator: The emulator's class, or ``"module:Class"``, if there is one.
-        api_version: The version of the adapter interface that it was written for.
-        distribution: The distribution that it was installed from.
-        version: That distribution's version.
-        problem: Why it cannot be used, if that is known without loading it.
+        name: The provider's name, as passed to ``connect``.
+        title: The vendor's name for display.
+        factory: The adapter class, or ``"module:Class"``.
+        emulator: The emulator class, or ``"module:Class"``, or ``None`` if there is none.
+        api_version: The version of the adapter interface that the adapter was written for.
+        distribution: The name of the distribution that contains it.
+        version: The version of the distribution.
+        problem: Why the adapter cannot be used, if that is known without loading it.
     """
 
     name: str
@@ -93,15 +93,16 @@ class AdapterInfo:
 
 @attrs.frozen(slots=True)
 class Session:
-    """A way of being signed in. Its repr shows no credential.
+    """A signed-in state at a vendor. Its repr shows no credentials.
 
     Attributes:
-        headers: What every request carries.
-        expires_at: When it ends, as an aware datetime; ``None`` if that is not known.
-        memo: What the adapter needs to renew it, such as a refresh token.
-        ours: Whether we opened it at the vendor, so that the last ``close()`` should end it.
-        opened_with: Written by the core into what it puts into a token store: a digest of the
-            credentials, so that only a client with the same ones takes it out.
+        headers: The headers that every request sends.
+        expires_at: When the session expires, as an aware datetime, or ``None`` if unknown.
+        memo: The data that the adapter needs to renew the session, such as a refresh token.
+        ours: Whether the client opened the session at the vendor, so that the last ``close()``
+            must sign out.
+        opened_with: A digest of the credentials. The core sets it in the sessions that it puts in
+            a token store, so that only clients with the same credentials use them.
     """
 
     headers: Mapping[str, str] = attrs.field(repr=False)
@@ -111,10 +112,10 @@ class Session:
     opened_with: str | None = attrs.field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return data that ``json.dumps`` takes. It is secret: whoever has it is signed in.
+        """Return the session as data that ``json.dumps`` accepts. The data is secret.
 
         Raises:
-            InvalidInput: ``memo`` holds something other than JSON values and secrets.
+            InvalidInput: If ``memo`` contains anything other than JSON values and secrets.
         """
         return {
             "headers": dict(self.headers),
@@ -126,15 +127,15 @@ class Session:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, strict: bool = False) -> Session:
-        """Read what :meth:`to_dict` wrote, in this version or in a newer one.
+        """Read the data that :meth:`to_dict` returned, in this version or a newer one.
 
         Args:
             data: The data.
-            strict: Whether a field that this version does not know is refused; by default it is
-                ignored.
+            strict: Whether to reject a field that this version does not know. By default, the
+                field is ignored.
 
         Raises:
-            InvalidInput: Something in it is missing or wrong; ``field`` says what.
+            InvalidInput: If a value is missing or invalid; ``field`` names it.
         """
         if not isinstance(data, Mapping):
             raise InvalidInput(f"Session: expected a mapping, not {type(data).__name__}")
@@ -143,11 +144,11 @@ class Session:
         if "headers" not in data:
             raise InvalidInput("headers: is missing", field="headers")
         return cls(
-            c.named("headers", _header_texts)(data["headers"]),
-            c.named("expires_at", c.optional_instant)(data.get("expires_at")),
+            c.with_field_name("headers", _header_texts)(data["headers"]),
+            c.with_field_name("expires_at", c.optional_instant)(data.get("expires_at")),
             _converted(_memo_from_json, data.get("memo")),
-            bool(c.named("ours", c.flag)(data.get("ours", False))),
-            c.named("opened_with", c.optional_text)(data.get("opened_with")),
+            bool(c.with_field_name("ours", c.flag)(data.get("ours", False))),
+            c.with_field_name("opened_with", c.optional_text)(data.get("opened_with")),
         )
 
 
@@ -155,7 +156,7 @@ def _header_texts(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: c.text(value) for name, value in c.mapping(headers).items()}
 
 
-#: In JSON a secret of a memo is an object with this name alone.
+#: In JSON, a secret in a memo is an object with only this key.
 _SECRET = "$secret"  # noqa: S105
 
 
@@ -176,13 +177,13 @@ def _memo_to_json(memo: Any) -> Any:
         return [_memo_to_json(value) for value in memo]
     if memo is None or isinstance(memo, str | int) or (isinstance(memo, float) and isfinite(memo)):
         return memo
-    raise InvalidInput(f"memo: {type(memo).__name__} cannot be written as JSON", field="memo")
+    raise InvalidInput(f"memo: {type(memo).__name__} cannot be encoded as JSON", field="memo")
 
 
 def _memo_from_json(memo: Any) -> Any:
     if isinstance(memo, Mapping):
         if memo.keys() == {_SECRET}:
-            return Secret(c.named("memo", c.text)(memo[_SECRET]))
+            return Secret(c.with_field_name("memo", c.text)(memo[_SECRET]))
         return {name: _memo_from_json(value) for name, value in memo.items()}
     if isinstance(memo, list):
         return [_memo_from_json(value) for value in memo]
@@ -190,30 +191,30 @@ def _memo_from_json(memo: Any) -> Any:
 
 
 class Adapter:
-    """One vendor. A subclass sets ``name``, ``Options`` and ``capabilities`` and writes the
-    operations that it declares; it never does I/O.
+    """The base class for adapters. A subclass implements one vendor, and never does I/O.
 
-    Each operation is a generator that yields :class:`Request` objects, is resumed with a
-    :class:`Response` whose status is 2xx, and returns its value; or a plain method that returns
-    the value at once. For any other answer, and where none comes, the error is thrown in at the
-    ``yield``. The core retries, signs in, bounds the time, decides ``applied``, masks secrets
-    and adds the context to errors: an adapter does none of that. It raises errors of this
-    library only.
+    A subclass sets ``name``, ``Options``, and ``capabilities``, and implements the operations that
+    it declares. Each operation is either a generator that yields :class:`Request` objects, is
+    resumed with a :class:`Response` whose status is 2xx, and returns the result, or a plain method
+    that returns the result directly. For any other response, and if there is none, the error is
+    thrown in at the ``yield``. The core retries, signs in, enforces time limits, determines
+    ``applied``, masks secrets, and adds the context to errors. An adapter does none of that. It
+    raises only errors of this library.
 
     Attributes:
         name: The provider's name.
-        Options: Its class of options.
-        capabilities: What it can do; the class is checked against it when it is made.
-        errors: Error classes for single HTTP statuses, where the vendor's differ from the usual.
-        secret_patterns: Regular expressions of stream keys and other secrets as the vendor
-            writes them; what they match is masked in everything that is printed.
-        is_lenient: Whether a value that cannot be read costs its field alone, and an entry that
-            cannot be read no other entry; the conformance kit then proves it. Lenient
-            :class:`Fields` and :meth:`page` do that.
-        options: The options of this connection.
+        Options: The class of its options.
+        capabilities: Its capabilities. The class is checked against them when it is defined.
+        errors: Error classes for HTTP statuses that the vendor uses differently.
+        secret_patterns: Regular expressions for stream keys and other secrets of the vendor.
+            Their matches are masked in all output.
+        is_lenient: Whether an unreadable value affects only its own field, and an unreadable entry
+            no other entry; the conformance kit then tests it. Lenient :class:`Fields` and
+            :meth:`page` have this effect.
+        options: The options of this client.
         origin: The vendor's origin.
-        path_values: What stands for the names that all paths share, such as an organisation.
-        clock: Gives the present instant, in UTC.
+        path_values: The values of the names that all paths share, such as an organization.
+        clock: A function that returns the current instant, in UTC.
     """
 
     name: ClassVar[str]
@@ -240,7 +241,7 @@ class Adapter:
         if capabilities is None:
             return  # a base class of several adapters
         if not isinstance(getattr(cls, "name", None), str):
-            raise TypeError(f"{cls.__name__} has no name")
+            raise TypeError(f"{cls.__name__} must set name")
         if taken := ARGUMENTS_OF_CONNECT.intersection(attrs.fields_dict(cls.Options)):
             raise TypeError(
                 f"{cls.__name__}: {', '.join(sorted(taken))} cannot be an option, because "
@@ -253,106 +254,117 @@ class Adapter:
                 raise TypeError(f"{cls.__name__} declares {feature} but has no method {method}()")
             if overridden and not capabilities.supports(feature):
                 raise TypeError(f"{cls.__name__} has {method}() but does not declare {feature}")
-        for part, whole in PART_OF.items():
-            if capabilities.supports(part) and not capabilities.supports(whole):
-                raise TypeError(f"{cls.__name__} declares {part} without {whole}")
+        for part, operation_feature in PART_OF.items():
+            if capabilities.supports(part) and not capabilities.supports(operation_feature):
+                raise TypeError(f"{cls.__name__} declares {part} without {operation_feature}")
 
     # -- operations -------------------------------------------------------------------------
 
     def create(self, spec: StreamSpec) -> Operation[LiveStream]:
-        """Makes a stream. The spec holds nothing that is not declared; an error after the vendor
-        made it should carry its ``stream_id``.
+        """Create a stream.
+
+        The spec contains only what the adapter declares. An error that is raised after the vendor
+        created the stream should carry its ``stream_id``.
         """
         raise NotImplementedError
 
     def get(self, stream_id: str) -> Operation[LiveStream]:
-        """Reads one stream; an id that is not a live stream is ``NotFound``."""
+        """Return one stream, or raise ``NotFound`` if the ID is not that of a live stream."""
         raise NotImplementedError
 
     def list(self, query: Query) -> Operation[Page]:
-        """Reads one page. Filters that the vendor compares exactly may be sent; the core applies
-        all of them again.
+        """Return one page of streams.
+
+        Send only filters that the vendor compares exactly. The core applies all filters again.
         """
         raise NotImplementedError
 
     def update(self, stream_id: str, changes: Mapping[str, Any]) -> Operation[LiveStream]:
-        """Changes fields, named and typed as in :class:`StreamSpec`; ``None`` clears."""
+        """Change the fields of a stream.
+
+        The names and types are those of :class:`StreamSpec`. ``None`` clears a field.
+        """
         raise NotImplementedError
 
     def start(self, stream_id: str) -> Operation[LiveStream]:
-        """Starts it; ``Conflict`` where its status forbids that."""
+        """Start a stream, or raise ``Conflict`` if its status does not allow it."""
         raise NotImplementedError
 
     def stop(self, stream_id: str, trim: Trim | None = None) -> Operation[LiveStream]:
-        """Ends it; ``trim`` is given only where TRIM is declared."""
+        """Stop a stream. ``trim`` is passed only if the adapter declares TRIM."""
         raise NotImplementedError
 
     def cancel(self, stream_id: str) -> Operation[LiveStream]:
-        """Calls it off before it was on air; ``Conflict`` where its status forbids that."""
+        """Cancel a stream before it goes live, or raise ``Conflict`` if its status forbids it."""
         raise NotImplementedError
 
     def delete(self, stream_id: str) -> Operation[None]:
-        """Deletes it, once it is certain that the id is a live stream's."""
+        """Delete a stream, after making sure that the ID is that of a live stream."""
         raise NotImplementedError
 
     def parse_stream(self, payload: Any) -> LiveStream:
-        """Reads a payload of the vendor's. ``raw`` is the payload."""
+        """Convert a payload of the vendor to a stream, with the payload as its ``raw``."""
         raise NotImplementedError
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> Event:
-        """Verifies a delivery, then reads it. Header names are compared without regard to case;
-        ``secret`` is never empty. ``WebhookRejected`` if it cannot be verified.
+        """Verify and parse a webhook delivery.
+
+        Header names are not case-sensitive, and ``secret`` is never empty.
+
+        Raises:
+            WebhookRejected: If the delivery cannot be verified.
         """
         raise NotImplementedError
 
     def sign_in(self, previous: Session | None, now: datetime) -> Operation[Session]:
-        """Opens a session, or renews ``previous``. Requests made here carry no session."""
+        """Open a session, or renew ``previous``. The requests of this method carry no session."""
         return Session(headers={})
 
     def sign_out(self, session: Session) -> Operation[None]:
-        """Ends a session that was ours; only called where it is overridden."""
+        """End a session whose ``ours`` is true. Called only if the method is overridden."""
         raise NotImplementedError
 
     def account_id(self) -> str:
-        """The account's id: not secret, and the same after credentials were renewed."""
+        """Return the account's ID: not secret, and unchanged when credentials are renewed."""
         raise NotImplementedError
 
     def account(self) -> str:
-        """Whose account this is: provider, origin and :meth:`account_id`."""
+        """Return the account: provider, origin, and :meth:`account_id`."""
         return f"{self.name}:{self.origin.partition('://')[2]}:{self.account_id()}"
 
-    # -- what the core asks besides ---------------------------------------------------------
+    # -- other methods that the core calls --------------------------------------------------
 
     @classmethod
     def transport(cls, options: Any) -> Transport | None:
-        """How requests are sent where ``connect`` is not told: ``None`` is over the network, by
-        the connections that all clients of the process share. For a vendor that is inside of the
-        process; asked before the adapter is made, with its options.
+        """Return the default transport, for a vendor that runs inside the process.
+
+        ``None`` means the network, with the network connections that all clients of the process
+        share. The core calls this method with the options, before it creates the adapter.
         """
         return None
 
     def error_for(self, response: Response) -> LiveStreamError:
-        """The error for an answer that is not 2xx; by its status unless overridden."""
+        """Return the error for a response that is not 2xx. By default, its status decides."""
         return self.error_by_status(response)
 
     def is_from_vendor(self, response: Response) -> bool:
-        """Return whether an answer has this vendor's form: JSON, unless overridden.
+        """Return whether a response has the form of this vendor's API. By default, that is JSON.
 
-        Something in between, such as a proxy or a captive portal, answers in its own. What it
-        says is no proof that a stream is gone, and its web page is no success of a change.
+        A proxy or a captive portal in between sends its own responses. They do not prove that a
+        stream does not exist, and their web pages do not prove that a change succeeded.
         """
         return response.is_json
 
     def error_message(self, payload: Any) -> str | None:
-        """The vendor's message in the JSON of an error, if there is one."""
+        """Return the vendor's message in the JSON of an error, or ``None``."""
         return error_message(payload)
 
     def id_key(self, stream_id: str) -> str:
-        """The id in the spelling by which two ids are compared."""
+        """Return the normal form of an ID, by which two IDs are compared."""
         return stream_id
 
     def id_in(self, payload: Any) -> str | None:
-        """The stream's id in the answer to a create, read even if nothing else can be."""
+        """Return the stream's ID in the response to a create, even if the rest is unreadable."""
         stream_id = payload.get("id") if isinstance(payload, Mapping) else None
         return stream_id if isinstance(stream_id, str) and stream_id else None
 
@@ -373,30 +385,33 @@ class Adapter:
         safe_statuses: frozenset[int] = frozenset(),
         **values: str,
     ) -> Request:
-        """A request to yield.
+        """Return a request for an operation to yield.
 
         Args:
-            method: ``"GET"``, ``"POST"``, ``"PUT"``, ``"PATCH"`` or ``"DELETE"``.
+            method: ``"GET"``, ``"POST"``, ``"PUT"``, ``"PATCH"``, or ``"DELETE"``.
             path: A template such as ``"/v1/streams/{id}"``.
-            params: Query parameters; ``None`` is left out.
-            json: Body as JSON.
-            form: Body as a web form.
-            files: Body as multipart.
-            headers: Headers of this request alone.
-            changes: Whether it changes something at the vendor; by default all but GET do.
-            idempotent: Whether it may be sent twice; by default GET, PUT and DELETE may.
-            safe_statuses: Answers that prove that nothing was done, so that it may be sent again.
-            values: What stands for the names in the path, besides ``path_values``.
+            params: The query parameters. ``None`` is left out.
+            json: The body as JSON.
+            form: The body as a web form.
+            files: The body as multipart.
+            headers: Headers for this request only.
+            changes: Whether the request changes something at the vendor. Defaults to true for all
+                methods except GET.
+            idempotent: Whether the request may be sent twice. Defaults to true for GET, PUT, and
+                DELETE.
+            safe_statuses: Statuses that prove that nothing was changed, so that the request may be
+                sent again.
+            values: The values of the names in the path, in addition to ``path_values``.
 
         Raises:
-            InvalidInput: A value cannot stand in a path; nothing is sent.
+            InvalidInput: If a value cannot be part of a path. Nothing is sent.
         """
         filled = {
             name: values.pop(name) if name in values else self.path_values[name]
             for name in template_names(path)
         }
         if values:
-            raise TypeError(f"{', '.join(values)} does not stand in {path}")
+            raise TypeError(f"{', '.join(values)}: not in the path template {path}")
         settings: dict[str, Any] = {}
         if changes is not None:
             settings["changes"] = changes
@@ -416,32 +431,33 @@ class Adapter:
         )
 
     def post(self, path: str, **request: Any) -> Request:
-        """:meth:`request` with POST."""
+        """Return a POST request; see :meth:`request`."""
         return self.request("POST", path, **request)
 
     def put(self, path: str, **request: Any) -> Request:
-        """:meth:`request` with PUT."""
+        """Return a PUT request; see :meth:`request`."""
         return self.request("PUT", path, **request)
 
     def patch(self, path: str, **request: Any) -> Request:
-        """:meth:`request` with PATCH."""
+        """Return a PATCH request; see :meth:`request`."""
         return self.request("PATCH", path, **request)
 
     def cursor_of(self, link: str, *, under: str) -> str:
-        """A vendor's link to the next page as a cursor: path and query, once it is certain that
-        it leads to our own origin. ``http`` for ``https`` is let pass: vendors behind a proxy
-        write it.
+        """Convert a vendor's link to the next page to a cursor, which is its path and query.
+
+        The link must lead to the origin of this adapter. ``http`` instead of ``https`` is accepted,
+        because vendors behind a proxy return such links.
 
         Args:
-            link: The link as the vendor gave it.
+            link: The vendor's link, unchanged.
             under: The path template that it must begin with, as for :meth:`follow`.
 
         Raises:
-            UnexpectedResponse: It leads elsewhere, or is no link.
+            UnexpectedResponse: If the link leads elsewhere, or is not a link.
         """
         target = link
         if not re.match(r"/(?![/\\])", link):
-            # urlsplit drops tabs and line breaks, so they are looked for in the link as it is.
+            # urlsplit drops tabs and line breaks, so the unchanged link is checked for them.
             ours, theirs = origin_of(self.origin), None
             try:
                 theirs = origin_of(link)
@@ -454,18 +470,20 @@ class Adapter:
                 )
             target = authority[2]
         if not self._is_cursor(target, under):
-            raise UnexpectedResponse("the link to the next page leads elsewhere: not followed")
+            raise UnexpectedResponse(
+                "the link to the next page does not lead to this list; it was not followed"
+            )
         return target
 
     def follow(self, cursor: str, *, under: str) -> Request:
-        """A read of a cursor that :meth:`cursor_of` made.
+        """Return a GET request for a cursor that :meth:`cursor_of` returned.
 
         Args:
-            cursor: Path and query. It may come from outside, so it is checked again.
+            cursor: The path and query. It may come from outside, so it is checked again.
             under: The path template that it must begin with.
 
         Raises:
-            InvalidInput: The cursor is none of this list's.
+            InvalidInput: If the cursor does not belong to this list.
         """
         if not self._is_cursor(cursor, under):
             raise InvalidInput("cursor: is not a cursor of this list", field="cursor")
@@ -480,17 +498,18 @@ class Adapter:
         )
 
     def with_options(self, body: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-        """A request's body with the spec's ``options`` added.
+        """Return the body of a request with the spec's ``options`` added.
 
         Raises:
-            InvalidInput: An option has the name of a field that the model already has.
+            InvalidInput: If an option has the name of a field that the body already contains.
         """
         from .._secrets.masked_mapping import plain
 
         for name in options:
             if name in body:
                 raise InvalidInput(
-                    f"options: {name} is set by a field of the model", field=f"options.{name}"
+                    f"options: {name} is already set by a field of the model",
+                    field=f"options.{name}",
                 )
         return {**body, **plain(options)}
 
@@ -502,16 +521,15 @@ class Adapter:
         next: str | Callable[[], str | None] | None = None,
         total: int | None = None,
     ) -> Page:
-        """Make a page of a vendor's entries. One that cannot be read costs no other.
+        """Create a page from a vendor's entries. An unreadable entry does not affect the others.
 
         Args:
-            items: The entries as they came.
-            parse: Reads one; ``None`` stands for one that is not a live stream. By default
-                :meth:`parse_stream`.
-            next: A cursor for the next page, or a function that reads it: if it raises
-                ``UnexpectedResponse``, the streams of this page are not lost.
-            total: How many streams there are on all pages, as the vendor says it. What cannot be
-                a number of streams says nothing.
+            items: The entries, unchanged.
+            parse: A function that parses one entry, and returns ``None`` if it is not a live
+                stream. Defaults to :meth:`parse_stream`.
+            next: The cursor of the next page, or a function that returns it. If the function
+                raises ``UnexpectedResponse``, the streams of this page are not lost.
+            total: The vendor's total number of streams on all pages. Invalid numbers are ignored.
         """
         streams, unreadable = [], []
         parse = parse or self.parse_stream
@@ -523,46 +541,52 @@ class Adapter:
                 unreadable.append(Unreadable(read.reason, position, known))
             elif read is not None:
                 streams.append(read)
-        following = _attempted(next) if callable(next) else next
-        if isinstance(following, _Failed):
-            unreadable.append(Unreadable(following.reason))
-            following = None
-        return Page(streams, following, total, unreadable)
+        cursor = _attempted(next) if callable(next) else next
+        if isinstance(cursor, _Failed):
+            unreadable.append(Unreadable(cursor.reason))
+            cursor = None
+        return Page(streams, cursor, total, unreadable)
 
     def find(self, stream_id: str) -> Generator[Request, Response, LiveStream | None]:
-        """Looks through the whole list for a stream, by :meth:`id_key`; ``None`` if it is not
-        there.
+        """Search the complete list for a stream, comparing IDs by :meth:`id_key`.
+
+        Returns:
+            The stream, or ``None`` if the list does not contain it.
 
         Raises:
-            UnexpectedResponse: The list cannot be walked to its end, an entry of it that may be
-                this stream cannot be read, or the vendor's total says, twice, that more streams
-                exist than were seen.
+            UnexpectedResponse: If the list cannot be read to its end, an entry that may be this
+                stream cannot be read, or the vendor's total differs, twice, from the number of
+                streams that were read.
         """
         wanted = self.id_key(stream_id)
         for _ in range(2):
-            walk = Pagination(self.id_key, self.capabilities)
-            while walk.goes_on:
-                page = self.list(Query(cursor=walk.cursor))
+            pages = Pagination(self.id_key, self.capabilities)
+            while pages.has_next:
+                page = self.list(Query(cursor=pages.cursor))
                 if isinstance(page, Generator):
                     page = yield from page
-                for stream in walk.take(page):
+                for stream in pages.add(page):
                     if self.id_key(stream.id) == wanted:
                         return stream
-            if walk.unreadable:
-                # It may be one of them.
+            if pages.unreadable:
+                # The stream may be one of them.
                 raise unreadable_error(
-                    [each for each in walk.unreadable if each.id and self.id_key(each.id) == wanted]
-                    or walk.unreadable,
+                    [
+                        each
+                        for each in pages.unreadable
+                        if each.id and self.id_key(each.id) == wanted
+                    ]
+                    or pages.unreadable,
                     (),
                 )
-            if not walk.is_mismatched:
+            if not pages.is_mismatched:
                 return None
         raise UnexpectedResponse(
-            "the list is incomplete: it does not hold as many streams as it says"
+            "the list is incomplete: the vendor's total differs from the number of streams in it"
         )
 
     def error_by_status(self, response: Response) -> LiveStreamError:
-        """The usual error for an answer that is not 2xx, with the vendor's message."""
+        """Return the default error for a response that is not 2xx, with the vendor's message."""
         status = response.status
         payload = response.json() if response.is_json else None
         message = self.error_message(payload) or " ".join(response.text[:200].split())
@@ -593,12 +617,15 @@ _TARGET = r"/(?![/\\])[!-~]*"
 _DOT_SEGMENT = r"(?i)/(?:\.|%2e){1,2}(?:[/?#]|$)"
 
 
+_IN_RESPONSE = rf" in {THE_RESPONSE}\Z"
+
+
 class _Failed(NamedTuple):
     reason: str
 
 
 def _attempted(read: Callable[P, T], *args: P.args, **settings: P.kwargs) -> T | _Failed:
-    """What was read, or why it could not be."""
+    """Call a function, and return its result or the reason why it failed."""
     try:
         return read(*args, **settings)
     except LiveStreamError as error:
@@ -607,7 +634,7 @@ def _attempted(read: Callable[P, T], *args: P.args, **settings: P.kwargs) -> T |
         if is_of_signal_handler(raised):
             raise
         message = f"it could not be read ({place_of(raised)})"
-    return _Failed(message.removesuffix(" in the answer").replace("the answer", "it"))
+    return _Failed(compiled(THE_RESPONSE).sub("it", compiled(_IN_RESPONSE).sub("", message)))
 
 
 def _utc_now() -> datetime:
@@ -630,15 +657,16 @@ _ERROR_BY_STATUS: dict[int, type[LiveStreamError]] = {
 
 
 def in_process_origin(adapter: type[Adapter]) -> dict[str, Any]:
-    """The option for an emulator in process, where an adapter has no origin of its own because
-    everybody hosts the vendor's software themselves. Nothing is sent to it.
+    """Return the ``base_url`` option for an emulator in this process, if the adapter requires one.
+
+    An adapter has no default if every customer hosts the vendor's software. Nothing is sent there.
     """
     needed = attrs.fields_dict(adapter.Options)["base_url"].default is attrs.NOTHING
     return {"base_url": "http://127.0.0.1"} if needed else {}
 
 
 def error_class(adapter: Adapter | type[Adapter], status: int) -> type[LiveStreamError]:
-    """The class of error that a status means to this vendor."""
+    """Return the error class for a status of this vendor."""
     if status in adapter.errors:
         return adapter.errors[status]
     if status in _ERROR_BY_STATUS:
@@ -651,19 +679,23 @@ def error_class(adapter: Adapter | type[Adapter], status: int) -> type[LiveStrea
 
 
 def retry_after(response: Response, now: datetime) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks for, at most a day. It has seconds, an
-    HTTP date or, as some vendors write it, a Unix time; ``None`` if it has none of them.
+    """Return the wait that a ``Retry-After`` header asks for, in seconds, at most one day.
+
+    The header may contain seconds, an HTTP date, or, at some vendors, a Unix time.
+
+    Returns:
+        The seconds, or ``None`` if the header is missing or has a different form.
     """
     value = response.headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
         seconds = float(value)
-        if seconds >= UNIX_TIME_FROM:  # nobody asks for 31 years
+        if seconds >= UNIX_TIME_FROM:  # a Unix time: a wait is never 31 years
             seconds -= now.timestamp()
     elif (at := _http_date(value)) is not None:
         seconds = (at - now).total_seconds()
     else:
         return None
-    return asked_seconds(max(seconds, 0.0))
+    return limit_retry_after(max(seconds, 0.0))
 
 
 def _http_date(value: str) -> datetime | None:
@@ -678,23 +710,25 @@ def _http_date(value: str) -> datetime | None:
         return None
 
 
-#: Clocks that differ by no more than this, in seconds, refuse no credential.
+#: The difference between two clocks, in seconds, up to which no credentials are refused.
 _CLOCK_TOLERANCE = 60
 
 
 def clock_hint(response: Response, now: datetime) -> str | None:
-    """Return what to do about this machine's clock, if it differs from the vendor's by so much that
-    a token which is signed or renewed by it may be refused.
+    """Return a hint about this machine's clock, if it differs too much from the vendor's.
+
+    The vendor may then refuse a token that is signed or renewed by the clock.
     """
     theirs = _http_date(response.headers.get("date", ""))
     if theirs is None:
         return None
-    behind = round((theirs - now).total_seconds())
-    if abs(behind) <= _CLOCK_TOLERANCE:
+    seconds_behind = round((theirs - now).total_seconds())
+    if abs(seconds_behind) <= _CLOCK_TOLERANCE:
         return None
     return (
-        f"this machine's clock differs from the vendor's by {timedelta(seconds=abs(behind))} "
-        f"(it is {'behind' if behind > 0 else 'ahead'}); set it, then check the credentials"
+        f"this machine's clock is {timedelta(seconds=abs(seconds_behind))} "
+        f"{'behind' if seconds_behind > 0 else 'ahead of'} the vendor's; "
+        "set it, then check the credentials"
     )
 
 
@@ -710,8 +744,10 @@ _MESSAGE_PATHS = (
 
 
 def error_message(payload: Any) -> str | None:
-    """The message in an error's JSON: ``detail``, the first field error, ``error`` if it is text,
-    ``error.message``, ``error.reason``, ``reason``, ``message``.
+    """Return the message in the JSON of an error, or ``None``.
+
+    The first of these is used: ``detail``, the first field error, ``error`` if it is text,
+    ``error.message``, ``error.reason``, ``reason``, and ``message``.
     """
     if isinstance(payload, str):
         return payload
@@ -730,13 +766,14 @@ def error_message(payload: Any) -> str | None:
     return None
 
 
-#: More fields than anybody reads.
-MOST_FIELDS = 100
+#: The maximum number of fields whose messages are kept.
+MAX_FIELDS = 100
 
 
 def field_errors(payload: Any) -> dict[str, tuple[str, ...]]:
-    """Messages by field, where the JSON of an error has lists of strings under names: of the first
-    hundred such fields.
+    """Return the messages by field in the JSON of an error, for at most a hundred fields.
+
+    Every value that is a list of strings is taken as the messages of a field.
     """
     if not isinstance(payload, Mapping):
         return {}
@@ -745,4 +782,4 @@ def field_errors(payload: Any) -> dict[str, tuple[str, ...]]:
         for name, texts in payload.items()
         if isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts)
     )
-    return dict(islice(fields, MOST_FIELDS))
+    return dict(islice(fields, MAX_FIELDS))

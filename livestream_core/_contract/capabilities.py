@@ -1,4 +1,4 @@
-"""What a provider can do, as data."""
+"""The capabilities of a provider, as data."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .._model.stream import StreamSpec
 
 
 class Support(Enum):
-    """How a feature is there."""
+    """The support level of a feature."""
 
     NATIVE = "native"
-    """The vendor has a call or a field for it."""
+    """The vendor has an endpoint or a field for it."""
     EMULATED = "emulated"
-    """The adapter does it with other calls; the reason says how."""
+    """The adapter uses other endpoints for it. The reason says how."""
     AUTOMATIC = "automatic"
-    """The vendor does it by itself; the call just reads."""
+    """The vendor does it automatically. The operation only reads the stream."""
     NONE = "none"
-    """It is not there; the reason says why."""
+    """The provider does not support it. The reason says why."""
 
 
 def _feature(name: str) -> Feature:
@@ -37,29 +37,29 @@ def _feature(name: str) -> Feature:
     raise TypeError(f"Feature has no {name!r}, which is in the table of operations")
 
 
-#: What the table says of the operation that a feature stands for.
+#: The row of the table of operations for each feature that is an operation.
 OPERATION_OF: dict[Feature, OperationFacts] = {
     _feature(each.feature): each for each in OPERATION_TABLE.values()
 }
-#: Features that are a part of what another one stands for.
+#: The features that are a part of an operation, each with the feature of that operation.
 PART_OF: dict[Feature, Feature] = {
     _feature(part): feature for feature, each in OPERATION_OF.items() for part in each.parts
 }
 OPERATIONS = tuple(each for each in Feature if each in OPERATION_OF or each in PART_OF)
 FIELDS = tuple(feature for feature in Feature if feature not in OPERATIONS)
 
-#: The feature behind each field of a StreamSpec that has one.
+#: The feature of each StreamSpec field that has one.
 FEATURE_OF_FIELD: dict[str, Feature] = {
     name: Feature(field.feature)
     for name, field in table(StreamSpec).items()
     if field.feature is not None
 }
-if _strays := [each.name for each in FIELDS if FEATURE_OF_FIELD.get(each.value) is not each]:
+if _unknown := [each.name for each in FIELDS if FEATURE_OF_FIELD.get(each.value) is not each]:
     raise TypeError(
-        f"Feature.{_strays[0]} is neither in the table of operations nor a field of StreamSpec"
+        f"Feature.{_unknown[0]} is neither in the table of operations nor a field of StreamSpec"
     )
 
-#: The filters of a list, and the field of a stream that each looks at.
+#: The filters of a list, and the field of a stream that each one compares.
 FILTERS = {
     "status": "status",
     "tag": "tags",
@@ -82,12 +82,12 @@ def _statuses(values: Iterable[Status]) -> frozenset[Status]:
 
 @attrs.frozen(slots=True)
 class Capability:
-    """How one feature is there, and why it is not.
+    """The support for one feature.
 
     Attributes:
-        support: Native, emulated, automatic, or none.
-        reason: Why it is none, or how it is emulated: users read it.
-        values: The only values that can be asked for, where not all can be.
+        support: The support level: native, emulated, automatic, or none.
+        reason: Why the feature is not supported, or how it is emulated. Users read it.
+        values: The supported values, or ``None`` if all values are supported.
     """
 
     support: Support
@@ -102,7 +102,7 @@ class Capability:
         return self.support is not Support.NONE
 
 
-#: What may stand in a table of capabilities.
+#: A value in a table of capabilities.
 Declared: TypeAlias = Support | Capability | tuple[Support, str]
 
 
@@ -121,34 +121,36 @@ def _table(
     for name, declared in table.items():
         feature = Feature(name)
         if feature not in allowed:
-            raise ValueError(f"{feature} does not belong in this table")
+            raise ValueError(f"{feature} does not belong in this table of capabilities")
         if isinstance(declared, tuple):
             declared = Capability(*declared)
         elif isinstance(declared, Support):
             declared = Capability(declared)
         read[feature] = declared
     for feature in allowed:
-        read.setdefault(feature, Capability(Support.NONE, f"this provider has no {feature.value}"))
+        read.setdefault(
+            feature, Capability(Support.NONE, f"the vendor does not offer {feature.value}")
+        )
     return read
 
 
 @attrs.frozen(slots=True, kw_only=True)
 class Capabilities:
-    """What one provider can do. The client checks every call against it before it sends.
+    """The capabilities of one provider. The client checks every operation before it sends.
 
     Attributes:
-        operations: Each operation and how it is there; what is not named is none.
-        fields: The same for the fields of a stream.
-        statuses: Every status that the provider can ever report, UNKNOWN aside.
-        updatable: Names of the fields that ``update`` can change.
-        clearable: Those of them that ``None`` can clear.
-        filters: Which of ``status, tag, starts_after, starts_before`` a list can be filtered by:
-            those whose field the provider reports.
-        reports_total: Whether a page of a list says how many there are in all.
-        empty_page_ends: Whether an empty page is the end of a list even if it names a next one.
-        create_starts: Whether a create without a schedule boots a server.
-        mark: The field of a spec that can carry a mark of our own, if any.
-        max_page_size: The largest page that a list may ask for, where one is documented.
+        operations: The support for each operation. Operations that are left out are unsupported.
+        fields: The support for each field of a stream. Fields that are left out are unsupported.
+        statuses: All statuses that the provider can report, except UNKNOWN.
+        updatable: The names of the fields that ``update`` can change.
+        clearable: The names of the updatable fields that ``None`` can clear.
+        filters: The supported filters of ``list``, from ``status``, ``tag``, ``starts_after``,
+            and ``starts_before``. A filter requires that the provider reports its field.
+        reports_total: Whether a page of a list contains the total number of streams.
+        empty_page_ends: Whether an empty page is the last page, even if it has a next cursor.
+        create_starts: Whether a create without a schedule starts the stream's server.
+        mark: The StreamSpec field that can carry a migration's mark, or ``None``.
+        max_page_size: The largest page size that the vendor documents, or ``None``.
     """
 
     operations: Mapping[Feature, Capability] = attrs.field(converter=_operations, hash=False)
@@ -165,38 +167,47 @@ class Capabilities:
 
     def __attrs_post_init__(self) -> None:
         known = set(table(StreamSpec))
-        for name, given, allowed in (
+        for name, names, allowed in (
             ("updatable", self.updatable, known),
             ("clearable", self.clearable, set(self.updatable)),
             ("filters", self.filters, set(FILTERS)),
             ("mark", {self.mark} - {None}, known),
         ):
-            if unknown := given - allowed:
-                raise ValueError(f"{name}: {', '.join(sorted(map(str, unknown)))} is not possible")
+            if unknown := names - allowed:
+                raise ValueError(f"{name}: {', '.join(sorted(map(str, unknown)))} is not allowed")
 
     def __getitem__(self, feature: Feature | str) -> Capability:
         feature = Feature(feature)
         return self.fields[feature] if feature in self.fields else self.operations[feature]
 
     def supports(self, feature: Feature | str) -> bool:
-        """Whether the feature is there in any form."""
+        """Return whether the provider supports a feature at any level."""
         return bool(self[feature])
 
     def require(self, *features: Feature | str) -> None:
-        """Checks that all of the features are there.
+        """Check that the provider supports all of the features.
 
         Raises:
-            Unsupported: One or more are not; it names each with its reason.
+            Unsupported: If it does not. The message names each missing feature with its reason.
         """
         missing = [Feature(feature) for feature in features if not self[feature]]
         if missing:
-            reasons = ", ".join(f"{name.value} ({self[name].reason})" for name in missing)
+            reasons = (
+                f"{missing[0].value}: {self[missing[0]].reason}"
+                if len(missing) == 1
+                else ", ".join(f"{name.value} ({self[name].reason})" for name in missing)
+            )
             raise Unsupported(
-                f"not supported: {reasons}", features=tuple(name.value for name in missing)
+                f"this provider does not support {reasons}",
+                features=tuple(name.value for name in missing),
             )
 
     def unsupported_error(self, field: str, value: object) -> Unsupported | None:
-        """Why a spec's field cannot have this value here; ``None`` if it can."""
+        """Return the error for a field of a spec with this value.
+
+        Returns:
+            The error, or ``None`` if the provider supports the field with this value.
+        """
         feature = FEATURE_OF_FIELD.get(field)
         if feature is None or value is None or value == ():
             return None
@@ -204,8 +215,8 @@ class Capabilities:
         if not capability:
             problem = f"{field}: {capability.reason}"
         elif capability.values is not None and value not in capability.values:
-            possible = ", ".join(sorted(map(_word, capability.values)))
-            reason = capability.reason or f"only {possible} is possible"
+            supported = ", ".join(sorted(map(_word, capability.values)))
+            reason = capability.reason or f"this provider supports only {supported}"
             problem = f"{field} {_word(value)}: {reason}"
         else:
             return None
@@ -213,7 +224,7 @@ class Capabilities:
 
 
 def _word(value: object) -> str:
-    """A switch or a choice, for people who may never have seen Python."""
+    """Return a value in a form that does not assume knowledge of Python."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return str(value)

@@ -1,4 +1,4 @@
-"""The time, as something that tests can move."""
+"""Clocks: the machine's, and one that tests can move."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from .._public import publish
 
 
 class Clock(Protocol):
-    """Where a client gets the time from, and how it waits.
+    """The source of time for a client, by which it also waits.
 
-    An asynchronous client waits by ``async_sleep``, a coroutine function, where a clock has it,
-    and else by ``sleep`` in a thread.
+    An asynchronous client waits with ``async_sleep``, a coroutine function, if the clock has it,
+    and otherwise with ``sleep`` in a thread.
     """
 
     def now(self) -> datetime:
-        """The present instant, in UTC."""
+        """Return the current instant, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return a number of seconds that never decreases."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Waits."""
+        """Wait for some seconds."""
         ...
 
 
@@ -54,79 +54,90 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands still until it is moved, or until somebody waits by it: for tests.
+    """A clock for tests that moves only when it is advanced, or when code waits by it.
 
-    Given to :func:`connect`, it lets a client wait without taking any time. Put in the place of an
-    emulator's ``clock``, it is the vendor's time as well: servers boot, sessions end and
-    recordings are made as it moves. It never goes back. Thread-safe.
+    Pass it to :func:`connect` to let a client wait without delay. Assign it to an emulator's
+    ``clock`` to control the vendor's time as well: servers boot, sessions expire, and recordings
+    are finished as the clock moves. The clock never goes back. Thread-safe.
 
     Args:
-        start: Its first instant, an aware datetime; by default the machine's present one, which
-            the code under test may look at too.
+        start: The first instant, an aware datetime. Defaults to the machine's current time, which
+            the code under test may read too.
 
     Raises:
-        InvalidInput: ``start`` is naive.
+        InvalidInput: If ``start`` is naive.
     """
 
     def __init__(self, start: datetime | None = None) -> None:
         self._start = datetime.now(UTC) if start is None else to_utc(start)
-        self._passed = 0.0
+        self._elapsed = 0.0
         self._lock = threading.Lock()
         self._order = itertools.count()
         self._due: list[tuple[float, int, Callable[[], object]]] = []
 
     def now(self) -> datetime:
-        """The instant that it shows, in UTC."""
-        return self._start + timedelta(seconds=self._passed)
+        """Return the current instant of the clock, in UTC."""
+        return self._start + timedelta(seconds=self._elapsed)
 
     def monotonic(self) -> float:
-        """How many seconds it was moved on in all."""
-        return self._passed
+        """Return the total number of seconds by which the clock was advanced."""
+        return self._elapsed
 
     def sleep(self, seconds: float) -> None:
-        """Moves on by so many seconds, as if one had waited."""
+        """Advance the clock by some seconds, without a delay."""
         self.advance(seconds)
 
     async def async_sleep(self, seconds: float) -> None:
-        """Move on by so many seconds, as :meth:`sleep` does, and let other tasks run."""
+        """Advance the clock by some seconds, without a delay, and let other tasks run."""
         import asyncio
 
         self.advance(seconds)
         await asyncio.sleep(0)
 
     def advance(self, seconds: float) -> None:
-        """Moves on by so many seconds. What was to be called on the way is called, each at its
-        time, before this returns; what it raises is raised here.
+        """Advance the clock by some seconds.
+
+        The functions that are due until then are called, each at its time, before this method
+        returns. An exception of such a function is raised here.
+
+        Args:
+            seconds: The number of seconds.
 
         Raises:
-            ValueError: The seconds are negative, or no finite number.
+            ValueError: If the number is negative or not finite.
         """
         if not 0 <= seconds < math.inf:
-            raise ValueError(f"a clock is not moved on by {seconds} seconds")
-        until = self._passed + seconds
+            raise ValueError(f"cannot advance a clock by {seconds} seconds")
+        until = self._elapsed + seconds
         while (call := self._next(until)) is not None:
             call()
 
     def call_later(self, seconds: float, call: Callable[[], object]) -> None:
-        """Has a function called when the clock has moved on by so many seconds, by whoever moves
-        it: an encoder that connects while the code under test waits for it.
+        """Call a function once the clock has advanced by some seconds.
+
+        The function runs in the thread that advances the clock. Use it, for example, to connect an
+        encoder while the code under test waits for it.
+
+        Args:
+            seconds: The number of seconds.
+            call: The function.
 
         Raises:
-            ValueError: The seconds are negative, or no finite number.
+            ValueError: If the number is negative or not finite.
         """
         if not 0 <= seconds < math.inf:
-            raise ValueError(f"nothing is called in {seconds} seconds")
+            raise ValueError(f"cannot call a function in {seconds} seconds")
         with self._lock:
-            heapq.heappush(self._due, (self._passed + seconds, next(self._order), call))
+            heapq.heappush(self._due, (self._elapsed + seconds, next(self._order), call))
 
     def _next(self, until: float) -> Callable[[], object] | None:
-        """What is due next, the clock being moved to its time; without any, to the end."""
+        """Advance to the next due function and return it, or advance to ``until``."""
         with self._lock:
             if not self._due or self._due[0][0] > until:
-                self._passed = max(self._passed, until)
+                self._elapsed = max(self._elapsed, until)
                 return None
             at, _, call = heapq.heappop(self._due)
-            self._passed = max(self._passed, at)
+            self._elapsed = max(self._elapsed, at)
             return call
 
 

@@ -1,4 +1,4 @@
-"""What a list may be filtered by, as callers give it."""
+"""The filters of a list, as callers pass them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from .._model import converters as c
-from .._model.converters import named
+from .._model.converters import with_field_name
 from .._model.status import Status
 from .pagination import Query
 
@@ -20,11 +20,13 @@ def query_of(
     """Read the filters of a list.
 
     Raises:
-        InvalidInput: One cannot be read.
+        InvalidInput: If a filter is not valid.
     """
     return Query(
-        status=None if status is None else named("status", partial(c.enum_of, Status))(status),
-        starts_after=named("starts_after", c.optional_instant)(starts_after),
-        starts_before=named("starts_before", c.optional_instant)(starts_before),
-        tag=named("tag", c.optional_text)(tag),
+        status=None
+        if status is None
+        else with_field_name("status", partial(c.enum_of, Status))(status),
+        starts_after=with_field_name("starts_after", c.optional_instant)(starts_after),
+        starts_before=with_field_name("starts_before", c.optional_instant)(starts_before),
+        tag=with_field_name("tag", c.optional_text)(tag),
     )

@@ -1,7 +1,7 @@
-"""Other people's exceptions: time limits of task queues, interrupts, cancellation.
+"""Foreign exceptions: time limits of task queues, interrupts, cancellation.
 
-They are meant for the program around this library, so they pass through at once and as they are.
-What is neither one of our errors, nor the transport's, nor a bug of an adapter is foreign.
+They are meant for the program that uses this library, so they pass through at once, unchanged. An
+exception is foreign unless it is an error of this library or of the transport, or an adapter's bug.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import NoReturn
 
 from .._model.errors import LiveStreamError
 
-#: What a bug raises: Python's own classes, and what derives from them. Not what comes from outside
-#: of the code that happens to run: the system's errors, too little memory, groups of a task group.
+#: The exceptions that bugs raise: Python's own classes, and those that derive from them. Not those
+#: that have other causes: errors of the system, lack of memory, and groups of a task group.
 BUGS: tuple[type[Exception], ...] = tuple(
     kind
     for kind in vars(builtins).values()
@@ -26,15 +26,15 @@ BUGS: tuple[type[Exception], ...] = tuple(
     and not issubclass(kind, (OSError, MemoryError))
 )
 
-_RAISED = "raised at "
+_RAISED_AT = "raised at "
 
 
 def pass_on(raised: BaseException, note: str, handled: BaseException | None) -> NoReturn:
-    """Raise a foreign exception further: the same object, with a note and :func:`bare`.
+    """Raise the same foreign exception again, with a note, and stripped by :func:`bare`.
 
     Args:
         raised: The exception.
-        note: What to say about the operation that it ended.
+        note: A sentence about the operation that it ended.
         handled: See :func:`bare`.
     """
     bare(raised, handled)
@@ -43,7 +43,7 @@ def pass_on(raised: BaseException, note: str, handled: BaseException | None) -> 
     try:
         raise raised
     finally:
-        del raised  # it would keep this frame alive, and the frame it
+        del raised  # it would keep this frame alive, and the frame would keep it alive
 
 
 def _add_note(raised: BaseException, note: str) -> None:
@@ -52,29 +52,33 @@ def _add_note(raised: BaseException, note: str) -> None:
 
 
 def bare(raised: BaseException, handled: BaseException | None) -> BaseException:
-    """Take the frames below from an exception that passes through: their locals hold credentials,
-    and error trackers keep the locals of tracebacks. A note says where it was raised.
+    """Remove the traceback from an exception that passes through, and return the exception.
+
+    The locals of its frames contain credentials, and error trackers store the locals of
+    tracebacks. A note says where the exception was raised.
 
     Args:
         raised: The exception.
-        handled: What the caller was handling when it called; it is left as it is, and what was
-            handled since then goes.
+        handled: The exception that the caller was handling at the time of the call. It becomes the
+            context, unchanged. Exceptions that were handled since then are removed.
     """
     place = place_of(raised)
     if " at " in place and not isinstance(raised, (LiveStreamError, GeneratorExit)):
         notes = getattr(raised, "__notes__", ())
-        if not any(str(note).startswith(_RAISED) for note in notes):
-            _add_note(raised, f"{_RAISED}{place.partition(' at ')[2]}")
+        if not any(str(note).startswith(_RAISED_AT) for note in notes):
+            _add_note(raised, f"{_RAISED_AT}{place.partition(' at ')[2]}")
     for each in _with_causes(raised, handled):
         each.with_traceback(None)
     if raised is not handled:
-        object.__setattr__(raised, "__context__", handled)  # past what a class may refuse
+        object.__setattr__(raised, "__context__", handled)  # even if the class forbids it
     return raised
 
 
 def is_failure_of_store(raised: Exception, store: object) -> bool:
-    """Whether an exception says that a token store failed: of the system, of Python, or of a
-    library that the store uses, raised there. All else came from outside.
+    """Return whether an exception means that a token store failed.
+
+    That is an exception of the system, of Python, or of a library that the store uses. All other
+    exceptions come from outside of the store.
     """
     if is_of_signal_handler(raised):
         return False
@@ -88,9 +92,9 @@ def is_failure_of_store(raised: Exception, store: object) -> bool:
 
 
 def is_of_signal_handler(raised: BaseException) -> bool:
-    """Whether an exception was raised by a signal handler, wherever that interrupted the code."""
-    # A handler is given the frame that it interrupts, which is also the one it is called from.
-    # Other code that keeps its caller's frame in a local is taken for one.
+    """Return whether an exception was raised by a signal handler, at any point in the code."""
+    # A handler receives the frame that it interrupts, which is also its caller's frame. Other code
+    # that keeps its caller's frame in a local variable is mistaken for a handler.
     return any(
         argument is frame.f_back
         for frame in (each.tb_frame for each in _entries(raised))
@@ -101,7 +105,7 @@ def is_of_signal_handler(raised: BaseException) -> bool:
 
 
 def place_of(raised: BaseException) -> str:
-    """The class of an exception and the line it came from; its text could hold a secret."""
+    """Return the class and the line of an exception, but not its text, which may be secret."""
     entries = list(_entries(raised))
     if not entries:
         return type(raised).__name__

@@ -1,12 +1,12 @@
-"""Objects as keys, told apart by which they are."""
+"""Keys that compare objects by identity."""
 
 from __future__ import annotations
 
 
 class Identity:
-    """Equal for one object only, whatever the object is equal to.
+    """A key that is equal only for the same object.
 
-    It holds the object: the ``id()`` of one that is gone is soon another's.
+    It keeps the object alive, because the ``id()`` of a deleted object may be reused.
     """
 
     __slots__ = ("_held",)

@@ -1,4 +1,4 @@
-"""Options of a connection: read from arguments or the environment, checked all at once."""
+"""The options of a provider, read from arguments or from the environment."""
 
 from __future__ import annotations
 
@@ -20,48 +20,48 @@ _HELP = "livestream_core.help"
 
 
 def option(*, help: str, default: Any = attrs.NOTHING, **field: Any) -> Any:
-    """A field of an :class:`Options` class.
+    """Define a field of an :class:`Options` class.
 
     Args:
-        help: One sentence for the command line and for errors.
-        default: Its value when it is not given; without one the option is required.
-        field: What ``attrs.field`` takes besides, such as ``validator``.
+        help: One sentence for the command line and for error messages.
+        default: The value if the option is not set. Without a default, the option is required.
+        field: Further arguments of ``attrs.field``, such as ``validator``.
     """
     return attrs.field(default=default, metadata={_HELP: help}, **field)
 
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """What a connection needs to know. Every adapter has a subclass of its own.
+    """The options of one provider. Every adapter has its own subclass.
 
-    Fields are made by :func:`option` and typed ``str``, ``int``, ``float``, ``bool`` or
-    :class:`Secret`, with ``| None`` where they may be left out. What is typed ``Secret`` is
-    masked everywhere.
+    Define fields with :func:`option`. The type of a field is ``str``, ``int``, ``float``,
+    ``bool``, or :class:`Secret`, with ``| None`` if the option may be left out. Values of type
+    ``Secret`` are masked everywhere.
 
     Attributes:
-        base_url: The vendor's origin, ``https://host[:port]``; a subclass gives the default.
+        base_url: The vendor's origin, ``https://host[:port]``. A subclass sets the default.
     """
 
-    #: Ways to sign in: exactly one of these groups of options must be given, and whole.
+    #: The ways to sign in. Exactly one of these groups of options must be set completely.
     credentials: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
     base_url: str = option(help="The vendor's origin: https://host[:port].")
 
     def credential_values(self) -> tuple[object, ...]:
-        """What tells two accounts' credentials apart, for sharing a session."""
+        """Return the values that distinguish credentials, so that equal ones share a session."""
         names = {name for group in self.credentials for name in group}
-        # Without groups, any option may be one.
+        # Without groups, any option may be a credential.
         names = names or {field.name for field in attrs.fields(type(self))}
         return tuple(getattr(self, name) for name in sorted(names))
 
     def secrets(self) -> list[str]:
-        """The values of all options that are typed secret."""
+        """Return the values of all options of type ``Secret``."""
         values = (getattr(self, field.name) for field in attrs.fields(type(self)))
         return [value.reveal() for value in values if isinstance(value, Secret)]
 
 
 def environment_name(provider: str, name: str) -> str:
-    """The environment variable of an option: ``LIVESTREAM_<PROVIDER>_<OPTION>``."""
+    """Return the name of an option's environment variable: ``LIVESTREAM_<PROVIDER>_<OPTION>``."""
     return re.sub(r"\W", "_", f"livestream_{provider}_{name}").upper()
 
 
@@ -72,22 +72,22 @@ def read_options(
     environ: Mapping[str, str],
     allow_http_hosts: Collection[str] = (),
 ) -> Options:
-    """Makes a provider's options.
+    """Read the options of a provider from arguments or from the environment.
 
     Args:
         kind: The adapter's class of options.
         provider: The provider's name.
-        given: The caller's options. If there is none besides ``base_url``, all others come from
-            the environment; the two are never mixed.
-        environ: The environment.
-        allow_http_hosts: Hosts for which plain http is allowed.
+        given: The caller's options. If it contains no option other than ``base_url``, the others
+            are read from the environment. The two sources are never mixed.
+        environ: The environment variables.
+        allow_http_hosts: The hosts for which plain http is allowed.
 
     Raises:
-        ConfigurationError: It names all options that are missing, wrong or unknown.
+        ConfigurationError: If options are missing, invalid, or unknown. The message names them all.
     """
     fields = attrs.fields_dict(kind)
     problems = [
-        f"{name} is no option of {provider}{_suggestion(name, fields)}"
+        f"'{name}' is not an option of {provider}{_suggestion(name, fields)}"
         for name in given
         if name not in fields
     ]
@@ -113,9 +113,9 @@ def read_options(
             if field.validator is not None:
                 field.validator(None, field, read[name])
         except (ValueError, TypeError) as error:
-            problems.append(f"{shown} {_without(str(error), read.get(name))}")
+            problems.append(f"{shown} {_masked(str(error), read.get(name))}")
         except (ConfigurationError, InvalidInput) as error:
-            problems.append(f"{shown}: {_without(error.message, read.get(name))}")
+            problems.append(f"{shown}: {_masked(error.message, read.get(name))}")
     problems += _credential_problems(kind, provider, values)
     if problems:
         raise ConfigurationError(
@@ -126,8 +126,8 @@ def read_options(
     return kind(**read)
 
 
-def _without(problem: str, value: object) -> str:
-    """What a validator says of a value, with a mask if it repeats a secret one."""
+def _masked(problem: str, value: object) -> str:
+    """Return a validator's message, with the value masked if it is secret."""
     return problem.replace(value.reveal(), MASK) if isinstance(value, Secret) else problem
 
 
@@ -145,19 +145,21 @@ def _credential_problems(kind: type[Options], provider: str, given: Mapping[str,
     if not groups:
         return []
 
-    def shown(names: tuple[str, ...]) -> str:
-        return " + ".join(f"{name} ({environment_name(provider, name)})" for name in names)
+    def shown(names: tuple[str, ...], prefix: str = "") -> str:
+        *others, last = (f"{name} ({environment_name(provider, name)})" for name in names)
+        return f"{prefix}{', '.join(others)} and {last}" if others else last
 
-    touched = [group for group in groups if any(name in given for name in group)]
-    if not touched:
-        return [f"{' or '.join(map(shown, groups))} is missing"]
+    started = [group for group in groups if any(name in given for name in group)]
+    if not started:
+        choices = [shown(group, "both " if len(group) == 2 else "") for group in groups]
+        return [f"missing credentials: set {', or '.join(choices)}"]
     problems = [
-        f"{shown(missing)} is missing"
-        for group in touched
+        f"{shown(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+        for group in started
         if (missing := tuple(name for name in group if name not in given))
     ]
-    if len(touched) > 1:
-        problems.append(f"give either {' or '.join(map(shown, touched))}, not both")
+    if len(started) > 1:
+        problems.append(f"set either {' or '.join(map(shown, started))}, not both")
     return problems
 
 
@@ -165,7 +167,7 @@ def _suggestion(name: str, known: Collection[str]) -> str:
     import difflib
 
     close = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]}?)" if close else f" (it has {', '.join(known)})"
+    return f" (did you mean {close[0]}?)" if close else f" (its options are {', '.join(known)})"
 
 
 def _converted(value: Any, kind: Any) -> Any:
@@ -215,14 +217,16 @@ def _check_text(value: str) -> None:
         if not value:
             raise ValueError("contains half a surrogate pair, which is not text")
     if value != value.strip():
-        raise ValueError("begins or ends with white space")
+        raise ValueError("starts or ends with whitespace")
 
 
 def read_origin(url: str) -> str:
-    """An origin in one spelling: lower-case scheme and host, no default port, no slash.
+    """Return an origin in its normal form.
+
+    The scheme and the host are in lower case. The default port and a trailing slash are removed.
 
     Raises:
-        ConfigurationError: It is no origin.
+        ConfigurationError: If the URL is not an origin.
     """
     text = url.strip().rstrip("/")
     parts = None
@@ -242,11 +246,11 @@ def _check_encrypted(origin: str, allow_http_hosts: Collection[str]) -> None:
     name, host, _ = origin_of(origin)
     if name == "http" and not is_loopback(host) and host not in allow_http_hosts:
         raise ConfigurationError(
-            f"plain http to {host} would show the credentials to the network",
-            hint="use https, or name the host in allow_http_hosts",
+            f"plain http to {host} would expose your credentials; "
+            "use https, or add the host to allow_http_hosts"
         )
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine: localhost, 127.0.0.0/8, ::1."""
+    """Return whether a host is this machine: localhost, 127.0.0.0/8, or ::1."""
     return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None

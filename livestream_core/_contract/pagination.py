@@ -1,4 +1,4 @@
-"""Walking a vendor's list to its end, and knowing whether that was all of it."""
+"""Pagination: reading a vendor's list to its end, and checking that it is complete."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ from .._model.stream import LiveStream, field_of
 from .capabilities import FILTERS, Capabilities
 from .request import MAX_NUMBER
 
-#: So many pages in a row without a new id are no longer a burst of new streams that shifts a
-#: list, but a list that does not end.
-PAGES_WITHOUT_NEWS = 10
-#: Characters of an error that name what could not be read: more of them would be cut.
-_MOST_SHOWN = 350
+#: The number of consecutive pages without a new ID after which a list counts as endless. Fewer
+#: can occur while many new streams shift the pages.
+MAX_REPEATED_PAGES = 10
+#: The maximum number of characters in an error that list the unreadable entries.
+_MAX_SHOWN = 350
 
 
 class Completeness(StrEnum):
-    """Whether a walk saw every stream."""
+    """Whether a list contains every stream."""
 
     PROVEN = "proven"
-    """The vendor's total did not change during the walk, and as many were seen."""
+    """The vendor's total stayed the same and equals the number of streams that were read."""
     MISMATCHED = "mismatched"
-    """The vendor's total differs from what was seen, twice."""
+    """The vendor's total differs from the number of streams that were read, twice."""
     UNKNOWN = "unknown"
-    """The walk is not over, was cut by a limit, or the vendor gives no total."""
+    """The list was not read to its end, has a limit, or the vendor reports no total."""
 
     def __bool__(self) -> bool:
-        """Whether it is proven that every stream was seen."""
+        """Return whether the list is proven to contain every stream."""
         return self is Completeness.PROVEN
 
 
 @attrs.frozen(slots=True, kw_only=True)
 class Query:
-    """Which page of which streams an adapter is asked for.
+    """The page of streams that an adapter is asked for.
 
     Attributes:
-        status: Streams in this status.
-        tag: Streams with this tag.
-        starts_after: Streams scheduled to start at this instant or later.
-        starts_before: Streams scheduled to start before this instant.
-        cursor: What the page before gave as ``next``; ``None`` for the first.
-        size: How many streams a page should have, where the caller cares.
+        status: Only streams with this status.
+        tag: Only streams with this tag.
+        starts_after: Only streams that are scheduled to start at this instant or later.
+        starts_before: Only streams that are scheduled to start before this instant.
+        cursor: The ``next`` cursor of the previous page, or ``None`` for the first page.
+        size: The requested number of streams per page, or ``None`` for the adapter's default.
     """
 
     status: Status | None = None
@@ -60,11 +60,11 @@ class Query:
 
     @property
     def has_filters(self) -> bool:
-        """Whether it asks for some streams only."""
+        """Whether at least one filter is set."""
         return any(getattr(self, name) is not None for name in FILTERS)
 
     def matches(self, stream: LiveStream) -> bool:
-        """Whether a stream passes all filters."""
+        """Return whether a stream passes all filters."""
         if self.status is not None and stream.status is not self.status:
             return False
         if self.tag is not None and self.tag not in stream.tags:
@@ -75,25 +75,27 @@ class Query:
         return self.starts_before is None or (start is not None and start < self.starts_before)
 
     def undecided(self, stream: LiveStream) -> Unreadable | None:
-        """Return what to say of a stream that does not match, if that is only because a field that
-        it was asked for by could not be read; else ``None``.
+        """Return an unreadable entry for a stream that may or may not match.
+
+        That is a stream that does not match only because a filtered field could not be read.
+        Return ``None`` for every other stream.
         """
-        doubts: list[str] = []
+        problems: list[str] = []
         unknown: dict[str, None] = {}
         for problem in stream.problems:
             name = field_of(problem)
             if name == "status" and stream.provider_status is not None:
-                continue  # a word that is not known is none of those that are
-            if about := [each for each, field in FILTERS.items() if field == name]:
-                doubts.append(problem)
-                unknown |= dict.fromkeys(about)
+                continue  # an unknown word is none of the known statuses
+            if filters := [each for each, field in FILTERS.items() if field == name]:
+                problems.append(problem)
+                unknown |= dict.fromkeys(filters)
         rest: Query = attrs.evolve(self, **unknown)
         if rest == self or not rest.matches(stream):
             return None
-        return Unreadable(f"a filter cannot be applied to it ({'; '.join(doubts)})", id=stream.id)
+        return Unreadable(f"a filter cannot be applied to it ({'; '.join(problems)})", id=stream.id)
 
     def applied(self, page: Page) -> Page:
-        """Return what of a page passes all filters."""
+        """Return a page with the streams that pass all filters."""
         matching, unreadable = [], [*page.unreadable]
         for stream in page.items:
             if self.matches(stream):
@@ -117,14 +119,14 @@ def _total(value: int | None) -> int | None:
 
 @attrs.frozen(slots=True)
 class Unreadable:
-    """An entry of a list that could not be read as a stream, or the link to the next page.
+    """An entry of a list that could not be read as a stream, or an unreadable next-page link.
 
     Attributes:
-        reason: What is wrong with it. It holds no value of the vendor's answer.
-        position: Its place on its page, from 0; ``None`` for the link to the next page, and for a
-            stream that a filter could not be applied to.
-        id: The stream's id, where that could be read.
-        page: Which page of a walk it was on, from 1; ``None`` on a page that was read alone.
+        reason: Why it could not be read. The text contains no value of the vendor's response.
+        position: The position on the page, starting at 0. ``None`` for the link to the next page,
+            and for a stream that a filter could not be applied to.
+        id: The stream's ID, if it could be read.
+        page: The number of the page, starting at 1. ``None`` for a page that was read alone.
     """
 
     reason: str
@@ -134,7 +136,7 @@ class Unreadable:
 
     @property
     def is_link(self) -> bool:
-        """Whether it is the link to the next page: what follows is unknown."""
+        """Whether it is the link to the next page, so that the rest of the list is unknown."""
         return self.position is None and self.id is None
 
     def __str__(self) -> str:
@@ -150,11 +152,11 @@ class Unreadable:
 def unreadable_error(
     unreadable: Sequence[Unreadable], streams: Iterable[LiveStream]
 ) -> UnexpectedResponse:
-    """Return the error for what of a list could not be read, with the streams that could."""
+    """Return the error for a list with unreadable entries; it carries the readable streams."""
     readable = tuple(streams)
     shown: list[str] = []
     for each in map(str, unreadable):
-        if shown and len("; ".join((*shown, each))) > _MOST_SHOWN:
+        if shown and len("; ".join((*shown, each))) > _MAX_SHOWN:
             break
         shown.append(each)
     if len(unreadable) > len(shown):
@@ -174,12 +176,12 @@ class Page(Pickled):
 
     Attributes:
         items: The streams on it.
-        next_cursor: The cursor of the next page, ``None`` on the last one. It can be kept and used
-            later, also in another process. Adapters pass it as ``next=``.
-        total: How many streams there are on all pages, where the vendor says so; a number that
-            cannot be one, such as -1, says nothing.
-        unreadable: What on it could not be read, in its order. Such entries are live streams, as
-            far as can be told.
+        next_cursor: The cursor of the next page, or ``None`` on the last page. You can store it
+            and use it later, even in another process. Adapters pass it as ``next=``.
+        total: The number of streams on all pages, if the vendor reports it. Invalid numbers, such
+            as -1, are ignored.
+        unreadable: The entries that could not be read, in the order of the page. As far as the
+            adapter can tell, they are live streams.
     """
 
     items: tuple[LiveStream, ...] = attrs.field(converter=_streams)
@@ -188,7 +190,7 @@ class Page(Pickled):
     unreadable: tuple[Unreadable, ...] = attrs.field(default=(), converter=_unreadable)
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        # Version 0.1 pickled it under the other name.
+        # Version 0.1 pickled the cursor as "next".
         Pickled.__setstate__(self, {"next_cursor": state.get("next"), **state})
 
     def __iter__(self) -> Iterator[LiveStream]:
@@ -199,27 +201,27 @@ class Page(Pickled):
 
 
 class Pagination:
-    """The state of one walk: it does no I/O, so that clients and adapters share it."""
+    """The state of reading one list. It does no I/O, so that clients and adapters can share it."""
 
     def __init__(self, id_key: Callable[[str], str], capabilities: Capabilities) -> None:
         self._id_key = id_key
         self._empty_page_ends = capabilities.empty_page_ends
-        #: In the order in which they came. A dict takes half the memory of a set.
+        #: The keys of the streams, in order. A dict takes half the memory of a set.
         self.seen: dict[str, None] = {}
         self._cursors: set[str] = set()
-        self._without_news = 0
+        self._repeated_pages = 0
         self._totals: set[int | None] = set()
         self._pages = 0
-        #: By the key of its id, or else its place.
+        #: By the key of the ID, or by the position if there is no ID.
         self._unreadable: dict[object, Unreadable] = {}
         self.cursor: str | None = None
-        self.goes_on = True
+        self.has_next = True
 
-    def take(self, page: Page) -> list[LiveStream]:
-        """The streams of a page that were not seen before on this walk.
+    def add(self, page: Page) -> list[LiveStream]:
+        """Add a page, and return its streams that were not on an earlier page.
 
         Raises:
-            UnexpectedResponse: The list does not end.
+            UnexpectedResponse: If the list does not end.
         """
         id_key, seen, new = self._id_key, self.seen, []
         for stream in page.items:
@@ -227,28 +229,30 @@ class Pagination:
             if key not in seen:
                 seen[key] = None
                 new.append(stream)
-        is_news = self._take_unreadable(page) or bool(new)
+        has_new = self._add_unreadable(page) or bool(new)
         self._totals.add(page.total)
-        self._without_news = 0 if is_news else self._without_news + 1
-        following = page.next_cursor
+        self._repeated_pages = 0 if has_new else self._repeated_pages + 1
+        cursor = page.next_cursor
         is_empty = not page.items and not page.unreadable
-        if following is None or (self._empty_page_ends and is_empty):
-            self.goes_on = False
+        if cursor is None or (self._empty_page_ends and is_empty):
+            self.has_next = False
             return new
-        if following in self._cursors:
+        if cursor in self._cursors:
             raise UnexpectedResponse(
-                "the list is incomplete: a page names one that was read before"
+                "the list is incomplete: the vendor's next-page cursor points back to a page "
+                "already read"
             )
-        if self._without_news >= PAGES_WITHOUT_NEWS:
+        if self._repeated_pages >= MAX_REPEATED_PAGES:
             raise UnexpectedResponse(
-                f"the list is incomplete: {PAGES_WITHOUT_NEWS} pages in a row without a new stream"
+                f"the list is incomplete: {MAX_REPEATED_PAGES} consecutive pages contained no new "
+                "streams"
             )
-        self._cursors.add(following)
-        self.cursor = following
+        self._cursors.add(cursor)
+        self.cursor = cursor
         return new
 
-    def _take_unreadable(self, page: Page) -> bool:
-        """Note what could not be read on a page; whether there is any of that not seen before."""
+    def _add_unreadable(self, page: Page) -> bool:
+        """Record the unreadable entries of a page, and return whether one of them is new."""
         self._pages += 1
         before = len(self._unreadable)
         for entry in page.unreadable:
@@ -259,21 +263,21 @@ class Pagination:
 
     @property
     def unreadable(self) -> tuple[Unreadable, ...]:
-        """What could not be read. Another page may show a stream that one page does not."""
+        """The entries that could not be read on any page."""
         return tuple([each for key, each in self._unreadable.items() if key not in self.seen])
 
     @property
     def completeness(self) -> Completeness:
-        """What this walk proves."""
+        """Whether the list is proven to contain every stream."""
         unreadable = self.unreadable
-        if self.goes_on or None in self._totals or any(each.is_link for each in unreadable):
+        if self.has_next or None in self._totals or any(each.is_link for each in unreadable):
             return Completeness.UNKNOWN
-        # A total that changed on the way means that pages shifted: one may have slipped through.
+        # A total that changed means that the pages shifted, so a stream may have been missed.
         if self._totals == {len(self.seen) + len(unreadable)}:
             return Completeness.UNKNOWN if unreadable else Completeness.PROVEN
         return Completeness.MISMATCHED
 
     @property
     def is_mismatched(self) -> bool:
-        """Whether the vendor's total contradicts what was seen."""
+        """Whether the vendor's total differs from the number of streams that were read."""
         return self.completeness is Completeness.MISMATCHED

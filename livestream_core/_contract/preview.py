@@ -1,4 +1,4 @@
-"""A request as it would be sent, to be looked at."""
+"""Previews: requests as they would be sent, with secrets masked."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .request import Request
 
 @attrs.frozen(slots=True)
 class Preview:
-    """The request that an operation begins with, with ``***`` for every secret in it.
+    """The first request of an operation, with every secret masked.
 
     Attributes:
         method: The HTTP method.
-        path: The path, its names filled in.
-        params: The query.
-        body: The body: JSON, or the fields of a form; a file by its name.
+        path: The path, with the values filled in.
+        params: The query parameters.
+        body: The body: JSON, or the fields of a form. Files are shown by name.
     """
 
     method: str
@@ -30,12 +30,12 @@ class Preview:
 
 
 def preview_of(request: Request, mask: Callable[[str], str]) -> Preview:
-    """Show a request.
+    """Return the preview of a request.
 
     Raises:
-        InvalidInput: It cannot be sent.
+        InvalidInput: If the request cannot be sent.
     """
-    request.content()  # what cannot be written is refused here
+    request.content()  # raises an error if the body cannot be encoded
     files = {name: file[0] for name, file in (request.files or {}).items()}
     form = {**(request.form or {}), **files}
     return Preview(

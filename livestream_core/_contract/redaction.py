@@ -17,7 +17,7 @@ from .._model.stream import Event, LiveStream
 from .._secrets.recognition import secret_spans
 from .._secrets.secret import MASK
 from .._secrets.spellings import SHORTEST_KEY, KnownSecrets, decoded
-from .adapter import MOST_FIELDS
+from .adapter import MAX_FIELDS
 from .pagination import Page
 from .request import TEXT_SHOWN
 
@@ -223,7 +223,7 @@ class Redactor:
         if isinstance(error, Rejected):
             error.fields = {
                 self._cut(name): self._texts(texts)
-                for name, texts in islice(error.fields.items(), MOST_FIELDS)
+                for name, texts in islice(error.fields.items(), MAX_FIELDS)
             }
 
     def _line(self, text: str) -> str:

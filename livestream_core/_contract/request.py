@@ -1,4 +1,4 @@
-"""What an operation yields and what it is resumed with."""
+"""The requests that an operation yields, and the responses that it is resumed with."""
 
 from __future__ import annotations
 
@@ -26,22 +26,24 @@ W = TypeVar("W")
 
 Scalar: TypeAlias = str | int | float | bool
 Params: TypeAlias = Mapping[str, Scalar | Sequence[Scalar] | None]
-#: A file of a multipart form: its name, its bytes, its media type.
+#: A file of a multipart form: its name, its content, and its media type.
 File: TypeAlias = tuple[str, bytes, str]
 
 _CONTROL = r"[\x00-\x1f\x7f]"
-#: How much of a body is ever shown, and more than enough of it.
+#: The maximum number of characters of a body that are ever shown.
 TEXT_SHOWN = 64 * 1024
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _HTML_BEGINNING = (
     rb"(?is)(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
     rb"<(?:!doctype\s+html|html|head|body|title|meta|script)\b"
 )
-#: What a vendor counts or measures is smaller. JSON can hold anything, also ``1e999``, which is
-#: read as infinity.
+#: The limit for numbers of a vendor. JSON can contain any number, even ``1e999``, which is read as
+#: infinity.
 MAX_NUMBER = 2**63
-#: Seconds; about 31 years.
-_LONGEST_LIFE = 10**9
+#: The longest time to live, in seconds; about 31 years.
+_MAX_TIME_TO_LIVE = 10**9
+#: How messages refer to the response. Adapters that were written for earlier versions say "answer".
+THE_RESPONSE = r"\bthe (?:response|answer)\b"
 _IDEMPOTENT = {"GET": True, "PUT": True, "DELETE": True, "POST": False, "PATCH": False}
 
 
@@ -49,17 +51,17 @@ _TARGET = r'/[!"$-~]*'
 
 
 def checked_target(target: str) -> str:
-    """Return path and query, if they can be sent as they are.
+    """Return a path with its query, after checking that it can be sent unchanged.
 
-    HTTP libraries drop what comes after a ``#``, and rewrite or drop blanks, line breaks and what
-    is not ASCII: the vendor would be asked for something else.
+    HTTP libraries drop everything after a ``#``, and rewrite or drop spaces, line breaks, and
+    characters that are not ASCII. The request would then ask for something else.
 
     Raises:
-        InvalidInput: They cannot.
+        InvalidInput: If it cannot be sent unchanged.
     """
     if not compiled(_TARGET).fullmatch(target):
         raise InvalidInput(
-            "the target of the request has characters that cannot be sent as they are",
+            "the target of the request contains characters that cannot be sent unchanged",
             field="target",
         )
     return target
@@ -67,11 +69,11 @@ def checked_target(target: str) -> str:
 
 @lru_cache(maxsize=512)
 def template_names(template: str) -> tuple[str, ...]:
-    """The names in braces of a path template."""
+    """Return the names in braces of a path template."""
     from string import Formatter
 
     if not template.startswith("/"):
-        raise ValueError(f"a path starts with a slash: {template!r}")
+        raise ValueError(f"a path must start with a slash: {template!r}")
     return tuple(name for _, name, _, _ in Formatter().parse(template) if name)
 
 
@@ -95,25 +97,25 @@ def _quoted(name: str, value: object) -> str:
 
 @attrs.frozen(slots=True, kw_only=True, repr=False)
 class Request:
-    """One HTTP request of an operation, before it is bound to an origin and a session.
+    """One HTTP request of an operation, without an origin and a session.
 
-    Make it by ``Adapter.request()`` and its short forms, which fill in what all paths of a
-    vendor share. Its repr shows method and template only.
+    Create it with ``Adapter.request()`` or its short forms, which add the values that all paths of
+    a vendor share. Its repr shows only the method and the template.
 
     Attributes:
-        method: In upper case.
-        template: The path, with names in braces; what logs and hooks show.
-        values: What stands for the names; percent-encoded when the request is sent.
-        link: Path and query to send as they are, from a link of the vendor's own.
-        params: Query parameters; ``None`` is left out, a sequence is repeated.
-        json: Body as JSON.
-        form: Body as a web form.
-        files: Body as multipart, together with ``form``.
-        headers: Headers besides those that the core sends.
-        changes: Whether it changes something at the vendor.
-        idempotent: Whether it may be sent again without knowing what became of the first.
-        safe_statuses: Answers after which it may be sent again though it is not idempotent,
-            because the vendor documents that nothing was done.
+        method: The HTTP method in upper case.
+        template: The path with names in braces, as logs and hooks show it.
+        values: The values of the names. They are percent-encoded when the request is sent.
+        link: A path with a query to send unchanged, from a link of the vendor.
+        params: The query parameters. ``None`` is left out; a sequence is repeated.
+        json: The body as JSON.
+        form: The body as a web form.
+        files: The body as multipart, together with ``form``.
+        headers: Headers in addition to those that the core sends.
+        changes: Whether the request changes something at the vendor.
+        idempotent: Whether the request may be sent again while its outcome is unknown.
+        safe_statuses: The statuses after which the request may be sent again although it is not
+            idempotent, because the vendor documents that nothing was changed.
     """
 
     method: str
@@ -135,17 +137,17 @@ class Request:
 
     def __attrs_post_init__(self) -> None:
         if self.method not in _IDEMPOTENT:
-            raise ValueError(f"method {self.method!r} is none of {', '.join(_IDEMPOTENT)}")
+            raise ValueError(f"method {self.method!r} is not one of {', '.join(_IDEMPOTENT)}")
         if (self.json is not None) + (self.form is not None or self.files is not None) > 1:
-            raise ValueError("a request has one body: json, or form and files")
+            raise ValueError("a request has only one body: either json, or form and files")
 
     def target(self) -> str:
-        """Path and query as they are sent.
+        """Return the path and the query as they are sent.
 
         Raises:
-            InvalidInput: A value of the template is empty, ``.``, ``..``, or has a control
-                character; ``field`` is its name. Or template or link have something in them
-                that cannot be sent as it is, such as a blank or a ``#``.
+            InvalidInput: If a value of the template is empty, ``.``, or ``..``, or contains a
+                control character; ``field`` names it. Also if the template or the link contains
+                something that cannot be sent unchanged, such as a space or a ``#``.
         """
         if self.link:
             return checked_target(self.link)
@@ -156,10 +158,10 @@ class Request:
         return checked_target(f"{path}?{query}" if query else path)
 
     def content(self) -> tuple[bytes | None, dict[str, str]]:
-        """The body and its headers.
+        """Return the body and its headers.
 
         Raises:
-            InvalidInput: The body cannot be written as JSON or as a form.
+            InvalidInput: If the body cannot be encoded as JSON or as a form.
         """
         if self.json is not None:
             return _encode_json(self.json), {"Content-Type": "application/json"}
@@ -185,8 +187,8 @@ def _encode_query(params: Params) -> str:
     for name, value in params.items():
         if value is None:
             continue
-        many = value if isinstance(value, (list, tuple)) else (value,)
-        for each in many:
+        values = value if isinstance(value, (list, tuple)) else (value,)
+        for each in values:
             text = str(each).lower() if isinstance(each, bool) else str(each)
             try:
                 text.encode()
@@ -210,12 +212,12 @@ def _encode_json(value: Any) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         problem = type(error).__name__
     raise InvalidInput(
-        f"options: the request cannot be written as JSON ({problem})", field="options"
+        f"options: the request cannot be encoded as JSON ({problem})", field="options"
     )
 
 
 class Headers(Mapping[str, str]):
-    """Headers of an answer; names are compared without regard to case."""
+    """The headers of a response. Names are not case-sensitive."""
 
     __slots__ = ("_values",)
 
@@ -240,15 +242,15 @@ def _headers(values: Mapping[str, str]) -> Headers:
 
 
 class Mask(Protocol):
-    """Takes secrets out of texts."""
+    """Masks secrets in texts."""
 
     @property
     def news(self) -> object:
-        """Another object whenever there are secrets that were not known before."""
+        """An object that is replaced by another one whenever new secrets become known."""
         ...
 
     def mask(self, text: str, most: int) -> str:
-        """Return the first characters of a text, with a mask for every secret."""
+        """Return at most ``most`` characters of a text, with every secret masked."""
         ...
 
 
@@ -262,17 +264,17 @@ class _NoSecrets:
 _NO_SECRETS: Mask = _NoSecrets()
 
 
-# What is set later is not converted: that would cost more than reading a small answer.
+# Attributes that are set later are not converted, which would cost more than parsing a small body.
 @attrs.define(slots=True, eq=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Response:
-    """A vendor's answer. Its repr shows the status only.
+    """A response of the vendor. Its repr shows only the status.
 
     Attributes:
         status: The HTTP status code.
-        headers: Names are compared without regard to case.
-        body: The bytes, decoded from gzip and the like, capped.
-        problem: Why the body is not whole, if it is not: it was cut, or it is too large.
-        request: The request that it answers, once the driver has it.
+        headers: The headers. Names are not case-sensitive.
+        body: The content, decompressed, and limited in size.
+        problem: Why the body is incomplete, if it is: it was cut off, or it is too large.
+        request: The request that it responds to. Set when the engine receives the response.
     """
 
     status: int
@@ -286,10 +288,10 @@ class Response:
     _shown: tuple[object, str] | None = attrs.field(default=None, init=False)
 
     def json(self) -> Any:
-        """The body as JSON.
+        """Return the body as JSON data.
 
         Raises:
-            UnexpectedResponse: It is not JSON, is cut, or is nested too deeply.
+            UnexpectedResponse: If the body is not JSON, was cut off, or is nested too deeply.
         """
         if not self._is_read:
             self._json = self._parse()
@@ -297,11 +299,12 @@ class Response:
         return self._json
 
     def parse_in_turns(self) -> None:
-        """Read a body as JSON, if it is, so that other threads can go on meanwhile: Python's
-        parser holds them up until it is through, unless it calls something.
+        """Parse the body as JSON, if it is, while other threads can run.
+
+        Python's parser blocks other threads until it has finished, unless it calls a function.
         """
         try:
-            self._json = self._parse(_as_it_is)
+            self._json = self._parse(_unchanged)
             self._is_read = True
         except UnexpectedResponse:
             pass
@@ -318,40 +321,42 @@ class Response:
             problem = "is nested too deeply"
         except ValueError:
             problem = "is not JSON" if self.body.strip() else "is empty"
-        raise self.unexpected(f"the answer {problem}")
+        raise self.unexpected(f"the response {problem}")
 
     def fields(self, *, lenient: bool = False) -> Fields:
-        """Return the body as a JSON object, to be read by typed getters.
+        """Return the body as a JSON object with typed getters.
 
         Args:
-            lenient: See :class:`Fields`.
+            lenient: Whether the optional getters are lenient; see :class:`Fields`.
 
         Raises:
-            UnexpectedResponse: It is not a JSON object.
+            UnexpectedResponse: If the body is not a JSON object.
         """
         return Fields(self.json(), lenient=lenient)
 
     @property
     def text(self) -> str:
-        """The first 64 KiB of the body as text, to be shown. Secrets in it are masked, what is not
-        UTF-8 is replaced. Cut it as short as you like: no half of a secret can be left.
+        """The first 64 KiB of the body as text, for display.
+
+        Secrets are masked, and bytes that are not UTF-8 are replaced. You may shorten the text
+        anywhere: it cannot end with half of a secret.
         """
-        # Read first: what becomes known meanwhile is masked the next time.
+        # Read first: secrets that become known in the meantime are masked the next time.
         news = self._secrets.news
         if self._shown is None or self._shown[0] is not news:
-            # Twice as much as is shown, of the longest characters: a secret may lie across the end.
+            # Twice as much as is shown, of the longest characters: a secret may cross the end.
             read = self.body[: 8 * TEXT_SHOWN].decode("utf-8", "replace")
             self._shown = news, self._secrets.mask(read, TEXT_SHOWN)
         return self._shown[1]
 
     @property
     def is_readable(self) -> bool:
-        """Whether the body is what an API answers, JSON, or nothing where 204 says so."""
+        """Whether the body is JSON, or may be empty because of its status, such as 204."""
         return self.status in (204, 205) or self.is_json
 
     @property
     def is_json(self) -> bool:
-        """Whether the body can be read as JSON."""
+        """Whether the body is valid JSON."""
         try:
             self.json()
         except UnexpectedResponse:
@@ -360,14 +365,14 @@ class Response:
 
     @property
     def is_html(self) -> bool:
-        """Whether the body is a web page, by its beginning or its type, and not JSON."""
+        """Whether the body is not JSON but a web page, judged by its beginning or its type."""
         if self.is_readable or not self.body.strip():
             return False
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         return kind in _HTML_TYPES or compiled(_HTML_BEGINNING).match(self.body) is not None
 
     def unexpected(self, problem: str) -> UnexpectedResponse:
-        """An error about this answer, to be raised by the caller."""
+        """Return an error about this response, for the caller to raise."""
         return UnexpectedResponse(problem, http_status=self.status)
 
     def __repr__(self) -> str:
@@ -375,12 +380,12 @@ class Response:
 
 
 def take(response: Response, request: Request, secrets: Mask) -> Response:
-    """Note which request an answer belongs to, and what masks its text."""
+    """Record the request of a response and the secrets to mask in its text, and return it."""
     response.request, response._secrets = request, secrets
     return response
 
 
-def _as_it_is(value: dict[str, Any]) -> dict[str, Any]:
+def _unchanged(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
@@ -390,39 +395,39 @@ def _refuse_constant(name: str) -> Any:
 
 @cache
 def _decoder(hook: Callable[[dict[str, Any]], Any] | None) -> JSONDecoder:
-    # Loaded for the first answer: an import of this library needs none.
+    # Imported for the first response, to keep the import of this library fast.
     from json import JSONDecoder
 
     return JSONDecoder(parse_constant=_refuse_constant, object_hook=hook)
 
 
 class Fields:
-    """Typed getters over a JSON object; each error names the field by its path.
+    """Typed getters over a JSON object. Each error names the value by its path.
 
-    Getters that begin with ``optional_`` return ``None``, or nothing, for what is missing or null.
-    If they are lenient, they return that for what cannot be read as well, and note it in
-    ``problems``: one odd value must not hide a stream. The other getters are for what a stream is
-    nothing without, and always raise.
+    Getters whose names begin with ``optional_`` return ``None``, or an empty sequence, if the
+    value is missing or null. If the getters are lenient, they also do so if the value cannot be
+    read, and record it in ``problems``: one invalid value must not hide a stream. The other
+    getters are for values that a stream cannot exist without. They always raise.
 
-    Optional getters take two arguments by name. ``field`` is the field of the model that the value
-    is read for, if that has another name; the objects within an object take it over. ``expected``
-    is whether it is a problem too if the value is missing or null.
+    Optional getters have two keyword arguments. ``field`` is the field of the model that the value
+    is read for, if its name differs; objects within an object inherit it. ``expected`` is whether
+    a missing or null value is a problem too.
 
     Args:
         data: The object.
-        path: Its name, for errors.
-        outer: The object that it is in.
-        index: Its place in a list of that name.
-        lenient: Whether optional getters are lenient.
-        field: The field of the model that it is read for.
+        path: The name of the object, for errors.
+        outer: The object that contains it.
+        index: The position of the object, if it is in a list of that name.
+        lenient: Whether the optional getters are lenient.
+        field: The field of the model that the object is read for.
 
     Attributes:
-        data: The object as it came.
-        problems: What could not be read so far, here and in all objects of the same answer; each
-            is the field of the model, a colon, and the reason. ``None`` if the getters are strict.
+        data: The object, unchanged.
+        problems: The values of the response that could not be read so far. Each entry is the field
+            of the model, a colon, and the reason. ``None`` if the getters are strict.
 
     Raises:
-        UnexpectedResponse: It is not an object.
+        UnexpectedResponse: If the data is not an object.
     """
 
     __slots__ = ("_field", "_index", "_name", "_outer", "data", "problems")
@@ -440,12 +445,12 @@ class Fields:
         self._name, self._outer, self._index, self._field = path, outer, index, field
         self.problems: list[str] | None = [] if lenient else None
         if type(data) is not dict and not isinstance(data, Mapping):
-            what = self.path or "the answer"
+            what = self.path or "the response"
             raise UnexpectedResponse(f"{what} is {_kind(data)}, not an object")
         self.data: Mapping[str, Any] = data
 
     def _inner(self, data: Mapping[str, Any], name: str, index: int | None, field: str) -> Fields:
-        """An object in it, without a look at what it is: every stream has several."""
+        """Return the getters of an inner object, without checking its type again."""
         inner = Fields.__new__(Fields)
         inner._name, inner._outer, inner._index = name, self, index
         inner._field = field or self._field
@@ -454,32 +459,32 @@ class Fields:
 
     @property
     def path(self) -> str:
-        """Where it stands in the answer; put together only for an error."""
+        """The path of the object in the response. It is only computed for errors."""
         outer = self._outer.path if self._outer is not None else ""
         path = f"{outer}.{self._name}" if outer else self._name
         return path if self._index is None else f"{path}[{self._index}]"
 
-    def _named(self, name: str) -> str:
+    def _path_of(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name
 
     def unreadable(self, name: str, problem: str, *, field: str = "") -> None:
-        """Note that a value cannot be read, or raise if the getters are strict.
+        """Record that a value cannot be read, or raise an error if the getters are strict.
 
         Args:
-            name: Its name in this object.
-            problem: What is wrong with it, such as ``"is not a time"``. Never the value itself.
-            field: The field of the model that it is read for, if that has another name.
+            name: The name of the value in this object.
+            problem: What is wrong, such as ``"is not a time"``. Must not contain the value.
+            field: The field of the model that the value is read for, if its name differs.
 
         Raises:
-            UnexpectedResponse: The getters are strict.
+            UnexpectedResponse: If the getters are strict.
         """
-        path = self._named(name)
+        path = self._path_of(name)
         if self.problems is None:
-            raise UnexpectedResponse(f"{path} {problem} in the answer")
-        about = field or self._field or name
-        self._note(f"{about}: {problem}" if about == path else f"{about}: {path} {problem}")
+            raise UnexpectedResponse(f"{path} {problem} in the response")
+        target = field or self._field or name
+        self._record(f"{target}: {problem}" if target == path else f"{target}: {path} {problem}")
 
-    def _note(self, problem: str) -> None:
+    def _record(self, problem: str) -> None:
         if self.problems is not None and problem not in self.problems:
             self.problems.append(problem)
 
@@ -488,72 +493,72 @@ class Fields:
         if value is None:
             return "is null" if name in self.data else "is missing"
         if _is_number(value) and not -MAX_NUMBER < value < MAX_NUMBER:
-            return "is too large a number"
+            return "is a number that is too large"
         if isinstance(value, str) and not is_encodable(value):
             return NOT_TEXT
         return f"is {_kind(value)}, not {expected}"
 
     def _wrong(self, name: str, expected: str) -> UnexpectedResponse:
         problem = self._problem(name, expected)
-        return UnexpectedResponse(f"{self._named(name)} {problem} in the answer")
+        return UnexpectedResponse(f"{self._path_of(name)} {problem} in the response")
 
     def _left_out(self, name: str, expected: str, field: str, is_expected: bool) -> None:
-        """What optional getters return for what is not what it should be."""
+        """Record the problem of an optional value, unless the value is only absent."""
         if is_expected or self.data.get(name) is not None:
             self.unreadable(name, self._problem(name, expected), field=field)
 
-    # -- what a stream is nothing without ---------------------------------------------------
+    # -- required values --------------------------------------------------------------------
 
     def text(self, name: str) -> str:
-        """A string."""
+        """Return a string."""
         value = self.data.get(name)
         if type(value) is str:
             return value
         raise self._wrong(name, "a string")
 
     def identifier(self, name: str) -> str:
-        """A string that is not empty."""
+        """Return a string that is not empty."""
         value = self.data.get(name)
         if type(value) is str and value:
             return value
         raise self._wrong(name, "an identifier")
 
     def flag(self, name: str) -> bool:
-        """True or false."""
+        """Return a Boolean."""
         value = self.data.get(name)
         if isinstance(value, bool):
             return value
         raise self._wrong(name, "true or false")
 
     def integer(self, name: str) -> int:
-        """A whole number."""
+        """Return a whole number."""
         value = self.data.get(name)
         if type(value) is int:
             return value
         raise self._wrong(name, "a whole number")
 
     def object(self, name: str) -> Fields:
-        """An object."""
+        """Return an object."""
         value = self.data.get(name)
         if type(value) is dict or isinstance(value, Mapping):
             return self._inner(value, name, None, "")
         raise self._wrong(name, "an object")
 
     def items(self, name: str) -> Sequence[Any]:
-        """A list."""
+        """Return a list."""
         value = self.data.get(name)
         if isinstance(value, (list, tuple)):
             return value
         raise self._wrong(name, "a list")
 
     def objects(self, name: str) -> list[Fields]:
-        """A list of objects."""
+        """Return a list of objects."""
         return [Fields(item, name, self, i) for i, item in enumerate(self.items(name))]
 
-    # -- all else ---------------------------------------------------------------------------
+    # -- optional values --------------------------------------------------------------------
 
     def optional_text(self, name: str, *, field: str = "", expected: bool = False) -> str | None:
-        """A string, or ``None``."""
+        """Return a string, or ``None``."""
         value = self.data.get(name)
         if type(value) is str and (value.isascii() or is_encodable(value)):
             return value
@@ -570,12 +575,12 @@ class Fields:
         field: str = "",
         expected: bool = False,
     ) -> W | None:
-        """What one of the vendor's words means, or ``None``.
+        """Return the meaning of one of the vendor's words, or ``None``.
 
         Args:
-            name: The value's name.
-            words: What each word means.
-            normal: The spelling in which a word is looked up; lower case by default.
+            name: The name of the value.
+            words: The meaning of each word.
+            normal: A function that normalizes a word for the lookup. Defaults to lower case.
             field: See the class.
             expected: See the class.
         """
@@ -584,11 +589,11 @@ class Fields:
             return None
         meaning = words.get(normal(word))
         if meaning is None:
-            self.unreadable(name, "is not a word that is known", field=field)
+            self.unreadable(name, "is not a known word", field=field)
         return meaning
 
     def optional_flag(self, name: str, *, field: str = "", expected: bool = False) -> bool | None:
-        """True, false, or ``None``."""
+        """Return a Boolean, or ``None``."""
         value = self.data.get(name)
         if type(value) is bool:
             return value
@@ -597,7 +602,7 @@ class Fields:
         return None
 
     def optional_integer(self, name: str, *, field: str = "", expected: bool = False) -> int | None:
-        """A whole number, or ``None``."""
+        """Return a whole number, or ``None``."""
         value = self.data.get(name)
         if type(value) is int:
             return value
@@ -607,7 +612,7 @@ class Fields:
     def optional_number(
         self, name: str, *, field: str = "", expected: bool = False
     ) -> float | None:
-        """A number that can be calculated with, or ``None``."""
+        """Return a finite number, or ``None``."""
         value = self.data.get(name)
         if _is_number(value) and -MAX_NUMBER < value < MAX_NUMBER:
             return value
@@ -616,11 +621,11 @@ class Fields:
         return None
 
     def optional_end(self, name: str, now: datetime, *, field: str = "") -> datetime | None:
-        """The instant in so many seconds, such as those of ``expires_in``, or ``None``."""
+        """Return the end of a time to live in seconds, such as ``expires_in``, or ``None``."""
         seconds = self.optional_number(name, field=field)
         if seconds is None:
             return None
-        if 0 < seconds <= _LONGEST_LIFE:
+        if 0 < seconds <= _MAX_TIME_TO_LIVE:
             return now + timedelta(seconds=seconds)
         self.unreadable(name, "is not a time to live", field=field)
         return None
@@ -628,7 +633,7 @@ class Fields:
     def optional_instant(
         self, name: str, *, field: str = "", expected: bool = False
     ) -> datetime | None:
-        """An ISO 8601 time with an offset as an instant in UTC, or ``None``."""
+        """Return an ISO 8601 time with an offset as an instant in UTC, or ``None``."""
         text = self.optional_text(name, field=field, expected=expected)
         if text is None:
             return None
@@ -642,7 +647,7 @@ class Fields:
     def optional_object(
         self, name: str, *, field: str = "", expected: bool = False
     ) -> Fields | None:
-        """An object, or ``None``."""
+        """Return an object, or ``None``."""
         value = self.data.get(name)
         if type(value) is dict or isinstance(value, Mapping):
             return self._inner(value, name, None, field)
@@ -653,7 +658,7 @@ class Fields:
     def optional_items(
         self, name: str, *, field: str = "", expected: bool = False
     ) -> Sequence[Any]:
-        """A list; empty for what is missing or null."""
+        """Return a list, or an empty sequence if the value is missing or null."""
         value = self.data.get(name)
         if isinstance(value, (list, tuple)):
             return value
@@ -664,7 +669,7 @@ class Fields:
     def optional_objects(
         self, name: str, *, field: str = "", expected: bool = False
     ) -> list[Fields]:
-        """A list of objects; empty for what is missing or null."""
+        """Return a list of objects, or an empty list if the value is missing or null."""
         objects = []
         for i, item in enumerate(self.optional_items(name, field=field, expected=expected)):
             if type(item) is dict or isinstance(item, Mapping):
@@ -676,7 +681,7 @@ class Fields:
     def optional_texts(
         self, name: str, *, field: str = "", expected: bool = False
     ) -> tuple[str, ...]:
-        """A list of strings; empty for what is missing or null."""
+        """Return a list of strings, or an empty tuple if the value is missing or null."""
         items = self.optional_items(name, field=field, expected=expected)
         texts = tuple([item for item in items if type(item) is str])
         if len(texts) < len(items):
@@ -686,17 +691,19 @@ class Fields:
     # -- values of the model ----------------------------------------------------------------
 
     def build(self, kind: Callable[P, V], *args: P.args, **values: P.kwargs) -> V:
-        """Make a value of the model of what was read. What the model refuses is left out and
-        noted, if the getters are lenient; a :class:`LiveStream` gets all problems.
+        """Create a value of the model.
+
+        If the getters are lenient, values that the model refuses are left out and recorded. A
+        :class:`LiveStream` gets all problems.
 
         Args:
-            kind: The class: :class:`LiveStream`, or that of one of its parts.
-            args: What its first fields get.
-            values: What its fields get by name.
+            kind: The class: :class:`LiveStream`, or the class of one of its parts.
+            args: The values of the first fields.
+            values: The values of further fields by name.
 
         Raises:
-            UnexpectedResponse: The model refuses what there is no such value without.
-            InvalidInput: The same, if the getters are strict.
+            UnexpectedResponse: If the model refuses a required value.
+            InvalidInput: If the model refuses any value, and the getters are strict.
         """
         if self.problems and kind is LiveStream:
             values["problems"] = tuple(self.problems)
@@ -707,17 +714,19 @@ class Fields:
         return value
 
     def part(self, field: str, kind: Callable[P, V], *args: P.args, **values: P.kwargs) -> V | None:
-        """:meth:`build` a part of a stream, such as an :class:`Ingest`; ``None`` if the model
-        refuses what there is no such part without.
+        """Create a part of a stream, such as an :class:`Ingest`, like :meth:`build`.
 
         Args:
-            field: The field of the stream that it is for.
-            kind: Its class.
-            args: What its first fields get.
-            values: What its fields get by name.
+            field: The field of the stream that the part is for.
+            kind: The class of the part.
+            args: The values of the first fields.
+            values: The values of further fields by name.
+
+        Returns:
+            The part, or ``None`` if the model refuses a required value.
 
         Raises:
-            InvalidInput: The model refuses something, and the getters are strict.
+            InvalidInput: If the model refuses any value, and the getters are strict.
         """
         part: V | None = None
         try:
@@ -727,7 +736,7 @@ class Fields:
         try:
             part = self._salvaged(kind, f"{field}.", args, values, refused)
         except UnexpectedResponse as error:
-            self._note(error.message)
+            self._record(error.message)
         return part
 
     def _salvaged(
@@ -738,7 +747,7 @@ class Fields:
         values: Mapping[str, Any],
         refused: InvalidInput,
     ) -> Any:
-        """A value of the model without what it refuses."""
+        """Create a value of the model without the values that it refuses."""
         if self.problems is None:
             raise refused
         fields = table(kind)
@@ -755,7 +764,7 @@ class Fields:
                 values[name] = facts.unknown
             else:
                 raise UnexpectedResponse(problem)
-            self._note(problem)
+            self._record(problem)
             if kind is LiveStream:
                 values["problems"] = tuple(self.problems)
             try:
@@ -764,7 +773,7 @@ class Fields:
                 refused = error
 
 
-#: The value that the model was given, at the beginning of what it says is wrong with it.
+#: The quoted value at the beginning of a message of the model.
 _QUOTED_VALUE = r"""(?s)(['"]).*\1 (?=is |has )"""
 
 

@@ -1,4 +1,4 @@
-"""The interface between signing in and whatever keeps the sessions of several processes."""
+"""The interface between signing in and the stores that share sessions between processes."""
 
 from __future__ import annotations
 
@@ -9,50 +9,52 @@ from .adapter import Session
 
 
 class TokenStore(Protocol):
-    """Where a fleet of processes shares its sessions, by account. What it holds is secret.
+    """Shares sessions between processes, by account. Its content is secret.
 
-    It may have two methods more, by which a fleet signs in once: ``claim(account, owner, seconds)
-    -> bool`` gives one owner at a time the right to sign in, for so many seconds at the most, and
-    ``release(account, owner)`` gives it back. Neither waits, and any thread may release. The
-    seconds are its ``lease_seconds``, if it has those, and else 45: longer than one request takes.
+    A store may have two more methods, with which a group of processes signs in only once.
+    ``claim(account, owner, seconds) -> bool`` grants one owner at a time the right to sign in, for
+    at most that many seconds, and ``release(account, owner)`` returns it. Neither method waits,
+    and any thread may call ``release``. The seconds are the store's ``lease_seconds``, by default
+    45, which is longer than one request takes.
 
-    It may have a ``key``, secret bytes of its own: with it, the credentials that a session was
-    opened with are told apart by an HMAC, and without it by a digest that is slow on purpose.
+    A store may have a ``key``: secret bytes. With a key, the credentials of a session are compared
+    by an HMAC; without one, by a digest that is slow on purpose.
 
-    It also keeps, under names of their own, which credentials were refused; what has an
-    ``expires_at`` may be dropped after that.
+    The store also keeps, under separate names, which credentials were refused. An entry with an
+    ``expires_at`` may be deleted after that time.
 
-    A store that fails costs a sign-in, not the operation.
+    If a store fails, the client signs in itself, and the operation continues.
     """
 
     def get(self, account: str) -> Session | None:
-        """The account's session, if there is one."""
+        """Return the account's session, or ``None``."""
         ...
 
     def put(self, account: str, session: Session) -> None:
-        """Keeps a new session."""
+        """Store a new session."""
         ...
 
     def delete(self, account: str) -> None:
-        """Forgets a session that no longer works."""
+        """Delete a session that is no longer valid."""
         ...
 
 
 class AsyncTokenStore(Protocol):
-    """What :class:`TokenStore` is, for asynchronous clients; it may have the same methods and
-    attributes more.
+    """A :class:`TokenStore` for asynchronous clients.
+
+    It may have the same extra methods and attributes.
     """
 
     async def get(self, account: str) -> Session | None:
-        """See :class:`TokenStore`."""
+        """Return the account's session, or ``None``."""
         ...
 
     async def put(self, account: str, session: Session) -> None:
-        """See :class:`TokenStore`."""
+        """Store a new session."""
         ...
 
     async def delete(self, account: str) -> None:
-        """See :class:`TokenStore`."""
+        """Delete a session that is no longer valid."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The interface between the driver and whatever sends its requests."""
+"""The interface between the engine and the transports that send its requests."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import attrs
 from .._public import publish
 from .request import Response
 
-#: The problem of a body that ends before its end.
-CUT = "the answer was cut off"
+#: The problem of a body that ends too early.
+CUT = "the response was cut off"
 
 
 @attrs.frozen(slots=True)
 class Timeout:
-    """How long one request may take, in seconds.
+    """The time limits of one request, in seconds.
 
     Attributes:
-        connect: Until a connection is made, over all addresses of the host. Looking up the host's
-            name is not interrupted.
-        read: Between two pieces of the answer.
-        total: Until the answer is complete.
+        connect: The limit for making a network connection, over all addresses of the host. The
+            lookup of the host's name is not interrupted.
+        read: The limit between two parts of the response.
+        total: The limit until the response is complete.
     """
 
     connect: float
@@ -31,19 +31,32 @@ class Timeout:
 
 
 class Limiter(Protocol):
-    """Holds requests back, by account, so that a vendor's limit is kept. Thread-safe."""
+    """Delays requests, by account, to stay within a vendor's rate limit. Thread-safe."""
 
     def acquire(self, account: str, seconds: float) -> bool:
-        """Wait for permission to send one request; return whether it came within ``seconds``."""
+        """Wait for permission to send one request.
+
+        Args:
+            account: The account.
+            seconds: The longest time to wait.
+
+        Returns:
+            Whether permission was granted within ``seconds``.
+        """
         ...
 
     def hold(self, account: str, seconds: float) -> None:
-        """Give no permission for so long, because the vendor answered 429. Must not wait."""
+        """Grant no permission for some time, because the vendor returned 429. Must not wait.
+
+        Args:
+            account: The account.
+            seconds: For how long.
+        """
         ...
 
 
 class AsyncLimiter(Protocol):
-    """What :class:`Limiter` is, for asynchronous clients."""
+    """A :class:`Limiter` for asynchronous clients."""
 
     async def acquire(self, account: str, seconds: float) -> bool:
         """See :class:`Limiter`."""
@@ -58,12 +71,12 @@ AnyLimiter: TypeAlias = Limiter | AsyncLimiter
 
 
 class Transport(Protocol):
-    """Sends one request and gives the answer, whatever its status.
+    """Sends one request and returns the response, whatever its status.
 
-    It may have two attributes besides. Sessions are shared only by clients whose transports have
-    equal ``session_scope``, which any hashable value can be; it may outlive the transport, so the
-    transport itself is better than its ``id()``. A ``clock``, where the vendor has a time of its
-    own, is the clock of clients that were given none.
+    A transport may have two more attributes. Sessions are shared only by clients whose transports
+    have an equal ``session_scope``, which can be any hashable value. The value may outlive the
+    transport, so use the transport itself rather than its ``id()``. A ``clock`` is the default
+    clock of clients that use the transport, for a vendor whose time differs from the machine's.
     """
 
     def send(
@@ -75,23 +88,23 @@ class Transport(Protocol):
         body: bytes | None,
         timeout: Timeout,
     ) -> Response:
-        """Send it. Follow no redirect, keep no cookie, and skip interim answers (1xx).
+        """Send a request. Follow no redirects, keep no cookies, and skip interim responses (1xx).
 
-        Any other exception passes through to the caller of the client, unchanged: a bug, a time
-        limit of a task queue, an interrupt.
+        Any other exception, such as a bug, a time limit of a task queue, or an interrupt, is
+        passed to the caller of the client unchanged.
 
         Raises:
-            ConnectionFailed: ``applied=False`` if the request certainly never reached the
-                vendor, ``applied=None`` if the connection was lost on the way.
-            RequestTimeout: It was sent, and no answer came in time.
-            ConfigurationError: It cannot be sent until something is set right.
-            InvalidInput: The target cannot be sent as it is.
+            ConnectionFailed: With ``applied=False`` if the request certainly never reached the
+                vendor, with ``applied=None`` if the connection was lost later.
+            RequestTimeout: If the request was sent, and the vendor did not respond in time.
+            ConfigurationError: If the request cannot be sent until the configuration is fixed.
+            InvalidInput: If the target cannot be sent unchanged.
         """
         ...
 
 
 class AsyncTransport(Protocol):
-    """What :class:`Transport` is, for asynchronous clients; it may have the same attributes."""
+    """A :class:`Transport` for asynchronous clients. It may have the same extra attributes."""
 
     async def send(
         self,
@@ -102,8 +115,9 @@ class AsyncTransport(Protocol):
         body: bytes | None,
         timeout: Timeout,
     ) -> Response:
-        """Send it, and raise what :meth:`Transport.send` raises. Where it is cancelled, it sends
-        nothing more, and does not use the connection again.
+        """Send a request, like :meth:`Transport.send`, with the same errors.
+
+        If it is cancelled, it sends nothing more and does not use the network connection again.
         """
         ...
 

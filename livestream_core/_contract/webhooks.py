@@ -1,4 +1,4 @@
-"""A webhook delivery as a web framework hands it over, and what is likely wrong with one."""
+"""Webhook deliveries as web frameworks pass them, and hints about common mistakes."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from typing import Any
 import attrs
 
 from .._model.errors import InvalidInput, LiveStreamError, UnexpectedResponse, WebhookRejected
-from .request import Headers
+from .._secrets.spellings import compiled
+from .request import THE_RESPONSE, Headers
 
 _RAW_BODY = (
     "pass the raw bytes: request.body in Django, request.get_data() in Flask, "
     "await request.body() in FastAPI"
 )
-_HEADERS = "pass the headers as the framework has them, such as request.headers"
+_HEADERS = "pass the headers of the framework unchanged, such as request.headers"
 _START = 1024
 
 
 @attrs.frozen(slots=True)
 class Delivery:
-    """One delivery. Its repr shows neither headers nor body: secrets are in both."""
+    """One webhook delivery. Its repr shows no headers and no body, because both contain secrets."""
 
     headers: Headers = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
 
     def explain(self, error: LiveStreamError) -> LiveStreamError:
-        """Have an error of reading this speak of the delivery, and say what is likely wrong."""
+        """Return an error of reading the delivery, reworded, with a hint about the likely cause."""
         if isinstance(error, UnexpectedResponse):
-            # Adapters read deliveries with what reads answers.
-            message = error.message.replace("the answer", "the delivery")
+            # Adapters read deliveries with the code that reads responses.
+            message = compiled(THE_RESPONSE).sub("the delivery", error.message)
             message = message.replace("the adapter failed", "the delivery could not be read")
             if "delivery" not in message:
                 message += " in the delivery"
@@ -41,24 +42,24 @@ class Delivery:
         return error
 
     def hint(self) -> str | None:
-        """Return what is likely wrong with a delivery that cannot be verified or read."""
+        """Return the likely reason why the delivery cannot be verified or read, or ``None``."""
         headers, body = self.headers, self.body
         encoding = headers.get("content-encoding", "").strip().lower()
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if any(name.startswith("http_") for name in headers):
             return f"the headers are those of a WSGI environ; {_HEADERS}"
         if not body.strip():
-            return f"the body is empty; read it before anything else does, and {_RAW_BODY}"
+            return f"the body is empty; read it before any other code does, and {_RAW_BODY}"
         if encoding not in ("", "identity") or body.startswith(b"\x1f\x8b"):
             name = encoding if encoding.isalnum() else "gzip"
-            return f"the body is compressed ({name}); have the web server decompress it first"
+            return f"the body is compressed ({name}); configure the web server to decompress it"
         start = body[:_START].lstrip()
         if start.startswith(b'"'):
             return f"the body was encoded as JSON twice; {_RAW_BODY}"
         if _is_base64(start):
-            return "the body is base64, as API gateways hand it over; decode it first"
+            return "the body is base64, as API gateways pass it; decode it first"
         if kind in _FORMS or _FORM.match(start):
-            return "the body is a form; have the vendor send JSON, or check the delivery's URL"
+            return "the body is a form; set the vendor to send JSON, or check the webhook's URL"
         return None
 
 
@@ -71,17 +72,18 @@ _FORM = re.compile(
 def _is_base64(start: bytes) -> bool:
     import base64
 
-    whole = b"".join(start.split())
+    text = b"".join(start.split())
     try:
-        decoded = base64.b64decode(whole[: len(whole) // 4 * 4], validate=True)
+        decoded = base64.b64decode(text[: len(text) // 4 * 4], validate=True)
     except ValueError:
         return False
     return decoded.lstrip()[:1] in (b"{", b"[")
 
 
 def read_delivery(headers: object, body: object) -> Delivery | InvalidInput:
-    """Return a delivery, or why it is not one. What is wrong here is the receiver's code, whatever
-    was sent to it.
+    """Return a delivery, or the error for arguments that are not one.
+
+    Such an error is caused by the code that receives the delivery, not by what was sent to it.
     """
     if not isinstance(body, (bytes, bytearray, memoryview)):
         return InvalidInput(
@@ -89,7 +91,7 @@ def read_delivery(headers: object, body: object) -> Delivery | InvalidInput:
             field="body",
             hint=_hint_for_body(body),
         )
-    # Not every framework's headers are a Mapping; ASGI servers give pairs of bytes.
+    # Not every framework's headers are a Mapping; ASGI servers pass pairs of bytes.
     items = getattr(headers, "items", None)
     pairs: Any = items() if callable(items) else headers
     read: dict[str, str] = {}
@@ -120,16 +122,16 @@ def _text(value: object) -> str | None:
 def _hint_for_body(body: object) -> str:
     if inspect.isawaitable(body):
         if inspect.iscoroutine(body):
-            body.close()  # it will not be awaited any more
+            body.close()  # it will never be awaited
         return f"the body was not awaited; {_RAW_BODY}"
     if callable(body):
         return f"the method that reads the body was not called; {_RAW_BODY}"
     if hasattr(body, "read"):
         return f"the body was not read; {_RAW_BODY}"
     if isinstance(body, str):
-        return f"the body was decoded already, and a signature is one of bytes; {_RAW_BODY}"
+        return f"the body is already decoded, but a signature is made from bytes; {_RAW_BODY}"
     if isinstance(body, (Mapping, Iterable)):
-        return f"the body was parsed already, and a signature is one of bytes; {_RAW_BODY}"
+        return f"the body is already parsed, but a signature is made from bytes; {_RAW_BODY}"
     return _RAW_BODY
 
 

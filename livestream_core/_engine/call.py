@@ -17,7 +17,6 @@ from .._contract.request import Request, Response, take
 from .._contract.token_stores import AnyTokenStore
 from .._contract.transport import CUT, AnyLimiter, Timeout
 from .._model.errors import (
-    _APPLIED_TEXT,
     CHANGING_OPERATIONS,
     AuthenticationFailed,
     ConnectionFailed,
@@ -28,6 +27,7 @@ from .._model.errors import (
     RateLimited,
     RequestTimeout,
     UnexpectedResponse,
+    applied_text,
 )
 from .._model.log import logger
 from .._model.stream import LiveStream
@@ -456,7 +456,7 @@ class Call:
         known = applied(self.sent)
         return (
             f"{self.engine.adapter.name} {self.name}{about} was interrupted: "
-            f"{_APPLIED_TEXT[known]} (applied={known})"
+            f"{applied_text(self.name, known)} (applied={known})"
         )
 
     def finished(self, error: LiveStreamError) -> LiveStreamError:

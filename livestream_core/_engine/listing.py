@@ -120,7 +120,7 @@ class Listing:
             "list", lambda: self._adapter.list(query), seconds=self._seconds
         )
         try:
-            new = list(filter(self._is_new, self._walk.take(page)))
+            new = list(filter(self._is_new, self._walk.add(page)))
         except LiveStreamError as error:
             # A list that ends here would look complete.
             self._failure = self._engine.about(error, "list", None)
@@ -129,7 +129,7 @@ class Listing:
             self.is_over = True
             return new[: int(self._left)]
         self._left -= len(new)
-        if not self._walk.goes_on:
+        if not self._walk.has_next:
             self._end_walk()
         return new
 

@@ -1,4 +1,4 @@
-"""Values: what a live stream is, whoever hosts it. They know nothing of what stands above them."""
+"""The model: the values that describe a live stream, independent of its vendor."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from typing import TYPE_CHECKING
 
 from .._formerly import names_of as _names_of
 
-if not TYPE_CHECKING:  # pickles of version 0.1 look here
+if not TYPE_CHECKING:  # pickles of version 0.1 refer to this module
     __getattr__ = _names_of(__name__, "livestream_core")

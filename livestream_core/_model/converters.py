@@ -1,7 +1,7 @@
-"""Converters: what a field of the model accepts, and one wording for what it does not.
+"""Converters for the fields of the model.
 
-Each takes what may reasonably be given and returns the field's own type, or raises
-``InvalidInput`` that says what is wrong with the value. :func:`named` adds which one it was.
+Each converter accepts the common forms of a value and returns the type of the field. If the value
+is not valid, it raises ``InvalidInput``, and :func:`with_field_name` adds the name of the field.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ A = TypeVar("A")
 E = TypeVar("E", bound=StrEnum)
 T = TypeVar("T")
 
-#: Longer than any stream, and short enough for every calculation with it.
+#: Longer than any stream, and small enough for every calculation.
 MAX_SECONDS = 10**12
 
 NOT_TEXT = "contains half a surrogate pair, which is not text"
@@ -38,31 +38,36 @@ _SIGNATURE = inspect.Signature([inspect.Parameter("value", inspect.Parameter.POS
 
 
 def refuse(problem: str, hint: str | None = None) -> NoReturn:
-    """Raises the error for a value."""
+    """Raise the error for an invalid value."""
     raise InvalidInput(problem, hint=hint)
 
 
 def wrong_type(expected: str, value: object) -> NoReturn:
-    """Raises the error for a value of another type."""
+    """Raise the error for a value of the wrong type."""
     refuse(f"expected {expected}, not {type(value).__name__}")
 
 
 def refuse_unknown(owner: str, names: Iterable[object], known: Sequence[str]) -> None:
-    """Raises the error for the first name that is not one of a class's fields."""
+    """Raise an error if one of the names is not a field of a class."""
     for name in names:
         if name not in known:
             raise InvalidInput(
                 f"{name}: {owner} has no such field",
                 field=str(name),
-                hint=f"it has {', '.join(known)}",
+                hint=f"its fields are {', '.join(known)}",
             )
 
 
-def named(
+def with_field_name(
     name: str, convert: Callable[[A], T], owner: str | None = None, default: object = attrs.NOTHING
 ) -> Callable[[A], T]:
-    """The converter with the name of an argument or field in its errors, and of its class. The
-    default is returned as it is.
+    """Return a converter whose errors contain the name of the argument or field.
+
+    Args:
+        name: The name of the argument or field.
+        convert: The converter.
+        owner: The name of the model class that has the field.
+        default: The default of the field, which is returned unchanged.
     """
 
     def convert_named(value: A) -> T:
@@ -77,7 +82,7 @@ def named(
             error.value_of = owner
             raise
 
-    # attrs asks for it for each field, and to work it out is slow.
+    # attrs reads the signature for each field, and computing it is slow.
     convert_named.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
     return convert_named
 
@@ -93,7 +98,7 @@ def text(value: str) -> str:
 
 
 def is_encodable(value: str) -> bool:
-    """Whether a string is text: JSON can have half a surrogate pair in one."""
+    """Return whether a string can be encoded: one from JSON may contain half a surrogate pair."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -122,16 +127,17 @@ def identifier(value: str) -> str:
 
 
 def url(value: str | None) -> str | None:
-    """A URL to send to a vendor: checked for form, never for where it leads; masked like one that
-    was read.
+    """Convert a URL that is sent to a vendor.
+
+    Only its form is checked, not its host. It is masked like a URL that was read from a vendor.
     """
     if value is not None and not is_url(text(value)):
-        refuse("is not a URL", hint="write it whole, as https://host/path")
+        refuse("is not a URL", hint="write the complete URL, such as https://host/path")
     return read_url(value)
 
 
 def read_url(value: str | None) -> str | None:
-    """A URL that a vendor gave: taken as it is, masked where its form shows a secret."""
+    """Convert a URL from a vendor: leave it unchanged, and mask it if it contains a secret."""
     if value is None:
         return None
     if type(value) is SecretUrl:
@@ -179,7 +185,7 @@ def seconds(value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         wrong_type("a number of seconds", value)
     if not 0 <= value < MAX_SECONDS:
-        refuse("is not a number of seconds, or too large a one")
+        refuse("is not a valid number of seconds")
     return value
 
 
@@ -192,7 +198,7 @@ def count(value: int) -> int:
 
 
 def enum_of(kind: type[E], value: E | str) -> E:
-    """A member of an enumeration, given itself or its value."""
+    """Convert a member of an enumeration, or the value of one."""
     if type(value) is kind:
         return value
     if not isinstance(value, str):
@@ -201,11 +207,11 @@ def enum_of(kind: type[E], value: E | str) -> E:
         return kind(value)
     except ValueError:
         pass
-    refuse(f"{value[:40]!r} is none of {', '.join(kind)}")
+    refuse(f"{value[:40]!r} is not one of {', '.join(kind)}")
 
 
 def tuple_of(kind: type[T], value: Sequence[T]) -> tuple[T, ...]:
-    """A tuple, given any sequence that is not a string."""
+    """Convert a sequence of instances of a class, other than a string, to a tuple."""
     items = _items(value)
     for item in items:
         if type(item) is not kind and not isinstance(item, kind):
@@ -214,7 +220,7 @@ def tuple_of(kind: type[T], value: Sequence[T]) -> tuple[T, ...]:
 
 
 def instance_of(kind: type[T], value: T | None) -> T | None:
-    """A value of the model, or ``None``."""
+    """Check that a value is an instance of a class, or ``None``."""
     if value is not None and not isinstance(value, kind):
         wrong_type(f"a {kind.__name__}", value)
     return value
@@ -225,12 +231,12 @@ def texts(value: Sequence[str]) -> tuple[str, ...]:
 
 
 def mapping(value: Mapping[str, Any]) -> MaskedMapping:
-    # What JSON gives is a dict: asking an abstract class takes ten times as long.
+    # JSON objects are dicts. The check of an abstract class takes ten times as long.
     if type(value) is not dict and not isinstance(value, Mapping):
         wrong_type("a mapping", value)
     for key in value:
         if not isinstance(key, str):
-            refuse("the names in it must be strings")
+            refuse("its keys must be strings")
     return MaskedMapping(value)
 
 

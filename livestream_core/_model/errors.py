@@ -1,4 +1,4 @@
-"""The error tree. Every error says what happened, to which stream, whether the change happened."""
+"""The error classes. An error says what happened, to which stream, and if the change applied."""
 
 from __future__ import annotations
 
@@ -12,31 +12,40 @@ from .status import Status
 if TYPE_CHECKING:
     from .stream import LiveStream
 
-#: Operations that change something at the vendor: for these an error's text says whether they did.
+#: Operations that change something at the vendor. An error of one says whether it was applied.
 CHANGING_OPERATIONS = frozenset(each.name for each in OPERATION_TABLE.values() if each.changes)
 
 _APPLIED_TEXT = {
     False: "nothing was changed",
-    True: "the change was carried out",
-    None: "nobody can tell whether the change was carried out",
+    True: "the change was applied",
+    None: "the change may or may not have been applied",
 }
+_CREATE_UNKNOWN_TEXT = "the stream may or may not have been created"
+
+#: The longest ``retry_after``, in seconds. A longer wait is shortened to this.
+MAX_RETRY_AFTER = 86_400.0
 
 
-#: Seconds; no vendor is taken to ask for a longer wait. A longer one counts as this.
-LONGEST_ASKED = 86_400.0
+def applied_text(operation: str | None, applied: bool | None) -> str:
+    """Return the sentence that says whether an operation's change was applied."""
+    if operation == "create" and applied is None:
+        return _CREATE_UNKNOWN_TEXT
+    return _APPLIED_TEXT[applied]
 
 
-def asked_seconds(value: float | None) -> float | None:
-    """Return the wait that a vendor asks for, in seconds from 0 to a day; ``None`` for what is no
-    wait at all, such as a negative number or NaN.
+def limit_retry_after(value: float | None) -> float | None:
+    """Return a wait that a vendor asks for, limited to one day.
+
+    Returns:
+        The seconds, or ``None`` if the value is not a wait, such as a negative number or NaN.
     """
     if value is None or not value >= 0:
         return None
-    return float(min(value, LONGEST_ASKED))
+    return float(min(value, MAX_RETRY_AFTER))
 
 
 class _Context(TypedDict, total=False):
-    """What every error takes by name; see :class:`LiveStreamError`."""
+    """The keyword arguments of every error; see :class:`LiveStreamError`."""
 
     provider: str | None
     account: str | None
@@ -51,33 +60,33 @@ class _Context(TypedDict, total=False):
 
 
 class LiveStreamError(Exception):
-    """The root of every error that this library raises.
+    """The base class of every error that this library raises.
 
-    Only ``message`` is needed to build one; the driver and the client fill in the rest.
+    To build one, only ``message`` is required. The client fills in the rest.
 
-    Every error pickles, and can be rebuilt from its ``args`` alone, as task queues do that keep
-    results as JSON: ``type(error)(*error.args)`` is of the same class and has the same
-    attributes and text. ``args`` is the message and a dict of plain JSON values. A ``stream``
-    in it is without its secrets; a pickle has them.
+    Every error can be pickled. It can also be rebuilt from its ``args`` alone, which task queues
+    that store results as JSON rely on: ``type(error)(*error.args)`` has the same class,
+    attributes, and text. ``args`` holds the message and a dict of plain JSON values. A stream in
+    ``args`` has no secrets; a stream in a pickle has them.
 
     Attributes:
         message: What happened, in one line, without the context that ``str()`` adds.
         provider: The provider's name, or ``None`` outside of a client.
-        account: Whose account: provider, origin and the non-secret account id.
+        account: The account: provider, origin, and the account ID, which is not secret.
         operation: The client's method: ``"create"``, ``"stop"``, ...
-        stream_id: The stream it happened to, where one is known.
-        applied: Whether the change was carried out: ``False`` no, ``True`` yes, ``None`` nobody
-            can know, as in an error that was built from a message alone. ``False`` for reads,
-            and in errors that are only raised before anything is sent.
-        retryable: Whether the same call may be made again later, as it is: the cause is
-            temporary and repeating cannot double anything.
-        http_status: Status code of the vendor's answer, where there was one.
-        request_id: The vendor's id of the request, from the answer's headers.
-        body: The answer's body as text, cut and masked.
-        hint: What to do, in half a sentence.
+        stream_id: The ID of the stream, if known.
+        applied: Whether the change was applied: ``True``, ``False``, or ``None`` for unknown, as
+            in an error that was built from a message alone. ``False`` for reads, and for errors
+            that are raised only before anything is sent.
+        retryable: Whether you may repeat the same call later: the cause is temporary, and a
+            retry cannot apply the change twice.
+        http_status: The HTTP status code of the vendor's response, if there was one.
+        request_id: The vendor's ID of the request, from the response headers.
+        body: The body of the response as text, shortened and masked.
+        hint: What to do next.
     """
 
-    #: Whether the cause may go away by itself.
+    #: Whether the cause may disappear without any action.
     temporary: ClassVar[bool] = False
     default_hint: ClassVar[str | None] = None
 
@@ -99,26 +108,26 @@ class LiveStreamError(Exception):
         data: Mapping[str, Any] | None = None,
         **context: Unpack[_Context],
     ) -> None:
-        # No arguments: what the message was before it was masked must not stay behind.
+        # No arguments: the message as it was before masking must not be kept.
         super().__init__()
         self.message = message
         for name, value in context.items():
             if name not in _Context.__annotations__:
                 raise TypeError(f"{type(self).__name__} has no argument {name!r}")
-            # What is not given stays unset, so that the driver can tell, and fill it in.
+            # An omitted attribute stays unset, so that the engine knows to fill it in.
             if value is not None or name == "applied":
                 setattr(self, name, value)
-        if self.hint is None and (hint := self._usual_hint()) is not None:
+        if self.hint is None and (hint := self._initial_hint()) is not None:
             self.hint = hint
         if data is not None:
             self._restore(data)
 
-    def _usual_hint(self) -> str | None:
+    def _initial_hint(self) -> str | None:
         return self.default_hint
 
     @property
     def args(self) -> tuple[Any, ...]:
-        """The message, and all else as plain JSON values: what rebuilds this error."""
+        """The message, and all attributes as plain JSON values."""
         return self.message, {
             name: _plain(value)
             for name, value in vars(self).items()
@@ -130,24 +139,27 @@ class LiveStreamError(Exception):
         self.message = str(args[0]) if args else ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything in it as plain JSON values, the class by its name as ``type``.
+        """Return the error as plain JSON values, with the name of its class as ``type``.
 
-        A ``stream`` is without its secrets.
+        Secrets of a stream are left out.
         """
         message, data = self.args
         return {"type": type(self).__name__, "message": message, **data}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, strict: bool = False) -> LiveStreamError:
-        """Rebuild an error from what :meth:`to_dict` returned, also in a newer version.
+        """Rebuild an error from the data that :meth:`to_dict` returned.
+
+        The data may come from a newer version of this library.
 
         Args:
-            data: What ``to_dict`` returned.
-            strict: Refuse an unknown ``type`` or attribute, instead of reading the former as
-                the class that this is called on, and ignoring the latter.
+            data: The data.
+            strict: Whether to reject an unknown ``type`` or attribute. By default, an unknown
+                ``type`` is read as the class that this method is called on, and an unknown
+                attribute is ignored.
 
         Raises:
-            InvalidInput: It is not an error's data; ``field`` says what is wrong.
+            InvalidInput: If the data is not that of an error; ``field`` names what is wrong.
         """
         if not isinstance(data, Mapping):
             raise InvalidInput(f"error: expected a mapping, not {type(data).__name__}")
@@ -156,35 +168,35 @@ class LiveStreamError(Exception):
         if not isinstance(name, str) or not isinstance(message, str):
             field = "type" if not isinstance(name, str) else "message"
             raise InvalidInput(f"{field}: expected a string", field=field)
-        kind = next((each for each in _and_subclasses(cls) if each.__name__ == name), None)
-        if strict and kind is None:
-            raise InvalidInput(f"type: unknown error {name[:40]!r}", field="type")
-        error = (kind or cls)(message)
+        error_class = next((each for each in _with_subclasses(cls) if each.__name__ == name), None)
+        if strict and error_class is None:
+            raise InvalidInput(f"type: unknown error class {name[:40]!r}", field="type")
+        error = (error_class or cls)(message)
         error._restore(values, strict=strict)
         return error
 
     def _restore(self, data: Mapping[str, Any], *, strict: bool = False) -> None:
         if not isinstance(data, Mapping):
-            raise TypeError(f"an error's data is a mapping, not {type(data).__name__}")
+            raise TypeError(f"the data of an error must be a mapping, not {type(data).__name__}")
         for name, value in data.items():
-            if isinstance(name, str) and not name.startswith("_") and name in _attributes(self):
+            if isinstance(name, str) and not name.startswith("_") and name in _attributes_of(self):
                 setattr(self, name, READERS[name](name, value) if name in READERS else value)
             elif strict:
                 raise InvalidInput(
-                    f"{str(name)[:40]}: {type(self).__name__} has no such attribute",
+                    f"{str(name)[:40]}: not an attribute of {type(self).__name__}",
                     field=str(name)[:40],
                 )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # In the form of an exception's own, which versions before read as well.
+        # The form that exceptions use by default, which earlier versions can read.
         return type(self), (self.message,), vars(self).copy()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.message!r})"
 
     def __copy__(self) -> Self:
-        # Libraries that have tracebacks pickled (Dask's does) tell copy.copy() to give an
-        # exception the very dict of the one that it is copied from.
+        # Libraries that pickle tracebacks (such as Dask's) make copy.copy() share the dict of the
+        # original with the copy.
         copied = type(self).__new__(type(self))
         vars(copied).update(vars(self))
         return copied
@@ -197,26 +209,26 @@ class LiveStreamError(Exception):
         )
         parts = [f"{where}: {self.message}" if where else self.message]
         if self.operation in CHANGING_OPERATIONS or may_have_changed(self):
-            parts.append(_APPLIED_TEXT[self.applied])
+            parts.append(applied_text(self.operation, self.applied))
         if self.hint:
             parts.append(self.hint)
         if len(parts) > 1:
-            parts[0] = parts[0].removesuffix(".")  # vendors write sentences
+            parts[0] = parts[0].removesuffix(".")  # vendors' messages are often sentences
         return "; ".join(parts)
 
 
 class ConfigurationError(LiveStreamError):
-    """Options, environment or installation are wrong: nothing works until that is mended."""
+    """The options, the environment, or the installation is wrong. Fix it before you retry."""
 
     applied: bool | None = False
 
 
 class InvalidInput(LiveStreamError):
-    """A value from the caller was refused here, before anything was sent.
+    """A value from the caller is not valid. Nothing was sent.
 
     Attributes:
-        field: The argument or field that is wrong.
-        value_of: The class of the model whose field it is, if it is one.
+        field: The name of the argument or field that is not valid.
+        value_of: The name of the model class that has the field, if there is one.
     """
 
     applied: bool | None = False
@@ -235,10 +247,10 @@ class InvalidInput(LiveStreamError):
 
 
 class Unsupported(LiveStreamError):
-    """This provider cannot do that; nothing was sent.
+    """The provider does not support the request. Nothing was sent.
 
     Attributes:
-        features: The names of the features, fields, filters or statuses that it lacks.
+        features: The names of the unsupported features, fields, filters, or statuses.
     """
 
     applied: bool | None = False
@@ -256,26 +268,26 @@ class Unsupported(LiveStreamError):
 
 
 class AuthenticationFailed(LiveStreamError):
-    """The vendor refused the credentials (401, or a refused sign-in)."""
+    """The vendor refused the credentials (HTTP 401, or a refused sign-in)."""
 
     default_hint: ClassVar[str | None] = "check the credentials"
 
 
 class PermissionDenied(LiveStreamError):
-    """The credentials are good, but may not do this (403)."""
+    """The credentials are valid, but the account lacks a permission (HTTP 403)."""
 
-    default_hint: ClassVar[str | None] = "the account lacks a permission for this"
+    default_hint: ClassVar[str | None] = "grant the account this permission, then retry"
 
 
 class NotFound(LiveStreamError):
-    """There is no such live stream (404), or the id is that of something else."""
+    """The live stream does not exist (HTTP 404), or the ID belongs to something else."""
 
 
 class Conflict(LiveStreamError):
-    """The stream's status forbids it (409).
+    """The stream's status does not allow the operation (HTTP 409).
 
     Attributes:
-        status: The status that forbids it, where it is known.
+        status: The stream's status, if known.
     """
 
     def __init__(
@@ -291,7 +303,7 @@ class Conflict(LiveStreamError):
 
 
 class Rejected(LiveStreamError):
-    """The vendor refused the request as wrong (400, 422 and other 4xx).
+    """The vendor refused the request as invalid (HTTP 400, 422, and other 4xx).
 
     Attributes:
         fields: The vendor's messages by field name, masked.
@@ -312,10 +324,10 @@ class Rejected(LiveStreamError):
 
 
 class _WithRetryAfter(LiveStreamError):
-    """An error after which the vendor may say how long to wait.
+    """An error for which the vendor may specify how long to wait.
 
     Attributes:
-        retry_after: Seconds to wait before the next try, where the vendor said so; at most a day.
+        retry_after: The seconds to wait before a retry, if the vendor specified it. At most a day.
     """
 
     temporary = True
@@ -328,39 +340,43 @@ class _WithRetryAfter(LiveStreamError):
         retry_after: float | None = None,
         **context: Unpack[_Context],
     ) -> None:
-        self.retry_after: float | None = asked_seconds(retry_after)
+        self.retry_after: float | None = limit_retry_after(retry_after)
         super().__init__(message, data, **context)
 
-    def _usual_hint(self) -> str | None:
-        return "try later" if self.retry_after is None else f"try again in {self.retry_after:.0f} s"
+    def _initial_hint(self) -> str | None:
+        return "retry later" if self.retry_after is None else f"retry in {self.retry_after:.0f} s"
 
 
 class RateLimited(_WithRetryAfter):
-    """Too many requests (429).
+    """The vendor received too many requests (HTTP 429).
 
     Attributes:
-        retry_after: Seconds to wait before the next try, where the vendor said so; at most a day.
+        retry_after: The seconds to wait before a retry, if the vendor specified it. At most a day.
     """
 
 
 class ProviderUnavailable(_WithRetryAfter):
-    """The vendor answered that it cannot serve now (5xx).
+    """The vendor is temporarily unavailable (HTTP 5xx).
 
     Attributes:
-        retry_after: Seconds to wait before the next try, where the vendor said so; at most a day.
+        retry_after: The seconds to wait before a retry, if the vendor specified it. At most a day.
     """
 
 
 class UnexpectedResponse(LiveStreamError):
-    """The answer is not what the vendor documents: not JSON, a field missing or of the wrong
-    type, a redirect, a body that is cut or too large, a list that cannot be walked to its end.
+    """The response is not what the vendor documents.
+
+    For example, it is not JSON, a field is missing or has the wrong type, it is a redirect, its
+    body was cut off or is too large, or a list could not be read to its end.
 
     Attributes:
-        streams: After a list of which some entries could not be read, the streams that could; see
+        streams: The streams that could be read, if a list has entries that could not; see
             :meth:`Client.list`.
     """
 
-    default_hint: ClassVar[str | None] = "the vendor's API may have changed"
+    default_hint: ClassVar[str | None] = (
+        "the vendor's API may have changed; check for a newer version of the adapter"
+    )
 
     def __init__(
         self,
@@ -375,21 +391,21 @@ class UnexpectedResponse(LiveStreamError):
 
 
 class ConnectionFailed(LiveStreamError):
-    """No connection could be made, or it was lost before the answer came."""
+    """No network connection could be made, or it was lost before the vendor responded."""
 
     temporary = True
-    default_hint: ClassVar[str | None] = "check the network, then try again"
+    default_hint: ClassVar[str | None] = "check the network, then retry"
 
 
 class RequestTimeout(LiveStreamError):
-    """The vendor did not answer in time."""
+    """The vendor did not respond in time."""
 
     temporary = True
-    default_hint: ClassVar[str | None] = "try later"
+    default_hint: ClassVar[str | None] = "retry later"
 
 
 class _WithStream(LiveStreamError):
-    """An error about waiting; ``stream`` is the stream as last seen, or ``None``."""
+    """An error of ``wait``. ``stream`` is the stream as last read, or ``None``."""
 
     def __init__(
         self,
@@ -404,55 +420,56 @@ class _WithStream(LiveStreamError):
 
 
 class WaitFailed(_WithStream):
-    """What was waited for can no longer happen.
+    """The stream can no longer become what ``wait`` was waiting for.
 
     Attributes:
-        stream: The stream as last seen.
+        stream: The stream as last read.
     """
 
 
 class StreamFailed(WaitFailed):
-    """The stream that was waited for has failed."""
+    """The stream has failed while ``wait`` was waiting for it."""
 
 
 class WaitTimeout(_WithStream):
-    """The time given to ``wait`` is over.
+    """The timeout of ``wait`` expired.
 
     Attributes:
-        stream: The stream as last seen, or ``None`` if it could never be read.
+        stream: The stream as last read, or ``None`` if it could never be read.
     """
 
     temporary = True
 
 
 class WebhookRejected(LiveStreamError):
-    """A webhook delivery could not be verified: do not act on it."""
+    """A webhook delivery could not be verified. Do not act on it."""
 
     applied: bool | None = False
 
 
 def may_have_changed(error: LiveStreamError) -> bool:
-    """Whether an operation has, or may have, changed something before it ended in this error.
-    One that does not say was never part of an operation.
+    """Return whether the operation that ended in this error changed or may have changed something.
+
+    An error without ``applied`` was never part of an operation.
     """
     return vars(error).get("applied", False) is not False
 
 
-def _and_subclasses(kind: type[LiveStreamError]) -> list[type[LiveStreamError]]:
-    """A class of error and all that derive from it, also outside of this library."""
-    found = [kind]
+def _with_subclasses(error_class: type[LiveStreamError]) -> list[type[LiveStreamError]]:
+    """Return an error class and all classes that derive from it, also outside of this library."""
+    found = [error_class]
     for each in found:
         found += each.__subclasses__()
     return found
 
 
-def _attributes(error: LiveStreamError) -> set[str]:
-    """The names of what an error of this class says, whether it was set or not."""
+def _attributes_of(error: LiveStreamError) -> set[str]:
+    """Return the names of an error's attributes, whether they are set or not."""
     return _Context.__annotations__.keys() | vars(error).keys()
 
 
 def _plain(value: Any) -> Any:
-    """A value of an error as JSON has it."""
+    """Convert the value of an attribute to JSON values."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if value is None or isinstance(value, (bool, int, float)):
@@ -466,25 +483,25 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-# -- reading the values back: what a class outside of this library adds is taken as it is -----
+# -- reading the values back (attributes that other libraries add are not checked) --------------
 
 
-def _of(*kinds: type) -> Callable[[str, Any], Any]:
+def _instance_of(*types: type) -> Callable[[str, Any], Any]:
     def read(name: str, value: Any) -> Any:
-        if value is None or type(value) in kinds:
+        if value is None or type(value) in types:
             return value
-        raise InvalidInput(f"{name}: expected {kinds[0].__name__}", field=name)
+        raise InvalidInput(f"{name}: expected {types[0].__name__}", field=name)
 
     return read
 
 
-_text = _of(str)
-_list = _of(list, tuple)
-_object = _of(dict)
+_text = _instance_of(str)
+_list = _instance_of(list, tuple)
+_object = _instance_of(dict)
 
 
 def _flag(name: str, value: Any) -> bool:
-    return bool(_of(bool)(name, value))
+    return bool(_instance_of(bool)(name, value))
 
 
 def _texts(name: str, value: Any) -> tuple[str, ...]:
@@ -502,12 +519,12 @@ def _status_word(name: str, value: Any) -> Status | None:
 
 READERS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys((*_Context.__annotations__, "field", "value_of"), _text),
-    "applied": _of(bool),
+    "applied": _instance_of(bool),
     "features": _texts,
     "fields": _text_lists,
-    "http_status": _of(int),
-    "retry_after": lambda name, value: asked_seconds(_of(float, int)(name, value)),
+    "http_status": _instance_of(int),
+    "retry_after": lambda name, value: limit_retry_after(_instance_of(float, int)(name, value)),
     "retryable": _flag,
     "status": _status_word,
-    # "stream": see the model, which knows the errors and not the other way round
+    # "stream" and "streams" are added by the model, which imports this module
 }

@@ -1,7 +1,7 @@
-"""What a field of the model is: said once, in the metadata of the class that has it.
+"""Facts about the fields of the model, declared once, in the metadata of their classes.
 
-Whatever treats the fields of a stream (capabilities, migrations, the command line, strategies, the
-kit) asks :func:`facts_of` or :func:`table`; there is no other list of them.
+All code that handles the fields of a stream (capabilities, migrations, the command line, the
+conformance kit) uses :func:`facts_of` or :func:`table`. There is no other list of the fields.
 """
 
 from __future__ import annotations
@@ -17,47 +17,47 @@ import attrs
 from . import converters as c
 
 P = ParamSpec("P")
-#: For the type checker it is a function.
+#: Type checkers see a function.
 _Factory: Any = attrs.Factory
-#: What ``attrs.frozen(field_transformer=...)`` takes.
+#: The type of the ``field_transformer`` argument of ``attrs.frozen``.
 Transformer: TypeAlias = "Callable[[type, list[attrs.Attribute[Any]]], list[attrs.Attribute[Any]]]"
 
-#: For :attr:`FieldFacts.unasked`: a vendor that is not asked does something that is not known here.
-ITS_OWN: Final = object()
+#: The :attr:`FieldFacts.vendor_default` of a field whose value the vendor chooses freely.
+UNKNOWN_DEFAULT: Final = object()
 
 
 class Owner(Enum):
-    """Who decides what a stream has in a field, when it is compared with what was asked for."""
+    """Who decides the value of a field, which matters when a stream is compared with its spec."""
 
     CALLER = auto()
-    """The caller: it is as asked for, and empty where nothing was asked for."""
+    """The caller: the value is the requested one, and empty if none was requested."""
     ECHOED = auto()
-    """The vendor gives back what it was asked for; where it was not asked, it has its own."""
+    """The caller, if a value was requested. Otherwise the vendor chooses one."""
     VENDOR = auto()
-    """The vendor, which may show something else than it was asked for: that is a difference, and
-    does not tell one stream from another."""
-    NOBODY = auto()
-    """It is not compared."""
+    """The vendor, which may choose a value other than the requested one. That is a difference, but
+    it does not distinguish two streams."""
+    NONE = auto()
+    """The field is not compared."""
 
 
 class Kind(Enum):
-    """What kind of value a field holds."""
+    """The kind of value that a field contains."""
 
     TEXT = auto()
     IDENTIFIER = auto()
     """A text that is not empty."""
     TEXTS = auto()
     WORD = auto()
-    """One of an enumeration."""
+    """A member of an enumeration."""
     FLAG = auto()
     INSTANT = auto()
     SECONDS = auto()
     URL = auto()
     SECRET = auto()
     PART = auto()
-    """Another value of the model, or several of one class."""
+    """Another value of the model, or several of the same class."""
     DATA = auto()
-    """JSON of the vendor's."""
+    """JSON data of the vendor."""
 
 
 _KINDS: Mapping[Callable[[Any], Any], Kind] = {
@@ -78,41 +78,39 @@ _KINDS: Mapping[Callable[[Any], Any], Kind] = {
 
 
 class FieldFacts(NamedTuple):
-    """What is said of one field. Only streams and their specs need an owner.
+    """The facts about one field. Only the fields of streams and specs need an owner.
 
     Attributes:
-        owner: Who decides what it has.
-        feature: What a provider declares that can be asked for it.
-        help: What it is, for the command line.
-        option: Its option there, if that is not called like it.
-        unasked: What a vendor does that is not asked for it: nothing (``None``), or this value,
-            or :data:`ITS_OWN`.
-        shown_in: The field of a stream that shows a spec's, if that has another name.
-        replaced: Of what a migration does not move: what the target has instead.
-        left: Of what a migration does not move: why the target has nothing instead, which is no
-            loss.
-        lost: The same where it is a loss.
-        always_digested: Whether a migration's digests have it even if it says nothing, as they
-            have all fields that there were at first.
-        examples: The values that strategies draw from and the kit asks for, where not every
-            value of its kind will do.
-        words: The enumeration that its words are of.
-        unknown: What stands for a value that cannot be read, such as a word that is not known, in
-            a field that must have one.
-        part: The class of the model that it holds.
-        may_be_left_out: Whether it is read as ``None`` where it is missing, though it has no
-            default.
-        for_viewers: Whether viewers get it even if it contains a secret.
-        kind: Filled in by its converter, its words or its part.
-        name: Filled in.
-        default: Filled in.
+        owner: Who decides the value.
+        feature: The feature by which a provider declares that the field can be set.
+        help: The description of the field for the command line.
+        option: The command-line option, if its name differs from the field's.
+        vendor_default: The value that a vendor chooses if none was requested: ``None`` for no
+            value, a value, or :data:`UNKNOWN_DEFAULT`.
+        shown_in: The field of a stream that shows this field of a spec, if its name differs.
+        replaced: For a field that a migration does not move: what the target has instead.
+        left: For a field that a migration does not move: why its absence is not a loss.
+        lost: For a field that a migration does not move: why its absence is a loss.
+        always_digested: Whether a migration's digests include the field even if it is empty. True
+            for the fields of the first version.
+        examples: The values that strategies draw from and that the conformance kit requests, if
+            not every value of the kind is valid.
+        words: The enumeration of the field's values.
+        unknown: The value of a required field whose actual value cannot be read, such as a word
+            that is not known.
+        part: The model class of the field's value.
+        may_be_left_out: Whether a missing field is read as ``None``, although it has no default.
+        for_viewers: Whether viewers receive the value even if it contains a secret.
+        kind: Set automatically, from the converter, the words, or the part.
+        name: Set automatically.
+        default: Set automatically.
     """
 
     owner: Owner | None = None
     feature: StrEnum | None = None
     help: str = ""
     option: str = ""
-    unasked: object = None
+    vendor_default: object = None
     shown_in: str = ""
     replaced: str = ""
     left: str = ""
@@ -130,23 +128,25 @@ class FieldFacts(NamedTuple):
 
     @property
     def is_required(self) -> bool:
-        """Whether there is no value without it."""
+        """Whether the field must have a value."""
         return self.default is attrs.NOTHING
 
     @property
     def shown_as(self) -> str:
-        """The field of a stream that shows it."""
+        """The name of the field of a stream that shows this field."""
         return self.shown_in or self.name
 
     @property
     def label(self) -> str:
-        """What people see in front of its value."""
+        """The label that is displayed before the value."""
         return self.name.removesuffix("_url").replace("_", " ")
 
 
 class Pickled:
-    """How values of the model are pickled: a field that is not in a pickle, because it is of a
-    version before, has its default. For classes with ``getstate_setstate=False``.
+    """A base class for values of the model that reads pickles of earlier versions.
+
+    A field that is missing in a pickle gets its default. For classes with
+    ``getstate_setstate=False``.
     """
 
     __slots__ = ()
@@ -169,12 +169,12 @@ def _as_metadata(facts: Callable[P, FieldFacts]) -> Callable[P, dict[str, FieldF
     return metadata
 
 
-#: The metadata of a field: takes what :class:`FieldFacts` takes.
+#: Return the metadata of a field. The arguments are those of :class:`FieldFacts`.
 about = _as_metadata(FieldFacts)
 
 
 def _table(value_class: type[Any]) -> Mapping[str, FieldFacts]:
-    # A subclass that somebody else wrote says nothing about what it adds.
+    # Subclasses outside of this library declare no facts about the fields that they add.
     return MappingProxyType(
         {
             field.name: field.metadata.get("facts")
@@ -184,64 +184,67 @@ def _table(value_class: type[Any]) -> Mapping[str, FieldFacts]:
     )
 
 
-#: What is said of each field of a class, by name and in their order.
+#: Return the facts about the fields of a class, by name and in order.
 table: Callable[[Any], Mapping[str, FieldFacts]] = cache(_table)
 
 
 def facts_of(value_class: type[Any]) -> Iterable[FieldFacts]:
-    """Return what is said of each field of a class, in their order."""
+    """Return the facts about the fields of a class, in order."""
     return table(value_class).values()
 
 
 def described(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    """For ``attrs.frozen(field_transformer=...)``: fill in what a field says by itself, and give
-    each converter the name of its field.
+    """Complete the facts about each field, and add the field's name to its converter's errors.
+
+    A ``field_transformer`` of ``attrs.frozen``.
     """
-    return [_described(cls, field, _said(field)) for field in fields]
+    return [_described(cls, field, _declared(field)) for field in fields]
 
 
 def owned(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    """The same for what can be asked for.
+    """Do the same as :func:`described`, for a class that describes a stream to create.
 
     Raises:
-        TypeError: A field does not say enough.
+        TypeError: If a required fact about a field is missing.
     """
     for field in fields:
-        _demand(_said(field).owner, cls, field.name, "who owns its value")
+        _require(_declared(field).owner, cls, field.name, "who owns its value")
     return described(cls, fields)
 
 
 def shown_of(spec_class: type[Any]) -> Transformer:
-    """The same for a stream: of a field that a spec has too, the spec says all.
+    """Return a transformer like :func:`described` for a class that shows a stream.
+
+    A field that the spec has too takes the facts of the spec's field.
 
     Raises:
-        TypeError: A field does not say enough, or one of the spec is not shown.
+        TypeError: If a required fact about a field is missing, or a field of the spec is not shown.
     """
-    asked = table(spec_class)
+    spec_facts = table(spec_class)
 
     def transform(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
         names = {field.name for field in fields}
-        for facts in asked.values():
-            if facts.owner is not Owner.NOBODY and facts.shown_as not in names:
+        for facts in spec_facts.values():
+            if facts.owner is not Owner.NONE and facts.shown_as not in names:
                 raise TypeError(f"{cls.__name__} does not show {facts.name!r}, which a spec has")
-        said = {field.name: asked.get(field.name) or _said(field) for field in fields}
-        for name, facts in said.items():
-            _demand(facts.owner, cls, name, "who owns its value")
-            if name not in asked:
-                fate = facts.replaced or facts.left or facts.lost
-                _demand(fate, cls, name, "what becomes of it in a migration")
-        return [_described(cls, field, said[field.name]) for field in fields]
+        all_facts = {field.name: spec_facts.get(field.name) or _declared(field) for field in fields}
+        for name, facts in all_facts.items():
+            _require(facts.owner, cls, name, "who owns its value")
+            if name not in spec_facts:
+                reason = facts.replaced or facts.left or facts.lost
+                _require(reason, cls, name, "how a migration handles it")
+        return [_described(cls, field, all_facts[field.name]) for field in fields]
 
     return transform
 
 
-def _said(field: attrs.Attribute[Any]) -> FieldFacts:
+def _declared(field: attrs.Attribute[Any]) -> FieldFacts:
     return field.metadata.get("facts") or FieldFacts()
 
 
-def _demand(said: object, cls: type, name: str, what: str) -> None:
-    if not said:
-        raise TypeError(f"{cls.__name__}.{name} does not say {what}: see FieldFacts")
+def _require(fact: object, cls: type, name: str, what: str) -> None:
+    if not fact:
+        raise TypeError(f"{cls.__name__}.{name} does not declare {what}: see FieldFacts")
 
 
 def _described(cls: type, field: attrs.Attribute[Any], facts: FieldFacts) -> attrs.Attribute[Any]:
@@ -250,7 +253,7 @@ def _described(cls: type, field: attrs.Attribute[Any], facts: FieldFacts) -> att
         raise TypeError(f"{cls.__name__}.{field.name} has no converter")
     kind = Kind.WORD if facts.words else Kind.PART if facts.part else facts.kind
     kind = kind or _KINDS.get(convert)
-    _demand(kind, cls, field.name, "what kind of value its converter gives")
+    _require(kind, cls, field.name, "what kind of value its converter returns")
     facts = facts._replace(name=field.name, default=field.default, kind=kind)
-    named = c.named(field.name, convert, cls.__name__, default=field.default)
-    return field.evolve(converter=named, metadata={**field.metadata, "facts": facts})
+    converter = c.with_field_name(field.name, convert, cls.__name__, default=field.default)
+    return field.evolve(converter=converter, metadata={**field.metadata, "facts": facts})

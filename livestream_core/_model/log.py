@@ -1,4 +1,4 @@
-"""Where the library logs."""
+"""The library's logger."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 @cache
 def logger() -> logging.Logger:
-    """Return the library's logger. The module behind it is loaded when something is logged first:
-    whoever only imports names of this library need not wait for it.
+    """Return the library's logger.
+
+    The ``logging`` module is imported on the first call, to keep the import of this library fast.
     """
     import logging
 

@@ -1,4 +1,4 @@
-"""The table of operations: what is said of each is said here, and derived everywhere else."""
+"""The table of operations, from which all other lists of operations are derived."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from .status import Status
 
 
 class OperationFacts(NamedTuple):
-    """What is said of one operation. Clients have it written out, for their types and texts.
+    """The facts about one operation.
+
+    The clients spell out their methods, for the sake of types and docstrings.
 
     Attributes:
-        name: The method of clients and of adapters.
-        changes: Whether it changes something at the vendor.
+        name: The name of the method of clients and adapters.
+        changes: Whether the operation changes something at the vendor.
         takes: The arguments of the adapter's method.
-        feature: The feature that declares it, if that has another name.
-        parts: Features that declare what only some providers do of it.
-        on: The status of a stream on which it succeeds and shows; ``None`` is a stream that was
-            just made.
-        sends: Whether it sends requests.
+        feature: The feature that declares it, if its name differs.
+        parts: The features that declare optional parts of it.
+        on: The status in which a stream allows it, with a visible effect. ``None`` means a stream
+            that was just created.
+        sends: Whether the operation sends requests.
     """
 
     name: str
@@ -44,7 +46,7 @@ _ROWS = (
     ),
 )
 
-#: By name, in the order of a stream's life.
+#: The operations by name, in the order of a stream's life.
 OPERATION_TABLE: dict[str, OperationFacts] = {
     row.name: row if row.feature else row._replace(feature=row.name) for row in _ROWS
 }
@@ -54,7 +56,7 @@ def check_methods(kind: type) -> None:
     """Check that a class has a method for every operation.
 
     Raises:
-        TypeError: One is missing.
+        TypeError: If a method is missing.
     """
     for name in OPERATION_TABLE:
         if not hasattr(kind, name):

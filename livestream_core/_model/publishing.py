@@ -1,8 +1,8 @@
-"""What an encoder is told, so that it publishes: one URL where one can say it, and else arguments.
+"""The settings with which an encoder publishes: one URL if possible, otherwise arguments.
 
-Each protocol has a place of its own for the key. What a URL says is what ffmpeg reads in it, which
-is the encoder that takes everything in one: it joins and cuts at slashes as it likes, decodes
-nothing, and publishes elsewhere without an error where it has read something else than was meant.
+Each protocol puts the stream key in a different place. The meaning of a URL is what ffmpeg reads
+from it, because ffmpeg is the encoder that takes everything in one URL. It splits at slashes by
+its own rules, decodes nothing, and publishes elsewhere without an error if it misreads a URL.
 """
 
 from __future__ import annotations
@@ -15,31 +15,30 @@ from .._secrets.spellings import SHORTEST_KEY, KnownSecrets, compiled
 from .errors import InvalidInput
 from .urls import APPLICATION, HOST, has_control, is_url, key_problem, scheme, server_url
 
-#: ``path`` in rtmp_open() of ffmpeg's libavformat/rtmpproto.c has so many bytes, and a NUL.
-_LONGEST_PATH = 1023
-#: What libsrt takes: SRTO_STREAMID and SRTO_PASSPHRASE in its API-socket-options.md.
-_LONGEST_STREAMID = 512
-_PASSPHRASES = range(10, 81)
-#: The parameters of an SRT address that have a secret, and ffmpeg's options for them. Its option
-#: ``-streamid`` is another one.
+#: The size of ``path`` in rtmp_open() of ffmpeg's libavformat/rtmpproto.c, without the final NUL.
+_MAX_PATH_BYTES = 1023
+#: The limits of libsrt: SRTO_STREAMID and SRTO_PASSPHRASE in its API-socket-options.md.
+_MAX_STREAMID_BYTES = 512
+_PASSPHRASE_BYTES = range(10, 81)
+#: The secret parameters of an SRT URL, with ffmpeg's options for them. (ffmpeg's option
+#: ``-streamid`` is a different one.)
 _SRT_OPTIONS = {"streamid": "-srt_streamid", "passphrase": "-passphrase"}
-#: Some programs decode what is in the query of an SRT address, and ffmpeg only reads a plus as a
-#: blank: what has none of these means the same to all.
+#: Some programs decode the query of an SRT URL; ffmpeg only reads a plus as a space. A text without
+#: any of these characters means the same to all programs.
 _READ_DIFFERENTLY = r"[%&+\s]"
 
 
 class Publishing(NamedTuple):
-    """What an encoder is told.
+    """The settings with which an encoder publishes.
 
     Attributes:
-        format: What ffmpeg calls the form in which the stream is sent.
-        server: The address, as OBS asks for it.
-        key: The name of an RTMP stream, the ``streamid`` of SRT, or the token of WHIP; empty
-            where the address has it.
-        passphrase: That of SRT, or empty.
-        url: All of it in one; ``None`` where one URL cannot say it.
-        options: What ffmpeg is given instead, the address at the end; what is secret has a masked
-            repr.
+        format: ffmpeg's name of the container format.
+        server: The URL of the server, as OBS expects it.
+        key: The name of an RTMP stream, the ``streamid`` of SRT, or the token of WHIP. Empty if
+            the URL contains it.
+        passphrase: The passphrase of SRT, or empty.
+        url: The complete URL, or ``None`` if one URL cannot contain everything.
+        options: ffmpeg's arguments, the URL at the end. Secret ones have a masked repr.
     """
 
     format: str
@@ -56,20 +55,22 @@ class Publishing(NamedTuple):
 def publishing(
     server: str, key: str | None, passphrase: str | None, protocol: str | None
 ) -> Publishing | None:
-    """What an encoder is told, given what a vendor says; ``None`` where that is not enough, or is
-    of a protocol that is not known here.
+    """Return the settings for a vendor's server and stream key.
+
+    Returns:
+        The settings, or ``None`` if they are incomplete, or the protocol is not known.
     """
-    if not all(_can_be_told(text) for text in (server, key, passphrase) if text is not None):
+    if not all(_is_usable(text) for text in (server, key, passphrase) if text is not None):
         return None
     name = scheme(server)
     if name in ("http", "https"):
-        # Others than WHIP publish over HTTP, and then the protocol says so.
+        # Protocols other than WHIP also publish over HTTP; then ``protocol`` names them.
         name = (protocol or name).lower()
-    tell = _BY_PROTOCOL.get(name)
-    return tell(server, key, passphrase) if tell is not None else None
+    build = _BY_PROTOCOL.get(name)
+    return build(server, key, passphrase) if build is not None else None
 
 
-def _can_be_told(text: str) -> bool:
+def _is_usable(text: str) -> bool:
     return not has_control(text) and text.encode("utf-8", "ignore").decode() == text
 
 
@@ -79,7 +80,7 @@ def _can_be_told(text: str) -> bool:
 def _rtmp(server: str, key: str | None, _passphrase: str | None) -> Publishing | None:
     if key is None:
         return None
-    address, name = _apart(server, key)
+    address, name = _split_name(server, key)
     host, application = _application(address)
     options = ["-rtmp_app", application, "-rtmp_playpath", SecretText(name), f"{host}/"]
     if isinstance(server, SecretUrl):
@@ -87,9 +88,12 @@ def _rtmp(server: str, key: str | None, _passphrase: str | None) -> Publishing |
     return Publishing("flv", address, name, "", _rtmp_url(address, name), options)
 
 
-def _apart(server: str, key: str) -> tuple[str, str]:
-    """Server and stream's name of a whole address, which has the key in its last part already;
-    else they are as they were given.
+def _split_name(server: str, key: str) -> tuple[str, str]:
+    """Split the name of the stream off a URL that already ends with the key.
+
+    Returns:
+        The server and the name of the stream. If the URL does not end with the key, these are the
+        arguments, unchanged.
     """
     path, mark, query = server.partition("?")
     before, _, last = path.rpartition("/")
@@ -100,13 +104,13 @@ def _apart(server: str, key: str) -> tuple[str, str]:
             if known.find(name := last + mark + query):
                 return before, name
         elif compiled(HOST).fullmatch(before) and known.find(last):
-            # Of one part alone, which servers without applications want.
+            # A path of a single part, for servers without applications.
             return str.__str__(server), ""
     return str.__str__(server), key
 
 
 def _application(server: str) -> tuple[str, str]:
-    """What is before the application of an RTMP server, and the application, as OBS takes it."""
+    """Split an RTMP server into its host part and its application, as OBS does."""
     found = compiled(HOST).match(server)
     end = found.end() if found is not None else 0
     return server[:end], server[end:].removeprefix("/")
@@ -119,12 +123,14 @@ def _rtmp_url(server: str, name: str) -> str | None:
 
 
 def _read_by_ffmpeg(path: str) -> tuple[str, str] | None:
-    """The application and the name that ffmpeg takes from the path of a URL, query and all;
-    ``None`` where it takes only a part, or adds to it.
+    """Return the application and the name that ffmpeg reads from the path of a URL with its query.
 
     See rtmp_open() in its libavformat/rtmpproto.c.
+
+    Returns:
+        The application and the name, or ``None`` if ffmpeg drops a part of the path or adds to it.
     """
-    if " " in path or "slist=" in path.partition("?")[2] or len(path.encode()) > _LONGEST_PATH:
+    if " " in path or "slist=" in path.partition("?")[2] or len(path.encode()) > _MAX_PATH_BYTES:
         return None
     if path.startswith("/ondemand/"):
         application, name = "ondemand", path.removeprefix("/ondemand/")
@@ -144,13 +150,13 @@ def _read_by_ffmpeg(path: str) -> tuple[str, str] | None:
 
 
 def _srt(server: str, key: str | None, passphrase: str | None) -> Publishing | None:
-    if key is not None and len(key.encode()) > _LONGEST_STREAMID:
+    if key is not None and len(key.encode()) > _MAX_STREAMID_BYTES:
         return None
-    if passphrase is not None and len(passphrase.encode()) not in _PASSPHRASES:
+    if passphrase is not None and len(passphrase.encode()) not in _PASSPHRASE_BYTES:
         return None
-    has = _parameters(server)
-    wanted = {"streamid": key, "passphrase": passphrase}
-    added = {name: value for name, value in wanted.items() if value and not has.get(name)}
+    present = _parameters(server)
+    secrets = {"streamid": key, "passphrase": passphrase}
+    added = {name: value for name, value in secrets.items() if value and not present.get(name)}
     address = _without_parameters(server, added)
     options = []
     for name, value in added.items():
@@ -171,7 +177,7 @@ def _srt(server: str, key: str | None, passphrase: str | None) -> Publishing | N
 
 
 def _parameters(server: str) -> dict[str, str]:
-    """The parameters of an SRT address: the first of each name counts."""
+    """Return the parameters of an SRT URL; the first one counts if a name is repeated."""
     query = server.partition("?")[2]
     parts = [part.partition("=") for part in query.split("&")]
     return {name: value for name, _, value in reversed(parts)}
@@ -193,66 +199,67 @@ def _whip(server: str, key: str | None, _passphrase: str | None) -> Publishing:
     return Publishing("whip", server, token, "", str.__str__(server), [*options, server])
 
 
-_Tell: TypeAlias = Callable[[str, str | None, str | None], Publishing | None]
+_Builder: TypeAlias = Callable[[str, str | None, str | None], Publishing | None]
 _RTMP = ("rtmp", "rtmps", "rtmpe", "rtmpt", "rtmpte", "rtmpts")
-_BY_PROTOCOL: Mapping[str, _Tell] = {
+_BY_PROTOCOL: Mapping[str, _Builder] = {
     **dict.fromkeys(_RTMP, _rtmp),
     "srt": _srt,
     **dict.fromkeys(("whip", "http", "https"), _whip),
 }
 
 
-# -- for those who have addresses of their own ----------------------------------------------------
+# -- public functions -----------------------------------------------------------------------------
 
 
 def join_publish_url(server: str, stream_key: str) -> str:
-    """Return the URL to publish to, as ``ffmpeg`` takes it.
+    """Return the URL to publish to, as ``ffmpeg`` expects it.
 
-    An RTMP stream's key follows the server after a slash, and an SRT stream's is its ``streamid``.
+    For RTMP, the stream key follows the server after a slash. For SRT, it is the ``streamid``.
 
     Args:
-        server: The server's URL.
-        stream_key: The key.
+        server: The URL of the server.
+        stream_key: The stream key.
 
     Raises:
-        InvalidInput: One URL cannot say both, the server's URL is of a protocol without such a
-            place, or one of them is empty or has a blank or a control character in it; ``field``
-            says which. :meth:`Ingest.ffmpeg_arguments` says what no URL can.
+        InvalidInput: If one URL cannot contain both (:meth:`Ingest.ffmpeg_arguments` may be able
+            to), the server's protocol has no place for the key, or one of them is empty or
+            contains whitespace or a control character; ``field`` names it.
     """
     server = _text(server, "server").strip()
-    if not _can_be_told(server):
+    if not _is_usable(server):
         raise InvalidInput("server: contains a control character", field="server")
     if problem := key_problem(_text(stream_key, "stream_key")):
         raise InvalidInput(f"stream_key: {problem}", field="stream_key")
     server, protocol = server_url(server), scheme(server)
     url = None
     if protocol in _RTMP:
-        url = _rtmp_url(server, stream_key) if _can_be_told(stream_key) else None
+        url = _rtmp_url(server, stream_key) if _is_usable(stream_key) else None
     elif protocol == "srt":
-        told = publishing(server, stream_key, None, protocol)
-        url = told.url if told is not None and told.key else None
+        target = publishing(server, stream_key, None, protocol)
+        url = target.url if target is not None and target.key else None
     else:
-        raise InvalidInput("server: is not an RTMP or SRT address", field="server")
+        raise InvalidInput("server: is not an RTMP or SRT URL", field="server")
     if url is None:
         raise InvalidInput(
-            "stream_key: one URL cannot say this server and this key",
+            "stream_key: one URL cannot contain this server and this stream key",
             field="stream_key",
-            hint="give both to the encoder apart; Ingest.ffmpeg_arguments() has them for ffmpeg",
+            hint="set the server and the stream key separately in the encoder; "
+            "for ffmpeg, use Ingest.ffmpeg_arguments()",
         )
     return url
 
 
 def split_publish_url(url: str, stream_key: str | None = None) -> tuple[str, str]:
-    """Cut a publish URL into the server's URL and the stream key.
+    """Split a publish URL into the URL of the server and the stream key.
 
     Args:
-        url: The whole address.
-        stream_key: The key, where it is known (it may contain slashes); else the part of an RTMP
-            address after the last slash of the path, with the query if there is one, is taken as
-            the key, and of an SRT address the ``streamid``.
+        url: The publish URL.
+        stream_key: The stream key, if known; it may contain slashes. By default, the key of an
+            RTMP URL is the part after the last slash of its path, including the query, and the key
+            of an SRT URL is its ``streamid``.
 
     Raises:
-        InvalidInput: The URL does not end in the key, or has no place for one; or it is not text.
+        InvalidInput: If the URL does not contain the stream key, or is not a string.
     """
     url = _text(url, "url")
     if stream_key is not None:
@@ -265,7 +272,7 @@ def split_publish_url(url: str, stream_key: str | None = None) -> tuple[str, str
         key = _parameters(url).get("streamid", "")
         server = _without_parameters(url, {"streamid": key})
     if not key or stream_key not in (None, key) or not is_url(server):
-        raise InvalidInput("the publish URL does not end in a stream key", field="url")
+        raise InvalidInput("the publish URL does not end with a stream key", field="url")
     return server_url(server), key
 
 
@@ -275,7 +282,7 @@ def _split_rtmp(url: str, key: str | None) -> tuple[str, str]:
     path, mark, query = url.partition("?")
     server, _, name = path.rpartition("/")
     if "/" in query and not (name and compiled(APPLICATION).fullmatch(server)):
-        # The query is the server's: before it there is no key, or no application.
+        # The query belongs to the server: there is no key, or no application, before it.
         server, _, key = url.rpartition("/")
         return server, key
     return server, name + mark + query if name else ""

@@ -1,4 +1,4 @@
-"""Statuses of a live stream, and how one follows another."""
+"""The statuses of a live stream and the transitions between them."""
 
 from __future__ import annotations
 
@@ -8,63 +8,63 @@ from typing import NamedTuple
 
 
 class Status(StrEnum):
-    """Where a live stream is in its life. Values are the lower-case names."""
+    """The status of a live stream. The values are the names in lower case."""
 
     SCHEDULED = "scheduled"
-    """Announced; no server yet."""
+    """The stream is announced and has no server yet."""
     STARTING = "starting"
-    """A server is being made."""
+    """The server is being started."""
     READY = "ready"
     """An encoder may connect."""
     LIVE = "live"
-    """On air."""
+    """The encoder's video is reaching viewers."""
     INTERRUPTED = "interrupted"
-    """The encoder is lost and may come back."""
+    """The encoder has disconnected and may reconnect."""
     PROCESSING = "processing"
-    """Over; the recording is being made."""
+    """The stream has ended, and the recording is being processed."""
     ENDED = "ended"
-    """Over, and nothing more happens."""
+    """The stream has ended, and its status will not change again."""
     CANCELLED = "cancelled"
-    """Called off before it was on air."""
+    """The stream was cancelled before it went live."""
     FAILED = "failed"
-    """The vendor reports an error; the stream will not go on."""
+    """The vendor reports an error, and the stream will not continue."""
     UNKNOWN = "unknown"
-    """The vendor used a word that is not known here; it is in ``provider_status``."""
+    """The vendor's status is not known to the adapter. It is in ``provider_status``."""
 
     def can_become(self, other: Status) -> bool:
-        """Whether a stream in this status may be seen in ``other`` next.
+        """Return whether ``other`` may directly follow this status.
 
-        It describes how streams move, and never overrules what a vendor reports. A status does
-        not become itself.
+        This describes the usual transitions. It never overrides what a vendor reports. A status
+        cannot become itself.
         """
         return other in STATUSES[self].next
 
     def can_reach(self, other: Status) -> bool:
-        """Whether ``other`` can follow after any number of steps."""
+        """Return whether ``other`` can follow after any number of transitions."""
         return other in _reachable(self)
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing can follow, as after ENDED, CANCELLED and FAILED."""
+        """Whether no other status can follow: true for ENDED, CANCELLED, and FAILED."""
         return not STATUSES[self].next
 
     @property
     def is_active(self) -> bool:
-        """Whether a server exists or is being made, from STARTING to INTERRUPTED."""
+        """Whether a server exists or is being started: true from STARTING to INTERRUPTED."""
         return STATUSES[self].active
 
 
 class StatusFacts(NamedTuple):
-    """What is said of one status, and read wherever it matters. Its label is its value.
+    """The facts about one status. Its label is its value.
 
     Attributes:
-        active: Whether a server exists or is being made.
-        aired: Whether it shows that an encoder has published; ``None`` if that is not known.
-        over: Whether the stream can no longer be on air.
-        movable: Whether a migration may move a stream in this status.
-        style: How the command line prints it, as a style of rich.
-        satisfies: Other statuses of which a wait ends here too.
-        next: What may follow, the usual step first. Nothing follows a status that is final.
+        active: Whether a server exists or is being started.
+        aired: Whether an encoder has published, or ``None`` if that is not known.
+        over: Whether the stream can no longer be live.
+        movable: Whether a migration may move a stream with this status.
+        style: The rich style that the command line prints it in.
+        satisfies: The other statuses for which a wait also ends at this status.
+        next: The statuses that may follow, the usual one first. Empty for a final status.
     """
 
     active: bool
@@ -78,7 +78,7 @@ class StatusFacts(NamedTuple):
 
 _S = Status
 
-#: What may follow every status that is not final.
+#: The statuses that may follow every status that is not final.
 FROM_ANY = (_S.ENDED, _S.FAILED, _S.UNKNOWN)
 
 
@@ -87,14 +87,14 @@ def _then(*others: Status) -> tuple[Status, ...]:
 
 
 # fmt: off
-#: The table of statuses. One without a row does not import.
+#: The table of statuses. If a status has no row, the import fails.
 STATUSES: dict[Status, StatusFacts] = {
     #                           active aired  over   movable style         satisfies
     _S.SCHEDULED:   StatusFacts(False, False, False, True,  "cyan",        (),
-        # A catalogue entry can be closed by hand without ever having been on air.
+        # A catalogue entry can be closed manually without ever having been live.
         _then(_S.STARTING, _S.READY, _S.LIVE, _S.CANCELLED)),
     _S.STARTING:    StatusFacts(True,  False, False, False, "yellow",      (),
-        # Some vendors cannot tell a booting server from a scheduled one: SCHEDULED, then READY.
+        # Some vendors report SCHEDULED while the server boots, and then READY.
         _then(_S.READY, _S.SCHEDULED, _S.LIVE, _S.PROCESSING, _S.CANCELLED)),
     _S.READY:       StatusFacts(True,  False, False, False, "yellow",      (_S.STARTING,),
         _then(_S.LIVE, _S.INTERRUPTED, _S.PROCESSING, _S.CANCELLED)),
@@ -124,13 +124,13 @@ def satisfied_by(wanted: Status) -> frozenset[Status]:
 
 @cache
 def _reachable(status: Status) -> frozenset[Status]:
-    # UNKNOWN is no step of a life but a gap in our knowledge: a path through it proves nothing.
+    # UNKNOWN is not a step of a stream's life: a path through it proves nothing.
     found: set[Status] = set()
     todo = [status]
     while todo:
-        for following in STATUSES[todo.pop()].next:
-            if following not in found:
-                found.add(following)
-                if following is not Status.UNKNOWN:
-                    todo.append(following)
+        for other in STATUSES[todo.pop()].next:
+            if other not in found:
+                found.add(other)
+                if other is not Status.UNKNOWN:
+                    todo.append(other)
     return frozenset(found)

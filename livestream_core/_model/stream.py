@@ -1,4 +1,4 @@
-"""The neutral model: what a live stream is, whoever hosts it."""
+"""The neutral model of a live stream, independent of its vendor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .._secrets.spellings import KnownSecrets, may_show
 from . import converters as c
 from .errors import READERS, InvalidInput
 from .fields import (
-    ITS_OWN,
+    UNKNOWN_DEFAULT,
     FieldFacts,
     Kind,
     Owner,
@@ -39,10 +39,10 @@ from .urls import (
 
 
 class Latency(StrEnum):
-    """How far viewers are behind the encoder."""
+    """The delay between the encoder and the viewers."""
 
     NORMAL = "normal"
-    """What the vendor does unless told; usually ten seconds and more."""
+    """The vendor's default, usually ten seconds or more."""
     LOW = "low"
     """A few seconds."""
     ULTRA_LOW = "ultra_low"
@@ -50,85 +50,85 @@ class Latency(StrEnum):
 
 
 class RecordingStatus(StrEnum):
-    """How far a recording is."""
+    """The status of a recording."""
 
     PENDING = "pending"
-    """There will be one; nothing was done for it yet."""
+    """There will be a recording, but its processing has not started."""
     PROCESSING = "processing"
-    """It is being made."""
+    """The recording is being processed."""
     READY = "ready"
-    """It can be watched."""
+    """The recording can be watched."""
     FAILED = "failed"
-    """It could not be made."""
+    """The recording could not be made."""
     UNKNOWN = "unknown"
-    """The vendor does not say."""
+    """The vendor does not report the status."""
 
 
 class EventKind(StrEnum):
-    """What a webhook delivery is about."""
+    """The subject of a webhook delivery."""
 
     STREAM_CHANGED = "stream_changed"
-    """Something about a live stream changed; the event has the stream as it is now."""
+    """A live stream changed. If the delivery shows the stream, the event contains it."""
     OTHER = "other"
-    """Verified, and not about a live stream."""
+    """The delivery is verified, but is not about a live stream."""
 
 
 class Feature(StrEnum):
-    """What a provider may be able to do: operations, then fields of a stream."""
+    """A feature that a provider may support: first the operations, then the fields of a stream."""
 
     CREATE = "create"
-    """To make a stream."""
+    """Create a stream."""
     SCHEDULE = "schedule"
-    """To make one that starts later."""
+    """Create a stream that starts later."""
     GET = "get"
-    """To read a stream."""
+    """Read a stream."""
     LIST = "list"
-    """To read all streams."""
+    """List all streams."""
     UPDATE = "update"
-    """To change a stream."""
+    """Change a stream."""
     START = "start"
-    """To start a stream, or its server."""
+    """Start a stream, or its server."""
     STOP = "stop"
-    """To end a stream."""
+    """Stop a stream."""
     TRIM = "trim"
-    """To keep a part of the recording when a stream is ended."""
+    """Keep only a part of the recording when a stream is stopped."""
     CANCEL = "cancel"
-    """To call a stream off before it was on air."""
+    """Cancel a stream that has not gone live."""
     DELETE = "delete"
-    """To delete a stream."""
+    """Delete a stream."""
     WEBHOOK = "webhook"
-    """To be told of changes, and to verify that it was the vendor."""
+    """Receive webhook deliveries about changes, and verify that they come from the vendor."""
     RECORD = "record"
-    """To choose whether a recording is kept."""
+    """Choose whether to keep a recording."""
     RECORDING_DRM = "recording_drm"
-    """To protect the recording by DRM."""
+    """Protect the recording with DRM."""
     LATENCY = "latency"
-    """To choose how far viewers are behind."""
+    """Choose the latency."""
     DESCRIPTION = "description"
-    """A stream has a description."""
+    """Set a stream's description."""
     TAGS = "tags"
-    """A stream has tags."""
+    """Set a stream's tags."""
     THUMBNAIL_URL = "thumbnail_url"
-    """A stream has a picture, given by its address."""
+    """Set the URL of a stream's thumbnail."""
     PLAYBACK_URL = "playback_url"
-    """A stream that is hosted elsewhere has the address where viewers watch."""
+    """Set the playback URL of a stream that is hosted elsewhere."""
     RESTREAMS = "restreams"
-    """The vendor forwards a stream to other platforms."""
+    """Have the vendor restream to other platforms."""
 
 
 class _Value(Pickled):
-    """Turns a value into plain JSON data and back."""
+    """A value of the model that converts to plain JSON data and back."""
 
     __slots__ = ()
 
     def to_dict(self, *, secrets: bool = False, playback: bool = False) -> dict[str, Any]:
-        """Return the value as data that ``json.dumps`` takes.
+        """Return the value as data that ``json.dumps`` accepts.
 
         Args:
-            secrets: Whether secrets, and URLs that contain one, are included. Without them the
+            secrets: Whether to include secrets and URLs that contain a secret. Without them, the
                 data reads back with ``None`` in their place.
-            playback: Whether the addresses that viewers get are included even if they contain a
-                secret: those of playbacks and recordings.
+            playback: Whether to include the URLs of playbacks and recordings even if they contain
+                a secret.
         """
         data: dict[str, Any] = {}
         secret_urls = []
@@ -138,7 +138,7 @@ class _Value(Pickled):
                 if not (secrets or (playback and field.for_viewers)):
                     continue
                 if isinstance(value, SecretUrl):
-                    # Written down, so that it is a SecretUrl again when it is read back.
+                    # Recorded, so that it is read back as a SecretUrl.
                     secret_urls.append(field.name)
             data[field.name] = _plain_value(value, secrets=secrets, playback=playback)
         if secret_urls:
@@ -164,29 +164,29 @@ class _Value(Pickled):
                 values[field.name] = _read_parts(field, data[field.name], strict=strict)
             elif field.is_required:
                 values[field.name] = field.unknown
-        for name in c.named("secret_urls", c.texts)(data.get("secret_urls", ())):
+        for name in c.with_field_name("secret_urls", c.texts)(data.get("secret_urls", ())):
             if isinstance(values.get(name), str):
                 values[name] = SecretUrl(values[name])
         return cls(**values)
 
 
-class _Told(_Value):
-    """What a vendor tells. A version that knows more may have written it down."""
+class _VendorValue(_Value):
+    """A value that a vendor reports. A newer version of this library may have written its data."""
 
     __slots__ = ()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, strict: bool = False) -> Self:
-        """Read what :meth:`to_dict` wrote, in this version or in a newer one.
+        """Read the data that :meth:`to_dict` returned, in this version or a newer one.
 
         Args:
             data: The data.
-            strict: Whether a field or a word that this version does not know is refused. By
-                default the field is ignored, and the word is read as the nearest thing that is
-                true: an unknown status is ``UNKNOWN``.
+            strict: Whether to reject a field or a word that this version does not know. By
+                default, the field is ignored, and the word is read as the closest known value: an
+                unknown status is ``UNKNOWN``.
 
         Raises:
-            InvalidInput: Something in it is missing or wrong; ``field`` says what.
+            InvalidInput: If a value is missing or invalid; ``field`` names it.
         """
         return cls._read(data, strict=strict)
 
@@ -230,8 +230,8 @@ def _server(url: str | None) -> str | None:
     return SecretUrl(server) if type(url) is SecretUrl else server
 
 
-class _Server(_Told):
-    """A server and the key that is published with."""
+class _Server(_VendorValue):
+    """An ingest server with its stream key."""
 
     __slots__ = ()
     url: str | None
@@ -252,18 +252,18 @@ class _Server(_Told):
 
 @attrs.frozen(slots=True, getstate_setstate=False, field_transformer=described)
 class Ingest(_Server):
-    """Where an encoder sends the stream.
+    """The server that an encoder publishes to.
 
     Attributes:
-        url: The server, without the key and without a closing slash, as OBS calls it. Taken as
-            the vendor gives it: whether the host exists is not judged. A key of eight characters
-            or more that ends it is cut off, if an application is left; a URL that contains a
-            secret still is a :class:`SecretUrl`.
-        stream_key: The key; whoever has it can publish. Of SRT it is the ``streamid``, and of WHIP
-            the bearer token.
-        protocol: From the URL's scheme: ``"rtmp"``, ``"rtmps"``, ``"srt"``, ... An ``"https"``
-            address is taken for one of WHIP.
-        passphrase: What SRT encrypts the stream with.
+        url: The URL of the server, without the stream key and without a trailing slash, as OBS
+            expects it. The host is not checked. If the vendor's URL ends with a stream key of
+            eight characters or more, the key is removed, provided that an application is left. A
+            URL that still contains a secret is a :class:`SecretUrl`.
+        stream_key: The stream key, which authorizes publishing. For SRT it is the ``streamid``,
+            for WHIP the bearer token.
+        protocol: The protocol, by default the URL's scheme: ``"rtmp"``, ``"rtmps"``, ``"srt"``,
+            ... An ``"https"`` URL is treated as WHIP.
+        passphrase: The passphrase for SRT encryption.
     """
 
     url: str | None = attrs.field(
@@ -279,31 +279,31 @@ class Ingest(_Server):
 
     @property
     def publish_url(self) -> Secret | None:
-        """All that its protocol needs in one URL, as ``ffmpeg`` takes it.
+        """The complete URL to publish to, as ``ffmpeg`` expects it.
 
-        ``None`` where one URL cannot say it (:meth:`ffmpeg_arguments` may), where an RTMP ingest
-        has no key, and where the vendor's address or key has control characters.
+        ``None`` if one URL cannot contain everything (:meth:`ffmpeg_arguments` may be able to), if
+        an RTMP ingest has no stream key, or if the vendor's URL or key has control characters.
         """
-        told = publishing_of(self)
-        return Secret(told.url) if told is not None and told.url is not None else None
+        target = publishing_of(self)
+        return Secret(target.url) if target is not None and target.url is not None else None
 
     def ffmpeg_arguments(self) -> list[str] | None:
-        """Return the arguments that make ``ffmpeg`` publish there, format and address included.
+        """Return the arguments with which ``ffmpeg`` publishes, including the format and the URL.
 
-        They come last on its command line. Those that are secret are texts whose repr is masked,
-        so the list, and an error of ``subprocess`` that shows it, may be logged; joined to one
-        text, or in the list of running processes, they are in the clear.
+        Put them at the end of the command line. Secret arguments have a masked repr, so you may
+        log the list, or an error of ``subprocess`` that shows it. They are in plain text if you
+        join them to one string, and in the list of running processes.
 
         Returns:
-            The arguments; ``None`` where an RTMP ingest has no key, the protocol is none of RTMP,
-            SRT and WHIP, or the vendor's address or key has control characters.
+            The arguments, or ``None`` if an RTMP ingest has no stream key, the protocol is not
+            RTMP, SRT, or WHIP, or the vendor's URL or key has control characters.
         """
-        told = publishing_of(self)
-        return ["-f", told.format, *told.options] if told is not None else None
+        target = publishing_of(self)
+        return ["-f", target.format, *target.options] if target is not None else None
 
 
 def publishing_of(ingest: Ingest) -> Publishing | None:
-    """What an encoder is told; ``None`` where the ingest does not say enough."""
+    """Return the publishing settings of an ingest, or ``None`` if it is incomplete."""
     if ingest.url is None:
         return None
     key, passphrase = (
@@ -318,13 +318,13 @@ def _playback_kind(kind: PlaybackKind | str) -> PlaybackKind:
 
 
 @attrs.frozen(slots=True, getstate_setstate=False, field_transformer=described)
-class Playback(_Told):
-    """Where viewers watch.
+class Playback(_VendorValue):
+    """A URL where viewers watch.
 
     Attributes:
-        url: The address; a :class:`SecretUrl` where it contains a secret (some vendors put the
-            stream key in it); ``None`` when read back from data without secrets.
-        kind: HLS, DASH, or a page; by the URL's suffix unless told.
+        url: The URL. A :class:`SecretUrl` if it contains a secret (some vendors put the stream key
+            in it). ``None`` if it was read back from data without secrets.
+        kind: HLS, DASH, or a page. By default, determined from the URL's suffix.
     """
 
     url: str | None = attrs.field(
@@ -342,14 +342,14 @@ def _recording_status(status: RecordingStatus | str) -> RecordingStatus:
 
 
 @attrs.frozen(slots=True, getstate_setstate=False, field_transformer=described)
-class Recording(_Told):
-    """What is kept of a stream.
+class Recording(_VendorValue):
+    """The stored video of a stream.
 
     Attributes:
-        status: How far it is; UNKNOWN where the vendor does not say.
-        url: Where to watch it, usually HLS.
-        dash_url: The same as DASH.
-        duration: Seconds.
+        status: The status; UNKNOWN if the vendor does not report it.
+        url: The URL where viewers watch it, usually HLS.
+        dash_url: The URL of the DASH version.
+        duration: The duration in seconds.
     """
 
     status: RecordingStatus = attrs.field(
@@ -367,11 +367,11 @@ class Recording(_Told):
 
 @attrs.frozen(slots=True, getstate_setstate=False, field_transformer=described)
 class RestreamTarget(_Server):
-    """Another platform that the vendor forwards the stream to.
+    """Another platform that the vendor restreams to.
 
     Attributes:
-        url: The other platform's RTMP server, without the key, like :attr:`Ingest.url`.
-        stream_key: The key there.
+        url: The other platform's RTMP server, without the stream key, like :attr:`Ingest.url`.
+        stream_key: The stream key of the other platform.
     """
 
     url: str | None = attrs.field(
@@ -417,32 +417,32 @@ def _wanted_restreams(restreams: Sequence[RestreamTarget]) -> tuple[RestreamTarg
 
 @attrs.frozen(slots=True, kw_only=True, getstate_setstate=False, field_transformer=owned)
 class StreamSpec(_Value):
-    """What a stream is to be. Everything but the title may be left to the vendor.
+    """A stream to create. Only the title is required; the vendor chooses the rest.
 
     Attributes:
-        title: Required, not blank.
-        description: Its description.
-        scheduled_start: When it is to start: an aware datetime, or an ISO 8601 string with an
-            offset. Without it: as soon as the vendor can.
+        title: The title. Must not be blank.
+        description: The description.
+        scheduled_start: The start time: an aware datetime, or an ISO 8601 string with an offset.
+            Without it, the vendor starts the stream as soon as possible.
         record: Whether to keep a recording.
-        recording_drm: Whether to protect the recording by DRM.
-        latency: How far viewers may be behind.
-        tags: Its tags.
-        thumbnail_url: Its picture.
-        playback_url: Where viewers watch a stream that is hosted elsewhere.
-        restreams: Platforms to forward it to.
-        options: Fields of this vendor alone, passed through to its request.
+        recording_drm: Whether to protect the recording with DRM.
+        latency: The latency between the encoder and the viewers.
+        tags: The tags.
+        thumbnail_url: The URL of the thumbnail.
+        playback_url: The playback URL of a stream that is hosted elsewhere.
+        restreams: The platforms to restream to.
+        options: Fields that only this vendor has, which are added to the request unchanged.
     """
 
     title: str = attrs.field(
         converter=c.title,
-        metadata=about(Owner.CALLER, help="Its title.", unknown="", always_digested=True),
+        metadata=about(Owner.CALLER, help="The title.", unknown="", always_digested=True),
     )
     description: str | None = attrs.field(
         default=None,
         converter=c.optional_text,
         metadata=about(
-            Owner.CALLER, Feature.DESCRIPTION, help="Its description.", always_digested=True
+            Owner.CALLER, Feature.DESCRIPTION, help="The description.", always_digested=True
         ),
     )
     scheduled_start: datetime | None = attrs.field(
@@ -451,8 +451,8 @@ class StreamSpec(_Value):
         metadata=about(
             Owner.ECHOED,
             Feature.SCHEDULE,
-            help="When it starts.",
-            unasked=ITS_OWN,
+            help="The start time.",
+            vendor_default=UNKNOWN_DEFAULT,
             always_digested=True,
         ),
     )
@@ -462,8 +462,8 @@ class StreamSpec(_Value):
         metadata=about(
             Owner.VENDOR,
             Feature.RECORD,
-            help="Keep a recording, or none.",
-            unasked=False,
+            help="Whether to keep a recording.",
+            vendor_default=False,
             always_digested=True,
         ),
     )
@@ -473,8 +473,8 @@ class StreamSpec(_Value):
         metadata=about(
             Owner.VENDOR,
             Feature.RECORDING_DRM,
-            help="Protect the recording by DRM, or not.",
-            unasked=False,
+            help="Whether to protect the recording with DRM.",
+            vendor_default=False,
             always_digested=True,
         ),
     )
@@ -484,9 +484,9 @@ class StreamSpec(_Value):
         metadata=about(
             Owner.ECHOED,
             Feature.LATENCY,
-            help="How far viewers may be behind.",
+            help="The latency between the encoder and the viewers.",
             words=Latency,
-            unasked=Latency.NORMAL,
+            vendor_default=Latency.NORMAL,
             always_digested=True,
         ),
     )
@@ -501,7 +501,10 @@ class StreamSpec(_Value):
         default=None,
         converter=c.url,
         metadata=about(
-            Owner.VENDOR, Feature.THUMBNAIL_URL, help="Its picture.", always_digested=True
+            Owner.VENDOR,
+            Feature.THUMBNAIL_URL,
+            help="The URL of the thumbnail.",
+            always_digested=True,
         ),
     )
     playback_url: str | None = attrs.field(
@@ -510,8 +513,8 @@ class StreamSpec(_Value):
         metadata=about(
             Owner.ECHOED,
             Feature.PLAYBACK_URL,
-            help="Where viewers watch a stream that is hosted elsewhere.",
-            unasked=ITS_OWN,
+            help="The playback URL of a stream that is hosted elsewhere.",
+            vendor_default=UNKNOWN_DEFAULT,
             shown_in="playbacks",
             for_viewers=True,
             always_digested=True,
@@ -523,7 +526,7 @@ class StreamSpec(_Value):
         metadata=about(
             Owner.ECHOED,
             Feature.RESTREAMS,
-            help="Platforms to forward it to.",
+            help="The platforms to restream to.",
             option="--restreams-file",
             part=RestreamTarget,
             always_digested=True,
@@ -534,17 +537,20 @@ class StreamSpec(_Value):
         converter=c.mapping,
         hash=False,
         metadata=about(
-            Owner.NOBODY, help="A field of this vendor alone.", option="--set", always_digested=True
+            Owner.NONE,
+            help="A field that only this vendor has.",
+            option="--set",
+            always_digested=True,
         ),
     )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_dict` wrote, or what somebody wrote by hand.
+        """Read data that :meth:`to_dict` returned, or that was written by hand.
 
         Raises:
-            InvalidInput: Something in it is missing, wrong or unknown; ``field`` says what. A
-                misspelt field is never ignored: without ``scheduled_start`` a server may boot.
+            InvalidInput: If a value is missing, invalid, or unknown; ``field`` names it. A
+                misspelled field is never ignored: without ``scheduled_start``, a server may boot.
         """
         return cls._read(data, strict=True)
 
@@ -556,37 +562,37 @@ class StreamSpec(_Value):
 @attrs.frozen(
     slots=True, kw_only=True, getstate_setstate=False, field_transformer=shown_of(StreamSpec)
 )
-class LiveStream(_Told):
-    """A live stream as its vendor shows it. What the vendor did not say is ``None`` or empty.
+class LiveStream(_VendorValue):
+    """A live stream as its vendor reports it. Fields that the vendor omits are ``None`` or empty.
 
     All times are instants in UTC.
 
     Attributes:
         provider: The provider's name.
-        id: The vendor's id.
-        title: Its title.
-        description: Its description.
+        id: The vendor's ID of the stream.
+        title: The title.
+        description: The description.
         status: The neutral status.
-        provider_status: The vendor's own word for it.
-        scheduled_start: When it is announced to start.
-        started_at: When it was first on air.
-        ended_at: When it ended.
-        created_at: When it was created.
-        updated_at: When it was last changed.
-        ingests: Where an encoder may send it.
-        playbacks: Where viewers watch.
+        provider_status: The vendor's own word for the status.
+        scheduled_start: When the stream is scheduled to start.
+        started_at: When the stream first went live.
+        ended_at: When the stream ended.
+        created_at: When the stream was created.
+        updated_at: When the stream was last changed.
+        ingests: The servers that an encoder can publish to.
+        playbacks: The URLs where viewers watch.
         record: Whether a recording is kept.
-        recording: The recording, once there is one to speak of.
-        recording_drm: Whether the recording is protected by DRM.
-        restreams: Platforms that the vendor forwards it to.
-        tags: Its tags.
-        thumbnail_url: Its picture.
-        chat_url: A page with its live chat.
-        latency: How far viewers are behind.
-        raw: The vendor's payload, untouched; not part of repr, hash or equality.
-        problems: What of the payload could not be read, and is therefore ``None``, empty or
-            UNKNOWN: for each the name of the field, a colon, and the reason. It holds no value of
-            the payload, and is not part of hash or equality.
+        recording: The recording, once the vendor reports one.
+        recording_drm: Whether the recording is protected with DRM.
+        restreams: The platforms that the vendor restreams to.
+        tags: The tags.
+        thumbnail_url: The URL of the thumbnail.
+        chat_url: The URL of a page with the live chat.
+        latency: The latency between the encoder and the viewers.
+        raw: The vendor's payload, unchanged. Not part of the repr, the hash, or equality.
+        problems: The fields that could not be read, and are therefore ``None``, empty, or
+            UNKNOWN. Each entry is the name of the field, a colon, and the reason. The entries
+            contain no values of the payload. Not part of the hash or equality.
     """
 
     provider: str = attrs.field(
@@ -594,7 +600,7 @@ class LiveStream(_Told):
         metadata=about(Owner.VENDOR, replaced="the target is another provider, or another account"),
     )
     id: str = attrs.field(
-        converter=c.identifier, metadata=about(Owner.VENDOR, replaced="the target gives its own")
+        converter=c.identifier, metadata=about(Owner.VENDOR, replaced="the target assigns its own")
     )
     title: str = attrs.field(converter=c.text)
     description: str | None = attrs.field(default=None, converter=c.optional_text)
@@ -602,7 +608,7 @@ class LiveStream(_Told):
         converter=_status,
         metadata=about(
             Owner.VENDOR,
-            replaced="the target begins with its own",
+            replaced="the target starts with its own",
             words=Status,
             unknown=Status.UNKNOWN,
         ),
@@ -610,40 +616,42 @@ class LiveStream(_Told):
     provider_status: str | None = attrs.field(
         default=None,
         converter=c.optional_text,
-        metadata=about(Owner.VENDOR, replaced="a word of the source's"),
+        metadata=about(Owner.VENDOR, replaced="it is the source vendor's word"),
     )
     scheduled_start: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     started_at: datetime | None = attrs.field(
         default=None,
         converter=c.optional_instant,
-        metadata=about(Owner.VENDOR, left="it was on air at the source"),
+        metadata=about(Owner.VENDOR, left="it was live at the source"),
     )
     ended_at: datetime | None = attrs.field(
         default=None,
         converter=c.optional_instant,
-        metadata=about(Owner.VENDOR, left="it was on air at the source"),
+        metadata=about(Owner.VENDOR, left="it was live at the source"),
     )
     created_at: datetime | None = attrs.field(
         default=None,
         converter=c.optional_instant,
-        metadata=about(Owner.VENDOR, replaced="the target notes its own"),
+        metadata=about(Owner.VENDOR, replaced="the target records its own"),
     )
     updated_at: datetime | None = attrs.field(
         default=None,
         converter=c.optional_instant,
-        metadata=about(Owner.VENDOR, replaced="the target notes its own"),
+        metadata=about(Owner.VENDOR, replaced="the target records its own"),
     )
     ingests: tuple[Ingest, ...] = attrs.field(
         default=(),
         converter=_ingests,
         metadata=about(
-            Owner.VENDOR, replaced="the target gives its own address and stream key", part=Ingest
+            Owner.VENDOR, replaced="the target assigns its own ingest and stream key", part=Ingest
         ),
     )
     playbacks: tuple[Playback, ...] = attrs.field(
         default=(),
         converter=_playbacks,
-        metadata=about(Owner.VENDOR, replaced="the target gives its own addresses", part=Playback),
+        metadata=about(
+            Owner.VENDOR, replaced="the target assigns its own playback URLs", part=Playback
+        ),
     )
     record: bool | None = attrs.field(default=None, converter=c.flag)
     recording: Recording | None = attrs.field(
@@ -658,7 +666,7 @@ class LiveStream(_Told):
     chat_url: str | None = attrs.field(
         default=None,
         converter=c.read_url,
-        metadata=about(Owner.VENDOR, replaced="a page of the source's"),
+        metadata=about(Owner.VENDOR, replaced="it is a page of the source vendor"),
     )
     latency: Latency | None = attrs.field(default=None, converter=_latency)
     raw: MaskedMapping | None = attrs.field(
@@ -666,17 +674,17 @@ class LiveStream(_Told):
         converter=c.optional_mapping,
         eq=False,
         repr=False,
-        metadata=about(Owner.NOBODY, replaced="the source's payload"),
+        metadata=about(Owner.NONE, replaced="it is the source vendor's payload"),
     )
     problems: tuple[str, ...] = attrs.field(
         default=(),
         converter=c.texts,
         eq=False,
-        metadata=about(Owner.NOBODY, replaced="it is about the source's payload"),
+        metadata=about(Owner.NONE, replaced="it is about the source vendor's payload"),
     )
 
     def __attrs_post_init__(self) -> None:
-        # Some vendors put the stream key into the URLs that viewers get.
+        # Some vendors put the stream key into the URLs for viewers.
         if (self.ingests or self.restreams) and (keys := self.stream_keys()):
             _hide_keys(self, keys)
 
@@ -687,21 +695,21 @@ class LiveStream(_Told):
 
     @property
     def hls_url(self) -> str | None:
-        """The first HLS playback's URL, or ``None``."""
+        """The URL of the first HLS playback, or ``None``."""
         return next((p.url for p in self.playbacks if p.kind is PlaybackKind.HLS), None)
 
     def to_dict(
         self, *, secrets: bool = False, raw: bool = False, playback: bool = False
     ) -> dict[str, Any]:
-        """Return the stream as data that ``json.dumps`` takes.
+        """Return the stream as data that ``json.dumps`` accepts.
 
         Args:
-            secrets: Whether secrets, and URLs that contain one, are included. Without them the
+            secrets: Whether to include secrets and URLs that contain a secret. Without them, the
                 data reads back with ``None`` in their place.
-            raw: Whether the vendor's payload is included; without ``secrets``, what in it is or
-                may be a secret is ``***``.
-            playback: Whether the addresses that viewers get are included even if they contain a
-                secret: those of playbacks and recordings.
+            raw: Whether to include the vendor's payload. Without ``secrets``, all values in it
+                that are or may be secrets are masked.
+            playback: Whether to include the URLs of playbacks and recordings even if they contain
+                a secret.
         """
         data = _Value.to_dict(self, secrets=secrets, playback=playback)
         data.pop("raw", None)
@@ -714,12 +722,12 @@ class LiveStream(_Told):
         return data
 
     def stream_keys(self) -> frozenset[str]:
-        """All stream keys and passphrases in it, in the clear: what must not be printed."""
+        """Return the stream keys and passphrases of the stream in plain text: never print them."""
         return _secrets_of((*self.ingests, *self.restreams))
 
 
 def field_of(problem: str) -> str:
-    """Return the name of the field of a stream that one of its problems is about."""
+    """Return the name of the field that an entry of ``LiveStream.problems`` is about."""
     return problem.partition(":")[0].partition(".")[0].partition("[")[0]
 
 
@@ -736,7 +744,7 @@ READERS["streams"] = _streams_of_error
 
 
 def _own_secrets(server: _Server) -> list[str]:
-    names = _PLACES[type(server)].secrets
+    names = _FIELD_NAMES[type(server)].secrets
     return [secret.reveal() for name in names if (secret := getattr(server, name)) is not None]
 
 
@@ -745,23 +753,23 @@ def _secrets_of(servers: Iterable[_Server]) -> frozenset[str]:
 
 
 def _hide_keys(value: _Value, keys: Collection[str]) -> None:
-    """Make each URL of a new value of the model that shows one of the keys a ``SecretUrl``."""
+    """Convert each URL of a value that contains one of the keys to a ``SecretUrl``."""
     if may_show("\n".join(_urls_in(value)), keys):
-        for name, hidden in _hidden(value, KnownSecrets(keys)).items():
-            object.__setattr__(value, name, hidden)
+        for name, masked in _masked(value, KnownSecrets(keys)).items():
+            object.__setattr__(value, name, masked)
 
 
-class _Names(NamedTuple):
-    """The names of the fields of a class that hold a URL, that hold parts, and that are secret."""
+class _FieldNames(NamedTuple):
+    """The names of a class's fields that contain URLs, parts, and secrets."""
 
     urls: tuple[str, ...]
     parts: tuple[str, ...]
     secrets: tuple[str, ...]
 
 
-class _Places(dict[type, _Names]):
-    def __missing__(self, cls: type) -> _Names:
-        names = self[cls] = _Names(
+class _FieldNamesByClass(dict[type, _FieldNames]):
+    def __missing__(self, cls: type) -> _FieldNames:
+        names = self[cls] = _FieldNames(
             *(
                 tuple(field.name for field in facts_of(cls) if field.kind is kind)
                 for kind in (Kind.URL, Kind.PART, Kind.SECRET)
@@ -770,15 +778,15 @@ class _Places(dict[type, _Names]):
         return names
 
 
-_PLACES = _Places()
+_FIELD_NAMES = _FieldNamesByClass()
 
 
 def _urls_in(value: _Value) -> list[str]:
-    # For every stream of a page that shows a key, so without a call for each part.
+    # Called for every stream that has a key, so it avoids a function call for each part.
     urls: list[str] = []
     values = [value]
     for each in values:
-        names, parts, _ = _PLACES[type(each)]
+        names, parts, _ = _FIELD_NAMES[type(each)]
         for name in names:
             url = getattr(each, name)
             if type(url) is str:
@@ -790,10 +798,10 @@ def _urls_in(value: _Value) -> list[str]:
     return urls
 
 
-def _hidden(value: _Value, known: KnownSecrets) -> dict[str, Any]:
-    """The fields of a value that have to change, so that no URL in it shows a known secret."""
+def _masked(value: _Value, known: KnownSecrets) -> dict[str, Any]:
+    """Return the fields of a value that must change to mask URLs that contain known secrets."""
     changed: dict[str, Any] = {}
-    urls, parts, _ = _PLACES[type(value)]
+    urls, parts, _ = _FIELD_NAMES[type(value)]
     for name in urls:
         url = getattr(value, name)
         if type(url) is str and known.find(url):
@@ -808,7 +816,7 @@ def _hidden(value: _Value, known: KnownSecrets) -> dict[str, Any]:
 
 
 def _evolved(value: Any, known: KnownSecrets) -> Any:
-    return attrs.evolve(value, **_hidden(value, known))
+    return attrs.evolve(value, **_masked(value, known))
 
 
 def _event_kind(kind: EventKind | str) -> EventKind:
@@ -820,16 +828,16 @@ def _stream(stream: LiveStream | None) -> LiveStream | None:
 
 
 @attrs.frozen(slots=True, kw_only=True, getstate_setstate=False, field_transformer=described)
-class Event(_Told):
-    """A verified webhook delivery. It is a hint: read the stream before acting on it.
+class Event(_VendorValue):
+    """A verified webhook delivery. Treat it as a hint: read the stream before you act on it.
 
     Attributes:
         provider: The provider's name.
-        kind: What it is about.
-        stream_id: The stream's id, or ``None`` if it is about something else.
-        stream: The stream as the delivery shows it, where it does.
-        occurred_at: When it happened, where the delivery says so.
-        raw: The delivery's payload, untouched; not part of repr, hash or equality.
+        kind: The subject of the delivery.
+        stream_id: The ID of the stream, or ``None`` if the delivery is not about a stream.
+        stream: The stream, if the delivery contains it.
+        occurred_at: When the event occurred, if the delivery contains the time.
+        raw: The delivery's payload, unchanged. Not part of the repr, the hash, or equality.
     """
 
     provider: str = attrs.field(converter=c.identifier)
@@ -846,13 +854,16 @@ class Event(_Told):
     )
 
     def to_dict(self, *, secrets: bool = False, playback: bool = False) -> dict[str, Any]:
-        """As data that ``json.dumps`` takes, like :meth:`LiveStream.to_dict`; ``raw`` is left
-        out.
+        """Return the event as data that ``json.dumps`` accepts, without ``raw``.
+
+        Args:
+            secrets: See :meth:`LiveStream.to_dict`.
+            playback: See :meth:`LiveStream.to_dict`.
         """
         data = _Value.to_dict(self, secrets=secrets, playback=playback)
         data.pop("raw", None)
         return data
 
 
-#: What ``wait`` may wait for: a status, several of them, or a function of the stream.
+#: The condition of ``wait``: a status, several statuses, or a function of the stream.
 Until: TypeAlias = Status | str | Collection[Status | str] | Callable[[LiveStream], object]

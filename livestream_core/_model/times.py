@@ -1,4 +1,4 @@
-"""Instants, and the wall clocks of vendors that send times without a zone."""
+"""Instants, and the local times of vendors that send times without an offset."""
 
 from __future__ import annotations
 
@@ -24,24 +24,26 @@ _BASIC = (
 )
 _ISO_8601 = f"(?a:{_EXTENDED}|{_BASIC})"
 
-_FORM_HINT = "write it like 2026-12-05T15:30:00+05:30"
-_NAIVE_TEXT_HINT = "add its offset, as in 2026-12-05T15:30:00+05:30, or Z for UTC"
-_NAIVE_HINT = "give it a zone: datetime(..., tzinfo=ZoneInfo('Europe/Berlin'))"
+_FORMAT_HINT = "write it like 2026-12-05T15:30:00+05:30"
+_NAIVE_TEXT_HINT = "add the offset, as in 2026-12-05T15:30:00+05:30, or Z for UTC"
+_NAIVE_HINT = "add a time zone: datetime(..., tzinfo=ZoneInfo('Europe/Berlin'))"
 
 
 def parse_instant(text: str) -> datetime:
-    """Return the instant of an ISO 8601 date and time with an offset (or ``Z``), in UTC.
+    """Return the instant, in UTC, of an ISO 8601 date and time with an offset or ``Z``.
 
-    The date is of the calendar, an ordinal date or a week date; date and time are both in the
-    extended or both in the basic form, with ``T`` or a space between them. Digits after the sixth
-    of a second's fraction are cut off.
+    The date may be a calendar date, an ordinal date, or a week date. The date and the time must
+    both be in the extended format or both in the basic format, separated by ``T`` or a space.
+    Fractions of a second are truncated to microseconds.
 
     Raises:
-        InvalidInput: It is something else, or has no offset.
+        InvalidInput: If the text is not such a time, or has no offset.
     """
     if not isinstance(text, str):
-        raise InvalidInput(f"expected an ISO 8601 time, not {type(text).__name__}", hint=_FORM_HINT)
-    # Both parsers read more than ISO 8601 allows, and pass over what they do not expect.
+        raise InvalidInput(
+            f"expected an ISO 8601 time, not {type(text).__name__}", hint=_FORMAT_HINT
+        )
+    # Both parsers accept more than ISO 8601 allows, and ignore what they do not expect.
     if compiled(_ISO_8601).fullmatch(text):
         value: datetime | None
         try:
@@ -50,36 +52,40 @@ def parse_instant(text: str) -> datetime:
             value = _parse_rare_form(text)
         if value is not None:
             return value if value.tzinfo is UTC else to_utc(value, shown=text[:64])
-    raise InvalidInput(f"{text[:64]!r} is not an ISO 8601 time", hint=_FORM_HINT)
+    raise InvalidInput(f"{text[:64]!r} is not an ISO 8601 time", hint=_FORMAT_HINT)
 
 
 def _parse_rare_form(text: str) -> datetime | None:
-    # Ordinal dates, 24:00 and the like, which the standard library does not read. Loaded only
-    # then: dateutil is far slower to import and to run.
+    # Ordinal dates, 24:00, and so on, which the standard library does not read. Imported only
+    # when needed: dateutil is much slower to import and to run.
     from dateutil.parser import isoparse
 
-    text = text.upper().replace(" ", "T")  # isoparse takes a space for part of an ordinal date
+    text = text.upper().replace(" ", "T")  # isoparse reads a space as part of an ordinal date
     try:
         if "W" in text:
-            date.fromisoformat(text.partition("T")[0])  # isoparse reads a 53rd week in every year
+            date.fromisoformat(text.partition("T")[0])  # isoparse accepts week 53 in every year
         return isoparse(text)
     except (ValueError, OverflowError):
         return None
 
 
 def to_utc(value: datetime, *, shown: str | None = None) -> datetime:
-    """An aware datetime as the same instant in UTC.
+    """Convert an aware datetime to UTC.
+
+    Args:
+        value: The datetime.
+        shown: The text that the datetime was read from, for error messages.
 
     Raises:
-        InvalidInput: It is naive, or its instant lies outside of the years 1 to 9999.
+        InvalidInput: If the datetime is naive, or outside of the years 1 to 9999 in UTC.
     """
     if value.tzinfo is UTC:
-        # A fold means nothing in UTC, but would be shown.
+        # A fold has no meaning in UTC, but the repr would show it.
         return value.replace(fold=0) if value.fold else value
     if value.utcoffset() is None:
-        # Who wrote a text is not helped by Python, and may never have seen any.
+        # An author of a text may not know Python.
         hint = _NAIVE_HINT if shown is None else _NAIVE_TEXT_HINT
-        raise InvalidInput(f"the time {shown or value.isoformat()!r} has no zone", hint=hint)
+        raise InvalidInput(f"the time {shown or value.isoformat()!r} has no time zone", hint=hint)
     try:
         return value.astimezone(UTC)
     except OverflowError:
@@ -88,10 +94,10 @@ def to_utc(value: datetime, *, shown: str | None = None) -> datetime:
 
 
 def format_instant(value: datetime) -> str:
-    """An instant in UTC as ISO 8601 with ``Z`` and whole seconds, floored.
+    """Format an instant in UTC as ISO 8601 with ``Z`` and whole seconds, rounded down.
 
     Raises:
-        InvalidInput: The datetime is naive.
+        InvalidInput: If the datetime is naive.
     """
     return to_utc(value).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
@@ -106,8 +112,9 @@ def _zone(zone: tzinfo | str) -> tzinfo:
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         pass
     raise ConfigurationError(
-        f"timezone {zone!r} is not known",
-        hint="use an IANA name such as Asia/Kolkata; where the system has none, install tzdata",
+        f"unknown time zone {zone!r}",
+        hint="use an IANA name such as Asia/Kolkata; if the system has no time zones, "
+        "install tzdata",
     )
 
 
@@ -117,15 +124,15 @@ _NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 
 @attrs.frozen(slots=True)
 class WallClock:
-    """The clock on a vendor's wall: naive times in one zone, with one precision.
+    """A vendor's local time: naive datetimes in one time zone, with one precision.
 
-    An instant is floored to the precision. A wall time that occurs twice is refused when
-    written, and read as its first occurrence; one that was skipped is read with the offset
-    that was in force before the gap.
+    Instants are rounded down to the precision. A local time that occurs twice is refused when
+    written, and read as its first occurrence. A local time that was skipped is read with the
+    offset that applied before the gap.
 
     Attributes:
         zone: An IANA name such as ``"Asia/Kolkata"``, or a ``tzinfo``.
-        precision: The smallest step that the vendor keeps; one second unless told.
+        precision: The smallest unit that the vendor stores. Defaults to one second.
     """
 
     zone: tzinfo = attrs.field(converter=_zone)
@@ -134,14 +141,14 @@ class WallClock:
     @precision.validator
     def _check_precision(self, _: Any, value: timedelta) -> None:
         if not timedelta(microseconds=1) <= value <= timedelta(days=1):
-            raise ValueError("precision is from one microsecond to one day")
+            raise ValueError("precision must be between one microsecond and one day")
 
     def to_wall(self, instant: datetime, *, field: str = "time") -> datetime:
-        """The naive wall time that the vendor means by ``instant``, floored to the precision.
+        """Convert an instant to the vendor's local time, rounded down to the precision.
 
         Raises:
-            InvalidInput: The wall time occurs twice in this zone (or never, once floored), so
-                that the vendor could take it for another instant.
+            InvalidInput: If the local time occurs twice in this time zone (or never, after
+                rounding), so that the vendor could read it as a different instant.
         """
         instant = to_utc(instant)
         try:
@@ -156,26 +163,32 @@ class WallClock:
         else:
             if first == instant - lost and (second == first or not self._shows(second, wall)):
                 return wall
+            if not self._shows(first, wall):
+                problem = "does not exist that day because the clocks go forward"
+            elif second != first and self._shows(second, wall):
+                problem = "occurs twice that day because the clocks go back"
+            else:
+                problem = "is ambiguous that day because the clocks change"
             raise InvalidInput(
-                f"{field}: {instant.isoformat()} is {wall.isoformat(' ')} on the vendor's clock "
-                f"({self.zone}), which is ambiguous there because the clocks change",
+                f"{field}: {instant.isoformat()} is {wall.isoformat(' ')} in the vendor's time "
+                f"zone ({self.zone}), which {problem}",
                 field=field,
                 hint="choose another time",
             )
         raise InvalidInput(f"{field}: {instant.isoformat()} is out of range", field=field)
 
     def to_instant(self, wall: datetime) -> datetime:
-        """The instant, in UTC, that a naive wall time of the vendor means.
+        """Convert a naive local time of the vendor to an instant in UTC.
 
         Raises:
-            ValueError: ``wall`` is aware.
-            OverflowError: The instant lies outside of the years 1 to 9999.
+            ValueError: If ``wall`` is aware.
+            OverflowError: If the instant is outside of the years 1 to 9999.
         """
         if wall.tzinfo is not None:
-            raise ValueError("a wall time is naive")
+            raise ValueError("a wall time must be naive")
         first = wall.replace(fold=0) if wall.fold else wall
         offset = self.zone.utcoffset(first)
-        # Sums of time spans: replace() and astimezone() take ten times as long.
+        # Timedelta arithmetic: replace() and astimezone() take ten times as long.
         return _EPOCH + (first - _NAIVE_EPOCH - (offset or timedelta(0)))
 
     def _shows(self, instant: datetime, wall: datetime) -> bool:

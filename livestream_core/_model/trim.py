@@ -1,4 +1,4 @@
-"""Which part of a recording is kept."""
+"""Trims: the part of a recording to keep."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from fractions import Fraction
 
-#: From here up a plain integer is a Unix time in seconds (2001-09-09); below, seconds.
+#: Integers from this value on are Unix times in seconds (from 2001-09-09); smaller ones, seconds.
 UNIX_TIME_FROM = 1_000_000_000
-#: From here up it can only be Unix time in milliseconds (seconds would be in the year 5138).
+#: Integers from this value on can only be Unix times in milliseconds (as seconds, the year 5138).
 _MILLISECONDS_FROM = 100_000_000_000
 
-#: After the point.
-_MOST_DIGITS = 1000
+#: The maximum number of decimal places.
+_MAX_DECIMALS = 1000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -33,24 +33,24 @@ _MICROSECOND = timedelta(microseconds=1)
 class Trim:
     """The part of a recording to keep, from ``start`` to ``end``.
 
-    Either relative (whole seconds from the start of the recording) or absolute (instants in
-    UTC). Fractions are rounded outward when it is made, so that nothing asked for is cut.
-    Make one by :meth:`relative`, :meth:`absolute` or :meth:`parse`.
+    A trim is either relative (whole seconds from the start of the recording) or absolute (instants
+    in UTC). Fractions are rounded outward, so that the requested part is never shortened. Create a
+    trim with :meth:`relative`, :meth:`absolute`, or :meth:`parse`.
 
     Attributes:
-        start: Whole seconds as an ``int``, or an instant as an aware ``datetime``.
-        end: The same form as ``start``, later than it.
+        start: The start, in whole seconds as an ``int``, or as an aware ``datetime``.
+        end: The end, in the same form as ``start``, and later.
     """
 
     start: int | datetime
     end: int | datetime
-    # Microseconds (from the recording's start, or from 1970) exactly as they were asked for.
+    # The exact microseconds that were requested (from the recording's start, or from 1970).
     # Converting from these rounds once; converting from the rounded values would round twice.
-    #: Two Fractions: a class that not every user of this library needs, and slow to import.
+    #: Two Fractions. The type is not named, because the class is slow to import and rarely needed.
     _exact: tuple[Any, Any] = attrs.field(eq=False)
 
     def __init__(self, *_: object, **__: object) -> None:
-        raise TypeError("make a trim by Trim.relative(), Trim.absolute() or Trim.parse()")
+        raise TypeError("create a trim with Trim.relative(), Trim.absolute(), or Trim.parse()")
 
     @classmethod
     def relative(
@@ -61,44 +61,46 @@ class Trim:
         """Return a trim in seconds (or timedeltas) from the start of the recording.
 
         Raises:
-            InvalidInput: Not a number, negative, or ``start`` is not before ``end``.
+            InvalidInput: If a value is not a number or is negative, or ``start`` is not before
+                ``end``.
         """
         exact = _offset(start, "trim.start"), _offset(end, "trim.end")
         return cls._make(exact, absolute=False)
 
     @classmethod
     def absolute(cls, start: datetime, end: datetime) -> Trim:
-        """A trim between two instants.
+        """Return a trim between two instants.
 
         Raises:
-            InvalidInput: A datetime is naive, or ``start`` is not before ``end``.
+            InvalidInput: If a datetime is naive, or ``start`` is not before ``end``.
         """
         exact = _moment(start, "trim.start"), _moment(end, "trim.end")
         return cls._make(exact, absolute=True)
 
     @classmethod
     def parse(cls, start: int, end: int) -> Trim:
-        """Reads two plain integers: seconds from the start of the recording, or, from
-        1_000_000_000 up, Unix times in seconds.
+        """Read two integers: seconds from the start of the recording, or Unix times in seconds.
+
+        Integers from 1_000_000_000 on are read as Unix times.
 
         Raises:
-            InvalidInput: Milliseconds, mixed forms, negative, not integers, or ``start`` is not
-                before ``end``; each with its own message.
+            InvalidInput: If a value is not an integer, is negative, or looks like milliseconds, if
+                the two forms are mixed, or if ``start`` is not before ``end``.
         """
         for field, value in (("trim.start", start), ("trim.end", end)):
             if isinstance(value, bool) or not isinstance(value, int):
                 raise InvalidInput(
                     f"{field}: expected a whole number of seconds, not {_shown(value)}", field=field
                 )
-            if not -(MAX_SECONDS**2) < value < MAX_SECONDS**2:  # too long to be shown
-                raise InvalidInput(f"{field}: is too large a number of seconds", field=field)
+            if not -(MAX_SECONDS**2) < value < MAX_SECONDS**2:  # too long for the message
+                raise InvalidInput(f"{field}: the number of seconds is too large", field=field)
             if value < 0:
                 raise InvalidInput(f"{field}: {value} is negative", field=field)
             if value >= _MILLISECONDS_FROM:
                 raise InvalidInput(
                     f"{field}: {value} looks like milliseconds",
                     field=field,
-                    hint="divide by 1000: seconds are expected",
+                    hint="use seconds: divide by 1000",
                 )
         if (start >= UNIX_TIME_FROM) != (end >= UNIX_TIME_FROM):
             raise InvalidInput(
@@ -123,14 +125,14 @@ class Trim:
 
     @property
     def is_relative(self) -> bool:
-        """Whether it counts from the start of the recording."""
+        """Whether the trim is relative to the start of the recording."""
         return isinstance(self.start, int)
 
     def to_relative(self, recording_start: datetime) -> Trim:
-        """The same trim in seconds from ``recording_start``.
+        """Return the same trim in seconds from ``recording_start``.
 
         Raises:
-            InvalidInput: It starts before the recording does.
+            InvalidInput: If the trim starts before the recording.
         """
         origin = _moment(recording_start, "recording_start")
         if self.is_relative:
@@ -138,17 +140,17 @@ class Trim:
         start, end = self._exact[0] - origin, self._exact[1] - origin
         if start < 0:
             raise InvalidInput(
-                f"trim.start: {self.start} lies before the recording, which starts at "
+                f"trim.start: {self.start} is before the recording, which starts at "
                 f"{to_utc(recording_start)}",
                 field="trim.start",
             )
         return self._make((start, end), absolute=False)
 
     def to_absolute(self, recording_start: datetime) -> Trim:
-        """The same trim as instants, for a recording that starts at ``recording_start``.
+        """Return the same trim as instants, for a recording that starts at ``recording_start``.
 
         Raises:
-            InvalidInput: ``recording_start`` is naive, or an instant is out of range.
+            InvalidInput: If ``recording_start`` is naive, or an instant is out of range.
         """
         origin = _moment(recording_start, "recording_start")
         if not self.is_relative:
@@ -156,22 +158,25 @@ class Trim:
         return self._make((self._exact[0] + origin, self._exact[1] + origin), absolute=True)
 
     def check_duration(self, seconds: float | Decimal | Fraction) -> None:
-        """Checks the trim against a recording of ``seconds``.
+        """Check the trim against the duration of a recording.
+
+        Args:
+            seconds: The duration of the recording.
 
         Raises:
-            InvalidInput: It ends after the recording; an absolute trim: it is longer.
+            InvalidInput: If the trim ends after the recording, or, for an absolute trim, is longer.
         """
         duration = _offset(seconds, "duration")
         end = self._exact[1] if self.is_relative else self._exact[1] - self._exact[0]
         if end > duration:
             raise InvalidInput(
-                f"trim.end: the trim needs {float(end / 1_000_000):g} s, the recording has "
-                f"{float(duration / 1_000_000):g} s",
+                f"trim.end: the trim needs {float(end / 1_000_000):g} s, but the recording has "
+                f"only {float(duration / 1_000_000):g} s",
                 field="trim.end",
             )
 
     def unix_times(self) -> tuple[int, int]:
-        """Start and end as the integers that :meth:`parse` reads: seconds, or Unix times."""
+        """Return start and end as integers that :meth:`parse` reads: seconds, or Unix times."""
         start, end = (
             value if isinstance(value, int) else (value - _EPOCH) // timedelta(seconds=1)
             for value in (self.start, self.end)
@@ -179,7 +184,7 @@ class Trim:
         return start, end
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON: integers, or ISO 8601 strings."""
+        """Return the trim as JSON data: integers, or ISO 8601 strings."""
         return {
             name: value if isinstance(value, int) else value.isoformat()
             for name, value in (("start", self.start), ("end", self.end))
@@ -187,10 +192,10 @@ class Trim:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Trim:
-        """Read what :meth:`to_dict` wrote.
+        """Read the data that :meth:`to_dict` returned.
 
         Raises:
-            InvalidInput: Something in it is missing, wrong or unknown.
+            InvalidInput: If a value is missing, invalid, or unknown.
         """
         if not isinstance(data, Mapping):
             raise InvalidInput(f"trim: expected a mapping, not {type(data).__name__}", field="trim")
@@ -208,11 +213,11 @@ class Trim:
         return f"Trim.{form}({self.start!s}, {self.end!s})"
 
     @classmethod
-    def _remade(cls, exact: tuple[Fraction, Fraction], absolute: bool) -> Trim:
+    def _restored(cls, exact: tuple[Fraction, Fraction], absolute: bool) -> Trim:
         return cls._make(exact, absolute=absolute)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Trim._remade, (self._exact, not self.is_relative)
+        return Trim._restored, (self._exact, not self.is_relative)
 
 
 def _instant(seconds: int) -> datetime:
@@ -240,7 +245,7 @@ def _offset(value: float | Decimal | Fraction | timedelta, field: str) -> Fracti
             f"{field}: expected seconds or a timedelta, not {_shown(value)}", field=field
         )
     elif not (_is_short(value) and -MAX_SECONDS < value < MAX_SECONDS):
-        raise InvalidInput(f"{field}: is not a number of seconds, or too large a one", field=field)
+        raise InvalidInput(f"{field}: is not a valid number of seconds", field=field)
     else:
         offset = Fraction(value) * 1_000_000
     if offset < 0:
@@ -249,13 +254,14 @@ def _offset(value: float | Decimal | Fraction | timedelta, field: str) -> Fracti
 
 
 def _is_short(value: float | Decimal | Fraction) -> bool:
-    """Whether it is a number that can be compared, with as many digits as can be worked with: a
-    few characters are enough for a Decimal of a thousand million.
+    """Return whether a number is comparable and has a limited number of decimal places.
+
+    A Decimal of only a few characters can have a thousand million of them.
     """
     if isinstance(value, (int, float)) or not hasattr(value, "as_tuple"):
         return True
     exponent = value.as_tuple().exponent
-    return isinstance(exponent, int) and exponent > -_MOST_DIGITS
+    return isinstance(exponent, int) and exponent > -_MAX_DECIMALS
 
 
 def _moment(value: datetime, field: str) -> Fraction:

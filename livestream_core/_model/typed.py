@@ -1,10 +1,10 @@
-"""The fields of a ``StreamSpec`` as arguments by name, for type checkers.
+"""The fields of a ``StreamSpec`` as keyword arguments, for type checkers.
 
-Only a ``TypedDict`` can say what ``**fields`` may hold. That these have the fields of the class is
-checked here; a test compares what they may hold.
+Only a ``TypedDict`` can declare the types of ``**fields``. This module checks that the dicts have
+the fields of the class; a test compares the types.
 """
 
-# Annotations are not postponed here: the classes would not see ``Required`` in them.
+# Annotations are not postponed in this module: ``Required`` would not be recognized.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,8 +16,9 @@ from .stream import Latency, RestreamTarget, StreamSpec
 
 
 class StreamFields(TypedDict, total=False):
-    """What ``Client.create`` takes by name: the fields of a :class:`StreamSpec`, in every form
-    that it accepts.
+    """The keyword arguments of ``Client.create``: the fields of a :class:`StreamSpec`.
+
+    The types include every form that each field accepts.
     """
 
     title: Required[str]
@@ -34,7 +35,7 @@ class StreamFields(TypedDict, total=False):
 
 
 class StreamChanges(TypedDict, total=False):
-    """What ``Client.update`` takes by name: the fields to change, ``None`` to clear one."""
+    """The keyword arguments of ``Client.update``: the fields to change; ``None`` clears a field."""
 
     title: str
     description: str | None

@@ -1,4 +1,4 @@
-"""Addresses: their parts, one spelling of each, and what a playback URL is by its form."""
+"""URLs: their parts, their normal form, and the kind of a playback URL."""
 
 from __future__ import annotations
 
@@ -15,54 +15,54 @@ if TYPE_CHECKING:
 
 
 class PlaybackKind(StrEnum):
-    """What a viewer finds at a playback URL."""
+    """The kind of content at a playback URL."""
 
     HLS = "hls"
     """A playlist, ``.m3u8`` or ``.m3u``."""
     DASH = "dash"
     """A manifest, ``.mpd``."""
     PAGE = "page"
-    """A page to open in a browser, or something that is neither HLS nor DASH by its suffix."""
+    """A page to open in a browser, or anything whose suffix is neither HLS nor DASH."""
 
 
-#: RFC 8216, section 4, has two suffixes.
+#: RFC 8216, section 4, defines two suffixes.
 _KIND_BY_SUFFIX = {
     ".m3u8": PlaybackKind.HLS,
     ".m3u": PlaybackKind.HLS,
     ".mpd": PlaybackKind.DASH,
 }
-#: One origin server that many run takes the format as an argument of its manifest.
+#: A widely used origin server takes the format as an argument of its manifest.
 _MANIFEST = "/manifest(format="
 _KIND_BY_FORMAT = {"m3u8": PlaybackKind.HLS, "mpd": PlaybackKind.DASH}
 
-#: A scheme, an authority, and no white space or control character anywhere. Whether the host
-#: exists, or even is well formed, is not judged: vendors document addresses that are not.
+#: A scheme, an authority, and no whitespace or control characters. The host is not checked, not
+#: even for its form: vendors document URLs whose hosts are malformed.
 _URL = r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\x00-\x1f\x7f/?#][^\s\x00-\x1f\x7f]*"
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
-#: RFC 3986, section 2.3: what is never encoded. Nearly all ids are of these.
+#: RFC 3986, section 2.3: the characters that are never encoded. Nearly all IDs consist of these.
 _UNRESERVED = r"[A-Za-z0-9._~-]+"
-#: Scheme and authority of an address.
+#: The scheme and authority of a URL.
 HOST = r"[^/?#]*://[^/?#]*"
-#: A server with an application.
+#: An RTMP server with an application.
 APPLICATION = rf"{HOST}/+[^/?#]+[^?#]*"
 
 
 def playback_kind(url: str) -> PlaybackKind:
-    """HLS or DASH by the end of the path, else a page."""
+    """Return the kind of a playback URL: HLS or DASH by the end of its path, otherwise a page."""
     path = re.split(r"[?#]", url, maxsplit=1)[0].lower()
     for suffix, kind in _KIND_BY_SUFFIX.items():
         if path.endswith(suffix):
             return kind
     if path.endswith(")"):
         form = path.rpartition(_MANIFEST)[2]
-        for beginning, kind in _KIND_BY_FORMAT.items():
-            if form.startswith(beginning) and "/" not in form:
+        for prefix, kind in _KIND_BY_FORMAT.items():
+            if form.startswith(prefix) and "/" not in form:
                 return kind
     return PlaybackKind.PAGE
 
 
 def server_url(url: str) -> str:
-    """An ingest server's URL in one spelling: lower-case scheme, no closing slash."""
+    """Return an ingest server's URL in normal form: lower-case scheme, no trailing slash."""
     url = url.strip()
     scheme, found, rest = url.partition("://")
     if not found:
@@ -75,26 +75,29 @@ def server_url(url: str) -> str:
 
 
 def has_control(text: str) -> bool:
-    """Whether a text has a line break, NUL, or another control character in it."""
+    """Return whether a text contains a line break, NUL, or another control character."""
     return compiled(_CONTROL).search(text) is not None
 
 
 def key_problem(key: str) -> str | None:
-    """What is wrong with a stream key that a caller gives; ``None`` if nothing is. What a vendor
-    gives is taken as it is.
+    """Return what is wrong with a stream key from a caller, or ``None`` if it is valid.
+
+    Stream keys from vendors are not checked.
     """
     if not key:
         return "must not be empty"
     if has_control(key):
         return "contains a line break or another control character"
     if any(map(str.isspace, key)):
-        return "contains a blank"
+        return "contains whitespace"
     return None
 
 
 def without_key(server: str, key: str) -> str:
-    """A server's URL without the stream key that ends it, where that leaves an application, and
-    where a key is joined to an address at all.
+    """Return a server's URL without the stream key at its end.
+
+    The URL is returned unchanged if no application would be left, or if keys are not joined to
+    URLs of its scheme.
     """
     if len(key) >= SHORTEST_KEY and scheme(server) not in _DEFAULT_PORT:
         while (shorter := _cut(server, key)) is not None:
@@ -112,9 +115,7 @@ def _cut(server: str, key: str) -> str | None:
 
 
 def address_with_key(server: str, stream_key: str) -> str:
-    """The whole address that a vendor may have given, whose server and key these are: the key is
-    in it once.
-    """
+    """Return the full URL of a server and a stream key, which contains the key once."""
     if len(stream_key) >= SHORTEST_KEY:
         known = KnownSecrets([stream_key])
         if known.find(compiled(HOST).sub("", server, count=1)):
@@ -123,33 +124,33 @@ def address_with_key(server: str, stream_key: str) -> str:
 
 
 def is_url(value: str) -> bool:
-    """Whether it has a scheme, something after it, and nothing that could break a header."""
+    """Return whether a text has a scheme, a rest, and no characters that could break a header."""
     return compiled(_URL).fullmatch(value) is not None
 
 
 def scheme(url: str) -> str:
-    """The scheme in lower case: ``rtmp``, ``rtmps``, ``srt``, ``https``; empty if there is none."""
+    """Return the scheme of a URL in lower case, such as ``rtmp``; empty if there is none."""
     found, mark, _ = url.partition("://")
     return found.strip().lower() if mark else ""
 
 
 def url_parts(url: str) -> SplitResult:
-    """A URL in its parts.
+    """Split a URL into its parts.
 
     Raises:
-        ValueError: It is not a URL.
+        ValueError: If the text is not a URL.
     """
-    # With what it brings in, it is slow to load, and a process that never connects needs none.
+    # This import is slow, and a process that never connects does not need it.
     from urllib.parse import urlsplit
 
     return urlsplit(url)
 
 
 def percent_encoded(text: str) -> str:
-    """A text as one part of a path or a query, a slash in it included.
+    """Percent-encode a text, including its slashes, as one part of a path or a query.
 
     Raises:
-        UnicodeEncodeError: It has half a surrogate pair.
+        UnicodeEncodeError: If the text contains half a surrogate pair.
     """
     if compiled(_UNRESERVED).fullmatch(text):
         return text
@@ -159,10 +160,10 @@ def percent_encoded(text: str) -> str:
 
 
 def origin_of(url: str) -> tuple[str, str, int]:
-    """Scheme, host (lower case) and port of an http(s) URL, the default port filled in.
+    """Return the scheme, the host in lower case, and the port of an http(s) URL.
 
     Raises:
-        ValueError: It is not an http(s) URL with a host.
+        ValueError: If the text is not an http(s) URL with a host.
     """
     parts = url_parts(url)
     if parts.scheme not in _DEFAULT_PORT or not parts.hostname:

@@ -1,4 +1,4 @@
-"""What is installed, from the metadata of packages: nothing of theirs is imported."""
+"""The installed entry points, read from package metadata without importing the packages."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
 
 class Point:
-    """An entry point, and the distribution that has it. Its metadata are read once: they hold
-    the whole README of the package, so they are slow to read.
+    """An entry point with its distribution.
+
+    The metadata is read only once, because it contains the README of the package and is slow to
+    read.
     """
 
     def __init__(self, point: EntryPoint, distribution: Distribution) -> None:
@@ -35,13 +37,15 @@ class Point:
         return str(self._metadata["Version"])
 
     def load(self) -> Any:
-        """Imports what it names."""
+        """Import and return the object that the entry point refers to."""
         return self._point.load()
 
 
 def installed(*groups: str) -> tuple[list[Point], ...]:
-    """The entry points of each group; of distributions with one name, the first on the path. One
-    whose metadata cannot be read is passed over.
+    """Return the entry points of each group.
+
+    Of distributions with the same name, the first one on the path counts. Distributions whose
+    metadata cannot be read are skipped.
     """
     found: dict[str, list[Point]] = {group: [] for group in groups}
     seen: set[str] = set()
@@ -57,11 +61,12 @@ def installed(*groups: str) -> tuple[list[Point], ...]:
 
 
 def unreadable(*groups: str) -> dict[str, str]:
-    """Where the distributions are whose metadata cannot be read, each with the reason: any of them
-    may have entry points of these groups.
+    """Return the paths of distributions whose metadata cannot be read, each with the reason.
+
+    Any of them may have entry points of these groups.
     """
     return {
-        # Its name may be what cannot be read.
+        # The unreadable part may be the name.
         str(getattr(distribution, "_path", distribution)): f"{type(read).__name__}: {read}"
         for distribution, read in _distributions(groups)
         if isinstance(read, Exception)
@@ -71,19 +76,19 @@ def unreadable(*groups: str) -> dict[str, str]:
 def _distributions(
     groups: Collection[str],
 ) -> Iterator[tuple[Distribution, list[tuple[str, Point]] | Exception]]:
-    # Not needed before the first client, and as slow to import as half of this library.
+    # Not needed before the first client, and half as slow to import as this library.
     from importlib.metadata import distributions
 
     for distribution in distributions():
         try:
             yield distribution, _points(distribution, groups)
-        except Exception as error:  # somebody else's files: nothing is known about what is in them
+        except Exception as error:  # files of other packages can contain anything
             yield distribution, error
 
 
 def _points(distribution: Distribution, groups: Collection[str]) -> list[tuple[str, Point]]:
     text = distribution.read_text("entry_points.txt")
-    # Nearly all distributions have none of ours, and to parse theirs takes the longest.
+    # Nearly all distributions have no such entry points, and parsing them is the slowest step.
     if not text or not any(group in text for group in groups):
         return []
     points = [
@@ -92,10 +97,10 @@ def _points(distribution: Distribution, groups: Collection[str]) -> list[tuple[s
         if point.group in groups
     ]
     for _, point in points:
-        _ = point.distribution, point.version  # read now, so that it fails here if it does
+        _ = point.distribution, point.version  # read now, so that a failure happens here
     return points
 
 
 def normal(name: str) -> str:
-    """A distribution's name in the spelling by which two are compared."""
+    """Return the normal form of a distribution's name, by which two names are compared."""
     return name.lower().replace("_", "-").replace(".", "-")

@@ -1,4 +1,4 @@
-"""The hooks of pluggy. Plugins only register and observe; behaviour is in typed classes."""
+"""The pluggy hooks. Plugins only register and observe; behavior belongs in typed classes."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
 
 @attrs.frozen(slots=True, kw_only=True)
 class Exchange:
-    """The facts of one HTTP exchange, without secrets, ids or bodies.
+    """The facts about one HTTP request and its response, without secrets and bodies.
 
     Attributes:
         provider: The provider's name.
-        account: Whose account.
-        operation: The client's method, or ``"sign_in"``, ``"sign_out"``.
-        stream_id: The stream it is about, where one is known.
+        account: The account.
+        operation: The client's method, or ``"sign_in"`` or ``"sign_out"``.
+        stream_id: The ID of the stream, if known.
         method: The HTTP method.
         template: The path with names in braces.
-        status: The answer's status code, or ``None`` without an answer.
+        status: The HTTP status code, or ``None`` if there was no response.
         error: The class name of the error, if there was one.
-        elapsed: How long it took.
-        attempt: 1 for the first time this request was sent, 2 for the next, ...
+        elapsed: The duration.
+        attempt: The number of the attempt, starting at 1. Retries increase it.
     """
 
     provider: str
@@ -56,47 +56,51 @@ class Exchange:
 
 
 class Hooks:
-    """What a plugin may implement."""
+    """The hooks that a plugin may implement."""
 
     @hookspec
     def livestream_adapters(self) -> Sequence[AdapterInfo]:  # type: ignore[empty-body]
-        """Adapters that the plugin brings."""
+        """Return the adapters that the plugin provides."""
 
     @hookspec
     def livestream_exchange(self, exchange: Exchange) -> None:
-        """Called after each HTTP exchange, but for those of a client that it uses itself."""
+        """Observe an HTTP exchange.
+
+        The hook is not called for requests of clients that the implementation itself uses.
+        """
 
     @hookspec
     def livestream_status_changed(
         self, account: str, stream: LiveStream, previous: Status | None
     ) -> None:
-        """Called when ``wait`` or a webhook shows a stream in another status than before.
-        ``previous`` is ``None`` where it is not known.
+        """Observe a change of a stream's status, as seen by ``wait`` or in a webhook delivery.
+
+        ``previous`` is ``None`` if the earlier status is not known.
         """
 
     @hookspec
     def livestream_translate(
         self, source: str, target: str, stream: LiveStream, spec: StreamSpec
     ) -> StreamSpec | None:
-        """Called by a migration from one account to another for each stream and what is to be
-        made of it: gives another spec, or ``None`` to leave it. It must give the same for the
-        same stream; where it fails, the stream is not moved.
+        """Return a different spec for a stream that a migration moves, or ``None`` to keep it.
+
+        The result must be the same for the same stream. If the hook fails, the stream is not moved.
         """
 
 
 def new_manager() -> pluggy.PluginManager:
-    """A plugin manager with our hooks and nothing else."""
+    """Return a plugin manager with the hooks of this library and without plugins."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Hooks)
     return manager
 
 
 def add_checked(manager: pluggy.PluginManager, plugin: object, name: str | None = None) -> None:
-    """Registers a plugin, or refuses it whole.
+    """Register a plugin, or refuse it completely.
 
     Raises:
-        ConfigurationError: It is registered already, implements no hook, or one that is not
-            known (a misspelling, or a hook of a newer core).
+        ConfigurationError: If it is already registered, implements no hook, or implements an
+            unknown one (because of a misspelling, or for a newer core).
     """
     try:
         registered = manager.register(plugin, name)
@@ -123,52 +127,51 @@ def _shown(plugin: object) -> str:
     return str(getattr(plugin, "__name__", type(plugin).__name__))
 
 
-#: Which observers are being told something, in this thread.
-_telling = threading.local()
+#: The observers that are running, in each thread.
+_running = threading.local()
 
 
 class Observers:
-    """Calls the observers; one that fails is logged and never fatal."""
+    """Calls the observers. Failures are logged and never raised."""
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
         self._manager = manager
 
     def exchange(self, exchange: Exchange) -> None:
-        """After an HTTP exchange."""
+        """Report an HTTP exchange."""
         self._call("livestream_exchange", exchange=exchange)
 
     def status_changed(self, account: str, stream: LiveStream, previous: Status | None) -> None:
-        """After a stream was seen in another status."""
+        """Report that a stream's status has changed."""
         self._call("livestream_status_changed", account=account, stream=stream, previous=previous)
 
     def translators(self, source: str, target: str) -> list[Callable[..., Any]]:
-        """What rewrites specs on the way from one account to another, in the order of calls."""
+        """Return the hooks that translate specs between two accounts, in the order of calls."""
 
         def bound(implementation: Any) -> Callable[..., Any]:
             def translate(stream: LiveStream, spec: StreamSpec) -> Any:
-                given = {"source": source, "target": target, "stream": stream, "spec": spec}
-                return implementation.function(*(given[name] for name in implementation.argnames))
+                values = {"source": source, "target": target, "stream": stream, "spec": spec}
+                return implementation.function(*(values[name] for name in implementation.argnames))
 
             translate.__qualname__ = f"livestream_translate of {implementation.plugin_name}"
             return translate
 
-        # pluggy calls the last one that was registered first, and so do we.
+        # pluggy calls the hook that was registered last first, and this has the same order.
         return [bound(each) for each in self._manager.hook.livestream_translate.get_hookimpls()]
 
     def wants(self, hook: str) -> bool:
-        """Whether anybody listens."""
+        """Return whether at least one plugin implements a hook."""
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
     def _call(self, hook: str, **arguments: Any) -> None:
-        under_way: set[Any] = vars(_telling).setdefault("under_way", set())
-        # One by one: pluggy would stop at the first that fails.
+        running: set[Any] = vars(_running).setdefault("implementations", set())
+        # Called one by one, because pluggy would stop at the first one that fails.
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
-            # What an observer causes itself is told to all others: told of that, too, it would
-            # cause it again and again.
-            if implementation in under_way:
+            # An observer is not called for what it causes itself: that could go on without end.
+            if implementation in running:
                 continue
             try:
-                under_way.add(implementation)
+                running.add(implementation)
                 implementation.function(*(arguments[name] for name in implementation.argnames))
             except Exception as error:
                 if is_of_signal_handler(error):
@@ -180,7 +183,7 @@ class Observers:
                     type(error).__name__,
                 )
             finally:
-                under_way.discard(implementation)
+                running.discard(implementation)
 
 
 publish("livestream_core", [Exchange])

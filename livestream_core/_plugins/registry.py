@@ -1,4 +1,4 @@
-"""Finding adapters: installed ones by their entry points, others by ``register``."""
+"""The registry of adapters: installed ones (by entry point) and those passed to ``register``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ALLOW_LIST = "LIVESTREAM_ADAPTERS"
 
 
 class Registry:
-    """The adapters and observers of a process."""
+    """The adapters and observers of this process."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -32,34 +32,34 @@ class Registry:
         self._registered: dict[str, AdapterInfo] = {}
         self._loaded: dict[tuple[str, str | None], type[Adapter]] = {}
         self._observers_loaded = False
-        #: Observers that were found when an adapter was looked for: to look takes a while.
+        #: The observers that were found during the search for an adapter, which is slow.
         self._observers_found: list[Point] | None = None
 
     def after_fork(self) -> None:
-        """In a child process: a thread that does not exist here may hold the lock."""
+        """Replace the lock in a child process, where a thread that held it no longer exists."""
         self._lock = threading.RLock()
 
-    # -- what there is ----------------------------------------------------------------------
+    # -- all adapters -----------------------------------------------------------------------
 
     def providers(self) -> Mapping[str, AdapterInfo]:
-        """All adapters by name. Nothing is imported."""
+        """Return all adapters by name, without importing anything."""
         found: dict[str, AdapterInfo] = {}
         allowed = _allowed()
         for name, points in _by_name(installed(PROJECT)[0]).items():
-            if not allowed.admits(name):
+            if not allowed.allows(name):
                 continue
             info, problem = _chosen(name, points, allowed)
             found[name] = attrs.evolve(info, problem=problem)
         return MappingProxyType(dict(sorted({**found, **self._registered}.items())))
 
     def register(self, plugin: object) -> None:
-        """Adds a plugin of the application's: adapters, observers, or both."""
+        """Register a plugin of the application: adapters, observers, or both."""
         with self._lock:
             infos = _adapters_of(plugin)
             for info in infos:
                 if info.name in self.providers():
                     raise ConfigurationError(
-                        f"an adapter named {info.name!r} is registered or installed already"
+                        f"an adapter named {info.name!r} is already registered or installed"
                     )
             add_checked(self._manager, plugin)
             for info in infos:
@@ -67,20 +67,20 @@ class Registry:
                 self._loaded.pop((info.name, None), None)
 
     def unregister(self, plugin: object) -> None:
-        """Takes back what :meth:`register` did."""
+        """Remove a plugin that was registered with :meth:`register`."""
         with self._lock:
             self._manager.unregister(plugin)
             for info in _adapters_of(plugin):
                 self._registered.pop(info.name, None)
                 self._loaded.pop((info.name, None), None)
 
-    # -- one of them ------------------------------------------------------------------------
+    # -- one adapter ------------------------------------------------------------------------
 
     def info(self, provider: str) -> AdapterInfo:
-        """All that an adapter says of itself; imports its package, but not its adapter.
+        """Return the facts about an adapter. Imports its package, but not the adapter class.
 
         Raises:
-            ConfigurationError: There is none, or it cannot be used; it says why.
+            ConfigurationError: If there is no such adapter, or it cannot be used.
         """
         if provider in self._registered:
             return self._registered[provider]
@@ -89,12 +89,12 @@ class Registry:
             self._observers_found = observers
         points = _by_name(adapters).get(provider, [])
         allowed = _allowed()
-        if not points or not allowed.admits(provider):
+        if not points or not allowed.allows(provider):
             known = ", ".join(self.providers()) or "none"
             forbidden = f" ({ALLOW_LIST} does not list it)" if points else ""
             raise ConfigurationError(
-                f"there is no provider {provider!r}{forbidden}",
-                hint=f"installed: {known}; others come with a package of their own",
+                f"unknown provider {provider!r}{forbidden}",
+                hint=f"installed providers: {known}; to add one, install its adapter package",
             )
         metadata, problem = _chosen(provider, points, allowed)
         if problem:
@@ -111,10 +111,10 @@ class Registry:
         )
 
     def adapter(self, provider: str) -> type[Adapter]:
-        """The adapter's class.
+        """Return the class of an adapter.
 
         Raises:
-            ConfigurationError: There is none, or it cannot be used; it says why.
+            ConfigurationError: If there is no such adapter, or it cannot be used.
         """
         registered = self._registered.get(provider)
         key = provider, os.environ.get(ALLOW_LIST) if registered is None else None
@@ -125,19 +125,19 @@ class Registry:
         if not isinstance(info.api_version, int) or info.api_version > API_VERSION:
             raise ConfigurationError(
                 f"{_shown(info)} was written for version {info.api_version} of the adapter "
-                f"interface; this core has version {API_VERSION}",
+                f"interface, but livestream-core supports version {API_VERSION}",
                 provider=provider,
                 hint="upgrade livestream-core",
             )
         adapter = _guarded(provider, info, lambda: load(info.factory))
         if not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
             raise ConfigurationError(
-                f"{_shown(info)}: {info.factory!r} is no Adapter", provider=provider
+                f"{_shown(info)}: {info.factory!r} is not an Adapter class", provider=provider
             )
         if getattr(adapter, "name", None) != provider or not hasattr(adapter, "capabilities"):
             raise ConfigurationError(
-                f"{_shown(info)}: the adapter calls itself {getattr(adapter, 'name', None)!r}, "
-                "or declares no capabilities",
+                f"{_shown(info)}: the adapter must have the name {provider!r} and declare "
+                f"capabilities; its name is {getattr(adapter, 'name', None)!r}",
                 provider=provider,
             )
         with self._lock:
@@ -145,7 +145,7 @@ class Registry:
         return adapter
 
     def observers(self) -> Observers:
-        """The observers; those that are installed are loaded once, each in isolation."""
+        """Return the observers. Installed ones are loaded once; a failure affects no other."""
         with self._lock:
             if not self._observers_loaded:
                 self._observers_loaded = True
@@ -157,7 +157,7 @@ class Registry:
                         if is_of_signal_handler(error):
                             raise
                         logger().error(
-                            "observer %s of %s was not loaded: %s",
+                            "observer %s of %s could not be loaded: %s",
                             point.name,
                             point.distribution,
                             error,
@@ -166,7 +166,7 @@ class Registry:
 
 
 def load(target: Any) -> Any:
-    """What ``"module:name"`` names; anything but a string is given back as it is."""
+    """Return the object that ``"module:name"`` refers to; return any other value unchanged."""
     if not isinstance(target, str):
         return target
     module, _, name = target.partition(":")
@@ -188,7 +188,7 @@ def _guarded(provider: str, info: AdapterInfo, use: Callable[[], T]) -> T:
     raise ConfigurationError(
         f"{_shown(info)} cannot be loaded: {problem}",
         provider=provider,
-        hint="the fault is in that package or in what it needs",
+        hint="check that package and its dependencies",
     )
 
 
@@ -205,7 +205,7 @@ def _adapters_of(plugin: object) -> list[AdapterInfo]:
     for info in infos:
         if not isinstance(info, AdapterInfo):
             raise ConfigurationError(
-                f"livestream_adapters() gave a {type(info).__name__}, not an AdapterInfo"
+                f"livestream_adapters() returned a {type(info).__name__}, not an AdapterInfo"
             )
     return infos
 
@@ -221,7 +221,9 @@ def _chosen(name: str, points: list[Point], allowed: _Allowed) -> tuple[AdapterI
     wanted = allowed.choices.get(name)
     if wanted is not None:
         matching = [p for p in points if normal(p.distribution) == normal(wanted)]
-        problem = None if matching else f"{ALLOW_LIST} wants {name} from {wanted}, not installed"
+        problem = (
+            None if matching else f"{ALLOW_LIST} takes {name} from {wanted}, which is not installed"
+        )
         points = matching or points
     else:
         names = sorted(p.distribution for p in points)
@@ -242,23 +244,25 @@ def _chosen(name: str, points: list[Point], allowed: _Allowed) -> tuple[AdapterI
 
 @attrs.frozen(slots=True)
 class _Allowed:
-    """What the environment says of adapters.
+    """The settings of the environment about adapters.
 
     Attributes:
-        names: The only providers that may be used; ``None`` for all.
-        choices: From which distribution a provider is taken.
+        names: The only providers that may be used, or ``None`` for all.
+        choices: The distribution to use, by provider.
     """
 
     names: frozenset[str] | None
     choices: Mapping[str, str]
 
-    def admits(self, name: str) -> bool:
+    def allows(self, name: str) -> bool:
         return self.names is None or name in self.names
 
 
 def _allowed() -> _Allowed:
-    """``acme=livestream-acme`` says where a provider comes from, and no more; as soon as a bare
-    name such as ``acme`` is in the list, it is the list of all that may be used.
+    """Read the settings about adapters from the environment.
+
+    ``acme=livestream-acme`` only sets the distribution of a provider. If the list contains at least
+    one name without a distribution, such as ``acme``, then only the listed providers may be used.
     """
     names, choices, restricts = set(), {}, False
     for item in os.environ.get(ALLOW_LIST, "").split(","):

@@ -1,1 +1,1 @@
-"""Secrets: values that are never printed, and how they are found in any text."""
+"""Secrets: values that are never printed, and the search for secrets in any text."""

@@ -1,20 +1,20 @@
-"""A read-only mapping for what may contain secrets: its repr tells the names, never the values."""
+"""A read-only mapping for data that may contain secrets. Its repr shows only the keys."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .recognition import carries_secret, tells_secret
+from .recognition import carries_secret, suggests_secret
 from .secret import MASK
 from .spellings import KnownSecrets
 
 
 class MaskedMapping(Mapping[str, Any]):
-    """Equals the mapping it was made of, cannot be changed, and prints its names only.
+    """A read-only mapping whose repr shows only the keys. Equal to the mapping it was created from.
 
-    Mappings and lists inside are given as copies that do not print their values either.
-    :meth:`reveal` gives plain dicts and lists.
+    Mappings and lists inside it are returned as copies whose reprs do not show the values either.
+    :meth:`reveal` returns plain dicts and lists.
     """
 
     __slots__ = ("_data",)
@@ -53,7 +53,7 @@ class MaskedMapping(Mapping[str, Any]):
         return MaskedMapping, (self._data,)
 
     def reveal(self) -> Any:
-        """The data as it is, in plain dicts and lists of its own."""
+        """Return the unmasked data as a copy in plain dicts and lists."""
         return plain(self._data)
 
 
@@ -61,7 +61,7 @@ _set_data = MaskedMapping.__dict__["_data"].__set__
 
 
 def plain(value: Any) -> Any:
-    """A deep copy in dicts and lists."""
+    """Return a deep copy in plain dicts and lists."""
     if isinstance(value, MaskedMapping):
         value = value._data
     if isinstance(value, Mapping):
@@ -71,26 +71,33 @@ def plain(value: Any) -> Any:
     return value
 
 
-def without_secrets(value: Any, known: KnownSecrets, *, told: bool = False) -> Any:
-    """A deep copy with ``***`` for every text that is, contains, or by its name may be a secret.
+def without_secrets(value: Any, known: KnownSecrets, *, is_secret: bool = False) -> Any:
+    """Return a deep copy with every secret masked.
+
+    A text is masked if it contains a known secret, has the form of a secret, or has a key whose
+    name suggests a secret.
 
     Args:
-        value: What is copied.
-        known: Secrets that are known.
-        told: Whether it stands under a name that tells that it is secret.
+        value: The value to copy.
+        known: The known secrets.
+        is_secret: Whether the value has a key whose name suggests a secret.
     """
     if isinstance(value, MaskedMapping):
         value = value._data
     if isinstance(value, Mapping):
         return {
             MASK if known.find(str(name)) else name: without_secrets(
-                item, known, told=told or tells_secret(str(name))
+                item, known, is_secret=is_secret or suggests_secret(str(name))
             )
             for name, item in value.items()
         }
     if isinstance(value, (list, tuple)):
-        return [without_secrets(item, known, told=told) for item in value]
-    if isinstance(value, str) and value and (told or carries_secret(value) or known.find(value)):
+        return [without_secrets(item, known, is_secret=is_secret) for item in value]
+    if (
+        isinstance(value, str)
+        and value
+        and (is_secret or carries_secret(value) or known.find(value))
+    ):
         return MASK
     return value
 
@@ -103,7 +110,7 @@ def _wrapped(value: Any) -> Any:
     return value
 
 
-# Copies that json.dumps takes as they are.
+# Copies that json.dumps accepts.
 class _MaskedDict(dict[str, Any]):
     __slots__ = ()
 

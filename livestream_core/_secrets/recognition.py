@@ -1,6 +1,6 @@
-"""What gives a secret away that nobody knows yet: the name that it stands under, or its form.
+"""Recognition of secrets that are not known yet, by their name or by their form.
 
-The model, ``raw``, the mask of errors and recordings all ask here.
+The model, ``raw``, the masking of errors, and API captures all use this module.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from .spellings import compiled, decoded
 
-# Whoever holds a signed URL holds the right that it was signed for. These end the names by which
-# CDNs, clouds and vendors sign, and by which people hand on what must not be shown:
+# A signed URL grants the access that it was signed for. The names of parameters by which CDNs,
+# clouds, and vendors sign, or pass other secrets, end with these:
 #   token           bunny.net (token, bcdn_token), Amazon IVS, Mux, Fastly, KeyCDN, Flussonic;
 #                   Google Media CDN (edge-cache-token); AWS (X-Amz-Security-Token)
 #   tokenhash       Wowza SecureToken: wowzatokenhash, or another prefix that ends in "token"
@@ -19,27 +19,27 @@ from .spellings import compiled, decoded
 #   secret          Tencent Cloud CSS (txSecret), Wangsu (wsSecret), Huawei Cloud Live (hwSecret)
 #   auth_key        Alibaba Cloud and Huawei Cloud CDN, signing method A
 #   hmac            Akamai Auth Token 2.0, in the path too: /exp=1~acl=/*~hmac=0f
-# Words such as "hash", "key" and "sign" are not among them: alone they sign nothing.
+# Words such as "hash", "key", and "sign" are not included: alone they do not sign a URL.
 _URL_ENDINGS = (
     r"token(?:hash)?|signature|secret|password|passwd|passphrase|hmac|jwt|credentials?|"
     r"(?:access|api|auth|client|ingest|private|publish|secure|session|shared|signing|stream)[_-]?"
     r"key"
 )
-# And these are whole names:
+# These are complete names:
 #   hdnea, hdnts, hdntl, __gda__    Akamai (the last: Auth Token 1.0)
 #   sig                             Azure's shared access signatures, JW Player
 #   wmsAuthSign                     Nimble Streamer
 #   auth_info                       Huawei Cloud CDN, signing method D
 #   ks                              Kaltura's session
 _NAMES = "hdnea|hdnts|hdntl|__gda__|sig|wmsauthsign|auth_info|ks|auth|pass|pwd"
-#   Policy, Key-Pair-Id             CloudFront, beside a Signature
+#   Policy, Key-Pair-Id             CloudFront, with a Signature
 #   AWSAccessKeyId                  S3, signature version 2
-#   URLPrefix                       Google Cloud CDN and Media CDN, beside a Signature
+#   URLPrefix                       Google Cloud CDN and Media CDN, with a Signature
 _URL_NAMES = "policy|key-pair-id|awsaccesskeyid|urlprefix"
-# Names that sign only together, as in the examples of nginx's secure_link. Each of them alone is
+# Names that sign only in combination, as in the examples of nginx's secure_link. Each name alone is
 # an ordinary word.
 _URL_PAIRS = (("md5", "expires"), ("st", "e"))
-# In JSON, forms and headers these tell wherever in a name they stand.
+# In JSON, forms, and headers, a name that contains one of these suggests a secret.
 _FIELD_WORDS = (
     "key|token|secret|passw|passphrase|credential|signature|authori[sz]ation|jwt|hmac|cookie|_iv"
 )
@@ -52,17 +52,17 @@ def _pattern(text: str) -> re.Pattern[str]:
     return compiled(text, re.IGNORECASE)
 
 
-def tells_secret(name: str) -> bool:
-    """Whether what stands under this name is secret: in JSON, in a form, or in a header."""
+def suggests_secret(name: str) -> bool:
+    """Return whether a name in JSON, a form, or a header suggests that its value is secret."""
     return _pattern(_FIELD).match(name) is not None
 
 
-# A vendor may answer with one word of 64 KiB. So a word is looked at from its beginning only, and
-# what was read of it is not given back: anything else takes the square of its length. What is
-# "kept" of a match is not secret.
+# A vendor may send a single word of 64 KiB. So a word is matched only from its beginning, and
+# without backtracking: anything else takes quadratic time. The "kept" part of a match is not
+# secret.
 
-#: What gives a URL away: a signature in its query, in its fragment, or between slashes or tildes of
-#: its path; a JSON web token; user and password.
+#: What makes a URL secret: a signature in its query, in its fragment, or between slashes or tildes
+#: of its path; a JSON web token; a user name with a password.
 _SIGNING_NAME = rf"(?:[\w-]*(?:{_URL_ENDINGS})|{_NAMES}|{_URL_NAMES})="
 _SIGNED = (
     rf"(?P<kept>[?&;#]{_SIGNING_NAME})[^&#\s\"'<>]++",
@@ -76,9 +76,9 @@ _USER_INFO = r"(?P<kept>://)[^\s/?#\"'<>]+(?=@)"
 _QUERY = r"\?[^\s#\"'<>]++"
 _PARAMETER = r"[?&;](?P<name>\w++)=(?P<value>[^&;]++)"
 
-#: What gives a value in any other text away.
+#: What makes a value in any other text secret.
 _IN_TEXT = (
-    # A value under a telling name, in JSON, in a form, or in a header.
+    # A value whose name suggests a secret, in JSON, in a form, or in a header.
     r"(?P<kept>[\"']?(?<![\w.-])"
     rf"(?:(?=[\w.-]*(?:{_FIELD_WORDS}))[\w.-]++|(?:{_NAMES})(?![\w.-]))"
     r"[\"']?\s*+[:=]\s*+)(?!(?:null|true|false|\d{1,5})\b)"
@@ -89,26 +89,26 @@ _IN_TEXT = (
 
 
 def carries_secret(url: str) -> bool:
-    """Whether a URL shows by its form that it contains a secret."""
-    # Nearly all URLs end here.
+    """Return whether the form of a URL shows that it contains a secret."""
+    # For nearly all URLs, the function returns here.
     if "=" not in url and "@" not in url and "eyJ" not in url:
         return False
     if next(signed_spans(url), None) is not None:
         return True
-    # A player's page has the address of what it plays in its own.
+    # The URL of a player's page contains the URL of the video.
     plain, places = decoded(url)
     return places is not None and next(signed_spans(plain), None) is not None
 
 
 def secret_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where in a text something stands that must be a secret, by its name or by its form."""
+    """Yield the spans of a text that must be secrets, by their names or by their forms."""
     yield from signed_spans(text)
     for pattern in _IN_TEXT:
         yield from _spans(pattern, text)
 
 
 def signed_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where in a text something stands that gives its URL away."""
+    """Yield the spans of a text that make its URLs secret."""
     for pattern in (*_SIGNED, _JWT, _USER_INFO):
         yield from _spans(pattern, text)
     for query in _pattern(_QUERY).finditer(text):

@@ -1,4 +1,4 @@
-"""Values that must not be printed: stream keys, tokens, and URLs that contain one."""
+"""Values that must not be printed: stream keys, tokens, and URLs that contain them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ MASK = "***"
 
 @final
 class Secret:
-    """A string that prints as ``***``; :meth:`reveal` gives the value.
+    """A string that prints as ``***``. :meth:`reveal` returns the value.
 
-    Equality is compared in constant time. A secret pickles (task queues need that): what is
-    pickled contains the value.
+    Secrets are compared in constant time. They can be pickled, because task queues need it; the
+    pickle contains the value.
     """
 
     __slots__ = ("_value",)
@@ -21,11 +21,11 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         if not isinstance(value, str):
-            raise TypeError(f"a Secret holds a str, not {type(value).__name__}")
+            raise TypeError(f"a Secret must be a str, not {type(value).__name__}")
         _set_value(self, value)
 
     def reveal(self) -> str:
-        """The value itself: hand it on, do not print it."""
+        """Return the value. Pass it on, but do not print it."""
         return self._value
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -60,12 +60,12 @@ class Secret:
         return Secret, (self._value,)
 
 
-#: Secrets are made by the thousand: this is the quickest way round ``__setattr__``.
+#: Thousands of secrets are created: this is the fastest way around ``__setattr__``.
 _set_value = Secret.__dict__["_value"].__set__
 
 
 class SecretText(str):
-    """A text that is secret: a ``str`` in every use, but its repr is masked."""
+    """A secret text: a ``str`` in every use, except that its repr is masked."""
 
     __slots__ = ()
 
@@ -74,7 +74,7 @@ class SecretText(str):
 
 
 class SecretUrl(str):
-    """A URL that contains a secret: a ``str`` in every use, but its repr is masked."""
+    """A URL that contains a secret: a ``str`` in every use, except that its repr is masked."""
 
     __slots__ = ()
 
@@ -83,7 +83,7 @@ class SecretUrl(str):
 
 
 def masked_url(url: str) -> str:
-    """Scheme and host of ``url``; the rest, where the secret may be, as ``***``."""
+    """Return the scheme and the host of a URL, with the rest, which may be secret, masked."""
     scheme, found, rest = str.partition(url, "://")
     if not found:
         return MASK

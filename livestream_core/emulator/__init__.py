@@ -1,8 +1,9 @@
-"""Emulators: WSGI apps that behave like vendors.
+"""Emulators: WSGI applications that behave like vendors.
 
-An emulator is as strict and as quirky as the vendor's documents say, and never kinder. It
-serves on loopback (:meth:`Emulator.serve`) or in process (:meth:`Emulator.transport`), logs
-the requests it receives, and injects faults. Needs the extra ``sandbox``.
+An emulator is as strict as the vendor's documentation, including its quirks, and never more
+permissive. It serves on loopback (:meth:`Emulator.serve`) or in process
+(:meth:`Emulator.transport`), logs the requests that it receives, and injects faults. Requires the
+``sandbox`` extra.
 """
 
 from __future__ import annotations
@@ -36,5 +37,5 @@ _publish(
     [Emulator, EmulatorClock, Fault, LoggedRequest, Route, json_response, load_emulator],
 )
 
-if not TYPE_CHECKING:  # pickles of version 0.1 look here
+if not TYPE_CHECKING:  # pickles of version 0.1 refer to this module
     __getattr__ = _names_of(__name__)

@@ -1,4 +1,4 @@
-"""The base of emulators: a WSGI app that behaves like a vendor."""
+"""The base class of emulators: a WSGI application that behaves like a vendor."""
 
 from __future__ import annotations
 
@@ -28,15 +28,18 @@ from .world import World
 
 
 class Emulator(World):
-    """A vendor, emulated. A subclass gives the routes, their handlers and the world's actions.
+    """The base class for emulated vendors.
+
+    A subclass defines the routes, their handlers, and the effects of outside events, such as an
+    encoder that connects.
 
     Attributes:
-        provider: The name of the provider whose vendor this is.
-        routes: The vendor's paths.
-        status_field: Where a stream's status stands in an answer, as a path with dots.
-        clock: The vendor's clock. A :class:`ManualClock` may be put in its place: no time passes
-            then but what tests let pass, and clients in process that are given no clock use it.
-        requests: Every request that came, in order.
+        provider: The name of the provider that connects to this vendor.
+        routes: The vendor's endpoints.
+        status_field: The path of a stream's status in a response, with dots.
+        clock: The vendor's clock. If you replace it with a :class:`ManualClock`, time passes only
+            when tests advance it, and clients in this process use the same clock by default.
+        requests: All requests that the emulator has received, in order.
     """
 
     provider: ClassVar[str]
@@ -44,8 +47,10 @@ class Emulator(World):
     status_field: ClassVar[str] = "status"
 
     def __init__(self, *, boot_seconds: float = 20.0) -> None:
-        """Args:
-        boot_seconds: How long the vendor needs to make a stream's server, where it makes one.
+        """Create a vendor.
+
+        Args:
+            boot_seconds: The time that a stream's server takes to start, if the vendor has servers.
         """
         self.boot_seconds = boot_seconds
         self.clock: EmulatorClock | ManualClock = EmulatorClock()
@@ -54,36 +59,36 @@ class Emulator(World):
         self._faults: list[InjectedFault] = []
         self._map = compiled(tuple(self.routes))
 
-    # -- what a subclass gives --------------------------------------------------------------
+    # -- for subclasses to override ---------------------------------------------------------
 
     def options(self) -> dict[str, Any]:
-        """Options for ``connect`` that reach a fresh account here, all but ``base_url``."""
+        """Return the options for ``connect`` to reach an account here, without ``base_url``."""
         raise NotImplementedError
 
     def not_found(self, request: Request) -> Response:
-        """The answer to a path that the vendor does not have."""
+        """Return the response to a request for an unknown path."""
         return json_response({"error": "not found"}, 404)
 
     def method_not_allowed(self, request: Request) -> Response:
-        """The answer to a method that a path does not have."""
+        """Return the response to a request with a method that the path does not support."""
         return json_response({"error": "method not allowed"}, 405)
 
     # -- faults -----------------------------------------------------------------------------
 
     def inject(self, fault: Fault, *, on: str = "*", times: int = 1, skip: int = 0) -> None:
-        """Lets something go wrong.
+        """Inject a fault into the responses to some requests.
 
         Args:
-            fault: What.
-            on: Which requests: a pattern over method and path, such as ``"POST */stop/"``.
-            times: How many of them.
-            skip: How many of them pass before.
+            fault: The fault.
+            on: A pattern for the method and the path of the requests, such as ``"POST */stop/"``.
+            times: The number of matching requests to affect.
+            skip: The number of matching requests to leave unaffected first.
         """
         with self.lock:
             self._faults.append(InjectedFault(fault, on, times, skip))
 
     def clear_faults(self) -> None:
-        """Takes back all faults."""
+        """Remove all injected faults."""
         with self.lock:
             self._faults.clear()
 
@@ -95,8 +100,8 @@ class Emulator(World):
                 if injected.skip:
                     injected.skip -= 1
                     continue
-                injected.left -= 1
-                if injected.left <= 0:
+                injected.remaining -= 1
+                if injected.remaining <= 0:
                     self._faults.remove(injected)
                 return injected.fault
         return None
@@ -105,10 +110,10 @@ class Emulator(World):
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
-        body = request.get_data()  # read now: a late commit outlives the connection
+        body = request.get_data()  # read now, because a late commit outlives the connection
         index = self._log(request, body)
         fault = self._fault(request)
-        response = self._answer(request, fault, environ)
+        response = self._respond(request, fault, environ)
         if response.date is None:
             response.date = self.clock.now()
         with self.lock:
@@ -124,7 +129,7 @@ class Emulator(World):
             )
             return len(self.requests) - 1
 
-    def _answer(self, request: Request, fault: Fault | None, environ: dict[str, Any]) -> Response:
+    def _respond(self, request: Request, fault: Fault | None, environ: dict[str, Any]) -> Response:
         if fault is None:
             return self._dispatch(request)
         if fault.kind is FaultKind.DROP_BEFORE:
@@ -151,7 +156,7 @@ class Emulator(World):
 
     def _dispatch(self, request: Request) -> Response:
         if request.environ["PATH_INFO"].startswith("//"):
-            return self.not_found(request)  # werkzeug would take it for one slash
+            return self.not_found(request)  # werkzeug would read it as a single slash
         adapter = self._map.bind_to_environ(request.environ)
         try:
             endpoint, values = adapter.match()
@@ -166,24 +171,28 @@ class Emulator(World):
             return response
 
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractContextManager[str]:
-        """Serves on loopback, in threads, and gives the origin for clients on this machine.
+        """Serve over HTTP, in threads, and provide the origin for clients on this machine.
 
         Args:
-            host: The address to listen on.
-            port: The port; 0 takes a free one.
+            host: The address to listen on. Defaults to loopback.
+            port: The port. 0 chooses a free one.
 
         Raises:
-            OSError: The address is not this machine's, or the port is taken.
+            OSError: If the address does not belong to this machine, or the port is in use.
         """
         return serving(self, host, port)
 
     def transport(self) -> WSGITransport:
-        """A transport to it that needs no port."""
+        """Return a transport that reaches the emulator in this process, without a port."""
         clock = self.clock if isinstance(self.clock, ManualClock) else None
         return WSGITransport(self, clock=clock)
 
     def connect(self, **settings: Any) -> Client:
-        """A client of it, in process; ``settings`` are those of ``connect``."""
+        """Return a client that reaches the emulator in this process.
+
+        Args:
+            settings: Arguments of ``connect``.
+        """
         origin = in_process_origin(registry.adapter(self.provider))
         options = {**origin, **self.options(), "transport": self.transport(), **settings}
         return connect(self.provider, **options)

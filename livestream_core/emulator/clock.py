@@ -9,27 +9,25 @@ from datetime import UTC, datetime, timedelta
 
 
 class EmulatorClock:
-    """The emulated vendor's clock: it runs with the machine's, and tests can move it on."""
+    """The clock of an emulated vendor. It follows the machine's clock, and tests can advance it."""
 
     def __init__(self) -> None:
         self._ahead = timedelta()
 
     def now(self) -> datetime:
-        """The present instant, in UTC."""
+        """Return the current instant, in UTC."""
         return datetime.now(UTC) + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Moves the clock on."""
+        """Advance the clock by some seconds."""
         self._ahead += timedelta(seconds=seconds)
 
     def sleep(self, seconds: float) -> None:
-        """Waits, in the machine's time."""
+        """Wait for some seconds of the machine's time."""
         time.sleep(seconds)
 
     def call_later(self, seconds: float, call: Callable[[], object]) -> None:
-        """Has a function called when so many seconds of the machine's time have passed, in a
-        thread of its own.
-        """
+        """Call a function in a separate thread, after some seconds of the machine's time."""
         timer = threading.Timer(seconds, call)
         timer.daemon = True
         timer.start()

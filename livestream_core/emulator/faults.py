@@ -1,4 +1,4 @@
-"""Faults: what goes wrong with an answer."""
+"""Faults that emulators inject into responses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FaultKind(Enum):
 
 @attrs.frozen(slots=True)
 class Fault:
-    """Something that goes wrong with an answer. Made by its class methods."""
+    """A fault in a response. Create one with the class methods."""
 
     kind: FaultKind
     response: Callable[[], Response] | None = None
@@ -43,7 +43,7 @@ class Fault:
         body: bytes | str = b'{"detail":"injected"}',
         content_type: str = "application/json",
     ) -> Fault:
-        """This status instead of the answer; nothing is carried out."""
+        """Respond with a status and apply no change."""
 
         def response() -> Response:
             return Response(body, status, headers=dict(headers or {}), content_type=content_type)
@@ -52,99 +52,99 @@ class Fault:
 
     @classmethod
     def html(cls, status: int = 200) -> Fault:
-        """A page of HTML, as a proxy or a captive portal sends; nothing is carried out."""
+        """Respond with an HTML page, like a proxy or a captive portal, and apply no change."""
         return cls.status(status, body="<html><h1>Hello</h1></html>", content_type="text/html")
 
     @classmethod
     def redirect(cls, location: str, status: int = 302) -> Fault:
-        """A redirect; nothing is carried out."""
+        """Respond with a redirect and apply no change."""
         return cls.status(status, headers={"Location": location}, body=b"")
 
     @classmethod
     def cut_body(cls) -> Fault:
-        """Carried out; the connection closes in the middle of the answer's body."""
+        """Apply the change, and close the network connection in the middle of the response."""
         return cls(FaultKind.CUT_BODY)
 
     @classmethod
     def drop_before(cls) -> Fault:
-        """The connection closes before anything is carried out."""
+        """Close the network connection before the change is applied."""
         return cls(FaultKind.DROP_BEFORE)
 
     @classmethod
     def drop_after(cls) -> Fault:
-        """Carried out; the connection closes without an answer."""
+        """Apply the change, and close the network connection without a response."""
         return cls(FaultKind.DROP_AFTER)
 
     @classmethod
     def late_commit(cls, seconds: float, status: int = 504) -> Fault:
-        """Answered with an error at once, and carried out so many seconds later."""
+        """Respond with an error at once, and apply the change some seconds later."""
         return cls(FaultKind.LATE_COMMIT, cls.status(status).response, seconds=seconds)
 
     @classmethod
     def delay(cls, seconds: float) -> Fault:
-        """Carried out; the answer comes so many seconds later."""
+        """Apply the change, and respond some seconds later."""
         return cls(FaultKind.DELAY, seconds=seconds)
 
     @classmethod
     def status_word(cls, word: str) -> Fault:
-        """The answer has this word where the stream's status stands."""
+        """Replace the stream's status in the response with a word."""
         return cls.edited(lambda data, self: _set(data, self.status_field, word))
 
     @classmethod
     def missing_field(cls, path: str) -> Fault:
-        """The answer lacks a field, named by a path with dots, wherever it occurs."""
+        """Remove a field, named by a path with dots, wherever it occurs in the response."""
         return cls.edited(lambda data, _: _set(data, path, _REMOVE))
 
     @classmethod
     def extra_field(cls, path: str, value: Any) -> Fault:
-        """The answer has one more field next to, or instead of, that at the path's parent."""
-        return cls.edited(lambda data, _: _set(data, path, value, anew=True))
+        """Add or replace a field, named by a path with dots, wherever its parent occurs."""
+        return cls.edited(lambda data, _: _set(data, path, value, add=True))
 
     @classmethod
     def edited(cls, edit: Callable[[Any, Emulator], Any]) -> Fault:
-        """The answer's JSON is changed by a function, which may also return another."""
+        """Edit the JSON of the response with a function, which may return a replacement."""
         return cls(FaultKind.EDIT, edit=edit)
 
 
 _REMOVE = object()
 
 
-def _set(data: Any, path: str, value: Any, *, anew: bool = False) -> Any:
-    """Sets or removes a field in every object of some JSON that has it (or, anew, its parent)."""
+def _set(data: Any, path: str, value: Any, *, add: bool = False) -> Any:
+    """Set or remove a field in every object that has it or, with ``add``, in every parent."""
     head, _, tail = path.partition(".")
     if isinstance(data, list):
         for item in data:
-            _set(item, path, value, anew=anew)
+            _set(item, path, value, add=add)
     elif isinstance(data, dict):
         if tail and isinstance(data.get(head), dict):
-            _set(data[head], tail, value, anew=anew)
-        elif not tail and (head in data or anew):
+            _set(data[head], tail, value, add=add)
+        elif not tail and (head in data or add):
             if value is _REMOVE:
                 del data[head]
             else:
                 data[head] = value
         for name, item in data.items():
-            if isinstance(item, list) or (isinstance(item, dict) and not anew and name != head):
-                _set(item, path, value, anew=anew)
+            if isinstance(item, list) or (isinstance(item, dict) and not add and name != head):
+                _set(item, path, value, add=add)
     return data
 
 
 @attrs.define(slots=True)
 class InjectedFault:
-    """A fault, the requests that it is for, and how many of them it has left."""
+    """A fault with the pattern of its requests, and the number of requests that are left."""
 
     fault: Fault
     on: str
-    left: int
+    remaining: int
     skip: int
 
     def is_for(self, request: Request) -> bool:
-        """Tell whether the pattern matches a request."""
+        """Return whether the pattern matches a request."""
         return fnmatchcase(f"{request.method} {request.path}", self.on)
 
 
 def drop(environ: Mapping[str, Any]) -> None:
-    """Ends the exchange without an answer, over a socket as in process."""
+    """Close the network connection without a response; in process, only raise the error."""
     connection = environ.get("werkzeug.socket")
     if connection is not None:
         connection.shutdown(socket.SHUT_RDWR)

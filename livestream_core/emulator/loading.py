@@ -1,4 +1,4 @@
-"""Finding the emulator of a provider."""
+"""Lookup of a provider's emulator."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from .base import Emulator
 
 
 def load_emulator(provider: str) -> type[Emulator]:
-    """The emulator of an installed or registered provider.
+    """Return the emulator class of an installed or registered provider.
 
     Raises:
-        ConfigurationError: There is no such provider, it has no emulator, or the emulator cannot
-            be loaded (its package's extra ``sandbox`` may be missing).
+        ConfigurationError: If the provider is unknown or has no emulator, or the emulator cannot
+            be loaded (the ``sandbox`` extra of its package may be missing).
     """
     info = registry.info(provider)
-    problem, hint = "it has none", None
+    problem, hint = "its adapter declares none", None
     if info.emulator is not None:
-        hint = "the fault is in its package or in what it needs"
+        hint = "check its package and its dependencies"
         try:
             found = load(info.emulator)
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
             if isinstance(error, ImportError) and info.distribution:
-                hint = f'what emulators need comes with pip install "{info.distribution}[sandbox]"'
+                hint = f'install what emulators need: pip install "{info.distribution}[sandbox]"'
         else:
             if isinstance(found, type) and issubclass(found, Emulator):
                 return found
-            problem = f"{info.emulator!r} is no Emulator"
+            problem = f"{info.emulator!r} is not an Emulator class"
     raise ConfigurationError(
         f"the emulator cannot be loaded: {problem}", provider=provider, hint=hint
     )

@@ -1,4 +1,4 @@
-"""What an emulator is sent, what it answers, and which path leads where."""
+"""The logged requests, the responses, and the routes of an emulator."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from werkzeug.wrappers import Response
 
 @attrs.frozen(slots=True)
 class LoggedRequest:
-    """A request as it came. Its repr shows neither headers nor body.
+    """A request as it was received. Its repr shows no headers and no body.
 
     Attributes:
-        method: The method.
-        path: The path, percent-encoded as it was sent, without the query.
+        method: The HTTP method.
+        path: The path as it was sent, percent-encoded and without the query.
         query: The query string as it was sent.
-        headers: The headers; credentials are among them.
+        headers: The headers, including credentials.
         body: The body.
-        status: The status that it was answered with; ``None`` if it was not answered.
+        status: The status of the response, or ``None`` if there was no response.
     """
 
     method: str
@@ -34,18 +34,19 @@ class LoggedRequest:
 
     @property
     def json(self) -> Any:
-        """The body as JSON."""
+        """The body as JSON data."""
         return json.loads(self.body)
 
 
 @attrs.frozen(slots=True)
 class Route:
-    """A path of the vendor's and the method that answers it.
+    """An endpoint of the vendor, with its handler.
 
     Attributes:
         method: The HTTP method.
         path: A werkzeug rule such as ``"/v1/streams/<id>"``.
-        handler: The emulator's method, called with the request and the rule's values.
+        handler: The name of the emulator's method. It is called with the request and the rule's
+            values.
     """
 
     method: str
@@ -56,7 +57,7 @@ class Route:
 def json_response(
     data: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """An answer with a JSON body."""
+    """Return a response with a JSON body."""
     return Response(
         json.dumps(data, ensure_ascii=False),
         status,
@@ -67,6 +68,6 @@ def json_response(
 
 @lru_cache
 def compiled(routes: tuple[Route, ...]) -> Map:
-    # Once for a class: to compile them takes far longer than all else of a new emulator.
+    # Once per class: compiling takes much longer than everything else in creating an emulator.
     rules = [Rule(route.path, endpoint=route.handler, methods=[route.method]) for route in routes]
     return Map(rules, merge_slashes=False)

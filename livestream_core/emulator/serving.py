@@ -1,4 +1,4 @@
-"""Serving an emulator on loopback."""
+"""A server for emulators."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-#: Seconds until a server that nobody connects to looks whether it shall stop.
-_NOTICES_WITHIN = 1.0
+#: The interval, in seconds, at which an idle server checks whether it should stop.
+_POLL_SECONDS = 1.0
 
 
 class _Handler(WSGIRequestHandler):
@@ -22,7 +22,7 @@ class _Handler(WSGIRequestHandler):
         pass  # requests are in Emulator.requests; standard error is the user's
 
     def send_response(self, code: int, message: str | None = None) -> None:
-        # The machine's Date is left out: the answer has the emulated vendor's.
+        # Without the machine's Date: the response has the date of the emulated vendor.
         self.send_response_only(code, message)
         self.send_header("Server", self.version_string())
 
@@ -33,7 +33,7 @@ def serving(
 ) -> Iterator[str]:
     """Serve a WSGI app in threads, and yield the origin for clients on this machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Bound here: werkzeug would print and exit the process where that fails.
+    # Bound here, because werkzeug would print a message and exit the process on failure.
     with socket.create_server((host, port), family=family) as listener:
         server = make_server(
             host, port, app, threaded=True, request_handler=_Handler, fd=listener.fileno()
@@ -41,7 +41,7 @@ def serving(
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     shown = f"[{reached}]" if ":" in reached else reached
     bound = server.server_address[1]
-    server.timeout = _NOTICES_WITHIN
+    server.timeout = _POLL_SECONDS
     stopping = threading.Event()
 
     def accept() -> None:
@@ -53,10 +53,10 @@ def serving(
     try:
         yield f"http://{shown}:{bound}"
     finally:
-        # At the end of the interpreter the thread no longer runs, and would be waited for.
+        # At interpreter exit, the thread no longer runs, and joining it would never return.
         if not sys.is_finalizing():
             stopping.set()
-            with suppress(OSError):  # a connection, so that it notices now
-                socket.create_connection((reached, bound), _NOTICES_WITHIN).close()
+            with suppress(OSError):  # connect, so that the server checks now
+                socket.create_connection((reached, bound), _POLL_SECONDS).close()
             thread.join()
         server.server_close()

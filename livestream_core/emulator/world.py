@@ -1,28 +1,28 @@
-"""What the world does to a vendor's streams: encoders connect and drop, recordings are finished."""
+"""Outside events that affect a vendor's streams, such as encoders that connect."""
 
 from __future__ import annotations
 
 
 class World:
-    """The world of an emulated vendor.
+    """The outside events of an emulated vendor.
 
-    Tests and programs call the first four methods, the commands. An emulator implements what
-    follows from them: the methods that are named by what happens.
+    Tests and programs call the first four methods. An emulator implements their effects: the
+    methods that are named after the event.
     """
 
     def connect_encoder(self, id: str) -> None:
         """Connect an encoder that publishes to a stream.
 
         Raises:
-            ValueError: The stream cannot be published to now.
+            ValueError: If the stream does not accept an encoder now.
         """
         self.encoder_connects(id)
 
     def drop_encoder(self, id: str) -> None:
-        """Cut the encoder's network connection.
+        """Close the encoder's network connection.
 
         Raises:
-            ValueError: No encoder is connected.
+            ValueError: If no encoder is connected.
         """
         self.encoder_drops(id)
 
@@ -30,49 +30,49 @@ class World:
         """Finish the recording.
 
         Raises:
-            ValueError: There is nothing to finish.
+            ValueError: If no recording is in progress.
         """
         self.recording_ready(id)
 
     def fail_stream(self, id: str) -> None:
-        """Fail the stream, if the vendor has a status for that.
+        """Make the stream fail, if the vendor has a status for that.
 
         Raises:
-            ValueError: The stream cannot fail now.
-            NotImplementedError: The vendor reports no failed streams.
+            ValueError: If the stream cannot fail now.
+            NotImplementedError: If the vendor does not report failed streams.
         """
         self.stream_fails(id)
 
-    # -- what an emulator implements --------------------------------------------------------
+    # -- for emulators to implement ---------------------------------------------------------
 
     def encoder_connects(self, id: str) -> None:
-        """An encoder begins to publish to a stream.
+        """Apply the effects of an encoder that starts to publish to a stream.
 
         Raises:
-            ValueError: The stream cannot be published to now.
+            ValueError: If the stream does not accept an encoder now.
         """
         raise NotImplementedError
 
     def encoder_drops(self, id: str) -> None:
-        """The encoder's connection is lost.
+        """Apply the effects of a lost connection to the encoder.
 
         Raises:
-            ValueError: No encoder is connected.
+            ValueError: If no encoder is connected.
         """
         raise NotImplementedError
 
     def recording_ready(self, id: str) -> None:
-        """The recording is finished.
+        """Apply the effects of a finished recording.
 
         Raises:
-            ValueError: There is nothing to finish.
+            ValueError: If no recording is in progress.
         """
         raise NotImplementedError
 
     def stream_fails(self, id: str) -> None:
-        """The stream fails.
+        """Apply the effects of a failure of the stream.
 
         Raises:
-            ValueError: The stream cannot fail now.
+            ValueError: If the stream cannot fail now.
         """
         raise NotImplementedError

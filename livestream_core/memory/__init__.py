@@ -1,18 +1,18 @@
-"""The provider ``memory``: a whole vendor inside of the process, for tests and for trying out.
+"""The ``memory`` provider: a complete vendor inside the process, for tests and experiments.
 
-``connect("memory")`` needs no account, no network and no time. It is an ordinary adapter to a
-small vendor with every feature; :func:`vendor` gives that vendor, to steer it: encoders connect
-to it, its recordings get ready, its answers go wrong. Its clock stands still until somebody waits
-or moves it. All clients of one ``account`` reach the same vendor::
+``connect("memory")`` needs no account, no network, and no waiting. The provider has an ordinary
+adapter for a small vendor with every feature. :func:`vendor` returns that vendor, so that you can
+control it: connect encoders, finish recordings, and inject faults. Its clock moves only when code
+waits or advances it. All clients of the same ``account`` reach the same vendor::
 
     client = live.connect("memory")
     stream = client.create(title="Lesson 1")
     stream = client.wait(stream.id, until=live.Status.READY, timeout=60)
     memory.vendor().connect_encoder(stream.id)
 
-What it holds is gone when the process ends, or after :func:`reset`. Given a ``base_url``, it
-reaches a vendor that somebody else serves there, over the network like any other provider. The
-vendor needs the extra ``sandbox`` (or ``testing``).
+Its data is lost when the process ends, or after :func:`reset`. With a ``base_url``, the provider
+reaches a vendor that is served at that origin, over the network, like any other provider. The
+vendor requires the ``sandbox`` extra (or ``testing``).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["MemoryVendor", "reset", "vendor"]
 
 
-if not TYPE_CHECKING:  # to type checkers it would say that every name exists
+if not TYPE_CHECKING:  # otherwise type checkers would assume that every name exists
 
     def __getattr__(name: str) -> Any:
         if name != "MemoryVendor":

@@ -1,4 +1,4 @@
-"""Which vendor is behind which account of this process."""
+"""The vendors in memory, by account."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ DEFAULT_ACCOUNT = "default"
 
 
 class Accounts:
-    """Vendors by account. They share one clock: an application with several tenants has one time.
+    """The vendors by account. All vendors share one clock, for applications with several tenants.
 
     Attributes:
-        clock: The time of all of them.
+        clock: The clock of all vendors.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Accounts:
         self._lock = threading.Lock()
 
     def vendor(self, account: str) -> MemoryVendor:
-        """The account's vendor, made when it is first asked for."""
+        """Return the vendor of an account. It is created on the first call."""
         kind = vendor_class()
         with self._lock:
             found = self._vendors.get(account)
@@ -43,17 +43,21 @@ _current = Accounts()
 
 
 def vendor(account: str = DEFAULT_ACCOUNT) -> MemoryVendor:
-    """The vendor that ``connect("memory", account=account)`` reaches in this process.
+    """Return the vendor that ``connect("memory", account=account)`` reaches in this process.
+
+    Args:
+        account: The account.
 
     Raises:
-        ConfigurationError: What it is served with is not installed.
+        ConfigurationError: If werkzeug, which the vendor requires, is not installed.
     """
     return _current.vendor(account)
 
 
 def reset() -> None:
-    """Forgets every account, and begins with a new clock. Clients that are open stay with the
-    vendor that they were made for.
+    """Remove every account, and start with a new clock.
+
+    Open clients continue to use the vendors that they were created for.
     """
     global _current
     _current = Accounts()
@@ -61,7 +65,7 @@ def reset() -> None:
 
 @contextmanager
 def fresh_accounts() -> Iterator[Accounts]:
-    """Accounts of its own to whoever is inside; then those that were there before are back."""
+    """Use separate accounts inside the context, and restore the previous ones afterward."""
     global _current
     before, _current = _current, Accounts()
     try:
@@ -71,10 +75,10 @@ def fresh_accounts() -> Iterator[Accounts]:
 
 
 def vendor_class() -> type[MemoryVendor]:
-    """The vendor's class.
+    """Return the class of the vendor.
 
     Raises:
-        ConfigurationError: What it is served with is not installed.
+        ConfigurationError: If werkzeug, which the vendor requires, is not installed.
     """
     try:
         from .emulator import MemoryVendor
@@ -84,8 +88,8 @@ def vendor_class() -> type[MemoryVendor]:
     else:
         return MemoryVendor
     raise live.ConfigurationError(
-        "the vendor of the provider memory needs werkzeug: it answers HTTP like any other",
-        hint="pip install 'livestream-core[testing]'",
+        "the vendor of the 'memory' provider needs werkzeug to respond to HTTP requests",
+        hint="run pip install 'livestream-core[testing]'",
     )
 
 

@@ -1,4 +1,4 @@
-"""The adapter of ``memory``: written like one for a vendor elsewhere, by public names only."""
+"""The adapter of ``memory``, which uses only public names, like an adapter of another package."""
 
 from __future__ import annotations
 
@@ -16,67 +16,68 @@ import livestream_core as live
 from .accounts import DEFAULT_ACCOUNT, vendor
 
 T = TypeVar("T")
-#: An operation that is written as a generator, so that others can ``yield from`` it.
+#: An operation that is a generator, so that other operations can ``yield from`` it.
 Steps: TypeAlias = Generator[live.Request, live.Response, T]
 
-#: A name that never leads anywhere (RFC 2606): what is sent to it stays in this process.
+#: A name that never resolves (RFC 2606). Requests to it stay in this process.
 IN_PROCESS = "https://memory.invalid"
-#: What signs in unless told otherwise, so that ``connect("memory")`` needs no options.
+#: The default API token, so that ``connect("memory")`` needs no options.
 DEFAULT_TOKEN = "memory-token-3d41c7"  # noqa: S105
 
 STREAMS = "/v1/streams"
 STREAM = "/v1/streams/{id}"
 LARGEST_PAGE = 100
 
-# The vendor speaks the words of this library.
+# The vendor uses the words of this library.
 STATUS_WORDS: dict[str, live.Status] = {
     status.value: status for status in live.Status if status is not live.Status.UNKNOWN
 }
 
 LATENCY_WORDS = {each.value: each for each in live.Latency}
 
-#: The fields of a spec that the vendor has under the same names.
+#: The fields of a spec, which the vendor has under the same names.
 FIELDS = tuple(field.name for field in attrs.fields(live.StreamSpec) if field.name != "options")
-#: Those of them that every stream has: what is not asked for, the vendor chooses.
+#: The fields that every stream has. If none is requested, the vendor chooses a value.
 SETTINGS = ("record", "recording_drm", "latency")
-#: The fields of a stream that the vendor shows, under the same names too.
+#: The fields of a stream, which the vendor returns under the same names.
 SHOWN = tuple(field.name for field in attrs.fields(live.LiveStream))
 
-#: A delivery older or newer than this, in seconds, may be a copy that somebody sends again.
+#: The maximum difference between the time of a delivery and now, in seconds. Deliveries beyond it
+#: are rejected, because they may be replayed.
 DELIVERY_SECONDS = 300
 TIMESTAMP_HEADER = "X-Memory-Timestamp"
 SIGNATURE_HEADER = "X-Memory-Signature"
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """The signature of a delivery: an HMAC over its time and its body."""
+    """Return the signature of a delivery: an HMAC over its time and its body."""
     signed = timestamp.encode() + b"." + body
     return hmac.new(secret.encode("utf-8", "surrogatepass"), signed, hashlib.sha256).hexdigest()
 
 
 @attrs.frozen(kw_only=True)
 class MemoryOptions(live.Options):
-    """Options of a connection to a vendor in memory.
+    """The options of the ``memory`` provider.
 
     Attributes:
-        base_url: Where the vendor is served; by default it is in this process.
-        account: Which vendor: all clients of one account reach the same.
-        token: What signs in. One that the vendor does not know is refused.
-        webhook_secret: What deliveries are signed with.
+        base_url: The origin of the vendor. By default, the vendor is in this process.
+        account: The account. All clients of the same account reach the same vendor.
+        token: The API token. The vendor refuses unknown tokens.
+        webhook_secret: The secret that signs webhook deliveries.
     """
 
     base_url: str = live.option(
-        default=IN_PROCESS, help="Where it is served; by default it is in this process."
+        default=IN_PROCESS, help="The vendor's origin; by default, it is in this process."
     )
-    account: str = live.option(default=DEFAULT_ACCOUNT, help="Which vendor of the process it is.")
+    account: str = live.option(default=DEFAULT_ACCOUNT, help="The account in this process.")
     token: live.Secret = live.option(default=live.Secret(DEFAULT_TOKEN), help="An API token.")
     webhook_secret: live.Secret | None = live.option(
-        default=None, help="What webhook deliveries are signed with."
+        default=None, help="The secret that signs webhook deliveries."
     )
 
 
 class MemoryAdapter(live.Adapter):
-    """The small vendor of :mod:`livestream_core.memory`: every feature, and no quirks."""
+    """The adapter for the vendor of :mod:`livestream_core.memory`, which has every feature."""
 
     name = "memory"
     is_lenient: ClassVar[bool] = True
@@ -101,7 +102,7 @@ class MemoryAdapter(live.Adapter):
 
     @classmethod
     def transport(cls, options: MemoryOptions) -> live.Transport | None:
-        """The vendor of the account in this process, unless another origin is named."""
+        """Return a transport to the vendor in this process, unless the options have an origin."""
         if options.base_url != IN_PROCESS:
             return None
         return vendor(options.account).transport()
@@ -109,20 +110,20 @@ class MemoryAdapter(live.Adapter):
     # -- operations -------------------------------------------------------------------------
 
     def create(self, spec: live.StreamSpec) -> Steps[live.LiveStream]:
-        """Makes a stream. Without a schedule its server boots at once."""
-        asked = {name: getattr(spec, name) for name in FIELDS}
-        # What is not asked for is left to the vendor.
-        body = {name: as_json(value) for name, value in asked.items() if value not in (None, ())}
+        """Create a stream. Without a schedule, its server starts at once."""
+        fields = {name: getattr(spec, name) for name in FIELDS}
+        # The vendor chooses the values that are not requested.
+        body = {name: as_json(value) for name, value in fields.items() if value not in (None, ())}
         response = yield self.post(STREAMS, json=self.with_options(body, spec.options))
         return self.parse_stream(response.json())
 
     def get(self, stream_id: str) -> Steps[live.LiveStream]:
-        """Reads a stream; a folder's id is refused by the vendor."""
+        """Return a stream. The vendor refuses the ID of a folder."""
         response = yield self.request("GET", STREAM, id=stream_id)
         return self.parse_stream(response.json())
 
     def list(self, query: live.Query) -> Steps[live.Page]:
-        """Reads one page. The vendor compares all filters exactly."""
+        """Return one page of streams. The vendor compares all filters exactly."""
         params = {
             "cursor": query.cursor,
             "size": query.size,
@@ -139,35 +140,35 @@ class MemoryAdapter(live.Adapter):
         )
 
     def update(self, stream_id: str, changes: Mapping[str, Any]) -> Steps[live.LiveStream]:
-        """Changes the fields that are given; null clears."""
+        """Change the fields of a stream; null clears a field."""
         body = {name: as_json(value) for name, value in changes.items()}
         response = yield self.patch(STREAM, id=stream_id, json=body)
         return self.parse_stream(response.json())
 
     def start(self, stream_id: str) -> Steps[live.LiveStream]:
-        """Boots the server of a scheduled stream."""
+        """Start the server of a scheduled stream."""
         response = yield self.post(f"{STREAM}/start", id=stream_id)
         return self.parse_stream(response.json())
 
     def stop(self, stream_id: str, trim: live.Trim | None = None) -> Steps[live.LiveStream]:
-        """Ends a stream; its recording is made, and trimmed, afterwards."""
+        """Stop a stream. Its recording is processed, and trimmed, afterward."""
         body = {} if trim is None else {"trim": trim.to_dict()}
         response = yield self.post(f"{STREAM}/stop", id=stream_id, json=body)
         return self.parse_stream(response.json())
 
     def cancel(self, stream_id: str) -> Steps[live.LiveStream]:
-        """Calls a stream off."""
+        """Cancel a stream that has not gone live."""
         response = yield self.post(f"{STREAM}/cancel", id=stream_id)
         return self.parse_stream(response.json())
 
     def delete(self, stream_id: str) -> Steps[None]:
-        """Deletes a stream and its recording; a folder's id is refused by the vendor."""
+        """Delete a stream with its recording. The vendor refuses the ID of a folder."""
         response = yield self.request("DELETE", STREAM, id=stream_id)
         if not response.is_readable:
-            raise response.unexpected("the answer to a delete is not the vendor's")
+            raise response.unexpected("the response to a delete is not the vendor's")
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
-        """Reads a stream of the vendor's, which has the words of this library."""
+        """Convert a stream of the vendor, which uses the words of this library."""
         fields = live.Fields(payload, lenient=True)
         if (kind := fields.text("object")) != "live_stream":
             raise live.UnexpectedResponse(f"object is {kind[:40]!r}, not 'live_stream'")
@@ -177,7 +178,7 @@ class MemoryAdapter(live.Adapter):
             "playbacks": [{"url": url} for url in fields.optional_texts("playbacks")],
             "provider_status": fields.optional_text("status"),
         }
-        needed = {
+        required = {
             "provider": self.name,
             "id": fields.identifier("id"),
             "title": fields.optional_text("title", expected=True) or "",
@@ -187,29 +188,29 @@ class MemoryAdapter(live.Adapter):
         }
         read = live.LiveStream.from_dict
         try:
-            return read({**data, **needed, "problems": fields.problems})
+            return read({**data, **required, "problems": fields.problems})
         except live.InvalidInput:
             pass
         for name, value in tuple(data.items()):
             try:
-                read({**needed, name: value})
+                read({**required, name: value})
             except live.InvalidInput:
                 del data[name]
                 fields.unreadable(name, "cannot be read")
         try:
-            return read({**data, **needed, "problems": fields.problems})
+            return read({**data, **required, "problems": fields.problems})
         except live.InvalidInput as error:
             problem = error.message
         raise live.UnexpectedResponse(problem)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
-        """Verifies the signature over time and body, and that the time is near; then reads."""
-        given = live.Headers(headers)
-        timestamp, sent = given.get(TIMESTAMP_HEADER, ""), given.get(SIGNATURE_HEADER, "")
+        """Verify the signature and the time of a delivery, and parse it."""
+        received = live.Headers(headers)
+        timestamp, sent = received.get(TIMESTAMP_HEADER, ""), received.get(SIGNATURE_HEADER, "")
         if not re.fullmatch(r"[0-9]{1,11}", timestamp, re.ASCII) or not sent.isascii():
-            raise live.WebhookRejected("the delivery has no time and signature in its headers")
+            raise live.WebhookRejected("the headers of the delivery lack its time and signature")
         if not hmac.compare_digest(sent, signature(secret, timestamp, body)):
-            raise live.WebhookRejected("the signature is not that of this body and secret")
+            raise live.WebhookRejected("the signature does not match the body and the secret")
         if abs(self.clock().timestamp() - int(timestamp)) > DELIVERY_SECONDS:
             raise live.WebhookRejected("the delivery was signed too long ago, or in the future")
         fields = live.Response(200, live.Headers(), body).fields()
@@ -235,7 +236,7 @@ class MemoryAdapter(live.Adapter):
     # -- signing in -------------------------------------------------------------------------
 
     def sign_in(self, previous: live.Session | None, now: datetime) -> Steps[live.Session]:
-        """Opens a session with the account's token."""
+        """Open a session with the account's token."""
         body = {"account": self.options.account, "token": self.options.token.reveal()}
         fields = (yield self.post("/v1/login", json=body, changes=False)).fields()
         return live.Session(
@@ -245,15 +246,15 @@ class MemoryAdapter(live.Adapter):
         )
 
     def sign_out(self, session: live.Session) -> Steps[None]:
-        """Ends the session."""
+        """End the session."""
         yield self.post("/v1/logout", changes=False)
 
     def account_id(self) -> str:
-        """The account's name."""
+        """Return the account's name."""
         return str(self.options.account)
 
     def error_for(self, response: live.Response) -> live.LiveStreamError:
-        """The usual error; a refusal because of the status says which it is."""
+        """Return the default error; a ``Conflict`` has the status from the response."""
         error = self.error_by_status(response)
         if isinstance(error, live.Conflict) and response.is_json:
             payload = response.json()
@@ -263,7 +264,7 @@ class MemoryAdapter(live.Adapter):
 
 
 def as_json(value: Any) -> Any:
-    """A field of a spec as the vendor takes it."""
+    """Return the value of a field of a spec as JSON data for the vendor."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, live.RestreamTarget):

@@ -1,4 +1,4 @@
-"""The vendor of ``memory``: small, without quirks, and an emulator like any other."""
+"""The vendor of ``memory``: a small emulator without quirks."""
 
 from __future__ import annotations
 
@@ -39,17 +39,18 @@ _S = live.Status
 _R = live.RecordingStatus
 
 _REPORTED = frozenset(STATUS_WORDS.values())
-#: Until it is on air, everything about a stream can be changed; later, not how it is made.
+#: The statuses before a stream goes live, in which all of its fields can be changed. Later, the
+#: fields in FIXED_ON_AIR cannot.
 BEFORE_AIR = frozenset(each for each in _REPORTED if each.can_become(_S.CANCELLED))
-#: From which statuses each call, and each thing that the world does, is possible.
+#: The statuses in which each operation, and each outside event, is possible.
 POSSIBLE: dict[str, frozenset[live.Status]] = {
-    "started": frozenset({_S.SCHEDULED}),
-    "stopped": frozenset(each for each in _REPORTED if each.is_active),
-    "called off": BEFORE_AIR,
-    "published to": frozenset({_S.READY, _S.INTERRUPTED}),
-    "dropped by its encoder": frozenset({_S.LIVE}),
-    "recorded": frozenset({_S.PROCESSING}),
-    "failed": frozenset(each for each in _REPORTED if not each.is_final),
+    "be started": frozenset({_S.SCHEDULED}),
+    "be stopped": frozenset(each for each in _REPORTED if each.is_active),
+    "be cancelled": BEFORE_AIR,
+    "accept an encoder": frozenset({_S.READY, _S.INTERRUPTED}),
+    "lose its encoder": frozenset({_S.LIVE}),
+    "finish its recording": frozenset({_S.PROCESSING}),
+    "fail": frozenset(each for each in _REPORTED if not each.is_final),
 }
 FIXED_ON_AIR = frozenset({"scheduled_start", *SETTINGS})
 #: An encoder may connect, or is connected.
@@ -60,15 +61,15 @@ _WEBHOOK_SECRET = "memory-webhook-5b90ae"  # noqa: S105
 
 
 class _Refusal(Exception):
-    """An answer other than 2xx, raised from wherever the reason is found."""
+    """A response other than 2xx, raised where the reason is found."""
 
-    def __init__(self, code: int, message: str, besides: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, code: int, message: str, extra: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
-        self.response = json_response({"error": {"message": message}, **(besides or {})}, code)
+        self.response = json_response({"error": {"message": message}, **(extra or {})}, code)
 
 
 class _Invalid(_Refusal):
-    """A 400 with the message at the field that is wrong."""
+    """A 400 response with a message for the invalid field."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(400, f"{field}: {problem}", {field: [problem]})
@@ -76,7 +77,7 @@ class _Invalid(_Refusal):
 
 @attrs.define(slots=True)
 class _Stream:
-    """A stream, and how it is until the clock has moved on far enough."""
+    """A stream. Its status is updated when a request or an event reads it."""
 
     id: str
     number: int
@@ -85,7 +86,7 @@ class _Stream:
     created_at: datetime
     updated_at: datetime
     stream_key: str
-    #: When the server is up, or the recording made.
+    #: When the server is ready, or the recording is finished.
     done_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
@@ -99,7 +100,7 @@ class _Stream:
 
 
 def _api(handler: Callable[..., Response]) -> Callable[..., Response]:
-    """An endpoint that needs a session."""
+    """Decorate the handler of an endpoint that requires a session."""
 
     @wraps(handler)
     def guarded(self: MemoryVendor, request: Request, **values: str) -> Response:
@@ -115,13 +116,13 @@ def _api(handler: Callable[..., Response]) -> Callable[..., Response]:
 class MemoryVendor(Emulator):
     """A vendor with one account, as ``connect("memory")`` reaches it.
 
-    ``clock`` is a :class:`ManualClock` where the vendor was made by :func:`vendor` or a fixture,
-    and runs with the machine's where it was made by hand.
+    ``clock`` is a :class:`ManualClock` if the vendor comes from :func:`vendor` or a fixture. If you
+    create the vendor yourself, its clock follows the machine's by default.
 
     Attributes:
         account: The account's name.
-        token: What signs in.
-        webhook_secret: What deliveries are signed with.
+        token: The API token.
+        webhook_secret: The secret that signs webhook deliveries.
     """
 
     provider = "memory"
@@ -148,13 +149,15 @@ class MemoryVendor(Emulator):
         account: str = DEFAULT_ACCOUNT,
         clock: EmulatorClock | live.ManualClock | None = None,
     ) -> None:
-        """Args:
-        boot_seconds: How long a server needs to come up.
-        recording_seconds: How long a recording is made after the end of a stream.
-        session_seconds: How long a session lasts.
-        page_size: Streams on a page, at most; a small one forces several pages.
-        account: The account's name.
-        clock: The vendor's time; by default it runs with the machine's.
+        """Create a vendor.
+
+        Args:
+            boot_seconds: The time that a server takes to start.
+            recording_seconds: The time that a recording takes to finish after a stream has ended.
+            session_seconds: The lifetime of a session.
+            page_size: The maximum number of streams per page. A small number forces several pages.
+            account: The account's name.
+            clock: The vendor's clock. By default, it follows the machine's.
         """
         super().__init__(boot_seconds=boot_seconds)
         if clock is not None:
@@ -171,7 +174,7 @@ class MemoryVendor(Emulator):
         self._number = 0
 
     def options(self) -> dict[str, Any]:
-        """Options for ``connect``: the account, its token, and the webhook's secret."""
+        """Return the options for ``connect``: the account, the token, and the webhook secret."""
         return {
             "account": self.account,
             "token": self.token,
@@ -181,11 +184,11 @@ class MemoryVendor(Emulator):
     # -- sessions ---------------------------------------------------------------------------
 
     def login(self, request: Request) -> Response:
-        """A token for a session."""
+        """Return a token for a new session."""
         try:
             body = _object(request)
             if (body.get("account"), body.get("token")) != (self.account, self.token):
-                raise _Refusal(403, "the account or its token is not known")
+                raise _Refusal(403, "unknown account or token")
         except _Refusal as refusal:
             return refusal.response
         session = secrets.token_hex(16)
@@ -194,31 +197,31 @@ class MemoryVendor(Emulator):
 
     @_api
     def logout(self, request: Request) -> Response:
-        """Ends the session of the request."""
+        """End the session of the request."""
         del self._sessions[_bearer(request)]
         return Response(status=204)
 
     def end_sessions(self) -> None:
-        """Makes every session invalid, as a vendor may at any time: clients sign in again."""
+        """Invalidate all sessions, as a vendor may at any time. Clients then sign in again."""
         with self.lock:
             self._sessions.clear()
 
     @property
     def open_sessions(self) -> int:
-        """How many sessions are good now."""
+        """The number of valid sessions."""
         with self.lock:
             return sum(self.clock.now() < ends_at for ends_at in self._sessions.values())
 
     def _authenticate(self, request: Request) -> None:
         ends_at = self._sessions.get(_bearer(request))
         if ends_at is None or self.clock.now() >= ends_at:
-            raise _Refusal(401, "there is no such session, or it is over")
+            raise _Refusal(401, "the session is unknown or has expired")
 
     # -- streams ----------------------------------------------------------------------------
 
     @_api
     def create(self, request: Request) -> Response:
-        """Makes a stream; without a schedule its server boots at once."""
+        """Create a stream. Without a schedule, its server starts at once."""
         spec = _spec(_object(request))
         self._number += 1
         now = self.clock.now()
@@ -238,17 +241,17 @@ class MemoryVendor(Emulator):
 
     @_api
     def list_streams(self, request: Request) -> Response:
-        """A page, the oldest first. A cursor stays good whatever is made or deleted meanwhile."""
-        size = _whole(request, "size", LARGEST_PAGE)
+        """Return one page, oldest first. Cursors stay valid when streams are created or deleted."""
+        size = _integer(request, "size", LARGEST_PAGE)
         if not 1 <= size <= LARGEST_PAGE:
             raise _Invalid("size", f"must be between 1 and {LARGEST_PAGE}")
         size = min(size, self.page_size)
-        after = _whole(request, "cursor", 0)
+        after = _integer(request, "cursor", 0)
         matches = _filter(request.args)
         streams = [shown for each in self._streams.values() if matches(shown := self._shown(each))]
-        left = [each for each in streams if self._streams[each["id"]].number > after]
-        page = left[:size]
-        last = self._streams[page[-1]["id"]].number if len(left) > size else None
+        remaining = [each for each in streams if self._streams[each["id"]].number > after]
+        page = remaining[:size]
+        last = self._streams[page[-1]["id"]].number if len(remaining) > size else None
         return json_response(
             {
                 "items": page,
@@ -259,13 +262,13 @@ class MemoryVendor(Emulator):
 
     @_api
     def read(self, request: Request, id: str) -> Response:
-        """One stream."""
-        return json_response(self._shown(self._asked(id)))
+        """Return one stream."""
+        return json_response(self._shown(self._requested(id)))
 
     @_api
     def change(self, request: Request, id: str) -> Response:
-        """Changes the fields that are given; null clears."""
-        stream, changes = self._asked(id), _object(request)
+        """Change the fields of a stream; null clears a field."""
+        stream, changes = self._requested(id), _object(request)
         self._settle(stream)
         fixed = FIXED_ON_AIR.intersection(changes)
         if fixed and stream.status not in BEFORE_AIR:
@@ -276,22 +279,22 @@ class MemoryVendor(Emulator):
 
     @_api
     def remove(self, request: Request, id: str) -> Response:
-        """Deletes a stream and its recording."""
-        del self._streams[self._asked(id).id]
+        """Delete a stream with its recording."""
+        del self._streams[self._requested(id).id]
         return Response(status=204)
 
     @_api
     def start(self, request: Request, id: str) -> Response:
-        """Boots the server of a scheduled stream."""
-        stream = self._asked(id, to_be="started")
+        """Start the server of a scheduled stream."""
+        stream = self._requested(id, action="be started")
         self._boot(stream)
         return json_response(self._shown(stream))
 
     @_api
     def stop(self, request: Request, id: str) -> Response:
-        """Ends a stream. If it was on air and is recorded, its recording is made now."""
+        """Stop a stream. If it was live and is recorded, its recording is processed now."""
         trim = _trim(_object(request).get("trim"))
-        stream = self._asked(id, to_be="stopped")
+        stream = self._requested(id, action="be stopped")
         now = self.clock.now()
         self._unpublish(stream)
         stream.trim = trim
@@ -305,71 +308,71 @@ class MemoryVendor(Emulator):
 
     @_api
     def cancel(self, request: Request, id: str) -> Response:
-        """Calls a stream off."""
-        stream = self._asked(id, to_be="called off")
+        """Cancel a stream that has not gone live."""
+        stream = self._requested(id, action="be cancelled")
         self._become(stream, _S.CANCELLED, self.clock.now())
         return json_response(self._shown(stream))
 
-    def _asked(self, id: str, *, to_be: str | None = None) -> _Stream:
-        """The stream that a request is about."""
+    def _requested(self, id: str, *, action: str | None = None) -> _Stream:
+        """Return the stream of a request, or raise a refusal."""
         stream = self._streams.get(id)
         if stream is None:
-            kind = "a folder, not a live stream" if id in self._folders else "not known"
-            raise _Refusal(404, f"{id} is {kind}")
+            problem = "a folder, not a live stream" if id in self._folders else "not known"
+            raise _Refusal(404, f"{id} is {problem}")
         self._settle(stream)
-        if to_be is not None and stream.status not in POSSIBLE[to_be]:
-            raise _conflict(stream, f"it cannot be {to_be}")
+        if action is not None and stream.status not in POSSIBLE[action]:
+            raise _conflict(stream, f"the stream cannot {action}")
         return stream
 
-    # -- what the world does ----------------------------------------------------------------
+    # -- outside events ---------------------------------------------------------------------
 
     def encoder_connects(self, id: str) -> None:
-        """An encoder begins to publish: the stream is live.
+        """Make the stream live, because an encoder starts to publish.
 
         Raises:
-            ValueError: Its server is not up, or another encoder publishes to it.
+            ValueError: If the server is not ready, or another encoder is connected.
         """
         with self.lock:
-            stream = self._known(id, to_be="published to")
+            stream = self._known(id, action="accept an encoder")
             now = self.clock.now()
             stream.publishing_since = now
             stream.started_at = stream.started_at or now
             self._become(stream, _S.LIVE, now)
 
     def encoder_drops(self, id: str) -> None:
-        """The encoder's connection is lost: the stream is interrupted until one connects again.
+        """Interrupt the stream, because its encoder has disconnected.
 
         Raises:
-            ValueError: No encoder publishes to it.
+            ValueError: If no encoder is connected.
         """
         with self.lock:
-            stream = self._known(id, to_be="dropped by its encoder")
+            stream = self._known(id, action="lose its encoder")
             self._unpublish(stream)
             self._become(stream, _S.INTERRUPTED, self.clock.now())
 
     def recording_ready(self, id: str) -> None:
-        """The recording is made, sooner than the clock would have it.
+        """Finish the recording before its time.
 
         Raises:
-            ValueError: None is being made.
+            ValueError: If no recording is in progress.
         """
         with self.lock:
-            self._become(self._known(id, to_be="recorded"), _S.ENDED, self.clock.now())
+            self._become(self._known(id, action="finish its recording"), _S.ENDED, self.clock.now())
 
     def stream_fails(self, id: str) -> None:
-        """Something breaks at the vendor: the stream failed.
+        """Make the stream fail, because of a problem at the vendor.
 
         Raises:
-            ValueError: It is over already.
+            ValueError: If the stream has already ended.
         """
         with self.lock:
-            stream = self._known(id, to_be="failed")
+            stream = self._known(id, action="fail")
             self._unpublish(stream)
             stream.ended_at = stream.ended_at or self.clock.now()
             self._become(stream, _S.FAILED, self.clock.now())
 
     def add_folder(self, title: str = "Maths") -> str:
-        """Makes a folder, whose id is not that of a live stream, and gives that id."""
+        """Create a folder, and return its ID, which is not the ID of a live stream."""
         with self.lock:
             self._number += 1
             id = f"folder-{self._number}"
@@ -377,19 +380,19 @@ class MemoryVendor(Emulator):
             return id
 
     def other_ids(self) -> list[str]:
-        """Ids of things that are no live streams: of the folders, one being made if need be."""
+        """Return IDs that are not those of live streams: those of the folders, at least one."""
         with self.lock:
             return list(self._folders) or [self.add_folder()]
 
     def webhook(self, id: str, *, secret: str | None = None) -> tuple[dict[str, str], bytes]:
-        """Headers and body of a delivery: about a stream as it is now, or about a folder.
+        """Return the headers and the body of a webhook delivery about a stream or a folder.
 
         Args:
-            id: The stream, or the folder.
-            secret: What it is signed with; by default :attr:`webhook_secret`.
+            id: The ID of the stream or the folder.
+            secret: The secret that signs the delivery. Defaults to :attr:`webhook_secret`.
 
         Raises:
-            ValueError: There is neither.
+            ValueError: If the ID is unknown.
         """
         with self.lock:
             now = self.clock.now()
@@ -410,17 +413,17 @@ class MemoryVendor(Emulator):
         }
         return headers, body
 
-    def _known(self, id: str, *, to_be: str | None = None) -> _Stream:
-        """The stream that something happens to."""
+    def _known(self, id: str, *, action: str | None = None) -> _Stream:
+        """Return the stream of an outside event."""
         stream = self._streams.get(id)
         if stream is None:
-            raise ValueError(f"{id} is no live stream")
+            raise ValueError(f"{id} is not a live stream")
         self._settle(stream)
-        if to_be is not None and stream.status not in POSSIBLE[to_be]:
-            raise ValueError(f"{id} cannot be {to_be}: it is {stream.status}")
+        if action is not None and stream.status not in POSSIBLE[action]:
+            raise ValueError(f"{id} cannot {action}: its status is '{stream.status}'")
         return stream
 
-    # -- how streams move -------------------------------------------------------------------
+    # -- transitions ------------------------------------------------------------------------
 
     def _boot(self, stream: _Stream) -> None:
         now = self.clock.now()
@@ -436,12 +439,12 @@ class MemoryVendor(Emulator):
             stream.publishing_since = None
 
     def _settle(self, stream: _Stream) -> None:
-        """Lets happen what the time alone brings about."""
+        """Apply the transitions that are due."""
         if stream.done_at is not None and self.clock.now() >= stream.done_at:
-            following = _S.READY if stream.status is _S.STARTING else _S.ENDED
-            self._become(stream, following, stream.done_at)
+            status = _S.READY if stream.status is _S.STARTING else _S.ENDED
+            self._become(stream, status, stream.done_at)
 
-    # -- how they are shown -----------------------------------------------------------------
+    # -- responses --------------------------------------------------------------------------
 
     def _shown(self, stream: _Stream) -> dict[str, Any]:
         self._settle(stream)
@@ -451,7 +454,7 @@ class MemoryVendor(Emulator):
         if spec.playback_url is None:
             playbacks.append(f"{watch}/index.mpd")
         return {
-            # What a spec's options bring is kept, and shown as it was given.
+            # The spec's options are stored and returned unchanged.
             **spec.options.reveal(),
             **{name: as_json(getattr(spec, name)) for name in FIELDS},
             "object": "live_stream",
@@ -487,12 +490,12 @@ class MemoryVendor(Emulator):
             "status": status.value,
             "url": f"{watch}.m3u8" if is_ready else None,
             "dash_url": f"{watch}.mpd" if is_ready else None,
-            "duration": _kept(stream) if is_ready else None,
+            "duration": _duration(stream) if is_ready else None,
         }
 
 
-def _kept(stream: _Stream) -> float:
-    """Seconds of the recording: what was on air, or as much of it as the trim keeps."""
+def _duration(stream: _Stream) -> float:
+    """Return the duration of the recording in seconds, after trimming."""
     on_air = stream.on_air.total_seconds()
     if stream.trim is None or stream.started_at is None:
         return on_air
@@ -503,7 +506,7 @@ def _kept(stream: _Stream) -> float:
 
 def _conflict(stream: _Stream, problem: str) -> _Refusal:
     word = stream.status.value
-    return _Refusal(409, f"{problem}: it is {word}", {"status": word})
+    return _Refusal(409, f"{problem}: its status is '{word}'", {"status": word})
 
 
 # -- reading requests ---------------------------------------------------------------------------
@@ -520,7 +523,7 @@ def _object(request: Request) -> dict[str, Any]:
     return body
 
 
-def _whole(request: Request, name: str, default: int) -> int:
+def _integer(request: Request, name: str, default: int) -> int:
     text = request.args.get(name)
     if text is None:
         return default
@@ -530,7 +533,7 @@ def _whole(request: Request, name: str, default: int) -> int:
 
 
 def _spec(body: Mapping[str, Any]) -> live.StreamSpec:
-    """What a stream is to be; what is not among the model's fields is among its options."""
+    """Convert a body to a spec. Fields that the model does not have become options."""
     options = dict(body.get("options") or {})
     options |= {name: value for name, value in body.items() if name not in (*FIELDS, "options")}
     fields = {name: body[name] for name in FIELDS if body.get(name) is not None}
@@ -550,14 +553,14 @@ def _trim(value: Any) -> live.Trim | None:
 
 
 def _filter(args: Mapping[str, str]) -> Callable[[dict[str, Any]], bool]:
-    """Whether a stream, as it is shown, passes a request's filters."""
-    given = {name: args[name] for name in _FILTERS if name in args}
-    if (word := given.get("status")) is not None and word not in STATUS_WORDS:
-        raise _Invalid("status", "is no status")
+    """Return a function that tells whether a stream of a response passes a request's filters."""
+    filters = {name: args[name] for name in _FILTERS if name in args}
+    if (word := filters.get("status")) is not None and word not in STATUS_WORDS:
+        raise _Invalid("status", "is not a status")
     bounds = {}
     for name in ("starts_after", "starts_before"):
         try:
-            bounds[name] = live.parse_instant(given[name]) if name in given else None
+            bounds[name] = live.parse_instant(filters[name]) if name in filters else None
         except live.InvalidInput as error:
             raise _Invalid(name, error.message) from None
     after, before = bounds["starts_after"], bounds["starts_before"]
@@ -566,8 +569,8 @@ def _filter(args: Mapping[str, str]) -> Callable[[dict[str, Any]], bool]:
         text = shown["scheduled_start"]
         start = text and live.parse_instant(text)
         return (
-            given.get("status") in (None, shown["status"])
-            and ("tag" not in given or given["tag"] in shown["tags"])
+            filters.get("status") in (None, shown["status"])
+            and ("tag" not in filters or filters["tag"] in shown["tags"])
             and (after is None or (bool(start) and start >= after))
             and (before is None or (bool(start) and start < before))
         )

@@ -1,4 +1,4 @@
-"""Nothing but the registration: the adapter and its vendor are loaded when they are first used."""
+"""The registration of the adapter. The adapter and its vendor are imported on first use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import livestream_core as live
 
 @live.hookimpl
 def livestream_adapters() -> list[live.AdapterInfo]:
-    """Tells the core what this package brings."""
+    """Return the adapter of this package."""
     return [
         live.AdapterInfo(
             name="memory",

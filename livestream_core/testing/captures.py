@@ -60,7 +60,7 @@ from .._model.times import format_instant, parse_instant
 from .._model.trim import Trim
 from .._plugins.registry import registry
 from .._public import publish
-from .._secrets.recognition import signed_spans, tells_secret
+from .._secrets.recognition import signed_spans, suggests_secret
 from .._secrets.secret import Secret
 from .._secrets.spellings import KnownSecrets
 from .transports import KitTransport
@@ -495,7 +495,7 @@ def _redacted(
     secrets = {
         *_known(client, calls, headers),
         *(str(value) for name, value in options.items() if name in credentials),
-        *(value for name, value in _named_texts_of(data) if tells_secret(name)),
+        *(value for name, value in _named_texts_of(data) if suggests_secret(name)),
     }
     text = json.dumps(data, ensure_ascii=False)
     secrets.update(text[begin:end] for begin, end in signed_spans(text))
@@ -546,7 +546,7 @@ def unredacted_names(capture: Capture) -> list[str]:
         {
             name
             for name, value in _named_texts_of(capture.to_data())
-            if tells_secret(name) and value and REDACTED not in value
+            if suggests_secret(name) and value and REDACTED not in value
         }
     )
 

@@ -85,7 +85,7 @@ def test_a_command_that_needs_no_account_refuses_one() -> None:
 def test_an_unknown_provider_is_exit_code_2_and_says_which_there_are() -> None:
     result = run("list", "-p", "nope")
     assert result.exit_code == 2
-    assert "installed: acme" in result.stderr
+    assert "installed providers: acme" in result.stderr
     assert "register()" not in result.stderr
 
 
@@ -111,7 +111,10 @@ def test_a_connection_never_takes_options_from_the_environment() -> None:
     write('[connections.school]\nprovider = "acme"\nbase_url = "URL"\n')
     result = run("list", "-c", "school")
     assert result.exit_code == 2
-    assert "connection 'school': token or user + password is missing" in result.stderr
+    assert (
+        "connection 'school': missing credentials: set token, or both user and password"
+        in result.stderr
+    )
 
 
 def test_the_environment_may_name_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +180,7 @@ VERY = "very-secret"
             "[connections.school]\nprovider = 'acme'\ntoken = { env = 'NOT_SET' }",
             "token: the environment variable NOT_SET is not set",
         ),
-        ("[connections.school]\nprovider = 'nope'", "connection 'school': there is no provider"),
+        ("[connections.school]\nprovider = 'nope'", "connection 'school': unknown provider"),
         (f"x = {'[' * 3_000}{']' * 3_000}", "is nested too deeply"),
         (f"x = {'{a = ' * 3_000}1{'}' * 3_000}", "is nested too deeply"),
         (f"[connections.school]\nprovider = 'acme'\ntoken = {'9' * 5_000}", "is too long"),

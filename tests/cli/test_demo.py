@@ -635,7 +635,7 @@ def test_a_provider_without_an_emulator_is_not_tried() -> None:
 def test_a_provider_that_is_not_there_is_a_usage_error() -> None:
     result = CliRunner().invoke(app, ["demo", "--provider", "nowhere"])
     assert result.exit_code == 2
-    assert result.stderr.startswith("Error: there is no provider 'nowhere'")
+    assert result.stderr.startswith("Error: unknown provider 'nowhere'")
     assert len(result.stderr.splitlines()) == 1
 
 

@@ -294,7 +294,7 @@ class WithoutWorld(AcmeEmulator):
     ("emulator", "reason"),
     [
         ("livestream_nowhere:Emulator", "cannot be loaded: ModuleNotFoundError"),
-        ("json:dumps", "'json:dumps' is no Emulator"),
+        ("json:dumps", "'json:dumps' is not an Emulator class"),
         (WithoutWorld, "cannot be created: RuntimeError: there is no world"),
     ],
 )

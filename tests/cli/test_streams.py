@@ -134,7 +134,7 @@ def test_restreams_come_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
         ('{"title": "T", "restreams": [1]}', "restreams: expected a JSON list of objects"),
         (
             '{"title": "T", "restreams": [{"url": "rtmp://x.example/a", "key": "very-secret"}]}',
-            "key: RestreamTarget has no such field; it has url, stream_key",
+            "key: RestreamTarget has no such field; its fields are url, stream_key",
         ),
     ],
     ids=lambda value: value[:60],
@@ -530,7 +530,7 @@ def test_a_list_that_is_not_whole_is_warned_of(vendor: AcmeEmulator) -> None:
 def test_a_time_without_an_offset_is_refused(vendor: AcmeEmulator) -> None:
     result = acme("list", "--starts-after", "2026-12-05T10:00:00")
     assert result.exit_code == 2
-    assert "has no zone" in result.stderr
+    assert "has no time zone" in result.stderr
     assert vendor.requests == []
 
 

@@ -370,10 +370,10 @@ async def _not_awaited() -> bytes:
 @pytest.mark.parametrize(
     ("body", "hint"),
     [
-        ("{}", "decoded already"),
-        ({"id": "1"}, "parsed already"),
-        ([1], "parsed already"),
-        (types.MappingProxyType({"id": "1"}), "parsed already"),
+        ("{}", "already decoded"),
+        ({"id": "1"}, "already parsed"),
+        ([1], "already parsed"),
+        (types.MappingProxyType({"id": "1"}), "already parsed"),
         (io.BytesIO(BODY), "was not read"),
         (BODY.decode, "was not called"),
         (None, "raw bytes"),
@@ -605,7 +605,7 @@ def test_a_vendor_that_asks_for_a_longer_pause_ends_the_wait_and_is_quoted(
     assert clock.time == began
     assert "slow down" in str(caught.value)
     assert "within" not in str(caught.value)
-    assert caught.value.hint == "try again in 600 s"
+    assert caught.value.hint == "retry in 600 s"
     assert (caught.value.temporary, caught.value.stream) == (True, None)
 
 
@@ -743,7 +743,9 @@ def test_a_plugin_is_registered_whole_or_not_at_all() -> None:
         live.register(Misspelt())
     with pytest.raises(live.ConfigurationError, match="implements no hook"):
         live.register(object())
-    with pytest.raises(live.ConfigurationError, match="named 'acme' is registered or installed"):
+    with pytest.raises(
+        live.ConfigurationError, match="named 'acme' is already registered or installed"
+    ):
         live.register(AcmePlugin())
 
 
@@ -763,17 +765,16 @@ def refused(date: str | None, status: int = 401) -> live.LiveStreamError:
 @pytest.mark.parametrize(
     ("behind", "hint"),
     [
-        (61, "0:01:01 (it is behind)"),
-        (-61, "0:01:01 (it is ahead)"),
-        (86_400 * 365, "365 days, 0:00:00 (it is behind)"),
+        (61, "0:01:01 behind"),
+        (-61, "0:01:01 ahead of"),
+        (86_400 * 365, "365 days, 0:00:00 behind"),
     ],
 )
 def test_a_401_from_a_vendor_with_another_time_names_the_clock(behind: int, hint: str) -> None:
     error = refused(format_datetime(FakeClock().now() + timedelta(seconds=behind), usegmt=True))
     assert type(error) is live.AuthenticationFailed
     assert error.hint == (
-        f"this machine's clock differs from the vendor's by {hint}; "
-        "set it, then check the credentials"
+        f"this machine's clock is {hint} the vendor's; set it, then check the credentials"
     )
 
 

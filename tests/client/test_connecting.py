@@ -121,7 +121,7 @@ def test_a_tenants_options_come_as_a_mapping(emulator: AcmeEmulator) -> None:
 
 def test_the_environment_is_not_looked_at_for_a_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIVESTREAM_ACME_TOKEN", "the platform's")
-    with pytest.raises(live.ConfigurationError, match="is missing"):
+    with pytest.raises(live.ConfigurationError, match="missing credentials"):
         live.connect("acme", options={})
 
 

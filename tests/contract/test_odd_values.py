@@ -444,9 +444,9 @@ def test_an_adapter_that_raises_goes_on_raising() -> None:
             )
 
     for odd, named in (
-        ({"title": None}, "title is null in the answer"),
-        ({"tags": [1]}, "tags is not a list of strings in the answer"),
-        ({"start": "soon"}, "start is not a time with an offset in the answer"),
+        ({"title": None}, "title is null in the response"),
+        ({"tags": [1]}, "tags is not a list of strings in the response"),
+        ({"start": "soon"}, "start is not a time with an offset in the response"),
         ({"title": "\ud800"}, "title: contains half a surrogate"),
     ):
         transport = ScriptedTransport(answering([entry(1), entry(2, **odd)]))
@@ -517,7 +517,7 @@ def test_a_getter_reads_notes_or_raises_and_never_two_of_them(
             live.Fields({"in": data}).object("in"), field="record", expected=is_expected
         )
     except live.UnexpectedResponse as error:
-        assert f"record: {error.message.removesuffix(' in the answer')}" in problems
+        assert f"record: {error.message.removesuffix(' in the response')}" in problems
         assert read is None or name in ("optional_objects", "optional_texts", "optional_items")
     else:
         assert problems == []
@@ -545,7 +545,7 @@ def test_what_is_within_is_read_for_the_same_field_and_a_problem_is_noted_once()
         "title: is a number, not a string",
         "tags: a.b is odd",
     ]
-    with pytest.raises(live.UnexpectedResponse, match=r"a\.b is odd in the answer"):
+    with pytest.raises(live.UnexpectedResponse, match=r"a\.b is odd in the response"):
         live.Fields(data).object("a").unreadable("b", "is odd")
 
 

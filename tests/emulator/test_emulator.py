@@ -58,9 +58,9 @@ def test_an_emulator_is_found_by_its_providers_name() -> None:
 @pytest.mark.parametrize(
     ("emulator", "reason"),
     [
-        (None, "it has none"),
+        (None, "its adapter declares none"),
         ("no_such_module:X", "ModuleNotFoundError"),
-        ("json:dumps", "is no Emulator"),
+        ("json:dumps", "is not an Emulator class"),
     ],
 )
 def test_an_emulator_that_cannot_be_had_says_why(emulator: str | None, reason: str) -> None:

@@ -82,7 +82,7 @@ def test_a_create_meets_a_429_a_401_a_cut_answer_and_says_what_is_known(clock: F
     effect.by(wire)
     # The answer is cut: nobody can know, and nothing more is sent.
     with pytest.raises(live.UnexpectedResponse) as caught:
-        flow.send(live.Response(201, {}, b'{"id', "the answer was cut off"))
+        flow.send(live.Response(201, {}, b'{"id', "the response was cut off"))
     assert (caught.value.applied, caught.value.retryable) == (None, False)
     assert [(method, target) for method, target, _ in wire.sent] == [("POST", "/streams")] * 3
     assert [headers["Authorization"] for *_, headers in wire.sent] == [

@@ -131,7 +131,12 @@ def test_a_list_that_never_ends_is_given_up_after_ten_pages_without_news() -> No
     client, transport = listed(
         lambda cursor: {"items": [item(1)], "next": str(int(cursor or 0) + 1)}
     )
-    with client, pytest.raises(live.UnexpectedResponse, match="10 pages in a row"):
+    with (
+        client,
+        pytest.raises(
+            live.UnexpectedResponse, match="10 consecutive pages contained no new streams"
+        ),
+    ):
         list(client.list())
     assert len(transport.sent) == 11
 

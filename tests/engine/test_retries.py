@@ -19,7 +19,7 @@ from scripted import LATE, LOST, REFUSED, ScriptedTransport, respond
 
 pytestmark = pytest.mark.usefixtures("runner")
 
-CUT = live.Response(200, {}, b'{"id', "the answer was cut off")
+CUT = live.Response(200, {}, b'{"id', "the response was cut off")
 HUGE = live.Response(200, {}, b"", "the answer is larger than 16 MiB")
 GOOD = respond(200, {"id": "1", "title": "T", "status": "on"})
 
@@ -142,7 +142,7 @@ def test_a_vendor_asks_for_no_longer_wait_than_a_day_and_a_unix_time_is_an_insta
         with pytest.raises((live.RateLimited, live.ProviderUnavailable)) as caught:
             client.get("1")
         assert caught.value.retry_after == seconds
-        assert f"try again in {seconds} s" in str(caught.value)
+        assert f"retry in {seconds} s" in str(caught.value)
     assert clock.waits == []
 
 
@@ -193,7 +193,7 @@ def test_a_longer_wait_than_ours_is_the_callers_to_decide(
     client: live.Client, emulator: AcmeEmulator, clock: FakeClock
 ) -> None:
     emulator.inject(Fault.status(429, headers={"Retry-After": "3600"}), on="GET *")
-    with pytest.raises(live.RateLimited, match="try again in 3600 s") as caught:
+    with pytest.raises(live.RateLimited, match="retry in 3600 s") as caught:
         client.get("1")
     assert caught.value.retry_after == 3600
     assert caught.value.retryable

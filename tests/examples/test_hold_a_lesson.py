@@ -96,6 +96,6 @@ def test_a_vendor_that_cannot_be_reached_stops_no_other(
     example: ModuleType, vendors: dict[str, Emulator], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert example.main(["nowhere", "tpstreams"]) == 1
-    assert "there is no provider 'nowhere'" in capsys.readouterr().err
+    assert "unknown provider 'nowhere'" in capsys.readouterr().err
     with vendors["tpstreams"].connect() as client:
         assert len(list(client.list())) == 1

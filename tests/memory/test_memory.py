@@ -327,9 +327,9 @@ def test_what_cannot_happen_is_a_value_error(
     client: live.Client, vendor: MemoryVendor, act: str
 ) -> None:
     ended = WAYS[S.ENDED](client, vendor)
-    with pytest.raises(ValueError, match="it is ended"):
+    with pytest.raises(ValueError, match="its status is 'ended'"):
         getattr(vendor, act)(ended)
-    with pytest.raises(ValueError, match="is no live stream"):
+    with pytest.raises(ValueError, match="is not a live stream"):
         getattr(vendor, act)(vendor.add_folder())
 
 

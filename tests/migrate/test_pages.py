@@ -50,8 +50,8 @@ FATES = (
     FieldResult("record", FieldOutcome.DEFAULTED, "the target always records"),
     FieldResult("tags", FieldOutcome.DROPPED, "the target has no <tags>"),
     FieldResult("restreams", FieldOutcome.NEEDS_REVIEW, "the source does not give the key"),
-    FieldResult("id", FieldOutcome.DEFAULTED, "the target gives its own"),
-    FieldResult("raw", FieldOutcome.DEFAULTED, "the source's payload"),
+    FieldResult("id", FieldOutcome.DEFAULTED, "the target assigns its own"),
+    FieldResult("raw", FieldOutcome.DEFAULTED, "it is the source vendor's payload"),
 )
 
 

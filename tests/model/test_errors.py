@@ -58,7 +58,7 @@ def test_an_error_says_what_where_whether_and_what_to_do_in_one_line() -> None:
     )
     assert str(error) == (
         "acme stop '8DH': no answer in time; "
-        "nobody can tell whether the change was carried out; try later"
+        "the change may or may not have been applied; retry later"
     )
 
 
@@ -157,7 +157,11 @@ def test_a_vendors_message_cannot_break_the_line_or_the_terminal(emulator: AcmeE
         (respond(409), False, live.Conflict),
         (live.Response(201, {}, b"<html>"), None, live.UnexpectedResponse),
         (live.Response(201, {}, b""), None, live.UnexpectedResponse),
-        (live.Response(201, {}, b'{"id"', "the answer was cut off"), None, live.UnexpectedResponse),
+        (
+            live.Response(201, {}, b'{"id"', "the response was cut off"),
+            None,
+            live.UnexpectedResponse,
+        ),
         (respond(201, {"id": "7"}), True, live.UnexpectedResponse),
         (respond(201, {"title": "T"}), None, live.UnexpectedResponse),
         (respond(201, []), None, live.UnexpectedResponse),
@@ -197,7 +201,7 @@ def test_a_failed_read_back_after_a_stop_was_carried_out(
         client.stop(stream["id"])
     assert caught.value.applied is True
     assert caught.value.retryable is False
-    assert "the change was carried out" in str(caught.value)
+    assert "the change was applied" in str(caught.value)
 
 
 def test_an_error_of_the_adapters_own_code_never_gets_out(clock: FakeClock) -> None:

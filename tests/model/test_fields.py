@@ -72,7 +72,7 @@ ADDED: dict[str, tuple[NewField, str, str]] = {
         "'de'",
     ),
     "is_private": (
-        NewField("is_private", "c.flag", "Owner.ECHOED, unasked=False"),
+        NewField("is_private", "c.flag", "Owner.ECHOED, vendor_default=False"),
         "True",
         "False",
     ),
@@ -158,7 +158,7 @@ with live.connect("memory") as client:
 
 for name, value in VALUES.items():
     problem = AcmeAdapter.capabilities.unsupported_error(name, value)
-    assert (problem.features, problem.message) == ((name,), f"{name}: this provider has no {name}")
+    assert (problem.features, problem.message) == ((name,), f"{name}: the vendor does not offer {name}")
 """
 
 
@@ -326,7 +326,7 @@ def test_a_field_that_is_forgotten_in_a_place_does_not_import_and_is_named(
     ("changes", "message"),
     [
         ({"facts": 'help="What is spoken."'}, "who owns its value"),
-        ({"convert": "str"}, "what kind of value its converter gives"),
+        ({"convert": "str"}, "what kind of value its converter returns"),
     ],
 )
 def test_a_field_that_does_not_say_enough_does_not_import(
@@ -336,7 +336,7 @@ def test_a_field_that_does_not_say_enough_does_not_import(
     attrs.evolve(LANGUAGE, **changes).add(package)
     assert (
         imported(package)
-        == f"TypeError: StreamSpec.language does not say {message}: see FieldFacts"
+        == f"TypeError: StreamSpec.language does not declare {message}: see FieldFacts"
     )
 
 
@@ -344,7 +344,7 @@ def test_a_field_that_does_not_say_enough_does_not_import(
     ("facts", "message"),
     [
         ("", "who owns its value"),
-        ("Owner.VENDOR", "what becomes of it in a migration"),
+        ("Owner.VENDOR", "how a migration handles it"),
         ('Owner.VENDOR, lost="viewers are not moved"', ""),
     ],
 )
@@ -355,5 +355,7 @@ def test_a_field_that_only_vendors_show_says_what_becomes_of_it(
     NewField("viewers", "c.optional_text", facts).add_to_stream(package, says=facts)
     said = imported(package)
     assert said == (
-        f"TypeError: LiveStream.viewers does not say {message}: see FieldFacts" if message else ""
+        f"TypeError: LiveStream.viewers does not declare {message}: see FieldFacts"
+        if message
+        else ""
     )

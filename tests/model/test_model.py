@@ -198,7 +198,7 @@ def test_bad_input_is_refused_with_the_fields_name(field: str, value: Any) -> No
 
 
 def test_a_naive_time_is_refused_with_how_to_mend_it() -> None:
-    with pytest.raises(live.InvalidInput, match=r"no zone.*ZoneInfo"):
+    with pytest.raises(live.InvalidInput, match=r"no time zone.*ZoneInfo"):
         live.StreamSpec(title="T", scheduled_start=datetime(2026, 1, 1))
 
 

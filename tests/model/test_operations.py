@@ -62,7 +62,7 @@ PLACES: dict[str, Callable[[PackageCopy], None]] = {
 ROUTE = '        Route("POST", "/v1/streams/<id>/reset_key", "reset_key"),\n'
 ENDPOINT = """    @_api
     def reset_key(self, request: Request, id: str) -> Response:
-        stream = self._asked(id)
+        stream = self._requested(id)
         stream.stream_key = f"memory-key-{secrets.token_hex(8)}"
         return json_response(self._shown(stream))
 
@@ -146,7 +146,7 @@ with live.connect("memory", transport=vendor.transport(), **vendor.options()) as
     assert (finding.word, finding.reason) == ("not tested", "the demo does not know this operation")
 
 lacking = AcmeAdapter.capabilities["reset_key"]
-assert (lacking.support, lacking.reason) == (live.Support.NONE, "this provider has no reset_key")
+assert (lacking.support, lacking.reason) == (live.Support.NONE, "the vendor does not offer reset_key")
 assert "nothing was changed" in str(live.Conflict("no", operation="reset_key", applied=False))
 """
 

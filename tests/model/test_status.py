@@ -97,7 +97,7 @@ now, hour = datetime.now(UTC), timedelta(hours=1)
 can = live.connect("memory").capabilities
 assert not_movable(stream, can, now=now, guard=hour, assume_idle=False) == "it is in use: paused"
 
-assert paused in POSSIBLE["stopped"] and paused in POSSIBLE["failed"]
+assert paused in POSSIBLE["be stopped"] and paused in POSSIBLE["fail"]
 assert paused in statuses(Subject("memory"))
 
 assert ">paused</text>" in status_diagram.drawn()

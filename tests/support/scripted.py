@@ -135,7 +135,7 @@ def answers(samples: list[Any]) -> st.SearchStrategy[Any]:
         headers,
         bodies,
         st.sampled_from(
-            [None] * 8 + ["the answer was cut off", "the answer is larger than 16 MiB"]
+            [None] * 8 + ["the response was cut off", "the answer is larger than 16 MiB"]
         ),
     )
     foreign = st.sampled_from([OSError, RuntimeError, Foreign])

@@ -162,7 +162,7 @@ def test_a_failure_shows_the_values_that_were_compared(tmp_path: Path) -> None:
 def test_an_adapter_that_is_not_installed_is_a_usage_error(tmp_path: Path) -> None:
     done = run(tmp_path, "--livestream-adapter", "no-such")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "there is no provider 'no-such'" in done.stderr
+    assert "unknown provider 'no-such'" in done.stderr
 
 
 def test_an_adapter_without_anything_to_try_it_on_is_a_usage_error(tmp_path: Path) -> None:

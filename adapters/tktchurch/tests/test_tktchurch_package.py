@@ -90,7 +90,7 @@ def test_get_is_emulated_and_says_how() -> None:
 )
 def test_not_there_for_a_reason_of_its_own_is(feature: str) -> None:
     assert CAPABILITIES[feature].support is Support.NONE
-    assert not CAPABILITIES[feature].reason.startswith("this provider has no")
+    assert not CAPABILITIES[feature].reason.startswith("the vendor does not offer")
 
 
 def test_four_statuses_are_reported() -> None:
@@ -136,7 +136,7 @@ def test_the_vendors_origin_is_the_default() -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({}, "access_token (LIVESTREAM_TKTCHURCH_ACCESS_TOKEN) or email"),
+        ({}, "set access_token (LIVESTREAM_TKTCHURCH_ACCESS_TOKEN), or both email"),
         ({"email": "a@b.example"}, "password (LIVESTREAM_TKTCHURCH_PASSWORD) is missing"),
         ({"password": "p"}, "email (LIVESTREAM_TKTCHURCH_EMAIL) is missing"),
         ({"access_token": "t", "email": "e", "password": "p"}, "not both"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..._model.errors import _APPLIED_TEXT, LiveStreamError
+from ..._model.errors import LiveStreamError, applied_text
 from .context import Change, CommandContext
 from .exit_codes import FAILURE, INTERRUPTED, UNKNOWN_OUTCOME, code_of
 from .output import json_text
@@ -65,7 +65,7 @@ def interrupted(context: CommandContext) -> int:
 
 
 def _report_change(context: CommandContext, change: Change, cause: str, *, error: str) -> int:
-    message = f"{cause}; {_APPLIED_TEXT[change.applied]}"
+    message = f"{cause}; {applied_text(change.operation, change.applied)}"
     hint = _check_hint(change.operation, change.id)
     where = f"{change.operation} {change.id!r}" if change.id else change.operation
     return _report(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from ..._model.converters import named
+from ..._model.converters import with_field_name
 from ..._model.errors import InvalidInput
 from ..._model.times import parse_instant
 from ..._model.trim import UNIX_TIME_FROM, Trim
@@ -37,7 +37,7 @@ def trim_of(text: str) -> Trim:
             )
         return Trim.relative(first, last)
     if start and end and first is last is None:
-        instant = named("trim", parse_instant)
+        instant = with_field_name("trim", parse_instant)
         return Trim.absolute(instant(start), instant(end))
     raise InvalidInput(
         "trim: expected START..END, two offsets from the start of the recording or two ISO 8601 "

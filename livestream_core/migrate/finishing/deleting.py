@@ -10,7 +10,7 @@ from typing import Any
 
 from ..._client import Client
 from ..._contract.capabilities import Feature
-from ..._model.converters import count, named
+from ..._model.converters import count, with_field_name
 from ..._model.errors import LiveStreamError, NotFound
 from ..._model.status import STATUSES
 from ..._model.stream import LiveStream
@@ -35,7 +35,9 @@ from .check import Checker, was_live
 
 _SECONDS = 60.0
 #: Fields that no vendor sets automatically: if the spec has none, a value was added by an edit.
-_ADDED = tuple(facts.name for facts in COMPARED if facts.unasked is None and not facts.is_required)
+_ADDED = tuple(
+    facts.name for facts in COMPARED if facts.vendor_default is None and not facts.is_required
+)
 
 
 def rollback(
@@ -169,7 +171,7 @@ def retire(
         MigrationStopped: If the migration was rolled back.
         Unsupported: If the source does not support delete.
     """
-    named("max_delete", count)(max_delete)
+    with_field_name("max_delete", count)(max_delete)
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger, write=not dry_run))
         check_accounts(opened, source, target)

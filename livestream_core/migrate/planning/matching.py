@@ -23,7 +23,7 @@ from ..._secrets.secret import SecretUrl
 MARK_PREFIX = "livestream-core:"
 
 #: The fields of a spec that can be compared with the fields of a stream.
-COMPARED = tuple(facts for facts in facts_of(StreamSpec) if facts.owner is not Owner.NOBODY)
+COMPARED = tuple(facts for facts in facts_of(StreamSpec) if facts.owner is not Owner.NONE)
 #: The compared fields that identify a stream. Vendors may return other values for the rest: a
 #: recording as not requested, for example, or the URL of an uploaded copy of a thumbnail.
 IDENTIFYING = tuple(facts for facts in COMPARED if facts.owner is not Owner.VENDOR)

@@ -16,7 +16,7 @@ from ..._contract.capabilities import Feature, Support
 from ..._contract.filters import query_of
 from ..._contract.pagination import Unreadable
 from ..._model import converters as c
-from ..._model.converters import named
+from ..._model.converters import with_field_name
 from ..._model.errors import InvalidInput, NotFound, UnexpectedResponse, Unsupported
 from ..._model.status import Status
 from ..._model.stream import LiveStream
@@ -134,7 +134,7 @@ def check_workers(workers: int) -> None:
     Raises:
         InvalidInput: If it is not a whole number of at least 1.
     """
-    if named("workers", c.count)(workers) < 1:
+    if with_field_name("workers", c.count)(workers) < 1:
         raise InvalidInput("workers: must be at least 1", field="workers")
 
 
@@ -220,7 +220,7 @@ def _settings(
     span = (
         guard
         if isinstance(guard, timedelta)
-        else timedelta(seconds=named("guard", c.seconds)(guard))
+        else timedelta(seconds=with_field_name("guard", c.seconds)(guard))
     )
     if span < timedelta():
         raise InvalidInput("guard: must not be negative", field="guard")
@@ -294,7 +294,9 @@ def _selection(
     query = query_of(status, starts_after, starts_before, tag)
     if isinstance(ids, str):
         raise InvalidInput("ids: must be a list of IDs, not one string", field="ids")
-    given = None if ids is None else tuple(named("ids", c.identifier)(each) for each in ids)
+    given = (
+        None if ids is None else tuple(with_field_name("ids", c.identifier)(each) for each in ids)
+    )
     shown = {
         "status": query.status and str(query.status),
         "starts_after": query.starts_after and query.starts_after.isoformat(),

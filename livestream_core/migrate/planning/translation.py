@@ -280,7 +280,7 @@ def _lost(
     if capabilities.supports(FEATURE_OF_FIELD[name]):
         # The target has the feature, but not this value, and sets its default instead.
         return FieldResult(name, FieldOutcome.DEFAULTED, why)
-    if value == table(StreamSpec)[name].unasked:
+    if value == table(StreamSpec)[name].vendor_default:
         return FieldResult(name, FieldOutcome.EXACT, f"always so at the target: {why}")
     return FieldResult(name, FieldOutcome.DROPPED, why)
 

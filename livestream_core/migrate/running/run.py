@@ -17,7 +17,7 @@ import attrs
 
 from ..._client import Client
 from ..._contract.foreign import place_of
-from ..._model.converters import count, named
+from ..._model.converters import count, with_field_name
 from ..._model.errors import InvalidInput, LiveStreamError, NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
 from ..ledger.ledger import Ledger, digest_of, shown
@@ -162,7 +162,7 @@ def run(
 def _check(workers: int, max_create: int | None, **seconds: tuple[float, float]) -> None:
     check_workers(workers)
     if max_create is not None:
-        named("max_create", count)(max_create)
+        with_field_name("max_create", count)(max_create)
     for name, (value, least) in seconds.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= least:
             raise InvalidInput(

@@ -49,7 +49,7 @@ ON_ONE: dict[Feature, Callable[[Harness, str], Any]] = {
     if "stream_id" in operation.takes
 }
 
-_SPEC_FIELDS = [each.name for each in facts_of(StreamSpec) if each.owner is not Owner.NOBODY]
+_SPEC_FIELDS = [each.name for each in facts_of(StreamSpec) if each.owner is not Owner.NONE]
 
 #: Another value for some kinds of fields. For others, it is the last of the tested values.
 OTHER_VALUES: Mapping[Kind | None, Any] = {

@@ -17,7 +17,7 @@ from ..._contract.capabilities import Feature
 from ..._model.errors import LiveStreamError
 from ..._model.fields import Kind, facts_of
 from ..._model.stream import LiveStream
-from ..._secrets.recognition import tells_secret
+from ..._secrets.recognition import suggests_secret
 from ...emulator import Fault
 from ..captures import named_texts
 from .area import HTTP, IN_PROCESS, Area, needs, proves
@@ -40,7 +40,7 @@ def secrets_of(harness: Harness, *streams: LiveStream) -> set[str]:
         found |= stream.stream_keys()
         if stream.raw is not None:
             found.update(
-                value for name, value in named_texts(stream.raw.reveal()) if tells_secret(name)
+                value for name, value in named_texts(stream.raw.reveal()) if suggests_secret(name)
             )
     return {secret for secret in found if len(secret) >= _MIN_LENGTH}
 
