@@ -15,7 +15,7 @@ from .._contract.foreign import is_of_signal_handler
 _LIBRARIES = frozenset({"requests", "urllib3", "http", "ssl", "socket", "socks", "OpenSSL"})
 #: Modules that raise Python's own exceptions for a connection. gevent and eventlet put sockets of
 #: theirs in place of Python's; their exceptions are time limits of the program's, not ours.
-_RAISING = _LIBRARIES | {"gevent", "eventlet", f"{__package__}._deadline"}
+_RAISING = _LIBRARIES | {"gevent", "eventlet", f"{__package__}.deadline"}
 
 
 def chain_of(error: BaseException) -> list[BaseException]:

@@ -181,7 +181,7 @@ def test_a_bug_inside_of_the_transport_is_no_lost_connection(
         with pytest.raises(AttributeError, match="read1") as caught:
             send(transport, server.origin)
     assert SECRET not in everything_held_by(caught.value)
-    assert "tests/http/test_exceptions.py" in caught.value.__notes__[0]
+    assert "http/test_exceptions.py" in caught.value.__notes__[0]
 
 
 def test_our_own_errors_hold_nothing_of_the_request(transport: live.Transport) -> None:
@@ -246,7 +246,7 @@ def test_what_an_app_in_process_raises_passes_unchanged(
         send(live.WSGITransport(app), "http://app.test")
     assert caught.value is error
     assert SECRET not in everything_held_by(error)
-    assert "tests/http/test_exceptions.py" in error.__notes__[0]
+    assert "http/test_exceptions.py" in error.__notes__[0]
 
 
 def test_a_header_that_cannot_be_sent_is_refused_without_showing_it() -> None:
