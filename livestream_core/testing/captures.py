@@ -516,7 +516,7 @@ def _known(
     for call in calls:
         for each in call.result if isinstance(call.result, list) else [call.result]:
             if each is not None and "error" not in each:
-                redactor.see(LiveStream.from_dict(each))
+                redactor.protect(LiveStream.from_dict(each))
     return redactor.known()
 
 

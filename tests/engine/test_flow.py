@@ -144,4 +144,7 @@ def test_the_engine_knows_no_threads_no_loop_no_clock_and_no_http(path: Path) ->
             else []
         )
     }
-    assert imported & {"threading", "asyncio", "time", "requests", "urllib3", "socket"} == set()
+    # Masking is not a flow: threads that format errors call it, so it has a lock.
+    allowed = {"threading"} if path.name == "redaction.py" else set()
+    outside = {"threading", "asyncio", "time", "requests", "urllib3", "socket"}
+    assert imported & outside == allowed

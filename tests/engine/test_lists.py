@@ -113,7 +113,7 @@ def test_a_wrong_filter_is_refused_at_the_call(
 
 
 def test_a_filter_on_what_the_vendor_never_reports_is_unsupported(client: live.Client) -> None:
-    with pytest.raises(live.Unsupported, match="never reports cancelled"):
+    with pytest.raises(live.Unsupported, match="never reports the status 'cancelled'"):
         client.list(status="cancelled")
 
 
@@ -296,7 +296,7 @@ def test_pages_are_read_one_by_one_and_later(client: live.Client, emulator: Acme
         emulator.add()
     page = client.pages(size=2)
     assert [stream.id for stream in page] == ["1", "2"]
-    assert page.next_cursor == page.next == "2"
+    assert page.next_cursor == "2"
     later = emulator.connect()
     rest = later.pages(cursor=page.next_cursor, size=100)
     later.close()

@@ -20,7 +20,7 @@ from scripted import LATE, LOST, REFUSED, ScriptedTransport, respond
 pytestmark = pytest.mark.usefixtures("runner")
 
 CUT = live.Response(200, {}, b'{"id', "the answer was cut off")
-HUGE = live.Response(200, {}, b"", "the answer is larger than 16 MiB")
+HUGE = live.Response(200, {}, b"", "the response is larger than 16 MiB")
 GOOD = respond(200, {"id": "1", "title": "T", "status": "on"})
 
 

@@ -186,7 +186,7 @@ def test_sessions_that_were_replaced_are_not_ended_with_the_last_one(
 
 
 def late() -> live.LiveStreamError:
-    return live.RequestTimeout("no answer in time", applied=None)
+    return live.RequestTimeout("the vendor did not respond in time", applied=None)
 
 
 def no_connection() -> live.LiveStreamError:
@@ -966,7 +966,7 @@ def test_a_wrong_password_is_tried_ever_more_seldom(
         error = refused(emulator, clock=clock, token_store=fresh_store())
         assert error.applied is False
         assert error.retryable is False
-        assert "these credentials are not tried again for" in (error.hint or "")
+        assert "the client will not send these credentials again for" in (error.hint or "")
         if logins(emulator) > before:
             tries.append(clock.time - began)
         clock.time += 5

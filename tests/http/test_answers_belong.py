@@ -234,7 +234,7 @@ def test_a_token_that_cannot_be_sent_is_blamed_on_the_answer_and_not_kept(
     made = emulator.add()
     emulator.inject(Fault.edited(lambda data, _: {**data, "token": token}), on="*/login")
     with emulator.connect() as client, emulator.connect() as another:
-        with pytest.raises(live.UnexpectedResponse, match="signing in") as caught:
+        with pytest.raises(live.UnexpectedResponse, match="sign-in") as caught:
             client.get(made["id"])
         assert caught.value.applied is False
         assert token not in str(caught.value)
