@@ -480,7 +480,7 @@ def test_what_does_not_say_that_it_is_a_stream_is_not_deleted(client, emulator, 
 
 
 def test_update_is_unsupported(client, emulator, on_air):
-    with pytest.raises(live.Unsupported, match="no call"):
+    with pytest.raises(live.Unsupported, match="documents no endpoint"):
         client.update(on_air, title="Other")
     assert emulator.requests == []
 
