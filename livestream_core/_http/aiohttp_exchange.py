@@ -33,7 +33,7 @@ from .failures import chain_of
 from .network import (
     MAX_BODY,
     Environment,
-    Wanted,
+    SendArguments,
     check_headers,
     headers_to_send,
     invalid_address,
@@ -438,13 +438,15 @@ class Connections:
         if self._pools.get(pool.loop) is pool:
             del self._pools[pool.loop]
 
-    async def outcome(self, user: AiohttpTransport, wanted: Wanted) -> Response | BaseException:
+    async def outcome(
+        self, user: AiohttpTransport, arguments: SendArguments
+    ) -> Response | BaseException:
         """Send a request, and return the response or the exception to raise."""
         progress = _Progress()
         try:
-            return await self._exchange(user, progress, *wanted)
+            return await self._exchange(user, progress, *arguments)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            return _failure(error, wanted.origin, progress)
+            return _failure(error, arguments.origin, progress)
         except BaseException as error:
             return error
 

@@ -10,7 +10,7 @@ from .._contract.foreign import bare
 from .._contract.request import Response
 from .._contract.transport import Timeout
 from .._public import publish
-from .network import Environment, Wanted
+from .network import Environment, SendArguments
 
 if TYPE_CHECKING:
     from .aiohttp_exchange import Connections, Pool
@@ -50,12 +50,12 @@ class AiohttpTransport:
     ) -> Response:
         """Send one request; see :class:`AsyncTransport`."""
         handled = sys.exception()
-        wanted = Wanted(method, origin, target, headers, body, timeout)
+        arguments = SendArguments(method, origin, target, headers, body, timeout)
         # No data of the request may remain in the locals of an error's traceback.
-        outcome = await self._connections.outcome(self, wanted)
+        outcome = await self._connections.outcome(self, arguments)
         if isinstance(outcome, Response):
             return outcome
-        del target, headers, body, wanted
+        del target, headers, body, arguments
         try:
             raise bare(outcome, handled)
         finally:

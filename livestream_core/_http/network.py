@@ -30,7 +30,7 @@ _SENDABLE = r"[\t -~\xa0-\xff]*"
 _lock = threading.RLock()
 
 
-class Wanted(NamedTuple):
+class SendArguments(NamedTuple):
     """The arguments of :meth:`Transport.send`."""
 
     method: str

@@ -28,7 +28,7 @@ from .network import (
     MAX_BODY,
     TOO_LARGE,
     Environment,
-    Wanted,
+    SendArguments,
     check_headers,
     headers_to_send,
     invalid_address,
@@ -70,7 +70,7 @@ class _Bare:
     ) -> Response:
         """Send one request; see :class:`Transport`."""
         handled = sys.exception()
-        outcome = self._outcome(Wanted(method, origin, target, headers, body, timeout))
+        outcome = self._outcome(SendArguments(method, origin, target, headers, body, timeout))
         if isinstance(outcome, Response):
             return outcome
         del target, headers, body
@@ -79,7 +79,7 @@ class _Bare:
         finally:
             del outcome  # no cycle
 
-    def _outcome(self, wanted: Wanted) -> Response | BaseException:
+    def _outcome(self, arguments: SendArguments) -> Response | BaseException:
         """Return the response, or the exception to raise once this frame is gone."""
         raise NotImplementedError
 
@@ -103,11 +103,11 @@ class RequestsTransport(_Bare):
         if session is None:
             self._environment = Environment()
 
-    def _outcome(self, wanted: Wanted) -> Response | BaseException:
+    def _outcome(self, arguments: SendArguments) -> Response | BaseException:
         try:
-            return self._exchange(*wanted)
+            return self._exchange(*arguments)
         except BaseException as error:
-            return foreign_in(error) or _failure(error, wanted.origin)
+            return foreign_in(error) or _failure(error, arguments.origin)
 
     def _exchange(
         self,
@@ -330,9 +330,9 @@ class WSGITransport(_Bare):
         """The identity of the app: two apps with the same origin do not share sessions."""
         return Identity(self.app)
 
-    def _outcome(self, wanted: Wanted) -> Response | BaseException:
+    def _outcome(self, arguments: SendArguments) -> Response | BaseException:
         try:
-            return self._exchange(wsgi_environ(*wanted[:5]), wanted.timeout)
+            return self._exchange(wsgi_environ(*arguments[:5]), arguments.timeout)
         except BaseException as error:
             return error
 

@@ -50,7 +50,7 @@ from .._contract.capabilities import OPERATION_OF, Feature
 from .._contract.request import Response
 from .._contract.transport import Transport
 from .._engine.redaction import Redactor
-from .._http.network import Wanted
+from .._http.network import SendArguments
 from .._model.errors import ConnectionFailed, InvalidInput, LiveStreamError
 from .._model.operations import OPERATION_TABLE
 from .._model.status import Status
@@ -332,7 +332,7 @@ class RecordingTransport(OwnTransport):
         #: Whether a request got no answer, which cannot be played back.
         self.is_broken = False
 
-    def _answer_to(self, sent: Wanted) -> Response:
+    def _answer_to(self, sent: SendArguments) -> Response:
         """See :class:`OwnTransport`."""
         self.headers.update(sent.headers.items())
         try:
@@ -591,7 +591,7 @@ class Player(OwnTransport):
             self.problems.append(f"{missing.method} {missing.target} was not sent")
         self._expected = list(exchanges)
 
-    def _answer_to(self, sent: Wanted) -> Response:
+    def _answer_to(self, sent: SendArguments) -> Response:
         """See :class:`OwnTransport`."""
         found = (sent.method, sent.target, _content(sent.body, sent.headers))
         if not self._expected:

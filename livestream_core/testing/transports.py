@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from .._contract.identity import Identity
 from .._contract.request import Response
 from .._contract.transport import Timeout
-from .._http.network import Wanted
+from .._http.network import SendArguments
 
 
 class OwnSessions:
@@ -34,9 +34,9 @@ class OwnTransport(OwnSessions):
         timeout: Timeout,
     ) -> Response:
         """See :class:`~livestream_core.Transport`."""
-        return self._answer_to(Wanted(method, origin, target, headers, body, timeout))
+        return self._answer_to(SendArguments(method, origin, target, headers, body, timeout))
 
-    def _answer_to(self, sent: Wanted) -> Response:
+    def _answer_to(self, sent: SendArguments) -> Response:
         """Return the answer to a request."""
         raise NotImplementedError
 
@@ -54,8 +54,8 @@ class OwnAsyncTransport(OwnSessions):
         timeout: Timeout,
     ) -> Response:
         """See :class:`~livestream_core.AsyncTransport`."""
-        return await self._answer_to(Wanted(method, origin, target, headers, body, timeout))
+        return await self._answer_to(SendArguments(method, origin, target, headers, body, timeout))
 
-    async def _answer_to(self, sent: Wanted) -> Response:
+    async def _answer_to(self, sent: SendArguments) -> Response:
         """Return the answer to a request."""
         raise NotImplementedError

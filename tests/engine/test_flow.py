@@ -45,7 +45,7 @@ def create(engine: Engine, seconds: float = 120) -> Flow[live.LiveStream]:
 
 
 class Wire:
-    """A transport that notes what it is asked to send."""
+    """A transport that records what it is told to send."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, dict[str, str]]] = []
@@ -55,7 +55,7 @@ class Wire:
 
 
 def signed_in(flow: Flow[Any], effect: Effect, token: str) -> Effect:
-    """Does what a runner does for a sign-in, and gives the effect that comes after it."""
+    """Perform a sign-in as a runner does, and return the next effect."""
     assert type(effect) is Once
     inner = effect.make()
     assert type(inner.send(None)) is Send

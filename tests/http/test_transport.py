@@ -1,4 +1,4 @@
-"""The transport over real sockets: what it sends, and what it makes of what comes back."""
+"""The transport over real sockets: what it sends, and how it reads responses."""
 
 from __future__ import annotations
 
@@ -334,7 +334,7 @@ def test_a_session_that_repeats_requests_by_itself_is_refused(repeating: Retry) 
 
 
 class Recorded(BaseAdapter):
-    """An adapter that has nothing of HTTPAdapter's, and takes what comes for the answer."""
+    """An adapter without HTTPAdapter's features, which takes any data for the response."""
 
     def __init__(self, status: int) -> None:
         super().__init__()
@@ -534,7 +534,7 @@ except live.LiveStreamError as error:
 
 @pytest.fixture(params=["synchronous", "asynchronous"])
 def way(request: pytest.FixtureRequest) -> str:
-    """The client that a script of its own connects with."""
+    """Return which kind of client the separate script uses."""
     return str(request.param)
 
 
@@ -783,7 +783,7 @@ def failing(client: live.Client) -> None:
 
 
 def in_a_child(does: Callable[[], bool]) -> bool:
-    """Whether a forked child finds it true, in time."""
+    """Return whether a condition becomes true in a forked child in time."""
     pid = os.fork()
     if pid == 0:
         code = 1

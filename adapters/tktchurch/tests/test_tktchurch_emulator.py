@@ -1,4 +1,4 @@
-"""The emulator, called without our adapter: as strict as the vendor's documents."""
+"""The emulator, called without the adapter: as strict as the vendor's documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What create, update, start, stop, cancel and delete send, and what they make of the answer."""
+"""What the operations send, and how they read the responses."""
 
 from __future__ import annotations
 

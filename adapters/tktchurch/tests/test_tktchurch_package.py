@@ -1,4 +1,4 @@
-"""What the package says of itself, and what it declares."""
+"""The package's metadata and what it declares."""
 
 from __future__ import annotations
 

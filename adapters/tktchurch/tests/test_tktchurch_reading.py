@@ -1,4 +1,4 @@
-"""How a livestream object is read."""
+"""Parsing a livestream object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options, tokens and accounts."""
+"""Options, tokens, and accounts."""
 
 from __future__ import annotations
 
