@@ -98,7 +98,7 @@ def test_nothing_is_sent_after_the_deadline(clock: FakeClock) -> None:
     effect = flow.send(respond(429, {}, **{"Retry-After": "7"}))
     assert type(effect) is Sleep
     clock.time += 11
-    with pytest.raises(live.RequestTimeout) as caught:
+    with pytest.raises(live.RequestTimeout, match="exceeded its time limit of 10 s") as caught:
         flow.send(None)
     assert caught.value.applied is False
 
