@@ -1,4 +1,4 @@
-"""What users hold: one client for one account at one vendor."""
+"""The clients: each is for one account at one vendor."""
 
 from .base import BaseClient, feature_of, unknown_field
 from .client import Client

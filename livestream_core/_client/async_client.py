@@ -1,4 +1,4 @@
-"""The client for programs with an event loop."""
+"""The asynchronous client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .._model.stream import LiveStream, StreamSpec, Until
 from .._model.trim import Trim
 from .._model.typed import StreamChanges, StreamFields
 from .._public import publish
-from .._runners.asynchronous import AsyncRunner, InALoop
+from .._runners.asynchronous import AsyncRunner, NewLoopRunner
 from .async_stream_list import AsyncStreamList
 from .base import BaseClient
 
@@ -26,15 +26,16 @@ T = TypeVar("T")
 
 
 class AsyncClient(BaseClient):
-    """One account at one vendor, for programs with an event loop. Made by :func:`connect_async`.
+    """An asynchronous client for one account at one vendor, created by :func:`connect_async`.
 
-    What asks the vendor is a coroutine, and may be cancelled; all else is as in :class:`Client`.
-    It may be used by any number of tasks, and in several event loops. An asynchronous context
-    manager, and cheap: the connections behind it are shared by all clients of an event loop.
+    It works like :class:`Client`, but its methods that send requests are coroutines, which may be
+    cancelled. It may be used by any number of tasks and in several event loops. It is an
+    asynchronous context manager, and cheap to create: all clients of an event loop share their
+    network connections.
 
-    A cancellation passes unchanged, with a note of what is known of the change. Nothing is sent
-    after it. A change that is cancelled with an unknown outcome is also logged, as a warning:
-    ``asyncio.gather`` drops notes.
+    A cancellation passes unchanged, with a note that says whether the change was applied. Nothing
+    is sent after it. If the outcome of a cancelled change is unknown, the client also logs a
+    warning, because ``asyncio.gather`` drops notes.
     """
 
     def __init__(
@@ -48,20 +49,21 @@ class AsyncClient(BaseClient):
         **settings: Any,
     ) -> None:
         self._runner = AsyncRunner(transport, clock)
-        # The transport, if it is closed with this client.
+        # The transport, if this client must close it.
         self._owned = owned
         super().__init__(
             adapter,
             scope=getattr(transport, "session_scope", None),
-            ending=ending or InALoop(self._runner),
+            ending=ending or NewLoopRunner(self._runner),
             loses_notes=True,
             clock=clock,
             **settings,
         )
 
     def paced(self, limiter: Limiter | AsyncLimiter) -> AbstractContextManager[None]:
-        """Ask a limiter before each request of this client, as long as the block lasts; see
-        :meth:`Client.paced`. One that is not asynchronous is asked in a thread.
+        """Apply a limiter to each request while the ``with`` block runs; see :meth:`Client.paced`.
+
+        A limiter that is not asynchronous is called in a thread.
         """
         return self._paced(limiter)
 
@@ -96,17 +98,17 @@ class AsyncClient(BaseClient):
         deadline: float | None = None,
         **fields: Any,
     ) -> LiveStream:
-        """Create a stream; see :meth:`Client.create`."""
+        """Create a live stream; see :meth:`Client.create`."""
         return await self._run(self._creating(spec, fields, on_unsupported, deadline))
 
     async def get(self, id: str, *, deadline: float | None = None) -> LiveStream:
-        """Read a stream; see :meth:`Client.get`."""
+        """Return one stream; see :meth:`Client.get`."""
         return await self._run(self._on_stream("get", id, deadline))
 
     async def update(
         self, id: str, *, deadline: float | None = None, **changes: Unpack[StreamChanges]
     ) -> LiveStream:
-        """Change fields of a stream; see :meth:`Client.update`."""
+        """Update fields of a stream; see :meth:`Client.update`."""
         return await self._run(self._updating(id, changes, deadline))
 
     async def start(self, id: str, *, deadline: float | None = None) -> LiveStream:
@@ -116,7 +118,7 @@ class AsyncClient(BaseClient):
     async def stop(
         self, id: str, *, trim: Trim | None = None, deadline: float | None = None
     ) -> LiveStream:
-        """End a stream; see :meth:`Client.stop`."""
+        """Stop a stream; see :meth:`Client.stop`."""
         return await self._run(self._stopping(id, trim, deadline))
 
     async def cancel(self, id: str, *, deadline: float | None = None) -> LiveStream:
@@ -141,14 +143,13 @@ class AsyncClient(BaseClient):
         read_ahead: bool = True,
         deadline: float | None = None,
     ) -> AsyncStreamList:
-        """Pagination over all streams, page by page, each stream once; see :meth:`Client.list`.
+        """List streams: return an asynchronous iterator; see :meth:`Client.list`.
 
-        Unlike there, the next page is read while the caller is busy with one, unless ``read_ahead``
-        is false.
+        Here, the next page is by default read while you process the current one.
 
         Returns:
-            An asynchronous iterator; when it is exhausted, its ``complete`` says whether that was
-            all.
+            An asynchronous iterator. When it is exhausted, its ``complete`` says whether the list
+            is proven to contain every stream.
         """
         listing = self._listing(
             status, starts_after, starts_before, tag, limit, on_unreadable, deadline
@@ -168,7 +169,7 @@ class AsyncClient(BaseClient):
         tag: str | None = None,
         deadline: float | None = None,
     ) -> Page:
-        """Read one page; see :meth:`Client.pages`."""
+        """Return one page of streams; see :meth:`Client.pages`."""
         return await self._run(
             self._paging(cursor, size, status, starts_after, starts_before, tag, deadline)
         )
@@ -176,16 +177,18 @@ class AsyncClient(BaseClient):
     async def wait(
         self, id: str, *, until: Until, timeout: float, poll: float | None = None
     ) -> LiveStream:
-        """Read a stream again and again until it is as wanted; see :meth:`Client.wait`. A
-        function that is given as ``until`` is not asynchronous, and must not block.
+        """Wait until a stream meets a condition; see :meth:`Client.wait`.
+
+        A function passed as ``until`` must be synchronous, and must not block.
         """
         return await self._run(self._waiting(id, until, timeout, poll))
 
     # -- closing ----------------------------------------------------------------------------
 
     async def close(self) -> None:
-        """Leave the shared session, as :meth:`Client.close` does. The last client of an event
-        loop closes the connections.
+        """Close this client, as :meth:`Client.close` does.
+
+        The last client of an event loop also closes the network connections.
         """
         self._membership.leave()
         try:
@@ -222,7 +225,7 @@ class AsyncClient(BaseClient):
 
     async def _end_left_over(self) -> None:
         if not self._membership.is_open:
-            # Closed meanwhile: a session opened since then is left over.
+            # Another task has closed this client: a session opened since then must end.
             await self._end_if_last()
 
     async def _end_if_last(self) -> None:

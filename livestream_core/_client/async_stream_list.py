@@ -1,4 +1,4 @@
-"""What an asynchronous client's ``list`` gives: every stream of an account, each once."""
+"""The iterator that an asynchronous client's ``list`` returns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .._model.stream import LiveStream
 from .._public import publish
 
 if TYPE_CHECKING:
-    # To name this class loads no event loop.
+    # Importing this module must not load asyncio.
     import asyncio
 
     from .._engine.effects import Flow
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 class AsyncStreamList(AsyncIterator[LiveStream]):
-    """A lazy walk over a list; see :meth:`AsyncClient.list`. For one task at a time. After an
-    error it can be taken up again: it goes on with the page that could not be read.
+    """An asynchronous iterator over the streams of a list; see :meth:`AsyncClient.list`.
 
-    A walk that is given up cancels what it reads ahead; ``async with``, or :meth:`aclose`, also
-    waits for that.
+    It is for one task at a time. After an error, iterate again to resume with the page that
+    failed. If you stop early, the page being read ahead is cancelled; ``async with`` and
+    :meth:`aclose` also wait for that.
     """
 
     def __init__(self, run: _Run, listing: Listing, reads_ahead: Callable[[], bool]) -> None:
@@ -39,8 +39,8 @@ class AsyncStreamList(AsyncIterator[LiveStream]):
 
     @property
     def complete(self) -> Completeness:
-        """Whether every stream was seen; see :attr:`StreamList.complete`."""
-        if self._read or self._ahead is not None or not self._listing.is_over:
+        """Whether the list is proven complete; see :attr:`StreamList.complete`."""
+        if self._read or self._ahead is not None or not self._listing.is_exhausted:
             return Completeness.UNKNOWN
         return self._listing.completeness
 
@@ -58,22 +58,22 @@ class AsyncStreamList(AsyncIterator[LiveStream]):
         while not self._read:
             if self._ahead is not None:
                 await self._take_ahead(self._ahead)
-            elif self._listing.is_over:
+            elif self._listing.is_exhausted:
                 self._listing.end()
                 raise StopAsyncIteration
             else:
                 await self._run(_into(self._read, self._listing))
             self._pages += 1
-            # Who looks at one page only does not pay for two.
-            if self._pages > 1 and not self._listing.is_over and self._reads_ahead():
+            # A caller that needs only one page does not pay for two.
+            if self._pages > 1 and not self._listing.is_exhausted and self._reads_ahead():
                 self._ahead = asyncio.create_task(self._run(_into(self._next, self._listing)))
-                self._ahead.add_done_callback(_seen)
+                self._ahead.add_done_callback(_mark_retrieved)
         return self._listing.hand_out(self._read.popleft())
 
     async def _take_ahead(self, ahead: asyncio.Task[None]) -> None:
         import asyncio
 
-        await asyncio.wait([ahead])  # who is cancelled here finds it when coming again
+        await asyncio.wait([ahead])  # after a cancellation here, the next call finds the page
         self._ahead = None
         self._read.extend(self._next)
         self._next.clear()
@@ -81,7 +81,7 @@ class AsyncStreamList(AsyncIterator[LiveStream]):
             ahead.result()
 
     async def aclose(self) -> None:
-        """Give the walk up."""
+        """Stop iterating: cancel the page being read ahead, and wait for that."""
         import asyncio
 
         ahead, self._ahead = self._ahead, None
@@ -108,12 +108,12 @@ class AsyncStreamList(AsyncIterator[LiveStream]):
 
 
 def _into(read: deque[LiveStream], listing: Listing) -> Flow[None]:
-    # Kept within the flow: a cancellation that comes a moment later must not lose a page.
+    # Stored within the flow: a cancellation right afterwards must not lose a page.
     read.extend((yield from listing.advance()))
 
 
-def _seen(task: asyncio.Task[None]) -> None:
-    # It is raised when the page is asked for, or nobody asks.
+def _mark_retrieved(task: asyncio.Task[None]) -> None:
+    # The error is raised when the page is used. If it never is, asyncio must not log it.
     if not task.cancelled():
         task.exception()
 

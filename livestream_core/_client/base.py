@@ -1,7 +1,7 @@
-"""What a client is without the way in which it waits: its checks, and the flow of each operation.
+"""The base of both clients: checks of arguments, and the flow of each operation.
 
-Every method whose name begins with an underscore and that gives a flow checks what it was given;
-nothing is sent before the flow is run.
+Every private method that returns a flow checks its arguments at once. Nothing is sent before the
+flow is run.
 """
 
 from __future__ import annotations
@@ -58,13 +58,20 @@ _SPEC_CONVERTERS: dict[str, Any] = {name: each.converter for name, each in _SPEC
 
 
 class BaseClient:
-    """One account at one vendor.
+    """A client for one account at one vendor.
 
     Args:
-        adapter: Of the vendor.
-        scope: Sessions are shared by clients whose scope is the same.
-        ending: What runs the flow that ends the session at the exit of the process.
-        loses_notes: Whether notes on exceptions may not arrive.
+        adapter: The vendor's adapter.
+        scope: A value that two clients must have in common to share a session.
+        ending: The runner of the flow that ends the session when the process exits.
+        loses_notes: Whether notes on exceptions may get lost.
+        clock: The clock.
+        observers: The plugins that observe requests and changes of status.
+        timeout: The connect and the read timeout, in seconds.
+        deadline: The time limit of an operation, in seconds.
+        retries: The maximum number of retries of one request.
+        token_store: The store in which several processes share sessions.
+        limiter: The limiter of requests.
     """
 
     def __init__(
@@ -107,11 +114,11 @@ class BaseClient:
             limiters=() if limiter is None else (limiter,),
             loses_notes=loses_notes,
         )
-        # Who ends the session at the exit of the process, if no client has by then.
+        # They end the session when the process exits, if no client has ended it by then.
         self._membership.shared.engine = self._engine
         self._membership.shared.runner = ending
 
-    # -- what it can do ---------------------------------------------------------------------
+    # -- properties -------------------------------------------------------------------------
 
     @property
     def provider(self) -> str:
@@ -120,35 +127,37 @@ class BaseClient:
 
     @property
     def account(self) -> str:
-        """Whose account it is, as provider, origin and the non-secret id. It stays the same when
-        credentials are renewed.
+        """The account: its provider, its origin, and its ID, which is not secret.
+
+        It stays the same when credentials are renewed.
         """
         return self._account
 
     @property
     def options(self) -> Options:
-        """The provider's options of this client; its repr masks the secret ones."""
+        """The options of this client; their repr masks the secret ones."""
         options: Options = self._adapter.options
         return options
 
     @property
     def session(self) -> Session | None:
-        """The session that was used last; ``None`` before the first request. It is secret: whoever
-        has its headers is signed in.
+        """The session that was used last; ``None`` before the first request.
+
+        It is secret: its headers give access to the account.
         """
         return self._engine.session
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this provider can do, and why not what it cannot."""
+        """What this provider supports, and why it does not support the rest."""
         return self._adapter.capabilities
 
     def supports(self, feature: Feature | str) -> bool:
-        """Whether this provider has a feature, in whatever way."""
+        """Return whether this provider supports a feature, at any support level."""
         return self.capabilities.supports(with_field_name("feature", feature_of)(feature))
 
     def id_key(self, id: str) -> str:
-        """Return the id in the spelling by which two ids of this vendor are compared."""
+        """Return an ID in the spelling in which two IDs of this vendor are compared."""
         return self._adapter.id_key(id)
 
     @contextmanager
@@ -172,25 +181,27 @@ class BaseClient:
             self.capabilities.require(Feature.CREATE)
             if on_unsupported not in ("raise", "drop"):
                 raise InvalidInput(
-                    "on_unsupported: is either 'raise' or 'drop'", field="on_unsupported"
+                    "on_unsupported: must be 'raise' or 'drop'", field="on_unsupported"
                 )
-            spec = self._possible(_spec(spec, fields), drop=on_unsupported == "drop")
+            spec = self._supported(_spec(spec, fields), drop=on_unsupported == "drop")
         self._keep_secret(spec.restreams)
         return self._flow("create", lambda: self._adapter.create(spec), deadline=deadline)
 
     def preview(self, spec: StreamSpec) -> Preview | None:
-        """Return the request that a create of a spec begins with, without sending it; ``None``
-        where the adapter begins with a read, so that nothing can be told before.
+        """Return the request that would create a stream, without sending it.
+
+        Returns:
+            The request, or ``None`` if the adapter first has to read from the vendor.
 
         Raises:
-            InvalidInput: The spec cannot be asked for.
-            Unsupported: This provider has no place for a field of it.
+            InvalidInput: If the spec is not valid.
+            Unsupported: If this provider does not support a field of the spec.
         """
         with self._context("preview"):
             self.capabilities.require(Feature.CREATE)
-            # Why it cannot be built may be written down.
+            # An error of building the request may be logged or stored.
             self._keep_secret(spec.restreams)
-            operation = self._adapter.create(self._possible(spec, drop=False))
+            operation = self._adapter.create(self._supported(spec, drop=False))
             request = next(operation, None) if isinstance(operation, Generator) else None
             if isinstance(operation, Generator):
                 operation.close()
@@ -268,7 +279,7 @@ class BaseClient:
     def _matching(self, page: Flow[Page], query: Query) -> Flow[Page]:
         found = query.applied((yield from page))
         if lost := [each for each in found.unreadable if each.is_link]:
-            raise self._engine.about(unreadable_error(lost, found.items), "pages", None)
+            raise self._add_context(unreadable_error(lost, found.items), "pages", None)
         return found
 
     def _query(
@@ -286,19 +297,24 @@ class BaseClient:
             if getattr(query, name) is not None and name not in self.capabilities.filters
         )
         if missing:
+            one = len(missing) == 1
             raise Unsupported(
-                f"no filter by {', '.join(missing)}: this provider never reports it",
+                f"cannot filter by {' or '.join(map(repr, missing))}: this provider does not "
+                f"return {'it' if one else 'them'}",
                 features=missing,
+                hint="remove the filter" if one else "remove these filters",
             )
         if query.status is not None:
             self._check_reported({query.status})
         return query
 
     def _check_reported(self, statuses: Collection[Status]) -> None:
-        reported = self.capabilities.statuses | {Status.UNKNOWN}
+        known = self.capabilities.statuses
+        reported = known | {Status.UNKNOWN}
         if statuses and not reported & set(statuses):
             raise Unsupported(
-                f"this provider never reports {' or '.join(sorted(statuses))}",
+                f"this provider never reports the status {_quoted(statuses)}; it reports only: "
+                f"{', '.join(sorted(known)) or Status.UNKNOWN}",
                 features=tuple(sorted(statuses)),
             )
 
@@ -322,21 +338,22 @@ class BaseClient:
         several = [until] if isinstance(until, str) else until
         if not isinstance(several, Iterable) or not (several := list(several)):
             raise InvalidInput(
-                "until: expected a status, several of them, or a function", field="until"
+                "until: expected a status, several statuses, or a function", field="until"
             )
         statuses = {with_field_name("until", _status)(status) for status in several}
         self._check_reported(statuses)
         wanted = frozenset(each for status in statuses for each in satisfied_by(status))
-        return Condition(lambda stream: stream.status in wanted, wanted)
+        return Condition(
+            lambda stream: stream.status in wanted, wanted, f"become {_quoted(statuses)}"
+        )
 
     # -- payloads and webhooks --------------------------------------------------------------
 
     def parse_stream(self, payload: Mapping[str, Any]) -> LiveStream:
-        """Reads a payload of the vendor's that you already have: a stored one, or a document's
-        sample.
+        """Parse a payload of the vendor that you already have, such as a stored response.
 
         Raises:
-            UnexpectedResponse: It is not one of a live stream, or a field of it is wrong.
+            UnexpectedResponse: If the payload is not a live stream, or a field of it is malformed.
         """
         return self._read(
             "parse_stream", lambda: self._adapter.parse_stream(payload), lambda: payload
@@ -349,25 +366,27 @@ class BaseClient:
         *,
         secret: Secret | str | None = None,
     ) -> Event:
-        """Verifies a webhook delivery, then reads it.
+        """Verify a webhook delivery, and return its event.
 
         Args:
-            headers: The delivery's headers, as a mapping or pairs; names in any case.
-            body: The body as it came, before any decoding.
-            secret: What it is verified with; by default the option ``webhook_secret``.
+            headers: The delivery's headers, as a mapping or as pairs. The case of names does not
+                matter.
+            body: The body exactly as received, before any decoding.
+            secret: The secret to verify the delivery with. Defaults to the option
+                ``webhook_secret``.
 
         Returns:
-            What it is about. It is a hint: read the stream before you act.
+            The event. Treat it as a hint, and read the stream before you act on it.
 
         Raises:
-            WebhookRejected: It could not be verified; where it is clear why (a form, a compressed
-                body, ...), the hint says so.
-            InvalidInput: The headers or the body are not what was received, such as a body that
-                was parsed already.
-            ConfigurationError: The secret is missing or empty.
-            UnexpectedResponse: It is genuine and cannot be read.
+            WebhookRejected: If the delivery could not be verified. If the cause is recognizable,
+                such as a compressed body, the hint names it.
+            InvalidInput: If the headers or the body are not as received, for example because the
+                body has already been parsed.
+            ConfigurationError: If the secret is missing or empty.
+            UnexpectedResponse: If the delivery is genuine but cannot be read.
         """
-        # Error reports show locals: from here on none holds a secret in clear.
+        # Error reports show locals: from here on, none holds a secret in plain text.
         delivery = read_delivery(headers, body)
         secret = Secret(secret) if isinstance(secret, str) else secret
         del headers, body
@@ -378,7 +397,7 @@ class BaseClient:
             if not isinstance(secret, Secret) or not secret.reveal().strip():
                 raise ConfigurationError(
                     "the webhook secret is missing or empty",
-                    hint="pass secret=, or give the option webhook_secret to connect()",
+                    hint="pass secret=, or set the option webhook_secret",
                 )
             if isinstance(delivery, InvalidInput):
                 raise delivery
@@ -401,7 +420,7 @@ class BaseClient:
             if event.stream is not None:
                 self._engine.observers.status_changed(self._account, event.stream, None)
             return event
-        # Without the adapter's frames: they hold the secret.
+        # Raised without the adapter's frames, which hold the secret.
         raise problem.with_traceback(None)
 
     def _read(self, name: str, make: Callable[[], T], payload: Callable[[], Any]) -> T:
@@ -415,23 +434,22 @@ class BaseClient:
         except LiveStreamError as raised:
             error = raised
         except BaseException as raised:
-            bug = call.bug(raised)
+            bug = call.error_to_raise(raised)
             if not isinstance(bug, LiveStreamError):
-                pass_on(raised, call.where_it_was(), handled)
+                pass_on(raised, call.interruption_note(), handled)
             error = UnexpectedResponse(bug.message)
         else:
-            return self._engine.redactor.see(result)
+            return self._engine.redactor.protect(result)
         if isinstance(error, UnexpectedResponse) and error.stream_id is None:
             with suppress(UnexpectedResponse):
                 error.stream_id = call.id_in(payload())
-        raise call.finished(error).with_traceback(None)
+        raise call.completed(error).with_traceback(None)
 
     # -- closing ----------------------------------------------------------------------------
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        # Collected without close(): it leaves the session, but does no I/O here. At the end of the
-        # interpreter nothing can be imported any more, not even this module's names are left, and
-        # nobody shares a session.
+        # Garbage-collected without close(): it leaves the session, but does no I/O here. When the
+        # interpreter exits, imports fail, this module's names are gone, and leaving is pointless.
         if not is_finalizing() and hasattr(self, "_membership"):
             self._membership.leave()
 
@@ -462,8 +480,10 @@ class BaseClient:
     def _if_open(self, flow: Flow[T], name: str, stream_id: str | None = None) -> Flow[T]:
         if self._membership.is_open:
             return flow
-        raise self._about(
-            ConfigurationError("the client is closed", hint="connect again"), name, stream_id
+        raise self._add_context(
+            ConfigurationError("the client is closed", hint="create a new client with connect()"),
+            name,
+            stream_id,
         )
 
     def _on_stream(
@@ -480,7 +500,7 @@ class BaseClient:
         return self._flow(name, make, stream_id=id, deadline=deadline)
 
     def _keep_secret(self, targets: Iterable[RestreamTarget]) -> None:
-        """The vendor may echo in an error what has not yet come back in an answer."""
+        """Mask the targets' stream keys from now on: the vendor may echo them in an error."""
         for target in targets:
             if target.stream_key is not None:
                 self._engine.redactor.add_key(target.stream_key.reveal())
@@ -488,38 +508,37 @@ class BaseClient:
     def _context(self, name: str, id: object = None) -> _Context:
         return _Context(self, name, id if isinstance(id, str) else None)
 
-    def _about(self, error: LiveStreamError, name: str, id: str | None) -> LiveStreamError:
-        return self._engine.about(error, name, id)
+    def _add_context(self, error: LiveStreamError, name: str, id: str | None) -> LiveStreamError:
+        return self._engine.add_context(error, name, id)
 
-    def _possible(self, spec: StreamSpec, *, drop: bool) -> StreamSpec:
+    def _supported(self, spec: StreamSpec, *, drop: bool) -> StreamSpec:
         capabilities = self.capabilities
-        lacking = {
-            name: problem
+        unsupported = {
+            name: error
             for name in _SPEC_FIELDS
-            if (problem := capabilities.unsupported_error(name, getattr(spec, name)))
+            if (error := capabilities.unsupported_error(name, getattr(spec, name)))
         }
-        if not lacking:
+        if not unsupported:
             return spec
-        kept = () if drop else tuple(lacking)
-        if drop and "scheduled_start" in lacking and capabilities.create_starts:
-            kept = ("scheduled_start",)
-        if kept:
-            problems = "; ".join(lacking[name].message for name in kept)
-            features = tuple(name for each in kept for name in lacking[each].features)
+        required = () if drop else tuple(unsupported)
+        if drop and "scheduled_start" in unsupported and capabilities.create_starts:
+            required = ("scheduled_start",)
+        if required:
+            features = tuple(name for each in required for name in unsupported[each].features)
             raise Unsupported(
-                problems,
+                "; ".join(unsupported[name].message for name in required),
                 features=features,
-                hint="on_unsupported='drop' leaves it out" if not drop else None,
+                hint="pass on_unsupported='drop' to leave it out" if not drop else None,
             )
-        for problem in lacking.values():
-            dropped = self._engine.redactor.mask(problem.message)
+        for error in unsupported.values():
+            dropped = self._engine.redactor.mask(error.message)
             logger().warning("%s create: dropped %s", self._account, dropped)
-        left_out: dict[str, Any] = {name: _SPEC_FIELDS[name].default for name in lacking}
+        left_out: dict[str, Any] = {name: _SPEC_FIELDS[name].default for name in unsupported}
         return attrs.evolve(spec, **left_out)
 
     def _changes(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         if not changes:
-            raise InvalidInput("nothing to change was given", field="changes")
+            raise InvalidInput("update() needs at least one field to change", field="changes")
         capabilities = self.capabilities
         read: dict[str, Any] = {}
         for name, value in changes.items():
@@ -540,7 +559,7 @@ class BaseClient:
 
 
 class _Context:
-    """Gives provider, account, operation and stream to errors of checks made before sending."""
+    """A context manager that adds provider, account, operation, and stream to early errors."""
 
     def __init__(self, client: BaseClient, name: str, stream_id: str | None) -> None:
         self._client, self._name, self._stream_id = client, name, stream_id
@@ -555,7 +574,7 @@ class _Context:
         tb: TracebackType | None,
     ) -> None:
         if isinstance(exc, LiveStreamError):
-            self._client._about(exc, self._name, self._stream_id)
+            self._client._add_context(exc, self._name, self._stream_id)
 
 
 def _spec(spec: StreamSpec | None, fields: Mapping[str, Any]) -> StreamSpec:
@@ -566,7 +585,7 @@ def _spec(spec: StreamSpec | None, fields: Mapping[str, Any]) -> StreamSpec:
             )
         if fields:
             raise InvalidInput(
-                "give a StreamSpec or its fields, not both", field=next(iter(fields))
+                "pass a StreamSpec or its fields, not both", field=next(iter(fields))
             )
         return spec
     for name in fields:
@@ -578,7 +597,7 @@ def _spec(spec: StreamSpec | None, fields: Mapping[str, Any]) -> StreamSpec:
 
 
 def unknown_field(name: str) -> InvalidInput:
-    """The error for a name that is no field of a stream."""
+    """Return the error for a name that is not a field of a stream."""
     return InvalidInput(
         f"{name}: a stream has no such field",
         field=name,
@@ -586,9 +605,14 @@ def unknown_field(name: str) -> InvalidInput:
     )
 
 
+def _quoted(statuses: Iterable[Status]) -> str:
+    return " or ".join(f"'{status}'" for status in sorted(statuses))
+
+
 def _status(status: Status | str) -> Status:
     return c.enum_of(Status, status)
 
 
 def feature_of(feature: Feature | str) -> Feature:
+    """Return a feature by its name."""
     return c.enum_of(Feature, feature)

@@ -1,4 +1,4 @@
-"""What users hold: one client for one account at one vendor."""
+"""The synchronous client."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ T = TypeVar("T")
 
 
 class Client(BaseClient):
-    """One account at one vendor. Made by :func:`connect`.
+    """A client for one account at one vendor, created by :func:`connect`.
 
-    Thread-safe, a context manager, and cheap: the connections behind it are shared by all
-    clients of the process. Every method may raise any :class:`LiveStreamError`; its ``applied``
-    says whether the change happened.
+    It is thread-safe, a context manager, and cheap to create: all clients of a process share
+    their network connections. Every method may raise any :class:`LiveStreamError`, whose
+    ``applied`` says whether the change was applied.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Client(BaseClient):
         )
 
     def paced(self, limiter: Limiter) -> AbstractContextManager[None]:
-        """Ask a limiter before each request of this client, as long as the block lasts.
+        """Apply a limiter to each request of this client while the ``with`` block runs.
 
-        Requests of others who use this client at the same time are held back as well. Limiters
-        of several blocks, and the one given to :func:`connect`, are all asked.
+        It also delays requests that other threads send with this client. Every limiter must allow
+        a request: those of all nested blocks, and the one passed to :func:`connect`.
         """
         return self._paced(limiter)
 
@@ -84,103 +84,110 @@ class Client(BaseClient):
         deadline: float | None = None,
         **fields: Any,
     ) -> LiveStream:
-        """Makes a stream.
+        """Create a live stream.
+
+        Without ``scheduled_start``, the vendor starts the stream as soon as possible.
 
         Args:
-            spec: What it is to be; or give the fields of a :class:`StreamSpec` by name. Without
-                ``scheduled_start`` it starts as soon as the vendor can.
-            on_unsupported: ``"drop"`` leaves out, and logs, what this provider lacks, except
-                ``scheduled_start`` where a create without it would start a server.
-            deadline: Seconds for the whole operation, retries and signing in included; by default
-                those given to :func:`connect`. Nothing is sent after them.
-            fields: See :class:`StreamSpec`.
+            spec: The stream to create. Alternatively, pass the fields of a :class:`StreamSpec` by
+                name.
+            on_unsupported: What to do about a field that this provider does not support.
+                ``"raise"`` raises :class:`Unsupported`. ``"drop"`` leaves the field out and logs
+                it, except for a ``scheduled_start`` without which the stream would start at once.
+            deadline: Seconds for the whole operation, including retries and signing in. Nothing
+                is sent after that time. Defaults to the deadline passed to :func:`connect`.
+            fields: The fields of a :class:`StreamSpec`.
 
         Returns:
-            The stream as the vendor made it.
+            The stream as the vendor created it.
 
         Raises:
-            InvalidInput: A field is wrong; nothing was sent.
-            Unsupported: A field is not possible here; nothing was sent.
+            InvalidInput: If a field is not valid; nothing was sent.
+            Unsupported: If this provider does not support a field; nothing was sent.
         """
         return self._run(self._creating(spec, fields, on_unsupported, deadline))
 
     def get(self, id: str, *, deadline: float | None = None) -> LiveStream:
-        """Reads a stream.
+        """Return one stream.
 
         Args:
-            id: The stream.
+            id: The stream's ID.
             deadline: See :meth:`create`.
 
         Raises:
-            NotFound: There is none with this id, or the id is that of something else.
+            NotFound: If the ID does not exist or belongs to something other than a live stream.
         """
         return self._run(self._on_stream("get", id, deadline))
 
     def update(
         self, id: str, *, deadline: float | None = None, **changes: Unpack[StreamChanges]
     ) -> LiveStream:
-        """Changes fields of a stream, named as in :class:`StreamSpec`; ``None`` clears one.
+        """Update fields of a stream.
 
         Args:
-            id: The stream.
+            id: The stream's ID.
             deadline: See :meth:`create`.
-            changes: The fields to change.
+            changes: The fields to change, named as in :class:`StreamSpec`. ``None`` clears a
+                field.
+
+        Returns:
+            The stream as the vendor updated it.
 
         Raises:
-            InvalidInput: A field does not exist or its value is wrong; nothing was sent.
-            Unsupported: The provider cannot change, or cannot clear, a field; nothing was sent.
+            InvalidInput: If a field does not exist or its value is not valid; nothing was sent.
+            Unsupported: If this provider cannot change or clear a field; nothing was sent.
         """
         return self._run(self._updating(id, changes, deadline))
 
     def start(self, id: str, *, deadline: float | None = None) -> LiveStream:
-        """Starts a stream: after it, or once its server is ready, an encoder may connect.
+        """Start a stream, so that an encoder can connect now or as soon as its server is ready.
 
         Args:
-            id: The stream.
+            id: The stream's ID.
             deadline: See :meth:`create`.
 
         Raises:
-            Conflict: Its status forbids it.
+            Conflict: If the stream's status does not allow it.
         """
         return self._run(self._on_stream("start", id, deadline))
 
     def stop(
         self, id: str, *, trim: Trim | None = None, deadline: float | None = None
     ) -> LiveStream:
-        """Ends a stream.
+        """Stop a stream.
 
         Args:
-            id: The stream.
-            trim: The part of the recording to keep.
+            id: The stream's ID.
+            trim: The part of the recording to keep; by default all of it.
             deadline: See :meth:`create`.
 
         Raises:
-            Conflict: Its status forbids it.
+            Conflict: If the stream's status does not allow it.
         """
         return self._run(self._stopping(id, trim, deadline))
 
     def cancel(self, id: str, *, deadline: float | None = None) -> LiveStream:
-        """Calls a stream off before it was on air.
+        """Cancel a stream that has not gone live.
 
         Args:
-            id: The stream.
+            id: The stream's ID.
             deadline: See :meth:`create`.
 
         Raises:
-            Conflict: Its status forbids it.
+            Conflict: If the stream's status does not allow it.
         """
         return self._run(self._on_stream("cancel", id, deadline))
 
     def delete(self, id: str, *, deadline: float | None = None) -> None:
-        """Deletes a stream, and with some vendors its recording.
+        """Delete a stream; some vendors also delete its recording.
 
         Args:
-            id: The stream.
+            id: The stream's ID.
             deadline: See :meth:`create`.
 
         Raises:
-            NotFound: There is none with this id, or the id is that of something else; nothing
-                was deleted.
+            NotFound: If the ID does not exist or belongs to something other than a live stream;
+                nothing was deleted.
         """
         self._run(self._on_stream("delete", id, deadline))
 
@@ -198,28 +205,29 @@ class Client(BaseClient):
         read_ahead: bool = False,
         deadline: float | None = None,
     ) -> StreamList:
-        """Walks over all streams, page by page as they are needed, each stream once.
+        """List streams: return an iterator that reads pages as needed, with each stream once.
 
         Args:
-            status: Only streams in this status.
-            starts_after: Only streams scheduled to start at this instant or later.
-            starts_before: Only streams scheduled to start before this instant.
-            tag: Only streams with this tag.
-            limit: At most so many.
-            on_unreadable: What is done about entries that cannot be read as streams. Either way,
-                all others are handed out first. ``"raise"`` raises one error at the end, which
-                has in ``streams`` those that were handed out, as far as you still hold them, and
-                at least the last 100. ``"collect"`` keeps them in ``unreadable`` of the iterator.
-            read_ahead: From the second page on, read the next page in a thread while you are busy
-                with one; not where a limiter is asked.
+            status: The status that streams must have.
+            starts_after: The earliest scheduled start, inclusive.
+            starts_before: The latest scheduled start, exclusive.
+            tag: A tag that streams must have.
+            limit: The maximum number of streams.
+            on_unreadable: What to do about entries that cannot be read as streams. All readable
+                streams are returned first. ``"raise"`` then raises one error, whose ``streams``
+                has the returned streams that you still hold, and at least the last 100.
+                ``"collect"`` collects the entries in ``unreadable`` of the iterator.
+            read_ahead: Whether to read the next page in a thread while you process the current
+                one, from the second page on. It has no effect while a limiter is in use.
             deadline: Seconds for each page; see :meth:`create`.
 
         Returns:
-            An iterator; when it is exhausted, its ``complete`` says whether that was all.
+            An iterator. When it is exhausted, its ``complete`` says whether the list is proven to
+            contain every stream.
 
         Raises:
-            Unsupported: A filter is on something that the provider never reports.
-            UnexpectedResponse: At the end: an entry could not be read.
+            Unsupported: If this provider does not return what a filter needs.
+            UnexpectedResponse: At the end of the list, if an entry could not be read.
         """
         listing = self._listing(
             status, starts_after, starts_before, tag, limit, on_unreadable, deadline
@@ -241,24 +249,24 @@ class Client(BaseClient):
         tag: str | None = None,
         deadline: float | None = None,
     ) -> Page:
-        """Reads one page, for REST faces and for jobs that go on later.
+        """Return one page of streams, for REST endpoints and jobs that resume later.
 
         Args:
-            cursor: ``next_cursor`` of the page before; ``None`` for the first.
-            size: How many streams the page should have, as far as the vendor lets one choose.
-            status: See :meth:`list`. Filters are applied to the page, so it may have fewer.
+            cursor: The ``next_cursor`` of the previous page; ``None`` for the first page.
+            size: The number of streams per page, if the vendor supports it.
+            status: See :meth:`list`. Filters are applied to the page, so it may have fewer streams.
             starts_after: See :meth:`list`.
             starts_before: See :meth:`list`.
             tag: See :meth:`list`.
             deadline: See :meth:`create`.
 
         Returns:
-            The page; its ``next_cursor`` is ``None`` on the last one. Entries that cannot be read
-            are in its ``unreadable``, whatever the filters.
+            The page. Its ``next_cursor`` is ``None`` on the last page. Its ``unreadable`` has the
+            entries that could not be read, regardless of the filters.
 
         Raises:
-            UnexpectedResponse: The page cannot be read, or nobody knows which one follows; then
-                the error has its streams.
+            UnexpectedResponse: If the page or its link to the next page cannot be read. In the
+                latter case, the error's ``streams`` has the streams of the page.
         """
         return self._run(
             self._paging(cursor, size, status, starts_after, starts_before, tag, deadline)
@@ -269,33 +277,34 @@ class Client(BaseClient):
     def wait(
         self, id: str, *, until: Until, timeout: float, poll: float | None = None
     ) -> LiveStream:
-        """Reads a stream again and again until it is as wanted.
+        """Wait until a stream has a status or meets another condition, by polling the vendor.
 
         Args:
-            id: The stream.
-            until: A status, several of them, or a function of the stream. STARTING is met also
-                by READY, LIVE and INTERRUPTED; READY by LIVE and INTERRUPTED; PROCESSING by ENDED.
-            timeout: Seconds until it gives up.
-            poll: Seconds between two reads; by default half a second, growing to five.
+            id: The stream's ID.
+            until: A status, several statuses, or a function that takes the stream. READY, LIVE,
+                and INTERRUPTED also satisfy STARTING; LIVE and INTERRUPTED also satisfy READY;
+                ENDED also satisfies PROCESSING.
+            timeout: Seconds to wait.
+            poll: Seconds between two reads. By default the interval grows from 0.5 to 5 seconds.
 
         Returns:
-            The stream, as wanted.
+            The stream, which meets the condition.
 
         Raises:
-            StreamFailed: The stream failed.
-            WaitFailed: What is waited for can no longer happen.
-            WaitTimeout: The time is over, or the vendor asks for a longer pause than is left of
-                it, and says so. All three have the stream as last seen.
-            Unsupported: The provider never reports such a status; nothing was sent.
+            StreamFailed: If the stream failed.
+            WaitFailed: If the stream can no longer meet the condition.
+            WaitTimeout: If the timeout expired, or the vendor asked for a longer pause than the
+                time left. In all three errors, ``stream`` is the stream as last read.
+            Unsupported: If this provider never reports the status; nothing was sent.
         """
         return self._run(self._waiting(id, until, timeout, poll))
 
     # -- closing ----------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Leaves the shared session; the last client of an account signs out, where the vendor
-        has that. A sign-out that fails is
-        logged, not raised. Connections stay open for other clients.
+        """Close this client; the last client of an account signs out, if the vendor supports it.
+
+        A failed sign-out is logged, not raised. Network connections stay open for other clients.
         """
         self._membership.leave()
         self._end_if_last()
@@ -318,7 +327,7 @@ class Client(BaseClient):
             return self._runner.run(flow)
         finally:
             if not self._membership.is_open:
-                # Closed meanwhile by another thread: a session opened since then is left over.
+                # Another thread has closed this client: a session opened since then must end.
                 self._end_if_last()
 
     def _end_if_last(self) -> None:

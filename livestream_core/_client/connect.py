@@ -1,4 +1,4 @@
-"""The way in."""
+"""The functions that create clients, and that register plugins."""
 
 from __future__ import annotations
 
@@ -44,42 +44,43 @@ def connect(
     clock: Clock | None = None,
     **more_options: Any,
 ) -> Client:
-    """A client for one account. Nothing is sent yet.
+    """Return a client for one account, without sending any requests.
 
     Args:
         provider: The provider's name; see :func:`providers`.
-        base_url: The vendor's origin, instead of the provider's own.
-        options: The provider's options as a mapping, such as a tenant's row; the environment is
-            not looked at. It must not hold ``base_url``, which says where credentials go. Or
-            give options by name: see ``more_options``.
-        transport: How requests are sent; by default as the provider has it, which for all but
-            a vendor inside of the process is one pool of connections for the process.
-        timeout: Seconds to make a connection, and for the answer.
-        deadline: Seconds for a whole operation, retries and signing in included. Every method
-            takes another one. Nothing is sent after them.
-        retries: How many times a request is sent again, where that is safe.
-        require: Features that must be there, so that a lack shows now and not in use.
-        environ: Where options come from if none besides ``base_url`` is given, by default
-            ``os.environ``: ``LIVESTREAM_<PROVIDER>_<OPTION>``. Given options and the environment
-            are never mixed. ``{}`` forbids it.
-        allow_http_hosts: Hosts besides loopback to which plain http is allowed.
-        token_store: Where a fleet of processes shares its sessions. They are then not ended by
-            ``close()``: other processes use them.
-        limiter: Asked before each request; see also :meth:`Client.paced`.
-        clock: The time; for tests, such as a :class:`ManualClock`.
+        base_url: The vendor's origin. Defaults to the provider's own.
+        options: The provider's options as a mapping, such as a tenant's row. The environment is
+            then ignored. The mapping must not contain ``base_url``, because that decides where
+            credentials are sent. Alternatively, pass options by name; see ``more_options``.
+        transport: The transport that sends requests. Defaults to the provider's own transport,
+            which for vendors on the network is a pool of connections shared by the process.
+        timeout: The timeouts in seconds for connecting and for receiving data, as a pair, or one
+            number for both.
+        deadline: Seconds for a whole operation, including retries and signing in. Nothing is sent
+            after that time. Every method accepts a deadline of its own.
+        retries: The maximum number of retries of one request. Only safe retries are made.
+        require: Features that the provider must support. If it lacks one, this call fails.
+        environ: The environment variables to read options from if no option but ``base_url`` is
+            passed: ``LIVESTREAM_<PROVIDER>_<OPTION>``. Defaults to ``os.environ``; ``{}`` disables
+            this. Passed options are never merged with the environment.
+        allow_http_hosts: Hosts other than loopback for which plain http is allowed.
+        token_store: The store in which several processes share their sessions. ``close()`` then
+            does not sign out, because other processes use the sessions.
+        limiter: The limiter that must allow each request; see also :meth:`Client.paced`.
+        clock: The clock. Pass a :class:`ManualClock` in tests.
         more_options: The provider's options by name. ``None`` counts as missing.
 
     Raises:
-        ConfigurationError: There is no such provider, it cannot be loaded, or options are
-            missing, wrong or unknown; all of them are named at once.
-        Unsupported: A required feature is not there.
+        ConfigurationError: If the provider is unknown or cannot be loaded, or if options are
+            missing, not valid, or unknown; the error names all of them.
+        Unsupported: If the provider does not support a required feature.
     """
-    given = Given(base_url, options, more_options, environ)
-    # Error trackers keep the locals of frames: what may be secret is in none of this one.
+    source = OptionSource(base_url, options, more_options, environ)
+    # Error trackers record the locals of frames, so this frame must not keep any secret.
     del base_url, options, more_options, environ
-    return connected(
+    return client_from(
         _client,
-        given,
+        source,
         provider,
         transport=transport,
         timeout=timeout,
@@ -93,9 +94,9 @@ def connect(
     )
 
 
-def connected(
+def client_from(
     make: Callable[..., AnyClient],
-    given: Given,
+    source: OptionSource,
     provider: str,
     *,
     timeout: float | tuple[float, float],
@@ -105,7 +106,8 @@ def connected(
     allow_http_hosts: Collection[str],
     **settings: Any,
 ) -> AnyClient:
-    # Here, so that to name a function of this module loads no client.
+    """Return what ``make`` creates from the provider's adapter and its options."""
+    # Imported here, so that importing this module does not load the plugins.
     from .._plugins.registry import registry
     from . import feature_of
 
@@ -114,11 +116,11 @@ def connected(
     try:
         bounds = _timeout(timeout)
         if type(retries) is not int or retries < 0:
-            raise ConfigurationError("retries: expected a whole number")
+            raise ConfigurationError("retries: expected a whole number, 0 or more")
         if isinstance(allow_http_hosts, str):
             raise ConfigurationError("allow_http_hosts: expected a collection of host names")
         hosts = {host.lower() for host in allow_http_hosts}
-        options = given.read(kind.Options, provider, hosts)
+        options = source.read(kind.Options, provider, hosts)
         kind.capabilities.require(*(feature_of(feature) for feature in require))
         return make(
             kind,
@@ -133,7 +135,7 @@ def connected(
         error = raised
     except BUGS as raised:
         error = ConfigurationError(
-            f"the adapter could not be made from these options ({place_of(raised)})"
+            f"the adapter could not be created from these options ({place_of(raised)})"
         )
     except BaseException as raised:
         pass_on(raised, f"{provider} connect was interrupted", handled)
@@ -142,8 +144,8 @@ def connected(
     raise error.with_traceback(None)
 
 
-class Given:
-    """The caller's options and environment, which print nothing."""
+class OptionSource:
+    """The caller's options and environment, which its repr does not show."""
 
     def __init__(
         self,
@@ -158,20 +160,20 @@ class Given:
     def read(
         self, kind: type[Options], provider: str, allow_http_hosts: Collection[str]
     ) -> Options:
-        """Make a provider's options of them."""
+        """Return the provider's options, read from the caller's or from the environment."""
         environ = os.environ if self._environ is None else self._environ
         given = self._more
         if self._options is not None:
             if self._more:
-                raise ConfigurationError("give options=, or options by name, not both")
+                raise ConfigurationError("pass options= or options by name, not both")
             if not isinstance(self._options, Mapping):
                 raise ConfigurationError(
                     f"options: expected a mapping, not {type(self._options).__name__}"
                 )
             if "base_url" in self._options:
                 raise ConfigurationError(
-                    "options: base_url is not one of them, because it says where credentials go",
-                    hint="pass base_url= to connect() itself",
+                    "options: must not contain base_url, which decides where credentials are sent",
+                    hint="pass base_url= to connect() instead",
                 )
             given, environ = self._options, {}
         if self._base_url is not None:
@@ -194,26 +196,31 @@ def _client(
         ("limiter", getattr(settings["limiter"], "acquire", None)),
     ):
         if iscoroutinefunction(method):
-            raise ConfigurationError(f"{name}: it is asynchronous", hint="use connect_async()")
+            raise ConfigurationError(
+                f"{name}: must not be asynchronous", hint="use connect_async() instead"
+            )
     clock = clock or getattr(transport, "clock", None) or SYSTEM_CLOCK
     return Client(kind(options, clock=clock.now), transport, clock=clock, **settings)
 
 
 def providers() -> Mapping[str, AdapterInfo]:
-    """What is installed or registered, by name; from package metadata, nothing is imported."""
+    """Return the installed and registered providers by name, without importing their adapters."""
     from .._plugins.registry import registry
 
     return registry.providers()
 
 
 def register(plugin: object) -> None:
-    """Adds a plugin of the application's: a module or an object with functions that are marked
-    with ``@hookimpl``. It may bring adapters (``livestream_adapters``) and observe
-    (``livestream_exchange``, ``livestream_status_changed``), and rewrite what a migration creates
+    """Register a plugin of the application.
+
+    A plugin is a module or an object with functions that are marked with ``@hookimpl``. It can
+    provide adapters (``livestream_adapters``), observe requests and changes of status
+    (``livestream_exchange``, ``livestream_status_changed``), and change what a migration creates
     (``livestream_translate``).
 
     Raises:
-        ConfigurationError: It implements no known hook, or brings an adapter whose name is taken.
+        ConfigurationError: If the plugin implements no known hook, or provides an adapter whose
+            name is taken.
     """
     from .._plugins.registry import registry
 
@@ -221,19 +228,19 @@ def register(plugin: object) -> None:
 
 
 def unregister(plugin: object) -> None:
-    """Takes back a :func:`register`."""
+    """Unregister a plugin that was registered with :func:`register`."""
     from .._plugins.registry import registry
 
     registry.unregister(plugin)
 
 
 def close_all() -> None:
-    """End the sessions that this process has opened at vendors, within five seconds.
+    """End all sessions that this process has opened at vendors, within five seconds.
 
-    It happens by itself at the exit of the interpreter, and of children of ``multiprocessing``,
-    ``billiard`` and Celery; call it where a process ends in another way, such as ``os._exit()``.
-    Clients stay usable, and sign in again. Sessions of a parent process, and those in a token
-    store, are left to the processes that share them.
+    This happens automatically when the interpreter exits, and when a child process of
+    ``multiprocessing``, ``billiard``, or Celery exits. Call it if a process ends in another way,
+    such as ``os._exit()``. Clients stay usable and sign in again. Sessions of a parent process
+    and sessions in a token store stay open for the processes that share them.
     """
     from .sessions import pool
 
@@ -243,7 +250,7 @@ def close_all() -> None:
 def _timeout(timeout: float | tuple[float, float]) -> tuple[float, float]:
     bounds = timeout if isinstance(timeout, tuple) else (timeout, timeout)
     if len(bounds) != 2:
-        raise ConfigurationError("timeout: expected seconds, or a pair (connect, read) of them")
+        raise ConfigurationError("timeout: expected seconds, or a pair (connect, read)")
     return _positive("timeout", bounds[0]), _positive("timeout", bounds[1])
 
 
@@ -251,7 +258,7 @@ def _positive(name: str, seconds: float) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise ConfigurationError(f"{name}: expected seconds, not {type(seconds).__name__}")
     if not 0 < seconds < math.inf:
-        raise ConfigurationError(f"{name}: expected seconds above zero")
+        raise ConfigurationError(f"{name}: expected a positive number of seconds")
     return float(seconds)
 
 

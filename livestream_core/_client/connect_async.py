@@ -1,4 +1,4 @@
-"""The way in for programs with an event loop."""
+"""The function that creates asynchronous clients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .._http.requests_transport import shared_transport as sync_transport
 from .._public import publish
 from .._runners.sync import SyncRunner
 from .async_client import AsyncClient
-from .connect import SYSTEM_CLOCK, Given, connected
+from .connect import SYSTEM_CLOCK, OptionSource, client_from
 
 
 def connect_async(
@@ -38,17 +38,17 @@ def connect_async(
     clock: Clock | None = None,
     **more_options: Any,
 ) -> AsyncClient:
-    """A client for one account, for programs with an event loop. Nothing is sent yet, and no loop
-    need be running. Over the network it needs the ``async`` extra.
+    """Return an asynchronous client for one account, without sending any requests.
 
-    The arguments and errors are those of :func:`connect`. A transport, a store or a limiter that
-    is not asynchronous is used in a thread.
+    No event loop needs to be running. Network access needs the ``async`` extra. The arguments and
+    errors are those of :func:`connect`. A transport, token store, or limiter that is not
+    asynchronous is used in a thread.
     """
-    given = Given(base_url, options, more_options, environ)
+    source = OptionSource(base_url, options, more_options, environ)
     del base_url, options, more_options, environ
-    return connected(
+    return client_from(
         _client,
-        given,
+        source,
         provider,
         transport=transport,
         timeout=timeout,
@@ -78,7 +78,7 @@ def _client(
         settings["owned"] = transport
     ending = None
     if at_exit is not None and not iscoroutinefunction(at_exit.send):
-        # No event loop can look up a name when the interpreter exits.
+        # When the interpreter exits, an event loop cannot resolve host names.
         ending = SyncRunner(at_exit, clock)
     return AsyncClient(
         kind(options, clock=clock.now), transport, clock=clock, ending=ending, **settings

@@ -1,4 +1,4 @@
-"""The sessions of a process: shared by equal clients, ended by the last of them or at the exit."""
+"""The sessions of a process, shared by equal clients and ended by the last one or at exit."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .._engine.sign_in import SharedSession
 from .._model.errors import LiveStreamError
 from .._model.log import logger
 
-#: Seconds for all sign-outs at the exit together.
+#: The time limit for all sign-outs at exit, in seconds.
 EXIT_SECONDS = 5.0
-#: How many sessions and refusals of credentials are remembered that no client has any more.
+#: The maximum number of sessions and refusals that are remembered although no client uses them.
 _MOST_IDLE = 10_000
 
 
@@ -28,18 +28,18 @@ class SessionPool:
     """The sessions of this process."""
 
     def __init__(self) -> None:
-        # Reentrant: a client that was never closed leaves when it is collected, which may happen
-        # while this very thread is in here.
+        # Reentrant: a client that was never closed leaves when it is garbage-collected, which may
+        # happen while this same thread holds the lock.
         self._lock = threading.RLock()
         self._sessions: dict[Hashable, SharedSession] = {}
-        #: Keys of those that no client has, and that are worth remembering.
+        #: The keys of sessions that no client uses but that are worth remembering.
         self._idle: dict[Hashable, None] = {}
-        #: Those with a session that this process has to end, and with what.
+        #: The sessions that this process must end, with the engine and the runner to do it.
         self._own: dict[SharedSession, tuple[Any, Any]] = {}
         self._registered: set[str] = set()
 
     def join(self, key: Hashable) -> Membership:
-        """A place in the session for a key, for one more client."""
+        """Let one more client share the session for a key, and return its membership."""
         with self._lock:
             shared = self._sessions.get(key)
             if shared is None:
@@ -49,7 +49,7 @@ class SessionPool:
             return Membership(self, key, shared)
 
     def leave(self, member: Membership) -> None:
-        """One client less, however often this is called for it."""
+        """End a client's membership; further calls for it have no effect."""
         with self._lock:
             if not member.is_open:
                 return
@@ -58,7 +58,7 @@ class SessionPool:
             self._tidy(member)
 
     def forget(self, member: Membership) -> None:
-        """A session that is ended now need not be ended at the exit."""
+        """Forget a session that is ended now, so that it is not ended again at exit."""
         with self._lock:
             self._own.pop(member.shared, None)
             self._tidy(member)
@@ -67,7 +67,7 @@ class SessionPool:
         shared, key = member.shared, member.key
         if shared.clients or self._sessions.get(key) is not shared:
             return
-        shared.engine = shared.runner = None  # they hold it, too
+        shared.engine = shared.runner = None  # they refer to it, too
         if shared.refusal is None and shared not in self._own:
             del self._sessions[key]
             self._idle.pop(key, None)
@@ -91,11 +91,13 @@ class SessionPool:
                 self._registered.add(name)
                 try:
                     register(module, self.end_own)
-                except BUGS as error:  # another version of it; that is no reason to fail
-                    logger().warning("%s does not tell its end: %s", name, type(error).__name__)
+                except BUGS as error:  # an incompatible version of the module
+                    logger().warning(
+                        "cannot end sessions when %s exits: %s", name, type(error).__name__
+                    )
 
     def end_own(self, seconds: float = EXIT_SECONDS) -> None:
-        """End the sessions that this process has opened, all at once, within so many seconds."""
+        """End all sessions that this process has opened, concurrently, within a time limit."""
         with self._lock:
             own, self._own = self._own, {}
         until = time.monotonic() + seconds
@@ -107,18 +109,18 @@ class SessionPool:
                 thread.start()
                 threads.append(thread)
             except RuntimeError:
-                # From Python 3.12 on, no thread can be started at the exit of the interpreter.
+                # Since Python 3.12, no thread can be started while the interpreter exits.
                 left_over.append(end)
         for number, end in enumerate(left_over):
             left = until - time.monotonic()
             if left > 0:
-                # One that hangs is not to take the time of all; and one that answers needs some.
+                # One that hangs must not use up all the time, and each one needs a minimum.
                 _end_quietly(*end, min(left, max(left / (len(left_over) - number), 1.0)))
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
 
     def after_fork(self) -> None:
-        """In a child process: what the parent opened is the parent's to end."""
+        """Leave, in a child process, the parent's sessions for the parent to end."""
         self._lock = threading.RLock()
         self._own = {}
         self._registered &= {"atexit"}
@@ -130,53 +132,53 @@ def _finalize(module: Any, end: Callable[[], None]) -> None:
     module.Finalize(None, end, exitpriority=100)
 
 
-def _tell_worker(module: Any, end: Callable[[], None]) -> None:
-    # The processes of billiard's pools, Celery's among them, skip the finalizers as well, and call
-    # this instead.
+def _hook_worker(module: Any, end: Callable[[], None]) -> None:
+    # The processes of billiard's pools, including Celery's, skip the finalizers too, and call
+    # this function instead.
     worker: Any = getattr(module.current_process(), "_target", None)
     if not hasattr(worker, "on_exit"):
         return
-    tell = worker.on_exit
+    original = worker.on_exit
 
     def on_exit(pid: int, code: int) -> None:
         end()
-        if tell is not None:
-            tell(pid, code)
+        if original is not None:
+            original(pid, code)
 
     worker.on_exit = on_exit
 
 
-#: What tells that a process ends, by its module. Children of multiprocessing and billiard skip
-#: atexit, and what was registered with these before the fork.
+#: How to register for the exit of a process, by module. Children of multiprocessing and billiard
+#: skip atexit, and everything that was registered before the fork.
 _ENDINGS: dict[str, Callable[[Any, Callable[[], None]], object]] = {
     "atexit": lambda _, end: atexit.register(end),
     "multiprocessing.util": _finalize,
     "billiard.util": _finalize,
-    "billiard.process": _tell_worker,
+    "billiard.process": _hook_worker,
 }
 
 
 def ending(shared: SharedSession, engine: Any, seconds: float) -> Flow[None]:
-    """Sign out of what this process has opened, if the vendor has that.
+    """Sign out of the sessions that this process has opened, if the vendor supports it.
 
     Raises:
-        BaseException: What is foreign, with a note.
+        BaseException: If another library or the program raises it; it gets a note.
     """
     if not _can_end(engine):
         return
     handled = sys.exception()
-    call = Call(engine, "close", None, engine.clock.monotonic() + seconds)
+    call = Call(engine, "close", None, seconds)
     for session in shared.take():
         try:
             yield from call.sign_out(session)
         except LiveStreamError as error:
-            logger().warning("%s: signing out failed: %s", engine.account, type(error).__name__)
+            logger().warning("%s: sign-out failed: %s", engine.account, type(error).__name__)
         except BaseException as raised:
-            pass_on(raised, call.where_it_was(), handled)
+            pass_on(raised, call.interruption_note(), handled)
 
 
 def _can_end(engine: Any) -> bool:
-    # With a store, other processes use the session.
+    # With a token store, other processes use the session.
     overridden = type(engine.adapter).sign_out is not Adapter.sign_out
     return overridden and engine.token_store is None
 
@@ -185,11 +187,11 @@ def _end_quietly(shared: SharedSession, engine: Any, runner: Any, seconds: float
     try:
         runner.run(ending(shared, engine, seconds))
     except Exception as error:
-        logger().warning("%s: signing out failed: %s", engine.account, type(error).__name__)
+        logger().warning("%s: sign-out failed: %s", engine.account, type(error).__name__)
 
 
 class Membership:
-    """One client's part in a shared session."""
+    """One client's membership in a shared session."""
 
     __slots__ = ("_pool", "is_open", "key", "shared")
 
@@ -200,11 +202,11 @@ class Membership:
         self.is_open = True
 
     def leave(self) -> None:
-        """Gives it up."""
+        """End the membership."""
         self._pool.leave(self)
 
     def ending(self, engine: Any) -> Flow[None] | None:
-        """Return what signs out of the session, if no client shares it any more."""
+        """Return the flow that signs out of the session, or ``None`` if other clients share it."""
         if self.shared.clients:
             return None
         self._pool.forget(self)

@@ -1,4 +1,4 @@
-"""What a client's ``list`` gives: every stream of an account, page by page, each once."""
+"""The iterator that a client's ``list`` returns."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 class StreamList(Iterator[LiveStream]):
-    """A lazy walk over a list; see :meth:`Client.list`. For one thread. After an error it can be
-    taken up again: it goes on with the page that could not be read.
+    """An iterator over the streams of a list, which reads pages as needed; see :meth:`Client.list`.
+
+    It is for one thread. After an error, iterate again to resume with the page that failed.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class StreamList(Iterator[LiveStream]):
 
     @property
     def complete(self) -> Completeness:
-        """Whether every stream was seen: true only if that is proven. Proven (the vendor's total
-        stayed the same and agrees), mismatched (it does not, even after a second walk), or unknown
-        (not exhausted, cut by a limit, or the vendor gives no total).
+        """Whether the list is proven to contain every stream; only ``PROVEN`` is true.
+
+        It is ``PROVEN`` if the vendor's total stayed the same and matches, ``MISMATCHED`` if it
+        does not match even after a second walk, and ``UNKNOWN`` if the iterator is not exhausted,
+        a limit cut the list, or the vendor reports no total.
         """
-        if self._read or self._ahead is not None or not self._listing.is_over:
+        if self._read or self._ahead is not None or not self._listing.is_exhausted:
             return Completeness.UNKNOWN
         return self._listing.completeness
 
@@ -55,14 +58,14 @@ class StreamList(Iterator[LiveStream]):
         while not self._read:
             if self._ahead is not None:
                 self._take_ahead(self._ahead)
-            elif self._listing.is_over:
+            elif self._listing.is_exhausted:
                 self._listing.end()
                 raise StopIteration
             else:
                 self._read.extend(self._page())
             self._pages += 1
-            # Who looks at one page only does not pay for two.
-            if self._pages > 1 and not self._listing.is_over and self._reads_ahead():
+            # A caller that needs only one page does not pay for two.
+            if self._pages > 1 and not self._listing.is_exhausted and self._reads_ahead():
                 self._ahead = _Ahead(self._page)
         return self._listing.hand_out(self._read.popleft())
 
@@ -70,14 +73,16 @@ class StreamList(Iterator[LiveStream]):
         return self._run(self._listing.advance())
 
     def _take_ahead(self, ahead: _Ahead) -> None:
-        ahead.wait()  # who is interrupted here finds it when coming again
+        ahead.wait()  # after an interruption here, the next call finds the page
         self._ahead = None
         self._read.extend(ahead.page())
 
 
 class _Ahead:
-    """A page that a thread of its own reads. One that nobody takes ends with its deadline, and is
-    no reason for a process to stay.
+    """A page that a separate daemon thread reads.
+
+    If the page is never used, the thread ends with its deadline. It does not keep the process
+    alive.
     """
 
     def __init__(self, read: Callable[[], list[LiveStream]]) -> None:
@@ -101,7 +106,7 @@ class _Ahead:
             self._is_read.wait()
 
     def page(self) -> list[LiveStream]:
-        """Return what was read, or raise why it could not be."""
+        """Return the streams of the page, or raise the error of reading it."""
         if self._process != os.getpid():
             return self._read()  # a forked child has no such thread
         if self._error is not None:

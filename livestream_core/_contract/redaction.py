@@ -1,4 +1,4 @@
-"""Taking secrets out of what is printed."""
+"""Masking secrets in everything that is printed or stored as text."""
 
 from __future__ import annotations
 
@@ -23,27 +23,25 @@ from .request import TEXT_SHOWN
 
 T = TypeVar("T")
 
-#: Shorter credentials are masked as whole words only: else a token "t" would eat every t of a text.
+#: Shorter credentials are masked as whole words only: a token "t" must not mask every t of a text.
 _SHORTEST_CREDENTIAL = 6
-#: At least so many stream keys are remembered, the last that were seen, and at most twice as many.
+#: At least this many of the most recent stream keys are remembered, and at most twice as many.
 _GENERATION = 10_000
 
-#: How much more of a text is read than is masked: a secret that lies across the end is found
-#: whole.
+#: How many characters are read beyond the masked part, to find a secret that crosses its end.
 _ROOM = 16 * 1024
 _LONGEST_MESSAGE = 500
 BODY_SHOWN = 2000
 _LONGEST_FIELD = 500
 
-
-#: Held for moments, so one does for all clients. Reentrant: a signal handler may use a client while
-#: it interrupts the thread that is in here.
+#: One lock for all clients, because it is held only briefly. Reentrant: a signal handler may use a
+#: client while it interrupts the thread that holds the lock.
 _lock = RLock()
 
 
 def _after_fork() -> None:
     global _lock
-    _lock = RLock()  # a thread that does not exist here may have had it
+    _lock = RLock()  # the old one may be held by a thread that does not exist in the child
 
 
 if hasattr(os, "register_at_fork"):
@@ -56,30 +54,32 @@ def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
 
 
 class Redactor:
-    """Masks the secrets of one client: those it was given, those in the last streams that it has
-    seen, and what looks like one.
+    """The secrets that one client masks.
+
+    They are the secrets it was given, the stream keys of the streams it has read most recently,
+    and all text that looks like a secret.
     """
 
     def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
-        #: By the length from which each is looked for within words.
+        #: Each secret, with the length from which on it is also masked within words.
         self._given: dict[str, int] = {}
-        #: Stream keys, and those of the generation before.
+        #: The stream keys of this generation and of the one before.
         self._seen: dict[str, None] = {}
         self._seen_before: dict[str, None] = {}
-        #: What is looked for; brought up to date before something is masked.
+        #: The index to search with; it is updated before a text is masked.
         self._known: KnownSecrets | None = None
-        #: Another object whenever there is something new, and the last one that was dealt with.
+        #: Replaced whenever a secret is added; the second is the one that the index includes.
         self._news = self._known_news = object()
         self._patterns = _compiled(tuple(patterns))
         for secret in secrets:
             self.add(secret)
 
     def add(self, secret: str) -> None:
-        """Remembers a credential for good."""
+        """Remember a credential permanently."""
         self._add(secret, _SHORTEST_CREDENTIAL)
 
     def add_key(self, stream_key: str) -> None:
-        """Remembers a stream key for good: one that the caller gave."""
+        """Remember a stream key permanently, because the caller passed it."""
         self._add(stream_key, SHORTEST_KEY)
 
     def _add(self, secret: str, shortest: int) -> None:
@@ -88,13 +88,13 @@ class Redactor:
             self._news = object()
 
     def add_headers(self, headers: Iterable[str]) -> None:
-        """Remembers credentials in header values: whole, and without their scheme."""
+        """Remember the credentials in header values, with and without their scheme."""
         for value in headers:
             self.add(value)
             self.add(value.rpartition(" ")[2])
 
     def add_memo(self, memo: Any) -> None:
-        """Remembers whatever an adapter keeps to renew a session."""
+        """Remember everything that an adapter keeps to renew a session."""
         if isinstance(memo, str):
             self.add(memo)
         elif hasattr(memo, "reveal"):
@@ -105,32 +105,30 @@ class Redactor:
             for each in memo:
                 self.add_memo(each)
 
-    def see(self, result: T) -> T:
-        """Remember the stream keys in an operation's result, and return it with every secret
-        masked in what it says of values that could not be read.
-        """
-        seen: Any = result
+    def protect(self, result: T) -> T:
+        """Remember the stream keys in a result, and return it with its problems' texts masked."""
+        protected: Any = result
         if isinstance(result, LiveStream):
             if result.ingests or result.restreams:
-                self._see_keys(result.stream_keys())
+                self._add_seen(result.stream_keys())
             if result.problems:
-                seen = attrs.evolve(result, problems=tuple(map(self._note, result.problems)))
+                protected = attrs.evolve(result, problems=tuple(map(self._short, result.problems)))
         elif isinstance(result, Page):
-            items = [self.see(stream) for stream in result.items]
+            items = [self.protect(stream) for stream in result.items]
             if result.unreadable or any(stream.problems for stream in items):
                 lost = [
-                    attrs.evolve(each, reason=self._note(each.reason), id=self._id(each.id))
+                    attrs.evolve(each, reason=self._short(each.reason), id=self._id(each.id))
                     for each in result.unreadable
                 ]
-                seen = attrs.evolve(result, items=items, unreadable=lost)
+                protected = attrs.evolve(result, items=items, unreadable=lost)
         elif isinstance(result, Event) and result.stream is not None:
-            stream = self.see(result.stream)
+            stream = self.protect(result.stream)
             if stream is not result.stream:
-                seen = attrs.evolve(result, stream=stream)
-        shown: T = seen
-        return shown
+                protected = attrs.evolve(result, stream=stream)
+        masked: T = protected
+        return masked
 
-    def _see_keys(self, keys: Iterable[str]) -> None:
+    def _add_seen(self, keys: Iterable[str]) -> None:
         with _lock:
             for key in keys:
                 if key in self._seen:
@@ -143,18 +141,18 @@ class Redactor:
 
     @property
     def news(self) -> object:
-        """Another object whenever there is something new to be masked."""
+        """An object that is replaced whenever a secret is added."""
         return self._news
 
     def known(self) -> KnownSecrets:
-        """Everything that is remembered."""
+        """Return the index of all remembered secrets."""
         with _lock:
             known = self._known
             while known is None or self._known_news is not (news := self._news):
                 news = self._news
                 seen = {**self._seen_before, **self._seen}
                 if known is None or len(known) > len(self._given) + 2 * len(seen):
-                    known = self._known = KnownSecrets()  # most of the last one is forgotten
+                    known = self._known = KnownSecrets()  # most of the old one is outdated
                 for secret, shortest in tuple(self._given.items()):
                     known.add(secret, shortest=shortest)
                 for key in seen:
@@ -163,12 +161,12 @@ class Redactor:
             return known
 
     def mask(self, text: str, most: int | None = None) -> str:
-        """A text with ``***`` for every secret.
+        """Return a text with every secret replaced by ``***``.
 
         Args:
-            text: The text.
-            most: How many characters of it are read. A secret that lies across the end is masked
-                as a whole.
+            text: The text to mask.
+            most: The number of characters to return; by default all. A secret that crosses the
+                end is masked as a whole.
         """
         if most is None:
             most = len(text)
@@ -186,7 +184,7 @@ class Redactor:
     def _secret_spans(self, text: str) -> list[tuple[int, int]]:
         spans = [(begin, end) for begin, end, _ in self.known().find(text)]
         spans += self._spans_by_form(text)
-        # What stands under a telling name may be in JSON that stands in JSON.
+        # A name that marks its value as secret may be in JSON within JSON.
         plain, places = decoded(text)
         if places is not None:
             spans += [(places[begin], places[end]) for begin, end in self._spans_by_form(plain)]
@@ -197,8 +195,9 @@ class Redactor:
         return [*own, *secret_spans(text)]
 
     def clean(self, error: LiveStreamError) -> None:
-        """Masks everything in an error that is shown, and puts it on one line. Of the errors
-        that it came from, those of other libraries are left out: their texts are not ours.
+        """Mask everything that an error shows, and put its texts on one line each.
+
+        Causes from other libraries are removed, because their texts may contain secrets.
         """
         cause, context = error.__cause__, error.__context__
         error.__cause__ = error.__context__ = None
@@ -229,7 +228,7 @@ class Redactor:
     def _line(self, text: str) -> str:
         return " ".join(_printable(self.mask(text, TEXT_SHOWN)).split())
 
-    def _note(self, text: str) -> str:
+    def _short(self, text: str) -> str:
         return self._line(text)[:_LONGEST_MESSAGE]
 
     def _id(self, stream_id: str | None) -> str | None:
@@ -239,7 +238,7 @@ class Redactor:
         return self.mask(text, most)[:most]
 
     def _texts(self, texts: Iterable[str]) -> tuple[str, ...]:
-        """The messages of one field: together they are no longer than one may be."""
+        """Return the masked messages of one field, cut to the length of one in total."""
         left = _LONGEST_FIELD
         shown = []
         for text in texts:

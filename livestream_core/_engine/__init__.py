@@ -1,5 +1,5 @@
-"""How an operation runs: flows that decide everything and do no I/O.
+"""How an operation runs: flows that make every decision and do no I/O.
 
-A flow is a generator. It yields effects, and is resumed with what came of them, or the error is
-thrown in. Who performs the effects, and in which way it waits, is not its business.
+A flow is a generator. It yields effects; a runner performs each one, then resumes the flow with
+the result or throws the error into it. The flow does not know which runner performs them.
 """

@@ -1,4 +1,4 @@
-"""One operation from its first request to a result or an error that says what is known."""
+"""One operation, from its first request to a result or an error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from .._plugins.hooks import Exchange, Observers
 from .._secrets.secret import Secret
 from .driving import drive
 from .effects import Flow, Permit, Send, Sleep
-from .outcome import Sent, applied, verdict
+from .outcome import Sent, applied, is_accepted
 from .retry import RetryPolicy
 from .sign_in import SharedSession, session_for
 
@@ -51,32 +51,37 @@ _REQUEST_ID_HEADERS = (
     "cf-ray",
 )
 
+_CREATE_UNKNOWN = "list your streams before you retry"
+_CHANGE_UNKNOWN = "read the stream before you retry"
+
 
 def _revealed(values: tuple[object, ...]) -> list[str]:
-    # Not the Secrets themselves: their reprs are all the same.
+    # The text of a Secret is the same for all of them.
     return [each.reveal() if isinstance(each, Secret) else str(each) for each in values]
 
 
 @lru_cache(maxsize=1024)
 def _slow_digest(account: str, values: tuple[object, ...]) -> str:
-    """Slow, because a store that is stolen must not help to guess a password; so it is worked out
-    once for all clients of a process.
+    """Return a digest of credentials that is slow to compute.
+
+    A stolen store must not help to guess a password. The digest is cached, so a process computes
+    it once for all of its clients.
     """
     import hashlib
 
-    told = json.dumps(_revealed(values)).encode()
-    return hashlib.scrypt(told, salt=account.encode(), n=2**14, r=8, p=1, dklen=16).hex()
+    data = json.dumps(_revealed(values)).encode()
+    return hashlib.scrypt(data, salt=account.encode(), n=2**14, r=8, p=1, dklen=16).hex()
 
 
 class _Entry:
-    """One use of a limiter; two uses of the same one are told apart."""
+    """One use of a limiter, distinct from any other use of the same limiter."""
 
     def __init__(self, limiter: AnyLimiter) -> None:
         self.limiter = limiter
 
 
 class Engine:
-    """Everything that the operations of one client share."""
+    """The state that all operations of one client share."""
 
     def __init__(
         self,
@@ -104,31 +109,31 @@ class Engine:
         self.timeout = timeout
         self.deadline = deadline
         self.token_store = token_store
-        #: Whether notes on exceptions may not arrive, as where asyncio makes another of them.
+        #: Whether notes on exceptions may get lost, because asyncio may replace an exception.
         self.loses_notes = loses_notes
         #: The session that was used last.
         self.session: Session | None = None
-        #: Each is asked before each request.
+        #: Every one of them must allow a request before it is sent.
         self.limiters: list[_Entry] = []
         for limiter in limiters:
             self.limit_by(limiter)
 
     def limit_by(self, limiter: AnyLimiter) -> _Entry:
-        """Ask one more limiter before each request, until its entry is removed."""
+        """Apply one more limiter to every request, until its entry is removed."""
         entry = _Entry(limiter)
         self.limiters.append(entry)
         return entry
 
     @cached_property
     def fingerprint(self) -> str:
-        """Tells the credentials of this client from others, and does not give them away."""
+        """A digest that identifies this client's credentials without revealing them."""
         values = self.adapter.options.credential_values()
         key = getattr(self.token_store, "key", None)
         if isinstance(key, bytes) and key:
             import hmac
 
-            told = json.dumps([self.account, _revealed(values)]).encode()
-            return hmac.digest(key, told, "sha256").hex()
+            data = json.dumps([self.account, _revealed(values)]).encode()
+            return hmac.digest(key, data, "sha256").hex()
         return _slow_digest(self.account, values)
 
     def call(
@@ -142,39 +147,42 @@ class Engine:
         """Run an operation to its end.
 
         Args:
-            name: The client's method, for errors.
-            make: Makes the operation.
-            stream_id: The stream it is about.
-            seconds: The time for the whole operation, retries and signing in included.
+            name: The client method's name, for errors.
+            make: A function that creates the operation.
+            stream_id: The ID of the stream that the operation concerns.
+            seconds: The time limit for the whole operation, including retries and signing in.
 
         Raises:
-            LiveStreamError: With its context filled in and every secret masked.
-            BaseException: What is foreign, unchanged but for a note.
+            LiveStreamError: If the operation fails; its context is filled in and its secrets are
+                masked.
+            BaseException: If another library or the program raises it; it gets a note.
         """
         handled = sys.exception()
-        call = Call(self, name, stream_id, self.clock.monotonic() + seconds)
+        call = Call(self, name, stream_id, seconds)
         try:
             try:
                 operation = make()
             except BUGS as raised:
-                raise call.bug(raised) from None
-            result = yield from drive(operation, call.exchange, call.bug)
+                raise call.error_to_raise(raised) from None
+            result = yield from drive(operation, call.exchange, call.error_to_raise)
             call.check_id(result)
         except LiveStreamError as raised:
             error = raised
         except BaseException as raised:
-            note = call.where_it_was()
+            note = call.interruption_note()
             if self.loses_notes and name in CHANGING_OPERATIONS and applied(call.sent) is not False:
                 logger().warning("%s", note)
             pass_on(raised, note, handled)
         else:
-            return self.redactor.see(result)
-        # Raised from here, so that no error of another library hangs on it as its context, and
-        # no frame from below, whose locals could be secret.
-        raise call.finished(error).with_traceback(None)
+            return self.redactor.protect(result)
+        # Raised here, so that its context is not another library's error, and its traceback has
+        # no inner frames, whose locals could hold secrets.
+        raise call.completed(error).with_traceback(None)
 
-    def about(self, error: LiveStreamError, name: str, stream_id: str | None) -> LiveStreamError:
-        """Fill in an error of a check before sending, or of what was read."""
+    def add_context(
+        self, error: LiveStreamError, name: str, stream_id: str | None
+    ) -> LiveStreamError:
+        """Fill in the context of an error that was raised without sending a change."""
         error.provider, error.account = self.adapter.name, self.account
         error.operation, error.stream_id = name, stream_id or error.stream_id
         error.applied = False
@@ -184,26 +192,34 @@ class Engine:
 
 
 class Call:
-    """One operation under way."""
+    """One operation in progress.
 
-    def __init__(self, engine: Engine, name: str, stream_id: str | None, deadline: float) -> None:
+    Args:
+        engine: The client's engine.
+        name: The client method's name.
+        stream_id: The ID of the stream that the operation concerns.
+        seconds: The time limit for the whole operation.
+    """
+
+    def __init__(self, engine: Engine, name: str, stream_id: str | None, seconds: float) -> None:
         self.engine = engine
         self.name = name
         self.stream_id = stream_id
-        self.deadline = deadline
+        self.seconds = seconds
+        self.deadline = engine.clock.monotonic() + seconds
         self.sent: list[Sent] = []
         self.last: Response | None = None
-        #: Whether it gave up because its own time would not have been enough to try again.
-        self.ran_out = False
+        #: Whether it gave up because too little time was left for another attempt.
+        self.ran_out_of_time = False
 
     def exchange(self, request: Request) -> Flow[Response]:
-        """Send a request until it is answered with 2xx, or fails for good."""
-        # Before anybody signs in: what cannot be sent is refused without sending anything.
+        """Send a request, with retries, and return its 2xx response or raise its error."""
+        # Prepared before signing in: a request that cannot be sent must not cause a sign-in.
         sending = self._prepared(request)
         session = yield from session_for(self, rejected=None)
         history: list[Sent] = []
-        # A 401 changed nothing, so every request may be sent again with a new session. One that
-        # another process opened may be as dead as ours was; one of our own is final.
+        # A 401 changed nothing, so any request may be sent again with a new session. A session
+        # that another process opened may have expired too, so a store gets a second attempt.
         for _ in range(1 if self.engine.token_store is None else 2):
             try:
                 return (yield from self._send(request, sending, session, self.name, history))
@@ -217,20 +233,20 @@ class Call:
         try:
             return Send(request, self.engine.adapter.origin)
         except BUGS as raised:
-            raise self.bug(raised) from None
+            raise self.error_to_raise(raised) from None
 
     def sign_out(self, session: Session) -> Flow[None]:
         """End a session at the vendor."""
         try:
             operation = self.engine.adapter.sign_out(session)
         except BUGS as raised:
-            raise self.bug(raised) from None
-        yield from drive(operation, self.sender(session, "sign_out"), self.bug)
+            raise self.error_to_raise(raised) from None
+        yield from drive(operation, self.sender(session, "sign_out"), self.error_to_raise)
 
     def sender(
         self, session: Session | None, operation: str
     ) -> Callable[[Request], Flow[Response]]:
-        """What sends the requests of signing in and out."""
+        """Return the function that sends the requests of a sign-in or sign-out."""
         return lambda request: self._send(request, self._prepared(request), session, operation, [])
 
     # -- one request ------------------------------------------------------------------------
@@ -252,13 +268,13 @@ class Call:
                 )
             except LiveStreamError as error:
                 failure = error
-            asked = self._asked_to_wait(failure)
+            requested = self._requested_wait(failure)
             signs_in = operation == "sign_in"
-            pause = engine.policy.pause(request, failure, attempt, asked, signs_in=signs_in)
+            pause = engine.policy.pause(request, failure, attempt, requested, signs_in=signs_in)
             if pause is None or any(failure is earlier.failure for earlier in history[:-1]):
                 raise failure
             if engine.clock.monotonic() + pause >= self.deadline:
-                self.ran_out = True
+                self.ran_out_of_time = True
                 raise failure
             yield Sleep(pause)
 
@@ -275,11 +291,11 @@ class Call:
         for entry in tuple(engine.limiters):
             left = self.deadline - engine.clock.monotonic()
             if not (yield Permit(entry.limiter, engine.account, max(left, 0.0))):
-                raise RequestTimeout("the limiter gave no permission in time")
+                raise RequestTimeout("the limiter did not allow the request in time")
         began = engine.clock.monotonic()
         left = self.deadline - began
         if left <= 0:
-            raise RequestTimeout("the time for this operation is over")
+            raise RequestTimeout(f"the operation exceeded its time limit of {self.seconds:.6g} s")
         connect, read = engine.timeout
         sent = Sent(request, None)
         if request.changes and operation == self.name:
@@ -295,42 +311,42 @@ class Call:
         except LiveStreamError as error:
             outcome = error
             if error.applied is False:
-                sent.carried_out = False
+                sent.accepted = False
         if response is not None:
             self.last = sent.response = take(response, request, engine.redactor)
-            sent.carried_out = verdict(response.status)
+            sent.accepted = is_accepted(response.status)
             outcome = self._outcome(response, sent, operation, history)
         failure = sent.failure = outcome if isinstance(outcome, LiveStreamError) else None
         if isinstance(failure, RateLimited) and failure.retry_after:
             for entry in tuple(engine.limiters):
                 entry.limiter.hold(engine.account, failure.retry_after)
-        self._tell(request, operation, attempt, response, failure, began)
+        self._report(request, operation, attempt, response, failure, began)
         history.append(sent)
         if isinstance(outcome, Response):
             return outcome
-        raise failure or ConnectionFailed("no answer", applied=None)
+        raise failure or ConnectionFailed("the vendor did not respond", applied=None)
 
     def _outcome(
         self, response: Response, sent: Sent, operation: str, history: list[Sent]
     ) -> Response | LiveStreamError | None:
-        """What the adapter gets for an answer: itself, another one, or an error."""
+        """Return what the adapter gets for a response: a response or an error."""
         status = response.status
         if 200 <= status < 300:
             if response.problem is None and not self._is_web_page(response):
                 return response
-            sent.carried_out = None
+            sent.accepted = None
             error: LiveStreamError = response.unexpected(
-                response.problem or "the answer is a web page, and not the vendor's"
+                response.problem or "the response is a web page, not the vendor's"
             )
             error.retryable = response.problem == CUT
         else:
             error = self.error_for(response)
-            unknown = [each for each in history if each.carried_out is None]
+            unknown = [each for each in history if each.accepted is None]
             if unknown and sent.request.method == "DELETE" and isinstance(error, NotFound):
                 if not self._is_from_vendor(response):
-                    # Somebody's page proves nothing: what came of the attempt before stays open.
+                    # A proxy's page proves nothing: the earlier attempt's outcome stays unknown.
                     return unknown[-1].failure
-                sent.carried_out = True
+                sent.accepted = True
                 return take(Response(204, response.headers), sent.request, self.engine.redactor)
         is_refused = operation == "sign_in" and status in (400, 401, 403)
         if is_refused and not isinstance(error, AuthenticationFailed):
@@ -344,25 +360,26 @@ class Call:
         return error
 
     def error_for(self, response: Response) -> LiveStreamError:
+        """Return the error for a response, even if the adapter's own method fails."""
         adapter = self.engine.adapter
         for make in (adapter.error_for, adapter.error_by_status):
-            error = self._asked(make, response)
+            error = self._call_adapter(make, response)
             if isinstance(error, LiveStreamError):
                 return error
         return error_class(adapter, response.status)(f"HTTP {response.status}")
 
     def _is_from_vendor(self, response: Response) -> bool:
-        return bool(self._asked(self.engine.adapter.is_from_vendor, response))
+        return bool(self._call_adapter(self.engine.adapter.is_from_vendor, response))
 
     def _is_web_page(self, response: Response) -> bool:
-        """Whether a change was answered by something in between, such as a captive portal."""
+        """Return whether an intermediary, such as a captive portal, responded to a change."""
         request = response.request
         if request is None or not request.changes or not response.is_html:
             return False
         return not self._is_from_vendor(response)
 
-    def _asked(self, method: Callable[[A], R], argument: A) -> R | None:
-        """What an adapter's method says; ``None``, and a line in the log, if it fails."""
+    def _call_adapter(self, method: Callable[[A], R], argument: A) -> R | None:
+        """Return what an adapter's method returns; log a failure and return ``None``."""
         try:
             return method(argument)
         except BUGS as raised:
@@ -372,14 +389,14 @@ class Call:
             logger().error("%s() of %s failed: %s", method.__name__, name, place_of(raised))
         return None
 
-    def _asked_to_wait(self, error: LiveStreamError) -> float | None:
+    def _requested_wait(self, error: LiveStreamError) -> float | None:
         if isinstance(error, (RateLimited, ProviderUnavailable)):
             return error.retry_after
         if error.http_status is not None and self.last is not None:
             return retry_after(self.last, self.engine.clock.now())
         return None
 
-    def _tell(
+    def _report(
         self,
         request: Request,
         operation: str,
@@ -418,40 +435,36 @@ class Call:
 
     # -- errors -----------------------------------------------------------------------------
 
-    def bug(self, raised: BaseException) -> BaseException:
-        """What to raise for an exception that came out of the adapter's code: an error of ours if
-        it is a bug, or else itself.
+    def error_to_raise(self, raised: BaseException) -> BaseException:
+        """Return what to raise for an exception from the adapter's code.
+
+        A bug becomes a :class:`LiveStreamError`; any other exception is returned unchanged.
         """
         is_bug = isinstance(raised, BUGS) and not is_of_signal_handler(raised)
-        return self.broken(raised) if is_bug else raised
+        return self._adapter_error(raised) if is_bug else raised
 
-    def broken(self, raised: BaseException) -> LiveStreamError:
-        """The error for an adapter that failed with anything but an error of ours."""
+    def _adapter_error(self, raised: BaseException) -> LiveStreamError:
         if self.last is not None:
-            error: LiveStreamError = UnexpectedResponse(
-                f"the answer could not be read ({place_of(raised)})"
-            )
-        else:
-            error = LiveStreamError(f"the adapter failed ({place_of(raised)})")
-        return error
+            return UnexpectedResponse(f"the response could not be read ({place_of(raised)})")
+        return LiveStreamError(f"the adapter failed ({place_of(raised)})")
 
     def check_id(self, result: object) -> None:
-        """Check that a stream that came back is the one that was asked for."""
+        """Check that a returned stream is the one that was requested."""
         if self.stream_id is None or not isinstance(result, LiveStream):
             return
         id_key = self.engine.adapter.id_key
         if result.id == self.stream_id:
             return
-        asked, came = self._asked(id_key, self.stream_id), self._asked(id_key, result.id)
-        if asked is None or asked != came:
-            self.engine.redactor.see(result)
-            # Not a word of the other stream: it may be another account's.
-            error = UnexpectedResponse("the answer is about another stream", body="")
-            error.hint = "an answer may have been mixed up on the way; report it to the vendor"
+        requested = self._call_adapter(id_key, self.stream_id)
+        if requested is None or requested != self._call_adapter(id_key, result.id):
+            self.engine.redactor.protect(result)
+            # The error shows nothing of the other stream: it may be another account's.
+            error = UnexpectedResponse("the response is about another stream", body="")
+            error.hint = "responses may have been mixed up in transit; report this to the vendor"
             raise error
 
-    def where_it_was(self) -> str:
-        """One line about this operation, for an exception that is not ours."""
+    def interruption_note(self) -> str:
+        """Return one line about this operation, to note on another library's exception."""
         about = f" {self.stream_id!r}" if self.stream_id else ""
         known = applied(self.sent)
         return (
@@ -459,11 +472,11 @@ class Call:
             f"{applied_text(self.name, known)} (applied={known})"
         )
 
-    def finished(self, error: LiveStreamError) -> LiveStreamError:
-        """Fills in the context, derives ``applied``, and masks secrets."""
+    def completed(self, error: LiveStreamError) -> LiveStreamError:
+        """Return an error with its context and ``applied`` filled in, and its secrets masked."""
         if isinstance(error, InvalidInput) and error.value_of and self.last is not None:
-            # A value of the model refused what the vendor sent.
-            error = UnexpectedResponse(f"{error.value_of}.{error.message} in the answer")
+            # A class of the model rejected a value that the vendor sent.
+            error = UnexpectedResponse(f"{error.value_of}.{error.message} in the response")
         engine = self.engine
         error.provider = error.provider or engine.adapter.name
         error.account = error.account or engine.account
@@ -471,9 +484,9 @@ class Call:
         error.stream_id = error.stream_id or self.stream_id
         error.applied = applied(self.sent)
         if error.applied and error.stream_id is None:
-            error.stream_id = self._id_in_answer()
+            error.stream_id = self._id_in_response()
             if error.stream_id is None and self.name == "create":
-                # It said yes and did not say to what: that may not even have been the vendor.
+                # A success that names no stream: it may not even have come from the vendor.
                 error.applied = None
         if isinstance(error, UnexpectedResponse) and self.last is not None:
             error.http_status = error.http_status or self.last.status
@@ -483,22 +496,22 @@ class Call:
         if error.applied is not False and not all(each.request.idempotent for each in self.sent):
             error.retryable = False
         if error.applied is None and self.name in CHANGING_OPERATIONS:
-            error.hint = "look at the stream before doing it again"
+            error.hint = _CREATE_UNKNOWN if self.name == "create" else _CHANGE_UNKNOWN
         if error.applied and self.name in CHANGING_OPERATIONS and error.temporary:
-            error.hint = "do not repeat it; read the stream"
+            error.hint = "do not retry, read the stream instead"
         engine.redactor.clean(error)
         return error
 
-    def _id_in_answer(self) -> str | None:
+    def _id_in_response(self) -> str | None:
         for each in self.sent:
             response = each.response
             if response is None or response.status in (204, 205):
-                continue  # what has no body by its status names no stream
-            if each.carried_out and response.is_json:
+                continue  # these statuses have no body
+            if each.accepted and response.is_json:
                 return self.id_in(response.json())
         return None
 
     def id_in(self, payload: Any) -> str | None:
-        """The id that a payload names, whatever else of it can be read."""
-        stream_id = self._asked(self.engine.adapter.id_in, payload)
+        """Return the stream ID in a payload, even if the rest cannot be read."""
+        stream_id = self._call_adapter(self.engine.adapter.id_in, payload)
         return stream_id if isinstance(stream_id, str) else None

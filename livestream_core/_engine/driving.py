@@ -1,4 +1,4 @@
-"""An operation of an adapter: what it yields is sent, what comes of it is put into it."""
+"""Running an adapter's operation: its requests are sent, and it gets the responses."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ T = TypeVar("T")
 def drive(
     operation: Operation[T],
     exchange: Callable[[Request], Flow[Response]],
-    bug: Callable[[BaseException], BaseException],
+    error_to_raise: Callable[[BaseException], BaseException],
 ) -> Flow[T]:
-    """Run an operation: send what it yields, and resume it or throw the error in.
+    """Run an operation: send each request it yields, then pass in the response or the error.
+
+    The adapter sees only errors of this library. Any other exception that occurs while a request
+    is sent ends the operation before the adapter can handle it.
 
     Args:
         operation: The operation, or its result.
-        exchange: Sends a request.
-        bug: See :meth:`Call.bug`.
-
-    The adapter sees errors of this library only. Any other that comes while a request is sent is
-    foreign, and ends the operation before the adapter can do anything about it.
+        exchange: A function that sends a request.
+        error_to_raise: See :meth:`Call.error_to_raise`.
     """
     if not isinstance(operation, Generator):
         return operation
@@ -40,10 +40,10 @@ def drive(
             except StopIteration as stop:
                 return stop.value  # type: ignore[no-any-return]
             except BUGS as raised:
-                raise bug(raised) from None
+                raise error_to_raise(raised) from None
             if not isinstance(request, Request):
                 kind = type(request).__name__
-                raise bug(TypeError(f"an operation yields requests, not {kind}"))
+                raise error_to_raise(TypeError(f"an operation must yield Request, not {kind}"))
             try:
                 value = yield from exchange(request)
                 resume = operation.send
@@ -55,4 +55,4 @@ def drive(
         except LiveStreamError:
             pass
         except BUGS:
-            pass  # it yields once more, or its cleaning up fails: neither counts now
+            pass  # it yields again, or its cleanup fails: neither matters now

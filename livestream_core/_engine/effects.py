@@ -1,4 +1,4 @@
-"""What a flow asks its runner to do."""
+"""The effects that a flow yields for its runner to perform."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _STANDARD_HEADERS = {
 
 @final
 class Send:
-    """Send one request by the transport; resumed with the response.
+    """Send one request over the transport; the flow is resumed with the response.
 
-    Error trackers keep the locals of frames, and walk through dicts. So what is secret in a
-    request is held by this object only, which prints nothing.
+    Error trackers record the locals of frames and the contents of dicts. So only this object
+    holds a request's secrets, and its repr shows none of them.
     """
 
     __slots__ = ("_body", "_headers", "_method", "_origin", "_target", "session", "timeout")
@@ -38,7 +38,7 @@ class Send:
         self.timeout = Timeout(0.0, 0.0, 0.0)
 
     def by(self, transport: Any) -> Any:
-        """Hand the request to a transport, and return what its ``send`` returns."""
+        """Pass the request to a transport's ``send``, and return what it returns."""
         headers = self._headers
         return transport.send(
             self._method,
@@ -52,7 +52,7 @@ class Send:
 
 @final
 class Sleep:
-    """Wait, so that the program around can interrupt it."""
+    """Sleep, in a way that the surrounding program can interrupt."""
 
     __slots__ = ("seconds",)
 
@@ -62,18 +62,18 @@ class Sleep:
 
 @final
 class Once(Generic[T]):
-    """Run a flow once for everybody in this process who asks for its key meanwhile.
+    """Run a flow once for all callers in this process that request its key at the same time.
 
-    One of them runs it; the others wait, each for as long as it has itself, and get the same
-    result or a copy of the same error. What comes to the one that runs it from outside, such as
-    a time limit, is not given to the others: one of them takes over.
+    One caller, the leader, runs it. The others wait, each within its own time limit, and get the
+    same result or a copy of the same error. An exception from outside, such as a task's time
+    limit, affects only the leader: another caller then takes over.
 
     Attributes:
-        key: What it is that happens once.
-        make: Makes the flow. It first looks whether there is anything left to do.
-        seconds: How long the asker may wait for another's.
-        is_own: Whether an error says something of the asker alone, such as that it had little
-            time.
+        key: The identity of the work.
+        make: A function that creates the flow. The flow first checks whether work is left to do.
+        seconds: How long the caller may wait for the leader.
+        is_own: A function that returns whether an error concerns the caller alone, for example
+            because it ran out of time.
     """
 
     __slots__ = ("is_own", "key", "make", "seconds")
@@ -90,7 +90,7 @@ class Once(Generic[T]):
 
 @final
 class Store:
-    """Ask the token store, which may take its time; its methods may be coroutine functions."""
+    """Call the token store, which may be slow; its methods may be coroutine functions."""
 
     __slots__ = ("arguments", "method")
 
@@ -98,12 +98,13 @@ class Store:
         self.method, self.arguments = method, arguments
 
     def use(self) -> Any:
+        """Call the method, and return what it returns."""
         return self.method(*self.arguments)
 
 
 @final
 class Permit:
-    """Wait until a limiter lets one more request through, or the time is over."""
+    """Wait until a limiter allows one more request, or the time runs out."""
 
     __slots__ = ("account", "limiter", "seconds")
 

@@ -1,4 +1,4 @@
-"""Walking over a list, page by page, each stream once."""
+"""Reading a list page by page, with each stream returned once."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from .._model.stream import LiveStream
 from .call import Engine
 from .effects import Flow
 
-#: From so many on it is looked which of the streams that were handed out are still held.
+#: The number of returned streams from which on the references to collected ones are dropped.
 _MANY = 1000
-#: So many streams that were handed out last are kept until the end of a walk.
+#: The number of most recently returned streams that are kept until the end of the list.
 _NEWEST = 100
 
 
 class Listing:
-    """A walk over a list. After an error of a page it can go on with that page.
+    """The pagination of one list. After a page fails, it can resume with that page.
 
     Args:
-        engine: Whose list it is.
-        query: What is wanted.
-        limit: At most so many.
-        seconds: The time for each page.
-        collects: Whether what could not be read is only noted, and not told by an error.
+        engine: The client's engine.
+        query: The filters.
+        limit: The maximum number of streams to return.
+        seconds: The time limit for each page.
+        collects: Whether unreadable entries are only collected, instead of raising an error.
 
     Attributes:
-        is_over: Whether there is no further page.
+        is_exhausted: Whether there are no more pages.
     """
 
     def __init__(
@@ -56,27 +56,27 @@ class Listing:
         self._left = math.inf if limit is None else limit
         self._walk = Pagination(self._adapter.id_key, self._adapter.capabilities)
         self._is_second = False
-        # What was given out; noted only where it is not just what the walk has seen.
-        self._given: dict[str, None] = {}
-        self._noted = query.has_filters
+        # The keys of the returned streams, recorded only where they differ from those walked over.
+        self._returned: dict[str, None] = {}
+        self._records_returned = query.has_filters
         self._undecided: dict[str, Unreadable] = {}
         self._failure: LiveStreamError | None = None
         self._completeness = Completeness.UNKNOWN
-        self.is_over: bool = self._left <= 0
-        # What was handed out: weakly, because a long walk must not hold all that it has seen; and
-        # the last of it, for a caller that lets go of each before it takes the next.
+        self.is_exhausted: bool = self._left <= 0
+        # Weak references, because a long list must not be kept in memory; and the last streams
+        # themselves, for a caller that releases each one before it takes the next.
         self._handed_out: list[weakref.ref[LiveStream]] = []
         self._many = _MANY
         self._newest: deque[LiveStream] = deque(maxlen=_NEWEST)
-        self._is_told = False
+        self._has_raised = False
 
     @property
     def unreadable(self) -> tuple[Unreadable, ...]:
-        """What could not be read on this walk so far."""
+        """The entries that could not be read so far."""
         return (*self._walk.unreadable, *self._undecided.values())
 
     def hand_out(self, stream: LiveStream) -> LiveStream:
-        """Note that the caller gets a stream."""
+        """Record that the caller gets a stream, and return the stream."""
         if self._collects:
             return stream
         self._handed_out.append(weakref.ref(stream))
@@ -87,30 +87,31 @@ class Listing:
         return stream
 
     def end(self) -> None:
-        """Say once, at the end of the walk, what could not be read.
+        """Report unreadable entries, once, at the end of the list.
 
         Raises:
-            UnexpectedResponse: Something could not; with the streams that were handed out, as far
-                as the caller still has them.
+            UnexpectedResponse: If an entry could not be read; it carries the returned streams that
+                the caller still holds.
         """
-        if (unreadable := self.unreadable) and not self._collects and not self._is_told:
-            self._is_told = True
+        if (unreadable := self.unreadable) and not self._collects and not self._has_raised:
+            self._has_raised = True
             streams = [each for ref in self._handed_out if (each := ref()) is not None]
-            raise self._engine.about(unreadable_error(unreadable, streams), "list", None) from None
+            error = unreadable_error(unreadable, streams)
+            raise self._engine.add_context(error, "list", None) from None
 
     @property
     def completeness(self) -> Completeness:
-        """Whether every stream was seen; unknown until the walk is over."""
+        """Whether the list contains every stream; unknown until it is exhausted."""
         if self._completeness is Completeness.PROVEN and self._undecided:
             return Completeness.UNKNOWN
         return self._completeness
 
     def advance(self) -> Flow[list[LiveStream]]:
-        """Read the next page, and return what is new on it.
+        """Read the next page, and return the new streams on it.
 
         Raises:
-            LiveStreamError: The page could not be read, and may be asked for again; or the walk
-                cannot go on, which is said each time.
+            LiveStreamError: If the page could not be read, which another call may retry; or if
+                the list cannot be continued, which every further call raises again.
         """
         if self._failure is not None:
             raise self._failure
@@ -123,10 +124,10 @@ class Listing:
             new = list(filter(self._is_new, self._walk.add(page)))
         except LiveStreamError as error:
             # A list that ends here would look complete.
-            self._failure = self._engine.about(error, "list", None)
+            self._failure = self._engine.add_context(error, "list", None)
             raise self._failure from None
         if len(new) >= self._left:
-            self.is_over = True
+            self.is_exhausted = True
             return new[: int(self._left)]
         self._left -= len(new)
         if not self._walk.has_next:
@@ -134,33 +135,33 @@ class Listing:
         return new
 
     def _is_new(self, stream: LiveStream) -> bool:
-        if not self._noted:
+        if not self._records_returned:
             return True
         key = self._adapter.id_key(stream.id)
-        if key in self._given:
+        if key in self._returned:
             return False
         if not self._query.matches(stream):
             if stream.problems and (undecided := self._query.undecided(stream)):
                 self._undecided[key] = undecided
             return False
-        self._given[key] = None
+        self._returned[key] = None
         return True
 
     def _end_walk(self) -> None:
         walk = self._walk
         self._completeness = walk.completeness
         if self._is_second or not walk.is_mismatched:
-            self.is_over = True
+            self.is_exhausted = True
             return
-        # A second walk finds what slipped through while the pages of the first one shifted.
-        if not self._noted:
-            self._given, self._noted = walk.seen, True
+        # A second walk finds the streams that were missed while the pages of the first shifted.
+        if not self._records_returned:
+            self._returned, self._records_returned = walk.seen, True
         self._is_second = True
         self._walk = Pagination(self._adapter.id_key, self._adapter.capabilities)
 
 
 def _page_size(left: float, query: Query, capabilities: Capabilities) -> int | None:
-    """As large a page as the vendor allows; for a few streams without filters no larger."""
+    """Return the vendor's largest page size, or fewer if few unfiltered streams are needed."""
     largest = capabilities.max_page_size
     if left is math.inf or query.has_filters or (largest is not None and left > largest):
         return largest

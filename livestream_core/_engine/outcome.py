@@ -1,4 +1,4 @@
-"""What is known of a change, by what was sent and answered."""
+"""What is known about a change, from the requests that were sent and their responses."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from .._model.errors import LiveStreamError
 
 @attrs.define(slots=True)
 class Sent:
-    """A changing request that was sent, and what is known of it."""
+    """A changing request that was sent, and what is known about it."""
 
     request: Request
-    #: Whether it was carried out, by its answer; None if nobody can know.
-    carried_out: bool | None
+    #: Whether the vendor accepted it, judged by the response's status; None if unknown.
+    accepted: bool | None
     response: Response | None = None
     failure: LiveStreamError | None = None
 
     @property
     def applied(self) -> bool | None:
-        if self.carried_out and self.response is not None and not self.response.is_readable:
+        """Whether the change was applied; ``None`` if unknown."""
+        if self.accepted and self.response is not None and not self.response.is_readable:
             return None
-        return self.carried_out
+        return self.accepted
 
 
 def applied(sent: list[Sent]) -> bool | None:
-    """Whether an operation that failed has changed something, by all that it sent."""
+    """Return whether a failed operation has changed anything, from all that it sent."""
     known = [each.applied for each in sent]
     if True in known:
         return True
     return None if None in known else False
 
 
-def verdict(status: int) -> bool | None:
-    """Whether a changing request that was answered with this status was carried out."""
+def is_accepted(status: int) -> bool | None:
+    """Return whether a response with this status means that the vendor applied the change."""
     if 200 <= status < 300:
         return True
     if 400 <= status < 500 and status != 408:

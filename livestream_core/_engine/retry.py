@@ -1,4 +1,4 @@
-"""When a request is sent again, and how long that waits."""
+"""When a request is retried, and after how long a wait."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .._model.errors import ConnectionFailed, LiveStreamError, RequestTimeout, U
 
 @attrs.frozen(slots=True, kw_only=True)
 class RetryPolicy:
-    """How often and how long.
+    """How often to retry, and how long to wait before each retry.
 
     Attributes:
-        retries: How many times a request is sent again, at the most.
-        base: The first wait is a random time up to this, in seconds; each further one may be
-            twice as long (full jitter).
-        longest: No wait is longer than this, in seconds; where the vendor asks for more, the
-            error is raised at once.
+        retries: The maximum number of retries of one request.
+        base: The upper limit of the first wait in seconds; it doubles with each retry. The wait
+            is a random time up to the limit (full jitter).
+        longest: The longest wait in seconds. If the vendor requests a longer one, the error is
+            raised at once.
     """
 
     retries: int = 4
@@ -29,35 +29,35 @@ class RetryPolicy:
         request: Request,
         error: LiveStreamError,
         attempt: int,
-        asked: float | None,
+        requested: float | None,
         *,
         signs_in: bool = False,
     ) -> float | None:
-        """Return the seconds to wait before a request is sent again, ``None`` if it is not.
+        """Return the seconds to wait before a retry, or ``None`` if the request is not retried.
 
         Args:
-            request: The request.
+            request: The request that failed.
             error: Why it failed.
-            attempt: How many times it has been sent.
-            asked: The seconds that the vendor asked to wait.
-            signs_in: Whether it signs in: a vendor that cannot serve now has opened no session.
+            attempt: The number of times it has been sent.
+            requested: The wait in seconds that the vendor requested.
+            signs_in: Whether the request signs in. A vendor that returned 503 opened no session.
         """
-        may = may_repeat(request, error) or (signs_in and error.http_status == 503)
+        may = may_retry(request, error) or (signs_in and error.http_status == 503)
         if attempt > self.retries or not may:
             return None
-        import random  # slow to load, and seldom needed
+        import random  # slow to load, and rarely needed
 
         jitter = random.uniform(0, min(self.longest, self.base * 2 ** (attempt - 1)))  # noqa: S311
-        pause = max(jitter, asked or 0.0)
+        pause = max(jitter, requested or 0.0)
         return pause if pause <= self.longest else None
 
 
-def may_repeat(request: Request, error: LiveStreamError) -> bool:
-    """Whether a request may be sent again after this error.
+def may_retry(request: Request, error: LiveStreamError) -> bool:
+    """Return whether a request may be sent again after an error.
 
-    Any request: when it never reached the vendor, or was refused as one too many (429), or with
-    a status that the adapter declares safe. An idempotent one: also when the answer is missing,
-    cut, late (408), or says that the vendor cannot serve now (5xx).
+    Any request may, if it never reached the vendor, or if the vendor refused it with 429 or with
+    a status that the adapter declares safe. An idempotent request also may, if the response is
+    missing, cut off, or late (408), or says that the vendor is unavailable (5xx).
     """
     status = error.http_status
     if isinstance(error, ConnectionFailed) and error.applied is False:

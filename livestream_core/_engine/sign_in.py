@@ -1,4 +1,4 @@
-"""Signing in: once for all that need it, kept, renewed, and shared with other processes."""
+"""Signing in once for all concurrent calls; sessions are kept, renewed, and shared."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ from .effects import Flow, Once, Sleep, Store
 if TYPE_CHECKING:
     from .call import Call
 
-#: A session is renewed this long before it ends, or after nine tenths of its life if that is later.
+#: A session is renewed this long before it expires, or after 90% of its lifetime if that is later.
 _MARGIN = timedelta(seconds=30)
-#: A refused sign-in is not tried again for so many seconds; each further refusal doubles that.
+#: A refused sign-in is not retried for this many seconds; each further refusal doubles the time.
 _FIRST_REFUSAL = 5.0
 _LONGEST_REFUSAL = 300.0
-#: Statuses that say so of the credentials; 400 may also say that of the request.
+#: Statuses that blame the credentials; a 400 may also blame the request.
 _REFUSING = (401, 403)
-#: How long another process that signs in is waited for, before it counts as dead; in seconds.
+#: How long another process may take to sign in before it is considered dead, in seconds.
 _LEASE = 45.0
-#: How often it is looked whether that has ended: after so many seconds, and ever more seldom.
-_LOOK, _LONGEST_LOOK = 0.05, 1.0
+#: The first and the longest pause between two checks of whether that process has finished.
+_FIRST_CHECK, _LONGEST_CHECK = 0.05, 1.0
 _LONGEST_NOTE = 500
-#: In place of what a store says that failed.
+#: The result of a store's method that failed.
 _FAILED = object()
 
 
 @attrs.frozen(slots=True)
 class Refusal:
-    """Credentials that the vendor refused.
+    """A refusal of the credentials by the vendor.
 
     Attributes:
-        error: What it said.
-        until: When they may be tried again.
-        times: How many times in a row they were refused.
+        error: The vendor's error.
+        until: The time from which the credentials may be tried again.
+        times: The number of consecutive refusals.
     """
 
     error: AuthenticationFailed
@@ -65,15 +65,15 @@ class SharedSession:
     """One session for all clients of a process with the same account and credentials.
 
     Args:
-        opened: Called when the process has a session that is its own to end.
+        opened: A function that is called when this process has a session that it must end.
 
     Attributes:
-        session: The session, once somebody has signed in.
-        clients: How many clients share it.
-        refusal: The last refusal of the credentials, if they were not accepted since.
-        lease: The right to sign in, if this process has it from a store.
-        engine: Of the client that was made last.
-        runner: What runs that client's flows.
+        session: The session, once a client has signed in.
+        clients: The number of clients that share it.
+        refusal: The last refusal of the credentials, if they have not been accepted since.
+        lease: The right to sign in, if this process holds it from a store.
+        engine: The engine of the client that was created last.
+        runner: The runner of that client's flows.
     """
 
     session: Session | None = None
@@ -88,7 +88,7 @@ class SharedSession:
         self.runner: Any = None
 
     def usable(self, rejected: Session | None, clock: Clock) -> Session | None:
-        """The session, unless there is none, it is the one that was rejected, or it is ending."""
+        """Return the session if there is one that is neither rejected nor about to expire."""
         session = self.session
         if session is None or session is rejected or self._is_ending(session, clock):
             return None
@@ -99,13 +99,13 @@ class SharedSession:
 
         Args:
             session: The session.
-            instead_of: The one that was found dead or about to end.
-            now: The present instant.
+            instead_of: The session it replaces, which was rejected or about to expire.
+            now: The current time.
         """
         if session.ours:
-            # Another one than that was opened from within this sign-in, by an observer or a
-            # signal handler that called back: it still is to be ended. Made when there is one,
-            # for the sake of clients that never sign in.
+            # An observer or a signal handler may have opened another session during this sign-in;
+            # that one must still be ended. The dict is created only when it is needed, because
+            # most clients never sign in.
             own: dict[int, Session] = vars(self).setdefault("own", {})
             own[id(session)] = session
             if instead_of is not None:
@@ -114,7 +114,7 @@ class SharedSession:
         self.session, self._opened_at, self.refusal = session, now, None
 
     def take(self) -> Iterator[Session]:
-        """What this process has to end; each is given to who asks first."""
+        """Yield the sessions that this process must end, each to one caller only."""
         own: dict[int, Session] = vars(self).get("own", {})
         while own:
             try:
@@ -126,7 +126,7 @@ class SharedSession:
             yield session
 
     def disown(self) -> None:
-        """In a forked child: what the parent opened and holds is the parent's."""
+        """Forget, in a forked child, the sessions and the lease that belong to the parent."""
         for name in ("own", "lease"):
             vars(self).pop(name, None)
 
@@ -138,11 +138,11 @@ class SharedSession:
 
 
 def session_for(call: Call, rejected: Session | None) -> Flow[Session]:
-    """The session for a call.
+    """Return the session for a call, and sign in if necessary.
 
     Args:
         call: The call.
-        rejected: A session that the vendor has just refused: not that one again.
+        rejected: A session that the vendor has just refused, and that must not be used again.
     """
     engine = call.engine
     shared = engine.shared
@@ -151,7 +151,7 @@ def session_for(call: Call, rejected: Session | None) -> Flow[Session]:
         left = call.deadline - engine.clock.monotonic()
         session = yield Once(shared, lambda: _open(call, rejected), left, partial(_is_own, call))
     if session is not engine.session:
-        # Perhaps opened by another client: its credentials are to be masked here too.
+        # Another client may have opened it: its credentials must be masked here too.
         engine.redactor.add_headers(session.headers.values())
         engine.redactor.add_memo(session.memo)
         engine.session = session
@@ -159,9 +159,9 @@ def session_for(call: Call, rejected: Session | None) -> Flow[Session]:
 
 
 def _is_own(call: Call, error: LiveStreamError) -> bool:
-    """Whether a sign-in failed for lack of time: that says nothing to those who have more."""
-    is_over = call.engine.clock.monotonic() >= call.deadline
-    return isinstance(error, RequestTimeout) or call.ran_out or is_over
+    """Return whether a sign-in failed for lack of time; callers with more time may still try."""
+    is_expired = call.engine.clock.monotonic() >= call.deadline
+    return isinstance(error, RequestTimeout) or call.ran_out_of_time or is_expired
 
 
 def _open(call: Call, rejected: Session | None) -> Flow[Session]:
@@ -180,36 +180,36 @@ def _opened(call: Call, previous: Session | None, rejected: Session | None) -> F
     try:
         operation = engine.adapter.sign_in(previous, engine.clock.now())
     except BUGS as raised:
-        raise call.bug(raised) from None
+        raise call.error_to_raise(raised) from None
     if not isinstance(operation, Generator):
-        # What is had at once (a given token, one signed here) is not worth a store.
-        check_session(operation, given=True)
+        # A session that needs no request (a static or locally signed token) needs no store.
+        check_session(operation, is_local=True)
         return operation
     try:
         if engine.token_store is not None:
             dead = rejected or previous
             return (yield from _with_store(call, engine.token_store, operation, dead))
         _check_refusal(call)
-        return (yield from _tried(call, operation))
+        return (yield from _sign_in(call, operation))
     finally:
         operation.close()
 
 
-def _tried(call: Call, operation: Operation[Session]) -> Flow[Session]:
-    """Sign in at the vendor, and remember it if the vendor refuses the credentials."""
+def _sign_in(call: Call, operation: Operation[Session]) -> Flow[Session]:
+    """Sign in at the vendor, and record a refusal of the credentials."""
     shared, clock = call.engine.shared, call.engine.clock
     try:
         return (yield from _signed_in(call, operation))
     except AuthenticationFailed as error:
         if _blames_credentials(call, error):
-            shared.refusal = _again(shared.refusal, error, clock.now())
+            shared.refusal = _next_refusal(shared.refusal, error, clock.now())
             error.hint = _hint(shared.refusal, clock)
         raise
 
 
 def _signed_in(call: Call, operation: Operation[Session]) -> Flow[Session]:
-    session = yield from drive(operation, call.sender(None, "sign_in"), call.bug)
-    check_session(session, given=False)
+    session = yield from drive(operation, call.sender(None, "sign_in"), call.error_to_raise)
+    check_session(session, is_local=False)
     return session
 
 
@@ -217,79 +217,80 @@ def _signed_in(call: Call, operation: Operation[Session]) -> Flow[Session]:
 
 
 def _blames_credentials(call: Call, error: AuthenticationFailed) -> bool:
-    """Whether the vendor refused the credentials for good, and not the request, or for now."""
+    """Return whether the vendor refused the credentials, neither the request nor temporarily."""
     if error.http_status is None or error.retryable:
         return False
     if error.http_status in _REFUSING:
         return True
-    # Every refused sign-in is made an AuthenticationFailed; here the adapter says it by itself.
+    # The engine makes every refused sign-in an AuthenticationFailed; the adapter's own error
+    # shows whether the credentials are to blame.
     return call.last is not None and isinstance(call.error_for(call.last), AuthenticationFailed)
 
 
-def _again(before: Refusal | None, error: AuthenticationFailed, now: datetime) -> Refusal:
-    times = 1 if before is None else before.times + 1
+def _next_refusal(previous: Refusal | None, error: AuthenticationFailed, now: datetime) -> Refusal:
+    times = 1 if previous is None else previous.times + 1
     seconds = min(_FIRST_REFUSAL * 2 ** min(times - 1, 20), _LONGEST_REFUSAL)
     return Refusal(copy.copy(error), now + timedelta(seconds=seconds), times)
 
 
 def _check_refusal(call: Call) -> None:
-    """Refuse credentials that the vendor has just refused, without asking it again."""
+    """Refuse credentials that the vendor has just refused, without sending a request."""
     refusal, clock = call.engine.shared.refusal, call.engine.clock
     if refusal is not None and _left(refusal, clock):
         error = copy.copy(refusal.error)
-        error.http_status = None  # this time it was not asked
+        error.http_status = None  # no request was sent this time
         error.hint = _hint(refusal, clock)
         raise error
 
 
 def _left(refusal: Refusal, clock: Clock) -> float:
     seconds = (refusal.until - clock.now()).total_seconds()
-    # More than there can be: a clock was wrong, here or where it was noted.
+    # A longer time is impossible: a clock is or was wrong, here or where it was recorded.
     return seconds if 0 < seconds <= _LONGEST_REFUSAL else 0.0
 
 
 def _hint(refusal: Refusal, clock: Clock) -> str:
     usual = f"{refusal.error.hint}; " if refusal.error.hint else ""
     seconds = max(math.ceil(_left(refusal, clock)), 1)
-    return f"{usual}these credentials are not tried again for {seconds} s"
+    return f"{usual}the client will not send these credentials again for {seconds} s"
 
 
-# -- a store that a fleet shares --------------------------------------------------------------
+# -- a store that several processes share -----------------------------------------------------
 
 
 def _with_store(
     call: Call, store: AnyTokenStore, operation: Operation[Session], dead: Session | None
 ) -> Flow[Session]:
     engine = call.engine
-    # Asked as the store is: it may be slow, and its key may come from anywhere.
+    # Computed as an effect, like a call of the store: it may be slow, and it uses the store's key.
     if (yield from _in_store(call, lambda: engine.fingerprint)) is None:
         _check_refusal(call)
-        return (yield from _tried(call, operation))
+        return (yield from _sign_in(call, operation))
     found = yield from _stored_or_lease(call, store, dead)
     if isinstance(found, Session):
         return found
-    # Of one who is interrupted the lease just ends: a flow that is closed sends nothing more.
+    # After an interruption the lease simply expires: a closed flow cannot release it.
     try:
-        noted = yield from _read_refusal(call, store)
+        had_refusal = yield from _read_refusal(call, store)
         _check_refusal(call)
-        session = yield from _tried(call, operation)
+        session = yield from _sign_in(call, operation)
     except LiveStreamError as error:
         if isinstance(error, AuthenticationFailed) and error.http_status is not None:
             yield from _forget(call, store, dead)
             if _blames_credentials(call, error):
-                yield from _note_refusal(call, store)
+                yield from _store_refusal(call, store)
         yield from _release(call, found)
         raise
     session = attrs.evolve(session, opened_with=engine.fingerprint)
     yield from _in_store(call, store.put, engine.account, session)
-    if noted:
-        yield from _in_store(call, store.delete, _refused(call))
+    if had_refusal:
+        yield from _in_store(call, store.delete, _refusal_key(call))
     yield from _release(call, found)
     return session
 
 
 class _Lease:
-    """The right to sign in for a fleet, from a store that has leases."""
+    """The right to sign in for all processes that share a store with leases."""
 
     def __init__(self, store: Any, account: str, clock: Clock) -> None:
         self._store, self._account, self._clock = store, account, clock
@@ -297,30 +298,34 @@ class _Lease:
         self._until = 0.0
 
     def claim(self) -> Any:
+        """Claim the lease, and return the store's result."""
         seconds = float(getattr(self._store, "lease_seconds", _LEASE))
         self._until = self._clock.monotonic() + seconds
         return self._store.claim(self._account, self._owner, seconds)
 
     def release(self) -> Any:
+        """Release the lease, and return the store's result."""
         return self._store.release(self._account, self._owner)
 
     @property
-    def lasts(self) -> bool:
+    def is_valid(self) -> bool:
+        """Whether the lease has not expired."""
         return self._clock.monotonic() < self._until
 
 
 def _stored_or_lease(
     call: Call, store: AnyTokenStore, dead: Session | None
 ) -> Flow[Session | _Lease | None]:
-    """A session that somebody has put into the store, or, where the store has leases, the right to
-    sign in. A lease is tried for, and never waited for, so that nothing is blocked meanwhile.
+    """Return a session from the store or, if the store has leases, the right to sign in.
+
+    The lease is polled, and never waited for inside the store, so that nothing is blocked.
     """
     engine, shared = call.engine, call.engine.shared
-    # This process may have it already: from somebody who was interrupted, or whose sign-in this
-    # is called from within.
-    held = shared.lease if shared.lease is not None and shared.lease.lasts else None
+    # This process may already hold the lease, from a sign-in that was interrupted or that is
+    # the caller of this one.
+    held = shared.lease if shared.lease is not None and shared.lease.is_valid else None
     lease = _Lease(store, engine.account, engine.clock)
-    look = _LOOK
+    pause = _FIRST_CHECK
     while True:
         stored = yield from _stored(call, store)
         if stored is not None and not _is_same(stored, dead):
@@ -333,27 +338,31 @@ def _stored_or_lease(
             return None
         won = yield from _in_store(call, lease.claim, failed=_FAILED)
         if won is _FAILED:
-            return None  # a store that fails gives no lease; then everybody signs in
+            return None  # without leases, every process signs in
         if won:
-            # The store is read once more: somebody may just have signed in.
+            # The store is read again: another process may just have signed in.
             held = shared.lease = lease
             continue
-        if engine.clock.monotonic() + look >= call.deadline:
-            raise RequestTimeout("another process's sign-in did not end in time", applied=False)
-        yield Sleep(look)
-        look = min(look * 1.5, _LONGEST_LOOK)
+        if engine.clock.monotonic() + pause >= call.deadline:
+            raise RequestTimeout(
+                "another process that is signing in did not finish in time", applied=False
+            )
+        yield Sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_CHECK)
 
 
 def _release(call: Call, lease: _Lease | None) -> Flow[None]:
-    # What a store that fails does not take back, this process may still use.
+    # If the store fails, this process keeps the lease and may still use it.
     if lease is None or (yield from _in_store(call, lease.release, failed=_FAILED)) is _FAILED:
         return
     call.engine.shared.lease = None
 
 
 def _stored(call: Call, store: AnyTokenStore) -> Flow[Session | None]:
-    """The account's session in the store, if it is good and was opened with the credentials that
-    this client has (or was put there by hand): a store must not let anybody in who has others.
+    """Return the account's session in the store, if this client may use it.
+
+    It must be valid, and it must have been opened with this client's credentials or put there by
+    hand: a store must not give access to a client with other credentials.
     """
     engine = call.engine
     stored = yield from _read(call, store, engine.account)
@@ -362,63 +371,65 @@ def _stored(call: Call, store: AnyTokenStore) -> Flow[Session | None]:
     if stored.expires_at is not None and stored.expires_at <= engine.clock.now():
         return None
     try:
-        check_session(stored, given=False)
+        check_session(stored, is_local=False)
     except LiveStreamError:
-        return None  # from a version before, which did not look
+        return None  # stored by an earlier version, which did not check
     return stored
 
 
 def _is_same(one: Session, other: Session | None) -> bool:
-    # All else may have changed its type on the way through a store.
+    # A store may change the types of the other attributes.
     return other is not None and one.headers == other.headers
 
 
 def _forget(call: Call, store: AnyTokenStore, dead: Session | None) -> Flow[None]:
-    """A session that the vendor has refused, and that could not be renewed, goes."""
+    """Delete a session that the vendor has refused and that could not be renewed."""
     stored = None if dead is None else (yield from _stored(call, store))
     if stored is not None and _is_same(stored, dead):
         yield from _in_store(call, store.delete, call.engine.account)
 
 
-def _refused(call: Call) -> str:
-    """Under which name a store has the refusal of these credentials."""
+def _refusal_key(call: Call) -> str:
+    """Return the name under which a store keeps the refusal of these credentials."""
     return f"{call.engine.account} refused {call.engine.fingerprint}"
 
 
 def _read_refusal(call: Call, store: AnyTokenStore) -> Flow[bool]:
-    """Take over what another process has noted of these credentials, if anything."""
-    noted = yield from _read(call, store, _refused(call))
-    if noted is None or noted.expires_at is None or not isinstance(noted.memo, Mapping):
+    """Adopt a refusal of these credentials that another process has stored, if there is one."""
+    stored = yield from _read(call, store, _refusal_key(call))
+    if stored is None or stored.expires_at is None or not isinstance(stored.memo, Mapping):
         return False
-    message, times = noted.memo.get("message"), noted.memo.get("times")
+    message, times = stored.memo.get("message"), stored.memo.get("times")
     if isinstance(message, str) and type(times) is int:
         error = AuthenticationFailed(message)
-        call.engine.shared.refusal = Refusal(error, noted.expires_at, times)
+        call.engine.shared.refusal = Refusal(error, stored.expires_at, times)
     return True
 
 
-def _note_refusal(call: Call, store: AnyTokenStore) -> Flow[None]:
+def _store_refusal(call: Call, store: AnyTokenStore) -> Flow[None]:
     engine, refusal = call.engine, call.engine.shared.refusal
     if refusal is None:
-        return  # by another thread's success meanwhile
+        return  # another thread has signed in meanwhile
     message = engine.redactor.mask(refusal.error.message, _LONGEST_NOTE)
     memo = {"message": message, "times": refusal.times}
-    noted = Session({}, refusal.until, memo, opened_with=engine.fingerprint)
-    yield from _in_store(call, store.put, _refused(call), noted)
+    stored = Session({}, refusal.until, memo, opened_with=engine.fingerprint)
+    yield from _in_store(call, store.put, _refusal_key(call), stored)
 
 
 def _read(call: Call, store: AnyTokenStore, name: str) -> Flow[Session | None]:
     found: object = yield from _in_store(call, store.get, name)
     if found is None or isinstance(found, Session):
         return found
-    logger().warning("the token store failed: it gave a %s for a Session", type(found).__name__)
+    logger().warning(
+        "the token store failed: it returned %s instead of a Session", type(found).__name__
+    )
     return None
 
 
 def _in_store(
     call: Call, method: Callable[..., Any], *arguments: Any, failed: object = None
 ) -> Flow[Any]:
-    """What the store says, or ``failed``."""
+    """Return the result of a store's method, or ``failed``."""
     try:
         return (yield Store(method, *arguments))
     except Exception as error:
@@ -429,17 +440,21 @@ def _in_store(
     return failed
 
 
-def check_session(session: Session, *, given: bool) -> None:
-    """Check what a session carries before anybody keeps it.
+def check_session(session: Session, *, is_local: bool) -> None:
+    """Check the headers of a session before it is kept.
 
     Args:
         session: The session.
-        given: Whether it was made of the caller's credentials alone, and not of an answer.
+        is_local: Whether it was made from the caller's credentials alone, without a response.
+
+    Raises:
+        ConfigurationError: If a header of a local session cannot be sent.
+        UnexpectedResponse: If a header from a response cannot be sent.
     """
     for name, value in session.headers.items():
         for text in (name, value):
             if not isinstance(text, str) or not text.isascii() or not text.isprintable():
-                problem = "characters that cannot be sent"
-                if given:
-                    raise ConfigurationError(f"the credentials have {problem}")
-                raise UnexpectedResponse(f"the answer to signing in has a token with {problem}")
+                problem = "characters that cannot be sent in a header"
+                if is_local:
+                    raise ConfigurationError(f"the credentials contain {problem}")
+                raise UnexpectedResponse(f"the sign-in response has a token with {problem}")

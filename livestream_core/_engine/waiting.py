@@ -1,4 +1,4 @@
-"""Reading a stream again and again until it is as wanted."""
+"""Polling a stream until it meets a condition."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .._model.stream import LiveStream
 from .call import Call, Engine
 from .effects import Flow, Sleep
 
-#: No read is given less time than this, in seconds.
+#: The shortest time limit of one read, in seconds.
 _SHORTEST_READ = 0.1
-#: Nor does it pause for less: a clock that is moved by hand may round that to nothing.
+#: The shortest pause, in seconds: a manual clock may round a shorter one to zero.
 _SHORTEST_PAUSE = 0.001
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
@@ -24,46 +24,50 @@ _LONGEST_PAUSE = 5.0
 
 @attrs.frozen(slots=True)
 class Condition:
-    """What is waited for.
+    """The condition to wait for.
 
     Attributes:
-        is_met: Whether a stream is as wanted.
-        statuses: The statuses that satisfy it; ``None`` if it is a function of the caller's.
+        is_met: A function that returns whether a stream meets the condition.
+        statuses: The statuses that satisfy it; ``None`` if it is a function of the caller.
+        goal: What the stream is to do, for messages.
     """
 
     is_met: Callable[[LiveStream], object]
     statuses: frozenset[Status] | None = None
+    goal: str = "meet the condition"
 
     def failure(self, stream: LiveStream) -> WaitFailed | None:
-        """The error for a stream that can no longer become as wanted."""
+        """Return the error for a stream that can no longer meet the condition."""
         status = stream.status
         if self.statuses is None:
-            # A recording may still come after the end; only a failed stream leaves no hope.
+            # A recording may still follow the end; only a failed stream is final.
             possible = status is not Status.FAILED
         else:
             possible = any(status.can_reach(each) for each in self.statuses)
         if possible:
             return None
-        kind = StreamFailed if status is Status.FAILED else WaitFailed
-        what = "the stream failed" if status is Status.FAILED else "that can no longer happen"
-        return kind(f"{what}: it is {status}", stream=stream)
+        if status is Status.FAILED:
+            return StreamFailed("the stream failed", stream=stream)
+        return WaitFailed(
+            f"the stream can no longer {self.goal}; its status is '{status}'", stream=stream
+        )
 
 
 def wait(
     engine: Engine, id: str, condition: Condition, timeout: float, poll: float | None
 ) -> Flow[LiveStream]:
-    """See ``Client.wait``; the arguments were checked."""
+    """Wait as described at ``Client.wait``; the arguments have been checked."""
     clock = engine.clock
     deadline = clock.monotonic() + timeout
     pause = _FIRST_PAUSE if poll is None else poll
     stream: LiveStream | None = None
     previous: Status | None = None
-    trouble: LiveStreamError | None = None
-    # The last look is taken a little before the end, so that its answer is in time.
-    last_look = min(max(timeout / 20, _SHORTEST_READ), 0.5)
+    failure: LiveStreamError | None = None
+    # The last read begins a little before the end, so that its response is in time.
+    last_read = min(max(timeout / 20, _SHORTEST_READ), 0.5)
     left = max(timeout, _SHORTEST_READ)
     while True:
-        asked = 0.0
+        requested = 0.0
         try:
             stream = yield from engine.call(
                 "wait",
@@ -71,54 +75,59 @@ def wait(
                 stream_id=id,
                 seconds=min(left, engine.deadline),
             )
-            trouble = None
+            failure = None
         except LiveStreamError as error:
             if not (error.temporary or error.retryable):
                 raise
-            trouble = error
-            asked = getattr(error, "retry_after", None) or 0.0
-        if stream is not None and trouble is None:
+            failure = error
+            requested = getattr(error, "retry_after", None) or 0.0
+        if stream is not None and failure is None:
             previous = _observe(engine, stream, previous)
-            # A function is the caller's code: what it raises is the caller's to see.
+            # A function is the caller's code, so its exceptions pass unchanged.
             if condition.is_met(stream):
                 return stream
-            if (failure := condition.failure(stream)) is not None:
-                raise engine.about(failure, "wait", stream.id)
+            if (final := condition.failure(stream)) is not None:
+                raise engine.add_context(final, "wait", stream.id)
         left = deadline - clock.monotonic()
-        is_asked_for_more = asked > max(left - last_look, 0.0)
-        if left - last_look < _SHORTEST_PAUSE or is_asked_for_more:
+        is_too_long = requested > max(left - last_read, 0.0)
+        if left - last_read < _SHORTEST_PAUSE or is_too_long:
             break
-        yield from _sleep(engine, min(max(pause, asked, _SHORTEST_PAUSE), left - last_look), id)
+        seconds = min(max(pause, requested, _SHORTEST_PAUSE), left - last_read)
+        yield from _sleep(engine, seconds, id)
         left = max(deadline - clock.monotonic(), _SHORTEST_READ)
         if poll is None:
             pause = min(pause * 1.5, _LONGEST_PAUSE)
-    over = _over(stream, trouble, timeout, asked if is_asked_for_more else None)
-    raise engine.about(over, "wait", id)
+    timed_out = _timed_out(condition, stream, failure, timeout, requested if is_too_long else None)
+    raise engine.add_context(timed_out, "wait", id)
 
 
-def _over(
+def _timed_out(
+    condition: Condition,
     stream: LiveStream | None,
-    trouble: LiveStreamError | None,
+    failure: LiveStreamError | None,
     timeout: float,
-    asked: float | None,
+    requested: float | None,
 ) -> WaitTimeout:
-    seen = f"it is {stream.status}" if stream is not None else "it could not be read"
-    if trouble is not None and asked is not None:
-        # It has not waited in vain: it is not allowed to ask again in time.
-        limited = isinstance(trouble, RateLimited)
-        over = WaitTimeout(
-            f"{'rate limited' if limited else 'the vendor is unavailable'}: it asks to wait "
-            f"{asked:.0f} s, longer than the time left ({trouble.message}); {seen}",
+    known = "it could not be read" if stream is None else f"its status is '{stream.status}'"
+    if failure is not None and requested is not None:
+        # The time is not up, but the vendor does not allow another read within it.
+        limited = isinstance(failure, RateLimited)
+        error = WaitTimeout(
+            f"{'rate limited' if limited else 'the vendor is unavailable'}: the vendor asked to "
+            f"wait {requested:.0f} s, longer than the time left ({failure.message}); "
+            f"the stream did not {condition.goal}; {known}",
             stream=stream,
-            hint=trouble.hint,
+            hint=failure.hint,
         )
     else:
-        if trouble is not None:
-            seen += f" ({type(trouble).__name__}: {trouble.message})"
-        over = WaitTimeout(f"not as wanted within {timeout:g} s: {seen}", stream=stream)
-    if over.hint is None and stream is not None and stream.status is Status.SCHEDULED:
-        over.hint = "it may have to be started"
-    return over
+        if failure is not None:
+            known += f" ({type(failure).__name__}: {failure.message})"
+        error = WaitTimeout(
+            f"the stream did not {condition.goal} within {timeout:g} s; {known}", stream=stream
+        )
+    if error.hint is None and stream is not None and stream.status is Status.SCHEDULED:
+        error.hint = "it may need start() first"
+    return error
 
 
 def _sleep(engine: Engine, seconds: float, id: str) -> Flow[None]:
@@ -126,13 +135,13 @@ def _sleep(engine: Engine, seconds: float, id: str) -> Flow[None]:
     try:
         yield Sleep(seconds)
     except BaseException as raised:
-        note = Call(engine, "wait", id, 0.0).where_it_was()
+        note = Call(engine, "wait", id, 0.0).interruption_note()
         pass_on(raised, note, handled)
 
 
 def _observe(engine: Engine, stream: LiveStream, previous: Status | None) -> Status:
     if previous is Status.STARTING and stream.status is Status.SCHEDULED:
-        # Some vendors cannot tell a booting server from a scheduled one: no event.
+        # Some vendors report a booting server as scheduled: this is not a change.
         return previous
     if previous is not None and stream.status is not previous:
         engine.observers.status_changed(engine.account, stream, previous)

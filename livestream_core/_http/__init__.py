@@ -1,1 +1,1 @@
-"""Transports: how one HTTP request is sent."""
+"""The transports, which send HTTP requests."""

@@ -1,9 +1,9 @@
-"""Sending HTTP requests over aiohttp, without what it does by itself.
+"""Sending HTTP requests over aiohttp, without its automatic behavior.
 
-aiohttp gives what comes on an idle connection to the request that uses it next, and sends some
-requests a second time when a connection is lost. Here a connection is used again only after
-exactly one complete answer, and nothing is sent twice. That takes a few of its private parts, so
-one minor version of it is required; tests/http/test_answers.py is the fence.
+aiohttp passes data that arrives on an idle connection to the next request on it, and sends some
+requests a second time if a connection is lost. Here, a connection is reused only after exactly
+one complete response, and nothing is sent twice. This uses a few private parts of aiohttp, so one
+minor version is required; tests/http/test_answers.py checks the behavior.
 """
 
 from __future__ import annotations
@@ -27,20 +27,24 @@ from urllib3.util.wait import wait_for_read
 from .._contract.foreign import is_of_signal_handler
 from .._contract.request import Headers, Response, checked_target
 from .._contract.transport import Timeout
-from .._model.errors import ConfigurationError, ConnectionFailed, RequestTimeout
+from .._model.errors import ConfigurationError
 from .decoding import CutOffError, decoded
 from .failures import chain_of
 from .network import (
     MAX_BODY,
     Environment,
-    Wanted,
+    SendArguments,
     check_headers,
     headers_to_send,
     invalid_address,
     late_end,
-    proxy_wants_credentials,
+    late_response,
+    lost_connection,
+    no_connection,
+    proxy_requires_credentials,
     read_body,
     reason_of,
+    untrusted_certificate,
 )
 from .threads import LARGE, working
 
@@ -67,24 +71,24 @@ if not aiohttp.__version__.startswith(_SUPPORTED):
         hint="pip install 'livestream-core[async]'",
     )
 
-#: What this module uses of aiohttp's objects although it is private.
+#: The private attributes of aiohttp's objects that this module uses.
 PRIVATES_OF_AIOHTTP = ("_close",)
-#: How many forks this process is away from the first one.
+#: The number of forks between the first process and this one.
 _forks = 0
-#: Connections to one host at once; who wants one more waits.
+#: The maximum number of connections to one host; further requests wait.
 _PER_HOST = 100
-#: As much as http.client takes.
+#: The longest header line, as in http.client.
 _LONGEST_LINE = 65536
-#: A coded body is never much larger than what it is decoded to.
-_MOST_CODED = MAX_BODY + MAX_BODY // 16
+#: The largest encoded body: it is never much larger than the decoded one.
+_MOST_ENCODED = MAX_BODY + MAX_BODY // 16
 
 
 class _Progress:
-    """How far a request has come.
+    """The progress of a request.
 
     Attributes:
-        is_connected: Whether it has a connection: from then on nobody can know what was sent.
-        is_answered: Whether the head of the answer has come.
+        is_connected: Whether it has a connection. From then on it is unknown what was sent.
+        is_answered: Whether the head of the response has arrived.
     """
 
     __slots__ = ("is_answered", "is_connected")
@@ -95,7 +99,7 @@ class _Progress:
 
 
 class _Request(aiohttp.ClientRequest):
-    """A request with the headers that it is given, and no others."""
+    """A request with only the headers that it is passed."""
 
     _skip_auto_headers = CIMultiDict({hdrs.CONTENT_TYPE: None})
 
@@ -104,41 +108,41 @@ class _Request(aiohttp.ClientRequest):
 
 
 class _Protocol(ResponseHandler):
-    """A connection that gives what comes after an answer to nobody.
+    """A connection that ignores all data after a response.
 
-    Its time is looked at by one alarm, which stays over many requests: to set one for each piece
-    of an answer, and one for the whole, as aiohttp and asyncio do, is a large part of what a
-    request costs.
+    One timer checks its time limits and is kept for many requests. Setting timers for each piece
+    of a response and for the whole, as aiohttp and asyncio do, is a large part of a request's
+    cost.
     """
 
-    _is_reading = _is_over = False
-    #: When the answer must be there, and when the next sign of life or all of it must be.
+    _is_reading = _has_ended = False
+    #: When the whole response must have arrived, and when the next data or the whole must have.
     _until = _due = math.inf
     _alarm: asyncio.TimerHandle | None = None
     _alarm_at = math.inf
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._has_received = _watched(transport.get_extra_info("socket"))
+        self._has_received = _readable(transport.get_extra_info("socket"))
 
     @property
-    def is_used_up(self) -> bool:
-        """Whether anything has come since the last answer, be it in the system's queue."""
+    def is_stale(self) -> bool:
+        """Whether data has arrived since the last response, even if only in the system's queue."""
         return self.should_close or self.transport is None or bool(self._has_received())
 
     def expect_until(self, at: float) -> None:
-        """Have what is read from now on fail at a time of the loop's clock."""
+        """Let all further reads fail at a time of the loop's clock."""
         self._until = at
         self._be_due(at)
 
     def _reschedule_timeout(self) -> None:
-        # aiohttp's name: called when there is a sign of life.
+        # aiohttp's name: called when data arrives.
         silent = math.inf if self._read_timeout is None else self._read_timeout
         self._be_due(min(self._until, self._loop.time() + silent))
 
     def _drop_timeout(self) -> None:
-        # aiohttp's name: called at the end of each answer, of an interim one, too. What is awaited
-        # after that has its time as well; end() is when nothing is.
+        # aiohttp's name: called at the end of each response, also of an interim one, after which
+        # the time limit still applies. Only end() removes it.
         pass
 
     def _be_due(self, at: float) -> None:
@@ -146,14 +150,14 @@ class _Protocol(ResponseHandler):
         if at < self._alarm_at:
             self._stop_alarm()
             self._alarm_at = at
-            self._alarm = self._loop.call_at(at, self._look_at_time)
+            self._alarm = self._loop.call_at(at, self._check_time)
 
     def _stop_alarm(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm, self._alarm_at = None, math.inf
 
-    def _look_at_time(self) -> None:
+    def _check_time(self) -> None:
         self._alarm, self._alarm_at = None, math.inf
         if self._due > self._loop.time():
             self._be_due(self._due)
@@ -171,27 +175,28 @@ class _Protocol(ResponseHandler):
         try:
             while self._payload is None or self._payload is EMPTY_PAYLOAD:
                 end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
-                if end < len(_END_OF_HEAD) or _is_one_answer(data, end):
+                if end < len(_END_OF_HEAD) or _is_one_response(data, end):
                     break
-                # A head by itself: what follows an answer in one piece would take it away.
+                # Passed on alone: data after a response in the same piece would make it lost.
                 super().data_received(data[:end])
                 data = data[end:]
             if data:
                 super().data_received(data)
         finally:
             self._is_reading = False
-            if self._is_over:
+            if self._has_ended:
                 self.end()
 
     def close(self) -> None:
-        # Over TLS the vendor would be waited for, who may send for ever meanwhile.
+        # A regular close over TLS would wait for the vendor, which could send indefinitely.
         self.abort()
 
     def end(self) -> None:
-        """The answer was read to its end. What comes from now on is kept, and seen before the
-        connection is used again.
+        """Stop parsing, because the response was read to its end.
+
+        Data that arrives from now on stays queued, and is noticed before the connection is reused.
         """
-        self._is_over = self._is_reading
+        self._has_ended = self._is_reading
         if self._is_reading or self._parser is None:
             return
         self._until = self._due = math.inf
@@ -200,8 +205,8 @@ class _Protocol(ResponseHandler):
         self._parser = self._payload = None
 
 
-def _watched(sock: Any) -> Callable[[], object]:
-    """Make what says whether anything is in the system's queue of a socket, or it has ended."""
+def _readable(sock: Any) -> Callable[[], object]:
+    """Return a function that returns whether a socket has data in its queue or was closed."""
     if not hasattr(select, "poll"):
         return partial(wait_for_read, sock, 0)
     queue = select.poll()
@@ -213,17 +218,17 @@ _END_OF_HEAD = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-def _is_one_answer(data: bytes, end: int) -> bool:
-    """Whether there is nothing after an answer whose head has an end there, as is the rule."""
+def _is_one_response(data: bytes, end: int) -> bool:
+    """Return whether the data is exactly one response, whose head ends at ``end``."""
     if data[9:10] == b"1" or data[9:12] in (b"204", b"304"):
-        return False  # a body where none can be
+        return False  # these statuses have no body
     length = _LENGTH.search(data, 0, end)
     return length is not None and int(length[1]) == len(data) - end
 
 
 def _has_begun(parser: Any) -> bool:
-    """Whether a parser has begun with what comes after an answer."""
-    # Of aiohttp's parser in Python; the one in C shows nothing, and tells at the end.
+    """Return whether a parser has begun to read data after a response."""
+    # These are attributes of aiohttp's Python parser; the C parser reports it only at the end.
     if getattr(parser, "_lines", None) or getattr(parser, "_tail", None):
         return True
     try:
@@ -233,7 +238,7 @@ def _has_begun(parser: Any) -> bool:
 
 
 class _Names:
-    """Has names looked up as synchronous clients have, whatever the event loop."""
+    """Name resolution as in synchronous clients, independent of the event loop."""
 
     async def getaddrinfo(self, host: str, port: int, **more: Any) -> list[Any]:
         return await working.run(partial(socket.getaddrinfo, host, port, **more))
@@ -255,14 +260,14 @@ class _Connector(aiohttp.TCPConnector):
         self._factory = make
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
-        # Over all addresses of the host, and without the wait for others' connections.
+        # This limit covers all addresses of the host, but not the wait for a free connection.
         async with asyncio.timeout(timeout.sock_connect):
             return await super()._create_connection(req, traces, timeout)
 
     async def _get(self, key: ConnectionKey, traces: Any) -> Any:
         while (connection := await super()._get(key, traces)) is not None:
             protocol: Any = connection.protocol
-            if not protocol.is_used_up:
+            if not protocol.is_stale:
                 return connection
             connection.close()
         return None
@@ -273,7 +278,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _Route(NamedTuple):
-    """How requests to an origin go."""
+    """The route of requests to an origin."""
 
     base: URL
     proxy: URL | None
@@ -281,15 +286,14 @@ class _Route(NamedTuple):
 
     @property
     def is_forwarded(self) -> bool:
-        """Whether a proxy is handed the requests, and may answer them."""
+        """Whether a proxy gets the requests themselves, and may respond to them."""
         return self.proxy is not None and self.base.scheme == "http"
 
 
 class Pool:
-    """The connections of one event loop.
+    """The network connections of one event loop.
 
-    It is closed with the last transport that uses it, or, if none is closed, at the end of the
-    loop.
+    It is closed with the last transport that uses it, or else when the loop ends.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, forget: Callable[[Pool], None]) -> None:
@@ -300,14 +304,14 @@ class Pool:
         self.sending: int = 0
         self.is_open: bool = True
         self._connector = _Connector(loop)
-        # Whoever runs a loop ends its generators with it, and so these connections.
-        self._keeper = self._kept()
+        # A loop that ends closes its asynchronous generators, and thereby these connections.
+        self._keeper = self._keep_open()
         try:
             self._keeper.asend(None).send(None)
         except StopIteration:
             pass
 
-    async def _kept(self) -> AsyncGenerator[None, None]:
+    async def _keep_open(self) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
@@ -315,26 +319,29 @@ class Pool:
             await self._connector.close()
 
     @property
-    def is_left(self) -> bool:
+    def is_unused(self) -> bool:
+        """Whether no transport uses it and no request is in progress."""
         return not self.users and not self.sending
 
     def serves(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether it is the one to use in a loop."""
+        """Return whether this is the pool to use in a loop."""
         return self.loop is loop and self.is_open and self.forks == _forks
 
     async def close(self) -> None:
+        """Close the connections."""
         await self._keeper.aclose()
 
     def drop(self) -> None:
-        """Of a loop that is closed already: there is nothing left to wait for."""
+        """Close the connections without waiting, because their loop is closed already."""
         self._connector._close()
 
-    async def answer(
+    async def open(
         self, request: aiohttp.ClientRequest, timeout: Timeout, until: float, progress: _Progress
     ) -> aiohttp.ClientResponse:
-        """Send a request once, and return the answer when its head has come. That is what
-        aiohttp's session does, less all that is not wanted here: sending some requests a second
-        time, cookies, redirects, credentials of other places.
+        """Send a request once, and return the response when its head has arrived.
+
+        Unlike aiohttp's session, it does not send some requests twice, follow redirects, or add
+        cookies and credentials from other sources.
         """
         bounds = _bounds(timeout.connect, timeout.total)
         connection = await self._connector.connect(request, [], bounds)
@@ -351,38 +358,38 @@ class Pool:
                 max_line_size=_LONGEST_LINE,
                 max_field_size=_LONGEST_LINE,
             )
-            answer = await request.send(connection)
+            response = await request.send(connection)
             try:
-                await answer.start(connection)
+                await response.start(connection)
             except BaseException:
-                answer.close()
+                response.close()
                 raise
         except BaseException:
             connection.close()
             raise
         progress.is_answered = True
-        return answer
+        return response
 
 
 class Connections:
-    """The connections of a process, by event loop, all to the same rules.
+    """The network connections of a process, by event loop.
 
     Args:
-        environment: Proxies and certificates.
+        environment: The proxies and certificates to use.
     """
 
     def __init__(self, environment: Environment) -> None:
-        import requests.utils  # noqa: F401 - now, and not while an event loop waits
+        import requests.utils  # noqa: F401 - loaded now, so that it does not block an event loop
 
         self._environment = environment
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
         self._routes: dict[str, _Route] = {}
 
     def _route(self, origin: str) -> _Route:
-        """Return how requests to an origin go.
+        """Return the route of requests to an origin.
 
         Raises:
-            ConfigurationError: By a proxy that cannot be used.
+            ConfigurationError: If the origin's proxy cannot be used.
         """
         found = self._routes.get(origin)
         if found is None:
@@ -395,7 +402,7 @@ class Connections:
         if scheme.startswith("socks"):
             raise ConfigurationError(
                 "aiohttp cannot use a SOCKS proxy",
-                hint="use an http proxy, name the host in NO_PROXY, or use connect()",
+                hint="use an http proxy, add the host to NO_PROXY, or use connect()",
                 applied=False,
             )
         try:
@@ -406,7 +413,7 @@ class Connections:
         return _Route(base, through, self._environment.ssl_context if is_secure else True)
 
     def _pool_for(self, user: AiohttpTransport) -> Pool:
-        """Return the pool of the running loop, and note who uses it."""
+        """Return the pool of the running loop, and record that a transport uses it."""
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None or pool.forks != _forks:
@@ -415,9 +422,9 @@ class Connections:
         return pool
 
     def _new_pool(self, loop: asyncio.AbstractEventLoop) -> Pool:
-        # Without a lock: each loop has an entry of its own.
+        # Without a lock: each loop has a separate entry.
         if any(each.forks != _forks for each in list(self._pools.values())):
-            # The parent's, which still uses them: not to be closed, nor to be collected.
+            # The parent still uses its pools, so they must be neither closed nor collected here.
             _of_parents.append(self._pools)
             self._pools = {}
         for other in [each for each in list(self._pools) if each.is_closed()]:
@@ -431,12 +438,15 @@ class Connections:
         if self._pools.get(pool.loop) is pool:
             del self._pools[pool.loop]
 
-    async def outcome(self, user: AiohttpTransport, wanted: Wanted) -> Response | BaseException:
+    async def outcome(
+        self, user: AiohttpTransport, arguments: SendArguments
+    ) -> Response | BaseException:
+        """Send a request, and return the response or the exception to raise."""
         progress = _Progress()
         try:
-            return await self._exchange(user, progress, *wanted)
+            return await self._exchange(user, progress, *arguments)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            return _failure(error, wanted.origin, progress)
+            return _failure(error, arguments.origin, progress)
         except BaseException as error:
             return error
 
@@ -470,21 +480,21 @@ class Connections:
                 proxy=route.proxy,
                 ssl=route.ssl,
             )
-            answer = await pool.answer(request, timeout, until, progress)
+            response = await pool.open(request, timeout, until, progress)
             try:
-                status, found = answer.status, _headers(answer)
+                status, found = response.status, _headers(response)
                 if status == 407 and route.is_forwarded:
-                    raise proxy_wants_credentials()
-                if status < 200:  # 101, which nobody asked for
+                    raise proxy_requires_credentials()
+                if status < 200:  # 101, although no upgrade was requested
                     return Response(status, found)
-                chunks, is_cut = await _read(answer)
+                chunks, is_cut = await _read(response)
             finally:
-                # What was not read to its end is not used again.
-                answer.close()
+                # A connection whose response was not read to its end is not reused.
+                response.close()
         finally:
             pool.sending -= 1
             if not pool.users:
-                await self._close_if_left(pool)
+                await self._close_if_unused(pool)
         coding = found.get("content-encoding", "")
         if not coding and not is_cut and len(chunks) == 1 and len(chunks[0]) <= LARGE:
             return Response(status, found, chunks[0])
@@ -496,54 +506,54 @@ class Connections:
         return Response(status, found, content, problem)
 
     async def leave(self, user: AiohttpTransport) -> None:
-        """Close what nobody else uses."""
+        """Close the connections that no other transport uses."""
         loop = asyncio.get_running_loop()
         for pool in list(self._pools.values()):
             if user not in pool.users:
                 continue
             pool.users.discard(user)
             if pool.loop is loop:
-                await self._close_if_left(pool)
+                await self._close_if_unused(pool)
             elif not pool.loop.is_closed():
                 pool.loop.call_soon_threadsafe(self._close_soon, pool)
 
     def _close_soon(self, pool: Pool) -> None:
-        task = pool.loop.create_task(self._close_if_left(pool))
+        task = pool.loop.create_task(self._close_if_unused(pool))
         _closing.add(task)
         task.add_done_callback(_closing.discard)
 
-    async def _close_if_left(self, pool: Pool) -> None:
-        if pool.is_left:
+    async def _close_if_unused(self, pool: Pool) -> None:
+        if pool.is_unused:
             self._forget(pool)
             await pool.close()
 
 
 _of_parents: list[object] = []
-#: A loop itself holds its tasks weakly.
+#: Strong references, because a loop refers to its tasks only weakly.
 _closing: set[asyncio.Task[None]] = set()
 
 
 @lru_cache(maxsize=64)
 def _bounds(connect: float, total: float) -> aiohttp.ClientTimeout:
-    # aiohttp rounds what is longer than its threshold up to whole seconds.
+    # aiohttp rounds times above its threshold up to whole seconds.
     return aiohttp.ClientTimeout(
         total=None, connect=total, sock_connect=connect, ceil_threshold=math.inf
     )
 
 
-def _headers(answer: aiohttp.ClientResponse) -> Headers:
-    given = answer.headers
-    found: dict[str, str] = dict(given)
-    if len(found) < len(given):
-        found = {name: ", ".join(given.getall(name)) for name in given}
-    return Headers(found)
+def _headers(response: aiohttp.ClientResponse) -> Headers:
+    received = response.headers
+    joined: dict[str, str] = dict(received)
+    if len(joined) < len(received):
+        joined = {name: ", ".join(received.getall(name)) for name in received}
+    return Headers(joined)
 
 
-async def _read(answer: aiohttp.ClientResponse) -> tuple[list[bytes], bool]:
-    """Read a body as it comes in, up to a bound; and whether it ends before its end."""
-    chunks, size, content = [], 0, answer.content
+async def _read(response: aiohttp.ClientResponse) -> tuple[list[bytes], bool]:
+    """Read a body up to a limit, and return its pieces and whether it was cut off."""
+    chunks, size, content = [], 0, response.content
     try:
-        while size <= _MOST_CODED and (chunk := await content.readany()):
+        while size <= _MOST_ENCODED and (chunk := await content.readany()):
             chunks.append(chunk)
             size += len(chunk)
     except TimeoutError:
@@ -560,8 +570,9 @@ def _pieces(chunks: list[bytes], is_cut: bool) -> Iterator[bytes]:
 
 
 def _failure(error: BaseException, origin: str, progress: _Progress) -> BaseException:
-    """Our error for one of aiohttp's or the system's; only certain knowledge that nothing was
-    sent gives ``applied=False``.
+    """Return this library's error for one of aiohttp or the system.
+
+    It has ``applied=False`` only if it is certain that nothing was sent.
     """
     chain = chain_of(error)
     for each in chain:
@@ -570,22 +581,16 @@ def _failure(error: BaseException, origin: str, progress: _Progress) -> BaseExce
     if isinstance(error, (aiohttp.InvalidURL, UnicodeError)):  # the host is not a name
         return invalid_address()
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return ConnectionFailed(
-            "the certificate of the vendor could not be verified", applied=False
-        )
+        return untrusted_certificate()
     if not progress.is_connected:
         refused = error.status if isinstance(error, aiohttp.ClientHttpProxyError) else None
         if refused == 407:
-            return proxy_wants_credentials()
-        reason = f"the proxy answered HTTP {refused}" if refused else reason_of(chain)
-        return ConnectionFailed(
-            f"no connection to {urlsplit(origin).netloc} ({reason})", applied=False
-        )
+            return proxy_requires_credentials()
+        reason = f"the proxy returned HTTP {refused}" if refused else reason_of(chain)
+        return no_connection(urlsplit(origin).netloc, reason)
     if not any(isinstance(each, TimeoutError) for each in chain):
-        return ConnectionFailed(f"the connection was lost ({reason_of(chain)})", applied=None)
-    if progress.is_answered:
-        return late_end()
-    return RequestTimeout("no answer in time", applied=None)
+        return lost_connection(reason_of(chain))
+    return late_end() if progress.is_answered else late_response()
 
 
 _shared_lock = threading.RLock()
@@ -593,7 +598,7 @@ _shared: Connections | None = None
 
 
 def shared_connections() -> Connections:
-    """Return the connections of this process, made on first use."""
+    """Return the connections of this process, which are created on first use."""
     global _shared
     with _shared_lock:
         if _shared is None:
@@ -602,7 +607,7 @@ def shared_connections() -> Connections:
 
 
 def _after_fork() -> None:
-    # It may be held by a thread that does not exist here.
+    # The old lock may be held by a thread that does not exist in the child.
     global _shared_lock, _forks
     _shared_lock = threading.RLock()
     _forks += 1

@@ -1,4 +1,4 @@
-"""The transport of asynchronous clients; aiohttp is loaded when the first one is made."""
+"""The asynchronous transport; aiohttp is loaded when the first one is created."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._contract.foreign import bare
 from .._contract.request import Response
 from .._contract.transport import Timeout
 from .._public import publish
-from .network import Environment, Wanted
+from .network import Environment, SendArguments
 
 if TYPE_CHECKING:
     from .aiohttp_exchange import Connections, Pool
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 class AiohttpTransport:
     """The asynchronous transport over aiohttp, for any number of event loops.
 
-    Proxies and CA bundle are read from the environment once, now, as :class:`RequestsTransport`
-    does. SOCKS proxies are not supported. Each event loop has connections of its own; they are
-    closed by :meth:`close`, or at the end of the loop. It needs the ``async`` extra.
+    Like :class:`RequestsTransport`, it reads proxies and the CA bundle from the environment once,
+    when it is created. SOCKS proxies are not supported. Each event loop has separate connections;
+    they are closed by :meth:`close` or when the loop ends. It needs the ``async`` extra.
 
     Raises:
-        ConfigurationError: aiohttp is not installed, or not in the version that is required.
+        ConfigurationError: If aiohttp is missing or has an unsupported version.
     """
 
     __slots__ = ("__weakref__", "_connections", "pool")
@@ -36,7 +36,7 @@ class AiohttpTransport:
 
     def _share(self, connections: Connections) -> None:
         self._connections = connections
-        # The one that was used last.
+        # The pool that was used last.
         self.pool: Pool | None = None
 
     async def send(
@@ -48,14 +48,14 @@ class AiohttpTransport:
         body: bytes | None,
         timeout: Timeout,
     ) -> Response:
-        """See :class:`AsyncTransport`."""
+        """Send one request; see :class:`AsyncTransport`."""
         handled = sys.exception()
-        wanted = Wanted(method, origin, target, headers, body, timeout)
-        # What leaves here, errors as well, has nothing of the request in a traceback's locals.
-        outcome = await self._connections.outcome(self, wanted)
+        arguments = SendArguments(method, origin, target, headers, body, timeout)
+        # No data of the request may remain in the locals of an error's traceback.
+        outcome = await self._connections.outcome(self, arguments)
         if isinstance(outcome, Response):
             return outcome
-        del target, headers, body, wanted
+        del target, headers, body, arguments
         try:
             raise bare(outcome, handled)
         finally:
@@ -68,7 +68,7 @@ class AiohttpTransport:
 
 
 def shared_transport() -> AiohttpTransport:
-    """Return a transport over the connections of this process."""
+    """Return a transport that uses the shared connections of this process."""
     from .aiohttp_exchange import shared_connections
 
     transport = AiohttpTransport.__new__(AiohttpTransport)

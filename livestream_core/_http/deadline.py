@@ -1,13 +1,14 @@
-"""Connections under requests that keep a deadline, and give each answer to its own request.
+"""Connections for requests that keep a deadline, and match each response to its own request.
 
-requests bounds the time between two pieces of an answer, so a server that sends a byte now and
-then holds a caller indefinitely. Here whatever a request does, connecting, sending, reading, has
-only what is left until its deadline.
+requests limits only the time between two pieces of a response, so a slow server can block a
+caller indefinitely. Here, everything that a request does (connecting, sending, and reading) is
+limited to the time left until its deadline.
 
-http.client takes an interim answer (1xx) for the answer, and does not see what comes after one.
-Both leave a connection one answer behind, and the next request gets it. Here interim answers are
-skipped, and a connection is used again only after exactly one complete answer. It also takes a
-head that is cut off for a whole one without a body; here that is a lost answer.
+http.client takes an interim response (1xx) for the final one, and does not notice data after a
+response. In both cases, the next request on the connection gets the wrong response. Here, interim
+responses are skipped, and a connection is reused only after exactly one complete response.
+http.client also takes a head that was cut off for a complete one without a body. Here, that is a
+lost response.
 """
 
 from __future__ import annotations
@@ -36,15 +37,18 @@ from urllib3.util.ssl_match_hostname import CertificateError
 
 from .failures import foreign_in
 
-#: The most that is sent before the time is looked at: one record of TLS.
+#: The number of bytes that are sent between two checks of the time: one TLS record.
 _PIECE = 16 * 1024
-#: As long as other addresses are left, one is given its share of the time, or this many seconds.
+#: The minimum time for each address of a host, in seconds; otherwise they share the time left.
 _SLOW_ADDRESS = 1.0
 
 
 class _Current(threading.local):
-    """What this thread sends; ``at`` is when the answer must be there, ``url`` are the origin and
-    the target as they are to be sent.
+    """The request that this thread is sending.
+
+    Attributes:
+        at: The deadline of the response, by the monotonic clock.
+        url: The origin and the target, exactly as they must be sent.
     """
 
     at: float | None = None
@@ -56,10 +60,10 @@ _current = _Current()
 
 @contextmanager
 def deadline(at: float, url: tuple[str, str] | None = None) -> Iterator[None]:
-    """Bound what this thread does with connections of ours.
+    """Limit the time that this thread may spend on this module's connections.
 
     Args:
-        at: When it must be over.
+        at: The deadline, by the monotonic clock.
         url: The origin and the target of the request.
     """
     before = _current.at, _current.url
@@ -74,7 +78,7 @@ def deadline(at: float, url: tuple[str, str] | None = None) -> Iterator[None]:
 
 def _at() -> float:
     if _current.at is None:
-        raise RuntimeError("a connection of ours is used outside of deadline()")
+        raise RuntimeError("a deadline connection is used outside of deadline()")
     return _current.at
 
 
@@ -86,15 +90,15 @@ def _left(at: float) -> float:
 
 
 class _Reader(io.RawIOBase):
-    """A socket as http.client's answer sees it: something to read from until the deadline."""
+    """A socket that http.client's response can read from until the deadline."""
 
     def __init__(self, sock: Any, at: float) -> None:
         self._sock, self._at = sock, at
         self._raw = sock.makefile("rb", buffering=0)
         self._read_timeout = sock.gettimeout()
-        #: Whether nothing more is taken off the socket.
-        self.is_over = False
-        #: Whether the other end has closed the connection, and all that it sent was read.
+        #: Whether nothing more is read from the socket.
+        self.is_stopped = False
+        #: Whether the other side has closed the connection, and all its data was read.
         self.has_ended = False
 
     def makefile(self, _mode: str) -> io.BufferedReader:
@@ -104,7 +108,7 @@ class _Reader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        if self.is_over:
+        if self.is_stopped:
             return None
         left = _left(self._at)
         if self._read_timeout is None or left < self._read_timeout:
@@ -134,39 +138,40 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        # http.client takes an end inside of a head for the blank line. A whole head is read
-        # without asking for more.
+        # http.client takes the end of the connection within a head for the blank line. A complete
+        # head is read without reaching that end.
         if self._reader.has_ended:
-            raise http.client.RemoteDisconnected("the head of the answer was cut off")
+            raise http.client.RemoteDisconnected("the head of the response was cut off")
         if self.length == 0:
-            self.chunked = False  # 204 and 304 have no body, whatever their heads announce
+            self.chunked = False  # 204 and 304 have no body, whatever their headers say
 
     def _check_close(self) -> bool:
-        # Of two framings one is wrong.
+        # If both headers specify the length, one of them is wrong.
         two = "transfer-encoding" in self.headers and "content-length" in self.headers
         return two or super()._check_close()  # type: ignore[misc]
 
     def _close_conn(self) -> None:
-        # Called when the answer was read to its end, or nobody wants the rest.
+        # Called when the response was read to its end or is abandoned.
         is_followed = not self.will_close and self._is_followed()
         super()._close_conn()  # type: ignore[misc]
         if is_followed:
             self._connection.close()
 
     def _is_followed(self) -> bool:
-        """Whether there are bytes after the answer that have left the socket's queue. What is in
-        the queue is seen when the connection is to be used again.
+        """Return whether data after the response has already left the socket's queue.
+
+        Data that is still in the queue is noticed before the connection is reused.
         """
-        self._reader.is_over = True
+        self._reader.is_stopped = True
         if self.fp.peek(1):
             return True
-        # What TLS has decrypted. Something else around a socket cannot be seen through.
+        # The data that TLS has decrypted. Any other wrapper of a socket cannot be checked.
         pending = getattr(self._socket, "pending", None)
         return bool(pending()) if pending else not isinstance(self._socket, socket.socket)
 
 
 class _Connection(HTTPConnection):
-    """Put before a class of connections of urllib3's, or derived from one of these."""
+    """A mixin for urllib3's connection classes and classes derived from them."""
 
     def response_class(  # type: ignore[override]
         self, sock: Any, *args: Any, **kwargs: Any
@@ -183,8 +188,8 @@ class _Connection(HTTPConnection):
         except NewConnectionError:
             raise
         except (OSError, HTTPError, http.client.HTTPException, CertificateError) as error:
-            # A tunnel or a handshake that fails looks like a lost or late answer, but nothing
-            # of the request was sent.
+            # A failed tunnel or handshake looks like a lost or late response, but nothing of the
+            # request was sent.
             raise NewConnectionError(self, type(error).__name__) from error
 
     def _new_conn(self) -> socket.socket:
@@ -195,7 +200,7 @@ class _Connection(HTTPConnection):
         try:
             host.encode("idna")
         except UnicodeError:
-            raise LocationParseError("the host is no name") from None
+            raise LocationParseError("the host is not a valid name") from None
         found = socket.getaddrinfo(host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
         failure = OSError("the name has no address")
         for tried, (family, kind, protocol, _, address) in enumerate(found):
@@ -231,7 +236,7 @@ class _Connection(HTTPConnection):
 
     def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
         if _current.url is not None:
-            # urllib3 writes some characters, and what follows a percent sign, in its own way.
+            # urllib3 would change some characters, and the case of percent-encoding.
             origin, target = _current.url
             url = target if url.startswith("/") else origin + target
         super().putrequest(method, url, *args, **kwargs)
@@ -246,58 +251,56 @@ class _Connection(HTTPConnection):
 
 
 @cache
-def _kept(pool: Any) -> Any:
-    """A class of pools with connections of ours."""
+def _with_deadline(pool: Any) -> Any:
+    """Return a class of pools that use this module's connections."""
     connection = getattr(pool, "ConnectionCls", None)
     if not (isinstance(connection, type) and issubclass(connection, HTTPConnection)):
         return pool
-    ours = type(f"Kept{connection.__name__}", (_Connection, connection), {})
-    return type(f"Kept{pool.__name__}", (pool,), {"ConnectionCls": ours})
+    ours = type(f"Deadline{connection.__name__}", (_Connection, connection), {})
+    return type(f"Deadline{pool.__name__}", (pool,), {"ConnectionCls": ours})
 
 
 class _PoolClasses(dict[str, type[HTTPConnectionPool]]):
     def __getitem__(self, scheme: str) -> type[HTTPConnectionPool]:
         pool: Any = super().__getitem__(scheme)
-        return pool if _current.at is None else _kept(pool)  # type: ignore[no-any-return]
+        return pool if _current.at is None else _with_deadline(pool)  # type: ignore[no-any-return]
 
 
 def _key(make: Callable[[Any], Any], context: Any) -> Any:
-    # A connection that parent and child of a fork both write to would mix their answers.
+    # If parent and child of a fork wrote to the same connection, their responses would be mixed up.
     key = make(context)
     return key if _current.at is None else (key, os.getpid())
 
 
-def keep(manager: Any) -> None:
-    """Have a pool manager make pools with connections of ours, beside its own, for what is sent
-    inside of :func:`deadline`.
-    """
+def install(manager: Any) -> None:
+    """Make a pool manager use separate pools of this module within :func:`deadline`."""
     if not isinstance(manager.pool_classes_by_scheme, _PoolClasses):
         made = manager.key_fn_by_scheme.items()
         manager.key_fn_by_scheme = {scheme: partial(_key, make) for scheme, make in made}
         manager.pool_classes_by_scheme = _PoolClasses(manager.pool_classes_by_scheme)
 
 
-def keep_session(adapter: HTTPAdapter, url: str, proxies: Mapping[str, str]) -> bool:
-    """Have an adapter that a session has mounted use connections of ours for a URL.
+def install_for_session(adapter: HTTPAdapter, url: str, proxies: Mapping[str, str]) -> bool:
+    """Make the mounted adapter of a session use this module's connections for a URL.
 
     Returns:
-        Whether a proxy is handed the request itself, and may answer it.
+        Whether a proxy gets the request itself, and may respond to it.
     """
     proxy = select_proxy(url, dict(proxies))
     if not proxy:
-        keep(adapter.poolmanager)
+        install(adapter.poolmanager)
         return False
     proxy = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
-    keep(adapter.proxy_manager_for(proxy))
+    install(adapter.proxy_manager_for(proxy))
     return url.startswith("http:")
 
 
 class _Route:
-    """How requests to an origin go: it is the same for all of them.
+    """The route of all requests to one origin.
 
     Attributes:
         pool: urllib3's pool of connections.
-        prefix: What stands before path and query; a proxy for plain http wants the whole URL.
+        prefix: The text before the path; a proxy for plain http needs the full URL.
     """
 
     __slots__ = ("pool", "prefix")
@@ -307,11 +310,11 @@ class _Route:
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """requests' adapter over connections of ours.
+    """The adapter of requests, with this module's connections.
 
     Args:
-        verify: Whether certificates are verified, or the file with those that are trusted.
-        proxies_for: The proxies for an origin, by scheme.
+        verify: Whether to verify certificates, or the file of the certificates to trust.
+        proxies_for: A function that returns the proxies for an origin, by scheme.
     """
 
     def __init__(self, verify: bool | str, proxies_for: Callable[[str], Mapping[str, str]]) -> None:
@@ -320,15 +323,17 @@ class DeadlineAdapter(HTTPAdapter):
         super().__init__(pool_connections=64, pool_maxsize=64)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Create the pool manager, with this module's connections."""
         super().init_poolmanager(*args, **kwargs)
-        keep(self.poolmanager)
+        install(self.poolmanager)
 
     def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
+        """Return the pool manager of a proxy, with this module's connections."""
         manager = super().proxy_manager_for(proxy, **kwargs)
-        keep(manager)
+        install(manager)
         return manager
 
-    def answer(
+    def open(
         self,
         method: str,
         origin: str,
@@ -337,16 +342,18 @@ class DeadlineAdapter(HTTPAdapter):
         body: bytes | None,
         timeout: tuple[float, float],
     ) -> BaseHTTPResponse:
-        """Do what ``send`` does, less what is the same for every request to an origin: which
-        pool, which proxy, which certificates. The body of the answer is not read yet.
+        """Send a request, and return the response before its body is read.
+
+        Unlike ``send``, it determines the pool, the proxy, and the certificates only once for
+        each origin.
 
         Raises:
-            Exception: requests' or urllib3's, or an OSError.
+            Exception: An exception of requests or urllib3, or an OSError.
         """
         route = self._routes.get(origin)
-        if route is None or route.pool.pool is None:  # closed, as one of too many
+        if route is None or route.pool.pool is None:  # closed, because there were too many pools
             route = self._routes[origin] = self._route(origin)
-        answer: BaseHTTPResponse = route.pool.urlopen(
+        response: BaseHTTPResponse = route.pool.urlopen(
             method,
             route.prefix + target,
             body=body,
@@ -358,10 +365,10 @@ class DeadlineAdapter(HTTPAdapter):
             retries=self.max_retries,
             timeout=urllib3.Timeout(connect=timeout[0], read=timeout[1]),
         )
-        return answer
+        return response
 
     def is_forwarded(self, origin: str) -> bool:
-        """Whether a proxy is handed the requests to an origin, and may answer them."""
+        """Return whether a proxy gets the requests to an origin, and may respond to them."""
         return bool(self._routes[origin].prefix)
 
     def _route(self, origin: str) -> _Route:
@@ -370,5 +377,5 @@ class DeadlineAdapter(HTTPAdapter):
         proxies = dict(self._proxies_for(origin))
         pool = self.get_connection_with_tls_context(request, self._verify, proxies)
         self.cert_verify(pool, request.url, self._verify, None)  # type: ignore[no-untyped-call]
-        whole = self.request_url(request, proxies) != "/"
-        return _Route(pool, origin if whole else "")
+        needs_full_url = self.request_url(request, proxies) != "/"
+        return _Route(pool, origin if needs_full_url else "")

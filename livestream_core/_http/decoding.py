@@ -1,32 +1,31 @@
-"""Undoing the coding of a body in bounded memory, however much it says in a few bytes."""
+"""Decoding compressed bodies in bounded memory, however much they expand."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
 
-#: The most that comes out of a decoder at once.
+#: The largest piece that a decoder returns at once.
 _PIECE = 64 * 1024
 
-
-#: A body is not what its header says.
+#: The error for a body that is not encoded as its header says.
 DecodeError = zlib.error
 
 
 class CutOffError(Exception):
-    """A coded body ends before its end."""
+    """An encoded body was cut off."""
 
 
 def decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """Return the pieces of a body, decoded.
+    """Return the decoded pieces of a body.
 
     Args:
-        pieces: The body as it was sent.
-        encoding: The answer's ``Content-Encoding``.
+        pieces: The body as it was received.
+        encoding: The response's ``Content-Encoding``.
 
     Raises:
-        zlib.error: It is not what the header says, or the coding is unknown.
-        CutOffError: It ends in the middle.
+        zlib.error: If the body is not encoded as the header says, or the coding is unknown.
+        CutOffError: If the body was cut off.
     """
     for coding in reversed(encoding.lower().split(",")):
         match coding.strip():
@@ -52,13 +51,13 @@ def _inflated(pieces: Iterator[bytes], *, is_gzip: bool) -> Iterator[bytes]:
     for piece in pieces:
         while piece:
             if decoder is not None and decoder.eof:
-                # gzip may go on with another member; what else follows is ignored, as elsewhere.
+                # gzip may continue with another member; other trailing data is ignored, as usual.
                 piece = piece.lstrip(b"\0")
                 if not (is_gzip and piece.startswith(b"\x1f")):
                     break
                 decoder = None
             if decoder is None:
-                # "deflate" is sent with a header of zlib's, which begins so, and without.
+                # "deflate" is sent both with a zlib header, which begins like this, and without.
                 header = 31 if is_gzip else 15 if piece[0] & 15 == 8 else -15
                 decoder = zlib.decompressobj(header)
             while True:

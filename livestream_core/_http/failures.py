@@ -1,7 +1,7 @@
-"""Telling a transport's own failures from exceptions that only pass through it.
+"""Distinguishing a transport's own failures from exceptions that only pass through it.
 
-A time limit of a task queue, a signal handler's TimeoutError, a bug: none of these is a lost
-connection, though urllib3 catches and wraps some of them.
+The time limit of a task queue, a signal handler's TimeoutError, and a bug are not lost
+connections, although urllib3 catches and wraps some of them.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ from typing import Any
 
 from .._contract.foreign import is_of_signal_handler
 
-#: Packages whose exceptions are the transport's.
+#: The packages whose exceptions are the transport's own.
 _LIBRARIES = frozenset({"requests", "urllib3", "http", "ssl", "socket", "socks", "OpenSSL"})
-#: Modules that raise Python's own exceptions for a connection. gevent and eventlet put sockets of
-#: theirs in place of Python's; their exceptions are time limits of the program's, not ours.
+#: The modules that raise built-in exceptions for a connection. gevent and eventlet replace Python's
+#: sockets; their own exceptions are time limits of the program, not of the transport.
 _RAISING = _LIBRARIES | {"gevent", "eventlet", f"{__package__}.deadline"}
 
 
 def chain_of(error: BaseException) -> list[BaseException]:
-    """Return the error and all inside it: urllib3 puts the cause into ``args`` or ``reason``."""
+    """Return an error and all its causes; urllib3 keeps them in ``args`` or ``reason``."""
     found: list[BaseException] = []
     todo: list[Any] = [error]
     while todo:
         each = todo.pop(0)
         if isinstance(each, BaseException) and not any(each is other for other in found):
             found.append(each)
-            # Not __context__: that may be an error which the caller is just handling.
+            # Not __context__: that may be an error that the caller is handling.
             todo += [*each.args, getattr(each, "reason", None), each.__cause__]
     return found
 
 
 def foreign_in(error: BaseException) -> BaseException | None:
-    """Return the exception in the chain of an error that is not the transport's, if any."""
+    """Return the exception in an error's chain that is not the transport's, or ``None``."""
     chain = chain_of(error)
-    # What wraps a signal handler's exception is given its traceback, so that is the innermost.
+    # A wrapper gets the traceback of a signal handler's exception, so the innermost is the one.
     handlers = (each for each in reversed(chain) if is_of_signal_handler(each))
-    # A bug in a library is not wrapped; what it wraps by itself, it has foreseen.
+    # A library does not wrap its own bugs; an exception that it wraps is one that it expects.
     own = (_is_own(each, wrapped=each is not error) for each in chain)
     foreign = (each for each, is_own in zip(chain, own, strict=True) if not is_own)
     return next(foreign, None) or next(handlers, None)

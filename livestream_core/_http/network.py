@@ -1,6 +1,4 @@
-"""What transports over the network share: what the environment says about the way to a vendor,
-what of a request is checked, and how a body is read within bounds.
-"""
+"""What network transports share: proxies and certificates, checks of headers, bounded bodies."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .._contract.options import is_loopback
 from .._contract.transport import CUT, Timeout
-from .._model.errors import ConfigurationError, RequestTimeout
+from .._model.errors import ConfigurationError, ConnectionFailed, RequestTimeout
 from .._model.urls import url_parts
 from .._secrets.spellings import compiled
 from .decoding import CutOffError, DecodeError
@@ -20,20 +18,20 @@ from .decoding import CutOffError, DecodeError
 if TYPE_CHECKING:
     import ssl
 
-#: The largest answer that is read, in bytes after decoding.
+#: The largest response body that is read, in bytes after decoding.
 MAX_BODY = 16 * 1024 * 1024
-TOO_LARGE = f"the answer is larger than {MAX_BODY // 1024 // 1024} MiB"
-UNDECODABLE = "the answer cannot be decoded"
+TOO_LARGE = f"the response is larger than {MAX_BODY // 1024 // 1024} MiB"
+UNDECODABLE = "the response cannot be decoded"
 
-#: What libraries would refuse with an error that shows the value.
+#: The values that libraries accept; for any other, their error would show the value.
 _SENDABLE = r"[\t -~\xa0-\xff]*"
 
-# Reentrant, as all locks here: a signal handler may interrupt the thread that has it.
+# Reentrant, like all locks here: a signal handler may interrupt the thread that holds it.
 _lock = threading.RLock()
 
 
-class Wanted(NamedTuple):
-    """What :meth:`Transport.send` is given."""
+class SendArguments(NamedTuple):
+    """The arguments of :meth:`Transport.send`."""
 
     method: str
     origin: str
@@ -44,10 +42,10 @@ class Wanted(NamedTuple):
 
 
 class Environment:
-    """Proxies and certificates as the environment has them, read once.
+    """The environment's proxies and certificates, read once.
 
     Attributes:
-        verify: The file or folder with the certificates to trust; true for certifi's.
+        verify: The file or folder of the certificates to trust; ``True`` for certifi's.
     """
 
     def __init__(self) -> None:
@@ -67,7 +65,7 @@ class Environment:
         """Return the proxies for an origin, by scheme."""
         from requests.utils import should_bypass_proxies
 
-        # Plain http is allowed to this machine because nobody else sees it: no proxy.
+        # Plain http to loopback is allowed because it never leaves the machine, so no proxy.
         parts = url_parts(origin)
         if parts.scheme == "http" and is_loopback(parts.hostname or ""):
             return {}
@@ -79,7 +77,7 @@ class Environment:
         """Return the URL of the proxy for an origin, if there is one.
 
         Raises:
-            ConfigurationError: It is not a URL.
+            ConfigurationError: If the proxy is not a URL.
         """
         from requests.exceptions import InvalidProxyURL
         from requests.utils import prepend_scheme_if_needed, select_proxy
@@ -89,16 +87,16 @@ class Environment:
         if not proxy:
             return None
         try:
-            whole: str = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
+            url: str = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
         except (InvalidProxyURL, LocationParseError, ValueError):
-            whole = ""
-        if not url_parts(whole).hostname:
+            url = ""
+        if not url_parts(url).hostname:
             raise invalid_address()
-        return whole
+        return url
 
     @cached_property
     def ssl_context(self) -> ssl.SSLContext:
-        """What requests would make for a connection. It takes some 30 ms."""
+        """The SSL context, as requests would create it; creating it takes about 30 ms."""
         from requests.utils import DEFAULT_CA_BUNDLE_PATH
         from urllib3.util.ssl_ import create_urllib3_context
 
@@ -126,20 +124,23 @@ def check_headers(headers: Mapping[str, str]) -> None:
     """Check that headers can be sent.
 
     Raises:
-        ConfigurationError: One cannot; its value is not shown.
+        ConfigurationError: If one cannot be sent; the error does not show its value.
     """
     for name, value in headers.items():
         if not compiled(_SENDABLE).fullmatch(value):
             raise ConfigurationError(
-                f"the header {name} has characters that cannot be sent", applied=False
+                f"the header {name} contains characters that cannot be sent", applied=False
             )
 
 
 def read_body(pieces: Iterator[bytes]) -> tuple[bytes, str | None]:
-    """Join the pieces of a body that was decoded, and say why it is not whole, if it is not.
+    """Join the pieces of a decoded body.
 
     Args:
         pieces: The pieces. They may end with an error of :mod:`livestream_core._http.decoding`.
+
+    Returns:
+        The body, and why it is incomplete, or ``None`` if it is complete.
     """
     chunks, size = [], 0
     try:
@@ -155,35 +156,58 @@ def read_body(pieces: Iterator[bytes]) -> tuple[bytes, str | None]:
     return b"".join(chunks), None
 
 
-def proxy_wants_credentials() -> ConfigurationError:
-    """The error for an answer with 407."""
+def proxy_requires_credentials() -> ConfigurationError:
+    """Return the error for a response with HTTP 407."""
     return ConfigurationError(
-        "the proxy asks for credentials (HTTP 407)",
-        hint="give the user and the password in the URL of the proxy",
+        "the proxy requires credentials (HTTP 407)",
+        hint="put the username and password in the proxy's URL",
         applied=False,
     )
 
 
+def late_response() -> RequestTimeout:
+    """Return the error for a vendor that did not begin to respond in time."""
+    return RequestTimeout("the vendor did not respond in time", applied=None)
+
+
 def late_end() -> RequestTimeout:
-    """The error for a body that goes on after the time is over."""
-    return RequestTimeout("the answer did not end in time", applied=None)
+    """Return the error for a body that did not end in time."""
+    return RequestTimeout("the response did not end in time", applied=None)
+
+
+def no_connection(host: str, reason: str) -> ConnectionFailed:
+    """Return the error for a connection that could not be made, so that nothing was sent."""
+    return ConnectionFailed(f"cannot connect to {host} ({reason})", applied=False)
+
+
+def lost_connection(reason: str | None = None) -> ConnectionFailed:
+    """Return the error for a connection that was lost after the request may have been sent."""
+    cause = f" ({reason})" if reason else ""
+    return ConnectionFailed(
+        f"the connection was lost before the vendor responded{cause}", applied=None
+    )
+
+
+def untrusted_certificate() -> ConnectionFailed:
+    """Return the error for a vendor's certificate that could not be verified."""
+    return ConnectionFailed("the vendor's certificate could not be verified", applied=False)
 
 
 def invalid_address() -> ConfigurationError:
-    """The error for an origin or a proxy that is not a URL."""
+    """Return the error for an origin or a proxy that is not a URL."""
     return ConfigurationError(
-        "the address of the vendor or of the proxy is not valid", applied=False
+        "the address of the vendor or of the proxy is not a valid URL", applied=False
     )
 
 
 def reason_of(chain: list[BaseException]) -> str:
-    """Say why there is no connection, by what libraries and the system raised."""
+    """Return why there is no connection, from the exceptions of libraries and the system."""
     import socket
 
-    # Not the texts of libraries: they have URLs in them, and with a proxy its password.
+    # Not the texts of libraries: they contain URLs, and a proxy's URL contains its password.
     for each in reversed(chain):
         if isinstance(each, socket.gaierror):
-            return "its name is not known"
+            return "unknown host name"
         if isinstance(each, OSError) and type(each).__module__ == "builtins" and each.errno:
             return os.strerror(each.errno).lower()
         if isinstance(each, TimeoutError):
@@ -195,7 +219,7 @@ def reason_of(chain: list[BaseException]) -> str:
 
 
 def _after_fork() -> None:
-    # It may be held by a thread that does not exist here.
+    # The old lock may be held by a thread that does not exist in the child.
     global _lock
     _lock = threading.RLock()
 

@@ -1,4 +1,4 @@
-"""Sending one HTTP request: over requests, and to a WSGI app without a port."""
+"""The synchronous transports: over requests, and to a WSGI app in the same process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .._contract.request import Headers, Response, checked_target
 from .._contract.transport import CUT as CUT
 from .._contract.transport import Timeout as Timeout
 from .._contract.transport import Transport as Transport
-from .._model.errors import ConfigurationError, ConnectionFailed, LiveStreamError, RequestTimeout
+from .._model.errors import ConfigurationError, LiveStreamError
 from .._model.urls import url_parts
 from .._public import publish
 from .failures import chain_of, foreign_in
@@ -28,14 +28,18 @@ from .network import (
     MAX_BODY,
     TOO_LARGE,
     Environment,
-    Wanted,
+    SendArguments,
     check_headers,
     headers_to_send,
     invalid_address,
     late_end,
-    proxy_wants_credentials,
+    late_response,
+    lost_connection,
+    no_connection,
+    proxy_requires_credentials,
     read_body,
     reason_of,
+    untrusted_certificate,
 )
 
 if TYPE_CHECKING:
@@ -44,16 +48,16 @@ if TYPE_CHECKING:
 
     from .deadline import DeadlineAdapter
 
-#: How many forks this process is away from the first one.
+#: The number of forks between the first process and this one.
 _forks = 0
-# Reentrant, as all locks here: a signal handler may interrupt the thread that has it.
+# Reentrant, like all locks here: a signal handler may interrupt the thread that holds it.
 _adapter_lock = threading.RLock()
 
 _CHUNK = 64 * 1024
 
 
 class _Bare:
-    """What leaves it, errors as well, has nothing of the request in the locals of a traceback."""
+    """A transport whose errors have no data of the request in the locals of their traceback."""
 
     def send(
         self,
@@ -64,9 +68,9 @@ class _Bare:
         body: bytes | None,
         timeout: Timeout,
     ) -> Response:
-        """See :class:`Transport`."""
+        """Send one request; see :class:`Transport`."""
         handled = sys.exception()
-        outcome = self._outcome(Wanted(method, origin, target, headers, body, timeout))
+        outcome = self._outcome(SendArguments(method, origin, target, headers, body, timeout))
         if isinstance(outcome, Response):
             return outcome
         del target, headers, body
@@ -75,21 +79,21 @@ class _Bare:
         finally:
             del outcome  # no cycle
 
-    def _outcome(self, wanted: Wanted) -> Response | BaseException:
-        """The answer, or what is to be raised: this frame must be gone by then."""
+    def _outcome(self, arguments: SendArguments) -> Response | BaseException:
+        """Return the response, or the exception to raise once this frame is gone."""
         raise NotImplementedError
 
 
 class RequestsTransport(_Bare):
-    """The transport over requests. Thread-safe.
+    """The transport over requests. It is thread-safe.
 
     Args:
-        session: A session of your own: its mounted adapters, proxies, ``verify``, ``cert`` and
-            headers are used, except headers that the core sends itself (``User-Agent``). Its
-            cookies, ``auth`` and netrc are not: they would be sent to a vendor that they are not
-            for. It must not repeat requests by itself. What is sent here uses connections of
-            its own in the session. Without one, a pool of connections is made, and proxies and
-            CA bundle are read from the environment once, now.
+        session: A ``requests.Session`` to use. Its mounted adapters, proxies, ``verify``,
+            ``cert``, and headers apply, except headers that the library sends itself, such as
+            ``User-Agent``. Its cookies, ``auth``, and netrc do not: they could be sent to the
+            wrong vendor. It must not have retries of its own. The library keeps separate
+            connections in the session. By default, the transport creates a pool of connections,
+            and reads proxies and the CA bundle from the environment once, immediately.
     """
 
     def __init__(self, session: requests.Session | None = None) -> None:
@@ -99,11 +103,11 @@ class RequestsTransport(_Bare):
         if session is None:
             self._environment = Environment()
 
-    def _outcome(self, wanted: Wanted) -> Response | BaseException:
+    def _outcome(self, arguments: SendArguments) -> Response | BaseException:
         try:
-            return self._exchange(*wanted)
+            return self._exchange(*arguments)
         except BaseException as error:
-            return foreign_in(error) or _failure(error, wanted.origin)
+            return foreign_in(error) or _failure(error, arguments.origin)
 
     def _exchange(
         self,
@@ -118,36 +122,36 @@ class RequestsTransport(_Bare):
 
         checked_target(target)
         headers = headers_to_send(method, given, body)
-        answer: Any
+        response: Any
         until = time.monotonic() + timeout.total
         with deadline(until, (origin, target)):
             if self._session is not None:
-                answer, forwarded = _of_session(
+                response, forwarded = _sent_by_session(
                     self._session, method, origin + target, headers, body, timeout
                 )
-                status, found = answer.status_code, dict(answer.headers)
-                pieces = _chunks(answer)
+                status, found = response.status_code, dict(response.headers)
+                pieces = _chunks(response)
             else:
                 adapter = self._own_adapter()
                 check_headers(headers)
-                answer = adapter.answer(
+                response = adapter.open(
                     method, origin, target, headers, body, (timeout.connect, timeout.read)
                 )
-                # Repeated headers are joined; none that is read here can be repeated.
-                status, found = answer.status, dict(answer.headers.itermerged())
-                pieces, forwarded = _pieces(answer), adapter.is_forwarded(origin)
+                # Repeated headers are joined; those that the library reads are never repeated.
+                status, found = response.status, dict(response.headers.itermerged())
+                pieces, forwarded = _pieces(response), adapter.is_forwarded(origin)
         try:
             if status == 407 and forwarded:
-                raise proxy_wants_credentials()
-            # 101, or another interim answer out of an adapter that takes it for the answer.
+                raise proxy_requires_credentials()
+            # 101, or an interim response that a mounted adapter takes for the final one.
             if status < 200:
                 return Response(status, Headers(found))
             body, problem = read_body(_in_time(pieces, until))
         finally:
-            # What was not read to its end is not used again.
-            answer.close()
-            if hasattr(answer, "release_conn"):
-                answer.release_conn()
+            # A connection whose response was not read to its end is not reused.
+            response.close()
+            if hasattr(response, "release_conn"):
+                response.release_conn()
         return Response(status, Headers(found), body, problem)
 
     def _own_adapter(self) -> DeadlineAdapter:
@@ -158,7 +162,7 @@ class RequestsTransport(_Bare):
 
         with _adapter_lock:
             if self._adapter is None or self._forks != _forks:
-                # Not closed if it is the parent's: the connections are still in use there.
+                # The parent's adapter is not closed: its connections are still in use there.
                 self._adapter = DeadlineAdapter(
                     self._environment.verify, self._environment.proxies_for
                 )
@@ -166,13 +170,13 @@ class RequestsTransport(_Bare):
             return self._adapter
 
     def close(self) -> None:
-        """Closes the connections of its own pool; a session of yours is left open."""
+        """Close the transport's own connections; a session that you passed stays open."""
         if self._adapter is not None:
             self._adapter.close()
             self._adapter = None
 
 
-def _of_session(
+def _sent_by_session(
     session: requests.Session,
     method: str,
     url: str,
@@ -180,16 +184,18 @@ def _of_session(
     body: bytes | None,
     timeout: Timeout,
 ) -> tuple[requests.Response, bool]:
-    """The answer to a request that a session of the user's sends, and whether a proxy may have
-    given it.
+    """Send a request with the user's session.
+
+    Returns:
+        The response, and whether it may come from a proxy.
     """
     import requests
 
-    from .deadline import keep_session
+    from .deadline import install_for_session
 
     request = requests.PreparedRequest()
-    # Prepared by hand: requests would rewrite the URL, add cookies and, from netrc, replace the
-    # Authorization header.
+    # Prepared manually: requests would rewrite the URL, add cookies, and replace the
+    # Authorization header with credentials from netrc.
     request.method = method
     request.url = url
     request.headers = requests.structures.CaseInsensitiveDict(headers)
@@ -200,33 +206,34 @@ def _of_session(
             request.headers.setdefault(name, str(value))
     check_headers(request.headers)
     settings: Any = session.merge_environment_settings(url, {}, True, session.verify, session.cert)
-    # Not session.send(): that keeps cookies and looks where a redirect leads.
+    # Not session.send(): that stores cookies and resolves redirects.
     mounted = session.get_adapter(url)
-    # Without a total each of the other counters is a limit of its own, or none.
+    # Without a total, each of the other counters is a separate limit or none.
     if getattr(getattr(mounted, "max_retries", None), "total", 0) != 0:
         raise ConfigurationError(
-            "the session repeats requests by itself, and could make a stream twice",
-            hint="mount an adapter without max_retries; connect(retries=) is ours",
+            "the requests session has its own retries, which could create a stream twice",
+            hint="mount an HTTPAdapter without max_retries and use connect(retries=...) instead",
             applied=False,
         )
-    forwarded = isinstance(mounted, requests.adapters.HTTPAdapter) and keep_session(
+    forwarded = isinstance(mounted, requests.adapters.HTTPAdapter) and install_for_session(
         mounted, url, settings["proxies"]
     )
     settings["stream"] = True
-    answer = mounted.send(request, timeout=(timeout.connect, timeout.read), **settings)
-    return answer, forwarded
+    response = mounted.send(request, timeout=(timeout.connect, timeout.read), **settings)
+    return response, forwarded
 
 
 def _failure(error: BaseException, origin: str) -> LiveStreamError:
-    """Our error for one of requests, urllib3 or the socket; only certain knowledge that nothing
-    was sent gives ``applied=False``.
+    """Return this library's error for one of requests, urllib3, or a socket.
+
+    It has ``applied=False`` only if it is certain that nothing was sent.
     """
     import requests
     import urllib3.exceptions as u
 
     chain = chain_of(error)
-    # Not ProxyError: urllib3 also calls an answer so that is lost after the request was sent
-    # through a proxy. A proxy that refuses has one of these inside.
+    # Not ProxyError: urllib3 also raises it if the response is lost after the request was sent
+    # through a proxy. If a proxy refuses, one of these is inside it.
     unreached = (
         requests.ConnectTimeout,
         u.NewConnectionError,
@@ -243,29 +250,26 @@ def _failure(error: BaseException, origin: str) -> LiveStreamError:
     if any(isinstance(each, invalid) for each in chain):
         return invalid_address()
     if any(type(each).__name__ in certificate for each in chain):
-        return ConnectionFailed(
-            "the certificate of the vendor could not be verified", applied=False
-        )
+        return untrusted_certificate()
     if any(isinstance(each, unreached) for each in chain):
         refused = next(filter(None, map(_refused_by_proxy, chain)), None)
         if refused == "407":
-            return proxy_wants_credentials()
-        reason = f"the proxy answered HTTP {refused}" if refused else reason_of(chain)
-        host = url_parts(origin).netloc
-        return ConnectionFailed(f"no connection to {host} ({reason})", applied=False)
+            return proxy_requires_credentials()
+        reason = f"the proxy returned HTTP {refused}" if refused else reason_of(chain)
+        return no_connection(url_parts(origin).netloc, reason)
     if any(isinstance(each, (requests.Timeout, TimeoutError, u.TimeoutError)) for each in chain):
-        return RequestTimeout("no answer in time", applied=None)
-    return ConnectionFailed(f"the connection was lost ({reason_of(chain)})", applied=None)
+        return late_response()
+    return lost_connection(reason_of(chain))
 
 
 def _refused_by_proxy(error: BaseException) -> str | None:
-    """The status with which a proxy refused a tunnel; http.client has it in the text alone."""
+    """Return the status of a proxy's refusal; http.client has it only in the error's text."""
     refused = re.match(r"Tunnel connection failed: (\d+)", str(error))
     return refused and refused[1]
 
 
 def _in_time(pieces: Iterator[bytes], until: float) -> Iterator[bytes]:
-    """Read the pieces of a body as long as there is time; what libraries raise is told apart."""
+    """Yield the pieces of a body until a deadline, and translate the libraries' exceptions."""
     import requests
     import urllib3.exceptions as u
 
@@ -286,18 +290,19 @@ def _in_time(pieces: Iterator[bytes], until: float) -> Iterator[bytes]:
         raise CutOffError from error
 
 
-def _chunks(answer: requests.Response) -> Iterator[bytes]:
+def _chunks(response: requests.Response) -> Iterator[bytes]:
     from urllib3 import HTTPResponse
 
-    if isinstance(answer.raw, HTTPResponse):
-        return _pieces(answer.raw)
-    return answer.iter_content(_CHUNK)  # a transport that somebody mounted
+    if isinstance(response.raw, HTTPResponse):
+        return _pieces(response.raw)
+    return response.iter_content(_CHUNK)  # from an adapter that does not use urllib3
 
 
 def _pieces(raw: BaseHTTPResponse) -> Iterator[bytes]:
-    """The body as it comes in. requests' own iterator waits until a whole chunk is there, so a
-    server that sends a byte now and then would hold it; and how much memory urllib3 needs to
-    decode depends on its version.
+    """Yield the decoded body as it arrives.
+
+    The iterator of requests waits for a full chunk, so a slow server could block it indefinitely.
+    The memory that urllib3 needs for decoding depends on its version.
     """
     from .decoding import decoded
 
@@ -306,12 +311,14 @@ def _pieces(raw: BaseHTTPResponse) -> Iterator[bytes]:
 
 
 class WSGITransport(_Bare):
-    """Runs a WSGI app in process, without a port: for emulators, tests, and the kit.
+    """The transport to a WSGI app in the same process, without a port.
+
+    It is for emulators, tests, and the conformance kit.
 
     Args:
-        app: The app. It can end an exchange without an answer by raising ``ConnectionError``.
-        clock: The app's time, if that is not the machine's. How long an exchange takes is
-            measured by it, and clients that were given no clock use it.
+        app: The app. If it raises ``ConnectionError``, the client sees a lost connection.
+        clock: The app's clock. Defaults to the system clock. It measures how long a request
+            takes, and clients that get no clock of their own use it.
     """
 
     def __init__(self, app: Callable[..., Iterable[bytes]], *, clock: Clock | None = None) -> None:
@@ -320,34 +327,34 @@ class WSGITransport(_Bare):
 
     @property
     def session_scope(self) -> object:
-        """Sessions opened with one app are no good at another, though the origin is the same."""
+        """The identity of the app: two apps with the same origin do not share sessions."""
         return Identity(self.app)
 
-    def _outcome(self, wanted: Wanted) -> Response | BaseException:
+    def _outcome(self, arguments: SendArguments) -> Response | BaseException:
         try:
-            return self._exchange(wsgi_environ(*wanted[:5]), wanted.timeout)
+            return self._exchange(wsgi_environ(*arguments[:5]), arguments.timeout)
         except BaseException as error:
             return error
 
     def _exchange(self, environ: dict[str, Any], timeout: Timeout) -> Response:
-        # The app runs in this thread, so it is not interrupted: whether it was too slow is seen
-        # when it has answered.
+        # The app runs in this thread and cannot be interrupted, so the time limit is checked
+        # after it has responded.
         monotonic = time.monotonic if self.clock is None else self.clock.monotonic
         began = monotonic()
-        answer = None
+        response = None
         with suppress(ConnectionError):
-            answer = run_wsgi(self.app, environ)
+            response = run_wsgi(self.app, environ)
         if monotonic() - began > min(timeout.read, timeout.total):
-            raise RequestTimeout("no answer in time", applied=None)
-        if answer is None:
-            raise ConnectionFailed("the connection was lost", applied=None)
-        return answer
+            raise late_response()
+        if response is None:
+            raise lost_connection()
+        return response
 
 
 def wsgi_environ(
     method: str, origin: str, target: str, headers: Mapping[str, str], body: bytes | None
 ) -> dict[str, Any]:
-    """The environment of PEP 3333 for a request."""
+    """Return the PEP 3333 environment of a request."""
     from urllib.parse import unquote_to_bytes
 
     parts = url_parts(origin)
@@ -379,7 +386,7 @@ def wsgi_environ(
 
 
 def run_wsgi(app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Response:
-    """Calls an app as a server would, and gives its answer."""
+    """Call an app as a server would, and return its response."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
     chunks: list[bytes] = []
 
@@ -410,7 +417,7 @@ _shared: RequestsTransport | None = None
 
 
 def shared_transport() -> RequestsTransport:
-    """The transport of this process, made on first use."""
+    """Return the transport of this process, which is created on first use."""
     global _shared
     with _shared_lock:
         if _shared is None:
@@ -419,8 +426,8 @@ def shared_transport() -> RequestsTransport:
 
 
 def _after_fork() -> None:
-    # A connection that parent and child both write to would mix their answers, so each
-    # transport makes new ones. Locks may be held by threads that do not exist here.
+    # If parent and child wrote to the same connection, their responses would be mixed up, so each
+    # transport opens new ones. The old locks may be held by threads that do not exist here.
     global _forks, _adapter_lock, _shared_lock
     _forks += 1
     _adapter_lock = threading.RLock()

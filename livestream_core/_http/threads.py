@@ -1,4 +1,4 @@
-"""Threads for what would hold an event loop up."""
+"""Threads for work that would block an event loop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGE = 1024 * 1024
 
 
 class _Outcome(Generic[T]):
-    """What a function returns or raises; asyncio makes another of some exceptions."""
+    """The result or exception of a function; asyncio would replace some exceptions."""
 
     def __init__(self, call: Callable[..., T], *args: Any) -> None:
         self._error: BaseException | None = None
@@ -26,6 +26,7 @@ class _Outcome(Generic[T]):
             self._error = error
 
     def get(self) -> T:
+        """Return the result, or raise the exception."""
         if self._error is None:
             return self._result
         try:
@@ -35,14 +36,14 @@ class _Outcome(Generic[T]):
 
 
 class Threads:
-    """Threads of this process, each made when all others are busy.
+    """A thread pool of this process, which grows when all its threads are busy.
 
-    They are not those of the event loop: what waits there for a sign-in must not keep it from
-    asking its store.
+    It is separate from the event loop's pool, so that calls that wait for a sign-in do not block
+    the sign-in's own call of the token store.
 
     Args:
-        name: What the threads are called.
-        most: How many there may be.
+        name: The prefix of the threads' names.
+        most: The maximum number of threads.
     """
 
     def __init__(self, name: str, most: int) -> None:
@@ -52,14 +53,14 @@ class Threads:
             os.register_at_fork(after_in_child=self._after_fork)
 
     def start(self, call: Callable[..., T], *args: Any) -> asyncio.Future[_Outcome[T]]:
-        """Have a function called, in the context of the caller."""
+        """Call a function in a thread, in the caller's context, and return its future."""
         if self._executor is None:
             self._executor = ThreadPoolExecutor(self._most, self._name)
         loop, context = asyncio.get_running_loop(), copy_context()
         return loop.run_in_executor(self._executor, lambda: context.run(_Outcome, call, *args))
 
     async def run(self, call: Callable[..., T], *args: Any) -> T:
-        """Call a function, and return or raise what it does."""
+        """Call a function in a thread, and return its result or raise its exception."""
         outcome = await self.start(call, *args)
         return outcome.get()
 
@@ -67,7 +68,7 @@ class Threads:
         self._executor = None
 
 
-#: For what ends soon by itself: large bodies, token stores.
+#: For short work: large bodies, token stores.
 working = Threads("livestream-work", 8)
-#: For what may wait long: synchronous transports and limiters.
+#: For calls that may wait for a long time: synchronous transports and limiters.
 waiting = Threads("livestream-wait", 64)

@@ -1,1 +1,1 @@
-"""Who performs the effects of flows."""
+"""The runners, which perform the effects of flows."""

@@ -1,4 +1,4 @@
-"""Runs flows in a task of an event loop."""
+"""The runner that runs flows in a task of an event loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._contract.request import Response
 from .._contract.transport import AsyncTransport, Transport
 from .._engine.effects import Effect, Once, Permit, Send, Sleep, Store
 from .._http.threads import LARGE, Threads, waiting, working
-from .single_flight import Flight, Here, Landing, shared
+from .single_flight import Flight, Landing, Place, run_once
 
 T = TypeVar("T")
 
@@ -22,9 +22,9 @@ _Step: TypeAlias = Callable[[], Effect | Landing]
 
 
 class AsyncRunner:
-    """Performs effects by a transport, a clock, and by waiting in this task.
+    """A runner that performs effects with a transport and a clock, and suspends this task.
 
-    What is synchronous, a transport, a store or a limiter, is used in a thread.
+    A synchronous transport, token store, or limiter is used in a thread.
     """
 
     __slots__ = ("_sends_here", "clock", "transport")
@@ -34,7 +34,7 @@ class AsyncRunner:
         self._sends_here = iscoroutinefunction(transport.send)
 
     async def run(self, flow: Generator[Effect | Landing, Any, T]) -> T:
-        """Run a flow to its end."""
+        """Run a flow to its end, and return its result."""
         try:
             effect = flow.send(None)
             while True:
@@ -45,19 +45,19 @@ class AsyncRunner:
                     else:
                         value = await self._perform(effect)
                     if type(value) is Response and len(value.body) > LARGE:
-                        step = await _taken_in_thread(flow, value)
+                        step = await _resume_in_thread(flow, value)
                 except BaseException as raised:
                     if _is_running(flow):
                         raise
                     error = raised
                 else:
-                    # Outside of the try: what the flow itself raises is not thrown back into it.
+                    # Outside the try block: the flow's own exceptions must not be thrown into it.
                     effect = flow.send(value) if step is None else step()
                     continue
                 try:
                     effect = flow.throw(error)
                 finally:
-                    del error  # it would keep the frames of all alive in a circle
+                    del error  # it would form a reference cycle with the frames
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
         finally:
@@ -66,36 +66,36 @@ class AsyncRunner:
 
     async def _perform(self, effect: Effect | Landing) -> Any:
         if type(effect) is Send:
-            return await _called(waiting, effect.by, self.transport)
+            return await _call(waiting, effect.by, self.transport)
         if type(effect) is Sleep:
             sleep = getattr(self.clock, "async_sleep", self.clock.sleep)
-            return await _called(waiting, sleep, effect.seconds)
+            return await _call(waiting, sleep, effect.seconds)
         if type(effect) is Store:
-            return await _called(working, effect.method, *effect.arguments)
+            return await _call(working, effect.method, *effect.arguments)
         if type(effect) is Permit:
-            return await _called(waiting, effect.limiter.acquire, effect.account, effect.seconds)
+            return await _call(waiting, effect.limiter.acquire, effect.account, effect.seconds)
         if type(effect) is Once:
             loop, task = asyncio.get_running_loop(), asyncio.current_task()
-            return await self.run(shared(effect, Here(threading.get_ident(), loop, task)))
+            return await self.run(run_once(effect, Place(threading.get_ident(), loop, task)))
         if type(effect) is Landing:
-            return await _landed(effect.flight, effect.seconds)
+            return await _wait_for(effect.flight, effect.seconds)
         raise TypeError(f"unknown effect {type(effect).__name__}")
 
 
 def _is_running(flow: object) -> bool:
-    """Whether a flow still runs in a thread: the loop ended in the middle of that."""
+    """Return whether a flow still runs in a thread, because the loop ended meanwhile."""
     return getattr(flow, "gi_running", False)
 
 
-async def _called(threads: Threads, method: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a coroutine function here, and any other in a thread."""
+async def _call(threads: Threads, method: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a coroutine function in this task, or any other function in a thread."""
     if iscoroutinefunction(method):
         return await method(*arguments)
     result = await threads.run(method, *arguments)
     return await result if isawaitable(result) else result
 
 
-async def _landed(flight: Flight, seconds: float) -> None:
+async def _wait_for(flight: Flight, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     landed: asyncio.Future[None] = loop.create_future()
 
@@ -103,36 +103,40 @@ async def _landed(flight: Flight, seconds: float) -> None:
         if not landed.done():
             landed.set_result(None)
 
-    def tell(_: object) -> None:
+    def notify(_: object) -> None:
         with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(wake)
 
-    flight.done.add_done_callback(tell)
+    flight.done.add_done_callback(notify)
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await landed
 
 
-async def _taken_in_thread(flow: Generator[Effect | Landing, Any, Any], value: Response) -> _Step:
-    """Have a flow read a large answer, and return what comes of that when it is called."""
+async def _resume_in_thread(flow: Generator[Effect | Landing, Any, Any], value: Response) -> _Step:
+    """Resume a flow with a large response in a thread.
 
-    def take() -> Effect | Landing:
+    Returns:
+        A function that returns the flow's next effect, or raises its exception.
+    """
+
+    def resume() -> Effect | Landing:
         value.parse_in_turns()
         return flow.send(value)
 
-    taken = working.start(take)
+    resumed = working.start(resume)
     try:
-        return (await asyncio.shield(taken)).get
+        return (await asyncio.shield(resumed)).get
     except asyncio.CancelledError:
-        # Nothing can be thrown into a flow while it runs.
-        while not taken.done():
+        # An exception cannot be thrown into a running flow.
+        while not resumed.done():
             with suppress(asyncio.CancelledError):
-                await asyncio.wait([taken])
+                await asyncio.wait([resumed])
         raise
 
 
-class InALoop:
-    """Runs flows of an asynchronous client where no event loop is: at the exit of the process."""
+class NewLoopRunner:
+    """A runner for the flows of an asynchronous client without an event loop, as at exit."""
 
     __slots__ = ("_runner",)
 
@@ -140,5 +144,5 @@ class InALoop:
         self._runner = runner
 
     def run(self, flow: Generator[Effect | Landing, Any, T]) -> T:
-        """Run a flow to its end."""
+        """Run a flow to its end in a new event loop, and return its result."""
         return asyncio.run(self._runner.run(flow))

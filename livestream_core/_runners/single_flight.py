@@ -1,4 +1,4 @@
-"""What is done once for all threads and event loops of a process that ask for it meanwhile."""
+"""Running a flow once for all threads and event loops that request it at the same time."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .._model.errors import LiveStreamError, RequestTimeout
 T = TypeVar("T")
 
 
-class Here(NamedTuple):
-    """Where a flow is run.
+class Place(NamedTuple):
+    """The thread and the task in which a flow runs.
 
     Attributes:
-        thread: The thread.
-        loop: Its event loop, if it is run by one.
+        thread: The thread's identifier.
+        loop: The event loop, if there is one.
         task: The task of that loop.
     """
 
@@ -31,56 +31,58 @@ class Here(NamedTuple):
 
 
 class Flight:
-    """A flow that somebody runs, and for which others may wait.
+    """A flow that one caller runs, the leader, and that others may wait for.
 
     Attributes:
-        leader: Where it is run.
-        until: When whoever runs it has no time left, by the monotonic clock.
-        done: Ends with the result, with an error for all, or with ``LeaderGone``.
+        leader: Where the leader runs it.
+        until: The leader's deadline, by the monotonic clock.
+        done: The result, an error for all callers, or ``LeaderGone``.
     """
 
-    def __init__(self, leader: Here, seconds: float) -> None:
+    def __init__(self, leader: Place, seconds: float) -> None:
         self.leader = leader
         self.until = time.monotonic() + seconds
         self.done: Future[Any] = Future()
-        # Else one waiter who is cancelled would cancel it for all.
+        # Otherwise, one cancelled waiter would cancel it for all.
         self.done.set_running_or_notify_cancel()
 
-    def goes_on_without(self, here: Here) -> bool:
-        """Whether it goes on while somebody waits for it here.
+    def can_continue_while_waiting(self, place: Place) -> bool:
+        """Return whether the leader can continue while a caller waits for it in a place.
 
-        Not while its own thread or task waits: an observer, a signal handler or a transport that
-        calls back, a synchronous call inside of a coroutine.
+        It cannot if its own thread or task waits, as when an observer, a signal handler, or a
+        transport calls back, or a coroutine makes a synchronous call.
         """
         leader = self.leader
-        if leader.thread != here.thread:
+        if leader.thread != place.thread:
             return True
-        return here.loop is not None and here.loop is leader.loop and here.task is not leader.task
+        return place.loop is not None and (
+            place.loop is leader.loop and place.task is not leader.task
+        )
 
 
 class LeaderGone(Exception):
-    """Who ran the flow had to leave; it says nothing about the flow."""
+    """The leader was interrupted, which says nothing about the flow."""
 
 
 class Flights:
     """The flights of this process, by key."""
 
     def __init__(self) -> None:
-        # Reentrant: a signal handler that calls back may interrupt this very thread in here.
+        # Reentrant: a signal handler that calls back may interrupt the thread that holds the lock.
         self._lock = threading.RLock()
         self._flights: dict[Hashable, Flight] = {}
 
-    def board(self, key: Hashable, here: Here, seconds: float) -> tuple[Flight, bool]:
-        """The flight for a key, and whether the caller is to run it."""
+    def board(self, key: Hashable, place: Place, seconds: float) -> tuple[Flight, bool]:
+        """Return the flight for a key, and whether the caller must run it."""
         with self._lock:
             flight = self._flights.get(key)
             if flight is not None and time.monotonic() < flight.until:
                 return flight, False
-            flight = self._flights[key] = Flight(here, seconds)
+            flight = self._flights[key] = Flight(place, seconds)
             return flight, True
 
     def land(self, key: Hashable, flight: Flight, result: Any, error: Exception | None) -> None:
-        """Nobody boards this one any more; all who wait get what came of it."""
+        """Close a flight to new callers, and pass its result or error to all that wait."""
         with self._lock:
             if self._flights.get(key) is flight:
                 del self._flights[key]
@@ -90,7 +92,7 @@ class Flights:
             flight.done.set_exception(error)
 
     def after_fork(self) -> None:
-        """In a child process: whoever runs a flight does not exist here."""
+        """Forget all flights in a child process, where their leaders do not exist."""
         self._lock = threading.RLock()
         self._flights = {}
 
@@ -100,7 +102,7 @@ flights = Flights()
 
 @final
 class Landing:
-    """Wait until a flight has landed, or the time is over: what runners do besides effects."""
+    """Wait until a flight has landed or the time runs out; only runners use this effect."""
 
     __slots__ = ("flight", "seconds")
 
@@ -108,19 +110,19 @@ class Landing:
         self.flight, self.seconds = flight, seconds
 
 
-def shared(once: Once[T], here: Here) -> Generator[Effect | Landing, Any, T]:
-    """Run a flow once for all who ask for it meanwhile.
+def run_once(once: Once[T], place: Place) -> Generator[Effect | Landing, Any, T]:
+    """Run a flow once for all callers that request it at the same time.
 
     Args:
-        once: The flow, and what of it is shared.
-        here: Where this is run.
+        once: The effect that describes the flow.
+        place: Where this caller runs.
     """
     until = time.monotonic() + once.seconds
     while (left := until - time.monotonic()) > 0:
-        flight, is_ours = flights.board(once.key, here, left)
-        if is_ours:
-            return (yield from _led(once, flight))
-        if not flight.goes_on_without(here):
+        flight, is_leader = flights.board(once.key, place, left)
+        if is_leader:
+            return (yield from _lead(once, flight))
+        if not flight.can_continue_while_waiting(place):
             return (yield from once.make())
         yield Landing(flight, min(until, flight.until) - time.monotonic())
         if not flight.done.done():
@@ -131,10 +133,10 @@ def shared(once: Once[T], here: Here) -> Generator[Effect | Landing, Any, T]:
             return result
         if isinstance(error, LiveStreamError):
             raise copy.copy(error)
-    raise RequestTimeout("the time for this operation is over")
+    raise RequestTimeout("the operation exceeded its time limit while signing in")
 
 
-def _led(once: Once[T], flight: Flight) -> Generator[Effect, Any, T]:
+def _lead(once: Once[T], flight: Flight) -> Generator[Effect, Any, T]:
     result: T | None = None
     error: Exception | None = LeaderGone()
     try:

@@ -1,4 +1,4 @@
-"""Runs flows in the thread that calls."""
+"""The runner that runs flows in the calling thread."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 from .._contract.clock import Clock
 from .._contract.transport import Transport
 from .._engine.effects import Effect, Once, Permit, Send, Sleep, Store
-from .single_flight import Here, Landing, shared
+from .single_flight import Landing, Place, run_once
 
 T = TypeVar("T")
 
 
 class SyncRunner:
-    """Performs effects by a transport, a clock, and by waiting in this thread."""
+    """A runner that performs effects with a transport and a clock, and blocks this thread."""
 
     __slots__ = ("clock", "transport")
 
@@ -24,7 +24,7 @@ class SyncRunner:
         self.transport, self.clock = transport, clock
 
     def run(self, flow: Generator[Effect | Landing, Any, T]) -> T:
-        """Run a flow to its end."""
+        """Run a flow to its end, and return its result."""
         try:
             effect = flow.send(None)
             while True:
@@ -33,13 +33,13 @@ class SyncRunner:
                 except BaseException as raised:
                     error = raised
                 else:
-                    # Outside of the try: what the flow itself raises is not thrown back into it.
+                    # Outside the try block: the flow's own exceptions must not be thrown into it.
                     effect = flow.send(value)
                     continue
                 try:
                     effect = flow.throw(error)
                 finally:
-                    del error  # it would keep the frames of all alive in a circle
+                    del error  # it would form a reference cycle with the frames
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
         finally:
@@ -55,7 +55,7 @@ class SyncRunner:
         if type(effect) is Permit:
             return effect.limiter.acquire(effect.account, effect.seconds)
         if type(effect) is Once:
-            return self.run(shared(effect, Here(threading.get_ident())))
+            return self.run(run_once(effect, Place(threading.get_ident())))
         if type(effect) is Landing:
             return wait([effect.flight.done], effect.seconds)
         raise TypeError(f"unknown effect {type(effect).__name__}")

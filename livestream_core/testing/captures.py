@@ -51,7 +51,7 @@ from .._contract.capabilities import OPERATION_OF, Feature
 from .._contract.redaction import Redactor
 from .._contract.request import Response
 from .._contract.transport import Transport
-from .._http.network import Wanted
+from .._http.network import SendArguments
 from .._model.errors import ConnectionFailed, InvalidInput, LiveStreamError
 from .._model.operations import OPERATION_TABLE
 from .._model.status import Status
@@ -333,7 +333,7 @@ class CapturingTransport(KitTransport):
         #: Whether a request got no response, which cannot be replayed.
         self.is_incomplete = False
 
-    def _respond(self, sent: Wanted) -> Response:
+    def _respond(self, sent: SendArguments) -> Response:
         """Return the response to a request; see :class:`KitTransport`."""
         self.headers.update(sent.headers.items())
         try:
@@ -518,7 +518,7 @@ def _known(
     for call in calls:
         for each in call.result if isinstance(call.result, list) else [call.result]:
             if each is not None and "error" not in each:
-                redactor.see(LiveStream.from_dict(each))
+                redactor.protect(LiveStream.from_dict(each))
     return redactor.known()
 
 
@@ -593,7 +593,7 @@ class Player(KitTransport):
             self.problems.append(f"{missing.method} {missing.target} was not sent")
         self._expected = list(exchanges)
 
-    def _respond(self, sent: Wanted) -> Response:
+    def _respond(self, sent: SendArguments) -> Response:
         """Return the response to a request; see :class:`KitTransport`."""
         found = (sent.method, sent.target, _content(sent.body, sent.headers))
         if not self._expected:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from .._contract.identity import Identity
 from .._contract.request import Response
 from .._contract.transport import Timeout
-from .._http.network import Wanted
+from .._http.network import SendArguments
 
 
 class UnsharedSessions:
@@ -32,9 +32,9 @@ class KitTransport(UnsharedSessions):
         timeout: Timeout,
     ) -> Response:
         """Send a request; see :class:`~livestream_core.Transport`."""
-        return self._respond(Wanted(method, origin, target, headers, body, timeout))
+        return self._respond(SendArguments(method, origin, target, headers, body, timeout))
 
-    def _respond(self, sent: Wanted) -> Response:
+    def _respond(self, sent: SendArguments) -> Response:
         """Return the response to a request."""
         raise NotImplementedError
 
@@ -52,8 +52,8 @@ class AsyncKitTransport(UnsharedSessions):
         timeout: Timeout,
     ) -> Response:
         """Send a request; see :class:`~livestream_core.AsyncTransport`."""
-        return await self._respond(Wanted(method, origin, target, headers, body, timeout))
+        return await self._respond(SendArguments(method, origin, target, headers, body, timeout))
 
-    async def _respond(self, sent: Wanted) -> Response:
+    async def _respond(self, sent: SendArguments) -> Response:
         """Return the response to a request."""
         raise NotImplementedError

@@ -293,7 +293,9 @@ def test_a_status_that_never_comes_is_a_broken_promise() -> None:
 
     found = broken(findings(emulator=Stuck))
     assert set(found) == {"interrupted"}
-    assert found["interrupted"].startswith("WaitTimeout: not as wanted within 0.5 s: it is live")
+    assert found["interrupted"].startswith(
+        "WaitTimeout: the stream did not meet the condition within 0.5 s; its status is 'live'"
+    )
 
 
 def test_a_status_that_is_not_declared_is_a_broken_promise() -> None:

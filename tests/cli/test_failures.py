@@ -140,7 +140,9 @@ def test_a_vendor_that_is_not_there_is_4(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("LIVESTREAM_ACME_BASE_URL", "http://127.0.0.1:9")
     result = acme("create", "--title", "T")
     assert result.exit_code == 4
-    assert "no connection to 127.0.0.1:9 (connection refused); nothing was changed" in result.stderr
+    assert (
+        "cannot connect to 127.0.0.1:9 (connection refused); nothing was changed" in result.stderr
+    )
 
 
 # -- as one line ------------------------------------------------------------------------------------

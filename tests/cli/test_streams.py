@@ -700,7 +700,7 @@ def test_a_wait_that_is_over_is_exit_code_4(vendor: AcmeEmulator) -> None:
     vendor.add()
     result = acme("wait", "1", "--until", "live", "--timeout", "0")
     assert result.exit_code == 4
-    assert "it is scheduled" in result.stderr
+    assert "its status is 'scheduled'" in result.stderr
 
 
 def test_a_wait_for_what_can_no_longer_happen_is_exit_code_3(vendor: AcmeEmulator) -> None:

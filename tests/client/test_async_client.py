@@ -1,4 +1,4 @@
-"""What only a client in an event loop can do wrong: cancellation, waiting, threads, and the loop."""
+"""What can go wrong only in an event loop: cancellation, waiting, threads, and the loop."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CHANGES: dict[str, Callable[[live.AsyncClient], Awaitable[object]]] = {
 
 @pytest.fixture(params=["asyncio", "uvloop"])
 def run(request: pytest.FixtureRequest) -> Callable[[Awaitable[Any]], Any]:
-    """Run a coroutine in a loop of its own."""
+    """Run a coroutine in a new event loop."""
     factory = uvloop.new_event_loop if request.param == "uvloop" else None
 
     def run(coroutine: Any) -> Any:
@@ -57,7 +57,7 @@ def run(request: pytest.FixtureRequest) -> Callable[[Awaitable[Any]], Any]:
 
 
 class Held:
-    """An asynchronous transport to an emulator, or to a script, that holds requests on request.
+    """An asynchronous transport to an emulator or a script that can hold requests back.
 
     Attributes:
         sent: Method and target of each request.
@@ -96,7 +96,7 @@ async def for_ever(*_: object) -> None:
 
 
 async def begun(task: asyncio.Task[Any], condition: Callable[[], object]) -> None:
-    """Let a task run until something is so."""
+    """Let a task run until a condition is met."""
     while not condition():
         assert not task.done()
         await asyncio.sleep(0)
@@ -108,7 +108,7 @@ def connect(transport: Any, **settings: Any) -> live.AsyncClient:
 
 
 def first_login_hangs(emulator: AcmeEmulator) -> tuple[Held, threading.Event]:
-    """A transport whose first sign-in is never answered, and when that is sent."""
+    """Return a transport that never responds to the first sign-in, and an event for its sending."""
     entered = threading.Event()
 
     async def hang(_: str, target: str) -> None:
@@ -291,7 +291,7 @@ def test_an_observer_that_calls_back_from_a_sign_in_does_not_wait_for_itself() -
 
 
 class AsyncStore:
-    """A store that is asynchronous and has leases."""
+    """An asynchronous store with leases."""
 
     lease_seconds = 30.0
 
@@ -385,7 +385,7 @@ def test_a_synchronous_store_that_is_slow_does_not_hold_the_loop_up() -> None:
 
 
 class Gate:
-    """A limiter that lets one through when it is told to."""
+    """A limiter that allows a request when the test says so."""
 
     def __init__(self) -> None:
         self.opened, self.asked = threading.Event(), 0
@@ -442,7 +442,7 @@ def test_a_synchronous_client_refuses_what_is_asynchronous(given: dict[str, Any]
 def cancelled_in(
     name: str, transport: Held, clock: live.Clock | None = None
 ) -> tuple[BaseException, list[tuple[str, str]]]:
-    """What a cancelled call raises, and what was sent by then."""
+    """Return what a cancelled call raises, and what was sent by then."""
 
     async def main() -> BaseException:
         async with connect(transport, token="t", clock=clock) as client:
@@ -906,7 +906,7 @@ def test_a_loop_that_ends_while_a_large_answer_is_read_is_no_error(
 
 
 async def longest_pause(until: asyncio.Future[object] | asyncio.Task[Any]) -> float:
-    """How long the loop was held up at a time, at the most."""
+    """Return the longest time that the loop was blocked."""
     longest, last = 0.0, time.perf_counter()
     while not until.done():
         await asyncio.sleep(0.002)

@@ -1,4 +1,4 @@
-"""The client: what it checks before it sends, and what it does with what comes back."""
+"""The client: its checks before sending, and how it treats responses."""
 
 from __future__ import annotations
 
@@ -527,14 +527,14 @@ def test_the_time_given_is_kept_and_the_stream_last_seen_is_told(
 ) -> None:
     stream = emulator.add(status="boot")
     began = clock.time
-    with pytest.raises(live.WaitTimeout, match="within 10 s: it is starting") as caught:
+    with pytest.raises(live.WaitTimeout, match="within 10 s; its status is 'starting'") as caught:
         client.wait(stream["id"], until="ready", timeout=10, poll=3)
     assert clock.time - began == pytest.approx(10, abs=0.5)
     assert caught.value.stream.status is live.Status.STARTING
 
 
 @pytest.mark.parametrize(
-    ("word", "hint"), [("new", "it may have to be started"), ("boot", None), ("on", None)]
+    ("word", "hint"), [("new", "it may need start() first"), ("boot", None), ("on", None)]
 )
 def test_who_waits_for_a_stream_that_nobody_started_is_told(
     client: live.Client, emulator: AcmeEmulator, word: str, hint: str | None
@@ -600,7 +600,7 @@ def test_a_vendor_that_asks_for_a_longer_pause_ends_the_wait_and_is_quoted(
     busy = Fault.status(status, headers={"Retry-After": "600"}, body='{"detail": "slow down"}')
     emulator.inject(busy, on="GET *", times=9)
     began = clock.time
-    with pytest.raises(live.WaitTimeout, match=f"{what}: it asks to wait 600 s") as caught:
+    with pytest.raises(live.WaitTimeout, match=f"{what}: the vendor asked to wait 600 s") as caught:
         client.wait("1", until="live", timeout=timeout)
     assert clock.time == began
     assert "slow down" in str(caught.value)
@@ -615,7 +615,9 @@ def test_a_wait_that_is_cut_short_has_the_stream_as_last_seen(
     stream = emulator.add(status="boot")
     busy = Fault.status(429, headers={"Retry-After": "86400"})
     emulator.inject(busy, on="GET *", times=9, skip=1)
-    with pytest.raises(live.WaitTimeout, match=r"rate limited: .*it is starting") as caught:
+    with pytest.raises(
+        live.WaitTimeout, match=r"rate limited: .*its status is 'starting'"
+    ) as caught:
         client.wait(stream["id"], until="live", timeout=60)
     assert caught.value.stream is not None
     assert caught.value.stream.status is live.Status.STARTING
@@ -636,7 +638,7 @@ def test_waiting_ends_by_a_clock_that_is_moved_by_hand(
     id = emulator.add()["id"]
     with (
         emulator.connect(clock=Clock()) as client,
-        pytest.raises(live.WaitTimeout, match="it is scheduled"),
+        pytest.raises(live.WaitTimeout, match="its status is 'scheduled'"),
     ):
         client.wait(id, until="live", timeout=min(timeout, 4) if poll == 0 else timeout, poll=poll)
 
@@ -753,7 +755,7 @@ def test_a_plugin_is_registered_whole_or_not_at_all() -> None:
 
 
 def refused(date: str | None, status: int = 401) -> live.LiveStreamError:
-    """What a refusal says that came with a Date."""
+    """Return the error of a refusal that came with a Date header."""
     headers = {} if date is None else {"Date": date}
     transport = ScriptedTransport(lambda *_: live.Response(status, headers, b"{}"))
     client = connect("acme", transport=transport, clock=FakeClock(), retries=0, token="t0ken-t0ken")

@@ -221,7 +221,7 @@ def test_a_client_that_is_never_closed_leaves_its_session(emulator: AcmeEmulator
 
 
 class Store:
-    """A fleet's store."""
+    """A store that several processes share."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, live.Session] = {}

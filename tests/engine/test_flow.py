@@ -45,7 +45,7 @@ def create(engine: Engine, seconds: float = 120) -> Flow[live.LiveStream]:
 
 
 class Wire:
-    """A transport that notes what it is asked to send."""
+    """A transport that records what it is told to send."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, dict[str, str]]] = []
@@ -55,7 +55,7 @@ class Wire:
 
 
 def signed_in(flow: Flow[Any], effect: Effect, token: str) -> Effect:
-    """Does what a runner does for a sign-in, and gives the effect that comes after it."""
+    """Perform a sign-in as a runner does, and return the next effect."""
     assert type(effect) is Once
     inner = effect.make()
     assert type(inner.send(None)) is Send
@@ -98,7 +98,7 @@ def test_nothing_is_sent_after_the_deadline(clock: FakeClock) -> None:
     effect = flow.send(respond(429, {}, **{"Retry-After": "7"}))
     assert type(effect) is Sleep
     clock.time += 11
-    with pytest.raises(live.RequestTimeout) as caught:
+    with pytest.raises(live.RequestTimeout, match="exceeded its time limit of 10 s") as caught:
         flow.send(None)
     assert caught.value.applied is False
 
@@ -144,4 +144,7 @@ def test_the_engine_knows_no_threads_no_loop_no_clock_and_no_http(path: Path) ->
             else []
         )
     }
-    assert imported & {"threading", "asyncio", "time", "requests", "urllib3", "socket"} == set()
+    # Masking is not a flow: threads that format errors call it, so it has a lock.
+    allowed = {"threading"} if path.name == "redaction.py" else set()
+    outside = {"threading", "asyncio", "time", "requests", "urllib3", "socket"}
+    assert imported & outside == allowed

@@ -1,4 +1,4 @@
-"""Walking lists: every stream once, to the end, and knowing whether that was all."""
+"""Lists: every stream once, to the end, and whether they are proven complete."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def item(id: Any, **fields: Any) -> dict[str, Any]:
 
 
 def listed(read: Callable[[str | None], dict[str, Any]]) -> tuple[live.Client, ScriptedTransport]:
-    """A client of a vendor whose pages are given by a function of the cursor."""
+    """Connect a client to a vendor whose pages come from a function of the cursor."""
 
     def answer(method: str, target: str) -> live.Response:
         query = dict(part.split("=") for part in target.partition("?")[2].split("&") if part)
@@ -113,7 +113,7 @@ def test_a_wrong_filter_is_refused_at_the_call(
 
 
 def test_a_filter_on_what_the_vendor_never_reports_is_unsupported(client: live.Client) -> None:
-    with pytest.raises(live.Unsupported, match="never reports cancelled"):
+    with pytest.raises(live.Unsupported, match="never reports the status 'cancelled'"):
         client.list(status="cancelled")
 
 
@@ -432,7 +432,7 @@ def test_a_window_may_be_given_as_timedeltas_later(client: live.Client, clock: F
 
 
 class Paged:
-    """A transport that notes when each page is asked for, and may hold one."""
+    """A transport that records when each page is requested, and can hold one back."""
 
     def __init__(self, emulator: AcmeEmulator, held: int | None = None) -> None:
         self._inner = emulator.transport()

@@ -1,4 +1,4 @@
-"""What is sent again, when, and when not."""
+"""Which requests are retried, and when."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ from scripted import LATE, LOST, REFUSED, ScriptedTransport, respond
 pytestmark = pytest.mark.usefixtures("runner")
 
 CUT = live.Response(200, {}, b'{"id', "the response was cut off")
-HUGE = live.Response(200, {}, b"", "the answer is larger than 16 MiB")
+HUGE = live.Response(200, {}, b"", "the response is larger than 16 MiB")
 GOOD = respond(200, {"id": "1", "title": "T", "status": "on"})
 
 
-def attempts(operation: str, answer: object, clock: FakeClock | None = None) -> int:
+def attempt(
+    operation: str, answer: object, clock: FakeClock | None = None
+) -> tuple[live.LiveStreamError, int]:
+    """Return the error of an operation whose requests all fail, and how many were sent."""
     transport = ScriptedTransport(lambda *_: answer)
     clock = clock or FakeClock()
     client = connect("acme", transport=transport, clock=clock, token="t0ken-t0ken")
-    with client, pytest.raises(live.LiveStreamError):
+    with client, pytest.raises(live.LiveStreamError) as caught:
         {
             "get": lambda: client.get("1"),
             "update": lambda: client.update("1", title="U"),
@@ -36,7 +39,11 @@ def attempts(operation: str, answer: object, clock: FakeClock | None = None) -> 
             "create": lambda: client.create(title="T"),
             "start": lambda: client.start("1"),
         }[operation]()
-    return len(transport.sent)
+    return caught.value, len(transport.sent)
+
+
+def attempts(operation: str, answer: object, clock: FakeClock | None = None) -> int:
+    return attempt(operation, answer, clock)[1]
 
 
 @pytest.mark.parametrize("operation", ["get", "update", "delete"])
@@ -66,6 +73,19 @@ def test_others_are_sent_again_only_when_nothing_was_done(
     operation: str, answer: object, times: int
 ) -> None:
     assert attempts(operation, answer) == times
+
+
+@pytest.mark.parametrize(
+    ("operation", "hint"),
+    [
+        ("create", "list your streams before you retry"),
+        ("update", "read the stream before you retry"),
+        ("start", "read the stream before you retry"),
+        ("delete", "read the stream before you retry"),
+    ],
+)
+def test_after_an_unknown_outcome_the_hint_says_what_to_check(operation: str, hint: str) -> None:
+    assert attempt(operation, LOST)[0].hint == hint
 
 
 @pytest.mark.parametrize("answer", [HUGE, *map(respond, (301, 400, 403, 404, 409, 422))])

@@ -1,4 +1,4 @@
-"""Signing in at the same time: in threads, from within, in children, and in a whole fleet."""
+"""Concurrent sign-ins: in threads, in callbacks, in child processes, and in several processes."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ def logouts(emulator: AcmeEmulator) -> int:
 
 
 class Watched:
-    """A transport to an emulator that calls a function before each login is sent: with its
-    number, and the time it is given.
+    """A transport to an emulator that calls a function before it sends each login.
+
+    The function gets the number of the login and its timeout.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def waiting() -> int:
-    """How many threads and tasks wait for what another one does."""
+    """Return how many threads and tasks wait for another one."""
     under_way = [flight.done for flight in list(flights._flights.values())]
     return sum(len(each._waiters) + len(each._done_callbacks) for each in under_way)  # type: ignore[attr-defined]
 
@@ -186,7 +187,7 @@ def test_sessions_that_were_replaced_are_not_ended_with_the_last_one(
 
 
 def late() -> live.LiveStreamError:
-    return live.RequestTimeout("no answer in time", applied=None)
+    return live.RequestTimeout("the vendor did not respond in time", applied=None)
 
 
 def no_connection() -> live.LiveStreamError:
@@ -256,7 +257,7 @@ def test_an_error_for_all_is_a_copy_for_each(emulator: AcmeEmulator) -> None:
 
 
 class TimeLimit(Exception):
-    """As a task queue raises one."""
+    """A time limit as a task queue raises it."""
 
 
 @pytest.mark.parametrize("store", [None, MemoryStore, LeasingStore])
@@ -291,7 +292,7 @@ def test_where_one_is_interrupted_one_of_the_others_takes_over(
 
 @only_sync
 def test_one_who_waits_and_is_interrupted_harms_nobody(emulator: AcmeEmulator) -> None:
-    """A signal ends the waiting of the main thread, and of that alone."""
+    """A signal that ends only the main thread's wait."""
     stream = emulator.add()
     reached, go = threading.Event(), threading.Event()
 
@@ -342,7 +343,7 @@ def observing(function: Callable[[live.Exchange], object]) -> Iterator[None]:
 
 
 def in_time(call: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """What a call gives that is not to wait for itself."""
+    """Return the result of a call that must not wait for itself."""
     found: list[Any] = []
     thread = threading.Thread(target=lambda: found.append(outcome(call)), daemon=True)
     thread.start()
@@ -425,11 +426,11 @@ Line = tuple[str, int, int]
 @pytest.mark.slow
 @only_sync
 def test_a_signal_handler_may_call_back_at_every_line_that_a_call_runs() -> None:
-    """As if a signal came there: the function that traces runs in the thread that it traces."""
+    """A stand-in for a signal: the trace function runs in the thread that it traces."""
     core = str(Path(live.__file__).parent)
 
     def lines_of(interrupted: Line | None = None) -> dict[Line, None]:
-        """The lines of a first call, and what comes of another call from within one of them."""
+        """Return the lines of a call, and the result of another call made within one of them."""
         emulator = AcmeEmulator()
         stream = emulator.add()
         lines: dict[Line, None] = {}
@@ -557,7 +558,7 @@ with ThreadPoolExecutor(4) as threads:
 
 
 class Process:
-    """An interpreter of its own that runs some code, told when to go on by a line."""
+    """A separate interpreter that runs some code, and continues when it gets a line."""
 
     def __init__(self, code: str, *arguments: str) -> None:
         search = [str(SUPPORT), *filter(None, sys.path)]
@@ -589,7 +590,7 @@ class Process:
 
 @contextmanager
 def fleet(number: int, code: str, *arguments: str) -> Iterator[list[Process]]:
-    """Processes that have come to the line where they wait to be told."""
+    """Start processes, and wait until each is ready to continue."""
     processes = [Process(code, *arguments) for _ in range(number)]
     try:
         for each in processes:
@@ -667,7 +668,7 @@ def test_where_one_is_killed_while_it_signs_in_the_others_go_on_when_its_lease_e
     signs_in, gone = threading.Event(), threading.Event()
 
     class Slow(AcmeEmulator):
-        """It answers the first login when whoever sent it is gone."""
+        """Respond to the first login after its sender is gone."""
 
         def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
             if environ["PATH_INFO"] == "/login" and not signs_in.is_set():
@@ -828,7 +829,7 @@ def test_who_gets_the_lease_looks_once_more_whether_there_is_a_session_now(
     session = store.sessions[client.account]
 
     class Overtaken(LeasingStore):
-        """Before it lends its lease, whoever had it has signed in."""
+        """Let the previous holder sign in before the lease is granted."""
 
         def claim(self, account: str, owner: str, seconds: float) -> bool:
             self.put(account, session)
@@ -867,7 +868,7 @@ FINAL = [Fault.drop_after(), Fault.status(500), Fault.status(502), Fault.cut_bod
 
 
 class Repeatable(AcmeAdapter):
-    """A vendor at which one more login costs nothing."""
+    """A vendor at which a further login has no cost."""
 
     name = "repeatable"
 
@@ -949,7 +950,7 @@ def refused(emulator: AcmeEmulator, **settings: Any) -> live.AuthenticationFaile
 
 @pytest.fixture(params=[None, MemoryStore, LeasingStore, file_store])
 def fresh_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Any]:
-    """Makes a store for another process each time; all have the same sessions."""
+    """Return a function that creates stores for different processes with the same sessions."""
     sessions: dict[str, live.Session] = {}
     where = file_of(tmp_path) if request.param is file_store else sessions
     return lambda: request.param and request.param(where)
@@ -966,7 +967,7 @@ def test_a_wrong_password_is_tried_ever_more_seldom(
         error = refused(emulator, clock=clock, token_store=fresh_store())
         assert error.applied is False
         assert error.retryable is False
-        assert "these credentials are not tried again for" in (error.hint or "")
+        assert "the client will not send these credentials again for" in (error.hint or "")
         if logins(emulator) > before:
             tries.append(clock.time - began)
         clock.time += 5
@@ -1018,7 +1019,7 @@ def test_a_success_forgets_that_the_credentials_were_refused(
 def test_a_session_that_another_process_opened_ends_the_while(
     emulator: AcmeEmulator, clock: FakeClock
 ) -> None:
-    """The password was set right at the vendor: whoever tries first lets all others in."""
+    """The password was corrected at the vendor: the first successful sign-in is for all."""
     stream = emulator.add()
     store = MemoryStore()
     emulator.inject(Fault.status(403), on="*/login")
@@ -1063,7 +1064,7 @@ def test_a_note_by_a_clock_that_is_wrong_holds_nobody_up(
 
 
 def test_what_was_refused_at_a_vendor_that_is_gone_holds_nobody_up(clock: FakeClock) -> None:
-    """Many of them in one process, as in tests: the memory of one is soon another's."""
+    """Many stores in one process, as in tests: the memory of one is soon reused by another."""
     for _ in range(200):
         emulator = AcmeEmulator()
         refused(emulator, clock=clock)
@@ -1130,7 +1131,7 @@ def test_what_an_adapter_takes_for_a_refusal_is_remembered_whatever_the_status(
 
 @pytest.fixture
 def digests(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """One entry for each slow digest that is worked out."""
+    """Return a list with one entry for each slow digest that is computed."""
     found: list[object] = []
     scrypt = hashlib.scrypt
 

@@ -30,7 +30,7 @@ emulator_of = cache(load_emulator)
 
 
 class VendorTime(FakeClock):
-    """Client and vendor have the same time: tokens are signed and checked by it."""
+    """A clock that client and vendor share, because tokens are signed and checked by it."""
 
     def __init__(self, emulator: Any) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class VendorTime(FakeClock):
 
 
 class Lives(RuleBasedStateMachine):
-    """The model is small on purpose: which ids exist, and the status each was last seen in."""
+    """A deliberately small model: the IDs that exist, and the last known status of each."""
 
     provider: str
     streams = Bundle("streams")
@@ -78,7 +78,7 @@ class Lives(RuleBasedStateMachine):
         return before.can_become(after) or before.can_reach(after)
 
     def attempt(self, feature: live.Feature, run: Any) -> Any:
-        """Runs an operation; a refusal leaves everything as it was."""
+        """Run an operation; a refusal must leave everything unchanged."""
         sent = len(self.emulator.requests)
         if not self.can.supports(feature):
             with pytest.raises(live.Unsupported):

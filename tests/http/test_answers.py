@@ -1,4 +1,4 @@
-"""An answer belongs to its own request, whatever a server sends and when it sends it.
+"""Each response belongs to its own request, whatever a server sends and when it sends it.
 
 The fence for every transport over sockets: add a new one to ``TRANSPORTS``.
 """
@@ -42,7 +42,7 @@ TENANTS = ("t0ken-of-a-tenant", "t0ken-of-another")
 
 
 class WithASocketOption(HTTPAdapter):
-    """An adapter as people mount it."""
+    """An adapter as users mount it."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
@@ -128,7 +128,7 @@ def in_chunks(body: bytes, status: str = "200 OK") -> bytes:
 
 
 def stream(request: bytes, padding: int = 0) -> bytes:
-    """The stream that a request asks for; its title is whose request it is."""
+    """Return the requested stream; its title identifies the request."""
     head, _, body = request.partition(b"\r\n\r\n")
     token = re.search(rb"Authorization: Acme (\S+)", head)
     path = request.split()[1].decode().removeprefix("/streams").lstrip("/")
@@ -549,7 +549,7 @@ def test_many_addresses_that_cannot_be_reached_take_the_connect_time_once(
         resolve_to(monkeypatch, *[address] * 20)
         one, _ = connect(server, transport, timeout=(1, 1))
         began = time.monotonic()
-        with pytest.raises(live.ConnectionFailed, match="no connection") as caught:
+        with pytest.raises(live.ConnectionFailed, match="cannot connect") as caught:
             one.create(title="T")
         assert time.monotonic() - began < 10
     assert caught.value.applied is False

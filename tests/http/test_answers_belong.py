@@ -1,4 +1,4 @@
-"""An answer is the vendor's, about the stream that was asked for, and means what it says."""
+"""A response comes from the vendor, is about the requested stream, and means what it says."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def _needed(provider: str) -> dict[str, Any]:
 )
 def test_a_web_page_is_no_success_of_a_change(operation: str, page: live.Response) -> None:
     class Trusting(AcmeAdapter):
-        """Does not look at what its changes are answered."""
+        """Ignore the responses to its changes."""
 
         name = "special"
 
@@ -234,7 +234,7 @@ def test_a_token_that_cannot_be_sent_is_blamed_on_the_answer_and_not_kept(
     made = emulator.add()
     emulator.inject(Fault.edited(lambda data, _: {**data, "token": token}), on="*/login")
     with emulator.connect() as client, emulator.connect() as another:
-        with pytest.raises(live.UnexpectedResponse, match="signing in") as caught:
+        with pytest.raises(live.UnexpectedResponse, match="sign-in") as caught:
             client.get(made["id"])
         assert caught.value.applied is False
         assert token not in str(caught.value)

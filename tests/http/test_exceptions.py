@@ -1,4 +1,4 @@
-"""Exceptions that are not the transport's own pass through it at once, unchanged, and bare."""
+"""Exceptions from outside pass through a transport at once, unchanged, and without secrets."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ BODY = f'{{"password": "{SECRET}"}}'.encode()
 
 
 class SoftTimeLimit(Exception):
-    """As task queues have it."""
+    """A time limit as in task queues."""
 
 
 class OwnTimeout(TimeoutError):
-    """As programs have it."""
+    """An exception as in programs."""
 
 
 RAISED = [
@@ -56,7 +56,7 @@ def send(transport: live.Transport, origin: str, target: str = "/") -> live.Resp
 
 @contextmanager
 def raised_by_a_signal(error: BaseException) -> Iterator[Callable[[], None]]:
-    """Raise an exception in this thread when another one asks for it."""
+    """Raise an exception in this thread when another thread requests it."""
 
     def handler(*_: object) -> None:
         raise error
@@ -70,7 +70,7 @@ def raised_by_a_signal(error: BaseException) -> Iterator[Callable[[], None]]:
 
 
 def everything_held_by(error: BaseException) -> str:
-    """All that a tool finds which captures the locals of a traceback."""
+    """Return everything that a tool finds that captures the locals of a traceback."""
     found: list[str] = []
     todo: list[BaseException | None] = [error]
     while todo:

@@ -1,4 +1,4 @@
-"""The transport over real sockets: what it sends, and what it makes of what comes back."""
+"""The transport over real sockets: what it sends, and how it reads responses."""
 
 from __future__ import annotations
 
@@ -334,7 +334,7 @@ def test_a_session_that_repeats_requests_by_itself_is_refused(repeating: Retry) 
 
 
 class Recorded(BaseAdapter):
-    """An adapter that has nothing of HTTPAdapter's, and takes what comes for the answer."""
+    """An adapter without HTTPAdapter's features, which takes any data for the response."""
 
     def __init__(self, status: int) -> None:
         super().__init__()
@@ -454,7 +454,7 @@ def test_no_connection_means_nothing_was_changed(transport: Any) -> None:
     port = closed_port()
     with connect(f"http://localhost:{port}", transport=transport) as client:
         with pytest.raises(
-            live.ConnectionFailed, match=rf"no connection to localhost:{port} \(.* refused\)"
+            live.ConnectionFailed, match=rf"cannot connect to localhost:{port} \(.* refused\)"
         ) as caught:
             client.create(title="T")
     assert caught.value.applied is False
@@ -463,7 +463,7 @@ def test_no_connection_means_nothing_was_changed(transport: Any) -> None:
 
 def test_a_name_that_does_not_resolve_means_nothing_was_changed(transport: Any) -> None:
     with connect("https://nothing.invalid", transport=transport) as client:
-        with pytest.raises(live.ConnectionFailed, match="its name is not known") as caught:
+        with pytest.raises(live.ConnectionFailed, match="unknown host name") as caught:
             client.create(title="T")
     assert caught.value.applied is False
 
@@ -496,7 +496,7 @@ def test_a_handshake_that_fails_means_nothing_was_sent(transport: Any, wire: byt
         thread.start()
         origin = f"https://localhost:{listener.getsockname()[1]}"
         with connect(origin, transport=transport, timeout=(0.3, 5)) as client:
-            with pytest.raises(live.ConnectionFailed, match="no connection") as caught:
+            with pytest.raises(live.ConnectionFailed, match="cannot connect") as caught:
                 client.create(title="T")
         over.set()
         thread.join()
@@ -534,7 +534,7 @@ except live.LiveStreamError as error:
 
 @pytest.fixture(params=["synchronous", "asynchronous"])
 def way(request: pytest.FixtureRequest) -> str:
-    """The client that a script of its own connects with."""
+    """Return which kind of client the separate script uses."""
     return str(request.param)
 
 
@@ -642,7 +642,7 @@ def test_a_proxy_that_wants_credentials_is_named(way: str, scheme: str, given: s
                 client.create(title="T")
         output = f"ConfigurationError {caught.value}"
     proxy.close()
-    assert output.startswith("ConfigurationError acme create: the proxy asks for credentials")
+    assert output.startswith("ConfigurationError acme create: the proxy requires credentials")
     assert "nothing was changed" in output
     assert "pr0xy" not in output
     assert len(proxy.asked) == 1
@@ -655,7 +655,7 @@ def test_a_proxy_that_refuses_to_connect_is_named_and_nothing_was_sent(
     proxy = Proxy(closed_port(), status)
     output = run(way, "https://vendor.test", "0", HTTPS_PROXY=proxy.url)
     proxy.close()
-    assert f"no connection to vendor.test (the proxy answered HTTP {status[:3]})" in output
+    assert f"cannot connect to vendor.test (the proxy returned HTTP {status[:3]})" in output
     assert "nothing was changed" in output
 
 
@@ -667,7 +667,7 @@ def test_a_proxy_that_answers_nonsense_means_nothing_was_sent(way: str, wire: by
 
     with raw_server(handler) as proxy:
         output = run(way, "https://vendor.test", "0", HTTPS_PROXY=proxy.origin)
-    assert output.startswith("ConnectionFailed acme create: no connection to vendor.test")
+    assert output.startswith("ConnectionFailed acme create: cannot connect to vendor.test")
     assert "nothing was changed" in output
 
 
@@ -693,7 +693,7 @@ def test_plain_http_to_this_machine_never_goes_through_a_proxy(way: str) -> None
 def test_a_proxy_that_is_down_means_nothing_was_sent_and_shows_no_password(way: str) -> None:
     proxy = f"http://user:pr0xy-passw0rd@127.0.0.1:{closed_port()}"
     output = run(way, "https://vendor.test", HTTPS_PROXY=proxy)
-    assert output.startswith("ConnectionFailed acme get '1': no connection")
+    assert output.startswith("ConnectionFailed acme get '1': cannot connect")
     assert "pr0xy" not in output
 
 
@@ -783,7 +783,7 @@ def failing(client: live.Client) -> None:
 
 
 def in_a_child(does: Callable[[], bool]) -> bool:
-    """Whether a forked child finds it true, in time."""
+    """Return whether a condition becomes true in a forked child in time."""
     pid = os.fork()
     if pid == 0:
         code = 1

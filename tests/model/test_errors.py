@@ -54,10 +54,14 @@ def test_a_copy_of_an_error_is_another_one_whoever_else_pickles_exceptions(
 
 def test_an_error_says_what_where_whether_and_what_to_do_in_one_line() -> None:
     error = live.RequestTimeout(
-        "no answer in time", provider="acme", operation="stop", stream_id="8DH", applied=None
+        "the vendor did not respond in time",
+        provider="acme",
+        operation="stop",
+        stream_id="8DH",
+        applied=None,
     )
     assert str(error) == (
-        "acme stop '8DH': no answer in time; "
+        "acme stop '8DH': the vendor did not respond in time; "
         "the change may or may not have been applied; retry later"
     )
 

@@ -64,7 +64,7 @@ def run(environment: dict[str, str], code: str) -> str:
         text=True,
         timeout=2 * PATIENCE,
     )
-    assert "signing out failed" not in done.stderr
+    assert "sign-out failed" not in done.stderr
     return done.stdout + done.stderr
 
 
@@ -446,4 +446,4 @@ def test_close_all_says_nothing_of_one_that_fails(
     with emulator.connect(retries=0) as client:
         client.get(stream["id"])
         live.close_all()
-    assert "signing out failed: ConnectionFailed" in caplog.text
+    assert "sign-out failed: ConnectionFailed" in caplog.text

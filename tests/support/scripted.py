@@ -13,7 +13,7 @@ import livestream_core as live
 
 LOST = "lost"  # no answer after sending
 REFUSED = "refused"  # no connection
-LATE = "late"  # no answer in time
+LATE = "late"  # no response in time
 CUT = "cut"
 
 
@@ -135,7 +135,7 @@ def answers(samples: list[Any]) -> st.SearchStrategy[Any]:
         headers,
         bodies,
         st.sampled_from(
-            [None] * 8 + ["the response was cut off", "the answer is larger than 16 MiB"]
+            [None] * 8 + ["the response was cut off", "the response is larger than 16 MiB"]
         ),
     )
     foreign = st.sampled_from([OSError, RuntimeError, Foreign])

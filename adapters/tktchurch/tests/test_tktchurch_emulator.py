@@ -1,4 +1,4 @@
-"""The emulator, called without our adapter: as strict as the vendor's documents."""
+"""The emulator, called without the adapter: as strict as the vendor's documents."""
 
 from __future__ import annotations
 
@@ -604,7 +604,7 @@ def test_an_unknown_file_is_not_found(raw: RawClient, bearer: dict[str, str]) ->
 
 @pytest.mark.parametrize("action", ["connect_encoder", "drop_encoder", "finish_recording"])
 def test_there_is_no_encoder_and_no_recording(emulator: TKTChurchEmulator, action: str) -> None:
-    with pytest.raises(ValueError, match="catalogue without encoders"):
+    with pytest.raises(ValueError, match="catalog of streams"):
         getattr(emulator, action)(emulator.add_stream())
 
 

@@ -1,4 +1,4 @@
-"""Reading one stream where the vendor may have no call for it, and reading all of them."""
+"""Reading one stream, for which the vendor may have no endpoint, and listing streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What create, update, start, stop, cancel and delete send, and what they make of the answer."""
+"""What the operations send, and how they read the responses."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_create_whose_answer_cannot_be_read_has_made_the_stream(
     scripted: Any, sample: dict[str, Any]
 ) -> None:
     client, _ = scripted({"id": sample["id"]})
-    with pytest.raises(live.UnexpectedResponse, match="not two of title, ") as caught:
+    with pytest.raises(live.UnexpectedResponse, match="fewer than two of title, ") as caught:
         client.create(title="T")
     assert (caught.value.applied, caught.value.stream_id) == (True, ID)
 
@@ -231,7 +231,7 @@ def test_a_youtube_address_stays_beside_a_new_one_of_another_host(
 
 
 def test_that_it_stays_is_said_in_the_capabilities(client: live.Client) -> None:
-    assert "leaves the other as it is" in client.capabilities["playback_url"].reason
+    assert "leaves the other unchanged" in client.capabilities["playback_url"].reason
 
 
 def test_other_fields_survive_an_update(client: live.Client, emulator: TKTChurchEmulator) -> None:

@@ -1,4 +1,4 @@
-"""What the package says of itself, and what it declares."""
+"""The package's metadata and what it declares."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_native_is(feature: str) -> None:
 
 def test_get_is_emulated_and_says_how() -> None:
     assert CAPABILITIES[Feature.GET].support is Support.EMULATED
-    assert "the whole list is looked through" in CAPABILITIES[Feature.GET].reason
+    assert "searches the list" in CAPABILITIES[Feature.GET].reason
 
 
 @pytest.mark.parametrize(

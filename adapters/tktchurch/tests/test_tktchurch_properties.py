@@ -1,4 +1,4 @@
-"""Whatever comes in, what comes out is a stream or an error of ours."""
+"""Any payload results in a stream or an error of this library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a livestream object is read."""
+"""Parsing a livestream object."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_an_object_without_an_id_is_no_stream(
 def test_an_object_with_too_few_of_its_fields_is_no_stream(
     adapter: Any, other: dict[str, Any]
 ) -> None:
-    with pytest.raises(live.UnexpectedResponse, match="not two of title, status, "):
+    with pytest.raises(live.UnexpectedResponse, match="fewer than two of title, status, "):
         adapter.parse_stream({"id": "123e4567-e89b-12d3-a456-426614174000", **other})
 
 

@@ -1,4 +1,4 @@
-"""Signing in, renewing, and what is never shown."""
+"""Signing in, renewing, and secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulator by raw calls: as strict as the vendor's documents say."""
+"""The emulator, called without the adapter: as strict as the vendor's documents."""
 
 from __future__ import annotations
 
@@ -393,7 +393,7 @@ def test_a_stream_that_is_not_kept_is_never_completed(api, emulator, on_air):
     api("POST", f"/assets/{on_air}/stop_live_stream/")
     emulator.clock.advance(3600)
     assert words(api, on_air)[0] == "Stopped"
-    with pytest.raises(ValueError, match="nothing was on air, or kept"):
+    with pytest.raises(ValueError, match="was not recorded"):
         emulator.finish_recording(on_air)
 
 
@@ -408,7 +408,7 @@ def test_nobody_publishes_to_a_server_that_is_not_up(api, emulator):
 
 @pytest.mark.parametrize("action", ["connect_encoder", "finish_recording", "drop_encoder"])
 def test_nothing_happens_to_what_is_no_stream(emulator, action):
-    with pytest.raises(ValueError, match="no live stream"):
+    with pytest.raises(ValueError, match="not a live stream"):
         getattr(emulator, action)(emulator.add_folder())
 
 

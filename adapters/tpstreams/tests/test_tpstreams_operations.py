@@ -1,4 +1,4 @@
-"""What the adapter does, against the emulator in process."""
+"""The adapter's operations, against the emulator in process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ START = "2026-12-05T15:30:00+05:30"
 
 
 def lines(emulator):
-    """Method and last part of the path of each request."""
+    """Return the method and the last part of the path of each request."""
     return [
         f"{each.method} {each.path.rstrip('/').rpartition('/')[2]}" for each in emulator.requests
     ]
@@ -480,7 +480,7 @@ def test_what_does_not_say_that_it_is_a_stream_is_not_deleted(client, emulator, 
 
 
 def test_update_is_unsupported(client, emulator, on_air):
-    with pytest.raises(live.Unsupported, match="no call"):
+    with pytest.raises(live.Unsupported, match="documents no endpoint"):
         client.update(on_air, title="Other")
     assert emulator.requests == []
 

@@ -1,4 +1,4 @@
-"""What the package says of itself, and its options."""
+"""The package's metadata and its options."""
 
 from __future__ import annotations
 

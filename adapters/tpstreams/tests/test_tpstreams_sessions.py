@@ -114,7 +114,7 @@ def test_a_wrong_password_is_not_tried_again_at_once(emulator):
         with emulator.connect(**options) as client:
             with pytest.raises(live.AuthenticationFailed, match="Unable to log in") as info:
                 list(client.list())
-            assert "not tried again for" in info.value.hint
+            assert "will not send these credentials again for" in info.value.hint
     assert paths(emulator) == ["/api/auth/login/"]
     with emulator.connect(token=None, **emulator.login_options()) as client:
         list(client.list())

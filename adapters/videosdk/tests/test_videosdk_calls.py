@@ -1,4 +1,4 @@
-"""Each operation, against the emulator and by what it sends."""
+"""Each operation, against the emulator, and what it sends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ID = "60e2fe88135c9810f490f3b4"
 
 @pytest.fixture(params=["in process", "over sockets"])
 def connected(request, emulator):
-    """The emulator and a client of it, both ways."""
+    """Provide the emulator and a client, both in process and over a socket."""
     if request.param == "in process":
         with emulator.connect() as client:
             yield emulator, client
@@ -132,7 +132,9 @@ def test_a_schedule_can_be_dropped_because_a_create_boots_nothing(client, emulat
 
 def test_an_answer_that_cannot_be_read_says_that_the_stream_was_made(scripted, sample):
     client, _ = scripted({"id": sample["id"]})
-    with pytest.raises(live.UnexpectedResponse, match=r"streamKey, .* is in the answer") as caught:
+    with pytest.raises(
+        live.UnexpectedResponse, match=r"streamKey, .* is in the response"
+    ) as caught:
         client.create(title="x")
     assert caught.value.applied is True
     assert caught.value.stream_id == sample["id"]
@@ -224,9 +226,9 @@ def test_a_page_in_answer_to_a_delete_is_no_proof(scripted):
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
-        (lambda client: client.stop(ID), "the encoder ends it"),
-        (lambda client: client.stop(ID, trim=live.Trim.relative(1, 2)), "the encoder ends it"),
-        (lambda client: client.cancel(ID), "delete it instead"),
+        (lambda client: client.stop(ID), "disconnect the encoder"),
+        (lambda client: client.stop(ID, trim=live.Trim.relative(1, 2)), "disconnect the encoder"),
+        (lambda client: client.cancel(ID), "delete the stream instead"),
         (lambda client: client.parse_webhook({}, b"{}", secret="s"), "no webhooks"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The emulator is as strict as the documents, called as anybody could call it."""
+"""The emulator, called without the adapter: as strict as the documents."""
 
 from __future__ import annotations
 
@@ -415,7 +415,7 @@ def test_a_stream_that_is_not_recorded_gets_no_recording(raw, emulator):
 @pytest.mark.parametrize("action", ["connect_encoder", "drop_encoder", "finish_recording"])
 def test_nothing_happens_to_a_stream_that_does_not_exist(raw, emulator, made, action):
     raw("DELETE", f"{ALL}/{made['id']}")
-    with pytest.raises(ValueError, match="no stream"):
+    with pytest.raises(ValueError, match="does not exist"):
         getattr(emulator, action)(made["id"])
 
 

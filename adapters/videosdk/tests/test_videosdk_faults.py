@@ -1,4 +1,4 @@
-"""What becomes of a change when the exchange goes wrong."""
+"""Failures, and the outcome of the change."""
 
 from __future__ import annotations
 

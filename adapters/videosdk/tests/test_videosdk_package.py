@@ -1,4 +1,4 @@
-"""The distribution: how it is found, what it imports, what it declares."""
+"""The distribution: its entry point, its imports, and what it declares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a livestream object of VideoSDK's means."""
+"""Parsing VideoSDK's livestream objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OLD = "live.zujonow.com"
 
 @pytest.fixture
 def modern(sample):
-    """The sample as it is since 2022-01-28, recorded."""
+    """Return the sample in the form since 2022-01-28, with recording on."""
     changed = {
         name: value.replace(OLD, "live.videosdk.live") if isinstance(value, str) else value
         for name, value in sample.items()

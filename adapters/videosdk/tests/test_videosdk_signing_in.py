@@ -1,4 +1,4 @@
-"""Options, tokens and accounts."""
+"""Options, tokens, and accounts."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ def test_no_request_is_sent_by_connecting(emulator):
 
 
 def test_a_required_feature_that_is_not_there_fails_at_once():
-    with pytest.raises(live.Unsupported, match="the encoder ends it"):
+    with pytest.raises(live.Unsupported, match="disconnect the encoder"):
         VideoSDKEmulator().connect(require=["stop"])
 
 

@@ -15,7 +15,7 @@ from ..._contract.capabilities import Capabilities, Feature
 from ..._contract.clock import ManualClock
 from ..._contract.request import Response
 from ..._contract.transport import AsyncTransport, Transport
-from ..._http.network import Wanted
+from ..._http.network import SendArguments
 from ..._http.requests_transport import RequestsTransport
 from ..._model.errors import Conflict, NotFound, Rejected, Unsupported
 from ..._model.status import Status
@@ -42,7 +42,7 @@ class _Log:
         #: Returns another response instead of the vendor's. It may use clients itself.
         self.answer: Callable[[str, str, Response], Response] | None = None
 
-    def _note(self, sent: Wanted) -> None:
+    def _note(self, sent: SendArguments) -> None:
         self.origins.append(sent.origin)
         self.targets.append((sent.method, sent.target))
 
@@ -54,7 +54,7 @@ class Tap(_Log, KitTransport):
         super().__init__()
         self.inner = inner
 
-    def _respond(self, sent: Wanted) -> Response:
+    def _respond(self, sent: SendArguments) -> Response:
         """Return the response to a request; see :class:`KitTransport`."""
         self._note(sent)
         response = self.inner.send(*sent)
@@ -68,7 +68,7 @@ class AsyncTap(_Log, AsyncKitTransport):
         super().__init__()
         self.inner = inner
 
-    async def _respond(self, sent: Wanted) -> Response:
+    async def _respond(self, sent: SendArguments) -> Response:
         """Return the response to a request; see :class:`AsyncKitTransport`."""
         self._note(sent)
         response = await self.inner.send(*sent)

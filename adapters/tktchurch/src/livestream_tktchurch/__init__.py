@@ -1,4 +1,4 @@
-"""TKT Church as a provider of ``livestream_core``."""
+"""The TKT Church provider for livestream-core."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import livestream_core as live
 
 @live.hookimpl
 def livestream_adapters() -> list[live.AdapterInfo]:
-    """What this package brings; the adapter is imported when it is first used."""
+    """Return the adapter of this package, without loading it."""
     return [
         live.AdapterInfo(
             name="tktchurch",

@@ -1,10 +1,10 @@
 """The adapter for TKT Church.
 
-The vendor keeps a catalogue of announcements: title, times, status and the address of a stream
-that is hosted elsewhere, all written by its clients. There is no ingest and no recording.
+The vendor keeps a catalog of announcements: the title, times, status, and URL of a stream that is
+hosted elsewhere, all written by its clients. It has no ingest and no recordings.
 
-The only source is the API reference at docs.tktchurch.com; docstrings name its endpoints. What
-is said to be inferred stands in no document.
+The only source is the API reference at docs.tktchurch.com; docstrings name its endpoints. Facts
+that are marked as inferred are not documented.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ _STATUS = {
     "cancelled": Status.CANCELLED,
 }
 
-#: The vendor's name of each field that is written, and how its value is.
+#: The vendor's name of each field that can be written, and the conversion of its value.
 _WRITTEN: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "title": ("title", str),
     "description": ("description", lambda text: text or ""),
     "tags": ("tags", lambda tags: [*(tags or ())]),
-    # Fractions of a second may be refused (inferred from Foundation): the format has none.
+    # The format has no fractions of a second, which may be refused (inferred from Foundation).
     "scheduled_start": ("scheduledStartTime", live.format_instant),
     "thumbnail_url": ("thumbnailUrl", str),
 }
-#: POST /livestreams requires these two, besides the title, even where there is nothing to say.
+#: POST /livestreams requires these two fields in addition to the title, even if they are empty.
 _REQUIRED = ("description", "tags")
 _OPTIONAL = ("scheduled_start", "thumbnail_url", "playback_url")
 
-#: Two of these make an object with an id a livestream: it has the first three always, and nulls may
-#: be left out. Many things have one of them.
+#: An object with an ID and two of these is a livestream. A livestream always has the first three,
+#: and nulls may be omitted. Many other objects have one of them.
 _OWN = ("title", "status", "tags", "youtubeUrl", "customStreamUrl", "scheduledStartTime")
 
 _YOUTUBE = re.compile(r"(?:.+\.)?(?:youtube\.com|youtu\.be)\.?")
@@ -55,13 +55,13 @@ _CURSOR = re.compile(r"[1-9][0-9]{0,17}")
 
 
 class _Step(NamedTuple):
-    """A change of status. The vendor forbids none, and writes no time by itself.
+    """A change of status. The vendor allows any change, and sets no times automatically.
 
     Attributes:
-        word: The vendor's word that is written.
-        time_field: The field that gets the present instant, if any.
-        unchanged: A stream in this status is returned as it is: its times stay.
-        forbidden: In these the step is a conflict.
+        word: The vendor's word for the new status.
+        time_field: The field that is set to the current time, if any.
+        unchanged: The status in which a stream is returned unchanged, with its times.
+        forbidden: The statuses in which the change is a conflict.
     """
 
     word: str
@@ -79,12 +79,12 @@ _OneStream = Generator[live.Request, live.Response, live.LiveStream]
 
 @attrs.frozen(kw_only=True)
 class TKTChurchOptions(live.Options):
-    """A token that you already have, or a user's credentials.
+    """Options of a connection to TKT Church: an access token, or a user's credentials.
 
     Attributes:
         base_url: The vendor's origin.
-        access_token: A JWT access token. It cannot be renewed: the vendor's live for an hour.
-        email: The user's e-mail address.
+        access_token: A JWT access token. It cannot be renewed, and expires after an hour.
+        email: The user's email address.
         password: The user's password.
     """
 
@@ -94,17 +94,17 @@ class TKTChurchOptions(live.Options):
         default="https://api.tktchurch.com", help="The vendor's origin: https://host[:port]."
     )
     access_token: live.Secret | None = live.option(
-        default=None, help="A JWT access token; it is used as it is and never renewed."
+        default=None, help="A JWT access token; it is sent unchanged and never renewed."
     )
-    email: str | None = live.option(default=None, help="The e-mail address of a user.")
-    password: live.Secret | None = live.option(default=None, help="That user's password.")
+    email: str | None = live.option(default=None, help="The user's email address.")
+    password: live.Secret | None = live.option(default=None, help="The user's password.")
 
 
-_CATALOGUE = "TKT Church is a catalogue: streams are hosted elsewhere"
+_CATALOG = "TKT Church is a catalog of streams that are hosted elsewhere"
 
 
 class TKTChurchAdapter(live.Adapter):
-    """TKT Church's livestream catalogue, version 1 of its API."""
+    """The adapter for TKT Church's livestream catalog, version 1 of its API."""
 
     name = "tktchurch"
     Options: ClassVar[type[live.Options]] = TKTChurchOptions
@@ -116,34 +116,34 @@ class TKTChurchAdapter(live.Adapter):
             Feature.SCHEDULE: Support.NATIVE,
             Feature.GET: (
                 Support.EMULATED,
-                "reading one livestream is not documented: GET /livestreams/{id} is tried, and "
-                "where it answers 404 or 405 the whole list is looked through",
+                "reading one livestream is not documented: the adapter tries GET "
+                "/livestreams/{id}, and searches the list if that returns 404 or 405",
             ),
             Feature.LIST: Support.NATIVE,
             Feature.UPDATE: Support.NATIVE,
             Feature.START: Support.NATIVE,
             Feature.STOP: Support.NATIVE,
-            Feature.TRIM: (Support.NONE, f"{_CATALOGUE}, and it keeps no recording to trim"),
+            Feature.TRIM: (Support.NONE, f"{_CATALOG}; it has no recordings to trim"),
             Feature.CANCEL: Support.NATIVE,
             Feature.DELETE: Support.NATIVE,
             Feature.WEBHOOK: (Support.NONE, "TKT Church sends no webhooks; read the list instead"),
         },
         fields={
-            Feature.RECORD: (Support.NONE, f"{_CATALOGUE}, and it records nothing"),
-            Feature.RECORDING_DRM: (Support.NONE, f"{_CATALOGUE}, and it records nothing"),
-            Feature.LATENCY: (Support.NONE, f"{_CATALOGUE}, and it delivers nothing"),
+            Feature.RECORD: (Support.NONE, f"{_CATALOG}; it records nothing"),
+            Feature.RECORDING_DRM: (Support.NONE, f"{_CATALOG}; it records nothing"),
+            Feature.LATENCY: (Support.NONE, f"{_CATALOG}; it delivers no video"),
             Feature.DESCRIPTION: Support.NATIVE,
             Feature.TAGS: Support.NATIVE,
             Feature.THUMBNAIL_URL: (
                 Support.NATIVE,
-                "a picture that was uploaded for the stream is shown instead of this one",
+                "an uploaded picture takes precedence over this URL",
             ),
             Feature.PLAYBACK_URL: (
                 Support.NATIVE,
-                "a YouTube address and any other address are two fields of the stream: setting "
-                "the one leaves the other as it is",
+                "a stream has separate fields for a YouTube URL and any other URL: setting one "
+                "leaves the other unchanged",
             ),
-            Feature.RESTREAMS: (Support.NONE, f"{_CATALOGUE}, and it forwards nothing"),
+            Feature.RESTREAMS: (Support.NONE, f"{_CATALOG}; it does not restream"),
         },
         statuses=_STATUS.values(),
         updatable=(*_WRITTEN, "playback_url"),
@@ -163,18 +163,18 @@ class TKTChurchAdapter(live.Adapter):
     # -- operations -------------------------------------------------------------------------
 
     def create(self, spec: live.StreamSpec) -> _OneStream:
-        """POST /livestreams. The status is the vendor's to set: scheduled."""
+        """Send POST /livestreams; the vendor sets the status to scheduled."""
         values = {name: getattr(spec, name) for name in ("title", *_REQUIRED, *_OPTIONAL)}
-        given = {
+        known = {
             name: value for name, value in values.items() if value is not None or name in _REQUIRED
         }
-        response = yield self.post(_ALL, json=self.with_options(_body(given), spec.options))
+        response = yield self.post(_ALL, json=self.with_options(_body(known), spec.options))
         return _stream(response.fields(lenient=True))
 
     def get(self, stream_id: str) -> _OneStream:
-        """GET /livestreams/{id}, which is not documented, or the list: GET /livestreams."""
+        """Send GET /livestreams/{id}, which is not documented, or search GET /livestreams."""
         request = self.request("GET", _ONE, id=stream_id)
-        request.target()  # an id that no path can hold is refused, sent or not
+        request.target()  # an ID that cannot be part of a path is refused in both cases
         if not self._has_no_get:
             try:
                 response = yield request
@@ -182,17 +182,18 @@ class TKTChurchAdapter(live.Adapter):
                 if not isinstance(error, live.NotFound) and error.http_status != 405:
                     raise
             else:
-                return self._answered(response, stream_id)
+                return self._checked(response, stream_id)
         stream = yield from self.find(stream_id)
         if stream is None:
             raise live.NotFound("no livestream in the list has this id", stream_id=stream_id)
-        # It exists, and the URL did not show it: the URL is not there.
+        # The stream exists, so the endpoint does not.
         self._has_no_get = True
         return stream
 
     def list(self, query: live.Query) -> Generator[live.Request, live.Response, live.Page]:
-        """GET /livestreams. Time filters are not sent: which column the vendor compares is not
-        documented.
+        """Send GET /livestreams.
+
+        Time filters are not sent, because the documents do not say which time they compare.
         """
         page = 1
         if query.cursor is not None:
@@ -205,45 +206,49 @@ class TKTChurchAdapter(live.Adapter):
             _ALL,
             params={"page": page, "per": query.size, "status": status, "tag": query.tag},
         )
-        answer = response.fields()
+        fields = response.fields()
         metadata = response.fields(lenient=True).optional_object("metadata")
         return self.page(
-            answer.items("items"),
-            next=lambda: _next_page(answer.object("metadata"), page),
+            fields.items("items"),
+            next=lambda: _next_page(fields.object("metadata"), page),
             total=None if metadata is None else metadata.optional_integer("total"),
         )
 
     def update(self, stream_id: str, changes: Mapping[str, Any]) -> _OneStream:
-        """PUT /livestreams/{id}, a partial update. Null probably clears nothing (inferred), so
-        that only what can be empty can be cleared.
+        """Send PUT /livestreams/{id}, a partial update.
+
+        Null probably does not clear a field (inferred), so only a field that can be empty can be
+        cleared.
         """
         return self._put(stream_id, _body(changes))
 
     def start(self, stream_id: str) -> _OneStream:
-        """Writes ``live`` and the present instant as ``actualStartTime``."""
+        """Set the status to ``live``, and ``actualStartTime`` to the current time."""
         return self._step(stream_id, _START)
 
     def stop(self, stream_id: str, trim: live.Trim | None = None) -> _OneStream:
-        """Writes ``ended`` and the present instant as ``endTime``."""
+        """Set the status to ``ended``, and ``endTime`` to the current time."""
         return self._step(stream_id, _STOP)
 
     def cancel(self, stream_id: str) -> _OneStream:
-        """Writes ``cancelled``."""
+        """Set the status to ``cancelled``."""
         return self._step(stream_id, _CANCEL)
 
     def delete(self, stream_id: str) -> Generator[live.Request, live.Response, None]:
-        """DELETE /livestreams/{id}. Nothing but livestreams is found there."""
+        """Send DELETE /livestreams/{id}; this path has only livestreams."""
         response = yield self.request("DELETE", _ONE, id=stream_id)
         if response.body and not response.is_readable:
-            # A proxy's page is no proof of a deletion.
-            raise response.unexpected("the answer to a delete is not the vendor's")
+            # A proxy's page does not prove a deletion.
+            raise response.unexpected("the response to the delete is not the vendor's")
 
     def _step(self, stream_id: str, step: _Step) -> _OneStream:
         stream = yield from self.get(stream_id)
         if stream.status is step.unchanged:
             return stream
         if stream.status in step.forbidden:
-            raise live.Conflict(f"it is {stream.status}", status=stream.status)
+            raise live.Conflict(
+                f"not allowed while the stream's status is '{stream.status}'", status=stream.status
+            )
         body = {"status": step.word}
         if step.time_field is not None:
             body[step.time_field] = live.format_instant(self.clock())
@@ -251,32 +256,34 @@ class TKTChurchAdapter(live.Adapter):
 
     def _put(self, stream_id: str, body: Mapping[str, Any]) -> _OneStream:
         response = yield self.put(_ONE, id=stream_id, json=body)
-        return self._answered(response, stream_id)
+        return self._checked(response, stream_id)
 
-    def _answered(self, response: live.Response, stream_id: str) -> live.LiveStream:
+    def _checked(self, response: live.Response, stream_id: str) -> live.LiveStream:
         stream = _stream(response.fields(lenient=True))
         if self.id_key(stream.id) != self.id_key(stream_id):
-            raise response.unexpected("the answer is about another livestream")
+            raise response.unexpected("the response is about another livestream")
         return stream
 
     # -- payloads ---------------------------------------------------------------------------
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
-        """Reads a livestream object. Null and missing are alike: Fluent's models print nulls,
-        Swift's own encoders leave them out (inferred).
+        """Parse a livestream object.
+
+        Null and missing mean the same: Fluent's models print nulls, while Swift's own encoders
+        omit them (inferred).
         """
         return _stream(live.Fields(payload, lenient=True))
 
     def id_key(self, stream_id: str) -> str:
-        """UUIDs: Vapor prints them in upper case, the vendor's samples are in lower case."""
+        """Return an ID in lower case: Vapor prints UUIDs in upper case, the samples in lower."""
         return stream_id.lower()
 
     # -- signing in -------------------------------------------------------------------------
 
     def sign_in(self, previous: live.Session | None, now: datetime) -> live.Operation[live.Session]:
-        """POST /auth/token with the refresh token of before, or POST /auth/login.
+        """Send POST /auth/token with the previous refresh token, or POST /auth/login.
 
-        There is no signing out: POST /auth/logout ends every session of the user.
+        There is no sign-out, because POST /auth/logout ends every session of the user.
         """
         if self.options.access_token is not None:
             return live.Session(_bearer(self.options.access_token.reveal()))
@@ -291,7 +298,7 @@ class TKTChurchAdapter(live.Adapter):
             try:
                 response = yield self._auth("token", body)
             except (live.AuthenticationFailed, live.NotFound, live.Rejected):
-                pass  # which status a dead refresh token gets is not documented
+                pass  # the status for an expired refresh token is not documented
             else:
                 return _session(response, now, refresh)
         password = self.options.password
@@ -302,12 +309,12 @@ class TKTChurchAdapter(live.Adapter):
         response = yield self._auth("login", body)
         return _session(response, now, None)
 
-    def _auth(self, what: str, body: Mapping[str, str]) -> live.Request:
-        # Sent twice, a login gives one session more, and a refresh is refused at worst.
-        return self.post(f"/v1/auth/{what}", json=body, changes=False, idempotent=True)
+    def _auth(self, endpoint: str, body: Mapping[str, str]) -> live.Request:
+        # A login that is sent twice opens one more session; a refresh is refused at worst.
+        return self.post(f"/v1/auth/{endpoint}", json=body, changes=False, idempotent=True)
 
     def account_id(self) -> str:
-        """The subject of the access token, or the user's e-mail address in lower case."""
+        """Return the subject of the access token, or the user's email address in lower case."""
         if self.options.access_token is None:
             return (self.options.email or "").lower()
         token = self.options.access_token.reveal()
@@ -316,19 +323,19 @@ class TKTChurchAdapter(live.Adapter):
 
 
 def _body(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of the model as the vendor's."""
+    """Return the vendor's fields for fields of the model."""
     body = {}
     for name, value in values.items():
         if name == "playback_url":
             body[_field_for(value)] = value
         else:
-            field, written = _WRITTEN[name]
-            body[field] = written(value)
+            field, convert = _WRITTEN[name]
+            body[field] = convert(value)
     return body
 
 
 def _field_for(url: str) -> str:
-    """The vendor's field for an address: it has one for YouTube and one for all else."""
+    """Return the vendor's field for a URL: it has one for YouTube and one for all others."""
     host = None
     try:
         host = urlsplit(url).hostname
@@ -338,13 +345,13 @@ def _field_for(url: str) -> str:
 
 
 def _stream(fields: live.Fields) -> live.LiveStream:
-    """The livestream object of POST /livestreams. An empty address is none."""
+    """Parse the livestream object of POST /livestreams; an empty URL is none."""
     if sum(name in fields.data for name in _OWN) < 2:
-        raise live.UnexpectedResponse(f"not two of {', '.join(_OWN)} are in the answer")
+        raise live.UnexpectedResponse(f"fewer than two of {', '.join(_OWN)} are in the response")
     addresses = [
         fields.optional_text(name, field="playbacks") for name in ("youtubeUrl", "customStreamUrl")
     ]
-    # Which of the two pictures is meant to be shown is not documented: the uploaded one (inferred).
+    # The documents do not say which of two pictures applies: the uploaded one (inferred).
     thumbnail = fields.optional_object("thumbnail", field="thumbnail_url")
     uploaded = thumbnail.optional_text("url") if thumbnail is not None else None
     linked = fields.optional_text("thumbnailUrl", field="thumbnail_url")
@@ -374,12 +381,13 @@ def _normal(word: str) -> str:
 
 
 def _next_page(metadata: live.Fields, page: int) -> str | None:
-    """The number of the page that follows: Fluent's own pages, unlike the vendor's sample, do not
-    say how many there are.
+    """Return the number of the next page, or ``None`` after the last one.
+
+    Unlike the vendor's sample, Fluent's own pages do not include the number of pages.
     """
     total = metadata.integer("total")
     if total < 0 or metadata.optional_integer("page") not in (None, page):
-        raise live.UnexpectedResponse(f"the answer is not page {page} of a list")
+        raise live.UnexpectedResponse(f"the response is not page {page} of a list")
     count = metadata.optional_integer("pageCount")
     if count is None:
         per = metadata.integer("per")
@@ -396,21 +404,21 @@ def _bearer(token: str) -> Mapping[str, str]:
 
 
 def _session(response: live.Response, now: datetime, refresh: live.Secret | None) -> live.Session:
-    """The answer of POST /auth/login and POST /auth/token; ``expires_in`` is in seconds."""
+    """Parse the response of POST /auth/login or POST /auth/token; ``expires_in`` is in seconds."""
     fields = response.fields()
     token, renewed = fields.text("access_token"), fields.optional_text("refresh_token")
     if not token:
-        raise response.unexpected("access_token is empty in the answer")
+        raise response.unexpected("access_token is empty in the response")
     return live.Session(
         _bearer(token),
         expires_at=fields.optional_end("expires_in", now),
-        # Whether the one before still works is not documented.
+        # The documents do not say whether the previous refresh token still works.
         memo=live.Secret(renewed) if renewed else refresh,
     )
 
 
 def _subject(token: str) -> str | None:
-    """The ``sub`` of a JWT, whose signature is the vendor's to verify."""
+    """Return the ``sub`` of a JWT; only the vendor can verify its signature."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,7 +1,7 @@
-"""TKT Church, emulated: as strict as a Vapor service that follows its API reference.
+"""An emulator of TKT Church, as strict as a Vapor service that follows its API reference.
 
-What docs.tktchurch.com leaves open is a setting, or is as the Vapor framework does it; both are
-inferred. Left out are sign-up, password reset, devices, users and the files' signed URLs.
+Behavior that docs.tktchurch.com leaves open is a setting, or follows the Vapor framework; both are
+inferred. Sign-up, password reset, devices, users, and signed URLs of files are not emulated.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Permissions: TypeAlias = Iterable[str]
 ErrorShape: TypeAlias = Literal["vapor", "nested", "flat"]
 _Table: TypeAlias = "Mapping[str, _Type]"
 
-#: Seconds that an access token lasts (POST /auth/login), and a refresh token (inferred from the
-#: sample of GET /auth/devices).
+#: The lifetimes in seconds of an access token (POST /auth/login) and of a refresh token (inferred
+#: from the sample of GET /auth/devices).
 ACCESS_SECONDS = 3600
 REFRESH_SECONDS = 31 * 86400
 PERMISSIONS = (
@@ -47,8 +47,8 @@ _FILE_NAME = re.compile(r'attachment;\s*filename="([^"]+)"')
 _NOT_FOUND, _NO_TOKEN = "Not Found", "Unauthorized"
 
 _NO_ENCODER = (
-    "TKT Church is a catalogue without encoders and recordings: streams are hosted elsewhere, and "
-    "their status is what clients write"
+    "TKT Church is a catalog of streams that are hosted elsewhere; it has no encoders and no "
+    "recordings, and clients set the status"
 )
 
 _SHAPES: Mapping[str, Callable[[int, str], dict[str, Any]]] = {
@@ -69,14 +69,14 @@ class _Refused(Exception):
 
 class _Type(NamedTuple):
     name: str
-    #: Gives the value, or raises ValueError.
+    #: Returns the value, or raises ValueError.
     read: Callable[[Any], Any]
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError
-    value.encode()  # half a surrogate pair is no text
+    value.encode()  # half a surrogate pair is not text
     return value
 
 
@@ -152,7 +152,7 @@ _LOGIN: _Table = {"email": _TEXT, "password": _TEXT}
 def _decoded(
     data: Mapping[str, Any], table: _Table, required: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """The known keys of some data. Null is like absent; unknown keys are ignored."""
+    """Return the values of the known keys; null counts as missing, unknown keys are ignored."""
     values = {}
     for name, (expected, read) in table.items():
         if data.get(name) is None:
@@ -187,7 +187,7 @@ def _seconds(value: datetime) -> str:
     return value.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
-# -- what the vendor keeps --------------------------------------------------------------------
+# -- stored data ------------------------------------------------------------------------------
 
 
 @attrs.define(slots=True)
@@ -196,7 +196,7 @@ class _User:
     email: str
     password: str
     permissions: tuple[str, ...]
-    #: Tokens with a lower number are dead: validSince, without the rounding of a time.
+    #: Tokens with a lower number are not valid. It replaces validSince, which would be rounded.
     first_token: int = 0
 
 
@@ -208,16 +208,16 @@ class _Stream:
 
 def _refusals(handler: Callable[..., Response]) -> Callable[..., Response]:
     @wraps(handler)
-    def answer(self: TKTChurchEmulator, request: Request, **values: str) -> Response:
+    def respond(self: TKTChurchEmulator, request: Request, **values: str) -> Response:
         try:
-            # Routes end with or without a slash; an encoded one is a part of an id.
+            # Routes end with or without a slash; an encoded slash would be part of an ID.
             if "%2f" in str(request.environ.get("RAW_URI", "")).partition("?")[0].lower():
                 raise _Refused(404, _NOT_FOUND)
             return handler(self, request, **values)
         except _Refused as refused:
             return self.refusal(refused.status, refused.reason)
 
-    return answer
+    return respond
 
 
 _ROUTES = (
@@ -235,26 +235,27 @@ _ROUTES = (
 
 
 class TKTChurchEmulator(Emulator):
-    """TKT Church's API, version 1.
+    """An emulator of version 1 of TKT Church's API.
 
     Attributes:
-        email: The e-mail address of its first user, who has every permission.
-        password: That user's password.
-        upper_case_ids: Whether ids are printed in upper case, as Vapor does; samples have
-            lower case. They are read in either.
+        email: The email address of the first user, who has every permission.
+        password: The first user's password.
+        upper_case_ids: Whether IDs are printed in upper case, as Vapor does; the samples have
+            lower case. Both are accepted.
         prints_nulls: Whether fields without a value are printed as null, as in the samples.
-        has_page_count: Whether a page says ``pageCount``, as in the sample; Fluent's own does not.
-        has_single_get: Whether ``GET /livestreams/{id}`` exists; no document has it.
-        missing_get_status: What it answers where it does not exist: 404 or 405.
-        rotates_refresh_tokens: Whether a refresh token dies when it is used.
-        error_shape: ``vapor`` (``{"error": true, "reason"}``), ``nested`` (``{"error": {"code",
-            "message"}}``) or ``flat`` (``{"status", "message"}``): no sample of an error exists.
-        create_status: The status of an answer to a create, 200 or 201.
+        has_page_count: Whether a page has ``pageCount``, as in the sample; Fluent's own does not.
+        has_single_get: Whether ``GET /livestreams/{id}`` exists; it is not documented.
+        missing_get_status: The status of that endpoint if it does not exist: 404 or 405.
+        rotates_refresh_tokens: Whether a refresh token becomes invalid when it is used.
+        error_shape: The form of errors, because no sample exists: ``vapor`` (``{"error": true,
+            "reason"}``), ``nested`` (``{"error": {"code", "message"}}``), or ``flat``
+            (``{"status", "message"}``).
+        create_status: The status of the response to a create: 200 or 201.
     """
 
     provider = "tktchurch"
     samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
-    # Vapor drops empty parts of a path, so that a slash at the end changes nothing (inferred).
+    # Vapor drops empty parts of a path, so a trailing slash makes no difference (inferred).
     routes: ClassVar[tuple[Route, ...]] = tuple(
         Route(method, path + slash, handler)
         for method, path, handler in _ROUTES
@@ -274,7 +275,7 @@ class TKTChurchEmulator(Emulator):
         error_shape: ErrorShape = "vapor",
         create_status: Literal[200, 201] = 200,
     ) -> None:
-        """``boot_seconds`` means nothing here; the rest are attributes."""
+        """Create an emulator; see the attributes. ``boot_seconds`` has no effect."""
         super().__init__(boot_seconds=boot_seconds)
         self.upper_case_ids = upper_case_ids
         self.prints_nulls = prints_nulls
@@ -294,26 +295,26 @@ class TKTChurchEmulator(Emulator):
         self.password: str = secrets.token_hex(12)
         self.add_user(self.email, self.password)
 
-    # -- the world --------------------------------------------------------------------------
+    # -- users, streams, and events ---------------------------------------------------------
 
     def options(self) -> dict[str, Any]:
-        """E-mail address and password of the first user."""
+        """Return options for ``connect`` with the first user's email address and password."""
         return {"email": self.email, "password": self.password}
 
     def encoder_connects(self, id: str) -> None:
-        """There is no encoder: always a ``ValueError``."""
+        """Raise ``ValueError``, because there is no encoder."""
         raise ValueError(_NO_ENCODER)
 
     def encoder_drops(self, id: str) -> None:
-        """There is no encoder: always a ``ValueError``."""
+        """Raise ``ValueError``, because there is no encoder."""
         raise ValueError(_NO_ENCODER)
 
     def recording_ready(self, id: str) -> None:
-        """There is no recording: always a ``ValueError``."""
+        """Raise ``ValueError``, because there is no recording."""
         raise ValueError(_NO_ENCODER)
 
     def add_user(self, email: str, password: str, permissions: Permissions = PERMISSIONS) -> str:
-        """A user more; gives the id."""
+        """Add a user, and return the user's ID."""
         user = _User(str(uuid.uuid4()), email, password, tuple(permissions))
         with self.lock:
             self._users[user.id] = user
@@ -326,26 +327,26 @@ class TKTChurchEmulator(Emulator):
         seconds: float = ACCESS_SECONDS,
         permissions: Permissions | None = None,
     ) -> str:
-        """An access token as a login gives it.
+        """Return a new access token, as a login would.
 
         Args:
-            email: Whose; the first user's by default.
-            seconds: How long it lasts.
-            permissions: What it allows; by default all that the user may do.
+            email: The user's email address. Defaults to the first user's.
+            seconds: The lifetime of the token in seconds.
+            permissions: The token's permissions. Defaults to all permissions of the user.
         """
         user = next(each for each in self._users.values() if each.email == (email or self.email))
         with self.lock:
             return self._mint(user, "access", seconds, permissions)
 
     def add_stream(self, **fields: Any) -> str:
-        """A livestream that another client announced; gives the id.
+        """Add a livestream, as another client could, and return its ID.
 
         Args:
-            fields: Those of a PUT, as JSON, and ``id``. Title, description and tags have
+            fields: The JSON fields of a PUT, and ``id``. Title, description, and tags have
                 defaults.
 
         Raises:
-            ValueError: A field does not exist or is wrong.
+            ValueError: If a field does not exist or is not valid.
         """
         defaults = {"title": "Sunday Service", "description": "", "tags": []}
         try:
@@ -359,10 +360,10 @@ class TKTChurchEmulator(Emulator):
             raise ValueError(refused.reason) from None
 
     def shown(self, id: str) -> dict[str, Any]:
-        """A livestream as it is printed now.
+        """Return a livestream as the API currently shows it.
 
         Raises:
-            KeyError: There is none.
+            KeyError: If it does not exist.
         """
         with self.lock:
             return self._shown(self._streams[id.lower()])
@@ -371,8 +372,10 @@ class TKTChurchEmulator(Emulator):
 
     @_refusals
     def list_livestreams(self, request: Request) -> Response:
-        """Public: no page says otherwise (inferred). The newest comes first, and ``start`` and
-        ``end`` compare ``scheduledStartTime``, both included: nothing of that is documented.
+        """List livestreams; no token is needed, because none is documented (inferred).
+
+        It is not documented that the newest comes first, and that ``start`` and ``end`` are
+        inclusive and compare ``scheduledStartTime``.
         """
         query = _decoded(request.args, _QUERY)
         status, tag = query.get("status"), query.get("tag")
@@ -397,14 +400,14 @@ class TKTChurchEmulator(Emulator):
 
     @_refusals
     def create_livestream(self, request: Request) -> Response:
-        """POST /livestreams; ``status`` is none of its fields."""
+        """Create a livestream (POST /livestreams); ``status`` is not one of its fields."""
         user = self._caller(request, "createLivestream")
         values = self._values(_body(request), _CREATE, _REQUIRED)
         return json_response(self._shown(self._add(values, user.id)), self.create_status)
 
     @_refusals
     def get_livestream(self, request: Request, id: str) -> Response:
-        """Not documented. Where it exists it is as public as the list (inferred)."""
+        """Return a livestream; not documented. Like the list, it needs no token (inferred)."""
         if not self.has_single_get:
             reason = _NOT_FOUND if self.missing_get_status == 404 else "Method Not Allowed"
             raise _Refused(self.missing_get_status, reason)
@@ -412,7 +415,7 @@ class TKTChurchEmulator(Emulator):
 
     @_refusals
     def update_livestream(self, request: Request, id: str) -> Response:
-        """PUT /livestreams/{id}: a partial update, without rules for the status."""
+        """Update some fields (PUT /livestreams/{id}); any status is allowed."""
         user = self._caller(request, "updateLivestream")
         stream = self._stream(id)
         stream.values |= self._values(_body(request), _UPDATE)
@@ -421,13 +424,13 @@ class TKTChurchEmulator(Emulator):
 
     @_refusals
     def delete_livestream(self, request: Request, id: str) -> Response:
-        """DELETE /livestreams/{id}."""
+        """Delete a livestream (DELETE /livestreams/{id})."""
         self._caller(request, "deleteLivestream")
         del self._streams[self._stream(id).id]
         return Response(status=204)
 
     def _stream(self, id: str) -> _Stream:
-        # DELETE documents no 400, so that what is no UUID is not found either (inferred).
+        # DELETE documents no 400, so an ID that is not a UUID is not found either (inferred).
         stream = self._streams.get(id.lower()) if _UUID.fullmatch(id) else None
         if stream is None:
             raise _Refused(404, _NOT_FOUND)
@@ -491,27 +494,27 @@ class TKTChurchEmulator(Emulator):
 
     @_refusals
     def login(self, request: Request) -> Response:
-        """POST /auth/login: an unknown user and a wrong password look the same."""
-        given = _decoded(_body(request), _LOGIN, _LOGIN)
+        """Log in (POST /auth/login); an unknown user and a wrong password look the same."""
+        sent = _decoded(_body(request), _LOGIN, _LOGIN)
         for user in self._users.values():
-            if (user.email, user.password) == (given["email"], given["password"]):
+            if (user.email, user.password) == (sent["email"], sent["password"]):
                 return json_response(self._pair(user))
         raise _Refused(401, "Invalid credentials")
 
     @_refusals
     def token(self, request: Request) -> Response:
-        """POST /auth/token, with its three grants. Nobody's ``id_token`` can be verified here."""
+        """Exchange a token (POST /auth/token, three grants); an ``id_token`` is always refused."""
         body = _body(request)
         grant = _decoded(body, {"grant_type": _TEXT}, ("grant_type",))["grant_type"]
         name = _TOKEN_OF_GRANT.get(grant)
         if name is None:
             raise _Refused(400, "Unsupported grant_type")
-        given = _decoded(body, {name: _TEXT}, (name,))[name]
+        token = _decoded(body, {name: _TEXT}, (name,))[name]
         if name == "id_token":
             raise _Refused(401, "Invalid id_token")
         if name == "access_token":
-            return json_response(self._token_info(given))
-        user, claims = self._verified(given, "refresh")
+            return json_response(self._token_info(token))
+        user, claims = self._verified(token, "refresh")
         if self.rotates_refresh_tokens:
             self._dead_tokens.add(claims["jti"])
         return json_response(self._pair(user))
@@ -521,7 +524,7 @@ class TKTChurchEmulator(Emulator):
         return {
             "sub": claims["sub"],
             "scopes": claims["scopes"],
-            # The table of the page types both as strings.
+            # In the table of the API reference, both are strings.
             "exp": str(claims["exp"]),
             "iat": str(claims["iat"]),
             "user": {"id": self._printed(user.id), "email": user.email},
@@ -529,8 +532,9 @@ class TKTChurchEmulator(Emulator):
 
     @_refusals
     def logout(self, request: Request) -> Response:
-        """POST /auth/logout moves validSince: every earlier token of the user dies, so that a
-        refresh token in the body is only looked at for its form.
+        """Log out (POST /auth/logout): every earlier token of the user becomes invalid.
+
+        So only the form of a refresh token in the body is checked.
         """
         user = self._caller(request)
         if request.get_data():
@@ -564,7 +568,7 @@ class TKTChurchEmulator(Emulator):
     def _verified(self, token: str, kind: str) -> tuple[_User, dict[str, Any]]:
         claims: dict[str, Any] | None = None
         try:
-            # The times are compared with our clock, which tests can move.
+            # The times are compared with the emulator's clock, which tests can move.
             claims = jwt.decode(
                 token,
                 self._key,
@@ -596,7 +600,7 @@ class TKTChurchEmulator(Emulator):
 
     @_refusals
     def upload_file(self, request: Request, provider: str) -> Response:
-        """POST /files/provider/{provider}/upload: the raw body is the file."""
+        """Upload a file (POST /files/provider/{provider}/upload); the raw body is the file."""
         user = self._caller(request, "uploadFiles")
         if provider not in ("s3", "local"):
             raise _Refused(400, "Invalid provider")
@@ -626,7 +630,7 @@ class TKTChurchEmulator(Emulator):
 
     @_refusals
     def get_file(self, request: Request, id: str) -> Response:
-        """GET /files/{id}."""
+        """Return a file's data (GET /files/{id})."""
         self._caller(request)
         file = self._files.get(id.lower())
         if file is None:
@@ -636,13 +640,13 @@ class TKTChurchEmulator(Emulator):
     # -- errors -----------------------------------------------------------------------------
 
     def refusal(self, status: int, reason: str) -> Response:
-        """An error in the shape that is set."""
+        """Return an error in the configured form."""
         return json_response(_SHAPES[self.error_shape](status, reason), status)
 
     def not_found(self, request: Request) -> Response:
-        """A path that does not exist."""
+        """Respond to an unknown path."""
         return self.refusal(404, _NOT_FOUND)
 
     def method_not_allowed(self, request: Request) -> Response:
-        """To Vapor's router a path with another method is another path: 404."""
+        """Respond with 404: to Vapor's router, a path with another method is another path."""
         return self.refusal(404, _NOT_FOUND)

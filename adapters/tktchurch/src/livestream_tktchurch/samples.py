@@ -1,6 +1,6 @@
 """Live streams as TKT Church's documents show them.
 
-The conformance kit reads them, and holds the emulator's answers against them.
+The conformance kit reads them, and compares the emulator's responses with them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import livestream_core as live
 
-#: The answer to POST /livestreams in the API reference.
+#: The response to POST /livestreams in the API reference.
 CREATED: Mapping[str, Any] = {
     "id": "123e4567-e89b-12d3-a456-426614174000",
     "title": "Sunday Service",

@@ -1,5 +1,6 @@
-"""TPStreams for livestream-core. Nothing here but the registration: the adapter and the
-emulator are loaded when they are first used.
+"""The TPStreams provider for livestream-core.
+
+This module only registers it. The adapter and the emulator are loaded on first use.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ __all__ = ["livestream_adapters"]
 
 @live.hookimpl
 def livestream_adapters() -> list[live.AdapterInfo]:
-    """Tells the core what this package brings."""
+    """Return the adapter of this package, without loading it."""
     return [
         live.AdapterInfo(
             name="tpstreams",

@@ -1,5 +1,6 @@
-"""TPStreams (app.tpstreams.com). Pages that are named here are those of its documentation at
-developer.tpstreams.com.
+"""The adapter for TPStreams (app.tpstreams.com).
+
+Quoted page titles refer to its documentation at developer.tpstreams.com.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ import attrs
 import livestream_core as live
 
 T = TypeVar("T")
-#: An operation that is written as a generator, so that others can ``yield from`` it.
+#: An operation written as a generator, so that other operations can ``yield from`` it.
 Steps: TypeAlias = Generator[live.Request, live.Response, T]
 
-#: What happened to a stream, in the vendor's words, and when.
+#: The events of a stream, in the vendor's words, with their times.
 Activities: TypeAlias = Mapping[str, Sequence[datetime]]
 
 _S = live.Status
 
-# "Live Stream Events & Status" writes NOT_STARTED, every sample and the vendor's own players
-# "Not Started". "not started" and "stopped" say too little alone: see _status_of().
+# "Live Stream Events & Status" writes NOT_STARTED; every sample and the vendor's own players write
+# "Not Started". "not started" and "stopped" alone are ambiguous: see _status_of().
 STATUS_WORDS: dict[str, live.Status] = {
-    "available": _S.READY,  # in the documents of 2023 only: the server is up
+    "available": _S.READY,  # only in the documents of 2023: the server is up
     "streaming": _S.LIVE,
     "running": _S.LIVE,  # the vendor's iOS player accepts it
     "disconnected": _S.INTERRUPTED,
@@ -51,24 +52,23 @@ LATENCY_WORDS: dict[live.Latency, str] = {
 }
 _LATENCIES = {word.lower(): latency for latency, word in LATENCY_WORDS.items()}
 
-#: Entries of ``activities`` that only a stream has that was on air.
+#: The ``activities`` that only a stream has that was live.
 ON_AIR_WORDS = frozenset({"on publish", "on publish done"})
-#: Those of which the times are used, and what for.
+#: The activities whose times are used, and the field that each is used for.
 TIMED_WORDS = {"on publish": "started_at", "stopped": "ended_at"}
 
 PLAYBACKS = (("hls_url", live.PlaybackKind.HLS), ("dash_url", live.PlaybackKind.DASH))
 
-
-#: In these a vendor's "no" to a start or a stop is about the status. One that was read as
-#: UNKNOWN, or as one where the call is possible, does not explain it.
+#: The statuses that explain why the vendor refused a start or a stop. UNKNOWN, and the statuses in
+#: which the operation is possible, do not explain it.
 FORBID_START = frozenset(_S) - {_S.SCHEDULED, _S.STARTING, _S.UNKNOWN}
 FORBID_STOP = frozenset(_S) - {_S.READY, _S.LIVE, _S.INTERRUPTED, _S.UNKNOWN}
 
 LIVE_STREAMS = "/api/v1/{org}/assets/live_streams/"
-ASSETS = "/api/v1/{org}/assets/"  # the sample of a next link leads here
+ASSETS = "/api/v1/{org}/assets/"  # the path in the sample of a next link
 ASSET = "/api/v1/{org}/assets/{id}/"
 
-#: How the vendor tells Unix times from seconds is not documented; the core's own border.
+#: The library's border between seconds and Unix times; the vendor's is not documented.
 UNIX_TIME_FROM = 1_000_000_000
 
 _LOGIN = "/api/auth/login/"
@@ -77,7 +77,7 @@ _START = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?", re.ASCII)
 _ACTIVITY_TIME = re.compile(
     r"([A-Za-z]+) (\d{1,2}), (\d{4}), (\d{1,2}):(\d\d) ([AaPp])[Mm]", re.ASCII
 )
-# Not strptime's %B, which reads the names of the process's locale.
+# Not strptime's %B, which depends on the locale of the process.
 _MONTHS = {
     "january": 1,
     "february": 2,
@@ -102,7 +102,7 @@ _HOURS = {
 
 def _check_organization(_: Any, __: Any, value: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", value):
-        raise ValueError("must be the short code of the organization, such as gcdem4")
+        raise ValueError("must be the organization's short code, such as gcdem4")
 
 
 def _check_timezone(_: Any, __: Any, value: str) -> None:
@@ -115,13 +115,14 @@ class TPStreamsOptions(live.Options):
 
     Attributes:
         base_url: The vendor's origin.
-        organization_id: The code in every path ("Organizations": ``uuid`` in the list of them).
-        token: A token that was made before; it is used and never logged out.
-        username: The e-mail address to log in with ("Authentication").
-        password: Its password.
-        timezone: The zone of times that the vendor writes without one. India, by the evidence in
-            this package's README; no document says so.
-        webhook_secret: ``secret_token`` of the webhook ("Webhooks").
+        organization_id: The organization's code, which is in every path ("Organizations": the
+            ``uuid`` in the list).
+        token: An existing API token. The adapter never logs it out.
+        username: The email address to log in with ("Authentication").
+        password: The password to log in with.
+        timezone: The time zone of times that the vendor writes without one. The default is India,
+            based on the evidence in this package's README; it is not documented.
+        webhook_secret: The ``secret_token`` of the webhook ("Webhooks").
     """
 
     credentials: ClassVar[tuple[tuple[str, ...], ...]] = (("token",), ("username", "password"))
@@ -133,20 +134,20 @@ class TPStreamsOptions(live.Options):
         help="The organization's code, as in the API's paths.", validator=_check_organization
     )
     token: live.Secret | None = live.option(default=None, help="An API token.")
-    username: str | None = live.option(default=None, help="The e-mail address to log in with.")
+    username: str | None = live.option(default=None, help="The email address to log in with.")
     password: live.Secret | None = live.option(default=None, help="The password to log in with.")
     timezone: str = live.option(
         default="Asia/Kolkata",
-        help="The zone of the vendor's times, as an IANA name.",
+        help="The vendor's time zone, as an IANA name.",
         validator=_check_timezone,
     )
     webhook_secret: live.Secret | None = live.option(
-        default=None, help="What webhook deliveries carry as x-streams-token."
+        default=None, help="The secret that webhook deliveries have in x-streams-token."
     )
 
 
 class TPStreamsAdapter(live.Adapter):
-    """TPStreams: its requests, its answers, its quirks."""
+    """The adapter for TPStreams."""
 
     name = "tpstreams"
     Options: ClassVar[type[live.Options]] = TPStreamsOptions
@@ -161,17 +162,17 @@ class TPStreamsAdapter(live.Adapter):
             live.Feature.LIST: live.Support.NATIVE,
             live.Feature.UPDATE: (
                 live.Support.NONE,
-                "TPStreams documents no call that changes a live stream; "
-                "delete it and create another",
+                "TPStreams documents no endpoint that changes a live stream; "
+                "delete the stream and create another",
             ),
             live.Feature.START: live.Support.NATIVE,
             live.Feature.STOP: live.Support.NATIVE,
             live.Feature.TRIM: live.Support.NATIVE,
             live.Feature.CANCEL: (
                 live.Support.EMULATED,
-                "TPStreams has no call for it: a stream without a server is deleted, so a later "
-                "get is NotFound; one whose server is just booting looks the same and is deleted "
-                "too",
+                "TPStreams has no endpoint for it: a stream without a server is deleted, so a "
+                "later get raises NotFound; a stream whose server is booting looks the same and "
+                "is also deleted",
             ),
             live.Feature.DELETE: live.Support.NATIVE,
             live.Feature.WEBHOOK: live.Support.NATIVE,
@@ -179,7 +180,7 @@ class TPStreamsAdapter(live.Adapter):
         fields={
             live.Feature.RECORD: live.Capability(
                 live.Support.AUTOMATIC,
-                "TPStreams records every stream, and its API cannot switch that off",
+                "TPStreams records every stream, and its API cannot turn that off",
                 values={True},
             ),
             live.Feature.RECORDING_DRM: live.Support.NATIVE,
@@ -190,23 +191,23 @@ class TPStreamsAdapter(live.Adapter):
             ),
             live.Feature.DESCRIPTION: (
                 live.Support.NONE,
-                "a live stream of TPStreams has a title and no description",
+                "a TPStreams live stream has a title but no description",
             ),
-            live.Feature.TAGS: (live.Support.NONE, "a live stream of TPStreams has no tags"),
+            live.Feature.TAGS: (live.Support.NONE, "a TPStreams live stream has no tags"),
             live.Feature.THUMBNAIL_URL: (
                 live.Support.NONE,
-                "TPStreams takes a picture as an uploaded file only, not as an address",
+                "TPStreams accepts a picture only as an uploaded file, not as a URL",
             ),
             live.Feature.PLAYBACK_URL: (
                 live.Support.NONE,
-                "TPStreams hosts its streams itself, and gives the addresses for viewers",
+                "TPStreams hosts its streams itself and assigns the playback URLs",
             ),
             live.Feature.RESTREAMS: (
                 live.Support.NONE,
-                "TPStreams documents no forwarding to other platforms",
+                "TPStreams documents no restreaming to other platforms",
             ),
         },
-        # Not CANCELLED: a stream that was cancelled is gone, and never seen again.
+        # Not CANCELLED: a cancelled stream is deleted, so it is never read again.
         statuses={_S.SCHEDULED, _S.STARTING, _S.READY, *STATUS_WORDS.values()},
         filters={"status", "starts_after", "starts_before"},
         reports_total=True,
@@ -221,8 +222,9 @@ class TPStreamsAdapter(live.Adapter):
     # -- operations -------------------------------------------------------------------------
 
     def create(self, spec: live.StreamSpec) -> Steps[live.LiveStream]:
-        """Makes a stream ("Create a live stream instantly", "Schedule a live stream"): only
-        ``start`` tells the two apart. An instant one boots its server in 20 to 30 seconds.
+        """Create a stream ("Create a live stream instantly", "Schedule a live stream").
+
+        The two differ only in ``start``. Without it, the server boots within 20 to 30 seconds.
         """
         wall = spec.scheduled_start and self.wall_clock.to_wall(
             spec.scheduled_start, field="scheduled_start"
@@ -234,7 +236,7 @@ class TPStreamsAdapter(live.Adapter):
             "latency": spec.latency and LATENCY_WORDS[spec.latency],
         }
         with_options = self.with_options(body, spec.options)
-        # What is not asked for is not sent: null is not documented to mean "the default".
+        # Omitted values are not sent: the documents do not say that null means the default.
         body = {
             name: value
             for name, value in with_options.items()
@@ -246,20 +248,21 @@ class TPStreamsAdapter(live.Adapter):
             shown = stream.scheduled_start and stream.scheduled_start.isoformat()
             raise live.UnexpectedResponse(
                 f"the stream was scheduled for {shown}, not for {body['start']} in "
-                f"{self.options.timezone} as asked",
+                f"{self.options.timezone} as requested",
                 stream_id=stream.id,
-                hint="the option timezone may not be that of the organization",
+                hint="check that the option timezone is the organization's time zone",
             )
         return stream
 
     def get(self, stream_id: str) -> Steps[live.LiveStream]:
-        """Reads a stream ("Assets": the same call reads videos and folders)."""
+        """Return a stream ("Assets": the same endpoint also returns videos and folders)."""
         response = yield from self._asset(stream_id)
         return self.parse_stream(response.json())
 
     def list(self, query: live.Query) -> Steps[live.Page]:
-        """Reads one page ("List Live Streams API"). ``limit`` is seen in samples of links only,
-        so it is sent only when a size is asked for.
+        """Return one page of streams ("List Live Streams API").
+
+        ``limit`` appears only in samples of links, so it is sent only if a size is requested.
         """
         if query.cursor is None:
             request = self.request("GET", LIVE_STREAMS, params={"limit": query.size})
@@ -275,27 +278,29 @@ class TPStreamsAdapter(live.Adapter):
 
     def _next(self, fields: live.Fields) -> str | None:
         if "next" not in fields.data:
-            # Not the same as null: whether this is the last page is not known.
+            # Unlike with null, it is unknown whether this is the last page.
             raise live.UnexpectedResponse("next is missing")
         link = fields.optional_text("next")
         return None if link is None else self.cursor_of(link, under=ASSETS)
 
     def _livestream(self, asset: Any) -> live.LiveStream | None:
-        """Reads an entry of a list, in which the samples show live streams only."""
+        """Parse an entry of a list; the samples show only live streams in it."""
         fields = live.Fields(asset)
         if fields.text("type") != "livestream" and fields.data.get("live_stream") is None:
             return None
         return self.parse_stream(asset)
 
     def start(self, stream_id: str) -> Steps[live.LiveStream]:
-        """Boots the server of a scheduled stream ("Start a server")."""
+        """Start the server of a scheduled stream ("Start a server")."""
         request = self.post(f"{ASSET}start_server/", id=stream_id)
         response = yield from self._unless_forbidden(request, stream_id, FORBID_START)
         return self._stream(response.json(), booting=True)
 
     def stop(self, stream_id: str, trim: live.Trim | None = None) -> Steps[live.LiveStream]:
-        """Ends a stream, and has its recording trimmed once that is transcoded ("Stop a live
-        stream"). Seconds and Unix times are both understood since 2026-01.
+        """Stop a stream, and schedule the trim of its recording ("Stop a live stream").
+
+        The vendor trims once the recording is transcoded. It accepts both seconds and Unix times
+        since 2026-01.
         """
         body = None if trim is None else _trim_body(trim)
         request = self.post(f"{ASSET}stop_live_stream/", id=stream_id, json=body)
@@ -303,44 +308,48 @@ class TPStreamsAdapter(live.Adapter):
         fields = response.fields()
         if body is not None and fields.data.get("trim_scheduled") is not True:
             raise live.UnexpectedResponse(
-                "the stream was stopped, but the answer does not say that the trim is scheduled",
+                "the stream was stopped, but the response does not confirm the trim",
                 stream_id=stream_id,
             )
         return (yield from self.get(stream_id))
 
     def cancel(self, stream_id: str) -> Steps[live.LiveStream]:
-        """Deletes a stream that has no server yet, and gives it as it was last read."""
+        """Delete a stream that has no server yet, and return it as it was last read."""
         stream = yield from self.get(stream_id)
         if stream.status is not _S.SCHEDULED:
             raise live.Conflict(
-                f"only a stream without a server can be cancelled, and this one is {stream.status}",
+                f"cannot cancel a stream whose status is '{stream.status}': TPStreams streams can "
+                "be cancelled only before their server starts",
                 status=stream.status,
             )
         yield from self._delete(stream_id)
         return attrs.evolve(stream, status=_S.CANCELLED)
 
     def delete(self, stream_id: str) -> Steps[None]:
-        """Deletes a stream and its recording ("Delete live stream"); a running server is
-        stopped. The same call on a folder deletes all that is in it ("Folders"), so what the
-        id points to is read first.
+        """Delete a stream and its recording ("Delete live stream"); this stops a running server.
+
+        The same request on a folder deletes everything in it ("Folders"), so the asset is read
+        first.
         """
         yield from self._asset(stream_id)
         yield from self._delete(stream_id)
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
-        """Reads an asset of type ``livestream``, in any form that was documented since 2023."""
+        """Parse an asset of type ``livestream``, in any form documented since 2023."""
         return self._stream(payload, booting=False)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> live.Event:
-        """Verifies and reads a delivery ("Webhooks"): the header ``x-streams-token`` is the
-        webhook's ``secret_token`` in clear, and the body is the asset, live stream or not.
+        """Verify and parse a delivery ("Webhooks").
+
+        The header ``x-streams-token`` is the webhook's ``secret_token`` in plain text. The body is
+        the asset, which may or may not be a live stream.
         """
-        given = live.Headers(headers).get("x-streams-token")
-        if not isinstance(given, str):
-            raise live.WebhookRejected("the delivery has no header x-streams-token that is text")
-        # Frameworks give header bytes as latin-1, so a secret that is not ASCII has two spellings.
+        token = live.Headers(headers).get("x-streams-token")
+        if not isinstance(token, str):
+            raise live.WebhookRejected("the delivery has no text header x-streams-token")
+        # Frameworks decode header bytes as latin-1, so a non-ASCII secret has two spellings.
         expected = secret.encode("utf-8", "surrogatepass")
-        sent = given.encode("utf-8", "surrogatepass")
+        sent = token.encode("utf-8", "surrogatepass")
         as_latin1 = expected.decode("latin-1").encode()
         if not hmac.compare_digest(sent, expected) | hmac.compare_digest(sent, as_latin1):
             raise live.WebhookRejected("the header x-streams-token is not the webhook's secret")
@@ -361,31 +370,31 @@ class TPStreamsAdapter(live.Adapter):
         )
 
     def sign_in(self, previous: live.Session | None, now: datetime) -> live.Operation[live.Session]:
-        """Uses the token, or logs in ("Authentication")."""
+        """Use the token, or log in ("Authentication")."""
         if self.options.token is not None:
             return _session(self.options.token.reveal(), ours=False)
         return self._login()
 
     def sign_out(self, session: live.Session) -> Steps[None]:
-        """Deletes the token of the session: an organization has 20 of them ("Authentication")."""
+        """Delete the session's token, because an organization has only 20 ("Authentication")."""
         yield self.post("/api/auth/logout/", changes=False)
 
     def account_id(self) -> str:
-        """The organization's code."""
+        """Return the organization's code."""
         return str(self.options.organization_id)
 
     def error_for(self, response: live.Response) -> live.LiveStreamError:
-        """The usual error, but for a wrong organization: that is a 404 which is not JSON."""
+        """Return the usual error, but recognize a wrong organization: a 404 that is not JSON."""
         if response.status == 404 and response.problem is None and not response.is_readable:
             request = response.request
             if request is not None and "{org}" in request.template:
-                # An id that is not of the vendor's form may not even have reached the API.
+                # An ID not in the vendor's format may match no path of the API.
                 stream_id = request.values.get("id")
                 if stream_id is None or _ASSET_ID.fullmatch(stream_id):
                     return live.ConfigurationError(
                         "organization_id: TPStreams has no organization "
                         f"{self.options.organization_id!r}",
-                        hint="take it from the path of an API request",
+                        hint="copy the code from the path of an API request",
                     )
         error = self.error_by_status(response)
         if response.request is not None and response.request.template == _LOGIN:
@@ -404,27 +413,29 @@ class TPStreamsAdapter(live.Adapter):
             },
             changes=False,
         )
-        # How long it lasts is not documented: it is renewed when it is refused.
+        # Its lifetime is not documented, so it is renewed when the vendor refuses it.
         return _session(response.fields().identifier("token"), ours=True)
 
     def _asset(self, stream_id: str) -> Steps[live.Response]:
-        """Reads an asset that must be a live stream."""
+        """Read an asset, and check that it is a live stream."""
         response = yield self.request("GET", ASSET, id=stream_id)
         kind = response.fields().text("type")
         if kind != "livestream":
-            raise live.NotFound(f"the id is that of a {kind}, not of a live stream")
+            raise live.NotFound(f"the ID belongs to a {kind}, not to a live stream")
         return response
 
     def _delete(self, stream_id: str) -> Steps[None]:
         response = yield self.request("DELETE", ASSET, id=stream_id)
         if response.body and not response.is_readable:
-            raise response.unexpected("the answer to a delete is not the vendor's")
+            raise response.unexpected("the response to the delete is not the vendor's")
 
     def _unless_forbidden(
         self, request: live.Request, stream_id: str, forbid: frozenset[live.Status]
     ) -> Steps[live.Response]:
-        """Sends a request. How the vendor refuses a call that the status forbids is not
-        documented, so after a refusal the stream itself is asked.
+        """Send a request; if it is refused because of the stream's status, raise Conflict.
+
+        How the vendor refuses such a request is not documented, so the stream is read after a
+        refusal.
         """
         refused: live.LiveStreamError
         try:
@@ -432,7 +443,7 @@ class TPStreamsAdapter(live.Adapter):
         except (live.Rejected, live.Conflict) as error:
             refused = error
         if refused.http_status == 408:
-            raise refused  # nobody knows whether it was carried out: the status explains nothing
+            raise refused  # the change may have been applied, so the status explains nothing
         status = None
         try:
             status = (yield from self.get(stream_id)).status
@@ -443,7 +454,7 @@ class TPStreamsAdapter(live.Adapter):
         if status not in forbid:
             raise refused
         raise live.Conflict(
-            f"the stream is {status} ({refused.message})",
+            f"not allowed while the stream's status is '{status}' ({refused.message})",
             status=status,
             http_status=refused.http_status,
         )
@@ -477,10 +488,10 @@ class TPStreamsAdapter(live.Adapter):
             ),
             provider_status=word,
             scheduled_start=self._start(fields),
-            # Whether the vendor lists the newest first or last is not documented.
+            # The order of the activities is not documented.
             started_at=min(on_air) if on_air else None,
             ended_at=max(stopped) if stopped else None,
-            # "" and null stand for a server that is not there yet, or no more.
+            # "" and null mean that there is no server yet, or no longer.
             ingests=(live.Ingest(url, live.Secret(key)),) if url and key else (),
             playbacks=[
                 live.Playback(address, kind)
@@ -496,7 +507,7 @@ class TPStreamsAdapter(live.Adapter):
         )
 
     def _start(self, fields: live.Fields) -> datetime | None:
-        """``start``: a wall time without a zone; ``null`` in the documents of 2023-07."""
+        """Parse ``start``: a local time without a zone; ``null`` in the documents of 2023-07."""
         text = fields.optional_text("start", field="scheduled_start")
         if text is None:
             return None
@@ -509,7 +520,7 @@ class TPStreamsAdapter(live.Adapter):
         return None
 
     def _activities(self, fields: live.Fields) -> Activities:
-        """``activities``, in the answers since 2025-09. Only times that are used are read."""
+        """Parse ``activities``, which exists since 2025-09; only times that are used are read."""
         read: dict[str, list[datetime]] = {}
         for activity in fields.optional_objects("activities", field="started_at"):
             word = activity.optional_text("status", expected=True)
@@ -527,7 +538,7 @@ class TPStreamsAdapter(live.Adapter):
         return read
 
     def _activity_time(self, text: str) -> datetime | None:
-        """A time such as ``September 22, 2025, 05:59 PM``, without seconds and without a zone."""
+        """Parse a time such as ``September 22, 2025, 05:59 PM``, without seconds or a zone."""
         if match := _ACTIVITY_TIME.fullmatch(text.strip()):
             name, day, year, hour, minute, half = match.groups()
             try:
@@ -558,16 +569,16 @@ def _status_of(
     word = _normal(word)
     doubtful = {problem.partition(":")[0] for problem in fields.problems or ()}
     if word == NOT_STARTED:
-        # Since 2023-12 the ready state shows in the ingest alone; without one, only the answer
-        # that began the boot tells a booting server from none.
+        # Since 2023-12, only the ingest shows that the stream is ready. Without an ingest, only
+        # the response that started the boot distinguishes a booting server from none.
         if has_ingest:
             return _S.READY
         if "ingests" not in doubtful:
             return _S.STARTING if booting else _S.SCHEDULED
-        fields.unreadable("status", "says no more than the ingest, which cannot be read")
+        fields.unreadable("status", "depends on the ingest, which cannot be read")
         return _S.UNKNOWN
     if word == STOPPED:
-        # A recording follows, unless it is known that nothing was ever on air.
+        # A recording follows, unless it is certain that the stream was never live.
         was_on_air = (
             not activities or not ON_AIR_WORDS.isdisjoint(activities) or "started_at" in doubtful
         )
@@ -579,7 +590,7 @@ def _status_of(
 
 
 def _recording(video: live.Fields | None) -> live.Recording | None:
-    """``video`` of a live stream: its recording, on the same asset, ``null`` until it exists."""
+    """Parse ``video`` of a live stream: its recording; ``null`` until it exists."""
     if video is None:
         return None
     return video.part(
@@ -598,28 +609,30 @@ def _trim_body(trim: live.Trim) -> dict[str, int]:
     for field, value in (("trim.start", start), ("trim.end", end)):
         if trim.is_relative and value >= UNIX_TIME_FROM:
             raise live.InvalidInput(
-                f"{field}: TPStreams would take {value} seconds for a Unix time", field=field
+                f"{field}: TPStreams would read {value} seconds as a Unix time", field=field
             )
         if not trim.is_relative and value < UNIX_TIME_FROM:
             raise live.InvalidInput(
-                f"{field}: lies before 2001-09-09, so TPStreams would take it for seconds from "
-                "the start of the recording",
+                f"{field}: is before 2001-09-09, so TPStreams would read it as seconds from the "
+                "start of the recording",
                 field=field,
             )
     return {"start_time": start, "end_time": end}
 
 
 def _login_refused(response: live.Response, error: live.LiveStreamError) -> live.LiveStreamError:
-    """What an answer to a login says of the credentials; "Authentication" documents none but the
-    good one, so these are django-rest-knox's.
+    """Return the error for a refused login.
+
+    "Authentication" documents only the successful response, so the others are taken from
+    django-rest-knox.
     """
     if response.status == 403:
-        # Also a 21st token's.
+        # This is also the response to a request for a 21st token.
         return live.AuthenticationFailed(
             error.message,
             retryable=True,
-            hint="check username and password; if they are right, all 20 tokens of the "
-            "organization are in use: end a session, or wait until one ends",
+            hint="check username and password; if they are correct, all 20 tokens of the "
+            "organization are in use: close a session, or retry when one has ended",
         )
     if isinstance(error, live.Rejected) and "non_field_errors" in error.fields:
         return live.AuthenticationFailed(error.message)

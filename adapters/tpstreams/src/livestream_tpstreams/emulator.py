@@ -1,7 +1,7 @@
-"""TPStreams, emulated: as strict and as quirky as its documents say, and never kinder.
+"""An emulator of TPStreams, as strict as its documents and with the same quirks.
 
-What they leave open is decided as Django REST framework would by default (the vendor's error
-texts, paging and 404 page are that framework's), and marked "not documented" here.
+Behavior that the documents leave open follows the defaults of Django REST framework, whose error
+texts, pagination, and 404 page the vendor uses. It is marked "not documented" here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from livestream_tpstreams.samples import SAMPLES
 MAX_TOKENS = 20
 RESOLUTIONS = ("240p", "480p", "720p")
 LATENCIES = ("Normal Latency", "Low Latency")
-#: From here up a trim's bound is taken for a Unix time. Where the border is, is not documented.
+#: From this value on, a bound of a trim is a Unix time. The exact value is not documented.
 UNIX_TIME_FROM = 1_000_000_000
 
 #: Fields of ``live_stream`` that the documents of 2023-07 do not have.
@@ -84,7 +84,7 @@ Errors = dict[str, list[str]]
 
 
 class _Refusal(Exception):
-    """An answer other than 2xx, raised from wherever the reason is found."""
+    """An exception that carries a response other than 2xx."""
 
     def __init__(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status)
@@ -93,7 +93,7 @@ class _Refusal(Exception):
 
 @attrs.define(slots=True)
 class _Live:
-    """What the vendor knows of a live stream besides its asset."""
+    """The vendor's data of a live stream, in addition to its asset."""
 
     start: str | None
     enable_drm_for_recording: bool
@@ -124,7 +124,7 @@ class _Asset:
 
 
 def _api(handler: Callable[..., Response]) -> Callable[..., Response]:
-    """An endpoint that needs a token, and, where its path has one, the right organization."""
+    """Make an endpoint require a token, and the right organization if its path has one."""
 
     @wraps(handler)
     def guarded(self: TPStreamsEmulator, request: Request, **values: str) -> Response:
@@ -140,14 +140,14 @@ def _api(handler: Callable[..., Response]) -> Callable[..., Response]:
 
 
 class TPStreamsEmulator(Emulator):
-    """The vendor with one organization.
+    """An emulator of TPStreams with one organization.
 
     Attributes:
-        organization_id: Its code.
-        username: What logs in.
-        password: What logs in.
-        webhook_secret: What its webhook's deliveries carry.
-        wall_clock: The vendor's, in the zone it was given.
+        organization_id: The organization's code.
+        username: The username to log in with.
+        password: The password to log in with.
+        webhook_secret: The secret that its webhook deliveries carry.
+        wall_clock: The vendor's clock, in its time zone.
     """
 
     provider = "tpstreams"
@@ -190,24 +190,27 @@ class TPStreamsEmulator(Emulator):
         clears_ingest: bool = False,
         skips_to_completed: bool = False,
     ) -> None:
-        """Args:
-        boot_seconds: How long a server needs to come up; the documents say 20 to 30.
-        reconnect_seconds: How long a server waits for a lost encoder; not documented.
-        finishing_seconds: How long a stream that was on air is ``Stopped`` before it is
-            ``Recording``; not documented.
-        token_seconds: How long a token lasts; by default for ever, since nothing is documented.
-        page_size: Streams on a page.
-        timezone: The zone of the vendor's wall clock.
-        organization_id: The organization's code.
-        refuses_long_trims: Whether a trim that ends after what was recorded so far is refused
-            at once. By default such a trim is accepted and comes to nothing when the recording
-            is made: when the vendor checks is not documented.
-        available_status: As in 2023: a server that is up is ``Available``.
-        start_is_null: As in 2023-07: an instant stream has no ``start``.
-        lacks_newer_fields: As in 2023-07: without the fields that came later.
-        clears_ingest: Whether the ingest address is gone after the end, as in some samples.
-        skips_to_completed: Whether the recording is there as soon as a stream ends, so that a
-            poller sees ``Streaming``, then ``Completed``.
+        """Create an emulator.
+
+        Args:
+            boot_seconds: Seconds that a server needs to boot; the documents say 20 to 30.
+            reconnect_seconds: Seconds that a server waits for a lost encoder; not documented.
+            finishing_seconds: Seconds from ``Stopped`` to ``Recording`` for a stream that was
+                live; not documented.
+            token_seconds: The lifetime of a token in seconds. By default a token never expires,
+                because no lifetime is documented.
+            page_size: The number of streams on a page.
+            timezone: The vendor's time zone.
+            organization_id: The organization's code.
+            refuses_long_trims: Whether a trim that ends after the current end of the recording is
+                refused at once. By default, it is accepted and later has no effect. When the
+                vendor checks is not documented.
+            available_status: Whether a server that is up is ``Available``, as in 2023.
+            start_is_null: Whether an instant stream has no ``start``, as in 2023-07.
+            lacks_newer_fields: Whether fields that were added after 2023-07 are missing.
+            clears_ingest: Whether the ingest is removed after the end, as in some samples.
+            skips_to_completed: Whether the recording is ready as soon as a stream ends, so that
+                polling shows ``Streaming``, then ``Completed``.
         """
         super().__init__(boot_seconds=boot_seconds)
         self.reconnect_seconds = reconnect_seconds
@@ -233,7 +236,7 @@ class TPStreamsEmulator(Emulator):
 
     @property
     def token(self) -> str:
-        """A token that was made by hand; one of the 20 from when it is first asked for."""
+        """A manually created token; from its first use, it counts as one of the 20."""
         with self.lock:
             if self._own_token is None:
                 self._own_token = self._new_token(expires_at=None)
@@ -241,16 +244,16 @@ class TPStreamsEmulator(Emulator):
 
     @property
     def live_tokens(self) -> int:
-        """How many tokens are good now."""
+        """The number of valid tokens."""
         with self.lock:
-            return sum(map(self._is_good, self._tokens))
+            return sum(map(self._is_valid, self._tokens))
 
     def options(self) -> dict[str, Any]:
-        """Options for ``connect``: the organization and a token."""
+        """Return options for ``connect`` with the organization and a token."""
         return {**self._account_options(), "token": self.token}
 
     def login_options(self) -> dict[str, Any]:
-        """The same with a username and a password in place of the token."""
+        """Return options for ``connect`` with a username and password instead of a token."""
         return {
             **self._account_options(),
             "username": self.username,
@@ -259,11 +262,11 @@ class TPStreamsEmulator(Emulator):
 
     def _account_options(self) -> dict[str, Any]:
         options = {"organization_id": self.organization_id}
-        # A user whose vendor is not in India would have to say so.
+        # Only a time zone other than the default must be set.
         return options | ({"timezone": self.timezone} if self.timezone != "Asia/Kolkata" else {})
 
     def revoke_tokens(self) -> None:
-        """Makes every token invalid, as somebody at the vendor might."""
+        """Invalidate every token, as the vendor's staff could."""
         with self.lock:
             self._tokens.clear()
             self._own_token = None
@@ -273,7 +276,7 @@ class TPStreamsEmulator(Emulator):
         self._tokens[token] = expires_at
         return token
 
-    def _is_good(self, token: str) -> bool:
+    def _is_valid(self, token: str) -> bool:
         if token not in self._tokens:
             return False
         expires_at = self._tokens[token]
@@ -289,24 +292,23 @@ class TPStreamsEmulator(Emulator):
             problem = "Invalid token header. No credentials provided."
         elif " " in token.strip():
             problem = "Invalid token header. Token string should not contain spaces."
-        elif not self._is_good(token.strip()):
+        elif not self._is_valid(token.strip()):
             problem = "Invalid token."
         if problem:
             raise _Refusal(401, {"detail": problem}, {"WWW-Authenticate": "Token"})
         return token.strip()
 
     def login(self, request: Request) -> Response:
-        """ "Authentication". The answer's body is not documented; this is django-rest-knox's."""
+        """Log in ("Authentication"); the undocumented response is that of django-rest-knox."""
         try:
             body = _json_object(request)
             errors: Errors = {}
-            given = {
-                name: _text(body, name, errors)
-                for name in ("username", "password", "organization_id")
-            }
+            credentials = tuple(
+                _text(body, name, errors) for name in ("username", "password", "organization_id")
+            )
             if errors:
                 raise _Refusal(400, errors)
-            if tuple(given.values()) != (self.username, self.password, self.organization_id):
+            if credentials != (self.username, self.password, self.organization_id):
                 problem = "Unable to log in with provided credentials."
                 raise _Refusal(400, {"non_field_errors": [problem]})
             if self.live_tokens >= MAX_TOKENS:
@@ -324,13 +326,13 @@ class TPStreamsEmulator(Emulator):
 
     @_api
     def logout(self, request: Request) -> Response:
-        """Deletes the very token that the request carries."""
+        """Delete the token that the request carries."""
         del self._tokens[self._authenticate(request)]
         return Response(status=204)
 
     @_api
     def list_organizations(self, request: Request) -> Response:
-        """ "Organizations": with the DRM secrets in clear."""
+        """List the organizations ("Organizations"), with their DRM secrets in plain text."""
         organization = {
             "name": "School",
             "uuid": self.organization_id,
@@ -339,16 +341,17 @@ class TPStreamsEmulator(Emulator):
         }
         return self._page(request, [organization])
 
-    # -- answers to what does not exist -----------------------------------------------------
+    # -- unknown paths and methods ----------------------------------------------------------
 
     def not_found(self, request: Request) -> Response:
-        """Django's page: no API error, and not JSON. A path without its last slash is redirected
-        where that loses no body.
+        """Return Django's 404 page, which is not JSON.
+
+        A path without its trailing slash is redirected, unless that would lose a body.
         """
         return self._slashed(request) or Response(_NOT_FOUND_PAGE, 404, content_type="text/html")
 
     def method_not_allowed(self, request: Request) -> Response:
-        """Where no call is documented: all of PUT and PATCH, for one."""
+        """Refuse a method that is not documented, such as PUT or PATCH."""
         try:
             self._authenticate(request)
         except _Refusal as refusal:
@@ -357,7 +360,7 @@ class TPStreamsEmulator(Emulator):
 
     @_api
     def no_such_method(self, request: Request) -> Response:
-        """A method that the path has not, though another path of the same form has it."""
+        """Refuse a method that another path of the same form has, but this path does not."""
         return self.method_not_allowed(request)
 
     def _slashed(self, request: Request) -> Response | None:
@@ -375,7 +378,7 @@ class TPStreamsEmulator(Emulator):
 
     @_api
     def create(self, request: Request) -> Response:
-        """ "Create a live stream instantly", "Schedule a live stream"."""
+        """Create a stream ("Create a live stream instantly", "Schedule a live stream")."""
         body = _json_object(request)
         errors: Errors = {}
         title = _text(body, "title", errors)
@@ -399,19 +402,21 @@ class TPStreamsEmulator(Emulator):
 
     @_api
     def list_streams(self, request: Request) -> Response:
-        """ "List Live Streams API"."""
+        """List the streams ("List Live Streams API")."""
         streams = (asset for asset in self._assets.values() if asset.type == "livestream")
         return self._page(request, map(self._shown, _newest_first(streams)))
 
     @_api
     def read(self, request: Request, id: str) -> Response:
-        """ "Assets": an asset with what the lists do not have."""
+        """Return an asset, with fields that the lists do not have ("Assets")."""
         return json_response(self._shown(self._asset(id), detail=True))
 
     @_api
     def start_server(self, request: Request, id: str) -> Response:
-        """ "Start a server". That a stream without a schedule, or one that was started before,
-        is refused, is not documented; nor is how.
+        """Start the server of a scheduled stream ("Start a server").
+
+        It is not documented that an unscheduled stream, or one that was started before, is
+        refused, nor with which response.
         """
         asset, stream = self._stream(id)
         if stream.status != "Not Started" or stream.boots_until or stream.rtmp_url:
@@ -421,7 +426,7 @@ class TPStreamsEmulator(Emulator):
 
     @_api
     def stop_live_stream(self, request: Request, id: str) -> Response:
-        """ "Stop a live stream". How a stream that is not running is refused is not documented."""
+        """Stop a running stream ("Stop a live stream"); other refusals are not documented."""
         asset, stream = self._stream(id)
         trim = self._valid_trim(_json_object(request), stream)
         if not stream.rtmp_url or stream.stopped_at is not None or stream.status == "Error":
@@ -434,7 +439,7 @@ class TPStreamsEmulator(Emulator):
 
     @_api
     def remove(self, request: Request, id: str) -> Response:
-        """ "Delete live stream", "Folders": whatever the id is that of, with all that is in it."""
+        """Delete any asset with everything in it ("Delete live stream", "Folders")."""
         self._asset(id)
         self._remove(id)
         return Response(status=204)
@@ -468,7 +473,7 @@ class TPStreamsEmulator(Emulator):
         return None
 
     def _valid_trim(self, body: Mapping[str, Any], stream: _Live) -> tuple[int, int] | None:
-        """The rules of 2026-01: seconds from the start of the recording, or Unix times."""
+        """Check a trim by the rules of 2026-01: relative seconds or Unix times."""
         names = ("start_time", "end_time")
         if not any(name in body for name in names):
             return None
@@ -498,7 +503,7 @@ class TPStreamsEmulator(Emulator):
         return start, end
 
     def _offset(self, bound: int, stream: _Live) -> float:
-        """A bound of a trim in seconds from the start of the recording."""
+        """Return a bound of a trim in seconds from the start of the recording."""
         if bound < UNIX_TIME_FROM:
             return bound
         began = stream.first_on_air or self.clock.now()
@@ -512,7 +517,7 @@ class TPStreamsEmulator(Emulator):
 
     @_api
     def list_assets(self, request: Request) -> Response:
-        """ "Assets": of all types, of one folder, or (``has_parent=false``) of none."""
+        """List assets of all types ("Assets"): all, those in a folder, or those in no folder."""
         assets: Iterable[_Asset] = self._assets.values()
         if folder := request.args.get("parent"):
             assets = (asset for asset in assets if asset.parent == folder)
@@ -522,7 +527,7 @@ class TPStreamsEmulator(Emulator):
 
     @_api
     def create_folder(self, request: Request) -> Response:
-        """ "Folders"."""
+        """Create a folder ("Folders")."""
         body = _json_object(request)
         errors: Errors = {}
         title = _text(body, "title", errors)
@@ -534,37 +539,38 @@ class TPStreamsEmulator(Emulator):
 
     @_api
     def list_folders(self, request: Request) -> Response:
-        """ "Folders", searched by title with ``q``."""
-        wanted = request.args.get("q", "").lower()
+        """List folders, filtered by title with ``q`` ("Folders")."""
+        query = request.args.get("q", "").lower()
         folders = [
             {"title": asset.title, "uuid": asset.id}
             for asset in _newest_first(self._assets.values())
-            if asset.type == "folder" and wanted in asset.title.lower()
+            if asset.type == "folder" and query in asset.title.lower()
         ]
         return self._page(request, folders)
 
     def add_folder(self, title: str = "Maths", *, parent: str | None = None) -> str:
-        """Adds a folder, as somebody at the dashboard might, and gives its id."""
+        """Add a folder, as a user of the dashboard could, and return its ID."""
         with self.lock:
             return self._new_asset("folder", title, parent).id
 
     def other_ids(self) -> list[str]:
-        """Ids of assets that are not live streams: the first time, of a folder and a video that
-        are made for it.
+        """Return the IDs of assets that are not live streams.
+
+        If there are none, a folder and a video are created.
         """
         with self.lock:
             found = [asset.id for asset in self._assets.values() if asset.live is None]
             return found or [self.add_folder(), self.add_video()]
 
     def add_video(self, title: str = "Lecture", *, parent: str | None = None) -> str:
-        """Adds an uploaded video and gives its id."""
+        """Add an uploaded video, and return its ID."""
         with self.lock:
             asset = self._new_asset("video", title, parent)
             asset.video = self._video(asset.id, duration=600)
             return asset.id
 
     def __contains__(self, id: object) -> bool:
-        """Whether there is an asset with this id."""
+        """Return whether an asset with this ID exists."""
         return id in self._assets
 
     def _new_asset(self, type: str, title: str, parent: str | None) -> _Asset:
@@ -580,12 +586,12 @@ class TPStreamsEmulator(Emulator):
     def _stream(self, id: str) -> tuple[_Asset, _Live]:
         asset = self._asset(id)
         if asset.live is None:
-            # Not documented: the call on a folder or a video.
+            # Not documented: this request on a folder or a video.
             raise _Refusal(404, {"detail": "Not found."})
         self._settle(asset, asset.live)
         return asset, asset.live
 
-    # -- what the answers look like ---------------------------------------------------------
+    # -- response bodies --------------------------------------------------------------------
 
     def _shown(self, asset: _Asset, *, detail: bool = False, webhook: bool = False) -> Any:
         shown: dict[str, Any] = {
@@ -678,7 +684,7 @@ class TPStreamsEmulator(Emulator):
         }
 
     def _page(self, request: Request, items: Iterable[Any]) -> Response:
-        """Limit and offset, and links to the pages around, as REST framework makes them."""
+        """Return a page by limit and offset, with REST framework's links to its neighbors."""
         all_items = list(items)
         limit = _positive(request.args.get("limit")) or self.page_size
         offset = _positive(request.args.get("offset")) or 0
@@ -703,32 +709,33 @@ class TPStreamsEmulator(Emulator):
         )
 
     def webhook(self, id: str, *, secret: str | None = None) -> tuple[dict[str, str], bytes]:
-        """Headers and body of the delivery that an asset's last change caused ("Webhooks"): the
-        asset itself, without event, time or signature.
+        """Return the headers and body of a delivery about an asset ("Webhooks").
+
+        The body is the asset itself, without an event, a time, or a signature.
 
         Args:
-            id: The asset.
-            secret: The webhook's; by default :attr:`webhook_secret`.
+            id: The asset's ID.
+            secret: The webhook's secret. Defaults to :attr:`webhook_secret`.
         """
         with self.lock:
             body = json.dumps(self._shown(self._assets[id], webhook=True)).encode()
         secret = self.webhook_secret if secret is None else secret
         return {"Content-Type": "application/json", "x-streams-token": secret}, body
 
-    # -- what the world does ----------------------------------------------------------------
+    # -- events at the vendor and the encoder -----------------------------------------------
 
     def encoder_connects(self, id: str) -> None:
-        """An encoder begins to publish: ``Streaming``.
+        """Connect an encoder, which starts to publish: ``Streaming``.
 
         Raises:
-            ValueError: There is no server that is up and waits for one.
+            ValueError: If the stream has no server that is ready for an encoder.
         """
         with self.lock:
             stream = self._known(id)
             if stream.status not in ("Not Started", "Available", "Disconnected"):
-                raise ValueError(f"nothing can be published to {id}: it is {stream.status}")
+                raise ValueError(f"cannot publish to {id}: its status is {stream.status}")
             if not stream.rtmp_url:
-                raise ValueError(f"nothing can be published to {id}: its server is not up")
+                raise ValueError(f"cannot publish to {id}: its server is not up")
             now = self.clock.now()
             stream.status = "Streaming"
             stream.publishing_since = now
@@ -737,15 +744,15 @@ class TPStreamsEmulator(Emulator):
             self._note(stream, "On Publish", now)
 
     def encoder_drops(self, id: str) -> None:
-        """The encoder's connection is lost: ``Disconnected``, and after a while ``Stopped``.
+        """Disconnect the encoder: ``Disconnected``, then ``Stopped`` if it does not reconnect.
 
         Raises:
-            ValueError: No encoder is connected.
+            ValueError: If no encoder is connected.
         """
         with self.lock:
             stream = self._known(id)
             if stream.status != "Streaming":
-                raise ValueError(f"no encoder publishes to {id}: it is {stream.status}")
+                raise ValueError(f"no encoder publishes to {id}: its status is {stream.status}")
             now = self.clock.now()
             self._unpublish(stream, now)
             stream.status = "Disconnected"
@@ -753,24 +760,24 @@ class TPStreamsEmulator(Emulator):
             self._note(stream, "On Publish Done", now)
 
     def recording_ready(self, id: str) -> None:
-        """The recording is transcoded, and trimmed if that was asked for: ``Completed``.
+        """Finish transcoding the recording, and trim it if requested: ``Completed``.
 
         Raises:
-            ValueError: The stream has not ended, was never on air, or is not recorded.
+            ValueError: If the stream has not ended, was never live, or is not recorded.
         """
         with self.lock:
             stream = self._known(id)
             if stream.status not in ("Stopped", "Recording"):
-                raise ValueError(f"no recording of {id} is being made: it is {stream.status}")
+                raise ValueError(f"{id} is not being transcoded: its status is {stream.status}")
             if not self._is_recorded(stream):
-                raise ValueError(f"there is no recording of {id}: nothing was on air, or kept")
+                raise ValueError(f"{id} has no recording: it was never live, or was not recorded")
             self._complete(self._assets[id], stream)
 
     def stream_fails(self, id: str) -> None:
-        """Something breaks at the vendor: ``Error``.
+        """Make the stream fail at the vendor: ``Error``.
 
         Raises:
-            ValueError: The stream has ended.
+            ValueError: If the stream has ended.
         """
         with self.lock:
             stream = self._known(id)
@@ -780,19 +787,19 @@ class TPStreamsEmulator(Emulator):
             stream.boots_until = stream.disconnected_at = None
 
     def keep_no_recording(self, id: str) -> None:
-        """Sets ``transcode_recorded_video`` to false, which no documented call can."""
+        """Set ``transcode_recorded_video`` to false, which no documented endpoint can do."""
         with self.lock:
             self._known(id).transcode_recorded_video = False
 
     def _known(self, id: str) -> _Live:
         asset = self._assets.get(id)
         if asset is None or asset.live is None:
-            raise ValueError(f"{id} is no live stream")
+            raise ValueError(f"{id} is not a live stream")
         self._settle(asset, asset.live)
         return asset.live
 
     def _settle(self, asset: _Asset, stream: _Live) -> None:
-        """Lets happen what the time alone brings about."""
+        """Apply the changes that happen with the passage of time."""
         now = self.clock.now()
         if stream.boots_until is not None and now >= stream.boots_until:
             stream.boots_until = None
@@ -827,7 +834,7 @@ class TPStreamsEmulator(Emulator):
         duration = round(stream.recorded.total_seconds())
         if stream.trim is not None:
             start, end = (self._offset(bound, stream) for bound in stream.trim)
-            # A trim beyond the recording comes to nothing: what happens then is not documented.
+            # A trim beyond the recording has no effect; the vendor's behavior is not documented.
             if start >= 0 and end <= duration:
                 duration = round(end - start)
         stream.status = "Completed"
@@ -864,12 +871,12 @@ def _newest_first(assets: Iterable[_Asset]) -> list[_Asset]:
 
 
 def _positive(text: str | None) -> int:
-    """A page's limit or offset; what is none counts as not given, as in REST framework."""
+    """Parse a page's limit or offset; an invalid one is ignored, as in REST framework."""
     return int(text) if text is not None and re.fullmatch("[0-9]{1,18}", text) else 0
 
 
-# -- checks of fields, in the words of REST framework; but stricter than it, where it would take
-# -- a number for a string or "true" for a boolean: that the vendor does is not documented
+# -- checks of fields, with the texts of REST framework. They are stricter where REST framework
+# -- would accept a number as a string, or "true" as a boolean: that is not documented.
 
 
 def _json_object(request: Request) -> dict[str, Any]:

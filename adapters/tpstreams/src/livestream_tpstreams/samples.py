@@ -1,6 +1,6 @@
-"""Live streams as TPStreams's documents show them.
+"""Live streams as the documents of TPStreams show them.
 
-The conformance kit reads them, and holds the emulator's answers against them.
+The conformance kit reads them, and compares the emulator's responses with them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import livestream_core as live
 
 _TRANSCODED = "https://d7pdowhru2wq4.cloudfront.net/transcoded/9328558d-e0a5-4093-b3b9-8f15ad1550d8"
 
-#: "Schedule a live stream": the answer.
+#: The response of "Schedule a live stream".
 SCHEDULED: Mapping[str, Any] = {
     "title": "Data science Live class",
     "bytes": None,
@@ -34,7 +34,7 @@ SCHEDULED: Mapping[str, Any] = {
     "parent_id": None,
 }
 
-#: "Stop a live stream": the sample of a webhook response, in the form of 2023-07.
+#: The sample webhook delivery of "Stop a live stream", in the form of 2023-07.
 COMPLETED: Mapping[str, Any] = {
     "title": "Data science Live class",
     "bytes": None,

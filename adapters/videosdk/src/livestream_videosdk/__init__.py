@@ -1,4 +1,4 @@
-"""VideoSDK for livestream-core: the live streams of its API v1, which it has withdrawn."""
+"""The VideoSDK provider for livestream-core: the live streams of API v1, which was withdrawn."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import livestream_core as live
 
 @live.hookimpl
 def livestream_adapters() -> list[live.AdapterInfo]:
-    """Names the adapter, without loading it."""
+    """Return the adapter of this package, without loading it."""
     return [
         live.AdapterInfo(
             name="videosdk",

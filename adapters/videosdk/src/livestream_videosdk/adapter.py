@@ -1,10 +1,10 @@
-"""VideoSDK's live streams: the API ``/v1/livestreams``.
+"""The adapter for VideoSDK's live streams: the API ``/v1/livestreams``.
 
-The facts are from the reference of that API (``docs/live-streaming/api-reference`` in
-VideoSDK's public documentation repository, "the reference") and from its older guide
+Its sources are the reference of that API (``docs/live-streaming/api-reference`` in VideoSDK's
+public documentation repository, "the reference") and an older guide
 (``docs/guide/standard-live-streaming-api-sdk``, "the guide"). VideoSDK withdrew the product on
-2023-02-02. What its API v2 calls livestreams pushes a meeting to other platforms, and is
-something else.
+2023-02-02. The livestreams of its API v2 are something else: they push a meeting to other
+platforms.
 """
 
 from __future__ import annotations
@@ -23,24 +23,23 @@ from jwt.algorithms import HMACAlgorithm
 import livestream_core as live
 
 _ALL = "/v1/livestreams"
-_PAGES = "/v1/livestreams/"  # the reference writes the list, and only the list, with a slash
+_PAGES = "/v1/livestreams/"  # in the reference, only the list has a trailing slash
 _ONE = "/v1/livestreams/{id}"
 
-#: How long a token that is signed here is good for: what the reference's page on
-#: authentication uses.
+#: The lifetime of a token that the adapter signs, as on the reference's page on authentication.
 TOKEN_LIFE = timedelta(minutes=10)
 
-#: A token says that it was issued so long ago: a vendor whose clock is a little behind ours refuses
-#: one that was issued in its future.
+#: How far a token's issue time is set back, because a vendor whose clock is slightly behind would
+#: refuse a token that was issued in its future.
 ISSUED_BEFORE = timedelta(seconds=30)
 
-#: Fields of a spec and the vendor's names for them.
+#: The vendor's names for the fields of a spec.
 _FIELDS = {"title": "name", "record": "record", "restreams": "restream"}
 
-#: What only livestreams of v1 have. API v2 calls other things livestreams, and has ids too.
+#: The fields that only livestreams of v1 have. Other objects have IDs too.
 _OWN = ("name", "record", "restream", "streamKey", "streamUrl", "upstreamUrl")
 
-#: A page number, as we send it and as a cursor.
+#: A page number, in a request and as a cursor.
 _PAGE = re.compile(r"[1-9][0-9]{0,17}")
 
 _NONE = live.Support.NONE
@@ -49,7 +48,7 @@ _NATIVE = live.Support.NATIVE
 
 class _AnyLength(HMACAlgorithm):
     def check_key_length(self, key: object) -> str | None:
-        """No warning: how long an account's secret is, is VideoSDK's choice and not its user's."""
+        """Return no warning, because VideoSDK chooses the length of an account's secret."""
         return None
 
 
@@ -60,17 +59,18 @@ _JWS.register_algorithm("HS256", _AnyLength(HMACAlgorithm.SHA256))
 
 def _is_jwt(_: object, __: object, token: live.Secret | None) -> None:
     if token is not None and not re.fullmatch(r"[!-~]+", token.reveal()):
-        raise ValueError("must be the JWT alone, without Bearer or any other prefix")
+        raise ValueError("must be only the JWT, without Bearer or any other prefix")
 
 
 @attrs.frozen(kw_only=True)
 class VideoSDKOptions(live.Options):
-    """A ready token, or what tokens are signed with.
+    """Options of a connection to VideoSDK: a token, or the key and secret to sign tokens with.
 
     Attributes:
-        token: A JWT; it is sent as it is and never renewed.
-        api_key: The account's API key. It names the account and is not secret by itself.
-        secret: The account's secret; it is never sent.
+        base_url: The vendor's origin.
+        token: A JWT. It is sent unchanged and never renewed.
+        api_key: The account's API key. It identifies the account and is not secret.
+        secret: The account's secret. It is never sent.
     """
 
     credentials: ClassVar[tuple[tuple[str, ...], ...]] = (("token",), ("api_key", "secret"))
@@ -79,19 +79,19 @@ class VideoSDKOptions(live.Options):
         default="https://api.videosdk.live", help="The vendor's origin: https://host[:port]."
     )
     token: live.Secret | None = live.option(
-        default=None, validator=_is_jwt, help="A ready JWT, without any prefix."
+        default=None, validator=_is_jwt, help="An existing JWT, without any prefix."
     )
     api_key: str | None = live.option(default=None, help="The account's API key.")
     secret: live.Secret | None = live.option(
-        default=None, help="The account's secret, to sign tokens with."
+        default=None, help="The account's secret, which signs tokens."
     )
 
 
 class VideoSDKAdapter(live.Adapter):
-    """Live streams of VideoSDK's API v1.
+    """The adapter for the live streams of VideoSDK's API v1.
 
-    A stream there is an RTMP address that is open from creation until it is deleted. The API has
-    no status, no time and no event: nothing says whether a stream is on air.
+    A stream is an ingest that is open from its creation until it is deleted. The API returns no
+    status, no start time, and no events, so it is unknown whether a stream is live.
     """
 
     name = "videosdk"
@@ -107,16 +107,16 @@ class VideoSDKAdapter(live.Adapter):
             live.Feature.UPDATE: _NATIVE,
             live.Feature.START: live.Capability(
                 live.Support.AUTOMATIC,
-                "the ingest is open from creation on; the call reads the stream",
+                "the ingest is open as soon as the stream is created; start only reads the stream",
             ),
             live.Feature.STOP: (
                 _NONE,
-                "VideoSDK has no call to stop a stream: the encoder ends it by disconnecting",
+                "VideoSDK has no endpoint for it; disconnect the encoder to end the stream",
             ),
             live.Feature.TRIM: (_NONE, "VideoSDK cannot trim a recording"),
             live.Feature.CANCEL: (
                 _NONE,
-                "VideoSDK cannot call a stream off: nothing is scheduled; delete it instead",
+                "VideoSDK has no schedule; delete the stream instead",
             ),
             live.Feature.DELETE: _NATIVE,
             live.Feature.WEBHOOK: (_NONE, "VideoSDK sends no webhooks for v1 live streams"),
@@ -125,17 +125,17 @@ class VideoSDKAdapter(live.Adapter):
             live.Feature.RECORD: _NATIVE,
             live.Feature.RESTREAMS: live.Capability(
                 live.Support.NATIVE,
-                "only the answers to create and update name them, so nobody who reads the stream "
-                "later, a migration included, learns of them",
+                "only the responses to create and update include restream targets, so a later "
+                "read, including one by a migration, does not return them",
             ),
             live.Feature.RECORDING_DRM: (_NONE, "VideoSDK has no DRM for recordings"),
-            live.Feature.LATENCY: (_NONE, "VideoSDK has no choice of latency"),
-            live.Feature.DESCRIPTION: (_NONE, "a VideoSDK stream has a name and no description"),
+            live.Feature.LATENCY: (_NONE, "VideoSDK does not let you choose the latency"),
+            live.Feature.DESCRIPTION: (_NONE, "a VideoSDK stream has a name but no description"),
             live.Feature.TAGS: (_NONE, "a VideoSDK stream has no tags"),
             live.Feature.THUMBNAIL_URL: (_NONE, "a VideoSDK stream has no picture"),
             live.Feature.PLAYBACK_URL: (
                 _NONE,
-                "VideoSDK hosts the stream itself and names its playback URL",
+                "VideoSDK hosts the stream itself and assigns its playback URL",
             ),
         },
         statuses={live.Status.READY},
@@ -146,10 +146,10 @@ class VideoSDKAdapter(live.Adapter):
 
     is_lenient: ClassVar[bool] = True
 
-    # Its SDK's documentation: "The API uses both" 402 and 404 for what is not found.
+    # From the SDK's documentation: "The API uses both" 402 and 404 for a missing stream.
     errors: ClassVar[Mapping[int, type[live.LiveStreamError]]] = {402: live.NotFound}
 
-    # Stream keys are UUIDs, and playback URLs contain them; the guide shows keys of another form.
+    # Stream keys are UUIDs, and playback URLs contain them; the guide shows keys in another form.
     secret_patterns: ClassVar[tuple[str, ...]] = (
         r"(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
         r"(?<=/live/)[^\s/\"'<>?#\\]+",
@@ -160,10 +160,10 @@ class VideoSDKAdapter(live.Adapter):
     def create(
         self, spec: live.StreamSpec
     ) -> Generator[live.Request, live.Response, live.LiveStream]:
-        """``POST /v1/livestreams`` (the reference, "Create Live Stream").
+        """Send ``POST /v1/livestreams`` (the reference, "Create Live Stream").
 
         Raises:
-            InvalidInput: A restream target lacks its URL or its key: both are required there.
+            InvalidInput: If a restream target has no URL or no stream key; both are required.
         """
         values = {
             "title": spec.title,
@@ -179,62 +179,65 @@ class VideoSDKAdapter(live.Adapter):
         return self.parse_stream(response.json())
 
     def get(self, stream_id: str) -> Generator[live.Request, live.Response, live.LiveStream]:
-        """``GET /v1/livestreams/{id}``. The answer does not name the restream targets."""
+        """Send ``GET /v1/livestreams/{id}``; the response does not include restream targets."""
         response = yield self.request("GET", _ONE, id=stream_id)
         return self.parse_stream(response.json())
 
     def list(self, query: live.Query) -> Generator[live.Request, live.Response, live.Page]:
-        """``GET /v1/livestreams/``; the cursor is the page's number.
+        """Send ``GET /v1/livestreams/``; the cursor is the page number.
 
         Raises:
-            InvalidInput: The cursor is not a page's number.
+            InvalidInput: If the cursor is not a page number.
         """
         number = query.cursor or "1"
         if not _PAGE.fullmatch(number):
-            raise live.InvalidInput("cursor: is not the number of a page", field="cursor")
+            raise live.InvalidInput("cursor: is not a page number", field="cursor")
         response = yield self.request("GET", _PAGES, params={"page": number, "perPage": query.size})
-        answer = response.fields()
-        items = answer.items("data")
+        fields = response.fields()
+        items = fields.items("data")
         info = response.fields(lenient=True).optional_object("pageInfo")
         return self.page(
             items,
-            next=lambda: _next_page(answer, int(number), len(items)),
+            next=lambda: _next_page(fields, int(number), len(items)),
             total=None if info is None else info.optional_integer("total"),
         )
 
     def update(
         self, stream_id: str, changes: Mapping[str, Any]
     ) -> Generator[live.Request, live.Response, live.LiveStream]:
-        """``POST /v1/livestreams/{id}``: the page's cURL sample has GET with a body, those in
-        other languages have POST.
+        """Send ``POST /v1/livestreams/{id}``.
+
+        The cURL sample in the reference shows GET with a body; the samples in other languages
+        show POST.
         """
         body = {_FIELDS[name]: value for name, value in changes.items()}
         response = yield self.post(_ONE, id=stream_id, json=body)
         return self.parse_stream(response.json())
 
     def start(self, stream_id: str) -> Generator[live.Request, live.Response, live.LiveStream]:
-        """Reads the stream: its ingest is open already."""
+        """Read the stream, because its ingest is already open."""
         return self.get(stream_id)
 
     def delete(self, stream_id: str) -> Generator[live.Request, live.Response, None]:
-        """``DELETE /v1/livestreams/{id}``. Only live streams live under that path, so nothing is
-        read first. The answer is the deleted stream.
+        """Send ``DELETE /v1/livestreams/{id}``; the response is the deleted stream.
+
+        This path has only live streams, so the stream is not read first.
         """
         response = yield self.request("DELETE", _ONE, id=stream_id)
         if response.status != 204:
-            response.json()  # a proxy's page is no proof of a deletion
+            response.json()  # a proxy's page does not prove a deletion
 
     # -- reading ----------------------------------------------------------------------------
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
-        """Reads a livestream object, of any of the vendor's documents."""
+        """Parse a livestream object, in any form that the vendor documents."""
         fields = live.Fields(payload, lenient=True)
         if not any(name in fields.data for name in _OWN):
-            raise live.UnexpectedResponse(f"none of {', '.join(_OWN)} is in the answer")
+            raise live.UnexpectedResponse(f"none of {', '.join(_OWN)} is in the response")
         record = fields.optional_flag("record")
-        # Viewers' URLs contain the stream key.
+        # Playback URLs contain the stream key.
         playback = fields.optional_text("downstreamUrl", field="playbacks")
-        # The create sample has a recordingUrl next to `record: false`: nothing is recorded there.
+        # The create sample has a recordingUrl although `record` is false: nothing is recorded.
         recording = fields.optional_text("recordingUrl", field="recording")
         return fields.build(
             live.LiveStream,
@@ -262,8 +265,10 @@ class VideoSDKAdapter(live.Adapter):
     # -- signing in -------------------------------------------------------------------------
 
     def sign_in(self, previous: live.Session | None, now: datetime) -> live.Session:
-        """The ready token, or one that is signed here: HS256, as the raw value of the header
-        (the reference's page on authentication).
+        """Return a session with the configured token, or with a newly signed one.
+
+        The token is signed with HS256, and is the raw value of the header (the reference's page on
+        authentication).
         """
         if self.options.token is not None:
             return live.Session(headers={"Authorization": self.options.token.reveal()})
@@ -282,18 +287,16 @@ class VideoSDKAdapter(live.Adapter):
             return live.Session(
                 headers={"Authorization": token}, expires_at=datetime.fromtimestamp(expires, UTC)
             )
-        raise live.ConfigurationError("secret: no token can be signed with it")
+        raise live.ConfigurationError("secret: cannot be used to sign a token")
 
     def account_id(self) -> str:
-        """The API key, which a token names too; for a token that cannot be read, a short digest
-        of it.
-        """
+        """Return the API key, or a short digest of a token in which it cannot be read."""
         if self.options.token is None:
             return self.options.api_key or ""
         token = self.options.token.reveal()
         api_key = None
         try:
-            # Only VideoSDK can verify it, and has to: this is no check.
+            # Only VideoSDK can verify the token; this only reads it.
             api_key = jwt.decode(token, options={"verify_signature": False}).get("apikey")
         except (jwt.InvalidTokenError, ValueError, RecursionError):
             pass
@@ -311,15 +314,15 @@ def _target(target: live.RestreamTarget) -> dict[str, str]:
     return {"url": str(target.url), "streamKey": target.stream_key.reveal()}
 
 
-def _next_page(answer: live.Fields, asked: int, count: int) -> str | None:
-    """The number of the page that follows one with ``count`` streams, or ``None``."""
-    # The guide's answer has no pageInfo: all streams are on one page.
-    info = answer.optional_object("pageInfo")
+def _next_page(fields: live.Fields, requested: int, count: int) -> str | None:
+    """Return the number of the page after one with ``count`` streams, or ``None``."""
+    # The guide's response has no pageInfo: all streams are on one page.
+    info = fields.optional_object("pageInfo")
     if info is None or not count:
         return None
     current = info.optional_integer("currentPage")
     if current is None:
-        current = asked
+        current = requested
     last = info.optional_integer("lastPage")
     total = info.optional_integer("total")
     if last is None and total is not None:
@@ -329,17 +332,17 @@ def _next_page(answer: live.Fields, asked: int, count: int) -> str | None:
         return None
     following = str(current + 1)
     if current < 1 or not _PAGE.fullmatch(following):
-        raise live.UnexpectedResponse("pageInfo.currentPage is not the number of a page")
+        raise live.UnexpectedResponse("pageInfo.currentPage is not a page number")
     return following
 
 
 def _ingests(fields: live.Fields) -> tuple[live.Ingest, ...]:
     key = fields.optional_text("streamKey", field="ingests") or None
     server = fields.optional_text("streamUrl", field="ingests")
-    if not server and (whole := fields.optional_text("upstreamUrl", field="ingests")):
-        # streamUrl exists since 2022-01-28 only.
+    if not server and (url := fields.optional_text("upstreamUrl", field="ingests")):
+        # streamUrl exists only since 2022-01-28.
         try:
-            server, key = live.split_publish_url(whole, key)
+            server, key = live.split_publish_url(url, key)
         except live.InvalidInput:
             fields.unreadable("upstreamUrl", "does not end in streamKey", field="ingests")
     return (live.Ingest(server, key),) if server else ()

@@ -1,9 +1,9 @@
-"""VideoSDK's API v1 for live streams, emulated after its documents.
+"""An emulator of VideoSDK's API v1 for live streams, based on its documents.
 
-The facts are from the reference and the guide that :mod:`livestream_videosdk.adapter` names;
-errors have the form that VideoSDK's quickstarts read: ``{"statusCode": 400, "error": "..."}``.
-The documents are silent about statuses of success, the validation of single fields and what is
-at the viewers' URLs: what stands here is inferred, and marked so.
+Its sources are the reference and the guide that :mod:`livestream_videosdk.adapter` names. Errors
+have the form that VideoSDK's quickstarts read: ``{"statusCode": 400, "error": "..."}``. The
+documents do not specify the statuses of success, the validation of fields, or the content of
+playback URLs. These are inferred, and marked as such.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _is_target(value: Any) -> bool:
     )
 
 
-#: What the known fields of a body must be, and the error where one is not.
+#: The checks of the known fields of a body, and their errors.
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (_is_text, '"name" must be a non-empty string'),
     "record": (lambda value: isinstance(value, bool), '"record" must be a boolean'),
@@ -46,14 +46,14 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
 }
 
-#: Fields that not every answer shows.
+#: The fields that only some responses include.
 _SHOWN_BY_CREATE = ("userId", "user", "restream")
 _SHOWN_BY_UPDATE = ("restream",)
 _SHOWN_BY_LIST = ("userId",)
 
 
 class _Refused(Exception):
-    """An answer that is an error."""
+    """An exception that becomes an error response."""
 
     def __init__(self, status: int, error: str) -> None:
         super().__init__(error)
@@ -65,17 +65,17 @@ def _error(status: int, error: str) -> Response:
 
 
 def _api(handler: Callable[..., Any]) -> Callable[..., Response]:
-    """A call of the API: it needs a token, and what it raises is answered as an error."""
+    """Make an endpoint require a token, and turn its exceptions into error responses."""
 
     @wraps(handler)
-    def answer(self: VideoSDKEmulator, request: Request, **values: str) -> Response:
+    def respond(self: VideoSDKEmulator, request: Request, **values: str) -> Response:
         try:
             self.check_token(request.headers.get("Authorization", ""))
             return json_response(handler(self, request, **values))
         except _Refused as refused:
             return _error(refused.status, refused.error)
 
-    return answer
+    return respond
 
 
 @attrs.define
@@ -87,20 +87,20 @@ class _Stream:
     restream: list[dict[str, str]]
     created_at: datetime
     updated_at: datetime
-    is_on_air: bool = False
+    is_live: bool = False
     has_recording: bool = False
 
 
 class VideoSDKEmulator(Emulator):
-    """VideoSDK with one account. Streams are kept until they are deleted, and have no status.
+    """An emulator of VideoSDK with one account.
 
-    What an encoder does shows in nothing that the API answers, only at the path of
-    ``downstreamUrl``.
+    Streams are kept until they are deleted, and have no status. The API does not show whether an
+    encoder is connected; only the path of ``downstreamUrl`` does.
 
     Attributes:
         api_key: The account's API key.
         secret: The account's secret.
-        user_id: The account's id.
+        user_id: The account's ID.
     """
 
     provider = "videosdk"
@@ -125,14 +125,17 @@ class VideoSDKEmulator(Emulator):
         before_2022: bool = False,
         guide: bool = False,
     ) -> None:
-        """Args:
-        boot_seconds: Not used: the ingest is open at once.
-        not_found_status: What an unknown id is answered with; 402 is what API v2 says as well.
-        denies_record: Whether a create answers ``record: false`` also where it was asked for, as
-            the reference's sample does; later answers have the truth.
-        before_2022: As until 2022-01-28: no ``streamUrl``, and the hosts of 2021.
-        guide: As the guide has it: a list has no ``pageInfo`` and no pages, ``recordingUrl`` is
-            there only where there is a recording, and no times are.
+        """Create an emulator.
+
+        Args:
+            boot_seconds: Not used, because the ingest is open at once.
+            not_found_status: The status for an unknown ID. API v2 also uses 402.
+            denies_record: Whether the response to a create always has ``record: false``, as in the
+                reference's sample. Later responses have the real value.
+            before_2022: Whether to behave as before 2022-01-28: without ``streamUrl``, and with
+                the hosts of 2021.
+            guide: Whether to behave as in the guide: a list has no pages and no ``pageInfo``,
+                ``recordingUrl`` exists only for recorded streams, and times are missing.
         """
         super().__init__(boot_seconds=boot_seconds)
         self.api_key: str = str(uuid.uuid4())
@@ -147,24 +150,24 @@ class VideoSDKEmulator(Emulator):
     # -- the account ------------------------------------------------------------------------
 
     def options(self) -> dict[str, Any]:
-        """API key and secret."""
+        """Return options for ``connect`` with the API key and the secret."""
         return {"api_key": self.api_key, "secret": self.secret}
 
     def token(self, **claims: Any) -> str:
-        """A token as the account's owner would sign it, good for ten minutes of :attr:`clock`.
+        """Return a signed token of the account, valid for ten minutes of :attr:`clock`.
 
         Args:
-            claims: Claims to add or to replace; ``None`` leaves one out.
+            claims: Claims to add or replace; ``None`` removes a claim.
         """
         now = int(self.clock.now().timestamp())
         claims = {"apikey": self.api_key, "iat": now, "exp": now + 600, **claims}
-        given = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode(given, self.secret, algorithm="HS256")
+        payload = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode(payload, self.secret, algorithm="HS256")
 
     def check_token(self, token: str) -> None:
-        """Refuses what is not a token of this account, at the time of :attr:`clock`."""
-        # Times are checked below: PyJWT would take the machine's clock. "Bearer " in front (which
-        # API v1 for meetings wants, and this one does not) breaks the signature.
+        """Refuse a token that is not valid for this account, at the time of :attr:`clock`."""
+        # Times are checked below, because PyJWT would use the machine's clock. The prefix
+        # "Bearer ", which only API v1 for meetings requires, breaks the signature.
         options: Any = {
             "require": ["exp"],
             **dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud"), False),
@@ -185,6 +188,7 @@ class VideoSDKEmulator(Emulator):
 
     @_api
     def create_stream(self, request: Request) -> Any:
+        """Create a stream."""
         body = _body(request, required=("name",))
         now = self.clock.now()
         stream = _Stream(
@@ -202,9 +206,10 @@ class VideoSDKEmulator(Emulator):
 
     @_api
     def list_streams(self, request: Request) -> Any:
+        """List the streams."""
         streams = list(self._streams.values())
         if self.guide:
-            # Its one parameter; the account has one user.
+            # The guide's only parameter; the account has one user.
             if request.args.get("userId", self.user_id) != self.user_id:
                 streams = []
             return {"data": [self._shown(each, _SHOWN_BY_LIST) for each in streams]}
@@ -224,6 +229,7 @@ class VideoSDKEmulator(Emulator):
 
     @_api
     def read_stream(self, request: Request, id: str) -> Any:
+        """Return a stream."""
         stream = self._found(id)
         if request.get_data():
             # The cURL sample for an update is a GET with a body.
@@ -232,26 +238,30 @@ class VideoSDKEmulator(Emulator):
 
     @_api
     def update_stream(self, request: Request, id: str) -> Any:
+        """Update a stream."""
         return self._updated(self._found(id), request)
 
     @_api
     def delete_stream(self, request: Request, id: str) -> Any:
+        """Delete a stream, and return it."""
         return self._shown(self._streams.pop(self._found(id).id))
 
     def playlist(self, request: Request, key: str) -> Response:
-        """What viewers get (inferred): with or without a token, 404 while nothing is on air."""
-        return _playlist(any(each.key == key and each.is_on_air for each in self._streams.values()))
+        """Return the playlist for viewers (inferred): no token needed; 404 unless live."""
+        return _playlist(any(each.key == key and each.is_live for each in self._streams.values()))
 
     def recorded_playlist(self, request: Request, key: str) -> Response:
-        """The recording (inferred), once it is ready."""
+        """Return the playlist of the recording, once it is ready (inferred)."""
         return _playlist(
             any(each.key == key and each.has_recording for each in self._streams.values())
         )
 
     def not_found(self, request: Request) -> Response:
+        """Respond to an unknown path."""
         return _error(404, "Not Found")
 
     def method_not_allowed(self, request: Request) -> Response:
+        """Respond to a method that the path does not have."""
         return _error(405, "Method Not Allowed")
 
     def _found(self, id: str) -> _Stream:
@@ -268,7 +278,7 @@ class VideoSDKEmulator(Emulator):
         stream.updated_at = self.clock.now()
         return self._shown(stream, _SHOWN_BY_UPDATE)
 
-    def _shown(self, stream: _Stream, besides: tuple[str, ...] = ()) -> dict[str, Any]:
+    def _shown(self, stream: _Stream, extra: tuple[str, ...] = ()) -> dict[str, Any]:
         host = _HOST_OF_2021 if self.before_2022 else _HOST
         watch = f"https://{host}/live/{stream.key}"
         shown: dict[str, Any] = {
@@ -286,43 +296,45 @@ class VideoSDKEmulator(Emulator):
         absent = {"streamUrl"} if self.before_2022 else set()
         if self.guide:
             absent |= {"createdAt", "updatedAt"} | (set() if stream.record else {"recordingUrl"})
-        some = {
+        optional = {
             "userId": self.user_id,
             "user": {"name": "Demo user 01", "id": self.user_id},
             "restream": stream.restream,
         }
         return {name: value for name, value in shown.items() if name not in absent} | {
-            name: some[name] for name in besides
+            name: optional[name] for name in extra
         }
 
-    # -- what the world does ----------------------------------------------------------------
+    # -- events at the vendor and the encoder -----------------------------------------------
 
     def encoder_connects(self, id: str) -> None:
-        """An encoder begins to publish: ``downstreamUrl`` answers 200. The ingest is always open.
+        """Connect an encoder, which starts to publish: ``downstreamUrl`` returns 200.
+
+        The ingest is always open.
 
         Raises:
-            ValueError: There is no such stream.
+            ValueError: If the stream does not exist.
         """
         with self.lock:
-            self._known(id).is_on_air = True
+            self._known(id).is_live = True
 
     def encoder_drops(self, id: str) -> None:
-        """The encoder is gone: ``downstreamUrl`` answers 404 again.
+        """Disconnect the encoder: ``downstreamUrl`` returns 404 again.
 
         Raises:
-            ValueError: There is no such stream, or no encoder is connected.
+            ValueError: If the stream does not exist or no encoder is connected.
         """
         with self.lock:
             stream = self._known(id)
-            if not stream.is_on_air:
+            if not stream.is_live:
                 raise ValueError(f"no encoder is connected to {id}")
-            stream.is_on_air = False
+            stream.is_live = False
 
     def recording_ready(self, id: str) -> None:
-        """The recording is there: ``recordingUrl`` answers 200. The API does not tell.
+        """Finish the recording: ``recordingUrl`` returns 200. The API does not show this.
 
         Raises:
-            ValueError: There is no such stream, or it is not recorded.
+            ValueError: If the stream does not exist or is not recorded.
         """
         with self.lock:
             stream = self._known(id)
@@ -332,7 +344,7 @@ class VideoSDKEmulator(Emulator):
 
     def _known(self, id: str) -> _Stream:
         if id not in self._streams:
-            raise ValueError(f"there is no stream {id}")
+            raise ValueError(f"the stream {id} does not exist")
         return self._streams[id]
 
 
@@ -341,7 +353,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _body(request: Request, required: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The JSON body with its known fields checked; unknown ones are ignored."""
+    """Return the JSON body, with its known fields checked; unknown fields are ignored."""
     if request.mimetype != "application/json":
         raise _Refused(400, "Content-Type must be application/json")
     body = None
@@ -354,8 +366,8 @@ def _body(request: Request, required: tuple[str, ...] = ()) -> dict[str, Any]:
     for name in required:
         if name not in body:
             raise _Refused(400, f'"{name}" is required')
-    for name, (is_right, problem) in _CHECKS.items():
-        if name in body and not is_right(body[name]):
+    for name, (is_valid, problem) in _CHECKS.items():
+        if name in body and not is_valid(body[name]):
             raise _Refused(400, problem)
     return body
 
@@ -368,15 +380,15 @@ def _targets(targets: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _count(request: Request, name: str, default: int) -> int:
-    """A positive whole number of the query; that another value is an error is inferred."""
+    """Return a positive integer of the query; refusing other values is inferred."""
     text = request.args.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
         raise _Refused(400, f'"{name}" must be a positive number')
     return int(text)
 
 
-def _playlist(is_there: bool) -> Response:
-    if is_there:
+def _playlist(exists: bool) -> Response:
+    if exists:
         return Response("#EXTM3U\n", 200, content_type="application/vnd.apple.mpegurl")
     return Response("", 404)
 

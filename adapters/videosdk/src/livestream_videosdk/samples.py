@@ -1,6 +1,6 @@
 """Live streams as VideoSDK's documents show them.
 
-The conformance kit reads them, and holds the emulator's answers against them.
+The conformance kit reads them, and compares the emulator's responses with them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import livestream_core as live
 
 _KEY = "e83fb175-5606-4ee5-b960-aacfce300ba6"
 
-#: "Create Live Stream": the answer.
+#: The response of "Create Live Stream".
 CREATED: Mapping[str, Any] = {
     "record": False,
     "userId": "607adacdaeba2c4d217d5fea443d",
