@@ -318,7 +318,7 @@ def test_a_ledger_of_a_newer_version_that_uses_what_is_not_known_here_is_refused
 ) -> None:
     ledger = tmp_path / "newer.db"
     assert grown(MAKES, ledger, "en", tmp_path).stderr == ""
-    with pytest.raises(migrate.LedgerError, match="another version: language"):
+    with pytest.raises(migrate.LedgerError, match="another version of livestream-core: language"):
         resumed(stored_ledger, ledger)
 
 
