@@ -1,4 +1,4 @@
-"""The benchmarks' own logic: pairs, ratios, the vendor on loopback, the table."""
+"""The logic of the benchmarks: pairs, ratios, the vendor on loopback, and the table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def row(**fields) -> Row:
 
 @pytest.fixture
 def costs() -> Callable[[str, list[float]], Callable[[], float]]:
-    """Makes a measurement that gives one cost after the other, and notes when it was made."""
+    """Return a factory of measurements that return given costs and record their order."""
     order: list[str] = []
 
     def measurement(name: str, values: list[float]) -> Callable[[], float]:
@@ -209,7 +209,7 @@ def test_the_table_is_markdown_with_as_many_cells_in_every_line() -> None:
 
 def test_what_broke_is_shown_with_the_reason() -> None:
     shown = table([row(trouble="KeyError: 'x'")])
-    assert "BROKE" in shown
+    assert "FAILED" in shown
     assert shown.endswith("get: KeyError: 'x'")
 
 
@@ -233,10 +233,10 @@ def test_the_command_prints_a_table_and_writes_every_ratio(tmp_path, capsys) -> 
     assert found["machine"] == command.machine()
 
 
-def test_a_figure_that_is_not_there_is_a_wrong_use(capsys) -> None:
+def test_an_unknown_figure_is_a_usage_error(capsys) -> None:
     with pytest.raises(SystemExit, match="2"):
         command.main(["nothing"])
-    assert "there are: get, read, list" in capsys.readouterr().err
+    assert "available: get, read, list" in capsys.readouterr().err
 
 
 def test_a_figure_that_breaks_is_shown_as_broken(monkeypatch: pytest.MonkeyPatch) -> None:
