@@ -1,4 +1,4 @@
-"""Which account a command works on: the environment, livestream.toml, and the token file."""
+"""The account of a command: the environment, livestream.toml, and the token file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AcmeEmul
 
 
 def write(text: str, folder: Path | None = None, mode: int = PRIVATE) -> Path:
-    """A livestream.toml; URL in it stands for the vendor's origin."""
+    """Write a livestream.toml, in which URL is replaced by the vendor's origin."""
     path = (folder or Path.cwd()) / "livestream.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.replace("URL", os.environ["LIVESTREAM_ACME_BASE_URL"]))
@@ -118,7 +118,7 @@ def test_the_environment_may_name_the_connection(monkeypatch: pytest.MonkeyPatch
     write(LITERAL)
     monkeypatch.setenv("LIVESTREAM_CONNECTION", "school")
     assert "Stream 1" in run("list").stdout
-    assert "Stream 1" in run("list", "-p", "acme").stdout  # said, and so it wins
+    assert "Stream 1" in run("list", "-p", "acme").stdout  # set explicitly, so it wins
 
 
 def test_the_nearest_file_that_has_the_name_wins(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`livestream demo`: what it finds out about a provider, and how it shows that."""
+"""`livestream demo`: what it finds out about a provider, and how it shows the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NONE = (live.Support.NONE, "this vendor is frugal")
 
 
 def lacking(*features: live.Feature, **changes: Any) -> live.Capabilities:
-    """The honest vendor's capabilities without some."""
+    """Return the capabilities of the complete vendor without some features."""
     operations: dict[live.Feature, Any] = {
         **CAPABILITIES.operations,
         **dict.fromkeys(features, NONE),
@@ -34,7 +34,7 @@ def lacking(*features: live.Feature, **changes: Any) -> live.Capabilities:
 
 
 class Adapter(AcmeAdapter):
-    """Acme, with a recording that shows once it is over."""
+    """Acme, with a recording that is shown once the stream has ended."""
 
     name = "walkable"
     capabilities = CAPABILITIES
@@ -48,7 +48,7 @@ class Adapter(AcmeAdapter):
 
 
 class Emulator(AcmeEmulator):
-    """Acme, whose servers boot, and whose encoders need one."""
+    """Acme, with servers that boot, and encoders that need one."""
 
     provider = "walkable"
 
@@ -124,7 +124,7 @@ def _is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For what never comes."""
+    """Shorten the timeouts, for tests in which an event never happens."""
     monkeypatch.setattr(lifecycle, "_TIMEOUT", 0.5)
 
 
@@ -177,7 +177,7 @@ def test_what_a_provider_does_not_promise_is_found_refused_with_nothing_sent() -
             return self.read(request, id)
 
     found = findings(Frugal, Started)
-    assert set(broken(found)) == {"ended"}  # a vendor like this never ends it
+    assert set(broken(found)) == {"ended"}  # such a vendor never ends the stream
     absent = {row: each for row, each in found.items() if each.verdict is Verdict.ABSENT}
     assert set(absent) == {
         *("schedule", "update", "stop", "trim", "recording", "cancel", "webhook")
@@ -228,7 +228,7 @@ def test_where_ready_is_never_reported_a_booting_server_is_waited_for() -> None:
 
 
 def changed(name: str, change: Callable[[Emulator, Any, Response], Any]) -> type[Emulator]:
-    """An emulator one of whose handlers answers otherwise."""
+    """Return an emulator with one changed handler."""
 
     def handler(self: Emulator, request: Request, **values: str) -> Any:
         return change(self, request, getattr(Emulator, name)(self, request, **values))
@@ -630,7 +630,7 @@ def test_a_provider_that_is_not_there_is_a_usage_error() -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
-#: For a process of its own: a vendor whose emulator has no call for what its adapter declares.
+#: For a separate process: a vendor whose emulator lacks an endpoint that its adapter declares.
 HONEST = Plugin()
 LYING = Plugin(
     emulator=type(

@@ -1,4 +1,4 @@
-"""`livestream doctor`: what is wrong here, without the value of any option."""
+"""`livestream doctor`: the problems of an installation, without the value of any option."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def test_an_adapter_that_cannot_be_loaded_is_exit_code_2(monkeypatch: pytest.Mon
     found = doctor(code=2)
     broken = next(each for each in found["providers"] if each["name"] == "broken")
     assert "No module named 'livestream_nowhere'" in broken["problem"]
-    assert found["unknown_variables"] == []  # nobody can tell what it would read
+    assert found["unknown_variables"] == []  # it is unknown what the command would read
     assert "broken broken registered by the application" in text()
 
 

@@ -1,4 +1,4 @@
-"""How a command ends that did not succeed: exit code, one line, and no secret in it."""
+"""A command that fails: its exit code, and one line without secrets."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_as_json_an_error_has_what_its_class_knows(vendor: AcmeEmulator) -> None
 
 
 def strict(text: str) -> Any:
-    """JSON as every other language reads it."""
+    """Parse JSON as strictly as other languages do."""
 
     def refuse(word: str) -> None:
         pytest.fail(f"{word} is not JSON")

@@ -23,7 +23,7 @@ from migrations import in_days
 pytestmark = pytest.mark.slow
 
 PASSWORD = "pa55-0f-the-l3dger"
-#: Nobody listens there.
+#: No server listens at this address.
 DATABASE = f"postgresql://someone:{PASSWORD}@127.0.0.1:9/ledger"
 
 
@@ -393,7 +393,7 @@ def test_an_error_after_all_was_created_is_6_and_not_nothing_was_changed(
     moving: Migration,
 ) -> None:
     moving.source.fill(1)
-    # The plan lists the target once, and a new run twice; then comes the last look.
+    # The plan lists the target once, a new run twice, and the final check once.
     moving.target.inject(Fault.status(403), "list", times=99, skip=3)
     result = moving.run(*RUN, "--yes")
     assert moving.target.creates() == 1
@@ -516,7 +516,7 @@ def test_no_command_shows_a_secret(moving: Migration, more: list[str]) -> None:
 
 # -- what it is made of ---------------------------------------------------------------------------
 
-#: The command line, in an interpreter where a package is missing.
+#: The command line, in an interpreter that lacks a package.
 WITHOUT = """
 import sys
 sys.modules["sqlalchemy"] = None

@@ -1,4 +1,4 @@
-"""What is done with a ledger after its run: looking, handing over, undoing."""
+"""The commands on a ledger after its run: reports, handover, and rollback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from migration_commands import LEDGER, RUN, Migration, migration
 
 @pytest.fixture
 def moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Migration]:
-    """Three streams, moved; one more that was left alone."""
+    """Migrate three streams, and leave one at the source."""
     monkeypatch.chdir(tmp_path)
     with migration(tmp_path) as both:
         both.source.fill(3)

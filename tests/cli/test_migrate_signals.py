@@ -1,4 +1,4 @@
-"""A migration that is interrupted in its process, and goes on."""
+"""A migration that is interrupted in its process, and resumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`livestream new-adapter`: what it asks, what it takes, what it refuses, and where it writes."""
+"""`livestream new-adapter`: its prompts, its options, its refusals, and its output folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `livestream new-adapter` writes is a package that works, whatever was chosen."""
+"""Every package that `livestream new-adapter` can create works."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 #: The provider of each combination.
 ALL = {f"{auth}_{paging}": (auth, paging) for auth in AUTH for paging in PAGING}
-#: Each way to sign in and each way to page. A combination is the one text beside the other, so
-#: that the kit, which takes its time, need not try all of it on all of them.
+#: Each way to sign in and each way to paginate. A combination only joins the two texts, so the slow
+#: kit does not need to run on all combinations.
 EACH_CHOICE = ("header_page", "bearer_cursor", "jwt_link", "login_page")
-#: What depends on how one signs in and pages.
+#: The tests that depend on how the adapter signs in and paginates.
 WHAT_DIFFERS = "(Sessions or Paging or MalformedPages) and not http"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every combination, each in a folder named after its provider."""
+    """Create every combination, each in a folder named after its provider."""
     folder = tmp_path_factory.mktemp("adapters")
     for name, (auth, paging) in ALL.items():
         _begin(folder, name, "--auth", auth, "--paging", paging)
-    # The longest name and title that there can be, and the shortest.
+    # The longest and the shortest possible name and title.
     _begin(folder, "a" * 20, "--title", "The quite long name of a vendor, 40 wide")
     _begin(folder, "x", "--title", "X")
     return folder
@@ -44,15 +44,15 @@ def _begin(folder: Path, name: str, *arguments: str) -> None:
 
 @pytest.fixture
 def environ(folder: Path, tmp_path: Path) -> dict[str, str]:
-    """An environment in which all of them are installed."""
+    """Return an environment in which all of them are installed."""
     found = install(tmp_path, **{name: f"livestream_{name}" for name in ALL})
     sources = [str(folder / name / "src") for name in ALL]
     return {**found, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sources])}
 
 
 def python(*arguments: str | Path, cwd: Path, environ: dict[str, str] | None = None) -> str:
-    """Runs a module, which must succeed; gives what it prints."""
-    # Coverage would measure the kit, which others do, and make it slow.
+    """Run a module, which must succeed, and return its output."""
+    # Without coverage, which would only slow down the kit. Other tests cover it.
     ours = {name: "" for name in os.environ if name.startswith("COVERAGE_")}
     done = subprocess.run(
         [sys.executable, "-m", *arguments],
@@ -139,7 +139,7 @@ def test_the_kit_runs_with_its_own_tests_when_pytest_is_called_without_arguments
 
 @pytest.fixture(params=["jwt_link", "login_page"])
 def installed(request: pytest.FixtureRequest, folder: Path, tmp_path: Path) -> tuple[str, Path]:
-    """The name of a provider, and where pip installed its wheel."""
+    """Return the name of a provider, and the folder into which pip installed its wheel."""
     pytest.importorskip("setuptools", "77")
     name, target = str(request.param), tmp_path / "installed"
     offline = ("--quiet", "--no-deps", "--no-build-isolation", "--no-index")

@@ -1,4 +1,4 @@
-"""`livestream sandbox --simulate`: who connects, who records, and who is left alone."""
+"""`livestream sandbox --simulate`: the simulated encoders and recordings, and their exceptions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def world(emulator: AcmeEmulator) -> Iterator[World]:
 
 
 def changed(emulator: AcmeEmulator) -> None:
-    """Somebody changes something, whatever it is."""
+    """Change something at a vendor."""
     with emulator.connect() as client:
         client.create(title="Another")
 
@@ -122,7 +122,7 @@ def test_a_vendor_that_fails_for_a_moment_is_looked_at_again(
 
 
 def looks(emulator: AcmeEmulator, world: World, since: float, seconds: int) -> int:
-    """How often the world looks, if it gets a turn every quarter of a second."""
+    """Count the checks of the simulation, if it gets a turn every quarter of a second."""
     before = len(emulator.requests)
     for quarter in range(seconds * 4):
         world.turn(since + quarter / 4)
@@ -164,7 +164,7 @@ def test_a_stream_that_changes_by_itself_is_seen_later(
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """How the sandbox was told to play; it ends at once."""
+    """Return the arguments of the simulation, in a sandbox that stops at once."""
     seen: list[dict[str, Any]] = []
     monkeypatch.setattr(
         "livestream_core.cli.installation.sandbox.run", lambda **told: seen.append(told)
@@ -195,7 +195,7 @@ def test_negative_seconds_are_refused(played: list[dict[str, Any]]) -> None:
 
 
 def test_the_world_plays_with_the_account_that_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # no installed one
+    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # and no installed adapter
     accounts = iter(["printed", "another", "and another"])
     monkeypatch.setattr(
         AcmeEmulator, "options", lambda self: {"account_name": next(accounts), "token": "t"}

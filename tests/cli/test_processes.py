@@ -1,4 +1,4 @@
-"""The command line as users run it: in a process of its own, over what is installed there."""
+"""The command line as users run it: in a separate process, with the installed packages."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_an_installed_provider_is_listed_with_its_distribution(tmp_path: Path) -
 def sandbox(
     folder: Path, environ: Mapping[str, str], *arguments: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
-    """A sandbox that serves, and the environment that it printed."""
+    """Run a sandbox, and return its process and the environment variables that it printed."""
     out, err = folder / "out", folder / "err"
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = subprocess.Popen(
@@ -131,7 +131,7 @@ def sandbox(
         )
     try:
         deadline = time.monotonic() + PATIENCE
-        # The hint comes after all of standard output.
+        # The hint is printed after all of standard output.
         while "Ctrl-C" not in err.read_text():
             assert process.poll() is None, err.read_text()
             assert time.monotonic() < deadline
@@ -198,7 +198,7 @@ def test_the_commands_walk_a_stream_of_every_installed_adapter(tmp_path: Path) -
             assert "From a shell" in run("show", made["id"]).stdout
             listed = [json.loads(line) for line in run("list", "--json").stdout.splitlines()]
             assert [stream["id"] for stream in listed] == [made["id"]]
-            assert run("delete", made["id"]).returncode == 2  # nobody can be asked
+            assert run("delete", made["id"]).returncode == 2  # no prompt is possible
             assert run("delete", made["id"], "--yes").returncode == 0
             assert run("show", made["id"]).returncode == 3
 

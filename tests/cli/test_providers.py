@@ -42,7 +42,7 @@ class Plugin:
 
 @pytest.fixture(autouse=True)
 def _only_what_is_registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # no installed one
+    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # and no installed adapter
     plugin = Plugin(
         live.AdapterInfo(name="broken", title="Broken", factory="livestream_nowhere:Adapter"),
         live.AdapterInfo(name="onlylow", title="Only Low", factory=OnlyLow),

@@ -1,4 +1,4 @@
-"""`livestream sandbox`, in this process: what it prints, and what it refuses."""
+"""`livestream sandbox` in this process: its output, and its refusals."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Silent(AcmeAdapter):
 
 @pytest.fixture(autouse=True)
 def _only_what_is_registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # no installed one
+    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # and no installed adapter
     plugin = Plugin()
     live.register(plugin)
     yield

@@ -1,4 +1,4 @@
-"""The commands on streams, over real HTTP: what they send and what they print."""
+"""The commands on streams, over real HTTP: their requests and their output."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_restreams_come_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
         ('{"title": NaN}', "<stdin>: is not JSON"),
         ("[1]", "<stdin>: expected a JSON object"),
         ('{"titel": "T"}', f"titel: a stream has no such field; it has {', '.join(FIELDS)}"),
-        # Names of arguments, but of no field.
+        # Names of arguments that are not fields.
         (
             '{"title": "T", "on_unsupported": "drop"}',
             f"on_unsupported: a stream has no such field; it has {', '.join(FIELDS)}",
@@ -402,7 +402,7 @@ def test_what_could_steer_the_terminal_is_not_printed(vendor: AcmeEmulator) -> N
     vendor.add(title="a\x1b[2Jb\u202ec\nd", description="ಕ್\u200dಷ")
     shown = ok("show", "1")
     assert "a\ufffd[2Jb\ufffdc d" in shown
-    assert "ಕ್\u200dಷ" in shown  # a joiner is part of how that is spelt
+    assert "ಕ್\u200dಷ" in shown  # a joiner is part of the spelling
 
 
 def test_a_title_is_no_markup(vendor: AcmeEmulator) -> None:

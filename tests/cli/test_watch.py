@@ -1,4 +1,4 @@
-"""`livestream watch` where nobody sees a terminal: a line for each change."""
+"""`livestream watch` without a terminal: a line for each change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[AcmeEmulator]:
 
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Watches, with a step of the world after each look, and Ctrl-C after the last."""
+    """Run `watch`, with a change at the vendor after each read, and Ctrl-C after the last."""
 
     def watched(*arguments: str, steps: list[Step]) -> Result:
         left = iter(steps)

@@ -1,4 +1,4 @@
-"""What only a client in an event loop can do wrong: cancellation, waiting, threads, and the loop."""
+"""Behavior that only an asynchronous client has: cancellation, waiting, threads, and the loop."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from stores import MemoryStore
 
 PATIENCE = 60.0
 GOOD = {"id": "1", "title": "T", "status": "on"}
-#: What changes something, and how it is asked for.
+#: The calls that change something, with their arguments.
 CHANGES: dict[str, Callable[[live.AsyncClient], Awaitable[object]]] = {
     "create": lambda client: client.create(title="T"),
     "update": lambda client: client.update("1", title="U"),
@@ -46,7 +46,7 @@ CHANGES: dict[str, Callable[[live.AsyncClient], Awaitable[object]]] = {
 
 @pytest.fixture(params=["asyncio", "uvloop"])
 def run(request: pytest.FixtureRequest) -> Callable[[Awaitable[Any]], Any]:
-    """Run a coroutine in a loop of its own."""
+    """Run a coroutine in its own event loop."""
     factory = uvloop.new_event_loop if request.param == "uvloop" else None
 
     def run(coroutine: Any) -> Any:
@@ -60,8 +60,8 @@ class Held:
     """An asynchronous transport to an emulator, or to a script, that holds requests on request.
 
     Attributes:
-        sent: Method and target of each request.
-        at: Awaited before each request is answered.
+        sent: The method and target of each request.
+        at: Awaited before the response to each request.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ async def for_ever(*_: object) -> None:
 
 
 async def begun(task: asyncio.Task[Any], condition: Callable[[], object]) -> None:
-    """Let a task run until something is so."""
+    """Let a task run until a condition is true."""
     while not condition():
         assert not task.done()
         await asyncio.sleep(0)
@@ -108,7 +108,7 @@ def connect(transport: Any, **settings: Any) -> live.AsyncClient:
 
 
 def first_login_hangs(emulator: AcmeEmulator) -> tuple[Held, threading.Event]:
-    """A transport whose first sign-in is never answered, and when that is sent."""
+    """Return a transport that never answers the first sign-in, and an event of its sending."""
     entered = threading.Event()
 
     async def hang(_: str, target: str) -> None:
@@ -376,7 +376,7 @@ def test_a_synchronous_store_that_is_slow_does_not_hold_the_loop_up() -> None:
     async def main() -> None:
         async with connect(Held(emulator.transport()), token_store=Slow()) as client:
             task = asyncio.create_task(client.get(id))
-            # The loop goes on while the store does not: else this would never end.
+            # The loop must continue while the store is blocked; otherwise this would never end.
             await begun(task, seen.is_set)
             held.set()
             assert (await task).id == id
@@ -385,7 +385,7 @@ def test_a_synchronous_store_that_is_slow_does_not_hold_the_loop_up() -> None:
 
 
 class Gate:
-    """A limiter that lets one through when it is told to."""
+    """A limiter that lets one request pass when the test says so."""
 
     def __init__(self) -> None:
         self.opened, self.asked = threading.Event(), 0
@@ -442,7 +442,7 @@ def test_a_synchronous_client_refuses_what_is_asynchronous(given: dict[str, Any]
 def cancelled_in(
     name: str, transport: Held, clock: live.Clock | None = None
 ) -> tuple[BaseException, list[tuple[str, str]]]:
-    """What a cancelled call raises, and what was sent by then."""
+    """Return the exception of a cancelled call, and the requests sent by then."""
 
     async def main() -> BaseException:
         async with connect(transport, token="t", clock=clock) as client:
@@ -643,7 +643,7 @@ def test_what_came_on_a_connection_while_the_loop_was_busy_is_nobodys(run: Any, 
         async with over_network(server.origin) as client:
             with suppress(live.UnexpectedResponse):
                 await client.get("first")  # answered with "1"
-            # The loop reads nothing until the next request is on its way.
+            # The loop reads nothing until the next request is being sent.
             idle.set()
             assert sent.wait(PATIENCE)
             time.sleep(0.05)
@@ -780,7 +780,7 @@ def test_a_forked_child_makes_connections_and_threads_of_its_own() -> None:
                 code = 1
                 try:
                     signal.alarm(30)
-                    # Not the parent's loop: that is running, and belongs to the parent.
+                    # Not the parent's loop, which is still running and belongs to the parent.
                     asyncio.events._set_running_loop(None)
                     code = asyncio.run(client.get("1")).id != "1"
                 finally:
@@ -906,7 +906,7 @@ def test_a_loop_that_ends_while_a_large_answer_is_read_is_no_error(
 
 
 async def longest_pause(until: asyncio.Future[object] | asyncio.Task[Any]) -> float:
-    """How long the loop was held up at a time, at the most."""
+    """Return the longest time for which the loop was blocked."""
     longest, last = 0.0, time.perf_counter()
     while not until.done():
         await asyncio.sleep(0.002)
@@ -948,7 +948,7 @@ def test_no_operation_holds_the_loop_up() -> None:
             return longest
 
     with emulator.serve() as origin:
-        # Other processes hold it up as well: the best of some tries is ours.
+        # Other processes also block the loop, so the shortest of several attempts counts.
         assert min(asyncio.run(main(origin)) for _ in range(3)) < 0.1
 
 

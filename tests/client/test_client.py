@@ -1,4 +1,4 @@
-"""The client: what it checks before it sends, and what it does with what comes back."""
+"""The client: its checks before it sends a request, and its reading of the response."""
 
 from __future__ import annotations
 
@@ -751,7 +751,7 @@ def test_a_plugin_is_registered_whole_or_not_at_all() -> None:
 
 
 def refused(date: str | None, status: int = 401) -> live.LiveStreamError:
-    """What a refusal says that came with a Date."""
+    """Return the error of a refusal whose response has a Date."""
     headers = {} if date is None else {"Date": date}
     transport = ScriptedTransport(lambda *_: live.Response(status, headers, b"{}"))
     client = connect("acme", transport=transport, clock=FakeClock(), retries=0, token="t0ken-t0ken")

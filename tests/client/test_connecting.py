@@ -1,4 +1,4 @@
-"""What ``connect`` and every method take besides: deadlines, options apart, limiters, previews."""
+"""The additional arguments of ``connect`` and every method: deadlines, limiters, previews."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ METHODS: dict[str, Callable[..., Any]] = {
 
 
 class Hasty:
-    """A vendor that asks for patience, and notes how long each request may take."""
+    """A vendor that returns Retry-After, and records the timeout of each request."""
 
     def __init__(self) -> None:
         self.totals: list[float] = []
@@ -187,7 +187,7 @@ def test_a_limiter_is_asked_before_each_request(emulator: AcmeEmulator, clock: F
     limiter = Limiter()
     with emulator.connect(limiter=limiter, clock=clock) as client:
         client.get(stream["id"])
-        assert limiter.asked == [(client.account, 120)] * 2  # signing in is a request, too
+        assert limiter.asked == [(client.account, 120)] * 2  # signing in is a request too
 
 
 def test_a_limiter_is_told_of_a_429(emulator: AcmeEmulator, clock: FakeClock) -> None:

@@ -1,4 +1,4 @@
-"""Signing in: once, shared, renewed, ended."""
+"""Sessions: they are opened once, shared, renewed, and ended."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def test_a_client_that_is_never_closed_leaves_its_session(emulator: AcmeEmulator
 
 
 class Store:
-    """A fleet's store."""
+    """A token store of a fleet."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, live.Session] = {}
@@ -245,7 +245,7 @@ def test_a_fleet_shares_a_session_through_a_token_store(emulator: AcmeEmulator) 
     stream = emulator.add()
     stores = Store(), Store()
     stores[1].sessions = stores[0].sessions
-    for store in stores:  # as two processes would
+    for store in stores:  # as two processes do
         with emulator.connect(token_store=store) as client:
             client.get(stream["id"])
     assert (logins(emulator), logouts(emulator)) == (1, 0)

@@ -1,4 +1,4 @@
-"""Exceptions that are meant for the program around the library pass through, and send nothing."""
+"""Exceptions for the program around the library pass through, and no request is sent."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ STREAM = respond(200, {"id": "1", "title": "T", "status": "on"})
 
 
 class TimeLimit(Exception):
-    """What a task queue raises in a task that takes too long."""
+    """The exception that a task queue raises in a task that takes too long."""
 
 
 class Odd(ValueError):
-    """Looks like a bug, and is raised by whoever watches the time."""
+    """An exception that looks like a bug, but comes from a time limit."""
 
 
 @dataclass(frozen=True)
 class Frozen(Exception):
-    """Refuses whatever is put into it, notes and tracebacks as well."""
+    """An exception that refuses all changes, even notes and tracebacks."""
 
     text: str
     number: int
@@ -80,7 +80,7 @@ def notes(error: BaseException) -> str:
 
 
 def locals_below(error: BaseException) -> str:
-    """What an error tracker keeps of an exception: the locals of all frames but the test's."""
+    """Return what an error tracker stores: the locals of all frames except the test's."""
     seen: list[str] = []
     todo: list[BaseException | None] = [error]
     known: list[BaseException] = []
@@ -106,7 +106,7 @@ def _walked(value: object) -> str:
 
 @contextmanager
 def alarm(kind: type[BaseException], seconds: float) -> Iterator[None]:
-    """Raises an exception in the middle of whatever runs then, as Celery's soft limit does."""
+    """Raise an exception in the middle of the running code, as Celery's soft limit does."""
 
     def handler(limit: type[BaseException], number: int, frame: object) -> None:
         raise made(limit)
@@ -263,7 +263,7 @@ def test_a_signal_handler_is_heard_in_whatever_code_it_interrupts(
 
 
 class StoreLibraryError(Exception):
-    """Of a database's client, as it were."""
+    """An exception of a database client."""
 
 
 @pytest.mark.parametrize("problem", [OSError("down"), KeyError("x"), TimeoutError()])

@@ -1,4 +1,4 @@
-"""One odd value costs its field, and one entry that cannot be read hides no other stream."""
+"""A malformed value only loses its field, and a malformed entry hides no other stream."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def entry(id: object, **fields: Any) -> dict[str, Any]:
 
 
 def no_stream(id: object) -> dict[str, Any]:
-    """An entry that names an id, and is nothing that can be read as a stream."""
+    """Return an entry that has an ID but cannot be read as a stream."""
     return {"id": str(id)}
 
 
 def answering(*pages: list[Any], total: Any = ...) -> Callable[[str, str], live.Response]:
-    """A vendor with these pages."""
+    """Return a vendor with these pages."""
     count = sum(map(len, pages)) if total is ... else total
 
     def answer(method: str, target: str) -> live.Response:
@@ -50,7 +50,7 @@ def answering(*pages: list[Any], total: Any = ...) -> Callable[[str, str], live.
 
 @contextmanager
 def showing(*pages: list[Any], total: Any = ...) -> Iterator[live.Client]:
-    """A client of a vendor with these pages."""
+    """Return a client of a vendor with these pages."""
     transport = ScriptedTransport(answering(*pages, total=total))
     with live.connect("acme", transport=transport, token=TOKEN, retries=0) as client:
         yield client
@@ -213,7 +213,7 @@ def test_a_filter_by_a_field_that_cannot_be_read_loses_no_stream_silently(
         page = client.pages(**asked)
         assert ids(page) == ["1"]
         assert [each.id for each in page.unreadable] == ["2"]
-        # What another filter leaves out already is not in doubt.
+        # An entry that another filter already excludes is not uncertain.
         assert ids(client.list(**{"status": "live", "tag": "y"} | asked)) == []
 
 
@@ -423,7 +423,7 @@ def test_secrets_are_masked_in_problems_and_in_what_cannot_be_read(
 
 def test_an_adapter_that_raises_goes_on_raising() -> None:
     class Strict(AcmeAdapter):
-        """As adapters were written before."""
+        """An adapter as they were written for earlier versions."""
 
         name = "strict"
         is_lenient = False

@@ -1,5 +1,6 @@
-"""Each leaf of each payload that a vendor documents, replaced by what nobody expects: lists, pages,
-plans, webhooks and the doctor still show every other stream.
+"""A malformed value in any field of a documented payload hides no other stream.
+
+This holds for lists, pages, plans, webhooks, and the doctor.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 VENDORS = (*PROVIDERS, "memory")
-#: What vendors send where something else is documented. JSON has infinity as 1e400.
+#: Values that vendors send instead of the documented ones. In JSON, 1e400 is infinity.
 ODD: tuple[Any, ...] = (None, {}, [], "", -1, float("inf"), "gone_fishing", "\ud800")
-#: Fields of a stream that a migration moves; of the addresses only vendors that host nothing.
+#: The fields of a stream that a migration copies; addresses only for vendors that host nothing.
 MOVED = {"title", "description", "scheduled_start", "record", "recording_drm", "latency", "tags",
          "thumbnail_url", "restreams"}  # fmt: skip
-#: Documented, and in no sample.
+#: Documented, but not in any sample.
 BESIDES: Mapping[str, Any] = {
     "tpstreams": {
         "live_stream": {
@@ -48,7 +49,7 @@ BESIDES: Mapping[str, Any] = {
 
 
 def leaves(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The paths to all values that hold no others."""
+    """Yield the paths of all values that contain no other values."""
     items = data.items() if isinstance(data, dict) else enumerate(data)
     for name, value in items:
         if isinstance(value, (dict, list)) and value:
@@ -58,7 +59,7 @@ def leaves(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def changed(data: Any, path: tuple[Any, ...], value: Any) -> Any:
-    """A copy with another value at a path."""
+    """Return a copy with another value at a path."""
     data = copy.deepcopy(data)
     place = data
     for name in path[:-1]:
@@ -78,7 +79,7 @@ def as_text(data: Any) -> str:
 
 
 class Account:
-    """An account with a few streams, of which the answers show one as something odd."""
+    """An account with a few streams, one of which is malformed in the responses."""
 
     def __init__(self, provider: str) -> None:
         self.emulator: Any = load_emulator(provider)()
@@ -95,7 +96,7 @@ class Account:
         whole = [shown.reveal(), *documented]
         if provider in BESIDES:
             whole.append(merged(whole[0], BESIDES[provider]))
-        #: Each as the payload of the stream that the answers show as something odd.
+        #: The payloads with which the responses replace that stream.
         self.payloads = [{**json.loads(json.dumps(each)), "id": self.id} for each in whole]
 
     def send(self, method: str, origin: str, target: str, *rest: Any) -> live.Response:
@@ -115,7 +116,7 @@ class Account:
         return {name: self._replaced(value) for name, value in data.items()}
 
     def cases(self) -> Iterator[tuple[str, Any]]:
-        """What the answers show, with words for it; they do, while it is looked at."""
+        """Yield each payload with a description, while the responses contain it."""
         for payload in self.payloads:
             for path in leaves(payload):
                 for value in ODD:
@@ -225,7 +226,7 @@ def test_the_doctor_reaches_the_vendor_whatever_is_odd(
 
 
 def told(account: Account) -> set[str]:
-    """A row for each value of the vendor's that is read: what an odd one in its place gives."""
+    """Return a row for each value that is read: the effect of a malformed one in its place."""
     rows = {}
     for payload in account.payloads:
         for path in every_path(payload):
@@ -267,7 +268,7 @@ def test_the_readme_says_what_an_odd_value_gives(provider: str) -> None:
 
 
 def account_list(account: Account) -> bytes:
-    """The body of the vendor's list."""
+    """Return the body of the vendor's list."""
     kept: list[bytes] = []
     inner = account._inner
 

@@ -1,4 +1,4 @@
-"""Requests and responses: what an adapter builds and reads."""
+"""The requests that an adapter builds, and the responses that it reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the site draws and lists from the code is all that there is."""
+"""The diagrams and lists that the site generates from the code are complete."""
 
 from __future__ import annotations
 

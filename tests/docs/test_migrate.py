@@ -1,4 +1,4 @@
-"""What the guide to migrations says of reasons, fates, hooks and exit codes is what the code has."""
+"""The migration guide matches the code: reasons, field outcomes, hooks, and exit codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GUIDE = (DOCS / "howto" / "migrate.md").read_text(encoding="utf-8")
 
 
 def said_by_the_code() -> str:
-    """Every text in the package; what is put into one at run time is three dots."""
+    """Return every string in the package, with three dots for interpolated values."""
     texts = []
     for path in sorted((ROOT / "livestream_core" / "migrate").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -35,14 +35,14 @@ def said_by_the_code() -> str:
 
 
 def rows_below(heading: str) -> list[list[str]]:
-    """The table of a section, without its head."""
+    """Return the rows of the table in a section, without the header."""
     section = GUIDE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     lines = re.findall(r"^\| (.+) \|$", section, re.MULTILINE)
     return [[cell.strip() for cell in line.split(" | ")] for line in lines[1:]]
 
 
 REASONS = [row[0] for row in rows_below("Resolve streams that need review")]
-#: These say what came from elsewhere: a field with the words of an adapter, the target's refusal.
+#: These contain text from elsewhere: an adapter's reason, or the target's refusal.
 NOT_OURS = ("*a field*: *a reason*", "refused, followed by the target's message")
 
 

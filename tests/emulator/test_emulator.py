@@ -1,4 +1,4 @@
-"""The base of emulators, where no vendor is needed to see it."""
+"""The base class of emulators, without a particular vendor."""
 
 from __future__ import annotations
 

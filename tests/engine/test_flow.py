@@ -45,7 +45,7 @@ def create(engine: Engine, seconds: float = 120) -> Flow[live.LiveStream]:
 
 
 class Wire:
-    """A transport that notes what it is asked to send."""
+    """A transport that records the requests that it should send."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, dict[str, str]]] = []
@@ -55,7 +55,7 @@ class Wire:
 
 
 def signed_in(flow: Flow[Any], effect: Effect, token: str) -> Effect:
-    """Does what a runner does for a sign-in, and gives the effect that comes after it."""
+    """Sign in as a runner does, and return the next effect."""
     assert type(effect) is Once
     inner = effect.make()
     assert type(inner.send(None)) is Send
@@ -69,18 +69,18 @@ def test_a_create_meets_a_429_a_401_a_cut_answer_and_says_what_is_known(clock: F
     effect = signed_in(flow, flow.send(None), "one")
     assert type(effect) is Send
     effect.by(wire)
-    # Too many requests: nothing was done, so it is sent again after the pause that was asked for.
+    # Too many requests: nothing was applied, so the request is retried after Retry-After.
     effect = flow.send(respond(429, {}, **{"Retry-After": "7"}))
     assert type(effect) is Sleep
     assert effect.seconds == 7
     effect = flow.send(None)
     assert type(effect) is Send
     effect.by(wire)
-    # The session is refused: it is renewed, and the create sent once more.
+    # The session is refused: it is renewed, and the create is sent again.
     effect = signed_in(flow, flow.send(respond(401)), "two")
     assert type(effect) is Send
     effect.by(wire)
-    # The answer is cut: nobody can know, and nothing more is sent.
+    # The response is cut off: the outcome is unknown, and no more requests are sent.
     with pytest.raises(live.UnexpectedResponse) as caught:
         flow.send(live.Response(201, {}, b'{"id', "the answer was cut off"))
     assert (caught.value.applied, caught.value.retryable) == (None, False)

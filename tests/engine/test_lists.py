@@ -1,4 +1,4 @@
-"""Walking lists: every stream once, to the end, and knowing whether that was all."""
+"""Lists return every stream once, and say whether they are complete."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def item(id: Any, **fields: Any) -> dict[str, Any]:
 
 
 def listed(read: Callable[[str | None], dict[str, Any]]) -> tuple[live.Client, ScriptedTransport]:
-    """A client of a vendor whose pages are given by a function of the cursor."""
+    """Return a client of a vendor whose pages a function returns by cursor."""
 
     def answer(method: str, target: str) -> live.Response:
         query = dict(part.split("=") for part in target.partition("?")[2].split("&") if part)
@@ -192,7 +192,7 @@ def test_a_burst_of_new_streams_shifts_known_ones_and_is_walked_over() -> None:
         ids = [stream.id for stream in walk]
     assert len(ids) == len(set(ids))
     assert set(map(str, range(9))) <= set(ids)
-    # The second walk saw all fifteen, and the total stayed the same.
+    # The second list had all fifteen streams, and the total stayed the same.
     assert walk.complete is live.Completeness.PROVEN
 
 
@@ -427,7 +427,7 @@ def test_a_window_may_be_given_as_timedeltas_later(client: live.Client, clock: F
 
 
 class Paged:
-    """A transport that notes when each page is asked for, and may hold one."""
+    """A transport that records when each page is requested, and can delay one."""
 
     def __init__(self, emulator: AcmeEmulator, held: int | None = None) -> None:
         self._inner = emulator.transport()

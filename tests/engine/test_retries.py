@@ -1,4 +1,4 @@
-"""What is sent again, when, and when not."""
+"""Which requests are retried, and when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing in at the same time: in threads, from within, in children, and in a whole fleet."""
+"""Concurrent sign-ins: in threads, from inside calls, in child processes, and in a fleet."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ from stores import LeasingStore, MemoryStore, file_store
 pytestmark = pytest.mark.usefixtures("runner")
 
 SUPPORT = Path(__file__).parents[1] / "support"
-#: Seconds. Longer than anything here takes on a machine that is busy, and shorter than what is
-#: waited for where something is wrong.
+#: Seconds. Longer than any step on a busy machine, and shorter than the wait that a fault causes.
 PATIENCE = 60.0
 
 
@@ -48,8 +47,9 @@ def logouts(emulator: AcmeEmulator) -> int:
 
 
 class Watched:
-    """A transport to an emulator that calls a function before each login is sent: with its
-    number, and the time it is given.
+    """A transport to an emulator that calls a function before it sends each login.
+
+    The arguments of the function are the number of the login and its timeout.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def waiting() -> int:
-    """How many threads and tasks wait for what another one does."""
+    """Return the number of threads and tasks that wait for another one."""
     under_way = [flight.done for flight in list(flights._flights.values())]
     return sum(len(each._waiters) + len(each._done_callbacks) for each in under_way)  # type: ignore[attr-defined]
 
@@ -158,7 +158,7 @@ def test_one_who_never_comes_back_is_waited_for_as_long_as_it_had_time(
     reached, go = threading.Event(), threading.Event()
 
     def at_login(number: int, _: live.Timeout) -> None:
-        if number == 1:  # as in a transport that does not keep its time
+        if number == 1:  # as in a transport that exceeds its timeout
             reached.set()
             assert go.wait(2 * PATIENCE)
 
@@ -168,7 +168,7 @@ def test_one_who_never_comes_back_is_waited_for_as_long_as_it_had_time(
         assert client.get(stream["id"], deadline=PATIENCE).id == stream["id"]
         assert not stuck.done()
         go.set()
-    assert emulator.tokens == {"good-token"}  # its own comes late, and is ended as well
+    assert emulator.tokens == {"good-token"}  # its own session comes late, and is ended too
 
 
 def test_sessions_that_were_replaced_are_not_ended_with_the_last_one(
@@ -179,7 +179,7 @@ def test_sessions_that_were_replaced_are_not_ended_with_the_last_one(
     with emulator.connect(clock=clock) as client:
         for _ in range(3):
             client.get(stream["id"])
-            clock.time += 3590  # it is about to end by itself
+            clock.time += 3590  # it is about to expire
             client.get(stream["id"])
             emulator.tokens.clear()
     assert (logins(emulator), logouts(emulator)) == (6, 1)
@@ -205,7 +205,7 @@ def test_who_has_more_time_does_not_fail_with_one_who_had_little(
         if timeout.total > 5:
             return
         until(lambda: waiting() == 3)
-        time.sleep(timeout.total)  # as a transport does whose time is over
+        time.sleep(timeout.total)  # as a transport does after its timeout
         raise failure()
 
     transport = Watched(emulator, at_login)
@@ -256,7 +256,7 @@ def test_an_error_for_all_is_a_copy_for_each(emulator: AcmeEmulator) -> None:
 
 
 class TimeLimit(Exception):
-    """As a task queue raises one."""
+    """The exception of a task queue's time limit."""
 
 
 @pytest.mark.parametrize("store", [None, MemoryStore, LeasingStore])
@@ -285,13 +285,13 @@ def test_where_one_is_interrupted_one_of_the_others_takes_over(
         ["LiveStream"] * 3 + [kind.__name__]
     )
     assert transport.logins == 2
-    # The lease of one who was interrupted is used on in its process.
+    # After an interruption, the process still uses the lease.
     assert time.monotonic() - began < PATIENCE / 2
 
 
 @only_sync
 def test_one_who_waits_and_is_interrupted_harms_nobody(emulator: AcmeEmulator) -> None:
-    """A signal ends the waiting of the main thread, and of that alone."""
+    """Check that a signal ends only the main thread's wait."""
     stream = emulator.add()
     reached, go = threading.Event(), threading.Event()
 
@@ -342,7 +342,7 @@ def observing(function: Callable[[live.Exchange], object]) -> Iterator[None]:
 
 
 def in_time(call: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """What a call gives that is not to wait for itself."""
+    """Return the result of a call that must not wait for itself."""
     found: list[Any] = []
     thread = threading.Thread(target=lambda: found.append(outcome(call)), daemon=True)
     thread.start()
@@ -370,7 +370,7 @@ def test_an_observer_that_calls_back_from_a_sign_in_does_not_wait_for_itself(
         assert in_time(lambda: client.get(stream["id"], deadline=10 * PATIENCE)).id == stream["id"]
     assert read == [stream["id"]]
     assert logins(emulator) == 2
-    if store is None:  # both are this process's, and ended
+    if store is None:  # both belong to this process, and are ended
         assert logouts(emulator) == 2
         assert emulator.tokens == {"good-token"}
 
@@ -418,18 +418,18 @@ def test_a_signal_handler_that_calls_back_does_not_wait_for_itself(
     assert (logins(emulator), logouts(emulator)) == (2, 2)
 
 
-#: A file, a line of it, and the line that it was called from.
+#: A file, a line in it, and the line of the caller.
 Line = tuple[str, int, int]
 
 
 @pytest.mark.slow
 @only_sync
 def test_a_signal_handler_may_call_back_at_every_line_that_a_call_runs() -> None:
-    """As if a signal came there: the function that traces runs in the thread that it traces."""
+    """Simulate a signal at each line: the trace function runs in the traced thread."""
     core = str(Path(live.__file__).parent)
 
     def lines_of(interrupted: Line | None = None) -> dict[Line, None]:
-        """The lines of a first call, and what comes of another call from within one of them."""
+        """Return the lines of a first call, during one of which another call is made."""
         emulator = AcmeEmulator()
         stream = emulator.add()
         lines: dict[Line, None] = {}
@@ -455,7 +455,7 @@ def test_a_signal_handler_may_call_back_at_every_line_that_a_call_runs() -> None
         return lines
 
     def all_lines() -> int:
-        lines_of()  # what is worked out once for a process is not looked at
+        lines_of()  # lines that run once for each process do not count
         lines = lines_of()
         for line in lines:
             lines_of(line)
@@ -557,7 +557,7 @@ with ThreadPoolExecutor(4) as threads:
 
 
 class Process:
-    """An interpreter of its own that runs some code, told when to go on by a line."""
+    """A separate interpreter that runs some code, and resumes when it reads a line."""
 
     def __init__(self, code: str, *arguments: str) -> None:
         search = [str(SUPPORT), *filter(None, sys.path)]
@@ -589,7 +589,7 @@ class Process:
 
 @contextmanager
 def fleet(number: int, code: str, *arguments: str) -> Iterator[list[Process]]:
-    """Processes that have come to the line where they wait to be told."""
+    """Start processes, and wait until each has reached the line where it waits."""
     processes = [Process(code, *arguments) for _ in range(number)]
     try:
         for each in processes:
@@ -636,7 +636,7 @@ def test_a_wrong_password_is_tried_once_by_a_fleet_and_nobody_waits_for_a_lease_
         for process in processes:
             assert set(process.end().split()) == {"AuthenticationFailed"}
     assert time.monotonic() - began < 30  # a lease is longer
-    # Not tried again within the first five seconds, nor much oftener on a machine that is busy.
+    # Not retried within the first five seconds, and not much more often on a busy machine.
     assert 1 <= logins(emulator) <= 4
     assert b"hunter2" not in file_of(tmp_path).read_bytes()
 
@@ -667,7 +667,7 @@ def test_where_one_is_killed_while_it_signs_in_the_others_go_on_when_its_lease_e
     signs_in, gone = threading.Event(), threading.Event()
 
     class Slow(AcmeEmulator):
-        """It answers the first login when whoever sent it is gone."""
+        """A vendor that answers the first login after its sender is gone."""
 
         def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
             if environ["PATH_INFO"] == "/login" and not signs_in.is_set():
@@ -685,7 +685,7 @@ def test_where_one_is_killed_while_it_signs_in_the_others_go_on_when_its_lease_e
             process.go_on()
         first.kill()
         assert [process.end() for process in others] == ["1"] * 3
-        assert logins(emulator) == 1  # by one of them; the first one's has not come in yet
+        assert logins(emulator) == 1  # by one of them; the first one's session has not arrived yet
         gone.set()
 
 
@@ -730,7 +730,7 @@ def test_a_session_that_no_json_can_hold_costs_a_sign_in_and_no_more(tmp_path: P
     settings = {**emulator.options(), "token_store": store}
     for _ in range(2):
         with connected(Odd, emulator.transport(), **settings) as client:
-            # Refused by to_dict(), in the store's own code.
+            # to_dict() refuses this in the store's own code.
             assert isinstance(outcome(lambda: client.get(stream["id"])), live.LiveStream)
     assert logins(emulator) == 2
 
@@ -776,7 +776,7 @@ def test_a_key_that_is_changed_or_lost_costs_one_sign_in(
             with emulator.connect(token_store=file_store(file_of(tmp_path), each)) as client:
                 client.get(stream["id"])
     assert logins(emulator) == 2
-    # The one that nobody can take out any more is the only one that is left over.
+    # Only the session that can no longer be read from the store remains.
     assert len(emulator.tokens - {"good-token"}) == 2
 
 
@@ -809,7 +809,7 @@ def test_a_process_that_waits_for_a_lease_takes_the_session_that_the_holder_puts
                 store.put(client.account, session)
 
     clock = Clock()
-    # Another pool of sessions: the store is another object.
+    # A different store object has a separate pool of sessions.
     other = LeasingStore(store.sessions)
     other.leases = {client.account: ("another process", time.monotonic() + 3600)}
     with emulator.connect(token_store=other, clock=clock) as second:
@@ -828,7 +828,7 @@ def test_who_gets_the_lease_looks_once_more_whether_there_is_a_session_now(
     session = store.sessions[client.account]
 
     class Overtaken(LeasingStore):
-        """Before it lends its lease, whoever had it has signed in."""
+        """A store whose previous lease holder has signed in before the lease is granted."""
 
         def claim(self, account: str, owner: str, seconds: float) -> bool:
             self.put(account, session)
@@ -867,7 +867,7 @@ FINAL = [Fault.drop_after(), Fault.status(500), Fault.status(502), Fault.cut_bod
 
 
 class Repeatable(AcmeAdapter):
-    """A vendor at which one more login costs nothing."""
+    """A vendor at which an additional login does no harm."""
 
     name = "repeatable"
 
@@ -949,7 +949,7 @@ def refused(emulator: AcmeEmulator, **settings: Any) -> live.AuthenticationFaile
 
 @pytest.fixture(params=[None, MemoryStore, LeasingStore, file_store])
 def fresh_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Any]:
-    """Makes a store for another process each time; all have the same sessions."""
+    """Return a function that creates a store for another process, with the same sessions."""
     sessions: dict[str, live.Session] = {}
     where = file_of(tmp_path) if request.param is file_store else sessions
     return lambda: request.param and request.param(where)
@@ -1018,7 +1018,7 @@ def test_a_success_forgets_that_the_credentials_were_refused(
 def test_a_session_that_another_process_opened_ends_the_while(
     emulator: AcmeEmulator, clock: FakeClock
 ) -> None:
-    """The password was set right at the vendor: whoever tries first lets all others in."""
+    """Fix the password at the vendor: the first sign-in ends the wait of all other processes."""
     stream = emulator.add()
     store = MemoryStore()
     emulator.inject(Fault.status(403), on="*/login")
@@ -1063,7 +1063,7 @@ def test_a_note_by_a_clock_that_is_wrong_holds_nobody_up(
 
 
 def test_what_was_refused_at_a_vendor_that_is_gone_holds_nobody_up(clock: FakeClock) -> None:
-    """Many of them in one process, as in tests: the memory of one is soon another's."""
+    """Use many vendors in one process, as tests do, so that object IDs are reused."""
     for _ in range(200):
         emulator = AcmeEmulator()
         refused(emulator, clock=clock)
@@ -1130,7 +1130,7 @@ def test_what_an_adapter_takes_for_a_refusal_is_remembered_whatever_the_status(
 
 @pytest.fixture
 def digests(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """One entry for each slow digest that is worked out."""
+    """Return a list with one entry for each slow digest that is computed."""
     found: list[object] = []
     scrypt = hashlib.scrypt
 
@@ -1162,7 +1162,7 @@ def test_a_bare_store_has_one_slow_digest_for_each_set_of_credentials(
 
     Bare.key = key  # type: ignore[attr-defined]
     stream = emulator.add()
-    user = f"user-{os.urandom(8).hex()}"  # nobody in this process has had these credentials
+    user = f"user-{os.urandom(8).hex()}"  # this process has not seen these credentials before
     emulator.options = lambda: {"user": user, "password": "correct horse"}  # type: ignore[method-assign]
     for _ in range(5):
         with emulator.connect(token_store=Bare()) as client:

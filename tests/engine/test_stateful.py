@@ -1,4 +1,4 @@
-"""Random walks through client and emulator, for every provider, compared with the state machine."""
+"""Random lifecycles with every provider's emulator, compared with the state machine."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from livestream_core.emulator import load_emulator
 pytestmark = pytest.mark.slow
 
 INSTALLED = sorted(point.name for point in entry_points(group="livestream_core"))
-#: For every walk anew, what is installed would be looked through.
+#: Cached, because each run would otherwise search the installed packages again.
 emulator_of = cache(load_emulator)
 
 
 class VendorTime(FakeClock):
-    """Client and vendor have the same time: tokens are signed and checked by it."""
+    """A clock that client and vendor share, because tokens are signed and checked with it."""
 
     def __init__(self, emulator: Any) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class VendorTime(FakeClock):
 
 
 class Lives(RuleBasedStateMachine):
-    """The model is small on purpose: which ids exist, and the status each was last seen in."""
+    """A deliberately small model: the existing IDs, and the last status of each."""
 
     provider: str
     streams = Bundle("streams")
@@ -74,11 +74,11 @@ class Lives(RuleBasedStateMachine):
 
     @staticmethod
     def reachable(before: live.Status, after: live.Status) -> bool:
-        # Between two looks more than one step may have been taken.
+        # The status may have changed more than once between two reads.
         return before.can_become(after) or before.can_reach(after)
 
     def attempt(self, feature: live.Feature, run: Any) -> Any:
-        """Runs an operation; a refusal leaves everything as it was."""
+        """Run an operation, and check that a refusal changes nothing."""
         sent = len(self.emulator.requests)
         if not self.can.supports(feature):
             with pytest.raises(live.Unsupported):
@@ -150,7 +150,7 @@ class Lives(RuleBasedStateMachine):
         try:
             getattr(self.emulator, what)(id)
         except ValueError:
-            pass  # impossible now; the vendor's state is as it was
+            pass  # impossible now; the vendor's state is unchanged
 
     @rule(seconds=st.sampled_from([1, 25, 400]))
     def time_passes(self, seconds: int) -> None:

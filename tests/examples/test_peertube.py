@@ -78,7 +78,7 @@ def test_what_the_peertube_example_need_not_change_is_as_the_scaffold_has_it(
 
 
 def test_the_tests_of_the_peertube_example_pass(tmp_path: Path) -> None:
-    # The kit's are run by `make kit`.
+    # `make kit` runs the tests of the kit.
     printed = python(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_peertube.py")
     assert " passed" in printed
 
@@ -90,7 +90,7 @@ def test_the_peertube_example_brings_the_kit_into_its_tests(tmp_path: Path) -> N
 
 def test_the_peertube_example_is_typed_strictly(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
-    # It does not see through the finder of an editable installation.
+    # mypy cannot follow the import finder of an editable installation.
     python(tmp_path, "mypy", f"--cache-dir={os.devnull}", "--follow-imports=silent")
 
 

@@ -1,6 +1,6 @@
-"""An answer belongs to its own request, whatever a server sends and when it sends it.
+"""A response belongs to its own request, whatever a server sends and whenever it sends it.
 
-The fence for every transport over sockets: add a new one to ``TRANSPORTS``.
+Every transport over sockets must pass these tests: add a new one to ``TRANSPORTS``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TENANTS = ("t0ken-of-a-tenant", "t0ken-of-another")
 
 
 class WithASocketOption(HTTPAdapter):
-    """An adapter as people mount it."""
+    """An adapter with a socket option, as users mount it."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
@@ -68,7 +68,7 @@ def of_a_session(bundle: Path, adapter: HTTPAdapter | None = None) -> Iterator[l
         yield live.RequestsTransport(session)
 
 
-#: Each is given the file of certificates to trust, which ``REQUESTS_CA_BUNDLE`` names, too.
+#: Each takes the file of trusted certificates, which ``REQUESTS_CA_BUNDLE`` also names.
 TRANSPORTS: dict[str, Callable[[Path], AbstractContextManager[live.Transport]]] = {
     "own pool": of_its_own,
     "own session": of_a_session,
@@ -78,7 +78,7 @@ TRANSPORTS: dict[str, Callable[[Path], AbstractContextManager[live.Transport]]] 
 }
 
 
-#: Those that accept blank lines between answers, and no answer that is framed in two ways.
+#: The transports that accept blank lines between responses, and refuse ambiguous framing.
 OF_ITS_OWN_READING = {"aiohttp", "aiohttp on uvloop"}
 
 
@@ -128,7 +128,7 @@ def in_chunks(body: bytes, status: str = "200 OK") -> bytes:
 
 
 def stream(request: bytes, padding: int = 0) -> bytes:
-    """The stream that a request asks for; its title is whose request it is."""
+    """Return the requested stream, whose title identifies the request."""
     head, _, body = request.partition(b"\r\n\r\n")
     token = re.search(rb"Authorization: Acme (\S+)", head)
     path = request.split()[1].decode().removeprefix("/streams").lstrip("/")
@@ -502,7 +502,7 @@ def test_each_request_on_a_kept_connection_has_time_limits_of_its_own(
 
     def handler(connection: socket.socket, request: bytes) -> None:
         if b"/late" in request:
-            # Longer than the limits of the request before it on this connection.
+            # Longer than the timeouts of the previous request on this network connection.
             over.wait(2 * SHORT)
         if b"/silent" in request:
             connection.sendall(sent[before])
@@ -515,7 +515,7 @@ def test_each_request_on_a_kept_connection_has_time_limits_of_its_own(
 
     with raw_server(handler) as server:
         assert send("/", live.Timeout(5, LONG, LONG)).status == 200
-        with suppress(live.RequestTimeout):  # on a machine that is very busy
+        with suppress(live.RequestTimeout):  # on a very busy machine
             send("/", limits)
         assert send("/late", live.Timeout(5, LONG, LONG)).status == 200
         began = time.monotonic()
@@ -753,7 +753,7 @@ def test_all_transports_send_the_same_request_lines_byte_by_byte() -> None:
     while len(targets) < 500:
         size = random.randrange(40)
         text = "".join(random.choice(characters) for _ in range(size))
-        # Two slashes and what can be no host are refused by the lowest urllib3, unsent.
+        # The lowest supported urllib3 refuses two slashes and an invalid host before sending.
         targets.append("/" + text.lstrip("/"))
     lines: dict[str, list[bytes]] = {}
     for name, lend in TRANSPORTS.items():

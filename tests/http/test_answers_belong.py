@@ -1,4 +1,4 @@
-"""An answer is the vendor's, about the stream that was asked for, and means what it says."""
+"""A response must come from the vendor, be about the requested stream, and be consistent."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def _needed(provider: str) -> dict[str, Any]:
 )
 def test_a_web_page_is_no_success_of_a_change(operation: str, page: live.Response) -> None:
     class Trusting(AcmeAdapter):
-        """Does not look at what its changes are answered."""
+        """An adapter that ignores the responses to its changes."""
 
         name = "special"
 

@@ -1,4 +1,4 @@
-"""Exceptions that are not the transport's own pass through it at once, unchanged, and bare."""
+"""Exceptions that do not belong to the transport pass through it at once and unchanged."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ BODY = f'{{"password": "{SECRET}"}}'.encode()
 
 
 class SoftTimeLimit(Exception):
-    """As task queues have it."""
+    """A soft time limit, as task queues raise it."""
 
 
 class OwnTimeout(TimeoutError):
-    """As programs have it."""
+    """A program's own timeout exception."""
 
 
 RAISED = [
@@ -70,7 +70,7 @@ def raised_by_a_signal(error: BaseException) -> Iterator[Callable[[], None]]:
 
 
 def everything_held_by(error: BaseException) -> str:
-    """All that a tool finds which captures the locals of a traceback."""
+    """Return everything that a tool finds if it captures the locals of a traceback."""
     found: list[str] = []
     todo: list[BaseException | None] = [error]
     while todo:
@@ -113,7 +113,7 @@ def test_what_a_signal_handler_raises_passes_at_once_and_unchanged(
         raw_server(handler) as server,
         unreachable_address() as (host, port),
     ):
-        # All is loaded: Python's import swallows an OSError that is raised in the middle of it.
+        # Load everything first: Python's import swallows an OSError that is raised inside it.
         send(transport, server.origin, "/again")
         if point == "connecting":
             origin, soon = f"http://{host}:{port}", threading.Timer(0.2, interrupt)

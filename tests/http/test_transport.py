@@ -1,4 +1,4 @@
-"""The transport over real sockets: what it sends, and what it makes of what comes back."""
+"""The transport over real sockets: its requests, and how it reads the responses."""
 
 from __future__ import annotations
 
@@ -334,7 +334,7 @@ def test_a_session_that_repeats_requests_by_itself_is_refused(repeating: Retry) 
 
 
 class Recorded(BaseAdapter):
-    """An adapter that has nothing of HTTPAdapter's, and takes what comes for the answer."""
+    """An adapter that shares nothing with HTTPAdapter, and returns recorded responses."""
 
     def __init__(self, status: int) -> None:
         super().__init__()
@@ -372,7 +372,7 @@ def test_a_session_is_not_changed_for_its_owner() -> None:
         transport = live.RequestsTransport(session)
         with connect(server.origin, transport=transport) as client:
             for _ in range(3):
-                # requests takes it so; what it makes of its connections is none of ours.
+                # requests accepts this; how it uses its connections does not matter here.
                 assert session.get(f"{server.origin}/own").status_code in (103, 200)
                 assert client.get("1").title == "T"
 
@@ -534,7 +534,7 @@ except live.LiveStreamError as error:
 
 @pytest.fixture(params=["synchronous", "asynchronous"])
 def way(request: pytest.FixtureRequest) -> str:
-    """The client that a script of its own connects with."""
+    """Return the name of the client with which a separate script connects."""
     return str(request.param)
 
 
@@ -766,7 +766,7 @@ def test_a_forked_child_does_not_wait_for_a_thread_that_it_does_not_have(
     transport = live.RequestsTransport()
     with raw_server(lambda s, _: s.sendall(answer())) as server:
         with connect(server.origin, transport=transport) as client:
-            # Whether a host has a proxy is asked by one thread at a time.
+            # Only one thread at a time checks whether a host has a proxy.
             elsewhere = connect("https://nothing.invalid", transport=transport, timeout=(1, 1))
             asking = threading.Thread(target=lambda: failing(elsewhere))
             asking.start()
@@ -783,7 +783,7 @@ def failing(client: live.Client) -> None:
 
 
 def in_a_child(does: Callable[[], bool]) -> bool:
-    """Whether a forked child finds it true, in time."""
+    """Return whether a condition is true in a forked child, within the timeout."""
     pid = os.fork()
     if pid == 0:
         code = 1
@@ -839,7 +839,7 @@ def test_an_app_in_process_behaves_as_over_a_socket(emulator: AcmeEmulator) -> N
     with emulator.serve() as url:
         with live.connect("acme", base_url=url, **settings, **emulator.options()) as client:
             over_a_socket = outcomes(client)
-    # Only why the connection was lost is known of a socket alone.
+    # Without a proxy, only the reason of the lost connection is known.
     assert [re.sub(r" \([A-Za-z]+\)", "", each) for each in over_a_socket] == in_process
     assert [each.split()[0] for each in in_process] == [
         "scheduled", "ProviderUnavailable", "UnexpectedResponse", "UnexpectedResponse", "ConnectionFailed",

@@ -1,4 +1,4 @@
-"""`ManualClock`: time that only tests let pass."""
+"""`ManualClock`: a clock that only tests advance."""
 
 from __future__ import annotations
 

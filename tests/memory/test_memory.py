@@ -1,4 +1,4 @@
-"""The provider `memory`: a whole vendor inside of the process."""
+"""The `memory` provider: a complete vendor inside the process."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_how_a_stream_is_made_cannot_be_changed_on_air(
 
 
 def sent(vendor: MemoryVendor, token: str, body: dict[str, Any]) -> live.Response:
-    """What the vendor answers to a create that the adapter would not send."""
+    """Return the vendor's response to a create that the adapter would not send."""
     return vendor.transport().send(
         "POST",
         "https://memory.invalid",
@@ -281,7 +281,7 @@ WAYS: dict[live.Status, Callable[..., str]] = {
     live.Status.FAILED: _then(lived, lambda c, v, id: v.fail_stream(id)),
 }
 
-#: In which statuses each call is possible, and what comes of it.
+#: The statuses in which each operation is possible, and the status after it.
 S = live.Status
 CALLS: dict[str, dict[live.Status, live.Status]] = {
     "start": {S.SCHEDULED: S.STARTING},

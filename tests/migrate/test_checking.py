@@ -1,4 +1,4 @@
-"""A check reads both sides again, changes nothing, and says of each stream whether it is right."""
+"""A check reads source and target again, changes nothing, and reports on each stream."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ledger(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def moved(ledger: Path) -> Iterator[tuple[Side, Side]]:
-    """Two streams that were moved, between two accounts that can edit everything."""
+    """Migrate two streams, between two accounts that can edit everything."""
     with sides("tktchurch", "tktchurch", retries=0) as (old, new):
         old.fill(2, description="All of it", tags=["maths"])
         assert migrate.run(planned(old, new), ledger=ledger, settle=0.1).exit_code == 0
@@ -37,7 +37,7 @@ def moved(ledger: Path) -> Iterator[tuple[Side, Side]]:
 
 
 def checked(ledger: Path, old: Side, new: Side) -> dict[str, migrate.CheckedItem]:
-    """What is said, by title as it was planned."""
+    """Return the checked items by planned title."""
     return {item.title: item for item in migrate.check(ledger, old.client, new.client).items}
 
 

@@ -1,4 +1,4 @@
-"""What people need to move over: files with the new addresses, and how far each stream is."""
+"""The handover: files with the new addresses, and the progress of each stream."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def keys(ledger: Path) -> Iterator[tuple[Side, Side]]:
-    """Two streams that were moved to a vendor that gives its keys at once."""
+    """Migrate two streams to a vendor that returns stream keys at once."""
     with sides("tpstreams", "videosdk", retries=0) as (old, new):
         old.fill(2)
         assert migrate.run(planned(old, new), ledger=ledger, settle=0.1).exit_code == 0
@@ -54,7 +54,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def secret_keys(side: Side) -> set[str]:
-    """The stream keys of an account."""
+    """Return the stream keys of an account."""
     return {
         stream.ingest.stream_key.reveal()
         for stream in side.streams()
@@ -247,7 +247,7 @@ def test_each_stream_with_a_key_has_a_profile_for_obs(
     assert all(each["settings"]["server"].startswith("rtmp://") for each in services)
 
 
-#: What OBS Studio reads of a service: rtmp-custom.c and whip-service.cpp of its sources.
+#: The fields that OBS Studio reads: rtmp-custom.c and whip-service.cpp in its sources.
 OBS = {
     "RTMP": (
         live.Ingest("rtmp://h.example/live/hall", "room/cam?a=b/c"),

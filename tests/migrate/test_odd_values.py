@@ -1,4 +1,4 @@
-"""A migration never moves what it could not read whole, and never takes it for something else."""
+"""A migration never copies a stream that it could not read completely."""
 
 from __future__ import annotations
 
@@ -28,19 +28,21 @@ def ledger(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["tktchurch", "tpstreams"])
 def both(request: pytest.FixtureRequest) -> Iterator[tuple[Side, Side]]:
-    """From a vendor of which one stream is read by a list, and one of which it is read alone."""
+    """Return source and target, with streams read from a list, or each with a get."""
     with sides(request.param, "memory") as accounts:
         yield accounts
 
 
 class NoStream(dict[str, Any]):
-    """What an entry is shown as instead, and not only with other values."""
+    """An entry that is replaced completely, and not only has other values."""
 
 
 @contextmanager
 def odd(side: Side, **streams: Mapping[str, Any] | Any) -> Iterator[None]:
-    """While it lasts the vendor shows streams with other values; by their ids, after a letter. A
-    field of ``live_stream`` is named as the others are.
+    """Make the vendor return streams with other values, until the end of the block.
+
+    The streams are named by their IDs, after a letter. A field of ``live_stream`` is named like the
+    others.
     """
 
     def edit(data: Any, _: Any) -> Any:
@@ -117,7 +119,7 @@ def test_a_problem_in_a_field_that_is_not_moved_is_no_matter(
     plan = planned(old, new)
     with odd(old, **{key(id): {field: 7}}):
         assert items(planned(old, new))[id].state is ItemState.PENDING
-        # Nor does a digest know of it.
+        # The digest does not include it either.
         assert by_state(run(plan, ledger).report) == {"created": 1}
 
 
@@ -128,7 +130,7 @@ def test_a_problem_that_comes_between_plan_and_run_is_found_before_anything_is_c
     old, new = both
     first, other = old.fill(2)
     plan = planned(old, new)
-    # It had no value before, so that the digest does not change.
+    # It had no value before, so the digest does not change.
     field = {"tktchurch": "description", "tpstreams": "latency"}[old.provider]
     with odd(old, **{key(first): {field: 7}}):
         result = run(plan, ledger)
@@ -153,7 +155,7 @@ def test_a_transform_that_sets_the_field_takes_its_place(both: tuple[Side, Side]
             changes["scheduled_start"] = start
         return attrs.evolve(spec, **changes)
 
-    # The start and the title of TPStreams stand in different objects.
+    # TPStreams has the start and the title in different objects.
     for changes in ({START[old.provider]: "soon"}, {"title": None}):
         with odd(old, **{key(first): changes}):
             item = items(planned(old, new, transform=transform))[first]
@@ -222,7 +224,7 @@ def test_entries_that_cannot_be_read_are_items_that_need_review(
         again = run(None, ledger, source=old.client, target=new.client, replan=True)
         assert by_state(again.report) == {"created": 1, "needs_review": 2}
     mended = run(None, ledger, source=old.client, target=new.client, replan=True)
-    # What had no id is in the ledger by its place: a new plan finds it.
+    # The ledger identifies an entry without an ID by its place, so a new plan finds it.
     assert by_state(mended.report) == {"created": 2, "needs_review": 1}
     assert by_state(planned(old, new, skip_existing=True)) == {"pending": 1, "skipped": 2}
 

@@ -1,4 +1,4 @@
-"""A plan and a report as pages that can be mailed, kept, and opened anywhere."""
+"""A plan and a report as pages that can be mailed, stored, and opened anywhere."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FATES = (
 
 
 def spec(title: str) -> live.StreamSpec:
-    """A spec as full of secrets as one can be."""
+    """Return a spec with as many secrets as possible."""
     return live.StreamSpec(
         title=title,
         scheduled_start=NOON,
@@ -262,7 +262,7 @@ def test_a_page_without_streams_says_so_and_has_no_empty_table() -> None:
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
 def test_a_hostile_title_is_text(kind: str, number: int) -> None:
     heading = row(read_page(PAGES[kind]), f"from-{number:04}").one("th")
-    # Apart from what surrounds it: a title that is written from right to left turns nothing else.
+    # Isolated from its surroundings: a right-to-left title does not reorder other text.
     assert heading.all("bdi")[0].text == HOSTILE[number]
 
 
@@ -437,7 +437,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def in_browser(html: str, script: str, folder: Path, *, allowed: bool = True) -> Element:
-    """The page as a browser has it, under its own policy, after a script of the test was put in."""
+    """Return the page from a browser, under the page's policy, after a script of the test."""
     if allowed:
         html = html.replace("script-src ", f"script-src '{digest(script)}' ", 1)
     file = folder / "page.html"

@@ -1,4 +1,4 @@
-"""A plan says what a migration would do, for each stream and each field, and changes nothing."""
+"""A plan shows the outcome of each stream and each field, and changes nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECRET = "k3y-0f-a-restream"
 
 @pytest.fixture
 def church() -> Iterator[tuple[Side, Side]]:
-    """From a vendor with schedules, tags and descriptions to one with schedules only."""
+    """Return a source with schedules, tags, and descriptions, and a target with schedules only."""
     with sides("tktchurch", "tpstreams") as both:
         yield both
 
@@ -396,7 +396,7 @@ def test_a_start_that_a_transform_sets_into_the_past_needs_a_person(
 
 
 class Renames:
-    """A plugin of an application."""
+    """A plugin that renames streams."""
 
     @live.hookimpl
     def livestream_translate(
@@ -604,14 +604,14 @@ def test_planning_twice_gives_the_same_items() -> None:
 
 # -- no field can vanish ------------------------------------------------------------------------
 
-#: What has a value in a stream of which nothing is known.
+#: The fields that have a value even in an empty stream.
 ALWAYS = {"provider", "id", "title", "status"}
 _CLIENTS = {name: load_emulator(name)().connect() for name in ("memory", *PROVIDERS)}
 
 
 @st.composite
 def capabilities(draw: st.DrawFn) -> live.Capabilities:
-    """Any that a vendor may declare."""
+    """Return any capabilities that a vendor can declare."""
 
     def declared(feature: live.Feature) -> live.Capability:
         support = draw(st.sampled_from(live.Support))
@@ -656,7 +656,7 @@ def translated(
 
 
 def with_a_value(stream: live.LiveStream) -> set[str]:
-    """The fields of a stream that say something."""
+    """Return the fields of a stream that have a value."""
     values = {field.name: getattr(stream, field.name) for field in attrs.fields(live.LiveStream)}
     return ALWAYS | {
         name for name, value in values.items() if isinstance(value, bool) or bool(value)

@@ -1,4 +1,4 @@
-"""A run makes of every planned stream one at the target, and goes on where it was stopped."""
+"""A run creates each planned stream once at the target, and resumes after an interruption."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ledger(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def church() -> Iterator[tuple[Side, Side]]:
-    """From a vendor with schedules and tags to one that starts what has no schedule."""
+    """Return a source with schedules and tags, and a target that starts unscheduled streams."""
     with sides("tktchurch", "tpstreams") as both:
         yield both
 
@@ -314,7 +314,7 @@ def test_a_run_that_is_asked_to_stop_finishes_what_is_in_flight(
 
 
 def stops_at_a_create(new: Side, stop: threading.Event) -> None:
-    """Asks a run to stop while its first create is under way."""
+    """Stop a run while its first create is in progress."""
 
     def edit(*_: Any) -> None:
         stop.set()
@@ -523,7 +523,7 @@ def test_more_equal_streams_than_creates_are_for_a_person(ledger: Path) -> None:
 
 
 def stops_at_the_unknown(stop: threading.Event) -> Callable[[Mapping[str, int], int], None]:
-    """Asks a run to stop as soon as an outcome is unknown."""
+    """Return a callback that stops a run as soon as an outcome is unknown."""
 
     def progress(counts: Mapping[str, int], writes: int) -> None:
         if counts["unknown"]:
@@ -609,7 +609,7 @@ def busy(seconds: float | str, status: int = 429) -> Fault:
 
 
 def soon(instant: datetime | None, seconds: float) -> bool:
-    """Whether an instant is in so many seconds, by a machine that may be busy."""
+    """Return whether an instant is this many seconds ahead, on a machine that may be busy."""
     assert instant is not None
     return (
         timedelta(seconds=seconds - 120)
@@ -649,7 +649,7 @@ def test_also_a_list_that_may_be_read_tomorrow_only_is_6(ledger: Path, status: i
     with sides("memory", "videosdk") as (old, new):
         old.fill(1)
         plan = planned(old, new)
-        for skip in (0, 2):  # a new ledger's two walks; the last look, after all was created
+        for skip in (0, 2):  # a new ledger's two lists, and the final check after all creates
             new.inject(busy(86_400, status), "list", times=99, skip=skip)
             result = run(plan, ledger)
             assert result.exit_code == 6
@@ -694,7 +694,7 @@ def test_a_shorter_pause_is_told_and_kept_by_all_workers(ledger: Path, on: str) 
 
 
 def together(fault: Fault, count: int) -> Fault:
-    """A fault that answers so many requests at once, when all of them have come."""
+    """Return a fault that answers a number of requests at once, when all have arrived."""
     barrier, respond = threading.Barrier(count), fault.response
     assert respond is not None
 
@@ -711,7 +711,7 @@ def test_after_a_pause_the_run_goes_on(ledger: Path) -> None:
         plan = planned(old, new)
         told: list[datetime] = []
         new.inject(busy(1), "list")
-        # More than it takes to be taken for down: they are one answer.
+        # More failures than the threshold for a vendor outage, but they count as one.
         new.inject(together(busy(1), 12), "create", times=12)
         began = time.monotonic()
         result = run(plan, ledger, workers=12, waiting=lambda until, _: told.append(until))
@@ -797,7 +797,7 @@ def test_runs_that_failed_before_do_not_give_a_stream_up(ledger: Path) -> None:
         old.add("Lesson")
         plan = planned(old, new)
         for _ in range(3):
-            # So many in each run as one run alone would bear.
+            # In each run, as many failures as one run tolerates.
             new.inject(Fault.drop_before(), "create", times=worker.TRIES - 2)
             new.inject(Fault.status(401), "create", times=99)
             result = run(plan, ledger, settle=0)
@@ -843,7 +843,7 @@ def test_an_equal_stream_of_somebody_elses_is_said_in_the_end(
 
 
 def in_the_ledger(ledger: Path, query: str) -> Any:
-    """What another process sees there."""
+    """Return what another process reads from the ledger."""
     database = sqlite3.connect(ledger)
     try:
         return database.execute(query).fetchone()[0]
@@ -861,7 +861,7 @@ def test_an_intent_is_on_disk_before_its_create_is_answered(ledger: Path) -> Non
         run(planned(old, new), ledger, workers=3)
         assert len(ahead) == 12
         assert min(ahead) >= 1
-        # No more of them than there are workers, so that a crash leaves little to settle.
+        # At most one for each worker, so that a crash leaves little to settle.
         assert max(ahead) <= 2 * 3
 
 
@@ -997,7 +997,7 @@ def test_the_vendor_sees_no_more_requests_than_the_rate_allows(
     run(plan, ledger, target_rate="5/s")
     took, sent = time.monotonic() - began, len(new.emulator.requests) - before
     assert sent > 5
-    # As many as five may be in every second, the first one too.
+    # Up to five in every second, including the first.
     assert took >= (sent - 5) / 5 - 0.1
 
 
@@ -1006,7 +1006,7 @@ def test_a_client_has_no_rate_after_the_run(church: tuple[Side, Side], ledger: P
     old.fill(1)
     run(planned(old, new, target_rate="100/h"), ledger, target_rate="100/h")
     assert len(new.emulator.requests) < 100
-    for _ in range(101):  # one that had to wait for its turn would time out
+    for _ in range(101):  # a request that had to wait for its turn would time out
         new.client.pages(deadline=60)
 
 

@@ -1,4 +1,4 @@
-"""What became of creates that nobody answered, when streams are equal, and what has changed."""
+"""Settling: the outcomes of creates without a response, matching streams, and changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from livestream_core.testing.strategies import (
 
 NOON = datetime(2026, 12, 5, 12, tzinfo=UTC)
 
-#: For tests of which one example takes long to draw.
+#: For tests whose examples take long to draw.
 few = settings(max_examples=40)
 
 
@@ -75,7 +75,7 @@ def listing(streams: Iterable[live.LiveStream]) -> dict[str, live.LiveStream]:
 
 
 def settled(asked: Sequence[str], shown: Sequence[str], *, is_settled: bool = True) -> Decision:
-    """What follows for creates and streams of these kinds."""
+    """Return the decision for creates and streams of these kinds."""
     entries = [entry(at, kind) for at, kind in enumerate(asked)]
     streams = listing(stream(f"to-{at}", kind) for at, kind in enumerate(shown))
     return decide(entries, candidates(entries, streams, frozenset()), settled=is_settled)
@@ -124,7 +124,7 @@ kinds = st.lists(st.sampled_from("abc"), max_size=5)
 
 
 def possible(asked: Sequence[str], shown: Sequence[str]) -> bool:
-    """Whether each stream can have a create of its kind to itself: by trying all ways."""
+    """Return whether each stream can have its own create of its kind, by trying all ways."""
     if len(shown) > len(asked):
         return False
     return any(
@@ -137,7 +137,7 @@ def possible(asked: Sequence[str], shown: Sequence[str]) -> bool:
 def test_each_stream_gets_a_create_of_its_kind_or_a_person_is_asked(
     asked: list[str], shown: list[str]
 ) -> None:
-    # Of a kind that nobody asked for is no candidate.
+    # A stream of a kind without a create is not a candidate.
     shown = [kind for kind in shown if kind in asked]
     decision = settled(asked, shown)
     assert bool(decision.problem) != possible(asked, shown)
@@ -153,11 +153,11 @@ def test_each_stream_gets_a_create_of_its_kind_or_a_person_is_asked(
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=4), st.lists(st.integers(0, 3), max_size=4))
-@example([0, 2], [3, 1])  # the first fits both, and has to leave one to the second
+@example([0, 2], [3, 1])  # the first fits both, and must leave one to the second
 def test_streams_are_matched_also_where_each_fits_several_creates(
     asked: list[int], shown: list[int]
 ) -> None:
-    # What was created five minutes before it was asked for, or later, may be of a create.
+    # A stream whose creation time is at most five minutes before a create may belong to it.
     entries = [
         entry(at, intended_at=NOON + timedelta(minutes=each + 5)) for at, each in enumerate(asked)
     ]
@@ -296,7 +296,7 @@ def test_a_mark_is_of_one_stream_of_one_account() -> None:
 
 # -- whether something changed ------------------------------------------------------------------
 
-#: Fields that no copy is made from.
+#: Fields that are never copied.
 IRRELEVANT = {
     "id",
     "provider",
@@ -326,7 +326,7 @@ def test_a_snapshot_changes_with_each_field_that_matters(
     one: live.LiveStream, other: live.LiveStream, name: str
 ) -> None:
     if name == "playbacks":
-        # The kind follows from the address.
+        # The kind is derived from the address.
         assume([each.url for each in one.playbacks] != [each.url for each in other.playbacks])
     before, after = getattr(one, name), getattr(other, name)
     assume(before != after and not (before in EMPTY and after in EMPTY))

@@ -1,4 +1,4 @@
-"""Deleting again what a migration made, and deleting at the source what it moved."""
+"""Rollback deletes what a migration created, and cleanup deletes what it copied at the source."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ledger(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def moved(ledger: Path) -> Iterator[tuple[Side, Side]]:
-    """Three streams that were moved, and one that the target had before."""
+    """Migrate three streams to a target that already has one."""
     with sides("tktchurch", "tktchurch", retries=0) as (old, new):
         new.add("Of the target's own")
         old.fill(3, description="All of it", tags=["maths"])
@@ -252,7 +252,7 @@ def test_a_delete_of_which_nobody_heard_is_done_in_the_end(
 
 
 class StopsAtADelete:
-    """A plugin: somebody asks for the end while the first stream is deleted."""
+    """A plugin that requests a stop while the first stream is deleted."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
@@ -436,7 +436,7 @@ def test_what_an_interrupted_retirement_deleted_is_not_rolled_back(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = moved
-    # Carried out, and nobody heard of it.
+    # Applied, but the response is lost.
     old.inject(Fault.drop_after(), "DELETE *")
     retire(ledger, old, new, max_delete=1)
     assert len(old.streams()) == 2

@@ -1,4 +1,4 @@
-"""Errors: what they say, and that they travel."""
+"""Errors: their messages, and their pickling and copying."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_copy_of_an_error_is_another_one_whoever_else_pickles_exceptions(
         made.__dict__ = state
         return made
 
-    # As tblib does it, which Dask's workers need.
+    # As tblib does, which Dask's workers use.
     monkeypatch.setitem(copyreg.dispatch_table, live.NotFound, lambda error: (twin, (vars(error),)))
     error = live.NotFound("gone", stream_id="a")
     copied = copy.copy(error)

@@ -1,4 +1,4 @@
-"""Errors survive being rebuilt: from their args, as task queues do, from plain data, from pickles."""
+"""Errors can be rebuilt from their args, as task queues do, from plain data, and from pickles."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ contexts = st.fixed_dictionaries(
 
 
 def said(error: live.LiveStreamError) -> dict[str, Any]:
-    """All that a user can read of an error."""
+    """Return everything that a user can read from an error."""
     names = {name for name in dir(error) if not name.startswith("_")} - {
         "add_note", "with_traceback", "to_dict", "from_dict",
     }  # fmt: skip
@@ -94,7 +94,7 @@ def test_an_error_built_from_a_message_alone_says_that_nothing_is_known(
     error = kind("what happened")
     assert error.applied is (False if issubclass(kind, LOCAL) else None)
     assert error.retryable is False
-    assert "nobody can tell" not in str(error)  # it is about no operation
+    assert "nobody can tell" not in str(error)  # it is not about an operation
 
 
 @pytest.mark.parametrize(

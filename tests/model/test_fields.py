@@ -1,4 +1,4 @@
-"""The table of fields: what is derived from it, and what one field more touches."""
+"""The table of fields: what is derived from it, and what an additional field changes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ pytestmark = pytest.mark.slow
 
 # -- the model ----------------------------------------------------------------------------------
 
-#: Where a field may be named: in the model, in the typed dicts, and where a vendor has a field of
-#: that name.
+#: The modules that may name a field: the model, typed dicts, and vendors that have such a field.
 MAY_NAME_FIELDS = {
     "_model/stream.py",
     "_model/typed.py",
@@ -109,7 +108,7 @@ PRELUDE = "\n".join(
 
 @pytest.fixture(scope="module")
 def grown(tmp_path_factory: pytest.TempPathFactory) -> PackageCopy:
-    """The package with a field of each kind more."""
+    """Return a copy of the package with an additional field of each kind."""
     package = PackageCopy(tmp_path_factory.mktemp("grown"))
     for field, *_ in ADDED.values():
         field.add(package)
@@ -290,7 +289,7 @@ LANGUAGE = NewField("language", "c.optional_text", "Owner.ECHOED")
 
 
 def imported(package: PackageCopy) -> str:
-    """The last line of what an import says."""
+    """Return the last line of an import's error output."""
     done = package.python("-c", "import livestream_core, livestream_core._client")
     return done.stderr.strip().rpartition("\n")[2]
 
@@ -315,7 +314,7 @@ def test_a_field_that_is_forgotten_in_a_place_does_not_import_and_is_named(
 ) -> None:
     package = PackageCopy(tmp_path)
     LANGUAGE.add(package, but=forgotten)
-    # From 3.12 on, an enumeration also says of which class it has no such member.
+    # From 3.12 on, an enum's error also names the class that lacks the member.
     said = imported(package).replace(
         "type object 'Feature' has no attribute 'LANGUAGE'", "LANGUAGE"
     )

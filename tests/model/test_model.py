@@ -1,4 +1,4 @@
-"""The neutral model: what it accepts, what it hides, and how it is written down."""
+"""The neutral model: what it accepts, what it masks, and how it is serialized."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def test_what_a_newer_version_wrote_is_read_without_what_is_new_in_it(
 
 
 def mappings_in(data: Any) -> list[dict[str, Any]]:
-    """A value that was written down, and those inside of it; not what vendors sent."""
+    """Return a serialized value and all values inside it, except the vendor's payload."""
     inner = [data[name] for name in ("stream", "recording") if data.get(name)]
     inner += [each for name in ("ingests", "playbacks", "restreams") for each in data.get(name, ())]
     return [data, *(each for one in inner for each in mappings_in(one))]

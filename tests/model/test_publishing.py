@@ -1,4 +1,4 @@
-"""Where an encoder publishes: what is said in one URL or in arguments, and what servers then see."""
+"""Publishing addresses: one URL or separate arguments, and what servers then receive."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rtmp_server import NoRtmp, Published, RtmpServer, rtmp_server
 from srt_listener import NoSrt
 from srt_listener import Srt as LibSrt
 
-#: A command of ffmpeg takes so many outputs of a test.
+#: The number of a test's outputs for one ffmpeg command.
 _AT_ONCE = 12
 
 
@@ -129,7 +129,7 @@ hidden_keys = words.map(lambda word: f"{s.MARKER}{word}{s.MARKER}") | words.filt
 
 
 def read_as_ffmpeg(url: str) -> tuple[str, str] | None:
-    """An independent reading of rtmp_open() of ffmpeg: by its own steps, on the path's bytes."""
+    """Split a URL as ffmpeg's rtmp_open() does, by its own steps on the path's bytes."""
     found = re.match(r"[a-z]+://[^/?#]*", url)
     assert found is not None
     path = url[found.end() :].encode()[:1023].split(b" ")[0]
@@ -283,11 +283,11 @@ def test_a_passphrase_is_a_secret_and_given_by_its_name_only() -> None:
 
 # -- servers that were run ----------------------------------------------------------------------
 
-#: nginx has no application without a name.
+#: nginx does not support an application without a name.
 RUN_BY_NGINX = [row for row in RTMP if row.application]
-#: What a key is joined to with a slash, though no URL can say both.
+#: Servers to which a key is joined with a slash, although no URL can express both.
 NAIVE = [row for row in RTMP if row.joined is None and KEY not in row.server]
-#: Where ffmpeg takes some of those, instead of where they belong.
+#: The places at which ffmpeg reads some of them, instead of the correct ones.
 ELSEWHERE = ["a/b", "live/north", "live/room"]
 
 
@@ -302,7 +302,7 @@ def nginx() -> Iterator[RtmpServer]:
 
 
 def batches_of(rows: list[Rtmp]) -> list[list[Rtmp]]:
-    """Forms that one ffmpeg publishes at a time: none of them may be taken already."""
+    """Return groups of forms that one ffmpeg can publish at a time, without conflicts."""
     batches: list[dict[tuple[str, str], Rtmp]] = []
     for row in rows:
         stream = row.application.partition("?")[0], row.name.partition("?")[0]
@@ -390,7 +390,7 @@ def test_where_srt_has_no_publish_url_ffmpeg_would_read_one_differently(
     url = f"{row.url}?streamid={row.key}"
     if row.passphrase is not None:
         url += f"&passphrase={row.passphrase}"
-    # A URL has no blank, and some programs decode what ffmpeg does not.
+    # A URL has no spaces, and some programs decode what ffmpeg does not.
     assert re.search("[ %]", url) or received(libsrt, row, ["-f", "mpegts", url]) != row.streamid
 
 

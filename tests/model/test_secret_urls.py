@@ -1,4 +1,4 @@
-"""URLs that contain a secret: which do, and where they are shown."""
+"""URLs that contain a secret: which ones do, and where they are shown."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_an_ingest_made_of_its_own_parts_is_the_same(ingest: live.Ingest, key: l
 
 
 def streams_with(url: str) -> list[tuple[str, live.LiveStream | live.StreamSpec]]:
-    """One with the URL in each of the places that a stream has for one."""
+    """Return a stream for each field that can have a URL, with the URL there."""
     ingest = live.Ingest("rtmp://in.example/live", KEY)
     target = live.RestreamTarget("rtmp://in.example/live", KEY)
     other = live.RestreamTarget(url, "another-key-here")
@@ -249,7 +249,7 @@ def test_any_other_url_is_shown(url: str) -> None:
 
 
 def masked(text: str) -> str:
-    """What an error shows of an answer."""
+    """Return the response as an error shows it."""
     transport = ScriptedTransport(lambda *_: live.Response(400, {}, text.encode()))
     with (
         live.connect("acme", transport=transport, token="t0ken-t0ken", retries=0) as client,

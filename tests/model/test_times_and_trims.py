@@ -1,4 +1,4 @@
-"""Instants, wall clocks and trims."""
+"""Instants, local times, and trims."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ precisions = st.sampled_from(
     [timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=1)]
 )
 recent = st.datetimes(datetime(1972, 1, 1), datetime(2037, 1, 1), timezones=st.just(UTC))
-#: Minutes around changes of the clocks, where folds and gaps are.
+#: Minutes around clock changes, with folds and gaps.
 near_changes = st.builds(
     lambda at, minutes: at + timedelta(minutes=minutes, seconds=minutes % 60),
     st.sampled_from(
@@ -166,7 +166,7 @@ minutes_of_offset = st.integers(-23 * 60 - 59, 23 * 60 + 59)
 
 @st.composite
 def written_instants(draw: st.DrawFn) -> tuple[str, datetime]:
-    """A time in any form that ISO 8601 has for it, and the instant that is meant."""
+    """Return a time in any ISO 8601 form, and the instant that it means."""
     day, (hour, minute, second) = draw(days), draw(clocks)
     extended = draw(st.booleans())
     dash, colon = ("-", ":") if extended else ("", "")

@@ -44,7 +44,7 @@ def test_a_known_key_may_be_anything_but_blanks_and_control_characters(
 
 
 def joined_or_none(server: str, key: str) -> str | None:
-    """Joined, if one URL can say it."""
+    """Return the joined URL, or ``None`` if no URL can express it."""
     try:
         return live.join_publish_url(server, key)
     except live.InvalidInput as error:

@@ -1,4 +1,4 @@
-"""What contributors are given: hooks, an editor's settings, and forms for issues."""
+"""The files for contributors: hooks, editor settings, and issue forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may import whom, and what importing the library costs."""
+"""The allowed imports between modules, and the cost of importing the library."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ADAPTERS = sorted(path.parent for path in ROOT.glob("adapters/*/pyproject.toml")
 
 # -- what an import loads -------------------------------------------------------------------
 
-#: What only some users need: it is loaded when it is first used.
+#: Packages that only some users need. They are loaded on first use.
 HEAVY = {
     "aiohttp",
     "asyncio",
@@ -47,7 +47,7 @@ HEAVY = {
 
 
 def loaded_by(code: str) -> set[str]:
-    """The top-level packages that are loaded after some code ran in a new interpreter."""
+    """Return the top-level packages that are loaded after code has run in a new interpreter."""
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
         capture_output=True,
@@ -72,8 +72,8 @@ def test_asking_which_providers_there_are_imports_none_of_them() -> None:
 
 # -- the arrows inside of the core ----------------------------------------------------------
 
-#: What each package holds, from the bottom up. Whatever stands in it imports only what stands
-#: before it, so that to know a folder is to know the folders before it.
+#: The modules of each package, from the bottom up. Each imports only those before it, so that a
+#: reader of a folder needs to know only the folders before it.
 LAYERS = {
     "livestream_core": """_version _public _formerly _secrets _model _contract _plugins _engine _http _runners
         _client __init__ emulator memory migrate testing cli""",
@@ -91,7 +91,7 @@ def module_files() -> list[Path]:
 
 
 def module_of(path: Path) -> str:
-    """A module's name; a package's ends with ``__init__``."""
+    """Return a module's name; a package's ends with ``__init__``."""
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
@@ -99,15 +99,16 @@ MODULES = {module_of(path): path for path in CORE.rglob("*.py")}
 
 
 def named(dotted: str) -> str:
-    """The module that a dotted name is, or is in."""
+    """Return the module that a dotted name refers to, or that contains it."""
     while dotted not in MODULES and f"{dotted}.__init__" not in MODULES:
         dotted = dotted.rpartition(".")[0]
     return dotted if dotted in MODULES else f"{dotted}.__init__"
 
 
 def own_imports(module: str, *, later_too: bool = True) -> set[str]:
-    """The modules of the core that a module imports: also for types and in functions, or only when
-    it is imported itself.
+    """Return the modules of the core that a module imports.
+
+    This includes imports for types and in functions, or only those that run when it is imported.
     """
     found = set()
     package = module.rpartition(".")[0].split(".")
@@ -135,7 +136,7 @@ def nodes_of(path: Path, *, later_too: bool) -> Iterator[ast.AST]:
 
 
 def is_upward(importer: str, imported: str) -> bool:
-    """Whether one module stands above another that imports it, in any package that has both."""
+    """Return whether a module imports one above it, in any package that has both."""
     for package, order in ORDER.items():
         if importer.startswith(f"{package}.") and imported.startswith(f"{package}."):
             place, other = (
@@ -168,13 +169,15 @@ def test_the_modules_of_the_core_import_each_other_in_no_circle() -> None:
 
 # -- what is private ------------------------------------------------------------------------
 
-#: Documented, although they begin as a private name does.
+#: Documented names, although they start like private ones.
 OF_NAMED_TUPLES = set(dir(namedtuple("Any", "")))
 
 
 def own_names(tree: ast.AST) -> set[str]:
-    """What a module defines, what its methods give to their own objects, and what it says it uses
-    of another library.
+    """Return the names that a module may use.
+
+    These are the names that it defines, the attributes that its methods set on their own objects,
+    and the names of other libraries that it declares.
     """
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -183,7 +186,7 @@ def own_names(tree: ast.AST) -> set[str]:
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
         elif isinstance(node, ast.Assign) and ast.unparse(node).startswith("PRIVATES_OF_"):
-            # Another library's: the module says so, and requires one version of it.
+            # A name of another library, which the module declares and whose version it requires.
             names |= set(ast.literal_eval(node.value))
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             names |= {node.attr} if ast.unparse(node.value) in ("self", "cls") else set()
@@ -191,7 +194,7 @@ def own_names(tree: ast.AST) -> set[str]:
 
 
 def reached_into(source: str) -> list[str]:
-    """Private names of others that a module's text reaches for."""
+    """Return the private names of other modules that a module's source uses."""
     tree = ast.parse(source)
     own = own_names(tree)
     modules = {alias.name for each in ast.walk(tree) if isinstance(each, ast.Import)
@@ -286,7 +289,7 @@ def each_adapter_file() -> pytest.MarkDecorator:
 
 
 def modules_imported(path: Path) -> Iterator[str]:
-    """Full names of the modules that a file imports from, but for its own package."""
+    """Yield the full names of the modules that a file imports from, except its own package."""
     for node in nodes_of(path, later_too=True):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -1,4 +1,4 @@
-"""What every distribution of this repository has in common."""
+"""The properties that every distribution of this repository shares."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def makefile_value(name: str) -> str:
 
 
 def declared(root: Path, extras: set[str]) -> Iterator[Requirement]:
-    """What a project needs, and what some of its extras do, ours left out."""
+    """Yield the requirements of a project and of some extras, except our own distributions."""
     project = project_of(root)
     texts = list(project["dependencies"])
     todo, done = set(extras), set()

@@ -1,4 +1,4 @@
-"""Secrets reach no repr, log, exception or hook."""
+"""Secrets never reach a repr, log, exception, or hook."""
 
 from __future__ import annotations
 

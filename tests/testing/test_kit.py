@@ -1,4 +1,4 @@
-"""The conformance kit as its users start it."""
+"""The conformance kit, started as users start it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OWN_TEST = "def test_of_its_own():\n    assert True\n"
 
 @pytest.fixture(scope="module")
 def whole_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """All of the kit on an adapter that is right: the folder, and what was printed."""
+    """Run the whole kit on a correct adapter, and return the folder and the output."""
 
     def make(folder: Path) -> str:
         report = "--livestream-report=out/report.json"

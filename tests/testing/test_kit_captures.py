@@ -1,4 +1,4 @@
-"""Recordings: made from an account with the secrets taken out, and played back by the kit."""
+"""API captures: recorded from an account with secrets redacted, and replayed by the kit."""
 
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ def test_a_request_that_is_not_sent_is_noticed(vendor: RightEmulator) -> None:
 
 @pytest.fixture
 def file(vendor: RightEmulator, tmp_path: Path) -> Path:
-    """A recording of a vendor that has no emulator."""
+    """Record an API capture of a vendor that has no emulator."""
     data = json.loads(dumps(recorded(vendor, start=True)).replace('"right"', '"unemulated"'))
     path = tmp_path / "unemulated.json"
     path.write_text(json.dumps(data))

@@ -1,4 +1,4 @@
-"""`livestreams`: what the tests of an application are given."""
+"""The `livestreams` fixture, which an application's tests use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from livestream_core.testing import livestreams
 
 
 def teach(title: str) -> str:
-    """An application: it connects by itself, and waits for the encoder."""
+    """Create a stream and wait for the encoder, as an application with its own connection does."""
     with live.connect("memory", environ={}) as client:
         stream = client.create(title=title)
         return client.wait(stream.id, until=live.Status.LIVE, timeout=600).id

@@ -1,4 +1,4 @@
-"""The public strategies for hypothesis."""
+"""The public Hypothesis strategies."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_what_is_made_is_valid(make: Any, data: st.DataObject) -> None:
 
 
 def model() -> list[type]:
-    """The values of the model that are public: what a stream is made of, and what is asked for."""
+    """Return the public value classes of the model: streams, their parts, and specs."""
     values = [getattr(live, name) for name in live.__all__ if not name.startswith("_")]
     classes = [value for value in values if isinstance(value, type)]
     return [each for each in classes if homes[each].endswith(("._model", "._trim", "._secret"))]
@@ -100,7 +100,7 @@ SEEN = {
     ),
     "a stream with a key in its playback": (
         s.live_streams(),
-        # One that is not ASCII is in no other URL that is made.
+        # No other generated URL has one that is not ASCII.
         lambda x: any(
             key in str.__str__(p.url)
             for p in x.playbacks
