@@ -120,7 +120,7 @@ def test_only_the_code_itself_is_timed() -> None:
     assert fresh.timed_code("x = 1", before=clock, after="assert x == 1")() == 2.0
 
 
-def test_code_that_did_not_do_its_work_is_no_figure() -> None:
+def test_code_that_did_not_do_its_work_has_no_figure() -> None:
     with pytest.raises(RuntimeError, match="AssertionError: nothing"):
         fresh.timed_code("x = 1", after="assert x == 2, 'nothing'")()
 

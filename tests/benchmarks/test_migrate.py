@@ -185,7 +185,7 @@ def test_the_program_prints_the_requested_scenario(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.slow
-def test_the_page_on_large_migrations_has_what_the_simulation_gives() -> None:
+def test_the_page_on_large_migrations_has_the_results_of_the_simulation() -> None:
     page = (ROOT / "docs" / "howto" / "migrate-large.md").read_text(encoding="utf-8")
     name, fleet = next(iter(SCENARIOS.items()))
     assert simulate_fleet.table({name: fleet}).splitlines()[-1] in page

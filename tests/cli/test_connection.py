@@ -237,7 +237,7 @@ def test_a_secret_in_a_file_that_others_can_read_is_refused(vendor: AcmeEmulator
     assert vendor.requests == []
 
 
-def test_what_is_no_secret_may_be_read_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_secrets_may_be_readable_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
     write(SCHOOL + 'account_name = "main"\n', mode=PUBLIC)
     monkeypatch.setenv("SCHOOL_TOKEN", TOKEN)
     assert run("list", "-c", "school").exit_code == 0

@@ -481,7 +481,7 @@ def test_without_get_a_deletion_is_taken_at_its_word() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_where_only_the_encoder_can_end_a_stream_its_absence_is_no_fault() -> None:
+def test_a_missing_stop_is_not_a_fault_if_only_the_encoder_can_end_a_stream() -> None:
     class Endless(Adapter):
         capabilities = lacking(live.Feature.STOP, live.Feature.TRIM)
         stop = live.Adapter.stop

@@ -56,7 +56,7 @@ def test_the_extras_are_those_of_the_package() -> None:
     assert set(doctor_module.EXTRAS) <= declared
 
 
-def test_options_are_told_by_the_names_of_their_variables_alone() -> None:
+def test_options_are_shown_only_by_the_names_of_their_variables() -> None:
     acme = of_acme()
     assert acme["state"] == "ready"
     assert acme["set"] == ["LIVESTREAM_ACME_BASE_URL", "LIVESTREAM_ACME_TOKEN"]
@@ -230,7 +230,7 @@ def test_an_adapter_that_cannot_be_loaded_is_exit_code_2(monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("others")
-def test_with_a_provider_it_looks_at_that_one_alone() -> None:
+def test_with_a_provider_it_checks_only_that_one() -> None:
     found = doctor("-p", "acme")
     assert [each["name"] for each in found["providers"]] == ["acme"]
     assert "observers" not in found
@@ -365,7 +365,7 @@ def test_connections_are_checked_too(vendor: AcmeEmulator) -> None:
     assert TOKEN not in shown
 
 
-def test_with_a_connection_it_looks_at_that_one_alone() -> None:
+def test_with_a_connection_it_checks_only_that_one() -> None:
     write(
         f'[connections.school]\nprovider = "acme"\ntoken = "{TOKEN}"\n'
         '[connections.odd]\nprovider = "nope"\n'

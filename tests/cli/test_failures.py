@@ -58,7 +58,7 @@ def test_every_error_has_an_exit_code() -> None:
 
 @pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("applied", [True, None])
-def test_whatever_may_have_been_carried_out_is_5(
+def test_a_change_that_may_have_been_applied_is_5(
     kind: type[live.LiveStreamError], applied: bool | None
 ) -> None:
     assert code_of(kind("x", applied=applied)) == 5
@@ -111,14 +111,14 @@ def test_a_read_that_fails_changed_nothing(vendor: AcmeEmulator, fault: Fault, c
         (Fault.redirect("https://elsewhere.example/"), 5),
     ],
 )
-def test_a_create_that_fails_says_whether_it_was_carried_out(
+def test_a_create_that_fails_says_whether_it_was_applied(
     vendor: AcmeEmulator, fault: Fault, code: int
 ) -> None:
     vendor.inject(fault, on="POST /streams")
     assert acme("create", "--title", "T").exit_code == code
 
 
-def test_a_change_that_was_carried_out_although_it_failed_is_5(vendor: AcmeEmulator) -> None:
+def test_a_change_that_was_applied_although_it_failed_is_5(vendor: AcmeEmulator) -> None:
     vendor.add(status="on")
     vendor.inject(Fault.status(403), on="GET *")
     result = acme("stop", "1")
@@ -127,7 +127,7 @@ def test_a_change_that_was_carried_out_although_it_failed_is_5(vendor: AcmeEmula
     assert "look with `livestream show 1`" in result.stderr
 
 
-def test_after_an_open_create_nobody_is_told_to_try_again(vendor: AcmeEmulator) -> None:
+def test_after_a_create_with_an_unknown_outcome_no_retry_is_suggested(vendor: AcmeEmulator) -> None:
     vendor.inject(Fault.status(503), on="POST /streams")
     error = acme("create", "--title", "T").stderr
     assert "nobody can tell whether the change was carried out" in error
@@ -154,7 +154,7 @@ def test_an_error_is_one_line_with_a_hint(vendor: AcmeEmulator) -> None:
     assert error.count("\n") == 1
 
 
-def test_the_vendors_sentence_goes_on_with_ours(vendor: AcmeEmulator) -> None:
+def test_our_text_follows_the_vendors_sentence(vendor: AcmeEmulator) -> None:
     vendor.inject(Fault.status(409, body='{"detail": "It is over."}'), on="POST *")
     error = acme("start", "1").stderr
     assert "It is over; nothing was changed" in error
@@ -302,7 +302,7 @@ def test_an_open_outcome_as_json_has_applied_null(monkeypatch: pytest.MonkeyPatc
     )
 
 
-def test_an_interruption_after_the_change_says_that_it_was_carried_out(
+def test_an_interruption_after_the_change_says_that_it_was_applied(
     monkeypatch: pytest.MonkeyPatch, vendor: AcmeEmulator
 ) -> None:
     raising(monkeypatch, "close", KeyboardInterrupt())

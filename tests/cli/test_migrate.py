@@ -62,7 +62,7 @@ def test_a_name_that_is_neither_says_which_there_are(moving: Migration) -> None:
     assert f"connections: {OTHER}, {ONE}; providers: " in result.stderr
 
 
-def test_a_file_that_cannot_be_read_is_no_reason_to_take_another_account(
+def test_an_unreadable_file_does_not_select_another_account(
     moving: Migration,
 ) -> None:
     (moving.folder / "livestream.toml").write_text("[connections.memory")
@@ -174,7 +174,7 @@ def test_filters_say_which_streams_are_meant(moving: Migration) -> None:
         assert "the filters leave out 3 streams more" in output
 
 
-def test_a_plan_that_a_transform_fails_needs_a_person(moving: Migration) -> None:
+def test_a_plan_whose_transform_fails_needs_review(moving: Migration) -> None:
     moving.source.fill(1)
     (moving.folder / "rules.py").write_text("def move(stream, spec):\n    raise KeyError('x')\n")
     result = moving.process("plan", *BOTH, "--transform", "rules:move")
@@ -219,7 +219,7 @@ def test_a_rate_that_cannot_be_read_is_refused_before_anything_is_sent(moving: M
 # -- run: a new ledger ----------------------------------------------------------------------------
 
 
-def test_a_new_ledger_where_nobody_can_be_asked_needs_yes_before_anything_is_sent(
+def test_without_a_prompt_a_new_ledger_needs_yes_before_anything_is_sent(
     moving: Migration,
 ) -> None:
     result = moving.process(*RUN)
@@ -261,7 +261,7 @@ def test_where_nothing_is_to_be_moved_no_ledger_is_made(moving: Migration) -> No
     assert not (moving.folder / LEDGER).exists()
 
 
-def test_a_run_with_a_transform_of_this_folder_goes_on_with_it(moving: Migration) -> None:
+def test_a_run_with_a_transform_in_this_folder_resumes_with_it(moving: Migration) -> None:
     moving.source.fill(2)
     (moving.folder / "rules.py").write_text(
         "import attrs\n"
@@ -277,7 +277,7 @@ def test_a_run_with_a_transform_of_this_folder_goes_on_with_it(moving: Migration
 # -- run: going on --------------------------------------------------------------------------------
 
 
-def test_a_run_that_reached_its_budget_goes_on_by_the_same_command(moving: Migration) -> None:
+def test_the_same_command_resumes_a_run_that_reached_its_budget(moving: Migration) -> None:
     moving.source.fill(3)
     first = moving.run(*RUN, "--yes", "--max-create", "2")
     assert first.exit_code == 6
@@ -362,7 +362,7 @@ def test_a_run_that_waits_says_so(moving: Migration) -> None:
     )
 
 
-def test_a_program_is_told_that_a_run_waits(moving: Migration) -> None:
+def test_a_program_can_see_that_a_run_waits(moving: Migration) -> None:
     moving.source.fill(2)
     moving.target.inject(Fault.status(429, headers={"Retry-After": "600"}), "create", times=99)
     with moving.started(*RUN, "--yes", "--json", stdout=subprocess.PIPE) as process:
@@ -404,7 +404,7 @@ def test_an_error_after_all_was_created_is_6_and_not_nothing_was_changed(
 # -- run: what needs review ---------------------------------------------------------------------
 
 
-def test_what_was_refused_is_7_and_planned_anew_by_replan(moving: Migration) -> None:
+def test_a_refused_stream_is_7_and_replan_plans_it_again(moving: Migration) -> None:
     moving.source.fill(2)
     moving.target.inject(Fault.status(422), "create")
     result = moving.run(*RUN, "--yes", "--workers", "1")
@@ -416,7 +416,7 @@ def test_what_was_refused_is_7_and_planned_anew_by_replan(moving: Migration) -> 
     assert moving.target.titles() == moving.source.titles()
 
 
-def test_an_equal_stream_that_is_nobodys_is_7(moving: Migration) -> None:
+def test_an_unowned_matching_stream_is_7(moving: Migration) -> None:
     moving.source.fill(2)
     moving.run(*RUN, "--yes", "--max-create", "1")
     (made,) = moving.target.streams()
@@ -482,7 +482,7 @@ def test_with_json_lines_of_progress_come_first_and_the_result_last(moving: Migr
     assert (result["writes"], result["counts"]["created"], result["exit_code"]) == (2, 2, 0)
 
 
-def test_the_exit_code_is_right_also_where_nobody_reads_the_result(moving: Migration) -> None:
+def test_the_exit_code_is_right_even_if_the_output_is_not_read(moving: Migration) -> None:
     moving.source.fill(2)
     with moving.started(*RUN, "--yes", "--json", "--max-create", "1", stdout=subprocess.PIPE) as it:
         assert it.stdout is not None

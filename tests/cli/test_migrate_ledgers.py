@@ -151,7 +151,7 @@ def test_a_stream_that_cannot_be_handed_over_is_7(moved: Migration) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [["rollback", LEDGER], ["retire", LEDGER, "--max-delete", "9"]])
-def test_where_nobody_can_be_asked_nothing_is_deleted_without_yes(
+def test_without_a_prompt_nothing_is_deleted_without_yes(
     moved: Migration, command: list[str]
 ) -> None:
     result = moved.run(*command)
@@ -190,7 +190,7 @@ def test_a_rollback_that_keeps_something_is_7_and_says_why(moved: Migration) -> 
     assert [stream.id for stream in moved.target.streams()] == [edited.id]
 
 
-def test_retire_deletes_at_the_source_up_to_its_limit_and_goes_on(moved: Migration) -> None:
+def test_retire_deletes_at_the_source_up_to_its_limit_and_resumes(moved: Migration) -> None:
     result = moved.run("retire", LEDGER, "--max-delete", "2", "--yes")
     assert result.exit_code == 6
     assert "1 stream left; the same command goes on" in result.stdout

@@ -35,7 +35,7 @@ def seen(*looks: tuple[float, int, int]) -> Look:
     return look
 
 
-def test_at_the_first_look_no_speed_is_known() -> None:
+def test_the_first_reading_has_no_speed() -> None:
     look = seen((0, 5, 10))
     assert (look.per_second, look.remaining_seconds) == (None, None)
     assert str(look) == "5 of 15"
@@ -58,7 +58,7 @@ def test_only_the_last_half_minute_counts() -> None:
     assert seen(*looks, *slower).per_second == 0.1
 
 
-def test_a_run_that_stands_still_has_no_remaining_time() -> None:
+def test_a_run_without_progress_has_no_remaining_time() -> None:
     look = seen((0, 3, 10), (60, 3, 10))
     assert (look.per_second, look.remaining_seconds) == (None, None)
 

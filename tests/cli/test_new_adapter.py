@@ -163,7 +163,7 @@ def test_a_title_that_would_break_the_code_is_refused(title: str) -> None:
 @pytest.mark.parametrize(
     "url", ["river.example", "http://river.example", "https://river.example/v1"]
 )
-def test_what_is_no_origin_to_send_credentials_to_is_refused(url: str) -> None:
+def test_an_unsafe_origin_for_credentials_is_refused(url: str) -> None:
     assert "--base-url" in refused("river", "--base-url", url)
 
 
@@ -199,7 +199,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(here: Path) -> Non
 # -- what is asked ------------------------------------------------------------------------------
 
 
-def test_where_nobody_is_there_nothing_is_asked(here: Path) -> None:
+def test_without_a_terminal_nothing_is_asked(here: Path) -> None:
     done = livestream("new-adapter", "river", "--output", str(here / "river"))
     assert (done.returncode, done.stderr) == (0, "")
 

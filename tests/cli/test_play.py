@@ -64,7 +64,7 @@ def test_a_stream_in_any_other_status_is_left_alone(
     assert stream["status"] == word
 
 
-def test_the_seconds_begin_anew_with_each_status(emulator: AcmeEmulator, world: World) -> None:
+def test_the_seconds_restart_with_each_status(emulator: AcmeEmulator, world: World) -> None:
     stream = emulator.add(status="ready")
     changed(emulator)
     world.turn(0.0)
@@ -76,7 +76,7 @@ def test_the_seconds_begin_anew_with_each_status(emulator: AcmeEmulator, world: 
     assert stream["status"] == "over"
 
 
-def test_what_was_done_is_told_on_standard_error(
+def test_the_changes_are_reported_on_standard_error(
     emulator: AcmeEmulator, world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stream = emulator.add(status="ready")
@@ -129,9 +129,7 @@ def looks(emulator: AcmeEmulator, world: World, since: float, seconds: int) -> i
     return sum(each.method == "GET" for each in emulator.requests[before:])
 
 
-def test_where_nobody_changes_anything_it_seldom_looks(
-    emulator: AcmeEmulator, world: World
-) -> None:
+def test_without_changes_it_rarely_checks(emulator: AcmeEmulator, world: World) -> None:
     changed(emulator)
     looks(emulator, world, 0.0, 60)
     assert looks(emulator, world, 60.0, 3600) <= 3600 / 30
@@ -149,7 +147,7 @@ def test_a_change_is_seen_at_once_after_a_long_silence(
     assert stream["status"] == "on"
 
 
-def test_a_stream_that_changes_by_itself_is_seen_later(
+def test_a_stream_that_changes_automatically_is_seen_later(
     emulator: AcmeEmulator, world: World
 ) -> None:
     changed(emulator)

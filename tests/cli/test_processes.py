@@ -162,7 +162,7 @@ def test_the_sandbox_serves_what_its_exports_connect_to_until_a_signal(
         assert process.wait(PATIENCE) == 0
 
 
-def test_a_sandbox_that_plays_brings_a_stream_on_air_by_itself(tmp_path: Path) -> None:
+def test_a_sandbox_with_simulate_makes_a_stream_live(tmp_path: Path) -> None:
     environ = install(tmp_path / "site", acme="command_line:ACME")
     with sandbox(tmp_path, environ, "--simulate", "0") as (process, exports):
         with live.connect("acme", environ=exports) as client:

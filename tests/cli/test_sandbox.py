@@ -112,7 +112,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def test_ports_begin_where_they_are_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ports_start_at_the_given_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox_module, "_wait", stop)
     port = free_port()
     found = exports(sandbox("--port-base", str(port)).stdout)
@@ -150,7 +150,7 @@ def test_an_address_that_is_not_ours_is_exit_code_2() -> None:
     assert "cannot listen on 192.0.2.1" in result.stderr
 
 
-def test_on_all_addresses_clients_are_told_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_all_addresses_the_output_has_what_clients_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox_module, "_wait", stop)
     result = sandbox("--host", "0.0.0.0")
     assert exports(result.stdout)["LIVESTREAM_ACME_BASE_URL"].startswith("http://127.0.0.1:")

@@ -167,7 +167,7 @@ def test_a_spec_that_is_not_utf_8_is_one_line(vendor: AcmeEmulator, tmp_path: Pa
     assert vendor.requests == []
 
 
-def test_options_of_a_spec_that_are_no_object_are_refused() -> None:
+def test_options_of_a_spec_that_are_not_an_object_are_refused() -> None:
     result = acme("create", "--spec", "-", "--set", "a=1", input='{"title": "T", "options": [1]}')
     assert (result.exit_code, result.stderr) == (2, "Error: options: expected a JSON object\n")
 
@@ -188,7 +188,7 @@ def test_what_the_provider_lacks_is_refused_with_the_option_that_helps(
     assert vendor.requests == []
 
 
-def test_what_is_dropped_is_said_on_standard_error() -> None:
+def test_dropped_fields_are_reported_on_standard_error() -> None:
     result = acme("create", "--title", "T", "--latency", "low", "--drop-unsupported")
     assert result.exit_code == 0
     assert result.stderr.startswith("Warning: ")
@@ -405,7 +405,7 @@ def test_what_could_steer_the_terminal_is_not_printed(vendor: AcmeEmulator) -> N
     assert "ಕ್\u200dಷ" in shown  # a joiner is part of the spelling
 
 
-def test_a_title_is_no_markup(vendor: AcmeEmulator) -> None:
+def test_a_title_is_not_markup(vendor: AcmeEmulator) -> None:
     vendor.add(title="[bold]T[/bold] :smile:")
     assert "[bold]T[/bold] :smile:" in ok("show", "1")
     assert "[bold]T[/bold] :smile:" in ok("list")
@@ -466,7 +466,7 @@ def test_filters_and_limit_are_those_of_the_client(vendor: AcmeEmulator) -> None
     assert ok("list", "--json", "--starts-after", "2030-01-01T00:00:00Z") == ""
 
 
-def test_an_empty_list_is_said_on_standard_error() -> None:
+def test_an_empty_list_is_reported_on_standard_error() -> None:
     result = acme("list")
     assert (result.stdout, result.stderr) == ("", "No streams.\n")
 

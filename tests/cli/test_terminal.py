@@ -159,7 +159,7 @@ def test_watch_is_a_table_that_follows_what_happens(
     assert "Error" not in screen
 
 
-def test_watch_shows_temporary_errors_and_goes_on(
+def test_watch_shows_temporary_errors_and_continues(
     vendor: AcmeEmulator, environ: dict[str, str]
 ) -> None:
     vendor.add(title="Data science")

@@ -212,7 +212,9 @@ def test_temporary_errors_are_shown_once_and_polled_through(
     assert "no longer there" not in result.stdout
 
 
-def test_an_error_at_the_first_look_is_polled_through(vendor: AcmeEmulator, watch: Watch) -> None:
+def test_polling_continues_after_an_error_of_the_first_read(
+    vendor: AcmeEmulator, watch: Watch
+) -> None:
     vendor.add()
     vendor.inject(Fault.status(429, headers={"Retry-After": "1000"}), on="GET *")
     assert len(changes(watch("1", "--json", steps=[lambda: None]))) == 1

@@ -161,7 +161,7 @@ def _logins(emulator: AcmeEmulator) -> int:
     return sum(request.path == "/login" for request in emulator.requests)
 
 
-def test_a_leader_that_is_cancelled_harms_nobody_and_one_of_the_others_takes_over() -> None:
+def test_another_task_takes_over_from_a_cancelled_leader() -> None:
     emulator = AcmeEmulator()
     id = emulator.add()["id"]
     transport, entered = first_login_hangs(emulator)
@@ -189,7 +189,7 @@ def test_a_leader_that_is_cancelled_harms_nobody_and_one_of_the_others_takes_ove
     assert (transport.logins, _logins(emulator)) in ((2, 1), (1, 1))
 
 
-def test_who_waits_and_is_cancelled_harms_nobody(run: Any) -> None:
+def test_a_waiting_task_that_is_cancelled_does_not_affect_others(run: Any) -> None:
     emulator = AcmeEmulator()
     id = emulator.add()["id"]
 
@@ -624,7 +624,7 @@ def over_network(origin: str, **settings: Any) -> live.AsyncClient:
 
 
 @pytest.mark.parametrize("what", ["another answer", "a byte", "its end"])
-def test_what_came_on_a_connection_while_the_loop_was_busy_is_nobodys(run: Any, what: str) -> None:
+def test_data_that_arrived_while_the_loop_was_busy_is_discarded(run: Any, what: str) -> None:
     sent = threading.Event()
 
     def handler(connection: socket.socket, request: bytes) -> None:
@@ -878,7 +878,7 @@ def test_a_call_that_is_cancelled_while_its_large_answer_is_read_is_cancelled(
     asyncio.run(main())
 
 
-def test_a_loop_that_ends_while_a_large_answer_is_read_is_no_error(
+def test_a_loop_that_ends_during_a_large_response_is_not_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reading, go_on = threading.Event(), threading.Event()

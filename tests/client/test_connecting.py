@@ -190,7 +190,7 @@ def test_a_limiter_is_asked_before_each_request(emulator: AcmeEmulator, clock: F
         assert limiter.asked == [(client.account, 120)] * 2  # signing in is a request too
 
 
-def test_a_limiter_is_told_of_a_429(emulator: AcmeEmulator, clock: FakeClock) -> None:
+def test_a_limiter_is_notified_of_a_429(emulator: AcmeEmulator, clock: FakeClock) -> None:
     stream = emulator.add()
     limiter = Limiter()
     emulator.inject(Fault.status(429, headers={"Retry-After": "7"}), on="GET *")
@@ -274,7 +274,7 @@ def test_a_preview_refuses_what_a_create_would(emulator: AcmeEmulator) -> None:
     assert emulator.requests == []
 
 
-def test_nothing_is_told_of_a_create_that_begins_with_a_read() -> None:
+def test_a_create_that_starts_with_a_read_has_no_preview() -> None:
     class LooksFirst(AcmeAdapter):
         name = "special"
 

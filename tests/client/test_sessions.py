@@ -38,7 +38,7 @@ def test_nothing_is_sent_before_the_first_call(emulator: AcmeEmulator) -> None:
     assert emulator.requests == []
 
 
-def test_nobody_signs_in_for_what_cannot_be_sent(emulator: AcmeEmulator) -> None:
+def test_a_request_that_cannot_be_sent_does_not_sign_in(emulator: AcmeEmulator) -> None:
     with emulator.connect() as client, pytest.raises(live.InvalidInput, match="control character"):
         client.get("a\nb")
     assert emulator.requests == []
@@ -137,7 +137,7 @@ def test_a_refused_sign_in_is_an_authentication_failure(
     assert logins(emulator) == 1
 
 
-def test_a_sign_in_that_nobody_answers_changed_nothing(
+def test_a_sign_in_without_a_response_changed_nothing(
     client: live.Client, emulator: AcmeEmulator
 ) -> None:
     emulator.inject(Fault.drop_after(), on="*/login")
@@ -270,7 +270,7 @@ def test_a_stored_session_that_was_refused_is_replaced(
     assert logins(emulator) == 3
 
 
-def test_a_store_lets_nobody_in_with_other_credentials_and_keeps_what_is_good(
+def test_a_stored_session_is_kept_and_not_shared_with_other_credentials(
     emulator: AcmeEmulator,
 ) -> None:
     stream = emulator.add()

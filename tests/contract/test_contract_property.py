@@ -215,7 +215,7 @@ def changes(sent: Sent) -> bool:
 @pytest.mark.parametrize("provider", ["acme", *INSTALLED])
 @settings(max_examples=150)
 @given(data=st.data())
-def test_a_create_is_sent_once_unless_it_certainly_was_not_carried_out(
+def test_a_create_is_sent_once_unless_it_was_certainly_not_applied(
     provider: str, data: st.DataObject
 ) -> None:
     transport = ScriptedTransport(script(provider, data))

@@ -174,7 +174,7 @@ def test_an_exception_that_cannot_be_changed_passes_as_it_is() -> None:
     assert len(transport.sent) == 1
 
 
-def test_what_is_raised_after_a_change_was_carried_out_says_so() -> None:
+def test_an_exception_after_a_change_was_applied_says_so() -> None:
     answers = iter([STREAM, TimeLimit()])
     transport = ScriptedTransport(lambda *_: next(answers))
     with clients(transport) as client, pytest.raises(TimeLimit) as caught:
@@ -214,7 +214,7 @@ def test_it_passes_from_the_pause_between_two_reads_of_wait() -> None:
 @only_sync
 @pytest.mark.parametrize("kind", [TimeLimit, Odd, TimeoutError, ConnectionResetError])
 @pytest.mark.parametrize("place", ["observer", "store", "adapter", "sign_in"])
-def test_a_signal_handler_is_heard_in_whatever_code_it_interrupts(
+def test_a_signal_handlers_exception_passes_through_any_code(
     kind: type[BaseException], place: str, emulator: AcmeEmulator
 ) -> None:
     stream = emulator.add()

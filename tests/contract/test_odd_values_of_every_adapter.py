@@ -258,7 +258,7 @@ def every_path(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_the_readme_says_what_an_odd_value_gives(provider: str) -> None:
+def test_the_readme_describes_the_effect_of_a_malformed_value(provider: str) -> None:
     readme = ROOT / "adapters" / provider / "README.md"
     section = readme.read_text(encoding="utf-8").partition("\n## Odd values\n")[2]
     rows = set(re.findall(r"^\| `.*", section.partition("\n## ")[0], re.MULTILINE))

@@ -99,7 +99,7 @@ def test_what_catches_a_wrong_adapter_is_a_test_of_that_area(wrong: wrong_adapte
 # -- how long an adapter is -------------------------------------------------------------------
 
 
-def test_blank_lines_comments_and_docstrings_are_no_code(tmp_path: Path) -> None:
+def test_blank_lines_comments_and_docstrings_are_not_code(tmp_path: Path) -> None:
     module = tmp_path / "module.py"
     module.write_text(
         '"""A docstring\nof two lines."""\n'

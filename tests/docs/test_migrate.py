@@ -51,13 +51,13 @@ def test_there_are_reasons() -> None:
 
 
 @pytest.mark.parametrize("reason", [each for each in REASONS if each not in NOT_OURS])
-def test_a_reason_that_the_guide_explains_is_one_that_the_code_gives(reason: str) -> None:
+def test_the_code_has_every_reason_that_the_guide_explains(reason: str) -> None:
     said = said_by_the_code()
     parts = [part.strip(" :") for part in reason.split("...")]
     assert [part for part in parts if part and part not in said] == []
 
 
-def test_the_guide_explains_every_fate_of_a_field() -> None:
+def test_the_guide_explains_every_outcome_of_a_field() -> None:
     told = {row[0].replace(" ", "_") for row in rows_below("Plan the migration")}
     assert told == set(migrate.FieldOutcome)
 

@@ -206,5 +206,5 @@ def test_three_dots_stand_for_what_differs(shown: str, printed: str) -> None:
     ("shown", "printed"),
     [("a\n", "b\n"), ("a\n", "a\nb\n"), ("a ... c\n", "a b\nc\n"), ("...\nd\n", "a\nb\n")],
 )
-def test_what_is_shown_otherwise_is_told_apart(shown: str, printed: str) -> None:
+def test_a_difference_from_the_shown_output_is_detected(shown: str, printed: str) -> None:
     assert not run_page.is_as_shown(shown, printed)

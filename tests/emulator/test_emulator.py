@@ -35,7 +35,7 @@ def has_ipv6() -> bool:
         ),
     ],
 )
-def test_it_serves_and_gives_an_origin_that_clients_can_use(
+def test_it_serves_at_an_origin_that_clients_can_use(
     emulator: AcmeEmulator, host: str, prefix: str
 ) -> None:
     with emulator.serve(host) as url:

@@ -136,7 +136,7 @@ def test_a_list_that_never_ends_is_given_up_after_ten_pages_without_news() -> No
     assert len(transport.sent) == 11
 
 
-def test_a_walk_goes_on_where_a_page_could_not_be_read(
+def test_a_list_resumes_at_a_page_that_could_not_be_read(
     client: live.Client, emulator: AcmeEmulator
 ) -> None:
     ids = [emulator.add()["id"] for _ in range(7)]
@@ -150,7 +150,7 @@ def test_a_walk_goes_on_where_a_page_could_not_be_read(
     assert walk.complete is live.Completeness.PROVEN
 
 
-def test_a_walk_that_failed_does_not_look_finished() -> None:
+def test_a_list_that_failed_is_not_complete() -> None:
     client, _ = listed(lambda cursor: {"items": [item(1)], "next": "2"})
     with client:
         walk = client.list()
@@ -212,7 +212,7 @@ def test_a_stream_that_slipped_through_a_deletion_is_found_by_the_second_walk() 
     assert walk.complete is live.Completeness.PROVEN
 
 
-def test_a_total_that_never_agrees_is_said_to_be_mismatched() -> None:
+def test_a_total_that_never_agrees_is_reported_as_mismatched() -> None:
     client, transport = listed(lambda cursor: {"items": [item(1)], "next": None, "total": 5})
     with client:
         walk = client.list()
@@ -400,7 +400,7 @@ class _Finder(AcmeAdapter):
         return found
 
 
-def test_find_looks_through_every_page(emulator: AcmeEmulator) -> None:
+def test_find_searches_every_page(emulator: AcmeEmulator) -> None:
     for _ in range(7):
         emulator.add()
 

@@ -263,7 +263,7 @@ def test_a_404_to_the_retry_of_a_lost_delete_is_success(
     assert [each.status for each in emulator.requests if each.method == "DELETE"] == [None, 404]
 
 
-def test_signing_in_anew_between_two_deletes_makes_no_difference(
+def test_a_new_sign_in_between_two_deletes_makes_no_difference(
     client: live.Client, emulator: AcmeEmulator
 ) -> None:
     stream = emulator.add()

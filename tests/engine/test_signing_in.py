@@ -290,7 +290,7 @@ def test_where_one_is_interrupted_one_of_the_others_takes_over(
 
 
 @only_sync
-def test_one_who_waits_and_is_interrupted_harms_nobody(emulator: AcmeEmulator) -> None:
+def test_an_interrupted_wait_does_not_affect_other_threads(emulator: AcmeEmulator) -> None:
     """Check that a signal ends only the main thread's wait."""
     stream = emulator.add()
     reached, go = threading.Event(), threading.Event()
@@ -376,7 +376,7 @@ def test_an_observer_that_calls_back_from_a_sign_in_does_not_wait_for_itself(
 
 
 @only_sync
-def test_an_observer_that_always_calls_back_is_not_called_for_ever_and_the_others_hear_all(
+def test_an_observer_that_always_calls_back_does_not_recurse_and_others_see_everything(
     emulator: AcmeEmulator,
 ) -> None:
     stream = emulator.add()
@@ -471,7 +471,7 @@ def test_a_signal_handler_may_call_back_at_every_line_that_a_call_runs() -> None
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @only_sync
-def test_a_child_that_is_forked_while_another_thread_signs_in_signs_in_by_itself() -> None:
+def test_a_child_that_is_forked_during_a_sign_in_signs_in_separately() -> None:
     emulator = AcmeEmulator()
     stream = emulator.add()
     emulator.inject(Fault.delay(2), on="*/login")
@@ -622,7 +622,7 @@ def test_eight_cold_processes_of_four_threads_sign_in_once(
 
 
 @pytest.mark.slow
-def test_a_wrong_password_is_tried_once_by_a_fleet_and_nobody_waits_for_a_lease_to_end(
+def test_a_fleet_tries_a_wrong_password_once_without_waiting_for_a_lease(
     emulator: AcmeEmulator, tmp_path: Path
 ) -> None:
     emulator.inject(Fault.delay(0.5), on="*/login", times=99)
@@ -661,7 +661,7 @@ print(client.get("1").id)
 
 
 @pytest.mark.slow
-def test_where_one_is_killed_while_it_signs_in_the_others_go_on_when_its_lease_ends(
+def test_after_a_killed_sign_in_the_others_continue_when_its_lease_ends(
     tmp_path: Path,
 ) -> None:
     signs_in, gone = threading.Event(), threading.Event()
@@ -754,7 +754,7 @@ def test_a_store_that_fails_anywhere_costs_a_sign_in_and_no_more(
 
 
 @pytest.mark.parametrize("junk", [{"headers": {}}, "a session", 7, b"x", []])
-def test_a_store_that_gives_something_else_costs_a_sign_in_and_no_more(
+def test_a_store_that_returns_something_else_only_costs_a_sign_in(
     emulator: AcmeEmulator, junk: Any
 ) -> None:
     class Odd(MemoryStore):
@@ -818,7 +818,7 @@ def test_a_process_that_waits_for_a_lease_takes_the_session_that_the_holder_puts
     assert logins(emulator) == 1
 
 
-def test_who_gets_the_lease_looks_once_more_whether_there_is_a_session_now(
+def test_the_lease_holder_checks_again_for_a_session(
     emulator: AcmeEmulator,
 ) -> None:
     stream = emulator.add()
@@ -1050,7 +1050,7 @@ def test_no_secret_is_in_a_store_that_notes_a_refusal(emulator: AcmeEmulator) ->
     assert WRONG not in json.dumps([list(store.sessions), noted.to_dict()])
 
 
-def test_a_note_by_a_clock_that_is_wrong_holds_nobody_up(
+def test_a_refusal_noted_by_a_wrong_clock_delays_no_sign_in(
     emulator: AcmeEmulator, clock: FakeClock
 ) -> None:
     sessions: dict[str, live.Session] = {}
@@ -1062,7 +1062,7 @@ def test_a_note_by_a_clock_that_is_wrong_holds_nobody_up(
     assert logins(emulator) == 2
 
 
-def test_what_was_refused_at_a_vendor_that_is_gone_holds_nobody_up(clock: FakeClock) -> None:
+def test_a_refusal_at_a_vendor_that_is_gone_delays_no_sign_in(clock: FakeClock) -> None:
     """Use many vendors in one process, as tests do, so that object IDs are reused."""
     for _ in range(200):
         emulator = AcmeEmulator()
@@ -1070,7 +1070,7 @@ def test_what_was_refused_at_a_vendor_that_is_gone_holds_nobody_up(clock: FakeCl
         assert logins(emulator) == 1
 
 
-def test_what_was_refused_with_a_store_that_is_gone_holds_nobody_up(
+def test_a_refusal_with_a_store_that_is_gone_delays_no_sign_in(
     emulator: AcmeEmulator, clock: FakeClock
 ) -> None:
     for tries in range(1, 201):
@@ -1078,7 +1078,9 @@ def test_what_was_refused_with_a_store_that_is_gone_holds_nobody_up(
         assert logins(emulator) == tries
 
 
-def test_a_clock_that_is_set_back_holds_nobody_up(emulator: AcmeEmulator, clock: FakeClock) -> None:
+def test_a_clock_that_is_set_back_delays_no_sign_in(
+    emulator: AcmeEmulator, clock: FakeClock
+) -> None:
     refused(emulator, clock=clock)
     clock.time -= 86_400
     refused(emulator, clock=clock)

@@ -199,7 +199,7 @@ def test_interim_answers_are_skipped(
 @pytest.mark.parametrize("framed", [by_length, in_chunks])
 @pytest.mark.parametrize("padding", [0, 20_000])
 @pytest.mark.parametrize("pieces", TOO_MUCH.values(), ids=TOO_MUCH)
-def test_what_comes_after_an_answer_is_nobodys(
+def test_data_after_a_response_is_discarded(
     transport: live.Transport,
     tls: ssl.SSLContext | None,
     framed: Any,
@@ -300,7 +300,7 @@ def test_interim_answers_without_end_are_bounded_by_the_time_limit(
 
 
 @pytest.mark.parametrize("after", [b"", NOBODYS], ids=["alone", "with an answer"])
-def test_a_switch_of_protocols_that_nobody_asked_for_is_refused(
+def test_an_unrequested_switch_of_protocols_is_refused(
     transport: live.Transport, tls: ssl.SSLContext | None, after: bytes
 ) -> None:
     def handler(connection: socket.socket, request: bytes) -> None:
@@ -425,7 +425,7 @@ def test_after_half_an_answer_the_connection_is_not_used_again(
     assert server.connections == 2
 
 
-def test_what_came_while_a_connection_was_idle_is_nobodys(
+def test_data_that_arrived_on_an_idle_connection_is_discarded(
     transport: live.Transport, tls: ssl.SSLContext | None
 ) -> None:
     idle, sent = threading.Event(), threading.Event()
@@ -609,7 +609,7 @@ def test_a_request_whose_connection_is_lost_is_sent_once(
     assert sum(b"/lost" in request for request in server.requests) == 1
 
 
-def test_a_delete_that_was_carried_out_and_not_answered_is_sent_again_by_nobody_but_us(
+def test_only_this_library_retries_a_delete_that_was_applied_without_a_response(
     transport: live.Transport, tls: ssl.SSLContext | None
 ) -> None:
     def handler(connection: socket.socket, request: bytes) -> None:

@@ -136,7 +136,7 @@ def test_what_a_signal_handler_raises_passes_at_once_and_unchanged(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("error", [TimeoutError("enough"), OSError("enough")])
-def test_a_time_limit_while_connecting_is_no_reason_to_try_the_next_address(
+def test_a_time_limit_while_connecting_does_not_try_the_next_address(
     transport: live.Transport, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
@@ -170,7 +170,7 @@ def test_what_the_caller_is_handling_stays_the_context(transport: live.Transport
             assert handled.__traceback__ is not None
 
 
-def test_a_bug_inside_of_the_transport_is_no_lost_connection(
+def test_a_bug_inside_the_transport_is_not_a_lost_connection(
     transport: live.Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read1(*_: object, **__: object) -> bytes:

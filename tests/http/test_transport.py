@@ -123,7 +123,7 @@ def test_netrc_does_not_replace_our_credentials(
     assert f"Authorization: Acme {TOKEN}".encode() in server.requests[0]
 
 
-def test_a_session_of_ones_own_gives_its_headers_but_not_its_credentials() -> None:
+def test_a_custom_session_adds_its_headers_but_not_its_credentials() -> None:
     with requests.Session() as session, raw_server(lambda s, _: s.sendall(answer())) as server:
         session.headers.update({"X-Trace": "abc", "Authorization": "evil", "Cookie": "evil"})
         session.auth = ("evil", "evil")
@@ -207,7 +207,7 @@ def test_what_may_follow_a_gzip_file_does_not_spoil_it(transport: Any, after: by
         assert client.get("1").title == "two"
 
 
-def test_a_coding_that_nobody_asked_for_is_unexpected_unless_there_is_no_body(
+def test_an_unrequested_coding_is_unexpected_unless_there_is_no_body(
     transport: Any,
 ) -> None:
     def handler(connection: socket.socket, request: bytes) -> None:
@@ -322,7 +322,7 @@ def test_a_cut_error_answer_is_still_that_error(transport: Any) -> None:
         Retry(None, read=3, allowed_methods=None),
     ],
 )
-def test_a_session_that_repeats_requests_by_itself_is_refused(repeating: Retry) -> None:
+def test_a_session_with_its_own_retries_is_refused(repeating: Retry) -> None:
     adapter = HTTPAdapter(max_retries=repeating)
     with requests.Session() as session, raw_server(lambda s, _: s.sendall(answer())) as server:
         session.mount("http://", adapter)
@@ -697,7 +697,7 @@ def test_a_proxy_that_is_down_means_nothing_was_sent_and_shows_no_password(way: 
     assert "pr0xy" not in output
 
 
-def test_a_proxy_that_is_no_url_is_a_configuration_error(way: str) -> None:
+def test_a_proxy_that_is_not_a_url_is_a_configuration_error(way: str) -> None:
     output = run(way, "https://vendor.test", HTTPS_PROXY="http://:bad:url:")
     assert output.startswith("ConfigurationError")
 
@@ -847,7 +847,7 @@ def test_an_app_in_process_behaves_as_over_a_socket(emulator: AcmeEmulator) -> N
     ]  # fmt: skip
 
 
-def test_a_late_commit_is_carried_out_after_its_answer(emulator: AcmeEmulator) -> None:
+def test_a_late_commit_is_applied_after_its_response(emulator: AcmeEmulator) -> None:
     with emulator.connect(retries=0) as client:
         emulator.inject(Fault.late_commit(0.05), on="POST /streams")
         with pytest.raises(live.ProviderUnavailable) as caught:

@@ -13,7 +13,7 @@ from acme import AcmeEmulator
 START = datetime(2026, 12, 5, 10, tzinfo=UTC)
 
 
-def test_it_stands_still_until_it_is_moved() -> None:
+def test_it_stops_until_it_is_advanced() -> None:
     clock = live.ManualClock(START)
     assert (clock.now(), clock.monotonic()) == (START, 0)
     clock.advance(1.5)
@@ -21,7 +21,7 @@ def test_it_stands_still_until_it_is_moved() -> None:
     assert (clock.now(), clock.monotonic()) == (START + timedelta(seconds=3), 3)
 
 
-def test_it_begins_with_the_present_unless_told() -> None:
+def test_it_starts_at_the_current_time_by_default() -> None:
     before = datetime.now(UTC)
     began = live.ManualClock().now()
     assert before <= began <= datetime.now(UTC)
@@ -39,7 +39,7 @@ def test_it_does_not_begin_without_a_zone() -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1, math.nan, math.inf])
-def test_it_does_not_go_back_nor_for_ever(seconds: float) -> None:
+def test_it_never_goes_back_and_has_a_maximum(seconds: float) -> None:
     clock = live.ManualClock(START)
     with pytest.raises(ValueError):
         clock.advance(seconds)

@@ -347,7 +347,7 @@ def test_an_encoder_gets_server_and_key_exactly_while_it_may_connect(
     assert (stream.ingest is not None) is (status in (S.READY, S.LIVE, S.INTERRUPTED))
 
 
-def test_an_encoder_that_comes_back_does_not_begin_anew(
+def test_an_encoder_that_reconnects_does_not_restart_the_stream(
     client: live.Client, vendor: MemoryVendor, world: Livestreams
 ) -> None:
     first = on_air(client, vendor)
@@ -674,7 +674,7 @@ def test_a_page_of_html_is_not_taken_for_a_deletion(
     assert client.get(stream.id) == stream
 
 
-def test_a_late_commit_is_carried_out_when_the_clock_has_moved(
+def test_a_late_commit_is_applied_when_the_clock_has_advanced(
     client: live.Client, vendor: MemoryVendor
 ) -> None:
     vendor.inject(Fault.late_commit(30), on="POST /v1/streams")

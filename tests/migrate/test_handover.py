@@ -166,7 +166,7 @@ def test_keys_are_given_also_while_the_source_is_down(
     assert {row["stream_key"] for row in rows(folder / "ingests.csv")} == secret_keys(new)
 
 
-def test_a_stream_that_cannot_be_read_is_said_and_the_others_are_given(
+def test_an_unreadable_stream_is_reported_and_the_others_are_exported(
     keys: tuple[Side, Side], ledger: Path, folder: Path
 ) -> None:
     old, new = keys
@@ -186,7 +186,9 @@ def test_what_was_rolled_back_is_not_handed_over(
     assert rows(folder / "ingests.csv") == []
 
 
-def test_nobody_else_can_read_a_file(keys: tuple[Side, Side], ledger: Path, folder: Path) -> None:
+def test_other_users_cannot_read_a_file(
+    keys: tuple[Side, Side], ledger: Path, folder: Path
+) -> None:
     handover(ledger, *keys, folder)
     for path in (folder, *folder.rglob("*")):
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -217,7 +219,7 @@ def test_a_link_is_replaced_and_what_it_leads_to_is_left(
     assert not (folder / "ingests.csv").is_symlink()
 
 
-def test_a_folder_that_cannot_be_written_is_said(
+def test_a_read_only_folder_is_reported(
     keys: tuple[Side, Side], ledger: Path, folder: Path
 ) -> None:
     folder.write_text("a file")
@@ -225,7 +227,7 @@ def test_a_folder_that_cannot_be_written_is_said(
         handover(ledger, *keys, folder)
 
 
-def test_a_title_is_no_formula_for_a_spreadsheet(ledger: Path, folder: Path) -> None:
+def test_a_title_is_not_a_formula_in_a_spreadsheet(ledger: Path, folder: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.add('=HYPERLINK("https://evil.example")')
         migrate.run(planned(old, new), ledger=ledger)
@@ -422,7 +424,7 @@ def test_what_was_on_air_at_the_target_is_switched(ledger: Path, is_over: bool) 
         assert migrate.refresh_cutovers(ledger, new.client) == 0
 
 
-def test_a_target_without_statuses_is_said_by_hand(keys: tuple[Side, Side], ledger: Path) -> None:
+def test_a_target_without_statuses_is_marked_by_hand(keys: tuple[Side, Side], ledger: Path) -> None:
     first, _ = migrate.report(ledger).items
     migrate.mark_switched(ledger, [first.source_id])
     assert sorted(map(str, cutovers(ledger).values())) == ["prepared", "switched"]

@@ -239,9 +239,7 @@ def test_a_damaged_ledger_is_left_as_it_is(killed: Killed, tmp_path: Path) -> No
     assert ledger.read_bytes() == b"not a database at all " * 1000
 
 
-def test_a_ledger_in_a_folder_that_is_not_there_is_not_begun_anew(
-    killed: Killed, tmp_path: Path
-) -> None:
+def test_a_ledger_in_a_missing_folder_is_not_created_again(killed: Killed, tmp_path: Path) -> None:
     killed.laid_out(tmp_path)
     plan = planned(killed.source, killed.target)
     message = killed.is_refused(tmp_path / "unmounted" / "ledger.db", plan=plan)
@@ -249,7 +247,7 @@ def test_a_ledger_in_a_folder_that_is_not_there_is_not_begun_anew(
     assert not (tmp_path / "unmounted").exists()
 
 
-def test_garbage_is_no_ledger(killed: Killed, tmp_path: Path) -> None:
+def test_garbage_is_not_a_ledger(killed: Killed, tmp_path: Path) -> None:
     ledger = killed.whole(tmp_path)
     ledger.write_bytes(os.urandom(8192))
     assert "does not begin as one" in killed.is_refused(ledger)
@@ -413,7 +411,7 @@ def test_a_ledger_is_moved_together_with_its_mark_file(killed: Killed, tmp_path:
     assert killed.target.titles() == TITLES
 
 
-def test_a_ledger_that_is_missing_while_its_mark_file_is_there_is_not_begun_anew(
+def test_a_missing_ledger_with_a_mark_file_is_not_created_again(
     killed: Killed, tmp_path: Path
 ) -> None:
     ledger = killed.whole(tmp_path)
@@ -619,7 +617,7 @@ def test_a_link_to_a_ledger_leads_to_its_mark_file_and_its_lock(
 # -- ledgers of something else --------------------------------------------------------------
 
 
-def test_a_database_of_another_program_is_no_ledger(killed: Killed, tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_not_a_ledger(killed: Killed, tmp_path: Path) -> None:
     killed.whole(tmp_path)
     other = tmp_path / "other.db"
     changed(other, "CREATE TABLE migration (id INTEGER)")
@@ -656,7 +654,7 @@ def test_a_ledger_of_another_source_is_refused(killed: Killed, tmp_path: Path) -
 # -- files that are not there, or not to be written -----------------------------------------
 
 
-def test_a_ledger_that_is_missing_while_its_journal_is_there_is_not_begun_anew(
+def test_a_missing_ledger_with_a_journal_is_not_created_again(
     killed: Killed, tmp_path: Path
 ) -> None:
     ledger = killed.laid_out(tmp_path)
@@ -667,7 +665,7 @@ def test_a_ledger_that_is_missing_while_its_journal_is_there_is_not_begun_anew(
     assert not ledger.exists()
 
 
-def test_a_folder_is_no_ledger(killed: Killed, tmp_path: Path) -> None:
+def test_a_folder_is_not_a_ledger(killed: Killed, tmp_path: Path) -> None:
     killed.whole(tmp_path / "whole")
     (tmp_path / "folder").mkdir()
     assert "cannot be" in killed.is_refused(tmp_path / "folder")
@@ -722,9 +720,7 @@ def test_a_new_ledger_on_a_full_disk_is_refused(killed: Killed, tmp_path: Path) 
     assert "cannot be written: the disk is full" in message
 
 
-def test_a_disk_that_fills_up_stops_a_run_which_goes_on_later(
-    killed: Killed, tmp_path: Path
-) -> None:
+def test_a_full_disk_stops_a_run_which_can_resume_later(killed: Killed, tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=4m") as remount:
         ledger = killed.whole(tmp_path / "disk")
         used = sum(each.stat().st_size for each in ledger.parent.iterdir())

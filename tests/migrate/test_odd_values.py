@@ -110,7 +110,7 @@ def test_a_title_that_cannot_be_read_is_never_made_up(both: tuple[Side, Side]) -
     assert (item.state, item.spec) == (ItemState.NEEDS_REVIEW, None)
 
 
-def test_a_problem_in_a_field_that_is_not_moved_is_no_matter(
+def test_a_problem_in_a_field_that_is_not_copied_does_not_matter(
     both: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = both
@@ -258,7 +258,7 @@ def test_a_stream_that_only_its_list_shows_is_an_item_too() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [Fault.cut_body(), Fault.html()], ids=["cut", "a proxy's page"])
-def test_an_answer_that_says_nothing_of_the_stream_is_no_plan(fault: Fault) -> None:
+def test_a_response_without_the_stream_fails_the_plan(fault: Fault) -> None:
     with sides("tpstreams", "memory") as (old, new):
         first, _ = old.fill(2)
         old.emulator.inject(fault, on=f"GET */{first}/", times=FOR_EVER)
@@ -266,7 +266,7 @@ def test_an_answer_that_says_nothing_of_the_stream_is_no_plan(fault: Fault) -> N
             planned(old, new)
 
 
-def test_a_list_that_cannot_be_walked_to_its_end_is_no_plan() -> None:
+def test_a_list_that_cannot_be_read_to_its_end_fails_the_plan() -> None:
     with sides("tpstreams", "memory") as (old, new):
         old.fill(2)
         old.inject(Fault.extra_field("next", 7), on="list", times=FOR_EVER)

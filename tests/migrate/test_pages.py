@@ -184,7 +184,7 @@ def _state_class(row: Element) -> str:
     return f"state {row.attributes['data-state']}"
 
 
-def test_a_plan_tells_the_fate_of_every_field_and_the_words_about_it() -> None:
+def test_a_plan_shows_the_outcome_of_every_field_and_its_reason() -> None:
     details = row(read_page(plan_html(plan(planned(1)))), "from-0001").one("dl")
     told: dict[str, list[str]] = {}
     for each in details:
@@ -204,7 +204,7 @@ def test_a_plan_tells_the_fate_of_every_field_and_the_words_about_it() -> None:
 
 
 @either
-def test_what_every_vendor_sets_by_itself_is_no_loss(kind: str) -> None:
+def test_a_field_that_every_vendor_sets_is_not_a_loss(kind: str) -> None:
     found = cells(row(read_page(PAGES[kind]), "from-0000"))["Losses"]
     assert found == "3: record, tags, restreams"
 
@@ -275,7 +275,7 @@ def test_what_vendors_send_adds_no_element(kind: str) -> None:
     assert page.all("b") == []
 
 
-def test_half_a_character_in_a_title_still_gives_a_file(tmp_path: Path) -> None:
+def test_half_a_character_in_a_title_does_not_prevent_a_file(tmp_path: Path) -> None:
     html = plan_html(plan(attrs.evolve(planned(0), title="broken \ud83c emoji")))
     (tmp_path / "plan.html").write_text(html, encoding="utf-8")
     assert "broken ? emoji" in read_page(html).text
@@ -427,7 +427,9 @@ def test_a_report_says_what_to_do_next(shown: Report, said: str) -> None:
         report(moved(0), phase="rolled_back"),
     ],
 )
-def test_a_report_with_an_open_end_does_not_say_that_all_is_done(open_end: Report) -> None:
+def test_a_report_with_an_unknown_outcome_does_not_say_that_it_is_complete(
+    open_end: Report,
+) -> None:
     assert "All is done" not in next_steps(read_page(report_html(open_end)))
 
 

@@ -164,7 +164,7 @@ def test_ids_are_found_in_any_spelling_that_the_vendor_takes(
     assert item.source_id == wanted
 
 
-def test_an_id_that_the_source_does_not_have_is_no_plan(church: tuple[Side, Side]) -> None:
+def test_an_id_that_the_source_does_not_have_fails_the_plan(church: tuple[Side, Side]) -> None:
     old, new = church
     wanted, _ = old.fill(2)
     other = "11111111-1111-4111-8111-111111111111"
@@ -227,12 +227,12 @@ def test_only_what_is_scheduled_is_moved(status: live.Status) -> None:
 
 
 @pytest.mark.parametrize("status", sorted(OVER))
-def test_what_is_over_is_said_to_be_over(status: live.Status) -> None:
+def test_an_ended_stream_is_reported_as_ended(status: live.Status) -> None:
     assert why_not_moved(status) == f"it is over: {status}"
 
 
 @pytest.mark.parametrize("status", sorted(IN_USE))
-def test_what_is_in_use_is_said_to_be_in_use(status: live.Status) -> None:
+def test_a_stream_in_use_is_reported_as_in_use(status: live.Status) -> None:
     assert why_not_moved(status) == f"it is in use: {status}"
 
 
@@ -303,7 +303,7 @@ def test_an_unknown_status_is_listed_with_the_vendors_word() -> None:
         assert "rehearsing" in item.reason
 
 
-def test_a_source_without_statuses_needs_to_be_told_that_it_is_idle() -> None:
+def test_a_source_without_statuses_needs_assume_idle() -> None:
     with sides("videosdk", "tktchurch") as (old, new):
         old.add("Lesson")
         (kept,) = planned(old, new, assume_idle=False).items
@@ -312,7 +312,7 @@ def test_a_source_without_statuses_needs_to_be_told_that_it_is_idle() -> None:
         assert "assume_idle" in kept.reason
 
 
-def test_a_create_that_would_start_a_server_needs_a_person() -> None:
+def test_a_create_that_would_start_a_server_needs_review() -> None:
     with sides("videosdk", "tpstreams") as (old, new):
         old.add("Lesson")
         (item,) = planned(old, new, transform=None).items
@@ -342,7 +342,7 @@ def test_a_transform_changes_what_is_created(church: tuple[Side, Side]) -> None:
     assert fates(item)["title"] is FieldOutcome.CONVERTED
 
 
-def test_what_a_transform_clears_is_said_to_be_cleared() -> None:
+def test_a_field_that_a_transform_clears_is_reported_as_cleared() -> None:
     with sides("tktchurch", "memory") as (old, new):
         old.add("Lesson", description="of 2024")
         (item,) = planned(
@@ -351,7 +351,7 @@ def test_what_a_transform_clears_is_said_to_be_cleared() -> None:
         assert fates(item)["description"] is FieldOutcome.CONVERTED
 
 
-def test_a_transform_that_gives_nothing_leaves_the_spec(church: tuple[Side, Side]) -> None:
+def test_a_transform_that_returns_nothing_keeps_the_spec(church: tuple[Side, Side]) -> None:
     old, new = church
     old.add("Lesson")
     (item,) = planned(old, new, transform=lambda stream, spec: None).items
@@ -362,7 +362,7 @@ def fails(stream: live.LiveStream, spec: live.StreamSpec) -> live.StreamSpec:
     raise RuntimeError(f"cannot: {SECRET}")
 
 
-def test_a_transform_that_fails_needs_a_person_and_shows_no_text_of_its_error(
+def test_a_failing_transform_needs_review_and_shows_no_text_of_its_error(
     church: tuple[Side, Side],
 ) -> None:
     old, new = church
@@ -375,7 +375,7 @@ def test_a_transform_that_fails_needs_a_person_and_shows_no_text_of_its_error(
 
 
 @pytest.mark.parametrize("given", [{}, "Lesson", 0, False])
-def test_a_transform_that_gives_something_else_needs_a_person(
+def test_a_transform_that_returns_something_else_needs_review(
     church: tuple[Side, Side], given: Any
 ) -> None:
     old, new = church
@@ -384,7 +384,7 @@ def test_a_transform_that_gives_something_else_needs_a_person(
     assert item.state is ItemState.NEEDS_REVIEW
 
 
-def test_a_start_that_a_transform_sets_into_the_past_needs_a_person(
+def test_a_start_that_a_transform_sets_into_the_past_needs_review(
     church: tuple[Side, Side],
 ) -> None:
     old, new = church
@@ -420,7 +420,7 @@ def test_plugins_translate_before_the_transform(church: tuple[Side, Side]) -> No
     assert item.spec.title == "Lesson at tpstreams!"
 
 
-def test_what_is_no_function_is_no_transform(church: tuple[Side, Side]) -> None:
+def test_a_transform_must_be_a_function(church: tuple[Side, Side]) -> None:
     with pytest.raises(live.InvalidInput, match="transform"):
         planned(*church, transform="package:function")
 
@@ -480,7 +480,7 @@ def test_a_stream_has_the_same_mark_in_every_plan() -> None:
         assert one[0] != one[1]
 
 
-def test_a_mark_is_refused_where_there_is_no_place(church: tuple[Side, Side]) -> None:
+def test_a_mark_is_refused_if_the_target_has_no_place_for_it(church: tuple[Side, Side]) -> None:
     with pytest.raises(live.InvalidInput, match="mark"):
         planned(*church, mark=True)
 
@@ -592,7 +592,7 @@ def test_the_counts_of_a_plan_add_up() -> None:
         assert counts.pop("total") == sum(counts.values()) == 4
 
 
-def test_planning_twice_gives_the_same_items() -> None:
+def test_planning_twice_returns_the_same_items() -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
         old.fill(3, tags=["maths"], description="All of it")
         one, other = (planned(old, new) for _ in range(2))

@@ -121,7 +121,7 @@ def test_no_server_is_started(ledger: Path) -> None:
         assert [stream.status for stream in new.streams()] == [live.Status.SCHEDULED]
 
 
-def test_what_needs_a_person_is_not_created_and_said_in_the_end(ledger: Path) -> None:
+def test_a_stream_that_needs_review_is_not_created_and_reported_at_the_end(ledger: Path) -> None:
     with sides("videosdk", "tpstreams") as (old, new):
         old.add("Lesson")
         result = run(planned(old, new, transform=None), ledger)
@@ -191,7 +191,7 @@ def test_a_stream_that_changed_since_the_plan_is_not_created(
     assert len(new.streams()) == 1
 
 
-def test_a_changed_stream_is_created_once_it_is_planned_anew(
+def test_a_changed_stream_is_created_after_it_is_planned_again(
     church: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = church
@@ -241,7 +241,7 @@ def test_a_stream_that_cannot_be_read_for_a_moment_is_read_again(ledger: Path) -
         assert (result.exit_code, result.writes) == (0, 1)
 
 
-def test_a_transform_that_gives_something_else_at_the_run_stops_the_stream(
+def test_a_transform_with_another_result_during_the_run_stops_the_stream(
     church: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = church
@@ -278,7 +278,9 @@ def test_a_budget_of_nothing_creates_nothing(church: tuple[Side, Side], ledger: 
     assert new.changes() == []
 
 
-def test_a_budget_that_is_just_enough_is_no_stop(church: tuple[Side, Side], ledger: Path) -> None:
+def test_a_budget_that_is_just_enough_does_not_stop_the_run(
+    church: tuple[Side, Side], ledger: Path
+) -> None:
     old, new = church
     old.fill(2)
     result = run(planned(old, new), ledger, max_create=2)
@@ -334,7 +336,7 @@ def test_a_run_that_is_stopped_before_it_begins_sends_nothing(
     assert new.changes() == []
 
 
-def test_a_ledger_goes_on_with_its_own_plan(church: tuple[Side, Side], ledger: Path) -> None:
+def test_a_ledger_resumes_with_its_own_plan(church: tuple[Side, Side], ledger: Path) -> None:
     old, new = church
     old.fill(2)
     run(planned(old, new), ledger, max_create=0)
@@ -380,7 +382,7 @@ def test_a_ledger_refuses_another_transform(church: tuple[Side, Side], ledger: P
     assert new.streams() == []
 
 
-def test_a_ledger_goes_on_with_its_transform(church: tuple[Side, Side], ledger: Path) -> None:
+def test_a_ledger_resumes_with_its_transform(church: tuple[Side, Side], ledger: Path) -> None:
     old, new = church
     old.fill(1)
     run(planned(old, new, transform=renamed), ledger, max_create=0)
@@ -478,7 +480,7 @@ def test_of_two_equal_creates_one_may_be_lost(ledger: Path) -> None:
         assert len(new.streams()) == 3
 
 
-def test_what_a_create_left_behind_is_told_from_what_was_there_before(ledger: Path) -> None:
+def test_a_stream_that_a_create_left_is_distinguished_from_the_baseline(ledger: Path) -> None:
     with sides("memory", "tpstreams") as (old, new):
         start = in_days(3)
         there = new.add("Lesson", scheduled_start=start)
@@ -499,7 +501,7 @@ def test_a_stream_with_credentials_in_a_restream_is_found_again(ledger: Path) ->
         assert len(new.streams()) == 1
 
 
-def test_more_equal_streams_than_creates_are_for_a_person(ledger: Path) -> None:
+def test_more_matching_streams_than_creates_need_review(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.add("Lesson")
         new.inject(Fault.drop_before(), "create")
@@ -532,7 +534,7 @@ def stops_at_the_unknown(stop: threading.Event) -> Callable[[Mapping[str, int], 
     return progress
 
 
-def test_a_stream_that_the_target_refuses_is_said_and_the_others_are_made(ledger: Path) -> None:
+def test_a_refused_stream_is_reported_and_the_others_are_created(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.fill(3)
         new.inject(
@@ -545,7 +547,7 @@ def test_a_stream_that_the_target_refuses_is_said_and_the_others_are_made(ledger
         assert refused.target_id is None
 
 
-def test_what_was_refused_is_tried_again_when_it_is_planned_anew(ledger: Path) -> None:
+def test_a_refused_stream_is_retried_after_it_is_planned_again(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.fill(2)
         plan = planned(old, new)
@@ -672,7 +674,7 @@ def test_a_create_of_unknown_outcome_is_settled_after_a_long_pause_too(ledger: P
 
 
 @pytest.mark.parametrize("on", ["create", "GET /v1/streams/*", "list"])
-def test_a_shorter_pause_is_told_and_kept_by_all_workers(ledger: Path, on: str) -> None:
+def test_a_shorter_pause_is_reported_and_kept_by_all_workers(ledger: Path, on: str) -> None:
     with sides("memory", "videosdk", retries=0) as (old, new):
         old.fill(12)
         plan = planned(old, new)
@@ -705,7 +707,7 @@ def together(fault: Fault, count: int) -> Fault:
     return attrs.evolve(fault, response=response)
 
 
-def test_after_a_pause_the_run_goes_on(ledger: Path) -> None:
+def test_after_a_pause_the_run_continues(ledger: Path) -> None:
     with sides("memory", "videosdk", retries=0) as (old, new):
         old.fill(12)
         plan = planned(old, new)
@@ -720,7 +722,7 @@ def test_after_a_pause_the_run_goes_on(ledger: Path) -> None:
         assert time.monotonic() - began >= 2
 
 
-def test_a_list_that_never_comes_is_not_waited_for_for_ever(
+def test_a_list_that_never_arrives_is_not_awaited_indefinitely(
     ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "_PAUSES", 2)
@@ -741,7 +743,7 @@ def test_a_create_of_which_the_answer_lacks_something_is_read(ledger: Path) -> N
         assert new.titles() == old.titles()
 
 
-def test_an_answer_with_the_stream_of_another_is_for_a_person(ledger: Path) -> None:
+def test_a_response_with_another_stream_needs_review(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.fill(2)
         seen: list[str] = []
@@ -756,7 +758,7 @@ def test_an_answer_with_the_stream_of_another_is_for_a_person(ledger: Path) -> N
         assert result.exit_code == 7
 
 
-def test_a_stream_that_was_never_created_is_for_a_person_in_the_end(ledger: Path) -> None:
+def test_a_stream_that_was_never_created_needs_review_at_the_end(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.fill(1)
         plan = planned(old, new)
@@ -806,7 +808,7 @@ def test_runs_that_failed_before_do_not_give_a_stream_up(ledger: Path) -> None:
         assert run(plan, ledger, settle=0).exit_code == 0
 
 
-def test_a_stream_that_changes_after_a_create_failed_can_be_planned_anew(ledger: Path) -> None:
+def test_a_stream_that_changes_after_a_failed_create_can_be_planned_again(ledger: Path) -> None:
     with sides("memory", "videosdk", retries=0) as (old, new):
         (lesson,) = old.fill(1)
         plan = planned(old, new)
@@ -822,7 +824,7 @@ def test_a_stream_that_changes_after_a_create_failed_can_be_planned_anew(ledger:
         assert new.titles() == ["Another"]
 
 
-def test_an_equal_stream_of_somebody_elses_is_said_in_the_end(
+def test_a_matching_stream_of_another_user_is_reported_at_the_end(
     church: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = church
@@ -946,7 +948,7 @@ def test_a_create_is_not_sent_once_its_time_is_over(
 # -- progress and rates -------------------------------------------------------------------------
 
 
-def test_progress_is_told_and_ends_with_the_last_counts(
+def test_progress_is_reported_and_ends_with_the_last_counts(
     church: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = church

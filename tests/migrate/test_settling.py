@@ -102,7 +102,7 @@ def test_streams_that_are_there_are_adopted_and_the_others_created(
 
 
 @pytest.mark.parametrize(("asked", "shown"), [("a", "aa"), ("ab", "aab"), ("ab", "aa")])
-def test_more_streams_than_creates_of_a_kind_are_for_a_person(asked: str, shown: str) -> None:
+def test_more_streams_than_creates_of_a_kind_need_review(asked: str, shown: str) -> None:
     decision = settled(asked, shown)
     assert decision.problem
     assert not decision.create
@@ -134,7 +134,7 @@ def possible(asked: Sequence[str], shown: Sequence[str]) -> bool:
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=5), kinds)
-def test_each_stream_gets_a_create_of_its_kind_or_a_person_is_asked(
+def test_each_stream_gets_a_create_of_its_kind_or_needs_review(
     asked: list[str], shown: list[str]
 ) -> None:
     # A stream of a kind without a create is not a candidate.
@@ -182,7 +182,7 @@ def test_streams_are_matched_also_where_each_fits_several_creates(
 
 
 @pytest.mark.parametrize("fixed", ["baseline", "owned"])
-def test_what_was_there_or_belongs_to_another_is_no_candidate(fixed: str) -> None:
+def test_a_stream_in_the_baseline_or_with_an_owner_is_not_a_candidate(fixed: str) -> None:
     assert candidates([entry(0)], listing([stream(fixed)]), frozenset({fixed})) == {}
 
 
@@ -407,7 +407,7 @@ def test_a_rate_is_read(text: str, requests: int, milliseconds: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "5", "/s", "0/s", "-1/s", "5/", "5/d", "5.5/s", "5/ms", "5/s/s", "s/5", None, 5]
 )
-def test_what_is_no_rate_is_refused(text: Any) -> None:
+def test_an_invalid_rate_is_refused(text: Any) -> None:
     with pytest.raises(live.InvalidInput) as caught:
         RequestRate.parse(text)
     assert caught.value.field == "rate"

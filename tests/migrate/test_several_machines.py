@@ -167,7 +167,7 @@ def dies(stream: live.LiveStream, spec: live.StreamSpec) -> live.StreamSpec:
     return spec
 
 
-def test_a_worker_that_dies_ends_the_run_and_the_next_goes_on(
+def test_a_worker_that_dies_ends_the_run_and_the_next_resumes(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PLANNED_IN", str(os.getpid()))

@@ -80,7 +80,7 @@ def test_a_dry_run_of_a_rollback_says_the_same_and_deletes_nothing(
     ]
 
 
-def test_a_ledger_can_go_on_after_a_dry_run_of_a_rollback(
+def test_a_ledger_can_resume_after_a_dry_run_of_a_rollback(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = moved
@@ -138,7 +138,7 @@ def test_what_was_edited_since_is_kept(
     assert new.client.get(edited)
 
 
-def test_what_somebody_added_to_is_kept(ledger: Path) -> None:
+def test_a_stream_that_was_changed_later_is_kept(ledger: Path) -> None:
     with sides("tktchurch", "tktchurch") as (old, new):
         old.fill(1)
         run(planned(old, new), ledger)
@@ -221,14 +221,16 @@ def test_a_create_of_unknown_outcome_is_named(ledger: Path) -> None:
         assert "may have been carried out" in result.kept[0].reason
 
 
-def test_what_is_gone_already_is_no_problem(moved: tuple[Side, Side], ledger: Path) -> None:
+def test_a_stream_that_is_already_deleted_is_not_a_problem(
+    moved: tuple[Side, Side], ledger: Path
+) -> None:
     _, new = moved
     new.client.delete(target_of(ledger, "Lesson 1"))
     result = migrate.rollback(ledger, new.client)
     assert (result.deleted, result.exit_code) == (3, 0)
 
 
-def test_a_rollback_that_failed_in_part_goes_on(moved: tuple[Side, Side], ledger: Path) -> None:
+def test_a_rollback_that_failed_in_part_resumes(moved: tuple[Side, Side], ledger: Path) -> None:
     _, new = moved
     new.inject(Fault.status(500), "DELETE *", skip=1)
     first = migrate.rollback(ledger, new.client)
@@ -240,7 +242,7 @@ def test_a_rollback_that_failed_in_part_goes_on(moved: tuple[Side, Side], ledger
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.drop_before()])
-def test_a_delete_of_which_nobody_heard_is_done_in_the_end(
+def test_a_delete_with_a_lost_response_is_complete_at_the_end(
     moved: tuple[Side, Side], ledger: Path, fault: Fault
 ) -> None:
     _, new = moved
@@ -445,7 +447,7 @@ def test_what_an_interrupted_retirement_deleted_is_not_rolled_back(
     assert {*old.titles(), *new.titles()} >= {"Lesson 0", "Lesson 1", "Lesson 2"}
 
 
-def test_a_delete_of_which_nobody_heard_counts_towards_the_limit(
+def test_a_delete_with_a_lost_response_counts_towards_the_limit(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = moved
@@ -464,7 +466,7 @@ def test_a_delete_that_was_refused_leaves_the_stream_to_a_rollback(
     assert migrate.rollback(ledger, new.client).deleted == 2
 
 
-def test_retiring_goes_on_where_it_was_stopped(moved: tuple[Side, Side], ledger: Path) -> None:
+def test_retiring_resumes_where_it_was_stopped(moved: tuple[Side, Side], ledger: Path) -> None:
     old, new = moved
     old.inject(Fault.status(500), "DELETE *")
     first = retire(ledger, old, new)

@@ -51,7 +51,7 @@ def test_what_a_spec_says_of_a_field_is_true_of_a_stream_too(name: str) -> None:
     assert shown._replace(default=asked.default) == asked
 
 
-def test_an_attrs_class_that_somebody_derives_from_the_model_may_have_fields_of_its_own() -> None:
+def test_a_derived_attrs_class_may_have_its_own_fields() -> None:
     @attrs.frozen(slots=True, kw_only=True)
     class Seated(live.LiveStream):
         seats: int = 0
@@ -273,7 +273,7 @@ assert in_specs == in_streams == set(VALUES)
 """
 
 
-def test_the_kit_tries_a_new_field_that_it_was_never_told_of(grown: PackageCopy) -> None:
+def test_the_kit_tests_a_new_field_without_being_changed(grown: PackageCopy) -> None:
     done = grown.python(
         *("-m", "pytest", "-p", "no:cacheprovider", "-q", "-rA", "--livestream-adapter", "memory"),
         *("-k", " or ".join(ADDED)),

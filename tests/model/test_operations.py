@@ -158,7 +158,7 @@ def kit(package: PackageCopy, selected: str = "reset_key") -> subprocess.Complet
     )
 
 
-def test_the_kit_tries_an_operation_that_it_was_never_told_of(tmp_path: Path) -> None:
+def test_the_kit_tests_a_new_operation_without_being_changed(tmp_path: Path) -> None:
     done = kit(copy_with_another(tmp_path), "reset_key or any_order_of_calls")
     assert done.returncode == 0, done.stdout
     assert re.search(r"^reset_key +proven ", done.stdout, re.MULTILINE)

@@ -175,7 +175,7 @@ def test_one_url_says_what_the_arguments_say_or_there_is_none(server: str, key: 
     st.none() | hidden_keys,
     st.none() | st.text("ab:.%&+#", max_size=6).map(lambda text: f"{s.MARKER}phrase{text}"),
 )
-def test_what_is_told_is_masked_wherever_it_is_shown_and_revealed_on_demand(
+def test_publishing_values_are_masked_everywhere_and_revealed_on_demand(
     server: str, key: str | None, passphrase: str | None
 ) -> None:
     ingest = live.Ingest(server, key, passphrase=passphrase)
@@ -259,7 +259,7 @@ def test_an_error_of_a_publisher_that_could_not_run_shows_no_key() -> None:
     ],
     ids=str,
 )
-def test_what_is_not_enough_or_not_known_is_told_in_no_way(ingest: live.Ingest) -> None:
+def test_incomplete_or_unknown_addresses_have_no_publishing_values(ingest: live.Ingest) -> None:
     assert ingest.publish_url is None
     assert ingest.ffmpeg_arguments() is None
 
@@ -398,7 +398,7 @@ def test_where_srt_has_no_publish_url_ffmpeg_would_read_one_differently(
 @pytest.mark.parametrize(
     ("key", "passphrase"), [("k" * 513, None), (KEY, "9-letters"), (KEY, "l" * 81)]
 )
-def test_what_is_not_told_is_what_libsrt_refuses(
+def test_libsrt_refuses_the_addresses_without_publishing_values(
     libsrt: LibSrt, key: str, passphrase: str | None
 ) -> None:
     output = ["-f", "mpegts", "-srt_streamid", key]
@@ -409,7 +409,7 @@ def test_what_is_not_told_is_what_libsrt_refuses(
 
 
 @pytest.mark.parametrize("length", [10, 80])
-def test_libsrt_takes_passphrases_of_the_lengths_that_are_told(libsrt: LibSrt, length: int) -> None:
+def test_libsrt_accepts_passphrases_of_the_documented_lengths(libsrt: LibSrt, length: int) -> None:
     row = Srt("", "srt://h.example:1", KEY, "l" * length, KEY, None)
     ingest = live.Ingest(row.url, row.key, passphrase=row.passphrase)
     assert received(libsrt, row, arguments_of(ingest)) == KEY

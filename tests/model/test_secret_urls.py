@@ -264,7 +264,7 @@ def masked(text: str) -> str:
     ["key", "stream_key", "streamKey", "X-Api-Key", "authToken", "clientSecret", "password",
      "passphrase", "Authorization", "Set-Cookie", "hdnea", "sig", "drm_aes_signing_iv", "jwt"],
 )  # fmt: skip
-def test_what_stands_under_a_telling_name_is_masked_in_raw_and_in_errors(name: str) -> None:
+def test_a_value_under_a_secret_name_is_masked_in_raw_and_in_errors(name: str) -> None:
     for value in ("UNIQUE", ["UNIQUE"], {"main": ["UNIQUE"]}):
         data = {"id": "1", name: value}
         assert "UNIQUE" not in json.dumps(stream(raw=data).to_dict(raw=True))
@@ -386,7 +386,7 @@ def test_no_control_character_gets_into_a_publish_url(server: str, key: str) -> 
 
 
 @given(st.none() | st.integers() | st.lists(st.text()) | st.dictionaries(st.text(), st.none()))
-def test_what_is_no_text_is_refused_and_nothing_else_is_raised(value: Any) -> None:
+def test_a_value_that_is_not_text_is_refused_without_other_errors(value: Any) -> None:
     for refused in (
         lambda: live.join_publish_url(value, KEY),
         lambda: live.join_publish_url("rtmp://h/a", value),

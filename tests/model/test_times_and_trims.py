@@ -152,7 +152,7 @@ def test_iso_8601_is_read_in_its_common_and_its_rare_forms(text: str, instant: d
 
 
 @pytest.mark.parametrize("text", ["", "now", "2024-01-21", "2024-13-01T00:00:00Z", "5", "٢٠٢٤"])
-def test_other_text_is_no_instant(text: str) -> None:
+def test_other_text_is_not_an_instant(text: str) -> None:
     with pytest.raises(live.InvalidInput):
         live.parse_instant(text)
 
@@ -266,7 +266,7 @@ def test_a_time_with_garbage_in_it_is_refused_or_is_another_time_in_full(
         "+2026-12-05T03:30Z",
     ],
 )
-def test_what_only_looks_like_a_time_is_refused(text: str) -> None:
+def test_text_that_only_resembles_a_time_is_refused(text: str) -> None:
     with pytest.raises(live.InvalidInput):
         live.parse_instant(text)
 

@@ -77,7 +77,7 @@ def test_an_unknown_name_is_an_attribute_error_that_names_it() -> None:
         live.no_such_name  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_a_star_import_gives_all_public_names() -> None:
+def test_a_star_import_has_all_public_names() -> None:
     code = (
         "from livestream_core import *; import livestream_core as live;"
         "print(*sorted(set(live.__all__) - set(globals())))"

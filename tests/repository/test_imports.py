@@ -156,7 +156,7 @@ def test_every_module_and_folder_has_a_place_in_the_order(package: str) -> None:
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_module_of_the_core_imports_nothing_that_stands_above_it(module: str) -> None:
+def test_a_module_of_the_core_imports_nothing_above_it(module: str) -> None:
     assert [each for each in own_imports(module) if is_upward(module, each)] == []
 
 

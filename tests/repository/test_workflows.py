@@ -111,7 +111,7 @@ def test_no_workflow_runs_a_contributors_code_with_the_rights_of_the_repository(
 
 
 @each_workflow()
-def test_no_script_is_made_of_what_somebody_else_wrote(path: Path) -> None:
+def test_no_script_contains_text_that_others_wrote(path: Path) -> None:
     # An expression becomes part of the script before the shell reads it; a variable does not.
     for script in scripts_of(loaded(path)):
         assert "${{" not in script
@@ -150,7 +150,7 @@ def test_every_job_has_a_time_limit(path: Path) -> None:
 
 
 @each_workflow()
-def test_a_workflow_that_starts_by_itself_does_not_run_twice_for_the_same_thing(path: Path) -> None:
+def test_an_automatic_workflow_does_not_run_twice_for_the_same_commit(path: Path) -> None:
     content = loaded(path)
     # The caller of a reusable workflow decides that.
     assert ("concurrency" in content) is (events_of(path) != {"workflow_call"})

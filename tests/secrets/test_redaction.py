@@ -55,7 +55,7 @@ def test_a_known_secret_is_masked_in_every_spelling(secret: str, around: str) ->
         ("nothing to hide", "nothing to hide"),
     ],
 )
-def test_what_looks_like_a_secret_is_masked_unseen(text: str, masked: str) -> None:
+def test_text_that_resembles_a_secret_is_masked_without_being_known(text: str, masked: str) -> None:
     assert Redactor(patterns=[r"acme-key-\w+"]).mask(text) == masked
 
 

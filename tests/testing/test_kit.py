@@ -90,7 +90,7 @@ def test_a_run_that_only_collects_reports_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_paths_that_are_given_are_run_besides(tmp_path: Path) -> None:
+def test_given_paths_are_run_too(tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text(OWN_TEST)
     selected = f"{FEW} or test_of_its_own"
     done = run(tmp_path, "--livestream-adapter", "right", "-v", "-k", selected, "test_own.py")
@@ -137,7 +137,7 @@ def test_it_runs_in_several_processes_with_one_table(tmp_path: Path) -> None:
     assert "list            proven        2 tests" in done.stdout
 
 
-def test_it_stops_at_the_first_failure_when_told_so(tmp_path: Path) -> None:
+def test_it_stops_at_the_first_failure_on_request(tmp_path: Path) -> None:
     done = run(tmp_path, "--livestream-adapter", "believes_every_delivery", "-x", "-k", "Webhooks")
     assert done.returncode == 1
     assert "1 failed" in done.stdout

@@ -170,7 +170,7 @@ def test_a_file_reads_back_as_it_was_written(vendor: RightEmulator, tmp_path: Pa
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 2}', '{"format": 1, "calls": []}'])
-def test_what_is_no_recording_is_refused(tmp_path: Path, text: str) -> None:
+def test_an_invalid_capture_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.json"
     file.write_text(text)
     with pytest.raises(live.InvalidInput):
@@ -339,7 +339,7 @@ def test_a_secret_that_was_put_back_by_hand_fails(file: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_file_that_is_no_recording_is_a_usage_error(file: Path) -> None:
+def test_an_invalid_capture_file_is_a_usage_error(file: Path) -> None:
     file.write_text("{}")
     done = replay(file)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR

@@ -18,7 +18,7 @@ def teach(title: str) -> str:
         return client.wait(stream.id, until=live.Status.LIVE, timeout=600).id
 
 
-def test_an_application_that_connects_by_itself_reaches_the_vendor_of_the_test() -> None:
+def test_an_application_with_its_own_connection_reaches_the_vendor_of_the_test() -> None:
     with livestreams() as world:
         world.clock.call_later(40, lambda: world.vendor.connect_encoder("stream-1"))
         assert teach("Lesson 1") == "stream-1"
