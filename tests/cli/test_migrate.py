@@ -368,13 +368,13 @@ def test_a_program_can_see_that_a_run_waits(moving: Migration) -> None:
     with moving.started(*RUN, "--yes", "--json", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         objects = map(json.loads, process.stdout)
-        told = next(each["waiting"] for each in objects if "waiting" in each)
+        waiting = next(each["waiting"] for each in objects if "waiting" in each)
         looked = next(each["progress"] for each in objects if "progress" in each)
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 6
-    assert datetime.fromisoformat(told["until"]) > datetime.now(UTC)
-    assert looked["waiting_until"] == told["until"]
-    assert told["reason"].startswith("memory: HTTP 429")
+    assert datetime.fromisoformat(waiting["until"]) > datetime.now(UTC)
+    assert looked["waiting_until"] == waiting["until"]
+    assert waiting["reason"].startswith("memory: HTTP 429")
 
 
 def test_a_vendor_that_goes_down_ends_the_run_with_6_and_the_error(moving: Migration) -> None:

@@ -76,9 +76,9 @@ def test_the_next_steps_lead_into_the_folder(here: Path) -> None:
 
 
 def test_json_names_what_was_written(here: Path) -> None:
-    told = json.loads(begun("two_rivers", "--json").stdout)
-    assert told["distribution"] == "livestream-two-rivers"
-    assert set(told["files"]) == written(here / told["folder"])
+    result = json.loads(begun("two_rivers", "--json").stdout)
+    assert result["distribution"] == "livestream-two-rivers"
+    assert set(result["files"]) == written(here / result["folder"])
 
 
 def test_no_placeholder_is_left(here: Path) -> None:
@@ -235,16 +235,16 @@ def test_an_empty_answer_is_the_default(here: Path) -> None:
 
 @pytest.mark.usefixtures("_somebody")
 def test_a_wrong_answer_is_explained_and_asked_for_again(here: Path) -> None:
-    told = answered("river", answers="\nftp://river.example\n\nbasic\nlogin\n\n").stderr
-    assert "must be an origin" in told
-    assert "'basic' is not one of" in told
+    output = answered("river", answers="\nftp://river.example\n\nbasic\nlogin\n\n").stderr
+    assert "must be an origin" in output
+    assert "'basic' is not one of" in output
 
 
 @pytest.mark.usefixtures("_somebody")
 def test_what_is_given_is_not_asked(here: Path) -> None:
-    told = answered("river", "--title", "River", "--auth", "jwt", answers="\n\n").stderr
-    assert "Its origin" in told
-    assert "How one signs in" not in told
+    output = answered("river", "--title", "River", "--auth", "jwt", answers="\n\n").stderr
+    assert "Its origin" in output
+    assert "How one signs in" not in output
 
 
 @pytest.mark.usefixtures("_somebody")

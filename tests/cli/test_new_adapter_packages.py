@@ -95,8 +95,8 @@ def test_it_passes_the_conformance_kit(name: str, environ: dict[str, str], tmp_p
         cwd=tmp_path,
         environ=environ,
     )
-    [told] = json.loads(report.read_text())["adapters"]
-    verdicts = {row["verdict"] for row in told["rows"].values()}
+    [adapter] = json.loads(report.read_text())["adapters"]
+    verdicts = {row["verdict"] for row in adapter["rows"].values()}
     assert verdicts == {"proven", "not declared"}
 
 
@@ -156,8 +156,11 @@ def test_an_installed_one_is_typed_licensed_found_and_walks_through_the_demo(
     environ = {"PYTHONPATH": str(target), "LIVESTREAM_ADAPTERS": name}
     assert (target / f"livestream_{name}" / "py.typed").is_file()
     assert list(target.glob("*.dist-info/licenses/LICENSE"))
-    [told] = json.loads(livestream("providers", "--json", environ=environ).stdout)
-    assert (told["name"], told["distribution"]) == (name, f"livestream-{name.replace('_', '-')}")
+    [provider] = json.loads(livestream("providers", "--json", environ=environ).stdout)
+    assert (provider["name"], provider["distribution"]) == (
+        name,
+        f"livestream-{name.replace('_', '-')}",
+    )
     done = livestream("demo", "--provider", name, environ=environ)
     assert done.returncode == 0, done.stdout + done.stderr
     done = livestream("doctor", environ=environ)

@@ -165,7 +165,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Return the arguments of the simulation, in a sandbox that stops at once."""
     seen: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        "livestream_core.cli.installation.sandbox.run", lambda **told: seen.append(told)
+        "livestream_core.cli.installation.sandbox.run", lambda **settings: seen.append(settings)
     )
     return seen
 
@@ -184,7 +184,7 @@ def test_the_seconds_may_be_left_out(
     played: list[dict[str, Any]], arguments: list[str], seconds: float | None
 ) -> None:
     assert CliRunner().invoke(app, ["sandbox", *arguments]).exit_code == 0
-    assert [told["simulate_seconds"] for told in played] == [seconds]
+    assert [settings["simulate_seconds"] for settings in played] == [seconds]
 
 
 def test_negative_seconds_are_refused(played: list[dict[str, Any]]) -> None:

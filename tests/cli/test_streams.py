@@ -505,8 +505,8 @@ def test_a_list_prints_all_others_and_then_what_cannot_be_read(
     assert "1 entry of the list could not be read: '2' at position 1 of page 1" in line
     assert "error.streams" not in line
     if option:
-        told = json.loads(line)
-        assert (told["stream_id"], told["exit_code"]) == ("2", 4)
+        error = json.loads(line)
+        assert (error["stream_id"], error["exit_code"]) == ("2", 4)
 
 
 def test_show_tells_of_each_problem(vendor: AcmeEmulator) -> None:

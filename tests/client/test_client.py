@@ -109,7 +109,7 @@ def test_what_the_provider_lacks_is_refused_with_all_reasons(
     assert emulator.requests == []
 
 
-def test_an_automatic_operation_may_be_requested(client: live.Client) -> None:
+def test_an_automatic_feature_may_be_requested(client: live.Client) -> None:
     assert client.create(title="T", record=True).title == "T"
 
 
@@ -407,9 +407,7 @@ SCOPE = {"type": "http", "asgi": {"version": "3.0"}, "headers": [(b"x-acme-secre
         (None, "request.headers"),
     ],
 )
-def test_invalid_headers_are_reported_separately(
-    client: live.Client, headers: Any, hint: str
-) -> None:
+def test_invalid_headers_have_specific_hints(client: live.Client, headers: Any, hint: str) -> None:
     with pytest.raises(live.InvalidInput) as caught:
         client.parse_webhook(headers, BODY, secret="s")
     assert (caught.value.field, hint in (caught.value.hint or "")) == ("headers", True)

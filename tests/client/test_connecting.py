@@ -169,14 +169,14 @@ def test_an_option_of_a_third_party_may_have_the_name_of_a_newer_argument() -> N
 
 
 class Limiter:
-    def __init__(self, *, gives: bool = True) -> None:
-        self.gives = gives
+    def __init__(self, *, grants: bool = True) -> None:
+        self.grants = grants
         self.asked: list[tuple[str, float]] = []
         self.held: list[tuple[str, float]] = []
 
     def acquire(self, account: str, seconds: float) -> bool:
         self.asked.append((account, seconds))
-        return self.gives
+        return self.grants
 
     def hold(self, account: str, seconds: float) -> None:
         self.held.append((account, seconds))
@@ -200,7 +200,7 @@ def test_a_limiter_is_notified_of_a_429(emulator: AcmeEmulator, clock: FakeClock
 
 
 def test_a_request_that_gets_no_permission_in_time_is_not_sent(emulator: AcmeEmulator) -> None:
-    with emulator.connect(limiter=Limiter(gives=False)) as client:
+    with emulator.connect(limiter=Limiter(grants=False)) as client:
         with pytest.raises(live.RequestTimeout, match="limiter") as caught:
             client.create(title="T")
     assert (caught.value.applied, emulator.requests) == (False, [])

@@ -270,7 +270,7 @@ def test_a_stored_session_that_was_refused_is_replaced(
     assert logins(emulator) == 3
 
 
-def test_a_stored_session_is_kept_and_not_shared_with_other_credentials(
+def test_a_stored_session_is_kept_and_never_used_with_other_credentials(
     emulator: AcmeEmulator,
 ) -> None:
     stream = emulator.add()

@@ -33,7 +33,7 @@ ODD: tuple[Any, ...] = (None, {}, [], "", -1, float("inf"), "gone_fishing", "\ud
 MOVED = {"title", "description", "scheduled_start", "record", "recording_drm", "latency", "tags",
          "thumbnail_url", "restreams"}  # fmt: skip
 #: Documented, but not in any sample.
-BESIDES: Mapping[str, Any] = {
+MORE_FIELDS: Mapping[str, Any] = {
     "tpstreams": {
         "live_stream": {
             "latency": "Low Latency",
@@ -94,8 +94,8 @@ class Account:
         assert shown is not None
         documented = [dict(each.payload) for each in conformance.Subject(provider).samples()]
         whole = [shown.reveal(), *documented]
-        if provider in BESIDES:
-            whole.append(merged(whole[0], BESIDES[provider]))
+        if provider in MORE_FIELDS:
+            whole.append(merged(whole[0], MORE_FIELDS[provider]))
         #: The payloads with which the responses replace that stream.
         self.payloads = [{**json.loads(json.dumps(each)), "id": self.id} for each in whole]
 
@@ -225,7 +225,7 @@ def test_the_doctor_reaches_the_vendor_whatever_is_odd(
                 assert '"state": "reachable"' in result.stdout, (path, result.stdout)
 
 
-def told(account: Account) -> set[str]:
+def effect_rows(account: Account) -> set[str]:
     """Return a row for each value that is read: the effect of a malformed one in its place."""
     rows = {}
     for payload in account.payloads:
@@ -240,13 +240,13 @@ def told(account: Account) -> set[str]:
             except live.UnexpectedResponse:
                 rows[name] = f"| `{name}` | not a stream |"
                 continue
-            gives = []
+            effects = []
             for field in dict.fromkeys(re.split(r"[:.[]", each)[0] for each in stream.problems):
                 value = getattr(stream, field)
                 empty = {"": '`""`', None: "`None`", (): "empty", "unknown": "`unknown`"}.get(value)
-                gives.append(f"`{field}` is {empty}" if empty else f"`{field}` lacks it")
-            if gives:
-                rows.setdefault(name, f"| `{name}` | {', '.join(gives)} |")
+                effects.append(f"`{field}` is {empty}" if empty else f"`{field}` lacks it")
+            if effects:
+                rows.setdefault(name, f"| `{name}` | {', '.join(effects)} |")
     return set(rows.values())
 
 
@@ -264,7 +264,7 @@ def test_the_readme_describes_the_effect_of_a_malformed_value(provider: str) -> 
     rows = set(re.findall(r"^\| `.*", section.partition("\n## ")[0], re.MULTILINE))
     account = Account(provider)
     with account.client:
-        assert rows == told(account)
+        assert rows == effect_rows(account)
 
 
 def account_list(account: Account) -> bytes:

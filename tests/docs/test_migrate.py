@@ -58,13 +58,13 @@ def test_the_code_has_every_reason_that_the_guide_explains(reason: str) -> None:
 
 
 def test_the_guide_explains_every_outcome_of_a_field() -> None:
-    told = {row[0].replace(" ", "_") for row in rows_below("Plan the migration")}
-    assert told == set(migrate.FieldOutcome)
+    documented = {row[0].replace(" ", "_") for row in rows_below("Plan the migration")}
+    assert documented == set(migrate.FieldOutcome)
 
 
 def test_the_guide_has_every_exit_code_of_migrations() -> None:
-    told = {row[0] for row in rows_below("Exit codes")}
-    assert told == {str(each) for each in (codes.FINE, codes.STOPPED, codes.NEEDS_REVIEW)}
+    documented = {row[0] for row in rows_below("Exit codes")}
+    assert documented == {str(each) for each in (codes.FINE, codes.STOPPED, codes.NEEDS_REVIEW)}
 
 
 def test_the_guide_has_every_symbol_of_check() -> None:

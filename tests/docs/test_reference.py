@@ -143,5 +143,5 @@ def source_of(cls: type) -> str:
 @pytest.mark.parametrize("error", [e for e in public_classes() if issubclass(e, Exception)])
 def test_every_attribute_that_an_error_has_is_described(error: type[Exception]) -> None:
     held = {name for name in vars(error("made up")) if not name.startswith("_")}
-    told = {name for base in error.__mro__ for name in described(base)}
-    assert held - told == set()
+    documented = {name for base in error.__mro__ for name in described(base)}
+    assert held - documented == set()

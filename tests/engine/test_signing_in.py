@@ -380,17 +380,17 @@ def test_an_observer_that_always_calls_back_does_not_recurse_and_others_see_ever
     emulator: AcmeEmulator,
 ) -> None:
     stream = emulator.add()
-    heard: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
 
     def call_back(exchange: live.Exchange) -> None:
         client.get(stream["id"])
 
     def count(exchange: live.Exchange) -> None:
-        heard[exchange.operation] += 1
+        seen[exchange.operation] += 1
 
     with emulator.connect() as client, observing(count), observing(call_back):
         in_time(lambda: client.get(stream["id"]))
-    assert sum(heard.values()) == len(emulator.requests) - logouts(emulator)
+    assert sum(seen.values()) == len(emulator.requests) - logouts(emulator)
     assert len(emulator.requests) < 10
 
 

@@ -13,7 +13,7 @@ from acme import AcmeEmulator
 START = datetime(2026, 12, 5, 10, tzinfo=UTC)
 
 
-def test_it_stops_until_it_is_advanced() -> None:
+def test_it_moves_only_when_it_is_advanced() -> None:
     clock = live.ManualClock(START)
     assert (clock.now(), clock.monotonic()) == (START, 0)
     clock.advance(1.5)
@@ -39,7 +39,7 @@ def test_it_does_not_begin_without_a_zone() -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1, math.nan, math.inf])
-def test_it_never_goes_back_and_has_a_maximum(seconds: float) -> None:
+def test_it_cannot_advance_by_a_negative_or_unbounded_time(seconds: float) -> None:
     clock = live.ManualClock(START)
     with pytest.raises(ValueError):
         clock.advance(seconds)

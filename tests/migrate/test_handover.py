@@ -296,7 +296,7 @@ OBS = {
 def test_a_row_and_a_profile_say_what_obs_asks_for_by_the_protocol(
     name: str, ledger: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ingest, told, settings = OBS[name]
+    ingest, expected, settings = OBS[name]
     read = live.Client.get
     with sides("tktchurch", "memory") as (old, new):
         old.fill(1)
@@ -308,7 +308,7 @@ def test_a_row_and_a_profile_say_what_obs_asks_for_by_the_protocol(
         )
         handover(ledger, old, new, folder)
     (row,) = rows(folder / "ingests.csv")
-    assert (row["server"], row["stream_key"], row["passphrase"]) == told
+    assert (row["server"], row["stream_key"], row["passphrase"]) == expected
     (path,) = (folder / "obs").glob("*/service.json")
     service = json.loads(path.read_text())
     assert service["type"] == ("whip_custom" if name == "WHIP" else "rtmp_custom")

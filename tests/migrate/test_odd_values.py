@@ -223,9 +223,9 @@ def test_entries_that_cannot_be_read_are_items_that_need_review(
         assert by_state(result.report) == {"created": 1, "needs_review": 2}
         again = run(None, ledger, source=old.client, target=new.client, replan=True)
         assert by_state(again.report) == {"created": 1, "needs_review": 2}
-    mended = run(None, ledger, source=old.client, target=new.client, replan=True)
+    resumed = run(None, ledger, source=old.client, target=new.client, replan=True)
     # The ledger identifies an entry without an ID by its place, so a new plan finds it.
-    assert by_state(mended.report) == {"created": 2, "needs_review": 1}
+    assert by_state(resumed.report) == {"created": 2, "needs_review": 1}
     assert by_state(planned(old, new, skip_existing=True)) == {"pending": 1, "skipped": 2}
 
 
@@ -314,8 +314,8 @@ def test_what_may_be_a_create_of_ours_is_not_created_again_where_it_cannot_be_re
         assert "could not be read" in result.report.items[0].reason
         assert new.creates() == 1
         new.emulator.clear_faults()
-        mended = run(None, ledger, source=old.client, target=new.client, replan=True)
-        assert by_state(mended.report) == {"adopted": 1}
+        resumed = run(None, ledger, source=old.client, target=new.client, replan=True)
+        assert by_state(resumed.report) == {"adopted": 1}
         assert new.creates() == 1
 
 

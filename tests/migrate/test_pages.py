@@ -186,14 +186,14 @@ def _state_class(row: Element) -> str:
 
 def test_a_plan_shows_the_outcome_of_every_field_and_its_reason() -> None:
     details = row(read_page(plan_html(plan(planned(1)))), "from-0001").one("dl")
-    told: dict[str, list[str]] = {}
+    shown: dict[str, list[str]] = {}
     for each in details:
         if each.tag == "dt":
-            assert each.text not in told
-            below = told[each.text] = []
+            assert each.text not in shown
+            below = shown[each.text] = []
         elif each.tag == "dd":
             below.append(each.text)
-    assert told == {
+    assert shown == {
         "needs review": ["restreams: the source does not give the key"],
         "dropped": ["tags: the target has no <tags>"],
         "defaulted": ["record: the target always records"],
@@ -218,9 +218,9 @@ def test_a_stream_that_stays_where_it_is_loses_nothing(kind: str) -> None:
 @either
 def test_the_charts_say_their_numbers_in_words(kind: str) -> None:
     page, shown = read_page(PAGES[kind]), SHOWN[kind]
-    told = {each.one("title").text: each.one("desc").text for each in page.all("svg", role="img")}
+    pictures = {each.one("title").text: each.one("desc").text for each in page.all("svg", role="img")}
     outcomes = {name: count for name, count in shown.counts.items() if count and name != "total"}
-    assert told == {
+    assert pictures == {
         f"{len(shown.items)} streams by state": in_words(outcomes),
         **{f"Streams that lose {field}": in_words(lost) for field, lost in shown.losses.items()},
     }

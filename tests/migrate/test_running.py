@@ -629,8 +629,8 @@ def test_a_vendor_that_asks_for_more_patience_than_there_is_ends_the_run(
         old.fill(3)
         plan = planned(old, new)
         (new if on == "create" else old).inject(busy(asked), on, times=99)
-        told: list[datetime] = []
-        first = run(plan, ledger, workers=1, waiting=lambda until, _: told.append(until))
+        reported: list[datetime] = []
+        first = run(plan, ledger, workers=1, waiting=lambda until, _: reported.append(until))
         assert (first.exit_code, first.stopped) == (6, "patience")
         assert isinstance(first.error, live.RateLimited)
         assert soon(first.resume_at, 901 if asked == "901" else 86_400)
@@ -638,7 +638,7 @@ def test_a_vendor_that_asks_for_more_patience_than_there_is_ends_the_run(
             first.resume_at and first.resume_at.isoformat()
         )
         assert by_state(first.report) == {"pending": 3}
-        assert told == []
+        assert reported == []
         old.emulator.clear_faults()
         new.emulator.clear_faults()
         again = run(plan, ledger)
@@ -679,16 +679,16 @@ def test_a_shorter_pause_is_reported_and_kept_by_all_workers(ledger: Path, on: s
         old.fill(12)
         plan = planned(old, new)
         stop = threading.Event()
-        told: list[tuple[datetime, live.LiveStreamError]] = []
+        reported: list[tuple[datetime, live.LiveStreamError]] = []
 
         def waiting(until: datetime, error: live.LiveStreamError) -> None:
-            told.append((until, error))
+            reported.append((until, error))
             stop.set()
 
         (old if on.startswith("GET") else new).inject(busy(600), on, times=99)
         result = run(plan, ledger, workers=4, waiting=waiting, stop=stop)
         assert (result.exit_code, result.stopped) == (6, "requested")
-        ((until, error),) = told
+        ((until, error),) = reported
         assert soon(until, 600)
         assert "slow down" in error.message
         assert new.creates() <= 4
@@ -711,14 +711,14 @@ def test_after_a_pause_the_run_continues(ledger: Path) -> None:
     with sides("memory", "videosdk", retries=0) as (old, new):
         old.fill(12)
         plan = planned(old, new)
-        told: list[datetime] = []
+        reported: list[datetime] = []
         new.inject(busy(1), "list")
         # More failures than the threshold for a vendor outage, but they count as one.
         new.inject(together(busy(1), 12), "create", times=12)
         began = time.monotonic()
-        result = run(plan, ledger, workers=12, waiting=lambda until, _: told.append(until))
+        result = run(plan, ledger, workers=12, waiting=lambda until, _: reported.append(until))
         assert (result.exit_code, by_state(result.report)) == (0, {"created": 12})
-        assert len(told) == 2
+        assert len(reported) == 2
         assert time.monotonic() - began >= 2
 
 
@@ -953,13 +953,13 @@ def test_progress_is_reported_and_ends_with_the_last_counts(
 ) -> None:
     old, new = church
     old.fill(3)
-    told: list[tuple[dict[str, int], int]] = []
+    reported: list[tuple[dict[str, int], int]] = []
 
     def progress(counts: Mapping[str, int], writes: int) -> None:
-        told.append((dict(counts), writes))
+        reported.append((dict(counts), writes))
 
     result = run(planned(old, new), ledger, progress=progress)
-    assert told[-1] == (result.report.counts, 3)
+    assert reported[-1] == (result.report.counts, 3)
 
 
 def test_each_request_waits_for_its_turn(

@@ -237,20 +237,20 @@ def test_from_dict_refuses_what_is_missing_wrong_or_unknown(
 
 # -- what another version wrote, and what nobody wrote ------------------------------------------
 
-TOLD = (
+SERIALIZED = (
     live.LiveStream, live.Event, live.Ingest, live.Playback, live.Recording, live.RestreamTarget,
 )  # fmt: skip
-READERS = (*TOLD, live.StreamSpec, live.Trim)
+READERS = (*SERIALIZED, live.StreamSpec, live.Trim)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=8,
 )
-told = values.filter(lambda value: isinstance(value, TOLD))
+serialized = values.filter(lambda value: isinstance(value, SERIALIZED))
 
 
 @pytest.mark.slow
-@given(told, st.data())
+@given(serialized, st.data())
 def test_what_a_newer_version_wrote_is_read_without_what_is_new_in_it(
     value: Any, data: st.DataObject
 ) -> None:
@@ -311,7 +311,7 @@ def test_a_word_of_a_newer_version_is_read_as_the_nearest_thing_that_is_true(
 @pytest.mark.slow
 @given(values)
 def test_strict_reading_takes_what_this_version_wrote(value: Any) -> None:
-    if isinstance(value, TOLD):
+    if isinstance(value, SERIALIZED):
         read = type(value).from_dict(value.to_dict(secrets=True), strict=True)
         assert read == value
 

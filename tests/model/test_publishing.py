@@ -191,9 +191,9 @@ def test_publishing_values_are_masked_everywhere_and_revealed_on_demand(
     assert {each for each in (key, passphrase) if each is not None} == stream.stream_keys()
     assert live.Ingest.from_dict(ingest.to_dict(secrets=True)) == ingest
     assert live.LiveStream.from_dict(stream.to_dict(secrets=True)) == stream
-    told = " ".join(arguments or [])
+    shown = " ".join(arguments or [])
     if server.startswith("srt"):
-        assert all(secret in told for secret in secrets)
+        assert all(secret in shown for secret in secrets)
     url = revealed(ingest)
     if url is not None and key is not None and not server.startswith("https"):
         assert url.count(key) >= 1
@@ -259,7 +259,9 @@ def test_an_error_of_a_publisher_that_could_not_run_shows_no_key() -> None:
     ],
     ids=str,
 )
-def test_incomplete_or_unknown_addresses_have_no_publishing_values(ingest: live.Ingest) -> None:
+def test_incomplete_or_unknown_addresses_have_neither_a_url_nor_arguments(
+    ingest: live.Ingest,
+) -> None:
     assert ingest.publish_url is None
     assert ingest.ffmpeg_arguments() is None
 
@@ -398,7 +400,7 @@ def test_where_srt_has_no_publish_url_ffmpeg_would_read_one_differently(
 @pytest.mark.parametrize(
     ("key", "passphrase"), [("k" * 513, None), (KEY, "9-letters"), (KEY, "l" * 81)]
 )
-def test_libsrt_refuses_the_addresses_without_publishing_values(
+def test_libsrt_refuses_the_values_for_which_there_is_no_publish_url(
     libsrt: LibSrt, key: str, passphrase: str | None
 ) -> None:
     output = ["-f", "mpegts", "-srt_streamid", key]
@@ -409,7 +411,9 @@ def test_libsrt_refuses_the_addresses_without_publishing_values(
 
 
 @pytest.mark.parametrize("length", [10, 80])
-def test_libsrt_accepts_passphrases_of_the_documented_lengths(libsrt: LibSrt, length: int) -> None:
+def test_libsrt_accepts_the_shortest_and_the_longest_passphrase(
+    libsrt: LibSrt, length: int
+) -> None:
     row = Srt("", "srt://h.example:1", KEY, "l" * length, KEY, None)
     ingest = live.Ingest(row.url, row.key, passphrase=row.passphrase)
     assert received(libsrt, row, arguments_of(ingest)) == KEY

@@ -204,7 +204,7 @@ def test_an_error_in_a_pickled_result_is_the_same(
     assert described(caught.value) == expected
 
 
-@pytest.mark.parametrize("errback", ["heard", "heard_by_id"])
+@pytest.mark.parametrize("errback", ["report", "report_by_id"])
 def test_an_errback_is_given_the_error_as_it_was_raised(
     processes: Celery, redis: Redis, origin: str, expected: dict[str, Any], errback: str
 ) -> None:
@@ -255,6 +255,6 @@ def popped(redis: Redis, key: str) -> dict[str, Any]:
         until = time.monotonic() + HELD
         while time.monotonic() < until:
             if found := client.blpop([key], timeout=1):
-                told: dict[str, Any] = json.loads(found[1])
-                return told
-    raise AssertionError("nobody was told")
+                data: dict[str, Any] = json.loads(found[1])
+                return data
+    raise AssertionError("the error was not reported")

@@ -285,15 +285,15 @@ def test_the_keys_of_the_last_ten_thousand_streams_are_masked_and_no_more_are_ke
     def keys(of: range) -> list[str]:
         return [f"key-of-stream-{number:06}-0123456789abcdef" for number in of]
 
-    told = ""
-    transport = ScriptedTransport(lambda *_: live.Response(400, {}, told.encode()))
+    body = ""
+    transport = ScriptedTransport(lambda *_: live.Response(400, {}, body.encode()))
     with connect("acme", transport=transport, token="t0ken-t0ken", retries=0) as client:
 
         def memory_after(seen: range) -> int:
-            nonlocal told
+            nonlocal body
             for key in keys(seen):
                 client.parse_stream(stream_data(key))
-            told = " ".join(keys(seen)[:40])
+            body = " ".join(keys(seen)[:40])
             with pytest.raises(live.Rejected) as caught:
                 client.get("1")
             assert caught.value.body == " ".join(["***"] * 40)

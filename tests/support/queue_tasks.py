@@ -47,9 +47,9 @@ if "QUEUE_URL" in os.environ:  # only in a worker
 
 def described(error: BaseException) -> dict[str, Any]:
     """Return everything that a program can read from an error, as plain values."""
-    told = error.to_dict() if isinstance(error, live.LiveStreamError) else {}
+    data = error.to_dict() if isinstance(error, live.LiveStreamError) else {}
     # As JSON values, because JSON turns a tuple into a list.
-    plain: dict[str, Any] = json.loads(json.dumps(told))
+    plain: dict[str, Any] = json.loads(json.dumps(data))
     return {
         "class": f"{type(error).__module__}.{type(error).__name__}",
         "text": str(error),
@@ -164,8 +164,8 @@ def create_or_tell(origin: str) -> dict[str, Any] | None:
 
 
 @app.task
-def read_error(told: dict[str, Any]) -> dict[str, Any]:
-    return described(live.LiveStreamError.from_dict(told))
+def read_error(data: dict[str, Any]) -> dict[str, Any]:
+    return described(live.LiveStreamError.from_dict(data))
 
 
 @app.task
@@ -180,15 +180,15 @@ def read_result(task_id: str) -> dict[str, Any]:
 
 
 @app.task
-def heard(request: Any, error: BaseException, traceback: Any, *, key: str) -> None:
+def report(request: Any, error: BaseException, traceback: Any, *, key: str) -> None:
     _push(key, described(error))
 
 
 @app.task
-def heard_by_id(task_id: str, *, key: str) -> None:
+def report_by_id(task_id: str, *, key: str) -> None:
     _push(key, read_result(task_id))
 
 
-def _push(key: str, told: dict[str, Any]) -> None:
+def _push(key: str, data: dict[str, Any]) -> None:
     with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
-        client.rpush(key, json.dumps(told))
+        client.rpush(key, json.dumps(data))
