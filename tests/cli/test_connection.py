@@ -224,7 +224,7 @@ def test_numbers_and_switches_are_taken_as_they_are() -> None:
     assert run("list", "-c", "school").exit_code == 0
 
 
-# -- whom a file is open to -----------------------------------------------------------------------
+# -- permissions of a file ------------------------------------------------------------------------
 
 
 def test_a_secret_in_a_file_that_others_can_read_is_refused(vendor: AcmeEmulator) -> None:

@@ -145,7 +145,7 @@ def demo(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["demo", "--provider", "walkable", *arguments])
 
 
-# -- an honest provider -----------------------------------------------------------------------
+# -- a correct provider -----------------------------------------------------------------------
 
 
 def test_every_promise_of_an_honest_provider_is_found_kept() -> None:
@@ -224,7 +224,7 @@ def test_where_ready_is_never_reported_a_booting_server_is_waited_for() -> None:
     assert broken(findings(Blind, Booting)) == {}
 
 
-# -- a provider that is not what it says ------------------------------------------------------
+# -- a provider with wrong declarations -------------------------------------------------------
 
 
 def changed(name: str, change: Callable[[Emulator, Any, Response], Any]) -> type[Emulator]:
@@ -386,7 +386,7 @@ def test_the_stream_key_in_the_text_of_an_emulators_error_is_masked() -> None:
     assert broken(findings(emulator=Unready))["live"] == "ValueError: it is new, ***"
 
 
-# -- what cannot be tried ---------------------------------------------------------------------
+# -- features that cannot be tested -----------------------------------------------------------
 
 
 def untried(found: Mapping[str, Finding]) -> dict[str, str]:
@@ -493,7 +493,7 @@ def test_a_missing_stop_is_not_a_fault_if_only_the_encoder_can_end_a_stream() ->
     assert "stop" not in broken(findings(Endless, Unconnected))
 
 
-# -- what is printed --------------------------------------------------------------------------
+# -- output -----------------------------------------------------------------------------------
 
 
 def test_the_demo_of_an_honest_provider_ends_well_and_shows_a_table() -> None:

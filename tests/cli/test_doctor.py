@@ -216,7 +216,7 @@ def test_what_has_no_list_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["check"]["state"] == "not tried"
 
 
-# -- what is installed ----------------------------------------------------------------------------
+# -- installed packages ---------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("others")

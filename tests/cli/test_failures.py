@@ -77,7 +77,7 @@ def test_the_help_shows_what_every_code_means() -> None:
         assert f"{code}  {meaning}" in output
 
 
-# -- what the vendor answers ----------------------------------------------------------------------
+# -- responses of the vendor ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_there_is_a_traceback_only_with_debug(vendor: AcmeEmulator) -> None:
     assert result.exit_code == 3
 
 
-# -- what nobody foresaw, and Ctrl-C ------------------------------------------------------------------
+# -- internal errors and Ctrl-C -----------------------------------------------------------------------
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, method: str, error: BaseException) -> None:

@@ -274,7 +274,7 @@ def test_a_run_with_a_transform_in_this_folder_resumes_with_it(moving: Migration
     assert moving.target.titles() == ["Lesson 0, moved", "Lesson 1, moved"]
 
 
-# -- run: going on --------------------------------------------------------------------------------
+# -- run: resume ----------------------------------------------------------------------------------
 
 
 def test_the_same_command_resumes_a_run_that_reached_its_budget(moving: Migration) -> None:
@@ -514,7 +514,7 @@ def test_no_command_shows_a_secret(moving: Migration, more: list[str]) -> None:
     assert [each for each in [*moving.secrets(), "k3y-0f-another"] if each in shown] == []
 
 
-# -- what it is made of ---------------------------------------------------------------------------
+# -- extras and help ------------------------------------------------------------------------------
 
 #: The command line, in an interpreter that lacks a package.
 WITHOUT = """

@@ -40,7 +40,7 @@ def written(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-# -- what is written ----------------------------------------------------------------------------
+# -- output files -------------------------------------------------------------------------------
 
 
 def test_a_name_is_enough_for_a_whole_package(here: Path) -> None:
@@ -137,7 +137,7 @@ def test_the_licence_is_that_of_the_core(here: Path) -> None:
     assert (here / "livestream-river/LICENSE").read_text(encoding="utf-8") == ours
 
 
-# -- what is refused ----------------------------------------------------------------------------
+# -- refusals -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(here: Path) -> Non
     assert refused("river", "--output", "file/folder").startswith("Error: cannot write into file")
 
 
-# -- what is asked ------------------------------------------------------------------------------
+# -- prompts ------------------------------------------------------------------------------------
 
 
 def test_without_a_terminal_nothing_is_asked(here: Path) -> None:

@@ -134,7 +134,7 @@ def test_the_kit_runs_with_its_own_tests_when_pytest_is_called_without_arguments
     assert "tests/test_jwt_link_conformance.py::TestJwtLink::" in printed
 
 
-# -- installed for good -------------------------------------------------------------------------
+# -- installed wheels ---------------------------------------------------------------------------
 
 
 @pytest.fixture(params=["jwt_link", "login_page"])

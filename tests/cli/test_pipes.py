@@ -110,7 +110,7 @@ def test_a_pipe_gets_no_colour_and_no_spinner(
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
-# -- where there is no Unicode ----------------------------------------------------------------------
+# -- locales without Unicode ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("arguments", [["show", "1"], ["list"], ["list", "--json"]])

@@ -157,7 +157,7 @@ def test_a_stream_that_changes_automatically_is_seen_later(
     assert stream["status"] == "on"
 
 
-# -- on the command line ----------------------------------------------------------------------
+# -- the command line -------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ INSTALLED = entry_points(group="livestream_core")
 needs_an_adapter = pytest.mark.skipif(not INSTALLED, reason="no adapter package is installed")
 
 
-# -- what is installed here -------------------------------------------------------------------
+# -- installed packages -----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -172,7 +172,7 @@ def test_an_unknown_option_is_a_usage_error() -> None:
     assert "No such option" in result.stderr
 
 
-# -- the way in -------------------------------------------------------------------------------
+# -- the entry point --------------------------------------------------------------------------
 
 
 def test_without_the_extra_it_says_what_to_install(

@@ -77,7 +77,7 @@ def test_a_warning_does_not_disturb_the_spinner(
     assert "Creating" not in screen
 
 
-# -- the question -------------------------------------------------------------------------------
+# -- the confirmation ---------------------------------------------------------------------------
 
 QUESTION = "Delete 1, 'Data science', which is scheduled? [y/N]:"
 
@@ -191,7 +191,7 @@ def test_on_a_dumb_terminal_watch_prints_lines(
         shown.until("1  scheduled -> live  T")
 
 
-# -- colours, widths, secrets ---------------------------------------------------------------------
+# -- colors, widths, secrets ----------------------------------------------------------------------
 
 GREEN = "\x1b[32m"
 

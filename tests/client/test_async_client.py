@@ -120,7 +120,7 @@ def first_login_hangs(emulator: AcmeEmulator) -> tuple[Held, threading.Event]:
     return transport, entered
 
 
-# -- one login for everybody --------------------------------------------------------------------
+# -- one login for all --------------------------------------------------------------------------
 
 
 def test_tasks_threads_and_loops_sign_in_once_and_again_once_when_all_are_refused() -> None:
@@ -1133,7 +1133,7 @@ def test_without_aiohttp_the_package_is_whole_and_says_what_is_missing() -> None
     assert title == "T"
 
 
-# -- what is not asynchronous -------------------------------------------------------------------
+# -- synchronous parts --------------------------------------------------------------------------
 
 
 def test_a_transport_that_is_synchronous_is_used_in_threads() -> None:

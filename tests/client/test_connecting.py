@@ -232,7 +232,7 @@ def test_two_users_of_a_client_do_not_take_each_others_limiter_away(
         assert (len(one.asked), len(two.asked)) == (2, 6)
 
 
-# -- looking before asking ------------------------------------------------------------------
+# -- previews and IDs -----------------------------------------------------------------------
 
 
 def test_a_preview_is_the_request_of_a_create_unsent_and_masked(emulator: AcmeEmulator) -> None:

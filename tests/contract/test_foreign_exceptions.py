@@ -208,7 +208,7 @@ def test_it_passes_from_the_pause_between_two_reads_of_wait() -> None:
     assert "acme wait '1'" in notes(caught.value)
 
 
-# -- wherever it is raised ------------------------------------------------------------------
+# -- at any place ---------------------------------------------------------------------------
 
 
 @only_sync
@@ -363,7 +363,7 @@ def test_a_bug_of_a_transport_is_not_reported_as_a_lost_connection() -> None:
     assert len(transport.sent) == 1
 
 
-# -- others who wait, and closing -----------------------------------------------------------
+# -- waiting for another sign-in, and closing -----------------------------------------------
 
 
 def test_who_waits_for_anothers_sign_in_does_not_get_that_ones_interrupt(
@@ -435,7 +435,7 @@ def test_it_passes_from_signing_out(emulator: AcmeEmulator) -> None:
     assert "acme close" in notes(caught.value)
 
 
-# -- what an error tracker keeps ------------------------------------------------------------
+# -- data of an error tracker ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [TimeLimit, KeyboardInterrupt, ConnectionResetError])

@@ -80,7 +80,7 @@ def test_no_page_has_code_where_nothing_tries_it(page: Path) -> None:
     assert hidden == []
 
 
-# -- and what is not so is found ------------------------------------------------------------
+# -- differences are found ------------------------------------------------------------------
 
 
 def followed(text: str, folder: Path) -> subprocess.CompletedProcess[str]:

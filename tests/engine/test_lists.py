@@ -423,7 +423,7 @@ def test_a_window_may_be_given_as_timedeltas_later(client: live.Client, clock: F
     assert list(client.list(starts_after=now, starts_before=now + timedelta(days=1))) == []
 
 
-# -- reading ahead: what of it there is for tasks, client/test_async_client.py has -----------------
+# -- reading ahead (for tasks, see client/test_async_client.py) ------------------------------------
 
 
 class Paged:

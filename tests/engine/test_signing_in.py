@@ -107,7 +107,7 @@ def outcome(call: Callable[[], Any]) -> Any:
         return error
 
 
-# -- of the threads of a process, one signs in ------------------------------------------------
+# -- one thread of a process signs in ---------------------------------------------------------
 
 
 def test_of_all_threads_and_clients_one_signs_in_again_and_again(emulator: AcmeEmulator) -> None:
@@ -855,7 +855,7 @@ def test_a_lease_is_given_back_after_every_sign_in_that_ends(emulator: AcmeEmula
         assert store.leases == {}
 
 
-# -- when a sign-in is sent again -------------------------------------------------------------
+# -- retries of a sign-in ---------------------------------------------------------------------
 
 AGAIN = [
     Fault.status(503),
@@ -1127,7 +1127,7 @@ def test_what_an_adapter_takes_for_a_refusal_is_remembered_whatever_the_status(
     assert logins(emulator) == 1
 
 
-# -- how credentials are told apart in a store ------------------------------------------------
+# -- credentials in a store -------------------------------------------------------------------
 
 
 @pytest.fixture

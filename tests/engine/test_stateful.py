@@ -62,7 +62,7 @@ class Lives(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.client.close()
 
-    # -- what is checked of everything that comes back --------------------------------------
+    # -- checks of every response -----------------------------------------------------------
 
     def check(self, stream: live.LiveStream, *, cancelled: bool = False) -> None:
         before = self.seen.get(self.key(stream.id))
@@ -91,7 +91,7 @@ class Lives(RuleBasedStateMachine):
             assert error.applied is False
             return None
 
-    # -- what is done -----------------------------------------------------------------------
+    # -- actions ----------------------------------------------------------------------------
 
     @rule(target=streams, scheduled=st.booleans())
     def create(self, scheduled: bool) -> str:

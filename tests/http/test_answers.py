@@ -575,7 +575,7 @@ def test_the_next_address_is_tried(
         assert one.get("1").title == TENANTS[0]
 
 
-# -- nothing is sent twice --------------------------------------------------------------------
+# -- no request is sent twice -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("connection_is", ["new", "kept"])
@@ -707,7 +707,7 @@ def test_a_body_without_a_length_ends_with_the_connection(
     assert (answer.status, answer.body, answer.problem) == (200, body, None)
 
 
-# -- what is read of a head -------------------------------------------------------------------
+# -- response headers -------------------------------------------------------------------------
 
 
 def test_a_long_header_and_many_of_them_are_read_and_repeated_ones_are_joined(
@@ -726,7 +726,7 @@ def test_a_long_header_and_many_of_them_are_read_and_repeated_ones_are_joined(
     assert (answer.headers["retry-after"], answer.headers["X-TWO"]) == ("3, 9", "a, b")
 
 
-# -- what is sent -----------------------------------------------------------------------------
+# -- requests ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])

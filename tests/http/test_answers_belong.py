@@ -166,7 +166,7 @@ def _needed(provider: str) -> dict[str, Any]:
     return needed
 
 
-# -- a web page is no success of a change ---------------------------------------------------
+# -- a web page does not mean that a change succeeded ---------------------------------------
 
 
 @pytest.mark.parametrize("operation", ["update", "delete", "start", "create", "cancel"])

@@ -74,7 +74,7 @@ def transport(request: pytest.FixtureRequest) -> Iterator[live.Transport | None]
             yield live.RequestsTransport(session=session)
 
 
-# -- what is sent -----------------------------------------------------------------------------
+# -- requests ---------------------------------------------------------------------------------
 
 
 def test_a_request_is_sent_as_it_was_written(transport: Any) -> None:
@@ -134,7 +134,7 @@ def test_a_custom_session_adds_its_headers_but_not_its_credentials() -> None:
     assert b"evil" not in server.requests[0]
 
 
-# -- what comes back --------------------------------------------------------------------------
+# -- reading responses ------------------------------------------------------------------------
 
 
 def test_a_compressed_answer_is_read(transport: Any) -> None:

@@ -44,7 +44,7 @@ def on_air(client: live.Client, vendor: MemoryVendor, **fields: Any) -> live.Liv
     return client.get(stream.id)
 
 
-# -- the way in ---------------------------------------------------------------------------------
+# -- connecting to the provider -----------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("world")
@@ -118,7 +118,7 @@ def test_without_werkzeug_it_is_listed_and_says_what_to_install() -> None:
     assert "pip install 'livestream-core[testing]'" in shown
 
 
-# -- what it can do -----------------------------------------------------------------------------
+# -- features -----------------------------------------------------------------------------------
 
 
 def test_every_feature_is_native(client: live.Client) -> None:
@@ -245,7 +245,7 @@ def test_the_vendor_refuses_what_is_not_valid_and_names_the_field(
     assert field in answer.json()
 
 
-# -- how a stream moves -------------------------------------------------------------------------
+# -- lifecycle of a stream ----------------------------------------------------------------------
 
 
 def ready(client: live.Client, vendor: MemoryVendor) -> str:

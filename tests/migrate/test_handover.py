@@ -385,7 +385,7 @@ def test_workers_that_are_none_are_refused(
         migrate.refresh_cutovers(ledger, new.client, workers=workers)
 
 
-# -- how far the users are ----------------------------------------------------------------------
+# -- progress of the cutover --------------------------------------------------------------------
 
 
 def cutovers(ledger: Path) -> dict[str, Cutover | None]:

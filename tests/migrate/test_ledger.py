@@ -177,7 +177,7 @@ def changed(ledger: Path, statement: str) -> None:
         connection.execute(statement)
 
 
-# -- what a killed run leaves ---------------------------------------------------------------
+# -- after a killed run ---------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -614,7 +614,7 @@ def test_a_link_to_a_ledger_leads_to_its_mark_file_and_its_lock(
         migrate.report(link)
 
 
-# -- ledgers of something else --------------------------------------------------------------
+# -- files that are not ledgers -------------------------------------------------------------
 
 
 def test_a_database_of_another_program_is_not_a_ledger(killed: Killed, tmp_path: Path) -> None:
@@ -651,7 +651,7 @@ def test_a_ledger_of_another_source_is_refused(killed: Killed, tmp_path: Path) -
     assert "is of another migration: its source is" in message
 
 
-# -- files that are not there, or not to be written -----------------------------------------
+# -- missing and read-only files ------------------------------------------------------------
 
 
 def test_a_missing_ledger_with_a_journal_is_not_created_again(

@@ -200,7 +200,7 @@ def test_a_filter_leaves_out_no_stream_of_which_the_field_cannot_be_read(
     }
 
 
-# -- an entry that is no stream -----------------------------------------------------------------
+# -- an entry that is not a stream --------------------------------------------------------------
 
 
 @pytest.mark.slow

@@ -159,7 +159,7 @@ def next_steps(page: Element) -> str:
     return page.one("section", **{"aria-labelledby": "next"}).text
 
 
-# -- every stream, every field, and sums that add up ------------------------------------------
+# -- every stream, every field, and correct sums ----------------------------------------------
 
 
 @either
@@ -254,7 +254,7 @@ def test_a_page_without_streams_says_so_and_has_no_empty_table() -> None:
     assert page.all("svg", role="img") == []
 
 
-# -- what vendors send does no harm -----------------------------------------------------------
+# -- harmless output of vendor text -----------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -362,7 +362,7 @@ def test_two_thousand_streams_fit_into_three_megabytes() -> None:
     assert len(html.encode()) < 3_000_000
 
 
-# -- what to do next --------------------------------------------------------------------------
+# -- next steps -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

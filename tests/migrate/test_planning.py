@@ -37,7 +37,7 @@ def fates(item: migrate.PlannedItem) -> dict[str, FieldOutcome]:
     return {each.field: each.fate for each in item.fields}
 
 
-# -- the whole source, and reads only -----------------------------------------------------------
+# -- all streams of the source, without changes -------------------------------------------------
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
@@ -191,7 +191,7 @@ def test_a_plan_keeps_what_was_asked_for(church: tuple[Side, Side]) -> None:
     assert plan.settings.filters == {"tag": "maths", "starts_before": "2099-01-01T00:00:00+00:00"}
 
 
-# -- which streams are moved --------------------------------------------------------------------
+# -- the selected streams -----------------------------------------------------------------------
 
 NOW = datetime(2026, 12, 5, 12, tzinfo=UTC)
 GUARD = timedelta(minutes=30)
@@ -425,7 +425,7 @@ def test_a_transform_must_be_a_function(church: tuple[Side, Side]) -> None:
         planned(*church, transform="package:function")
 
 
-# -- what is there already, and marks -----------------------------------------------------------
+# -- existing streams and marks -----------------------------------------------------------------
 
 
 def test_an_equal_stream_at_the_target_is_named_and_one_more_is_made(
@@ -485,7 +485,7 @@ def test_a_mark_is_refused_if_the_target_has_no_place_for_it(church: tuple[Side,
         planned(*church, mark=True)
 
 
-# -- what becomes of each field -----------------------------------------------------------------
+# -- outcomes of fields -------------------------------------------------------------------------
 
 FULL: dict[str, Any] = {
     "description": "All of it",
@@ -602,7 +602,7 @@ def test_planning_twice_returns_the_same_items() -> None:
         assert by_state(one) == {"pending": 3}
 
 
-# -- no field can vanish ------------------------------------------------------------------------
+# -- no field is lost ---------------------------------------------------------------------------
 
 #: The fields that have a value even in an empty stream.
 ALWAYS = {"provider", "id", "title", "status"}

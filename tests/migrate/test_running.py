@@ -56,7 +56,7 @@ def run(plan: migrate.Plan | None, ledger: Path, **settings: Any) -> migrate.Run
     return migrate.run(plan, ledger=ledger, **settings)
 
 
-# -- all of it, between all vendors -------------------------------------------------------------
+# -- complete migrations between all vendors ----------------------------------------------------
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
@@ -254,7 +254,7 @@ def test_a_transform_with_another_result_during_the_run_stops_the_stream(
     assert new.streams() == []
 
 
-# -- being stopped, and going on ----------------------------------------------------------------
+# -- stop and resume ----------------------------------------------------------------------------
 
 
 def test_no_more_is_created_than_the_budget(church: tuple[Side, Side], ledger: Path) -> None:
@@ -454,7 +454,7 @@ def test_a_wrong_argument_is_refused_before_anything_is_sent(
     assert new.changes() == []
 
 
-# -- what goes wrong ----------------------------------------------------------------------------
+# -- failures -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("target", PROVIDERS)
@@ -841,7 +841,7 @@ def test_a_matching_stream_of_another_user_is_reported_at_the_end(
     assert run(plan, ledger).exit_code == 0
 
 
-# -- what makes it exactly once -----------------------------------------------------------------
+# -- exactly once -------------------------------------------------------------------------------
 
 
 def in_the_ledger(ledger: Path, query: str) -> Any:

@@ -71,7 +71,7 @@ def listing(streams: Iterable[live.LiveStream]) -> dict[str, live.LiveStream]:
     return {each.id: each for each in streams}
 
 
-# -- how many of them were carried out ----------------------------------------------------------
+# -- how many creates were applied --------------------------------------------------------------
 
 
 def settled(asked: Sequence[str], shown: Sequence[str], *, is_settled: bool = True) -> Decision:
@@ -178,7 +178,7 @@ def test_streams_are_matched_also_where_each_fits_several_creates(
         assert len(decision.create) == len(asked) - len(minutes)
 
 
-# -- which streams may be one of them -----------------------------------------------------------
+# -- candidates ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fixed", ["baseline", "owned"])
@@ -204,7 +204,7 @@ def test_a_stream_without_a_time_of_creation_may_be_one() -> None:
     assert candidates([entry(0)], listing([stream("to-0")]), frozenset())
 
 
-# -- when a stream is what was asked for --------------------------------------------------------
+# -- streams that match a create ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_a_mark_is_of_one_stream_of_one_account() -> None:
     assert mark_of("acme:a", "1") in marks
 
 
-# -- whether something changed ------------------------------------------------------------------
+# -- changes of a source stream -----------------------------------------------------------------
 
 #: Fields that are never copied.
 IRRELEVANT = {

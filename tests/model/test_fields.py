@@ -61,7 +61,7 @@ def test_a_derived_attrs_class_may_have_its_own_fields() -> None:
     assert Seated.from_dict(stream.to_dict()) == stream
 
 
-# -- one field more -----------------------------------------------------------------------------
+# -- an additional field ------------------------------------------------------------------------
 
 #: A field of each kind, with two values.
 ADDED: dict[str, tuple[NewField, str, str]] = {
@@ -283,7 +283,7 @@ def test_the_kit_tests_a_new_field_without_being_changed(grown: PackageCopy) -> 
         assert re.search(rf"^{name} +proven ", done.stdout, re.MULTILINE), name
 
 
-# -- what is forgotten --------------------------------------------------------------------------
+# -- incomplete declarations --------------------------------------------------------------------
 
 LANGUAGE = NewField("language", "c.optional_text", "Owner.ECHOED")
 

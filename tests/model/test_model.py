@@ -235,7 +235,7 @@ def test_from_dict_refuses_what_is_missing_wrong_or_unknown(
     assert caught.value.field == field
 
 
-# -- what another version wrote, and what nobody wrote ------------------------------------------
+# -- data of another version, and invalid data --------------------------------------------------
 
 SERIALIZED = (
     live.LiveStream, live.Event, live.Ingest, live.Playback, live.Recording, live.RestreamTarget,

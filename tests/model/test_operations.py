@@ -16,7 +16,7 @@ from package_copy import PackageCopy
 
 pytestmark = pytest.mark.slow
 
-# -- the table is true of what is written out ---------------------------------------------------
+# -- the table matches the code -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", OPERATION_TABLE)
@@ -38,7 +38,7 @@ def test_an_error_says_of_a_change_alone_that_nothing_was_changed(name: str) -> 
     assert ("nothing was changed" in str(error)) == OPERATION_TABLE[name].changes
 
 
-# -- one operation more -------------------------------------------------------------------------
+# -- an additional operation --------------------------------------------------------------------
 
 #: The changes for a new operation, by place.
 PLACES: dict[str, Callable[[PackageCopy], None]] = {

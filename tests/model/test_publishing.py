@@ -115,7 +115,7 @@ def test_a_playback_is_known_by_its_address(row: Hls) -> None:
     assert str.__str__(playback.url or "") == row.url
 
 
-# -- what can be said ---------------------------------------------------------------------------
+# -- publishing values --------------------------------------------------------------------------
 
 words = st.text("ab:.%&+#@= -/?é", max_size=8) | st.sampled_from(["clip.mp4", "a.flv", "slist=a"])
 rtmp_servers = st.builds(

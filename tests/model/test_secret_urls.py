@@ -278,7 +278,7 @@ def test_a_name_that_is_a_key_is_masked_in_raw() -> None:
     assert KEY not in json.dumps(value.to_dict(raw=True))
 
 
-# -- what is stored for viewers -----------------------------------------------------------------
+# -- stored playback URLs -----------------------------------------------------------------------
 
 
 def test_what_is_stored_with_playback_has_the_viewers_addresses_and_no_other_secret() -> None:
@@ -313,7 +313,7 @@ def test_with_playback_and_secrets_all_is_stored(value: live.LiveStream) -> None
     assert value.to_dict(secrets=True, playback=True) == value.to_dict(secrets=True)
 
 
-# -- what a caller gives ------------------------------------------------------------------------
+# -- values from the caller ---------------------------------------------------------------------
 
 BAD_KEYS = [
     "k\ney",

@@ -68,7 +68,7 @@ def test_active_is_while_there_is_a_server() -> None:
     }
 
 
-# -- one status more: the table is all that is touched ----------------------------------------
+# -- an additional status changes only the table ----------------------------------------------
 
 WITH_ANOTHER_STATUS = """
 import status_diagram

@@ -231,7 +231,7 @@ def test_the_processes_of_a_pool_end_their_sessions(
     assert emulator.tokens == {"good-token"}
 
 
-# -- what it does not do ----------------------------------------------------------------------
+# -- sessions and handlers that are left alone ------------------------------------------------
 
 
 def test_no_signal_handler_is_installed(served: dict[str, str]) -> None:

@@ -139,7 +139,7 @@ def test_public_signatures_name_public_types_only(module: ModuleType) -> None:
     assert private == set()
 
 
-# -- where they live --------------------------------------------------------------------------
+# -- modules ----------------------------------------------------------------------------------
 
 
 def exported() -> Iterator[tuple[ModuleType, str, Any]]:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 CORE = ROOT / "livestream_core"
 ADAPTERS = sorted(path.parent for path in ROOT.glob("adapters/*/pyproject.toml"))
 
-# -- what an import loads -------------------------------------------------------------------
+# -- imports --------------------------------------------------------------------------------
 
 #: Packages that only some users need. They are loaded on first use.
 HEAVY = {
@@ -70,7 +70,7 @@ def test_asking_which_providers_there_are_imports_none_of_them() -> None:
     assert {name for name in loaded if name.startswith("livestream_")} == {"livestream_core"}
 
 
-# -- the arrows inside of the core ----------------------------------------------------------
+# -- layers of the core ---------------------------------------------------------------------
 
 #: The modules of each package, from the bottom up. Each imports only those before it, so that a
 #: reader of a folder needs to know only the folders before it.
@@ -167,7 +167,7 @@ def test_the_modules_of_the_core_import_each_other_in_no_circle() -> None:
     assert arrows == {}
 
 
-# -- what is private ------------------------------------------------------------------------
+# -- private names --------------------------------------------------------------------------
 
 #: Documented names, although they start like private ones.
 OF_NAMED_TUPLES = set(dir(namedtuple("Any", "")))
@@ -254,7 +254,7 @@ def test_the_core_has_no_adapter_among_its_dependencies() -> None:
     assert [each for each in named if VENDORS.search(each)] == []
 
 
-# -- adapters use what an outsider could use ------------------------------------------------
+# -- adapters use only public names ---------------------------------------------------------
 
 PUBLIC = {
     "livestream_core": set(live.__all__),

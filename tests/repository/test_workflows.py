@@ -306,7 +306,7 @@ def test_a_page_that_shows_how_to_call_the_kit_names_every_input_and_no_other() 
                 assert set(job.get("with", ())) <= set(inputs)
 
 
-# -- what maintainers are told -------------------------------------------------------------------
+# -- documentation for maintainers ---------------------------------------------------------------
 
 
 def test_the_guide_to_releases_names_every_distribution_and_its_tag() -> None:

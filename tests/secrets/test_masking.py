@@ -234,7 +234,7 @@ def test_credentials_are_masked_as_others_write_them() -> None:
     assert "***" in str(caught.value.body)
 
 
-# -- within bounds ------------------------------------------------------------------------------
+# -- limits -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("filling", ["x", "é", "- ", "%20", "\\u0020"])
@@ -341,7 +341,7 @@ def test_texts_that_were_made_to_be_slow_are_not(keys: tuple[str, ...], text: st
     assert len(body) <= 2000
 
 
-# -- short ones, and what is no secret ----------------------------------------------------------
+# -- short keys, and values that are not secret -------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ def test_what_has_no_secret_in_it_is_shown_as_it_is(text: str) -> None:
     assert error_for(text.encode()).body == text
 
 
-# -- all that an error has ----------------------------------------------------------------------
+# -- all attributes of an error -----------------------------------------------------------------
 
 
 def test_the_body_of_an_error_is_masked(client: live.Client, emulator: AcmeEmulator) -> None:

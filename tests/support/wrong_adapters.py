@@ -25,7 +25,7 @@ C = TypeVar("C", bound=type[Any])
 Stream = live.Operation[live.LiveStream]
 
 
-# -- the right one ----------------------------------------------------------------------------
+# -- the right adapter ------------------------------------------------------------------------
 
 
 class RightAdapter(AcmeAdapter):
@@ -296,7 +296,7 @@ def _is_time(value: Any) -> bool:
     return value is None or re.search(r"(Z|[+-]\d\d:\d\d)$", value) is not None
 
 
-# -- the wrong ones ---------------------------------------------------------------------------
+# -- the wrong adapters -----------------------------------------------------------------------
 
 
 @attrs.frozen

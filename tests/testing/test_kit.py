@@ -31,7 +31,7 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return once(tmp_path_factory, "kit-whole", make)
 
 
-# -- what it costs those who do not use it ----------------------------------------------------
+# -- cost for programs that do not use it -----------------------------------------------------
 
 
 def test_a_run_without_the_kit_imports_nothing_of_it_but_one_module(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_run_without_the_kit_imports_nothing_of_it_but_one_module(tmp_path: Pa
     assert done.returncode == 0, done.stdout
 
 
-# -- what is run ------------------------------------------------------------------------------
+# -- the tests that run -----------------------------------------------------------------------
 
 
 def test_all_of_it_passes_for_an_adapter_that_is_right(whole_run: tuple[Path, str]) -> None:
@@ -127,7 +127,7 @@ def test_an_area_that_is_not_declared_has_no_tests(tmp_path: Path) -> None:
     )
 
 
-# -- with what pytest has ---------------------------------------------------------------------
+# -- with pytest options ----------------------------------------------------------------------
 
 
 def test_it_runs_in_several_processes_with_one_table(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_failure_shows_the_values_that_were_compared(tmp_path: Path) -> None:
     assert "E   assert ([] or 'Another description.' is False)" in done.stdout
 
 
-# -- what cannot be run -----------------------------------------------------------------------
+# -- adapters that cannot be tested -----------------------------------------------------------
 
 
 def test_an_adapter_that_is_not_installed_is_a_usage_error(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def report_in(folder: Path) -> dict:
     return json.loads((folder / "out" / "report.json").read_text())["adapters"][0]
 
 
-# -- in a module of one's own -----------------------------------------------------------------
+# -- subclasses of the kit's areas ------------------------------------------------------------
 
 
 def test_the_same_tests_can_be_subclassed(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def operations(recording: Capture) -> list[str]:
     return [call.operation for call in recording.calls]
 
 
-# -- making them ------------------------------------------------------------------------------
+# -- capture ----------------------------------------------------------------------------------
 
 
 def test_a_stream_is_made_looked_at_and_taken_away_again(vendor: RightEmulator) -> None:
@@ -241,7 +241,7 @@ def test_a_recording_with_anything_in_place_of_a_part_is_read_or_invalid_input(
         Capture.from_data(changed)
 
 
-# -- playing them back ------------------------------------------------------------------------
+# -- replay -----------------------------------------------------------------------------------
 
 
 def playing(recording: Capture) -> tuple[Player, live.Client]:
