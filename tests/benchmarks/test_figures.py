@@ -123,7 +123,7 @@ def figure(request: pytest.FixtureRequest) -> tuple[str, list[Row]]:
 
 
 @pytest.mark.slow
-def test_a_figure_goes_by_the_name_under_which_it_is_measured_alone(figure) -> None:
+def test_a_figure_has_the_name_with_which_it_can_be_measured_alone(figure) -> None:
     name, rows = figure
     assert {row.figure for row in rows} == {name}
 

@@ -47,7 +47,7 @@ def test_both_warm_up_and_then_each_round_has_ours_theirs_theirs_ours(costs) -> 
     assert "".join(costs.order) == "ab" + "abba" * 2
 
 
-def test_what_a_warm_up_costs_does_not_count(costs) -> None:
+def test_a_warm_up_does_not_count(costs) -> None:
     found = compare(costs("a", [99.0, 3.0, 3.0]), costs("b", [99.0, 2.0, 2.0]), rounds=1)
     assert (found.ours, found.theirs, found.ratios) == (3.0, 2.0, (1.5,))
 
@@ -80,7 +80,7 @@ def test_the_cost_is_that_of_one_of_many_turns(monkeypatch: pytest.MonkeyPatch) 
     assert timed(work, times=7)() == 2.0
 
 
-def test_what_the_work_gave_back_is_let_go_after_the_clock_has_stopped(
+def test_the_result_is_released_after_the_clock_has_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     happened = []
@@ -207,7 +207,7 @@ def test_the_table_is_markdown_with_as_many_cells_in_every_line() -> None:
     assert len({line.count("|") for line in lines}) == len({len(line) for line in lines}) == 1
 
 
-def test_what_broke_is_shown_with_the_reason() -> None:
+def test_a_failure_is_shown_with_its_reason() -> None:
     shown = table([row(trouble="KeyError: 'x'")])
     assert "FAILED" in shown
     assert shown.endswith("get: KeyError: 'x'")

@@ -121,7 +121,7 @@ def test_the_benchmark_asks_as_often_as_the_simulation_says(
     assert asked["target GET"] + asked["target POST"] == pytest.approx(found.target_requests, abs=2)
 
 
-def test_a_lost_answer_costs_a_whole_list() -> None:
+def test_a_lost_response_requires_a_whole_list() -> None:
     quiet, noisy = (simulated(Fleet(streams=5_000, tenants=1, unknown=u)) for u in (0.0, 0.002))
     lost = 5_000 * 0.002
     assert noisy.target_requests - quiet.target_requests > lost * 5_000 / 50 / 4

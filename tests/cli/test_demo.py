@@ -158,7 +158,7 @@ def test_every_promise_of_an_honest_provider_is_found_kept() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_what_a_provider_does_not_promise_is_found_refused_with_nothing_sent() -> None:
+def test_an_undeclared_feature_is_refused_without_a_request() -> None:
     class Frugal(Adapter):
         capabilities = lacking(
             live.Feature.SCHEDULE,
@@ -205,7 +205,7 @@ def test_a_status_that_is_never_reported_is_found_absent() -> None:
         assert found[row].reason == "it never reports interrupted"
 
 
-def test_where_ready_is_never_reported_a_booting_server_is_waited_for() -> None:
+def test_a_wait_includes_booting_if_ready_is_never_reported() -> None:
     class Blind(Adapter):
         capabilities = attrs.evolve(
             CAPABILITIES, statuses=CAPABILITIES.statuses - {live.Status.READY}
@@ -401,7 +401,7 @@ def test_without_a_stream_nothing_is_tried_on_one() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_an_emulator_without_a_world_breaks_no_promise() -> None:
+def test_an_emulator_without_encoders_breaks_no_promise() -> None:
     class Worldless(Emulator):
         def recording_ready(self, id: str) -> None:
             raise NotImplementedError

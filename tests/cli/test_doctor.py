@@ -66,7 +66,7 @@ def test_options_are_shown_only_by_the_names_of_their_variables() -> None:
         assert os.environ["LIVESTREAM_ACME_BASE_URL"] not in output
 
 
-def test_a_provider_of_which_nothing_is_set_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_provider_without_any_options_set_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LIVESTREAM_ACME_BASE_URL")
     monkeypatch.delenv("LIVESTREAM_ACME_TOKEN")
     assert of_acme("--check")["state"] == "not set"

@@ -227,7 +227,7 @@ def strict(text: str) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("value", ["9" * 400, "4000000000", "86400", "inf", "nan"])
-def test_whatever_the_vendor_asks_for_the_output_is_json(vendor: AcmeEmulator, value: str) -> None:
+def test_the_output_is_json_whatever_the_vendor_requests(vendor: AcmeEmulator, value: str) -> None:
     vendor.inject(Fault.status(429, headers={"Retry-After": value}), on="GET *", times=9)
     asked = strict(acme("show", "1", "--json").stderr)["retry_after"]
     assert asked is None or 0 <= asked <= 86_400

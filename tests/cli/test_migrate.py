@@ -244,7 +244,7 @@ def test_a_new_ledger_needs_both_sides(moving: Migration) -> None:
     assert "A new migration needs --from and --to" in result.stderr
 
 
-def test_what_would_be_lost_and_must_not_be_is_refused(moving: Migration) -> None:
+def test_a_loss_of_a_protected_field_is_refused(moving: Migration) -> None:
     moving.source.fill(1)
     result = moving.run(*RUN, "--yes", "--fail-on-loss", "playback_url")
     assert result.exit_code == 7
@@ -252,7 +252,7 @@ def test_what_would_be_lost_and_must_not_be_is_refused(moving: Migration) -> Non
     assert moving.target.changes() == []
 
 
-def test_where_nothing_is_to_be_moved_no_ledger_is_made(moving: Migration) -> None:
+def test_without_streams_to_migrate_no_ledger_is_created(moving: Migration) -> None:
     moving.source.client.create(title="At once")
     result = moving.run(*RUN, "--yes", "--json")
     assert result.exit_code == 0
@@ -340,7 +340,7 @@ def test_a_vendor_that_asks_to_wait_too_long_is_6_and_says_until_when(
 
 
 @pytest.mark.parametrize("patience", ["0s", "59s"])
-def test_patience_is_as_long_as_one_says(moving: Migration, patience: str) -> None:
+def test_the_timeout_is_as_long_as_given(moving: Migration, patience: str) -> None:
     moving.source.fill(1)
     moving.target.inject(Fault.status(429, headers={"Retry-After": "60"}), "create", times=99)
     data = moving.data(*RUN, "--yes", "--patience", patience)

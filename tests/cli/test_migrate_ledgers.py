@@ -97,14 +97,14 @@ def test_status_refreshed_sees_who_has_switched(moved: Migration) -> None:
     assert "3 at the target = 2 prepared + 1 switched" in output
 
 
-def test_who_has_switched_can_be_noted_by_hand(moved: Migration) -> None:
+def test_a_switched_user_can_be_marked_by_hand(moved: Migration) -> None:
     ids = [stream.id for stream in moved.source.streams() if stream.title != "At once"]
     chosen = [each for id in ids[:2] for each in ("--switched", id)]
     cutovers = [item["cutover"] for item in moved.data("status", LEDGER, *chosen)["items"]]
     assert sorted(map(str, cutovers)) == ["None", "prepared", "switched", "switched"]
 
 
-def test_what_was_not_moved_cannot_have_switched(moved: Migration) -> None:
+def test_a_stream_that_was_not_migrated_cannot_have_switched(moved: Migration) -> None:
     result = moved.run("status", LEDGER, "--switched", "nobody")
     assert result.exit_code == 2
     assert "not moved: nobody" in result.stderr
@@ -113,7 +113,7 @@ def test_what_was_not_moved_cannot_have_switched(moved: Migration) -> None:
 # -- handover -------------------------------------------------------------------------------------
 
 
-def test_a_handover_is_for_its_owner_alone_and_its_keys_are_in_the_files(
+def test_only_the_owner_can_read_a_handover_which_has_the_keys(
     moved: Migration,
 ) -> None:
     for stream in moved.target.streams():

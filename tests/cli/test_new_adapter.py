@@ -143,7 +143,7 @@ def test_the_licence_is_that_of_the_core(here: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["River", "two-rivers", "two rivers", "2rivers", "_river", "a__b", "../up", "x" * 21]
 )
-def test_what_no_package_can_be_called_is_refused(here: Path, name: str) -> None:
+def test_an_invalid_package_name_is_refused(here: Path, name: str) -> None:
     assert "lower-case" in refused(name)
     assert written(here) == set()
 
@@ -241,7 +241,7 @@ def test_a_wrong_answer_is_explained_and_asked_for_again(here: Path) -> None:
 
 
 @pytest.mark.usefixtures("_somebody")
-def test_what_is_given_is_not_asked(here: Path) -> None:
+def test_there_is_no_prompt_for_a_given_option(here: Path) -> None:
     output = answered("river", "--title", "River", "--auth", "jwt", answers="\n\n").stderr
     assert "Its origin" in output
     assert "How one signs in" not in output

@@ -149,7 +149,7 @@ def installed(request: pytest.FixtureRequest, folder: Path, tmp_path: Path) -> t
     return name, target
 
 
-def test_an_installed_one_is_typed_licensed_found_and_walks_through_the_demo(
+def test_an_installed_package_is_typed_licensed_found_and_passes_the_demo(
     installed: tuple[str, Path],
 ) -> None:
     name, target = installed

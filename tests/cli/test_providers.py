@@ -148,7 +148,7 @@ def test_another_error_of_ours_is_one_line_and_its_own_exit_code(
     assert (result.exit_code, result.stderr) == (3, "Error: it is gone\n")
 
 
-def test_an_unforeseen_error_shows_its_class_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_shows_only_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, RuntimeError("token=abc"))
     result = CliRunner().invoke(app, ["providers"])
     assert result.exit_code == 1

@@ -91,7 +91,9 @@ def test_its_output_is_the_environment_to_export(monkeypatch: pytest.MonkeyPatch
         assert client.account.startswith("acme:127.0.0.1:")
 
 
-def test_what_has_no_emulator_is_named_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_providers_without_an_emulator_are_named_on_standard_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sandbox_module, "_wait", stop)
     errors = sandbox().stderr
     assert "# broken is left out: the adapter broken cannot be loaded" in errors

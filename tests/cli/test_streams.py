@@ -64,12 +64,12 @@ def test_create_prints_the_stream_that_the_vendor_made() -> None:
     assert (stream["id"], stream["title"], stream["status"]) == ("1", "T", "scheduled")
 
 
-def test_a_field_of_the_vendor_alone_is_json_where_it_can_be(vendor: AcmeEmulator) -> None:
+def test_a_vendors_own_field_is_parsed_as_json_if_possible(vendor: AcmeEmulator) -> None:
     ok("create", "--title", "T", "--set", "size=3", "--set", "kind=big", "--set", 'x={"y": [1]}')
     assert (sent(vendor)["size"], sent(vendor)["kind"], sent(vendor)["x"]) == (3, "big", {"y": [1]})
 
 
-def test_what_only_python_calls_json_is_text(vendor: AcmeEmulator) -> None:
+def test_text_that_is_json_only_to_python_stays_text(vendor: AcmeEmulator) -> None:
     ok("create", "--title", "T", "--set", "size=NaN")
     assert sent(vendor)["size"] == "NaN"
 
@@ -178,7 +178,7 @@ def test_standard_input_is_read_by_one_option_only(vendor: AcmeEmulator) -> None
     assert "by one option only" in result.stderr
 
 
-def test_what_the_provider_lacks_is_refused_with_the_option_that_helps(
+def test_a_missing_feature_is_refused_with_the_option_that_helps(
     vendor: AcmeEmulator,
 ) -> None:
     result = acme("create", "--title", "T", "--latency", "low")
@@ -195,7 +195,7 @@ def test_dropped_fields_are_reported_on_standard_error() -> None:
     assert "dropped latency: Acme is always slow" in result.stderr
 
 
-def test_of_two_opposite_options_the_last_one_counts() -> None:
+def test_the_last_of_two_opposite_options_counts() -> None:
     assert ok("create", "--title", "T", "--no-record", "--record")
     result = acme("create", "--title", "T", "--record", "--no-record")
     assert "always recorded" in result.stderr
@@ -218,7 +218,7 @@ class Plugin:
         return [live.AdapterInfo(name="plain", factory=Plain)]
 
 
-def test_a_schedule_whose_lack_would_start_a_server_is_not_dropped(
+def test_a_schedule_is_not_dropped_if_that_would_start_a_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LIVESTREAM_PLAIN_TOKEN", "t")
@@ -265,7 +265,7 @@ def test_show_secrets_shows_key_publish_url_and_addresses(vendor: AcmeEmulator) 
     assert f"playback hls    https://cdn.acme.example/{KEY}/a.m3u8" in shown
 
 
-def test_what_no_publish_url_can_say_is_shown_as_arguments_of_ffmpeg(
+def test_an_ingest_without_a_publish_url_is_shown_as_ffmpeg_arguments(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ingests = [
@@ -398,7 +398,7 @@ def test_times_are_shown_in_the_users_zone(
         time.tzset()
 
 
-def test_what_could_steer_the_terminal_is_not_printed(vendor: AcmeEmulator) -> None:
+def test_terminal_control_characters_are_not_printed(vendor: AcmeEmulator) -> None:
     vendor.add(title="a\x1b[2Jb\u202ec\nd", description="ಕ್\u200dಷ")
     shown = ok("show", "1")
     assert "a\ufffd[2Jb\ufffdc d" in shown
@@ -477,7 +477,7 @@ def test_an_empty_list_as_json_is_nothing() -> None:
 
 
 @pytest.mark.parametrize("option", [(), ("--json",)])
-def test_what_came_before_an_error_in_the_middle_is_printed(
+def test_streams_before_an_error_in_the_middle_are_printed(
     vendor: AcmeEmulator, option: tuple[str, ...]
 ) -> None:
     for _ in range(5):

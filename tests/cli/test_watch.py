@@ -124,7 +124,7 @@ def test_an_entry_without_an_id_may_be_any_stream(vendor: AcmeEmulator, watch: W
     assert "no longer there" not in result.stdout
 
 
-def test_of_streams_that_were_named_one_that_cannot_be_read_does_not_end_it(
+def test_an_unreadable_stream_among_named_ones_does_not_end_it(
     vendor: AcmeEmulator, watch: Watch
 ) -> None:
     one, two = vendor.add(title="One"), vendor.add(title="Two")

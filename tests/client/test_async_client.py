@@ -217,7 +217,7 @@ def test_a_waiting_task_that_is_cancelled_does_not_affect_others(run: Any) -> No
 
 
 @pytest.mark.slow
-def test_a_leader_whose_loop_never_runs_again_is_waited_for_as_long_as_it_had_time() -> None:
+def test_a_leader_whose_loop_has_stopped_is_awaited_until_its_deadline() -> None:
     emulator = AcmeEmulator()
     id = emulator.add()["id"]
     transport, entered = first_login_hangs(emulator)
@@ -348,7 +348,7 @@ def test_a_lease_that_another_process_has_is_not_taken_for_ours() -> None:
     assert _logins(emulator) == 0
 
 
-def test_an_asynchronous_store_that_fails_costs_a_sign_in_and_no_more(
+def test_an_asynchronous_store_that_fails_only_costs_a_sign_in(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Failing(AsyncStore):
@@ -522,7 +522,7 @@ def test_a_time_limit_of_asyncio_passes_and_has_the_note_on_its_cause(run: Any) 
     run(main())
 
 
-def test_where_gather_loses_the_note_the_warning_is_there(
+def test_a_warning_replaces_a_note_that_gather_loses(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def main() -> None:

@@ -96,7 +96,7 @@ def test_bad_fields_are_refused_before_anything_is_sent(
     assert [each for each in emulator.requests if each.path == "/streams"] == []
 
 
-def test_what_the_provider_lacks_is_refused_with_all_reasons(
+def test_missing_features_are_refused_with_all_reasons(
     client: live.Client, emulator: AcmeEmulator
 ) -> None:
     with pytest.raises(live.Unsupported) as caught:
@@ -425,9 +425,7 @@ def test_an_environ_of_strings_is_refused_if_it_cannot_be_verified(
     st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)),
     st.sampled_from(["s", "other"]),
 )
-def test_whatever_is_delivered_it_is_read_or_refused(
-    headers: dict[str, str], body: bytes, sent: str
-) -> None:
+def test_any_delivery_is_read_or_refused(headers: dict[str, str], body: bytes, sent: str) -> None:
     with (
         AcmeEmulator().connect() as client,
         contextlib.suppress(live.WebhookRejected, live.UnexpectedResponse),
@@ -508,7 +506,7 @@ def test_waiting_polls_until_it_is_so(emulator: AcmeEmulator) -> None:
         ("bad", lambda stream: False, live.StreamFailed),
     ],
 )
-def test_what_can_no_longer_happen_is_not_waited_for(
+def test_a_status_that_can_no_longer_occur_is_not_awaited(
     client: live.Client, emulator: AcmeEmulator, clock: FakeClock, word: str, until: Any, kind: type
 ) -> None:
     stream = emulator.add(status=word)
@@ -792,7 +790,7 @@ def test_a_401_from_a_vendor_with_our_time_does_not(date: str | None) -> None:
 
 @pytest.mark.slow
 @given(st.one_of(st.text(max_size=40), st.datetimes().map(format_datetime)))
-def test_whatever_is_in_date_a_401_is_a_401(date: str) -> None:
+def test_a_401_is_a_401_with_any_date(date: str) -> None:
     assert type(refused(date)) is live.AuthenticationFailed
 
 

@@ -106,7 +106,7 @@ def test_a_401_to_a_new_session_is_final(client: live.Client, emulator: AcmeEmul
     assert sum(each.path == "/streams" for each in emulator.requests) == 2
 
 
-def test_a_static_token_that_is_refused_is_tried_once_more_and_no_more(
+def test_a_refused_static_token_is_retried_only_once(
     emulator: AcmeEmulator,
 ) -> None:
     with connect("acme", transport=emulator.transport(), token="bad-token") as client:
@@ -308,7 +308,7 @@ def test_a_given_token_is_not_put_into_a_store(emulator: AcmeEmulator) -> None:
     assert client.account not in store.sessions
 
 
-def test_a_fleet_whose_sessions_are_all_dead_signs_in_once_more(emulator: AcmeEmulator) -> None:
+def test_a_fleet_without_valid_sessions_signs_in_once(emulator: AcmeEmulator) -> None:
     stream = emulator.add()
     store = Store()
     with emulator.connect(token_store=store) as client:
@@ -350,7 +350,7 @@ def test_a_session_that_is_opened_while_its_client_is_closed_is_ended(
     assert (logins(emulator), logouts(emulator)) == (1, 1)
 
 
-def test_a_store_that_is_down_costs_a_sign_in_and_no_more(emulator: AcmeEmulator) -> None:
+def test_a_store_that_is_down_only_costs_a_sign_in(emulator: AcmeEmulator) -> None:
     stream = emulator.add()
     store = Store()
     store.broken = True
@@ -430,7 +430,7 @@ def test_a_session_that_a_newer_version_wrote_is_read_without_what_is_new(
 
 
 @given(json_values, st.sampled_from([None, "headers", "expires_at", "memo", "ours", "opened_with"]))
-def test_whatever_is_read_as_a_session_the_only_error_is_invalid_input(
+def test_reading_any_data_as_a_session_only_raises_invalid_input(
     value: Any, name: str | None
 ) -> None:
     data = value if name is None else {"headers": {}, name: value}

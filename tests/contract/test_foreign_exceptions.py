@@ -125,7 +125,7 @@ def alarm(kind: type[BaseException], seconds: float) -> Iterator[None]:
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_it_passes_as_it_is_and_nothing_is_sent_after_it(
+def test_it_passes_unchanged_and_nothing_is_sent_after_it(
     kind: type[BaseException], name: str
 ) -> None:
     limit = made(kind)
@@ -165,7 +165,7 @@ def test_an_adapter_that_catches_everything_neither_sees_it_nor_sends_more(
     assert [sent.method for sent in transport.sent] == ["POST"]
 
 
-def test_an_exception_that_cannot_be_changed_passes_as_it_is() -> None:
+def test_an_immutable_exception_passes_unchanged() -> None:
     limit = Frozen("made here", 7)
     transport = ScriptedTransport(lambda *_: limit)
     with clients(transport) as client, pytest.raises(Frozen) as caught:
@@ -267,7 +267,7 @@ class StoreLibraryError(Exception):
 
 
 @pytest.mark.parametrize("problem", [OSError("down"), KeyError("x"), TimeoutError()])
-def test_a_store_that_fails_costs_a_sign_in_and_no_more(
+def test_a_store_that_fails_only_costs_a_sign_in(
     emulator: AcmeEmulator, problem: Exception
 ) -> None:
     class Store:
@@ -284,7 +284,7 @@ def test_a_store_that_fails_costs_a_sign_in_and_no_more(
         assert client.get(stream["id"]).id == stream["id"]
 
 
-def test_a_store_whose_library_fails_costs_a_sign_in_and_no_more(emulator: AcmeEmulator) -> None:
+def test_a_store_whose_library_fails_only_costs_a_sign_in(emulator: AcmeEmulator) -> None:
     import sqlite3
 
     from sqlalchemy import create_engine, text
@@ -366,7 +366,7 @@ def test_a_bug_of_a_transport_is_not_reported_as_a_lost_connection() -> None:
 # -- waiting for another sign-in, and closing -----------------------------------------------
 
 
-def test_who_waits_for_anothers_sign_in_does_not_get_that_ones_interrupt(
+def test_a_call_that_waits_for_a_sign_in_does_not_get_its_interrupt(
     emulator: AcmeEmulator,
 ) -> None:
     stream = emulator.add()

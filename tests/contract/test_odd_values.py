@@ -81,7 +81,7 @@ def test_all_others_are_returned_and_then_one_error_ends_the_list() -> None:
     assert "the entry at position 0 of page 2: it is a string, not an object" in error.message
 
 
-def test_the_error_has_every_stream_for_who_asked_for_all_at_once() -> None:
+def test_the_error_has_every_stream_if_the_whole_list_was_requested() -> None:
     with showing(
         [*map(entry, range(150)), no_stream("odd"), *map(entry, range(150, 300))]
     ) as client:

@@ -91,7 +91,7 @@ def test_a_provider_that_the_kit_did_not_run_on_is_found(
     ]
 
 
-def test_what_was_tried_on_recordings_alone_is_found(report: dict[str, Any]) -> None:
+def test_features_that_were_tested_only_on_captures_are_found(report: dict[str, Any]) -> None:
     of(report, "tktchurch", "asynchronous")["over_http"] = False
     assert disagreements(TEXT, report) == ["tktchurch, asynchronous: the kit did not run over HTTP"]
 

@@ -63,7 +63,7 @@ def test_an_emulator_is_found_by_its_providers_name() -> None:
         ("json:dumps", "is no Emulator"),
     ],
 )
-def test_an_emulator_that_cannot_be_had_says_why(emulator: str | None, reason: str) -> None:
+def test_an_emulator_that_is_not_available_says_why(emulator: str | None, reason: str) -> None:
     class Plugin:
         @live.hookimpl
         def livestream_adapters(self) -> list[live.AdapterInfo]:

@@ -110,7 +110,7 @@ def test_a_pause_that_is_longer_than_the_time_left_is_not_begun(clock: FakeClock
         flow.send(respond(429, {}, **{"Retry-After": "7"}))
 
 
-def test_what_a_runner_throws_in_ends_the_flow_and_not_by_way_of_the_adapter(
+def test_an_exception_from_a_runner_ends_the_flow_without_reaching_the_adapter(
     clock: FakeClock,
 ) -> None:
     flow = create(engine(clock))

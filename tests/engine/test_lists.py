@@ -177,7 +177,7 @@ def test_empty_pages_with_a_next_one_are_walked_over() -> None:
         assert streams.complete is live.Completeness.UNKNOWN  # no total
 
 
-def test_a_burst_of_new_streams_shifts_known_ones_and_is_walked_over() -> None:
+def test_a_burst_of_new_streams_that_shifts_known_ones_is_read() -> None:
     streams = [item(i) for i in range(9)]
 
     def read(cursor: str | None) -> dict[str, Any]:
@@ -256,7 +256,7 @@ def test_only_a_list_that_is_proven_complete_is_truly_so(
     ),
     st.integers(1, 4),
 )
-def test_whatever_shifts_no_stream_comes_twice_and_proven_means_none_is_lost(
+def test_shifts_duplicate_no_stream_and_a_complete_list_loses_none(
     events: list[tuple[str, int]], size: int
 ) -> None:
     streams = [item(i) for i in range(12)]
@@ -410,7 +410,7 @@ def test_find_searches_every_page(emulator: AcmeEmulator) -> None:
             client.get("8")
 
 
-def test_what_an_incomplete_list_does_not_show_is_not_said_to_be_missing() -> None:
+def test_a_stream_absent_from_an_incomplete_list_is_not_reported_as_missing() -> None:
     transport = ScriptedTransport(lambda *_: respond(200, {"items": [], "next": None, "total": 5}))
     with connected(_Finder, transport, token="t0ken-t0ken") as client:
         with pytest.raises(live.UnexpectedResponse, match="list is incomplete"):

@@ -110,7 +110,7 @@ def outcome(call: Callable[[], Any]) -> Any:
 # -- one thread of a process signs in ---------------------------------------------------------
 
 
-def test_of_all_threads_and_clients_one_signs_in_again_and_again(emulator: AcmeEmulator) -> None:
+def test_only_one_of_all_threads_and_clients_signs_in_each_time(emulator: AcmeEmulator) -> None:
     stream = emulator.add()
     clients = [emulator.connect() for _ in range(16)]
     barrier = threading.Barrier(16)
@@ -128,7 +128,7 @@ def test_of_all_threads_and_clients_one_signs_in_again_and_again(emulator: AcmeE
         client.close()
 
 
-def test_who_waits_for_another_waits_no_longer_than_its_own_deadline(
+def test_a_call_waits_for_another_no_longer_than_its_own_deadline(
     emulator: AcmeEmulator,
 ) -> None:
     stream = emulator.add()
@@ -151,7 +151,7 @@ def test_who_waits_for_another_waits_no_longer_than_its_own_deadline(
 
 
 @pytest.mark.slow
-def test_one_who_never_comes_back_is_waited_for_as_long_as_it_had_time(
+def test_a_leader_that_never_returns_is_awaited_until_its_deadline(
     emulator: AcmeEmulator,
 ) -> None:
     stream = emulator.add()
@@ -196,7 +196,7 @@ def no_connection() -> live.LiveStreamError:
 @pytest.mark.slow
 @pytest.mark.parametrize("failure", [late, no_connection])
 @pytest.mark.parametrize("retries", [0, 4])
-def test_who_has_more_time_does_not_fail_with_one_who_had_little(
+def test_a_call_with_more_time_does_not_fail_with_one_that_had_little(
     emulator: AcmeEmulator, failure: Callable[[], live.LiveStreamError], retries: int
 ) -> None:
     stream = emulator.add()
@@ -219,7 +219,7 @@ def test_who_has_more_time_does_not_fail_with_one_who_had_little(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_who_can_wait_as_long_as_the_vendor_asks_does_so(
+def test_a_call_waits_as_long_as_the_vendor_asks_if_its_deadline_allows(
     emulator: AcmeEmulator, status: int
 ) -> None:
     stream = emulator.add()
@@ -262,7 +262,7 @@ class TimeLimit(Exception):
 @pytest.mark.parametrize("store", [None, MemoryStore, LeasingStore])
 @pytest.mark.parametrize("kind", [TimeLimit, KeyboardInterrupt, SystemExit, MemoryError])
 @only_sync
-def test_where_one_is_interrupted_one_of_the_others_takes_over(
+def test_another_thread_takes_over_from_an_interrupted_one(
     emulator: AcmeEmulator, kind: type[BaseException], store: Any
 ) -> None:
     stream = emulator.add()
@@ -714,7 +714,7 @@ def test_a_file_keeps_a_session_as_it_was(emulator: AcmeEmulator, tmp_path: Path
     assert live.Session.from_dict(json.loads(json.dumps(session.to_dict()))) == session
 
 
-def test_a_session_that_no_json_can_hold_costs_a_sign_in_and_no_more(tmp_path: Path) -> None:
+def test_a_session_that_json_cannot_represent_only_costs_a_sign_in(tmp_path: Path) -> None:
     class Odd(AcmeAdapter):
         name = "odd"
 
@@ -740,7 +740,7 @@ def fail(*_: object) -> Any:
 
 
 @pytest.mark.parametrize("where", ["get", "put", "delete", "claim", "release", "key"])
-def test_a_store_that_fails_anywhere_costs_a_sign_in_and_no_more(
+def test_a_store_that_fails_anywhere_only_costs_a_sign_in(
     emulator: AcmeEmulator, where: str
 ) -> None:
     failing = property(fail) if where == "key" else fail
@@ -891,7 +891,7 @@ def test_a_sign_in_is_sent_again_where_none_was_made(
 
 @pytest.mark.parametrize("kind", [AcmeAdapter, Repeatable])
 @pytest.mark.parametrize("fault", FINAL)
-def test_a_sign_in_whose_answer_is_lost_is_sent_again_only_if_that_costs_nothing(
+def test_a_sign_in_with_a_lost_response_is_retried_only_if_that_is_harmless(
     clock: FakeClock, fault: Fault, kind: type[live.Adapter]
 ) -> None:
     emulator = AcmeEmulator()
@@ -908,7 +908,7 @@ def test_a_sign_in_whose_answer_is_lost_is_sent_again_only_if_that_costs_nothing
         assert logins(emulator) == 1
 
 
-def test_a_sign_in_for_which_there_is_no_connection_is_sent_again(clock: FakeClock) -> None:
+def test_a_sign_in_without_a_network_connection_is_retried(clock: FakeClock) -> None:
     emulator = AcmeEmulator()
     stream = emulator.add()
 
@@ -1101,7 +1101,7 @@ def test_a_note_that_cannot_be_read_is_none(
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 429, 500, 503])
-def test_what_says_nothing_of_the_credentials_is_not_remembered(
+def test_an_error_that_does_not_concern_the_credentials_is_not_remembered(
     emulator: AcmeEmulator, clock: FakeClock, status: int
 ) -> None:
     stream = emulator.add()
@@ -1111,7 +1111,7 @@ def test_what_says_nothing_of_the_credentials_is_not_remembered(
         assert client.get(stream["id"]).id == stream["id"]
 
 
-def test_what_an_adapter_takes_for_a_refusal_is_remembered_whatever_the_status(
+def test_a_refusal_by_the_adapters_rules_is_remembered_with_any_status(
     clock: FakeClock,
 ) -> None:
     class Plain(AcmeAdapter):
@@ -1174,7 +1174,7 @@ def test_a_bare_store_has_one_slow_digest_for_each_set_of_credentials(
     assert len(digests) == 2
 
 
-def test_who_has_the_store_and_not_the_key_cannot_try_passwords_on_it(
+def test_passwords_cannot_be_guessed_from_a_store_without_its_key(
     emulator: AcmeEmulator, tmp_path: Path
 ) -> None:
     stream = emulator.add()

@@ -143,7 +143,7 @@ def test_json_in_a_string_of_source_code_is_unescaped(run: Run) -> None:
     assert second["notes"] == []
 
 
-def test_what_is_not_json_is_reported_with_its_line(run: Run) -> None:
+def test_text_that_is_not_json_is_reported_with_its_line(run: Run) -> None:
     (found,) = rows(run, 'payload = {\n  "title": "Maths",\n  "record": True\n}\n')
     assert found["kind"] == "unreadable"
     assert found["problem"] == "not JSON: Expecting value in line 3"

@@ -221,7 +221,7 @@ def test_a_web_page_does_not_mean_that_a_change_succeeded(
         live.Response(200, {"Content-Type": "text/plain"}, b"OK"),
     ],
 )
-def test_what_vendors_do_answer_to_a_change_is_success(answer: live.Response) -> None:
+def test_the_vendors_real_responses_to_a_change_are_success(answer: live.Response) -> None:
     with clients(lambda *_: answer) as client:
         client.delete("1")
 

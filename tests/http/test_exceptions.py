@@ -94,7 +94,7 @@ def modules_in(error: BaseException) -> set[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("point", ["connecting", "head", "body"])
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
-def test_what_a_signal_handler_raises_passes_at_once_and_unchanged(
+def test_an_exception_of_a_signal_handler_passes_at_once_and_unchanged(
     transport: live.Transport, error: BaseException, point: str
 ) -> None:
     def handler(connection: socket.socket, request: bytes) -> None:
@@ -232,7 +232,7 @@ def test_over_aiohttp_neither_our_errors_nor_a_cancellation_hold_anything_of_the
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), SoftTimeLimit(), TimeoutError(), SystemExit(2)])
-def test_what_an_app_in_process_raises_passes_unchanged(
+def test_an_exception_of_an_in_process_app_passes_unchanged(
     error: BaseException,
 ) -> None:
     def app(environ: dict[str, Any], _: object) -> list[bytes]:

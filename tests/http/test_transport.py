@@ -351,7 +351,7 @@ class Recorded(BaseAdapter):
 
 
 @pytest.mark.parametrize("status", [100, 103, 199])
-def test_an_interim_answer_of_an_adapter_of_ones_own_says_nothing_of_the_outcome(
+def test_an_interim_response_of_a_custom_adapter_does_not_determine_the_outcome(
     status: int,
 ) -> None:
     with requests.Session() as session:
@@ -413,7 +413,7 @@ def drip_head(connection: socket.socket, _: bytes) -> None:
         connection.sendall(f"X-{i}: y\r\n".encode())
 
 
-def test_a_body_that_drips_does_not_hold_a_session_of_ones_own(transport: Any) -> None:
+def test_a_slow_body_does_not_block_a_custom_session(transport: Any) -> None:
     with raw_server(drip) as server, connect(server.origin, transport=transport) as client:
         began = time.monotonic()
         with pytest.raises(live.WaitTimeout):

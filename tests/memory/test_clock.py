@@ -48,7 +48,7 @@ def test_it_cannot_advance_by_a_negative_or_unbounded_time(seconds: float) -> No
     assert clock.now() == START
 
 
-def test_what_is_due_is_called_in_order_each_at_its_time() -> None:
+def test_scheduled_calls_run_in_order_and_on_time() -> None:
     clock = live.ManualClock(START)
     called: list[tuple[str, float]] = []
 
@@ -79,7 +79,7 @@ def test_what_is_called_may_call_for_more_and_move_the_clock() -> None:
     assert clock.monotonic() == 35
 
 
-def test_what_goes_wrong_in_a_call_is_raised_where_the_clock_is_moved() -> None:
+def test_an_exception_in_a_scheduled_call_is_raised_by_advance() -> None:
     clock = live.ManualClock(START)
     clock.call_later(10, lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):

@@ -148,7 +148,7 @@ def test_every_field_of_a_spec_is_kept(client: live.Client) -> None:
         assert {name: stream.raw[name] for name in spec.options} == spec.options
 
 
-def test_what_is_not_asked_for_is_as_the_vendor_does_it(client: live.Client) -> None:
+def test_unspecified_fields_have_the_vendors_defaults(client: live.Client) -> None:
     stream = client.create(title="T")
     assert (stream.record, stream.recording_drm, stream.latency) == (
         True,
@@ -323,7 +323,7 @@ def test_a_call_moves_the_stream_or_is_a_conflict_that_tells_the_status(
 @pytest.mark.parametrize(
     "act", ["connect_encoder", "drop_encoder", "finish_recording", "fail_stream"]
 )
-def test_what_cannot_happen_is_a_value_error(
+def test_an_impossible_event_is_a_value_error(
     client: live.Client, vendor: MemoryVendor, act: str
 ) -> None:
     ended = WAYS[S.ENDED](client, vendor)
@@ -422,7 +422,9 @@ def test_a_trim_that_ends_too_late_keeps_what_there_is(
     assert stream.recording.duration == 600
 
 
-def test_what_is_not_recorded_ends_at_once(client: live.Client, vendor: MemoryVendor) -> None:
+def test_a_stream_that_is_not_recorded_ends_at_once(
+    client: live.Client, vendor: MemoryVendor
+) -> None:
     stream = client.stop(on_air(client, vendor, record=False).id)
     assert (stream.status, stream.recording) == (S.ENDED, None)
 

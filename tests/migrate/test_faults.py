@@ -240,7 +240,7 @@ def test_the_oracle_sees_a_source_that_was_changed() -> None:
     assert problems_of(PLAIN, source_before={"x": ("Algebra", SOON)})[0] == "the source was changed"
 
 
-def test_what_vendors_hold_is_read_from_their_own_state() -> None:
+def test_the_streams_of_vendors_are_read_from_their_own_state() -> None:
     for provider in PROVIDERS:
         vendor = Vendor(provider)
         with vendor.served():

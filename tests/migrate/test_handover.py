@@ -178,7 +178,7 @@ def test_an_unreadable_stream_is_reported_and_the_others_are_exported(
 
 
 @pytest.mark.slow
-def test_what_was_rolled_back_is_not_handed_over(
+def test_a_stream_that_was_rolled_back_is_not_handed_over(
     keys: tuple[Side, Side], ledger: Path, folder: Path
 ) -> None:
     migrate.rollback(ledger, keys[1].client)
@@ -393,12 +393,12 @@ def cutovers(ledger: Path) -> dict[str, Cutover | None]:
 
 
 @pytest.mark.slow
-def test_what_is_moved_is_prepared(keys: tuple[Side, Side], ledger: Path) -> None:
+def test_a_migrated_stream_is_prepared(keys: tuple[Side, Side], ledger: Path) -> None:
     assert set(cutovers(ledger).values()) == {Cutover.PREPARED}
 
 
 @pytest.mark.slow
-def test_what_is_not_at_the_target_has_no_cut_over(ledger: Path) -> None:
+def test_a_stream_that_is_not_at_the_target_has_no_cutover(ledger: Path) -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
         old.fill(1)
         migrate.run(planned(old, new), ledger=ledger, max_create=0)
@@ -407,7 +407,7 @@ def test_what_is_not_at_the_target_has_no_cut_over(ledger: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_over", [False, True])
-def test_what_was_on_air_at_the_target_is_switched(ledger: Path, is_over: bool) -> None:
+def test_a_stream_that_was_live_at_the_target_is_switched(ledger: Path, is_over: bool) -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
         old.fill(2)
         migrate.run(planned(old, new), ledger=ledger)
@@ -430,14 +430,16 @@ def test_a_target_without_statuses_is_marked_by_hand(keys: tuple[Side, Side], le
     assert sorted(map(str, cutovers(ledger).values())) == ["prepared", "switched"]
 
 
-def test_what_was_not_moved_cannot_be_switched(keys: tuple[Side, Side], ledger: Path) -> None:
+def test_a_stream_that_was_not_migrated_cannot_be_switched(
+    keys: tuple[Side, Side], ledger: Path
+) -> None:
     first, _ = migrate.report(ledger).items
     with pytest.raises(live.InvalidInput, match="nobody-knows"):
         migrate.mark_switched(ledger, [first.source_id, "nobody-knows"])
     assert set(cutovers(ledger).values()) == {Cutover.PREPARED}
 
 
-def test_what_is_gone_from_the_source_is_retired(keys: tuple[Side, Side], ledger: Path) -> None:
+def test_a_stream_deleted_at_the_source_is_retired(keys: tuple[Side, Side], ledger: Path) -> None:
     first, _ = migrate.report(ledger).items
     migrate.mark_switched(ledger, [first.source_id])
     migrate.retire(ledger, keys[0].client, keys[1].client, max_delete=1)

@@ -188,9 +188,7 @@ def test_a_killed_run_is_gone_on_with(killed: Killed, tmp_path: Path) -> None:
     assert killed.target.titles() == TITLES
 
 
-def test_a_ledger_of_which_the_journal_was_lost_creates_nothing_again(
-    killed: Killed, tmp_path: Path
-) -> None:
+def test_a_ledger_without_its_journal_creates_nothing_again(killed: Killed, tmp_path: Path) -> None:
     ledger = killed.laid_out(tmp_path)
     journal_of(ledger).unlink()
     killed.is_found_or_harmless(ledger)
@@ -489,7 +487,7 @@ def noted(transaction: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("written", [0, 1, 8, 15, 16])
 @pytest.mark.parametrize("before", [0, 1, 2])
-def test_a_mark_that_was_written_in_part_costs_nothing(
+def test_a_partially_written_mark_loses_nothing(
     killed: Killed, tmp_path: Path, before: int, written: int
 ) -> None:
     """Simulate a crash or power loss while the mark of the last commit is written."""

@@ -184,7 +184,7 @@ def test_a_transform_that_only_adds_to_a_title_does_not_give_it_one(
     assert (item.state, item.spec) == (ItemState.NEEDS_REVIEW, None)
 
 
-def test_a_filter_leaves_out_no_stream_of_which_the_field_cannot_be_read(
+def test_a_filter_keeps_streams_whose_field_cannot_be_read(
     both: tuple[Side, Side],
 ) -> None:
     old, new = both

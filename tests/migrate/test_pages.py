@@ -218,7 +218,9 @@ def test_a_stream_that_stays_where_it_is_loses_nothing(kind: str) -> None:
 @either
 def test_the_charts_say_their_numbers_in_words(kind: str) -> None:
     page, shown = read_page(PAGES[kind]), SHOWN[kind]
-    pictures = {each.one("title").text: each.one("desc").text for each in page.all("svg", role="img")}
+    pictures = {
+        each.one("title").text: each.one("desc").text for each in page.all("svg", role="img")
+    }
     outcomes = {name: count for name, count in shown.counts.items() if count and name != "total"}
     assert pictures == {
         f"{len(shown.items)} streams by state": in_words(outcomes),
@@ -267,7 +269,7 @@ def test_a_hostile_title_is_text(kind: str, number: int) -> None:
 
 
 @either
-def test_what_vendors_send_adds_no_element(kind: str) -> None:
+def test_vendor_text_adds_no_element(kind: str) -> None:
     page = read_page(PAGES[kind])
     assert len(page.all("script")) == len(page.all("style")) == 1
     assert len(page.one("head").all("title")) == 1
@@ -349,7 +351,7 @@ def test_every_cell_is_named_as_its_column_is(kind: str) -> None:
 
 
 @either
-def test_what_only_a_script_can_do_is_not_offered_without_it(kind: str) -> None:
+def test_features_that_need_a_script_are_hidden_without_it(kind: str) -> None:
     page = read_page(PAGES[kind])
     assert "hidden" in page.one("div", role="search").attributes
     assert page.all("button") == []

@@ -76,7 +76,7 @@ def test_a_plan_says_whether_the_vendors_total_proves_it(
         assert planned(old, new).source_complete is proof
 
 
-def test_a_list_of_which_no_two_walks_agree_makes_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_that_differs_each_time_fails_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "_PAUSE", 0.0)
     walks = itertools.count()
 
@@ -428,7 +428,7 @@ def test_a_transform_must_be_a_function(church: tuple[Side, Side]) -> None:
 # -- existing streams and marks -----------------------------------------------------------------
 
 
-def test_an_equal_stream_at_the_target_is_named_and_one_more_is_made(
+def test_a_matching_stream_at_the_target_is_named_and_another_is_created(
     church: tuple[Side, Side],
 ) -> None:
     old, new = church
@@ -514,7 +514,7 @@ DROPPED = {
 
 
 @pytest.mark.parametrize("target", DROPPED)
-def test_what_the_target_has_no_place_for_is_dropped(target: str) -> None:
+def test_a_field_that_the_target_lacks_is_dropped(target: str) -> None:
     with sides("memory", target) as (old, new):
         old.add("Lesson", **FULL)
         plan = planned(old, new)
@@ -696,7 +696,7 @@ def test_no_field_vanishes_on_the_way_to_a_vendor(
 @pytest.mark.slow
 @settings(max_examples=40)
 @given(live_streams(), sources, capabilities())
-def test_what_is_not_sent_is_called_a_loss(
+def test_a_field_that_is_not_sent_is_a_loss(
     stream: live.LiveStream, source: str, to: live.Capabilities
 ) -> None:
     made = translated(source, "memory", stream, to=to)

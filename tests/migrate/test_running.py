@@ -362,7 +362,7 @@ def renamed(stream: live.LiveStream, spec: live.StreamSpec) -> live.StreamSpec:
     return attrs.evolve(spec, title=f"{stream.title} (moved)")
 
 
-def test_a_ledger_of_which_the_transform_cannot_be_found_wants_it_again(
+def test_a_ledger_whose_transform_cannot_be_found_requires_it_again(
     church: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = church
@@ -470,7 +470,7 @@ def test_a_create_of_unknown_outcome_is_settled(target: str, fault: Fault, ledge
         assert new.titles() == old.titles()
 
 
-def test_of_two_equal_creates_one_may_be_lost(ledger: Path) -> None:
+def test_one_of_two_equal_creates_may_be_lost(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         for _ in range(3):
             old.add("Lesson", scheduled_start=in_days(3))
@@ -734,7 +734,7 @@ def test_a_list_that_never_arrives_is_not_awaited_indefinitely(
             run(plan, ledger)
 
 
-def test_a_create_of_which_the_answer_lacks_something_is_read(ledger: Path) -> None:
+def test_a_create_whose_response_is_incomplete_is_read_back(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.fill(2)
         new.inject(Fault.missing_field("streamKey"), "create")
@@ -867,7 +867,7 @@ def test_an_intent_is_on_disk_before_its_create_is_answered(ledger: Path) -> Non
         assert max(ahead) <= 2 * 3
 
 
-def test_what_was_there_before_is_on_disk_before_the_first_create(ledger: Path) -> None:
+def test_the_baseline_is_on_disk_before_the_first_create(ledger: Path) -> None:
     with sides("memory", "tpstreams") as (old, new):
         new.fill(2)
         old.add("Lesson")

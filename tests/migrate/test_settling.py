@@ -226,7 +226,7 @@ def test_a_stream_without_a_time_of_creation_may_be_one() -> None:
         ({"record": True}, {"record": False}),
     ],
 )
-def test_what_vendors_show_otherwise_is_the_same(asked: Any, shown: Any) -> None:
+def test_streams_that_vendors_only_format_differently_match(asked: Any, shown: Any) -> None:
     spec = live.StreamSpec(**{"title": "Lesson", **asked})
     assert is_same(spec, stream("to-0", **{"description": spec.description, **shown}))
 
@@ -251,7 +251,7 @@ def test_what_vendors_show_otherwise_is_the_same(asked: Any, shown: Any) -> None
         ),
     ],
 )
-def test_what_differs_in_what_vendors_give_back_is_another(asked: Any, shown: Any) -> None:
+def test_a_stream_that_differs_after_normalization_does_not_match(asked: Any, shown: Any) -> None:
     spec = live.StreamSpec(**{"title": "Lesson", **asked})
     found = stream("to-0", **{"description": spec.description, **shown})
     (name,) = {*asked} & {*differences(spec, found)}
@@ -279,7 +279,7 @@ def test_a_spec_from_the_ledger_has_the_same_streams_as_the_spec(spec: live.Stre
 @pytest.mark.slow
 @few
 @given(stream_specs(), stream_specs())
-def test_what_could_be_taken_for_each_other_is_in_one_group(
+def test_streams_that_could_be_confused_are_in_one_group(
     one: live.StreamSpec, other: live.StreamSpec
 ) -> None:
     same = attrs.evolve(other, title=f" {one.title} ", scheduled_start=one.scheduled_start)
@@ -359,7 +359,7 @@ def test_a_snapshot_is_the_same_each_time_and_shows_no_secret(one: live.LiveStre
 @pytest.mark.slow
 @few
 @given(live_streams(restreams=st.lists(restream_targets(), min_size=1, max_size=1).map(tuple)))
-def test_a_snapshot_of_another_migration_hides_secrets_otherwise(one: live.LiveStream) -> None:
+def test_a_snapshot_of_another_migration_hides_secrets_differently(one: live.LiveStream) -> None:
     assume(one.restreams[0].stream_key is not None)
     mine, theirs = snapshot(one, "salt")["restreams"], snapshot(one, "another")["restreams"]
     assert mine != theirs

@@ -124,7 +124,7 @@ def test_a_report_shows_what_was_rolled_back(moved: tuple[Side, Side], ledger: P
     ("changed", "value"),
     [("title", "Another"), ("description", "!"), ("tags", ["new"]), ("scheduled_start", "later")],
 )
-def test_what_was_edited_since_is_kept(
+def test_a_stream_that_was_edited_since_is_kept(
     moved: tuple[Side, Side], ledger: Path, changed: Any, value: Any
 ) -> None:
     _, new = moved
@@ -149,7 +149,7 @@ def test_a_stream_that_was_changed_later_is_kept(ledger: Path) -> None:
 
 
 @pytest.mark.parametrize("on_air", [1, 2])
-def test_what_is_or_was_on_air_is_kept(ledger: Path, on_air: int) -> None:
+def test_a_stream_that_is_or_was_live_is_kept(ledger: Path, on_air: int) -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
         old.fill(2)
         run(planned(old, new), ledger)
@@ -165,7 +165,7 @@ def test_what_is_or_was_on_air_is_kept(ledger: Path, on_air: int) -> None:
         assert (kept.target_id, kept.reason) == (made, "it is or was on air")
 
 
-def test_what_people_were_said_to_publish_to_is_kept(ledger: Path) -> None:
+def test_a_stream_whose_address_was_handed_over_is_kept(ledger: Path) -> None:
     with sides("tktchurch", "videosdk") as (old, new):
         old.fill(2)
         run(planned(old, new), ledger)
@@ -174,7 +174,7 @@ def test_what_people_were_said_to_publish_to_is_kept(ledger: Path) -> None:
         assert (result.deleted, [kept.title for kept in result.kept]) == (1, ["Lesson 0"])
 
 
-def test_what_was_adopted_is_kept_without_a_mark(ledger: Path) -> None:
+def test_an_adopted_stream_without_a_mark_is_kept(ledger: Path) -> None:
     with sides("memory", "tktchurch") as (old, new):
         old.fill(1)
         new.inject(Fault.drop_after(), "create")
@@ -185,7 +185,7 @@ def test_what_was_adopted_is_kept_without_a_mark(ledger: Path) -> None:
         assert len(new.streams()) == 1
 
 
-def test_what_was_adopted_with_our_mark_is_deleted(ledger: Path) -> None:
+def test_an_adopted_stream_with_our_mark_is_deleted(ledger: Path) -> None:
     with sides("memory", "tktchurch") as (old, new):
         old.fill(1)
         new.inject(Fault.drop_after(), "create")
@@ -194,7 +194,7 @@ def test_what_was_adopted_with_our_mark_is_deleted(ledger: Path) -> None:
         assert new.streams() == []
 
 
-def test_what_was_adopted_and_lost_its_mark_is_kept(ledger: Path) -> None:
+def test_an_adopted_stream_that_lost_its_mark_is_kept(ledger: Path) -> None:
     with sides("memory", "tktchurch") as (old, new):
         old.fill(1)
         new.inject(Fault.drop_after(), "create")
@@ -322,7 +322,7 @@ def retire(ledger: Path, old: Side, new: Side, **settings: Any) -> migrate.Delet
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("source", "target"), PAIRS)
-def test_what_is_equal_is_deleted_at_the_source(source: str, target: str, ledger: Path) -> None:
+def test_an_equal_stream_is_deleted_at_the_source(source: str, target: str, ledger: Path) -> None:
     with sides(source, target) as (old, new):
         old.fill(3)
         run(planned(old, new), ledger)
@@ -336,7 +336,7 @@ def test_what_is_equal_is_deleted_at_the_source(source: str, target: str, ledger
 
 @pytest.mark.slow
 @pytest.mark.parametrize("which", ["source", "target"])
-def test_what_differs_on_a_side_stays_at_the_source(
+def test_a_stream_that_differs_stays_at_the_source(
     moved: tuple[Side, Side], ledger: Path, which: str
 ) -> None:
     old, new = moved
@@ -354,7 +354,7 @@ def test_what_differs_on_a_side_stays_at_the_source(
 
 
 @pytest.mark.slow
-def test_what_is_gone_from_the_target_stays_at_the_source(
+def test_a_stream_deleted_at_the_target_stays_at_the_source(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = moved
@@ -374,7 +374,7 @@ def test_nothing_is_deleted_while_a_side_cannot_be_read(
     assert len(moved[0].streams()) == 3
 
 
-def test_what_was_not_moved_stays_at_the_source(ledger: Path) -> None:
+def test_a_stream_that_was_not_migrated_stays_at_the_source(ledger: Path) -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
         started, _, _ = old.fill(3)
         old.client.start(started)
@@ -425,7 +425,7 @@ def test_a_migration_that_was_rolled_back_retires_nothing(
     assert len(moved[0].streams()) == 3
 
 
-def test_what_was_retired_is_not_rolled_back(moved: tuple[Side, Side], ledger: Path) -> None:
+def test_a_retired_stream_is_not_rolled_back(moved: tuple[Side, Side], ledger: Path) -> None:
     old, new = moved
     retire(ledger, old, new, max_delete=1)
     result = migrate.rollback(ledger, new.client)
@@ -434,7 +434,7 @@ def test_what_was_retired_is_not_rolled_back(moved: tuple[Side, Side], ledger: P
     assert len(new.streams()) == 2
 
 
-def test_what_an_interrupted_retirement_deleted_is_not_rolled_back(
+def test_a_stream_deleted_by_an_interrupted_retirement_is_not_rolled_back(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = moved

@@ -88,7 +88,7 @@ def test_what_is_known_of_a_create_is_still_known_after_it(answer: object) -> No
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_an_error_built_from_a_message_alone_says_that_nothing_is_known(
+def test_an_error_with_only_a_message_has_an_unknown_outcome(
     kind: type[live.LiveStreamError],
 ) -> None:
     error = kind("what happened")
@@ -195,7 +195,7 @@ def test_an_unknown_argument_is_refused() -> None:
         live.NotFound("gone", colour="red")  # type: ignore[call-arg]
 
 
-def test_what_was_masked_is_nowhere_in_an_error() -> None:
+def test_masked_secrets_are_nowhere_in_an_error() -> None:
     secret = "acme-key-0123456789"
     transport = ScriptedTransport(lambda *_: respond(400, {"detail": f"no key {secret}"}))
     with live.connect(

@@ -46,7 +46,7 @@ def test_strategies_name_a_field_in_typed_dicts_only(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted({*table(live.StreamSpec)} & {*table(live.LiveStream)}))
-def test_what_a_spec_says_of_a_field_is_true_of_a_stream_too(name: str) -> None:
+def test_a_field_has_the_same_properties_in_a_spec_and_a_stream(name: str) -> None:
     asked, shown = table(live.StreamSpec)[name], table(live.LiveStream)[name]
     assert shown._replace(default=asked.default) == asked
 

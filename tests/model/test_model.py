@@ -251,7 +251,7 @@ serialized = values.filter(lambda value: isinstance(value, SERIALIZED))
 
 @pytest.mark.slow
 @given(serialized, st.data())
-def test_what_a_newer_version_wrote_is_read_without_what_is_new_in_it(
+def test_data_of_a_newer_version_is_read_without_its_new_fields(
     value: Any, data: st.DataObject
 ) -> None:
     written = value.to_dict(secrets=True)
@@ -319,7 +319,7 @@ def test_strict_reading_takes_what_this_version_wrote(value: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", READERS, ids=lambda kind: kind.__name__)
 @given(data=json_values)
-def test_whatever_json_is_read_the_only_error_is_invalid_input(kind: Any, data: Any) -> None:
+def test_reading_any_json_only_raises_invalid_input(kind: Any, data: Any) -> None:
     with suppress(live.InvalidInput):
         kind.from_dict(data)
 
@@ -361,7 +361,7 @@ def test_a_value_with_anything_in_place_of_a_part_is_read_or_invalid_input(
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_no_message_can_show_is_still_invalid_input(value: Any) -> None:
+def test_a_value_that_cannot_be_shown_is_still_invalid_input(value: Any) -> None:
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]

@@ -33,7 +33,7 @@ def test_a_client_takes_the_id_of_a_stream_where_an_adapter_does(name: str, clie
 
 
 @pytest.mark.parametrize("name", OPERATION_TABLE)
-def test_an_error_says_of_a_change_alone_that_nothing_was_changed(name: str) -> None:
+def test_only_errors_of_changes_say_that_nothing_was_changed(name: str) -> None:
     error = live.LiveStreamError("refused", operation=name, applied=False)
     assert ("nothing was changed" in str(error)) == OPERATION_TABLE[name].changes
 

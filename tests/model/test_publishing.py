@@ -343,7 +343,7 @@ def test_ffmpeg_publishes_what_was_meant_by_the_publish_url(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", NAIVE, ids=named)
-def test_where_there_is_no_publish_url_ffmpeg_would_take_one_for_something_else(
+def test_ffmpeg_would_misread_the_rtmp_urls_that_are_not_built(
     nginx: RtmpServer, row: Rtmp
 ) -> None:
     url = nginx.moved_here(f"{row.server}/{row.key}")
@@ -386,9 +386,7 @@ def test_libsrt_reads_the_key_as_the_streamid_and_the_passphrase(libsrt: LibSrt,
 
 
 @pytest.mark.parametrize("row", [row for row in SRT if row.joined is None], ids=named)
-def test_where_srt_has_no_publish_url_ffmpeg_would_read_one_differently(
-    libsrt: LibSrt, row: Srt
-) -> None:
+def test_ffmpeg_would_misread_the_srt_urls_that_are_not_built(libsrt: LibSrt, row: Srt) -> None:
     url = f"{row.url}?streamid={row.key}"
     if row.passphrase is not None:
         url += f"&passphrase={row.passphrase}"

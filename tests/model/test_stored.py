@@ -172,7 +172,7 @@ def test_a_migration_that_version_0_1_began_is_resumed_to_its_end(
     assert (result.exit_code, result.writes) == (0, pending)
 
 
-def test_what_was_changed_at_the_source_meanwhile_is_still_found(
+def test_a_stream_changed_at_the_source_meanwhile_is_still_found(
     stored_ledger: ModuleType, ledger: Path
 ) -> None:
     *others, last = stored_ledger.STREAMS

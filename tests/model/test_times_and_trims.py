@@ -272,14 +272,14 @@ def test_text_that_only_resembles_a_time_is_refused(text: str) -> None:
 
 
 @given(st.text() | st.binary() | st.none() | st.integers() | st.floats() | s.instants())
-def test_whatever_is_read_as_a_time_the_only_error_is_invalid_input(value: Any) -> None:
+def test_reading_any_text_as_a_time_only_raises_invalid_input(value: Any) -> None:
     with pytest.raises(live.InvalidInput):
         live.parse_instant(value)
 
 
 @pytest.mark.slow
 @given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.timezones()))
-def test_what_python_writes_is_read(value: datetime) -> None:
+def test_times_that_python_writes_are_read(value: datetime) -> None:
     assert live.parse_instant(value.isoformat()) == value.astimezone(UTC)
 
 

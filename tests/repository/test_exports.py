@@ -43,7 +43,7 @@ def public(names: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_all_is_sorted_by_code_point_without_doubles(module: ModuleType) -> None:
+def test_dunder_all_is_sorted_by_code_point_without_duplicates(module: ModuleType) -> None:
     assert list(module.__all__) == sorted(set(module.__all__))
 
 

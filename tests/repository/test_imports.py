@@ -232,7 +232,7 @@ def test_a_module_of_the_core_reaches_into_the_privates_of_no_other(path: Path) 
         ("row._replace(a=1)", []),
     ],
 )
-def test_what_a_module_reaches_for_is_found(source: str, names: list[str]) -> None:
+def test_private_names_that_a_module_uses_are_found(source: str, names: list[str]) -> None:
     assert [each.partition(": ")[2] for each in reached_into(source)] == names
 
 

@@ -360,7 +360,7 @@ def test_a_short_key_is_masked_as_a_whole_segment_or_value_only(text: str, maske
 
 
 @given(st.text(string.ascii_letters + string.digits + " .,-/:_%&;\\", max_size=300))
-def test_what_has_no_secret_in_it_is_shown_as_it_is(text: str) -> None:
+def test_text_without_a_secret_is_shown_unchanged(text: str) -> None:
     assume(not re.search(r"://|[?&;/~#]\w+=|eyJ|[:=]|acme-key", text))
     assert error_for(text.encode()).body == text
 

@@ -83,7 +83,7 @@ def test_options_sessions_errors_and_requests_print_no_secret(emulator: AcmeEmul
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500])
-def test_what_the_vendor_echoes_is_masked_in_errors_and_logs(
+def test_secrets_that_the_vendor_echoes_are_masked_in_errors_and_logs(
     emulator: AcmeEmulator, clock: FakeClock, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     echo = {

@@ -58,7 +58,7 @@ def test_a_run_without_the_kit_imports_nothing_of_it_but_one_module(tmp_path: Pa
 # -- the tests that run -----------------------------------------------------------------------
 
 
-def test_all_of_it_passes_for_an_adapter_that_is_right(whole_run: tuple[Path, str]) -> None:
+def test_the_whole_kit_passes_for_a_correct_adapter(whole_run: tuple[Path, str]) -> None:
     assert re.search(r"^=+ \d{3,} passed, \d+ skipped in ", whole_run[1], re.MULTILINE)
 
 
@@ -210,7 +210,7 @@ def test_a_failure_is_in_the_report_and_on_the_badge(tmp_path: Path) -> None:
     assert "1 failed" in (tmp_path / "out" / "report.svg").read_text()
 
 
-def test_what_was_not_selected_is_not_called_proven(tmp_path: Path) -> None:
+def test_a_feature_without_a_selected_test_is_not_proven(tmp_path: Path) -> None:
     run(
         tmp_path,
         *("--livestream-adapter", "right", "-k", FEW, "--livestream-report=out/report.json"),
@@ -245,7 +245,7 @@ def test_the_same_tests_can_be_subclassed(tmp_path: Path) -> None:
     assert "test_own.py::TestRight::test_a_limit_is_kept_across_pages[http] PASSED" in done.stdout
 
 
-def test_where_three_pages_cannot_be_had_a_test_of_them_is_skipped_with_the_reason(
+def test_a_test_of_three_pages_is_skipped_with_a_reason_if_there_are_fewer(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "test_own.py").write_text(

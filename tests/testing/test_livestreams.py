@@ -75,6 +75,6 @@ def test_its_clients_verify_webhooks_and_are_closed_in_the_end() -> None:
     assert world.vendor.open_sessions == 0
 
 
-def test_what_is_given_goes_before_the_accounts_own_options() -> None:
+def test_given_options_take_precedence_over_the_accounts_own() -> None:
     with livestreams() as world, pytest.raises(live.AuthenticationFailed):
         world.connect(token="another").create(title="T")

@@ -29,7 +29,7 @@ MAKERS = [make for make in MAKERS if make.__name__ in s.__all__]
 @pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_what_is_made_is_valid(make: Any, data: st.DataObject) -> None:
+def test_generated_values_are_valid(make: Any, data: st.DataObject) -> None:
     data.draw(make())  # the constructors check
 
 
@@ -125,7 +125,7 @@ def test_the_edges_are_among_what_is_made(what: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_made_shrinks_to_the_least_that_shows_the_fault() -> None:
+def test_generated_values_shrink_to_a_minimal_example() -> None:
     least = find(s.stream_specs(), lambda spec: spec.scheduled_start is not None, settings=THOROUGH)
     assert least == live.StreamSpec(title="0", scheduled_start="2000-01-01T00:00:00Z")
 
