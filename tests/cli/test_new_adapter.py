@@ -241,10 +241,10 @@ def test_a_wrong_answer_is_explained_and_asked_for_again(here: Path) -> None:
 
 
 @pytest.mark.usefixtures("_somebody")
-def test_there_is_no_prompt_for_a_given_option(here: Path) -> None:
-    output = answered("river", "--title", "River", "--auth", "jwt", answers="\n\n").stderr
-    assert "Its origin" in output
-    assert "How one signs in" not in output
+def test_what_is_given_is_not_asked(here: Path) -> None:
+    told = answered("river", "--title", "River", "--auth", "jwt", answers="\n\n").stderr
+    assert "Its origin" in told
+    assert "How one signs in" not in told
 
 
 @pytest.mark.usefixtures("_somebody")

@@ -1,4 +1,4 @@
-"""`livestream sandbox --simulate`: the simulated encoders and recordings, and their exceptions."""
+"""`livestream sandbox --simulate`: who connects, who records, and who is left alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def world(emulator: AcmeEmulator) -> Iterator[World]:
 
 
 def changed(emulator: AcmeEmulator) -> None:
-    """Change something at a vendor."""
+    """Somebody changes something, whatever it is."""
     with emulator.connect() as client:
         client.create(title="Another")
 
@@ -64,7 +64,7 @@ def test_a_stream_in_any_other_status_is_left_alone(
     assert stream["status"] == word
 
 
-def test_the_seconds_restart_with_each_status(emulator: AcmeEmulator, world: World) -> None:
+def test_the_seconds_begin_anew_with_each_status(emulator: AcmeEmulator, world: World) -> None:
     stream = emulator.add(status="ready")
     changed(emulator)
     world.turn(0.0)
@@ -76,7 +76,7 @@ def test_the_seconds_restart_with_each_status(emulator: AcmeEmulator, world: Wor
     assert stream["status"] == "over"
 
 
-def test_the_changes_are_reported_on_standard_error(
+def test_what_was_done_is_told_on_standard_error(
     emulator: AcmeEmulator, world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stream = emulator.add(status="ready")
@@ -122,14 +122,16 @@ def test_a_vendor_that_fails_for_a_moment_is_looked_at_again(
 
 
 def looks(emulator: AcmeEmulator, world: World, since: float, seconds: int) -> int:
-    """Count the checks of the simulation, if it gets a turn every quarter of a second."""
+    """How often the world looks, if it gets a turn every quarter of a second."""
     before = len(emulator.requests)
     for quarter in range(seconds * 4):
         world.turn(since + quarter / 4)
     return sum(each.method == "GET" for each in emulator.requests[before:])
 
 
-def test_without_changes_it_rarely_checks(emulator: AcmeEmulator, world: World) -> None:
+def test_where_nobody_changes_anything_it_seldom_looks(
+    emulator: AcmeEmulator, world: World
+) -> None:
     changed(emulator)
     looks(emulator, world, 0.0, 60)
     assert looks(emulator, world, 60.0, 3600) <= 3600 / 30
@@ -147,7 +149,7 @@ def test_a_change_is_seen_at_once_after_a_long_silence(
     assert stream["status"] == "on"
 
 
-def test_a_stream_that_changes_automatically_is_seen_later(
+def test_a_stream_that_changes_by_itself_is_seen_later(
     emulator: AcmeEmulator, world: World
 ) -> None:
     changed(emulator)
@@ -157,15 +159,15 @@ def test_a_stream_that_changes_automatically_is_seen_later(
     assert stream["status"] == "on"
 
 
-# -- the command line -------------------------------------------------------------------------
+# -- on the command line ----------------------------------------------------------------------
 
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Return the arguments of the simulation, in a sandbox that stops at once."""
+    """How the sandbox was told to play; it ends at once."""
     seen: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        "livestream_core.cli.installation.sandbox.run", lambda **settings: seen.append(settings)
+        "livestream_core.cli.installation.sandbox.run", lambda **told: seen.append(told)
     )
     return seen
 
@@ -184,7 +186,7 @@ def test_the_seconds_may_be_left_out(
     played: list[dict[str, Any]], arguments: list[str], seconds: float | None
 ) -> None:
     assert CliRunner().invoke(app, ["sandbox", *arguments]).exit_code == 0
-    assert [settings["simulate_seconds"] for settings in played] == [seconds]
+    assert [told["simulate_seconds"] for told in played] == [seconds]
 
 
 def test_negative_seconds_are_refused(played: list[dict[str, Any]]) -> None:
@@ -193,7 +195,7 @@ def test_negative_seconds_are_refused(played: list[dict[str, Any]]) -> None:
 
 
 def test_the_world_plays_with_the_account_that_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # and no installed adapter
+    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # no installed one
     accounts = iter(["printed", "another", "and another"])
     monkeypatch.setattr(
         AcmeEmulator, "options", lambda self: {"account_name": next(accounts), "token": "t"}

@@ -106,7 +106,7 @@ def test_bodies_are_json_forms_or_files() -> None:
 
 
 @pytest.mark.parametrize("value", [{1, 2}, float("inf"), "\ud800", object(), datetime.now(UTC)])
-def test_a_value_that_json_cannot_represent_is_refused(value: Any) -> None:
+def test_what_json_cannot_say_is_refused(value: Any) -> None:
     with pytest.raises(live.InvalidInput, match="cannot be written as JSON"):
         ADAPTER.post("/a", json={"x": value}).content()
 

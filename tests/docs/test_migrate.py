@@ -63,8 +63,8 @@ def test_the_guide_explains_every_outcome_of_a_field() -> None:
 
 
 def test_the_guide_has_every_exit_code_of_migrations() -> None:
-    documented = {row[0] for row in rows_below("Exit codes")}
-    assert documented == {str(each) for each in (codes.FINE, codes.STOPPED, codes.NEEDS_REVIEW)}
+    told = {row[0] for row in rows_below("Exit codes")}
+    assert told == {str(each) for each in (codes.FINE, codes.STOPPED, codes.NEEDS_REVIEW)}
 
 
 def test_the_guide_has_every_symbol_of_check() -> None:

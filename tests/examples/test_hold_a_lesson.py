@@ -37,7 +37,7 @@ def example() -> ModuleType:
 
 
 class Clock(live.ManualClock):
-    """A clock that advances the simulation during each wait."""
+    """A clock that advances the simulation during every wait."""
 
     world: World
 

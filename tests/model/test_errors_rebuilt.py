@@ -94,7 +94,7 @@ def test_an_error_with_only_a_message_has_an_unknown_outcome(
     error = kind("what happened")
     assert error.applied is (False if issubclass(kind, LOCAL) else None)
     assert error.retryable is False
-    assert "nobody can tell" not in str(error)  # it is not about an operation
+    assert "nobody can tell" not in str(error)  # it is about no operation
 
 
 @pytest.mark.parametrize(

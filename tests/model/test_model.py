@@ -197,7 +197,7 @@ def test_bad_input_is_refused_with_the_fields_name(field: str, value: Any) -> No
     assert caught.value.applied is False
 
 
-def test_a_naive_time_is_refused_with_a_way_to_fix_it() -> None:
+def test_a_naive_time_is_refused_with_how_to_mend_it() -> None:
     with pytest.raises(live.InvalidInput, match=r"no zone.*ZoneInfo"):
         live.StreamSpec(title="T", scheduled_start=datetime(2026, 1, 1))
 

@@ -1,4 +1,4 @@
-"""API captures: recorded from an account with secrets redacted, and replayed by the kit."""
+"""Recordings: made from an account with the secrets taken out, and played back by the kit."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def operations(recording: Capture) -> list[str]:
     return [call.operation for call in recording.calls]
 
 
-# -- capture ----------------------------------------------------------------------------------
+# -- making them ------------------------------------------------------------------------------
 
 
 def test_a_stream_is_made_looked_at_and_taken_away_again(vendor: RightEmulator) -> None:
@@ -146,7 +146,7 @@ def test_a_short_word_under_a_telling_name_does_not_spoil_other_texts(
     assert recording.calls[0].arguments["title"] == "A recording for the conformance kit"
 
 
-def test_the_exception_of_a_call_is_kept(vendor: RightEmulator) -> None:
+def test_what_a_call_raised_is_kept(vendor: RightEmulator) -> None:
     assert recorded(vendor).calls[-1].result == {"error": "NotFound", "applied": False}
 
 
@@ -154,7 +154,7 @@ def test_the_exception_of_a_call_is_kept(vendor: RightEmulator) -> None:
     ("fault", "on"),
     [(Fault.status(422), "POST /streams"), (Fault.drop_after(), "GET /streams/*")],
 )
-def test_an_exchange_that_cannot_be_replayed_is_not_recorded(
+def test_what_cannot_be_played_back_is_not_recorded(
     vendor: RightEmulator, fault: Fault, on: str
 ) -> None:
     vendor.inject(fault, on=on)
@@ -170,7 +170,7 @@ def test_a_file_reads_back_as_it_was_written(vendor: RightEmulator, tmp_path: Pa
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 2}', '{"format": 1, "calls": []}'])
-def test_an_invalid_capture_is_refused(tmp_path: Path, text: str) -> None:
+def test_what_is_no_recording_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.json"
     file.write_text(text)
     with pytest.raises(live.InvalidInput):
@@ -185,7 +185,7 @@ def test_an_invalid_capture_is_refused(tmp_path: Path, text: str) -> None:
         (b'{"format": "\xff"}', "is not UTF-8"),
     ],
 )
-def test_input_that_exhausts_a_parser_is_refused(
+def test_what_no_parser_gets_through_is_refused(
     tmp_path: Path, content: bytes, problem: str
 ) -> None:
     file = tmp_path / "x.json"
@@ -241,7 +241,7 @@ def test_a_recording_with_anything_in_place_of_a_part_is_read_or_invalid_input(
         Capture.from_data(changed)
 
 
-# -- replay -----------------------------------------------------------------------------------
+# -- playing them back ------------------------------------------------------------------------
 
 
 def playing(recording: Capture) -> tuple[Player, live.Client]:
@@ -285,7 +285,7 @@ def test_a_request_that_is_not_sent_is_noticed(vendor: RightEmulator) -> None:
 
 @pytest.fixture
 def file(vendor: RightEmulator, tmp_path: Path) -> Path:
-    """Record an API capture of a vendor that has no emulator."""
+    """A recording of a vendor that has no emulator."""
     data = json.loads(dumps(recorded(vendor, start=True)).replace('"right"', '"unemulated"'))
     path = tmp_path / "unemulated.json"
     path.write_text(json.dumps(data))
@@ -316,14 +316,14 @@ def test_the_report_says_that_nothing_was_proven_over_http(file: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_feature_without_a_capture_is_not_proven(file: Path) -> None:
+def test_what_was_not_recorded_is_not_called_proven(file: Path) -> None:
     replay(file)
     rows = json.loads((file.parent / "out" / "report.json").read_text())["adapters"][0]["rows"]
     assert (rows["create"]["verdict"], rows["webhook"]["verdict"]) == ("proven", "not run")
 
 
 @pytest.mark.slow
-def test_a_response_that_is_read_differently_than_recorded_fails(file: Path) -> None:
+def test_an_answer_that_is_read_otherwise_than_recorded_fails(file: Path) -> None:
     file.write_text(file.read_text().replace('"status": "boot"', '"status": "over"'))
     done = replay(file)
     assert done.returncode == 1
@@ -339,7 +339,7 @@ def test_a_secret_that_was_put_back_by_hand_fails(file: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_invalid_capture_file_is_a_usage_error(file: Path) -> None:
+def test_a_file_that_is_no_recording_is_a_usage_error(file: Path) -> None:
     file.write_text("{}")
     done = replay(file)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
