@@ -1,4 +1,4 @@
-"""The emulator, clients of it in process and over a socket, and answers written by hand."""
+"""The emulator, clients of it in process and over a socket, and scripted responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from livestream_tktchurch.samples import CREATED
 
 
 class VendorTime:
-    """A client's clock that shows the emulated vendor's time; waiting moves both on."""
+    """A client's clock that shows the emulated vendor's time; waiting advances both."""
 
     def __init__(self, emulator: TKTChurchEmulator) -> None:
         self._clock = emulator.clock
@@ -36,7 +36,7 @@ class VendorTime:
 
 
 class SetTime:
-    """A client's clock that stands still."""
+    """A client's clock that never advances."""
 
     def __init__(self, at: datetime = datetime(2024, 1, 21, 10, 0, 3, 987654, UTC)) -> None:
         self.at = at
@@ -52,7 +52,7 @@ class SetTime:
 
 
 class Script:
-    """A transport that gives answers written by hand, one after the other."""
+    """A transport that returns scripted responses in order."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
@@ -71,7 +71,7 @@ class Script:
 
 @pytest.fixture
 def sample() -> dict[str, Any]:
-    """The answer to POST /livestreams in the vendor's API reference."""
+    """Return the response to POST /livestreams in the vendor's API reference."""
     return copy.deepcopy(dict(CREATED))
 
 
@@ -92,14 +92,14 @@ def set_time() -> SetTime:
 
 @pytest.fixture
 def opened() -> Iterator[ExitStack]:
-    """What is closed when the test is over."""
+    """Provide a stack that is closed at the end of the test."""
     with ExitStack() as stack:
         yield stack
 
 
 @pytest.fixture
 def connect(opened: ExitStack) -> Callable[..., live.Client]:
-    """Connects to an emulator in process."""
+    """Return a function that connects to an emulator in process."""
 
     def connect(emulator: TKTChurchEmulator, **settings: Any) -> live.Client:
         settings.setdefault("clock", VendorTime(emulator))
@@ -122,7 +122,7 @@ def client(
 def either_client(
     request: pytest.FixtureRequest, opened: ExitStack, emulator: TKTChurchEmulator
 ) -> live.Client:
-    """A client that waits for nothing, by both ways to the emulator."""
+    """Return a client that never waits, in process and over a socket."""
     settings: dict[str, Any] = {"clock": VendorTime(emulator), **emulator.options()}
     if request.param == "in process":
         settings["transport"] = emulator.transport()
@@ -133,7 +133,7 @@ def either_client(
 
 @pytest.fixture
 def scripted(opened: ExitStack) -> Callable[..., tuple[live.Client, Script]]:
-    """A client with a static token, over answers written by hand."""
+    """Return a function that creates a client with a static token and scripted responses."""
 
     def connect(*answers: Any, **settings: Any) -> tuple[live.Client, Script]:
         script = Script(*answers)
@@ -147,7 +147,7 @@ def scripted(opened: ExitStack) -> Callable[..., tuple[live.Client, Script]]:
 
 @pytest.fixture
 def adapter() -> Any:
-    """The adapter by itself."""
+    """Return the adapter without a client."""
     from livestream_tktchurch.adapter import TKTChurchAdapter, TKTChurchOptions
 
     return TKTChurchAdapter(TKTChurchOptions(access_token=live.Secret("t.t.t")))
@@ -155,7 +155,7 @@ def adapter() -> Any:
 
 @pytest.fixture
 def raw(emulator: TKTChurchEmulator) -> RawClient:
-    """Calls of the emulator without our adapter."""
+    """Return a client that calls the emulator without our adapter."""
     return RawClient(emulator)
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong on the way, and whether the change happened."""
+"""Faults of the exchange, and whether the change was applied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading one stream where the vendor may have no call for it, and reading all of them."""
+"""Reading one stream, even if the vendor has no endpoint for it, and reading all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What create, update, start, stop, cancel and delete send, and what they make of the answer."""
+"""The requests of create, update, start, stop, cancel, and delete, and their responses."""
 
 from __future__ import annotations
 

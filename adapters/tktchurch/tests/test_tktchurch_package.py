@@ -1,4 +1,4 @@
-"""What the package says of itself, and what it declares."""
+"""The metadata and the declarations of the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever comes in, what comes out is a stream or an error of ours."""
+"""Any input results in a stream or in one of the library's errors."""
 
 from __future__ import annotations
 

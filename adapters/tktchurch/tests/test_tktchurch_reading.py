@@ -1,4 +1,4 @@
-"""How a livestream object is read."""
+"""Reading a livestream object."""
 
 from __future__ import annotations
 

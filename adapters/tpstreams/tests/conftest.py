@@ -18,7 +18,7 @@ from livestream_tpstreams.samples import SCHEDULED
 
 
 class FakeClock:
-    """The client's clock: it moves only when the client waits."""
+    """The client's clock, which advances only when the client waits."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -88,7 +88,7 @@ def client(emulator: TPStreamsEmulator, clock: FakeClock) -> Iterator[live.Clien
 
 @pytest.fixture
 def on_air(client: live.Client, emulator: TPStreamsEmulator) -> str:
-    """The id of a stream that has been on air for five minutes."""
+    """Return the ID of a stream that has been live for five minutes."""
     stream = client.create(title="Class")
     emulator.clock.advance(emulator.boot_seconds)
     emulator.connect_encoder(stream.id)
@@ -99,7 +99,7 @@ def on_air(client: live.Client, emulator: TPStreamsEmulator) -> str:
 
 @pytest.fixture
 def sent(emulator: TPStreamsEmulator) -> Callable[[str], list[Any]]:
-    """The bodies of the requests whose method and path end begin and end so: "POST stop/"."""
+    """Return a function for the bodies of matching requests, such as "POST stop/"."""
 
     def bodies(what: str) -> list[Any]:
         method, _, end = what.partition(" ")
@@ -114,5 +114,5 @@ def sent(emulator: TPStreamsEmulator) -> Callable[[str], list[Any]]:
 
 @pytest.fixture
 def payload() -> dict[str, Any]:
-    """The answer to a scheduled create: the sample of "Schedule a live stream"."""
+    """Return the response to a scheduled create: the sample of "Schedule a live stream"."""
     return copy.deepcopy(dict(SCHEDULED))

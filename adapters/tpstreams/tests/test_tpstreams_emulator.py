@@ -1,4 +1,4 @@
-"""The emulator by raw calls: as strict as the vendor's documents say."""
+"""The emulator, called without the adapter, is as strict as the vendor's documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a change when something goes wrong on the way."""
+"""Faults of the exchange, and what is known about the change."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_errors_pickle(client, emulator, on_air):
 
 
 class AnyAnswer:
-    """A transport that answers with what it is given, in turn."""
+    """A transport that returns the given responses in order."""
 
     def __init__(self, answers: list[tuple[int, bytes]]) -> None:
         self.answers = answers

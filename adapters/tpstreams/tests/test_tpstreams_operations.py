@@ -1,4 +1,4 @@
-"""What the adapter does, against the emulator in process."""
+"""The operations of the adapter, against the emulator in process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ START = "2026-12-05T15:30:00+05:30"
 
 
 def lines(emulator):
-    """Method and last part of the path of each request."""
+    """Return the method and the last part of the path of each request."""
     return [
         f"{each.method} {each.path.rstrip('/').rpartition('/')[2]}" for each in emulator.requests
     ]

@@ -1,4 +1,4 @@
-"""What the package says of itself, and its options."""
+"""The metadata and the options of the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the adapter makes of the vendor's payloads."""
+"""Reading the vendor's payloads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INGEST = {"rtmp_url": "rtmp://10.0.0.1/live", "stream_key": "org-gcdem4-live-5h6
 
 
 def read(client: live.Client, payload: dict[str, Any], **fields: Any) -> live.LiveStream:
-    """The payload as a stream, with fields of its live_stream replaced; ``...`` removes one."""
+    """Return the payload as a stream, with replaced fields of live_stream; ``...`` removes one."""
     payload = copy.deepcopy(payload)
     payload["live_stream"].update(fields)
     for name in [name for name in fields if fields[name] is ...]:
@@ -410,7 +410,7 @@ def test_another_kind_of_asset_is_no_stream(client, payload, kind):
 
 @pytest.fixture(scope="module")
 def reader():
-    """A client for many examples."""
+    """Provide a client for many examples."""
     with TPStreamsEmulator().connect() as client:
         yield client
 

@@ -1,4 +1,4 @@
-"""The same over real sockets."""
+"""The adapter and the emulator over real sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests share: an emulated account, a client of it, and the documented answer."""
+"""Shared fixtures: an emulated account, a client of it, and the documented response."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from livestream_videosdk.samples import CREATED
 
 
 class FakeClock:
-    """A client's clock that stands still until it sleeps or is moved; waiting costs no time."""
+    """A client's clock that advances only in sleep() and advance(), without real waiting."""
 
     def __init__(self, start: datetime | None = None, vendor: EmulatorClock | None = None) -> None:
         self.seconds = 0.0
@@ -35,7 +35,7 @@ class FakeClock:
         self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
-        """Moves on, and the vendor's clock too."""
+        """Advance this clock and the vendor's clock."""
         self.seconds += seconds
         if self.vendor is not None:
             self.vendor.advance(seconds)
@@ -43,7 +43,7 @@ class FakeClock:
 
 @attrs.define
 class Script:
-    """A transport that gives prepared answers in order, and keeps what was sent."""
+    """A transport that returns scripted responses in order, and records the requests."""
 
     answers: list[Any]
     status: int = 200
@@ -84,7 +84,7 @@ def client(emulator: VideoSDKEmulator, clock: FakeClock) -> Iterator[live.Client
 
 @pytest.fixture
 def scripted() -> Iterator[Callable[..., tuple[live.Client, Script]]]:
-    """Makes a client whose vendor gives prepared answers."""
+    """Return a function that creates a client of a vendor with scripted responses."""
     clients = []
 
     def make(*answers: Any, status: int = 200) -> tuple[live.Client, Script]:
@@ -104,12 +104,12 @@ def scripted() -> Iterator[Callable[..., tuple[live.Client, Script]]]:
 def offline(
     scripted: Callable[..., tuple[live.Client, Script]],
 ) -> live.Client:
-    """A client that cannot send anything: for reading payloads."""
+    """Return a client that cannot send requests, for reading payloads."""
     return scripted()[0]
 
 
 class Raw:
-    """Calls the emulator as any HTTP client could, with a good token unless told."""
+    """A plain HTTP client of the emulator, with a valid token by default."""
 
     def __init__(self, emulator: VideoSDKEmulator) -> None:
         self.emulator = emulator

@@ -1,4 +1,4 @@
-"""Each operation, against the emulator and by what it sends."""
+"""The operations and their requests, against the emulator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ID = "60e2fe88135c9810f490f3b4"
 
 @pytest.fixture(params=["in process", "over sockets"])
 def connected(request, emulator):
-    """The emulator and a client of it, both ways."""
+    """Return the emulator and a client of it, in process and over a socket."""
     if request.param == "in process":
         with emulator.connect() as client:
             yield emulator, client

@@ -1,4 +1,4 @@
-"""The emulator is as strict as the documents, called as anybody could call it."""
+"""The emulator, called without the adapter, is as strict as the documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The distribution: how it is found, what it imports, what it declares."""
+"""The distribution: its discovery, its imports, and its declarations."""
 
 from __future__ import annotations
 
