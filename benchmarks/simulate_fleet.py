@@ -263,7 +263,7 @@ def _ended(now: float, processes: Sequence[Process]) -> float:
 
 
 def table(scenarios: Mapping[str, Fleet]) -> str:
-    """Return the cost of each scenario as a Markdown table."""
+    """Return a Markdown table with one row per scenario."""
     lines = [
         "| scenario | takes | its longest tenant | asked of sources | of targets | cores busy "
         "| ledgers |",

@@ -26,7 +26,7 @@ def counts(created: int, pending: int, skipped: int = 0) -> dict[str, int]:
 
 
 def seen(*looks: tuple[float, int, int]) -> Look:
-    """Return the last of several readings: seconds since the previous one, created, and pending."""
+    """The last of several looks: seconds since the one before, created, and pending."""
     clock = Clock()
     watched = Watched(clock)
     for seconds, created, pending in looks:

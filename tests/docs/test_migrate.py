@@ -1,4 +1,4 @@
-"""The migration guide matches the code: reasons, field outcomes, hooks, and exit codes."""
+"""What the guide to migrations says of reasons, fates, hooks and exit codes is what the code has."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GUIDE = (DOCS / "howto" / "migrate.md").read_text(encoding="utf-8")
 
 
 def said_by_the_code() -> str:
-    """Return every string in the package, with three dots for interpolated values."""
+    """Every text in the package; what is put into one at run time is three dots."""
     texts = []
     for path in sorted((ROOT / "livestream_core" / "migrate").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -35,14 +35,14 @@ def said_by_the_code() -> str:
 
 
 def rows_below(heading: str) -> list[list[str]]:
-    """Return the rows of the table in a section, without the header."""
+    """The table of a section, without its head."""
     section = GUIDE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     lines = re.findall(r"^\| (.+) \|$", section, re.MULTILINE)
     return [[cell.strip() for cell in line.split(" | ")] for line in lines[1:]]
 
 
 REASONS = [row[0] for row in rows_below("Resolve streams that need review")]
-#: These contain text from elsewhere: an adapter's reason, or the target's refusal.
+#: These say what came from elsewhere: a field with the words of an adapter, the target's refusal.
 NOT_OURS = ("*a field*: *a reason*", "refused, followed by the target's message")
 
 
@@ -51,15 +51,15 @@ def test_there_are_reasons() -> None:
 
 
 @pytest.mark.parametrize("reason", [each for each in REASONS if each not in NOT_OURS])
-def test_the_code_has_every_reason_that_the_guide_explains(reason: str) -> None:
+def test_a_reason_that_the_guide_explains_is_one_that_the_code_gives(reason: str) -> None:
     said = said_by_the_code()
     parts = [part.strip(" :") for part in reason.split("...")]
     assert [part for part in parts if part and part not in said] == []
 
 
-def test_the_guide_explains_every_outcome_of_a_field() -> None:
-    documented = {row[0].replace(" ", "_") for row in rows_below("Plan the migration")}
-    assert documented == set(migrate.FieldOutcome)
+def test_the_guide_explains_every_fate_of_a_field() -> None:
+    told = {row[0].replace(" ", "_") for row in rows_below("Plan the migration")}
+    assert told == set(migrate.FieldOutcome)
 
 
 def test_the_guide_has_every_exit_code_of_migrations() -> None:
