@@ -31,7 +31,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AcmeEmul
 
 
 def write(text: str, folder: Path | None = None, mode: int = PRIVATE) -> Path:
-    """Write a livestream.toml, in which URL is replaced by the vendor's origin."""
+    """Write a livestream.toml, in which URL means the vendor's origin."""
     path = (folder or Path.cwd()) / "livestream.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.replace("URL", os.environ["LIVESTREAM_ACME_BASE_URL"]))

@@ -25,7 +25,7 @@ NONE = (live.Support.NONE, "this vendor is frugal")
 
 
 def lacking(*features: live.Feature, **changes: Any) -> live.Capabilities:
-    """Return the capabilities of the complete vendor without some features."""
+    """Return the honest vendor's capabilities without some features."""
     operations: dict[live.Feature, Any] = {
         **CAPABILITIES.operations,
         **dict.fromkeys(features, NONE),
@@ -228,7 +228,7 @@ def test_a_wait_includes_booting_if_ready_is_never_reported() -> None:
 
 
 def changed(name: str, change: Callable[[Emulator, Any, Response], Any]) -> type[Emulator]:
-    """Return an emulator with one changed handler."""
+    """Return an emulator with another response of one handler."""
 
     def handler(self: Emulator, request: Request, **values: str) -> Any:
         return change(self, request, getattr(Emulator, name)(self, request, **values))

@@ -44,15 +44,15 @@ def _begin(folder: Path, name: str, *arguments: str) -> None:
 
 @pytest.fixture
 def environ(folder: Path, tmp_path: Path) -> dict[str, str]:
-    """Return an environment in which all of them are installed."""
+    """Provide an environment in which all of the packages are installed."""
     found = install(tmp_path, **{name: f"livestream_{name}" for name in ALL})
     sources = [str(folder / name / "src") for name in ALL]
     return {**found, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sources])}
 
 
 def python(*arguments: str | Path, cwd: Path, environ: dict[str, str] | None = None) -> str:
-    """Run a module, which must succeed, and return its output."""
-    # Without coverage, which would only slow down the kit. Other tests cover it.
+    """Run a module, which must succeed, and return what it prints."""
+    # Coverage would measure the kit, which others do, and make it slow.
     ours = {name: "" for name in os.environ if name.startswith("COVERAGE_")}
     done = subprocess.run(
         [sys.executable, "-m", *arguments],
@@ -139,7 +139,7 @@ def test_the_kit_runs_with_its_own_tests_when_pytest_is_called_without_arguments
 
 @pytest.fixture(params=["jwt_link", "login_page"])
 def installed(request: pytest.FixtureRequest, folder: Path, tmp_path: Path) -> tuple[str, Path]:
-    """Return the name of a provider, and the folder into which pip installed its wheel."""
+    """Return the name of a provider, and where pip installed its wheel."""
     pytest.importorskip("setuptools", "77")
     name, target = str(request.param), tmp_path / "installed"
     offline = ("--quiet", "--no-deps", "--no-build-isolation", "--no-index")

@@ -120,7 +120,7 @@ def test_an_installed_provider_is_listed_with_its_distribution(tmp_path: Path) -
 def sandbox(
     folder: Path, environ: Mapping[str, str], *arguments: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
-    """Run a sandbox, and return its process and the environment variables that it printed."""
+    """Run a sandbox, and provide the environment that it printed."""
     out, err = folder / "out", folder / "err"
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = subprocess.Popen(

@@ -429,9 +429,7 @@ def test_a_report_says_what_to_do_next(shown: Report, said: str) -> None:
         report(moved(0), phase="rolled_back"),
     ],
 )
-def test_a_report_with_an_open_end_does_not_say_that_all_is_done(
-    open_end: Report,
-) -> None:
+def test_a_report_with_an_open_end_does_not_say_that_all_is_done(open_end: Report) -> None:
     assert "All is done" not in next_steps(read_page(report_html(open_end)))
 
 

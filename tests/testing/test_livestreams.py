@@ -12,7 +12,7 @@ from livestream_core.testing import livestreams
 
 
 def teach(title: str) -> str:
-    """Create a stream and wait for the encoder, as an application with its own connection does."""
+    """Run an application that connects, and waits for the encoder."""
     with live.connect("memory", environ={}) as client:
         stream = client.create(title=title)
         return client.wait(stream.id, until=live.Status.LIVE, timeout=600).id

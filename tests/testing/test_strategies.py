@@ -34,7 +34,7 @@ def test_generated_values_are_valid(make: Any, data: st.DataObject) -> None:
 
 
 def model() -> list[type]:
-    """Return the public value classes of the model: streams, their parts, and specs."""
+    """Return the public classes of the model: streams, their parts, and requests."""
     values = [getattr(live, name) for name in live.__all__ if not name.startswith("_")]
     classes = [value for value in values if isinstance(value, type)]
     return [each for each in classes if homes[each].endswith(("._model", "._trim", "._secret"))]
