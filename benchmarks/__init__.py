@@ -1,1 +1,1 @@
-"""What the library costs, beside what its work costs without it. See README.md."""
+"""Benchmarks that compare the library with the same work without it. See README.md."""

@@ -1,8 +1,8 @@
-"""``python -m benchmarks``, from the top of the checkout. See README.md."""
+"""Run ``python -m benchmarks`` from the top of the checkout. See README.md."""
 
 import sys
 
-# The checkout comes last, so that the library is measured as it was installed.
+# Put the checkout last, so that the benchmarks measure the installed library.
 sys.path.append(sys.path.pop(0))
 
 from benchmarks.command import main

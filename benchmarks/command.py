@@ -1,4 +1,4 @@
-"""Measures what is asked for, and prints one table."""
+"""The command: measures the requested figures and prints one table."""
 
 from __future__ import annotations
 
@@ -16,38 +16,41 @@ from .table import Row, table
 
 Figure = Callable[[Size], Iterator[Row]]
 
-#: What requests and httpx read from the environment. Both sides are measured without it.
+#: The variables that requests and httpx read. Both sides are measured without them.
 _NETWORK_SETTINGS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measures each figure in a process of its own. A target that was missed is marked in the
-    table, and is no failure: on a busy machine it says little.
+    """Measure each figure in a separate process, and print the table.
+
+    The table marks a missed target, but it is not a failure: on a busy machine it means little.
     """
     parser = _parser()
-    given = parser.parse_args(arguments)
-    there_are = figures(peers=given.peers)
-    if unknown := [name for name in given.figures if name not in there_are]:
-        parser.error(f"no figure {unknown[0]!r}; there are: {', '.join(there_are)}")
+    options = parser.parse_args(arguments)
+    available = figures(peers=options.peers)
+    if unknown := [name for name in options.figures if name not in available]:
+        parser.error(f"unknown figure {unknown[0]!r}; available: {', '.join(available)}")
     for name in list(os.environ):
         if name in _NETWORK_SETTINGS or name.lower().endswith("_proxy"):
             del os.environ[name]
-    size = TINY if given.tiny else FEWER_ROUNDS if given.peers else FULL
+    size = TINY if options.tiny else FEWER_ROUNDS if options.peers else FULL
     rows: list[Row] = []
-    for name in given.figures or there_are:
+    for name in options.figures or available:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        rows += measured(name, peers=given.peers, size=size)
+        rows += measured(name, peers=options.peers, size=size)
     print(table(rows))
-    print(f"\n{machine() if given.peers else f'{machine()}; {subject()}'}")
-    print(f"one figure alone: python -m benchmarks {'--peers ' if given.peers else ''}FIGURE")
-    if given.json is not None:
+    print(f"\n{machine() if options.peers else f'{machine()}; {subject()}'}")
+    print(
+        f"to measure one figure: python -m benchmarks {'--peers ' if options.peers else ''}FIGURE"
+    )
+    if options.json is not None:
         found = {"machine": machine(), "rows": [row.to_dict() for row in rows]}
-        given.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 def figures(*, peers: bool) -> Mapping[str, Figure]:
-    """The figures by name: our own, or one for each other SDK."""
-    # Imported when it is known which: each has an environment without what the other needs.
+    """Return the figures by name: those of the library, or one for each peer SDK."""
+    # Imported on demand, because each environment lacks the packages of the other.
     if peers:
         from .peers import PEERS
 
@@ -58,7 +61,7 @@ def figures(*, peers: bool) -> Mapping[str, Figure]:
 
 
 def measured(name: str, *, peers: bool, size: Size) -> list[Row]:
-    """The rows of a figure. One that breaks is shown as broken, and the others go on."""
+    """Return the rows of a figure, or a row with the error if the measurement fails."""
     try:
         return apart(_measure, name, peers, size)
     except Exception as error:
@@ -66,13 +69,13 @@ def measured(name: str, *, peers: bool, size: Size) -> list[Row]:
 
 
 def machine() -> str:
-    """What the figures were measured on, as far as it matters for ratios."""
+    """Return a description of the machine, as far as it matters for ratios."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return f"{python} on {platform.system()}, {os.cpu_count()} cores"
 
 
 def subject() -> str:
-    """Which of the two that may be here was measured."""
+    """Return whether the library was measured from a wheel or from the checkout."""
     found = find_spec("livestream_core")
     assert found is not None
     from_wheel = "site-packages" in Path(found.origin or "").parts
@@ -85,12 +88,14 @@ def _measure(name: str, peers: bool, size: Size) -> list[Row]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Prints one table of figures."
+        prog="python -m benchmarks", description="Measure figures and print one table."
     )
-    parser.add_argument("figures", nargs="*", metavar="FIGURE", help="all, if none is named")
-    parser.add_argument("--peers", action="store_true", help="other vendors' SDKs, not ours")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all ratios there too")
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help="defaults to all figures")
+    parser.add_argument("--peers", action="store_true", help="measure other vendors' SDKs instead")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all ratios to a file")
     parser.add_argument(
-        "--tiny", action="store_true", help="only show that all runs; the figures mean nothing"
+        "--tiny",
+        action="store_true",
+        help="only check that everything runs; the figures mean nothing",
     )
     return parser

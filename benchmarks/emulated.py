@@ -1,8 +1,7 @@
-"""Two accounts at emulated vendors, in a process of their own. Every answer comes late, as over a
-network.
+"""Two accounts at emulated vendors, in a separate process, with delayed responses.
 
-The vendor of loopback.py has answers that never change; here something is created. This file runs
-as a program too.
+The responses of loopback.py never change, but here a migration creates streams. This file also runs
+as a program.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from livestream_core.emulator import Emulator, Fault, load_emulator
 
 @dataclass(frozen=True)
 class Account:
-    """An account at one of them.
+    """An account at an emulated vendor.
 
     Attributes:
         provider: The provider's name.
-        origin: Where the vendor is.
-        options: The options of a connection, but for ``base_url``.
+        origin: The vendor's origin.
+        options: The options of a connection, except ``base_url``.
     """
 
     provider: str
@@ -36,35 +35,34 @@ class Account:
     options: dict[str, Any] = field(repr=False)
 
     def connect(self) -> live.Client:
-        """A client; nothing comes from the environment."""
+        """Return a client, without options from the environment."""
         return live.connect(self.provider, base_url=self.origin, environ={}, **self.options)
 
 
 class Vendors:
-    """The process with both."""
+    """The process with both accounts."""
 
     def __init__(self, source: Account, target: Account, pipes: tuple[IO[str], IO[str]]) -> None:
         self.source, self.target = source, target
         self._pipes = pipes
 
-    def asked(self) -> Counter[str]:
-        """What was asked since the last time: how often each side got each method."""
-        told, answered = self._pipes
-        told.write("asked\n")
-        told.flush()
-        return Counter(json.loads(answered.readline()))
+    def count_requests(self) -> Counter[str]:
+        """Return the requests since the last call: a count for each account and method."""
+        commands, results = self._pipes
+        commands.write("count\n")
+        commands.flush()
+        return Counter(json.loads(results.readline()))
 
 
 @contextlib.contextmanager
 def emulated(*, streams: int, seconds: float) -> Iterator[Vendors]:
-    """Two accounts at TPStreams until the end of the block: one with streams that begin in some
-    days, and an empty one.
+    """Serve two TPStreams accounts until the end of the block: one with streams, and an empty one.
 
     Args:
-        streams: How many.
-        seconds: How long every answer takes.
+        streams: The number of streams in the source account, all scheduled for later.
+        seconds: The seconds that every response takes.
     """
-    # Isolated, so that it too finds the library as it was installed.
+    # Isolated, so that it also imports the installed library.
     command = [sys.executable, "-I", __file__, str(streams), str(seconds)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -75,12 +73,12 @@ def emulated(*, streams: int, seconds: float) -> Iterator[Vendors]:
             source, target = (Account(*each) for each in json.loads(process.stdout.readline()))
             yield Vendors(source, target, (process.stdin, process.stdout))
         finally:
-            # It serves until its input ends, so it never outlives us.
+            # The process serves until its input ends, so it never outlives this one.
             process.stdin.close()
 
 
 def main(streams: int, seconds: float) -> None:
-    """Tells both accounts, and then what was asked, as often as somebody wants to know."""
+    """Print both accounts, and then the counts of requests for each line of input."""
     vendor = load_emulator("tpstreams")
     sides = {"source": vendor(), "target": vendor()}
     _fill(sides["source"], streams)
@@ -92,14 +90,14 @@ def main(streams: int, seconds: float) -> None:
             accounts.append([emulator.provider, origin, emulator.options()])
         print(json.dumps(accounts), flush=True)
         for _ in sys.stdin:
-            asked = Counter(
+            counts = Counter(
                 f"{side} {request.method}"
                 for side, emulator in sides.items()
                 for request in emulator.requests
             )
             for emulator in sides.values():
                 emulator.requests.clear()
-            print(json.dumps(asked), flush=True)
+            print(json.dumps(counts), flush=True)
 
 
 def _fill(emulator: Emulator, streams: int) -> None:

@@ -1,4 +1,4 @@
-"""Code that runs in a new interpreter, where nothing has been imported yet."""
+"""Runs code in a new interpreter, which has not imported anything yet."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ print(perf_counter() - began)
 
 
 def timed_code(code: str, *, before: str = "", after: str = "") -> Measurement:
-    """Seconds that some code takes in a new interpreter, whose own start does not count.
+    """Return a measurement of code in a new interpreter, without the interpreter's own start.
 
     Args:
-        code: What is timed.
-        before: What runs first, and is not timed.
-        after: What runs afterwards; it raises if the code did not do its work.
+        code: The code to time.
+        before: Code that runs first and is not timed.
+        after: Code that runs afterwards, and raises if the timed code did not do its work.
     """
     program = _TIMED.format(code=code, before=before, after=after)
     return lambda: float(run(program))
 
 
 def timed_process(code: str) -> Callable[[], object]:
-    """The same code, as a whole process: for timing from outside."""
+    """Return a function that runs the code as a whole process, to time it from outside."""
     return lambda: run(code)
 
 
 def run(program: str) -> str:
-    """What a program prints. It is isolated: neither the current folder nor the environment
-    has a say in what it imports.
+    """Run a program and return its output.
+
+    It is isolated: neither the current folder nor the environment affects what it imports.
     """
     command = [sys.executable, "-I", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

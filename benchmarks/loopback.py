@@ -1,8 +1,8 @@
-"""A vendor on loopback: a process of its own that keeps connections open and has every answer
-ready, so that what a call costs is what its client costs.
+"""A vendor on loopback, in a separate process.
 
-The emulators' server is no good here: it closes every connection, and makes each answer anew.
-This file runs as a program too, and needs nothing but the standard library.
+It keeps network connections open and has every response ready, so that only the client's time is
+measured. The emulators' server does not fit: it closes every connection and builds each response
+again. This file also runs as a program, and needs only the standard library.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-#: What each target (path and query) of an origin is answered with, as JSON in text.
+#: Returns the response for each target (path and query) of an origin, as JSON text.
 Answers = Callable[[str], Mapping[str, str]]
 
 
 @contextlib.contextmanager
 def loopback(answers: Answers, delay: float = 0.0) -> Iterator[str]:
-    """Serves answers until the end of the block, and gives the origin. Answers are made from
-    the origin, because a page names the next one by its whole URL. Each takes ``delay`` seconds.
+    """Serve responses until the end of the block, and return the origin.
+
+    Args:
+        answers: Returns the responses. They depend on the origin, because a page has the full URL
+            of the next one.
+        delay: The seconds that each response takes.
     """
-    # Isolated, so that the program starts fast and finds no module of ours instead of another.
+    # Isolated, so that the program starts fast and does not import our modules by mistake.
     command = [sys.executable, "-I", __file__, str(delay)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdin is not None
@@ -38,12 +42,12 @@ def loopback(answers: Answers, delay: float = 0.0) -> Iterator[str]:
             server.stdout.readline()
             yield origin
         finally:
-            # It serves until its input ends, so it never outlives us.
+            # The process serves until its input ends, so it never outlives this one.
             server.stdin.close()
 
 
 def main() -> None:
-    """Tells the port, reads the answers, tells that it is ready, and serves."""
+    """Print the port, read the responses, print that the server is ready, and serve."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         print(listening.getsockname()[1], flush=True)
         answers = {
@@ -74,7 +78,7 @@ def _accept(listening: socket.socket, answers: Mapping[bytes, bytes], delay: flo
 
 
 def _serve(connection: socket.socket, answers: Mapping[bytes, bytes], delay: float) -> None:
-    """Answers GET requests, which have no body, one after the other."""
+    """Serve the GET requests of a connection, one after the other."""
     missing = _answer("404 Not Found", b"{}")
     received = b""
     with connection, contextlib.suppress(ConnectionError):

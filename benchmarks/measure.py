@@ -1,4 +1,4 @@
-"""Two things measured in turns, so that what disturbs the one disturbs the other."""
+"""Measures two functions in turns, so that a disturbance affects both."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Does the work once more, and gives what that cost.
+#: Does the work once more and returns its cost.
 Measurement = Callable[[], float]
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured.
+    """The amount of work to measure.
 
     Attributes:
-        rounds: How often two things are measured beside each other.
-        process_rounds: The same, where each measurement is a new interpreter.
-        call_rounds: The same, where each measurement is of a few short calls.
-        calls: How many calls that are.
-        streams: Streams on the large page, and in the whole list.
-        page: Streams on each page of the list.
-        clients: Idle clients.
-        adapters: Installed adapters, where there are many.
-        moved: Streams that are moved from one account to another.
-        move_rounds: How often that is measured: it takes much longer than all else.
-        gets: Streams that are read by tasks of one event loop.
-        delay: Seconds that a slow vendor takes for an answer.
-        work: Seconds that a caller needs for each page.
+        rounds: The number of rounds in which two functions are compared.
+        process_rounds: The same, if each measurement is a new interpreter.
+        call_rounds: The same, if each measurement is a few short calls.
+        calls: The number of these calls.
+        streams: The number of streams on the large page, and in the whole list.
+        page: The number of streams on each page of the list.
+        clients: The number of idle clients.
+        adapters: The number of installed adapters, for the figure with many.
+        moved: The number of streams to migrate.
+        move_rounds: The number of rounds for a migration, which takes much longer than the others.
+        gets: The number of streams that the tasks of one event loop read.
+        delay: The seconds that a slow vendor takes for each response.
+        work: The seconds that the caller works on each page.
     """
 
     rounds: int
@@ -68,9 +68,9 @@ FULL = Size(
     delay=0.05,
     work=0.02,
 )
-#: For peers, which need much longer for the same.
+#: For peers, which take much longer for the same work.
 FEWER_ROUNDS = replace(FULL, rounds=5, process_rounds=7)
-#: Shows that everything runs. Its figures mean nothing.
+#: Only to check that everything runs. Its figures mean nothing.
 TINY = Size(
     rounds=1,
     process_rounds=1,
@@ -90,9 +90,9 @@ TINY = Size(
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two things cost, and for every round the ratio of the two.
+    """The costs of two functions, and the ratio of each round.
 
-    Only the ratios are exact: a machine that is slower for a while is slower for both.
+    Only the ratios are exact: if the machine is slower for a while, it is slower for both.
     """
 
     ours: float
@@ -120,15 +120,16 @@ def timed(
     collector: bool = True,
     clock: Callable[[], float] | None = None,
 ) -> Measurement:
-    """Seconds that ``work`` takes. It begins behind a whole garbage collection, and what it
-    gives back is let go after the clock has stopped.
+    """Return a measurement of the seconds that ``work`` takes.
+
+    It starts after a full garbage collection, and releases the result after the clock has stopped.
 
     Args:
-        work: What is timed.
-        times: How often it is done in one measurement.
-        collector: Whether the garbage collector is on meanwhile, as it is for users. Where
-            much is allocated it is a large part of the time, on both sides.
-        clock: What is counted; by default the time that passes.
+        work: The function to time.
+        times: The number of calls in one measurement.
+        collector: Whether the garbage collector stays on, as it does for users. It is a large part
+            of the time on both sides if they allocate much.
+        clock: The clock to read. Defaults to the wall clock.
     """
 
     def measure() -> float:
@@ -152,8 +153,10 @@ def timed(
 
 
 def compare(ours: Measurement, theirs: Measurement, *, rounds: int) -> Comparison:
-    """Measures in the order ours, theirs, theirs, ours, so that a machine which slows down
-    evenly favours none. A first round, in which both warm up, is thrown away.
+    """Measure in the order ours, theirs, theirs, ours, and return the comparison.
+
+    This order favors neither side if the machine slows down evenly. The first round, in which both
+    sides warm up, is discarded.
     """
     ours(), theirs()
     our_costs, their_costs, ratios = [], [], []
@@ -166,7 +169,7 @@ def compare(ours: Measurement, theirs: Measurement, *, rounds: int) -> Compariso
 
 
 def apart(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Calls a function in a new process, so that nothing measured before is in its memory."""
+    """Call a function in a new process, so that earlier measurements do not use its memory."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as processes:
         return processes.submit(function, *args, **kwargs).result()

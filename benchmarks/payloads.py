@@ -1,6 +1,6 @@
-"""What vendors answer: whole documented objects, each stream with its own ids, keys and times.
+"""The payloads of vendors: complete documented objects, each with its own IDs, keys, and times.
 
-Every field that a vendor documents is there, because a client also pays for what it skips.
+They have every field that a vendor documents, because skipping a field costs time too.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _FIRST = datetime(2025, 9, 1, 9, 30, tzinfo=UTC)
 
 
 def token(number: int, length: int, kind: str = "") -> str:
-    """Letters and digits that are the same in every run, and differ by number and kind."""
+    """Return letters and digits that depend only on the number and the kind."""
     digest = hashlib.blake2b(f"{kind} {number}".encode()).hexdigest()
     return digest[:length]
 
 
 def uuid(number: int) -> str:
-    """Looks like a UUID of version 4."""
+    """Return text that looks like a version 4 UUID."""
     text = token(number, 32, "uuid")
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 
 def at(number: int, minutes: int = 0) -> datetime:
-    """When a stream began; every stream has its own minute."""
+    """Return the time at which a stream began, which differs between streams."""
     return _FIRST + timedelta(minutes=37 * number + minutes, seconds=number % 60)
 
 
@@ -38,8 +38,9 @@ def at(number: int, minutes: int = 0) -> datetime:
 
 
 def tpstreams_asset(number: int, *, detail: bool = False) -> Payload:
-    """An asset of type livestream: of ten one is scheduled, one is on air, and eight are over,
-    recorded and transcoded.
+    """Return an asset of type livestream.
+
+    Of ten assets, one is scheduled, one is live, and eight have ended and are recorded.
     """
     id = token(number, 11, "asset")
     media = f"https://d28qihy7z761lk.cloudfront.net/live/gcdem4/{id}"
@@ -130,7 +131,7 @@ def _activities(number: int, *, over: bool) -> list[Payload]:
 
 
 def videosdk_livestream(number: int) -> Payload:
-    """A v1 livestream."""
+    """Return a v1 livestream."""
     key = uuid(number)
     watch = f"https://live.videosdk.live/live/{key}"
     return {
@@ -159,7 +160,7 @@ def videosdk_livestream(number: int) -> Payload:
 
 
 def tktchurch_livestream(number: int) -> Payload:
-    """A livestream with all its optional fields."""
+    """Return a livestream with all optional fields."""
     thumbnail = f"https://cdn.tkt.church/thumbnails/{uuid(number)}.jpg"
     return {
         "id": uuid(number).upper(),
@@ -192,12 +193,12 @@ def _iso(instant: datetime, timespec: str) -> str:
 
 # -- pages --------------------------------------------------------------------------------------
 
-#: Makes the object of a page from its items, its number from 1, and the number of all items.
+#: Returns the object of a page from its items, its number from 1, and the number of all items.
 Wrap = Callable[[list[Payload], int, int], Payload]
 
 
 def pages(make: Callable[[int], Payload], wrap: Wrap, *, streams: int, page: int) -> Iterator[str]:
-    """All streams, as the JSON of one page after the other."""
+    """Yield the JSON of each page of all streams."""
     for number, first in enumerate(range(0, streams, page), 1):
         items = [make(each) for each in range(first, min(first + page, streams))]
         yield json.dumps(wrap(items, number, streams))

@@ -1,4 +1,4 @@
-"""The three vendors, each as its adapter asks it and as it answers."""
+"""The three providers, with the requests of each adapter and the responses of each vendor."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Provider:
 
     Attributes:
         name: The provider's name.
-        options: The options of a connection, but for ``base_url``.
-        authorization: The header that these options lead to.
-        path: Where the stream with an ``{id}`` is read.
-        one: Makes the answer to a get from the stream's number.
-        item: Makes an item of a list from the stream's number.
-        only_page: Makes a list of one page from its items.
+        options: The options of a connection, except ``base_url``.
+        authorization: The ``Authorization`` header that these options produce.
+        path: The path of the stream with an ``{id}``.
+        one: Returns the response to a get, from the stream's number.
+        item: Returns an item of a list, from the stream's number.
+        only_page: Returns a list of one page, from its items.
     """
 
     name: str
@@ -41,17 +41,17 @@ class Provider:
     only_page: Wrap
 
     def connect(self, base_url: str, **settings: Any) -> live.Client:
-        """A client; nothing comes from the environment."""
+        """Return a client, without options from the environment."""
         return live.connect(self.name, base_url=base_url, environ={}, **self.options, **settings)
 
     def connect_async(self, base_url: str, **settings: Any) -> live.AsyncClient:
-        """A client for an event loop; nothing comes from the environment."""
+        """Return an asynchronous client, without options from the environment."""
         return live.connect_async(
             self.name, base_url=base_url, environ={}, **self.options, **settings
         )
 
     def with_options(self, options: Mapping[str, Any]) -> Provider:
-        """The same provider for another account."""
+        """Return the same provider with the options of another account."""
         return replace(self, options=options)
 
 
@@ -97,7 +97,7 @@ PROVIDERS = (TPSTREAMS, VIDEOSDK, TKTCHURCH)
 
 
 class Answering:
-    """A transport that has its answer already, so that only the reading of it is left."""
+    """A transport that already has its response, so that only reading it is measured."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -111,5 +111,5 @@ class Answering:
         body: bytes | None,
         timeout: live.Timeout,
     ) -> live.Response:
-        """The answer, whatever is asked."""
+        """Return the response to any request."""
         return live.Response(200, live.Headers({"Content-Type": "application/json"}), self._body)

@@ -1,8 +1,8 @@
-"""How long it takes to move the streams of many tenants, and what that asks of the vendors.
+"""Simulate the migration of many tenants: the time that it takes, and the requests that it sends.
 
-A simulation, for what cannot be tried: vendors that answer a million creates. Every request of
-every worker is an event, which waits for its turn at its account. What the library takes is
-measured, by the figure `migrate`; what vendors do is assumed, and can be said otherwise:
+This is a simulation, because no vendor can be tested with a million creates. Every request of every
+worker is an event that waits for its turn at its account. The cost of the library is measured, by
+the figure `migrate`. The behavior of the vendors is assumed, and options can change it:
 
     python -m benchmarks.simulate_fleet                     # all scenarios
     python -m benchmarks.simulate_fleet --target-rate 20    # the first, with something changed
@@ -18,40 +18,40 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TypeAlias
 
-#: Yields the second at which it goes on; gives the one at which it ends.
+#: Yields the second at which it resumes, and returns the second at which it ends.
 Process: TypeAlias = Generator[float, None, float]
 
-#: Measured, in seconds of one core: what a stream takes to be planned, moved and checked.
+#: Measured, in seconds of one core: the cost of planning, migrating, and checking a stream.
 PROCESSOR = 0.006_6
-#: Estimated, in seconds of one core: what a stream takes on a page of a list.
+#: Estimated, in seconds of one core: the cost of a stream on a page of a list.
 PROCESSOR_LISTED = 0.000_065
-#: Measured, in bytes: what a stream takes in the ledger.
+#: Measured, in bytes: the size of a stream in the ledger.
 LEDGER = 2_376
 
-#: Seconds between two looks whether another worker's list is read.
-_LOOK = 1.0
+#: The seconds between two checks whether another worker has finished its list.
+_POLL = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
-    """What is moved, by what, and how vendors are assumed to answer.
+    """The streams, the machines, and the assumed behavior of the vendors.
 
     Attributes:
-        streams: Streams to be moved, of all tenants together.
-        tenants: Tenants, each with a ledger and two accounts of its own.
-        skew: 0: tenants are alike. 1: the second has half as many streams as the first, the
-            third a third of them, and so on.
-        machines: Machines.
-        cores: Cores of each machine.
-        at_a_time: Tenants that a machine moves at the same time.
-        workers: Workers for each tenant.
-        source_rate: Requests per second that a source allows an account.
-        target_rate: Requests per second that a target allows an account.
-        answer: Seconds until a request is answered.
-        page: Streams on a page of a list.
-        unknown: Share of creates that are not answered.
-        carried_out: Share of these that were carried out nevertheless.
-        settle: Seconds that a target is given to carry out the others.
+        streams: The total number of streams to migrate.
+        tenants: The number of tenants, each with its own ledger and two accounts.
+        skew: With 0, all tenants have the same number of streams. With 1, the second has half as
+            many streams as the first, the third has a third, and so on.
+        machines: The number of machines.
+        cores: The number of cores of each machine.
+        at_a_time: The number of tenants that a machine migrates at the same time.
+        workers: The number of workers for each tenant.
+        source_rate: The requests per second that a source allows an account.
+        target_rate: The requests per second that a target allows an account.
+        answer: The seconds until the vendor responds to a request.
+        page: The number of streams on a page of a list.
+        unknown: The share of creates that get no response.
+        applied: The share of these creates that are applied nevertheless.
+        settle: The seconds that the target may take to apply a create that got no response.
     """
 
     streams: int = 1_000_000
@@ -66,12 +66,12 @@ class Fleet:
     answer: float = 0.2
     page: int = 50
     unknown: float = 0.001
-    carried_out: float = 0.5
+    applied: float = 0.5
     settle: float = 60.0
 
     @property
     def sizes(self) -> list[int]:
-        """How many streams each tenant has, the largest first."""
+        """The number of streams of each tenant, the largest first."""
         weights = [(rank + 1) ** -self.skew for rank in range(self.tenants)]
         whole, reached, sizes = sum(weights), 0.0, list[int]()
         for weight in weights:
@@ -82,16 +82,16 @@ class Fleet:
 
 @dataclass(frozen=True, kw_only=True)
 class Moved:
-    """What it took, for one tenant or for all.
+    """The cost of a migration, for one tenant or for all.
 
     Attributes:
-        seconds: How long.
-        longest: How long the tenant that took longest.
-        source_requests: What sources were asked.
-        target_requests: What targets were asked.
-        processor: Seconds of one core.
-        ledger: Bytes of ledgers.
-        created: Streams that are at the target.
+        seconds: The time that it took.
+        longest: The time of the tenant that took longest.
+        source_requests: The number of requests to sources.
+        target_requests: The number of requests to targets.
+        processor: The seconds of one core.
+        ledger: The bytes of the ledgers.
+        created: The number of streams at the target.
     """
 
     seconds: float
@@ -114,7 +114,7 @@ SCENARIOS: Mapping[str, Fleet] = {
 
 
 def simulated(fleet: Fleet, *, seed: int = 1) -> Moved:
-    """What it takes to move all tenants, the largest first, each as soon as there is room."""
+    """Migrate all tenants, the largest first, each as soon as a machine has room."""
     chance = random.Random(seed)  # noqa: S311
     tenants = [Tenant(size, fleet, chance).moved() for size in fleet.sizes if size]
     ends = [0.0] * (fleet.machines * fleet.at_a_time)
@@ -122,7 +122,7 @@ def simulated(fleet: Fleet, *, seed: int = 1) -> Moved:
         heapq.heapreplace(ends, ends[0] + tenant.seconds)
     processor = sum(each.processor for each in tenants)
     return Moved(
-        # Cores that are always busy hold everybody up.
+        # If the cores are always busy, they limit the speed.
         seconds=max(*ends, processor / (fleet.machines * fleet.cores)),
         longest=max(each.longest for each in tenants),
         source_requests=sum(each.source_requests for each in tenants),
@@ -134,7 +134,7 @@ def simulated(fleet: Fleet, *, seed: int = 1) -> Moved:
 
 
 class Account:
-    """An account at a vendor, that answers so many requests per second."""
+    """An account at a vendor, which limits the requests per second."""
 
     def __init__(self, rate: float, answer: float) -> None:
         self._apart, self._answer = 1 / rate, answer
@@ -142,7 +142,7 @@ class Account:
         self.requests = 0
 
     def ask(self, now: float) -> float:
-        """When a request is answered that is made now."""
+        """Return the time of the response to a request that is sent now."""
         turn = max(now, self._next)
         self._next = turn + self._apart
         self.requests += 1
@@ -157,16 +157,16 @@ class Tenant:
         self._source = Account(fleet.source_rate, fleet.answer)
         self._target = Account(fleet.target_rate, fleet.answer)
         self._created = self._listed = 0
-        #: When creates that were not carried out, as it seems, may be looked for once more.
+        #: The times at which creates that were apparently not applied can be checked again.
         self._unsettled: deque[float] = deque()
-        #: When the last list of the target was begun, and whether it is being read.
+        #: The start of the last list of the target, and whether it is still being read.
         self._begun, self._reads = -1.0, False
 
     def moved(self) -> Moved:
-        """What it takes."""
+        """Run the migration, and return its cost."""
         now = _ended(0.0, [self._walk(0.0, self._source, self._streams)])
         for work in (self._plan, self._move, self._check):
-            # Before the first create the target is read twice; a plan reads it once.
+            # The target is listed twice before the first create, and once for a plan or a check.
             for _ in range(2 if work == self._move else 1):
                 now = _ended(now, [self._walk(now, self._target, self._created)])
             left = iter(range(self._streams))
@@ -198,7 +198,7 @@ class Tenant:
         while True:
             if self._unsettled and self._unsettled[0] <= now:
                 self._unsettled.popleft()
-                now = yield from self._look(now)
+                now = yield from self._list_target(now)
                 now = yield from self._create(now)
             elif next(left, None) is not None:
                 now = yield from self._create(now)
@@ -213,21 +213,22 @@ class Tenant:
             now = side.ask(now)
             yield now
         is_answered = self._chance.random() >= self._fleet.unknown
-        is_there = is_answered or self._chance.random() < self._fleet.carried_out
+        is_there = is_answered or self._chance.random() < self._fleet.applied
         self._created += is_there
         if not is_answered:
-            now = yield from self._look(now)
+            now = yield from self._list_target(now)
             if not is_there:
                 self._unsettled.append(now + self._fleet.settle)
         return now
 
-    def _look(self, now: float) -> Process:
-        """Reads a list of the target that is begun now or later. Who needs one at the same time
-        gets the same one.
+    def _list_target(self, now: float) -> Process:
+        """Read a list of the target that starts now or later.
+
+        Workers that need one at the same time share it.
         """
         asked = now
         while self._reads:
-            now += _LOOK
+            now += _POLL
             yield now
         if self._begun < asked:
             self._begun, self._reads = now, True
@@ -244,7 +245,7 @@ class Tenant:
 
 
 def _ended(now: float, processes: Sequence[Process]) -> float:
-    """When the last of several processes ends that begin now."""
+    """Return the time at which the last of several processes ends; all of them start now."""
     events = [(now, number, process) for number, process in enumerate(processes)]
     while events:
         _, number, process = events[0]
@@ -289,14 +290,14 @@ def _hours(seconds: float) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints a table of all scenarios, or of what was asked for."""
+    """Print a table of all scenarios, or of the one that the options describe."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.simulate_fleet")
     for field in fields(Fleet):
         option = f"--{field.name.replace('_', '-')}"
         parser.add_argument(option, type=type(field.default), metavar=str(field.default))
-    said = vars(parser.parse_args(arguments))
-    given = {name: value for name, value in said.items() if value is not None}
-    print(table({"as given": replace(Fleet(), **given)} if given else SCENARIOS))
+    options = vars(parser.parse_args(arguments))
+    changes = {name: value for name, value in options.items() if value is not None}
+    print(table({"as given": replace(Fleet(), **changes)} if changes else SCENARIOS))
 
 
 if __name__ == "__main__":

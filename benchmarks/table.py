@@ -1,4 +1,4 @@
-"""Figures as rows of one table."""
+"""The rows of the table, and its text."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class Row:
     """One line of the table.
 
     Attributes:
-        figure: The name under which it can be measured alone.
+        figure: The name of the figure, with which it can be measured alone.
         what: What was measured.
-        beside: Beside what.
-        cost: What it cost, as text with its unit.
-        other_cost: What that beside it cost.
-        comparison: The ratio of the two; ``None`` where only the amount counts.
-        target: The most that the ratio (or the amount) should be; ``None`` for a figure that
-            is there for comparison only.
-        amount: What is held against the target where there is no ratio.
-        trouble: Why there is no figure.
+        beside: What it was compared with.
+        cost: Its cost, as text with a unit.
+        other_cost: The cost of the other side.
+        comparison: The ratio of the two, or ``None`` if only the amount counts.
+        target: The maximum of the ratio, or of the amount; ``None`` for a figure that is only for
+            comparison.
+        amount: The value to compare with the target if there is no ratio.
+        trouble: The reason why there is no figure.
     """
 
     figure: str
@@ -38,14 +38,14 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the target was reached; ``None`` where there is none."""
+        """Whether the target was met, or ``None`` if there is no target."""
         measured = self.comparison.ratio if self.comparison else self.amount
         if self.target is None or measured is None:
             return None
         return measured <= self.target
 
     def to_dict(self) -> dict[str, Any]:
-        """The row for JSON."""
+        """Return the row as values for JSON."""
         ratio = self.comparison
         return {
             "figure": self.figure,
@@ -64,7 +64,7 @@ class Row:
 
 
 def seconds(value: float) -> str:
-    """A time in a unit that suits it."""
+    """Return a time as text, in a suitable unit."""
     for unit, factor in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
         if value >= factor:
             return f"{value / factor:.3g} {unit}"
@@ -72,12 +72,12 @@ def seconds(value: float) -> str:
 
 
 def in_bytes(value: float) -> str:
-    """A number of bytes."""
+    """Return a number of bytes as text."""
     return f"{value:,.0f} B"
 
 
 def by_collector(collector: bool) -> str:
-    """What is added to the name of a row that was measured with the collector on, or off."""
+    """Return the suffix for the name of a row, which says if the collector was off."""
     return "" if collector else ", garbage collector off"
 
 
@@ -85,7 +85,7 @@ HEADINGS = ("figure", "what", "cost", "beside", "its cost", "ratio", "quartiles"
 
 
 def table(rows: Sequence[Row]) -> str:
-    """A table in Markdown that is as readable on a terminal."""
+    """Return the rows as a Markdown table that is also readable in a terminal."""
     cells = [HEADINGS, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
     lines = [
@@ -109,7 +109,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         target = in_bytes(row.target)
     verdict = {None: "", True: "met", False: "MISSED"}[row.met]
     if row.trouble is not None:
-        verdict = "BROKE, see below"
+        verdict = "FAILED, see below"
     measured = (row.figure, row.what, row.cost, row.beside, row.other_cost)
     return (*measured, ratio, quartiles, target, verdict)
 

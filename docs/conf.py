@@ -1,4 +1,4 @@
-"""How the site is built: `make docs`. Nothing here needs the network."""
+"""Configure the site, which `make docs` builds without network access."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ extensions = [
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_extensions"]
-# Quotes and dashes stay as they were typed: most of them stand in commands.
+# Keep quotes and dashes as they are typed, because most of them are in commands.
 smartquotes = False
 
 # -- the reference --------------------------------------------------------------------------
@@ -49,7 +49,7 @@ python_display_short_literal_types = True
 python_maximum_signature_line_length = 88
 add_module_names = False
 
-# Links into other projects would have to be looked up there while the site is built.
+# Links into other projects would need a request to each project during the build.
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!livestream_).*"),
     (r"py:(obj|class)", r"livestream_core\.[\w.]+\.[A-Z]"),  # type variables
@@ -57,11 +57,14 @@ nitpick_ignore_regex = [
     (
         r"py:class",
         r"livestream_core\._model\.errors\._Context",
-    ),  # see LiveStreamError, which has it all
-    (r"py:class", r"livestream_core\.testing\.captures\.CapturedCall"),  # told as the file's form
+    ),  # LiveStreamError documents all of it
+    (
+        r"py:class",
+        r"livestream_core\.testing\.captures\.CapturedCall",
+    ),  # documented as the file format
 ]
 
-# -- how it looks ---------------------------------------------------------------------------
+# -- appearance -----------------------------------------------------------------------------
 
 html_theme = "furo"
 pygments_dark_style = "a11y-high-contrast-dark"

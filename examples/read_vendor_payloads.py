@@ -1,10 +1,10 @@
-"""Reads the JSON samples in a folder of documents as live streams, whichever vendor's they are.
+"""Read the JSON samples in a folder of documents as live streams of any installed provider.
 
     python examples/read_vendor_payloads.py FOLDER [--json]
 
-Each JSON object in each text file is given to every installed adapter; the one that accepts it
-is its vendor. What can be read is shown in the neutral model, and what cannot, with the reason.
-Nothing is sent anywhere. The exit code is 1 if no live stream was found.
+The program passes each JSON object in each text file to every installed adapter, and takes the one
+that accepts it as the provider. It prints each stream in the neutral model, and the reason for each
+object that it cannot read. It sends no requests. The exit code is 1 if it finds no live stream.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ import livestream_core as live
 from livestream_core.emulator import load_emulator
 
 STRING = r'"(?:[^"\\\n]|\\.)*"'
-# An object whose first name is quoted: JSON, or near to it. Inside a string of source code the
-# quotes are escaped.
+# An object whose first name is quoted: JSON, or something close to it. In a string of source code,
+# the quotes are escaped.
 OBJECT = re.compile(rf'\{{\s*(?:{STRING}\s*:|(?P<escaped>\\"))')
 TOKEN = re.compile(rf"{STRING}|[{{}}]")
 TRAILING_COMMA = re.compile(rf"({STRING})|,(?=\s*[}}\]])")
-# What stands shortly before a sample of a request.
+# Text that appears shortly before a sample of a request.
 REQUEST = re.compile(r"request body|--data|-d\s*['\"]|\bbody\b|\bpayload\b", re.IGNORECASE)
 ERROR_NAMES = {"detail", "error", "errors", "reason"}
 A_REQUEST, AN_ERROR = "a request body", "an error body"
-#: How deep inside an object streams are looked for.
-DEEPEST = 4
+#: The maximum depth inside an object at which the program looks for streams.
+MAX_DEPTH = 4
 
 
 @dataclass
@@ -46,11 +46,11 @@ class Found:
 
     Attributes:
         file: The document.
-        line: The line that it begins at.
+        line: The number of its first line.
         payload: The object; ``None`` if it is not JSON.
-        problem: Why it is not.
-        notes: What was repaired, and what is odd.
-        follows_request: Whether the text before it speaks of a request.
+        problem: Why it is not JSON.
+        notes: What was repaired or is unusual.
+        follows_request: Whether the text before it mentions a request.
     """
 
     file: str
@@ -62,19 +62,19 @@ class Found:
 
 
 def find(file: str, text: str) -> Iterator[Found]:
-    """The JSON objects of a document, in fences, indented, bare, or in commands."""
+    """Yield the JSON objects of a document: in fences, indented, bare, or in commands."""
     end = 0
     for match in OBJECT.finditer(text):
         start = match.start()
         if start < end:
-            continue  # inside the one before
+            continue  # inside the previous object
         found = Found(file, text.count("\n", 0, start) + 1)
         found.follows_request = bool(REQUEST.search(text, max(0, start - 200), start))
         if match["escaped"]:
-            # It is source code: a string ends with its line.
+            # In source code, the string ends with its line.
             line = text[start:].partition("\n")[0]
             end = start + len(line)
-            found.notes.append("it stands in a string; its quotes were unescaped")
+            found.notes.append("unescaped the quotes of a string")
             piece = whole_object(line.replace('\\"', '"'), 0)
         else:
             piece = whole_object(text, start)
@@ -87,7 +87,7 @@ def find(file: str, text: str) -> Iterator[Found]:
 
 
 def whole_object(text: str, start: int) -> str:
-    """The object that begins at ``start``, or nothing; braces in strings do not count."""
+    """Return the object that begins at ``start``, or nothing; braces in strings do not count."""
     depth = 0
     for match in TOKEN.finditer(text, start):
         depth += {"{": 1, "}": -1}.get(match[0], 0)
@@ -97,10 +97,10 @@ def whole_object(text: str, start: int) -> str:
 
 
 def read(found: Found, text: str) -> None:
-    """Reads an object. A comma before a closing bracket is left out, and nothing else mended."""
+    """Parse an object. Only a comma before a closing bracket is repaired."""
     repaired = TRAILING_COMMA.sub(lambda match: match[1] or "", text)
     if repaired != text:
-        found.notes.append("trailing commas were left out")
+        found.notes.append("removed trailing commas")
     try:
         found.payload = json.loads(repaired)
     except json.JSONDecodeError as error:
@@ -110,22 +110,22 @@ def read(found: Found, text: str) -> None:
 
 
 def clients(stack: ExitStack) -> dict[str, live.Client]:
-    """A client of each installed provider, to read payloads with; it needs no account."""
+    """Return a client of each installed provider. To parse payloads, they need no account."""
     connected = {}
     for name in live.providers():
         try:
-            # An emulator's options are complete, and nobody's secrets.
+            # An emulator's options are complete, and its secrets are not real.
             options = load_emulator(name)().options()
             connected[name] = stack.enter_context(live.connect(name, **options))
-        except Exception as error:  # one broken adapter stops none of the others
-            print(f"{name} is left out: {type(error).__name__}: {error}", file=sys.stderr)
+        except Exception as error:  # a broken adapter must not stop the others
+            print(f"skipped {name}: {type(error).__name__}: {error}", file=sys.stderr)
     return connected
 
 
 def parse(
     payload: Mapping[str, Any], connected: Mapping[str, live.Client]
 ) -> tuple[list[live.LiveStream], dict[str, str]]:
-    """The stream as each provider that accepts the payload reads it, and why the others do not."""
+    """Return the stream of each provider that accepts a payload, and why the others refuse it."""
     streams, refusals = [], {}
     for name, client in connected.items():
         try:
@@ -138,19 +138,19 @@ def parse(
 def streams_in(
     value: Any, connected: Mapping[str, live.Client], path: str = "", depth: int = 0
 ) -> Iterator[tuple[str, list[live.LiveStream]]]:
-    """The outermost objects that somebody accepts, with their paths: lists have streams inside."""
+    """Yield the outermost objects that an adapter accepts, with their paths."""
     if isinstance(value, dict) and (streams := parse(value, connected)[0]):
         yield path, streams
-    elif isinstance(value, dict) and depth < DEEPEST:
+    elif isinstance(value, dict) and depth < MAX_DEPTH:
         for name, item in value.items():
             yield from streams_in(item, connected, f"{path}.{name}", depth + 1)
-    elif isinstance(value, list) and depth < DEEPEST:
+    elif isinstance(value, list) and depth < MAX_DEPTH:
         for index, item in enumerate(value):
             yield from streams_in(item, connected, f"{path}[{index}]", depth + 1)
 
 
 def kind_of(found: Found) -> str:
-    """What an object is that is no stream."""
+    """Return what an object is that is not a stream."""
     payload = found.payload or {}
     texts = all(
         isinstance(value, list) and value and all(isinstance(item, str) for item in value)
@@ -158,11 +158,11 @@ def kind_of(found: Found) -> str:
     )
     if payload.keys() & ERROR_NAMES or (payload and texts):
         return AN_ERROR
-    return A_REQUEST if found.follows_request else "no live stream"
+    return A_REQUEST if found.follows_request else "not a live stream"
 
 
 def odd_hosts(stream: live.LiveStream) -> Iterator[str]:
-    """Addresses of four numbers that are no IP addresses: taken as they are, and said."""
+    """Yield a note for each host of four numbers that is not an IP address."""
     urls = [ingest.url for ingest in stream.ingests]
     urls += [playback.url for playback in stream.playbacks]
     hosts = [re.split(r"[:/?#]", url.partition("://")[2])[0] for url in urls if url]
@@ -171,11 +171,11 @@ def odd_hosts(stream: live.LiveStream) -> Iterator[str]:
             try:
                 ip_address(host)
             except ValueError:
-                yield f"the host {host} is no valid IP address; it was taken as it is"
+                yield f"the host {host} is not a valid IP address; it was kept unchanged"
 
 
 def shown(value: Any) -> str:
-    """A value of the model in one line, its secrets masked."""
+    """Return a value of the model as text, with its secrets masked."""
     match value:
         case live.Ingest(url=url, stream_key=key) | live.RestreamTarget(url=url, stream_key=key):
             return f"{shown(url)}  key {key or '-'}"
@@ -193,7 +193,7 @@ def shown(value: Any) -> str:
 
 
 def block(stream: live.LiveStream) -> str:
-    """A stream in the neutral model: all that its vendor told."""
+    """Return every known field of a stream, one on each line."""
     lines = []
     for name in attrs.fields_dict(live.LiveStream):
         value = getattr(stream, name)
@@ -204,7 +204,7 @@ def block(stream: live.LiveStream) -> str:
 
 
 def texts(folder: Path) -> Iterator[tuple[str, str | None]]:
-    """Name and text of each file; ``None`` for one that is no text."""
+    """Yield the name and text of each file; the text is ``None`` if the file is not text."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if path.is_file() and not any(part.startswith(".") for part in name.parts):
@@ -216,7 +216,7 @@ def texts(folder: Path) -> Iterator[tuple[str, str | None]]:
 
 
 class Printer:
-    """Prints what was read as it comes, and at the end what was not; or all of it as JSON lines."""
+    """Prints each stream at once and the problems at the end, or everything as JSON lines."""
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
@@ -248,25 +248,25 @@ class Printer:
     def unread(self, file: str, line: int, kind: str, why: str) -> None:
         if self.as_json:
             print(json.dumps({"file": file, "line": line, "kind": kind, "problem": why}))
-        says_all = not why or kind in (A_REQUEST, AN_ERROR)
-        self.problems.append(f"{file}:{line}: {kind}" + ("" if says_all else f"\n    {why}"))
+        is_obvious = not why or kind in (A_REQUEST, AN_ERROR)
+        self.problems.append(f"{file}:{line}: {kind}" + ("" if is_obvious else f"\n    {why}"))
 
     def close(self) -> None:
         if not self.as_json:
-            print(f"{self.count} live streams were read.")
+            print(f"live streams: {self.count}")
             if self.problems:
-                print(f"\n{len(self.problems)} pieces were not read as live streams:")
+                print(f"\nother objects and files: {len(self.problems)}")
                 print("\n".join(self.problems))
 
 
 def main() -> int:
-    """Reads the folder and prints; gives the exit code."""
+    """Read the folder, print the results, and return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--json", action="store_true", help="print JSON lines")
     arguments = parser.parse_args()
     if not arguments.folder.is_dir():
-        parser.error(f"{arguments.folder} is no folder")
+        parser.error(f"{arguments.folder} is not a folder")
     printer = Printer(arguments.json)
     with ExitStack() as stack:
         connected = clients(stack)
@@ -275,13 +275,13 @@ def main() -> int:
                 printer.unread(name, 1, "not a text file", "")
                 continue
             for found in find(name, text):
-                judge(found, connected, printer)
+                identify(found, connected, printer)
     printer.close()
     return 0 if printer.count else 1
 
 
-def judge(found: Found, connected: Mapping[str, live.Client], printer: Printer) -> None:
-    """Decides whose an object is."""
+def identify(found: Found, connected: Mapping[str, live.Client], printer: Printer) -> None:
+    """Find the provider of an object, and print the result."""
     if found.payload is None:
         printer.unread(found.file, found.line, "unreadable", found.problem)
         return

@@ -1,12 +1,13 @@
-"""Write what each provider can do: a table into README.md, and the reasons into the page on
-capabilities, each between two markers.
+"""Write the features of each provider into README.md and the capabilities page.
 
 Usage: python scripts/capability_table.py
        python scripts/capability_table.py --against REPORT
 
-With a report of the conformance kit, write nothing. Name each feature that the table promises and
-the kit has not proven, or that the table leaves out and the kit has proven; exit with 1 if there is
-any.
+README.md gets a table, and the page gets the reasons, each between two markers.
+
+With a report of the conformance kit, write nothing. Print each feature that the table promises but
+the kit has not proven, or that the kit has proven but the table leaves out, and exit with code 1 if
+there are any.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def capabilities() -> dict[str, tuple[str, live.Capabilities]]:
 
 
 def table(columns: Mapping[str, tuple[str, live.Capabilities]]) -> str:
-    """Return the table: one word for each feature of each provider."""
+    """Return the table, with one word for each feature of each provider."""
     lines = [
         row(["", *(title for title, _ in columns.values())]),
         row(["---"] * (len(columns) + 1)),
@@ -67,7 +68,7 @@ def reasons(columns: Mapping[str, tuple[str, live.Capabilities]]) -> str:
     return "\n\n".join(parts)
 
 
-#: What is generated, by the page that holds it.
+#: The function that generates the text, by the page that holds it.
 GENERATED = {README: table, ROOT / "docs" / "concepts" / "capabilities.md": reasons}
 
 
@@ -82,7 +83,7 @@ def row(cells: Iterable[str]) -> str:
 
 
 def updated(page: Path) -> str:
-    """Return the text of a page, with the part between its markers generated afresh."""
+    """Return the text of a page with the part between its markers regenerated."""
     before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
@@ -114,10 +115,10 @@ def disagreements(text: str, report: Mapping[str, Any]) -> list[str]:
             by = f"{provider}, {client}"
             run = next((run for run in report["adapters"] if _is_of(run, provider, client)), None)
             if run is None:
-                found.append(f"{by}: the kit did not run on it")
+                found.append(f"{by}: the report has no run of this adapter and client")
                 continue
             if not run["over_http"]:
-                found.append(f"{by}: it was not proven over HTTP")
+                found.append(f"{by}: the kit did not run over HTTP")
             for feature, level in words.items():
                 row = run["rows"].get(feature, {})
                 verdict = row.get("verdict", "not in the report")

@@ -1,9 +1,9 @@
-"""Draw what `livestream demo` prints as the picture that README.md shows.
+"""Draw the output of `livestream demo` as the picture in README.md.
 
 Usage: python scripts/demo_picture.py
 
-The picture has the part of one provider, and the last line. What differs between two runs, such as
-ports and the ids of streams, is replaced; nothing else is.
+The picture shows the output of one provider and the last line. Values that differ between two runs,
+such as ports and stream IDs, are replaced; nothing else is.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DRAWN = re.compile(r'<text [^>]*clip-path="url\(#demo-line-(\d+)\)"[^>]*>(.*?)<
 
 
 def excerpt(printed: Text) -> Text:
-    """Return what the picture shows of the demo's output."""
+    """Return the part of the demo's output that the picture shows."""
     lines = printed.split("\n", allow_blank=True)
     first = next(i for i, line in enumerate(lines) if line.plain.startswith(f"{PROVIDER} at "))
     last = next(i for i in range(first, len(lines)) if not lines[i].plain.strip())
@@ -50,7 +50,7 @@ def excerpt(printed: Text) -> Text:
 
 
 def masked(text: Text) -> Text:
-    """Return the text with what differs between two runs replaced, at its full length."""
+    """Replace the values that differ between two runs, without changing the length of the text."""
     plain = re.sub(r"(?<=127\.0\.0\.1:)\d+", "40404", text.plain)
     plain = re.sub(r"\d+\.\d s$", "2.3 s", plain)
     for id, other in zip(dict.fromkeys(_STEP.findall(plain)), IDS, strict=True):
@@ -60,7 +60,7 @@ def masked(text: Text) -> Text:
 
 
 def replaced(text: str, id: str, other: str) -> str:
-    """Return the text with another id in place of one, also where a line break parts it."""
+    """Return the text with one ID replaced by another, even if a line break splits it."""
 
     def laid_out(match: re.Match[str]) -> str:
         characters = iter(other)
@@ -87,7 +87,7 @@ def lines_of(picture: str) -> list[str]:
 
 
 def main() -> None:
-    """Run the demo, and draw it."""
+    """Run the demo and draw its output."""
     environ = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
     command = [str(Path(sys.executable).with_name("livestream")), "demo"]
     done = subprocess.run(command, env=environ, check=True, capture_output=True, text=True)  # noqa: S603

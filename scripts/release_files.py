@@ -2,8 +2,8 @@
 
 Usage: python release_files.py TAG FOLDER
 
-A tag names one distribution and its version, as in livestream-tpstreams-v0.2.0. The folder gets
-its source distribution and its wheel, and nothing else. Prints `distribution=NAME`.
+A tag names one distribution and its version, as in livestream-tpstreams-v0.2.0. The script copies
+only that distribution's source distribution and wheel, and prints `distribution=NAME`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Write which software the wheels in a folder need, as CycloneDX JSON.
+"""Write the dependencies of the wheels in a folder as CycloneDX JSON.
 
 Usage: python sbom.py FOLDER EXTRAS
 
-Versions are those that are installed beside this interpreter, of what this system needs. EXTRAS
-are those that users install, with commas between them; what only they bring is optional.
+The versions are those installed in this interpreter's environment, for this system. EXTRAS is a
+comma-separated list of the extras that users install; packages that only they need are optional.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NAME = "livestream-core.cdx.json"
 
 
 def main(folder: Path, users: list[str]) -> None:
-    """Write the file, after it was checked against the schema."""
+    """Check the document against the schema, and write the file."""
     wheels: dict[str, Path] = {
         canonicalize_name(path.name.split("-")[0]): path for path in folder.glob("*.whl")
     }
@@ -46,7 +46,7 @@ def main(folder: Path, users: list[str]) -> None:
 
 
 def needs(names: list[str], extras: list[str]) -> dict[str, set[str]]:
-    """Return what distributions and all that they need directly need, by name."""
+    """Return the direct dependencies of each distribution, and of each dependency, by name."""
     found: dict[str, set[str]] = {}
     todo = [(name, frozenset(extras)) for name in names]
     done = set()
@@ -64,12 +64,12 @@ def needs(names: list[str], extras: list[str]) -> dict[str, set[str]]:
                 other = canonicalize_name(needed.name)
                 others.add(other)
                 todo.append((other, frozenset(needed.extras)))
-        others.discard(name)  # an extra of its own
+        others.discard(name)  # a distribution may require one of its own extras
     return found
 
 
 def component(name: str, wheel: Path | None, *, optional: bool) -> Component:
-    """Return what is said of one distribution; of ours, with the digest of its wheel."""
+    """Return the entry of one distribution, with the digest of its wheel if there is one."""
     version = distribution(name).version
     url = PackageURL("pypi", name=name, version=version)
     return Component(

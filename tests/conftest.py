@@ -1,4 +1,4 @@
-"""Fixtures of all tests of the core."""
+"""Fixtures for all tests of the core."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from acme import AcmeEmulator, AcmePlugin, FakeClock
 from postgresql import NoPostgreSQL, PostgreSQL, postgresql
 from runners import RUNNERS, running
 
-# Tests start pytest in many folders: without a common one, each would work out Unicode's tables.
+# Tests start pytest in many folders. A shared folder saves computing Unicode's tables in each.
 os.environ.setdefault(
     "HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents[1] / ".hypothesis")
 )
-# Runs by hand look at new examples each time; in CI the same commit must give the same result.
+# Manual runs try new examples each time. In CI, the same commit must have the same result.
 settings.register_profile(
     "ours",
     deadline=None,
@@ -32,7 +32,7 @@ settings.register_profile(
 )
 settings.load_profile("ours")
 
-# click before 8.2 mixes what a command prints with its errors unless it is told not to.
+# click before 8.2 mixes stdout and stderr by default.
 if "mix_stderr" in inspect.signature(CliRunner).parameters:
     CliRunner.__init__ = functools.partialmethod(CliRunner.__init__, mix_stderr=False)
 
@@ -47,7 +47,7 @@ def _acme_is_registered() -> Iterator[None]:
 
 @pytest.fixture(params=RUNNERS)
 def runner(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What runs the clients of a test; a file that asks for it runs on each."""
+    """Run a test on each runner of clients."""
     with running(request.param):
         yield
 
@@ -70,7 +70,7 @@ def client(emulator: AcmeEmulator, clock: FakeClock) -> Iterator[live.Client]:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgreSQL]:
-    """A server for the whole run; where there is none to be had, the tests of it are skipped."""
+    """Run a server for the whole test run, or skip the tests if PostgreSQL is not available."""
     with ExitStack() as stack:
         try:
             server = stack.enter_context(postgresql())

@@ -1,4 +1,4 @@
-"""The figures of the library itself, by name."""
+"""The figures of the library, by name."""
 
 from __future__ import annotations
 

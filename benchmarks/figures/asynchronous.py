@@ -1,4 +1,4 @@
-"""Streams are read by the tasks of one event loop; a list, by one of them."""
+"""Figures of the asynchronous client: gets by many tasks of one event loop, and a list by one."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from ..providers import TPSTREAMS
 from ..table import Row, seconds
 from .walk import _PATH, answers, bare_walk
 
-#: Tasks that read at the same time.
+#: The number of tasks that read at the same time.
 AT_ONCE = 50
 BARE = "aiohttp and json.loads"
 TARGET, HTTPX_TARGET, LIST_TARGET = 2.3, 0.15, 0.8
 
-#: Makes the call that is measured, from what closes it, the origin and the path of a stream.
+#: Returns the call to measure, from an exit stack, the origin, and the path of a stream.
 Way = Callable[[AsyncExitStack, str, str], Coroutine[Any, Any, Callable[[], Awaitable[object]]]]
 
 
 def rows(size: Size) -> Iterator[Row]:
-    """Processor time of many gets at once, and the time of a walk over a slow list."""
+    """Yield the processor time of many concurrent gets, and the time of a slow list."""
     stream = TPSTREAMS.one(2)
     path = TPSTREAMS.path.format(id=stream["id"])
 
@@ -111,7 +111,7 @@ async def _httpx(stack: AsyncExitStack, origin: str, path: str) -> Callable[[], 
 
 
 def _slow_list(size: Size) -> Row:
-    """A caller that works on each page, at a vendor that takes its time for each."""
+    """Return the row of a caller that works on each page, at a slow vendor."""
     with (
         loopback(answers(size), size.delay) as origin,
         requests.Session() as session,

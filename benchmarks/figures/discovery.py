@@ -1,4 +1,4 @@
-"""Many adapters are installed, and one is used."""
+"""The figure of discovery: many adapters are installed, and one is used."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Adapter(live.Adapter):
 
 
 def rows(size: Size) -> Iterator[Row]:
-    """The first ``connect`` of a process."""
+    """Yield the time of the first ``connect`` in a process."""
     with tempfile.TemporaryDirectory() as many, tempfile.TemporaryDirectory() as one:
         install(Path(many), range(size.adapters))
         install(Path(one), [size.adapters // 2])
@@ -63,7 +63,7 @@ def rows(size: Size) -> Iterator[Row]:
 
 
 def install(folder: Path, numbers: Iterable[int]) -> None:
-    """Puts distributions into a folder, each as an installer leaves it, with one adapter."""
+    """Write installed distributions into a folder, each with one adapter."""
     for number in numbers:
         name = _name(number)
         package = f"livestream_{name}"

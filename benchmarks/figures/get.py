@@ -1,4 +1,4 @@
-"""One stream is read over a connection that is open already."""
+"""The figure of a get over an open network connection."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ BARE = "requests.Session().get(url).json()"
 
 
 def rows(size: Size) -> Iterator[Row]:
-    """``Client.get`` of every provider; other ways to the same answer for comparison."""
+    """Yield ``Client.get`` of every provider, and other ways to get the same response."""
     for provider in PROVIDERS:
-        yield _beside_requests(size, provider, f"Client.get, {provider.name}", _client, TARGET)
+        yield _compare_with_requests(
+            size, provider, f"Client.get, {provider.name}", _client, TARGET
+        )
     for what, way in (
         ("a request prepared by hand, requests' HTTPAdapter", _prepared),
         ("httpx.Client().get(url).json()", _httpx),
     ):
-        yield _beside_requests(size, TPSTREAMS, what, way, None)
+        yield _compare_with_requests(size, TPSTREAMS, what, way, None)
 
 
-def _beside_requests(
+def _compare_with_requests(
     size: Size,
     provider: Provider,
     what: str,
@@ -63,7 +65,7 @@ def _requests(stack: ExitStack, provider: Provider, origin: str, id: str) -> Cal
 
 
 def _prepared(stack: ExitStack, provider: Provider, origin: str, id: str) -> Callable[[], object]:
-    """Proxies and CA bundle would be read from the environment once, before."""
+    """Return a get with a prepared request, without proxies and CA bundles from the environment."""
     adapter = requests.adapters.HTTPAdapter()
     stack.callback(adapter.close)
     url = origin + provider.path.format(id=id)

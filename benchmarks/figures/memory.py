@@ -1,4 +1,4 @@
-"""What streams and idle clients weigh."""
+"""The memory of streams and idle clients."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..table import Row, in_bytes
 from .read import body
 
 STREAM_TARGET = 0.8
-#: Bytes for each client beyond the transport, which all clients share.
+#: The bytes for each client, beyond the transport that all clients share.
 CLIENT_TARGET = 3 * 1024.0
 
 
 def rows(size: Size) -> Iterator[Row]:
-    """Bytes by tracemalloc: what was allocated and is still held, shared objects counted once."""
+    """Yield the bytes that are still held, by tracemalloc; shared objects count once."""
     ours, theirs = apart(bytes_of_streams, size.streams), apart(bytes_of_dicts, size.streams)
     yield Row(
         "memory",
@@ -47,10 +47,10 @@ def rows(size: Size) -> Iterator[Row]:
 
 
 def bytes_of_streams(streams: int) -> float:
-    """Bytes that each stream of a page holds, without ``raw``."""
+    """Return the bytes that each stream of a page holds, without ``raw``."""
     answer = body(TPSTREAMS, streams)
     with TPSTREAMS.connect("http://127.0.0.1", transport=Answering(answer)) as client:
-        # Once for all that is loaded or made on the first call.
+        # The first call loads modules and creates shared objects, which do not count.
         client.pages()
 
         def read() -> object:
@@ -60,18 +60,18 @@ def bytes_of_streams(streams: int) -> float:
 
 
 def bytes_of_dicts(streams: int) -> float:
-    """Bytes that each item of the same page holds, as json reads it."""
+    """Return the bytes that each item of the same page holds, as json reads it."""
     answer = body(TPSTREAMS, streams)
     return _held(lambda: json.loads(answer)["results"]) / streams
 
 
 def bytes_of_clients(clients: int, *, use: bool, in_loop: bool = False) -> float:
-    """Bytes that each of many clients holds, every one of another organization.
+    """Return the bytes that each of many clients holds, each for a different organization.
 
     Args:
-        clients: How many.
-        use: Whether each has made a call.
-        in_loop: Whether they are asynchronous.
+        clients: The number of clients.
+        use: Whether each client has read a stream.
+        in_loop: Whether the clients are asynchronous.
     """
     page = body(TPSTREAMS, 1)
     id = json.loads(page)["results"][0]["id"]
@@ -94,12 +94,12 @@ def bytes_of_clients(clients: int, *, use: bool, in_loop: bool = False) -> float
 
 
 def _held(make: Callable[[], object]) -> float:
-    """Bytes that were allocated by ``make`` and are held by what it gave back."""
+    """Return the bytes that ``make`` allocated and its result still holds."""
     gc.collect()
     tracemalloc.start()
-    made = make()
+    result = make()
     gc.collect()
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    del made
+    del result
     return held

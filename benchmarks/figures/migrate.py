@@ -1,4 +1,4 @@
-"""An account is moved, beside a script that makes the same calls and keeps no ledger."""
+"""Figures of a migration, compared with a script that keeps no ledger."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from ..table import Row, in_bytes, seconds
 
 TARGET = 1.3
 WORKERS = 16
-#: Seconds that every answer takes.
+#: The seconds that every response takes.
 ANSWER = 0.05
 _TIMEOUT = (5, 30)
 
-#: Gets everything ready in a folder, and gives what is then timed.
+#: Prepares a migration in a folder, and returns the function to time.
 Preparation: TypeAlias = Callable[[Vendors, Path], AbstractContextManager[Callable[[], object]]]
 
 
 def rows(size: Size) -> Iterator[Row]:
-    """The time of a run, and what each stream takes of the processor and of the disk."""
+    """Yield the time of a run, and the processor time, memory, and disk space for each stream."""
     ours, theirs = Moves(by_the_library, size.moved), Moves(by_a_script, size.moved)
     measured = compare(ours.measure, theirs.measure, rounds=size.move_rounds)
-    assert ours.asked == theirs.asked  # or it was not the same work
+    assert ours.requests == theirs.requests  # otherwise it was not the same work
     beside = "requests and a thread pool, the same calls"
     yield Row(
         "migrate",
@@ -72,7 +72,7 @@ def rows(size: Size) -> Iterator[Row]:
 
 
 def processor(streams: int) -> float:
-    """Seconds of the processor that all of a migration takes for each stream."""
+    """Return the processor seconds of a whole migration, for each stream."""
     with (
         emulated(streams=streams, seconds=0.0) as vendors,
         tempfile.TemporaryDirectory() as folder,
@@ -87,7 +87,7 @@ def processor(streams: int) -> float:
 
 
 def memory(streams: int) -> float:
-    """The most bytes that are in use for each stream at a time."""
+    """Return the peak of bytes in use, for each stream."""
     with (
         emulated(streams=streams, seconds=0.0) as vendors,
         tempfile.TemporaryDirectory() as folder,
@@ -101,33 +101,33 @@ def memory(streams: int) -> float:
 
 
 class Moves:
-    """Moves streams as often as it is asked to, each time between two new accounts.
+    """A migration that can be measured repeatedly, each time between two new accounts.
 
     Attributes:
-        processor: Seconds of the processor for each stream, each time.
-        asked: How often each side got each method, the last time.
-        disk: Bytes for each stream that were left on the disk, the last time.
+        processor: The processor seconds for each stream, one value for each measurement.
+        requests: The last measurement's requests: a count for each account and method.
+        disk: The bytes on the disk for each stream after the last measurement.
     """
 
     def __init__(self, prepare: Preparation, streams: int) -> None:
         self._prepare, self._streams = prepare, streams
         self.processor: list[float] = []
-        self.asked: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
         self.disk = 0.0
 
     def measure(self) -> float:
-        """Seconds of one move; what is made ready for it does not count."""
+        """Return the seconds of one migration, without its preparation."""
         with (
             emulated(streams=self._streams, seconds=ANSWER) as vendors,
             tempfile.TemporaryDirectory() as folder,
             self._prepare(vendors, Path(folder)) as move,
         ):
-            vendors.asked()
+            vendors.count_requests()
             gc.collect()
             began, busy = time.perf_counter(), time.process_time()
             move()
             taken, busy = time.perf_counter() - began, time.process_time() - busy
-            self.asked = vendors.asked()
+            self.requests = vendors.count_requests()
             left = sum(path.stat().st_size for path in Path(folder).iterdir())
         self.processor.append(busy / self._streams)
         self.disk = left / self._streams
@@ -136,7 +136,7 @@ class Moves:
 
 @contextmanager
 def by_the_library(vendors: Vendors, folder: Path) -> Iterator[Callable[[], object]]:
-    """A run into a new ledger, from a plan that is there."""
+    """Prepare a run of an existing plan into a new ledger."""
     with vendors.source.connect() as source, vendors.target.connect() as target:
         plan = migrate.plan(source, target, workers=WORKERS)
 
@@ -150,7 +150,7 @@ def by_the_library(vendors: Vendors, folder: Path) -> Iterator[Callable[[], obje
 
 @contextmanager
 def by_a_script(vendors: Vendors, folder: Path) -> Iterator[Callable[[], object]]:
-    """What one writes who does this once: it goes well, or nobody knows how far it came."""
+    """Prepare a one-time script, which cannot resume or report its progress."""
     source, target = Assets(vendors.source), Assets(vendors.target)
     ids = [asset["id"] for asset in source.walk()]
 
@@ -167,7 +167,7 @@ def by_a_script(vendors: Vendors, folder: Path) -> Iterator[Callable[[], object]
         )
 
     def move() -> None:
-        # Who looks twice what is there before knows that nobody else is at work.
+        # The library also lists the target twice, to check that no other process creates streams.
         assert target.walk() == target.walk() == []
         with ThreadPoolExecutor(WORKERS) as threads:
             for _ in threads.map(copy, ids):
@@ -178,7 +178,7 @@ def by_a_script(vendors: Vendors, folder: Path) -> Iterator[Callable[[], object]
 
 
 class Assets:
-    """The calls of TPStreams that a script needs, with a session of requests for each thread."""
+    """The TPStreams endpoints that a script needs, with a ``requests.Session`` for each thread."""
 
     def __init__(self, account: Account) -> None:
         organization = account.options["organization_id"]
@@ -187,23 +187,23 @@ class Assets:
         self._local = threading.local()
 
     def read(self, asset_id: str) -> Any:
-        """One asset."""
-        return self._asked("GET", f"{self._url}{asset_id}/")
+        """Return one asset."""
+        return self._request("GET", f"{self._url}{asset_id}/")
 
     def create(self, body: dict[str, Any]) -> Any:
-        """Makes a live stream."""
-        return self._asked("POST", f"{self._url}live_streams/", json=body)
+        """Create a live stream."""
+        return self._request("POST", f"{self._url}live_streams/", json=body)
 
     def walk(self) -> list[Any]:
-        """All live streams."""
+        """Return all live streams."""
         found, link = [], f"{self._url}live_streams/"
         while link:
-            page = self._asked("GET", link)
+            page = self._request("GET", link)
             found += page["results"]
             link = page["next"]
         return found
 
-    def _asked(self, method: str, url: str, **body: Any) -> Any:
+    def _request(self, method: str, url: str, **body: Any) -> Any:
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
             self._local.session.headers["Authorization"] = f"Token {self._token}"

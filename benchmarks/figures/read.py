@@ -1,4 +1,4 @@
-"""A large page is read from bytes; no network."""
+"""The figure of reading a large page from bytes, without a network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STAMP = "2025-09-22T17:59:03+05:30"
 
 
 def rows(size: Size) -> Iterator[Row]:
-    """Bytes to streams, for every provider; and a time stamp alone."""
+    """Yield the time to turn bytes into streams for every provider, and that of a timestamp."""
     for provider in PROVIDERS:
         target = TARGET if provider is TPSTREAMS else None
         for collector in (True, False):
@@ -30,13 +30,13 @@ def rows(size: Size) -> Iterator[Row]:
 
 
 def body(provider: Provider, streams: int) -> bytes:
-    """A list of one page."""
+    """Return the bytes of a list of one page."""
     (text,) = pages(provider.item, provider.only_page, streams=streams, page=streams)
     return text.encode()
 
 
 def page_row(size: Size, provider: Provider, target: float | None, *, collector: bool) -> Row:
-    """All that a client does with the answer to a list, which is more than to parse it."""
+    """Return the row of everything that a client does with the response to a list."""
     answer = body(provider, size.streams)
     with provider.connect("http://127.0.0.1", transport=Answering(answer)) as client:
         measured = compare(

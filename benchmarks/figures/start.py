@@ -1,4 +1,4 @@
-"""What a process pays before its first call, and with it."""
+"""The figures of importing the library and of a first call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..table import Row, seconds
 IMPORT_TARGET = 0.75
 READY_TARGET = 1.6
 
-#: Every public name but the clients: some modules are loaded only when they are first named.
+#: Every public name except the clients. The first use of a name may load a module.
 TOUCH = """\
 import livestream_core
 for name in livestream_core.__all__:
@@ -25,7 +25,7 @@ BARE = "import requests"
 
 
 def rows(size: Size) -> Iterator[Row]:
-    """Time in new interpreters, that of the interpreter's own start left out."""
+    """Yield times in new interpreters, without the interpreters' own start."""
     yield _row(
         size,
         "import livestream_core, every name but the clients",

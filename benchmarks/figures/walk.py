@@ -1,4 +1,4 @@
-"""A long list is walked to its end, page by page, over one connection."""
+"""The figures of a long list, which is read to its end over one network connection."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..providers import TPSTREAMS
 from ..table import Row, by_collector, in_bytes, seconds
 
 TARGET = 1.5
-#: Bytes for each stream that a walk has seen.
+#: The bytes for each stream that the list has returned.
 MEMORY_TARGET = 200.0
 
 _PATH = "/api/v1/gcdem4/assets/live_streams/"
 
 
 def answers(size: Size) -> Answers:
-    """The pages, each with a link to the next."""
+    """Return the pages of the list, each with a link to the next."""
 
     def of(origin: str) -> dict[str, str]:
         def target(number: int) -> str:
@@ -48,7 +48,7 @@ def answers(size: Size) -> Answers:
 
 
 def rows(size: Size) -> Iterator[Row]:
-    """The time of a whole walk, and what is kept of it in memory."""
+    """Yield the time of a whole list, and the memory that it keeps."""
     what = f"list() of {size.streams:,} streams in pages of {size.page}"
     with loopback(answers(size)) as origin:
         with TPSTREAMS.connect(origin) as client, requests.Session() as session:
@@ -90,7 +90,7 @@ def bare_walk(
     items: str,
     following: Callable[[Payload], str | None],
 ) -> Callable[[], int]:
-    """The same pages without any library: how many items there are on all of them."""
+    """Return a function that counts the items of the same pages without the library."""
 
     def walk() -> int:
         seen, link = 0, url
@@ -104,15 +104,15 @@ def bare_walk(
 
 
 def memory(origin: str, size: Size) -> dict[str, float]:
-    """Bytes for each stream that a walk keeps although every stream is dropped at once."""
+    """Return the bytes that a list keeps for each stream, if every stream is dropped at once."""
     with TPSTREAMS.connect(origin) as client:
-        # What is loaded or made on the first call is not kept for the streams seen.
+        # The first call loads modules and creates shared objects, which do not count.
         for _ in client.list(limit=size.page + 1):
             pass
         tracemalloc.start()
         before = _in_use()
         streams = client.list()
-        # At the end of a page each time, so that the page itself does not count.
+        # Always measured at the end of a page, so that the page itself does not count.
         for _ in islice(streams, size.page):
             pass
         early = _in_use()
@@ -123,7 +123,7 @@ def memory(origin: str, size: Size) -> dict[str, float]:
         assert rest == size.page
         after = _in_use()
         tracemalloc.stop()
-    # Only now does anybody let go of the walk itself.
+    # The iterator of the list is released only now.
     del streams
     return {
         "on the way": (late - early) / (size.streams - 2 * size.page or 1),

@@ -1,6 +1,6 @@
-"""The Python SDKs of other vendors, measured in the same way, each with its own vendor's answers.
+"""The Python SDKs of other vendors, measured in the same way with their own vendors' payloads.
 
-They are installed in an environment without this library; nothing here imports it.
+They are installed in an environment without this library, so nothing in this package imports it.
 """
 
 from __future__ import annotations

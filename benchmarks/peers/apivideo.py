@@ -1,4 +1,4 @@
-"""api.video: made with OpenAPI Generator, over urllib3."""
+"""api.video: generated with OpenAPI Generator, over urllib3."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ApiVideo:
         from apivideo.configuration import Configuration
 
         configuration = Configuration(host=origin)
-        # Not AuthenticatedApiClient: it would fetch the token first, from the vendor itself.
+        # Not AuthenticatedApiClient, which would first request a token from the vendor.
         return LiveStreamsApi(ApiClient(configuration, "Authorization", self.authorization))
 
     def answering(self, body: bytes) -> Any:

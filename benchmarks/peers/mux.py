@@ -1,4 +1,4 @@
-"""Mux: made with OpenAPI Generator, over urllib3."""
+"""Mux: generated with OpenAPI Generator, over urllib3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same figures for every SDK."""
+"""The figures that every SDK gets."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..measure import Comparison, Size, compare, timed
 from ..table import Row, seconds
 from .sdk import SDK
 
-#: Beside what something was measured, and the result.
+#: What the SDK was compared with, and the result.
 Measured = tuple[str, Comparison]
 
 
 def rows(name: str, sdk: SDK, size: Size) -> Iterator[Row]:
-    """One row for each figure that the SDK can have."""
+    """Yield one row for each figure that the SDK supports."""
     try:
         shown = f"{sdk.distribution} {version(sdk.distribution)}"
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What has to be known of an SDK to measure it."""
+"""The interface through which an SDK is measured."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ..payloads import Payload
 
 
 class SDK(Protocol):
-    """A vendor's SDK. ``sdk`` stands for what its users hold.
+    """A vendor's SDK. ``sdk`` is the object that its users work with.
 
     Attributes:
-        distribution: Its name on PyPI.
-        imports: What its users import first.
-        authorization: The header that it sends for the credentials in ``connect``.
-        pages: Whether it can ask for a page of a list that is not the first.
+        distribution: The SDK's name on PyPI.
+        imports: The import that its users write first.
+        authorization: The ``Authorization`` header for the credentials in ``connect``.
+        pages: Whether it can request a page of a list other than the first.
     """
 
     distribution: str
@@ -24,57 +24,57 @@ class SDK(Protocol):
     pages: bool
 
     def connect(self, origin: str) -> Any:
-        """What users hold, for a vendor at this origin."""
+        """Return the object that users work with, for a vendor at this origin."""
         ...
 
     def answering(self, body: bytes) -> Any:
-        """The same with an HTTP library that has its answer already."""
+        """Return the same object, with an HTTP library that already has its response."""
         ...
 
     def stream(self, number: int) -> Payload:
-        """The vendor's live-stream object, as its documents show it."""
+        """Return the vendor's live-stream object, as its documents show it."""
         ...
 
     def one(self, stream: Payload) -> Payload:
-        """The answer to a get."""
+        """Return the response to a get."""
         ...
 
     def many(self, streams: list[Payload], total: int) -> Any:
-        """The answer to a list."""
+        """Return the response to a list."""
         ...
 
     def path(self, stream: Payload) -> str:
-        """Where one stream is read."""
+        """Return the path of one stream."""
         ...
 
     def target(self, number: int, size: int) -> str:
-        """Path and query of a page of the list, from 1, as the SDK writes them."""
+        """Return the path and query of a page, from 1, as the SDK writes them."""
         ...
 
     def get(self, sdk: Any, stream: Payload) -> object:
-        """Reads one stream."""
+        """Read one stream."""
         ...
 
     def list(self, sdk: Any, number: int, size: int) -> Sequence[object]:
-        """Reads one page of the list, from 1."""
+        """Read one page of the list, from 1."""
         ...
 
 
 class UrllibPool:
-    """Stands for a pool of urllib3 and gives one answer."""
+    """A replacement for a urllib3 pool, which always returns the same response."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
 
     def request(self, *_: object, **__: object) -> Any:
-        """The answer, whatever is asked."""
+        """Return the response to any request."""
         from urllib3 import HTTPResponse
 
         return HTTPResponse(self._body, {"Content-Type": "application/json"}, status=200)
 
 
 def httpx_client(body: bytes) -> Any:
-    """A client of httpx that gives one answer."""
+    """Return an httpx client that always returns the same response."""
     import httpx
 
     headers = {"Content-Type": "application/json"}

@@ -1,4 +1,4 @@
-"""What the site shows of the code: directives, and how names are found."""
+"""Directives that show parts of the code, and the resolution of names."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from provider_tables import feature_list, feature_matrix, option_table
 
 ROOT = Path(__file__).parents[2]
 
-#: Those whose names are public, the most special first.
+#: The public modules, the most specific first.
 MODULES = (strategies, conformance, testing, migrate, memory, emulator, live)
 
-# Descriptions of attributes are read where a class is written, which it does not say itself.
+# Sphinx reads attribute descriptions in the module that `__module__` names, so name the right one.
 for _value, _home in homes.items():
     _value.__module__ = _home
 
-#: The page is read as the name that users import, not as the module that a name is written in.
+#: The name that users import, by the name in the module that defines it.
 PUBLIC = {
     f"{getattr(module, name).__module__}.{name}": f"{module.__name__}.{name}"
     for module in MODULES
@@ -44,14 +44,14 @@ PUBLIC = {
 
 
 class StatusDiagram(SphinxDirective):
-    """The statuses and what each can become, as a picture."""
+    """The diagram of the statuses and what each can become."""
 
     def run(self) -> list[nodes.Node]:
         return [nodes.raw("", status_diagram.drawn(), format="html")]
 
 
 class _Markdown(SphinxDirective):
-    """Reads generated text as if it stood on the page."""
+    """A directive whose text is generated and parsed as part of the page."""
 
     def text(self) -> str:
         raise NotImplementedError
@@ -65,21 +65,21 @@ class _Markdown(SphinxDirective):
 
 
 class StatusTable(_Markdown):
-    """What the picture of the statuses leaves to words, and all steps as a table."""
+    """The sentence that completes the status diagram, and all transitions as a table."""
 
     def text(self) -> str:
         return f"{status_diagram.sentence()}\n\n{status_diagram.table()}"
 
 
 class FeatureMatrix(_Markdown):
-    """What every provider can do."""
+    """The features of every provider."""
 
     def text(self) -> str:
         return feature_matrix()
 
 
 class ProviderFeatures(_Markdown):
-    """What one provider can do, and why not."""
+    """The features of one provider, with reasons."""
 
     required_arguments = 1
 
@@ -97,7 +97,7 @@ class ProviderOptions(_Markdown):
 
 
 class ExitCodes(_Markdown):
-    """What each exit code of the command line means."""
+    """The meanings of the command line's exit codes."""
 
     def text(self) -> str:
         return "\n".join(f"`{code}`\n: {meaning}\n" for code, meaning in MEANINGS.items())
@@ -118,14 +118,14 @@ class KitTests(_Markdown):
 
 
 class WrongAdapters(_Markdown):
-    """The adapters that are wrong on purpose, and what catches each."""
+    """The adapters that are wrong on purpose, and the test that catches each."""
 
     def text(self) -> str:
         return kit_tables.wrong_table()
 
 
 class LineCounts(_Markdown):
-    """How long the modules in a folder of the repository are."""
+    """The lengths of the modules in a folder of the repository."""
 
     required_arguments = 1
 
@@ -136,7 +136,7 @@ class LineCounts(_Markdown):
 def find_by_public_name(
     app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, content: nodes.TextElement
 ) -> nodes.reference | None:
-    """Annotations name the private module that a class is written in."""
+    """Resolve an annotation, which names a private module, to the public name."""
     target = str(node.get("reftarget", ""))
     home, _, member = target.rpartition(".")
     public = PUBLIC.get(target) or (f"{PUBLIC[home]}.{member}" if home in PUBLIC else None)
@@ -152,7 +152,7 @@ def find_by_public_name(
     return None
 
 
-#: Where the site shows the files of the repository's root.
+#: The page that shows each file of the repository's root.
 PAGES = {
     "CHANGELOG.md": "project/changelog",
     "CONTRIBUTING.md": "project/contributing",
@@ -161,9 +161,7 @@ PAGES = {
 
 
 def link_to_pages(app: Sphinx, doctree: nodes.document) -> None:
-    """For ``doctree-read``: a link between files of the root, as those who read them there need
-    it, leads to the page that shows the file.
-    """
+    """Make links between files of the repository's root lead to the pages that show these files."""
     for link in doctree.findall(addnodes.pending_xref):
         if link["reftype"] == "myst" and link["reftarget"] in PAGES:
             link["refdomain"], link["reftarget"] = "doc", PAGES[link["reftarget"]]
@@ -171,7 +169,7 @@ def link_to_pages(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def keep_lines(app: Sphinx, context: object, lines: list[str]) -> None:
-    """For sphinx-click: what a help text shows line by line, such as an example, is literal."""
+    """Show the preformatted lines of a help text, such as an example, as a literal block."""
     shown = ""
     for index, line in enumerate(lines):
         if line.startswith("| "):
@@ -183,8 +181,8 @@ def keep_lines(app: Sphinx, context: object, lines: list[str]) -> None:
     lines[:] = "\n".join(lines).split("\n")
 
 
-#: Classes that nobody makes by calling them: how they are made is said in words.
-MADE_ELSEWHERE = {
+#: Classes that users do not call. Their descriptions say how to get an instance.
+WITHOUT_SIGNATURE = {
     f"{module.__name__}.{name}"
     for module, names in (
         (live, ("Client", "StreamList", "Trim")),
@@ -205,13 +203,13 @@ def hide_inner_signature(
     signature: str | None,
     returns: str | None,
 ) -> tuple[str, str] | None:
-    """For ``autodoc-process-signature``."""
-    if name in MADE_ELSEWHERE or (isinstance(obj, type) and issubclass(obj, enum.Enum)):
+    """Hide or replace the signatures that say nothing to users."""
+    if name in WITHOUT_SIGNATURE or (isinstance(obj, type) and issubclass(obj, enum.Enum)):
         return "", ""
     if isinstance(obj, type) and attrs.has(obj):
         return signature_of(obj), ""
     if what == "exception" and obj is not live.LiveStreamError:
-        # What all errors take is said once, at their root.
+        # The arguments that all errors accept are documented once, at LiveStreamError.
         if signature is None or "__init__" not in vars(obj):
             return "(message='', **context)", ""
         return re.sub(r"\*\*context: .*\)$", "**context)", signature), ""
@@ -219,7 +217,7 @@ def hide_inner_signature(
 
 
 def signature_of(cls: type[attrs.AttrsInstance]) -> str:
-    """What a class of values takes, with the defaults; the types are beside the attributes."""
+    """Return the arguments and defaults of a value class; the attributes show the types."""
     by_name = False
     parts: list[str] = []
     for field in attrs.fields(cls):
@@ -232,8 +230,8 @@ def signature_of(cls: type[attrs.AttrsInstance]) -> str:
         if default is attrs.NOTHING:
             parts.append(field.name)
         elif isinstance(default, attrs.Factory):  # type: ignore[arg-type]
-            made = "..." if default.takes_self else repr(default.factory())
-            parts.append(f"{field.name}={made}")
+            value = "..." if default.takes_self else repr(default.factory())
+            parts.append(f"{field.name}={value}")
         else:
             parts.append(f"{field.name}={default!r}")
     return f"({', '.join(parts)})"
@@ -242,7 +240,7 @@ def signature_of(cls: type[attrs.AttrsInstance]) -> str:
 def hide_private_bases(
     app: Sphinx, name: str, obj: object, options: object, bases: list[Any]
 ) -> None:
-    """For ``autodoc-process-bases``: what users see of a private base are its public ones."""
+    """Replace each private base class with its public base classes."""
     bases[:] = [each for base in bases for each in _public(base)]
 
 
@@ -253,7 +251,7 @@ def _public(base: Any) -> tuple[Any, ...]:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Called by Sphinx."""
+    """Register the directives and event handlers. Sphinx calls this."""
     app.add_directive("status-diagram", StatusDiagram)
     app.add_directive("status-table", StatusTable)
     app.add_directive("feature-matrix", FeatureMatrix)

@@ -1,4 +1,4 @@
-"""What the conformance kit proves, and by which wrong adapters it is tested, in Markdown."""
+"""Markdown tables of the conformance kit's tests and of the wrong adapters that test the kit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wrong_adapters import rows
 
 
 def titles() -> dict[str, list[type[Area]]]:
-    """The areas by their name in the report; some have several classes."""
+    """Return the areas by their name in the report; some have several classes."""
     found: dict[str, list[type[Area]]] = {}
     for area in AREAS:
         found.setdefault(area.title, []).append(area)
@@ -20,8 +20,8 @@ def titles() -> dict[str, list[type[Area]]]:
 
 
 def area_table() -> str:
-    """The areas with what they are about, in a line each."""
-    lines = [row(["in the report", "class", "what it is about"]), row(["---"] * 3)]
+    """Return the table of the areas, with a line about each."""
+    lines = [row(["in the report", "class", "what it tests"]), row(["---"] * 3)]
     for title, areas in titles().items():
         for area in areas:
             name = f"{{class}}`~livestream_core.testing.conformance.{area.__name__}`"
@@ -30,7 +30,7 @@ def area_table() -> str:
 
 
 def test_list() -> str:
-    """Every test of every area, as the sentence that its name is."""
+    """Return every test of every area, each as a sentence."""
     lines: list[str] = []
     for title, areas in titles().items():
         lines += [f"**{title}**", ""]
@@ -40,7 +40,7 @@ def test_list() -> str:
 
 
 def wrong_table() -> str:
-    """What is wrong with each adapter that is wrong on purpose, and the test that says so."""
+    """Return the table of the wrong adapters: the fault, and the test that catches it."""
     lines = [row(["an adapter that", "fails"]), row(["---"] * 2)]
     for what, caught_by in rows():
         area, _, test = caught_by.partition("::")
@@ -49,16 +49,16 @@ def wrong_table() -> str:
 
 
 def about(area: type[Area]) -> str:
-    """The first sentence of an area's docstring, on one line."""
+    """Return the first sentence of an area's docstring, on one line."""
     text = " ".join(inspect.cleandoc(area.__doc__ or "").split())
     return re.split(r"(?<=\.) ", text)[0]
 
 
 def own_tests(area: type[Area]) -> Iterator[str]:
-    """Names of the tests that were written in an area, in that order."""
+    """Return the names of the tests that an area itself defines, in that order."""
     return (name for name in vars(area) if name.startswith("test_"))
 
 
 def as_sentence(test: str) -> str:
-    """A test's name as words, without the parameters."""
+    """Return a test's name as words, without the parameters."""
     return test.partition("[")[0].removeprefix("test_").replace("_", " ")

@@ -1,4 +1,4 @@
-"""How long the files of an adapter are."""
+"""A Markdown table of the lengths of an adapter's files."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from capability_table import row
 
 
 def line_table(package: Path) -> str:
-    """Every module of a package with its lines, and with those of them that are code."""
+    """Return the table of a package's modules, with their lines and lines of code."""
     counted = {path.name: (len(lines_of(path)), len(code_lines(path))) for path in modules(package)}
     lines = [row(["file", "lines", "of code"]), row(["---", "---:", "---:"])]
     lines += [row([f"`{name}`", str(of), str(code)]) for name, (of, code) in counted.items()]
     every, code = (sum(column) for column in zip(*counted.values(), strict=True))
-    lines.append(row(["together", str(every), str(code)]))
+    lines.append(row(["total", str(every), str(code)]))
     return "\n".join(lines)
 
 
 def modules(package: Path) -> list[Path]:
-    """The modules of a package.
+    """Return the modules of a package.
 
     Raises:
-        FileNotFoundError: There are none.
+        FileNotFoundError: If there are none.
     """
     found = sorted(package.glob("*.py"))
     if not found:
@@ -33,14 +33,14 @@ def modules(package: Path) -> list[Path]:
 
 
 def lines_of(path: Path) -> list[str]:
-    """All lines of a module."""
+    """Return all lines of a module."""
     return path.read_text(encoding="utf-8").splitlines()
 
 
 def code_lines(path: Path) -> set[int]:
-    """The numbers of the lines that are neither blank, nor comment, nor docstring."""
+    """Return the numbers of the lines that are not blank, a comment, or a docstring."""
     text = path.read_text(encoding="utf-8")
-    silent = {
+    ignored = {
         tokenize.COMMENT,
         tokenize.NL,
         tokenize.NEWLINE,
@@ -48,17 +48,17 @@ def code_lines(path: Path) -> set[int]:
         tokenize.DEDENT,
         tokenize.ENDMARKER,
     }
-    told = {
+    numbers = {
         number
         for token in tokenize.generate_tokens(io.StringIO(text).readline)
-        if token.type not in silent
+        if token.type not in ignored
         for number in range(token.start[0], token.end[0] + 1)
     }
-    return told - docstring_lines(text)
+    return numbers - docstring_lines(text)
 
 
 def docstring_lines(text: str) -> set[int]:
-    """The numbers of the lines that docstrings take."""
+    """Return the numbers of the lines that docstrings occupy."""
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     first = [
         node.body[0]

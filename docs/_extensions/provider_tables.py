@@ -1,4 +1,4 @@
-"""Tables of what providers can do and of their options, in Markdown, from what they declare."""
+"""Markdown tables of the features and options that providers declare."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from livestream_core._plugins.registry import registry
 
 
 def title_of(provider: str) -> str:
-    """The vendor's name as people write it."""
+    """Return the vendor's name as it is usually written."""
     return registry.info(provider).title or provider
 
 
 def word_of(capability: live.Capability) -> str:
-    """How a feature is there, in a word."""
+    """Return the support level as the tables show it."""
     return "no" if capability.support is live.Support.NONE else capability.support.value
 
 
 def feature_matrix() -> str:
-    """Every feature of every provider, in a word each; the reasons are on the providers' pages."""
+    """Return the table of every feature of every provider; their own pages have the reasons."""
     columns = {name: registry.adapter(name).capabilities for name in PROVIDERS}
     lines = [
         row(["feature", *(f"[{title_of(name)}](/providers/{name}.md)" for name in columns)]),
@@ -38,9 +38,9 @@ def feature_matrix() -> str:
 
 
 def feature_list(provider: str) -> str:
-    """What one provider can do, and the reason for what it cannot; then what else it declares."""
+    """Return the features of one provider, with reasons, and everything else that it declares."""
     can = registry.adapter(provider).capabilities
-    lines = [row(["feature", "how", "in which way, or why not"]), row(["---"] * 3)]
+    lines = [row(["feature", "support", "details"]), row(["---"] * 3)]
     for feature in live.Feature:
         capability = can[feature]
         only = ""
@@ -48,29 +48,32 @@ def feature_list(provider: str) -> str:
             only = f"Only {', '.join(sorted(f'`{value}`' for value in capability.values))}. "
         why = sentence(capability.reason) if capability.reason else ""
         lines.append(row([f"`{feature.value}`", word_of(capability), only + why]))
-    lines += ["", *(f"{name}\n: {text}\n" for name, text in _besides(can))]
+    lines += ["", *(f"{name}\n: {text}\n" for name, text in _other_declarations(can))]
     return "\n".join(lines)
 
 
-def _besides(can: live.Capabilities) -> list[tuple[str, str]]:
+def _other_declarations(can: live.Capabilities) -> list[tuple[str, str]]:
     def names(values: Iterable[str]) -> str:
         return ", ".join(f"`{value}`" for value in values) or "none"
 
-    by_life = [status for status in live.Status if status in can.statuses]
-    pages = "as the vendor cuts them" if can.max_page_size is None else str(can.max_page_size)
+    in_order = [status for status in live.Status if status in can.statuses]
+    size = "set by the vendor" if can.max_page_size is None else str(can.max_page_size)
     return [
-        ("Statuses that it reports", names(by_life)),
+        ("Statuses that the provider reports", names(in_order)),
         ("Fields that `update` can change", names(sorted(can.updatable))),
         ("Fields that `update` can clear", names(sorted(can.clearable))),
         ("Filters of `list`", names(sorted(can.filters))),
-        ("Streams on a page, at most", pages),
-        ("A total, to prove a list complete", "yes" if can.reports_total else "no"),
-        ("A create without a schedule boots a server", "yes" if can.create_starts else "no"),
+        ("Maximum page size", size),
+        (
+            "Reports a total, which proves that a list is complete",
+            "yes" if can.reports_total else "no",
+        ),
+        ("`create` without a schedule boots a server", "yes" if can.create_starts else "no"),
     ]
 
 
 def option_table(provider: str) -> str:
-    """The options of a provider with their environment variables."""
+    """Return the options of a provider, with their environment variables."""
     kind = registry.adapter(provider).Options
     hints = typing.get_type_hints(kind)
     lines = []
@@ -82,11 +85,12 @@ def option_table(provider: str) -> str:
         if field.default is attrs.NOTHING:
             notes.append("Required.")
         elif field.default is not None:
-            notes.append(f"By default `{field.default}`.")
+            notes.append(f"Defaults to `{field.default}`.")
         lines.append(f"`{name}`, `{environment_name(provider, name)}`\n: {' '.join(notes)}\n")
     ways = ", or ".join(" and ".join(f"`{name}`" for name in group) for group in kind.credentials)
     if ways:
-        lines.append(f"To sign in, give {ways}: one of them, not both.")
+        only_one = ", but not both" if len(kind.credentials) > 1 else ""
+        lines.append(f"To sign in, set {ways}{only_one}.")
     return "\n".join(lines)
 
 

@@ -1,8 +1,8 @@
-"""The picture of the statuses, drawn from ``Status.can_become``.
+"""The status diagram, drawn from ``Status.can_become``.
 
-The statuses that most streams go through stand in a column, the others beside it. A step down the
-column is a straight arrow; one that skips a status is a curve on the left. Colours are those of
-the theme, so that the picture is readable in light and in dark.
+The statuses that most streams go through are in a column, and the others are next to it. A step
+down the column is a straight arrow, and a step that skips a status is a curve on the left. The
+colors are those of the theme, so that the diagram is readable in light and dark mode.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from livestream_core._model.status import FROM_ANY, STATUSES
 
 
 def _column() -> tuple[Status, ...]:
-    """The usual life, from step to step."""
+    """Return the statuses of a usual stream, in order."""
     column = [next(iter(Status))]
     while (following := STATUSES[column[-1]].next) and following[0] not in column:
         column.append(following[0])
     return tuple(column)
 
 
-def _beside() -> dict[Status, Status]:
-    """The others, each in the free row that is nearest to the middle of those before it."""
+def _place_others() -> dict[Status, Status]:
+    """Return the row of each other status: the free row nearest to the statuses before it."""
     free = list(COLUMN)
     rows: dict[Status, Status] = {}
     for status in Status:
@@ -33,36 +33,38 @@ def _beside() -> dict[Status, Status]:
 
 
 COLUMN = _column()
-#: Every status that is not final can become these. That is said in words; of the arrows only the
-#: last step of the column is drawn.
+#: Every status that is not final can become these. A sentence says so; of these arrows, the diagram
+#: shows only the last step of the column.
 EVERYWHERE = FROM_ANY
-#: Beside the column, and in whose row.
-BESIDE = _beside()
+#: The statuses next to the column, with the status whose row they share.
+BESIDE = _place_others()
 
 _WIDTH, _HEIGHT = 364, 524
 _HALF_WIDTH, _HALF_HEIGHT = 52, 18
 _COLUMN_X, _BESIDE_X, _TOP, _ROW = 165, 304, 32, 92
-_TIP = 7  # an arrow ends so far from its box, where its head begins
-_APART = 7  # between two arrows that go both ways, from their middle
+_TIP = 7  # the distance from the end of an arrow's line, where its head begins, to the box
+_APART = 7  # the distance of each of two opposite arrows from the middle between them
 
 
 def check() -> None:
-    """That the picture and the sentence about it leave nothing out.
+    """Check that the diagram and the sentence about it leave nothing out.
 
     Raises:
-        ValueError: A status is not shown, or the sentence is wrong.
+        ValueError: If a status is not shown, or the sentence is wrong.
     """
     for status in Status:
         if status not in (*COLUMN, *BESIDE, *EVERYWHERE):
-            raise ValueError(f"the picture has no place for {status}")
+            raise ValueError(f"the diagram has no place for {status}")
         if not status.is_final and status is not Status.UNKNOWN:
             lost = [str(each) for each in EVERYWHERE if not status.can_become(each)]
             if lost:
-                raise ValueError(f"{status} cannot become {', '.join(lost)}: not everywhere")
+                raise ValueError(
+                    f"{status} cannot become {', '.join(lost)}, but EVERYWHERE says so"
+                )
 
 
 def arrows() -> list[tuple[Status, Status]]:
-    """The steps that are drawn."""
+    """Return the transitions to draw."""
     shown = (*COLUMN, *BESIDE)
     return [
         (one, other)
@@ -73,14 +75,16 @@ def arrows() -> list[tuple[Status, Status]]:
 
 
 def sentence() -> str:
-    """What the picture leaves to words, in Markdown."""
+    """Return the transitions that the diagram leaves out, as a sentence in Markdown."""
     first, *rest = (f"`{status}`" for status in EVERYWHERE)
     words = f"{first}, {' or '.join(rest)}"
-    return f"Every status that is not final can also become {words}; after `unknown` any may come."
+    return (
+        f"Every status that is not final can also become {words}. Any status can follow `unknown`."
+    )
 
 
 def table() -> str:
-    """All steps in words, in Markdown."""
+    """Return all transitions as a table in Markdown."""
     lines = ["| status | can become |", "| --- | --- |"]
     for status in Status:
         following = [f"`{other}`" for other in Status if status.can_become(other)]
@@ -91,7 +95,7 @@ def table() -> str:
 
 
 def drawn() -> str:
-    """The picture, as SVG to stand in a page."""
+    """Return the diagram as SVG, to embed in a page."""
     check()
     described = "; ".join(f"{one} to {other}" for one, other in arrows())
     parts = [
@@ -125,13 +129,13 @@ def drawn() -> str:
 
 
 def _place(status: Status) -> tuple[int, int]:
-    """The middle of a status's box."""
+    """Return the center of a status's box."""
     x = _BESIDE_X if status in BESIDE else _COLUMN_X
     return x, _TOP + _ROW * COLUMN.index(BESIDE.get(status, status))
 
 
 def _rows_down(one: Status, other: Status) -> int | None:
-    """How far down the column a step leads; ``None`` if it leaves the column."""
+    """Return how far down the column a transition goes, or ``None`` if it leaves the column."""
     if one in BESIDE or other in BESIDE:
         return None
     return COLUMN.index(other) - COLUMN.index(one)

@@ -1,5 +1,6 @@
-"""What the benchmarks measure: that it is the vendors' whole payloads, and that every figure
-runs. How fast is not a matter for tests.
+"""The benchmarks measure the vendors' complete payloads, and every figure runs.
+
+These tests do not check how fast anything is.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def test_streams_are_in_all_stages_of_life(connect) -> None:
 
 
 def names(payload: object) -> set[str]:
-    """Every name in a payload, with the way to it."""
+    """Return the path of every name in a payload."""
     if isinstance(payload, list):
         return {f"[]{name}" for each in payload for name in names(each)}
     if not isinstance(payload, dict):
@@ -122,7 +123,7 @@ def figure(request: pytest.FixtureRequest) -> tuple[str, list[Row]]:
 
 
 @pytest.mark.slow
-def test_a_figure_goes_by_the_name_under_which_it_is_measured_alone(figure) -> None:
+def test_a_figure_has_the_name_with_which_it_can_be_measured_alone(figure) -> None:
     name, rows = figure
     assert {row.figure for row in rows} == {name}
 
@@ -165,7 +166,7 @@ def test_installed_adapters_can_be_found_and_used(tmp_path, monkeypatch) -> None
 
 
 class RequestsAsSDK:
-    """An SDK that is no more than requests; its distribution is certainly installed."""
+    """An SDK that only wraps requests, whose distribution is always installed."""
 
     distribution = "requests"
     imports = "import requests"

@@ -1,4 +1,4 @@
-"""The benchmarks' own logic: pairs, ratios, the vendor on loopback, the table."""
+"""The logic of the benchmarks: pairs, ratios, the vendor on loopback, and the table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def row(**fields) -> Row:
 
 @pytest.fixture
 def costs() -> Callable[[str, list[float]], Callable[[], float]]:
-    """Makes a measurement that gives one cost after the other, and notes when it was made."""
+    """Return a factory of measurements that return given costs and record their order."""
     order: list[str] = []
 
     def measurement(name: str, values: list[float]) -> Callable[[], float]:
@@ -47,7 +47,7 @@ def test_both_warm_up_and_then_each_round_has_ours_theirs_theirs_ours(costs) -> 
     assert "".join(costs.order) == "ab" + "abba" * 2
 
 
-def test_what_a_warm_up_costs_does_not_count(costs) -> None:
+def test_a_warm_up_does_not_count(costs) -> None:
     found = compare(costs("a", [99.0, 3.0, 3.0]), costs("b", [99.0, 2.0, 2.0]), rounds=1)
     assert (found.ours, found.theirs, found.ratios) == (3.0, 2.0, (1.5,))
 
@@ -80,7 +80,7 @@ def test_the_cost_is_that_of_one_of_many_turns(monkeypatch: pytest.MonkeyPatch) 
     assert timed(work, times=7)() == 2.0
 
 
-def test_what_the_work_gave_back_is_let_go_after_the_clock_has_stopped(
+def test_the_result_is_released_after_the_clock_has_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     happened = []
@@ -120,7 +120,7 @@ def test_only_the_code_itself_is_timed() -> None:
     assert fresh.timed_code("x = 1", before=clock, after="assert x == 1")() == 2.0
 
 
-def test_code_that_did_not_do_its_work_is_no_figure() -> None:
+def test_code_that_did_not_do_its_work_has_no_figure() -> None:
     with pytest.raises(RuntimeError, match="AssertionError: nothing"):
         fresh.timed_code("x = 1", after="assert x == 2, 'nothing'")()
 
@@ -207,9 +207,9 @@ def test_the_table_is_markdown_with_as_many_cells_in_every_line() -> None:
     assert len({line.count("|") for line in lines}) == len({len(line) for line in lines}) == 1
 
 
-def test_what_broke_is_shown_with_the_reason() -> None:
+def test_a_failure_is_shown_with_its_reason() -> None:
     shown = table([row(trouble="KeyError: 'x'")])
-    assert "BROKE" in shown
+    assert "FAILED" in shown
     assert shown.endswith("get: KeyError: 'x'")
 
 
@@ -233,10 +233,10 @@ def test_the_command_prints_a_table_and_writes_every_ratio(tmp_path, capsys) -> 
     assert found["machine"] == command.machine()
 
 
-def test_a_figure_that_is_not_there_is_a_wrong_use(capsys) -> None:
+def test_an_unknown_figure_is_a_usage_error(capsys) -> None:
     with pytest.raises(SystemExit, match="2"):
         command.main(["nothing"])
-    assert "there are: get, read, list" in capsys.readouterr().err
+    assert "available: get, read, list" in capsys.readouterr().err
 
 
 def test_a_figure_that_breaks_is_shown_as_broken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What the figure of a migration, and the simulation of many, rest on."""
+"""The figure of a migration, and the simulation of many."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def test_either_side_moves_every_stream_once(prepare, vendors: Vendors, tmp_path
 @pytest.mark.slow
 def test_both_sides_of_the_figure_ask_the_same(vendors: Vendors, tmp_path: Path) -> None:
     with by_the_library(vendors, tmp_path) as move:
-        vendors.asked()
+        vendors.count_requests()
         move()
-        asked = vendors.asked()
-    # Two walks over nothing before, and one over two pages after it.
+        asked = vendors.count_requests()
+    # Two lists of the empty target before the run, and one of two pages after it.
     assert asked == {"source GET": STREAMS, "target POST": STREAMS, "target GET": 2 + 2}
 
 
 class IntentsAhead:
-    """Sees after every create how many streams have an intent and no outcome."""
+    """Counts, after every create, the streams that have an intent but no outcome."""
 
     def __init__(self, ledger: Path) -> None:
         self._ledger = ledger
@@ -82,7 +82,7 @@ def test_no_more_than_two_intents_for_each_worker_are_ahead(
 SMALL = Fleet(streams=600, tenants=3, unknown=0.0)
 
 
-def test_every_stream_is_moved_also_where_answers_are_lost() -> None:
+def test_every_stream_is_moved_even_if_responses_are_lost() -> None:
     assert simulated(Fleet(streams=1_000, tenants=7, skew=1.0, unknown=0.2)).created == 1_000
 
 
@@ -95,7 +95,7 @@ def test_a_tenant_alone_takes_as_long_as_its_target_allows() -> None:
 
 def test_a_tenant_alone_takes_as_long_as_its_workers_wait_for_answers() -> None:
     fleet = Fleet(streams=2_000, tenants=1, unknown=0.0, source_rate=1e6, target_rate=1e6)
-    # Five requests for each stream, sixteen at a time; the lists are 2 x 40 pages and some.
+    # Five requests for each stream, sixteen at a time; the lists are a little over 2 x 40 pages.
     assert simulated(fleet).seconds == pytest.approx(5 * 2_000 * 0.2 / 16 + 120 * 0.2, rel=0.05)
 
 
@@ -103,7 +103,7 @@ def test_a_stream_costs_three_reads_of_the_source_and_two_requests_to_the_target
     found = simulated(SMALL)
     pages = 3 * 4  # of 50 streams, for three tenants
     assert found.source_requests == 3 * 600 + pages
-    # The list of what was there before is one page, read three times; then there are two walks.
+    # The baseline is one page, read three times; then there are two more lists.
     assert found.target_requests == 2 * 600 + 3 * 3 + pages
 
 
@@ -115,26 +115,26 @@ def test_the_benchmark_asks_as_often_as_the_simulation_says(
         ledger = tmp_path / "ledger.db"
         migrate.run(migrate.plan(source, target), ledger=ledger)
         migrate.check(ledger, source, target)
-    asked = vendors.asked()
+    asked = vendors.count_requests()
     found = simulated(Fleet(streams=STREAMS, tenants=1, unknown=0.0))
     assert asked["source GET"] == found.source_requests
     assert asked["target GET"] + asked["target POST"] == pytest.approx(found.target_requests, abs=2)
 
 
-def test_a_lost_answer_costs_a_whole_list() -> None:
+def test_a_lost_response_requires_a_whole_list() -> None:
     quiet, noisy = (simulated(Fleet(streams=5_000, tenants=1, unknown=u)) for u in (0.0, 0.002))
     lost = 5_000 * 0.002
     assert noisy.target_requests - quiet.target_requests > lost * 5_000 / 50 / 4
 
 
-def test_a_create_that_was_not_carried_out_is_waited_for() -> None:
+def test_a_create_that_was_not_applied_is_waited_for() -> None:
     fleet = Fleet(streams=1, tenants=1, unknown=0.0)
-    lost = Fleet(streams=1, tenants=1, unknown=0.999_999, carried_out=0.0, settle=60.0)
+    lost = Fleet(streams=1, tenants=1, unknown=0.999_999, applied=0.0, settle=60.0)
     assert simulated(fleet).seconds < 10 < 60 < _after_one_loss(lost)
 
 
 def _after_one_loss(fleet: Fleet) -> float:
-    """The seconds of a tenant whose first create alone is lost."""
+    """Return the seconds of a tenant that only loses its first create."""
 
     class Once:
         draws = iter([0.0, 1.0])
@@ -175,17 +175,17 @@ def test_the_ledger_is_as_large_as_the_simulation_says(vendors: Vendors, tmp_pat
     with by_the_library(vendors, tmp_path) as move:
         move()
     size = (tmp_path / "ledger.db").stat().st_size
-    # A small one is fuller of what every database has.
+    # In a small ledger, the fixed cost of every database weighs more.
     assert 0.5 < size / STREAMS / simulate_fleet.LEDGER < 2
 
 
-def test_the_program_prints_what_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_program_prints_the_requested_scenario(capsys: pytest.CaptureFixture[str]) -> None:
     simulate_fleet.main(["--streams", "100", "--tenants", "2", "--unknown", "0"])
     assert "| as given | 0.0 h |" in capsys.readouterr().out
 
 
 @pytest.mark.slow
-def test_the_page_on_large_migrations_has_what_the_simulation_gives() -> None:
+def test_the_page_on_large_migrations_has_the_results_of_the_simulation() -> None:
     page = (ROOT / "docs" / "howto" / "migrate-large.md").read_text(encoding="utf-8")
     name, fleet = next(iter(SCENARIOS.items()))
     assert simulate_fleet.table({name: fleet}).splitlines()[-1] in page

@@ -1,4 +1,4 @@
-"""`livestream completion`: what a shell is given, and what it then completes."""
+"""`livestream completion`: the script for a shell, and what it completes."""
 
 from __future__ import annotations
 

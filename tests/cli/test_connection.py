@@ -1,4 +1,4 @@
-"""Which account a command works on: the environment, livestream.toml, and the token file."""
+"""The account of a command: the environment, livestream.toml, and the token file."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_the_environment_may_name_the_connection(monkeypatch: pytest.MonkeyPatch
     write(LITERAL)
     monkeypatch.setenv("LIVESTREAM_CONNECTION", "school")
     assert "Stream 1" in run("list").stdout
-    assert "Stream 1" in run("list", "-p", "acme").stdout  # said, and so it wins
+    assert "Stream 1" in run("list", "-p", "acme").stdout  # set explicitly, so it wins
 
 
 def test_the_nearest_file_that_has_the_name_wins(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_numbers_and_switches_are_taken_as_they_are() -> None:
     assert run("list", "-c", "school").exit_code == 0
 
 
-# -- whom a file is open to -----------------------------------------------------------------------
+# -- permissions of a file ------------------------------------------------------------------------
 
 
 def test_a_secret_in_a_file_that_others_can_read_is_refused(vendor: AcmeEmulator) -> None:
@@ -240,7 +240,7 @@ def test_a_secret_in_a_file_that_others_can_read_is_refused(vendor: AcmeEmulator
     assert vendor.requests == []
 
 
-def test_what_is_no_secret_may_be_read_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_secrets_may_be_readable_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
     write(SCHOOL + 'account_name = "main"\n', mode=PUBLIC)
     monkeypatch.setenv("SCHOOL_TOKEN", TOKEN)
     assert run("list", "-c", "school").exit_code == 0

@@ -1,4 +1,4 @@
-"""`livestream demo`: what it finds out about a provider, and how it shows that."""
+"""`livestream demo`: what it finds out about a provider, and how it shows the results."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def lacking(*features: live.Feature, **changes: Any) -> live.Capabilities:
 
 
 class Adapter(AcmeAdapter):
-    """Acme, with a recording that shows once it is over."""
+    """Acme, with a recording that is shown once the stream has ended."""
 
     name = "walkable"
     capabilities = CAPABILITIES
@@ -48,7 +48,7 @@ class Adapter(AcmeAdapter):
 
 
 class Emulator(AcmeEmulator):
-    """Acme, whose servers boot, and whose encoders need one."""
+    """Acme, with servers that boot, and encoders that need one."""
 
     provider = "walkable"
 
@@ -124,7 +124,7 @@ def _is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For what never comes."""
+    """Shorten the timeouts, for tests in which an event never happens."""
     monkeypatch.setattr(lifecycle, "_TIMEOUT", 0.5)
 
 
@@ -145,7 +145,7 @@ def demo(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["demo", "--provider", "walkable", *arguments])
 
 
-# -- an honest provider -----------------------------------------------------------------------
+# -- a correct provider -----------------------------------------------------------------------
 
 
 def test_every_promise_of_an_honest_provider_is_found_kept() -> None:
@@ -158,7 +158,7 @@ def test_every_promise_of_an_honest_provider_is_found_kept() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_what_a_provider_does_not_promise_is_found_refused_with_nothing_sent() -> None:
+def test_an_undeclared_feature_is_refused_without_a_request() -> None:
     class Frugal(Adapter):
         capabilities = lacking(
             live.Feature.SCHEDULE,
@@ -177,7 +177,7 @@ def test_what_a_provider_does_not_promise_is_found_refused_with_nothing_sent() -
             return self.read(request, id)
 
     found = findings(Frugal, Started)
-    assert set(broken(found)) == {"ended"}  # a vendor like this never ends it
+    assert set(broken(found)) == {"ended"}  # such a vendor never ends the stream
     absent = {row: each for row, each in found.items() if each.verdict is Verdict.ABSENT}
     assert set(absent) == {
         *("schedule", "update", "stop", "trim", "recording", "cancel", "webhook")
@@ -205,7 +205,7 @@ def test_a_status_that_is_never_reported_is_found_absent() -> None:
         assert found[row].reason == "it never reports interrupted"
 
 
-def test_where_ready_is_never_reported_a_booting_server_is_waited_for() -> None:
+def test_a_wait_includes_booting_if_ready_is_never_reported() -> None:
     class Blind(Adapter):
         capabilities = attrs.evolve(
             CAPABILITIES, statuses=CAPABILITIES.statuses - {live.Status.READY}
@@ -224,7 +224,7 @@ def test_where_ready_is_never_reported_a_booting_server_is_waited_for() -> None:
     assert broken(findings(Blind, Booting)) == {}
 
 
-# -- a provider that is not what it says ------------------------------------------------------
+# -- a provider with wrong declarations -------------------------------------------------------
 
 
 def changed(name: str, change: Callable[[Emulator, Any, Response], Any]) -> type[Emulator]:
@@ -395,7 +395,7 @@ def test_the_stream_key_in_the_text_of_an_emulators_error_is_masked() -> None:
     assert broken(findings(emulator=Unready))["live"] == "ValueError: it is new, ***"
 
 
-# -- what cannot be tried ---------------------------------------------------------------------
+# -- features that cannot be tested -----------------------------------------------------------
 
 
 def untested(found: Mapping[str, Finding]) -> dict[str, str]:
@@ -410,7 +410,7 @@ def test_without_a_stream_nothing_is_tried_on_one() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_an_emulator_without_a_world_breaks_no_promise() -> None:
+def test_an_emulator_without_encoders_breaks_no_promise() -> None:
     class Worldless(Emulator):
         def recording_ready(self, id: str) -> None:
             raise NotImplementedError
@@ -492,7 +492,7 @@ def test_without_get_a_deletion_is_taken_at_its_word() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_where_only_the_encoder_can_end_a_stream_its_absence_is_no_fault() -> None:
+def test_a_missing_stop_is_not_a_fault_if_only_the_encoder_can_end_a_stream() -> None:
     class Endless(Adapter):
         capabilities = lacking(live.Feature.STOP, live.Feature.TRIM)
         stop = live.Adapter.stop
@@ -504,7 +504,7 @@ def test_where_only_the_encoder_can_end_a_stream_its_absence_is_no_fault() -> No
     assert "stop" not in broken(findings(Endless, Unconnected))
 
 
-# -- what is printed --------------------------------------------------------------------------
+# -- output -----------------------------------------------------------------------------------
 
 
 def test_the_demo_of_an_honest_provider_ends_well_and_shows_a_table() -> None:
@@ -641,7 +641,7 @@ def test_a_provider_that_is_not_there_is_a_usage_error() -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
-#: For a process of its own: a vendor whose emulator has no call for what its adapter declares.
+#: For a separate process: a vendor whose emulator lacks an endpoint that its adapter declares.
 HONEST = Plugin()
 LYING = Plugin(
     emulator=type(

@@ -1,4 +1,4 @@
-"""`livestream doctor`: what is wrong here, without the value of any option."""
+"""`livestream doctor`: the problems of an installation, without the value of any option."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_extras_are_those_of_the_package() -> None:
     assert set(doctor_module.EXTRAS) <= declared
 
 
-def test_options_are_told_by_the_names_of_their_variables_alone() -> None:
+def test_options_are_shown_only_by_the_names_of_their_variables() -> None:
     acme = of_acme()
     assert acme["state"] == "ready"
     assert acme["set"] == ["LIVESTREAM_ACME_BASE_URL", "LIVESTREAM_ACME_TOKEN"]
@@ -66,7 +66,7 @@ def test_options_are_told_by_the_names_of_their_variables_alone() -> None:
         assert os.environ["LIVESTREAM_ACME_BASE_URL"] not in output
 
 
-def test_a_provider_of_which_nothing_is_set_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_provider_without_any_options_set_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LIVESTREAM_ACME_BASE_URL")
     monkeypatch.delenv("LIVESTREAM_ACME_TOKEN")
     assert of_acme("--check")["state"] == "not set"
@@ -216,7 +216,7 @@ def test_what_has_no_list_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["check"]["state"] == "not tried"
 
 
-# -- what is installed ----------------------------------------------------------------------------
+# -- installed packages ---------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("others")
@@ -225,12 +225,12 @@ def test_an_adapter_that_cannot_be_loaded_is_exit_code_2(monkeypatch: pytest.Mon
     found = doctor(code=2)
     broken = next(each for each in found["providers"] if each["name"] == "broken")
     assert "No module named 'livestream_nowhere'" in broken["problem"]
-    assert found["unknown_variables"] == []  # nobody can tell what it would read
+    assert found["unknown_variables"] == []  # it is unknown what the command would read
     assert "broken broken registered by the application" in text()
 
 
 @pytest.mark.usefixtures("others")
-def test_with_a_provider_it_looks_at_that_one_alone() -> None:
+def test_with_a_provider_it_checks_only_that_one() -> None:
     found = doctor("-p", "acme")
     assert [each["name"] for each in found["providers"]] == ["acme"]
     assert "observers" not in found
@@ -365,7 +365,7 @@ def test_connections_are_checked_too(vendor: AcmeEmulator) -> None:
     assert TOKEN not in shown
 
 
-def test_with_a_connection_it_looks_at_that_one_alone() -> None:
+def test_with_a_connection_it_checks_only_that_one() -> None:
     write(
         f'[connections.school]\nprovider = "acme"\ntoken = "{TOKEN}"\n'
         '[connections.odd]\nprovider = "nope"\n'

@@ -1,4 +1,4 @@
-"""How a command ends that did not succeed: exit code, one line, and no secret in it."""
+"""A command that fails: its exit code, and one line without secrets."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_every_error_has_an_exit_code() -> None:
 
 @pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("applied", [True, None])
-def test_whatever_may_have_been_carried_out_is_5(
+def test_a_change_that_may_have_been_applied_is_5(
     kind: type[live.LiveStreamError], applied: bool | None
 ) -> None:
     assert code_of(kind("x", applied=applied)) == 5
@@ -77,7 +77,7 @@ def test_the_help_shows_what_every_code_means() -> None:
         assert f"{code} {meaning}" in output
 
 
-# -- what the vendor answers ----------------------------------------------------------------------
+# -- responses of the vendor ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -111,14 +111,14 @@ def test_a_read_that_fails_changed_nothing(vendor: AcmeEmulator, fault: Fault, c
         (Fault.redirect("https://elsewhere.example/"), 5),
     ],
 )
-def test_a_create_that_fails_says_whether_it_was_carried_out(
+def test_a_create_that_fails_says_whether_it_was_applied(
     vendor: AcmeEmulator, fault: Fault, code: int
 ) -> None:
     vendor.inject(fault, on="POST /streams")
     assert acme("create", "--title", "T").exit_code == code
 
 
-def test_a_change_that_was_carried_out_although_it_failed_is_5(vendor: AcmeEmulator) -> None:
+def test_a_change_that_was_applied_although_it_failed_is_5(vendor: AcmeEmulator) -> None:
     vendor.add(status="on")
     vendor.inject(Fault.status(403), on="GET *")
     result = acme("stop", "1")
@@ -127,7 +127,7 @@ def test_a_change_that_was_carried_out_although_it_failed_is_5(vendor: AcmeEmula
     assert "check with `livestream show 1`" in result.stderr
 
 
-def test_after_an_open_create_nobody_is_told_to_try_again(vendor: AcmeEmulator) -> None:
+def test_after_a_create_with_an_unknown_outcome_no_retry_is_suggested(vendor: AcmeEmulator) -> None:
     vendor.inject(Fault.status(503), on="POST /streams")
     error = acme("create", "--title", "T").stderr
     assert "the stream may or may not have been created" in error
@@ -156,7 +156,7 @@ def test_an_error_is_one_line_with_a_hint(vendor: AcmeEmulator) -> None:
     assert error.count("\n") == 1
 
 
-def test_the_vendors_sentence_goes_on_with_ours(vendor: AcmeEmulator) -> None:
+def test_our_text_follows_the_vendors_sentence(vendor: AcmeEmulator) -> None:
     vendor.inject(Fault.status(409, body='{"detail": "It is over."}'), on="POST *")
     error = acme("start", "1").stderr
     assert "It is over; nothing was changed" in error
@@ -219,7 +219,7 @@ def test_as_json_an_error_has_what_its_class_knows(vendor: AcmeEmulator) -> None
 
 
 def strict(text: str) -> Any:
-    """JSON as every other language reads it."""
+    """Parse JSON as strictly as other languages do."""
 
     def refuse(word: str) -> None:
         pytest.fail(f"{word} is not JSON")
@@ -229,7 +229,7 @@ def strict(text: str) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("value", ["9" * 400, "4000000000", "86400", "inf", "nan"])
-def test_whatever_the_vendor_asks_for_the_output_is_json(vendor: AcmeEmulator, value: str) -> None:
+def test_the_output_is_json_whatever_the_vendor_requests(vendor: AcmeEmulator, value: str) -> None:
     vendor.inject(Fault.status(429, headers={"Retry-After": value}), on="GET *", times=9)
     asked = strict(acme("show", "1", "--json").stderr)["retry_after"]
     assert asked is None or 0 <= asked <= 86_400
@@ -259,7 +259,7 @@ def test_there_is_a_traceback_only_with_debug(vendor: AcmeEmulator) -> None:
     assert result.exit_code == 3
 
 
-# -- what nobody foresaw, and Ctrl-C ------------------------------------------------------------------
+# -- internal errors and Ctrl-C -----------------------------------------------------------------------
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, method: str, error: BaseException) -> None:
@@ -304,7 +304,7 @@ def test_an_open_outcome_as_json_has_applied_null(monkeypatch: pytest.MonkeyPatc
     )
 
 
-def test_an_interruption_after_the_change_says_that_it_was_carried_out(
+def test_an_interruption_after_the_change_says_that_it_was_applied(
     monkeypatch: pytest.MonkeyPatch, vendor: AcmeEmulator
 ) -> None:
     raising(monkeypatch, "close", KeyboardInterrupt())

@@ -1,4 +1,4 @@
-"""What `--help` says: every command is there, and fits a terminal."""
+"""The output of `--help` has every command, and fits a terminal."""
 
 from __future__ import annotations
 

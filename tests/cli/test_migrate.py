@@ -23,7 +23,7 @@ from migrations import in_days
 pytestmark = pytest.mark.slow
 
 PASSWORD = "pa55-0f-the-l3dger"
-#: Nobody listens there.
+#: No server listens at this address.
 DATABASE = f"postgresql://someone:{PASSWORD}@127.0.0.1:9/ledger"
 
 
@@ -62,7 +62,7 @@ def test_a_name_that_is_neither_says_which_there_are(moving: Migration) -> None:
     assert f"connections: {OTHER}, {ONE}; providers: " in result.stderr
 
 
-def test_a_file_that_cannot_be_read_is_no_reason_to_take_another_account(
+def test_an_unreadable_file_does_not_select_another_account(
     moving: Migration,
 ) -> None:
     (moving.folder / "livestream.toml").write_text("[connections.memory")
@@ -174,7 +174,7 @@ def test_filters_say_which_streams_are_meant(moving: Migration) -> None:
         assert "3 streams excluded by the filters" in output
 
 
-def test_a_plan_that_a_transform_fails_needs_a_person(moving: Migration) -> None:
+def test_a_plan_whose_transform_fails_needs_review(moving: Migration) -> None:
     moving.source.fill(1)
     (moving.folder / "rules.py").write_text("def move(stream, spec):\n    raise KeyError('x')\n")
     result = moving.process("plan", *BOTH, "--transform", "rules:move")
@@ -219,7 +219,7 @@ def test_a_rate_that_cannot_be_read_is_refused_before_anything_is_sent(moving: M
 # -- run: a new ledger ----------------------------------------------------------------------------
 
 
-def test_a_new_ledger_where_nobody_can_be_asked_needs_yes_before_anything_is_sent(
+def test_without_a_prompt_a_new_ledger_needs_yes_before_anything_is_sent(
     moving: Migration,
 ) -> None:
     result = moving.process(*RUN)
@@ -244,7 +244,7 @@ def test_a_new_ledger_needs_both_sides(moving: Migration) -> None:
     assert "A new migration requires --from and --to" in result.stderr
 
 
-def test_what_would_be_lost_and_must_not_be_is_refused(moving: Migration) -> None:
+def test_a_loss_of_a_protected_field_is_refused(moving: Migration) -> None:
     moving.source.fill(1)
     result = moving.run(*RUN, "--yes", "--fail-on-loss", "playback_url")
     assert result.exit_code == 7
@@ -252,7 +252,7 @@ def test_what_would_be_lost_and_must_not_be_is_refused(moving: Migration) -> Non
     assert moving.target.changes() == []
 
 
-def test_where_nothing_is_to_be_moved_no_ledger_is_made(moving: Migration) -> None:
+def test_without_streams_to_migrate_no_ledger_is_created(moving: Migration) -> None:
     moving.source.client.create(title="At once")
     result = moving.run(*RUN, "--yes", "--json")
     assert result.exit_code == 0
@@ -261,7 +261,7 @@ def test_where_nothing_is_to_be_moved_no_ledger_is_made(moving: Migration) -> No
     assert not (moving.folder / LEDGER).exists()
 
 
-def test_a_run_with_a_transform_of_this_folder_goes_on_with_it(moving: Migration) -> None:
+def test_a_run_with_a_transform_in_this_folder_resumes_with_it(moving: Migration) -> None:
     moving.source.fill(2)
     (moving.folder / "rules.py").write_text(
         "import attrs\n"
@@ -274,10 +274,10 @@ def test_a_run_with_a_transform_of_this_folder_goes_on_with_it(moving: Migration
     assert moving.target.titles() == ["Lesson 0, moved", "Lesson 1, moved"]
 
 
-# -- run: going on --------------------------------------------------------------------------------
+# -- run: resume ----------------------------------------------------------------------------------
 
 
-def test_a_run_that_reached_its_budget_goes_on_by_the_same_command(moving: Migration) -> None:
+def test_the_same_command_resumes_a_run_that_reached_its_budget(moving: Migration) -> None:
     moving.source.fill(3)
     first = moving.run(*RUN, "--yes", "--max-create", "2")
     assert first.exit_code == 6
@@ -340,7 +340,7 @@ def test_a_vendor_that_asks_to_wait_too_long_is_6_and_says_until_when(
 
 
 @pytest.mark.parametrize("patience", ["0s", "59s"])
-def test_patience_is_as_long_as_one_says(moving: Migration, patience: str) -> None:
+def test_the_timeout_is_as_long_as_given(moving: Migration, patience: str) -> None:
     moving.source.fill(1)
     moving.target.inject(Fault.status(429, headers={"Retry-After": "60"}), "create", times=99)
     data = moving.data(*RUN, "--yes", "--patience", patience)
@@ -362,19 +362,19 @@ def test_a_run_that_waits_says_so(moving: Migration) -> None:
     )
 
 
-def test_a_program_is_told_that_a_run_waits(moving: Migration) -> None:
+def test_a_program_can_see_that_a_run_waits(moving: Migration) -> None:
     moving.source.fill(2)
     moving.target.inject(Fault.status(429, headers={"Retry-After": "600"}), "create", times=99)
     with moving.started(*RUN, "--yes", "--json", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         objects = map(json.loads, process.stdout)
-        told = next(each["waiting"] for each in objects if "waiting" in each)
+        waiting = next(each["waiting"] for each in objects if "waiting" in each)
         looked = next(each["progress"] for each in objects if "progress" in each)
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 6
-    assert datetime.fromisoformat(told["until"]) > datetime.now(UTC)
-    assert looked["waiting_until"] == told["until"]
-    assert told["reason"].startswith("memory: HTTP 429")
+    assert datetime.fromisoformat(waiting["until"]) > datetime.now(UTC)
+    assert looked["waiting_until"] == waiting["until"]
+    assert waiting["reason"].startswith("memory: HTTP 429")
 
 
 def test_a_vendor_that_goes_down_ends_the_run_with_6_and_the_error(moving: Migration) -> None:
@@ -393,7 +393,7 @@ def test_an_error_after_all_was_created_is_6_and_not_nothing_was_changed(
     moving: Migration,
 ) -> None:
     moving.source.fill(1)
-    # The plan lists the target once, and a new run twice; then comes the last look.
+    # The plan lists the target once, a new run twice, and the final check once.
     moving.target.inject(Fault.status(403), "list", times=99, skip=3)
     result = moving.run(*RUN, "--yes")
     assert moving.target.creates() == 1
@@ -404,7 +404,7 @@ def test_an_error_after_all_was_created_is_6_and_not_nothing_was_changed(
 # -- run: what needs review ---------------------------------------------------------------------
 
 
-def test_what_was_refused_is_7_and_planned_anew_by_replan(moving: Migration) -> None:
+def test_a_refused_stream_is_7_and_replan_plans_it_again(moving: Migration) -> None:
     moving.source.fill(2)
     moving.target.inject(Fault.status(422), "create")
     result = moving.run(*RUN, "--yes", "--workers", "1")
@@ -416,7 +416,7 @@ def test_what_was_refused_is_7_and_planned_anew_by_replan(moving: Migration) -> 
     assert moving.target.titles() == moving.source.titles()
 
 
-def test_an_equal_stream_that_is_nobodys_is_7(moving: Migration) -> None:
+def test_an_unowned_matching_stream_is_7(moving: Migration) -> None:
     moving.source.fill(2)
     moving.run(*RUN, "--yes", "--max-create", "1")
     (made,) = moving.target.streams()
@@ -482,7 +482,7 @@ def test_with_json_lines_of_progress_come_first_and_the_result_last(moving: Migr
     assert (result["writes"], result["counts"]["created"], result["exit_code"]) == (2, 2, 0)
 
 
-def test_the_exit_code_is_right_also_where_nobody_reads_the_result(moving: Migration) -> None:
+def test_the_exit_code_is_right_even_if_the_output_is_not_read(moving: Migration) -> None:
     moving.source.fill(2)
     with moving.started(*RUN, "--yes", "--json", "--max-create", "1", stdout=subprocess.PIPE) as it:
         assert it.stdout is not None
@@ -514,9 +514,9 @@ def test_no_command_shows_a_secret(moving: Migration, more: list[str]) -> None:
     assert [each for each in [*moving.secrets(), "k3y-0f-another"] if each in shown] == []
 
 
-# -- what it is made of ---------------------------------------------------------------------------
+# -- extras and help ------------------------------------------------------------------------------
 
-#: The command line, in an interpreter where a package is missing.
+#: The command line, in an interpreter that lacks a package.
 WITHOUT = """
 import sys
 sys.modules["sqlalchemy"] = None

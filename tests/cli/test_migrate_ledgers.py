@@ -1,4 +1,4 @@
-"""What is done with a ledger after its run: looking, handing over, undoing."""
+"""The commands on a ledger after its run: reports, handover, and rollback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from migration_commands import LEDGER, RUN, Migration, migration
 
 @pytest.fixture
 def moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Migration]:
-    """Three streams, moved; one more that was left alone."""
+    """Migrate three streams, and leave one at the source."""
     monkeypatch.chdir(tmp_path)
     with migration(tmp_path) as both:
         both.source.fill(3)
@@ -97,14 +97,14 @@ def test_status_refreshed_sees_who_has_switched(moved: Migration) -> None:
     assert "3 at the target = 2 prepared + 1 switched" in output
 
 
-def test_who_has_switched_can_be_noted_by_hand(moved: Migration) -> None:
+def test_a_switched_user_can_be_marked_by_hand(moved: Migration) -> None:
     ids = [stream.id for stream in moved.source.streams() if stream.title != "At once"]
     chosen = [each for id in ids[:2] for each in ("--switched", id)]
     cutovers = [item["cutover"] for item in moved.data("status", LEDGER, *chosen)["items"]]
     assert sorted(map(str, cutovers)) == ["None", "prepared", "switched", "switched"]
 
 
-def test_what_was_not_moved_cannot_have_switched(moved: Migration) -> None:
+def test_a_stream_that_was_not_migrated_cannot_have_switched(moved: Migration) -> None:
     result = moved.run("status", LEDGER, "--switched", "nobody")
     assert result.exit_code == 2
     assert "not moved, so they cannot be switched: nobody" in result.stderr
@@ -113,7 +113,7 @@ def test_what_was_not_moved_cannot_have_switched(moved: Migration) -> None:
 # -- handover -------------------------------------------------------------------------------------
 
 
-def test_a_handover_is_for_its_owner_alone_and_its_keys_are_in_the_files(
+def test_only_the_owner_can_read_a_handover_which_has_the_keys(
     moved: Migration,
 ) -> None:
     for stream in moved.target.streams():
@@ -151,7 +151,7 @@ def test_a_stream_that_cannot_be_handed_over_is_7(moved: Migration) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [["rollback", LEDGER], ["retire", LEDGER, "--max-delete", "9"]])
-def test_where_nobody_can_be_asked_nothing_is_deleted_without_yes(
+def test_without_a_prompt_nothing_is_deleted_without_yes(
     moved: Migration, command: list[str]
 ) -> None:
     result = moved.run(*command)
@@ -190,7 +190,7 @@ def test_a_rollback_that_keeps_something_is_7_and_says_why(moved: Migration) -> 
     assert [stream.id for stream in moved.target.streams()] == [edited.id]
 
 
-def test_retire_deletes_at_the_source_up_to_its_limit_and_goes_on(moved: Migration) -> None:
+def test_retire_deletes_at_the_source_up_to_its_limit_and_resumes(moved: Migration) -> None:
     result = moved.run("retire", LEDGER, "--max-delete", "2", "--yes")
     assert result.exit_code == 6
     assert "1 stream left. Run the same command again to continue." in result.stdout

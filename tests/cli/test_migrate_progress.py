@@ -1,4 +1,4 @@
-"""How fast a migration gets on, and how long it still takes."""
+"""The speed of a migration, and its remaining time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_at_the_first_look_no_speed_is_known() -> None:
     assert str(snapshot) == "5 of 15"
 
 
-def test_what_was_done_before_this_run_does_not_make_it_faster() -> None:
+def test_earlier_progress_does_not_increase_the_speed_of_this_run() -> None:
     assert seen((0, 5_000, 100), (10, 5_020, 80)).per_second == 2.0
 
 

@@ -1,4 +1,4 @@
-"""A migration that is interrupted in its process, and goes on."""
+"""A migration that is interrupted in its process, and resumes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_first_signal_finishes_what_is_in_flight_and_exits_with_6(
     assert counts["unknown"] == 0
 
 
-def test_what_was_interrupted_goes_on_by_the_same_command(moving: Migration) -> None:
+def test_the_same_command_resumes_an_interrupted_run(moving: Migration) -> None:
     moving.source.fill(6)
     moving.target.inject(Fault.delay(0.3), "create", times=99)
     with moving.started(*RUN, "--yes", "--workers", "1") as it:
@@ -69,7 +69,7 @@ def test_the_second_signal_ends_it_at_once_and_the_ledger_knows_what_was_under_w
     assert (counts["unknown"], counts["pending"]) == (1, 1)
 
 
-def test_a_rollback_that_is_interrupted_goes_on_by_the_same_command(moving: Migration) -> None:
+def test_the_same_command_resumes_an_interrupted_rollback(moving: Migration) -> None:
     moving.source.fill(5)
     moving.process(*RUN, "--yes")
     moving.target.inject(Fault.delay(0.3), "DELETE *", times=99)

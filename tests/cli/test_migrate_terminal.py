@@ -1,4 +1,4 @@
-"""A migration in a real terminal: the question, the bar, and Ctrl-C."""
+"""A migration in a real terminal: the prompt, the progress bar, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ pytestmark = needs_a_terminal
 
 @pytest.fixture
 def moving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Migration]:
-    monkeypatch.chdir(tmp_path)  # a terminal begins where it is opened
+    monkeypatch.chdir(tmp_path)  # a terminal starts in the folder where it is opened
     with migration(tmp_path) as both:
         yield both
 
 
 @pytest.fixture
 def shown(moving: Migration) -> Iterator[Terminal]:
-    """A new ledger's run, of as many streams as fit on the screen."""
+    """Run a new migration, with as many streams as fit on the screen."""
     moving.source.fill(4)
     moving.target.inject(Fault.delay(0.5), "create", times=99)
     with terminal("migrate", *RUN, "--workers", "1", environ={}, rows=40) as screen:

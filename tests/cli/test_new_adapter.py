@@ -1,4 +1,4 @@
-"""`livestream new-adapter`: what it asks, what it takes, what it refuses, and where it writes."""
+"""`livestream new-adapter`: its prompts, its options, its refusals, and its output folder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def written(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-# -- what is written ----------------------------------------------------------------------------
+# -- output files -------------------------------------------------------------------------------
 
 
 def test_a_name_is_enough_for_a_whole_package(here: Path) -> None:
@@ -76,9 +76,9 @@ def test_the_next_steps_lead_into_the_folder(here: Path) -> None:
 
 
 def test_json_names_what_was_written(here: Path) -> None:
-    told = json.loads(begun("two_rivers", "--json").stdout)
-    assert told["distribution"] == "livestream-two-rivers"
-    assert set(told["files"]) == written(here / told["folder"])
+    result = json.loads(begun("two_rivers", "--json").stdout)
+    assert result["distribution"] == "livestream-two-rivers"
+    assert set(result["files"]) == written(here / result["folder"])
 
 
 def test_no_placeholder_is_left(here: Path) -> None:
@@ -137,13 +137,13 @@ def test_the_licence_is_that_of_the_core(here: Path) -> None:
     assert (here / "livestream-river/LICENSE").read_text(encoding="utf-8") == ours
 
 
-# -- what is refused ----------------------------------------------------------------------------
+# -- refusals -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "name", ["River", "two-rivers", "two rivers", "2rivers", "_river", "a__b", "../up", "x" * 21]
 )
-def test_what_no_package_can_be_called_is_refused(here: Path, name: str) -> None:
+def test_an_invalid_package_name_is_refused(here: Path, name: str) -> None:
     assert "lower-case" in refused(name)
     assert written(here) == set()
 
@@ -164,7 +164,7 @@ def test_a_title_that_would_break_the_code_is_refused(title: str) -> None:
 @pytest.mark.parametrize(
     "url", ["river.example", "http://river.example", "https://river.example/v1"]
 )
-def test_what_is_no_origin_to_send_credentials_to_is_refused(url: str) -> None:
+def test_an_unsafe_origin_for_credentials_is_refused(url: str) -> None:
     assert "--base-url" in refused("river", "--base-url", url)
 
 
@@ -197,10 +197,10 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(here: Path) -> Non
     assert refused("river", "--output", "file/folder").startswith("Error: cannot write into file")
 
 
-# -- what is asked ------------------------------------------------------------------------------
+# -- prompts ------------------------------------------------------------------------------------
 
 
-def test_where_nobody_is_there_nothing_is_asked(here: Path) -> None:
+def test_without_a_terminal_nothing_is_asked(here: Path) -> None:
     done = livestream("new-adapter", "river", "--output", str(here / "river"))
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -236,9 +236,9 @@ def test_an_empty_answer_is_the_default(here: Path) -> None:
 
 @pytest.mark.usefixtures("_somebody")
 def test_a_wrong_answer_is_explained_and_asked_for_again(here: Path) -> None:
-    told = answered("river", answers="\nftp://river.example\n\nbasic\nlogin\n\n").stderr
-    assert "must be an origin" in told
-    assert "'basic' is not one of" in told
+    output = answered("river", answers="\nftp://river.example\n\nbasic\nlogin\n\n").stderr
+    assert "must be an origin" in output
+    assert "'basic' is not one of" in output
 
 
 @pytest.mark.usefixtures("_somebody")

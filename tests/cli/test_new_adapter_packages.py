@@ -1,4 +1,4 @@
-"""What `livestream new-adapter` writes is a package that works, whatever was chosen."""
+"""Every package that `livestream new-adapter` can create works."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 #: The provider of each combination.
 ALL = {f"{auth}_{paging}": (auth, paging) for auth in AUTH for paging in PAGING}
-#: Each way to sign in and each way to page. A combination is the one text beside the other, so
-#: that the kit, which takes its time, need not try all of it on all of them.
+#: Each way to sign in and each way to paginate. A combination only joins the two texts, so the slow
+#: kit does not need to run on all combinations.
 EACH_CHOICE = ("header_page", "bearer_cursor", "jwt_link", "login_page")
-#: What depends on how one signs in and pages.
+#: The tests that depend on how the adapter signs in and paginates.
 WHAT_DIFFERS = "(Sessions or Paging or MalformedPages) and not http"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every combination, each in a folder named after its provider."""
+    """Create every combination, each in a folder named after its provider."""
     folder = tmp_path_factory.mktemp("adapters")
     for name, (auth, paging) in ALL.items():
         _begin(folder, name, "--auth", auth, "--paging", paging)
-    # The longest name and title that there can be, and the shortest.
+    # The longest and the shortest possible name and title.
     _begin(folder, "a" * 20, "--title", "The quite long name of a vendor, 40 wide")
     _begin(folder, "x", "--title", "X")
     return folder
@@ -95,8 +95,8 @@ def test_it_passes_the_conformance_kit(name: str, environ: dict[str, str], tmp_p
         cwd=tmp_path,
         environ=environ,
     )
-    [told] = json.loads(report.read_text())["adapters"]
-    verdicts = {row["verdict"] for row in told["rows"].values()}
+    [adapter] = json.loads(report.read_text())["adapters"]
+    verdicts = {row["verdict"] for row in adapter["rows"].values()}
     assert verdicts == {"proven", "not declared"}
 
 
@@ -134,7 +134,7 @@ def test_the_kit_runs_with_its_own_tests_when_pytest_is_called_without_arguments
     assert "tests/test_jwt_link_conformance.py::TestJwtLink::" in printed
 
 
-# -- installed for good -------------------------------------------------------------------------
+# -- installed wheels ---------------------------------------------------------------------------
 
 
 @pytest.fixture(params=["jwt_link", "login_page"])
@@ -149,15 +149,18 @@ def installed(request: pytest.FixtureRequest, folder: Path, tmp_path: Path) -> t
     return name, target
 
 
-def test_an_installed_one_is_typed_licensed_found_and_walks_through_the_demo(
+def test_an_installed_package_is_typed_licensed_found_and_passes_the_demo(
     installed: tuple[str, Path],
 ) -> None:
     name, target = installed
     environ = {"PYTHONPATH": str(target), "LIVESTREAM_ADAPTERS": name}
     assert (target / f"livestream_{name}" / "py.typed").is_file()
     assert list(target.glob("*.dist-info/licenses/LICENSE"))
-    [told] = json.loads(livestream("providers", "--json", environ=environ).stdout)
-    assert (told["name"], told["distribution"]) == (name, f"livestream-{name.replace('_', '-')}")
+    [provider] = json.loads(livestream("providers", "--json", environ=environ).stdout)
+    assert (provider["name"], provider["distribution"]) == (
+        name,
+        f"livestream-{name.replace('_', '-')}",
+    )
     done = livestream("demo", "--provider", name, environ=environ)
     assert done.returncode == 0, done.stdout + done.stderr
     done = livestream("doctor", environ=environ)

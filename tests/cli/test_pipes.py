@@ -1,4 +1,4 @@
-"""The command line in pipes and scripts: real processes, and nobody who looks."""
+"""The command line in pipes and scripts: real processes without a terminal."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def started(environ: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Who runs the tests in the background of a shell ignores SIGINT, and hands that on.
+        # A shell's background job ignores SIGINT, and its children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
@@ -58,7 +58,7 @@ def test_a_reader_that_has_had_enough_ends_it_quietly(
     vendor: AcmeEmulator, environ: dict[str, str], option: list[str]
 ) -> None:
     for _ in range(2_000 if not option else 400):
-        vendor.add(title="A title that is as long as titles are")  # more than a pipe holds
+        vendor.add(title="A title that is as long as titles are")  # more than a pipe can buffer
     with started(environ, "list", *option) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -110,7 +110,7 @@ def test_a_pipe_gets_no_colour_and_no_spinner(
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
-# -- where there is no Unicode ----------------------------------------------------------------------
+# -- locales without Unicode ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("arguments", [["show", "1"], ["list"], ["list", "--json"]])

@@ -1,4 +1,4 @@
-"""The command line as users run it: in a process of its own, over what is installed there."""
+"""The command line as users run it: in a separate process, with the installed packages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INSTALLED = entry_points(group="livestream_core")
 needs_an_adapter = pytest.mark.skipif(not INSTALLED, reason="no adapter package is installed")
 
 
-# -- what is installed here -------------------------------------------------------------------
+# -- installed packages -----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def sandbox(
         )
     try:
         deadline = time.monotonic() + PATIENCE
-        # The hint comes after all of standard output.
+        # The hint is printed after all of standard output.
         while "Ctrl-C" not in err.read_text():
             assert process.poll() is None, err.read_text()
             assert time.monotonic() < deadline
@@ -162,7 +162,7 @@ def test_the_sandbox_serves_what_its_exports_connect_to_until_a_signal(
         assert process.wait(PATIENCE) == 0
 
 
-def test_a_sandbox_that_plays_brings_a_stream_on_air_by_itself(tmp_path: Path) -> None:
+def test_a_sandbox_with_simulate_makes_a_stream_live(tmp_path: Path) -> None:
     environ = install(tmp_path / "site", acme="command_line:ACME")
     with sandbox(tmp_path, environ, "--simulate", "0") as (process, exports):
         with live.connect("acme", environ=exports) as client:
@@ -198,7 +198,7 @@ def test_the_commands_walk_a_stream_of_every_installed_adapter(tmp_path: Path) -
             assert "From a shell" in run("show", made["id"]).stdout
             listed = [json.loads(line) for line in run("list", "--json").stdout.splitlines()]
             assert [stream["id"] for stream in listed] == [made["id"]]
-            assert run("delete", made["id"]).returncode == 2  # nobody can be asked
+            assert run("delete", made["id"]).returncode == 2  # no prompt is possible
             assert run("delete", made["id"], "--yes").returncode == 0
             assert run("show", made["id"]).returncode == 3
 

@@ -42,7 +42,7 @@ class Plugin:
 
 @pytest.fixture(autouse=True)
 def _only_what_is_registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # no installed one
+    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # and no installed adapter
     plugin = Plugin(
         live.AdapterInfo(name="broken", title="Broken", factory="livestream_nowhere:Adapter"),
         live.AdapterInfo(name="onlylow", title="Only Low", factory=OnlyLow),
@@ -148,7 +148,7 @@ def test_another_error_of_ours_is_one_line_and_its_own_exit_code(
     assert (result.exit_code, result.stderr) == (3, "Error: it is gone\n")
 
 
-def test_an_unforeseen_error_shows_its_class_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_shows_only_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, RuntimeError("token=abc"))
     result = CliRunner().invoke(app, ["providers"])
     assert result.exit_code == 1
@@ -174,7 +174,7 @@ def test_an_unknown_option_is_a_usage_error() -> None:
     assert "No such option" in result.stderr
 
 
-# -- the way in -------------------------------------------------------------------------------
+# -- the entry point --------------------------------------------------------------------------
 
 
 def test_without_the_extra_it_says_what_to_install(

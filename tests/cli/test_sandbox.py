@@ -1,4 +1,4 @@
-"""`livestream sandbox`, in this process: what it prints, and what it refuses."""
+"""`livestream sandbox` in this process: its output, and its refusals."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Silent(AcmeAdapter):
 
 @pytest.fixture(autouse=True)
 def _only_what_is_registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # no installed one
+    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # and no installed adapter
     plugin = Plugin()
     live.register(plugin)
     yield
@@ -91,7 +91,9 @@ def test_its_output_is_the_environment_to_export(monkeypatch: pytest.MonkeyPatch
         assert client.account.startswith("acme:127.0.0.1:")
 
 
-def test_what_has_no_emulator_is_named_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_providers_without_an_emulator_are_named_on_standard_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sandbox_module, "_wait", stop)
     errors = sandbox().stderr
     assert "# skipped broken: the adapter broken cannot be loaded" in errors
@@ -112,7 +114,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def test_ports_begin_where_they_are_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ports_start_at_the_given_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox_module, "_wait", stop)
     port = free_port()
     found = exports(sandbox("--port-base", str(port)).stdout)
@@ -150,7 +152,7 @@ def test_an_address_that_is_not_ours_is_exit_code_2() -> None:
     assert "cannot listen on 192.0.2.1" in result.stderr
 
 
-def test_on_all_addresses_clients_are_told_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_all_addresses_the_output_has_what_clients_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox_module, "_wait", stop)
     result = sandbox("--host", "0.0.0.0")
     assert exports(result.stdout)["LIVESTREAM_ACME_BASE_URL"].startswith("http://127.0.0.1:")

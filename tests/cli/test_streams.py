@@ -1,4 +1,4 @@
-"""The commands on streams, over real HTTP: what they send and what they print."""
+"""The commands on streams, over real HTTP: their requests and their output."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def test_create_prints_the_stream_that_the_vendor_made() -> None:
     assert (stream["id"], stream["title"], stream["status"]) == ("1", "T", "scheduled")
 
 
-def test_a_field_of_the_vendor_alone_is_json_where_it_can_be(vendor: AcmeEmulator) -> None:
+def test_a_vendors_own_field_is_parsed_as_json_if_possible(vendor: AcmeEmulator) -> None:
     ok("create", "--title", "T", "--set", "size=3", "--set", "kind=big", "--set", 'x={"y": [1]}')
     assert (sent(vendor)["size"], sent(vendor)["kind"], sent(vendor)["x"]) == (3, "big", {"y": [1]})
 
 
-def test_what_only_python_calls_json_is_text(vendor: AcmeEmulator) -> None:
+def test_text_that_is_json_only_to_python_stays_text(vendor: AcmeEmulator) -> None:
     ok("create", "--title", "T", "--set", "size=NaN")
     assert sent(vendor)["size"] == "NaN"
 
@@ -113,7 +113,7 @@ def test_restreams_come_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
         ('{"title": NaN}', "<stdin>: is not JSON"),
         ("[1]", "<stdin>: expected a JSON object"),
         ('{"titel": "T"}', f"titel: a stream has no such field; it has {', '.join(FIELDS)}"),
-        # Names of arguments, but of no field.
+        # Names of arguments that are not fields.
         (
             '{"title": "T", "on_unsupported": "drop"}',
             f"on_unsupported: a stream has no such field; it has {', '.join(FIELDS)}",
@@ -167,7 +167,7 @@ def test_a_spec_that_is_not_utf_8_is_one_line(vendor: AcmeEmulator, tmp_path: Pa
     assert vendor.requests == []
 
 
-def test_options_of_a_spec_that_are_no_object_are_refused() -> None:
+def test_options_of_a_spec_that_are_not_an_object_are_refused() -> None:
     result = acme("create", "--spec", "-", "--set", "a=1", input='{"title": "T", "options": [1]}')
     assert (result.exit_code, result.stderr) == (2, "Error: options: expected a JSON object\n")
 
@@ -178,7 +178,7 @@ def test_standard_input_is_read_by_one_option_only(vendor: AcmeEmulator) -> None
     assert "Only one option can read standard input" in result.stderr
 
 
-def test_what_the_provider_lacks_is_refused_with_the_option_that_helps(
+def test_a_missing_feature_is_refused_with_the_option_that_helps(
     vendor: AcmeEmulator,
 ) -> None:
     result = acme("create", "--title", "T", "--latency", "low")
@@ -188,14 +188,14 @@ def test_what_the_provider_lacks_is_refused_with_the_option_that_helps(
     assert vendor.requests == []
 
 
-def test_what_is_dropped_is_said_on_standard_error() -> None:
+def test_dropped_fields_are_reported_on_standard_error() -> None:
     result = acme("create", "--title", "T", "--latency", "low", "--drop-unsupported")
     assert result.exit_code == 0
     assert result.stderr.startswith("Warning: ")
     assert "dropped latency: Acme is always slow" in result.stderr
 
 
-def test_of_two_opposite_options_the_last_one_counts() -> None:
+def test_the_last_of_two_opposite_options_counts() -> None:
     assert ok("create", "--title", "T", "--no-record", "--record")
     result = acme("create", "--title", "T", "--record", "--no-record")
     assert "always recorded" in result.stderr
@@ -218,7 +218,7 @@ class Plugin:
         return [live.AdapterInfo(name="plain", factory=Plain)]
 
 
-def test_a_schedule_whose_lack_would_start_a_server_is_not_dropped(
+def test_a_schedule_is_not_dropped_if_that_would_start_a_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LIVESTREAM_PLAIN_TOKEN", "t")
@@ -265,7 +265,7 @@ def test_show_secrets_shows_key_publish_url_and_addresses(vendor: AcmeEmulator) 
     assert f"playback hls    https://cdn.acme.example/{KEY}/a.m3u8" in shown
 
 
-def test_what_no_publish_url_can_say_is_shown_as_arguments_of_ffmpeg(
+def test_an_ingest_without_a_publish_url_is_shown_as_ffmpeg_arguments(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ingests = [
@@ -398,14 +398,14 @@ def test_times_are_shown_in_the_users_zone(
         time.tzset()
 
 
-def test_what_could_steer_the_terminal_is_not_printed(vendor: AcmeEmulator) -> None:
+def test_terminal_control_characters_are_not_printed(vendor: AcmeEmulator) -> None:
     vendor.add(title="a\x1b[2Jb\u202ec\nd", description="ಕ್\u200dಷ")
     shown = ok("show", "1")
     assert "a\ufffd[2Jb\ufffdc d" in shown
-    assert "ಕ್\u200dಷ" in shown  # a joiner is part of how that is spelt
+    assert "ಕ್\u200dಷ" in shown  # a joiner is part of the spelling
 
 
-def test_a_title_is_no_markup(vendor: AcmeEmulator) -> None:
+def test_a_title_is_not_markup(vendor: AcmeEmulator) -> None:
     vendor.add(title="[bold]T[/bold] :smile:")
     assert "[bold]T[/bold] :smile:" in ok("show", "1")
     assert "[bold]T[/bold] :smile:" in ok("list")
@@ -466,7 +466,7 @@ def test_filters_and_limit_are_those_of_the_client(vendor: AcmeEmulator) -> None
     assert ok("list", "--json", "--starts-after", "2030-01-01T00:00:00Z") == ""
 
 
-def test_an_empty_list_is_said_on_standard_error() -> None:
+def test_an_empty_list_is_reported_on_standard_error() -> None:
     result = acme("list")
     assert (result.stdout, result.stderr) == ("", "No streams.\n")
 
@@ -477,7 +477,7 @@ def test_an_empty_list_as_json_is_nothing() -> None:
 
 
 @pytest.mark.parametrize("option", [(), ("--json",)])
-def test_what_came_before_an_error_in_the_middle_is_printed(
+def test_streams_before_an_error_in_the_middle_are_printed(
     vendor: AcmeEmulator, option: tuple[str, ...]
 ) -> None:
     for _ in range(5):
@@ -505,8 +505,8 @@ def test_a_list_prints_all_others_and_then_what_cannot_be_read(
     assert "1 entry of the list could not be read: '2' at position 1 of page 1" in line
     assert "error.streams" not in line
     if option:
-        told = json.loads(line)
-        assert (told["stream_id"], told["exit_code"]) == ("2", 4)
+        error = json.loads(line)
+        assert (error["stream_id"], error["exit_code"]) == ("2", 4)
 
 
 def test_show_tells_of_each_problem(vendor: AcmeEmulator) -> None:

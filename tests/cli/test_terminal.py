@@ -77,7 +77,7 @@ def test_a_warning_does_not_disturb_the_spinner(
     assert "Creating" not in screen
 
 
-# -- the question -------------------------------------------------------------------------------
+# -- the confirmation ---------------------------------------------------------------------------
 
 QUESTION = "Delete 1, 'Data science', with status scheduled? [y/N]:"
 
@@ -159,7 +159,7 @@ def test_watch_is_a_table_that_follows_what_happens(
     assert "Error" not in screen
 
 
-def test_watch_shows_temporary_errors_and_goes_on(
+def test_watch_shows_temporary_errors_and_continues(
     vendor: AcmeEmulator, environ: dict[str, str]
 ) -> None:
     vendor.add(title="Data science")
@@ -191,7 +191,7 @@ def test_on_a_dumb_terminal_watch_prints_lines(
         shown.until("1  scheduled -> live  T")
 
 
-# -- colours, widths, secrets ---------------------------------------------------------------------
+# -- colors, widths, secrets ----------------------------------------------------------------------
 
 GREEN = "\x1b[32m"
 

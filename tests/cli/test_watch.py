@@ -1,4 +1,4 @@
-"""`livestream watch` where nobody sees a terminal: a line for each change."""
+"""`livestream watch` without a terminal: a line for each change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[AcmeEmulator]:
 
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Watches, with a step of the world after each look, and Ctrl-C after the last."""
+    """Run `watch`, with a change at the vendor after each read, and Ctrl-C after the last."""
 
     def watched(*arguments: str, steps: list[Step]) -> Result:
         left = iter(steps)
@@ -124,7 +124,7 @@ def test_an_entry_without_an_id_may_be_any_stream(vendor: AcmeEmulator, watch: W
     assert "no longer exists" not in result.stdout
 
 
-def test_of_streams_that_were_named_one_that_cannot_be_read_does_not_end_it(
+def test_an_unreadable_stream_among_named_ones_does_not_end_it(
     vendor: AcmeEmulator, watch: Watch
 ) -> None:
     one, two = vendor.add(title="One"), vendor.add(title="Two")
@@ -212,7 +212,9 @@ def test_temporary_errors_are_shown_once_and_polled_through(
     assert "no longer exists" not in result.stdout
 
 
-def test_an_error_at_the_first_look_is_polled_through(vendor: AcmeEmulator, watch: Watch) -> None:
+def test_polling_continues_after_an_error_of_the_first_read(
+    vendor: AcmeEmulator, watch: Watch
+) -> None:
     vendor.add()
     vendor.inject(Fault.status(429, headers={"Retry-After": "1000"}), on="GET *")
     assert len(changes(watch("1", "--json", steps=[lambda: None]))) == 1

@@ -33,7 +33,7 @@ from stores import MemoryStore
 
 PATIENCE = 60.0
 GOOD = {"id": "1", "title": "T", "status": "on"}
-#: What changes something, and how it is asked for.
+#: The calls that change something, with their arguments.
 CHANGES: dict[str, Callable[[live.AsyncClient], Awaitable[object]]] = {
     "create": lambda client: client.create(title="T"),
     "update": lambda client: client.update("1", title="U"),
@@ -60,8 +60,8 @@ class Held:
     """An asynchronous transport to an emulator or a script that can hold requests back.
 
     Attributes:
-        sent: Method and target of each request.
-        at: Awaited before each request is answered.
+        sent: The method and target of each request.
+        at: Awaited before the response to each request.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ def first_login_hangs(emulator: AcmeEmulator) -> tuple[Held, threading.Event]:
     return transport, entered
 
 
-# -- one login for everybody --------------------------------------------------------------------
+# -- one login for all --------------------------------------------------------------------------
 
 
 def test_tasks_threads_and_loops_sign_in_once_and_again_once_when_all_are_refused() -> None:
@@ -161,7 +161,7 @@ def _logins(emulator: AcmeEmulator) -> int:
     return sum(request.path == "/login" for request in emulator.requests)
 
 
-def test_a_leader_that_is_cancelled_harms_nobody_and_one_of_the_others_takes_over() -> None:
+def test_another_task_takes_over_from_a_cancelled_leader() -> None:
     emulator = AcmeEmulator()
     id = emulator.add()["id"]
     transport, entered = first_login_hangs(emulator)
@@ -189,7 +189,7 @@ def test_a_leader_that_is_cancelled_harms_nobody_and_one_of_the_others_takes_ove
     assert (transport.logins, _logins(emulator)) in ((2, 1), (1, 1))
 
 
-def test_who_waits_and_is_cancelled_harms_nobody(run: Any) -> None:
+def test_a_waiting_task_that_is_cancelled_does_not_affect_others(run: Any) -> None:
     emulator = AcmeEmulator()
     id = emulator.add()["id"]
 
@@ -217,7 +217,7 @@ def test_who_waits_and_is_cancelled_harms_nobody(run: Any) -> None:
 
 
 @pytest.mark.slow
-def test_a_leader_whose_loop_never_runs_again_is_waited_for_as_long_as_it_had_time() -> None:
+def test_a_leader_whose_loop_has_stopped_is_awaited_until_its_deadline() -> None:
     emulator = AcmeEmulator()
     id = emulator.add()["id"]
     transport, entered = first_login_hangs(emulator)
@@ -348,7 +348,7 @@ def test_a_lease_that_another_process_has_is_not_taken_for_ours() -> None:
     assert _logins(emulator) == 0
 
 
-def test_an_asynchronous_store_that_fails_costs_a_sign_in_and_no_more(
+def test_an_asynchronous_store_that_fails_only_costs_a_sign_in(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Failing(AsyncStore):
@@ -376,7 +376,7 @@ def test_a_synchronous_store_that_is_slow_does_not_hold_the_loop_up() -> None:
     async def main() -> None:
         async with connect(Held(emulator.transport()), token_store=Slow()) as client:
             task = asyncio.create_task(client.get(id))
-            # The loop goes on while the store does not: else this would never end.
+            # The loop must continue while the store is blocked; otherwise this would never end.
             await begun(task, seen.is_set)
             held.set()
             assert (await task).id == id
@@ -522,7 +522,7 @@ def test_a_time_limit_of_asyncio_passes_and_has_the_note_on_its_cause(run: Any) 
     run(main())
 
 
-def test_where_gather_loses_the_note_the_warning_is_there(
+def test_a_warning_replaces_a_note_that_gather_loses(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def main() -> None:
@@ -624,7 +624,7 @@ def over_network(origin: str, **settings: Any) -> live.AsyncClient:
 
 
 @pytest.mark.parametrize("what", ["another answer", "a byte", "its end"])
-def test_what_came_on_a_connection_while_the_loop_was_busy_is_nobodys(run: Any, what: str) -> None:
+def test_data_that_arrived_while_the_loop_was_busy_is_discarded(run: Any, what: str) -> None:
     sent = threading.Event()
 
     def handler(connection: socket.socket, request: bytes) -> None:
@@ -643,7 +643,7 @@ def test_what_came_on_a_connection_while_the_loop_was_busy_is_nobodys(run: Any, 
         async with over_network(server.origin) as client:
             with suppress(live.UnexpectedResponse):
                 await client.get("first")  # answered with "1"
-            # The loop reads nothing until the next request is on its way.
+            # The loop reads nothing until the next request is being sent.
             idle.set()
             assert sent.wait(PATIENCE)
             time.sleep(0.05)
@@ -780,7 +780,7 @@ def test_a_forked_child_makes_connections_and_threads_of_its_own() -> None:
                 code = 1
                 try:
                     signal.alarm(30)
-                    # Not the parent's loop: that is running, and belongs to the parent.
+                    # Not the parent's loop, which is still running and belongs to the parent.
                     asyncio.events._set_running_loop(None)
                     code = asyncio.run(client.get("1")).id != "1"
                 finally:
@@ -878,7 +878,7 @@ def test_a_call_that_is_cancelled_while_its_large_answer_is_read_is_cancelled(
     asyncio.run(main())
 
 
-def test_a_loop_that_ends_while_a_large_answer_is_read_is_no_error(
+def test_a_loop_that_ends_during_a_large_response_is_not_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reading, go_on = threading.Event(), threading.Event()
@@ -948,7 +948,7 @@ def test_no_operation_holds_the_loop_up() -> None:
             return longest
 
     with emulator.serve() as origin:
-        # Other processes hold it up as well: the best of some tries is ours.
+        # Other processes also block the loop, so the shortest of several attempts counts.
         assert min(asyncio.run(main(origin)) for _ in range(3)) < 0.1
 
 
@@ -1133,7 +1133,7 @@ def test_without_aiohttp_the_package_is_whole_and_says_what_is_missing() -> None
     assert title == "T"
 
 
-# -- what is not asynchronous -------------------------------------------------------------------
+# -- synchronous parts --------------------------------------------------------------------------
 
 
 def test_a_transport_that_is_synchronous_is_used_in_threads() -> None:

@@ -96,7 +96,7 @@ def test_bad_fields_are_refused_before_anything_is_sent(
     assert [each for each in emulator.requests if each.path == "/streams"] == []
 
 
-def test_what_the_provider_lacks_is_refused_with_all_reasons(
+def test_missing_features_are_refused_with_all_reasons(
     client: live.Client, emulator: AcmeEmulator
 ) -> None:
     with pytest.raises(live.Unsupported) as caught:
@@ -109,7 +109,7 @@ def test_what_the_provider_lacks_is_refused_with_all_reasons(
     assert emulator.requests == []
 
 
-def test_what_happens_by_itself_may_be_asked_for(client: live.Client) -> None:
+def test_an_automatic_feature_may_be_requested(client: live.Client) -> None:
     assert client.create(title="T", record=True).title == "T"
 
 
@@ -387,7 +387,7 @@ def test_a_body_must_be_the_bytes_that_came(client: live.Client, body: Any, hint
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_body_that_was_not_awaited_is_told(client: live.Client) -> None:
+def test_a_body_that_was_not_awaited_is_reported(client: live.Client) -> None:
     with pytest.raises(live.InvalidInput, match="not awaited"):
         client.parse_webhook({}, _not_awaited(), secret="s")  # type: ignore[arg-type]
 
@@ -407,15 +407,13 @@ SCOPE = {"type": "http", "asgi": {"version": "3.0"}, "headers": [(b"x-acme-secre
         (None, "request.headers"),
     ],
 )
-def test_headers_that_are_not_headers_are_told_apart(
-    client: live.Client, headers: Any, hint: str
-) -> None:
+def test_invalid_headers_have_specific_hints(client: live.Client, headers: Any, hint: str) -> None:
     with pytest.raises(live.InvalidInput) as caught:
         client.parse_webhook(headers, BODY, secret="s")
     assert (caught.value.field, hint in (caught.value.hint or "")) == ("headers", True)
 
 
-def test_an_environ_of_strings_alone_is_told_where_it_cannot_be_verified(
+def test_an_environ_of_strings_is_refused_if_it_cannot_be_verified(
     client: live.Client,
 ) -> None:
     with pytest.raises(live.WebhookRejected, match="WSGI environ"):
@@ -427,9 +425,7 @@ def test_an_environ_of_strings_alone_is_told_where_it_cannot_be_verified(
     st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)),
     st.sampled_from(["s", "other"]),
 )
-def test_whatever_is_delivered_it_is_read_or_refused(
-    headers: dict[str, str], body: bytes, sent: str
-) -> None:
+def test_any_delivery_is_read_or_refused(headers: dict[str, str], body: bytes, sent: str) -> None:
     with (
         AcmeEmulator().connect() as client,
         contextlib.suppress(live.WebhookRejected, live.UnexpectedResponse),
@@ -510,7 +506,7 @@ def test_waiting_polls_until_it_is_so(emulator: AcmeEmulator) -> None:
         ("bad", lambda stream: False, live.StreamFailed),
     ],
 )
-def test_what_can_no_longer_happen_is_not_waited_for(
+def test_a_status_that_can_no_longer_occur_is_not_awaited(
     client: live.Client, emulator: AcmeEmulator, clock: FakeClock, word: str, until: Any, kind: type
 ) -> None:
     stream = emulator.add(status=word)
@@ -522,7 +518,7 @@ def test_what_can_no_longer_happen_is_not_waited_for(
     assert "acme-key" not in str(caught.value) + repr(caught.value.stream)
 
 
-def test_the_time_given_is_kept_and_the_stream_last_seen_is_told(
+def test_a_timeout_is_kept_and_its_error_has_the_stream_as_last_read(
     client: live.Client, emulator: AcmeEmulator, clock: FakeClock
 ) -> None:
     stream = emulator.add(status="boot")
@@ -536,7 +532,7 @@ def test_the_time_given_is_kept_and_the_stream_last_seen_is_told(
 @pytest.mark.parametrize(
     ("word", "hint"), [("new", "it may need start() first"), ("boot", None), ("on", None)]
 )
-def test_who_waits_for_a_stream_that_nobody_started_is_told(
+def test_a_wait_for_a_stream_that_was_not_started_suggests_start(
     client: live.Client, emulator: AcmeEmulator, word: str, hint: str | None
 ) -> None:
     stream = emulator.add(status=word)
@@ -546,7 +542,7 @@ def test_who_waits_for_a_stream_that_nobody_started_is_told(
 
 
 @pytest.mark.parametrize("poll", [None, 8.0, 60.0])
-def test_the_last_look_is_taken_just_before_the_end(
+def test_the_last_read_is_just_before_the_timeout(
     emulator: AcmeEmulator, poll: float | None
 ) -> None:
     stream = emulator.add(status="boot")
@@ -713,7 +709,7 @@ def test_observers_see_every_exchange_without_secrets_or_ids(
     ]
 
 
-def test_status_changes_are_told_and_a_failing_observer_is_not_fatal(
+def test_status_changes_are_reported_and_a_failing_observer_is_not_fatal(
     observer: Observer, emulator: AcmeEmulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     stream = emulator.add(status="boot")
@@ -797,7 +793,7 @@ def test_a_401_from_a_vendor_with_our_time_does_not(date: str | None) -> None:
 
 @pytest.mark.slow
 @given(st.one_of(st.text(max_size=40), st.datetimes().map(format_datetime)))
-def test_whatever_is_in_date_a_401_is_a_401(date: str) -> None:
+def test_a_401_is_a_401_with_any_date(date: str) -> None:
     assert type(refused(date)) is live.AuthenticationFailed
 
 

@@ -169,14 +169,14 @@ def test_an_option_of_a_third_party_may_have_the_name_of_a_newer_argument() -> N
 
 
 class Limiter:
-    def __init__(self, *, gives: bool = True) -> None:
-        self.gives = gives
+    def __init__(self, *, grants: bool = True) -> None:
+        self.grants = grants
         self.asked: list[tuple[str, float]] = []
         self.held: list[tuple[str, float]] = []
 
     def acquire(self, account: str, seconds: float) -> bool:
         self.asked.append((account, seconds))
-        return self.gives
+        return self.grants
 
     def hold(self, account: str, seconds: float) -> None:
         self.held.append((account, seconds))
@@ -187,10 +187,10 @@ def test_a_limiter_is_asked_before_each_request(emulator: AcmeEmulator, clock: F
     limiter = Limiter()
     with emulator.connect(limiter=limiter, clock=clock) as client:
         client.get(stream["id"])
-        assert limiter.asked == [(client.account, 120)] * 2  # signing in is a request, too
+        assert limiter.asked == [(client.account, 120)] * 2  # signing in is a request too
 
 
-def test_a_limiter_is_told_of_a_429(emulator: AcmeEmulator, clock: FakeClock) -> None:
+def test_a_limiter_is_notified_of_a_429(emulator: AcmeEmulator, clock: FakeClock) -> None:
     stream = emulator.add()
     limiter = Limiter()
     emulator.inject(Fault.status(429, headers={"Retry-After": "7"}), on="GET *")
@@ -200,7 +200,7 @@ def test_a_limiter_is_told_of_a_429(emulator: AcmeEmulator, clock: FakeClock) ->
 
 
 def test_a_request_that_gets_no_permission_in_time_is_not_sent(emulator: AcmeEmulator) -> None:
-    with emulator.connect(limiter=Limiter(gives=False)) as client:
+    with emulator.connect(limiter=Limiter(grants=False)) as client:
         with pytest.raises(live.RequestTimeout, match="limiter") as caught:
             client.create(title="T")
     assert (caught.value.applied, emulator.requests) == (False, [])
@@ -232,7 +232,7 @@ def test_two_users_of_a_client_do_not_take_each_others_limiter_away(
         assert (len(one.asked), len(two.asked)) == (2, 6)
 
 
-# -- looking before asking ------------------------------------------------------------------
+# -- previews and IDs -----------------------------------------------------------------------
 
 
 def test_a_preview_is_the_request_of_a_create_unsent_and_masked(emulator: AcmeEmulator) -> None:
@@ -274,7 +274,7 @@ def test_a_preview_refuses_what_a_create_would(emulator: AcmeEmulator) -> None:
     assert emulator.requests == []
 
 
-def test_nothing_is_told_of_a_create_that_begins_with_a_read() -> None:
+def test_a_create_that_starts_with_a_read_has_no_preview() -> None:
     class LooksFirst(AcmeAdapter):
         name = "special"
 

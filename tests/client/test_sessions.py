@@ -1,4 +1,4 @@
-"""Signing in: once, shared, renewed, ended."""
+"""Sessions: they are opened once, shared, renewed, and ended."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_nothing_is_sent_before_the_first_call(emulator: AcmeEmulator) -> None:
     assert emulator.requests == []
 
 
-def test_nobody_signs_in_for_what_cannot_be_sent(emulator: AcmeEmulator) -> None:
+def test_a_request_that_cannot_be_sent_does_not_sign_in(emulator: AcmeEmulator) -> None:
     with emulator.connect() as client, pytest.raises(live.InvalidInput, match="control character"):
         client.get("a\nb")
     assert emulator.requests == []
@@ -106,7 +106,7 @@ def test_a_401_to_a_new_session_is_final(client: live.Client, emulator: AcmeEmul
     assert sum(each.path == "/streams" for each in emulator.requests) == 2
 
 
-def test_a_static_token_that_is_refused_is_tried_once_more_and_no_more(
+def test_a_refused_static_token_is_retried_only_once(
     emulator: AcmeEmulator,
 ) -> None:
     with connect("acme", transport=emulator.transport(), token="bad-token") as client:
@@ -137,7 +137,7 @@ def test_a_refused_sign_in_is_an_authentication_failure(
     assert logins(emulator) == 1
 
 
-def test_a_sign_in_that_nobody_answers_changed_nothing(
+def test_a_sign_in_without_a_response_changed_nothing(
     client: live.Client, emulator: AcmeEmulator
 ) -> None:
     emulator.inject(Fault.drop_after(), on="*/login")
@@ -245,7 +245,7 @@ def test_a_fleet_shares_a_session_through_a_token_store(emulator: AcmeEmulator) 
     stream = emulator.add()
     stores = Store(), Store()
     stores[1].sessions = stores[0].sessions
-    for store in stores:  # as two processes would
+    for store in stores:  # as two processes do
         with emulator.connect(token_store=store) as client:
             client.get(stream["id"])
     assert (logins(emulator), logouts(emulator)) == (1, 0)
@@ -270,7 +270,7 @@ def test_a_stored_session_that_was_refused_is_replaced(
     assert logins(emulator) == 3
 
 
-def test_a_store_lets_nobody_in_with_other_credentials_and_keeps_what_is_good(
+def test_a_stored_session_is_kept_and_never_used_with_other_credentials(
     emulator: AcmeEmulator,
 ) -> None:
     stream = emulator.add()
@@ -308,7 +308,7 @@ def test_a_given_token_is_not_put_into_a_store(emulator: AcmeEmulator) -> None:
     assert client.account not in store.sessions
 
 
-def test_a_fleet_whose_sessions_are_all_dead_signs_in_once_more(emulator: AcmeEmulator) -> None:
+def test_a_fleet_without_valid_sessions_signs_in_once(emulator: AcmeEmulator) -> None:
     stream = emulator.add()
     store = Store()
     with emulator.connect(token_store=store) as client:
@@ -350,7 +350,7 @@ def test_a_session_that_is_opened_while_its_client_is_closed_is_ended(
     assert (logins(emulator), logouts(emulator)) == (1, 1)
 
 
-def test_a_store_that_is_down_costs_a_sign_in_and_no_more(emulator: AcmeEmulator) -> None:
+def test_a_store_that_is_down_only_costs_a_sign_in(emulator: AcmeEmulator) -> None:
     stream = emulator.add()
     store = Store()
     store.broken = True
@@ -430,7 +430,7 @@ def test_a_session_that_a_newer_version_wrote_is_read_without_what_is_new(
 
 
 @given(json_values, st.sampled_from([None, "headers", "expires_at", "memo", "ours", "opened_with"]))
-def test_whatever_is_read_as_a_session_the_only_error_is_invalid_input(
+def test_reading_any_data_as_a_session_only_raises_invalid_input(
     value: Any, name: str | None
 ) -> None:
     data = value if name is None else {"headers": {}, name: value}

@@ -1,5 +1,6 @@
-"""Every operation of every adapter, driven with arbitrary answers: it ends, raises only errors of
-ours, and ``applied`` agrees with the contract's table.
+"""Every operation of every adapter ends with any responses, and raises only the library's errors.
+
+Its ``applied`` agrees with the contract's table.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ KEYS = {
 }
 SIGNS_IN = {"/login", "/api/auth/login/", "/v1/auth/login", "/v1/auth/token", "/v1/login"}
 ID = "AuC9yX2EtBr"
-#: What a transport may raise that is neither ours nor a library's of HTTP.
+#: Exceptions of a transport that belong neither to this library nor to an HTTP library.
 FOREIGN = (OSError, RuntimeError, Foreign)
 
 OPERATIONS: dict[str, Callable[[live.Client], Any]] = {
@@ -136,12 +137,12 @@ def connected(provider: str, transport: Any) -> Iterator[live.Client]:
     options = options_of(provider)
     client = connect(provider, transport=transport, clock=FakeClock(), **options)
     yield client
-    with suppress(*FOREIGN):  # signing out may meet them as well
+    with suppress(*FOREIGN):  # signing out may also raise them
         client.close()
 
 
 def script(provider: str, data: st.DataObject) -> Callable[[str, str], Any]:
-    """Arbitrary answers; but most sign-ins succeed, else little would be seen of what follows."""
+    """Return arbitrary responses; most sign-ins succeed, so that other requests follow."""
     left = iter(data.draw(st.lists(answers(SAMPLES[provider]), min_size=12, max_size=12)))
     may_sign_in = data.draw(st.integers(0, 9)) > 0
 
@@ -200,7 +201,7 @@ def test_any_answers_end_in_a_result_or_an_error_of_ours_with_a_true_applied(
 
 
 def secrets_of(client: live.Client) -> set[str]:
-    """What no error may show: credentials that are no common word, and the keys in the samples."""
+    """Return the values that no error may show: the credentials and the stream keys."""
     held = client.options.secrets()
     if client.session is not None:
         held += [value.rpartition(" ")[2] for value in client.session.headers.values()]
@@ -214,7 +215,7 @@ def changes(sent: Sent) -> bool:
 @pytest.mark.parametrize("provider", ["acme", *INSTALLED])
 @settings(max_examples=150)
 @given(data=st.data())
-def test_a_create_is_sent_once_unless_it_certainly_was_not_carried_out(
+def test_a_create_is_sent_once_unless_it_was_certainly_not_applied(
     provider: str, data: st.DataObject
 ) -> None:
     transport = ScriptedTransport(script(provider, data))

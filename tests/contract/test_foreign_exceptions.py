@@ -1,4 +1,4 @@
-"""Exceptions that are meant for the program around the library pass through, and send nothing."""
+"""Exceptions for the program around the library pass through, and no request is sent."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ STREAM = respond(200, {"id": "1", "title": "T", "status": "on"})
 
 
 class TimeLimit(Exception):
-    """What a task queue raises in a task that takes too long."""
+    """The exception that a task queue raises in a task that takes too long."""
 
 
 class Odd(ValueError):
-    """Looks like a bug, and is raised by whoever watches the time."""
+    """An exception that looks like a bug, but comes from a time limit."""
 
 
 @dataclass(frozen=True)
 class Frozen(Exception):
-    """Refuses whatever is put into it, notes and tracebacks as well."""
+    """An exception that refuses all changes, even notes and tracebacks."""
 
     text: str
     number: int
@@ -80,7 +80,7 @@ def notes(error: BaseException) -> str:
 
 
 def locals_below(error: BaseException) -> str:
-    """What an error tracker keeps of an exception: the locals of all frames but the test's."""
+    """Return what an error tracker stores: the locals of all frames except the test's."""
     seen: list[str] = []
     todo: list[BaseException | None] = [error]
     known: list[BaseException] = []
@@ -106,7 +106,7 @@ def _walked(value: object) -> str:
 
 @contextmanager
 def alarm(kind: type[BaseException], seconds: float) -> Iterator[None]:
-    """Raises an exception in the middle of whatever runs then, as Celery's soft limit does."""
+    """Raise an exception in the middle of the running code, as Celery's soft limit does."""
 
     def handler(limit: type[BaseException], number: int, frame: object) -> None:
         raise made(limit)
@@ -125,7 +125,7 @@ def alarm(kind: type[BaseException], seconds: float) -> Iterator[None]:
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_it_passes_as_it_is_and_nothing_is_sent_after_it(
+def test_it_passes_unchanged_and_nothing_is_sent_after_it(
     kind: type[BaseException], name: str
 ) -> None:
     limit = made(kind)
@@ -165,7 +165,7 @@ def test_an_adapter_that_catches_everything_neither_sees_it_nor_sends_more(
     assert [sent.method for sent in transport.sent] == ["POST"]
 
 
-def test_an_exception_that_cannot_be_changed_passes_as_it_is() -> None:
+def test_an_immutable_exception_passes_unchanged() -> None:
     limit = Frozen("made here", 7)
     transport = ScriptedTransport(lambda *_: limit)
     with clients(transport) as client, pytest.raises(Frozen) as caught:
@@ -174,7 +174,7 @@ def test_an_exception_that_cannot_be_changed_passes_as_it_is() -> None:
     assert len(transport.sent) == 1
 
 
-def test_what_is_raised_after_a_change_was_carried_out_says_so() -> None:
+def test_an_exception_after_a_change_was_applied_says_so() -> None:
     answers = iter([STREAM, TimeLimit()])
     transport = ScriptedTransport(lambda *_: next(answers))
     with clients(transport) as client, pytest.raises(TimeLimit) as caught:
@@ -208,13 +208,13 @@ def test_it_passes_from_the_pause_between_two_reads_of_wait() -> None:
     assert "acme wait '1'" in notes(caught.value)
 
 
-# -- wherever it is raised ------------------------------------------------------------------
+# -- at any place ---------------------------------------------------------------------------
 
 
 @only_sync
 @pytest.mark.parametrize("kind", [TimeLimit, Odd, TimeoutError, ConnectionResetError])
 @pytest.mark.parametrize("place", ["observer", "store", "adapter", "sign_in"])
-def test_a_signal_handler_is_heard_in_whatever_code_it_interrupts(
+def test_a_signal_handlers_exception_passes_through_any_code(
     kind: type[BaseException], place: str, emulator: AcmeEmulator
 ) -> None:
     stream = emulator.add()
@@ -263,11 +263,11 @@ def test_a_signal_handler_is_heard_in_whatever_code_it_interrupts(
 
 
 class StoreLibraryError(Exception):
-    """Of a database's client, as it were."""
+    """An exception of a database client."""
 
 
 @pytest.mark.parametrize("problem", [OSError("down"), KeyError("x"), TimeoutError()])
-def test_a_store_that_fails_costs_a_sign_in_and_no_more(
+def test_a_store_that_fails_only_costs_a_sign_in(
     emulator: AcmeEmulator, problem: Exception
 ) -> None:
     class Store:
@@ -284,7 +284,7 @@ def test_a_store_that_fails_costs_a_sign_in_and_no_more(
         assert client.get(stream["id"]).id == stream["id"]
 
 
-def test_a_store_whose_library_fails_costs_a_sign_in_and_no_more(emulator: AcmeEmulator) -> None:
+def test_a_store_whose_library_fails_only_costs_a_sign_in(emulator: AcmeEmulator) -> None:
     import sqlite3
 
     from sqlalchemy import create_engine, text
@@ -363,10 +363,10 @@ def test_a_bug_of_a_transport_is_not_reported_as_a_lost_connection() -> None:
     assert len(transport.sent) == 1
 
 
-# -- others who wait, and closing -----------------------------------------------------------
+# -- waiting for another sign-in, and closing -----------------------------------------------
 
 
-def test_who_waits_for_anothers_sign_in_does_not_get_that_ones_interrupt(
+def test_a_call_that_waits_for_a_sign_in_does_not_get_its_interrupt(
     emulator: AcmeEmulator,
 ) -> None:
     stream = emulator.add()
@@ -435,7 +435,7 @@ def test_it_passes_from_signing_out(emulator: AcmeEmulator) -> None:
     assert "acme close" in notes(caught.value)
 
 
-# -- what an error tracker keeps ------------------------------------------------------------
+# -- data of an error tracker ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [TimeLimit, KeyboardInterrupt, ConnectionResetError])

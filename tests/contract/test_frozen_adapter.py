@@ -1,4 +1,4 @@
-"""An adapter that was written against version 1 of the interface goes on working."""
+"""An adapter that was written against version 1 of the interface still works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One odd value costs its field, and one entry that cannot be read hides no other stream."""
+"""A malformed value only loses its field, and a malformed entry hides no other stream."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def entry(id: object, **fields: Any) -> dict[str, Any]:
 
 
 def no_stream(id: object) -> dict[str, Any]:
-    """An entry that names an id, and is nothing that can be read as a stream."""
+    """Return an entry that has an ID but cannot be read as a stream."""
     return {"id": str(id)}
 
 
 def answering(*pages: list[Any], total: Any = ...) -> Callable[[str, str], live.Response]:
-    """A vendor with these pages."""
+    """Return a vendor with these pages."""
     count = sum(map(len, pages)) if total is ... else total
 
     def answer(method: str, target: str) -> live.Response:
@@ -50,7 +50,7 @@ def answering(*pages: list[Any], total: Any = ...) -> Callable[[str, str], live.
 
 @contextmanager
 def showing(*pages: list[Any], total: Any = ...) -> Iterator[live.Client]:
-    """A client of a vendor with these pages."""
+    """Return a client of a vendor with these pages."""
     transport = ScriptedTransport(answering(*pages, total=total))
     with live.connect("acme", transport=transport, token=TOKEN, retries=0) as client:
         yield client
@@ -67,7 +67,7 @@ def places(unreadable: Any) -> list[tuple[int | None, int | None, str | None]]:
 # -- the list -----------------------------------------------------------------------------------
 
 
-def test_all_others_are_handed_out_then_it_is_said_once_and_the_list_is_over() -> None:
+def test_all_others_are_returned_and_then_one_error_ends_the_list() -> None:
     with showing([entry(1), no_stream(2), entry(3)], ["x", entry(5)]) as client:
         streams = client.list()
         assert [next(streams).id for _ in range(3)] == ["1", "3", "5"]
@@ -81,7 +81,7 @@ def test_all_others_are_handed_out_then_it_is_said_once_and_the_list_is_over() -
     assert "the entry at position 0 of page 2: it is a string, not an object" in error.message
 
 
-def test_the_error_has_every_stream_for_who_asked_for_all_at_once() -> None:
+def test_the_error_has_every_stream_if_the_whole_list_was_requested() -> None:
     with showing(
         [*map(entry, range(150)), no_stream("odd"), *map(entry, range(150, 300))]
     ) as client:
@@ -91,7 +91,7 @@ def test_the_error_has_every_stream_for_who_asked_for_all_at_once() -> None:
     assert caught.value.stream_id == "odd"
 
 
-def test_collected_they_are_no_error() -> None:
+def test_collected_problems_are_not_an_error() -> None:
     with showing([entry(1), no_stream(2)], [None, entry(4)]) as client:
         streams = client.list(on_unreadable="collect")
         assert not streams.unreadable
@@ -179,7 +179,7 @@ def test_a_limit_counts_what_is_handed_out() -> None:
             next(streams)
 
 
-def test_whether_a_filter_fits_what_cannot_be_read_nobody_knows() -> None:
+def test_a_filter_does_not_decide_about_an_unreadable_entry() -> None:
     odd = [entry(1, status="on"), no_stream(2), entry(3, status="new")]
     with showing(odd) as client:
         streams = client.list(status="live", on_unreadable="collect")
@@ -213,7 +213,7 @@ def test_a_filter_by_a_field_that_cannot_be_read_loses_no_stream_silently(
         page = client.pages(**asked)
         assert ids(page) == ["1"]
         assert [each.id for each in page.unreadable] == ["2"]
-        # What another filter leaves out already is not in doubt.
+        # An entry that another filter already excludes is not uncertain.
         assert ids(client.list(**{"status": "live", "tag": "y"} | asked)) == []
 
 
@@ -319,7 +319,7 @@ def test_every_error_about_a_payload_names_the_id(
         assert caught.value.stream_id == "7"
 
 
-def test_a_webhook_gives_the_id_without_the_stream(client: live.Client) -> None:
+def test_a_webhook_has_the_id_without_the_stream(client: live.Client) -> None:
     event = client.parse_webhook({"x-acme-secret": "s"}, b'{"id": "7"}', secret="s")
     assert (event.stream_id, event.stream) == ("7", None)
     body = json.dumps(entry(7, title=None)).encode()
@@ -367,7 +367,7 @@ def test_the_error_of_a_list_survives_a_task_queue_with_its_streams() -> None:
 # -- the problems of a stream -------------------------------------------------------------------
 
 
-def test_problems_are_no_part_of_equality_and_hash_and_are_in_the_data() -> None:
+def test_problems_do_not_affect_equality_and_hash_but_are_in_the_data() -> None:
     stream = live.LiveStream(provider="acme", id="1", title="", status="live")
     odd = attrs.evolve(stream, problems=["title: is null"])
     assert (odd, hash(odd)) == (stream, hash(stream))
@@ -421,9 +421,9 @@ def test_secrets_are_masked_in_problems_and_in_what_cannot_be_read(
 # -- adapters -----------------------------------------------------------------------------------
 
 
-def test_an_adapter_that_raises_goes_on_raising() -> None:
+def test_an_adapter_that_raises_still_raises() -> None:
     class Strict(AcmeAdapter):
-        """As adapters were written before."""
+        """An adapter as they were written for earlier versions."""
 
         name = "strict"
         is_lenient = False
@@ -549,7 +549,7 @@ def test_what_is_within_is_read_for_the_same_field_and_a_problem_is_noted_once()
         live.Fields(data).object("a").unreadable("b", "is odd")
 
 
-def test_what_the_model_refuses_is_left_out_and_its_value_is_not_told() -> None:
+def test_a_value_that_the_model_refuses_is_left_out_and_not_shown() -> None:
     fields = live.Fields({}, lenient=True)
     stream = fields.build(
         live.LiveStream,

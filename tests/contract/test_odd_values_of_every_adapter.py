@@ -1,5 +1,6 @@
-"""Each leaf of each payload that a vendor documents, replaced by what nobody expects: lists, pages,
-plans, webhooks and the doctor still show every other stream.
+"""A malformed value in any field of a documented payload hides no other stream.
+
+This holds for lists, pages, plans, webhooks, and the doctor.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 VENDORS = (*PROVIDERS, "memory")
-#: What vendors send where something else is documented. JSON has infinity as 1e400.
+#: Values that vendors send instead of the documented ones. In JSON, 1e400 is infinity.
 ODD: tuple[Any, ...] = (None, {}, [], "", -1, float("inf"), "gone_fishing", "\ud800")
-#: Fields of a stream that a migration moves; of the addresses only vendors that host nothing.
+#: The fields of a stream that a migration copies; addresses only for vendors that host nothing.
 MOVED = {"title", "description", "scheduled_start", "record", "recording_drm", "latency", "tags",
          "thumbnail_url", "restreams"}  # fmt: skip
-#: Documented, and in no sample.
-BESIDES: Mapping[str, Any] = {
+#: Documented, but not in any sample.
+MORE_FIELDS: Mapping[str, Any] = {
     "tpstreams": {
         "live_stream": {
             "latency": "Low Latency",
@@ -48,7 +49,7 @@ BESIDES: Mapping[str, Any] = {
 
 
 def leaves(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The paths to all values that hold no others."""
+    """Yield the paths of all values that contain no other values."""
     items = data.items() if isinstance(data, dict) else enumerate(data)
     for name, value in items:
         if isinstance(value, (dict, list)) and value:
@@ -58,7 +59,7 @@ def leaves(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def changed(data: Any, path: tuple[Any, ...], value: Any) -> Any:
-    """A copy with another value at a path."""
+    """Return a copy with another value at a path."""
     data = copy.deepcopy(data)
     place = data
     for name in path[:-1]:
@@ -78,7 +79,7 @@ def as_text(data: Any) -> str:
 
 
 class Account:
-    """An account with a few streams, of which the answers show one as something odd."""
+    """An account with a few streams, one of which is malformed in the responses."""
 
     def __init__(self, provider: str) -> None:
         self.emulator: Any = load_emulator(provider)()
@@ -93,9 +94,9 @@ class Account:
         assert shown is not None
         documented = [dict(each.payload) for each in conformance.Subject(provider).samples()]
         whole = [shown.reveal(), *documented]
-        if provider in BESIDES:
-            whole.append(merged(whole[0], BESIDES[provider]))
-        #: Each as the payload of the stream that the answers show as something odd.
+        if provider in MORE_FIELDS:
+            whole.append(merged(whole[0], MORE_FIELDS[provider]))
+        #: The payloads with which the responses replace that stream.
         self.payloads = [{**json.loads(json.dumps(each)), "id": self.id} for each in whole]
 
     def send(self, method: str, origin: str, target: str, *rest: Any) -> live.Response:
@@ -115,7 +116,7 @@ class Account:
         return {name: self._replaced(value) for name, value in data.items()}
 
     def cases(self) -> Iterator[tuple[str, Any]]:
-        """What the answers show, with words for it; they do, while it is looked at."""
+        """Yield each payload with a description, while the responses contain it."""
         for payload in self.payloads:
             for path in leaves(payload):
                 for value in ODD:
@@ -224,8 +225,8 @@ def test_the_doctor_reaches_the_vendor_whatever_is_odd(
                 assert '"state": "reachable"' in result.stdout, (path, result.stdout)
 
 
-def told(account: Account) -> set[str]:
-    """A row for each value of the vendor's that is read: what an odd one in its place gives."""
+def effect_rows(account: Account) -> set[str]:
+    """Return a row for each value that is read: the effect of a malformed one in its place."""
     rows = {}
     for payload in account.payloads:
         for path in every_path(payload):
@@ -239,13 +240,13 @@ def told(account: Account) -> set[str]:
             except live.UnexpectedResponse:
                 rows[name] = f"| `{name}` | not a stream |"
                 continue
-            gives = []
+            effects = []
             for field in dict.fromkeys(re.split(r"[:.[]", each)[0] for each in stream.problems):
                 value = getattr(stream, field)
                 empty = {"": '`""`', None: "`None`", (): "empty", "unknown": "`unknown`"}.get(value)
-                gives.append(f"`{field}` is {empty}" if empty else f"`{field}` lacks it")
-            if gives:
-                rows.setdefault(name, f"| `{name}` | {', '.join(gives)} |")
+                effects.append(f"`{field}` is {empty}" if empty else f"`{field}` lacks it")
+            if effects:
+                rows.setdefault(name, f"| `{name}` | {', '.join(effects)} |")
     return set(rows.values())
 
 
@@ -257,17 +258,17 @@ def every_path(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_the_readme_says_what_an_odd_value_gives(provider: str) -> None:
+def test_the_readme_describes_the_effect_of_a_malformed_value(provider: str) -> None:
     readme = ROOT / "adapters" / provider / "README.md"
     section = readme.read_text(encoding="utf-8").partition("\n## Odd values\n")[2]
     rows = set(re.findall(r"^\| `.*", section.partition("\n## ")[0], re.MULTILINE))
     account = Account(provider)
     with account.client:
-        assert rows == told(account)
+        assert rows == effect_rows(account)
 
 
 def account_list(account: Account) -> bytes:
-    """The body of the vendor's list."""
+    """Return the body of the vendor's list."""
     kept: list[bytes] = []
     inner = account._inner
 

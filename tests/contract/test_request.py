@@ -1,4 +1,4 @@
-"""Requests and responses: what an adapter builds and reads."""
+"""The requests that an adapter builds, and the responses that it reads."""
 
 from __future__ import annotations
 
@@ -246,7 +246,7 @@ def test_a_number_beyond_all_bounds_is_not_calculated_with(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_payload_that_was_parsed_elsewhere_may_hold_what_is_no_number(value: float) -> None:
+def test_nan_in_a_payload_that_was_parsed_elsewhere_is_refused(value: float) -> None:
     with pytest.raises(live.UnexpectedResponse):
         live.Fields({"n": value}).optional_number("n")
 

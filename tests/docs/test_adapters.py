@@ -1,4 +1,4 @@
-"""The guide for authors has everything that they write, and what it lists from the code is all."""
+"""The guide for authors covers everything that they write, and its lists match the code."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ pytestmark = pytest.mark.docs
 ADAPTERS = Path(__file__).parents[2] / "docs" / "adapters"
 METHODS = (ADAPTERS / "methods.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", METHODS, re.DOTALL | re.MULTILINE))
-#: What a section says, in this order; a table returns nothing.
+#: The parts of a section, in this order. A table has no return value.
 PARTS = ["Rely on", "Return", "Raise", "Don't"]
-#: Those that an author calls, and does not write.
+#: The methods that an author calls but does not write.
 CALLED = {
     "request",
     "post",
@@ -99,7 +99,7 @@ def test_what_catches_a_wrong_adapter_is_a_test_of_that_area(wrong: wrong_adapte
 # -- how long an adapter is -------------------------------------------------------------------
 
 
-def test_blank_lines_comments_and_docstrings_are_no_code(tmp_path: Path) -> None:
+def test_blank_lines_comments_and_docstrings_are_not_code(tmp_path: Path) -> None:
     module = tmp_path / "module.py"
     module.write_text(
         '"""A docstring\nof two lines."""\n'
@@ -124,7 +124,7 @@ def test_the_table_of_lines_ends_with_their_sum(tmp_path: Path) -> None:
     assert line_table(tmp_path).splitlines()[2:] == [
         "| `a.py` | 2 | 1 |",
         "| `b.py` | 3 | 2 |",
-        "| together | 5 | 3 |",
+        "| total | 5 | 3 |",
     ]
 
 

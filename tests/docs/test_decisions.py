@@ -1,4 +1,4 @@
-"""The pages of decisions are short, alike, and listed."""
+"""The pages of decisions are short, have the same form, and are listed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue of errors has every class, and what it says of each is so."""
+"""The catalog of errors has every class, and describes each correctly."""
 
 from __future__ import annotations
 

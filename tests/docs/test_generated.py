@@ -1,4 +1,4 @@
-"""What the site draws and lists from the code is all that there is."""
+"""The diagrams and lists that the site generates from the code are complete."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def test_the_picture_and_the_sentence_below_it_have_every_step() -> None:
     named = [live.Status(word) for word in re.findall(r"`(\w+)`", diagram.sentence())]
     everywhere, unknown = named[:-1], named[-1]
     passing = [s for s in live.Status if not s.is_final and s is not live.Status.UNKNOWN]
-    told = {
+    shown = {
         *diagram.arrows(),
         *((one, other) for one in passing for other in everywhere if one is not other),
         *((unknown, other) for other in live.Status if other is not unknown),
     }
     steps = {(a, b) for a in live.Status for b in live.Status if a.can_become(b)}
-    assert told == steps
+    assert shown == steps
 
 
 def test_the_picture_names_every_status_that_it_shows() -> None:

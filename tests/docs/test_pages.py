@@ -1,4 +1,4 @@
-"""What the documents show is true: every block of code in them is tried."""
+"""The documentation is correct: every block of code in it runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def name_of(page: Path) -> str:
 
 @pytest.fixture
 def accounts() -> Iterator[dict[str, str]]:
-    """The environment of somebody with an account at every vendor."""
+    """Return the environment of a user with an account at every vendor."""
     environ: dict[str, str] = {}
     with ExitStack() as served:
         for provider in PROVIDERS:
@@ -48,13 +48,13 @@ def accounts() -> Iterator[dict[str, str]]:
 def test_every_block_of_a_page_does_what_the_page_says(
     page: Path, accounts: dict[str, str], tmp_path: Path
 ) -> None:
-    # What pages do is covered by other tests: to measure it again takes half of their time.
+    # Other tests cover the same code, and coverage would double the time.
     ours = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("LIVESTREAM_", "COVERAGE_"))
     }
-    # The documents of an adapter are for those who have an account; all others bring a vendor.
+    # The documents of an adapter assume an account; all other pages start an emulator.
     theirs = accounts if page.is_relative_to(ROOT / "adapters") else {}
     done = subprocess.run(
         [sys.executable, "-W", "error", str(Path(run_page.__file__)), str(page)],
@@ -63,7 +63,7 @@ def test_every_block_of_a_page_does_what_the_page_says(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=400,  # for the guide of authors, who run the kit several times
+        timeout=400,  # for the authors' guide, which runs the kit several times
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -80,7 +80,7 @@ def test_no_page_has_code_where_nothing_tries_it(page: Path) -> None:
     assert hidden == []
 
 
-# -- and what is not so is found ------------------------------------------------------------
+# -- differences are found ------------------------------------------------------------------
 
 
 def followed(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -206,5 +206,5 @@ def test_three_dots_stand_for_what_differs(shown: str, printed: str) -> None:
     ("shown", "printed"),
     [("a\n", "b\n"), ("a\n", "a\nb\n"), ("a ... c\n", "a b\nc\n"), ("...\nd\n", "a\nb\n")],
 )
-def test_what_is_shown_otherwise_is_told_apart(shown: str, printed: str) -> None:
+def test_a_difference_from_the_shown_output_is_detected(shown: str, printed: str) -> None:
     assert not run_page.is_as_shown(shown, printed)

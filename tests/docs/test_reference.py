@@ -1,4 +1,4 @@
-"""Every public name is in the reference, and every one says what it is."""
+"""Every public name is in the reference and has a description."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.docs
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 MODULES = (live, emulator, memory, migrate, testing, strategies, conformance)
 
-#: From other libraries: what they are is described there.
+#: Members from other libraries, which are described there.
 BORROWED = {"livestream_core.emulator.Request", "livestream_core.emulator.Response"}
 
 
@@ -73,7 +73,7 @@ def test_every_public_name_says_what_it_is() -> None:
 
 
 def comment_above(module: ModuleType, name: str) -> str | None:
-    """What ``#:`` says of a constant, in whichever module it is made."""
+    """Return the ``#:`` comment of a constant, from the module that defines it."""
     folder = Path(str(module.__file__)).parent
     for path in folder.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
@@ -90,7 +90,7 @@ def test_every_public_method_of_a_class_says_what_it_does(cls: type) -> None:
 
 def methods(cls: type) -> Iterator[tuple[str, Any]]:
     for name, member in vars(cls).items():
-        if name.startswith(("_", "test_")):  # what a test of the kit says is its name
+        if name.startswith(("_", "test_")):  # a test of the kit is described by its name
             continue
         if isinstance(member, property | classmethod | staticmethod) or inspect.isfunction(member):
             yield name, member
@@ -102,13 +102,13 @@ def test_every_attribute_of_a_class_is_described(cls: type) -> None:
         return
     own = {field.name for field in attrs.fields(cls) if not field.name.startswith("_")}
     if cls is emulator.Fault:
-        own = set()  # made by its class methods alone
+        own = set()  # created only by its class methods
     inherited = {name for base in cls.__mro__[1:] for name in described(base)}
     assert own - described(cls) - inherited == set()
 
 
 def described(cls: type) -> set[str]:
-    """The names in the section *Attributes* of a docstring."""
+    """Return the names in the *Attributes* section of a docstring."""
     _, _, section = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")
     return set(re.findall(r"^    (\w+): \S", section, re.MULTILINE))
 
@@ -129,7 +129,7 @@ def test_every_member_of_an_enumeration_is_described(cls: type[enum.Enum]) -> No
 
 
 def source_of(cls: type) -> str:
-    """A class's text, from the module that it is written in."""
+    """Return the source of a class, from the module that defines it."""
     module = sys.modules[homes.get(cls, cls.__module__)]
     text = Path(str(module.__file__)).read_text(encoding="utf-8")
     written = next(
@@ -143,5 +143,5 @@ def source_of(cls: type) -> str:
 @pytest.mark.parametrize("error", [e for e in public_classes() if issubclass(e, Exception)])
 def test_every_attribute_that_an_error_has_is_described(error: type[Exception]) -> None:
     held = {name for name in vars(error("made up")) if not name.startswith("_")}
-    told = {name for base in error.__mro__ for name in described(base)}
-    assert held - told == set()
+    documented = {name for base in error.__mro__ for name in described(base)}
+    assert held - documented == set()

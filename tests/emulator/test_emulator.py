@@ -1,4 +1,4 @@
-"""The base of emulators, where no vendor is needed to see it."""
+"""The base class of emulators, without a particular vendor."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def has_ipv6() -> bool:
         ),
     ],
 )
-def test_it_serves_and_gives_an_origin_that_clients_can_use(
+def test_it_serves_at_an_origin_that_clients_can_use(
     emulator: AcmeEmulator, host: str, prefix: str
 ) -> None:
     with emulator.serve(host) as url:
@@ -63,7 +63,7 @@ def test_an_emulator_is_found_by_its_providers_name() -> None:
         ("json:dumps", "is not an Emulator class"),
     ],
 )
-def test_an_emulator_that_cannot_be_had_says_why(emulator: str | None, reason: str) -> None:
+def test_an_emulator_that_is_not_available_says_why(emulator: str | None, reason: str) -> None:
     class Plugin:
         @live.hookimpl
         def livestream_adapters(self) -> list[live.AdapterInfo]:

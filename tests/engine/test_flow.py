@@ -69,18 +69,18 @@ def test_a_create_meets_a_429_a_401_a_cut_answer_and_says_what_is_known(clock: F
     effect = signed_in(flow, flow.send(None), "one")
     assert type(effect) is Send
     effect.by(wire)
-    # Too many requests: nothing was done, so it is sent again after the pause that was asked for.
+    # Too many requests: nothing was applied, so the request is retried after Retry-After.
     effect = flow.send(respond(429, {}, **{"Retry-After": "7"}))
     assert type(effect) is Sleep
     assert effect.seconds == 7
     effect = flow.send(None)
     assert type(effect) is Send
     effect.by(wire)
-    # The session is refused: it is renewed, and the create sent once more.
+    # The session is refused: it is renewed, and the create is sent again.
     effect = signed_in(flow, flow.send(respond(401)), "two")
     assert type(effect) is Send
     effect.by(wire)
-    # The answer is cut: nobody can know, and nothing more is sent.
+    # The response is cut off: the outcome is unknown, and no more requests are sent.
     with pytest.raises(live.UnexpectedResponse) as caught:
         flow.send(live.Response(201, {}, b'{"id', "the response was cut off"))
     assert (caught.value.applied, caught.value.retryable) == (None, False)
@@ -110,7 +110,7 @@ def test_a_pause_that_is_longer_than_the_time_left_is_not_begun(clock: FakeClock
         flow.send(respond(429, {}, **{"Retry-After": "7"}))
 
 
-def test_what_a_runner_throws_in_ends_the_flow_and_not_by_way_of_the_adapter(
+def test_an_exception_from_a_runner_ends_the_flow_without_reaching_the_adapter(
     clock: FakeClock,
 ) -> None:
     flow = create(engine(clock))

@@ -141,7 +141,7 @@ def test_a_list_that_never_ends_is_given_up_after_ten_pages_without_news() -> No
     assert len(transport.sent) == 11
 
 
-def test_a_walk_goes_on_where_a_page_could_not_be_read(
+def test_a_list_resumes_at_a_page_that_could_not_be_read(
     client: live.Client, emulator: AcmeEmulator
 ) -> None:
     ids = [emulator.add()["id"] for _ in range(7)]
@@ -155,7 +155,7 @@ def test_a_walk_goes_on_where_a_page_could_not_be_read(
     assert walk.complete is live.Completeness.PROVEN
 
 
-def test_a_walk_that_failed_does_not_look_finished() -> None:
+def test_a_list_that_failed_is_not_complete() -> None:
     client, _ = listed(lambda cursor: {"items": [item(1)], "next": "2"})
     with client:
         walk = client.list()
@@ -182,7 +182,7 @@ def test_empty_pages_with_a_next_one_are_walked_over() -> None:
         assert streams.complete is live.Completeness.UNKNOWN  # no total
 
 
-def test_a_burst_of_new_streams_shifts_known_ones_and_is_walked_over() -> None:
+def test_a_burst_of_new_streams_that_shifts_known_ones_is_read() -> None:
     streams = [item(i) for i in range(9)]
 
     def read(cursor: str | None) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def test_a_burst_of_new_streams_shifts_known_ones_and_is_walked_over() -> None:
         ids = [stream.id for stream in walk]
     assert len(ids) == len(set(ids))
     assert set(map(str, range(9))) <= set(ids)
-    # The second walk saw all fifteen, and the total stayed the same.
+    # The second list had all fifteen streams, and the total stayed the same.
     assert walk.complete is live.Completeness.PROVEN
 
 
@@ -217,7 +217,7 @@ def test_a_stream_that_slipped_through_a_deletion_is_found_by_the_second_walk() 
     assert walk.complete is live.Completeness.PROVEN
 
 
-def test_a_total_that_never_agrees_is_said_to_be_mismatched() -> None:
+def test_a_total_that_never_agrees_is_reported_as_mismatched() -> None:
     client, transport = listed(lambda cursor: {"items": [item(1)], "next": None, "total": 5})
     with client:
         walk = client.list()
@@ -261,7 +261,7 @@ def test_only_a_list_that_is_proven_complete_is_truly_so(
     ),
     st.integers(1, 4),
 )
-def test_whatever_shifts_no_stream_comes_twice_and_proven_means_none_is_lost(
+def test_shifts_duplicate_no_stream_and_a_complete_list_loses_none(
     events: list[tuple[str, int]], size: int
 ) -> None:
     streams = [item(i) for i in range(12)]
@@ -405,7 +405,7 @@ class _Finder(AcmeAdapter):
         return found
 
 
-def test_find_looks_through_every_page(emulator: AcmeEmulator) -> None:
+def test_find_searches_every_page(emulator: AcmeEmulator) -> None:
     for _ in range(7):
         emulator.add()
 
@@ -415,7 +415,7 @@ def test_find_looks_through_every_page(emulator: AcmeEmulator) -> None:
             client.get("8")
 
 
-def test_what_an_incomplete_list_does_not_show_is_not_said_to_be_missing() -> None:
+def test_a_stream_absent_from_an_incomplete_list_is_not_reported_as_missing() -> None:
     transport = ScriptedTransport(lambda *_: respond(200, {"items": [], "next": None, "total": 5}))
     with connected(_Finder, transport, token="t0ken-t0ken") as client:
         with pytest.raises(live.UnexpectedResponse, match="list is incomplete"):
@@ -428,7 +428,7 @@ def test_a_window_may_be_given_as_timedeltas_later(client: live.Client, clock: F
     assert list(client.list(starts_after=now, starts_before=now + timedelta(days=1))) == []
 
 
-# -- reading ahead: what of it there is for tasks, client/test_async_client.py has -----------------
+# -- reading ahead (for tasks, see client/test_async_client.py) ------------------------------------
 
 
 class Paged:

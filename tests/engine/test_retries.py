@@ -178,7 +178,7 @@ def test_a_unix_time_that_is_over_asks_for_no_wait(
 
 @pytest.mark.slow
 @given(st.one_of(st.text(max_size=20), st.from_regex(r"[0-9]{1,500}(\.[0-9]{1,9})?")))
-def test_whatever_is_in_retry_after_it_is_nothing_or_at_most_a_day(value: str) -> None:
+def test_any_retry_after_is_ignored_or_at_most_a_day(value: str) -> None:
     answer = live.Response(429, {"Retry-After": value})
     client = connect(
         "acme", transport=ScriptedTransport(lambda *_: answer), retries=0, token="t0ken-t0ken"
@@ -193,7 +193,7 @@ def test_whatever_is_in_retry_after_it_is_nothing_or_at_most_a_day(value: str) -
     ("given_by_an_adapter", "seconds"),
     [(math.inf, DAY), (10**400, DAY), (math.nan, None), (-1, None), (None, None), (2.5, 2.5)],
 )
-def test_what_an_adapter_reads_elsewhere_is_bounded_too(
+def test_values_that_an_adapter_reads_elsewhere_are_bounded_too(
     kind: Any, given_by_an_adapter: float, seconds: float | None
 ) -> None:
     assert kind("busy", retry_after=given_by_an_adapter).retry_after == seconds
@@ -241,7 +241,7 @@ def test_each_request_has_only_the_time_that_is_left_of_its_operation(clock: Fak
 
 
 @pytest.mark.parametrize("status", [300, 304, 399])
-def test_no_answer_from_300_on_is_taken_for_success(status: int) -> None:
+def test_no_status_from_300_on_counts_as_success(status: int) -> None:
     body = {"id": "1", "title": "T", "status": "on"}
     client = connect(
         "acme", transport=ScriptedTransport(lambda *_: respond(status, body)), token="t0ken-t0ken"
@@ -283,7 +283,7 @@ def test_a_404_to_the_retry_of_a_lost_delete_is_success(
     assert [each.status for each in emulator.requests if each.method == "DELETE"] == [None, 404]
 
 
-def test_signing_in_anew_between_two_deletes_makes_no_difference(
+def test_a_new_sign_in_between_two_deletes_makes_no_difference(
     client: live.Client, emulator: AcmeEmulator
 ) -> None:
     stream = emulator.add()

@@ -34,8 +34,7 @@ from stores import LeasingStore, MemoryStore, file_store
 pytestmark = pytest.mark.usefixtures("runner")
 
 SUPPORT = Path(__file__).parents[1] / "support"
-#: Seconds. Longer than anything here takes on a machine that is busy, and shorter than what is
-#: waited for where something is wrong.
+#: Seconds. Longer than any step on a busy machine, and shorter than the wait that a fault causes.
 PATIENCE = 60.0
 
 
@@ -108,10 +107,10 @@ def outcome(call: Callable[[], Any]) -> Any:
         return error
 
 
-# -- of the threads of a process, one signs in ------------------------------------------------
+# -- one thread of a process signs in ---------------------------------------------------------
 
 
-def test_of_all_threads_and_clients_one_signs_in_again_and_again(emulator: AcmeEmulator) -> None:
+def test_only_one_of_all_threads_and_clients_signs_in_each_time(emulator: AcmeEmulator) -> None:
     stream = emulator.add()
     clients = [emulator.connect() for _ in range(16)]
     barrier = threading.Barrier(16)
@@ -129,7 +128,7 @@ def test_of_all_threads_and_clients_one_signs_in_again_and_again(emulator: AcmeE
         client.close()
 
 
-def test_who_waits_for_another_waits_no_longer_than_its_own_deadline(
+def test_a_call_waits_for_another_no_longer_than_its_own_deadline(
     emulator: AcmeEmulator,
 ) -> None:
     stream = emulator.add()
@@ -152,14 +151,14 @@ def test_who_waits_for_another_waits_no_longer_than_its_own_deadline(
 
 
 @pytest.mark.slow
-def test_one_who_never_comes_back_is_waited_for_as_long_as_it_had_time(
+def test_a_leader_that_never_returns_is_awaited_until_its_deadline(
     emulator: AcmeEmulator,
 ) -> None:
     stream = emulator.add()
     reached, go = threading.Event(), threading.Event()
 
     def at_login(number: int, _: live.Timeout) -> None:
-        if number == 1:  # as in a transport that does not keep its time
+        if number == 1:  # as in a transport that exceeds its timeout
             reached.set()
             assert go.wait(2 * PATIENCE)
 
@@ -169,7 +168,7 @@ def test_one_who_never_comes_back_is_waited_for_as_long_as_it_had_time(
         assert client.get(stream["id"], deadline=PATIENCE).id == stream["id"]
         assert not stuck.done()
         go.set()
-    assert emulator.tokens == {"good-token"}  # its own comes late, and is ended as well
+    assert emulator.tokens == {"good-token"}  # its own session comes late, and is ended too
 
 
 def test_sessions_that_were_replaced_are_not_ended_with_the_last_one(
@@ -180,7 +179,7 @@ def test_sessions_that_were_replaced_are_not_ended_with_the_last_one(
     with emulator.connect(clock=clock) as client:
         for _ in range(3):
             client.get(stream["id"])
-            clock.time += 3590  # it is about to end by itself
+            clock.time += 3590  # it is about to expire
             client.get(stream["id"])
             emulator.tokens.clear()
     assert (logins(emulator), logouts(emulator)) == (6, 1)
@@ -197,7 +196,7 @@ def no_connection() -> live.LiveStreamError:
 @pytest.mark.slow
 @pytest.mark.parametrize("failure", [late, no_connection])
 @pytest.mark.parametrize("retries", [0, 4])
-def test_who_has_more_time_does_not_fail_with_one_who_had_little(
+def test_a_call_with_more_time_does_not_fail_with_one_that_had_little(
     emulator: AcmeEmulator, failure: Callable[[], live.LiveStreamError], retries: int
 ) -> None:
     stream = emulator.add()
@@ -206,7 +205,7 @@ def test_who_has_more_time_does_not_fail_with_one_who_had_little(
         if timeout.total > 5:
             return
         until(lambda: waiting() == 3)
-        time.sleep(timeout.total)  # as a transport does whose time is over
+        time.sleep(timeout.total)  # as a transport does after its timeout
         raise failure()
 
     transport = Watched(emulator, at_login)
@@ -220,7 +219,7 @@ def test_who_has_more_time_does_not_fail_with_one_who_had_little(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_who_can_wait_as_long_as_the_vendor_asks_does_so(
+def test_a_call_waits_as_long_as_the_vendor_asks_if_its_deadline_allows(
     emulator: AcmeEmulator, status: int
 ) -> None:
     stream = emulator.add()
@@ -263,7 +262,7 @@ class TimeLimit(Exception):
 @pytest.mark.parametrize("store", [None, MemoryStore, LeasingStore])
 @pytest.mark.parametrize("kind", [TimeLimit, KeyboardInterrupt, SystemExit, MemoryError])
 @only_sync
-def test_where_one_is_interrupted_one_of_the_others_takes_over(
+def test_another_thread_takes_over_from_an_interrupted_one(
     emulator: AcmeEmulator, kind: type[BaseException], store: Any
 ) -> None:
     stream = emulator.add()
@@ -286,7 +285,7 @@ def test_where_one_is_interrupted_one_of_the_others_takes_over(
         ["LiveStream"] * 3 + [kind.__name__]
     )
     assert transport.logins == 2
-    # The lease of one who was interrupted is used on in its process.
+    # After an interruption, the process still uses the lease.
     assert time.monotonic() - began < PATIENCE / 2
 
 
@@ -371,27 +370,27 @@ def test_an_observer_that_calls_back_from_a_sign_in_does_not_wait_for_itself(
         assert in_time(lambda: client.get(stream["id"], deadline=10 * PATIENCE)).id == stream["id"]
     assert read == [stream["id"]]
     assert logins(emulator) == 2
-    if store is None:  # both are this process's, and ended
+    if store is None:  # both belong to this process, and are ended
         assert logouts(emulator) == 2
         assert emulator.tokens == {"good-token"}
 
 
 @only_sync
-def test_an_observer_that_always_calls_back_is_not_called_for_ever_and_the_others_hear_all(
+def test_an_observer_that_always_calls_back_does_not_recurse_and_others_see_everything(
     emulator: AcmeEmulator,
 ) -> None:
     stream = emulator.add()
-    heard: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
 
     def call_back(exchange: live.Exchange) -> None:
         client.get(stream["id"])
 
     def count(exchange: live.Exchange) -> None:
-        heard[exchange.operation] += 1
+        seen[exchange.operation] += 1
 
     with emulator.connect() as client, observing(count), observing(call_back):
         in_time(lambda: client.get(stream["id"]))
-    assert sum(heard.values()) == len(emulator.requests) - logouts(emulator)
+    assert sum(seen.values()) == len(emulator.requests) - logouts(emulator)
     assert len(emulator.requests) < 10
 
 
@@ -419,7 +418,7 @@ def test_a_signal_handler_that_calls_back_does_not_wait_for_itself(
     assert (logins(emulator), logouts(emulator)) == (2, 2)
 
 
-#: A file, a line of it, and the line that it was called from.
+#: A file, a line in it, and the line of the caller.
 Line = tuple[str, int, int]
 
 
@@ -456,7 +455,7 @@ def test_a_signal_handler_may_call_back_at_every_line_that_a_call_runs() -> None
         return lines
 
     def all_lines() -> int:
-        lines_of()  # what is worked out once for a process is not looked at
+        lines_of()  # lines that run once for each process do not count
         lines = lines_of()
         for line in lines:
             lines_of(line)
@@ -472,7 +471,7 @@ def test_a_signal_handler_may_call_back_at_every_line_that_a_call_runs() -> None
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @only_sync
-def test_a_child_that_is_forked_while_another_thread_signs_in_signs_in_by_itself() -> None:
+def test_a_child_that_is_forked_during_a_sign_in_signs_in_separately() -> None:
     emulator = AcmeEmulator()
     stream = emulator.add()
     emulator.inject(Fault.delay(2), on="*/login")
@@ -623,7 +622,7 @@ def test_eight_cold_processes_of_four_threads_sign_in_once(
 
 
 @pytest.mark.slow
-def test_a_wrong_password_is_tried_once_by_a_fleet_and_nobody_waits_for_a_lease_to_end(
+def test_a_fleet_tries_a_wrong_password_once_without_waiting_for_a_lease(
     emulator: AcmeEmulator, tmp_path: Path
 ) -> None:
     emulator.inject(Fault.delay(0.5), on="*/login", times=99)
@@ -637,7 +636,7 @@ def test_a_wrong_password_is_tried_once_by_a_fleet_and_nobody_waits_for_a_lease_
         for process in processes:
             assert set(process.end().split()) == {"AuthenticationFailed"}
     assert time.monotonic() - began < 30  # a lease is longer
-    # Not tried again within the first five seconds, nor much oftener on a machine that is busy.
+    # Not retried within the first five seconds, and not much more often on a busy machine.
     assert 1 <= logins(emulator) <= 4
     assert b"hunter2" not in file_of(tmp_path).read_bytes()
 
@@ -662,7 +661,7 @@ print(client.get("1").id)
 
 
 @pytest.mark.slow
-def test_where_one_is_killed_while_it_signs_in_the_others_go_on_when_its_lease_ends(
+def test_after_a_killed_sign_in_the_others_continue_when_its_lease_ends(
     tmp_path: Path,
 ) -> None:
     signs_in, gone = threading.Event(), threading.Event()
@@ -686,7 +685,7 @@ def test_where_one_is_killed_while_it_signs_in_the_others_go_on_when_its_lease_e
             process.go_on()
         first.kill()
         assert [process.end() for process in others] == ["1"] * 3
-        assert logins(emulator) == 1  # by one of them; the first one's has not come in yet
+        assert logins(emulator) == 1  # by one of them; the first one's session has not arrived yet
         gone.set()
 
 
@@ -715,7 +714,7 @@ def test_a_file_keeps_a_session_as_it_was(emulator: AcmeEmulator, tmp_path: Path
     assert live.Session.from_dict(json.loads(json.dumps(session.to_dict()))) == session
 
 
-def test_a_session_that_no_json_can_hold_costs_a_sign_in_and_no_more(tmp_path: Path) -> None:
+def test_a_session_that_json_cannot_represent_only_costs_a_sign_in(tmp_path: Path) -> None:
     class Odd(AcmeAdapter):
         name = "odd"
 
@@ -731,7 +730,7 @@ def test_a_session_that_no_json_can_hold_costs_a_sign_in_and_no_more(tmp_path: P
     settings = {**emulator.options(), "token_store": store}
     for _ in range(2):
         with connected(Odd, emulator.transport(), **settings) as client:
-            # Refused by to_dict(), in the store's own code.
+            # to_dict() refuses this in the store's own code.
             assert isinstance(outcome(lambda: client.get(stream["id"])), live.LiveStream)
     assert logins(emulator) == 2
 
@@ -741,7 +740,7 @@ def fail(*_: object) -> Any:
 
 
 @pytest.mark.parametrize("where", ["get", "put", "delete", "claim", "release", "key"])
-def test_a_store_that_fails_anywhere_costs_a_sign_in_and_no_more(
+def test_a_store_that_fails_anywhere_only_costs_a_sign_in(
     emulator: AcmeEmulator, where: str
 ) -> None:
     failing = property(fail) if where == "key" else fail
@@ -755,7 +754,7 @@ def test_a_store_that_fails_anywhere_costs_a_sign_in_and_no_more(
 
 
 @pytest.mark.parametrize("junk", [{"headers": {}}, "a session", 7, b"x", []])
-def test_a_store_that_gives_something_else_costs_a_sign_in_and_no_more(
+def test_a_store_that_returns_something_else_only_costs_a_sign_in(
     emulator: AcmeEmulator, junk: Any
 ) -> None:
     class Odd(MemoryStore):
@@ -777,7 +776,7 @@ def test_a_key_that_is_changed_or_lost_costs_one_sign_in(
             with emulator.connect(token_store=file_store(file_of(tmp_path), each)) as client:
                 client.get(stream["id"])
     assert logins(emulator) == 2
-    # The one that nobody can take out any more is the only one that is left over.
+    # Only the session that can no longer be read from the store remains.
     assert len(emulator.tokens - {"good-token"}) == 2
 
 
@@ -810,7 +809,7 @@ def test_a_process_that_waits_for_a_lease_takes_the_session_that_the_holder_puts
                 store.put(client.account, session)
 
     clock = Clock()
-    # Another pool of sessions: the store is another object.
+    # A different store object has a separate pool of sessions.
     other = LeasingStore(store.sessions)
     other.leases = {client.account: ("another process", time.monotonic() + 3600)}
     with emulator.connect(token_store=other, clock=clock) as second:
@@ -819,7 +818,7 @@ def test_a_process_that_waits_for_a_lease_takes_the_session_that_the_holder_puts
     assert logins(emulator) == 1
 
 
-def test_who_gets_the_lease_looks_once_more_whether_there_is_a_session_now(
+def test_the_lease_holder_checks_again_for_a_session(
     emulator: AcmeEmulator,
 ) -> None:
     stream = emulator.add()
@@ -856,7 +855,7 @@ def test_a_lease_is_given_back_after_every_sign_in_that_ends(emulator: AcmeEmula
         assert store.leases == {}
 
 
-# -- when a sign-in is sent again -------------------------------------------------------------
+# -- retries of a sign-in ---------------------------------------------------------------------
 
 AGAIN = [
     Fault.status(503),
@@ -892,7 +891,7 @@ def test_a_sign_in_is_sent_again_where_none_was_made(
 
 @pytest.mark.parametrize("kind", [AcmeAdapter, Repeatable])
 @pytest.mark.parametrize("fault", FINAL)
-def test_a_sign_in_whose_answer_is_lost_is_sent_again_only_if_that_costs_nothing(
+def test_a_sign_in_with_a_lost_response_is_retried_only_if_that_is_harmless(
     clock: FakeClock, fault: Fault, kind: type[live.Adapter]
 ) -> None:
     emulator = AcmeEmulator()
@@ -909,7 +908,7 @@ def test_a_sign_in_whose_answer_is_lost_is_sent_again_only_if_that_costs_nothing
         assert logins(emulator) == 1
 
 
-def test_a_sign_in_for_which_there_is_no_connection_is_sent_again(clock: FakeClock) -> None:
+def test_a_sign_in_without_a_network_connection_is_retried(clock: FakeClock) -> None:
     emulator = AcmeEmulator()
     stream = emulator.add()
 
@@ -1051,7 +1050,7 @@ def test_no_secret_is_in_a_store_that_notes_a_refusal(emulator: AcmeEmulator) ->
     assert WRONG not in json.dumps([list(store.sessions), noted.to_dict()])
 
 
-def test_a_note_by_a_clock_that_is_wrong_holds_nobody_up(
+def test_a_refusal_noted_by_a_wrong_clock_delays_no_sign_in(
     emulator: AcmeEmulator, clock: FakeClock
 ) -> None:
     sessions: dict[str, live.Session] = {}
@@ -1071,7 +1070,7 @@ def test_what_was_refused_at_a_vendor_that_is_gone_holds_nobody_up(clock: FakeCl
         assert logins(emulator) == 1
 
 
-def test_what_was_refused_with_a_store_that_is_gone_holds_nobody_up(
+def test_a_refusal_with_a_store_that_is_gone_delays_no_sign_in(
     emulator: AcmeEmulator, clock: FakeClock
 ) -> None:
     for tries in range(1, 201):
@@ -1079,7 +1078,9 @@ def test_what_was_refused_with_a_store_that_is_gone_holds_nobody_up(
         assert logins(emulator) == tries
 
 
-def test_a_clock_that_is_set_back_holds_nobody_up(emulator: AcmeEmulator, clock: FakeClock) -> None:
+def test_a_clock_that_is_set_back_delays_no_sign_in(
+    emulator: AcmeEmulator, clock: FakeClock
+) -> None:
     refused(emulator, clock=clock)
     clock.time -= 86_400
     refused(emulator, clock=clock)
@@ -1100,7 +1101,7 @@ def test_a_note_that_cannot_be_read_is_none(
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 429, 500, 503])
-def test_what_says_nothing_of_the_credentials_is_not_remembered(
+def test_an_error_that_does_not_concern_the_credentials_is_not_remembered(
     emulator: AcmeEmulator, clock: FakeClock, status: int
 ) -> None:
     stream = emulator.add()
@@ -1110,7 +1111,7 @@ def test_what_says_nothing_of_the_credentials_is_not_remembered(
         assert client.get(stream["id"]).id == stream["id"]
 
 
-def test_what_an_adapter_takes_for_a_refusal_is_remembered_whatever_the_status(
+def test_a_refusal_by_the_adapters_rules_is_remembered_with_any_status(
     clock: FakeClock,
 ) -> None:
     class Plain(AcmeAdapter):
@@ -1126,7 +1127,7 @@ def test_what_an_adapter_takes_for_a_refusal_is_remembered_whatever_the_status(
     assert logins(emulator) == 1
 
 
-# -- how credentials are told apart in a store ------------------------------------------------
+# -- credentials in a store -------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -1163,7 +1164,7 @@ def test_a_bare_store_has_one_slow_digest_for_each_set_of_credentials(
 
     Bare.key = key  # type: ignore[attr-defined]
     stream = emulator.add()
-    user = f"user-{os.urandom(8).hex()}"  # nobody in this process has had these credentials
+    user = f"user-{os.urandom(8).hex()}"  # this process has not seen these credentials before
     emulator.options = lambda: {"user": user, "password": "correct horse"}  # type: ignore[method-assign]
     for _ in range(5):
         with emulator.connect(token_store=Bare()) as client:
@@ -1173,7 +1174,7 @@ def test_a_bare_store_has_one_slow_digest_for_each_set_of_credentials(
     assert len(digests) == 2
 
 
-def test_who_has_the_store_and_not_the_key_cannot_try_passwords_on_it(
+def test_passwords_cannot_be_guessed_from_a_store_without_its_key(
     emulator: AcmeEmulator, tmp_path: Path
 ) -> None:
     stream = emulator.add()

@@ -1,4 +1,4 @@
-"""Random walks through client and emulator, for every provider, compared with the state machine."""
+"""Random lifecycles with every provider's emulator, compared with the state machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from livestream_core.emulator import load_emulator
 pytestmark = pytest.mark.slow
 
 INSTALLED = sorted(point.name for point in entry_points(group="livestream_core"))
-#: For every walk anew, what is installed would be looked through.
+#: Cached, because each run would otherwise search the installed packages again.
 emulator_of = cache(load_emulator)
 
 
@@ -62,7 +62,7 @@ class Lives(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.client.close()
 
-    # -- what is checked of everything that comes back --------------------------------------
+    # -- checks of every response -----------------------------------------------------------
 
     def check(self, stream: live.LiveStream, *, cancelled: bool = False) -> None:
         before = self.seen.get(self.key(stream.id))
@@ -74,7 +74,7 @@ class Lives(RuleBasedStateMachine):
 
     @staticmethod
     def reachable(before: live.Status, after: live.Status) -> bool:
-        # Between two looks more than one step may have been taken.
+        # The status may have changed more than once between two reads.
         return before.can_become(after) or before.can_reach(after)
 
     def attempt(self, feature: live.Feature, run: Any) -> Any:
@@ -91,7 +91,7 @@ class Lives(RuleBasedStateMachine):
             assert error.applied is False
             return None
 
-    # -- what is done -----------------------------------------------------------------------
+    # -- actions ----------------------------------------------------------------------------
 
     @rule(target=streams, scheduled=st.booleans())
     def create(self, scheduled: bool) -> str:
@@ -150,7 +150,7 @@ class Lives(RuleBasedStateMachine):
         try:
             getattr(self.emulator, what)(id)
         except ValueError:
-            pass  # impossible now; the vendor's state is as it was
+            pass  # impossible now; the vendor's state is unchanged
 
     @rule(seconds=st.sampled_from([1, 25, 400]))
     def time_passes(self, seconds: int) -> None:

@@ -1,4 +1,4 @@
-"""The example of an adapter by somebody outside keeps working, and is what a beginner gets."""
+"""The example adapter of a third party works, and has the files of the scaffold."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SOURCES = sorted((EXAMPLE / "src" / "livestream_peertube").glob("*.py"))
 
 @pytest.fixture(scope="module")
 def scaffold(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the command writes that the example's README names."""
+    """Return the folder that the command in the example's README creates."""
     (command,) = [
         line.removeprefix("$ livestream ")
         for line in (EXAMPLE / "README.md").read_text(encoding="utf-8").splitlines()
@@ -37,7 +37,7 @@ def scaffold(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def files_of(folder: Path) -> list[str]:
-    """All files but those that the package itself says are made."""
+    """Return all files, except those that the package's .gitignore names."""
     ignored = (EXAMPLE / ".gitignore").read_text(encoding="utf-8").split()
     found = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     return sorted(
@@ -48,8 +48,8 @@ def files_of(folder: Path) -> list[str]:
 
 
 def python(folder: Path, *arguments: str) -> str:
-    """Runs a module in the example, as if that were installed; gives what it prints."""
-    # In a process of its own: here its provider must not be registered.
+    """Run a module in the example as if it were installed, and return its output."""
+    # In its own process, because this one must not register its provider.
     found = install(folder, peertube="livestream_peertube")
     paths = os.pathsep.join([str(folder), str(EXAMPLE / "src")])
     changes = {**found, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "MYPYPATH": str(ROOT)}
@@ -78,7 +78,7 @@ def test_what_the_peertube_example_need_not_change_is_as_the_scaffold_has_it(
 
 
 def test_the_tests_of_the_peertube_example_pass(tmp_path: Path) -> None:
-    # The kit's are run by `make kit`.
+    # `make kit` runs the tests of the kit.
     printed = python(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_peertube.py")
     assert " passed" in printed
 
@@ -90,7 +90,7 @@ def test_the_peertube_example_brings_the_kit_into_its_tests(tmp_path: Path) -> N
 
 def test_the_peertube_example_is_typed_strictly(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
-    # It does not see through the finder of an editable installation.
+    # mypy cannot follow the import finder of an editable installation.
     python(tmp_path, "mypy", f"--cache-dir={os.devnull}", "--follow-imports=silent")
 
 

@@ -1,4 +1,4 @@
-"""examples/read_vendor_payloads.py: what it reads out of documents, and what it says it cannot."""
+"""examples/read_vendor_payloads.py: the streams that it reads, and the problems that it reports."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ Without a token the answer is {"detail": "who are you?"}, and for a wrong one
 
 
 @pytest.fixture(autouse=True)
-def _only_what_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # no installed one
+def _only_acme(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVESTREAM_ADAPTERS", "acme")  # and no installed adapter
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def script() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclass looks itself up
+    sys.modules[spec.name] = module  # a dataclass looks up its own module
     spec.loader.exec_module(module)
     return module
 
@@ -86,15 +86,15 @@ def rows(run: Run, text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in run(text, "--json")[1].splitlines()]
 
 
-def test_it_reads_the_stream_and_names_what_is_none(run: Run) -> None:
+def test_it_reads_the_stream_and_names_the_other_objects(run: Run) -> None:
     code, output = run(DOCUMENT)
     assert code == 0
-    assert "page.md:11: acme\n    (trailing commas were left out)\n" in output
+    assert "page.md:11: acme\n    (removed trailing commas)\n" in output
     assert '    title            Maths, {braces} and "quotes"\n' in output
     assert "    status           live\n" in output
     assert "    tags             a\n                     b\n" in output
-    assert "1 live streams were read." in output
-    below = output.partition("pieces were not read as live streams:\n")[2].splitlines()
+    assert "live streams: 1\n" in output
+    below = output.partition("other objects and files: 3\n")[2].splitlines()
     assert below == [
         "page.md:6: a request body",
         "page.md:19: an error body",
@@ -110,7 +110,7 @@ def test_it_prints_no_secret(run: Run) -> None:
     assert "https://cdn.acme.example/***" in run(DOCUMENT)[1]
 
 
-def test_as_json_lines_it_gives_the_model_and_the_place(run: Run) -> None:
+def test_json_lines_have_the_model_and_the_place(run: Run) -> None:
     first, second, *_ = rows(run, DOCUMENT)
     assert first["kind"] == "a request body"
     assert (second["file"], second["line"], second["provider"]) == ("page.md", 11, "acme")
@@ -120,7 +120,7 @@ def test_as_json_lines_it_gives_the_model_and_the_place(run: Run) -> None:
 def test_without_any_stream_the_exit_code_is_1(run: Run) -> None:
     code, output = run('The answer is {"message": "stopped"}.')
     assert code == 1
-    assert "page.md:1: no live stream\n    acme: " in output
+    assert "page.md:1: not a live stream\n    acme: " in output
 
 
 def test_streams_inside_of_a_list_are_found_with_their_path(run: Run) -> None:
@@ -139,11 +139,11 @@ def test_a_shell_command_has_a_request_body(run: Run) -> None:
 def test_json_in_a_string_of_source_code_is_unescaped(run: Run) -> None:
     text = 'request.body = "' + STREAM.replace('"', '\\"') + '"\n' + STREAM
     first, second = rows(run, text)
-    assert first["notes"] == ["it stands in a string; its quotes were unescaped"]
+    assert first["notes"] == ["unescaped the quotes of a string"]
     assert second["notes"] == []
 
 
-def test_what_is_not_json_is_reported_with_its_line(run: Run) -> None:
+def test_text_that_is_not_json_is_reported_with_its_line(run: Run) -> None:
     (found,) = rows(run, 'payload = {\n  "title": "Maths",\n  "record": True\n}\n')
     assert found["kind"] == "unreadable"
     assert found["problem"] == "not JSON: Expecting value in line 3"
@@ -160,11 +160,11 @@ def test_an_object_that_is_nested_too_deeply_is_reported(run: Run) -> None:
     assert found["problem"] == "not JSON: nested too deeply"
 
 
-def test_code_that_is_no_json_is_no_finding(run: Run) -> None:
+def test_code_that_is_not_json_is_ignored(run: Run) -> None:
     assert rows(run, "<Tab type={'x'} values={[{label: 'y'}]} option={\"z\"} />") == []
 
 
-def test_a_file_that_is_no_text_is_reported(run: Run) -> None:
+def test_a_file_that_is_not_text_is_reported(run: Run) -> None:
     for data in (b"\xff\xfe", b"{\0}"):
         assert "page.md:1: not a text file" in run(data)[1]
 
@@ -174,7 +174,7 @@ def test_hidden_files_are_left_alone(run: Run, tmp_path: Path) -> None:
     assert rows(run, "") == []
 
 
-def test_a_folder_that_is_not_there_is_a_usage_error(
+def test_a_missing_folder_is_a_usage_error(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["read_vendor_payloads.py", str(tmp_path / "nowhere")])
@@ -184,7 +184,7 @@ def test_a_folder_that_is_not_there_is_a_usage_error(
 
 
 class Twin(AcmeAdapter):
-    """Accepts what Acme accepts, and has a host that cannot be."""
+    """Accepts what Acme accepts, and reports an impossible host."""
 
     name = "twin"
 
@@ -233,7 +233,7 @@ def test_an_adapter_without_an_emulator_stops_none_of_the_others(
         live.unregister(plugin)
 
 
-def test_an_impossible_host_is_kept_and_said(
+def test_an_impossible_host_is_kept_and_noted(
     script: ModuleType, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plugin = Plugin()
@@ -244,7 +244,7 @@ def test_an_impossible_host_is_kept_and_said(
         output = run(STREAM)[1]
     finally:
         live.unregister(plugin)
-    assert "(the host 23.427.127.24 is no valid IP address; it was taken as it is)" in output
+    assert "(the host 23.427.127.24 is not a valid IP address; it was kept unchanged)" in output
     assert "    ingests          rtmp://23.427.127.24:1935/live  key ***\n" in output
     assert "    started_at       2026-01-01T00:00:00+00:00\n" in output
     assert "    recording        ready  https://cdn.acme.example/vod.m3u8\n" in output

@@ -1,6 +1,6 @@
 """Each response belongs to its own request, whatever a server sends and when it sends it.
 
-The fence for every transport over sockets: add a new one to ``TRANSPORTS``.
+Every transport over sockets must pass these tests: add a new one to ``TRANSPORTS``.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def of_a_session(bundle: Path, adapter: HTTPAdapter | None = None) -> Iterator[l
         yield live.RequestsTransport(session)
 
 
-#: Each is given the file of certificates to trust, which ``REQUESTS_CA_BUNDLE`` names, too.
+#: Each takes the file of trusted certificates, which ``REQUESTS_CA_BUNDLE`` also names.
 TRANSPORTS: dict[str, Callable[[Path], AbstractContextManager[live.Transport]]] = {
     "own pool": of_its_own,
     "own session": of_a_session,
@@ -78,7 +78,7 @@ TRANSPORTS: dict[str, Callable[[Path], AbstractContextManager[live.Transport]]] 
 }
 
 
-#: Those that accept blank lines between answers, and no answer that is framed in two ways.
+#: The transports that accept blank lines between responses, and refuse ambiguous framing.
 OF_ITS_OWN_READING = {"aiohttp", "aiohttp on uvloop"}
 
 
@@ -199,7 +199,7 @@ def test_interim_answers_are_skipped(
 @pytest.mark.parametrize("framed", [by_length, in_chunks])
 @pytest.mark.parametrize("padding", [0, 20_000])
 @pytest.mark.parametrize("pieces", TOO_MUCH.values(), ids=TOO_MUCH)
-def test_what_comes_after_an_answer_is_nobodys(
+def test_data_after_a_response_is_discarded(
     transport: live.Transport,
     tls: ssl.SSLContext | None,
     framed: Any,
@@ -300,7 +300,7 @@ def test_interim_answers_without_end_are_bounded_by_the_time_limit(
 
 
 @pytest.mark.parametrize("after", [b"", NOBODYS], ids=["alone", "with an answer"])
-def test_a_switch_of_protocols_that_nobody_asked_for_is_refused(
+def test_an_unrequested_switch_of_protocols_is_refused(
     transport: live.Transport, tls: ssl.SSLContext | None, after: bytes
 ) -> None:
     def handler(connection: socket.socket, request: bytes) -> None:
@@ -425,7 +425,7 @@ def test_after_half_an_answer_the_connection_is_not_used_again(
     assert server.connections == 2
 
 
-def test_what_came_while_a_connection_was_idle_is_nobodys(
+def test_data_that_arrived_on_an_idle_connection_is_discarded(
     transport: live.Transport, tls: ssl.SSLContext | None
 ) -> None:
     idle, sent = threading.Event(), threading.Event()
@@ -502,7 +502,7 @@ def test_each_request_on_a_kept_connection_has_time_limits_of_its_own(
 
     def handler(connection: socket.socket, request: bytes) -> None:
         if b"/late" in request:
-            # Longer than the limits of the request before it on this connection.
+            # Longer than the timeouts of the previous request on this network connection.
             over.wait(2 * SHORT)
         if b"/silent" in request:
             connection.sendall(sent[before])
@@ -515,7 +515,7 @@ def test_each_request_on_a_kept_connection_has_time_limits_of_its_own(
 
     with raw_server(handler) as server:
         assert send("/", live.Timeout(5, LONG, LONG)).status == 200
-        with suppress(live.RequestTimeout):  # on a machine that is very busy
+        with suppress(live.RequestTimeout):  # on a very busy machine
             send("/", limits)
         assert send("/late", live.Timeout(5, LONG, LONG)).status == 200
         began = time.monotonic()
@@ -575,7 +575,7 @@ def test_the_next_address_is_tried(
         assert one.get("1").title == TENANTS[0]
 
 
-# -- nothing is sent twice --------------------------------------------------------------------
+# -- no request is sent twice -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("connection_is", ["new", "kept"])
@@ -609,7 +609,7 @@ def test_a_request_whose_connection_is_lost_is_sent_once(
     assert sum(b"/lost" in request for request in server.requests) == 1
 
 
-def test_a_delete_that_was_carried_out_and_not_answered_is_sent_again_by_nobody_but_us(
+def test_only_this_library_retries_a_delete_that_was_applied_without_a_response(
     transport: live.Transport, tls: ssl.SSLContext | None
 ) -> None:
     def handler(connection: socket.socket, request: bytes) -> None:
@@ -707,7 +707,7 @@ def test_a_body_without_a_length_ends_with_the_connection(
     assert (answer.status, answer.body, answer.problem) == (200, body, None)
 
 
-# -- what is read of a head -------------------------------------------------------------------
+# -- response headers -------------------------------------------------------------------------
 
 
 def test_a_long_header_and_many_of_them_are_read_and_repeated_ones_are_joined(
@@ -726,7 +726,7 @@ def test_a_long_header_and_many_of_them_are_read_and_repeated_ones_are_joined(
     assert (answer.headers["retry-after"], answer.headers["X-TWO"]) == ("3, 9", "a, b")
 
 
-# -- what is sent -----------------------------------------------------------------------------
+# -- requests ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
@@ -753,7 +753,7 @@ def test_all_transports_send_the_same_request_lines_byte_by_byte() -> None:
     while len(targets) < 500:
         size = random.randrange(40)
         text = "".join(random.choice(characters) for _ in range(size))
-        # Two slashes and what can be no host are refused by the lowest urllib3, unsent.
+        # The lowest supported urllib3 refuses two slashes and an invalid host before sending.
         targets.append("/" + text.lstrip("/"))
     lines: dict[str, list[bytes]] = {}
     for name, lend in TRANSPORTS.items():

@@ -107,7 +107,7 @@ def test_a_404_after_it_is_success_only_in_the_vendors_own_form(
     assert asked == ["DELETE", "DELETE"]
 
 
-def test_what_the_adapter_does_not_call_not_found_is_no_proof_either() -> None:
+def test_an_answer_that_the_adapter_does_not_call_not_found_proves_nothing_either() -> None:
     class Picky(AcmeAdapter):
         name = "special"
 
@@ -166,7 +166,7 @@ def _needed(provider: str) -> dict[str, Any]:
     return needed
 
 
-# -- a web page is no success of a change ---------------------------------------------------
+# -- a web page does not mean that a change succeeded ---------------------------------------
 
 
 @pytest.mark.parametrize("operation", ["update", "delete", "start", "create", "cancel"])
@@ -180,7 +180,9 @@ def _needed(provider: str) -> dict[str, Any]:
         live.Response(200, {}, b'<?xml version="1.0"?>\n<html xmlns="..."></html>'),
     ],
 )
-def test_a_web_page_is_no_success_of_a_change(operation: str, page: live.Response) -> None:
+def test_a_web_page_does_not_mean_that_a_change_succeeded(
+    operation: str, page: live.Response
+) -> None:
     class Trusting(AcmeAdapter):
         """Ignore the responses to its changes."""
 
@@ -219,7 +221,7 @@ def test_a_web_page_is_no_success_of_a_change(operation: str, page: live.Respons
         live.Response(200, {"Content-Type": "text/plain"}, b"OK"),
     ],
 )
-def test_what_vendors_do_answer_to_a_change_is_success(answer: live.Response) -> None:
+def test_the_vendors_real_responses_to_a_change_are_success(answer: live.Response) -> None:
     with clients(lambda *_: answer) as client:
         client.delete("1")
 

@@ -94,7 +94,7 @@ def modules_in(error: BaseException) -> set[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("point", ["connecting", "head", "body"])
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
-def test_what_a_signal_handler_raises_passes_at_once_and_unchanged(
+def test_an_exception_of_a_signal_handler_passes_at_once_and_unchanged(
     transport: live.Transport, error: BaseException, point: str
 ) -> None:
     def handler(connection: socket.socket, request: bytes) -> None:
@@ -113,7 +113,7 @@ def test_what_a_signal_handler_raises_passes_at_once_and_unchanged(
         raw_server(handler) as server,
         unreachable_address() as (host, port),
     ):
-        # All is loaded: Python's import swallows an OSError that is raised in the middle of it.
+        # Load everything first: Python's import swallows an OSError that is raised inside it.
         send(transport, server.origin, "/again")
         if point == "connecting":
             origin, soon = f"http://{host}:{port}", threading.Timer(0.2, interrupt)
@@ -136,7 +136,7 @@ def test_what_a_signal_handler_raises_passes_at_once_and_unchanged(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("error", [TimeoutError("enough"), OSError("enough")])
-def test_a_time_limit_while_connecting_is_no_reason_to_try_the_next_address(
+def test_a_time_limit_while_connecting_does_not_try_the_next_address(
     transport: live.Transport, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
@@ -170,7 +170,7 @@ def test_what_the_caller_is_handling_stays_the_context(transport: live.Transport
             assert handled.__traceback__ is not None
 
 
-def test_a_bug_inside_of_the_transport_is_no_lost_connection(
+def test_a_bug_inside_the_transport_is_not_a_lost_connection(
     transport: live.Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read1(*_: object, **__: object) -> bytes:
@@ -232,7 +232,7 @@ def test_over_aiohttp_neither_our_errors_nor_a_cancellation_hold_anything_of_the
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), SoftTimeLimit(), TimeoutError(), SystemExit(2)])
-def test_what_an_app_in_process_raises_passes_unchanged(
+def test_an_exception_of_an_in_process_app_passes_unchanged(
     error: BaseException,
 ) -> None:
     def app(environ: dict[str, Any], _: object) -> list[bytes]:

@@ -74,7 +74,7 @@ def transport(request: pytest.FixtureRequest) -> Iterator[live.Transport | None]
             yield live.RequestsTransport(session=session)
 
 
-# -- what is sent -----------------------------------------------------------------------------
+# -- requests ---------------------------------------------------------------------------------
 
 
 def test_a_request_is_sent_as_it_was_written(transport: Any) -> None:
@@ -123,7 +123,7 @@ def test_netrc_does_not_replace_our_credentials(
     assert f"Authorization: Acme {TOKEN}".encode() in server.requests[0]
 
 
-def test_a_session_of_ones_own_gives_its_headers_but_not_its_credentials() -> None:
+def test_a_custom_session_adds_its_headers_but_not_its_credentials() -> None:
     with requests.Session() as session, raw_server(lambda s, _: s.sendall(answer())) as server:
         session.headers.update({"X-Trace": "abc", "Authorization": "evil", "Cookie": "evil"})
         session.auth = ("evil", "evil")
@@ -134,7 +134,7 @@ def test_a_session_of_ones_own_gives_its_headers_but_not_its_credentials() -> No
     assert b"evil" not in server.requests[0]
 
 
-# -- what comes back --------------------------------------------------------------------------
+# -- reading responses ------------------------------------------------------------------------
 
 
 def test_a_compressed_answer_is_read(transport: Any) -> None:
@@ -207,7 +207,7 @@ def test_what_may_follow_a_gzip_file_does_not_spoil_it(transport: Any, after: by
         assert client.get("1").title == "two"
 
 
-def test_a_coding_that_nobody_asked_for_is_unexpected_unless_there_is_no_body(
+def test_an_unrequested_coding_is_unexpected_unless_there_is_no_body(
     transport: Any,
 ) -> None:
     def handler(connection: socket.socket, request: bytes) -> None:
@@ -322,7 +322,7 @@ def test_a_cut_error_answer_is_still_that_error(transport: Any) -> None:
         Retry(None, read=3, allowed_methods=None),
     ],
 )
-def test_a_session_that_repeats_requests_by_itself_is_refused(repeating: Retry) -> None:
+def test_a_session_with_its_own_retries_is_refused(repeating: Retry) -> None:
     adapter = HTTPAdapter(max_retries=repeating)
     with requests.Session() as session, raw_server(lambda s, _: s.sendall(answer())) as server:
         session.mount("http://", adapter)
@@ -351,7 +351,7 @@ class Recorded(BaseAdapter):
 
 
 @pytest.mark.parametrize("status", [100, 103, 199])
-def test_an_interim_answer_of_an_adapter_of_ones_own_says_nothing_of_the_outcome(
+def test_an_interim_response_of_a_custom_adapter_does_not_determine_the_outcome(
     status: int,
 ) -> None:
     with requests.Session() as session:
@@ -372,7 +372,7 @@ def test_a_session_is_not_changed_for_its_owner() -> None:
         transport = live.RequestsTransport(session)
         with connect(server.origin, transport=transport) as client:
             for _ in range(3):
-                # requests takes it so; what it makes of its connections is none of ours.
+                # requests accepts this; how it uses its connections does not matter here.
                 assert session.get(f"{server.origin}/own").status_code in (103, 200)
                 assert client.get("1").title == "T"
 
@@ -413,7 +413,7 @@ def drip_head(connection: socket.socket, _: bytes) -> None:
         connection.sendall(f"X-{i}: y\r\n".encode())
 
 
-def test_a_body_that_drips_does_not_hold_a_session_of_ones_own(transport: Any) -> None:
+def test_a_slow_body_does_not_block_a_custom_session(transport: Any) -> None:
     with raw_server(drip) as server, connect(server.origin, transport=transport) as client:
         began = time.monotonic()
         with pytest.raises(live.WaitTimeout):
@@ -697,7 +697,7 @@ def test_a_proxy_that_is_down_means_nothing_was_sent_and_shows_no_password(way: 
     assert "pr0xy" not in output
 
 
-def test_a_proxy_that_is_no_url_is_a_configuration_error(way: str) -> None:
+def test_a_proxy_that_is_not_a_url_is_a_configuration_error(way: str) -> None:
     output = run(way, "https://vendor.test", HTTPS_PROXY="http://:bad:url:")
     assert output.startswith("ConfigurationError")
 
@@ -766,7 +766,7 @@ def test_a_forked_child_does_not_wait_for_a_thread_that_it_does_not_have(
     transport = live.RequestsTransport()
     with raw_server(lambda s, _: s.sendall(answer())) as server:
         with connect(server.origin, transport=transport) as client:
-            # Whether a host has a proxy is asked by one thread at a time.
+            # Only one thread at a time checks whether a host has a proxy.
             elsewhere = connect("https://nothing.invalid", transport=transport, timeout=(1, 1))
             asking = threading.Thread(target=lambda: failing(elsewhere))
             asking.start()
@@ -839,7 +839,7 @@ def test_an_app_in_process_behaves_as_over_a_socket(emulator: AcmeEmulator) -> N
     with emulator.serve() as url:
         with live.connect("acme", base_url=url, **settings, **emulator.options()) as client:
             over_a_socket = outcomes(client)
-    # Only why the connection was lost is known of a socket alone.
+    # Without a proxy, only the reason of the lost connection is known.
     assert [re.sub(r" \([A-Za-z]+\)", "", each) for each in over_a_socket] == in_process
     assert [each.split()[0] for each in in_process] == [
         "scheduled", "ProviderUnavailable", "UnexpectedResponse", "UnexpectedResponse", "ConnectionFailed",
@@ -847,7 +847,7 @@ def test_an_app_in_process_behaves_as_over_a_socket(emulator: AcmeEmulator) -> N
     ]  # fmt: skip
 
 
-def test_a_late_commit_is_carried_out_after_its_answer(emulator: AcmeEmulator) -> None:
+def test_a_late_commit_is_applied_after_its_response(emulator: AcmeEmulator) -> None:
     with emulator.connect(retries=0) as client:
         emulator.inject(Fault.late_commit(0.05), on="POST /streams")
         with pytest.raises(live.ProviderUnavailable) as caught:

@@ -1,4 +1,4 @@
-"""`ManualClock`: time that only tests let pass."""
+"""`ManualClock`: a clock that only tests advance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from acme import AcmeEmulator
 START = datetime(2026, 12, 5, 10, tzinfo=UTC)
 
 
-def test_it_stands_still_until_it_is_moved() -> None:
+def test_it_moves_only_when_it_is_advanced() -> None:
     clock = live.ManualClock(START)
     assert (clock.now(), clock.monotonic()) == (START, 0)
     clock.advance(1.5)
@@ -21,7 +21,7 @@ def test_it_stands_still_until_it_is_moved() -> None:
     assert (clock.now(), clock.monotonic()) == (START + timedelta(seconds=3), 3)
 
 
-def test_it_begins_with_the_present_unless_told() -> None:
+def test_it_starts_at_the_current_time_by_default() -> None:
     before = datetime.now(UTC)
     began = live.ManualClock().now()
     assert before <= began <= datetime.now(UTC)
@@ -39,7 +39,7 @@ def test_it_does_not_begin_without_a_zone() -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1, math.nan, math.inf])
-def test_it_does_not_go_back_nor_for_ever(seconds: float) -> None:
+def test_it_cannot_advance_by_a_negative_or_unbounded_time(seconds: float) -> None:
     clock = live.ManualClock(START)
     with pytest.raises(ValueError):
         clock.advance(seconds)
@@ -48,7 +48,7 @@ def test_it_does_not_go_back_nor_for_ever(seconds: float) -> None:
     assert clock.now() == START
 
 
-def test_what_is_due_is_called_in_order_each_at_its_time() -> None:
+def test_scheduled_calls_run_in_order_and_on_time() -> None:
     clock = live.ManualClock(START)
     called: list[tuple[str, float]] = []
 
@@ -79,7 +79,7 @@ def test_what_is_called_may_call_for_more_and_move_the_clock() -> None:
     assert clock.monotonic() == 35
 
 
-def test_what_goes_wrong_in_a_call_is_raised_where_the_clock_is_moved() -> None:
+def test_an_exception_in_a_scheduled_call_is_raised_by_advance() -> None:
     clock = live.ManualClock(START)
     clock.call_later(10, lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):

@@ -1,4 +1,4 @@
-"""The provider `memory`: a whole vendor inside of the process."""
+"""The `memory` provider: a complete vendor inside the process."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def on_air(client: live.Client, vendor: MemoryVendor, **fields: Any) -> live.Liv
     return client.get(stream.id)
 
 
-# -- the way in ---------------------------------------------------------------------------------
+# -- connecting to the provider -----------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("world")
@@ -118,7 +118,7 @@ def test_without_werkzeug_it_is_listed_and_says_what_to_install() -> None:
     assert "pip install 'livestream-core[testing]'" in shown
 
 
-# -- what it can do -----------------------------------------------------------------------------
+# -- features -----------------------------------------------------------------------------------
 
 
 def test_every_feature_is_native(client: live.Client) -> None:
@@ -148,7 +148,7 @@ def test_every_field_of_a_spec_is_kept(client: live.Client) -> None:
         assert {name: stream.raw[name] for name in spec.options} == spec.options
 
 
-def test_what_is_not_asked_for_is_as_the_vendor_does_it(client: live.Client) -> None:
+def test_unspecified_fields_have_the_vendors_defaults(client: live.Client) -> None:
     stream = client.create(title="T")
     assert (stream.record, stream.recording_drm, stream.latency) == (
         True,
@@ -209,7 +209,7 @@ def test_how_a_stream_is_made_cannot_be_changed_on_air(
 
 
 def sent(vendor: MemoryVendor, token: str, body: dict[str, Any]) -> live.Response:
-    """What the vendor answers to a create that the adapter would not send."""
+    """Return the vendor's response to a create that the adapter would not send."""
     return vendor.transport().send(
         "POST",
         "https://memory.invalid",
@@ -245,7 +245,7 @@ def test_the_vendor_refuses_what_is_not_valid_and_names_the_field(
     assert field in answer.json()
 
 
-# -- how a stream moves -------------------------------------------------------------------------
+# -- lifecycle of a stream ----------------------------------------------------------------------
 
 
 def ready(client: live.Client, vendor: MemoryVendor) -> str:
@@ -281,7 +281,7 @@ WAYS: dict[live.Status, Callable[..., str]] = {
     live.Status.FAILED: _then(lived, lambda c, v, id: v.fail_stream(id)),
 }
 
-#: In which statuses each call is possible, and what comes of it.
+#: The statuses in which each operation is possible, and the status after it.
 S = live.Status
 CALLS: dict[str, dict[live.Status, live.Status]] = {
     "start": {S.SCHEDULED: S.STARTING},
@@ -323,7 +323,7 @@ def test_a_call_moves_the_stream_or_is_a_conflict_that_tells_the_status(
 @pytest.mark.parametrize(
     "act", ["connect_encoder", "drop_encoder", "finish_recording", "fail_stream"]
 )
-def test_what_cannot_happen_is_a_value_error(
+def test_an_impossible_event_is_a_value_error(
     client: live.Client, vendor: MemoryVendor, act: str
 ) -> None:
     ended = WAYS[S.ENDED](client, vendor)
@@ -347,7 +347,7 @@ def test_an_encoder_gets_server_and_key_exactly_while_it_may_connect(
     assert (stream.ingest is not None) is (status in (S.READY, S.LIVE, S.INTERRUPTED))
 
 
-def test_an_encoder_that_comes_back_does_not_begin_anew(
+def test_an_encoder_that_reconnects_does_not_restart_the_stream(
     client: live.Client, vendor: MemoryVendor, world: Livestreams
 ) -> None:
     first = on_air(client, vendor)
@@ -422,7 +422,9 @@ def test_a_trim_that_ends_too_late_keeps_what_there_is(
     assert stream.recording.duration == 600
 
 
-def test_what_is_not_recorded_ends_at_once(client: live.Client, vendor: MemoryVendor) -> None:
+def test_a_stream_that_is_not_recorded_ends_at_once(
+    client: live.Client, vendor: MemoryVendor
+) -> None:
     stream = client.stop(on_air(client, vendor, record=False).id)
     assert (stream.status, stream.recording) == (S.ENDED, None)
 
@@ -674,7 +676,7 @@ def test_a_page_of_html_is_not_taken_for_a_deletion(
     assert client.get(stream.id) == stream
 
 
-def test_a_late_commit_is_carried_out_when_the_clock_has_moved(
+def test_a_late_commit_is_applied_when_the_clock_has_advanced(
     client: live.Client, vendor: MemoryVendor
 ) -> None:
     vendor.inject(Fault.late_commit(30), on="POST /v1/streams")

@@ -1,4 +1,4 @@
-"""A check reads both sides again, changes nothing, and says of each stream whether it is right."""
+"""A check reads source and target again, changes nothing, and reports on each stream."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ledger(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def moved(ledger: Path) -> Iterator[tuple[Side, Side]]:
-    """Two streams that were moved, between two accounts that can edit everything."""
+    """Migrate two streams, between two accounts that can edit everything."""
     with sides("tktchurch", "tktchurch", retries=0) as (old, new):
         old.fill(2, description="All of it", tags=["maths"])
         assert migrate.run(planned(old, new), ledger=ledger, settle=0.1).exit_code == 0
@@ -37,7 +37,7 @@ def moved(ledger: Path) -> Iterator[tuple[Side, Side]]:
 
 
 def checked(ledger: Path, old: Side, new: Side) -> dict[str, migrate.CheckedItem]:
-    """What is said, by title as it was planned."""
+    """Return the checked items by planned title."""
     return {item.title: item for item in migrate.check(ledger, old.client, new.client).items}
 
 
@@ -64,7 +64,7 @@ def test_a_check_changes_nothing(source: str, target: str, ledger: Path) -> None
         assert ledger.read_bytes() == before
 
 
-def test_what_is_as_planned_is_equal(moved: tuple[Side, Side], ledger: Path) -> None:
+def test_a_stream_as_planned_is_equal(moved: tuple[Side, Side], ledger: Path) -> None:
     result = migrate.check(ledger, moved[0].client, moved[1].client)
     assert result.all_equal
     assert result.counts == {
@@ -80,7 +80,7 @@ def test_what_is_as_planned_is_equal(moved: tuple[Side, Side], ledger: Path) -> 
 @pytest.mark.parametrize(
     ("changed", "value"), [("title", "Another"), ("description", "!"), ("tags", ["new"])]
 )
-def test_what_was_changed_at_the_target_differs(
+def test_a_stream_changed_at_the_target_differs(
     moved: tuple[Side, Side], ledger: Path, changed: Any, value: Any
 ) -> None:
     old, new = moved
@@ -95,7 +95,7 @@ def test_what_was_changed_at_the_target_differs(
 @pytest.mark.parametrize(
     ("changed", "value"), [("title", "Another"), ("description", "!"), ("tags", ["new"])]
 )
-def test_what_was_changed_at_the_source_differs(
+def test_a_stream_changed_at_the_source_differs(
     moved: tuple[Side, Side], ledger: Path, changed: Any, value: Any
 ) -> None:
     old, new = moved
@@ -119,7 +119,7 @@ def test_a_title_that_is_spelt_in_another_way_is_equal(
     assert checked(ledger, old, new)["Lesson 0"].verdict is Verdict.EQUAL
 
 
-def test_what_is_gone_from_the_target_is_at_the_source_only(
+def test_a_stream_deleted_at_the_target_is_only_at_the_source(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = moved
@@ -129,7 +129,7 @@ def test_what_is_gone_from_the_target_is_at_the_source_only(
     assert found.reason
 
 
-def test_what_is_gone_from_the_source_is_at_the_target_only(
+def test_a_stream_deleted_at_the_source_is_only_at_the_target(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = moved
@@ -156,7 +156,7 @@ def test_a_side_that_cannot_be_read_is_an_error_of_each_stream(
     assert not found.all_equal
 
 
-def test_what_was_not_created_is_at_the_source_only(ledger: Path) -> None:
+def test_a_stream_that_was_not_created_is_only_at_the_source(ledger: Path) -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
         old.fill(2)
         migrate.run(planned(old, new), ledger=ledger, max_create=1)
@@ -164,7 +164,7 @@ def test_what_was_not_created_is_at_the_source_only(ledger: Path) -> None:
         assert result.counts["equal"] == result.counts["source_only"] == 1
 
 
-def test_what_was_not_to_be_moved_is_not_checked(ledger: Path) -> None:
+def test_a_stream_that_is_not_in_the_migration_is_not_checked(ledger: Path) -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
         started, _ = old.fill(2)
         old.client.start(started)

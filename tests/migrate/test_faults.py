@@ -1,5 +1,6 @@
-"""Migrations that are killed, stopped and cut off, and are there exactly once in the end: a few of
-those that ``python -m tests.torture`` has thousands of.
+"""Migrations that are interrupted create every stream exactly once.
+
+These are a few of the thousands of cases of ``python -m tests.torture``.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from migration_commands import RUN, migration
 from postgresql import PostgreSQL
 from tests.torture.life import End
 from tests.torture.oracle import problems
-from tests.torture.run import Outcome, carry_out
+from tests.torture.run import Outcome, run_scenario
 from tests.torture.scenario import FATAL, HELD, ON_CREATES, Kind, OnCreate, Scenario
-from tests.torture.vendors import PROVIDERS, Look, Vendor
+from tests.torture.vendors import PROVIDERS, Content, Vendor
 
 pytestmark = pytest.mark.slow
 
 SOON = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=2)
-#: Two that are equal, and two that are not.
+#: Two equal streams, and one with another start.
 STREAMS = (("Algebra", SOON), ("Algebra", SOON), ("Algebra", SOON + timedelta(hours=1)))
 PLAIN = Scenario(
     seed=0,
@@ -54,9 +55,9 @@ PLAIN = Scenario(
 )
 
 
-def told(folder: Path, scenario: Scenario, server: PostgreSQL | None = None) -> Outcome:
-    """What came of a scenario, in which nothing may be wrong."""
-    outcome = carry_out(scenario, folder, server and server.new_database)
+def run_cleanly(folder: Path, scenario: Scenario, server: PostgreSQL | None = None) -> Outcome:
+    """Run a scenario that must have no problems, and return its outcome."""
+    outcome = run_scenario(scenario, folder, server and server.new_database)
     assert outcome.problems == ()
     return outcome
 
@@ -75,30 +76,30 @@ def told(folder: Path, scenario: Scenario, server: PostgreSQL | None = None) -> 
         "after sending a create",
     ],
 )
-def test_a_run_that_is_killed_goes_on(tmp_path: Path, where: str) -> None:
+def test_a_run_that_is_killed_resumes(tmp_path: Path, where: str) -> None:
     scenario = attrs.evolve(PLAIN, kind=Kind.AT_A_PLACE, ends=(End(where=where),))
-    assert told(tmp_path, scenario).ends == (where,)
+    assert run_cleanly(tmp_path, scenario).ends == (where,)
 
 
 @pytest.mark.parametrize("fatal", sorted(FATAL))
-def test_a_create_whose_process_died_meanwhile_is_there_once(tmp_path: Path, fatal: str) -> None:
+def test_a_create_whose_process_died_is_applied_once(tmp_path: Path, fatal: str) -> None:
     scenario = attrs.evolve(PLAIN, on_creates=(OnCreate(fatal, 0, 1),))
-    assert told(tmp_path, scenario).lives[0] == "killed by its vendor"
+    assert run_cleanly(tmp_path, scenario).lives[0] == "killed by its vendor"
 
 
-def test_a_create_that_is_sent_again_is_given_its_own_time_to_be_carried_out(
+def test_a_create_that_is_retried_gets_its_own_settle_time(
     tmp_path: Path,
 ) -> None:
     again = (OnCreate("502", 0, 1), OnCreate("fatal, late", 0, 2))
-    told(tmp_path, attrs.evolve(PLAIN, on_creates=again, workers=1))
+    run_cleanly(tmp_path, attrs.evolve(PLAIN, on_creates=again, workers=1))
 
 
 @pytest.mark.parametrize("seed", [5, 11])
 def test_a_run_of_the_harness_passes(tmp_path: Path, seed: int) -> None:
-    told(tmp_path, Scenario.of(seed))
+    run_cleanly(tmp_path, Scenario.of(seed))
 
 
-def test_the_command_that_was_killed_goes_on_when_it_is_given_again(tmp_path: Path) -> None:
+def test_a_killed_command_resumes_when_it_is_run_again(tmp_path: Path) -> None:
     with migration(tmp_path) as migrating:
         migrating.source.fill(3)
         started: list[subprocess.Popen[str]] = []
@@ -122,16 +123,16 @@ def test_a_second_run_on_a_file_is_refused_while_the_first_is_stopped(tmp_path: 
 
 
 def test_two_runs_share_a_database(tmp_path: Path, postgresql_server: PostgreSQL) -> None:
-    told(tmp_path, attrs.evolve(PLAIN, kind=Kind.TOGETHER, shared=True), postgresql_server)
+    run_cleanly(tmp_path, attrs.evolve(PLAIN, kind=Kind.TOGETHER, shared=True), postgresql_server)
 
 
-def test_a_create_that_is_sent_again_beside_others_is_given_its_own_time_to_be_carried_out(
+def test_a_create_that_is_retried_next_to_other_workers_gets_its_own_settle_time(
     tmp_path: Path, postgresql_server: PostgreSQL
 ) -> None:
     again = (OnCreate("502", 0, 1), OnCreate("fatal, late", 0, 2))
-    # Longer than the lease that the dead one leaves.
+    # Longer than the lease that the dead process leaves.
     scenario = attrs.evolve(PLAIN, on_creates=again, shared=True, workers=1, settle=2.0)
-    told(tmp_path, scenario, postgresql_server)
+    run_cleanly(tmp_path, scenario, postgresql_server)
 
 
 def test_the_work_of_a_run_that_died_is_taken_over_when_its_lease_is_over(
@@ -139,7 +140,7 @@ def test_the_work_of_a_run_that_died_is_taken_over_when_its_lease_is_over(
 ) -> None:
     dies = End(where="after sending a create")
     scenario = attrs.evolve(PLAIN, kind=Kind.AT_A_PLACE, shared=True, ends=(dies,))
-    assert told(tmp_path, scenario, postgresql_server).ends == ("after sending a create",)
+    assert run_cleanly(tmp_path, scenario, postgresql_server).ends == ("after sending a create",)
 
 
 @pytest.mark.parametrize("where", ["after commit of hold+intend", "after sending a create"])
@@ -148,7 +149,7 @@ def test_a_run_that_was_stopped_past_its_lease_creates_nothing_twice(
 ) -> None:
     stopped = End(how="stopped", where=where)
     scenario = attrs.evolve(PLAIN, kind=Kind.STOPPED, shared=True, ends=(stopped,), workers=1)
-    assert told(tmp_path, scenario, postgresql_server).ends == (where,)
+    assert run_cleanly(tmp_path, scenario, postgresql_server).ends == (where,)
 
 
 def test_a_create_that_was_stopped_on_its_way_out_is_found_and_named(
@@ -156,7 +157,7 @@ def test_a_create_that_was_stopped_on_its_way_out_is_found_and_named(
 ) -> None:
     stopped = End(how="stopped", where="before sending a create")
     scenario = attrs.evolve(PLAIN, kind=Kind.STOPPED, shared=True, ends=(stopped,), workers=1)
-    assert told(tmp_path, scenario, postgresql_server).lives[-1].startswith("done 7 0")
+    assert run_cleanly(tmp_path, scenario, postgresql_server).lives[-1].startswith("done 7 0")
 
 
 # -- the harness itself ---------------------------------------------------------------------
@@ -178,22 +179,22 @@ def test_two_hundred_seeds_kill_a_run_at_each_of_its_first_eighty_places() -> No
 
 
 class Held:
-    """A vendor that holds what it is given."""
+    """A vendor with the given streams."""
 
     keeps_starts = True
 
-    def __init__(self, *looks: Look) -> None:
-        self.held = {f"{number}": look for number, look in enumerate(looks)}
+    def __init__(self, *contents: Content) -> None:
+        self.held = {f"{number}": content for number, content in enumerate(contents)}
 
-    def streams(self) -> dict[str, Look]:
+    def streams(self) -> dict[str, Content]:
         return self.held
 
     def key(self, id: str) -> str:
         return id
 
 
-def judged(scenario: Scenario, *made: Look, **changes: Any) -> list[str]:
-    """What the oracle says of a target that holds this, and a ledger that has all of it."""
+def problems_of(scenario: Scenario, *made: Content, **changes: Any) -> list[str]:
+    """Return the oracle's problems for a target with these streams and a complete ledger."""
     items = [
         Item(
             source_id=f"s{number}",
@@ -216,28 +217,30 @@ def judged(scenario: Scenario, *made: Look, **changes: Any) -> list[str]:
     )
     vendors: dict[str, Any] = {"source": Held(), "target": Held(*made)}
     before: dict[str, Any] = {"source_before": {}, "target_before": {}, "strangers": {}}
-    return list(problems(scenario, report, **{**vendors, **before, "told": False, **changes}))
+    return list(
+        problems(scenario, report, **{**vendors, **before, "extras_reported": False, **changes})
+    )
 
 
 def test_the_oracle_sees_what_is_lost() -> None:
-    assert any(each.startswith("lost: 1 of") for each in judged(PLAIN, *PLAIN.streams[1:]))
+    assert any(each.startswith("lost: 1 of") for each in problems_of(PLAIN, *PLAIN.streams[1:]))
 
 
 def test_the_oracle_sees_what_is_doubled() -> None:
-    found = judged(PLAIN, *PLAIN.streams, PLAIN.streams[0])
+    found = problems_of(PLAIN, *PLAIN.streams, PLAIN.streams[0])
     assert any(each.startswith("doubled: 1 too many of") for each in found)
 
 
 def test_the_oracle_sees_what_was_changed_that_was_there_before() -> None:
-    before: dict[str, Look] = {"x": ("Algebra", SOON)}
-    assert "what was there before was changed" in judged(PLAIN, target_before=before)[0]
+    before: dict[str, Content] = {"x": ("Algebra", SOON)}
+    assert "a previous stream was changed" in problems_of(PLAIN, target_before=before)[0]
 
 
 def test_the_oracle_sees_a_source_that_was_changed() -> None:
-    assert judged(PLAIN, source_before={"x": ("Algebra", SOON)})[0] == "the source was changed"
+    assert problems_of(PLAIN, source_before={"x": ("Algebra", SOON)})[0] == "the source was changed"
 
 
-def test_what_vendors_hold_is_read_from_their_own_state() -> None:
+def test_the_streams_of_vendors_are_read_from_their_own_state() -> None:
     for provider in PROVIDERS:
         vendor = Vendor(provider)
         with vendor.served():

@@ -1,4 +1,4 @@
-"""What people need to move over: files with the new addresses, and how far each stream is."""
+"""The handover: files with the new addresses, and the progress of each stream."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def keys(ledger: Path) -> Iterator[tuple[Side, Side]]:
-    """Two streams that were moved to a vendor that gives its keys at once."""
+    """Migrate two streams to a vendor that returns stream keys at once."""
     with sides("tpstreams", "videosdk", retries=0) as (old, new):
         old.fill(2)
         assert migrate.run(planned(old, new), ledger=ledger, settle=0.1).exit_code == 0
@@ -54,7 +54,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def secret_keys(side: Side) -> set[str]:
-    """The stream keys of an account."""
+    """Return the stream keys of an account."""
     return {
         stream.ingest.stream_key.reveal()
         for stream in side.streams()
@@ -166,7 +166,7 @@ def test_keys_are_given_also_while_the_source_is_down(
     assert {row["stream_key"] for row in rows(folder / "ingests.csv")} == secret_keys(new)
 
 
-def test_a_stream_that_cannot_be_read_is_said_and_the_others_are_given(
+def test_an_unreadable_stream_is_reported_and_the_others_are_exported(
     keys: tuple[Side, Side], ledger: Path, folder: Path
 ) -> None:
     old, new = keys
@@ -178,7 +178,7 @@ def test_a_stream_that_cannot_be_read_is_said_and_the_others_are_given(
 
 
 @pytest.mark.slow
-def test_what_was_rolled_back_is_not_handed_over(
+def test_a_stream_that_was_rolled_back_is_not_handed_over(
     keys: tuple[Side, Side], ledger: Path, folder: Path
 ) -> None:
     migrate.rollback(ledger, keys[1].client)
@@ -186,7 +186,9 @@ def test_what_was_rolled_back_is_not_handed_over(
     assert rows(folder / "ingests.csv") == []
 
 
-def test_nobody_else_can_read_a_file(keys: tuple[Side, Side], ledger: Path, folder: Path) -> None:
+def test_other_users_cannot_read_a_file(
+    keys: tuple[Side, Side], ledger: Path, folder: Path
+) -> None:
     handover(ledger, *keys, folder)
     for path in (folder, *folder.rglob("*")):
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -217,7 +219,7 @@ def test_a_link_is_replaced_and_what_it_leads_to_is_left(
     assert not (folder / "ingests.csv").is_symlink()
 
 
-def test_a_folder_that_cannot_be_written_is_said(
+def test_a_read_only_folder_is_reported(
     keys: tuple[Side, Side], ledger: Path, folder: Path
 ) -> None:
     folder.write_text("a file")
@@ -225,7 +227,7 @@ def test_a_folder_that_cannot_be_written_is_said(
         handover(ledger, *keys, folder)
 
 
-def test_a_title_is_no_formula_for_a_spreadsheet(ledger: Path, folder: Path) -> None:
+def test_a_title_is_not_a_formula_in_a_spreadsheet(ledger: Path, folder: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.add('=HYPERLINK("https://evil.example")')
         migrate.run(planned(old, new), ledger=ledger)
@@ -247,7 +249,7 @@ def test_each_stream_with_a_key_has_a_profile_for_obs(
     assert all(each["settings"]["server"].startswith("rtmp://") for each in services)
 
 
-#: What OBS Studio reads of a service: rtmp-custom.c and whip-service.cpp of its sources.
+#: The fields that OBS Studio reads: rtmp-custom.c and whip-service.cpp in its sources.
 OBS = {
     "RTMP": (
         live.Ingest("rtmp://h.example/live/hall", "room/cam?a=b/c"),
@@ -294,7 +296,7 @@ OBS = {
 def test_a_row_and_a_profile_say_what_obs_asks_for_by_the_protocol(
     name: str, ledger: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ingest, told, settings = OBS[name]
+    ingest, expected, settings = OBS[name]
     read = live.Client.get
     with sides("tktchurch", "memory") as (old, new):
         old.fill(1)
@@ -306,7 +308,7 @@ def test_a_row_and_a_profile_say_what_obs_asks_for_by_the_protocol(
         )
         handover(ledger, old, new, folder)
     (row,) = rows(folder / "ingests.csv")
-    assert (row["server"], row["stream_key"], row["passphrase"]) == told
+    assert (row["server"], row["stream_key"], row["passphrase"]) == expected
     (path,) = (folder / "obs").glob("*/service.json")
     service = json.loads(path.read_text())
     assert service["type"] == ("whip_custom" if name == "WHIP" else "rtmp_custom")
@@ -383,7 +385,7 @@ def test_workers_that_are_none_are_refused(
         migrate.refresh_cutovers(ledger, new.client, workers=workers)
 
 
-# -- how far the users are ----------------------------------------------------------------------
+# -- progress of the cutover --------------------------------------------------------------------
 
 
 def cutovers(ledger: Path) -> dict[str, Cutover | None]:
@@ -391,12 +393,12 @@ def cutovers(ledger: Path) -> dict[str, Cutover | None]:
 
 
 @pytest.mark.slow
-def test_what_is_moved_is_prepared(keys: tuple[Side, Side], ledger: Path) -> None:
+def test_a_migrated_stream_is_prepared(keys: tuple[Side, Side], ledger: Path) -> None:
     assert set(cutovers(ledger).values()) == {Cutover.PREPARED}
 
 
 @pytest.mark.slow
-def test_what_is_not_at_the_target_has_no_cut_over(ledger: Path) -> None:
+def test_a_stream_that_is_not_at_the_target_has_no_cutover(ledger: Path) -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
         old.fill(1)
         migrate.run(planned(old, new), ledger=ledger, max_create=0)
@@ -405,7 +407,7 @@ def test_what_is_not_at_the_target_has_no_cut_over(ledger: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_over", [False, True])
-def test_what_was_on_air_at_the_target_is_switched(ledger: Path, is_over: bool) -> None:
+def test_a_stream_that_was_live_at_the_target_is_switched(ledger: Path, is_over: bool) -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
         old.fill(2)
         migrate.run(planned(old, new), ledger=ledger)
@@ -422,20 +424,22 @@ def test_what_was_on_air_at_the_target_is_switched(ledger: Path, is_over: bool) 
         assert migrate.refresh_cutovers(ledger, new.client) == 0
 
 
-def test_a_target_without_statuses_is_said_by_hand(keys: tuple[Side, Side], ledger: Path) -> None:
+def test_a_target_without_statuses_is_marked_by_hand(keys: tuple[Side, Side], ledger: Path) -> None:
     first, _ = migrate.report(ledger).items
     migrate.mark_switched(ledger, [first.source_id])
     assert sorted(map(str, cutovers(ledger).values())) == ["prepared", "switched"]
 
 
-def test_what_was_not_moved_cannot_be_switched(keys: tuple[Side, Side], ledger: Path) -> None:
+def test_a_stream_that_was_not_migrated_cannot_be_switched(
+    keys: tuple[Side, Side], ledger: Path
+) -> None:
     first, _ = migrate.report(ledger).items
     with pytest.raises(live.InvalidInput, match="nobody-knows"):
         migrate.mark_switched(ledger, [first.source_id, "nobody-knows"])
     assert set(cutovers(ledger).values()) == {Cutover.PREPARED}
 
 
-def test_what_is_gone_from_the_source_is_retired(keys: tuple[Side, Side], ledger: Path) -> None:
+def test_a_stream_deleted_at_the_source_is_retired(keys: tuple[Side, Side], ledger: Path) -> None:
     first, _ = migrate.report(ledger).items
     migrate.mark_switched(ledger, [first.source_id])
     migrate.retire(ledger, keys[0].client, keys[1].client, max_delete=1)

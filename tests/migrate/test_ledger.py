@@ -1,5 +1,6 @@
-"""Ledgers that are damaged, foreign, in use, or cannot be written: each is found and said, and
-nothing is ever created a second time.
+"""Ledgers that are damaged, foreign, in use, or read-only are reported.
+
+No stream is ever created twice.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ TITLES = sorted(f"Lesson {number}" for number in range(6))
 
 
 class Killed:
-    """What a run leaves that dies while the vendor carries out its fourth create: three outcomes
-    are noted, and one is not.
+    """The files of a run that was killed during its fourth create.
+
+    The ledger has three outcomes, and does not have the fourth.
 
     Attributes:
-        files: The ledger, its journal and its mark file.
-        made: What the target holds.
+        files: The ledger, its journal, and its mark file.
+        made: The streams of the target.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class Killed:
         self.files, self.made = files, made
 
     def laid_out(self, folder: Path) -> Path:
-        """The ledger in a folder, and the target as it was then."""
+        """Write the ledger into a folder, and restore the target."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in self.files.items():
             (folder / name).write_bytes(data)
@@ -54,15 +56,16 @@ class Killed:
         return folder / "ledger.db"
 
     def whole(self, folder: Path) -> Path:
-        """The same in one file, as a run leaves it that ends by itself."""
+        """Return the same ledger in one file, as a run that exits normally leaves it."""
         ledger = self.laid_out(folder)
         Ledger.open(ledger, write=True).close()
         assert not (folder / "ledger.db-wal").exists()
         return ledger
 
-    def loses_nothing_in_silence(self, ledger: Path) -> bool:
-        """Opens a ledger that may be damaged, to read it and to write it: if it is not refused, it
-        holds all that was committed. Tells whether it was refused.
+    def refuses_or_keeps_everything(self, ledger: Path) -> bool:
+        """Open a ledger that may be damaged, and return whether it was refused.
+
+        If it was not refused, it must have everything that was committed.
         """
         whole = migrate.report(self.laid_out(ledger.parent / "whole")).items
         refusals = 0
@@ -76,8 +79,8 @@ class Killed:
                 assert opened.report().items == whole
         return refusals == 2
 
-    def go_on(self, ledger: Path | str, **changes: Any) -> migrate.RunResult:
-        """The same run again; one that does not end is stopped."""
+    def resume(self, ledger: Path | str, **changes: Any) -> migrate.RunResult:
+        """Resume the run, and stop it if it does not end."""
         stop = threading.Event()
         timer = threading.Timer(60, stop.set)
         timer.start()
@@ -88,9 +91,9 @@ class Killed:
             timer.cancel()
 
     def is_refused(self, ledger: Path | str, **changes: Any) -> str:
-        """The message with which a run refuses a ledger; nothing is sent for it."""
+        """Return the message with which a run refuses a ledger, without sending requests."""
         with pytest.raises(LedgerError) as refused:
-            self.go_on(ledger, **changes)
+            self.resume(ledger, **changes)
         assert self.target.titles() == self.titles
         return str(refused.value)
 
@@ -99,11 +102,12 @@ class Killed:
         return sorted(stream.name for stream in self.made.values())
 
     def is_found_or_harmless(self, ledger: Path) -> None:
-        """Goes on with a ledger that may be damaged: nothing may be there twice, and where all
-        is said to be done, it is.
+        """Resume with a ledger that may be damaged.
+
+        No stream may exist twice, and if the run says that it is complete, it must be.
         """
         try:
-            result = self.go_on(ledger)
+            result = self.resume(ledger)
         except LedgerError:
             assert self.target.titles() == self.titles
             return
@@ -139,8 +143,9 @@ def killed_run(folder: Path, *, beside_a_reader: bool = False) -> Iterator[Kille
 
 @contextmanager
 def held_open(ledger: Path) -> Iterator[None]:
-    """Reads a ledger and does not end, as a backup or a database browser: all that is committed
-    meanwhile stays in the journal.
+    """Keep reading a ledger, as a backup or a database browser does.
+
+    Everything that is committed meanwhile stays in the journal.
     """
     with closing(sqlite3.connect(ledger, isolation_level=None)) as reader:
         reader.execute("BEGIN")
@@ -167,25 +172,23 @@ def either(request: pytest.FixtureRequest) -> Killed:
 
 
 def changed(ledger: Path, statement: str) -> None:
-    """The ledger, changed by another program."""
+    """Change the ledger as another program would."""
     with closing(sqlite3.connect(ledger)) as connection, connection:
         connection.execute(statement)
 
 
-# -- what a killed run leaves ---------------------------------------------------------------
+# -- after a killed run ---------------------------------------------------------------------
 
 
 @pytest.mark.slow
 def test_a_killed_run_is_gone_on_with(killed: Killed, tmp_path: Path) -> None:
-    result = killed.go_on(killed.laid_out(tmp_path))
+    result = killed.resume(killed.laid_out(tmp_path))
     assert result.exit_code == 0
     assert (result.report.counts["created"], result.report.counts["adopted"]) == (5, 1)
     assert killed.target.titles() == TITLES
 
 
-def test_a_ledger_of_which_the_journal_was_lost_creates_nothing_again(
-    killed: Killed, tmp_path: Path
-) -> None:
+def test_a_ledger_without_its_journal_creates_nothing_again(killed: Killed, tmp_path: Path) -> None:
     ledger = killed.laid_out(tmp_path)
     journal_of(ledger).unlink()
     killed.is_found_or_harmless(ledger)
@@ -194,10 +197,10 @@ def test_a_ledger_of_which_the_journal_was_lost_creates_nothing_again(
 def test_an_older_copy_of_a_ledger_is_refused(killed: Killed, tmp_path: Path) -> None:
     ledger = killed.whole(tmp_path)
     older = ledger.read_bytes()
-    assert killed.go_on(ledger).exit_code == 0
+    assert killed.resume(ledger).exit_code == 0
     ledger.write_bytes(older)
     with pytest.raises(LedgerError, match="is damaged: it has lost commits, or is an older copy"):
-        killed.go_on(ledger)
+        killed.resume(ledger)
     with pytest.raises(LedgerError, match="together with its mark file"):
         migrate.report(ledger)
     assert killed.target.titles() == TITLES
@@ -210,10 +213,10 @@ def test_an_older_copy_of_a_ledger_and_its_mark_file_creates_nothing_again(
     ledger = killed.whole(tmp_path)
     mark = mark_of(ledger)
     older, older_mark = ledger.read_bytes(), mark.read_bytes()
-    assert killed.go_on(ledger).exit_code == 0
+    assert killed.resume(ledger).exit_code == 0
     ledger.write_bytes(older)
     mark.write_bytes(older_mark)
-    result = killed.go_on(ledger)
+    result = killed.resume(ledger)
     assert result.exit_code == 7
     assert killed.target.titles() == TITLES
 
@@ -234,9 +237,7 @@ def test_a_damaged_ledger_is_left_as_it_is(killed: Killed, tmp_path: Path) -> No
     assert ledger.read_bytes() == b"not a database at all " * 1000
 
 
-def test_a_ledger_in_a_folder_that_is_not_there_is_not_begun_anew(
-    killed: Killed, tmp_path: Path
-) -> None:
+def test_a_ledger_in_a_missing_folder_is_not_created_again(killed: Killed, tmp_path: Path) -> None:
     killed.laid_out(tmp_path)
     plan = planned(killed.source, killed.target)
     message = killed.is_refused(tmp_path / "unmounted" / "ledger.db", plan=plan)
@@ -244,7 +245,7 @@ def test_a_ledger_in_a_folder_that_is_not_there_is_not_begun_anew(
     assert not (tmp_path / "unmounted").exists()
 
 
-def test_garbage_is_no_ledger(killed: Killed, tmp_path: Path) -> None:
+def test_garbage_is_not_a_ledger(killed: Killed, tmp_path: Path) -> None:
     ledger = killed.whole(tmp_path)
     ledger.write_bytes(os.urandom(8192))
     assert "is damaged or is not a ledger (no SQLite header)" in killed.is_refused(ledger)
@@ -276,7 +277,7 @@ def test_a_bit_of_a_journal_that_flipped_is_found_or_harmless(
 ) -> None:
     ledger = either.laid_out(tmp_path_factory.mktemp("flipped"))
     flip(journal_of(ledger), where, bit)
-    either.loses_nothing_in_silence(ledger)
+    either.refuses_or_keeps_everything(ledger)
     either.is_found_or_harmless(ledger)
 
 
@@ -288,21 +289,21 @@ def test_a_journal_that_was_cut_off_is_found_or_harmless(
 ) -> None:
     ledger = either.laid_out(tmp_path_factory.mktemp("cut"))
     cut(journal_of(ledger), kept)
-    either.loses_nothing_in_silence(ledger)
+    either.refuses_or_keeps_everything(ledger)
     either.is_found_or_harmless(ledger)
 
 
 def test_a_journal_that_was_lost_is_found_or_harmless(either: Killed, tmp_path: Path) -> None:
     ledger = either.laid_out(tmp_path)
     journal_of(ledger).unlink()
-    either.loses_nothing_in_silence(ledger)
+    either.refuses_or_keeps_everything(ledger)
     either.is_found_or_harmless(ledger)
 
 
 def test_a_journal_without_a_reader_has_nothing_to_lose(killed: Killed, tmp_path: Path) -> None:
     ledger = killed.laid_out(tmp_path)
     journal_of(ledger).unlink()
-    assert not killed.loses_nothing_in_silence(ledger)
+    assert not killed.refuses_or_keeps_everything(ledger)
 
 
 @pytest.mark.parametrize("where", [0.1, 0.5, 0.9])
@@ -311,7 +312,7 @@ def test_a_damaged_journal_that_a_reader_kept_from_being_emptied_is_found(
 ) -> None:
     ledger = killed_beside_a_reader.laid_out(tmp_path)
     flip(journal_of(ledger), where, 3)
-    assert killed_beside_a_reader.loses_nothing_in_silence(ledger)
+    assert killed_beside_a_reader.refuses_or_keeps_everything(ledger)
     assert "it has lost commits" in killed_beside_a_reader.is_refused(ledger)
 
 
@@ -373,8 +374,8 @@ def test_a_value_that_has_become_one_of_another_type_is_damage(
             ledger.write_bytes(whole)
             with suppress(sqlite3.IntegrityError):
                 changed(ledger, f"UPDATE {table} SET {column} = {value} WHERE rowid = 1")
-                # Some values mean the same as before.
-                killed.loses_nothing_in_silence(ledger)
+                # Some values have the same meaning as before.
+                killed.refuses_or_keeps_everything(ledger)
 
 
 # -- its mark file --------------------------------------------------------------------------
@@ -392,7 +393,7 @@ def test_a_ledger_without_its_mark_file_is_damaged(killed: Killed, tmp_path: Pat
 def test_a_mark_file_that_counts_every_commit_is_left_as_it_is(
     killed: Killed, tmp_path: Path
 ) -> None:
-    """Written again with the same count, and torn on the way, it would count one commit more."""
+    """If it were written again with the same count and torn, it would count one commit too many."""
     ledger = killed.laid_out(tmp_path)
     before = mark_of(ledger).read_bytes()
     Ledger.open(ledger, write=True).close()
@@ -404,11 +405,11 @@ def test_a_ledger_is_moved_together_with_its_mark_file(killed: Killed, tmp_path:
     (tmp_path / "elsewhere").mkdir()
     moved = shutil.move(ledger, tmp_path / "elsewhere" / "other.db")
     shutil.move(mark_of(ledger), mark_of(moved))
-    assert killed.go_on(moved).exit_code == 0
+    assert killed.resume(moved).exit_code == 0
     assert killed.target.titles() == TITLES
 
 
-def test_a_ledger_that_is_missing_while_its_mark_file_is_there_is_not_begun_anew(
+def test_a_missing_ledger_with_a_mark_file_is_not_created_again(
     killed: Killed, tmp_path: Path
 ) -> None:
     ledger = killed.whole(tmp_path)
@@ -449,7 +450,7 @@ def test_a_bit_of_a_mark_file_that_flipped_is_found_or_harmless(
     for bit in range(8):
         ledger = killed.laid_out(tmp_path / str(bit))
         flip(mark_of(ledger), position / 32, bit)
-        killed.loses_nothing_in_silence(ledger)
+        killed.refuses_or_keeps_everything(ledger)
 
 
 @pytest.mark.slow
@@ -479,17 +480,17 @@ def test_a_mark_file_that_cannot_be_read_is_damage(
 
 
 def noted(transaction: Any) -> None:
-    """Commits something that is neither planned nor created."""
+    """Commit something that is neither planned nor created."""
     transaction.begin_run(os.urandom(8).hex(), None, alone=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("written", [0, 1, 8, 15, 16])
 @pytest.mark.parametrize("before", [0, 1, 2])
-def test_a_mark_that_was_written_in_part_costs_nothing(
+def test_a_partially_written_mark_loses_nothing(
     killed: Killed, tmp_path: Path, before: int, written: int
 ) -> None:
-    """A crash, or a loss of power, in the middle of writing the mark of the last commit."""
+    """Simulate a crash or power loss while the mark of the last commit is written."""
     ledger = killed.whole(tmp_path)
     mark = mark_of(ledger)
     with Ledger.open(ledger, write=True) as opened:
@@ -501,11 +502,11 @@ def test_a_mark_that_was_written_in_part_costs_nothing(
     at = next(at for at in (0, 16) if former[at : at + 16] != latter[at : at + 16])
     mark.write_bytes(former[:at] + latter[at : at + written] + former[at + written :])
     assert migrate.report(ledger).counts["created"] == 3
-    # It is caught up with, and may be torn once more on the way.
+    # The mark catches up, and may be torn again meanwhile.
     for _ in range(2):
         with Ledger.open(ledger, write=True) as opened:
             opened.write(noted)
-    assert killed.go_on(ledger).exit_code == 0
+    assert killed.resume(ledger).exit_code == 0
     assert killed.target.titles() == TITLES
 
 
@@ -520,11 +521,11 @@ def test_what_is_committed_is_counted_before_anything_is_sent_for_it(
 
     older = ledger.read_bytes()
     killed.target.inject(Fault.edited(loses), "create")
-    assert killed.go_on(ledger).exit_code == 0
+    assert killed.resume(ledger).exit_code == 0
     ledger.write_bytes(older)
     mark_of(ledger).write_bytes(lost[0])
     with pytest.raises(LedgerError, match="it has lost commits"):
-        killed.go_on(ledger)
+        killed.resume(ledger)
 
 
 def test_nothing_is_sent_while_the_mark_file_cannot_be_written(
@@ -539,10 +540,10 @@ def test_nothing_is_sent_while_the_mark_file_cannot_be_written(
     killed.target.inject(Fault.edited(takes), "create")
     before = len(killed.target.titles())
     with pytest.raises(LedgerError, match="mark cannot be written: No such file or directory"):
-        killed.go_on(ledger)
+        killed.resume(ledger)
     assert len(killed.target.titles()) == before + 1
     taken.rename(mark_of(ledger))
-    assert killed.go_on(ledger).exit_code == 0
+    assert killed.resume(ledger).exit_code == 0
     assert killed.target.titles() == TITLES
 
 
@@ -569,7 +570,7 @@ def test_commits_of_several_threads_are_all_counted(killed: Killed, tmp_path: Pa
     ledger.write_bytes(older)
     killed.is_refused(ledger)
     ledger.write_bytes(whole)
-    assert killed.go_on(ledger).exit_code == 0
+    assert killed.resume(ledger).exit_code == 0
 
 
 def test_a_ledger_is_read_beside_a_run_that_commits_all_the_time(
@@ -611,10 +612,10 @@ def test_a_link_to_a_ledger_leads_to_its_mark_file_and_its_lock(
         migrate.report(link)
 
 
-# -- ledgers of something else --------------------------------------------------------------
+# -- files that are not ledgers -------------------------------------------------------------
 
 
-def test_a_database_of_another_program_is_no_ledger(killed: Killed, tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_not_a_ledger(killed: Killed, tmp_path: Path) -> None:
     killed.whole(tmp_path)
     other = tmp_path / "other.db"
     changed(other, "CREATE TABLE migration (id INTEGER)")
@@ -648,10 +649,10 @@ def test_a_ledger_of_another_source_is_refused(killed: Killed, tmp_path: Path) -
     assert "belongs to another migration: its source is" in message
 
 
-# -- files that are not there, or not to be written -----------------------------------------
+# -- missing and read-only files ------------------------------------------------------------
 
 
-def test_a_ledger_that_is_missing_while_its_journal_is_there_is_not_begun_anew(
+def test_a_missing_ledger_with_a_journal_is_not_created_again(
     killed: Killed, tmp_path: Path
 ) -> None:
     ledger = killed.laid_out(tmp_path)
@@ -662,7 +663,7 @@ def test_a_ledger_that_is_missing_while_its_journal_is_there_is_not_begun_anew(
     assert not ledger.exists()
 
 
-def test_a_folder_is_no_ledger(killed: Killed, tmp_path: Path) -> None:
+def test_a_folder_is_not_a_ledger(killed: Killed, tmp_path: Path) -> None:
     killed.whole(tmp_path / "whole")
     (tmp_path / "folder").mkdir()
     assert "cannot be" in killed.is_refused(tmp_path / "folder")
@@ -670,7 +671,7 @@ def test_a_folder_is_no_ledger(killed: Killed, tmp_path: Path) -> None:
 
 @contextmanager
 def mounted(folder: Path, *options: str) -> Iterator[Callable[[str], None]]:
-    """A small file system in memory; what it gives mounts it anew with other options."""
+    """Mount a small file system in memory, and return a function that remounts it."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)]
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
@@ -717,20 +718,18 @@ def test_a_new_ledger_on_a_full_disk_is_refused(killed: Killed, tmp_path: Path) 
     assert "cannot be written: the disk is full" in message
 
 
-def test_a_disk_that_fills_up_stops_a_run_which_goes_on_later(
-    killed: Killed, tmp_path: Path
-) -> None:
+def test_a_full_disk_stops_a_run_which_can_resume_later(killed: Killed, tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=4m") as remount:
         ledger = killed.whole(tmp_path / "disk")
         used = sum(each.stat().st_size for each in ledger.parent.iterdir())
         remount(f"size={used + 48 * 1024}")
         try:
-            message = str(killed.go_on(ledger).error)
+            message = str(killed.resume(ledger).error)
         except LedgerError as error:
             message = str(error)
         assert "cannot be written: the disk is full" in message
         remount("size=4m")
-        assert killed.go_on(ledger).exit_code == 0
+        assert killed.resume(ledger).exit_code == 0
     assert killed.target.titles() == TITLES
 
 

@@ -1,4 +1,4 @@
-"""A migration never moves what it could not read whole, and never takes it for something else."""
+"""A migration never copies a stream that it could not read completely."""
 
 from __future__ import annotations
 
@@ -28,19 +28,21 @@ def ledger(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["tktchurch", "tpstreams"])
 def both(request: pytest.FixtureRequest) -> Iterator[tuple[Side, Side]]:
-    """From a vendor of which one stream is read by a list, and one of which it is read alone."""
+    """Return source and target, with streams read from a list, or each with a get."""
     with sides(request.param, "memory") as accounts:
         yield accounts
 
 
 class NoStream(dict[str, Any]):
-    """What an entry is shown as instead, and not only with other values."""
+    """An entry that is replaced completely, and not only has other values."""
 
 
 @contextmanager
 def odd(side: Side, **streams: Mapping[str, Any] | Any) -> Iterator[None]:
-    """While it lasts the vendor shows streams with other values; by their ids, after a letter. A
-    field of ``live_stream`` is named as the others are.
+    """Make the vendor return streams with other values, until the end of the block.
+
+    The streams are named by their IDs, after a letter. A field of ``live_stream`` is named like the
+    others.
     """
 
     def edit(data: Any, _: Any) -> Any:
@@ -108,7 +110,7 @@ def test_a_title_that_cannot_be_read_is_never_made_up(both: tuple[Side, Side]) -
     assert (item.state, item.spec) == (ItemState.NEEDS_REVIEW, None)
 
 
-def test_a_problem_in_a_field_that_is_not_moved_is_no_matter(
+def test_a_problem_in_a_field_that_is_not_copied_does_not_matter(
     both: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = both
@@ -117,7 +119,7 @@ def test_a_problem_in_a_field_that_is_not_moved_is_no_matter(
     plan = planned(old, new)
     with odd(old, **{key(id): {field: 7}}):
         assert items(planned(old, new))[id].state is ItemState.PENDING
-        # Nor does a digest know of it.
+        # The digest does not include it either.
         assert by_state(run(plan, ledger).report) == {"created": 1}
 
 
@@ -128,7 +130,7 @@ def test_a_problem_that_comes_between_plan_and_run_is_found_before_anything_is_c
     old, new = both
     first, other = old.fill(2)
     plan = planned(old, new)
-    # It had no value before, so that the digest does not change.
+    # It had no value before, so the digest does not change.
     field = {"tktchurch": "description", "tpstreams": "latency"}[old.provider]
     with odd(old, **{key(first): {field: 7}}):
         result = run(plan, ledger)
@@ -155,7 +157,7 @@ def test_a_transform_that_sets_the_field_takes_its_place(both: tuple[Side, Side]
             changes["scheduled_start"] = start
         return attrs.evolve(spec, **changes)
 
-    # The start and the title of TPStreams stand in different objects.
+    # TPStreams has the start and the title in different objects.
     for changes in ({START[old.provider]: "soon"}, {"title": None}):
         with odd(old, **{key(first): changes}):
             item = items(planned(old, new, transform=transform))[first]
@@ -184,7 +186,7 @@ def test_a_transform_that_only_adds_to_a_title_does_not_give_it_one(
     assert (item.state, item.spec) == (ItemState.NEEDS_REVIEW, None)
 
 
-def test_a_filter_leaves_out_no_stream_of_which_the_field_cannot_be_read(
+def test_a_filter_keeps_streams_whose_field_cannot_be_read(
     both: tuple[Side, Side],
 ) -> None:
     old, new = both
@@ -200,7 +202,7 @@ def test_a_filter_leaves_out_no_stream_of_which_the_field_cannot_be_read(
     }
 
 
-# -- an entry that is no stream -----------------------------------------------------------------
+# -- an entry that is not a stream --------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -223,9 +225,9 @@ def test_entries_that_cannot_be_read_are_items_that_need_review(
         assert by_state(result.report) == {"created": 1, "needs_review": 2}
         again = run(None, ledger, source=old.client, target=new.client, replan=True)
         assert by_state(again.report) == {"created": 1, "needs_review": 2}
-    mended = run(None, ledger, source=old.client, target=new.client, replan=True)
-    # What had no id is in the ledger by its place: a new plan finds it.
-    assert by_state(mended.report) == {"created": 2, "needs_review": 1}
+    resumed = run(None, ledger, source=old.client, target=new.client, replan=True)
+    # The ledger identifies an entry without an ID by its place, so a new plan finds it.
+    assert by_state(resumed.report) == {"created": 2, "needs_review": 1}
     assert by_state(planned(old, new, skip_existing=True)) == {"pending": 1, "skipped": 2}
 
 
@@ -258,7 +260,7 @@ def test_a_stream_that_only_its_list_shows_is_an_item_too() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [Fault.cut_body(), Fault.html()], ids=["cut", "a proxy's page"])
-def test_an_answer_that_says_nothing_of_the_stream_is_no_plan(fault: Fault) -> None:
+def test_a_response_without_the_stream_fails_the_plan(fault: Fault) -> None:
     with sides("tpstreams", "memory") as (old, new):
         first, _ = old.fill(2)
         old.emulator.inject(fault, on=f"GET */{first}/", times=FOR_EVER)
@@ -266,7 +268,7 @@ def test_an_answer_that_says_nothing_of_the_stream_is_no_plan(fault: Fault) -> N
             planned(old, new)
 
 
-def test_a_list_that_cannot_be_walked_to_its_end_is_no_plan() -> None:
+def test_a_list_that_cannot_be_read_to_its_end_fails_the_plan() -> None:
     with sides("tpstreams", "memory") as (old, new):
         old.fill(2)
         old.inject(Fault.extra_field("next", 7), on="list", times=FOR_EVER)
@@ -314,8 +316,8 @@ def test_what_may_be_a_create_of_ours_is_not_created_again_where_it_cannot_be_re
         assert "could not be read" in result.report.items[0].reason
         assert new.creates() == 1
         new.emulator.clear_faults()
-        mended = run(None, ledger, source=old.client, target=new.client, replan=True)
-        assert by_state(mended.report) == {"adopted": 1}
+        resumed = run(None, ledger, source=old.client, target=new.client, replan=True)
+        assert by_state(resumed.report) == {"adopted": 1}
         assert new.creates() == 1
 
 

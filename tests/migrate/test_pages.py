@@ -1,4 +1,4 @@
-"""A plan and a report as pages that can be mailed, kept, and opened anywhere."""
+"""A plan and a report as pages that can be mailed, stored, and opened anywhere."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FATES = (
 
 
 def spec(title: str) -> live.StreamSpec:
-    """A spec as full of secrets as one can be."""
+    """Return a spec with as many secrets as possible."""
     return live.StreamSpec(
         title=title,
         scheduled_start=NOON,
@@ -159,7 +159,7 @@ def next_steps(page: Element) -> str:
     return page.one("section", **{"aria-labelledby": "next"}).text
 
 
-# -- every stream, every field, and sums that add up ------------------------------------------
+# -- every stream, every field, and correct sums ----------------------------------------------
 
 
 @either
@@ -184,16 +184,16 @@ def _state_class(row: Element) -> str:
     return f"state {row.attributes['data-state']}"
 
 
-def test_a_plan_tells_the_fate_of_every_field_and_the_words_about_it() -> None:
+def test_a_plan_shows_the_outcome_of_every_field_and_its_reason() -> None:
     details = row(read_page(plan_html(plan(planned(1)))), "from-0001").one("dl")
-    told: dict[str, list[str]] = {}
+    shown: dict[str, list[str]] = {}
     for each in details:
         if each.tag == "dt":
-            assert each.text not in told
-            below = told[each.text] = []
+            assert each.text not in shown
+            below = shown[each.text] = []
         elif each.tag == "dd":
             below.append(each.text)
-    assert told == {
+    assert shown == {
         "needs review": ["restreams: the source does not give the key"],
         "dropped": ["tags: the target has no <tags>"],
         "defaulted": ["record: the target always records"],
@@ -204,7 +204,7 @@ def test_a_plan_tells_the_fate_of_every_field_and_the_words_about_it() -> None:
 
 
 @either
-def test_what_every_vendor_sets_by_itself_is_no_loss(kind: str) -> None:
+def test_a_field_that_every_vendor_sets_is_not_a_loss(kind: str) -> None:
     found = cells(row(read_page(PAGES[kind]), "from-0000"))["Losses"]
     assert found == "3: record, tags, restreams"
 
@@ -218,9 +218,11 @@ def test_a_stream_that_stays_where_it_is_loses_nothing(kind: str) -> None:
 @either
 def test_the_charts_say_their_numbers_in_words(kind: str) -> None:
     page, shown = read_page(PAGES[kind]), SHOWN[kind]
-    told = {each.one("title").text: each.one("desc").text for each in page.all("svg", role="img")}
+    pictures = {
+        each.one("title").text: each.one("desc").text for each in page.all("svg", role="img")
+    }
     outcomes = {name: count for name, count in shown.counts.items() if count and name != "total"}
-    assert told == {
+    assert pictures == {
         f"{len(shown.items)} streams by state": in_words(outcomes),
         **{f"Streams that lose {field}": in_words(lost) for field, lost in shown.losses.items()},
     }
@@ -254,7 +256,7 @@ def test_a_page_without_streams_says_so_and_has_no_empty_table() -> None:
     assert page.all("svg", role="img") == []
 
 
-# -- what vendors send does no harm -----------------------------------------------------------
+# -- harmless output of vendor text -----------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -262,12 +264,12 @@ def test_a_page_without_streams_says_so_and_has_no_empty_table() -> None:
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
 def test_a_hostile_title_is_text(kind: str, number: int) -> None:
     heading = row(read_page(PAGES[kind]), f"from-{number:04}").one("th")
-    # Apart from what surrounds it: a title that is written from right to left turns nothing else.
+    # Isolated from its surroundings: a right-to-left title does not reorder other text.
     assert heading.all("bdi")[0].text == HOSTILE[number]
 
 
 @either
-def test_what_vendors_send_adds_no_element(kind: str) -> None:
+def test_vendor_text_adds_no_element(kind: str) -> None:
     page = read_page(PAGES[kind])
     assert len(page.all("script")) == len(page.all("style")) == 1
     assert len(page.one("head").all("title")) == 1
@@ -275,7 +277,7 @@ def test_what_vendors_send_adds_no_element(kind: str) -> None:
     assert page.all("b") == []
 
 
-def test_half_a_character_in_a_title_still_gives_a_file(tmp_path: Path) -> None:
+def test_half_a_character_in_a_title_does_not_prevent_a_file(tmp_path: Path) -> None:
     html = plan_html(plan(attrs.evolve(planned(0), title="broken \ud83c emoji")))
     (tmp_path / "plan.html").write_text(html, encoding="utf-8")
     assert "broken ? emoji" in read_page(html).text
@@ -349,7 +351,7 @@ def test_every_cell_is_named_as_its_column_is(kind: str) -> None:
 
 
 @either
-def test_what_only_a_script_can_do_is_not_offered_without_it(kind: str) -> None:
+def test_features_that_need_a_script_are_hidden_without_it(kind: str) -> None:
     page = read_page(PAGES[kind])
     assert "hidden" in page.one("div", role="search").attributes
     assert page.all("button") == []
@@ -362,7 +364,7 @@ def test_two_thousand_streams_fit_into_three_megabytes() -> None:
     assert len(html.encode()) < 3_000_000
 
 
-# -- what to do next --------------------------------------------------------------------------
+# -- next steps -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -445,7 +447,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def in_browser(html: str, script: str, folder: Path, *, allowed: bool = True) -> Element:
-    """The page as a browser has it, under its own policy, after a script of the test was put in."""
+    """Return the page from a browser, under the page's policy, after a script of the test."""
     if allowed:
         html = html.replace("script-src ", f"script-src '{digest(script)}' ", 1)
     file = folder / "page.html"

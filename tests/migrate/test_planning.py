@@ -1,4 +1,4 @@
-"""A plan says what a migration would do, for each stream and each field, and changes nothing."""
+"""A plan shows the outcome of each stream and each field, and changes nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECRET = "k3y-0f-a-restream"
 
 @pytest.fixture
 def church() -> Iterator[tuple[Side, Side]]:
-    """From a vendor with schedules, tags and descriptions to one with schedules only."""
+    """Return a source with schedules, tags, and descriptions, and a target with schedules only."""
     with sides("tktchurch", "tpstreams") as both:
         yield both
 
@@ -37,7 +37,7 @@ def fates(item: migrate.PlannedItem) -> dict[str, FieldOutcome]:
     return {each.field: each.fate for each in item.fields}
 
 
-# -- the whole source, and reads only -----------------------------------------------------------
+# -- all streams of the source, without changes -------------------------------------------------
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
@@ -76,7 +76,7 @@ def test_a_plan_says_whether_the_vendors_total_proves_it(
         assert planned(old, new).source_complete is proof
 
 
-def test_a_list_of_which_no_two_walks_agree_makes_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_that_differs_each_time_fails_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "_PAUSE", 0.0)
     walks = itertools.count()
 
@@ -164,7 +164,7 @@ def test_ids_are_found_in_any_spelling_that_the_vendor_takes(
     assert item.source_id == wanted
 
 
-def test_an_id_that_the_source_does_not_have_is_no_plan(church: tuple[Side, Side]) -> None:
+def test_an_id_that_the_source_does_not_have_fails_the_plan(church: tuple[Side, Side]) -> None:
     old, new = church
     wanted, _ = old.fill(2)
     other = "11111111-1111-4111-8111-111111111111"
@@ -191,7 +191,7 @@ def test_a_plan_keeps_what_was_asked_for(church: tuple[Side, Side]) -> None:
     assert plan.settings.filters == {"tag": "maths", "starts_before": "2099-01-01T00:00:00+00:00"}
 
 
-# -- which streams are moved --------------------------------------------------------------------
+# -- the selected streams -----------------------------------------------------------------------
 
 NOW = datetime(2026, 12, 5, 12, tzinfo=UTC)
 GUARD = timedelta(minutes=30)
@@ -227,12 +227,12 @@ def test_only_what_is_scheduled_is_moved(status: live.Status) -> None:
 
 
 @pytest.mark.parametrize("status", sorted(OVER))
-def test_what_is_over_is_said_to_be_over(status: live.Status) -> None:
+def test_an_ended_stream_is_reported_as_ended(status: live.Status) -> None:
     assert why_not_moved(status) == f"it is over: {status}"
 
 
 @pytest.mark.parametrize("status", sorted(IN_USE))
-def test_what_is_in_use_is_said_to_be_in_use(status: live.Status) -> None:
+def test_a_stream_in_use_is_reported_as_in_use(status: live.Status) -> None:
     assert why_not_moved(status) == f"it is in use: {status}"
 
 
@@ -303,7 +303,7 @@ def test_an_unknown_status_is_listed_with_the_vendors_word() -> None:
         assert "rehearsing" in item.reason
 
 
-def test_a_source_without_statuses_needs_to_be_told_that_it_is_idle() -> None:
+def test_a_source_without_statuses_needs_assume_idle() -> None:
     with sides("videosdk", "tktchurch") as (old, new):
         old.add("Lesson")
         (kept,) = planned(old, new, assume_idle=False).items
@@ -312,7 +312,7 @@ def test_a_source_without_statuses_needs_to_be_told_that_it_is_idle() -> None:
         assert "assume_idle" in kept.reason
 
 
-def test_a_create_that_would_start_a_server_needs_a_person() -> None:
+def test_a_create_that_would_start_a_server_needs_review() -> None:
     with sides("videosdk", "tpstreams") as (old, new):
         old.add("Lesson")
         (item,) = planned(old, new, transform=None).items
@@ -342,7 +342,7 @@ def test_a_transform_changes_what_is_created(church: tuple[Side, Side]) -> None:
     assert fates(item)["title"] is FieldOutcome.CONVERTED
 
 
-def test_what_a_transform_clears_is_said_to_be_cleared() -> None:
+def test_a_field_that_a_transform_clears_is_reported_as_cleared() -> None:
     with sides("tktchurch", "memory") as (old, new):
         old.add("Lesson", description="of 2024")
         (item,) = planned(
@@ -351,7 +351,7 @@ def test_what_a_transform_clears_is_said_to_be_cleared() -> None:
         assert fates(item)["description"] is FieldOutcome.CONVERTED
 
 
-def test_a_transform_that_gives_nothing_leaves_the_spec(church: tuple[Side, Side]) -> None:
+def test_a_transform_that_returns_nothing_keeps_the_spec(church: tuple[Side, Side]) -> None:
     old, new = church
     old.add("Lesson")
     (item,) = planned(old, new, transform=lambda stream, spec: None).items
@@ -362,7 +362,7 @@ def fails(stream: live.LiveStream, spec: live.StreamSpec) -> live.StreamSpec:
     raise RuntimeError(f"cannot: {SECRET}")
 
 
-def test_a_transform_that_fails_needs_a_person_and_shows_no_text_of_its_error(
+def test_a_failing_transform_needs_review_and_shows_no_text_of_its_error(
     church: tuple[Side, Side],
 ) -> None:
     old, new = church
@@ -375,7 +375,7 @@ def test_a_transform_that_fails_needs_a_person_and_shows_no_text_of_its_error(
 
 
 @pytest.mark.parametrize("given", [{}, "Lesson", 0, False])
-def test_a_transform_that_gives_something_else_needs_a_person(
+def test_a_transform_that_returns_something_else_needs_review(
     church: tuple[Side, Side], given: Any
 ) -> None:
     old, new = church
@@ -384,7 +384,7 @@ def test_a_transform_that_gives_something_else_needs_a_person(
     assert item.state is ItemState.NEEDS_REVIEW
 
 
-def test_a_start_that_a_transform_sets_into_the_past_needs_a_person(
+def test_a_start_that_a_transform_sets_into_the_past_needs_review(
     church: tuple[Side, Side],
 ) -> None:
     old, new = church
@@ -396,7 +396,7 @@ def test_a_start_that_a_transform_sets_into_the_past_needs_a_person(
 
 
 class Renames:
-    """A plugin of an application."""
+    """A plugin that renames streams."""
 
     @live.hookimpl
     def livestream_translate(
@@ -420,15 +420,15 @@ def test_plugins_translate_before_the_transform(church: tuple[Side, Side]) -> No
     assert item.spec.title == "Lesson at tpstreams!"
 
 
-def test_what_is_no_function_is_no_transform(church: tuple[Side, Side]) -> None:
+def test_a_transform_must_be_a_function(church: tuple[Side, Side]) -> None:
     with pytest.raises(live.InvalidInput, match="transform"):
         planned(*church, transform="package:function")
 
 
-# -- what is there already, and marks -----------------------------------------------------------
+# -- existing streams and marks -----------------------------------------------------------------
 
 
-def test_an_equal_stream_at_the_target_is_named_and_one_more_is_made(
+def test_a_matching_stream_at_the_target_is_named_and_another_is_created(
     church: tuple[Side, Side],
 ) -> None:
     old, new = church
@@ -480,12 +480,12 @@ def test_a_stream_has_the_same_mark_in_every_plan() -> None:
         assert one[0] != one[1]
 
 
-def test_a_mark_is_refused_where_there_is_no_place(church: tuple[Side, Side]) -> None:
+def test_a_mark_is_refused_if_the_target_has_no_place_for_it(church: tuple[Side, Side]) -> None:
     with pytest.raises(live.InvalidInput, match="mark"):
         planned(*church, mark=True)
 
 
-# -- what becomes of each field -----------------------------------------------------------------
+# -- outcomes of fields -------------------------------------------------------------------------
 
 FULL: dict[str, Any] = {
     "description": "All of it",
@@ -514,7 +514,7 @@ DROPPED = {
 
 
 @pytest.mark.parametrize("target", DROPPED)
-def test_what_the_target_has_no_place_for_is_dropped(target: str) -> None:
+def test_a_field_that_the_target_lacks_is_dropped(target: str) -> None:
     with sides("memory", target) as (old, new):
         old.add("Lesson", **FULL)
         plan = planned(old, new)
@@ -592,7 +592,7 @@ def test_the_counts_of_a_plan_add_up() -> None:
         assert counts.pop("total") == sum(counts.values()) == 4
 
 
-def test_planning_twice_gives_the_same_items() -> None:
+def test_planning_twice_returns_the_same_items() -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
         old.fill(3, tags=["maths"], description="All of it")
         one, other = (planned(old, new) for _ in range(2))
@@ -602,16 +602,16 @@ def test_planning_twice_gives_the_same_items() -> None:
         assert by_state(one) == {"pending": 3}
 
 
-# -- no field can vanish ------------------------------------------------------------------------
+# -- no field is lost ---------------------------------------------------------------------------
 
-#: What has a value in a stream of which nothing is known.
+#: The fields that have a value even in an empty stream.
 ALWAYS = {"provider", "id", "title", "status"}
 _CLIENTS = {name: load_emulator(name)().connect() for name in ("memory", *PROVIDERS)}
 
 
 @st.composite
 def capabilities(draw: st.DrawFn) -> live.Capabilities:
-    """Any that a vendor may declare."""
+    """Return any capabilities that a vendor can declare."""
 
     def declared(feature: live.Feature) -> live.Capability:
         support = draw(st.sampled_from(live.Support))
@@ -656,7 +656,7 @@ def translated(
 
 
 def with_a_value(stream: live.LiveStream) -> set[str]:
-    """The fields of a stream that say something."""
+    """Return the fields of a stream that have a value."""
     values = {field.name: getattr(stream, field.name) for field in attrs.fields(live.LiveStream)}
     return ALWAYS | {
         name for name, value in values.items() if isinstance(value, bool) or bool(value)
@@ -696,7 +696,7 @@ def test_no_field_vanishes_on_the_way_to_a_vendor(
 @pytest.mark.slow
 @settings(max_examples=40)
 @given(live_streams(), sources, capabilities())
-def test_what_is_not_sent_is_called_a_loss(
+def test_a_field_that_is_not_sent_is_a_loss(
     stream: live.LiveStream, source: str, to: live.Capabilities
 ) -> None:
     made = translated(source, "memory", stream, to=to)

@@ -1,4 +1,4 @@
-"""A run makes of every planned stream one at the target, and goes on where it was stopped."""
+"""A run creates each planned stream once at the target, and resumes after an interruption."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ledger(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def church() -> Iterator[tuple[Side, Side]]:
-    """From a vendor with schedules and tags to one that starts what has no schedule."""
+    """Return a source with schedules and tags, and a target that starts unscheduled streams."""
     with sides("tktchurch", "tpstreams") as both:
         yield both
 
@@ -56,7 +56,7 @@ def run(plan: migrate.Plan | None, ledger: Path, **settings: Any) -> migrate.Run
     return migrate.run(plan, ledger=ledger, **settings)
 
 
-# -- all of it, between all vendors -------------------------------------------------------------
+# -- complete migrations between all vendors ----------------------------------------------------
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
@@ -121,7 +121,7 @@ def test_no_server_is_started(ledger: Path) -> None:
         assert [stream.status for stream in new.streams()] == [live.Status.SCHEDULED]
 
 
-def test_what_needs_a_person_is_not_created_and_said_in_the_end(ledger: Path) -> None:
+def test_a_stream_that_needs_review_is_not_created_and_reported_at_the_end(ledger: Path) -> None:
     with sides("videosdk", "tpstreams") as (old, new):
         old.add("Lesson")
         result = run(planned(old, new, transform=None), ledger)
@@ -191,7 +191,7 @@ def test_a_stream_that_changed_since_the_plan_is_not_created(
     assert len(new.streams()) == 1
 
 
-def test_a_changed_stream_is_created_once_it_is_planned_anew(
+def test_a_changed_stream_is_created_after_it_is_planned_again(
     church: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = church
@@ -241,7 +241,7 @@ def test_a_stream_that_cannot_be_read_for_a_moment_is_read_again(ledger: Path) -
         assert (result.exit_code, result.writes) == (0, 1)
 
 
-def test_a_transform_that_gives_something_else_at_the_run_stops_the_stream(
+def test_a_transform_with_another_result_during_the_run_stops_the_stream(
     church: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = church
@@ -254,7 +254,7 @@ def test_a_transform_that_gives_something_else_at_the_run_stops_the_stream(
     assert new.streams() == []
 
 
-# -- being stopped, and going on ----------------------------------------------------------------
+# -- stop and resume ----------------------------------------------------------------------------
 
 
 def test_no_more_is_created_than_the_budget(church: tuple[Side, Side], ledger: Path) -> None:
@@ -278,7 +278,9 @@ def test_a_budget_of_nothing_creates_nothing(church: tuple[Side, Side], ledger: 
     assert new.changes() == []
 
 
-def test_a_budget_that_is_just_enough_is_no_stop(church: tuple[Side, Side], ledger: Path) -> None:
+def test_a_budget_that_is_just_enough_does_not_stop_the_run(
+    church: tuple[Side, Side], ledger: Path
+) -> None:
     old, new = church
     old.fill(2)
     result = run(planned(old, new), ledger, max_create=2)
@@ -314,7 +316,7 @@ def test_a_run_that_is_asked_to_stop_finishes_what_is_in_flight(
 
 
 def stops_at_a_create(new: Side, stop: threading.Event) -> None:
-    """Asks a run to stop while its first create is under way."""
+    """Stop a run while its first create is in progress."""
 
     def edit(*_: Any) -> None:
         stop.set()
@@ -334,7 +336,7 @@ def test_a_run_that_is_stopped_before_it_begins_sends_nothing(
     assert new.changes() == []
 
 
-def test_a_ledger_goes_on_with_its_own_plan(church: tuple[Side, Side], ledger: Path) -> None:
+def test_a_ledger_resumes_with_its_own_plan(church: tuple[Side, Side], ledger: Path) -> None:
     old, new = church
     old.fill(2)
     run(planned(old, new), ledger, max_create=0)
@@ -360,7 +362,7 @@ def renamed(stream: live.LiveStream, spec: live.StreamSpec) -> live.StreamSpec:
     return attrs.evolve(spec, title=f"{stream.title} (moved)")
 
 
-def test_a_ledger_of_which_the_transform_cannot_be_found_wants_it_again(
+def test_a_ledger_whose_transform_cannot_be_found_requires_it_again(
     church: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = church
@@ -380,7 +382,7 @@ def test_a_ledger_refuses_another_transform(church: tuple[Side, Side], ledger: P
     assert new.streams() == []
 
 
-def test_a_ledger_goes_on_with_its_transform(church: tuple[Side, Side], ledger: Path) -> None:
+def test_a_ledger_resumes_with_its_transform(church: tuple[Side, Side], ledger: Path) -> None:
     old, new = church
     old.fill(1)
     run(planned(old, new, transform=renamed), ledger, max_create=0)
@@ -452,7 +454,7 @@ def test_a_wrong_argument_is_refused_before_anything_is_sent(
     assert new.changes() == []
 
 
-# -- what goes wrong ----------------------------------------------------------------------------
+# -- failures -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("target", PROVIDERS)
@@ -468,7 +470,7 @@ def test_a_create_of_unknown_outcome_is_settled(target: str, fault: Fault, ledge
         assert new.titles() == old.titles()
 
 
-def test_of_two_equal_creates_one_may_be_lost(ledger: Path) -> None:
+def test_one_of_two_equal_creates_may_be_lost(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         for _ in range(3):
             old.add("Lesson", scheduled_start=in_days(3))
@@ -478,7 +480,7 @@ def test_of_two_equal_creates_one_may_be_lost(ledger: Path) -> None:
         assert len(new.streams()) == 3
 
 
-def test_what_a_create_left_behind_is_told_from_what_was_there_before(ledger: Path) -> None:
+def test_a_stream_that_a_create_left_is_distinguished_from_the_baseline(ledger: Path) -> None:
     with sides("memory", "tpstreams") as (old, new):
         start = in_days(3)
         there = new.add("Lesson", scheduled_start=start)
@@ -499,7 +501,7 @@ def test_a_stream_with_credentials_in_a_restream_is_found_again(ledger: Path) ->
         assert len(new.streams()) == 1
 
 
-def test_more_equal_streams_than_creates_are_for_a_person(ledger: Path) -> None:
+def test_more_matching_streams_than_creates_need_review(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.add("Lesson")
         new.inject(Fault.drop_before(), "create")
@@ -523,7 +525,7 @@ def test_more_equal_streams_than_creates_are_for_a_person(ledger: Path) -> None:
 
 
 def stops_at_the_unknown(stop: threading.Event) -> Callable[[Mapping[str, int], int], None]:
-    """Asks a run to stop as soon as an outcome is unknown."""
+    """Return a callback that stops a run as soon as an outcome is unknown."""
 
     def progress(counts: Mapping[str, int], writes: int) -> None:
         if counts["unknown"]:
@@ -532,7 +534,7 @@ def stops_at_the_unknown(stop: threading.Event) -> Callable[[Mapping[str, int], 
     return progress
 
 
-def test_a_stream_that_the_target_refuses_is_said_and_the_others_are_made(ledger: Path) -> None:
+def test_a_refused_stream_is_reported_and_the_others_are_created(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.fill(3)
         new.inject(
@@ -545,7 +547,7 @@ def test_a_stream_that_the_target_refuses_is_said_and_the_others_are_made(ledger
         assert refused.target_id is None
 
 
-def test_what_was_refused_is_tried_again_when_it_is_planned_anew(ledger: Path) -> None:
+def test_a_refused_stream_is_retried_after_it_is_planned_again(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.fill(2)
         plan = planned(old, new)
@@ -609,7 +611,7 @@ def busy(seconds: float | str, status: int = 429) -> Fault:
 
 
 def soon(instant: datetime | None, seconds: float) -> bool:
-    """Whether an instant is in so many seconds, by a machine that may be busy."""
+    """Return whether an instant is this many seconds ahead, on a machine that may be busy."""
     assert instant is not None
     return (
         timedelta(seconds=seconds - 120)
@@ -627,8 +629,8 @@ def test_a_vendor_that_asks_for_more_patience_than_there_is_ends_the_run(
         old.fill(3)
         plan = planned(old, new)
         (new if on == "create" else old).inject(busy(asked), on, times=99)
-        told: list[datetime] = []
-        first = run(plan, ledger, workers=1, waiting=lambda until, _: told.append(until))
+        reported: list[datetime] = []
+        first = run(plan, ledger, workers=1, waiting=lambda until, _: reported.append(until))
         assert (first.exit_code, first.stopped) == (6, "patience")
         assert isinstance(first.error, live.RateLimited)
         assert soon(first.resume_at, 901 if asked == "901" else 86_400)
@@ -636,7 +638,7 @@ def test_a_vendor_that_asks_for_more_patience_than_there_is_ends_the_run(
             first.resume_at and first.resume_at.isoformat()
         )
         assert by_state(first.report) == {"pending": 3}
-        assert told == []
+        assert reported == []
         old.emulator.clear_faults()
         new.emulator.clear_faults()
         again = run(plan, ledger)
@@ -649,7 +651,7 @@ def test_also_a_list_that_may_be_read_tomorrow_only_is_6(ledger: Path, status: i
     with sides("memory", "videosdk") as (old, new):
         old.fill(1)
         plan = planned(old, new)
-        for skip in (0, 2):  # a new ledger's two walks; the last look, after all was created
+        for skip in (0, 2):  # a new ledger's two lists, and the final check after all creates
             new.inject(busy(86_400, status), "list", times=99, skip=skip)
             result = run(plan, ledger)
             assert result.exit_code == 6
@@ -672,21 +674,21 @@ def test_a_create_of_unknown_outcome_is_settled_after_a_long_pause_too(ledger: P
 
 
 @pytest.mark.parametrize("on", ["create", "GET /v1/streams/*", "list"])
-def test_a_shorter_pause_is_told_and_kept_by_all_workers(ledger: Path, on: str) -> None:
+def test_a_shorter_pause_is_reported_and_kept_by_all_workers(ledger: Path, on: str) -> None:
     with sides("memory", "videosdk", retries=0) as (old, new):
         old.fill(12)
         plan = planned(old, new)
         stop = threading.Event()
-        told: list[tuple[datetime, live.LiveStreamError]] = []
+        reported: list[tuple[datetime, live.LiveStreamError]] = []
 
         def waiting(until: datetime, error: live.LiveStreamError) -> None:
-            told.append((until, error))
+            reported.append((until, error))
             stop.set()
 
         (old if on.startswith("GET") else new).inject(busy(600), on, times=99)
         result = run(plan, ledger, workers=4, waiting=waiting, stop=stop)
         assert (result.exit_code, result.stopped) == (6, "requested")
-        ((until, error),) = told
+        ((until, error),) = reported
         assert soon(until, 600)
         assert "slow down" in error.message
         assert new.creates() <= 4
@@ -694,7 +696,7 @@ def test_a_shorter_pause_is_told_and_kept_by_all_workers(ledger: Path, on: str) 
 
 
 def together(fault: Fault, count: int) -> Fault:
-    """A fault that answers so many requests at once, when all of them have come."""
+    """Return a fault that answers a number of requests at once, when all have arrived."""
     barrier, respond = threading.Barrier(count), fault.response
     assert respond is not None
 
@@ -705,22 +707,22 @@ def together(fault: Fault, count: int) -> Fault:
     return attrs.evolve(fault, response=response)
 
 
-def test_after_a_pause_the_run_goes_on(ledger: Path) -> None:
+def test_after_a_pause_the_run_continues(ledger: Path) -> None:
     with sides("memory", "videosdk", retries=0) as (old, new):
         old.fill(12)
         plan = planned(old, new)
-        told: list[datetime] = []
+        reported: list[datetime] = []
         new.inject(busy(1), "list")
-        # More than it takes to be taken for down: they are one answer.
+        # More failures than the threshold for a vendor outage, but they count as one.
         new.inject(together(busy(1), 12), "create", times=12)
         began = time.monotonic()
-        result = run(plan, ledger, workers=12, waiting=lambda until, _: told.append(until))
+        result = run(plan, ledger, workers=12, waiting=lambda until, _: reported.append(until))
         assert (result.exit_code, by_state(result.report)) == (0, {"created": 12})
-        assert len(told) == 2
+        assert len(reported) == 2
         assert time.monotonic() - began >= 2
 
 
-def test_a_list_that_never_comes_is_not_waited_for_for_ever(
+def test_a_list_that_never_arrives_is_not_awaited_indefinitely(
     ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "_PAUSES", 2)
@@ -732,7 +734,7 @@ def test_a_list_that_never_comes_is_not_waited_for_for_ever(
             run(plan, ledger)
 
 
-def test_a_create_of_which_the_answer_lacks_something_is_read(ledger: Path) -> None:
+def test_a_create_whose_response_is_incomplete_is_read_back(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.fill(2)
         new.inject(Fault.missing_field("streamKey"), "create")
@@ -741,7 +743,7 @@ def test_a_create_of_which_the_answer_lacks_something_is_read(ledger: Path) -> N
         assert new.titles() == old.titles()
 
 
-def test_an_answer_with_the_stream_of_another_is_for_a_person(ledger: Path) -> None:
+def test_a_response_with_another_stream_needs_review(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.fill(2)
         seen: list[str] = []
@@ -756,7 +758,7 @@ def test_an_answer_with_the_stream_of_another_is_for_a_person(ledger: Path) -> N
         assert result.exit_code == 7
 
 
-def test_a_stream_that_was_never_created_is_for_a_person_in_the_end(ledger: Path) -> None:
+def test_a_stream_that_was_never_created_needs_review_at_the_end(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.fill(1)
         plan = planned(old, new)
@@ -797,7 +799,7 @@ def test_runs_that_failed_before_do_not_give_a_stream_up(ledger: Path) -> None:
         old.add("Lesson")
         plan = planned(old, new)
         for _ in range(3):
-            # So many in each run as one run alone would bear.
+            # In each run, as many failures as one run tolerates.
             new.inject(Fault.drop_before(), "create", times=worker.TRIES - 2)
             new.inject(Fault.status(401), "create", times=99)
             result = run(plan, ledger, settle=0)
@@ -806,7 +808,7 @@ def test_runs_that_failed_before_do_not_give_a_stream_up(ledger: Path) -> None:
         assert run(plan, ledger, settle=0).exit_code == 0
 
 
-def test_a_stream_that_changes_after_a_create_failed_can_be_planned_anew(ledger: Path) -> None:
+def test_a_stream_that_changes_after_a_failed_create_can_be_planned_again(ledger: Path) -> None:
     with sides("memory", "videosdk", retries=0) as (old, new):
         (lesson,) = old.fill(1)
         plan = planned(old, new)
@@ -822,7 +824,7 @@ def test_a_stream_that_changes_after_a_create_failed_can_be_planned_anew(ledger:
         assert new.titles() == ["Another"]
 
 
-def test_an_equal_stream_of_somebody_elses_is_said_in_the_end(
+def test_a_matching_stream_of_another_user_is_reported_at_the_end(
     church: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = church
@@ -839,11 +841,11 @@ def test_an_equal_stream_of_somebody_elses_is_said_in_the_end(
     assert run(plan, ledger).exit_code == 0
 
 
-# -- what makes it exactly once -----------------------------------------------------------------
+# -- exactly once -------------------------------------------------------------------------------
 
 
 def in_the_ledger(ledger: Path, query: str) -> Any:
-    """What another process sees there."""
+    """Return what another process reads from the ledger."""
     database = sqlite3.connect(ledger)
     try:
         return database.execute(query).fetchone()[0]
@@ -861,11 +863,11 @@ def test_an_intent_is_on_disk_before_its_create_is_answered(ledger: Path) -> Non
         run(planned(old, new), ledger, workers=3)
         assert len(ahead) == 12
         assert min(ahead) >= 1
-        # No more of them than there are workers, so that a crash leaves little to settle.
+        # At most one for each worker, so that a crash leaves little to settle.
         assert max(ahead) <= 2 * 3
 
 
-def test_what_was_there_before_is_on_disk_before_the_first_create(ledger: Path) -> None:
+def test_the_baseline_is_on_disk_before_the_first_create(ledger: Path) -> None:
     with sides("memory", "tpstreams") as (old, new):
         new.fill(2)
         old.add("Lesson")
@@ -946,18 +948,18 @@ def test_a_create_is_not_sent_once_its_time_is_over(
 # -- progress and rates -------------------------------------------------------------------------
 
 
-def test_progress_is_told_and_ends_with_the_last_counts(
+def test_progress_is_reported_and_ends_with_the_last_counts(
     church: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = church
     old.fill(3)
-    told: list[tuple[dict[str, int], int]] = []
+    reported: list[tuple[dict[str, int], int]] = []
 
     def progress(counts: Mapping[str, int], writes: int) -> None:
-        told.append((dict(counts), writes))
+        reported.append((dict(counts), writes))
 
     result = run(planned(old, new), ledger, progress=progress)
-    assert told[-1] == (result.report.counts, 3)
+    assert reported[-1] == (result.report.counts, 3)
 
 
 def test_each_request_waits_for_its_turn(
@@ -997,7 +999,7 @@ def test_the_vendor_sees_no_more_requests_than_the_rate_allows(
     run(plan, ledger, target_rate="5/s")
     took, sent = time.monotonic() - began, len(new.emulator.requests) - before
     assert sent > 5
-    # As many as five may be in every second, the first one too.
+    # Up to five in every second, including the first.
     assert took >= (sent - 5) / 5 - 0.1
 
 
@@ -1006,7 +1008,7 @@ def test_a_client_has_no_rate_after_the_run(church: tuple[Side, Side], ledger: P
     old.fill(1)
     run(planned(old, new, target_rate="100/h"), ledger, target_rate="100/h")
     assert len(new.emulator.requests) < 100
-    for _ in range(101):  # one that had to wait for its turn would time out
+    for _ in range(101):  # a request that had to wait for its turn would time out
         new.client.pages(deadline=60)
 
 

@@ -1,4 +1,4 @@
-"""What became of creates that nobody answered, when streams are equal, and what has changed."""
+"""Settling: the outcomes of creates without a response, matching streams, and changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from livestream_core.testing.strategies import (
 
 NOON = datetime(2026, 12, 5, 12, tzinfo=UTC)
 
-#: For tests of which one example takes long to draw.
+#: For tests whose examples take long to draw.
 few = settings(max_examples=40)
 
 
@@ -71,11 +71,11 @@ def listing(streams: Iterable[live.LiveStream]) -> dict[str, live.LiveStream]:
     return {each.id: each for each in streams}
 
 
-# -- how many of them were carried out ----------------------------------------------------------
+# -- how many creates were applied --------------------------------------------------------------
 
 
 def settled(asked: Sequence[str], shown: Sequence[str], *, is_settled: bool = True) -> Decision:
-    """What follows for creates and streams of these kinds."""
+    """Return the decision for creates and streams of these kinds."""
     entries = [entry(at, kind) for at, kind in enumerate(asked)]
     streams = listing(stream(f"to-{at}", kind) for at, kind in enumerate(shown))
     return decide(entries, candidates(entries, streams, frozenset()), settled=is_settled)
@@ -102,7 +102,7 @@ def test_streams_that_are_there_are_adopted_and_the_others_created(
 
 
 @pytest.mark.parametrize(("asked", "shown"), [("a", "aa"), ("ab", "aab"), ("ab", "aa")])
-def test_more_streams_than_creates_of_a_kind_are_for_a_person(asked: str, shown: str) -> None:
+def test_more_streams_than_creates_of_a_kind_need_review(asked: str, shown: str) -> None:
     decision = settled(asked, shown)
     assert decision.problem
     assert not decision.create
@@ -124,7 +124,7 @@ kinds = st.lists(st.sampled_from("abc"), max_size=5)
 
 
 def possible(asked: Sequence[str], shown: Sequence[str]) -> bool:
-    """Whether each stream can have a create of its kind to itself: by trying all ways."""
+    """Return whether each stream can have its own create of its kind, by trying all ways."""
     if len(shown) > len(asked):
         return False
     return any(
@@ -134,10 +134,10 @@ def possible(asked: Sequence[str], shown: Sequence[str]) -> bool:
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=5), kinds)
-def test_each_stream_gets_a_create_of_its_kind_or_a_person_is_asked(
+def test_each_stream_gets_a_create_of_its_kind_or_needs_review(
     asked: list[str], shown: list[str]
 ) -> None:
-    # Of a kind that nobody asked for is no candidate.
+    # A stream of a kind without a create is not a candidate.
     shown = [kind for kind in shown if kind in asked]
     decision = settled(asked, shown)
     assert bool(decision.problem) != possible(asked, shown)
@@ -153,11 +153,11 @@ def test_each_stream_gets_a_create_of_its_kind_or_a_person_is_asked(
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=4), st.lists(st.integers(0, 3), max_size=4))
-@example([0, 2], [3, 1])  # the first fits both, and has to leave one to the second
+@example([0, 2], [3, 1])  # the first fits both, and must leave one to the second
 def test_streams_are_matched_also_where_each_fits_several_creates(
     asked: list[int], shown: list[int]
 ) -> None:
-    # What was created five minutes before it was asked for, or later, may be of a create.
+    # A stream whose creation time is at most five minutes before a create may belong to it.
     entries = [
         entry(at, intended_at=NOON + timedelta(minutes=each + 5)) for at, each in enumerate(asked)
     ]
@@ -178,11 +178,11 @@ def test_streams_are_matched_also_where_each_fits_several_creates(
         assert len(decision.create) == len(asked) - len(minutes)
 
 
-# -- which streams may be one of them -----------------------------------------------------------
+# -- candidates ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fixed", ["baseline", "owned"])
-def test_what_was_there_or_belongs_to_another_is_no_candidate(fixed: str) -> None:
+def test_a_stream_in_the_baseline_or_with_an_owner_is_not_a_candidate(fixed: str) -> None:
     assert candidates([entry(0)], listing([stream(fixed)]), frozenset({fixed})) == {}
 
 
@@ -204,7 +204,7 @@ def test_a_stream_without_a_time_of_creation_may_be_one() -> None:
     assert candidates([entry(0)], listing([stream("to-0")]), frozenset())
 
 
-# -- when a stream is what was asked for --------------------------------------------------------
+# -- streams that match a create ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_a_stream_without_a_time_of_creation_may_be_one() -> None:
         ({"record": True}, {"record": False}),
     ],
 )
-def test_what_vendors_show_otherwise_is_the_same(asked: Any, shown: Any) -> None:
+def test_streams_that_vendors_only_format_differently_match(asked: Any, shown: Any) -> None:
     spec = live.StreamSpec(**{"title": "Lesson", **asked})
     assert is_same(spec, stream("to-0", **{"description": spec.description, **shown}))
 
@@ -251,7 +251,7 @@ def test_what_vendors_show_otherwise_is_the_same(asked: Any, shown: Any) -> None
         ),
     ],
 )
-def test_what_differs_in_what_vendors_give_back_is_another(asked: Any, shown: Any) -> None:
+def test_a_stream_that_differs_after_normalization_does_not_match(asked: Any, shown: Any) -> None:
     spec = live.StreamSpec(**{"title": "Lesson", **asked})
     found = stream("to-0", **{"description": spec.description, **shown})
     (name,) = {*asked} & {*differences(spec, found)}
@@ -279,7 +279,7 @@ def test_a_spec_from_the_ledger_has_the_same_streams_as_the_spec(spec: live.Stre
 @pytest.mark.slow
 @few
 @given(stream_specs(), stream_specs())
-def test_what_could_be_taken_for_each_other_is_in_one_group(
+def test_streams_that_could_be_confused_are_in_one_group(
     one: live.StreamSpec, other: live.StreamSpec
 ) -> None:
     same = attrs.evolve(other, title=f" {one.title} ", scheduled_start=one.scheduled_start)
@@ -294,9 +294,9 @@ def test_a_mark_is_of_one_stream_of_one_account() -> None:
     assert mark_of("acme:a", "1") in marks
 
 
-# -- whether something changed ------------------------------------------------------------------
+# -- changes of a source stream -----------------------------------------------------------------
 
-#: Fields that no copy is made from.
+#: Fields that are never copied.
 IRRELEVANT = {
     "id",
     "provider",
@@ -326,7 +326,7 @@ def test_a_snapshot_changes_with_each_field_that_matters(
     one: live.LiveStream, other: live.LiveStream, name: str
 ) -> None:
     if name == "playbacks":
-        # The kind follows from the address.
+        # The kind is derived from the address.
         assume([each.url for each in one.playbacks] != [each.url for each in other.playbacks])
     before, after = getattr(one, name), getattr(other, name)
     assume(before != after and not (before in EMPTY and after in EMPTY))
@@ -359,7 +359,7 @@ def test_a_snapshot_is_the_same_each_time_and_shows_no_secret(one: live.LiveStre
 @pytest.mark.slow
 @few
 @given(live_streams(restreams=st.lists(restream_targets(), min_size=1, max_size=1).map(tuple)))
-def test_a_snapshot_of_another_migration_hides_secrets_otherwise(one: live.LiveStream) -> None:
+def test_a_snapshot_of_another_migration_hides_secrets_differently(one: live.LiveStream) -> None:
     assume(one.restreams[0].stream_key is not None)
     mine, theirs = snapshot(one, "salt")["restreams"], snapshot(one, "another")["restreams"]
     assert mine != theirs
@@ -407,7 +407,7 @@ def test_a_rate_is_read(text: str, requests: int, milliseconds: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "5", "/s", "0/s", "-1/s", "5/", "5/d", "5.5/s", "5/ms", "5/s/s", "s/5", None, 5]
 )
-def test_what_is_no_rate_is_refused(text: Any) -> None:
+def test_an_invalid_rate_is_refused(text: Any) -> None:
     with pytest.raises(live.InvalidInput) as caught:
         RequestRate.parse(text)
     assert caught.value.field == "rate"

@@ -1,4 +1,4 @@
-"""Workers in processes of their own, as on several machines, with one PostgreSQL ledger."""
+"""Workers in separate processes, as on several machines, with one PostgreSQL ledger."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from postgresql import PostgreSQL
 pytestmark = pytest.mark.slow
 
 SECRET = "k3y-0f-a-restream"
-#: Seconds for which a worker has a stream for itself; one that died has it as long.
+#: Seconds of a worker's lease. A worker that was killed keeps it for as long.
 LEASE = 3.0
 
 
@@ -46,7 +46,7 @@ def processes() -> Iterator[Executor]:
 
 @pytest.fixture
 def creates_of_this_process() -> Iterator[list[live.Exchange]]:
-    """What this process itself has sent to create streams, from now on."""
+    """Record the creates that this process sends."""
     seen: list[live.Exchange] = []
 
     class Notes:
@@ -62,7 +62,7 @@ def creates_of_this_process() -> Iterator[list[live.Exchange]]:
 
 
 def connecting(side: Side) -> Callable[[], live.Client]:
-    """What makes a client of an account in another process."""
+    """Return a function that creates a client of an account in another process."""
     return partial(live.connect, side.provider, **side.options)
 
 
@@ -76,7 +76,7 @@ def run(
 
 
 def everything_in(database: str) -> str:
-    """All rows of all tables, as text."""
+    """Return all rows of all tables as text."""
     engine = sa.create_engine(database.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:
         names = sa.inspect(connection).get_table_names()
@@ -92,7 +92,7 @@ def test_a_dask_cluster_makes_each_stream_once(
     with sides("memory", "videosdk") as (old, new):
         restream = live.RestreamTarget("rtmp://other.example/live", SECRET)
         old.fill(7, restreams=[restream])
-        old.add("Lesson 6")  # equal to another, but for its start
+        old.add("Lesson 6")  # equal to another, except for its start
         plan = planned(old, new)
         new.inject(Fault.drop_after(), "create", skip=1)
         new.inject(Fault.drop_before(), "create", skip=3)
@@ -161,13 +161,13 @@ def test_workers_of_other_processes_are_asked_to_stop(database: str, processes: 
 
 
 def dies(stream: live.LiveStream, spec: live.StreamSpec) -> live.StreamSpec:
-    """A transform that ends its process, but where the plan was made."""
+    """Kill the process, except the one that made the plan, as a transform."""
     if os.environ["PLANNED_IN"] != str(os.getpid()):
         os._exit(1)
     return spec
 
 
-def test_a_worker_that_dies_ends_the_run_and_the_next_goes_on(
+def test_a_worker_that_dies_ends_the_run_and_the_next_resumes(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PLANNED_IN", str(os.getpid()))

@@ -1,4 +1,4 @@
-"""Deleting again what a migration made, and deleting at the source what it moved."""
+"""Rollback deletes what a migration created, and cleanup deletes what it copied at the source."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ledger(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def moved(ledger: Path) -> Iterator[tuple[Side, Side]]:
-    """Three streams that were moved, and one that the target had before."""
+    """Migrate three streams to a target that already has one."""
     with sides("tktchurch", "tktchurch", retries=0) as (old, new):
         new.add("Of the target's own")
         old.fill(3, description="All of it", tags=["maths"])
@@ -80,7 +80,7 @@ def test_a_dry_run_of_a_rollback_says_the_same_and_deletes_nothing(
     ]
 
 
-def test_a_ledger_can_go_on_after_a_dry_run_of_a_rollback(
+def test_a_ledger_can_resume_after_a_dry_run_of_a_rollback(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = moved
@@ -124,7 +124,7 @@ def test_a_report_shows_what_was_rolled_back(moved: tuple[Side, Side], ledger: P
     ("changed", "value"),
     [("title", "Another"), ("description", "!"), ("tags", ["new"]), ("scheduled_start", "later")],
 )
-def test_what_was_edited_since_is_kept(
+def test_a_stream_that_was_edited_since_is_kept(
     moved: tuple[Side, Side], ledger: Path, changed: Any, value: Any
 ) -> None:
     _, new = moved
@@ -138,7 +138,7 @@ def test_what_was_edited_since_is_kept(
     assert new.client.get(edited)
 
 
-def test_what_somebody_added_to_is_kept(ledger: Path) -> None:
+def test_a_stream_that_was_changed_later_is_kept(ledger: Path) -> None:
     with sides("tktchurch", "tktchurch") as (old, new):
         old.fill(1)
         run(planned(old, new), ledger)
@@ -149,7 +149,7 @@ def test_what_somebody_added_to_is_kept(ledger: Path) -> None:
 
 
 @pytest.mark.parametrize("on_air", [1, 2])
-def test_what_is_or_was_on_air_is_kept(ledger: Path, on_air: int) -> None:
+def test_a_stream_that_is_or_was_live_is_kept(ledger: Path, on_air: int) -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
         old.fill(2)
         run(planned(old, new), ledger)
@@ -165,7 +165,7 @@ def test_what_is_or_was_on_air_is_kept(ledger: Path, on_air: int) -> None:
         assert (kept.target_id, kept.reason) == (made, "it is or has been live")
 
 
-def test_what_people_were_said_to_publish_to_is_kept(ledger: Path) -> None:
+def test_a_stream_whose_address_was_handed_over_is_kept(ledger: Path) -> None:
     with sides("tktchurch", "videosdk") as (old, new):
         old.fill(2)
         run(planned(old, new), ledger)
@@ -174,7 +174,7 @@ def test_what_people_were_said_to_publish_to_is_kept(ledger: Path) -> None:
         assert (result.deleted, [kept.title for kept in result.kept]) == (1, ["Lesson 0"])
 
 
-def test_what_was_adopted_is_kept_without_a_mark(ledger: Path) -> None:
+def test_an_adopted_stream_without_a_mark_is_kept(ledger: Path) -> None:
     with sides("memory", "tktchurch") as (old, new):
         old.fill(1)
         new.inject(Fault.drop_after(), "create")
@@ -185,7 +185,7 @@ def test_what_was_adopted_is_kept_without_a_mark(ledger: Path) -> None:
         assert len(new.streams()) == 1
 
 
-def test_what_was_adopted_with_our_mark_is_deleted(ledger: Path) -> None:
+def test_an_adopted_stream_with_our_mark_is_deleted(ledger: Path) -> None:
     with sides("memory", "tktchurch") as (old, new):
         old.fill(1)
         new.inject(Fault.drop_after(), "create")
@@ -194,7 +194,7 @@ def test_what_was_adopted_with_our_mark_is_deleted(ledger: Path) -> None:
         assert new.streams() == []
 
 
-def test_what_was_adopted_and_lost_its_mark_is_kept(ledger: Path) -> None:
+def test_an_adopted_stream_that_lost_its_mark_is_kept(ledger: Path) -> None:
     with sides("memory", "tktchurch") as (old, new):
         old.fill(1)
         new.inject(Fault.drop_after(), "create")
@@ -221,14 +221,16 @@ def test_a_create_of_unknown_outcome_is_named(ledger: Path) -> None:
         assert "may have been applied" in result.kept[0].reason
 
 
-def test_what_is_gone_already_is_no_problem(moved: tuple[Side, Side], ledger: Path) -> None:
+def test_a_stream_that_is_already_deleted_is_not_a_problem(
+    moved: tuple[Side, Side], ledger: Path
+) -> None:
     _, new = moved
     new.client.delete(target_of(ledger, "Lesson 1"))
     result = migrate.rollback(ledger, new.client)
     assert (result.deleted, result.exit_code) == (3, 0)
 
 
-def test_a_rollback_that_failed_in_part_goes_on(moved: tuple[Side, Side], ledger: Path) -> None:
+def test_a_rollback_that_failed_in_part_resumes(moved: tuple[Side, Side], ledger: Path) -> None:
     _, new = moved
     new.inject(Fault.status(500), "DELETE *", skip=1)
     first = migrate.rollback(ledger, new.client)
@@ -240,7 +242,7 @@ def test_a_rollback_that_failed_in_part_goes_on(moved: tuple[Side, Side], ledger
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.drop_before()])
-def test_a_delete_of_which_nobody_heard_is_done_in_the_end(
+def test_a_delete_with_a_lost_response_is_complete_at_the_end(
     moved: tuple[Side, Side], ledger: Path, fault: Fault
 ) -> None:
     _, new = moved
@@ -252,7 +254,7 @@ def test_a_delete_of_which_nobody_heard_is_done_in_the_end(
 
 
 class StopsAtADelete:
-    """A plugin: somebody asks for the end while the first stream is deleted."""
+    """A plugin that requests a stop while the first stream is deleted."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
@@ -320,7 +322,7 @@ def retire(ledger: Path, old: Side, new: Side, **settings: Any) -> migrate.Delet
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("source", "target"), PAIRS)
-def test_what_is_equal_is_deleted_at_the_source(source: str, target: str, ledger: Path) -> None:
+def test_an_equal_stream_is_deleted_at_the_source(source: str, target: str, ledger: Path) -> None:
     with sides(source, target) as (old, new):
         old.fill(3)
         run(planned(old, new), ledger)
@@ -334,7 +336,7 @@ def test_what_is_equal_is_deleted_at_the_source(source: str, target: str, ledger
 
 @pytest.mark.slow
 @pytest.mark.parametrize("which", ["source", "target"])
-def test_what_differs_on_a_side_stays_at_the_source(
+def test_a_stream_that_differs_stays_at_the_source(
     moved: tuple[Side, Side], ledger: Path, which: str
 ) -> None:
     old, new = moved
@@ -352,7 +354,7 @@ def test_what_differs_on_a_side_stays_at_the_source(
 
 
 @pytest.mark.slow
-def test_what_is_gone_from_the_target_stays_at_the_source(
+def test_a_stream_deleted_at_the_target_stays_at_the_source(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = moved
@@ -372,7 +374,7 @@ def test_nothing_is_deleted_while_a_side_cannot_be_read(
     assert len(moved[0].streams()) == 3
 
 
-def test_what_was_not_moved_stays_at_the_source(ledger: Path) -> None:
+def test_a_stream_that_was_not_migrated_stays_at_the_source(ledger: Path) -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
         started, _, _ = old.fill(3)
         old.client.start(started)
@@ -423,7 +425,7 @@ def test_a_migration_that_was_rolled_back_retires_nothing(
     assert len(moved[0].streams()) == 3
 
 
-def test_what_was_retired_is_not_rolled_back(moved: tuple[Side, Side], ledger: Path) -> None:
+def test_a_retired_stream_is_not_rolled_back(moved: tuple[Side, Side], ledger: Path) -> None:
     old, new = moved
     retire(ledger, old, new, max_delete=1)
     result = migrate.rollback(ledger, new.client)
@@ -432,11 +434,11 @@ def test_what_was_retired_is_not_rolled_back(moved: tuple[Side, Side], ledger: P
     assert len(new.streams()) == 2
 
 
-def test_what_an_interrupted_retirement_deleted_is_not_rolled_back(
+def test_a_stream_deleted_by_an_interrupted_retirement_is_not_rolled_back(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = moved
-    # Carried out, and nobody heard of it.
+    # Applied, but the response is lost.
     old.inject(Fault.drop_after(), "DELETE *")
     retire(ledger, old, new, max_delete=1)
     assert len(old.streams()) == 2
@@ -445,7 +447,7 @@ def test_what_an_interrupted_retirement_deleted_is_not_rolled_back(
     assert {*old.titles(), *new.titles()} >= {"Lesson 0", "Lesson 1", "Lesson 2"}
 
 
-def test_a_delete_of_which_nobody_heard_counts_towards_the_limit(
+def test_a_delete_with_a_lost_response_counts_towards_the_limit(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
     old, new = moved
@@ -464,7 +466,7 @@ def test_a_delete_that_was_refused_leaves_the_stream_to_a_rollback(
     assert migrate.rollback(ledger, new.client).deleted == 2
 
 
-def test_retiring_goes_on_where_it_was_stopped(moved: tuple[Side, Side], ledger: Path) -> None:
+def test_retiring_resumes_where_it_was_stopped(moved: tuple[Side, Side], ledger: Path) -> None:
     old, new = moved
     old.inject(Fault.status(500), "DELETE *")
     first = retire(ledger, old, new)

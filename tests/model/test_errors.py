@@ -1,4 +1,4 @@
-"""Errors: what they say, and that they travel."""
+"""Errors: their messages, and their pickling and copying."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_error_can_be_built_from_outside_and_survives_pickling(kind: type)
     assert issubclass(kind, live.LiveStreamError)
 
 
-def test_a_copy_of_an_error_is_another_one_whoever_else_pickles_exceptions(
+def test_a_copy_of_an_error_is_separate_even_if_others_pickle_exceptions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def twin(state: dict[str, object]) -> live.LiveStreamError:
@@ -40,7 +40,7 @@ def test_a_copy_of_an_error_is_another_one_whoever_else_pickles_exceptions(
         made.__dict__ = state
         return made
 
-    # As tblib does it, which Dask's workers need.
+    # As tblib does, which Dask's workers use.
     monkeypatch.setitem(copyreg.dispatch_table, live.NotFound, lambda error: (twin, (vars(error),)))
     error = live.NotFound("gone", stream_id="a")
     copied = copy.copy(error)
@@ -173,7 +173,7 @@ def test_a_vendors_message_cannot_break_the_line_or_the_terminal(emulator: AcmeE
         (respond(201, {"id": "7", "title": "T", "state": "new"}), True, live.UnexpectedResponse),
     ],
 )
-def test_whether_a_create_happened_is_told_from_its_answer(
+def test_the_response_shows_whether_a_create_was_applied(
     clock: FakeClock, answer: object, applied: bool | None, kind: type
 ) -> None:
     transport = ScriptedTransport(lambda *_: answer)
@@ -196,7 +196,7 @@ def test_the_id_in_a_refusal_is_not_taken_for_the_streams(clock: FakeClock) -> N
     assert (caught.value.applied, caught.value.stream_id) == (None, None)
 
 
-def test_a_failed_read_back_after_a_stop_was_carried_out(
+def test_a_stop_was_applied_if_only_reading_it_back_failed(
     client: live.Client, emulator: AcmeEmulator
 ) -> None:
     stream = emulator.add(status="on")

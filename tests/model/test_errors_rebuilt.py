@@ -1,4 +1,4 @@
-"""Errors survive being rebuilt: from their args, as task queues do, from plain data, from pickles."""
+"""Errors can be rebuilt from their args, as task queues do, from plain data, and from pickles."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ contexts = st.fixed_dictionaries(
 
 
 def said(error: live.LiveStreamError) -> dict[str, Any]:
-    """All that a user can read of an error."""
+    """Return everything that a user can read from an error."""
     names = {name for name in dir(error) if not name.startswith("_")} - {
         "add_note", "with_traceback", "to_dict", "from_dict",
     }  # fmt: skip
@@ -88,7 +88,7 @@ def test_what_is_known_of_a_create_is_still_known_after_it(answer: object) -> No
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_an_error_built_from_a_message_alone_says_that_nothing_is_known(
+def test_an_error_with_only_a_message_has_an_unknown_outcome(
     kind: type[live.LiveStreamError],
 ) -> None:
     error = kind("what happened")
@@ -195,7 +195,7 @@ def test_an_unknown_argument_is_refused() -> None:
         live.NotFound("gone", colour="red")  # type: ignore[call-arg]
 
 
-def test_what_was_masked_is_nowhere_in_an_error() -> None:
+def test_masked_secrets_are_nowhere_in_an_error() -> None:
     secret = "acme-key-0123456789"
     transport = ScriptedTransport(lambda *_: respond(400, {"detail": f"no key {secret}"}))
     with live.connect(

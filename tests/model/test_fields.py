@@ -1,4 +1,4 @@
-"""The table of fields: what is derived from it, and what one field more touches."""
+"""The table of fields: what is derived from it, and what an additional field changes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ pytestmark = pytest.mark.slow
 
 # -- the model ----------------------------------------------------------------------------------
 
-#: Where a field may be named: in the model, in the typed dicts, and where a vendor has a field of
-#: that name.
+#: The modules that may name a field: the model, typed dicts, and vendors that have such a field.
 MAY_NAME_FIELDS = {
     "_model/stream.py",
     "_model/typed.py",
@@ -47,12 +46,12 @@ def test_strategies_name_a_field_in_typed_dicts_only(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted({*table(live.StreamSpec)} & {*table(live.LiveStream)}))
-def test_what_a_spec_says_of_a_field_is_true_of_a_stream_too(name: str) -> None:
+def test_a_field_has_the_same_properties_in_a_spec_and_a_stream(name: str) -> None:
     asked, shown = table(live.StreamSpec)[name], table(live.LiveStream)[name]
     assert shown._replace(default=asked.default) == asked
 
 
-def test_an_attrs_class_that_somebody_derives_from_the_model_may_have_fields_of_its_own() -> None:
+def test_a_derived_attrs_class_may_have_its_own_fields() -> None:
     @attrs.frozen(slots=True, kw_only=True)
     class Seated(live.LiveStream):
         seats: int = 0
@@ -62,7 +61,7 @@ def test_an_attrs_class_that_somebody_derives_from_the_model_may_have_fields_of_
     assert Seated.from_dict(stream.to_dict()) == stream
 
 
-# -- one field more -----------------------------------------------------------------------------
+# -- an additional field ------------------------------------------------------------------------
 
 #: A field of each kind, with two values.
 ADDED: dict[str, tuple[NewField, str, str]] = {
@@ -109,7 +108,7 @@ PRELUDE = "\n".join(
 
 @pytest.fixture(scope="module")
 def grown(tmp_path_factory: pytest.TempPathFactory) -> PackageCopy:
-    """The package with a field of each kind more."""
+    """Return a copy of the package with an additional field of each kind."""
     package = PackageCopy(tmp_path_factory.mktemp("grown"))
     for field, *_ in ADDED.values():
         field.add(package)
@@ -274,7 +273,7 @@ assert in_specs == in_streams == set(VALUES)
 """
 
 
-def test_the_kit_tries_a_new_field_that_it_was_never_told_of(grown: PackageCopy) -> None:
+def test_the_kit_tests_a_new_field_without_being_changed(grown: PackageCopy) -> None:
     done = grown.python(
         *("-m", "pytest", "-p", "no:cacheprovider", "-q", "-rA", "--livestream-adapter", "memory"),
         *("-k", " or ".join(ADDED)),
@@ -284,13 +283,13 @@ def test_the_kit_tries_a_new_field_that_it_was_never_told_of(grown: PackageCopy)
         assert re.search(rf"^{name} +proven ", done.stdout, re.MULTILINE), name
 
 
-# -- what is forgotten --------------------------------------------------------------------------
+# -- incomplete declarations --------------------------------------------------------------------
 
 LANGUAGE = NewField("language", "c.optional_text", "Owner.ECHOED")
 
 
 def imported(package: PackageCopy) -> str:
-    """The last line of what an import says."""
+    """Return the last line of an import's error output."""
     done = package.python("-c", "import livestream_core, livestream_core._client")
     return done.stderr.strip().rpartition("\n")[2]
 
@@ -315,7 +314,7 @@ def test_a_field_that_is_forgotten_in_a_place_does_not_import_and_is_named(
 ) -> None:
     package = PackageCopy(tmp_path)
     LANGUAGE.add(package, but=forgotten)
-    # From 3.12 on, an enumeration also says of which class it has no such member.
+    # From 3.12 on, an enum's error also names the class that lacks the member.
     said = imported(package).replace(
         "type object 'Feature' has no attribute 'LANGUAGE'", "LANGUAGE"
     )

@@ -1,4 +1,4 @@
-"""The neutral model: what it accepts, what it hides, and how it is written down."""
+"""The neutral model: what it accepts, what it masks, and how it is serialized."""
 
 from __future__ import annotations
 
@@ -235,23 +235,23 @@ def test_from_dict_refuses_what_is_missing_wrong_or_unknown(
     assert caught.value.field == field
 
 
-# -- what another version wrote, and what nobody wrote ------------------------------------------
+# -- data of another version, and invalid data --------------------------------------------------
 
-TOLD = (
+SERIALIZED = (
     live.LiveStream, live.Event, live.Ingest, live.Playback, live.Recording, live.RestreamTarget,
 )  # fmt: skip
-READERS = (*TOLD, live.StreamSpec, live.Trim)
+READERS = (*SERIALIZED, live.StreamSpec, live.Trim)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=8,
 )
-told = values.filter(lambda value: isinstance(value, TOLD))
+serialized = values.filter(lambda value: isinstance(value, SERIALIZED))
 
 
 @pytest.mark.slow
-@given(told, st.data())
-def test_what_a_newer_version_wrote_is_read_without_what_is_new_in_it(
+@given(serialized, st.data())
+def test_data_of_a_newer_version_is_read_without_its_new_fields(
     value: Any, data: st.DataObject
 ) -> None:
     written = value.to_dict(secrets=True)
@@ -263,7 +263,7 @@ def test_what_a_newer_version_wrote_is_read_without_what_is_new_in_it(
 
 
 def mappings_in(data: Any) -> list[dict[str, Any]]:
-    """A value that was written down, and those inside of it; not what vendors sent."""
+    """Return a serialized value and all values inside it, except the vendor's payload."""
     inner = [data[name] for name in ("stream", "recording") if data.get(name)]
     inner += [each for name in ("ingests", "playbacks", "restreams") for each in data.get(name, ())]
     return [data, *(each for one in inner for each in mappings_in(one))]
@@ -311,7 +311,7 @@ def test_a_word_of_a_newer_version_is_read_as_the_nearest_thing_that_is_true(
 @pytest.mark.slow
 @given(values)
 def test_strict_reading_takes_what_this_version_wrote(value: Any) -> None:
-    if isinstance(value, TOLD):
+    if isinstance(value, SERIALIZED):
         read = type(value).from_dict(value.to_dict(secrets=True), strict=True)
         assert read == value
 
@@ -319,7 +319,7 @@ def test_strict_reading_takes_what_this_version_wrote(value: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", READERS, ids=lambda kind: kind.__name__)
 @given(data=json_values)
-def test_whatever_json_is_read_the_only_error_is_invalid_input(kind: Any, data: Any) -> None:
+def test_reading_any_json_only_raises_invalid_input(kind: Any, data: Any) -> None:
     with suppress(live.InvalidInput):
         kind.from_dict(data)
 
@@ -361,7 +361,7 @@ def test_a_value_with_anything_in_place_of_a_part_is_read_or_invalid_input(
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_no_message_can_show_is_still_invalid_input(value: Any) -> None:
+def test_a_value_that_cannot_be_shown_is_still_invalid_input(value: Any) -> None:
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]

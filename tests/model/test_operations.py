@@ -1,4 +1,4 @@
-"""The table of operations: what is derived from it, and what one operation more touches."""
+"""The table of operations: what is derived from it, and what an additional operation changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from package_copy import PackageCopy
 
 pytestmark = pytest.mark.slow
 
-# -- the table is true of what is written out ---------------------------------------------------
+# -- the table matches the code -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", OPERATION_TABLE)
@@ -33,14 +33,14 @@ def test_a_client_takes_the_id_of_a_stream_where_an_adapter_does(name: str, clie
 
 
 @pytest.mark.parametrize("name", OPERATION_TABLE)
-def test_an_error_says_of_a_change_alone_that_nothing_was_changed(name: str) -> None:
+def test_only_errors_of_changes_say_that_nothing_was_changed(name: str) -> None:
     error = live.LiveStreamError("refused", operation=name, applied=False)
     assert ("nothing was changed" in str(error)) == OPERATION_TABLE[name].changes
 
 
-# -- one operation more -------------------------------------------------------------------------
+# -- an additional operation --------------------------------------------------------------------
 
-#: What a new operation touches, by the place.
+#: The changes for a new operation, by place.
 PLACES: dict[str, Callable[[PackageCopy], None]] = {
     "feature": lambda package: package.replace(
         "_model/stream.py", "    WEBHOOK = ", '    RESET_KEY = "reset_key"\n    WEBHOOK = '
@@ -58,7 +58,7 @@ PLACES: dict[str, Callable[[PackageCopy], None]] = {
     ),
     "an adapter": lambda package: package.add_method("memory/adapter.py", "reset_key", "cancel"),
 }
-#: How the vendor of that adapter does it.
+#: The implementation in that adapter's emulator.
 ROUTE = '        Route("POST", "/v1/streams/<id>/reset_key", "reset_key"),\n'
 ENDPOINT = """    @_api
     def reset_key(self, request: Request, id: str) -> Response:
@@ -73,7 +73,7 @@ IMPORTS = (
 
 
 def copy_with_another(folder: Path, *, but: str = "") -> PackageCopy:
-    """The package with an operation more in all places but one."""
+    """Return a copy of the package with a new operation in every place except one."""
     package = PackageCopy(folder)
     for place, add in PLACES.items():
         if place != but:
@@ -158,7 +158,7 @@ def kit(package: PackageCopy, selected: str = "reset_key") -> subprocess.Complet
     )
 
 
-def test_the_kit_tries_an_operation_that_it_was_never_told_of(tmp_path: Path) -> None:
+def test_the_kit_tests_a_new_operation_without_being_changed(tmp_path: Path) -> None:
     done = kit(copy_with_another(tmp_path), "reset_key or any_order_of_calls")
     assert done.returncode == 0, done.stdout
     assert re.search(r"^reset_key +proven ", done.stdout, re.MULTILINE)
@@ -194,7 +194,7 @@ def test_the_kit_says_what_it_has_no_value_for(tmp_path: Path) -> None:
 
 def parameters_of(function: object) -> list[tuple[str, object, object]]:
     found = inspect.signature(function).parameters.values()  # type: ignore[arg-type]
-    # A thread is not started unless it is asked for; a task costs nothing.
+    # A thread is started only on request; a task costs nothing.
     return [(each.name, each.kind, each.name == "read_ahead" or each.default) for each in found]
 
 

@@ -1,4 +1,4 @@
-"""Where an encoder publishes: what is said in one URL or in arguments, and what servers then see."""
+"""Publishing addresses: one URL or separate arguments, and what servers then receive."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rtmp_server import NoRtmp, Published, RtmpServer, rtmp_server
 from srt_listener import NoSrt
 from srt_listener import Srt as LibSrt
 
-#: A command of ffmpeg takes so many outputs of a test.
+#: The number of a test's outputs for one ffmpeg command.
 _AT_ONCE = 12
 
 
@@ -115,7 +115,7 @@ def test_a_playback_is_known_by_its_address(row: Hls) -> None:
     assert str.__str__(playback.url or "") == row.url
 
 
-# -- what can be said ---------------------------------------------------------------------------
+# -- publishing values --------------------------------------------------------------------------
 
 words = st.text("ab:.%&+#@= -/?é", max_size=8) | st.sampled_from(["clip.mp4", "a.flv", "slist=a"])
 rtmp_servers = st.builds(
@@ -129,7 +129,7 @@ hidden_keys = words.map(lambda word: f"{s.MARKER}{word}{s.MARKER}") | words.filt
 
 
 def read_as_ffmpeg(url: str) -> tuple[str, str] | None:
-    """An independent reading of rtmp_open() of ffmpeg: by its own steps, on the path's bytes."""
+    """Split a URL as ffmpeg's rtmp_open() does, by its own steps on the path's bytes."""
     found = re.match(r"[a-z]+://[^/?#]*", url)
     assert found is not None
     path = url[found.end() :].encode()[:1023].split(b" ")[0]
@@ -175,7 +175,7 @@ def test_one_url_says_what_the_arguments_say_or_there_is_none(server: str, key: 
     st.none() | hidden_keys,
     st.none() | st.text("ab:.%&+#", max_size=6).map(lambda text: f"{s.MARKER}phrase{text}"),
 )
-def test_what_is_told_is_masked_wherever_it_is_shown_and_revealed_on_demand(
+def test_publishing_values_are_masked_everywhere_and_revealed_on_demand(
     server: str, key: str | None, passphrase: str | None
 ) -> None:
     ingest = live.Ingest(server, key, passphrase=passphrase)
@@ -191,9 +191,9 @@ def test_what_is_told_is_masked_wherever_it_is_shown_and_revealed_on_demand(
     assert {each for each in (key, passphrase) if each is not None} == stream.stream_keys()
     assert live.Ingest.from_dict(ingest.to_dict(secrets=True)) == ingest
     assert live.LiveStream.from_dict(stream.to_dict(secrets=True)) == stream
-    told = " ".join(arguments or [])
+    shown = " ".join(arguments or [])
     if server.startswith("srt"):
-        assert all(secret in told for secret in secrets)
+        assert all(secret in shown for secret in secrets)
     url = revealed(ingest)
     if url is not None and key is not None and not server.startswith("https"):
         assert url.count(key) >= 1
@@ -259,7 +259,9 @@ def test_an_error_of_a_publisher_that_could_not_run_shows_no_key() -> None:
     ],
     ids=str,
 )
-def test_what_is_not_enough_or_not_known_is_told_in_no_way(ingest: live.Ingest) -> None:
+def test_incomplete_or_unknown_addresses_have_neither_a_url_nor_arguments(
+    ingest: live.Ingest,
+) -> None:
     assert ingest.publish_url is None
     assert ingest.ffmpeg_arguments() is None
 
@@ -283,11 +285,11 @@ def test_a_passphrase_is_a_secret_and_given_by_its_name_only() -> None:
 
 # -- servers that were run ----------------------------------------------------------------------
 
-#: nginx has no application without a name.
+#: nginx does not support an application without a name.
 RUN_BY_NGINX = [row for row in RTMP if row.application]
-#: What a key is joined to with a slash, though no URL can say both.
+#: Servers to which a key is joined with a slash, although no URL can express both.
 NAIVE = [row for row in RTMP if row.joined is None and KEY not in row.server]
-#: Where ffmpeg takes some of those, instead of where they belong.
+#: The places at which ffmpeg reads some of them, instead of the correct ones.
 ELSEWHERE = ["a/b", "live/north", "live/room"]
 
 
@@ -302,7 +304,7 @@ def nginx() -> Iterator[RtmpServer]:
 
 
 def batches_of(rows: list[Rtmp]) -> list[list[Rtmp]]:
-    """Forms that one ffmpeg publishes at a time: none of them may be taken already."""
+    """Return groups of forms that one ffmpeg can publish at a time, without conflicts."""
     batches: list[dict[tuple[str, str], Rtmp]] = []
     for row in rows:
         stream = row.application.partition("?")[0], row.name.partition("?")[0]
@@ -341,7 +343,7 @@ def test_ffmpeg_publishes_what_was_meant_by_the_publish_url(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", NAIVE, ids=named)
-def test_where_there_is_no_publish_url_ffmpeg_would_take_one_for_something_else(
+def test_ffmpeg_would_misread_the_rtmp_urls_that_are_not_built(
     nginx: RtmpServer, row: Rtmp
 ) -> None:
     url = nginx.moved_here(f"{row.server}/{row.key}")
@@ -384,13 +386,11 @@ def test_libsrt_reads_the_key_as_the_streamid_and_the_passphrase(libsrt: LibSrt,
 
 
 @pytest.mark.parametrize("row", [row for row in SRT if row.joined is None], ids=named)
-def test_where_srt_has_no_publish_url_ffmpeg_would_read_one_differently(
-    libsrt: LibSrt, row: Srt
-) -> None:
+def test_ffmpeg_would_misread_the_srt_urls_that_are_not_built(libsrt: LibSrt, row: Srt) -> None:
     url = f"{row.url}?streamid={row.key}"
     if row.passphrase is not None:
         url += f"&passphrase={row.passphrase}"
-    # A URL has no blank, and some programs decode what ffmpeg does not.
+    # A URL has no spaces, and some programs decode what ffmpeg does not.
     assert re.search("[ %]", url) or received(libsrt, row, ["-f", "mpegts", url]) != row.streamid
 
 
@@ -398,7 +398,7 @@ def test_where_srt_has_no_publish_url_ffmpeg_would_read_one_differently(
 @pytest.mark.parametrize(
     ("key", "passphrase"), [("k" * 513, None), (KEY, "9-letters"), (KEY, "l" * 81)]
 )
-def test_what_is_not_told_is_what_libsrt_refuses(
+def test_libsrt_refuses_the_values_for_which_there_is_no_publish_url(
     libsrt: LibSrt, key: str, passphrase: str | None
 ) -> None:
     output = ["-f", "mpegts", "-srt_streamid", key]
@@ -409,7 +409,9 @@ def test_what_is_not_told_is_what_libsrt_refuses(
 
 
 @pytest.mark.parametrize("length", [10, 80])
-def test_libsrt_takes_passphrases_of_the_lengths_that_are_told(libsrt: LibSrt, length: int) -> None:
+def test_libsrt_accepts_the_shortest_and_the_longest_passphrase(
+    libsrt: LibSrt, length: int
+) -> None:
     row = Srt("", "srt://h.example:1", KEY, "l" * length, KEY, None)
     ingest = live.Ingest(row.url, row.key, passphrase=row.passphrase)
     assert received(libsrt, row, arguments_of(ingest)) == KEY

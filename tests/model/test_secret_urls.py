@@ -1,4 +1,4 @@
-"""URLs that contain a secret: which do, and where they are shown."""
+"""URLs that contain a secret: which ones do, and where they are shown."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_an_ingest_made_of_its_own_parts_is_the_same(ingest: live.Ingest, key: l
 
 
 def streams_with(url: str) -> list[tuple[str, live.LiveStream | live.StreamSpec]]:
-    """One with the URL in each of the places that a stream has for one."""
+    """Return a stream for each field that can have a URL, with the URL there."""
     ingest = live.Ingest("rtmp://in.example/live", KEY)
     target = live.RestreamTarget("rtmp://in.example/live", KEY)
     other = live.RestreamTarget(url, "another-key-here")
@@ -249,7 +249,7 @@ def test_any_other_url_is_shown(url: str) -> None:
 
 
 def masked(text: str) -> str:
-    """What an error shows of an answer."""
+    """Return the response as an error shows it."""
     transport = ScriptedTransport(lambda *_: live.Response(400, {}, text.encode()))
     with (
         live.connect("acme", transport=transport, token="t0ken-t0ken", retries=0) as client,
@@ -264,7 +264,7 @@ def masked(text: str) -> str:
     ["key", "stream_key", "streamKey", "X-Api-Key", "authToken", "clientSecret", "password",
      "passphrase", "Authorization", "Set-Cookie", "hdnea", "sig", "drm_aes_signing_iv", "jwt"],
 )  # fmt: skip
-def test_what_stands_under_a_telling_name_is_masked_in_raw_and_in_errors(name: str) -> None:
+def test_a_value_under_a_secret_name_is_masked_in_raw_and_in_errors(name: str) -> None:
     for value in ("UNIQUE", ["UNIQUE"], {"main": ["UNIQUE"]}):
         data = {"id": "1", name: value}
         assert "UNIQUE" not in json.dumps(stream(raw=data).to_dict(raw=True))
@@ -278,7 +278,7 @@ def test_a_name_that_is_a_key_is_masked_in_raw() -> None:
     assert KEY not in json.dumps(value.to_dict(raw=True))
 
 
-# -- what is stored for viewers -----------------------------------------------------------------
+# -- stored playback URLs -----------------------------------------------------------------------
 
 
 def test_what_is_stored_with_playback_has_the_viewers_addresses_and_no_other_secret() -> None:
@@ -313,7 +313,7 @@ def test_with_playback_and_secrets_all_is_stored(value: live.LiveStream) -> None
     assert value.to_dict(secrets=True, playback=True) == value.to_dict(secrets=True)
 
 
-# -- what a caller gives ------------------------------------------------------------------------
+# -- values from the caller ---------------------------------------------------------------------
 
 BAD_KEYS = [
     "k\ney",
@@ -386,7 +386,7 @@ def test_no_control_character_gets_into_a_publish_url(server: str, key: str) -> 
 
 
 @given(st.none() | st.integers() | st.lists(st.text()) | st.dictionaries(st.text(), st.none()))
-def test_what_is_no_text_is_refused_and_nothing_else_is_raised(value: Any) -> None:
+def test_a_value_that_is_not_text_is_refused_without_other_errors(value: Any) -> None:
     for refused in (
         lambda: live.join_publish_url(value, KEY),
         lambda: live.join_publish_url("rtmp://h/a", value),

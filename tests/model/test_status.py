@@ -68,7 +68,7 @@ def test_active_is_while_there_is_a_server() -> None:
     }
 
 
-# -- one status more: the table is all that is touched ----------------------------------------
+# -- an additional status changes only the table ----------------------------------------------
 
 WITH_ANOTHER_STATUS = """
 import status_diagram
@@ -107,7 +107,7 @@ assert "| `paused` | `live`, `processing`, `ended`, `failed`, `unknown` |" in st
 
 @pytest.fixture
 def package_copy(tmp_path: Path) -> PackageCopy:
-    """With a status that has no row in the table yet."""
+    """Return a copy with a status that has no row in the table."""
     package = PackageCopy(tmp_path)
     package.replace("_model/status.py", "    UNKNOWN = ", '    PAUSED = "paused"\n    UNKNOWN = ')
     return package

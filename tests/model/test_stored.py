@@ -1,4 +1,4 @@
-"""What version 0.1 stored is read by this one: pickles in task queues, and ledgers of migrations."""
+"""This version reads what version 0.1 stored: pickles in task queues, and ledgers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FROZEN = Path(__file__).parents[1] / "frozen"
 
 
 def frozen(name: str) -> ModuleType:
-    """A module that made what is stored."""
+    """Return a module that created stored data."""
     spec = importlib.util.spec_from_file_location(name, FROZEN / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -97,7 +97,7 @@ def test_everything_that_was_pickled_is_still_public() -> None:
 
 
 def globals_in(pickled: bytes) -> Iterator[str]:
-    """The modules that a pickle names: in protocol 4 they are among its texts."""
+    """Yield the modules that a pickle names; in protocol 4 they are among its strings."""
     for _, argument, _ in pickletools.genops(pickled):
         if isinstance(argument, str) and argument.startswith("livestream_core"):
             yield argument
@@ -134,7 +134,7 @@ def test_a_traceback_names_an_error_by_the_module_that_has_it() -> None:
 
 @pytest.fixture
 def stored_ledger(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """What made the ledger, under the name by which the ledger knows it."""
+    """Return the module that created the ledger, under the name in the ledger."""
     module = frozen("stored_ledger")
     monkeypatch.setitem(sys.modules, "stored_ledger", module)
     return module
@@ -146,7 +146,7 @@ def ledger(tmp_path: Path) -> Path:
 
 
 def resumed(made: ModuleType, ledger: Path) -> migrate.RunResult:
-    """Goes on with the stored migration, between accounts that are as they were then."""
+    """Resume the stored migration, with accounts in their state at that time."""
     with (
         livestreams() as accounts,
         accounts.connect(account="old") as source,
@@ -172,7 +172,7 @@ def test_a_migration_that_version_0_1_began_is_resumed_to_its_end(
     assert (result.exit_code, result.writes) == (0, pending)
 
 
-def test_what_was_changed_at_the_source_meanwhile_is_still_found(
+def test_a_stream_changed_at_the_source_meanwhile_is_still_found(
     stored_ledger: ModuleType, ledger: Path
 ) -> None:
     *others, last = stored_ledger.STREAMS
@@ -243,7 +243,7 @@ def test_a_first_run_on_a_ledger_of_version_0_1_that_was_killed_is_done_again(
     older = ledger.read_bytes()
     with migrate.Ledger.open(ledger, write=True):
         pass
-    # Its mark file is there, and requires nothing yet, while the ledger is as it was.
+    # The mark file exists but requires nothing yet, while the ledger is unchanged.
     ledger.write_bytes(older)
     mark_of(ledger).write_bytes(struct.pack(">QQ", 0, 2**64 - 1) * 2)
     assert migrate.report(ledger).counts["created"] == stored_ledger.CREATED
@@ -251,7 +251,7 @@ def test_a_first_run_on_a_ledger_of_version_0_1_that_was_killed_is_done_again(
 
 
 def test_version_0_1_would_not_write_a_ledger_that_counts(ledger: Path) -> None:
-    """It refuses a schema that it does not know; without its count, nothing would be noticed."""
+    """Check that it refuses the schema; otherwise it would write without counting."""
     with migrate.Ledger.open(ledger, write=True):
         pass
     with closing(sqlite3.connect(ledger)) as connection:
@@ -283,7 +283,7 @@ stored_ledger.main({ledger!r})
 def grown(
     code: str, ledger: Path, default: object, folder: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Runs code in a process whose library has two fields more."""
+    """Run code in a process whose library has two additional fields."""
     copy = PackageCopy(folder / "copy")
     for name, value in (("language", default), ("audience", None)):
         convert = {bool: "c.flag", tuple: "c.texts"}.get(type(value), "c.optional_text")

@@ -1,4 +1,4 @@
-"""Instants, wall clocks and trims."""
+"""Instants, local times, and trims."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ precisions = st.sampled_from(
     [timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=1)]
 )
 recent = st.datetimes(datetime(1972, 1, 1), datetime(2037, 1, 1), timezones=st.just(UTC))
-#: Minutes around changes of the clocks, where folds and gaps are.
+#: Minutes around clock changes, with folds and gaps.
 near_changes = st.builds(
     lambda at, minutes: at + timedelta(minutes=minutes, seconds=minutes % 60),
     st.sampled_from(
@@ -158,7 +158,7 @@ def test_iso_8601_is_read_in_its_common_and_its_rare_forms(text: str, instant: d
 
 
 @pytest.mark.parametrize("text", ["", "now", "2024-01-21", "2024-13-01T00:00:00Z", "5", "٢٠٢٤"])
-def test_other_text_is_no_instant(text: str) -> None:
+def test_other_text_is_not_an_instant(text: str) -> None:
     with pytest.raises(live.InvalidInput):
         live.parse_instant(text)
 
@@ -172,7 +172,7 @@ minutes_of_offset = st.integers(-23 * 60 - 59, 23 * 60 + 59)
 
 @st.composite
 def written_instants(draw: st.DrawFn) -> tuple[str, datetime]:
-    """A time in any form that ISO 8601 has for it, and the instant that is meant."""
+    """Return a time in any ISO 8601 form, and the instant that it means."""
     day, (hour, minute, second) = draw(days), draw(clocks)
     extended = draw(st.booleans())
     dash, colon = ("-", ":") if extended else ("", "")
@@ -272,20 +272,20 @@ def test_a_time_with_garbage_in_it_is_refused_or_is_another_time_in_full(
         "+2026-12-05T03:30Z",
     ],
 )
-def test_what_only_looks_like_a_time_is_refused(text: str) -> None:
+def test_text_that_only_resembles_a_time_is_refused(text: str) -> None:
     with pytest.raises(live.InvalidInput):
         live.parse_instant(text)
 
 
 @given(st.text() | st.binary() | st.none() | st.integers() | st.floats() | s.instants())
-def test_whatever_is_read_as_a_time_the_only_error_is_invalid_input(value: Any) -> None:
+def test_reading_any_text_as_a_time_only_raises_invalid_input(value: Any) -> None:
     with pytest.raises(live.InvalidInput):
         live.parse_instant(value)
 
 
 @pytest.mark.slow
 @given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.timezones()))
-def test_what_python_writes_is_read(value: datetime) -> None:
+def test_times_that_python_writes_are_read(value: datetime) -> None:
     assert live.parse_instant(value.isoformat()) == value.astimezone(UTC)
 
 

@@ -1,6 +1,6 @@
-"""What users of a type checker get; the programs in ``typing`` say what that is.
+"""What type checkers report to users, as the programs in ``tests/typing`` expect it.
 
-pyright reads the same programs in ``make types``.
+pyright checks the same programs in ``make types``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SPEC_FIELDS = attrs.fields_dict(live.StreamSpec)
 
 
 def mypy(*arguments: str | Path) -> str:
-    """What mypy finds in programs; the library itself is checked elsewhere."""
+    """Return what mypy reports about programs; the library itself is checked elsewhere."""
     pytest.importorskip("mypy")
     settings = ("--no-error-summary", "--follow-imports=silent", f"--cache-dir={os.devnull}")
     done = subprocess.run(
@@ -55,7 +55,7 @@ def test_the_examples_of_a_page_call_the_library_as_its_types_allow(
     assert blocks
     program = tmp_path / "example.py"
     program.write_text("\n".join(blocks), encoding="utf-8")
-    # Examples are short: they annotate nothing, and do not ask whether there is an ingest.
+    # Examples are short: they have no annotations, and do not check for a missing ingest.
     lenient = ("--config-file=", "--check-untyped-defs", "--no-strict-optional")
     assert mypy(*lenient, "--allow-redefinition", program) == ""
 

@@ -19,7 +19,7 @@ keys_with_query = st.builds(
 
 
 @given(s.servers(), keys_with_query)
-def test_what_is_joined_splits_into_the_same_parts(server: str, key: str) -> None:
+def test_a_joined_url_splits_into_the_same_parts(server: str, key: str) -> None:
     server = live.Ingest(server).url
     joined = joined_or_none(server, key)
     if joined is None:
@@ -44,7 +44,7 @@ def test_a_known_key_may_be_anything_but_blanks_and_control_characters(
 
 
 def joined_or_none(server: str, key: str) -> str | None:
-    """Joined, if one URL can say it."""
+    """Return the joined URL, or ``None`` if no URL can express it."""
     try:
         return live.join_publish_url(server, key)
     except live.InvalidInput as error:
@@ -69,7 +69,7 @@ def test_closing_slashes_make_no_difference(server: str, slashes: int) -> None:
         ("rtmp:///key", None),
     ],
 )
-def test_what_does_not_end_in_a_key_is_refused_without_showing_it(
+def test_a_url_that_does_not_end_in_a_key_is_refused_without_showing_it(
     url: str, key: str | None
 ) -> None:
     with pytest.raises(live.InvalidInput, match="does not end with a stream key") as caught:
@@ -86,7 +86,7 @@ anything = st.text() | st.binary() | st.none() | st.integers() | st.lists(st.tex
 
 
 @given(anything | st.builds(live.Secret, st.text()), anything | st.builds(live.Secret, st.text()))
-def test_whatever_is_joined_or_split_the_only_error_is_invalid_input(one: Any, other: Any) -> None:
+def test_joining_and_splitting_any_text_only_raises_invalid_input(one: Any, other: Any) -> None:
     for call in (live.join_publish_url, live.split_publish_url):
         with suppress(live.InvalidInput):
             call(one, other)

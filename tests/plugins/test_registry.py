@@ -1,4 +1,4 @@
-"""Finding adapters: lazily, each in isolation."""
+"""Finding adapters: lazily, and each in isolation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def livestream_adapters():
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Puts distributions with entry points on the path, as pip would."""
+    """Install distributions with entry points on the path, as pip does."""
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delenv("LIVESTREAM_ADAPTERS", raising=False)
     modules: list[str] = []
@@ -273,7 +273,7 @@ def test_an_option_cannot_have_the_name_of_an_argument_of_connect() -> None:
 
     with pytest.raises(TypeError, match="retries cannot be an option"):
         declare(get=lambda self, id: None, Options=Options)
-    # Newer arguments forbid nothing: options of the same names are given by ``options=``.
+    # Newer arguments do not forbid option names: options with these names go into ``options=``.
     arguments = inspect.signature(live.connect).parameters.values()
     known = {each.name for each in arguments if each.kind is each.KEYWORD_ONLY}
     assert known - ARGUMENTS_OF_CONNECT == {"base_url", "deadline", "limiter", "options"}

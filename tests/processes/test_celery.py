@@ -1,4 +1,4 @@
-"""In a real Celery worker: time limits end a call at once, and errors arrive as they were raised."""
+"""In a real Celery worker, time limits end a call at once, and errors arrive unchanged."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from servers import RawServer, raw_server
 
 pytestmark = pytest.mark.processes
 
-#: Seconds. Long enough for every call to come to its place on a machine that is busy.
+#: Seconds. Long enough for every call to reach its place on a busy machine.
 LIMIT = 5
 LIMITED = f"{SoftTimeLimitExceeded.__module__}.{SoftTimeLimitExceeded.__name__}"
-#: Their frames hold what is sent.
+#: Functions whose frames hold the request.
 OF_THE_TRANSPORT = {"http", "requests", "socket", "ssl", "urllib3"}
 
 
@@ -46,9 +46,7 @@ def redis() -> Iterator[Redis]:
 
 @pytest.fixture(scope="module")
 def processes(redis: Redis) -> Iterator[Celery]:
-    """A worker whose tasks run in processes, and whose results are JSON, as Celery has it unless
-    told otherwise.
-    """
+    """Run a worker with Celery's defaults: tasks in processes, and results as JSON."""
     with celery_worker(
         redis, 0, pool="prefork", results="json", concurrency=len(PLACES) + 1
     ) as app:
@@ -57,7 +55,7 @@ def processes(redis: Redis) -> Iterator[Celery]:
 
 @pytest.fixture(scope="module")
 def threads(redis: Redis) -> Iterator[Celery]:
-    """A worker whose tasks run in threads, and whose results are pickles."""
+    """Run a worker whose tasks run in threads, and whose results are pickles."""
     with celery_worker(redis, 1, pool="threads", results="pickle", concurrency=len(PLACES)) as app:
         yield app
 
@@ -69,7 +67,7 @@ Ending = tuple[HeldVendor, Any]
 
 @pytest.fixture(scope="module")
 def ended_by_limits(processes: Celery) -> Iterator[dict[str, Ending]]:
-    """A call that hangs at each place, all at once, and what is to come of it."""
+    """Make calls that hang at every place at once, until time limits end them."""
     with ExitStack() as stack:
         endings = {}
         for name, place in PLACES.items():
@@ -83,7 +81,7 @@ def ended_by_limits(processes: Celery) -> Iterator[dict[str, Ending]]:
 
 @pytest.fixture(scope="module")
 def ended_by_other_threads(threads: Celery) -> Iterator[dict[str, Ending]]:
-    """The same, where an exception from another thread ends it."""
+    """Make the same calls, until exceptions from another thread end them."""
     with ExitStack() as stack:
         endings = {}
         for name, place in PLACES.items():
@@ -139,7 +137,7 @@ def test_celery_sees_its_own_limit_and_not_an_error_of_ours(processes: Celery) -
 
 # -- errors as results ------------------------------------------------------------------------
 
-#: What a vendor does with a create, in ways that give errors of several classes.
+#: Faults of a create that cause errors of several classes.
 ANSWERS = {
     "of unknown outcome": None,
     "refused": b"HTTP/1.1 422 No\r\nContent-Type: application/json\r\nContent-Length: 34\r\n\r\n"
@@ -172,7 +170,7 @@ def origin(request: pytest.FixtureRequest, servers: dict[str, RawServer]) -> str
 
 @pytest.fixture
 def expected(origin: str) -> dict[str, Any]:
-    """The error as it is where it was raised."""
+    """Return the error as it is where it was raised."""
     with held_vendors.connect(origin) as client, pytest.raises(live.LiveStreamError) as caught:
         client.create(title="T")
     return described(caught.value)
@@ -206,7 +204,7 @@ def test_an_error_in_a_pickled_result_is_the_same(
     assert described(caught.value) == expected
 
 
-@pytest.mark.parametrize("errback", ["heard", "heard_by_id"])
+@pytest.mark.parametrize("errback", ["report", "report_by_id"])
 def test_an_errback_is_given_the_error_as_it_was_raised(
     processes: Celery, redis: Redis, origin: str, expected: dict[str, Any], errback: str
 ) -> None:
@@ -257,6 +255,6 @@ def popped(redis: Redis, key: str) -> dict[str, Any]:
         until = time.monotonic() + HELD
         while time.monotonic() < until:
             if found := client.blpop([key], timeout=1):
-                told: dict[str, Any] = json.loads(found[1])
-                return told
-    raise AssertionError("nobody was told")
+                data: dict[str, Any] = json.loads(found[1])
+                return data
+    raise AssertionError("the error was not reported")

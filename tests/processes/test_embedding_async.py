@@ -1,4 +1,4 @@
-"""In a platform with an event loop, a slow vendor of one tenant is nobody else's problem."""
+"""In a platform with an event loop, one tenant's slow vendor does not delay other tenants."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATIENCE = 60.0
 
 
 def platform(clients: dict[str, live.AsyncClient]) -> object:
-    """Endpoints as the documents show them."""
+    """Return an application with the endpoints of the documentation."""
     app = fastapi.FastAPI()
 
     @app.get("/{tenant}/streams/{stream_id}")  # type: ignore[untyped-decorator]
@@ -64,5 +64,5 @@ def test_another_tenants_request_does_not_wait_behind_a_slow_vendor() -> None:
         raw_server(lambda s, _: s.sendall(answer())) as quick,
     ):
         took = asyncio.run(main({"slow": slow.origin, "quick": quick.origin}))
-    # 0.02 s on a machine at rest; behind forty threads it would be the slow vendor's time.
+    # 0.02 s on an idle machine. With forty threads, it would take as long as the slow vendor.
     assert took < 10

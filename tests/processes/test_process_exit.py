@@ -1,4 +1,4 @@
-"""A process ends the sessions that it opened, and no other's."""
+"""A process ends the sessions that it opened, and no others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from livestream_core.emulator import Fault
 pytestmark = pytest.mark.processes
 
 SUPPORT = Path(__file__).parents[1] / "support"
-#: Seconds. Longer than anything here takes on a machine that is busy.
+#: Seconds. Longer than any step takes on a busy machine.
 PATIENCE = 60.0
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
@@ -42,7 +42,7 @@ def until(condition: Any) -> None:
 
 @contextmanager
 def serving(emulator: AcmeEmulator) -> Iterator[dict[str, str]]:
-    """Serve an emulator, and give the environment of processes whose vendor it is."""
+    """Serve an emulator, and return the environment for processes that use it."""
     search = [str(SUPPORT), *filter(None, sys.path)]
     with emulator.serve() as url:
         yield {**os.environ, "VENDOR_URL": url, "PYTHONPATH": os.pathsep.join(search)}
@@ -56,7 +56,7 @@ def served(emulator: AcmeEmulator) -> Iterator[dict[str, str]]:
 
 
 def run(environment: dict[str, str], code: str) -> str:
-    """Run some code in an interpreter of its own, to its end."""
+    """Run some code in a separate interpreter, and wait for its exit."""
     done = subprocess.run(
         [sys.executable, "-c", f"import os, sys\nfrom leaving import *\n{code}"],
         env=environment,
@@ -68,7 +68,7 @@ def run(environment: dict[str, str], code: str) -> str:
     return done.stdout + done.stderr
 
 
-#: How a process ends, and how many sessions it opens.
+#: How a process ends, and the number of sessions that it opens.
 ENDINGS = {
     "at the last line": ("use()", 1),
     "by sys.exit": ("use(); sys.exit(3)", 1),
@@ -103,7 +103,7 @@ def test_a_process_ends_its_sessions_however_it_ends(
 
 # -- children ---------------------------------------------------------------------------------
 
-#: How a process runs a function of :mod:`leaving` in a child, and waits for its end.
+#: Ways to run a function of :mod:`leaving` in a child process, and to wait for its exit.
 FORKS = {
     "os.fork": """
 def child(function):
@@ -212,7 +212,7 @@ def test_a_client_that_was_made_before_the_fork_is_the_childs_own(
 def test_a_child_that_replaces_its_parents_session_ends_its_own(
     emulator: AcmeEmulator, served: dict[str, str]
 ) -> None:
-    """The parent's is refused in the child: the child's next one is its own."""
+    """The parent's session is refused in the child, so the child opens its own."""
     emulator.inject(Fault.status(401), on="GET *", skip=1)
     run(served, f"{FORKS['os.fork']}\nuse(); child(use); use()")
     assert [each.path for each in emulator.requests] == [
@@ -231,7 +231,7 @@ def test_the_processes_of_a_pool_end_their_sessions(
     assert emulator.tokens == {"good-token"}
 
 
-# -- what it does not do ----------------------------------------------------------------------
+# -- sessions and handlers that are left alone ------------------------------------------------
 
 
 def test_no_signal_handler_is_installed(served: dict[str, str]) -> None:
@@ -265,7 +265,7 @@ def test_a_session_that_was_given_is_not_ended(
 
 
 class Hanging(AcmeEmulator):
-    """It does not answer when a session is to be ended, or only that of one token."""
+    """A vendor that does not respond to sign-outs, or only to that of one token."""
 
     def __init__(self, token: str = "") -> None:
         super().__init__()
@@ -279,7 +279,7 @@ class Hanging(AcmeEmulator):
         return super().__call__(environ, start_response)
 
 
-#: The second as from Python 3.12 on, where no thread can be started at the exit.
+#: The second behaves like Python 3.12 and later, which cannot start threads at the exit.
 AT_EXIT = ["", "import atexit; atexit.register(forbid_threads)"]
 
 
@@ -309,7 +309,7 @@ print("leaving", flush=True)
 
 @pytest.mark.parametrize("at_exit", AT_EXIT)
 def test_all_sign_outs_together_take_little_time_though_the_vendor_hangs(at_exit: str) -> None:
-    # Five, on a machine that is not busy; one after the other, it would be 60.
+    # Five seconds on an idle machine. One after the other, it would take 60.
     assert seconds_to_leave(Hanging(), 12, at_exit) < 30
 
 
@@ -334,7 +334,7 @@ def test_one_sign_out_that_hangs_leaves_time_for_the_others(at_exit: str) -> Non
 
 @contextmanager
 def gunicorn(environment: dict[str, str], *options: str) -> Iterator[int]:
-    """Serve :func:`leaving.application`, and give the port; ends as a service manager ends it."""
+    """Serve :func:`leaving.application`, yield the port, and stop as a service manager does."""
     pytest.importorskip("gunicorn")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         number = listener.fileno()

@@ -1,4 +1,4 @@
-"""What is public is named in ``__all__``, and nothing else is."""
+"""``__all__`` has every public name, and no others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from livestream_core._public import homes
 from livestream_core.testing import conformance, strategies
 
 MODULES = (live, emulator, memory, testing, strategies, conformance)
-#: Those whose classes and functions say that they live there.
+#: The modules that the public classes and functions name as their own.
 HOMES = (*MODULES, migrate)
 
 
@@ -29,7 +29,7 @@ def source(module: ModuleType) -> ast.Module:
 
 
 def imported_from_inside(module: ModuleType) -> set[str]:
-    """Names that a module takes from the package's own modules, for types only included."""
+    """Return the names that a module imports from the package, including imports for types."""
     return {
         alias.asname or alias.name
         for node in ast.walk(source(module))
@@ -43,7 +43,7 @@ def public(names: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_all_is_sorted_by_code_point_without_doubles(module: ModuleType) -> None:
+def test_dunder_all_is_sorted_by_code_point_without_duplicates(module: ModuleType) -> None:
     assert list(module.__all__) == sorted(set(module.__all__))
 
 
@@ -77,7 +77,7 @@ def test_an_unknown_name_is_an_attribute_error_that_names_it() -> None:
         live.no_such_name  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_a_star_import_gives_all_public_names() -> None:
+def test_a_star_import_has_all_public_names() -> None:
     code = (
         "from livestream_core import *; import livestream_core as live;"
         "print(*sorted(set(live.__all__) - set(globals())))"
@@ -93,14 +93,14 @@ def fresh(code: str) -> str:
 
 
 def signatures(module: ModuleType) -> Iterator[tuple[str, Any]]:
-    """Public functions of a module, and public methods and properties of its public classes."""
+    """Yield the public functions of a module, and the public members of its public classes."""
     for name in module.__all__:
         value = getattr(module, name)
         if inspect.isfunction(value):
             yield name, value
         elif inspect.isclass(value):
             for member, attribute in vars(value).items():
-                if member.startswith(("_", "test_")):  # nobody calls a test of the kit
+                if member.startswith(("_", "test_")):  # programs do not call the tests of the kit
                     continue
                 attribute = getattr(attribute, "fget", None) or getattr(
                     attribute, "__func__", attribute
@@ -117,7 +117,7 @@ def classes_in(annotation: Any) -> Iterator[type]:
 
 
 def annotations_of(function: Any) -> list[Any]:
-    """A function's annotations; what is imported for types only counts as anything."""
+    """Return the annotations of a function. Names imported only for types count as ``Any``."""
     unknown: dict[str, Any] = {}
     while True:
         try:
@@ -139,11 +139,11 @@ def test_public_signatures_name_public_types_only(module: ModuleType) -> None:
     assert private == set()
 
 
-# -- where they live --------------------------------------------------------------------------
+# -- modules ----------------------------------------------------------------------------------
 
 
 def exported() -> Iterator[tuple[ModuleType, str, Any]]:
-    """Every public class and function that is written in this library."""
+    """Yield every public class and function that this library defines."""
     for module in HOMES:
         for name in module.__all__:
             value = getattr(module, name)
@@ -161,7 +161,7 @@ def test_every_public_class_and_function_says_that_it_lives_where_it_is_imported
     assert strangers == []
 
 
-#: For each module that a public class or function is written in, which those are.
+#: The public classes and functions, by the module that defines them.
 WRITTEN: dict[str, list[tuple[str, str]]] = {}
 for _value, _home in homes.items():
     WRITTEN.setdefault(_home, []).append((_value.__module__, _value.__name__))
@@ -181,7 +181,7 @@ def test_the_type_hints_of_every_public_class_and_function_can_be_read() -> None
     unread = []
     for module, name, value in exported():
         if value is memory.vendor:
-            continue  # its class is loaded only where werkzeug is installed
+            continue  # its class can only be loaded if werkzeug is installed
         try:
             hints = typing.get_type_hints(value)
         except NameError as error:

@@ -1,4 +1,4 @@
-"""What contributors are given: hooks, an editor's settings, and forms for issues."""
+"""The files for contributors: hooks, editor settings, and issue forms."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_hook_runs_the_version_of_ruff_that_make_lint_runs(hook: str) -> None:
     assert hooks()[hook]["additional_dependencies"] == [f"ruff=={version}"]
 
 
-def test_the_hooks_look_at_ends_of_files_and_lines_and_at_large_files() -> None:
+def test_the_hooks_check_ends_of_files_and_lines_and_large_files() -> None:
     wanted = {"end-of-file-fixer", "trailing-whitespace", "check-added-large-files"}
     assert wanted <= hooks().keys()
 

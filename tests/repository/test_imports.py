@@ -1,4 +1,4 @@
-"""Who may import whom, and what importing the library costs."""
+"""The allowed imports between modules, and the cost of importing the library."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from livestream_core import emulator
 
 ADAPTERS = sorted(path.parent for path in ROOT.glob("adapters/*/pyproject.toml"))
 
-# -- what an import loads -------------------------------------------------------------------
+# -- imports --------------------------------------------------------------------------------
 
-#: What only some users need: it is loaded when it is first used.
+#: Packages that only some users need. They are loaded on first use.
 HEAVY = {
     "aiohttp",
     "asyncio",
@@ -69,7 +69,7 @@ def test_asking_which_providers_there_are_imports_none_of_them() -> None:
     assert {name for name in loaded if name.startswith("livestream_")} == {"livestream_core"}
 
 
-# -- the arrows inside of the core ----------------------------------------------------------
+# -- layers of the core ---------------------------------------------------------------------
 
 
 def module_files() -> list[Path]:
@@ -83,7 +83,7 @@ def test_every_module_and_folder_has_a_place_in_the_order(package: str) -> None:
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_module_of_the_core_imports_nothing_that_stands_above_it(module: str) -> None:
+def test_a_module_of_the_core_imports_nothing_above_it(module: str) -> None:
     assert [each for each in own_imports(module) if is_upward(module, each)] == []
 
 
@@ -94,9 +94,9 @@ def test_the_modules_of_the_core_import_each_other_in_no_circle() -> None:
     assert arrows == {}
 
 
-# -- what is private ------------------------------------------------------------------------
+# -- private names --------------------------------------------------------------------------
 
-#: Documented, although they begin as a private name does.
+#: Documented names, although they start like private ones.
 OF_NAMED_TUPLES = set(dir(namedtuple("Any", "")))
 
 
@@ -113,7 +113,7 @@ def own_names(tree: ast.AST) -> set[str]:
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
         elif isinstance(node, ast.Assign) and ast.unparse(node).startswith("PRIVATES_OF_"):
-            # Another library's: the module says so, and requires one version of it.
+            # A name of another library, which the module declares and whose version it requires.
             names |= set(ast.literal_eval(node.value))
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             names |= {node.attr} if ast.unparse(node.value) in ("self", "cls") else set()
@@ -121,7 +121,7 @@ def own_names(tree: ast.AST) -> set[str]:
 
 
 def reached_into(source: str) -> list[str]:
-    """Private names of others that a module's text reaches for."""
+    """Return the private names of other modules that a module's source uses."""
     tree = ast.parse(source)
     own = own_names(tree)
     modules = {alias.name for each in ast.walk(tree) if isinstance(each, ast.Import)
@@ -159,7 +159,7 @@ def test_a_module_of_the_core_reaches_into_the_privates_of_no_other(path: Path) 
         ("row._replace(a=1)", []),
     ],
 )
-def test_what_a_module_reaches_for_is_found(source: str, names: list[str]) -> None:
+def test_private_names_that_a_module_uses_are_found(source: str, names: list[str]) -> None:
     assert [each.partition(": ")[2] for each in reached_into(source)] == names
 
 
@@ -181,7 +181,7 @@ def test_the_core_has_no_adapter_among_its_dependencies() -> None:
     assert [each for each in named if VENDORS.search(each)] == []
 
 
-# -- adapters use what an outsider could use ------------------------------------------------
+# -- adapters use only public names ---------------------------------------------------------
 
 PUBLIC = {
     "livestream_core": set(live.__all__),
@@ -216,7 +216,7 @@ def each_adapter_file() -> pytest.MarkDecorator:
 
 
 def modules_imported(path: Path) -> Iterator[str]:
-    """Full names of the modules that a file imports from, but for its own package."""
+    """Yield the full names of the modules that a file imports from, except its own package."""
     for node in nodes_of(path, later_too=True):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

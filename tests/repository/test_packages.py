@@ -1,4 +1,4 @@
-"""What every distribution of this repository has in common."""
+"""The properties that every distribution of this repository shares."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_every_licence_is_the_same_text(root: Path) -> None:
 
 
 @each_project()
-def test_what_is_installed_has_the_version_of_the_core(root: Path) -> None:
+def test_installed_packages_have_the_version_of_the_core(root: Path) -> None:
     assert version(project_of(root)["name"]) == live.__version__
 
 
@@ -85,7 +85,7 @@ def makefile_value(name: str) -> str:
 
 
 def declared(root: Path, extras: set[str]) -> Iterator[Requirement]:
-    """What a project needs, and what some of its extras do, ours left out."""
+    """Yield the requirements of a project and of some extras, except our own distributions."""
     project = project_of(root)
     texts = list(project["dependencies"])
     todo, done = set(extras), set()
@@ -124,7 +124,7 @@ def test_a_lock_file_has_a_digest_for_every_version_and_names_no_place(name: str
     assert "//" not in lock
 
 
-def test_what_is_declared_is_in_the_lock_file() -> None:
+def test_declared_dependencies_are_in_the_lock_file() -> None:
     lock = (ROOT / makefile_value("NEWEST")).read_text(encoding="utf-8")
     locked = set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
     for root in PROJECTS:

@@ -1,4 +1,4 @@
-"""The README shows what there is, and the links of all documents lead somewhere."""
+"""The README is up to date, and the links of all documents work."""
 
 from __future__ import annotations
 

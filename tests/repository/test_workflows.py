@@ -1,4 +1,4 @@
-"""The workflows of `.github`: what they run exists, and they may do no more than they need."""
+"""The workflows of `.github` run commands that exist, with no more permissions than they need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import release_files
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
-#: Our own commands in a script: a path, or a program with a path of ours as its argument.
+#: Our own commands in a script: a path, or a program with one of our paths as its argument.
 PATHS = re.compile(r"(?<![\w./$\"-])((?:\.ci|scripts)/[\w.-]+)")
 MAKE = re.compile(r"(?<![\w./-])make ([a-z-]+)")
 
@@ -45,7 +45,7 @@ def scripts_of(content: dict[str, Any]) -> list[str]:
 
 
 def permissions_of(content: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Each permission that is granted, and to what: a job, or `*` for the whole workflow."""
+    """Yield each granted permission, with its job, or `*` for the whole workflow."""
     granted = {"*": content.get("permissions", {})} | {
         name: job.get("permissions", {}) for name, job in content["jobs"].items()
     }
@@ -80,7 +80,7 @@ def test_every_command_of_a_workflow_that_is_ours_exists(path: Path) -> None:
         assert set(MAKE.findall(script)) <= targets
         for each in PATHS.findall(script):
             assert (ROOT / each).is_file()
-            # What is typed without an interpreter before it must be executable.
+            # A script that is run without an interpreter must be executable.
             if re.search(rf"(?:^|sudo ){re.escape(each)}", script, re.MULTILINE):
                 assert (ROOT / each).stat().st_mode & 0o111
 
@@ -99,7 +99,7 @@ def test_a_job_may_write_nothing_except_the_token_that_publishes(path: Path) -> 
 
 @each_workflow()
 def test_no_workflow_reads_a_secret(path: Path) -> None:
-    # Trusted publishing needs none, and a job that runs a contributor's code must have none.
+    # Trusted publishing needs no secret, and a job that runs a contributor's code must have none.
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"\bsecrets\b", text)
     assert "github.token" not in text
@@ -111,8 +111,8 @@ def test_no_workflow_runs_a_contributors_code_with_the_rights_of_the_repository(
 
 
 @each_workflow()
-def test_no_script_is_made_of_what_somebody_else_wrote(path: Path) -> None:
-    # An expression is put into the script before the shell reads it; a variable is not.
+def test_no_script_contains_text_that_others_wrote(path: Path) -> None:
+    # An expression becomes part of the script before the shell reads it; a variable does not.
     for script in scripts_of(loaded(path)):
         assert "${{" not in script
 
@@ -150,9 +150,9 @@ def test_every_job_has_a_time_limit(path: Path) -> None:
 
 
 @each_workflow()
-def test_a_workflow_that_starts_by_itself_does_not_run_twice_for_the_same_thing(path: Path) -> None:
+def test_an_automatic_workflow_does_not_run_twice_for_the_same_commit(path: Path) -> None:
     content = loaded(path)
-    # A called workflow leaves that to its caller.
+    # The caller of a reusable workflow decides that.
     assert ("concurrency" in content) is (events_of(path) != {"workflow_call"})
 
 
@@ -209,7 +209,7 @@ def test_the_job_that_may_publish_runs_no_code_of_the_repository() -> None:
 
 @pytest.fixture
 def built(tmp_path: Path) -> Path:
-    """A checkout in which two distributions of version 1.2.0 were built."""
+    """Return a checkout with two built distributions of version 1.2.0."""
     (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## [1.2.0] - 2030-01-01\n")
     (tmp_path / "dist").mkdir()
     for name in ("livestream_core", "livestream_acme"):
@@ -306,7 +306,7 @@ def test_a_page_that_shows_how_to_call_the_kit_names_every_input_and_no_other() 
                 assert set(job.get("with", ())) <= set(inputs)
 
 
-# -- what maintainers are told -------------------------------------------------------------------
+# -- documentation for maintainers ---------------------------------------------------------------
 
 
 def test_the_guide_to_releases_names_every_distribution_and_its_tag() -> None:

@@ -1,4 +1,4 @@
-"""What a vendor says is masked in every spelling, within bounds, and never cut in a secret."""
+"""Vendor text is masked in every spelling, within limits, and never cut inside a secret."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from scripted import ScriptedTransport, respond
 
 pytestmark = pytest.mark.slow
 
-#: So many characters of a key in a row are too many.
+#: The number of consecutive characters of a key that must not be shown.
 RUN = 5
 KEY = "k3y+with/special=characters&0123"
 
@@ -37,7 +37,7 @@ def stream_data(key: str | None, number: int = 1) -> dict[str, Any]:
 
 
 def error_for(*answers: live.Response | bytes, keys: tuple[str, ...] = (KEY,)) -> live.Rejected:
-    """The error of a client that has read streams with these keys, and then gets an answer."""
+    """Return the error of a client that has read streams with these keys and gets a response."""
     (answer,) = answers
     if isinstance(answer, bytes):
         answer = live.Response(400, {}, answer)
@@ -64,7 +64,7 @@ Escaper = Callable[[st.DrawFn, str], str]
 
 
 def each(draw: st.DrawFn, text: str, write: Callable[[str], str], needed: str = "") -> str:
-    """Some of the characters written differently, those that need it in any case."""
+    """Write some characters differently, including all that need it."""
     chosen = draw(st.lists(st.booleans(), min_size=len(text), max_size=len(text)))
     return "".join(
         write(character) if is_chosen or character in needed else character
@@ -133,7 +133,7 @@ def unescaped_json(text: str) -> str:
 
 
 def unescaped_base64(text: str, skipped: int) -> str:
-    """Every run in it read as base64, after so many of its characters."""
+    """Decode every run in a text as base64, after skipping some of its characters."""
 
     def meant(found: re.Match[str]) -> str:
         run = found[0].replace("-", "+").replace("_", "/")[skipped:]
@@ -152,7 +152,7 @@ READINGS: list[Callable[[str], str]] = [
 
 
 def readings(text: str, times: int = 2) -> Iterator[str]:
-    """What somebody reads in a text who decodes it, twice if need be."""
+    """Yield what a reader sees who decodes a text, repeatedly if necessary."""
     yield text
     if times:
         for read in READINGS:
@@ -160,7 +160,7 @@ def readings(text: str, times: int = 2) -> Iterator[str]:
 
 
 def shown_of(key: str, text: str) -> set[str]:
-    """The runs of a key that somebody can read in a text."""
+    """Return the runs of a key that can be read in a text."""
     runs = {key[i : i + RUN] for i in range(len(key) - RUN + 1)}
     return {run for read in readings(text) for run in runs if run in read}
 
@@ -171,7 +171,7 @@ surroundings = st.text([chr(code) for code in range(0x20, 0x7F)], max_size=12)
 
 @st.composite
 def spelled(draw: st.DrawFn) -> tuple[str, str]:
-    """A key, and a text that contains it."""
+    """Return a key, and a text that contains it."""
     key = draw(printable)
     before, after = draw(surroundings), draw(surroundings)
     text = key
@@ -234,7 +234,7 @@ def test_credentials_are_masked_as_others_write_them() -> None:
     assert "***" in str(caught.value.body)
 
 
-# -- within bounds ------------------------------------------------------------------------------
+# -- limits -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("filling", ["x", "é", "- ", "%20", "\\u0020"])
@@ -249,7 +249,7 @@ def test_a_key_that_lies_across_a_cut_is_not_shown_in_part(filling: str) -> None
 def test_a_key_at_the_end_of_what_is_read_is_not_shown_in_part() -> None:
     end = 64 * 1024
     for before in range(end - len(KEY) - 3, end + 3):
-        # All but the end is masked, so that the end is shown.
+        # Everything except the end is masked, so the end is shown.
         filling = "token=" + "x" * (before - 7) + "&"
         error = error_for((filling + KEY + "y" * 99).encode())
         assert error.body is not None
@@ -285,15 +285,15 @@ def test_the_keys_of_the_last_ten_thousand_streams_are_masked_and_no_more_are_ke
     def keys(of: range) -> list[str]:
         return [f"key-of-stream-{number:06}-0123456789abcdef" for number in of]
 
-    told = ""
-    transport = ScriptedTransport(lambda *_: live.Response(400, {}, told.encode()))
+    body = ""
+    transport = ScriptedTransport(lambda *_: live.Response(400, {}, body.encode()))
     with connect("acme", transport=transport, token="t0ken-t0ken", retries=0) as client:
 
         def memory_after(seen: range) -> int:
-            nonlocal told
+            nonlocal body
             for key in keys(seen):
                 client.parse_stream(stream_data(key))
-            told = " ".join(keys(seen)[:40])
+            body = " ".join(keys(seen)[:40])
             with pytest.raises(live.Rejected) as caught:
                 client.get("1")
             assert caught.value.body == " ".join(["***"] * 40)
@@ -301,7 +301,7 @@ def test_the_keys_of_the_last_ten_thousand_streams_are_masked_and_no_more_are_ke
             return sys.getallocatedblocks()
 
         memory = [memory_after(range(at, at + 10_000)) for at in range(0, 60_000, 10_000)]
-    # Each stream that is kept takes five and more.
+    # Each stored stream takes at least five.
     assert max(memory[2:]) - memory[1] < 80_000
 
 
@@ -335,13 +335,13 @@ def test_a_key_that_the_caller_gave_is_never_forgotten() -> None:
     ids=["one letter", "nearly", "percent", "backslashes", "entities", "base64", "surrogates"],
 )
 def test_texts_that_were_made_to_be_slow_are_not(keys: tuple[str, ...], text: str) -> None:
-    # If the time grows with the square of anything, these take minutes.
+    # If the time is quadratic in anything, these take minutes.
     body = error_for(text.encode(), keys=keys).body
     assert body is not None
     assert len(body) <= 2000
 
 
-# -- short ones, and what is no secret ----------------------------------------------------------
+# -- short keys, and values that are not secret -------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -360,12 +360,12 @@ def test_a_short_key_is_masked_as_a_whole_segment_or_value_only(text: str, maske
 
 
 @given(st.text(string.ascii_letters + string.digits + " .,-/:_%&;\\", max_size=300))
-def test_what_has_no_secret_in_it_is_shown_as_it_is(text: str) -> None:
+def test_text_without_a_secret_is_shown_unchanged(text: str) -> None:
     assume(not re.search(r"://|[?&;/~#]\w+=|eyJ|[:=]|acme-key", text))
     assert error_for(text.encode()).body == text
 
 
-# -- all that an error has ----------------------------------------------------------------------
+# -- all attributes of an error -----------------------------------------------------------------
 
 
 def test_the_body_of_an_error_is_masked(client: live.Client, emulator: AcmeEmulator) -> None:

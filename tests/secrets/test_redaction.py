@@ -1,4 +1,4 @@
-"""Secrets reach no repr, log, exception or hook."""
+"""Secrets never reach a repr, log, exception, or hook."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_known_secret_is_masked_in_every_spelling(secret: str, around: str) ->
         ("nothing to hide", "nothing to hide"),
     ],
 )
-def test_what_looks_like_a_secret_is_masked_unseen(text: str, masked: str) -> None:
+def test_text_that_resembles_a_secret_is_masked_without_being_known(text: str, masked: str) -> None:
     assert Redactor(patterns=[r"acme-key-\w+"]).mask(text) == masked
 
 
@@ -83,7 +83,7 @@ def test_options_sessions_errors_and_requests_print_no_secret(emulator: AcmeEmul
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500])
-def test_what_the_vendor_echoes_is_masked_in_errors_and_logs(
+def test_secrets_that_the_vendor_echoes_are_masked_in_errors_and_logs(
     emulator: AcmeEmulator, clock: FakeClock, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     echo = {

@@ -1,4 +1,4 @@
-"""A small vendor of the tests' own, with everything the core can be asked for."""
+"""A small vendor for the tests, with every feature of the core."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ N = live.Support.NATIVE
 
 
 class FakeClock:
-    """A clock that moves only when somebody waits, or when told."""
+    """A clock that advances only during waits, or when a test advances it."""
 
     def __init__(self) -> None:
         self.time = 1_000.0
@@ -63,7 +63,7 @@ WORDS = {
 
 
 class AcmeAdapter(live.Adapter):
-    """Every feature but UPDATE of latency, which is left out to have something unsupported."""
+    """Every feature, except UPDATE of latency, so that something is unsupported."""
 
     name = "acme"
     Options = AcmeOptions
@@ -354,7 +354,7 @@ class AcmeEmulator(Emulator):
 
 @contextmanager
 def connected(kind: type[live.Adapter], transport: Any, **arguments: Any) -> Iterator[live.Client]:
-    """A client by an adapter of the test's own, which is registered for as long as it takes."""
+    """Return a client of the test's own adapter, which is registered until the end of the block."""
 
     class Plugin:
         @live.hookimpl

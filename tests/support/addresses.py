@@ -1,8 +1,8 @@
 """Forms of addresses as vendors and servers write them, each with its source.
 
-``RUN`` as a source means that the form was given to ffmpeg and nginx-rtmp, and that the row says
-what the server saw; model/test_publishing.py does it again, with every form of an RTMP address. Keys and
-hosts are made up where the source has a placeholder.
+``RUN`` as a source means that ffmpeg published to the address on nginx-rtmp, and that the row has
+what the server saw. model/test_publishing.py repeats this with every form of an RTMP address. If
+the source has a placeholder for a key or a host, the value here is made up.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ class Rtmp(NamedTuple):
     """An RTMP ingest.
 
     Attributes:
-        source: Who writes such addresses, and where.
-        url: The address, as a vendor gives it.
+        source: The source of the form: a vendor or server, and its page.
+        url: The address, as the vendor writes it.
         key: The key.
-        server: The address in one spelling, without the key where it ends in it.
-        application: What the server has to be asked for.
-        name: What has to be published there.
-        joined: All of it in one URL, or ``None`` where no URL can say it.
+        server: The normalized address, without the key if it ends in the key.
+        application: The application that a publisher must request.
+        name: The name of the stream to publish.
+        joined: Everything in one URL, or ``None`` if no URL can express it.
     """
 
     source: str
@@ -38,7 +38,7 @@ class Rtmp(NamedTuple):
 
 
 def _rtmp(source: str, url: str, key: str, joined: str | None) -> Rtmp:
-    """An address that is a server as OBS takes it, in its one spelling already."""
+    """Return an address that is already normalized as OBS expects a server."""
     application = url.partition("://")[2].partition("/")[2]
     return Rtmp(source, url, key, url, application, key, joined)
 
@@ -206,7 +206,7 @@ RTMP = [
     Rtmp("MediaMTX, authentication: user and password in the query",
          f"rtmp://h.example/{KEY}?user=u&pass=p", KEY, f"rtmp://h.example/{KEY}?user=u&pass=p",
          f"{KEY}?user=u&pass=p", "", f"rtmp://h.example/{KEY}?user=u&pass=p"),
-    # -- keys in a server that wants them once more --
+    # -- keys in a server that also needs them as the name --
     Rtmp("OBS Studio: server and key apart", f"rtmp://h.example/{KEY}/live", KEY,
          f"rtmp://h.example/{KEY}/live", f"{KEY}/live", KEY, f"rtmp://h.example/{KEY}/live/{KEY}"),
     Rtmp("OBS Studio: server and key apart", f"rtmp://h.example/live?key={KEY}", KEY,
@@ -219,12 +219,12 @@ class Srt(NamedTuple):
     """An SRT ingest.
 
     Attributes:
-        source: Who writes such addresses, and where.
-        url: The address, as a vendor gives it.
+        source: The source of the form: a vendor or server, and its page.
+        url: The address, as the vendor writes it.
         key: The key, if there is one.
         passphrase: The passphrase, if there is one.
-        streamid: What libsrt has to read.
-        joined: All of it in one URL, or ``None`` where no URL can say it.
+        streamid: The ``streamid`` that libsrt must read.
+        joined: Everything in one URL, or ``None`` if no URL can express it.
     """
 
     source: str
@@ -279,8 +279,8 @@ class Whip(NamedTuple):
     """A WHIP ingest.
 
     Attributes:
-        source: Who writes such addresses, and where.
-        url: The address, to which nothing is joined.
+        source: The source of the form: a vendor or server, and its page.
+        url: The address, which stays unchanged.
         key: The key, if there is one.
         token: The bearer token, or empty.
     """
@@ -307,13 +307,13 @@ WHIP = [
 
 
 class Hls(NamedTuple):
-    """Where viewers watch.
+    """A playback URL.
 
     Attributes:
-        source: Who writes such addresses, and where.
+        source: The source of the form: a vendor or server, and its page.
         url: The address.
-        kind: What is found there.
-        is_secret: Whether it shows by its form that it has a secret.
+        kind: The kind of playback.
+        is_secret: Whether its form shows that it contains a secret.
     """
 
     source: str

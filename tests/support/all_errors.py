@@ -1,4 +1,4 @@
-"""Every public class of error, and what each takes besides the message."""
+"""Every public error class, and the arguments of each except the message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line, run as users run it, and in this process where that says as much."""
+"""The command line, run as users run it, or in this process if that is equivalent."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from livestream_core.cli.app import app
 
 TESTS = Path(__file__).parents[1]
 PATIENCE = 30.0
-#: For processes: an adapter that is installed there.
+#: The plugin, for processes in which the adapter is installed.
 ACME = AcmePlugin()
 TOKEN = "good-token"
 
 
 def until_asked(vendor: AcmeEmulator, method: str) -> None:
-    """Waits until a request was answered or is being answered."""
+    """Wait until the vendor has received a request with this method."""
     deadline = time.monotonic() + PATIENCE
     while not any(each.method == method for each in list(vendor.requests)):
         assert time.monotonic() < deadline
@@ -33,7 +33,7 @@ def until_asked(vendor: AcmeEmulator, method: str) -> None:
 
 @contextmanager
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[AcmeEmulator]:
-    """Acme over loopback, with the environment to reach it, and no other adapter."""
+    """Serve Acme over loopback as the only adapter, and set its environment variables."""
     emulator = AcmeEmulator()
     with emulator.serve() as url:
         for name in list(os.environ):
@@ -45,7 +45,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[AcmeEmulator]:
 
 
 def reaching(url: str) -> dict[str, str]:
-    """The environment that reaches an Acme."""
+    """Return the environment variables for an Acme at this URL."""
     return {
         "LIVESTREAM_ADAPTERS": "acme",
         "LIVESTREAM_ACME_BASE_URL": url,
@@ -54,18 +54,18 @@ def reaching(url: str) -> dict[str, str]:
 
 
 def run(*arguments: str, input: str | None = None) -> Result:
-    """The command line in this process."""
+    """Run the command line in this process."""
     return CliRunner().invoke(app, arguments, input=input)
 
 
 def acme(*arguments: str, input: str | None = None) -> Result:
-    """A command on Acme's streams, in this process."""
+    """Run a command on Acme's streams in this process."""
     command, *rest = arguments
     return run(command, "-p", "acme", *rest, input=input)
 
 
 def install(folder: Path, **providers: str) -> dict[str, str]:
-    """A distribution per provider, as pip leaves it; gives the environment that finds it."""
+    """Install a distribution for each provider, as pip does, and return the environment for it."""
     for name, target in providers.items():
         metadata = folder / f"livestream_{name}-1.0.dist-info"
         metadata.mkdir(parents=True)

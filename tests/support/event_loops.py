@@ -1,4 +1,4 @@
-"""Event loops in threads of their own, so that asynchronous things can be used as others are."""
+"""Event loops in separate threads, so that synchronous tests can use asynchronous objects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from livestream_core.testing.blocking import LoopThread, loop_thread
 
 
 class BlockingTransport:
-    """An asynchronous transport, as synchronous clients use one."""
+    """A synchronous face of an asynchronous transport."""
 
     def __init__(self, transport: live.AsyncTransport, loop: LoopThread) -> None:
         self._transport, self._loop = transport, loop
@@ -32,7 +32,7 @@ class BlockingTransport:
 def over_aiohttp(
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> Iterator[live.Transport]:
-    """Lend the transport over aiohttp, with a loop of its own."""
+    """Provide the transport over aiohttp, with its own event loop."""
     with loop_thread(loop_factory) as loop:
         transport = live.AiohttpTransport()
         yield BlockingTransport(transport, loop)

@@ -1,4 +1,4 @@
-"""One field more in a copy of the model, as somebody would write it who adds one."""
+"""A copy of the model with one more field, written as a contributor would add it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class NewField:
     Attributes:
         name: Its name.
         convert: Its converter.
-        facts: What it says of itself, its feature apart.
-        default: What it is where nothing is said.
-        feature: Its feature; by default one of its own.
+        facts: Its other declarations, except the feature.
+        default: Its default.
+        feature: Its feature. Defaults to a new one.
     """
 
     name: str
@@ -37,7 +37,7 @@ class NewField:
     feature: str = ""
 
     def add(self, copy: PackageCopy, *, but: str = "") -> None:
-        """Write it into all places but one."""
+        """Write it into every place except the stream."""
         if but != "feature" and not self.feature:
             own = f'    {self.name.upper()} = "{self.name}"\n    """New."""\n'
             copy.replace(MODEL, _FEATURE, own + _FEATURE)
@@ -51,7 +51,7 @@ class NewField:
                 copy.replace(TYPED, line, f"    {self.name}: Any\n{line}")
 
     def add_to_stream(self, copy: PackageCopy, *, says: str = "") -> None:
-        """Write it into the class that vendors' streams are of."""
+        """Write it into the class of streams."""
         read = "c.read_url" if self.convert == "c.url" else self.convert
         default = () if self.convert == "c.texts" else None
         self._declare(copy, _STREAM, read, says, default)

@@ -1,7 +1,7 @@
 """Vendors that stop in the middle of an exchange, and calls that hang there.
 
-Each :class:`Place` is one where a task queue's time limit can fall. The test has the vendor, in its
-own process; a worker has the call.
+Each :class:`Place` is a point at which a task queue's time limit can strike. The vendor runs in the
+test's own process, and the call runs in a worker.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import attrs
 import livestream_core as live
 from servers import RawServer, answer, raw_server
 
-#: Longer than any test waits: what is held this long was held for good.
+#: Longer than any test waits, in seconds.
 HELD = 60.0
 TOKEN = "good-token-of-4711"
 
@@ -71,7 +71,7 @@ class HangingStore:
 
 
 class Announcing:
-    """A transport that says when it was called."""
+    """A transport that announces when it is called."""
 
     def __init__(self) -> None:
         self.called = threading.Event()
@@ -137,7 +137,7 @@ def get_with_store(origin: str, where: str) -> None:
 
 
 class Vendor(Protocol):
-    """What a place needs of a vendor."""
+    """The behavior of a vendor at a place."""
 
     def hold(self) -> None: ...
 
@@ -173,16 +173,16 @@ def lets_in(vendor: Vendor, connection: socket.socket, request: bytes) -> None:
 
 @attrs.frozen
 class Place:
-    """Where a call hangs.
+    """A place where a call hangs.
 
     Attributes:
-        call: Made by the worker.
-        vendor: What the vendor does with a request; None for one that takes no connection.
+        call: The call that the worker makes.
+        vendor: What the vendor does with a request; None if it accepts no network connection.
         operation: The client's method.
-        requests: How many requests the vendor may get.
-        applied: What the note says.
-        inside: A function that is running when the call has come there.
-        tls: Whether it is in the handshake of TLS.
+        requests: The number of requests that the vendor may receive.
+        applied: The value in the exception's note.
+        inside: A function that is running while the call hangs.
+        tls: Whether the call hangs in the TLS handshake.
     """
 
     call: Callable[[str], None]
@@ -223,10 +223,10 @@ PLACES: dict[str, Place] = {
 
 
 class HeldVendor:
-    """A vendor of a test, at which a call hangs.
+    """A vendor at which a call hangs.
 
-    Its control, on a port of its own, answers ``/reached`` when the vendor has come to where it
-    holds the call, and ``/release`` lets it go on.
+    Its control listens on a separate port. It answers ``/reached`` once the vendor is holding the
+    call, and ``/release`` makes the vendor continue.
     """
 
     def __init__(self, place: Place, server: RawServer | None, origin: str) -> None:
@@ -240,7 +240,7 @@ class HeldVendor:
 
     @property
     def requests(self) -> list[bytes]:
-        """What it was asked."""
+        """The requests that it received."""
         return self._server.requests if self._server is not None else []
 
     def hold(self) -> None:
@@ -256,7 +256,7 @@ class HeldVendor:
         connection.sendall(answer())
 
     def when_released(self, act: Callable[[], object]) -> None:
-        """Have something done then."""
+        """Call a function when the call is released."""
 
         def wait_and_act() -> None:
             self._released.wait(HELD)
@@ -265,7 +265,7 @@ class HeldVendor:
         threading.Thread(target=wait_and_act, daemon=True).start()
 
     def release(self) -> None:
-        """Let all that is held go on."""
+        """Release all held calls."""
         self._released.set()
 
 
@@ -293,7 +293,7 @@ def held_vendor(place: Place) -> Iterator[HeldVendor]:
 
 @contextmanager
 def _full_backlog() -> Iterator[tuple[str, Callable[[], None]]]:
-    """A port that takes no more connections, and what makes it take them."""
+    """Provide a port that accepts no more connections, and a function that makes it accept them."""
     taken: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         address = listener.getsockname()
@@ -314,7 +314,7 @@ def _full_backlog() -> Iterator[tuple[str, Callable[[], None]]]:
 
 
 def tell(port: int, word: str) -> None:
-    """Say ``reached`` or ``release`` to a vendor's control, and wait for the answer."""
+    """Send ``reached`` or ``release`` to a vendor's control, and wait for the response."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HELD)
     try:
         connection.request("GET", f"/{word}")

@@ -1,4 +1,4 @@
-"""An HTML page as a tree, for tests that look into one."""
+"""An HTML page as a tree, for tests that inspect one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Element:
     children: list[Element | str] = attrs.field(factory=list)
 
     def __iter__(self) -> Iterator[Element]:
-        """Every element below this one, in the order of the page."""
+        """Yield every element below this one, in the order of the page."""
         for child in self.children:
             if isinstance(child, Element):
                 yield child
@@ -41,7 +41,7 @@ class Element:
 
     @property
     def text(self) -> str:
-        """What is read, with every run of white space as one space."""
+        """The text, with every run of whitespace as one space."""
         return " ".join(self.raw.split())
 
 
@@ -69,7 +69,7 @@ class _Builder(HTMLParser):
 
 
 def read_page(html: str) -> Element:
-    """Reads a page in which every element is closed."""
+    """Parse a page in which every element is closed."""
     builder = _Builder()
     builder.feed(html)
     builder.close()

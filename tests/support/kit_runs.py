@@ -1,4 +1,4 @@
-"""Runs of the kit as its users start them: pytest, in a process and a folder of its own."""
+"""Runs of the kit as its users start them: pytest, in a separate process and folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FEW = "test_get_shows or test_a_limit_is_kept or test_a_time_without_a_zone"
 def once(
     factory: pytest.TempPathFactory, name: str, make: Callable[[Path], str]
 ) -> tuple[Path, str]:
-    """A folder and a text that are made by the first of several test processes, and used by all."""
+    """Return a folder and a text that the first of several test processes creates for all."""
     shared = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
@@ -42,8 +42,8 @@ def once(
 def run(
     folder: Path, *arguments: str, plugin: str = "with_wrong_adapters"
 ) -> subprocess.CompletedProcess[str]:
-    """Pytest in a folder, with the adapters of ``wrong_adapters`` besides what is installed."""
-    # What is imported here is imported there, too: perhaps not what is installed.
+    """Run pytest in a folder, with the adapters of ``wrong_adapters`` and the installed ones."""
+    # The process imports from the same paths as this one, which may not be the installed packages.
     path = [str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.run(
         [

@@ -1,4 +1,4 @@
-"""Processes that end with the tests that started them, even where those are killed."""
+"""Processes that end with the tests that started them, even if the tests are killed."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def leashed(
 
     Args:
         command: The program and its arguments.
-        folder: Its folder, which is removed when it has ended.
-        log: Where its output goes.
-        signal: What ends it: ``TERM``, ``QUIT``, ...
-        settings: What else ``subprocess`` is told.
+        folder: Its folder, which is removed after the program ends.
+        log: The file for its output.
+        signal: The signal that ends it: ``TERM``, ``QUIT``, ...
+        settings: Other arguments for ``subprocess``.
 
     Returns:
-        The process; ``communicate()`` closes the pipe, and waits for the end.
+        The process. ``communicate()`` closes the pipe and waits for the process to end.
     """
     return subprocess.Popen(
         ["sh", "-c", _UNTIL_ITS_INPUT_ENDS, "sh", signal, folder, *command],

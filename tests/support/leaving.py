@@ -1,4 +1,4 @@
-"""What processes do that sign in and come to an end. Their vendor is at ``VENDOR_URL``."""
+"""Programs of processes that sign in and then exit. Their vendor is at ``VENDOR_URL``."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def connect(**settings: Any) -> live.Client:
 
 
 def use(_: object = None) -> str:
-    """Read a stream by a client that nobody closes, and that is there until the end."""
+    """Read a stream with a client that is never closed and lives until the exit."""
     client = globals().setdefault("client", connect())
     return str(client.get("1").id)
 
 
 def use_another() -> None:
-    """Read as another account."""
+    """Read a stream as another account."""
     globals()["another"] = connect(account_name="another")
     globals()["another"].get("1")
 
@@ -42,7 +42,7 @@ def use_and_exit() -> None:
 
 
 def forbid_threads() -> None:
-    """Let no thread be started from now on, as Python 3.12 does at the exit."""
+    """Prevent new threads from now on, as Python 3.12 does at the exit."""
 
     def start(self: threading.Thread) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")
@@ -51,7 +51,7 @@ def forbid_threads() -> None:
 
 
 def application(environ: Any, start_response: Any) -> list[bytes]:
-    """For a web server: every worker answers with what it reads."""
+    """Serve as a WSGI application that responds with the stream that it reads."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [f"{use()} {os.getpid()}".encode()]
 

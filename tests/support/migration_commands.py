@@ -1,4 +1,4 @@
-"""Two accounts in a ``livestream.toml``, and the commands that move streams between them."""
+"""Two accounts in a ``livestream.toml``, and the commands that migrate between them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from click.testing import Result
 from command_line import PATIENCE, environment, run
 from migrations import Side, sides
 
-#: Of a provider that is always installed: two accounts of one vendor.
+#: Two accounts of one provider, which is always installed.
 ONE, OTHER = "school", "church"
 BOTH = ("--from", ONE, "--to", OTHER)
 LEDGER = "school.db"
@@ -34,28 +34,28 @@ class Migration:
     target: Side
 
     def secrets(self) -> list[str]:
-        """What must never be shown."""
+        """Return the values that no output may contain."""
         credentials = [str(side.options["token"]) for side in (self.source, self.target)]
         streams = [*self.source.streams(), *self.target.streams()]
         return credentials + [key for stream in streams for key in stream.stream_keys()]
 
     def run(self, *arguments: str) -> Result:
-        """A command in this process, which must be in the folder. Nobody can be asked."""
+        """Run a command in this process, which must be in the folder. No prompt is possible."""
         return run("migrate", *arguments)
 
     def data(self, *arguments: str) -> Any:
-        """What a command says as JSON: its last line."""
+        """Return the JSON that a command prints as its last line."""
         result = self.run(*arguments, "--json")
         return json.loads(result.stdout.splitlines()[-1])
 
     def moved(self, *arguments: str) -> Result:
-        """A run that does all there is to do, at once."""
+        """Run the whole migration without interruptions."""
         result = self.run(*RUN, "--yes", "--settle-time", "0", *arguments)
         assert result.exit_code == 0, result.output
         return result
 
     def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A command in a process of its own."""
+        """Run a command in a separate process."""
         return subprocess.run(
             self._command(arguments),
             cwd=self.folder,
@@ -71,7 +71,7 @@ class Migration:
     def started(
         self, *arguments: str, stdout: int | IO[bytes] = subprocess.DEVNULL
     ) -> Iterator[subprocess.Popen[str]]:
-        """A command in a process of its own, while it runs."""
+        """Start a command in a separate process, which is stopped at the end of the block."""
         process = subprocess.Popen(
             self._command(arguments),
             cwd=self.folder,
@@ -91,7 +91,7 @@ class Migration:
         return [sys.executable, "-m", "livestream_core.cli", "migrate", *arguments]
 
     def until_creates(self, count: int) -> None:
-        """Waits until the target was asked for so many creates, answered or not."""
+        """Wait until the target has received this number of creates, answered or not."""
         deadline = time.monotonic() + PATIENCE
         while self.target.creates() < count:
             assert time.monotonic() < deadline
@@ -100,7 +100,7 @@ class Migration:
 
 @contextmanager
 def migration(folder: Path) -> Iterator[Migration]:
-    """Two fresh accounts over HTTP, and the file that describes them."""
+    """Serve two new accounts over HTTP, and write the file that describes them."""
     with sides("memory", "memory") as (source, target):
         tables = [
             f"[connections.{name}]\nprovider = {json.dumps(side.provider)}\n"

@@ -1,4 +1,4 @@
-"""Both sides of a migration: emulated vendors over HTTP, each with a client of its account."""
+"""The source and target of a migration: emulated vendors over HTTP, each with a client."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from livestream_core.emulator import Emulator, LoggedRequest, load_emulator
 PROVIDERS = ("tpstreams", "videosdk", "tktchurch")
 PAIRS = tuple(permutations(PROVIDERS, 2))
 
-#: The requests by which a stream is created, read, and listed, as :meth:`Emulator.inject` names
-#: them.
+#: The requests that create, read, and list streams, in the form that :meth:`Emulator.inject` takes.
 CREATE = {
     "memory": "POST /v1/streams",
     "tktchurch": "POST /v1/livestreams",
@@ -35,12 +34,12 @@ LIST = {
 
 @attrs.frozen
 class Side:
-    """One account.
+    """An account of a migration.
 
     Attributes:
-        emulator: Its vendor.
-        client: A client of it.
-        options: What connects to it from another process.
+        emulator: The emulator of its vendor.
+        client: A client of the account.
+        options: The options with which another process connects to it.
     """
 
     emulator: Any
@@ -52,9 +51,7 @@ class Side:
         return self.client.provider
 
     def add(self, title: str, **fields: Any) -> live.LiveStream:
-        """Creates a stream as its owner did, one that can be moved: fields that this vendor has
-        no place for are left out.
-        """
+        """Create a stream that can be migrated, without the fields that this vendor lacks."""
         fields.setdefault("scheduled_start", in_days(2))
         spec = live.StreamSpec(title=title, **fields)
         possible = {
@@ -65,22 +62,22 @@ class Side:
         return self.client.create(title=title, **possible)
 
     def fill(self, count: int, **fields: Any) -> list[str]:
-        """Creates several, each with a title and a start of its own; gives their ids."""
+        """Create several streams, each with its own title and start, and return their IDs."""
         return [
             self.add(f"Lesson {number}", scheduled_start=in_days(2 + number), **fields).id
             for number in range(count)
         ]
 
     def streams(self) -> list[live.LiveStream]:
-        """All that it holds now."""
+        """Return all streams of the account."""
         return list(self.client.list())
 
     def titles(self) -> list[str]:
-        """The titles of all that it holds, sorted."""
+        """Return the sorted titles of all streams of the account."""
         return sorted(stream.title for stream in self.streams())
 
     def changes(self) -> list[LoggedRequest]:
-        """The requests so far that change something: signing in does not."""
+        """Return the requests so far that change something; signing in does not."""
         with self.emulator.lock:
             return [
                 each
@@ -89,12 +86,12 @@ class Side:
             ]
 
     def creates(self) -> int:
-        """How many creates have come."""
+        """Return the number of creates so far."""
         path = "/live_streams/" if self.provider == "tpstreams" else "streams"
         return sum(each.method == "POST" and each.path.endswith(path) for each in self.changes())
 
     def inject(self, fault: Any, on: str, *, times: int = 1, skip: int = 0) -> None:
-        """Has something go wrong: ``on`` is ``"create"``, ``"list"``, or a pattern."""
+        """Inject a fault: ``on`` is ``"create"``, ``"list"``, or a pattern."""
         pattern = {"create": CREATE, "list": LIST}.get(on, {}).get(self.provider, on)
         self.emulator.inject(fault, on=pattern, times=times, skip=skip)
 
@@ -104,13 +101,13 @@ def _signs_in(path: str) -> bool:
 
 
 def in_days(days: float) -> datetime:
-    """A start, in whole minutes: some vendors know no others."""
+    """Return a start in whole minutes, because some vendors support no other times."""
     return (datetime.now(UTC) + timedelta(days=days)).replace(second=0, microsecond=0)
 
 
 @contextmanager
 def side(provider: str, **settings: Any) -> Iterator[Side]:
-    """A fresh account at a vendor, over HTTP."""
+    """Serve a new account at a vendor over HTTP."""
     emulator: Emulator = load_emulator(provider)()
     with emulator.serve() as url:
         options = {**emulator.options(), "base_url": url}
@@ -120,13 +117,13 @@ def side(provider: str, **settings: Any) -> Iterator[Side]:
 
 @contextmanager
 def sides(source: str, target: str, **settings: Any) -> Iterator[tuple[Side, Side]]:
-    """Two accounts, of two vendors or of one."""
+    """Serve two accounts, of one vendor or two."""
     with side(source, **settings) as one, side(target, **settings) as other:
         yield one, other
 
 
 def planned(source: Side, target: Side, **settings: Any) -> migrate.Plan:
-    """A plan; streams of a vendor that reports no status are taken for idle."""
+    """Return a plan, in which streams without a reported status count as idle."""
     settings.setdefault("assume_idle", source.provider == "videosdk")
     if target.provider == "tpstreams" and source.provider == "videosdk":
         settings.setdefault("transform", scheduled)
@@ -134,12 +131,12 @@ def planned(source: Side, target: Side, **settings: Any) -> migrate.Plan:
 
 
 def scheduled(stream: live.LiveStream, spec: live.StreamSpec) -> live.StreamSpec:
-    """A transform for sources that know no schedule: each gets a start by its title."""
+    """Set a start by the title, as a transform for sources without schedules."""
     number = sum(map(ord, stream.title)) % 100
     start = datetime(2038, 1, 1, tzinfo=UTC) + timedelta(days=number)
     return attrs.evolve(spec, scheduled_start=start)
 
 
 def by_state(report: migrate.Report | migrate.Plan) -> dict[str, int]:
-    """How many items are in each state that has any."""
+    """Return the number of items in each state that has any."""
     return {name: count for name, count in report.counts.items() if count and name != "total"}

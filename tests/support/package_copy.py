@@ -1,4 +1,4 @@
-"""A copy of the package, to see what a change of it would bring."""
+"""A copy of the package, to test the effect of changing it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-#: What tests of the copy use of the repository; none of it imports the package by its place.
+#: The files of the repository that tests of the copy use. None imports the package by its path.
 BESIDE = [ROOT / each for each in ("tests/support", "docs/_extensions", "scripts")]
 
 
 class PackageCopy:
-    """``livestream_core`` in a folder of its own.
+    """A copy of ``livestream_core`` in a separate folder.
 
     Attributes:
         touched: The files that were edited.
@@ -32,7 +32,7 @@ class PackageCopy:
         shutil.copy(ROOT / "livestream_core_pytest.py", folder)
 
     def replace(self, path: str, before: str, after: str) -> None:
-        """Replace what is in a module once."""
+        """Replace text that occurs once in a module."""
         file = self.folder / "livestream_core" / path
         text = file.read_text(encoding="utf-8")
         assert text.count(before) == 1, f"{path} has {before!r} {text.count(before)} times"
@@ -40,7 +40,7 @@ class PackageCopy:
         self.touched.add(path)
 
     def add_method(self, path: str, name: str, like: str) -> None:
-        """Add a method that is another one but for its name."""
+        """Add a copy of a method under another name."""
         text = (self.folder / "livestream_core" / path).read_text(encoding="utf-8")
         methods = [
             ast.get_source_segment(text, node)
@@ -53,9 +53,9 @@ class PackageCopy:
         self.replace(path, method, f"{another}\n\n    {method}")
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Python with the copy in place of the package."""
+        """Run Python with the copy instead of the package."""
         paths = os.pathsep.join(map(str, (self.folder, *BESIDE)))
-        # Not measured: coverage would look for the sources when the copy is gone.
+        # Without coverage, which would look for the sources after the copy is removed.
         ours = {name: os.environ[name] for name in os.environ if not name.startswith("COVERAGE")}
         return subprocess.run(
             [sys.executable, *arguments],

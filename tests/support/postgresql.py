@@ -1,4 +1,4 @@
-"""A PostgreSQL server of its own for tests: Debian's package, in a temporary folder."""
+"""A PostgreSQL server for tests: Debian's package, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from typing import Any
 
 from leashed import leashed
 
-#: Where Debian has what is not in the PATH.
+#: The folders of Debian that are not in PATH.
 _FOLDERS = "/usr/lib/postgresql/*/bin"
 _PATIENCE = 30.0
 
 
 class NoPostgreSQL(Exception):
-    """There is no server to be had here; the text says why."""
+    """PostgreSQL is not available; the message says why."""
 
 
 def programs() -> Path:
-    """The folder with ``initdb`` and ``postgres``.
+    """Return the folder with ``initdb`` and ``postgres``.
 
     Raises:
-        NoPostgreSQL: There is none.
+        NoPostgreSQL: If there is no such folder.
     """
     found = shutil.which("initdb")
     folders = [Path(found).parent] if found else []
@@ -41,17 +41,17 @@ def programs() -> Path:
 
 
 class PostgreSQL:
-    """A server that runs."""
+    """A running PostgreSQL server."""
 
     def __init__(self, folder: Path, user: str) -> None:
         self._folder, self._user = folder, user
 
     def url(self, database: str = "postgres") -> str:
-        """The URL of one of its databases."""
+        """Return the URL of one of its databases."""
         return f"postgresql://{self._user}@/{database}?host={self._folder}"
 
     def new_database(self) -> str:
-        """The URL of a new, empty database."""
+        """Create an empty database and return its URL."""
         import psycopg
 
         name = f"test_{secrets.token_hex(8)}"
@@ -62,10 +62,10 @@ class PostgreSQL:
 
 @contextmanager
 def postgresql() -> Iterator[PostgreSQL]:
-    """A server, until the end of the block.
+    """Run a server until the end of the block.
 
     Raises:
-        NoPostgreSQL: There is no server to be had here.
+        NoPostgreSQL: If PostgreSQL is not available.
     """
     try:
         import psycopg  # noqa: F401
@@ -73,7 +73,7 @@ def postgresql() -> Iterator[PostgreSQL]:
         raise NoPostgreSQL("psycopg is not installed") from None
     where = programs()
     user, settings = _unprivileged()
-    # Short: the path of a socket has at most 107 bytes.
+    # A short path, because the path of a socket has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     process = None
     try:
@@ -91,7 +91,7 @@ def postgresql() -> Iterator[PostgreSQL]:
         if done.returncode:
             raise NoPostgreSQL(f"initdb failed: {done.stderr.strip()}")
         with (folder / "log").open("wb") as log:
-            # The machine does not fail in these tests, only processes do: fsync would prove nothing.
+            # Only processes fail in these tests, not the machine, so fsync is not needed.
             command: list[str | Path] = [where / "postgres", "-D", data, "-k", folder]
             for setting in ("listen_addresses=", "fsync=off", "max_connections=200"):
                 command += ["-c", setting]
@@ -113,7 +113,7 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 def _unprivileged() -> tuple[str, dict[str, Any]]:
-    """The server refuses to run as root; who it runs as, and what ``subprocess`` needs for it."""
+    """Return a user that is not root, and the arguments of ``subprocess`` to run as that user."""
     if os.geteuid() != 0:
         return pwd.getpwuid(os.geteuid()).pw_name, {}
     for name in ("postgres", "nobody"):

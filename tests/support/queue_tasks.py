@@ -1,5 +1,7 @@
-"""Tasks of a real Celery worker. It finds its broker and the form of its results in the
-environment; a test sends tasks by their names.
+"""Tasks of a real Celery worker.
+
+The worker reads its broker and the format of its results from the environment, and a test sends
+tasks by their names.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from held_vendors import HELD, PLACES, TOKEN, connect, tell
 
 
 def queue(url: str, results: str) -> Celery:
-    """Return Celery's app; ``results`` is how results are written, ``json`` or ``pickle``."""
+    """Return the Celery app; ``results`` is the format of the results, ``json`` or ``pickle``."""
     app = Celery("queue_tasks", broker=url, backend=url)
     app.conf.update(
         result_serializer=results,
@@ -36,18 +38,18 @@ def queue(url: str, results: str) -> Celery:
 
 
 app = queue(os.environ.get("QUEUE_URL", "memory://"), os.environ.get("QUEUE_RESULTS", "json"))
-if "QUEUE_URL" in os.environ:  # in a worker, that is
+if "QUEUE_URL" in os.environ:  # only in a worker
     live.register(AcmePlugin())
-    # What a first request imports is there before the worker forks: a limit is for the call.
+    # Import what a first request needs before the worker forks, so that limits apply to calls only.
     with suppress(live.ConnectionFailed), connect("http://127.0.0.1:9", retries=0) as nowhere:
         nowhere.get("7")
 
 
 def described(error: BaseException) -> dict[str, Any]:
-    """Return all that somebody can read of an error, as plain values."""
-    told = error.to_dict() if isinstance(error, live.LiveStreamError) else {}
-    # As JSON writes them: a tuple would differ from its own copy.
-    plain: dict[str, Any] = json.loads(json.dumps(told))
+    """Return everything that a program can read from an error, as plain values."""
+    data = error.to_dict() if isinstance(error, live.LiveStreamError) else {}
+    # As JSON values, because JSON turns a tuple into a list.
+    plain: dict[str, Any] = json.loads(json.dumps(data))
     return {
         "class": f"{type(error).__module__}.{type(error).__name__}",
         "text": str(error),
@@ -78,8 +80,9 @@ def cut_short_uncaught(name: str, origin: str) -> None:
 
 @app.task
 def cut_short_in_a_thread(name: str, origin: str, control: int) -> dict[str, Any]:
-    """Make a call that an exception from another thread ends, as Dramatiq's time limits do:
-    Celery has none in its pool of threads.
+    """Make a call that an exception from another thread ends.
+
+    Dramatiq's time limits work like this. Celery has no time limits in its pool of threads.
     """
     interrupter = threading.Thread(
         target=_interrupt, args=(threading.get_ident(), PLACES[name].inside, control), daemon=True
@@ -102,7 +105,7 @@ def _interrupt(thread: int, inside: str, control: int) -> None:
 
 
 def _is_inside(thread: int, inside: str) -> bool:
-    """Whether a thread runs a function, called from the library."""
+    """Return whether a thread is running a function that the library called."""
     running = [
         (frame.f_code.co_name, frame.f_globals.get("__name__", "").partition(".")[0])
         for frame, _ in traceback_module.walk_stack(sys._current_frames()[thread])
@@ -135,7 +138,7 @@ def _report(name: str, origin: str) -> dict[str, Any]:
 
 @app.task
 def read_and_stay(origin: str) -> int:
-    """Read a stream with a client that nobody closes; return the process that did."""
+    """Read a stream with a client that is never closed, and return the process ID."""
     client = live.connect("acme", base_url=origin, **AcmeEmulator().options())
     globals()["_stays"] = client
     client.get("1")
@@ -161,8 +164,8 @@ def create_or_tell(origin: str) -> dict[str, Any] | None:
 
 
 @app.task
-def read_error(told: dict[str, Any]) -> dict[str, Any]:
-    return described(live.LiveStreamError.from_dict(told))
+def read_error(data: dict[str, Any]) -> dict[str, Any]:
+    return described(live.LiveStreamError.from_dict(data))
 
 
 @app.task
@@ -172,20 +175,20 @@ def follow(value: Any) -> Any:
 
 @app.task
 def read_result(task_id: str) -> dict[str, Any]:
-    """Describe the error that a task ended with, as whoever asks for its result gets it."""
+    """Describe the error of a task, as a reader of its result gets it."""
     return described(app.AsyncResult(task_id).result)
 
 
 @app.task
-def heard(request: Any, error: BaseException, traceback: Any, *, key: str) -> None:
+def report(request: Any, error: BaseException, traceback: Any, *, key: str) -> None:
     _push(key, described(error))
 
 
 @app.task
-def heard_by_id(task_id: str, *, key: str) -> None:
+def report_by_id(task_id: str, *, key: str) -> None:
     _push(key, read_result(task_id))
 
 
-def _push(key: str, told: dict[str, Any]) -> None:
+def _push(key: str, data: dict[str, Any]) -> None:
     with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
-        client.rpush(key, json.dumps(told))
+        client.rpush(key, json.dumps(data))

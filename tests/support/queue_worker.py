@@ -1,4 +1,4 @@
-"""A real Celery worker, in a process of its own."""
+"""A real Celery worker, in a separate process."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def celery_worker(
     """Run a worker until the end of the block.
 
     Args:
-        redis: Its broker, and where its results are.
-        database: Which of the databases there.
+        redis: The server for its broker and its results.
+        database: The number of the database.
         pool: ``prefork`` or ``threads``.
-        results: How results are written: ``json`` or ``pickle``.
-        concurrency: How many tasks it runs at once.
-        tasks_per_child: After how many tasks a process is replaced by another.
+        results: The format of the results: ``json`` or ``pickle``.
+        concurrency: The number of tasks that run at the same time.
+        tasks_per_child: The number of tasks after which a process is replaced.
 
     Returns:
         The app to send tasks with.
@@ -47,7 +47,7 @@ def celery_worker(
     command = [sys.executable, "-m", "celery", "-A", "queue_tasks", "worker", "--pool", pool]
     command += ["--concurrency", str(concurrency), "--loglevel", "warning"]
     command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    # Not measured: with a tracer in each of its threads, a worker takes minutes for what it does.
+    # Without coverage: with a tracer in each thread, a worker would take minutes.
     unmeasured = {name: os.environ[name] for name in os.environ if not name.startswith("COVERAGE")}
     if tasks_per_child is not None:
         command += ["--max-tasks-per-child", str(tasks_per_child)]
@@ -57,7 +57,7 @@ def celery_worker(
         "QUEUE_RESULTS": results,
         "REDIS_URL": redis.url(database),
         "PYTHONPATH": os.pathsep.join([str(_SUPPORT), os.environ.get("PYTHONPATH", "")]),
-        "C_FORCE_ROOT": "1",  # it refuses to read pickles as root
+        "C_FORCE_ROOT": "1",  # Celery refuses to read pickles as root
     }
     log = folder / "log"
     with log.open("wb") as output:
@@ -70,7 +70,7 @@ def celery_worker(
             raise AssertionError(f"the worker does not start: {log.read_text()}") from error
         yield app
     finally:
-        # A result that is collected later would look for a server that is gone by then.
+        # A result that is garbage-collected later would connect to a server that has stopped.
         app.backend.remove_pending_result = lambda result: result
         process.communicate()
         app.close()

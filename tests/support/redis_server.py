@@ -1,4 +1,4 @@
-"""A Redis server of its own for tests: Debian's package, in a temporary folder."""
+"""A Redis server for tests: Debian's package, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _PATIENCE = 30.0
 
 
 class NoRedis(Exception):
-    """There is no server to be had here; the text says why."""
+    """Redis is not available; the message says why."""
 
 
 class Redis:
-    """A server that runs."""
+    """A running Redis server."""
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
@@ -29,16 +29,16 @@ class Redis:
         return f"unix://{self._socket}?db={database}"
 
     def queue_url(self, database: int) -> str:
-        """Return the same as Celery writes it."""
+        """Return the same URL as Celery writes it."""
         return f"redis+socket://{self._socket}?virtual_host={database}"
 
 
 @contextmanager
 def redis_server() -> Iterator[Redis]:
-    """Serve until the end of the block.
+    """Run a server until the end of the block.
 
     Raises:
-        NoRedis: There is no server to be had here.
+        NoRedis: If Redis is not available.
     """
     try:
         import redis
@@ -47,7 +47,7 @@ def redis_server() -> Iterator[Redis]:
     program = shutil.which("redis-server")
     if program is None:
         raise NoRedis("Redis is not installed: no redis-server in the PATH")
-    # Short: the path of a socket has at most 107 bytes.
+    # A short path, because the path of a socket has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="redis-", dir="/tmp"))
     socket = folder / "socket"
     command: list[str | Path] = [program, "--port", "0", "--unixsocket", socket]

@@ -1,6 +1,6 @@
-"""An RTMP server of its own for tests: Debian's nginx with its RTMP module, in a temporary folder.
+"""An RTMP server for tests: Debian's nginx with its RTMP module, in a temporary folder.
 
-It tells by HTTP what each publisher asked for, which is what the server itself has read.
+It posts over HTTP what each publisher requested, which shows how the server has read the address.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from urllib.parse import unquote
 
 from leashed import leashed
 
-#: For a machine with much else to do: all of it takes two seconds.
+#: Generous, for a busy machine: everything usually takes two seconds.
 _PATIENCE = 180.0
 _MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/share/nginx/modules"))
-#: What on_publish posts. The arguments of a name come last, as they were sent.
+#: The form that on_publish posts. The arguments of a name come last, as they were sent.
 _PUBLISH = re.compile(
     r"app=(?P<app>[^&]*)&.*?&tcurl=rtmp://[^/]*/(?P<application>[^&]*)&.*"
     r"&call=publish&name=(?P<name>[^&]*)&type=live(?:&(?P<args>.*))?"
@@ -33,15 +33,15 @@ _ENCODED = ["-c:v", "flv1"]
 
 
 class NoRtmp(Exception):
-    """There is no server to be had here, or nothing that publishes; the text says why."""
+    """nginx-rtmp or ffmpeg is not available; the message says why."""
 
 
 class Published(NamedTuple):
-    """What a publisher asked for.
+    """The request of a publisher.
 
     Attributes:
-        application: All of it, query included.
-        name: The stream's name, query included.
+        application: The application, with its query.
+        name: The stream's name, with its query.
     """
 
     application: str
@@ -49,7 +49,7 @@ class Published(NamedTuple):
 
 
 class RtmpServer:
-    """A server that runs, and ffmpeg to publish to it."""
+    """A running server, and ffmpeg to publish to it."""
 
     def __init__(self, ffmpeg: str, port: int, hosts: Sequence[str], seen: list[str]) -> None:
         self._ffmpeg = ffmpeg
@@ -58,20 +58,20 @@ class RtmpServer:
         self.hosts = hosts
 
     def moved_here(self, text: str) -> str:
-        """Return an address with this server's host and port in place of its own."""
+        """Return an address with its host and port replaced by this server's."""
         host = "[::1]" if "://[" in text else "127.0.0.1"
         here = rf"rtmp://\g<user>{host}:{self._port}"
         return re.sub(r"^rtmps?://(?P<user>[^/?#@]*@)?[^/?#]*", here, text)
 
     def can_move(self, text: str) -> bool:
-        """Return whether this machine has an address of this one's kind."""
+        """Return whether this machine has an address of the same kind, such as IPv6."""
         return "://[" not in text or "[::1]" in self.hosts
 
     def publish(self, *outputs: Sequence[str]) -> tuple[bool, list[Published]]:
-        """Have ffmpeg publish to all of some outputs, each given by its arguments.
+        """Publish with ffmpeg to all outputs, each given by its arguments.
 
         Returns:
-            Whether it could, and what the server has seen.
+            Whether ffmpeg succeeded, and the requests that the server received.
         """
         self._seen.clear()
         command = [self._ffmpeg, "-hide_banner", "-loglevel", "error"]
@@ -97,9 +97,9 @@ def rtmp_server(applications: Iterable[str]) -> Iterator[RtmpServer]:
     """Serve some applications until the end of the block.
 
     Raises:
-        NoRtmp: There is no server to be had here, or no ffmpeg.
+        NoRtmp: If nginx-rtmp or ffmpeg is not available.
     """
-    # Debian has it where only root looks for programs.
+    # Debian installs it into a folder that is only in root's PATH.
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     ffmpeg = shutil.which("ffmpeg")
     found = [each / "ngx_rtmp_module.so" for each in _MODULES]
@@ -146,7 +146,7 @@ rtmp {{ server {{ {listen} max_message 1M;
 
 @contextmanager
 def _listening() -> Iterator[tuple[str, list[str]]]:
-    """Keep what is posted to an address, until the end of the block."""
+    """Provide an address that records what is posted to it, until the end of the block."""
     seen: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,7 +1,7 @@
-"""Follows a page of the documents as a reader would: every block of it, from top to bottom.
+"""Follow a page of the documentation as a reader would: every block, from top to bottom.
 
-Usage: python run_page.py PAGE, in an empty folder. Ends with 1 and says why at the first block
-that does not do what the page says.
+Usage: python run_page.py PAGE, in an empty folder. Stops at the first block that does not do what
+the page says, prints the reason, and exits with code 1.
 
 python   runs; all blocks of a page share their names
 text     is what the block of Python before it printed
@@ -39,13 +39,13 @@ import postgresql
 ROOT = Path(__file__).parents[2]
 PATIENCE = 180.0
 
-#: A directive, ``{name}``, is matched too, so that its end is not taken for a beginning.
+#: Also matches directives, ``{name}``, so that the end of one is not read as the start of a block.
 _BLOCK = re.compile(r"^```(?P<language>\S*)[^\n]*\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE_NAME = re.compile(r"# ([\w-]+\.\w+)\n")
-#: A command that serves until it is stopped. It prints the environment for others, then how to
-#: stop it.
+#: A command that serves until it is stopped. It prints environment variables, and then how to stop
+#: it.
 _SERVES = re.compile(r"livestream sandbox")
-#: A database that a page names; each gets an empty one, of a server that is there for the page.
+#: A database that a page names. Each page gets an empty one.
 _DATABASE = re.compile(r"postgresql://[^\s'\"]+")
 
 
@@ -58,11 +58,11 @@ class Block(NamedTuple):
 
 
 class Mismatch(Exception):
-    """A page says something that is not so."""
+    """A page does not match what happens."""
 
 
 def blocks_of(page: Path) -> list[Block]:
-    """All blocks of code, without those that Sphinx takes for directives."""
+    """Return all blocks of code, except Sphinx directives."""
     text = page.read_text(encoding="utf-8")
     return [
         Block(match["language"], match["code"], text.count("\n", 0, match.start()) + 2)
@@ -72,13 +72,13 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 def file_name(block: Block) -> str | None:
-    """Under which name a block is to be saved, if it is."""
+    """Return the file name under which to save a block, or ``None``."""
     match = _FILE_NAME.match(block.code)
     return match[1] if match else None
 
 
 def is_as_shown(shown: str, printed: str) -> bool:
-    """Whether something was printed as a page shows it."""
+    """Return whether output matches what a page shows."""
     pattern = "".join(
         r"(?:[^\n]*\n)*?"
         if line.strip() == "..."
@@ -89,21 +89,21 @@ def is_as_shown(shown: str, printed: str) -> bool:
 
 
 class Reader:
-    """Somebody who follows a page in the current folder."""
+    """A reader who follows a page in the current folder."""
 
     def __init__(self, page: Path) -> None:
         self.page = page
         self.module = sys.modules["page"] = ModuleType("page")
         self.printed = ""
-        #: Files that were saved, and by which word their use is known.
+        #: The saved files, with the word that shows that a block uses the file.
         self.unused: dict[str, str] = {}
         self.shell = Shell()
 
     def follow(self) -> None:
-        """Does what the page says.
+        """Do what the page says.
 
         Raises:
-            Mismatch: Something else happened.
+            Mismatch: If something else happens.
         """
         try:
             for block in blocks_of(self.page):
@@ -122,7 +122,7 @@ class Reader:
             path = Path(name)
             path.write_text(block.code, encoding="utf-8")
             path.chmod(0o600)
-            # pytest reads a conftest.py without being told.
+            # pytest reads a conftest.py automatically.
             self.unused[name] = "pytest " if path.stem == "conftest" else path.stem
         elif block.language == "python":
             self._run(block)
@@ -156,7 +156,7 @@ class Reader:
 
 
 def commands_of(block: Block) -> list[tuple[str, str]]:
-    """The commands of a block, and what is shown below each."""
+    """Return the commands of a block, each with the output shown below it."""
     found: list[tuple[str, str]] = []
     for line in block.code.splitlines(keepends=True):
         if line.startswith("$ "):
@@ -171,7 +171,7 @@ def commands_of(block: Block) -> list[tuple[str, str]]:
 
 
 def apply(block: Block, folder: Path) -> None:
-    """Makes the changes of a diff: no line numbers, each part is found by what it holds."""
+    """Apply a diff without line numbers: each part is found by its text."""
     _, *files = re.split(r"^--- (.+)\n", block.code, flags=re.MULTILINE)
     if not files:
         raise Mismatch(f"line {block.line}: the diff names no file")
@@ -192,7 +192,7 @@ def apply(block: Block, folder: Path) -> None:
 
 
 class Shell:
-    """A shell. Its environment and its folder outlive a command."""
+    """A shell, which keeps its environment and its folder between commands."""
 
     def __init__(self) -> None:
         beside = str(Path(sys.executable).parent)
@@ -203,7 +203,7 @@ class Shell:
             "TZ": "Asia/Kolkata",
             "HOME": str(Path.cwd()),
             "XDG_CONFIG_HOME": str(Path.cwd()),
-            # A reader takes longer than a second to change a file, and Python's cache counts on it.
+            # Python's cache misses changes within a second, and only a reader is slower than that.
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         self.folder = Path.cwd()
@@ -214,11 +214,11 @@ class Shell:
         self.until_the_end = ExitStack()
 
     def type(self, command: str, shown: str, line: int) -> None:
-        """Types a command, and compares what it prints."""
+        """Type a command, and compare its output."""
         if self.status and not command.startswith("echo $?"):
             raise Mismatch(f"line {line}: the command before {command!r} ended with {self.status}")
         if "jq" in command.split() and shutil.which("jq") is None:
-            return  # a reader without it does not get further, either
+            return  # a reader without it cannot continue either
         try:
             command = _DATABASE.sub(lambda found: self._database(found[0]), command)
         except postgresql.NoPostgreSQL:
@@ -260,7 +260,7 @@ class Shell:
         return done.stdout
 
     def _serve(self, command: str) -> str:
-        """Starts it, and takes over the environment that it prints, as a reader pastes it."""
+        """Start the command and set the environment variables that it prints, as a reader would."""
         started = subprocess.Popen(
             shlex.split(command),
             cwd=self.folder,
@@ -283,7 +283,7 @@ class Shell:
 
     @contextmanager
     def environment(self) -> Iterator[None]:
-        """The shell's environment, for Python that runs here."""
+        """Set the shell's environment for Python code that runs in this process."""
         before = dict(os.environ)
         names = {name: value for name, value in self.environ.items() if "LIVESTREAM_" in name}
         os.environ.update(names)
@@ -294,7 +294,7 @@ class Shell:
             os.environ.update(before)
 
     def close(self) -> None:
-        """Ends what still serves."""
+        """Stop the commands that are still serving."""
         for started in self.served:
             started.terminate()
             started.wait(PATIENCE)
@@ -303,7 +303,7 @@ class Shell:
         self.until_the_end.close()
 
 
-#: What is typed after every command.
+#: Typed after every command.
 _KEEP = 'ended_with=$?; env -0 > "$KEPT"; exit $ended_with'
 
 
@@ -329,8 +329,9 @@ def _check_pip(shell: Shell, command: str) -> None:
 
 
 def _install(shell: Shell, project: Path) -> None:
-    """What ``pip install -e`` of a package that the page wrote comes to, for this shell alone:
-    its sources are on the path, with its metadata beside them.
+    """Install a package that the page wrote, as ``pip install -e`` does, for this shell only.
+
+    Its sources are on the path, with its metadata next to them.
     """
     write = "from setuptools import setup; setup()"
     subprocess.run(
@@ -344,7 +345,7 @@ def _install(shell: Shell, project: Path) -> None:
     shell.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
 
 
-#: Commands that set something up: they are checked as far as that goes, and not run.
+#: Commands that set something up. They are checked as far as possible, and not run.
 CHECKED: dict[str, Callable[[Shell, str], None]] = {
     "make ": _check_make,
     "pip install ": _check_pip,
@@ -355,7 +356,7 @@ CHECKED: dict[str, Callable[[Shell, str], None]] = {
 
 
 def main(page: Path) -> None:
-    """Follows a page."""
+    """Follow a page."""
     reader = Reader(page)
     try:
         reader.follow()

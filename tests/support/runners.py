@@ -1,7 +1,7 @@
-"""What runs a client's calls: whole test files run on each of them, unchanged.
+"""The runners of a client's calls. A whole test file can run on each of them, unchanged.
 
-A test file asks for that by ``pytestmark = pytest.mark.usefixtures("runner")``, and makes its
-clients by :func:`connect`, or by Acme's emulator. Every client has the synchronous face there.
+To request that, a test file sets ``pytestmark = pytest.mark.usefixtures("runner")`` and creates its
+clients with :func:`connect` or with Acme's emulator. All of them have the synchronous methods.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import pytest
 import livestream_core as live
 from livestream_core.testing.blocking import connect_blocking
 
-#: By what runs it: how a client is made.
+#: The function that creates a client, by the runner.
 RUNNERS: dict[str, Callable[..., Any]] = {
     "sync": live.connect,
     "async": connect_blocking,
 }
-#: For a test of what only a thread can do, such as to call a client from within a call of its own.
+#: For a test of what only a thread can do, such as calling a client inside one of its own calls.
 only_sync = pytest.mark.parametrize("runner", ["sync"], indirect=True)
 _running = ["sync"]
 
 
 @contextmanager
 def running(name: str) -> Iterator[None]:
-    """Have :func:`connect` make clients of a runner within the block."""
+    """Make :func:`connect` create clients of a runner within the block."""
     _running.append(name)
     try:
         yield
@@ -36,6 +36,6 @@ def running(name: str) -> Iterator[None]:
 
 
 def connect(provider: str, /, **settings: Any) -> live.Client:
-    """A client of the runner that the test runs on; otherwise as ``live.connect``."""
+    """Return a client of the test's runner, with the arguments of ``live.connect``."""
     client: live.Client = RUNNERS[_running[-1]](provider, **settings)
     return client

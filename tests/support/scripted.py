@@ -1,4 +1,4 @@
-"""A transport that answers from a script, and the table by which ``applied`` is checked."""
+"""A transport that responds from a script, and the table that determines ``applied``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CUT = "cut"
 
 
 class Foreign(BaseException):
-    """What a task queue raises in a program that takes too long."""
+    """The exception that a task queue raises in a program that takes too long."""
 
 
 @attrs.define
@@ -32,7 +32,7 @@ class Sent:
 
 @attrs.define
 class ScriptedTransport:
-    """Answers with what ``answer`` gives: a Response, or one of the words above."""
+    """Responds with what ``answer`` returns: a Response, or one of the words above."""
 
     answer: Callable[[str, str], Any]
     sent: list[Sent] = attrs.field(factory=list)
@@ -81,7 +81,7 @@ STATUSES = [200, 201, 202, 204, 301, 302, 400, 401, 402, 403, 404, 405, 408, 409
 
 
 def mutated(payload: Any) -> st.SearchStrategy[Any]:
-    """A sample with some of its fields removed, nulled, or of another type."""
+    """Return samples with some fields removed, nulled, or of another type."""
 
     def change(changes: list[tuple[int, str, Any]]) -> Any:
         data = json.loads(json.dumps(payload))
@@ -113,7 +113,7 @@ def _places(data: Any) -> Any:
 
 
 def answers(samples: list[Any]) -> st.SearchStrategy[Any]:
-    """Anything a vendor, or what stands between, may answer."""
+    """Return anything that a vendor or a proxy may respond."""
     bodies = st.one_of(
         st.sampled_from(samples).flatmap(mutated).map(lambda data: json.dumps(data).encode()),
         json_values.map(lambda data: json.dumps(data).encode()),
@@ -154,8 +154,8 @@ def _is_read(answer: live.Response) -> bool:
     return True
 
 
-def carried_out(answer: Any) -> bool | None:
-    """The contract's table for one changing request, by its answer alone."""
+def is_applied(answer: Any) -> bool | None:
+    """Return the contract's ``applied`` of one changing request, by its response alone."""
     if answer == REFUSED:
         return False
     if not isinstance(answer, live.Response):
@@ -177,10 +177,10 @@ def names_a_stream(answer: Any) -> bool:
 def oracle(
     sent: list[Sent], changes: Callable[[Sent], bool], *, creates: bool = False
 ) -> bool | None:
-    """What ``applied`` must be after an operation failed."""
-    known = [carried_out(each.answer) for each in sent if changes(each)]
+    """Return what ``applied`` must be after an operation has failed."""
+    known = [is_applied(each.answer) for each in sent if changes(each)]
     if creates:
-        # A create that is answered without an id: nobody can know what was made.
+        # The response to a create has no ID, so it is unknown which stream was created.
         known = [
             None if yes and not names_a_stream(each.answer) else yes
             for yes, each in zip(known, filter(changes, sent), strict=True)

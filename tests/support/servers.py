@@ -1,4 +1,4 @@
-"""Real servers for tests: a raw one that does what it is told, and a proxy."""
+"""Real servers for tests: a raw server with scripted behavior, and a proxy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def answer(body: bytes = b'{"id":"1","title":"T","status":"on"}', head: str = ""
 
 
 class RawServer:
-    """Gives each request, head and body, to a function with the socket to answer on."""
+    """A server that passes each request, head and body, to a function with the socket."""
 
     def __init__(self, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
         self.handler = handler
@@ -47,7 +47,7 @@ class RawServer:
             except OSError:
                 return
             self.connections += 1
-            # What is sent goes out at once, not when the client has taken what was sent before.
+            # Send at once, and do not wait until the client has received the previous data.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
@@ -69,12 +69,12 @@ class RawServer:
             connection.close()
 
 
-#: In what :func:`send_pieces` sends: a moment in which nothing comes.
+#: A pause between the pieces that :func:`send_pieces` sends.
 PAUSE = None
 
 
 def send_pieces(connection: socket.socket, pieces: Iterable[bytes | None]) -> None:
-    """Send each piece by itself, so that a client reads them one after the other."""
+    """Send the pieces one at a time, so that the client reads them separately."""
     for piece in pieces:
         if piece is PAUSE:
             threading.Event().wait(0.05)
@@ -83,7 +83,7 @@ def send_pieces(connection: socket.socket, pieces: Iterable[bytes | None]) -> No
 
 
 def until_received(connection: socket.socket) -> None:
-    """Wait until the system at the other end has all that was sent, read or not."""
+    """Wait until the peer's system has received everything, even if nobody has read it yet."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import fcntl
         import termios
@@ -97,11 +97,11 @@ def until_received(connection: socket.socket) -> None:
 
 @contextlib.contextmanager
 def unreachable_address() -> Iterator[tuple[str, int]]:
-    """Lend an address that answers nothing: whoever connects waits."""
+    """Provide an address that never responds, so that clients wait for the network connection."""
     with contextlib.ExitStack() as opened:
         listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         address = listener.getsockname()
-        while True:  # Until its queue is full, and the system drops what comes.
+        while True:  # Fill the queue, so that the system drops further network connections.
             waiting = opened.enter_context(socket.socket())
             waiting.settimeout(0.2)
             try:
@@ -112,7 +112,7 @@ def unreachable_address() -> Iterator[tuple[str, int]]:
 
 
 def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
-    """Have every name resolve to these addresses."""
+    """Make every name resolve to these addresses."""
 
     def getaddrinfo(*_: object, **__: object) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
@@ -139,9 +139,9 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 class Proxy:
-    """A proxy for CONNECT that leads everything to one port, and keeps what it was asked for.
+    """A CONNECT proxy that forwards everything to one port and records its requests.
 
-    With a ``refusal``, such as ``407 Credentials, please``, it answers everything with that.
+    With a ``refusal``, such as ``407 Credentials, please``, it responds to every request with it.
     """
 
     def __init__(self, target_port: int, refusal: str | None = None) -> None:

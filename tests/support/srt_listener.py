@@ -1,4 +1,4 @@
-"""Listens for an SRT publisher with libsrt itself, and tells what it has read."""
+"""A listener for an SRT publisher, which uses libsrt itself to read the ``streamid``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Sequence
 
 _PATIENCE = 60
-#: The same for ffmpeg: milliseconds to be answered in, and microseconds to be let in.
+#: The same for ffmpeg: milliseconds for the response, and microseconds for the connection.
 _ITS_PATIENCE = ["-connect_timeout", "60000", "-timeout", "60000000"]
 _NAMES = ("srt-gnutls", "srt-openssl", "srt")
 #: Of enum SRT_SOCKOPT in srt.h.
@@ -21,14 +21,14 @@ _LONGEST_STREAMID = 512
 
 
 class NoSrt(Exception):
-    """There is no libsrt here, or no ffmpeg with it; the text says why."""
+    """libsrt, or ffmpeg with libsrt, is not available; the message says why."""
 
 
 class Srt:
     """libsrt, and ffmpeg to publish to it.
 
     Raises:
-        NoSrt: They are not here.
+        NoSrt: If they are not available.
     """
 
     def __init__(self) -> None:
@@ -47,15 +47,15 @@ class Srt:
         self._lib.srt_setloglevel(0)
 
     def received(self, passphrase: str | None, port_of: str, output: Sequence[str]) -> str | None:
-        """Have ffmpeg publish, and return the ``streamid`` of whoever came.
+        """Publish with ffmpeg, and return the ``streamid`` of the publisher.
 
         Args:
-            passphrase: What the stream has to be encrypted with, if with anything.
-            port_of: What stands in the output for the listener's port.
-            output: The arguments of ffmpeg that say where to.
+            passphrase: The passphrase that the publisher must use, if any.
+            port_of: The placeholder for the listener's port in the output.
+            output: The ffmpeg arguments of the output.
 
         Returns:
-            The ``streamid``, or ``None`` if nobody came that was let in.
+            The ``streamid``, or ``None`` if no publisher was accepted.
         """
         listener = self._lib.srt_create_socket()
         try:

@@ -1,4 +1,4 @@
-"""Token stores of a fleet: one in memory, and the one in a file that the documents show."""
+"""Token stores of a fleet: one in memory, and the file store that the documentation shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PAGE = ROOT / "docs" / "howto" / "tenants.md"
 
 
 def _shown(name: str) -> Any:
-    """A class as a page shows it."""
+    """Return a class as a page of the documentation shows it."""
     (block,) = [each for each in blocks_of(_PAGE) if f"class {name}" in each.code]
     names: dict[str, Any] = {"live": live, "__name__": __name__}
     exec(compile(block.code, str(_PAGE), "exec"), names)
@@ -25,7 +25,7 @@ SQLiteStore: Any = _shown("SQLiteStore")
 
 
 class MemoryStore:
-    """A fleet's store with the three methods that each has; it keeps the very objects."""
+    """A fleet's store with the three required methods, which keeps the same objects."""
 
     def __init__(self, sessions: dict[str, live.Session] | None = None) -> None:
         self.sessions = {} if sessions is None else sessions
@@ -41,7 +41,7 @@ class MemoryStore:
 
 
 class LeasingStore(MemoryStore):
-    """One that also lends the right to sign in."""
+    """A store that also grants leases for signing in."""
 
     def __init__(self, sessions: dict[str, live.Session] | None = None) -> None:
         super().__init__(sessions)
@@ -63,5 +63,5 @@ class LeasingStore(MemoryStore):
 
 
 def file_store(path: Path, key: bytes | None = b"a key of the fleet's own") -> Any:
-    """The store in a file, with the key; without one, as if nobody had given it any."""
+    """Return the file store with a key, or without one, as if no key were configured."""
     return SQLiteStore(path, key)

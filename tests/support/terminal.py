@@ -1,4 +1,4 @@
-"""A real terminal, by tmux."""
+"""A real terminal, run by tmux."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ needs_a_terminal = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux
 
 
 class Terminal:
-    """What is on the screen, and the keys."""
+    """The screen and the keyboard."""
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
@@ -42,7 +42,7 @@ class Terminal:
         return self.tmux("capture-pane", "-p", *options)
 
     def until(self, text: str, *options: str) -> str:
-        """The screen, once a text stands on it."""
+        """Wait until a text is on the screen, and return the screen."""
         deadline = time.monotonic() + PATIENCE
         while text not in (screen := self.screen(*options)):
             assert time.monotonic() < deadline, screen
@@ -54,8 +54,8 @@ class Terminal:
 def terminal(
     *arguments: str, environ: Mapping[str, str], columns: int = 80, rows: int = 24
 ) -> Iterator[Terminal]:
-    """A terminal in which the command line runs; when it is over, its exit code is shown."""
-    # Of short names: the path of a socket has room for about a hundred characters.
+    """Run the command line in a terminal, which shows the exit code at the end."""
+    # Short names, because the path of a socket has room for about a hundred characters.
     folder = Path(tempfile.mkdtemp())
     script = folder / "script"
     exports = {"TERM": "screen-256color", **environ}

@@ -7,7 +7,7 @@ from wrong_adapters import RightAdapter, WrongAdapters
 
 
 class Unemulated(RightAdapter):
-    """The right adapter without anything to try it on."""
+    """The right adapter without an emulator."""
 
     name = "unemulated"
 

@@ -1,6 +1,6 @@
-"""Adapters that are wrong on purpose, each in one way, and the test of the kit that must say so.
+"""Adapters that are wrong on purpose, each in one way, and the test of the kit that must fail.
 
-All are made from ``right``, which passes the kit: Acme, with the strictness that a vendor has.
+All are derived from ``right``, which passes the kit: Acme, but as strict as a real vendor.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ C = TypeVar("C", bound=type[Any])
 Stream = live.Operation[live.LiveStream]
 
 
-# -- the right one ----------------------------------------------------------------------------
+# -- the right adapter ------------------------------------------------------------------------
 
 
 class RightAdapter(AcmeAdapter):
-    """Acme without a fault that the kit knows."""
+    """Acme without any fault that the kit finds."""
 
     name = "right"
     capabilities = attrs.evolve(
@@ -161,7 +161,7 @@ def signature(body: bytes, secret: str) -> str:
 
 
 class RightEmulator(AcmeEmulator):
-    """Acme as strict as a vendor."""
+    """Acme as strict as a real vendor."""
 
     provider = "right"
     routes = (*AcmeEmulator.routes,)
@@ -296,17 +296,17 @@ def _is_time(value: Any) -> bool:
     return value is None or re.search(r"(Z|[+-]\d\d:\d\d)$", value) is not None
 
 
-# -- the wrong ones ---------------------------------------------------------------------------
+# -- the wrong adapters -----------------------------------------------------------------------
 
 
 @attrs.frozen
 class Wrong:
-    """One of them.
+    """An adapter with a deliberate fault.
 
     Attributes:
         name: The provider's name.
-        what: What is wrong, as a reader of the docs sees it.
-        caught_by: The area and the test that must fail, and its parameters where they matter.
+        what: The fault, as the documentation shows it.
+        caught_by: The area and the test that must fail, with its parameters if they matter.
         adapter: The adapter.
         emulator: Its emulator.
     """
@@ -322,7 +322,7 @@ WRONG: list[Wrong] = []
 
 
 def wrong(what: str, *, caught_by: str) -> Callable[[C], C]:
-    """Registers an adapter, or the right one with an emulator, that is wrong in this way."""
+    """Register a faulty adapter, or the right adapter with a faulty emulator."""
 
     def add(kind: C) -> C:
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
@@ -346,12 +346,12 @@ def wrong(what: str, *, caught_by: str) -> Callable[[C], C]:
 
 
 def rows() -> list[tuple[str, str]]:
-    """For the docs: what is wrong, and the test that says so."""
+    """Return each fault and the test that catches it, for the documentation."""
     return [(each.what, each.caught_by) for each in WRONG]
 
 
 class WrongAdapters:
-    """The plugin that brings them all, and the right one."""
+    """The plugin that registers the right adapter and all wrong ones."""
 
     @live.hookimpl
     def livestream_adapters(self) -> list[live.AdapterInfo]:
@@ -369,7 +369,7 @@ class WrongAdapters:
 
 
 @wrong(
-    "repeats a create by itself when its answer is lost",
+    "retries a create if its response is lost",
     caught_by="Faults::test_a_create_is_sent_once_whatever_becomes_of_it",
 )
 class SendsACreateTwice(RightAdapter):
@@ -382,7 +382,7 @@ class SendsACreateTwice(RightAdapter):
 
 
 @wrong(
-    "calls a create idempotent, so that the core repeats it",
+    "declares a create idempotent, so that the core retries it",
     caught_by="Faults::test_a_create_is_sent_once_whatever_becomes_of_it",
 )
 class CallsACreateIdempotent(RightAdapter):
@@ -392,7 +392,7 @@ class CallsACreateIdempotent(RightAdapter):
 
 
 @wrong(
-    "says that a create changes nothing, so that a lost one counts as not carried out",
+    "declares that a create changes nothing, so that a lost one counts as not applied",
     caught_by="Faults::test_a_create_whose_answer_is_lost_leaves_the_outcome_open",
 )
 class SaysThatALostCreateWasNotCarriedOut(RightAdapter):
@@ -411,7 +411,7 @@ class DropsAField(RightAdapter):
 
 
 @wrong(
-    "sends a field and does not read it",
+    "sends a field but does not read it",
     caught_by="Operations::test_a_declared_field_is_set_and_read_back[http-description",
 )
 class ReadsNoDescription(RightAdapter):
@@ -429,7 +429,7 @@ class DropsOptions(RightAdapter):
 
 
 @wrong(
-    "lets an option of the vendor's replace the title",
+    "lets one of the vendor's options replace the title",
     caught_by="Input::test_an_option_that_the_model_has_a_field_for_is_refused",
 )
 class LetsOptionsReplaceFields(RightAdapter):
@@ -438,7 +438,7 @@ class LetsOptionsReplaceFields(RightAdapter):
 
 
 @wrong(
-    "sends a scheduled instant as the wall clock of its own zone",
+    "sends a scheduled instant as the local time of its own zone",
     caught_by="Operations::test_a_schedule_in_any_zone_is_read_back_as_the_same_instant",
 )
 class SendsItsOwnWallClock(RightAdapter):
@@ -475,7 +475,7 @@ class ReportsAnUndeclaredStatus(RightAdapter):
 
 
 @wrong(
-    "says that a create starts the stream, and it does not",
+    "declares that a create starts the stream, but it does not",
     caught_by="Operations::test_a_create_without_a_schedule_starts_the_stream",
 )
 class ClaimsThatACreateStarts(RightEmulator):
@@ -487,7 +487,7 @@ class ClaimsThatACreateStarts(RightEmulator):
 
 
 @wrong(
-    "gives another stream than was asked for",
+    "returns another stream than the requested one",
     caught_by="Operations::test_get_shows_the_stream_of_that_id",
 )
 class GivesAnotherStream(RightAdapter):
@@ -515,7 +515,7 @@ class ClaimsAnOperationItLacks(RightAdapter):
 
 
 @wrong(
-    "declares that a field can be updated, and drops it",
+    "declares that a field can be updated, but drops it",
     caught_by="Operations::test_an_update_changes_the_field_it_names[http-tags]",
 )
 class DropsAChange(RightAdapter):
@@ -524,7 +524,7 @@ class DropsAChange(RightAdapter):
 
 
 @wrong(
-    "resets with an update what it was not asked to change",
+    "resets fields that an update should not change",
     caught_by="Operations::test_an_update_leaves_all_other_fields_as_they_were",
 )
 class ResetsOtherFields(RightAdapter):
@@ -533,7 +533,7 @@ class ResetsOtherFields(RightAdapter):
 
 
 @wrong(
-    "clears nothing where it declares that it can",
+    "does not clear a field that it declares as clearable",
     caught_by="Operations::test_a_field_that_can_be_cleared_is_empty_afterwards",
 )
 class ClearsNothing(RightAdapter):
@@ -543,7 +543,7 @@ class ClearsNothing(RightAdapter):
 
 
 @wrong(
-    "starts nothing: it only reads",
+    "does not start a stream, but only reads it",
     caught_by="Operations::test_a_started_stream_is_on_its_way_to_being_on_air",
 )
 class StartsNothing(RightAdapter):
@@ -552,7 +552,7 @@ class StartsNothing(RightAdapter):
 
 
 @wrong(
-    "gives a stopped stream as it was before",
+    "returns a stopped stream in its previous state",
     caught_by="Operations::test_a_stopped_stream_is_over",
 )
 class GivesAStoppedStreamAsItWas(RightAdapter):
@@ -563,7 +563,7 @@ class GivesAStoppedStreamAsItWas(RightAdapter):
 
 
 @wrong(
-    "drops a trim without a word",
+    "drops a trim silently",
     caught_by="Operations::test_two_different_trims_are_two_different_requests",
 )
 class DropsATrim(RightAdapter):
@@ -582,7 +582,7 @@ class DropsTheEndOfATrim(RightAdapter):
 
 
 @wrong(
-    "cancels what is on air",
+    "cancels a stream that is live",
     caught_by="Operations::test_a_stream_that_is_on_air_cannot_be_cancelled",
 )
 class CancelsWhatIsOnAir(RightAdapter):
@@ -593,7 +593,7 @@ class CancelsWhatIsOnAir(RightAdapter):
 
 
 @wrong(
-    "starts again what is over",
+    "restarts a stream that has ended",
     caught_by="Lifecycle::test_a_stream_that_is_over_cannot_be_started_again",
 )
 class StartsAgainWhatIsOver(RightEmulator):
@@ -604,7 +604,7 @@ class StartsAgainWhatIsOver(RightEmulator):
 
 
 @wrong(
-    "forgets where to publish to",
+    "loses the ingest",
     caught_by="Waiting::test_waiting_for_a_started_stream_ends_when_its_server_is_up",
 )
 class ForgetsTheIngest(RightAdapter):
@@ -621,7 +621,7 @@ class Unchecked(live.Capabilities):
 
 
 @wrong(
-    "takes the check of capabilities out of the core's hands",
+    "bypasses the core's check of capabilities",
     caught_by="Refusals::test_a_field_that_is_not_declared_is_refused_and_nothing_is_sent",
 )
 class ChecksNoCapability(RightAdapter):
@@ -657,7 +657,7 @@ class ReadsAFolderAsAStream(RightAdapter):
 
 
 @wrong(
-    "puts an id into a path as it is",
+    "puts an ID into a path without escaping it",
     caught_by="Ids::test_an_id_with_any_characters_is_one_part_of_a_path[http-get]",
 )
 class PutsAnIdIntoAPathAsItIs(RightAdapter):
@@ -670,7 +670,7 @@ class PutsAnIdIntoAPathAsItIs(RightAdapter):
 
 
 @wrong(
-    "deletes a stream by a part of its id",
+    "deletes a stream by a part of its ID",
     caught_by="Ids::test_nothing_but_the_id_itself_leads_to_the_stream[http-delete]",
 )
 class DeletesByAPartOfAnId(RightAdapter):
@@ -693,7 +693,7 @@ class StopsAtPageOne(RightAdapter):
 
 
 @wrong(
-    "takes an empty page for the end",
+    "treats an empty page as the end of a list",
     caught_by="MalformedPages::test_an_empty_page_in_the_middle_ends_a_walk_only_where_that_is_declared",
 )
 class TakesAnEmptyPageForTheEnd(RightAdapter):
@@ -722,7 +722,7 @@ class SendsAnyCursor(RightAdapter):
 
 
 @wrong(
-    "takes a 429 in the middle of a list for its end",
+    "treats a 429 in the middle of a list as its end",
     caught_by="MalformedPages::test_an_error_on_the_second_page_is_not_the_end_of_the_list",
 )
 class SwallowsA429(RightAdapter):
@@ -746,7 +746,7 @@ class ReadsNonsenseAsAnEmptyList(RightAdapter):
 
 
 @wrong(
-    "takes the size of a page for the size of the list",
+    "reports the size of a page as the size of the list",
     caught_by="Paging::test_a_walk_that_agrees_with_the_vendors_total_is_proven_complete",
 )
 class CountsAPageOnly(RightAdapter):
@@ -771,7 +771,7 @@ class LeavesOutWhatHasEnded(RightAdapter):
 
 
 @wrong(
-    "blames the caller for a time-out",
+    "blames the caller for a timeout",
     caught_by="SlowResponses::test_a_vendor_that_is_too_slow_is_a_time_out[in-process-get]",
 )
 class BlamesTheCallerForATimeOut(RightAdapter):
@@ -792,7 +792,7 @@ class BlamesTheCallerForA5xx(RightAdapter):
 
 
 @wrong(
-    "takes no permission for no stream",
+    "reports a missing permission as a missing stream",
     caught_by="Statuses::test_a_status_in_answer_to_a_read_is_its_error[in-process-403]",
 )
 class TakesNoPermissionForNoStream(RightAdapter):
@@ -801,7 +801,7 @@ class TakesNoPermissionForNoStream(RightAdapter):
 
 
 @wrong(
-    "forgets how long the vendor asks to wait",
+    "drops the vendor's Retry-After",
     caught_by="Statuses::test_what_the_vendor_asks_to_wait_is_in_the_error[in-process-429]",
 )
 class ForgetsRetryAfter(RightAdapter):
@@ -810,7 +810,7 @@ class ForgetsRetryAfter(RightAdapter):
 
 
 @wrong(
-    "takes a refused delete for success",
+    "treats a refused delete as success",
     caught_by="Statuses::test_a_refusal_is_raised_and_nothing_was_carried_out[in-process-delete]",
 )
 class SwallowsARefusal(RightAdapter):
@@ -822,7 +822,7 @@ class SwallowsARefusal(RightAdapter):
 
 
 @wrong(
-    "takes a page of HTML for success",
+    "treats a page of HTML as success",
     caught_by="Outcomes::test_applied_agrees_with_what_became_of_the_stream[in-process-delete-page of HTML]",
 )
 class TakesAPageOfHTMLForSuccess(RightAdapter):
@@ -847,7 +847,7 @@ class SaysThatAStopChangesNothing(RightAdapter):
 
 
 @wrong(
-    "maps a word that it does not know to ENDED",
+    "maps an unknown status to ENDED",
     caught_by="Parsing::test_a_word_that_is_not_known_is_an_unknown_status_and_the_word_is_kept",
 )
 class MapsAnUnknownWordToEnded(RightAdapter):
@@ -866,7 +866,7 @@ class LosesTheWord(RightAdapter):
 
 
 @wrong(
-    "invents the time at which a stream went on air",
+    "invents the time at which a stream went live",
     caught_by="Operations::test_a_stream_without_a_schedule_was_never_on_air_nor_over",
 )
 class InventsATime(RightAdapter):
@@ -876,7 +876,7 @@ class InventsATime(RightAdapter):
 
 
 @wrong(
-    "puts the present instant where a time is missing",
+    "replaces a missing time with the current time",
     caught_by="Parsing::test_no_time_is_put_in_place_of_a_missing_one",
 )
 class PutsNowForAMissingTime(RightAdapter):
@@ -886,7 +886,7 @@ class PutsNowForAMissingTime(RightAdapter):
 
 
 @wrong(
-    "reads the present instant into a payload",
+    "adds the current time to a payload",
     caught_by="Parsing::test_a_payload_is_read_the_same_at_any_time",
 )
 class ReadsThePresentInstant(RightAdapter):
@@ -905,7 +905,7 @@ class ReadsANaiveTime(RightAdapter):
 
 
 @wrong(
-    "takes every time for UTC, whatever its offset",
+    "reads every time as UTC, whatever its offset",
     caught_by="Parsing::test_a_time_that_the_vendor_writes_in_another_zone_is_the_same_instant",
 )
 class TakesEveryTimeForUtc(RightAdapter):
@@ -916,7 +916,7 @@ class TakesEveryTimeForUtc(RightAdapter):
 
 
 @wrong(
-    "fails with a KeyError of its own where a field is missing",
+    "raises a KeyError if a field is missing",
     caught_by="Parsing::test_a_missing_field_is_read_as_none_or_named_in_the_error",
 )
 class FailsOnAMissingField(RightAdapter):
@@ -926,7 +926,7 @@ class FailsOnAMissingField(RightAdapter):
 
 
 @wrong(
-    "fails with a TypeError of its own where a field is null",
+    "raises a TypeError if a field is null",
     caught_by="Parsing::test_a_null_is_read_as_none_or_named_in_the_error",
 )
 class FailsOnNull(RightAdapter):
@@ -935,7 +935,7 @@ class FailsOnNull(RightAdapter):
 
 
 @wrong(
-    "takes an answer without an id for a stream",
+    "reads a response without an ID as a stream",
     caught_by="Parsing::test_a_payload_without_an_id_is_no_stream",
 )
 class MakesUpAnId(RightAdapter):
@@ -946,7 +946,7 @@ class MakesUpAnId(RightAdapter):
 
 
 @wrong(
-    "refuses an answer with a field that it does not know",
+    "refuses a response with an unknown field",
     caught_by="Parsing::test_fields_that_are_not_known_change_nothing",
 )
 class RefusesANewField(RightAdapter):
@@ -957,7 +957,7 @@ class RefusesANewField(RightAdapter):
 
 
 @wrong(
-    "reads a documented sample otherwise than its author says",
+    "reads a documented sample differently than its author declares",
     caught_by="Parsing::test_a_documented_sample_is_read_as_its_author_says",
 )
 class ReadsASampleOtherwise(RightEmulator):
@@ -977,7 +977,7 @@ class ShowsAKeyInARepr(RightAdapter):
 
 
 @wrong(
-    "reads the stream key as a part of an address",
+    "reads the stream key as a part of a URL",
     caught_by="SecretMasking::test_no_secret_is_in_the_data_of_a_stream_unless_asked_for",
 )
 class ReadsAKeyAsAPartOfAnAddress(RightAdapter):
@@ -997,7 +997,7 @@ class LogsTheCredentials(RightAdapter):
 
 
 @wrong(
-    "does not know its own keys by their form",
+    "does not declare a pattern for its stream keys",
     caught_by="SecretMasking::test_a_key_is_known_by_its_form_before_it_was_ever_seen",
 )
 class DoesNotKnowItsKeys(RightAdapter):
@@ -1029,7 +1029,7 @@ class SignsInForEveryRequest(RightAdapter):
 
 
 @wrong(
-    "names the account anew with every client",
+    "gives the account another name with every client",
     caught_by="Sessions::test_two_equal_clients_share_a_session",
 )
 class SharesNoSession(RightAdapter):
@@ -1038,7 +1038,7 @@ class SharesNoSession(RightAdapter):
 
 
 @wrong(
-    "signs in although the credentials are wrong",
+    "signs in with wrong credentials",
     caught_by="Sessions::test_wrong_credentials_are_refused_and_nothing_was_changed",
 )
 class TakesAnyPassword(RightEmulator):
@@ -1051,7 +1051,7 @@ class TakesAnyPassword(RightEmulator):
 
 
 @wrong(
-    "loses a stream for every value that is odd",
+    "loses a stream because of one malformed value",
     caught_by="OddValues::test_an_odd_value_costs_its_field_or_makes_it_no_stream",
 )
 class LosesAStreamForAValue(RightAdapter):
@@ -1060,7 +1060,7 @@ class LosesAStreamForAValue(RightAdapter):
 
 
 @wrong(
-    "leaves out what is odd and says nothing",
+    "drops a malformed value silently",
     caught_by="OddValues::test_an_odd_value_costs_its_field_or_makes_it_no_stream",
 )
 class SaysNothingOfOddValues(RightAdapter):
@@ -1069,7 +1069,7 @@ class SaysNothingOfOddValues(RightAdapter):
 
 
 @wrong(
-    "names the vendor's fields in its problems, and not those of a stream",
+    "reports problems under the vendor's field names, not those of a stream",
     caught_by="OddValues::test_an_odd_value_costs_its_field_or_makes_it_no_stream",
 )
 class NamesTheVendorsFields(RightAdapter):
@@ -1078,7 +1078,7 @@ class NamesTheVendorsFields(RightAdapter):
 
 
 @wrong(
-    "shows in its problems what was odd",
+    "shows the malformed value in its problems",
     caught_by="OddValues::test_an_odd_value_costs_its_field_or_makes_it_no_stream",
 )
 class ShowsWhatWasOdd(RightAdapter):
@@ -1089,7 +1089,7 @@ class ShowsWhatWasOdd(RightAdapter):
 
 
 @wrong(
-    "has an exception of its own for a value that is odd",
+    "raises its own exception for a malformed value",
     caught_by="OddValues::test_an_odd_value_costs_its_field_or_makes_it_no_stream",
 )
 class FailsForAnOddValue(RightAdapter):
@@ -1098,7 +1098,7 @@ class FailsForAnOddValue(RightAdapter):
 
 
 @wrong(
-    "loses a page for every entry that is odd",
+    "loses a page because of one malformed entry",
     caught_by="OddValues::test_an_entry_that_cannot_be_read_hides_no_other_stream_and_is_told",
 )
 class LosesAPageForAnEntry(RightAdapter):
@@ -1110,7 +1110,7 @@ class LosesAPageForAnEntry(RightAdapter):
 
 
 @wrong(
-    "leaves out entries that are odd and says nothing",
+    "drops malformed entries silently",
     caught_by="OddValues::test_an_entry_that_cannot_be_read_hides_no_other_stream_and_is_told",
 )
 class LeavesOutOddEntries(RightAdapter):
@@ -1120,7 +1120,7 @@ class LeavesOutOddEntries(RightAdapter):
 
 
 @wrong(
-    "forgets which stream a delivery is about where the stream cannot be read",
+    "loses the stream ID of a delivery if the stream cannot be read",
     caught_by="OddValues::test_a_delivery_about_a_stream_that_cannot_be_read_still_names_it",
 )
 class ForgetsTheStreamOfADelivery(RightAdapter):
@@ -1139,7 +1139,7 @@ class ForgetsTheStreamOfADelivery(RightAdapter):
 
 
 @wrong(
-    "believes every delivery",
+    "accepts every delivery",
     caught_by="Webhooks::test_a_delivery_with_another_secret_is_rejected",
 )
 class BelievesEveryDelivery(RightAdapter):
@@ -1148,7 +1148,7 @@ class BelievesEveryDelivery(RightAdapter):
 
 
 @wrong(
-    "believes a delivery that is not signed",
+    "accepts a delivery without a signature",
     caught_by="Webhooks::test_a_delivery_without_its_headers_is_rejected",
 )
 class BelievesWhatIsNotSigned(RightAdapter):
@@ -1158,7 +1158,7 @@ class BelievesWhatIsNotSigned(RightAdapter):
 
 
 @wrong(
-    "verifies another body than it reads",
+    "verifies a different body than it reads",
     caught_by="Webhooks::test_an_altered_body_is_rejected_where_the_vendor_signs_it",
 )
 class VerifiesAnotherBody(RightAdapter):
@@ -1167,7 +1167,7 @@ class VerifiesAnotherBody(RightAdapter):
 
 
 @wrong(
-    "takes a delivery about a folder for one about a stream",
+    "treats a delivery about a folder as one about a stream",
     caught_by="Webhooks::test_a_delivery_about_something_that_is_no_stream_is_not_taken_for_one",
 )
 class TakesAFolderForAStream(RightAdapter):
@@ -1182,7 +1182,7 @@ class TakesAFolderForAStream(RightAdapter):
 
 
 @wrong(
-    "has an emulator that lets anybody in",
+    "has an emulator that accepts any credentials",
     caught_by="Emulated::test_it_changes_nothing_for_somebody_without_credentials",
 )
 class LetsAnybodyIn(RightEmulator):
@@ -1191,7 +1191,7 @@ class LetsAnybodyIn(RightEmulator):
 
 
 @wrong(
-    "has an emulator that takes any body",
+    "has an emulator that accepts any body",
     caught_by="Emulated::test_it_refuses_a_create_without_a_title",
 )
 class TakesAnyBody(RightEmulator):
@@ -1200,7 +1200,7 @@ class TakesAnyBody(RightEmulator):
 
 
 @wrong(
-    "has an emulator that answers at any path",
+    "has an emulator that responds at any path",
     caught_by="Emulated::test_it_has_no_paths_but_the_vendors[in-process-list]",
 )
 class AnswersAtAnyPath(RightEmulator):
@@ -1211,7 +1211,7 @@ class AnswersAtAnyPath(RightEmulator):
 
 
 @wrong(
-    "has an emulator whose pages are as large as anybody asks, so that a list has only one",
+    "has an emulator without a maximum page size, so that a list has only one page",
     caught_by="Paging::test_streams_on_the_second_and_the_third_page_are_found_once_each",
 )
 class HasPagesOfAnySize(RightEmulator):
@@ -1221,7 +1221,7 @@ class HasPagesOfAnySize(RightEmulator):
 
 
 @wrong(
-    "has an emulator that lacks what the vendor documents",
+    "has an emulator whose responses lack documented fields",
     caught_by="Emulated::test_its_answers_have_what_a_documented_sample_has",
 )
 class LacksWhatIsDocumented(RightEmulator):

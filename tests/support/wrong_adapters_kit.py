@@ -1,6 +1,6 @@
-"""The tests that must fail: for each wrong adapter, the one of the kit that says what is wrong.
+"""The tests that must fail: for each wrong adapter, the test of the kit that catches it.
 
-Run as a test module in a process of its own, with the plugin ``with_wrong_adapters``.
+Run this as a test module in a separate process, with the plugin ``with_wrong_adapters``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from wrong_adapters import WRONG, Wrong
 
 
 def only(wrong: Wrong) -> type[conformance.Area]:
-    """The area of the kit that must catch it, with the test that must, and no other."""
+    """Return the area of the kit that must catch it, reduced to the test that must fail."""
     area, _, test = wrong.caught_by.partition("::")
     kind = getattr(conformance, area)
     others = {name: None for name in names_of_tests(kind) if name != test.partition("[")[0]}

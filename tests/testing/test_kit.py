@@ -1,4 +1,4 @@
-"""The conformance kit as its users start it."""
+"""The conformance kit, started as users start it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OWN_TEST = "def test_of_its_own():\n    assert True\n"
 
 @pytest.fixture(scope="module")
 def whole_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """All of the kit on an adapter that is right: the folder, and what was printed."""
+    """Run the whole kit on a correct adapter, and return the folder and the output."""
 
     def make(folder: Path) -> str:
         report = "--livestream-report=out/report.json"
@@ -31,7 +31,7 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return once(tmp_path_factory, "kit-whole", make)
 
 
-# -- what it costs those who do not use it ----------------------------------------------------
+# -- cost for programs that do not use it -----------------------------------------------------
 
 
 def test_a_run_without_the_kit_imports_nothing_of_it_but_one_module(tmp_path: Path) -> None:
@@ -55,10 +55,10 @@ def test_a_run_without_the_kit_imports_nothing_of_it_but_one_module(tmp_path: Pa
     assert done.returncode == 0, done.stdout
 
 
-# -- what is run ------------------------------------------------------------------------------
+# -- the tests that run -----------------------------------------------------------------------
 
 
-def test_all_of_it_passes_for_an_adapter_that_is_right(whole_run: tuple[Path, str]) -> None:
+def test_the_whole_kit_passes_for_a_correct_adapter(whole_run: tuple[Path, str]) -> None:
     assert re.search(r"^=+ \d{3,} passed, \d+ skipped in ", whole_run[1], re.MULTILINE)
 
 
@@ -90,7 +90,7 @@ def test_a_run_that_only_collects_reports_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_paths_that_are_given_are_run_besides(tmp_path: Path) -> None:
+def test_given_paths_are_run_too(tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text(OWN_TEST)
     selected = f"{FEW} or test_of_its_own"
     done = run(tmp_path, "--livestream-adapter", "right", "-v", "-k", selected, "test_own.py")
@@ -127,7 +127,7 @@ def test_an_area_that_is_not_declared_has_no_tests(tmp_path: Path) -> None:
     )
 
 
-# -- with what pytest has ---------------------------------------------------------------------
+# -- with pytest options ----------------------------------------------------------------------
 
 
 def test_it_runs_in_several_processes_with_one_table(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_it_runs_in_several_processes_with_one_table(tmp_path: Path) -> None:
     assert "list            proven        2 tests" in done.stdout
 
 
-def test_it_stops_at_the_first_failure_when_told_so(tmp_path: Path) -> None:
+def test_it_stops_at_the_first_failure_on_request(tmp_path: Path) -> None:
     done = run(tmp_path, "--livestream-adapter", "believes_every_delivery", "-x", "-k", "Webhooks")
     assert done.returncode == 1
     assert "1 failed" in done.stdout
@@ -156,7 +156,7 @@ def test_a_failure_shows_the_values_that_were_compared(tmp_path: Path) -> None:
     assert "E   assert ([] or 'Another description.' is False)" in done.stdout
 
 
-# -- what cannot be run -----------------------------------------------------------------------
+# -- adapters that cannot be tested -----------------------------------------------------------
 
 
 def test_an_adapter_that_is_not_installed_is_a_usage_error(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_failure_is_in_the_report_and_on_the_badge(tmp_path: Path) -> None:
     assert "1 failed" in (tmp_path / "out" / "report.svg").read_text()
 
 
-def test_what_was_not_selected_is_not_called_proven(tmp_path: Path) -> None:
+def test_a_feature_without_a_selected_test_is_not_proven(tmp_path: Path) -> None:
     run(
         tmp_path,
         *("--livestream-adapter", "right", "-k", FEW, "--livestream-report=out/report.json"),
@@ -222,7 +222,7 @@ def report_in(folder: Path) -> dict:
     return json.loads((folder / "out" / "report.json").read_text())["adapters"][0]
 
 
-# -- in a module of one's own -----------------------------------------------------------------
+# -- subclasses of the kit's areas ------------------------------------------------------------
 
 
 def test_the_same_tests_can_be_subclassed(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_the_same_tests_can_be_subclassed(tmp_path: Path) -> None:
     assert "test_own.py::TestRight::test_a_limit_is_kept_across_pages[http] PASSED" in done.stdout
 
 
-def test_where_three_pages_cannot_be_had_a_test_of_them_is_skipped_with_the_reason(
+def test_a_test_of_three_pages_is_skipped_with_a_reason_if_there_are_fewer(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "test_own.py").write_text(

@@ -1,4 +1,4 @@
-"""The conformance kit shows the same of an adapter with either client."""
+"""The conformance kit has the same results with either client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kit can fail: each adapter that is wrong on purpose fails the test that says so."""
+"""The kit can fail: each adapter that is wrong on purpose fails the named test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """Names of the tests that failed, by adapter; all run in one process."""
+    """Return the names of the failed tests by adapter, after one run of all."""
 
     def make(folder: Path) -> str:
         done = run(

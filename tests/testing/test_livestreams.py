@@ -1,4 +1,4 @@
-"""`livestreams`: what the tests of an application are given."""
+"""The `livestreams` fixture, which an application's tests use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def teach(title: str) -> str:
         return client.wait(stream.id, until=live.Status.LIVE, timeout=600).id
 
 
-def test_an_application_that_connects_by_itself_reaches_the_vendor_of_the_test() -> None:
+def test_an_application_with_its_own_connection_reaches_the_vendor_of_the_test() -> None:
     with livestreams() as world:
         world.clock.call_later(40, lambda: world.vendor.connect_encoder("stream-1"))
         assert teach("Lesson 1") == "stream-1"
@@ -75,6 +75,6 @@ def test_its_clients_verify_webhooks_and_are_closed_in_the_end() -> None:
     assert world.vendor.open_sessions == 0
 
 
-def test_what_is_given_goes_before_the_accounts_own_options() -> None:
+def test_given_options_take_precedence_over_the_accounts_own() -> None:
     with livestreams() as world, pytest.raises(live.AuthenticationFailed):
         world.connect(token="another").create(title="T")

@@ -1,4 +1,4 @@
-"""The public strategies for hypothesis."""
+"""The public Hypothesis strategies."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAKERS = [make for make in MAKERS if make.__name__ in s.__all__]
 @pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_what_is_made_is_valid(make: Any, data: st.DataObject) -> None:
+def test_generated_values_are_valid(make: Any, data: st.DataObject) -> None:
     data.draw(make())  # the constructors check
 
 
@@ -110,7 +110,7 @@ SEEN = {
     ),
     "a stream with a key in its playback": (
         s.live_streams(),
-        # One that is not ASCII is in no other URL that is made.
+        # No other generated URL has one that is not ASCII.
         lambda x: any(
             key in str.__str__(p.url)
             for p in x.playbacks
@@ -135,7 +135,7 @@ def test_the_edges_are_among_what_is_made(what: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_made_shrinks_to_the_least_that_shows_the_fault() -> None:
+def test_generated_values_shrink_to_a_minimal_example() -> None:
     least = find(s.stream_specs(), lambda spec: spec.scheduled_start is not None, settings=THOROUGH)
     assert least == live.StreamSpec(title="0", scheduled_start="2000-01-01T00:00:00Z")
 

@@ -1,9 +1,10 @@
-"""Migrations that are killed, cut off and stopped, until all is done; then what is at the target
-is compared with what was to be there. ``python -m tests.torture --help``.
+"""Migrations that are interrupted until they are complete, and whose target is then checked.
+
+They are killed, disconnected, and stopped. See ``python -m tests.torture --help``.
 """
 
 import sys
 from pathlib import Path
 
-# Where pytest finds what tests share: this is run without it.
+# The folder of the tests' shared modules, which only pytest would find automatically.
 sys.path.append(str(Path(__file__).parents[1] / "support"))

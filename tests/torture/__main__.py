@@ -1,4 +1,4 @@
-"""``python -m tests.torture``, from the top of the checkout."""
+"""Run ``python -m tests.torture`` from the top of the checkout."""
 
 from .command import main
 

@@ -1,4 +1,4 @@
-"""The command: many runs, several at a time, and a line for each that failed."""
+"""Run many interrupted migrations, several at a time, and print a line for each that fails."""
 
 from __future__ import annotations
 
@@ -18,23 +18,31 @@ from pathlib import Path
 from livestream_core._contract.foreign import place_of
 from postgresql import NoPostgreSQL, PostgreSQL, postgresql
 
-from .run import Outcome, carry_out
+from .run import Outcome, run_scenario
 from .scenario import Scenario
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs them; the exit code is 1 if one failed."""
+    """Run the migrations; the exit code is 1 if one fails."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--runs", type=int, default=200, metavar="N")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="that of the first run")
-    parser.add_argument("--only", type=int, metavar="SEED", help="only this run, with all it did")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="so many at a time")
-    parser.add_argument("--first", action="store_true", help="end with the first that fails")
-    parser.add_argument("--places", action="store_true", help="also where processes were ended")
-    given = parser.parse_args(arguments)
-    seeds = range(given.seed, given.seed + given.runs) if given.only is None else [given.only]
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="the seed of the first run"
+    )
+    parser.add_argument("--only", type=int, metavar="SEED", help="only this run, with details")
+    parser.add_argument(
+        "--jobs", type=int, default=2, metavar="N", help="the number of runs at a time"
+    )
+    parser.add_argument("--first", action="store_true", help="stop at the first failure")
+    parser.add_argument(
+        "--places", action="store_true", help="also print the places where processes ended"
+    )
+    options = parser.parse_args(arguments)
+    seeds = (
+        range(options.seed, options.seed + options.runs) if options.only is None else [options.only]
+    )
     began = time.monotonic()
-    # As for an interrupt: the server, and what is under way, come to their end.
+    # As after an interrupt, the server and the current runs end properly.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with ExitStack() as stack:
         server, reason = None, ""
@@ -45,24 +53,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 reason = str(error)
         chosen = [seed for seed in seeds if server or not Scenario.of(seed).shared]
         outcomes = []
-        for outcome in carried_out(chosen, server, given.jobs):
+        for outcome in run_seeds(chosen, server, options.jobs):
             outcomes.append(outcome)
-            if outcome.problems or given.only is not None:
-                print(described(outcome, full=given.only is not None), flush=True)
-            if outcome.problems and given.first:
+            if outcome.problems or options.only is not None:
+                print(described(outcome, full=options.only is not None), flush=True)
+            if outcome.problems and options.first:
                 break
-    if given.places:
+    if options.places:
         print(_places(outcomes))
     if left := len(seeds) - len(chosen):
-        print(f"{left} not run, which need PostgreSQL: {reason}")
+        print(f"{left} skipped, which need PostgreSQL: {reason}")
     failed = sum(bool(outcome.problems) for outcome in outcomes)
     print(f"{time.monotonic() - began:.0f} s, {_mean(outcomes):.1f} s each")
     print(f"{len(outcomes) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 
-def carried_out(seeds: Iterable[int], server: PostgreSQL | None, jobs: int) -> Iterator[Outcome]:
-    """The outcomes, each as soon as it is there."""
+def run_seeds(seeds: Iterable[int], server: PostgreSQL | None, jobs: int) -> Iterator[Outcome]:
+    """Yield each outcome as soon as it is available."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=spawn) as executor:
         try:
@@ -76,15 +84,15 @@ def _run(server: PostgreSQL | None, seed: int) -> Outcome:
         new_database = None if server is None else server.new_database
         scenario = Scenario.of(seed)
         try:
-            return carry_out(scenario, Path(folder), new_database)
+            return run_scenario(scenario, Path(folder), new_database)
         except Exception as error:
-            # The others go on.
+            # The other runs continue.
             problem = f"the harness failed: {error!r} at {place_of(error)}"
             return Outcome(scenario=scenario, problems=(problem,), ends=(), lives=(), seconds=0.0)
 
 
 def described(outcome: Outcome, *, full: bool = False) -> str:
-    """A failed run in a line, with how to repeat it; or all of a run."""
+    """Return a line about a run and how to repeat it, with details if requested."""
     seed, scenario = outcome.scenario.seed, outcome.scenario
     what = "; ".join(outcome.problems) or "passed"
     line = f"seed {seed}: {what} [{scenario}] (python -m tests.torture --only {seed})"

@@ -1,4 +1,4 @@
-"""One life of a migrating process: it plans, runs, and may die or be stopped on the way."""
+"""One life: a process that plans and runs a migration, and may be killed or stopped meanwhile."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ import psycopg  # noqa: F401
 
 import livestream_core as live
 
-# What every life needs, so that it is imported once, in the process that all are forked from.
+# Imported once, in the process from which all lives are forked.
 import livestream_videosdk.adapter  # noqa: F401
 from livestream_core import migrate
 
 from .points import Points
 
-#: After this a life hangs; seconds. Its stacks are written where its output goes.
+#: The seconds after which a life counts as hanging. Its stacks are then written to its output.
 HANGS = 60.0
 
 
 @attrs.frozen(kw_only=True)
 class End:
-    """What becomes of a life.
+    """How a life ends.
 
     Attributes:
-        how: Whether it is killed, or stopped until it is continued.
-        at: At which place, counted from 1.
-        where: Or at the first place with this in its name.
-        after: Or after how many seconds.
+        how: Whether the process is killed, or stopped until it is resumed.
+        at: The number of the place where it ends, from 1.
+        where: Text in the name of the place where it ends, as an alternative.
+        after: The seconds after which it ends, as an alternative.
     """
 
     how: Literal["killed", "stopped"] = "killed"
@@ -45,15 +45,15 @@ class End:
 
 
 @attrs.frozen(kw_only=True)
-class Errand:
-    """What a life is for.
+class Job:
+    """The migration that a life runs.
 
     Attributes:
-        source: Provider and options of the source.
-        target: Provider and options of the target.
-        ledger: Where the ledger is.
-        output: The file that its output goes to.
-        end: What becomes of it; ``None`` lets it live.
+        source: The provider and options of the source.
+        target: The provider and options of the target.
+        ledger: The path or URL of the ledger.
+        output: The file for its output.
+        end: How the life ends early, or ``None``.
     """
 
     source: tuple[str, Mapping[str, Any]]
@@ -70,70 +70,72 @@ class Errand:
 
 
 def scheduled(stream: live.LiveStream, spec: live.StreamSpec) -> live.StreamSpec:
-    """A transform: gives streams of a vendor without a schedule a start."""
+    """Set a start, as a transform for streams of a vendor without schedules."""
     return attrs.evolve(spec, scheduled_start=start_of(stream.title))
 
 
 def start_of(title: str) -> datetime:
-    """The start that :func:`scheduled` sets."""
+    """Return the start that :func:`scheduled` sets."""
     return datetime(2037, 5, 1, tzinfo=UTC) + timedelta(minutes=zlib.crc32(title.encode()) % 999)
 
 
-def live_out(errand: Errand, said: Connection) -> None:
-    """Does an errand, and says how it went: ``("ended", where)`` right before its end,
-    ``("raised", error, text)`` or ``("done", result)``.
+def perform(job: Job, channel: Connection) -> None:
+    """Run a migration, and send messages about it to the parent process.
+
+    The messages are ``("ended", where)`` right before an early end, ``("raised", error, text)``,
+    and ``("done", result)``.
     """
-    output = os.open(errand.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    output = os.open(job.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
     faulthandler.dump_traceback_later(HANGS - 5, exit=False)
-    fate = _Fate(errand.end, said)
-    points = Points(fate.passed)
+    trigger = _EndTrigger(job.end, channel)
+    points = Points(trigger.passed)
     points.install()
-    fate.begin()
+    trigger.begin()
     try:
-        result = _migrate(errand)
+        result = _migrate(job)
     except live.LiveStreamError as error:
-        fate.over(("raised", type(error).__name__, str(error), points.count))
+        trigger.over(("raised", type(error).__name__, str(error), points.count))
     else:
-        fate.over(("done", result.exit_code, result.writes, str(result.error), points.count))
+        trigger.over(("done", result.exit_code, result.writes, str(result.error), points.count))
     faulthandler.cancel_dump_traceback_later()
 
 
-def _migrate(errand: Errand) -> migrate.RunResult:
+def _migrate(job: Job) -> migrate.RunResult:
     with (
-        live.connect(errand.source[0], retries=errand.retries, **errand.source[1]) as source,
-        live.connect(errand.target[0], retries=errand.retries, **errand.target[1]) as target,
+        live.connect(job.source[0], retries=job.retries, **job.source[1]) as source,
+        live.connect(job.target[0], retries=job.retries, **job.target[1]) as target,
     ):
         plan = None
-        if not migrate.Ledger.exists(errand.ledger):
-            transform = scheduled if errand.transform else None
+        if not migrate.Ledger.exists(job.ledger):
+            transform = scheduled if job.transform else None
             plan = migrate.plan(
-                source, target, assume_idle=True, mark=errand.mark, transform=transform
+                source, target, assume_idle=True, mark=job.mark, transform=transform
             )
         return migrate.run(
             plan,
-            ledger=errand.ledger,
+            ledger=job.ledger,
             source=source,
             target=target,
-            workers=errand.workers,
-            settle=errand.settle,
-            lease=errand.lease,
+            workers=job.workers,
+            settle=job.settle,
+            lease=job.lease,
         )
 
 
-class _Fate:
-    """Ends a life where that is due."""
+class _EndTrigger:
+    """The trigger that ends a life at the planned place or time."""
 
-    def __init__(self, end: End | None, said: Connection) -> None:
-        self._end, self._said = end, said
+    def __init__(self, end: End | None, channel: Connection) -> None:
+        self._end, self._channel = end, channel
         self._lock = threading.Lock()
         self._is_over = False
         self._passed = 0
 
     def begin(self) -> None:
         if self._end is not None and self._end.after is not None:
-            timer = threading.Timer(self._end.after, self._strike, ("at some moment",))
+            timer = threading.Timer(self._end.after, self._end_process, ("at some moment",))
             timer.daemon = True
             timer.start()
 
@@ -141,20 +143,20 @@ class _Fate:
         self._passed = number
         end = self._end
         if end is not None and (end.at == number or (end.where is not None and end.where in name)):
-            self._strike(name)
+            self._end_process(name)
 
     def over(self, message: tuple[Any, ...]) -> None:
         with self._lock:
             self._is_over = True
-            self._said.send(message)
+            self._channel.send(message)
 
-    def _strike(self, where: str) -> None:
+    def _end_process(self, where: str) -> None:
         with self._lock:
             end = self._end
             if self._is_over or end is None:
                 return
             self._end = None
-            self._said.send(("ended", where, self._passed))
-            # To this very thread: it must not come any further before all of them stand still.
+            self._channel.send(("ended", where, self._passed))
+            # Signal this thread, which must not continue before all threads have stopped.
             here = threading.get_ident()
             signal.pthread_kill(here, signal.SIGKILL if end.how == "killed" else signal.SIGSTOP)

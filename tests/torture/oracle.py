@@ -1,4 +1,4 @@
-"""What must hold when a migration says that all is done."""
+"""The conditions that must hold when a migration says that it is complete."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from livestream_core.migrate import Item, ItemState, Report
 
 from .scenario import Scenario
-from .vendors import Look, Vendor
+from .vendors import Content, Vendor
 
 
 def problems(
@@ -17,51 +17,56 @@ def problems(
     *,
     source: Vendor,
     target: Vendor,
-    source_before: Mapping[str, Look],
-    target_before: Mapping[str, Look],
-    strangers: Mapping[str, Look],
-    told: bool,
+    source_before: Mapping[str, Content],
+    target_before: Mapping[str, Content],
+    strangers: Mapping[str, Content],
+    extras_reported: bool,
 ) -> Iterator[str]:
-    """All that is wrong.
+    """Yield all problems.
 
     Args:
-        scenario: What happened.
-        report: What the ledger says.
-        source: The source as it is now.
-        target: The target as it is now.
-        source_before: What the source held before.
-        target_before: What the target held before.
-        strangers: What others made at the target meanwhile.
-        told: Whether streams too many may be there, if the run has named every one of them.
+        scenario: The scenario of the run.
+        report: The report of the ledger.
+        source: The source after the migration.
+        target: The target after the migration.
+        source_before: The streams of the source before the migration.
+        target_before: The streams of the target before the migration.
+        strangers: The streams that others created at the target meanwhile.
+        extras_reported: Whether extra streams are allowed, if the report names all of them.
     """
     if source.streams() != source_before:
         yield "the source was changed"
     now = target.streams()
-    for what, before in (("was there before", target_before), ("is a stranger's", strangers)):
-        for id, look in before.items():
-            if now.get(id) != look:
-                yield f"what {what} was changed: {look}"
+    for what, before in (("a previous stream", target_before), ("a stranger's stream", strangers)):
+        for id, content in before.items():
+            if now.get(id) != content:
+                yield f"{what} was changed: {content}"
     others = target_before.keys() | strangers.keys()
-    made = {id: look for id, look in now.items() if id not in others}
-    yield from _are_right(scenario, report, made, target, told=told)
+    made = {id: content for id, content in now.items() if id not in others}
+    yield from _are_right(scenario, report, made, target, extras_reported=extras_reported)
     yield from _add_up(scenario, report)
 
 
 def _are_right(
-    scenario: Scenario, report: Report, made: Mapping[str, Look], target: Vendor, *, told: bool
+    scenario: Scenario,
+    report: Report,
+    made: Mapping[str, Content],
+    target: Vendor,
+    *,
+    extras_reported: bool,
 ) -> Iterator[str]:
     movable = Counter(map(scenario.expected, scenario.streams))
     found = Counter(made.values())
     owned = [item.target_id for item in report.items if item.target_id is not None]
     unowned = {target.key(id) for id in report.unowned}
-    for look, count in (movable - found).items():
-        yield f"lost: {count} of {look}"
+    for content, count in (movable - found).items():
+        yield f"lost: {count} of {content}"
     too_many = {id for id in made if id not in map(target.key, owned)}
-    for look, count in (found - movable).items():
-        if not (told and too_many and too_many == unowned):
-            yield f"doubled: {count} too many of {look}"
-    if unowned != (too_many if told else set()):
-        yield f"it names {sorted(unowned)} as unowned, and it is {sorted(too_many)}"
+    for content, count in (found - movable).items():
+        if not (extras_reported and too_many and too_many == unowned):
+            yield f"doubled: {count} too many of {content}"
+    if unowned != (too_many if extras_reported else set()):
+        yield f"the report names {sorted(unowned)} as unowned, but they are {sorted(too_many)}"
     if len(set(owned)) != len(owned):
         yield "two streams of the ledger own the same stream of the target"
     for item in report.items:
@@ -69,16 +74,16 @@ def _are_right(
 
 
 def _is_true(
-    scenario: Scenario, item: Item, made: Mapping[str, Look], target: Vendor
+    scenario: Scenario, item: Item, made: Mapping[str, Content], target: Vendor
 ) -> Iterator[str]:
     if not item.is_moved:
         return
-    look = made.get(target.key(item.target_id or ""))
+    content = made.get(target.key(item.target_id or ""))
     spec = item.spec
-    if look is None or spec is None:
-        yield f"the ledger has {item.source_id} at {item.target_id}, and nothing of ours is there"
-    elif look[0] != spec.title or (target.keeps_starts and look[1] != spec.scheduled_start):
-        yield f"the ledger has {item.source_id} as {look}, and planned {spec.title!r}"
+    if content is None or spec is None:
+        yield f"the ledger has {item.source_id} at {item.target_id}, but there is no such stream"
+    elif content[0] != spec.title or (target.keeps_starts and content[1] != spec.scheduled_start):
+        yield f"the ledger has {item.source_id} as {content}, but planned {spec.title!r}"
 
 
 def _add_up(scenario: Scenario, report: Report) -> Iterator[str]:
@@ -90,7 +95,7 @@ def _add_up(scenario: Scenario, report: Report) -> Iterator[str]:
         yield f"the report has {total} streams"
     moved = counts[ItemState.CREATED] + counts[ItemState.ADOPTED]
     if moved != len(scenario.streams) or counts[ItemState.SKIPPED] != len(scenario.kept_back):
-        yield f"not all of it is done: {report.counts}" + "".join(
+        yield f"the migration is not complete: {report.counts}" + "".join(
             f"; {item.title!r} {item.state}: {item.reason}"
             for item in report.items
             if item.state not in (ItemState.CREATED, ItemState.ADOPTED, ItemState.SKIPPED)

@@ -1,7 +1,8 @@
-"""The places where a migrating process may die: around every commit, around its mark, around putting
-the ledger in its place, and around sending a create.
+"""The places where a migrating process may be killed.
 
-Each is counted when it is passed, and has a name: the commit of what, or which request.
+They are before and after every commit and its mark, the replacement of the ledger's file, and the
+sending of a create. Each place is counted when it is reached, and its name says what is written or
+sent there.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from livestream_core.migrate.ledger.transaction import Transaction
 #: Called with the number and the name of each place.
 Passed = Callable[[int, str], None]
 
-#: What a commit is named after: what was done in it.
+#: The methods after which a commit is named.
 _WRITES = (
     "begin_run",
     "change",
@@ -39,7 +40,7 @@ _WRITES = (
 
 
 class Points:
-    """Tells of every place as it is passed. For a process of its own: nothing is put back."""
+    """The places that are reached. Only for a separate process, because patches stay installed."""
 
     def __init__(self, passed: Passed) -> None:
         self._passed = passed
@@ -48,14 +49,14 @@ class Points:
         self.count = 0
 
     def at(self, name: str) -> None:
-        """The process is at such a place."""
+        """Report that the process has reached a place."""
         with self._lock:
             self.count += 1
             count = self.count
         self._passed(count, name)
 
     def install(self) -> None:
-        """Looks for them from now on."""
+        """Patch the code, so that all places are reported from now on."""
         for name in _WRITES:
             self._note(name)
         self._around(PGDialect_psycopg, "do_commit", lambda *_: f"commit of {self._what()}")

@@ -1,4 +1,4 @@
-"""One run: lives, one after the other or two at once, until all is done; then the oracle."""
+"""One run: lives, one after the other or two at once, until the migration is complete."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ import attrs
 from livestream_core.migrate import Ledger
 
 from . import life
-from .life import End, Errand
+from .life import End, Job
 from .oracle import problems
 from .scenario import ON_READS, Kind, Scenario
-from .vendors import LISTS, Look, Vendor
+from .vendors import LISTS, Content, Vendor
 
-#: A migration that is started so often, and is not done, never will be.
+#: The number of lives after which a migration counts as stuck.
 _MOST_LIVES = 16
 
 _processes = multiprocessing.get_context("forkserver")
@@ -33,14 +33,14 @@ _processes.set_forkserver_preload([life.__name__])
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """How a run went.
+    """The outcome of a run.
 
     Attributes:
-        scenario: What happened.
-        problems: What is wrong.
+        scenario: The scenario of the run.
+        problems: The problems that the oracle found.
         ends: The places where lives ended.
-        lives: What became of each life.
-        seconds: How long it took.
+        lives: The last message of each life.
+        seconds: The duration.
     """
 
     scenario: Scenario
@@ -51,43 +51,43 @@ class Outcome:
 
 
 class Life:
-    """A process that migrates."""
+    """A process that runs a migration."""
 
-    def __init__(self, errand: Errand) -> None:
-        self._errand = errand
-        self._heard, said = _processes.Pipe(duplex=False)
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._receiver, sender = _processes.Pipe(duplex=False)
         self._process = _processes.Process(
-            target=life.live_out, args=(errand, said), daemon=True, name="life"
+            target=life.perform, args=(job, sender), daemon=True, name="life"
         )
         self._process.start()
-        said.close()
+        sender.close()
         assert self._process.pid is not None
         self._pid = self._process.pid
-        # It is killed from other threads, too: never another process that has its number by then.
+        # Other threads also kill it, and must not hit another process that reuses its number.
         self._handle = os.pidfd_open(self._pid)
         self._lock = threading.Lock()
         self._is_over = False
         self.messages: list[tuple[Any, ...]] = []
 
     def kill(self) -> None:
-        """Ends it now, if it lives."""
+        """Kill the process if it is running."""
         self._send(signal.SIGKILL)
 
     def until_stopped(self) -> bool:
-        """Waits until it has stopped itself; false if it has come to its end before."""
-        if not self._hear() or self.messages[-1][0] != "ended":
+        """Wait until the process has stopped itself; return false if it has exited before that."""
+        if not self._receive() or self.messages[-1][0] != "ended":
             return False
         while _state_of(self._pid) not in "TtZ":
             time.sleep(0.01)
         return True
 
-    def go_on(self) -> None:
-        """Continues it."""
+    def resume(self) -> None:
+        """Resume the stopped process."""
         self._send(signal.SIGCONT)
 
     def join(self) -> tuple[Any, ...]:
-        """Waits for its end; gives the last that it said."""
-        while self._hear():
+        """Wait for the process to exit, and return its last message."""
+        while self._receive():
             pass
         self._process.join(life.HANGS)
         hangs = self._process.is_alive()
@@ -98,9 +98,9 @@ class Life:
             self._is_over = True
             os.close(self._handle)
         self._process.close()
-        self._heard.close()
+        self._receiver.close()
         if hangs:
-            return ("hung", Path(self._errand.output).read_text()[-4000:])
+            return ("hung", Path(self._job.output).read_text()[-4000:])
         return self.messages[-1] if self.messages else ("killed by its vendor",)
 
     def _send(self, number: signal.Signals) -> None:
@@ -108,11 +108,11 @@ class Life:
             if not self._is_over:
                 signal.pidfd_send_signal(self._handle, number)
 
-    def _hear(self) -> bool:
-        if not self._heard.poll(life.HANGS):
+    def _receive(self) -> bool:
+        if not self._receiver.poll(life.HANGS):
             return False
         try:
-            self.messages.append(self._heard.recv())
+            self.messages.append(self._receiver.recv())
         except EOFError:
             return False
         return True
@@ -124,42 +124,42 @@ def _state_of(pid: int) -> str:
 
 
 class Run:
-    """One scenario under way."""
+    """The run of one scenario."""
 
     def __init__(self, scenario: Scenario, folder: Path, ledger: str) -> None:
         self.scenario, self.folder, self.ledger = scenario, folder, ledger
         self.source, self.target = Vendor(scenario.source), Vendor(scenario.target)
-        self.strangers: dict[str, Look] = {}
+        self.strangers: dict[str, Content] = {}
         self.living: list[Life] = []
         self.lives: list[str] = []
         self.ends: list[str] = []
-        self.wrong: list[str] = []
+        self.problems: list[str] = []
 
-    def carry_out(self) -> Outcome:
-        """Does all of it."""
+    def execute(self) -> Outcome:
+        """Run the scenario, check the result, and return the outcome."""
         began = time.monotonic()
         with ExitStack() as stack:
             stack.enter_context(self.source.served())
             stack.enter_context(self.target.served())
-            self._furnish()
+            self._create_streams()
             source_before, target_before = self.source.streams(), self.target.streams()
-            self._trouble()
-            stack.enter_context(self._meanwhile())
-            stack.callback(self._bury)
+            self._inject_faults()
+            stack.enter_context(self._strangers_create())
+            stack.callback(self._kill_all)
             last = self._live()
-            if not self.wrong:
-                self._prove(last, source_before, target_before)
+            if not self.problems:
+                self._check(last, source_before, target_before)
         return Outcome(
             scenario=self.scenario,
-            problems=tuple(self.wrong),
+            problems=tuple(self.problems),
             ends=tuple(self.ends),
             lives=tuple(self.lives),
             seconds=time.monotonic() - began,
         )
 
-    # -- the world --------------------------------------------------------------------------
+    # -- vendors and their faults -----------------------------------------------------------
 
-    def _furnish(self) -> None:
+    def _create_streams(self) -> None:
         for title, start in self.scenario.streams:
             self.source.add(title, start)
         for title in self.scenario.kept_back:
@@ -168,9 +168,9 @@ class Run:
             self.target.add(title, start)
         self.target.emulator.clock.advance(self.scenario.skew)
 
-    def _trouble(self) -> None:
+    def _inject_faults(self) -> None:
         target, source = self.target, self.source
-        target.fails_at(lambda look, nth: self.scenario.fault(look, nth, self._kill))
+        target.fails_at(lambda content, nth: self.scenario.fault(content, nth, self._kill))
         for each in self.scenario.on_lists:
             on = LISTS[target.provider]
             target.emulator.inject(ON_READS[each.name], on=on, skip=each.skip)
@@ -178,14 +178,14 @@ class Run:
             source.emulator.inject(ON_READS[each.name], on="GET *", skip=each.skip)
 
     def _kill(self) -> None:
-        # Of two that live, it is not known who asked: the one that has lived longer goes.
+        # With two lives, it is not known which one sent the request, so kill the older one.
         if self.living:
             self.ends.append("by its vendor, at a create")
             self.living[0].kill()
 
     @contextmanager
-    def _meanwhile(self) -> Iterator[None]:
-        """Others use the target, too."""
+    def _strangers_create(self) -> Iterator[None]:
+        """Let others create streams at the target meanwhile."""
         timers = [
             threading.Timer(after, self._stranger, (title,))
             for after, title in self.scenario.strangers
@@ -205,17 +205,17 @@ class Run:
     # -- lives ------------------------------------------------------------------------------
 
     def _live(self) -> tuple[Any, ...]:
-        """Lives until a process says that all is done; gives what it said."""
+        """Start lives until one says that the migration is complete, and return its message."""
         ends = list(self.scenario.ends)
         kind = self.scenario.kind
         last: tuple[Any, ...] = ()
         if kind is Kind.TOGETHER:
-            last = self._together(ends.pop(0) if ends else None)
+            last = self._two_at_once(ends.pop(0) if ends else None)
         elif kind is Kind.STOPPED:
             last = self._stopped(ends.pop(0))
-        while not self.wrong and not _is_done(last):
+        while not self.problems and not _is_done(last):
             if len(self.lives) >= _MOST_LIVES:
-                self.wrong.append(f"after {_MOST_LIVES} lives it is not done: {last}")
+                self.problems.append(f"not complete after {_MOST_LIVES} lives: {last}")
                 break
             last = self._end(self._begin(ends.pop(0) if ends else None))
         return last
@@ -223,7 +223,7 @@ class Run:
     def _begin(self, end: End | None = None) -> Life:
         scenario = self.scenario
         born = Life(
-            Errand(
+            Job(
                 source=(scenario.source, self.source.options),
                 target=(scenario.target, self.target.options),
                 ledger=self.ledger,
@@ -246,16 +246,16 @@ class Run:
         self.lives.append(" ".join(map(str, last)))
         self.ends += [message[1] for message in living.messages if message[0] == "ended"]
         if last[0] == "hung" or (last[0] == "raised" and last[1] == "LedgerError"):
-            self.wrong.append(f"a life {last}")
+            self.problems.append(f"a life {last}")
         return last
 
-    def _bury(self) -> None:
-        """Leaves nobody behind, whatever went wrong here."""
+    def _kill_all(self) -> None:
+        """Kill all remaining lives."""
         for living in list(self.living):
             living.kill()
             self._end(living)
 
-    def _together(self, end: End | None) -> tuple[Any, ...]:
+    def _two_at_once(self, end: End | None) -> tuple[Any, ...]:
         both = [self._begin(end)]
         time.sleep(self.scenario.apart)
         both.append(self._begin())
@@ -272,15 +272,15 @@ class Run:
         elif self.scenario.pause is None:
             self._end(second)
         time.sleep(self.scenario.pause or 0.0)
-        first.go_on()
+        first.resume()
         results = [self._end(each) for each in (first, second) if each in self.living]
         return results[0]
 
     def _is_refused(self, second: Life, first: Life) -> None:
-        """With a file, the second of two must not go on; it is stopped where the first is."""
-        said = second.join()
+        """Check that the second of two lives is refused while the first holds a ledger file."""
+        message = second.join()
         self.living.remove(second)
-        self.lives.append(" ".join(map(str, said)))
+        self.lives.append(" ".join(map(str, message)))
         holds_it = first.messages[-1][2] > 0
         if holds_it and (said[0] != "raised" or "another run is using the ledger" not in said[2]):
             self.wrong.append(f"a second run went on beside one that is stopped: {said}")
@@ -288,18 +288,23 @@ class Run:
     # -- the end ----------------------------------------------------------------------------
 
     @property
-    def _told(self) -> bool:
-        """A create that was stopped between the look at the time and the sending is sent past
-        its lease; only the vendor could prevent that. It must be found, and named.
+    def _allows_extras(self) -> bool:
+        """Whether the run may create an extra stream, which the report must then name.
+
+        If a process is stopped between its check of the lease and the sending of a create, it sends
+        the create after the lease has expired. Only the vendor could prevent that.
         """
         return self.scenario.kind is Kind.STOPPED and any(
             where in ("at some moment", "before sending a create") for where in self.ends
         )
 
-    def _prove(
-        self, last: tuple[Any, ...], source_before: dict[str, Look], target_before: dict[str, Look]
+    def _check(
+        self,
+        last: tuple[Any, ...],
+        source_before: dict[str, Content],
+        target_before: dict[str, Content],
     ) -> None:
-        time.sleep(self.scenario.latest)  # what is carried out late is there now
+        time.sleep(self.scenario.latest)  # late creates have been applied by now
         with Ledger.open(self.ledger) as ledger:
             report = ledger.report()
         found = partial(
@@ -312,17 +317,17 @@ class Run:
             target_before=target_before,
             strangers=self.strangers,
         )
-        told = self._told and bool(report.unowned)
-        self.wrong += found(told=told)
-        if last[1] != (7 if told else 0):
-            self.wrong.append(f"its exit code is {last[1]}: {last}")
+        extras_reported = self._allows_extras and bool(report.unowned)
+        self.problems += found(extras_reported=extras_reported)
+        if last[1] != (7 if extras_reported else 0):
+            self.problems.append(f"the exit code is {last[1]}: {last}")
         for vendor in (self.source, self.target):
             vendor.works_again()
         before = self.source.changes() + self.target.changes()
         again = self._end(self._begin())
         changes = self.source.changes() + self.target.changes() - before
         if changes or again[:3] != ("done", last[1], 0):
-            self.wrong.append(f"another run is not idle: {again}, {dict(changes)}")
+            self.problems.append(f"another run changed something: {again}, {dict(changes)}")
         self._keeps_secrets()
 
     def _keeps_secrets(self) -> None:
@@ -330,24 +335,26 @@ class Run:
         for path in kept:
             data = path.read_bytes()
             if any(key.encode() in data for key in self.source.keys() + self.target.keys()):
-                self.wrong.append(f"{path.name} has a stream key in it")
+                self.problems.append(f"{path.name} contains a stream key")
 
 
 def _is_done(last: tuple[Any, ...]) -> bool:
     return bool(last) and last[0] == "done" and last[1] in (0, 7)
 
 
-def carry_out(scenario: Scenario, folder: Path, new_database: Callable[[], str] | None) -> Outcome:
-    """Carries out a scenario.
+def run_scenario(
+    scenario: Scenario, folder: Path, new_database: Callable[[], str] | None
+) -> Outcome:
+    """Run a scenario and return its outcome.
 
     Args:
-        scenario: What happens.
+        scenario: The scenario to run.
         folder: An empty folder.
-        new_database: Makes a PostgreSQL database, for a ledger that is shared.
+        new_database: Creates a PostgreSQL database for a shared ledger.
     """
     if scenario.shared:
         assert new_database is not None
         ledger = new_database()
     else:
         ledger = str(folder / "ledger.db")
-    return Run(scenario, folder, ledger).carry_out()
+    return Run(scenario, folder, ledger).execute()

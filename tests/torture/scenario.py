@@ -1,4 +1,4 @@
-"""What happens in a run, all of it from its seed."""
+"""The scenario of a run, which its seed determines completely."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import attrs
 from livestream_core.emulator import Emulator, Fault, Response
 
 from .life import End, start_of
-from .vendors import PROVIDERS, Look
+from .vendors import PROVIDERS, Content
 
 
 class Kind(StrEnum):
-    """How a migration is harmed."""
+    """How a migration is disturbed."""
 
     AT_A_PLACE = "killed at a place"
     AT_A_MOMENT = "killed at a moment"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
     STOPPED = "stopped past its lease"
 
 
-#: In every ten seeds.
+#: The kinds of every ten seeds.
 _TURNS = (
     Kind.AT_A_PLACE,
     Kind.BY_THE_VENDOR,
@@ -40,18 +40,18 @@ _TURNS = (
     Kind.STOPPED,
 )
 _PAIRS = [(one, other) for one in PROVIDERS for other in PROVIDERS]
-#: More places than a run without trouble passes.
+#: More places than an undisturbed run reaches.
 _PLACES = 90
-#: Fewer than the engine's tries of one stream: with more, a person would have to look at it.
+#: Fewer than the engine's attempts for one stream. With more, the stream would need review.
 _TROUBLES = 5
 _SETTLE = 0.6
-#: Longer than a lease of those that share a ledger.
+#: Longer than a lease of workers that share a ledger.
 _LONG_SETTLE = 1.8
 
-#: What is carried out late is there so many seconds before the settling time is over.
+#: Late creates are applied this many seconds before the settle time is over.
 _IN_TIME = 0.4
 
-#: What may go wrong with a create. How late is said by the scenario.
+#: The faults of creates. The scenario determines the delay of late ones.
 ON_CREATES: dict[str, Fault] = {
     "429": Fault.status(429, headers={"Retry-After": "0"}),
     "500": Fault.status(500),
@@ -66,14 +66,14 @@ ON_CREATES: dict[str, Fault] = {
     "slow": Fault.delay(0.1),
     "without an id": Fault.missing_field("id"),
 }
-#: The same, and the process dies at that very moment.
+#: The same, but the process is also killed at that moment.
 FATAL: dict[str, Fault] = {
     "fatal before": Fault.status(500),
     "fatal after": Fault.edited(lambda data, emulator: None),
     "fatal, late": Fault.late_commit(1.0),
 }
-#: The vendor takes longer over it than the settling time, and then does it. Only a lease tells
-#: others that they must not look yet.
+#: The vendor applies the create, but only after the settle time. Only a lease shows other workers
+#: that they must still wait.
 HELD = "held"
 ON_READS: dict[str, Fault] = {
     "429": Fault.status(429, headers={"Retry-After": "0"}),
@@ -96,12 +96,12 @@ _TITLES = (
 
 @attrs.frozen
 class OnCreate:
-    """A fault at a create: the same one in whatever order the workers come.
+    """A fault at a create, which does not depend on the order of the workers.
 
     Attributes:
-        name: Which.
-        stream: What is created: a stream of the scenario, by its place there.
-        nth: How often it was asked for.
+        name: The name of the fault.
+        stream: The index of the stream to create, in the scenario.
+        nth: The number of the attempt, from 1.
     """
 
     name: str
@@ -114,11 +114,11 @@ class OnCreate:
 
 @attrs.frozen
 class OnRead:
-    """A fault at a request that reads.
+    """A fault at a read.
 
     Attributes:
-        name: Which.
-        skip: How many requests pass before.
+        name: The name of the fault.
+        skip: The number of requests before the faulty one.
     """
 
     name: str
@@ -130,18 +130,18 @@ class OnRead:
 
 @attrs.frozen(kw_only=True)
 class Scenario:
-    """One run.
+    """The scenario of one run.
 
     Attributes:
         shared: Whether the ledger is in PostgreSQL.
-        streams: What the source has that is to be moved.
-        kept_back: Titles of what it has that is not.
-        decoys: What the target has already.
-        strangers: What appears there meanwhile, after so many seconds.
-        ends: What becomes of each life, one after the other.
-        pause: For how many seconds a process is stopped; ``None`` until another has done it all.
-        apart: By how many seconds the second of two begins later.
-        skew: How far the target's clock is ahead, in seconds.
+        streams: The streams of the source that can be migrated.
+        kept_back: The titles of the streams of the source that cannot.
+        decoys: The streams that the target already has.
+        strangers: The streams that others create there meanwhile, each with a delay in seconds.
+        ends: How each life ends, in order.
+        pause: The seconds for which a process is stopped; ``None`` until another is complete.
+        apart: The seconds between the starts of two lives.
+        skew: The seconds by which the target's clock is ahead.
     """
 
     seed: int
@@ -149,9 +149,9 @@ class Scenario:
     shared: bool
     source: str
     target: str
-    streams: tuple[Look, ...]
+    streams: tuple[Content, ...]
     kept_back: tuple[str, ...]
-    decoys: tuple[Look, ...]
+    decoys: tuple[Content, ...]
     strangers: tuple[tuple[float, str], ...]
     on_creates: tuple[OnCreate, ...]
     on_lists: tuple[OnRead, ...]
@@ -168,7 +168,7 @@ class Scenario:
 
     @classmethod
     def of(cls, seed: int) -> Scenario:
-        """The run of a seed."""
+        """Return the scenario of a seed."""
         chance = random.Random(seed)
         turn, at = divmod(seed, len(_TURNS))
         kind = _TURNS[at]
@@ -176,10 +176,10 @@ class Scenario:
         source, target = _PAIRS[seed % len(_PAIRS)]
         streams = _streams(chance, source)
         ends = _ends(chance, kind, turn, at)
-        # With one worker nothing in the database is locked while it stands still.
+        # A single worker has no locks in the database while it is stopped.
         outlived = any(end.how == "stopped" and end.where for end in ends)
         left = _TROUBLES - len(ends)
-        # Only where no process dies: of a dead one's create nobody knows that it is held.
+        # Only if no process is killed: nothing shows that a dead process's create is held.
         holds = not ends and turn % 2 == 1
         lease = 1.0 if (shared and not holds) or kind is Kind.STOPPED else 5.0
         settle = _LONG_SETTLE if lease == 1.0 and chance.random() < 0.3 else _SETTLE
@@ -215,32 +215,32 @@ class Scenario:
 
     @property
     def transform(self) -> bool:
-        """Whether a transform has to give a start."""
+        """Whether a transform must set a start."""
         return self.source == "videosdk" and self.target == "tpstreams"
 
-    def expected(self, look: Look) -> Look:
-        """What a stream of the source is at the target."""
-        title, start = look
+    def expected(self, content: Content) -> Content:
+        """Return what a stream of the source becomes at the target."""
+        title, start = content
         if self.target == "videosdk":
             return title, None
         return title, start_of(title) if self.transform else start
 
     @property
     def latest(self) -> float:
-        """In how many seconds a create is carried out at the latest."""
+        """The maximum seconds until a create is applied."""
         named = [each.name for each in self.on_creates if each.name != HELD]
         return max((self._fault(name).seconds for name in named), default=0.0)
 
-    def fault(self, look: Look, nth: int, kill: Callable[[], None]) -> Fault | None:
-        """What goes wrong when something is to be created for the ``nth`` time.
+    def fault(self, content: Content, nth: int, kill: Callable[[], None]) -> Fault | None:
+        """Return the fault of the ``nth`` attempt to create a stream.
 
         Args:
-            look: What is to be created.
-            nth: How often it was asked for.
-            kill: Ends the process that asks.
+            content: The stream to create.
+            nth: The number of the attempt, from 1.
+            kill: Kills the process that sends the request.
         """
         for each in self.on_creates:
-            if each.nth == nth and self.expected(self.streams[each.stream]) == look:
+            if each.nth == nth and self.expected(self.streams[each.stream]) == content:
                 if each.name == HELD:
                     time.sleep(self.settle + _IN_TIME)
                     return None
@@ -287,28 +287,28 @@ def _deadly(fault: Fault, kill: Callable[[], None]) -> Fault:
     return attrs.evolve(fault, edit=edit)
 
 
-# -- what a seed means ----------------------------------------------------------------------
+# -- from a seed to a scenario --------------------------------------------------------------
 
 
 def _is_shared(kind: Kind, turn: int, at: int) -> bool:
     if kind is Kind.STOPPED:
         return turn % 4 != 3
-    # Half of what a vendor does, and one in five of what is killed.
+    # Half of the seeds whose vendors fail, and one in five of those that are killed.
     return kind is Kind.TOGETHER or (kind is Kind.BY_THE_VENDOR and at == 7) or at == 6
 
 
-def _streams(chance: random.Random, source: str) -> tuple[Look, ...]:
+def _streams(chance: random.Random, source: str) -> tuple[Content, ...]:
     began = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=2)
     titles = chance.sample(_TITLES, chance.randint(2, 4))
-    streams: list[Look] = []
+    streams: list[Content] = []
     for _ in range(chance.randint(6, 12)):
-        # Few titles and few starts: some are equal in both, some in one of the two.
+        # Few titles and starts, so that some streams share both, and some only one of them.
         start = began + timedelta(seconds=chance.choice((0, 0, 0, 30, 3600, 86400)))
         streams.append((chance.choice(titles), None if source == "videosdk" else start))
     return tuple(streams)
 
 
-def _decoys(chance: random.Random, streams: tuple[Look, ...]) -> tuple[Look, ...]:
+def _decoys(chance: random.Random, streams: tuple[Content, ...]) -> tuple[Content, ...]:
     soon = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=3)
     equal = chance.sample(streams, chance.randint(0, 2))
     others = [("Somebody's own", soon) for _ in range(chance.randint(0, 12))]
@@ -330,7 +330,7 @@ def _ends(chance: random.Random, kind: Kind, turn: int, at: int) -> tuple[End, .
 
 def _stop(chance: random.Random, turn: int, at: int) -> End:
     if turn % 4 < 2:
-        # Between an intent and its request: all depends on who looks at the time, and when.
+        # Between an intent and its request, where the lease must be checked at the right moment.
         where = ("after commit of hold+intend", "before sending a create")[turn % 4]
         return End(how="stopped", where=where)
     if chance.random() < 0.3:
@@ -339,22 +339,22 @@ def _stop(chance: random.Random, turn: int, at: int) -> End:
 
 
 def _place(turn: int, at: int) -> int:
-    """Each kind comes to every place, one seed after the other."""
+    """Return the place of a seed. The seeds of each kind go through all places in order."""
     same = [number for number, kind in enumerate(_TURNS) if kind is _TURNS[at]]
     ordinal = turn * len(same) + same.index(at)
-    # A kind that has few seeds takes steps: 7 has no divisor in common with the places.
+    # A kind with few seeds skips places: 7 has no common divisor with the number of places.
     return 1 + (ordinal if len(same) > 1 else 7 * ordinal) % _PLACES
 
 
 def _on_creates(
-    chance: random.Random, kind: Kind, streams: tuple[Look, ...], left: int, *, holds: bool
+    chance: random.Random, kind: Kind, streams: tuple[Content, ...], left: int, *, holds: bool
 ) -> tuple[OnCreate, ...]:
     least, most = {Kind.BY_THE_VENDOR: (2, 4), Kind.TOGETHER: (1, 3)}.get(kind, (0, 1))
     names = list(ON_CREATES)
     special = [HELD] if holds else list(FATAL) if most > 1 else names
     found: list[OnCreate] = []
     for _ in range(chance.randint(least, min(most, left))):
-        # Often several times in a row for the same stream.
+        # Often several faults in a row for the same stream.
         again = found and chance.random() < 0.6
         stream = found[-1].stream if again else chance.randrange(len(streams))
         nth = 1 + sum(streams[each.stream] == streams[stream] for each in found)

@@ -1,5 +1,6 @@
-"""Both vendors of a migration, and what they hold in truth: read from the emulators themselves,
-not from what adapters say.
+"""Both vendors of a migration, with their real streams.
+
+The streams are read from the emulators' state and not through adapters.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from zoneinfo import ZoneInfo
 import livestream_core as live
 from livestream_core.emulator import Emulator, Fault, Request, load_emulator
 
-#: What makes two streams equal: the title as it is kept, and the start, where there is one.
-Look: TypeAlias = tuple[str, datetime | None]
+#: What makes two streams equal: the stored title and the start, if there is one.
+Content: TypeAlias = tuple[str, datetime | None]
 
-#: Requests for lists, as :meth:`Emulator.inject` names them.
+#: The requests for lists, in the form that :meth:`Emulator.inject` takes.
 LISTS = {
     "tpstreams": "GET /api/v1/*/assets/live_streams/",
     "videosdk": "GET /v1/livestreams/",
@@ -27,12 +28,12 @@ PROVIDERS = tuple(LISTS)
 
 
 class Vendor:
-    """One side of a migration.
+    """The vendor of the source or the target.
 
     Attributes:
-        provider: Its name.
-        emulator: What serves it.
-        options: Options for ``connect``, once it is served.
+        provider: The provider's name.
+        emulator: The emulator of the vendor.
+        options: The options for ``connect``, once the emulator is serving.
     """
 
     def __init__(self, provider: str) -> None:
@@ -43,36 +44,36 @@ class Vendor:
 
     @contextmanager
     def served(self) -> Iterator[None]:
-        """Serves it on loopback."""
+        """Serve the emulator on loopback."""
         with self._world, self.emulator.serve() as url:
             self.options = {**self.emulator.options(), "base_url": url}
             yield
 
     def add(self, title: str, start: datetime | None = None) -> str:
-        """Creates a stream, as somebody else would; no fault hits it, and no log has it."""
+        """Create a stream as another user would, without faults and without a log entry."""
         if start is None or not self.keeps_starts:
             return self.key(self._world.create(title=title).id)
         return self.key(self._world.create(title=title, scheduled_start=start).id)
 
     @property
     def keeps_starts(self) -> bool:
-        """Whether it has a place for a schedule."""
+        """Whether the vendor stores a schedule."""
         return self.provider != "videosdk"
 
-    def streams(self) -> dict[str, Look]:
-        """All that it holds, by id."""
+    def streams(self) -> dict[str, Content]:
+        """Return all streams by ID."""
         with self.emulator.lock:
             return dict(_HELD[self.provider](self.emulator))
 
     def keys(self) -> list[str]:
-        """Every stream key that it has given."""
+        """Return every stream key that the vendor has created."""
         with self.emulator.lock:
             if self.provider == "videosdk":
                 return [each.key for each in self.emulator._streams.values()]
         return []
 
     def changes(self) -> Counter[str]:
-        """How many requests came that change something: all but reads and signing in."""
+        """Count the requests that change something: all except reads and signing in."""
         with self.emulator.lock:
             requests = list(self.emulator.requests)
         return Counter(
@@ -82,33 +83,34 @@ class Vendor:
         )
 
     def key(self, id: str) -> str:
-        """An id as the emulator keeps it."""
+        """Return an ID as the emulator stores it."""
         return id.lower() if self.provider == "tktchurch" else id
 
-    def fails_at(self, fault_of: Callable[[Look, int], Fault | None]) -> None:
-        """Lets creates fail: the function is asked for each, with what is to be created and how
-        often that was asked for.
+    def fails_at(self, fault_of: Callable[[Content, int], Fault | None]) -> None:
+        """Set the function that returns the fault of each create.
+
+        Its arguments are the stream to create and the number of the attempt.
         """
-        otherwise, asked = type(self.emulator)._fault, Counter[Look]()
+        otherwise, asked = type(self.emulator)._fault, Counter[Content]()
 
         def fault(request: Request) -> Fault | None:
-            look = self._wanted(request)
-            if look is None:
+            content = self._wanted(request)
+            if content is None:
                 found: Fault | None = otherwise(self.emulator, request)
                 return found
             with self.emulator.lock:
-                asked[look] += 1
-                nth = asked[look]
-            return fault_of(look, nth)
+                asked[content] += 1
+                nth = asked[content]
+            return fault_of(content, nth)
 
         self.emulator._fault = fault
 
     def works_again(self) -> None:
-        """Takes back all faults."""
-        self.fails_at(lambda look, nth: None)
+        """Remove all faults."""
+        self.fails_at(lambda content, nth: None)
         self.emulator.clear_faults()
 
-    def _wanted(self, request: Request) -> Look | None:
+    def _wanted(self, request: Request) -> Content | None:
         if request.method != "POST" or "/auth/" in request.path:
             return None
         body = request.get_json()
@@ -122,7 +124,7 @@ class Vendor:
         return body["title"], start.astimezone(UTC)
 
 
-def _of_tpstreams(emulator: Any) -> Iterator[tuple[str, Look]]:
+def _of_tpstreams(emulator: Any) -> Iterator[tuple[str, Content]]:
     zone = ZoneInfo(emulator.timezone)
     for asset in emulator._assets.values():
         if asset.live is not None:
@@ -130,12 +132,12 @@ def _of_tpstreams(emulator: Any) -> Iterator[tuple[str, Look]]:
             yield asset.id, (asset.title, start.astimezone(UTC))
 
 
-def _of_videosdk(emulator: Any) -> Iterator[tuple[str, Look]]:
+def _of_videosdk(emulator: Any) -> Iterator[tuple[str, Content]]:
     for stream in emulator._streams.values():
         yield stream.id, (stream.name, None)
 
 
-def _of_tktchurch(emulator: Any) -> Iterator[tuple[str, Look]]:
+def _of_tktchurch(emulator: Any) -> Iterator[tuple[str, Content]]:
     for stream in emulator._streams.values():
         yield stream.id, (stream.values["title"], stream.values.get("scheduledStartTime"))
 
@@ -144,7 +146,7 @@ _HELD = {"tpstreams": _of_tpstreams, "videosdk": _of_videosdk, "tktchurch": _of_
 
 
 class _Unseen:
-    """The vendor without its faults and its log."""
+    """The vendor without its faults and its log, as a WSGI application."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator

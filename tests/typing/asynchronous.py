@@ -1,4 +1,4 @@
-"""What type checkers know of an asynchronous client; see calling.py."""
+"""The types of an asynchronous client, as type checkers see them; see calling.py."""
 
 from __future__ import annotations
 

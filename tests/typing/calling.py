@@ -1,7 +1,7 @@
-"""What type checkers know of a client: results, arguments, and what they refuse.
+"""The types of a client, as type checkers see them: results, arguments, and refused calls.
 
-This file is read by mypy and pyright and never run. A comment that ignores an error is a claim:
-both checkers fail where the error it names is not there.
+mypy and pyright read this file, and it is never run. A comment that ignores an error is an
+assertion: both checkers fail if that error does not occur.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""What type checkers know of the parts that others write: adapters, emulators, plugins, and what
-a client is given to work with.
+"""The types of extensions, as type checkers see them: adapters, emulators, plugins, and arguments.
 
-Read by mypy and pyright and never run.
+mypy and pyright read this file, and it is never run.
 """
 
 from __future__ import annotations
@@ -164,12 +163,12 @@ class BeaconPlugin:
 def registering() -> None:
     plugin = BeaconPlugin()
     live.register(plugin)
-    # The mark leaves a hook what it was: it can still be called, and is still checked.
+    # The decorator keeps the hook's type: it can still be called, and is still checked.
     assert_type(plugin.livestream_adapters(), list[live.AdapterInfo])
     live.AdapterInfo("beacon")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
-# -- what a client is given -----------------------------------------------------------------
+# -- the arguments of a client --------------------------------------------------------------
 
 
 class SharedTokens:

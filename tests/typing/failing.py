@@ -1,6 +1,6 @@
-"""What type checkers know of the errors: what each says, and how it is built.
+"""The types of the errors, as type checkers see them: attributes and constructors.
 
-Read by mypy and pyright and never run.
+mypy and pyright read this file, and it is never run.
 """
 
 from __future__ import annotations

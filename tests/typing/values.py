@@ -1,6 +1,6 @@
-"""What type checkers know of the model: what its classes take, and what they then hold.
+"""The types of the model, as type checkers see them: constructors and attributes.
 
-Read by mypy and pyright and never run.
+mypy and pyright read this file, and it is never run.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def a_stream_holds(stream: live.LiveStream) -> None:
     assert_type(stream.ingest, live.Ingest | None)
     assert_type(stream.hls_url, str | None)
     assert_type(stream.to_dict(raw=True), dict[str, Any])
-    # A stream may have no ingest: who does not ask is told.
+    # A stream may have no ingest, and type checkers report code that does not check for that.
     str(stream.ingest.url)  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
     if stream.ingest is not None and stream.ingest.stream_key is not None:
         assert_type(stream.ingest.stream_key.reveal(), str)

@@ -36,7 +36,7 @@ class VendorTime:
 
 
 class SetTime:
-    """A client's clock that stands still."""
+    """A client's clock that never advances."""
 
     def __init__(self, at: datetime = datetime(2024, 1, 21, 10, 0, 3, 987654, UTC)) -> None:
         self.at = at

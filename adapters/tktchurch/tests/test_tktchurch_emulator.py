@@ -277,7 +277,7 @@ def test_a_page_count_can_be_left_out() -> None:
         *("page=0", "page=-1", "page=x", "page=1.5", "page=", "per=0", "per=x", "page=%D9%A2"),
         *("status=LIVE", "status=paused", "status=", f"page={'9' * 30}"),
         *("start=yesterday", "start=2024-01-21", "end=2024-01-21T10:00:00.5Z"),
-        "start=2024-01-21T10:00:00+05:30",  # a plus sign that is not encoded is a space
+        "start=2024-01-21T10:00:00+05:30",  # an unencoded plus sign is a space
     ],
 )
 def test_a_wrong_query_is_refused(raw: RawClient, query: str) -> None:

@@ -238,7 +238,7 @@ def test_a_refresh_whose_answer_is_lost_ends_in_a_login(
     emulator.clock.advance(3600)
     emulator.inject(Fault.drop_after(), on=f"POST {TOKEN}")
     client.create(title="T")
-    # The first one used the refresh token up.
+    # The first request has used the refresh token.
     assert auth(emulator) == [LOGIN, TOKEN, TOKEN, LOGIN]
 
 

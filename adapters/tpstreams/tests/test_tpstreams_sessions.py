@@ -1,4 +1,4 @@
-"""Signing in, renewing, and signing out."""
+"""Signing in, renewing the session, and signing out."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_logout_leaves_no_token_behind(emulator):
     before = emulator.live_tokens
     with emulator.connect(token=None, **emulator.login_options()) as client:
         list(client.list())
-        assert emulator.live_tokens == before + 2  # options() made one too
+        assert emulator.live_tokens == before + 2  # options() has also created one
     assert emulator.live_tokens == before + 1
 
 
@@ -142,7 +142,7 @@ def test_the_21st_token_is_refused_in_the_vendors_words_and_both_causes_are_name
         assert info.value.retryable is True
         assert "password" in info.value.hint
         assert "20 tokens" in info.value.hint
-        # Nothing is wrong with the credentials: as soon as there is room, they are good.
+        # The credentials are correct: they work as soon as there is room.
         emulator.revoke_tokens()
         list(client.list())
 

@@ -179,6 +179,6 @@ def test_whatever_is_answered_gives_a_value_or_an_error_of_ours(call, answer, st
     if error is not None:
         was_carried_out: bool | None = error.http_status == 200
         if was_carried_out and call == "create" and error.stream_id is None:
-            was_carried_out = None  # it does not say what was made
+            was_carried_out = None  # the response does not say which stream was created
         expected = was_carried_out if call in ("create", "update", "delete") else False
         assert error.applied is expected

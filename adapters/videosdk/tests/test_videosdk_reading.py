@@ -248,7 +248,7 @@ def test_an_odd_value_costs_its_field_alone(offline, modern, field, value, ours,
     assert problem in stream.problems[0]
     left = {"raw": whole.raw, ours: getattr(whole, ours)}
     if field == "record":
-        left["recording"] = whole.recording  # it counts only where record is true
+        left["recording"] = whole.recording  # it counts only if record is true
     assert attrs.evolve(stream, **left) == whole
 
 
@@ -260,7 +260,7 @@ def test_an_ingest_whose_key_cannot_be_read_keeps_its_url(offline, modern):
 @pytest.mark.parametrize(
     "foreign",
     [
-        # API v2: a meeting that is pushed elsewhere; a meeting's HLS; the answer to a start.
+        # API v2: a meeting that is restreamed, a meeting's HLS, and the response to a start.
         {"id": "6", "sessionId": "7", "outputs": [], "start": None, "end": None, "roomId": "a-b-c"},
         {"id": "6", "sessionId": "7", "roomId": "a-b-c", "downstreamUrl": "https://x/y.m3u8"},
         {"code": 200, "data": {"id": "6", "name": "x"}},

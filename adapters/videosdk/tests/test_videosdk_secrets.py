@@ -1,4 +1,4 @@
-"""No stream key, token or secret is ever printed."""
+"""No stream key, token, or secret is ever printed."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def claims_with(secret):
 def test_a_short_secret_signs_correctly():
     token = signed(secret="s").headers["Authorization"]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # newer versions of PyJWT say that it is short
+        warnings.simplefilter("ignore")  # newer versions of PyJWT warn that it is short
         jwt.decode(
             token, "s", algorithms=["HS256"], options={"verify_exp": False, "verify_iat": False}
         )
@@ -116,7 +116,7 @@ def test_a_token_is_renewed_shortly_before_it_ends(client, emulator, clock):
 def test_a_refused_token_is_signed_anew_once_and_the_request_sent_again(client, emulator):
     emulator.inject(Fault.status(401))
     client.create(title="x")
-    # Two tokens that are signed within one second are the same.
+    # Two tokens that are signed within the same second are equal.
     assert [each.status for each in emulator.requests] == [401, 200]
     assert len(list(client.list())) == 1
 

@@ -1,4 +1,4 @@
-"""What the kit cannot know: how PeerTube writes things, and what is asked of it."""
+"""Behavior that the kit cannot test: PeerTube's formats, and the requests that it receives."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from livestream_core.emulator import Fault
 
 from livestream_peertube.emulator import ACCESS_SECONDS, REFRESH_SECONDS, PeerTubeEmulator
 
-#: What the emulated instance says it is reached by.
+#: The ingest URL that the emulator reports.
 ORIGIN = "https://peertube.example"
 
 
 @pytest.fixture
 def instance() -> PeerTubeEmulator:
     emulator = PeerTubeEmulator()
-    emulator.clock = live.ManualClock()  # waiting takes no time
+    emulator.clock = live.ManualClock()  # waiting takes no real time
     return emulator
 
 
@@ -30,18 +30,18 @@ def client(instance: PeerTubeEmulator) -> Iterator[live.Client]:
         yield client
 
 
-# -- what is asked of an instance, and what is made of its refusals ---------------------------
+# -- requests to an instance, and its refusals ------------------------------------------------
 
 
 def sent(instance: PeerTubeEmulator, method: str, end: str) -> list[bytes]:
-    """Bodies of requests."""
+    """Return the bodies of the requests with this method and path."""
     return [
         each.body for each in instance.requests if each.method == method and each.path.endswith(end)
     ]
 
 
 @pytest.mark.parametrize("privacy", ["public", "unlisted", "private", "internal"])
-def test_a_stream_is_for_those_whom_the_connection_says(
+def test_a_stream_has_the_privacy_of_the_connection(
     instance: PeerTubeEmulator, privacy: str
 ) -> None:
     with instance.connect(privacy=privacy) as client:
@@ -50,7 +50,7 @@ def test_a_stream_is_for_those_whom_the_connection_says(
     assert raw.reveal()["privacy"]["label"] == privacy.capitalize()
 
 
-def test_one_stream_can_be_for_others(client: live.Client) -> None:
+def test_one_stream_can_have_another_privacy(client: live.Client) -> None:
     raw = client.create(title="Data science", options={"privacy": 3}).raw
     assert raw is not None
     assert raw.reveal()["privacy"]["label"] == "Private"
@@ -61,14 +61,14 @@ def test_who_may_watch_is_one_of_four_words(instance: PeerTubeEmulator) -> None:
         instance.connect(privacy="secret")
 
 
-def test_an_encoder_is_told_the_server_and_the_key(client: live.Client) -> None:
+def test_an_ingest_has_the_server_and_the_stream_key(client: live.Client) -> None:
     ingest = client.create(title="Data science").ingest
     assert ingest is not None
     assert ingest.url == "rtmp://peertube.example:1935/live"
     assert ingest.stream_key is not None
 
 
-def test_an_instance_that_records_by_itself_is_told_not_to() -> None:
+def test_an_instance_that_records_by_default_is_asked_not_to() -> None:
     with PeerTubeEmulator(saves_replays=True).connect() as client:
         assert client.create(title="Data science", record=False).record is False
 
@@ -103,7 +103,7 @@ def test_the_title_can_change_while_it_is_on_air(
     assert client.update(id, title="Statistics").title == "Statistics"
 
 
-def test_an_update_repeats_for_whom_the_replay_is(
+def test_an_update_repeats_the_privacy_of_the_replay(
     client: live.Client, instance: PeerTubeEmulator
 ) -> None:
     options = {"replaySettings": {"privacy": 2}}
@@ -113,7 +113,7 @@ def test_an_update_repeats_for_whom_the_replay_is(
     assert json.loads(body) == {"replaySettings": {"privacy": 2}, "latencyMode": 3}
 
 
-def test_a_replay_that_is_switched_on_is_for_those_whom_the_stream_is_for(
+def test_a_replay_that_is_switched_on_has_the_privacy_of_the_stream(
     instance: PeerTubeEmulator,
 ) -> None:
     with instance.connect(privacy="internal") as client:
@@ -151,7 +151,7 @@ def test_other_ids_of_a_video_are_refused_and_the_right_one_is_named(
         client.get(str(stream.raw.reveal()[name]))
 
 
-def test_what_is_no_id_of_a_video_is_not_found(client: live.Client) -> None:
+def test_an_invalid_video_id_is_not_found(client: live.Client) -> None:
     with pytest.raises(live.NotFound):
         client.get("no-id")
 
@@ -179,7 +179,7 @@ def test_a_list_begins_with_the_oldest_stream_so_that_new_ones_move_no_page(
 
 
 def grants(instance: PeerTubeEmulator) -> list[str]:
-    """How it was signed in, in order."""
+    """Return the grant types of all sign-ins, in order."""
     return [
         parse_qs(each.body.decode())["grant_type"][0]
         for each in instance.requests
@@ -246,11 +246,11 @@ def test_a_limit_of_requests_is_waited_out() -> None:
     assert (instance.clock.now() - began).total_seconds() >= 10
 
 
-# -- what becomes of a live when it is over ---------------------------------------------------
+# -- the end of a live stream -----------------------------------------------------------------
 
 
 def recorded(client: live.Client, instance: PeerTubeEmulator, **fields: object) -> str:
-    """A stream that was on air for a minute, and saves its replay."""
+    """Return the ID of a stream that was live for a minute and saves its replay."""
     id = client.create(title="Data science", record=True, options=fields).id
     instance.connect_encoder(id)
     instance.clock.sleep(60)
@@ -325,7 +325,7 @@ def test_a_replay_that_cannot_be_transcoded_is_a_recording_that_failed(
     )
 
 
-def test_a_stream_that_became_its_replay_is_listed_no_more(
+def test_a_stream_that_became_its_replay_is_no_longer_listed(
     client: live.Client, instance: PeerTubeEmulator
 ) -> None:
     instance.finish_recording(recorded(client, instance))
@@ -349,7 +349,7 @@ def test_a_permanent_live_waits_again_after_a_session(
     assert (stream.status, stream.started_at) == (live.Status.READY, None)
 
 
-def test_the_replay_of_a_permanent_live_is_no_live_stream(
+def test_the_replay_of_a_permanent_live_is_not_a_live_stream(
     client: live.Client, instance: PeerTubeEmulator
 ) -> None:
     id = recorded(client, instance, permanentLive=True)
@@ -372,7 +372,7 @@ def test_a_stream_that_becomes_its_replay_between_two_reads_is_read_again(
     assert client.get(id).status is live.Status.ENDED
 
 
-def test_an_uploaded_video_is_no_live_stream(
+def test_an_uploaded_video_is_not_a_live_stream(
     client: live.Client, instance: PeerTubeEmulator
 ) -> None:
     with pytest.raises(live.NotFound, match="never a live stream"):

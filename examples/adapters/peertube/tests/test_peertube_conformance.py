@@ -1,4 +1,4 @@
-"""The conformance kit: what the adapter declares works, what it does not declare is refused."""
+"""The conformance kit: declared features work, and undeclared features are refused."""
 
 from __future__ import annotations
 

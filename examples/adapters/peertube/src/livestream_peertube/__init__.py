@@ -7,7 +7,7 @@ import livestream_core as live
 
 @live.hookimpl
 def livestream_adapters() -> list[live.AdapterInfo]:
-    """What this package brings; the adapter is imported when it is first used."""
+    """Return the adapter of this package, which is imported when it is first used."""
     return [
         live.AdapterInfo(
             name="peertube",

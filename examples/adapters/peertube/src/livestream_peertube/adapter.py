@@ -1,12 +1,12 @@
 """The adapter for PeerTube: a video platform that anyone can host, with live streams over RTMP.
 
-To PeerTube a live stream is a video whose ``isLive`` is true, with settings and sessions beside
-it. It is on air while an encoder publishes, and no call starts or stops that. A live that saves
-its replay *becomes* its replay when it is over: the same id is then an ordinary video. A
-permanent live goes back to waiting instead, and its replays are videos of their own.
+In PeerTube, a live stream is a video whose ``isLive`` is true, with separate settings and sessions.
+It is live while an encoder publishes, and no endpoint starts or stops it. When a stream that saves
+its replay ends, it *becomes* its replay: the same ID is then an ordinary video. A permanent live
+stream waits for its next session instead, and each of its replays is a separate video.
 
-The sources are the REST reference at docs.joinpeertube.org, and where it is silent the server's
-code at github.com/Chocobozzz/PeerTube, by the names of its files.
+The sources are the REST reference at docs.joinpeertube.org and, where the reference is silent, the
+server's code at github.com/Chocobozzz/PeerTube. Comments name the files of that code.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _VIDEO = "/api/v1/videos/{id}"
 _LIVE = "/api/v1/videos/live/{id}"
 
 _PUBLISHED, _TO_TRANSCODE, _WAITING, _LIVE_ENDED = 1, 2, 4, 5
-#: video-state.enum.ts, for a video that is a live.
+#: video-state.enum.ts, for a video that is a live stream.
 _LIVE_STATES = {_WAITING: Status.READY, _PUBLISHED: Status.LIVE, _LIVE_ENDED: Status.ENDED}
-#: The same for one that was a live and is now its replay. Imports are never one.
+#: The same, for a video that was a live stream and is now its replay. Imports never are.
 _REPLAY_STATES = {
     _PUBLISHED: (Status.ENDED, RecordingStatus.READY),
     _TO_TRANSCODE: (Status.PROCESSING, RecordingStatus.PROCESSING),
@@ -38,16 +38,16 @@ _REPLAY_STATES = {
     11: (Status.ENDED, RecordingStatus.FAILED),  # that move failed
 }
 
-#: LiveVideoLatencyMode. There is a mode (2) with more latency than the default, which no
-#: :class:`Latency` asks for; it is read as normal: ten seconds and more.
+#: LiveVideoLatencyMode. Mode 2 has more latency than the default, and no :class:`Latency` requests
+#: it. The adapter reads it as normal, which means ten seconds or more.
 _LATENCY_MODES = {Latency.NORMAL: 1, Latency.LOW: 3}
 _LATENCIES = {1: Latency.NORMAL, 2: Latency.NORMAL, 3: Latency.LOW}
 
-#: VideoPrivacySet. A fifth, by password, is no option: it needs the passwords too.
+#: VideoPrivacySet. The fifth, by password, is not an option, because it also needs the passwords.
 _PRIVACIES = {"public": 1, "unlisted": 2, "private": 3, "internal": 4}
 
-#: Fields of a stream that are not its video's but its live's, and so only change before it is on
-#: air.
+#: The fields that belong to the live settings and not to the video. They can change only before the
+#: stream is live.
 _LIVE_FIELDS = {"scheduled_start", "record", "latency"}
 
 _CURSOR = re.compile(r"[1-9][0-9]{0,8}")
@@ -61,11 +61,11 @@ class PeerTubeOptions(live.Options):
 
     Attributes:
         base_url: The instance's origin.
-        channel_id: The number of the channel that new streams belong to.
+        channel_id: The number of the channel for new streams.
         privacy: Who may watch new streams: ``public``, ``unlisted``, ``private``, ``internal``.
-        access_token: An OAuth access token. It cannot be renewed.
+        access_token: An OAuth access token, which is never renewed.
         username: The user's name, or e-mail address.
-        password: The user's password. A second factor is not supported: use a token.
+        password: The user's password. For an account with a second factor, set a token instead.
     """
 
     credentials: ClassVar[tuple[tuple[str, ...], ...]] = (
@@ -81,14 +81,14 @@ class PeerTubeOptions(live.Options):
         help="Who may watch new streams: public, unlisted, private or internal.",
     )
     access_token: live.Secret | None = live.option(
-        default=None, help="An OAuth access token; it is used as it is and never renewed."
+        default=None, help="An OAuth access token; it is sent unchanged and never renewed."
     )
     username: str | None = live.option(default=None, help="A user's name, or e-mail address.")
     password: live.Secret | None = live.option(default=None, help="That user's password.")
 
 
 class PeerTubeAdapter(live.Adapter):
-    """Live streams of one user of a PeerTube instance."""
+    """The live streams of one user of a PeerTube instance."""
 
     name = "peertube"
     Options: ClassVar[type[live.Options]] = PeerTubeOptions
@@ -99,36 +99,36 @@ class PeerTubeAdapter(live.Adapter):
             Feature.CREATE: Support.NATIVE,
             Feature.SCHEDULE: (
                 Support.NATIVE,
-                "the time is announced, since PeerTube 7.3; an encoder may connect before it",
+                "PeerTube announces the time, since version 7.3; an encoder may connect earlier",
             ),
             Feature.GET: Support.NATIVE,
             Feature.LIST: (
                 Support.NATIVE,
-                "an entry lacks ingest, description, tags and recording, which a get shows; a "
-                "stream that has become its replay is listed no more",
+                "an entry lacks ingest, description, tags, and recording, which get returns; a "
+                "stream that has become its replay is no longer listed",
             ),
             Feature.UPDATE: Support.NATIVE,
             Feature.START: (
                 Support.AUTOMATIC,
-                "the ingest is open from creation on, and the encoder starts the stream; the "
-                "call reads it",
+                "the ingest is open from creation on, and the encoder starts the stream; start "
+                "only reads it",
             ),
             Feature.STOP: (
                 Support.NONE,
-                "PeerTube has no call to stop a stream: the encoder ends it by disconnecting",
+                "PeerTube has no endpoint for it; disconnect the encoder to end the stream",
             ),
-            Feature.TRIM: (Support.NONE, "a stream cannot be stopped here, so neither trimmed"),
+            Feature.TRIM: (Support.NONE, "PeerTube cannot stop a stream, so it cannot trim one"),
             Feature.CANCEL: (
                 Support.NONE,
-                "PeerTube cannot call a stream off: clear its schedule, or delete it",
+                "PeerTube cannot cancel a stream; clear its schedule, or delete it",
             ),
-            Feature.DELETE: (Support.NATIVE, "a stream that has become its replay goes with it"),
+            Feature.DELETE: (Support.NATIVE, "this also deletes the recording"),
             Feature.WEBHOOK: (Support.NONE, "PeerTube sends no webhooks; read the stream instead"),
         },
         fields={
             Feature.RECORD: (
                 Support.NATIVE,
-                "the replay takes the stream's place; that of a permanent live is another video",
+                "the stream becomes its replay; a permanent stream's replay is another video",
             ),
             Feature.RECORDING_DRM: (Support.NONE, "PeerTube has no DRM"),
             Feature.LATENCY: live.Capability(
@@ -138,32 +138,32 @@ class PeerTubeAdapter(live.Adapter):
             Feature.TAGS: Support.NATIVE,
             Feature.THUMBNAIL_URL: (
                 Support.NONE,
-                "PeerTube takes a picture as an uploaded file only, not as an address",
+                "PeerTube accepts a picture only as an uploaded file, not as a URL",
             ),
             Feature.PLAYBACK_URL: (
                 Support.NONE,
-                "PeerTube hosts its streams itself, and gives the addresses for viewers",
+                "PeerTube hosts its streams and sets the playback URLs",
             ),
-            Feature.RESTREAMS: (Support.NONE, "PeerTube forwards nothing without a plugin"),
+            Feature.RESTREAMS: (Support.NONE, "PeerTube needs a plugin to restream"),
         },
         statuses={Status.READY, Status.LIVE, Status.PROCESSING, Status.ENDED},
         updatable=("title", "description", "tags", *_LIVE_FIELDS),
         clearable=("description", "tags", "scheduled_start"),
-        # No entry of a list has tags, though PeerTube itself could filter by them.
+        # Not tags: PeerTube could filter by them, but entries of a list do not have them.
         filters=("status", "starts_after", "starts_before"),
         reports_total=True,
-        # Pages go by offset: one behind the last stream is empty.
+        # Pages are selected by offset, so a page after the last stream is empty.
         empty_page_ends=True,
         max_page_size=100,
     )
 
-    # There are no secret_patterns: a stream key is a UUID like the id of any video. No answer is
-    # known to show one but that of GET /videos/live/{id}.
+    # There are no secret_patterns: a stream key is a UUID like the ID of any video. Only the
+    # response to GET /videos/live/{id} is known to contain one.
 
     # -- operations -------------------------------------------------------------------------
 
     def create(self, spec: live.StreamSpec) -> _OneStream:
-        """POST /videos/live, then the reads of :meth:`get`: the answer has only ids."""
+        """Create a stream with POST /videos/live, and read it: the response has only IDs."""
         given = {
             name: value
             for name in ("title", "description", "tags", *_LIVE_FIELDS)
@@ -180,23 +180,26 @@ class PeerTubeAdapter(live.Adapter):
         stream_id = response.fields().object("video").identifier("uuid")
         stream = yield from self.get(stream_id)
         if spec.record is False and stream.record:
-            # local-video-creator.ts: to a create, false means the instance's default.
+            # local-video-creator.ts: in a create, false means the instance's default.
             stream = yield from self.update(stream_id, {"record": False})
         if spec.scheduled_start is not None and stream.scheduled_start is None:
             raise live.UnexpectedResponse(
-                "the stream was made without its schedule, which PeerTube has since 7.3 only"
+                "the stream was created without its schedule, which needs PeerTube 7.3 or later"
             )
         return stream
 
     def get(self, stream_id: str) -> _OneStream:
-        """GET /videos/{id} for the video, and what belongs to it as a live: its settings, and
-        once it was on air, its last session.
+        """Return a stream from GET /videos/{id} and its live endpoints.
+
+        These return the live settings and, once the stream has been live, its last session.
         """
         return self.parse_stream((yield from self._read(stream_id)))
 
     def list(self, query: live.Query) -> Generator[live.Request, live.Response, live.Page]:
-        """GET /users/me/videos, oldest first, so that new streams move no page; the cursor is
-        how many streams come before.
+        """Return a page of GET /users/me/videos.
+
+        The oldest stream is first, so that new streams do not shift the pages. The cursor is the
+        number of streams on the earlier pages.
         """
         start = query.cursor or "0"
         if query.cursor is not None and not _CURSOR.fullmatch(start):
@@ -222,10 +225,10 @@ class PeerTubeAdapter(live.Adapter):
         return self.page(items, next=following, total=answer.data.get("total"))
 
     def update(self, stream_id: str, changes: Mapping[str, Any]) -> _OneStream:
-        """PUT /videos/live/{id} for what is the live's, PUT /videos/{id} for what is the video's.
+        """Update the live settings with PUT /videos/live/{id}, and the video with PUT /videos/{id}.
 
         Raises:
-            Conflict: It was on air already, and something of the live's was to change.
+            Conflict: If a live setting was to change after the stream went live.
         """
         payload = yield from self._read(stream_id)
         body = _live_body(changes)
@@ -233,8 +236,8 @@ class PeerTubeAdapter(live.Adapter):
             status = self.parse_stream(payload).status
             if status is not Status.READY:
                 raise live.Conflict(
-                    f"it is {status}: {', '.join(sorted(_LIVE_FIELDS & changes.keys()))} can be "
-                    "changed before it is on air only",
+                    f"cannot change {', '.join(sorted(_LIVE_FIELDS & changes.keys()))} of a stream "
+                    f"whose status is '{status}'; change it before the stream is live",
                     status=status,
                 )
             body = {**_replay_settings(payload, body), **body}
@@ -244,24 +247,26 @@ class PeerTubeAdapter(live.Adapter):
         return (yield from self.get(stream_id))
 
     def start(self, stream_id: str) -> _OneStream:
-        """Reads the stream: it is the encoder that starts it."""
+        """Read the stream, which its encoder starts."""
         stream = yield from self.get(stream_id)
         if stream.status not in (Status.READY, Status.LIVE):
-            raise live.Conflict(f"it is {stream.status}", status=stream.status)
+            raise live.Conflict(
+                f"cannot start a stream whose status is '{stream.status}'", status=stream.status
+            )
         return stream
 
     def delete(self, stream_id: str) -> Generator[live.Request, live.Response, None]:
-        """DELETE /videos/{id}, which would delete any video: read first."""
+        """Delete a stream with DELETE /videos/{id}, after a check that the video is a stream."""
         yield from self._read(stream_id)
         _check_done((yield self.request("DELETE", _VIDEO, id=stream_id)))
 
     # -- reading ----------------------------------------------------------------------------
 
     def _read(self, stream_id: str) -> Generator[live.Request, live.Response, Mapping[str, Any]]:
-        """The payload that :meth:`parse_stream` reads.
+        """Return the payload that :meth:`parse_stream` reads.
 
         Raises:
-            NotFound: There is no such video, or it is none that is or was a live.
+            NotFound: If the video does not exist, or is not and never was a live stream.
         """
         for _ in range(2):
             try:
@@ -269,11 +274,11 @@ class PeerTubeAdapter(live.Adapter):
             except live.Rejected as error:
                 if "id" not in error.fields:
                     raise
-                raise live.NotFound("this is no id that PeerTube gives") from None
+                raise live.NotFound("this is not a PeerTube ID") from None
             video = response.fields()
             if (uuid := video.identifier("uuid")) != stream_id:
-                # PeerTube also takes a video's number and its short UUID.
-                raise live.NotFound(f"this is another id of {uuid}; use that")
+                # PeerTube also accepts a video's number and its short UUID.
+                raise live.NotFound(f"this is another ID of the stream {uuid}; use that ID")
             if not video.flag("isLive"):
                 return (yield from self._read_replay(video, stream_id))
             try:
@@ -285,11 +290,11 @@ class PeerTubeAdapter(live.Adapter):
                     "GET", f"{_LIVE}/sessions", id=stream_id, params={"sort": "-startDate"}
                 )
             except live.NotFound:
-                continue  # just now it became its replay: the video's own answer says
+                continue  # it has just become its replay: read the video again
             sessions = response.fields().objects("data")
             last = max(sessions, key=lambda each: each.text("startDate"), default=None)
             return payload if last is None else {**payload, "session": last.data}
-        raise live.NotFound("it is a live without settings")
+        raise live.NotFound("this live stream has no settings")
 
     def _read_replay(
         self, video: live.Fields, stream_id: str
@@ -297,16 +302,19 @@ class PeerTubeAdapter(live.Adapter):
         try:
             response = yield self.request("GET", f"{_VIDEO}/live-session", id=stream_id)
         except live.NotFound:
-            raise live.NotFound("it is a video, and was never a live stream") from None
+            raise live.NotFound("this video was never a live stream") from None
         payload = {**video.data, "session": response.fields().data}
         if not _was_live(live.Fields(payload)):
-            raise live.NotFound("it is the replay of a permanent live, which has another id")
+            raise live.NotFound(
+                "this is the replay of a permanent live stream, which has another ID"
+            )
         return payload
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
-        """Reads a video object of PeerTube's. What belongs to it as a live stands within, under
-        names of ours: ``live``, the answer of GET /videos/live/{id}, and ``session``, its last
-        session. A ``raw`` of ours has them.
+        """Return the live stream of a PeerTube video object.
+
+        The adapter adds two keys to the object, which ``raw`` therefore has too: ``live``, the
+        response to GET /videos/live/{id}, and ``session``, the last session.
         """
         fields = live.Fields(payload, lenient=True)
         settings = fields.optional_object("live", field="ingests") or live.Fields({}, "", fields)
@@ -322,12 +330,12 @@ class PeerTubeAdapter(live.Adapter):
             status = _LIVE_STATES.get(number, Status.UNKNOWN)
             record = settings.optional_flag("saveReplay", field="record")
             if status is Status.ENDED and session.optional_flag("saveReplay", field="recording"):
-                # No more than this is known of a replay that came to nothing.
-                made = session.optional_flag("endingProcessed", field="recording") or False
+                # PeerTube does not say more about a replay that failed.
+                processed = session.optional_flag("endingProcessed", field="recording") or False
                 recording = live.Recording(
-                    RecordingStatus.UNKNOWN if made else RecordingStatus.PENDING
+                    RecordingStatus.UNKNOWN if processed else RecordingStatus.PENDING
                 )
-                status = Status.ENDED if made else Status.PROCESSING
+                status = Status.ENDED if processed else Status.PROCESSING
         elif _was_live(fields):
             status, replay = _REPLAY_STATES.get(number, (Status.UNKNOWN, RecordingStatus.UNKNOWN))
             record = session.optional_flag("saveReplay", field="record")
@@ -335,7 +343,7 @@ class PeerTubeAdapter(live.Adapter):
             recording = fields.part("recording", live.Recording, replay, playlist, None, duration)
             playlist = None
         else:
-            raise live.UnexpectedResponse("the payload is that of a video, not of a live stream")
+            raise live.UnexpectedResponse("the payload is a video, not a live stream")
         return fields.build(
             live.LiveStream,
             provider=self.name,
@@ -365,7 +373,7 @@ class PeerTubeAdapter(live.Adapter):
         )
 
     def _thumbnail_url(self, fields: live.Fields) -> str | None:
-        # PeerTube 8.1 has a list of them, the versions before one path.
+        # PeerTube 8.1 has a list of thumbnails, and earlier versions have one path.
         for thumbnail in fields.optional_objects("thumbnails", field="thumbnail_url"):
             if url := thumbnail.optional_text("fileUrl"):
                 return url
@@ -373,7 +381,7 @@ class PeerTubeAdapter(live.Adapter):
         return self.origin + path if path and path.startswith("/") else None
 
     def id_in(self, payload: Any) -> str | None:
-        """The ``uuid``. PeerTube also takes the number and the short UUID of a video as its id."""
+        """Return the ``uuid``; PeerTube also accepts the number and the short UUID of a video."""
         video = payload.get("video", payload) if isinstance(payload, Mapping) else None
         uuid = video.get("uuid") if isinstance(video, Mapping) else None
         return uuid if isinstance(uuid, str) and uuid else None
@@ -381,8 +389,10 @@ class PeerTubeAdapter(live.Adapter):
     # -- signing in -------------------------------------------------------------------------
 
     def sign_in(self, previous: live.Session | None, now: datetime) -> live.Operation[live.Session]:
-        """The ready token; or POST /users/token, with the refresh token of before or with the
-        password, as the client that GET /oauth-clients/local names.
+        """Return a session with the configured token, or sign in with POST /users/token.
+
+        The request has the previous session's refresh token or the password, and the client's
+        credentials from GET /oauth-clients/local.
         """
         if self.options.access_token is not None:
             return live.Session(_bearer(self.options.access_token.reveal()))
@@ -400,7 +410,7 @@ class PeerTubeAdapter(live.Adapter):
             try:
                 response = yield self._token({**client, **form})
             except live.AuthenticationFailed:
-                pass  # it has ended, or was used by an attempt whose answer was lost
+                pass  # it has expired, or an attempt whose response was lost has used it
             else:
                 return _session(response, now)
         password = self.options.password
@@ -413,16 +423,17 @@ class PeerTubeAdapter(live.Adapter):
         return _session(response, now)
 
     def _token(self, form: Mapping[str, str]) -> live.Request:
-        # Sent twice, a sign-in gives one session more, and a refresh is refused at worst.
+        # Safe to retry: a second sign-in only opens another session; a second refresh is refused.
         return self.post("/api/v1/users/token", form=form, changes=False, idempotent=True)
 
     def sign_out(self, session: live.Session) -> Generator[live.Request, live.Response, None]:
-        """POST /users/revoke-token ends the session that it is sent with."""
+        """End the session with POST /users/revoke-token."""
         yield self.post("/api/v1/users/revoke-token")
 
     def account_id(self) -> str:
-        """The user's name in lower case, as PeerTube compares it; with a token, which names
-        nobody and may be replaced, the user's channel.
+        """Return the user's name in lower case, as PeerTube compares names.
+
+        A token names no user and may be replaced, so with a token this is the user's channel.
         """
         if self.options.access_token is None:
             return (self.options.username or "").lower()
@@ -431,7 +442,7 @@ class PeerTubeAdapter(live.Adapter):
     # -- errors -----------------------------------------------------------------------------
 
     def error_for(self, response: live.Response) -> live.LiveStreamError:
-        """By the status; which fields were refused stands under ``invalid-params``."""
+        """Return the error for a response: by its status, with the fields in ``invalid-params``."""
         error = self.error_by_status(response)
         payload = response.json() if response.is_json else None
         problems = payload.get("invalid-params") if isinstance(payload, Mapping) else None
@@ -448,15 +459,15 @@ class PeerTubeAdapter(live.Adapter):
 
 
 def _video_body(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of the model that are the video's, as PeerTube's."""
+    """Return the values that belong to the video, as PeerTube's fields."""
     body: dict[str, Any] = {}
     if "title" in values:
         body["name"] = values["title"]
     if "description" in values:
         if values["description"] == "null":
-            # misc.ts, toValueOrNull: that is how a form says that there is none.
+            # misc.ts, toValueOrNull: in a form, this word means no value.
             raise live.InvalidInput(
-                "description: to PeerTube the word null means none", field="description"
+                "description: PeerTube reads the word 'null' as no description", field="description"
             )
         body["description"] = values["description"] or None
     if "tags" in values:
@@ -466,7 +477,7 @@ def _video_body(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _live_body(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of the model that are the live's, as PeerTube's."""
+    """Return the values that belong to the live settings, as PeerTube's fields."""
     body: dict[str, Any] = {}
     if "record" in values:
         body["saveReplay"] = values["record"]
@@ -479,9 +490,10 @@ def _live_body(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _replay_settings(payload: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
-    """What an update of a live that saves its replay must repeat: without it the server refuses
-    (video-live.ts, validator) or fails (video-live.ts, controller). The privacy is the replay's
-    so far, else the video's own.
+    """Return the replay settings that an update must repeat if the stream saves its replay.
+
+    Without them, the server refuses the update (video-live.ts, validator) or fails (video-live.ts,
+    controller). The privacy is the replay's current one, or else the video's.
     """
     fields = live.Fields(payload)
     settings = fields.object("live")
@@ -493,7 +505,7 @@ def _replay_settings(payload: Mapping[str, Any], body: Mapping[str, Any]) -> dic
 
 
 def _form(body: Mapping[str, Any]) -> dict[str, str]:
-    """A form with brackets for what is nested, as the server's parser (multer) reads it."""
+    """Return a form with brackets for nested values, as the server's parser (multer) reads it."""
     return dict(_form_fields(body))
 
 
@@ -517,17 +529,18 @@ def _bearer(token: str) -> Mapping[str, str]:
 
 
 def _check_done(response: live.Response) -> None:
-    """A change is answered 204; a proxy's page is no proof of it."""
+    """Check that a change returned 204, because a proxy's page does not prove it."""
     if response.status != 204:
-        raise response.unexpected("the answer to a change is not PeerTube's")
+        raise response.unexpected("this is not PeerTube's response to a change")
 
 
 # -- what is read ---------------------------------------------------------------------------
 
 
 def _state(fields: live.Fields) -> tuple[int, str | None]:
-    """The number of the video's state, and its label. Of a state that is not known the number
-    is shown, by which it can be looked up.
+    """Return the number of the video's state, and its label.
+
+    The label of an unknown state is its number, so that it can be looked up.
     """
     state = fields.optional_object("state", field="status", expected=True)
     if state is None:
@@ -535,32 +548,35 @@ def _state(fields: live.Fields) -> tuple[int, str | None]:
     number = state.data.get("id")
     if isinstance(number, int) and (number in _LIVE_STATES or number in _REPLAY_STATES):
         return number, state.optional_text("label", field="provider_status") or str(number)
-    state.unreadable("id", "is not the number of a state that is known")
+    state.unreadable("id", "is not the number of a known state")
     return 0, str(number) if isinstance(number, (int, str)) else None
 
 
 def _was_live(fields: live.Fields) -> bool:
-    """Whether an ordinary video was a live before. A permanent live's replay has a session too,
-    but is made after it; a live exists before it is on air.
+    """Return whether an ordinary video was a live stream before.
+
+    The replay of a permanent live stream has a session too, but is created after that session.
     """
     session = fields.optional_object("session", field="started_at")
     created = fields.optional_instant("createdAt", field="created_at")
     started = session.optional_instant("startDate", field="started_at") if session else None
     if created is None or started is None:
-        # Where a time cannot be read, it is shown rather than hidden.
+        # If a time cannot be read, show the stream rather than hide it.
         return session is not None and bool(fields.problems)
     return created <= started
 
 
 def _schedule(fields: live.Fields, name: str) -> datetime | None:
-    """The first of the announced times."""
+    """Return the earliest announced time."""
     schedules = fields.optional_objects(name, field="scheduled_start")
     times = [each.optional_instant("startAt") for each in schedules]
     return min((each for each in times if each is not None), default=None)
 
 
 def _ingests(settings: live.Fields) -> Iterator[live.Ingest]:
-    """RTMP and RTMPS: null where the instance has it switched off, missing for who may not
+    """Yield the RTMP and RTMPS ingests.
+
+    A URL is null if the instance has disabled that protocol, and missing for users who may not
     publish.
     """
     key = settings.optional_text("streamKey", field="ingests") or None
@@ -570,7 +586,7 @@ def _ingests(settings: live.Fields) -> Iterator[live.Ingest]:
 
 
 def _session(response: live.Response, now: datetime) -> live.Session:
-    """The answer of POST /users/token; ``expires_in`` is in seconds."""
+    """Return the session of a POST /users/token response; ``expires_in`` is in seconds."""
     fields = response.fields()
     refresh = fields.optional_text("refresh_token")
     return live.Session(

@@ -1,8 +1,8 @@
-"""PeerTube, emulated: one instance with one user, after version 8 of the server.
+"""An emulator of PeerTube: one instance with one user, modeled on version 8 of the server.
 
 The sources are the REST reference at docs.joinpeertube.org and the server's code at
-github.com/Chocobozzz/PeerTube; docstrings and comments name its files. What stands in neither is
-marked as inferred.
+github.com/Chocobozzz/PeerTube; docstrings and comments name its files. Behavior that is in neither
+is marked as inferred.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import attrs
 import livestream_core as live
 from livestream_core.emulator import Emulator, Request, Response, Route, json_response
 
-#: constants.ts, VIDEO_STATES: those that an instance without object storage shows.
+#: constants.ts, VIDEO_STATES: the states of an instance without object storage.
 _LABELS = {
     1: "Published",
     2: "To transcode",
@@ -39,7 +39,7 @@ RATE_WINDOW_SECONDS = 10
 CLEANUP_SECONDS = 300
 #: constants.ts, PAGINATION.GLOBAL.COUNT.
 _COUNT, _MOST = 15, 100
-#: constants.ts, SORTABLE_COLUMNS.VIDEOS: those that are known here.
+#: constants.ts, SORTABLE_COLUMNS.VIDEOS: the columns that the emulator supports.
 _SORTS = {"createdAt": "created_at", "publishedAt": "published_at", "name": "name"}
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
@@ -49,7 +49,7 @@ _KEY = re.compile(r"[^\[\]]+")
 
 
 class _Refused(Exception):
-    """An answer that is an error."""
+    """An error response."""
 
     def __init__(
         self,
@@ -69,8 +69,9 @@ def _problem(
     headers: Mapping[str, str] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """middlewares/error.ts: RFC 7807. ``code`` is PeerTube's own, and where it is there is a
-    type.
+    """Return an RFC 7807 response, as middlewares/error.ts does.
+
+    ``code`` is PeerTube's own code; only with a code does the problem have a type.
     """
     page = "https://docs.joinpeertube.org/api-rest-reference.html#section/Errors/"
     data = {
@@ -87,7 +88,7 @@ def _problem(
 
 
 def _wrong(where: str, problems: Mapping[str, str]) -> _Refused:
-    """validators/shared/utils.ts: what express-validator found."""
+    """Return the refusal of invalid parameters, as validators/shared/utils.ts does."""
     params = {
         name: {"type": "field", "msg": message, "path": name, "location": where}
         for name, message in problems.items()
@@ -102,7 +103,7 @@ Handler = Callable[..., Response]
 
 
 def _public(handler: Handler) -> Handler:
-    """A call that needs nobody to be signed in."""
+    """Serve an endpoint that does not need a signed-in user."""
 
     @functools.wraps(handler)
     def answer(self: PeerTubeEmulator, request: Request, **values: str) -> Response:
@@ -116,7 +117,7 @@ def _public(handler: Handler) -> Handler:
 
 
 def _authenticated(handler: Handler) -> Handler:
-    """A call for the user; middlewares/auth.ts."""
+    """Serve an endpoint that needs a signed-in user, as middlewares/auth.ts does."""
 
     @functools.wraps(handler)
     def answer(self: PeerTubeEmulator, request: Request, **values: str) -> Response:
@@ -149,7 +150,7 @@ class _Session:
 
 @attrs.define(eq=False)
 class _Live:
-    """video-live.ts: what a video has besides as long as it is a live."""
+    """video-live.ts: the additional data of a video that is a live stream."""
 
     key: str
     save_replay: bool
@@ -190,18 +191,18 @@ class _Video:
 
 
 class PeerTubeEmulator(Emulator):
-    """An instance with one user, one channel and one video that was uploaded.
+    """A PeerTube instance with one user, one channel, and one uploaded video.
 
     Attributes:
         username: The user's name.
         password: The user's password.
         channel_id: The user's channel.
         otp: Whether the user has a second factor.
-        page_size: The most that a page of a list holds, for tests that want several pages.
+        page_size: The maximum page size of a list, for tests that need several pages.
         saves_replays: The instance's default for ``saveReplay`` (defaults.live.save_replay).
-        has_schedules: Whether it is 7.3 or later; earlier versions ignore schedules.
-        rate_limit: How many requests are answered in ten seconds, by default any number; an
-            instance's default is 50.
+        has_schedules: Whether the instance is 7.3 or later; earlier versions ignore schedules.
+        rate_limit: The number of requests allowed in ten seconds. Defaults to no limit; the default
+            of a real instance is 50.
     """
 
     provider = "peertube"
@@ -230,12 +231,14 @@ class PeerTubeEmulator(Emulator):
         has_schedules: bool = True,
         rate_limit: int | None = None,
     ) -> None:
-        """Args:
-        boot_seconds: Not used: the ingest is open at once.
-        otp: See the class.
-        saves_replays: See the class.
-        has_schedules: See the class.
-        rate_limit: See the class.
+        """Create the instance.
+
+        Args:
+            boot_seconds: Not used, because the ingest is open at once.
+            otp: See the class.
+            saves_replays: See the class.
+            has_schedules: See the class.
+            rate_limit: See the class.
         """
         super().__init__(boot_seconds=boot_seconds)
         self.username: str = f"user_{secrets.token_hex(4)}"
@@ -259,7 +262,7 @@ class PeerTubeEmulator(Emulator):
     # -- the account ------------------------------------------------------------------------
 
     def options(self) -> dict[str, Any]:
-        """The user's name and password, and the channel."""
+        """Return the user's name and password, and the channel."""
         return {
             "channel_id": self.channel_id,
             "username": self.username,
@@ -267,14 +270,14 @@ class PeerTubeEmulator(Emulator):
         }
 
     def login_options(self) -> dict[str, Any]:
-        """The same channel, by an access token."""
+        """Return the channel and an access token."""
         return {
             "channel_id": self.channel_id,
             "access_token": self._new_token().access,
         }
 
     def other_ids(self) -> list[str]:
-        """A video that was uploaded and, once there is one, a permanent live's replay."""
+        """Return the IDs of the uploaded video and of the replays of permanent live streams."""
         self._uploaded()
         replays = {
             session.replay.uuid
@@ -289,20 +292,20 @@ class PeerTubeEmulator(Emulator):
         ]
 
     def _uploaded(self) -> None:
-        # Made when it is first looked for: the clock may be another one after __init__.
+        # Created on first use, because the clock may be replaced after __init__.
         if self._upload is None:
             self._upload = self._new_video("An upload", _PUBLISHED, 1)
             self._upload.duration = 60
             self._upload.playlist = self._new_playlist(self._upload)
 
-    # -- what the world does ----------------------------------------------------------------
+    # -- encoders and recordings ------------------------------------------------------------
 
     def encoder_connects(self, id: str) -> None:
-        """lib/live/live-manager.ts: on air, as soon as there are segments (here at once)."""
+        """Go live at once; lib/live/live-manager.ts waits for the first segments."""
         with self.lock:
             video = self._videos[id]
             if video.live is None or video.state != _WAITING:
-                raise ValueError("the stream key is unknown, or used already")
+                raise ValueError("the stream key is unknown or already in use")
             video.playlist = self._new_playlist(video)
             video.state, video.published_at = _PUBLISHED, self.clock.now()
             video.sessions.append(
@@ -315,7 +318,7 @@ class PeerTubeEmulator(Emulator):
             )
 
     def encoder_drops(self, id: str) -> None:
-        """live-manager.ts: the session is over; there is no waiting for the encoder."""
+        """End the session at once, as live-manager.ts does: it does not wait for the encoder."""
         with self.lock:
             video = self._videos[id]
             if video.live is None or video.state != _PUBLISHED:
@@ -324,17 +327,19 @@ class PeerTubeEmulator(Emulator):
             video.state = _WAITING if video.live.permanent else _LIVE_ENDED
 
     def replay_begins(self, id: str) -> None:
-        """job-queue/handlers/video-live-ending.ts: five minutes after the session a normal live
-        becomes its replay, which is transcoded; that of a permanent live is another video.
+        """Begin the replay, as job-queue/handlers/video-live-ending.ts does.
+
+        Five minutes after its session, a normal live stream becomes its replay, which is then
+        transcoded. The replay of a permanent live stream is another video.
 
         Raises:
-            ValueError: No session is to be saved.
+            ValueError: If no session is to be saved.
         """
         with self.lock:
             video = self._videos[id]
             live_, session = video.live, video.sessions[-1] if video.sessions else None
             if live_ is None or session is None or session.end is None or session.is_processed:
-                raise ValueError("no session waits to be processed")
+                raise ValueError("no session is waiting to be processed")
             if not session.save_replay:
                 raise ValueError("the replay is not saved")
             session.is_processed = True
@@ -351,11 +356,11 @@ class PeerTubeEmulator(Emulator):
             session.replay = replay
 
     def recording_ready(self, id: str) -> None:
-        """The replay is transcoded and published."""
+        """Finish transcoding the replay, and publish it."""
         self._finish_replay(id, _PUBLISHED)
 
     def transcoding_fails(self, id: str) -> None:
-        """The replay could not be transcoded."""
+        """Fail to transcode the replay."""
         self._finish_replay(id, _TRANSCODING_FAILED)
 
     def _finish_replay(self, id: str, state: int) -> None:
@@ -369,9 +374,7 @@ class PeerTubeEmulator(Emulator):
             replay.state, replay.updated_at = state, self.clock.now()
 
     def replay_of(self, id: str) -> str | None:
-        """The id of the video that holds a stream's last replay: its own, but for a permanent
-        live.
-        """
+        """Return the ID of a stream's last replay: its own, except for a permanent live stream."""
         sessions = self._videos[id].sessions
         return sessions[-1].replay.uuid if sessions and sessions[-1].replay else None
 
@@ -379,12 +382,12 @@ class PeerTubeEmulator(Emulator):
 
     @_public
     def oauth_client(self, request: Request) -> Response:
-        """GET /oauth-clients/local: the client that PeerTube's own pages are."""
+        """GET /oauth-clients/local: the client of PeerTube's own pages."""
         return json_response(self._client)
 
     @_public
     def token(self, request: Request) -> Response:
-        """POST /users/token; lib/auth/oauth.ts, in this order."""
+        """POST /users/token, checked in the order of lib/auth/oauth.ts."""
         if request.mimetype != "application/x-www-form-urlencoded":
             detail = "Invalid request: content must be application/x-www-form-urlencoded"
             raise _Refused(400, detail, "invalid_request")
@@ -426,7 +429,7 @@ class PeerTubeEmulator(Emulator):
             raise _Refused(400, "Invalid grant: refresh token is invalid", "invalid_grant")
         if token.refresh_ends < self.clock.now():
             raise _Refused(400, "Invalid grant: refresh token has expired", "invalid_grant")
-        # Each is good for one use, and its access token ends with it.
+        # Each refresh token is valid for one use, and its access token expires with it.
         self._tokens.remove(token)
 
     @_public
@@ -456,7 +459,7 @@ class PeerTubeEmulator(Emulator):
         raise _Refused(401, "Token is invalid", "invalid_token")
 
     def _count_request(self) -> None:
-        """middlewares/rate-limiter.ts: by address, with a text that is no JSON."""
+        """Refuse a request over the limit with plain text, as middlewares/rate-limiter.ts does."""
         if self.rate_limit is None:
             return
         now = self.clock.now()
@@ -482,7 +485,7 @@ class PeerTubeEmulator(Emulator):
 
     @_authenticated
     def list_mine(self, request: Request) -> Response:
-        """GET /users/me/videos; controllers/api/users/me.ts, validators/pagination.ts."""
+        """GET /users/me/videos: controllers/api/users/me.ts, validators/pagination.ts."""
         query = request.args
         problems = {}
         start, count = query.get("start", "0"), query.get("count", str(_COUNT))
@@ -529,7 +532,7 @@ class PeerTubeEmulator(Emulator):
 
     @_public
     def read_video(self, request: Request, id: str) -> Response:
-        """GET /videos/{id}. Who shows a token must show a good one, also where none is needed."""
+        """GET /videos/{id}, which refuses an invalid token even where it needs no token."""
         video = self._video(id)
         if "Authorization" in request.headers:
             self._authenticate(request)
@@ -539,7 +542,7 @@ class PeerTubeEmulator(Emulator):
 
     @_authenticated
     def update_video(self, request: Request, id: str) -> Response:
-        """PUT /videos/{id}, a multipart form; controllers/api/videos/update.ts."""
+        """PUT /videos/{id} with a multipart form: controllers/api/videos/update.ts."""
         body = _multipart(request)
         _check(body, _VIDEO_CHECKS)
         video = self._video(id)
@@ -550,7 +553,7 @@ class PeerTubeEmulator(Emulator):
 
     @_authenticated
     def delete_video(self, request: Request, id: str) -> Response:
-        """DELETE /videos/{id}: whatever it is, and an encoder is thrown out."""
+        """DELETE /videos/{id}, which deletes any video and disconnects its encoder."""
         del self._videos[self._video(id).uuid]
         return Response(status=204)
 
@@ -558,8 +561,9 @@ class PeerTubeEmulator(Emulator):
 
     @_authenticated
     def create_live(self, request: Request) -> Response:
-        """POST /videos/live, a multipart form; validators/videos/video-live.ts and
-        lib/local-video-creator.ts. Fields that it does not know are ignored.
+        """POST /videos/live with a multipart form, whose unknown fields are ignored.
+
+        See validators/videos/video-live.ts and lib/local-video-creator.ts.
         """
         body = _multipart(request)
         _check(body, {**_VIDEO_CHECKS, **_LIVE_CHECKS}, required=("name", "channelId"))
@@ -582,8 +586,9 @@ class PeerTubeEmulator(Emulator):
 
     @_public
     def read_live(self, request: Request, id: str) -> Response:
-        """GET /videos/live/{id}. Anybody may, but only who may publish is told where; nulls and
-        what is not set are as in models/video/video-live.ts.
+        """GET /videos/live/{id}, which shows the ingest only to users who may publish.
+
+        Null and missing values are as in models/video/video-live.ts.
         """
         live_ = self._live(id)[1]
         private: dict[str, Any] = {}
@@ -608,7 +613,7 @@ class PeerTubeEmulator(Emulator):
 
     @_authenticated
     def update_live(self, request: Request, id: str) -> Response:
-        """PUT /videos/live/{id}, JSON; validators and controller of video-live.ts, live.ts."""
+        """PUT /videos/live/{id} with JSON: validators and controller of video-live.ts, live.ts."""
         video, live_ = self._live(id)
         body = request.get_json(silent=True)
         if not isinstance(body, dict):
@@ -623,7 +628,7 @@ class PeerTubeEmulator(Emulator):
         if video.state != _WAITING:
             raise _Refused(400, "Cannot update a live that has already started")
         if save_replay and replay is None:
-            # live.ts reads replaySettings.privacy of a live that goes on to save its replay.
+            # live.ts reads replaySettings.privacy if the stream still saves its replay.
             raise _Refused(500, "Cannot read properties of undefined (reading 'privacy')")
         live_.save_replay = save_replay
         live_.replay_privacy = int(replay["privacy"]) if save_replay and replay else None
@@ -638,7 +643,7 @@ class PeerTubeEmulator(Emulator):
 
     @_public
     def read_replay_session(self, request: Request, id: str) -> Response:
-        """GET /videos/{id}/live-session: the session that a video is the replay of."""
+        """GET /videos/{id}/live-session: the session whose replay is this video."""
         video = self._video(id)
         for each in self._videos.values():
             for session in each.sessions:
@@ -646,7 +651,7 @@ class PeerTubeEmulator(Emulator):
                     return json_response(self._session(session))
         raise _Refused(404, "No live replay found")
 
-    # -- what is kept -----------------------------------------------------------------------
+    # -- stored data ------------------------------------------------------------------------
 
     def _next_id(self) -> int:
         self._ids_given += 1
@@ -663,7 +668,7 @@ class PeerTubeEmulator(Emulator):
         return f"https://peertube.example/static/streaming-playlists/hls/{video.uuid}/{name}"
 
     def _video(self, id: str) -> _Video:
-        """By its number, its UUID, or its short UUID."""
+        """Return the video with this number, UUID, or short UUID."""
         self._uploaded()
         if len(id) != 22 and not _INTEGER.fullmatch(id) and not _UUID4.fullmatch(id):
             message = "Should have a valid video id (id, short UUID or UUID)"
@@ -677,14 +682,14 @@ class PeerTubeEmulator(Emulator):
     def _live(self, id: str) -> tuple[_Video, _Live]:
         video = self._video(id)
         if video.live is None:
-            # res.sendStatus: a word, and no JSON.
+            # res.sendStatus: plain text, not JSON.
             refused = _Refused(404, "")
             refused.response = Response("Not Found", 404, content_type="text/plain")
             raise refused
         return video, video.live
 
     def _clean_up(self, video: _Video) -> None:
-        """video-live-ending.ts, for a session without a replay."""
+        """End a session that has no replay, as video-live-ending.ts does."""
         session = video.sessions[-1] if video.sessions else None
         if session is None or session.end is None or session.save_replay:
             return
@@ -708,7 +713,7 @@ class PeerTubeEmulator(Emulator):
             return []
         return [_iso(live.parse_instant(each["startAt"])) for each in given or ()]
 
-    # -- what is shown ----------------------------------------------------------------------
+    # -- responses --------------------------------------------------------------------------
 
     def _shown_schedules(self, name: str, live_: _Live | None) -> dict[str, Any]:
         if not self.has_schedules:
@@ -716,8 +721,9 @@ class PeerTubeEmulator(Emulator):
         return {name: [{"startAt": each} for each in (live_.schedules if live_ else ())]}
 
     def _summary(self, video: _Video, with_schedules: bool = False) -> dict[str, Any]:
-        """formatter/video-api-format.ts, as a list of one's own videos shows it: no tags, no
-        playlists, and the beginning of the description.
+        """Return a video as a list of the user's videos shows it: formatter/video-api-format.ts.
+
+        It has no tags, no playlists, and only the beginning of the description.
         """
         self._clean_up(video)
         description = video.description
@@ -764,7 +770,7 @@ class PeerTubeEmulator(Emulator):
         }
 
     def _details(self, video: _Video) -> dict[str, Any]:
-        """What GET /videos/{id} shows besides."""
+        """Return a video as GET /videos/{id} shows it."""
         playlist: dict[str, Any] = {"id": video.id, "type": 1, "files": []}
         return {
             **self._summary(video, with_schedules=True),
@@ -795,17 +801,17 @@ class PeerTubeEmulator(Emulator):
         }
 
     def not_found(self, request: Request) -> Response:
-        """server.ts: a path of the API that does not exist."""
+        """Answer a request for an unknown path, as server.ts does."""
         return _problem(404, "Not Found")
 
     def method_not_allowed(self, request: Request) -> Response:
-        """To express's router a path with another method is another path: 404."""
+        """Return 404, because express's router treats another method as another path."""
         return self.not_found(request)
 
 
-# -- bodies ---------------------------------------------------------------------------------
+# -- request bodies -------------------------------------------------------------------------
 
-#: Whether a value is good, and what is said if not; helpers/custom-validators and
+#: Whether a value is valid, and the message if it is not: helpers/custom-validators, and
 #: CONSTRAINTS_FIELDS of constants.ts.
 _Check = tuple[Callable[[Any], bool], str]
 
@@ -860,7 +866,7 @@ _VIDEO_CHECKS: dict[str, _Check] = {
         "Should have a video name between 3 and 120 characters long",
     ),
     "channelId": (_is_integer, "Invalid value"),
-    # Its passwords are not emulated.
+    # The emulator does not support passwords of videos.
     "privacy": (lambda value: _is_integer(value, set(_PRIVACIES) - {5}), "Invalid value"),
     "description": (lambda value: value is None or _is_text(value, 3, 10_000), "Invalid value"),
     "tags": (_are_tags, "Should have an array of up to 5 tags between 2 and 30 characters each"),
@@ -879,16 +885,18 @@ def _check(
 ) -> None:
     problems = {
         name: message
-        for name, (is_good, message) in checks.items()
-        if (name in body or name in required) and not is_good(body.get(name))
+        for name, (is_valid, message) in checks.items()
+        if (name in body or name in required) and not is_valid(body.get(name))
     }
     if problems:
         raise _wrong("body", problems)
 
 
 def _multipart(request: Request) -> dict[str, Any]:
-    """A multipart form, its names with brackets put together (multer), the word null for none
-    (misc.ts, toValueOrNull). Another body is as good as none: the reference documents no other.
+    """Return the values of a multipart form; any other body is ignored.
+
+    Names with brackets become nested values (multer), and the word null becomes no value (misc.ts,
+    toValueOrNull). The reference documents no other kind of body.
     """
     if request.mimetype != "multipart/form-data":
         return {}
@@ -898,13 +906,13 @@ def _multipart(request: Request) -> dict[str, Any]:
         holder = nested
         for key in path:
             holder = holder.setdefault(key, {})
-        # Elements of lists are not looked at for the word.
+        # The word null inside a list or an object is not converted.
         holder[last] = None if value == "null" and not path else value
     return {name: _listed(value) for name, value in nested.items()}
 
 
 def _listed(value: Any) -> Any:
-    """Objects whose names are 0, 1, 2, ... as lists."""
+    """Convert objects whose names are 0, 1, 2, ... to lists."""
     if not isinstance(value, dict):
         return value
     inner = {name: _listed(each) for name, each in value.items()}
@@ -912,5 +920,5 @@ def _listed(value: Any) -> Any:
 
 
 def _iso(at: datetime) -> str:
-    """As JavaScript writes it: milliseconds, Z."""
+    """Return a time as JavaScript writes it: with milliseconds and Z."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
