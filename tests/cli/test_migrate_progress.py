@@ -26,7 +26,7 @@ def counts(created: int, pending: int, skipped: int = 0) -> dict[str, int]:
 
 
 def seen(*snapshots: tuple[float, int, int]) -> Snapshot:
-    """The last of several snapshots: seconds since the one before, created, and pending."""
+    """Return the last of several snapshots: seconds since the one before, created, and pending."""
     clock = Clock()
     tracker = Tracker(clock)
     for seconds, created, pending in snapshots:

@@ -118,7 +118,7 @@ def test_a_killed_command_resumes_when_it_is_run_again(tmp_path: Path) -> None:
 
 def test_a_second_run_on_a_file_is_refused_while_the_first_is_stopped(tmp_path: Path) -> None:
     stopped = End(how="stopped", where="after commit of hold+intend")
-    outcome = told(tmp_path, attrs.evolve(PLAIN, kind=Kind.STOPPED, ends=(stopped,)))
+    outcome = run_cleanly(tmp_path, attrs.evolve(PLAIN, kind=Kind.STOPPED, ends=(stopped,)))
     assert "another run is using the ledger" in outcome.lives[0]
 
 

@@ -282,8 +282,11 @@ class Run:
         self.living.remove(second)
         self.lives.append(" ".join(map(str, message)))
         holds_it = first.messages[-1][2] > 0
-        if holds_it and (said[0] != "raised" or "another run is using the ledger" not in said[2]):
-            self.wrong.append(f"a second run went on beside one that is stopped: {said}")
+        refusal = "another run is using the ledger"
+        if holds_it and (message[0] != "raised" or refusal not in message[2]):
+            self.problems.append(
+                f"a second run was not refused while the first was stopped: {message}"
+            )
 
     # -- the end ----------------------------------------------------------------------------
 

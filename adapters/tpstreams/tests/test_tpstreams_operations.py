@@ -49,7 +49,10 @@ def test_another_zone_can_be_chosen(sent):
 
 def test_a_start_that_is_ambiguous_on_the_vendors_clock_is_refused(sent):
     emulator = TPStreamsEmulator(timezone="Europe/Berlin")
-    with emulator.connect() as client, pytest.raises(live.InvalidInput, match="occurs twice that day") as info:
+    with (
+        emulator.connect() as client,
+        pytest.raises(live.InvalidInput, match="occurs twice that day") as info,
+    ):
         client.create(title="Class", scheduled_start="2026-10-25T01:30:00Z")
     assert (info.value.field, emulator.requests) == ("scheduled_start", [])
 
