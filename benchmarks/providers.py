@@ -102,14 +102,6 @@ class Answering:
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    def send(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: live.Timeout,
-    ) -> live.Response:
+    def send(self, *_: Any, **__: Any) -> live.Response:
         """Return the response to any request."""
         return live.Response(200, live.Headers({"Content-Type": "application/json"}), self._body)

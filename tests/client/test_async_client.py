@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -71,19 +71,11 @@ class Held:
         self.session_scope = getattr(inner, "session_scope", None)
         self.sent: list[tuple[str, str]] = []
 
-    async def send(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: live.Timeout,
-    ) -> live.Response:
+    async def send(self, method: str, origin: str, target: str, *rest: Any) -> live.Response:
         self.sent.append((method, target))
         if self.at is not None:
             await self.at(method, target)
-        response: live.Response = self._inner.send(method, origin, target, headers, body, timeout)
+        response: live.Response = self._inner.send(method, origin, target, *rest)
         return response
 
     @property

@@ -61,21 +61,13 @@ class Watched:
         self.logins = 0
         self._lock = threading.Lock()
 
-    def send(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Any,
-        body: bytes | None,
-        timeout: live.Timeout,
-    ) -> live.Response:
+    def send(self, method: str, origin: str, target: str, *rest: Any) -> live.Response:
         if target == "/login":
             with self._lock:
                 self.logins += 1
                 number = self.logins
-            self.at_login(number, timeout)
-        return self._inner.send(method, origin, target, headers, body, timeout)
+            self.at_login(number, rest[-1])
+        return self._inner.send(method, origin, target, *rest)
 
     def connect(self, **settings: Any) -> live.Client:
         return connect("acme", transport=self, **{**AcmeEmulator().options(), **settings})

@@ -16,18 +16,7 @@ import livestream_core as live
 from livestream_core import migrate
 from livestream_core.emulator import Fault
 from livestream_core.migrate import Cutover
-from livestream_core.migrate.running import worker
 from migrations import PAIRS, Side, planned, side, sides
-
-
-@pytest.fixture(autouse=True)
-def _idle_workers_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_LONGEST_WAIT", 0.02)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
 
 
 @pytest.fixture

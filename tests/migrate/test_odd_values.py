@@ -21,11 +21,6 @@ ANY = "GET *"
 FOR_EVER = 10_000
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
 @pytest.fixture(params=["tktchurch", "tpstreams"])
 def both(request: pytest.FixtureRequest) -> Iterator[tuple[Side, Side]]:
     """Return source and target, with streams read from a list, or each with a get."""

@@ -31,18 +31,6 @@ pytestmark = pytest.mark.slow
 SECRET = "k3y-0f-a-restream"
 PASSWORD = "p4ssw0rd-0f-a-restream"
 
-pytestmark = pytest.mark.usefixtures("_idle_workers_look_often")
-
-
-@pytest.fixture
-def _idle_workers_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_LONGEST_WAIT", 0.02)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
 
 @pytest.fixture
 def church() -> Iterator[tuple[Side, Side]]:

@@ -17,7 +17,6 @@ import sqlalchemy as sa
 import livestream_core as live
 from livestream_core import migrate
 from livestream_core.emulator import Fault
-from livestream_core.migrate.running import worker
 from migrations import Side, by_state, planned, scheduled, sides
 from postgresql import PostgreSQL
 
@@ -26,11 +25,6 @@ pytestmark = pytest.mark.slow
 SECRET = "k3y-0f-a-restream"
 #: Seconds of a worker's lease. A worker that was killed keeps it for as long.
 LEASE = 3.0
-
-
-@pytest.fixture(autouse=True)
-def _idle_workers_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_LONGEST_WAIT", 0.02)
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import livestream_core as live
 from livestream_core.testing.blocking import LoopThread, loop_thread
@@ -16,16 +17,8 @@ class BlockingTransport:
     def __init__(self, transport: live.AsyncTransport, loop: LoopThread) -> None:
         self._transport, self._loop = transport, loop
 
-    def send(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout: live.Timeout,
-    ) -> live.Response:
-        return self._loop.run(self._transport.send(method, origin, target, headers, body, timeout))
+    def send(self, *request: Any) -> live.Response:
+        return self._loop.run(self._transport.send(*request))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import attrs
 from hypothesis import strategies as st
 
 import livestream_core as live
+from livestream_core.testing.conformance.answers import json_values
 
 LOST = "lost"  # no answer after sending
 REFUSED = "refused"  # no connection
@@ -63,18 +64,6 @@ def respond(status: int = 200, data: Any = None, **headers: str) -> live.Respons
     body = b"" if data is None else json.dumps(data).encode()
     return live.Response(status, headers, body)
 
-
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-5, 10**12)
-    | st.floats(allow_nan=False)
-    | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
 
 STATUSES = [200, 201, 202, 204, 301, 302, 400, 401, 402, 403, 404, 405, 408, 409, 418, 422, 429, 500,
             502, 503, 504, 199, 600]  # fmt: skip
