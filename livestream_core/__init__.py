@@ -11,11 +11,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._contract.adapter import API_VERSION, Adapter, AdapterInfo, Operation, Session
+from ._contract.adapter import API_VERSION, Adapter, AdapterInfo, Operation
 from ._contract.capabilities import Capabilities, Capability, Support
+from ._contract.json_fields import Fields
 from ._contract.options import Options, option
 from ._contract.pagination import Completeness, Page, Query, Unreadable
-from ._contract.request import Fields, Headers, Request, Response
+from ._contract.request import Request
+from ._contract.response import Headers, Response
+from ._contract.session import Session
 from ._formerly import names_of as _names_of
 from ._model.errors import (
     AuthenticationFailed,
@@ -73,7 +76,8 @@ if TYPE_CHECKING:
     from ._contract.token_stores import AsyncTokenStore, TokenStore
     from ._contract.transport import AsyncLimiter, AsyncTransport, Limiter, Timeout, Transport
     from ._http.aiohttp_transport import AiohttpTransport
-    from ._http.requests_transport import RequestsTransport, WSGITransport
+    from ._http.requests_transport import RequestsTransport
+    from ._http.wsgi_transport import WSGITransport
     from ._model.typed import StreamChanges, StreamFields
     from ._plugins.hooks import Exchange, hookimpl
 
@@ -98,7 +102,7 @@ _LAZY = {
     "Timeout": "_contract.transport",
     "TokenStore": "_contract.token_stores",
     "Transport": "_contract.transport",
-    "WSGITransport": "_http.requests_transport",
+    "WSGITransport": "_http.wsgi_transport",
     "close_all": "_client.connect",
     "connect": "_client.connect",
     "connect_async": "_client.connect_async",

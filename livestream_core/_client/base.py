@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 import attrs
 
-from .._contract.adapter import Adapter, Operation, Session
+from .._contract.adapter import Adapter, Operation
 from .._contract.capabilities import FILTERS, Capabilities, Feature
 from .._contract.clock import Clock
 from .._contract.filters import query_of
@@ -25,7 +25,8 @@ from .._contract.options import Options
 from .._contract.pagination import Page, Query, unreadable_error
 from .._contract.preview import Preview, preview_of
 from .._contract.redaction import Redactor
-from .._contract.request import Response
+from .._contract.response import Response
+from .._contract.session import Session
 from .._contract.token_stores import AnyTokenStore
 from .._contract.transport import AnyLimiter
 from .._contract.webhooks import Delivery, read_delivery

@@ -14,7 +14,7 @@ from .._model.fields import Pickled
 from .._model.status import Status
 from .._model.stream import LiveStream, field_of
 from .capabilities import FILTERS, Capabilities
-from .request import MAX_NUMBER
+from .json_fields import MAX_NUMBER
 
 #: The number of consecutive pages without a new ID after which a list counts as endless. Fewer
 #: can occur while many new streams shift the pages.

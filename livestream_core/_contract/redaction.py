@@ -19,7 +19,7 @@ from .._secrets.secret import MASK
 from .._secrets.spellings import SHORTEST_KEY, KnownSecrets, decoded
 from .adapter import MAX_FIELDS
 from .pagination import Page
-from .request import TEXT_SHOWN
+from .response import TEXT_SHOWN
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, TypeAlias
 
 from .._public import publish
-from .adapter import Session
+from .session import Session
 
 
 class TokenStore(Protocol):

@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 import attrs
 
 from .._public import publish
-from .request import Response
+from .response import Response
 
 #: The problem of a body that ends too early.
 CUT = "the response was cut off"

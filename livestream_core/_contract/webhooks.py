@@ -11,7 +11,8 @@ import attrs
 
 from .._model.errors import InvalidInput, LiveStreamError, UnexpectedResponse, WebhookRejected
 from .._secrets.spellings import compiled
-from .request import THE_RESPONSE, Headers
+from .json_fields import THE_RESPONSE
+from .response import Headers
 
 _RAW_BODY = (
     "pass the raw bytes: request.body in Django, request.get_data() in Flask, "

@@ -9,11 +9,13 @@ from datetime import timedelta
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
-from .._contract.adapter import Adapter, Operation, Session, error_class, retry_after
+from .._contract.adapter import Adapter, Operation, error_class, retry_after
 from .._contract.clock import Clock
 from .._contract.foreign import BUGS, is_of_signal_handler, pass_on, place_of
 from .._contract.redaction import BODY_SHOWN, Redactor
-from .._contract.request import Request, Response, take
+from .._contract.request import Request
+from .._contract.response import Response, take
+from .._contract.session import Session
 from .._contract.token_stores import AnyTokenStore
 from .._contract.transport import CUT, AnyLimiter, Timeout
 from .._model.errors import (

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from .._contract.adapter import Operation
 from .._contract.foreign import BUGS
-from .._contract.request import Request, Response
+from .._contract.request import Request
+from .._contract.response import Response
 from .._model.errors import LiveStreamError
 from .effects import Flow
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Hashable
 from typing import Any, Generic, TypeAlias, TypeVar, final
 
-from .._contract.adapter import Session
 from .._contract.request import Request
+from .._contract.session import Session
 from .._contract.transport import Timeout
 from .._model.errors import LiveStreamError
 from .._version import __version__

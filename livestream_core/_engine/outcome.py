@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from .._contract.request import Request, Response
+from .._contract.request import Request
+from .._contract.response import Response
 from .._model.errors import LiveStreamError
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .._contract.adapter import Operation, Session
+from .._contract.adapter import Operation
 from .._contract.clock import Clock
 from .._contract.foreign import BUGS, is_failure_of_store
+from .._contract.session import Session
 from .._contract.token_stores import AnyTokenStore
 from .._model.errors import (
     AuthenticationFailed,

@@ -25,7 +25,8 @@ from weakref import WeakSet
 from urllib3.util.wait import wait_for_read
 
 from .._contract.foreign import is_of_signal_handler
-from .._contract.request import Headers, Response, checked_target
+from .._contract.request import checked_target
+from .._contract.response import Headers, Response
 from .._contract.transport import Timeout
 from .._model.errors import ConfigurationError
 from .decoding import CutOffError, decoded

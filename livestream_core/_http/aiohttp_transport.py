@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .._contract.foreign import bare
-from .._contract.request import Response
+from .._contract.response import Response
 from .._contract.transport import Timeout
 from .._public import publish
 from .network import Environment, SendArguments

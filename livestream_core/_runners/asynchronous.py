@@ -10,7 +10,7 @@ from inspect import isawaitable, iscoroutinefunction
 from typing import Any, TypeAlias, TypeVar
 
 from .._contract.clock import Clock
-from .._contract.request import Response
+from .._contract.response import Response
 from .._contract.transport import AsyncTransport, Transport
 from .._engine.effects import Effect, Once, Permit, Send, Sleep, Store
 from .._http.threads import LARGE, Threads, waiting, working

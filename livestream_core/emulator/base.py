@@ -18,7 +18,7 @@ from .._client import Client
 from .._client.connect import connect
 from .._contract.adapter import in_process_origin
 from .._contract.clock import ManualClock
-from .._http.requests_transport import WSGITransport
+from .._http.wsgi_transport import WSGITransport
 from .._plugins.registry import registry
 from .clock import EmulatorClock
 from .faults import Fault, FaultKind, InjectedFault, drop

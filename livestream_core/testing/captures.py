@@ -49,7 +49,7 @@ from .._client import Client
 from .._contract.adapter import ARGUMENTS_OF_CONNECT
 from .._contract.capabilities import OPERATION_OF, Feature
 from .._contract.redaction import Redactor
-from .._contract.request import Response
+from .._contract.response import Response
 from .._contract.transport import Transport
 from .._http.network import SendArguments
 from .._model.errors import ConnectionFailed, InvalidInput, LiveStreamError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .._contract.identity import Identity
-from .._contract.request import Response
+from .._contract.response import Response
 from .._contract.transport import Timeout
 from .._http.network import SendArguments
 

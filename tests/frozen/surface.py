@@ -194,7 +194,9 @@ def _command(path: str, command: click.Command) -> Iterator[tuple[str, str]]:
 
 
 def _told(parameter: click.Parameter) -> str:
-    told = [parameter.param_type_name, parameter.type.name]
+    kind = parameter.type.name
+    # A private function that reads the value may have another name tomorrow.
+    told = [parameter.param_type_name, "a function" if kind.startswith("_") else kind]
     told += ["required"] if parameter.required else []
     told += ["several times"] if parameter.multiple or parameter.nargs == -1 else []
     told += ["flag"] if getattr(parameter, "is_flag", False) else []

@@ -14,6 +14,9 @@ FROZEN = Path(__file__).parents[1] / "frozen"
 
 #: What is called something else since then: a name with all that is under it.
 RENAMED = {
+    "livestream_core.testing.conformance.Subject.recorded": (
+        "livestream_core.testing.conformance.Subject.captured"
+    ),
     "livestream_core.TimedOut": "livestream_core.RequestTimeout",
     "livestream_core.Page.next": "livestream_core.Page.next_cursor",
     "livestream_core.testing.strategies.PageParts.next": (

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ..._contract.capabilities import Feature
-from ..._contract.request import Response
+from ..._contract.response import Response
 from ..._model.errors import LiveStreamError, UnexpectedResponse
 from ..._model.fields import Kind, facts_of
 from ..._model.status import Status

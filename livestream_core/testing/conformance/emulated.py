@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ..._contract.capabilities import OPERATION_OF, Feature
-from ..._contract.request import Response
+from ..._contract.response import Response
 from ..._contract.transport import Timeout
 from ...emulator import LoggedRequest
 from .area import Area, each, needs

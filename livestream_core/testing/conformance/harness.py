@@ -13,7 +13,7 @@ from ..._client import Client
 from ..._contract.adapter import in_process_origin
 from ..._contract.capabilities import Capabilities, Feature
 from ..._contract.clock import ManualClock
-from ..._contract.request import Response
+from ..._contract.response import Response
 from ..._contract.transport import AsyncTransport, Transport
 from ..._http.network import SendArguments
 from ..._http.requests_transport import RequestsTransport

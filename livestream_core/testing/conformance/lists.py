@@ -12,7 +12,7 @@ import pytest
 
 from ..._contract.capabilities import Feature
 from ..._contract.pagination import Completeness
-from ..._contract.request import Response
+from ..._contract.response import Response
 from ..._model.errors import LiveStreamError, UnexpectedResponse
 from ..._model.status import Status
 from ..._model.stream import LiveStream

@@ -12,7 +12,7 @@ import pytest
 from ..._client import Client
 from ..._contract.capabilities import Feature
 from ..._contract.pagination import Completeness, Unreadable
-from ..._contract.request import Response
+from ..._contract.response import Response
 from ..._model.errors import UnexpectedResponse, WebhookRejected
 from ..._model.fields import facts_of
 from ..._model.stream import LiveStream, field_of

@@ -9,7 +9,7 @@ import pytest
 
 from ..._client import Client
 from ..._contract.capabilities import Feature
-from ..._contract.request import Response
+from ..._contract.response import Response
 from ..._model.errors import LiveStreamError, ProviderUnavailable, UnexpectedResponse
 from ..._model.operations import OPERATION_TABLE
 from ..captures import Capture, FrozenClock, Player, outcome, unredacted_names
