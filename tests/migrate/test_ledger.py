@@ -605,7 +605,7 @@ def test_a_link_to_a_ledger_leads_to_its_mark_file_and_its_lock(
     link.symlink_to(ledger)
     with Ledger.open(ledger, write=True):
         assert "another run is using the ledger" in killed.is_refused(link)
-    assert killed.go_on(link).exit_code == 0
+    assert killed.resume(link).exit_code == 0
     assert [each.name for each in link.parent.iterdir()] == ["link.db"]
     mark_of(ledger).unlink()
     with pytest.raises(LedgerError, match=r"mark file ledger\.db-mark is missing"):

@@ -46,9 +46,13 @@ HEAVY = {
 
 
 def loaded_by(code: str) -> set[str]:
-    """Return the top-level packages that are loaded after some code ran in a new interpreter."""
+    """Return the top-level packages that some code loads in a new interpreter.
+
+    What the interpreter has loaded before does not count, such as coverage's modules.
+    """
+    before = "import sys; before = {*sys.modules}"
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        [sys.executable, "-c", f"{before}\n{code}\nprint(*{{*sys.modules}} - before)"],
         capture_output=True,
         text=True,
         check=True,
