@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
+from .. import _client as clients
 from .._contract.adapter import Adapter, AdapterInfo
 from .._contract.capabilities import Feature
 from .._contract.clock import Clock, SystemClock
@@ -19,7 +20,6 @@ from .._contract.transport import Limiter, Transport
 from .._http.requests_transport import shared_transport
 from .._model.errors import ConfigurationError, LiveStreamError
 from .._public import publish
-from .client import Client
 
 AnyClient = TypeVar("AnyClient")
 
@@ -43,7 +43,7 @@ def connect(
     limiter: Limiter | None = None,
     clock: Clock | None = None,
     **more_options: Any,
-) -> Client:
+) -> clients.Client:
     """Return a client for one account, without sending any requests.
 
     Args:
@@ -188,7 +188,9 @@ def _client(
     transport: Transport | None,
     clock: Clock | None,
     **settings: Any,
-) -> Client:
+) -> clients.Client:
+    from .client import Client
+
     transport = transport or kind.transport(options) or shared_transport()
     for name, method in (
         ("transport", transport.send),

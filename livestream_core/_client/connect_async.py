@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any
 
+from .. import _client as clients
 from .._contract.adapter import Adapter
 from .._contract.capabilities import Feature
 from .._contract.clock import Clock
@@ -15,8 +16,6 @@ from .._contract.transport import AnyLimiter, AsyncTransport, Transport
 from .._http.aiohttp_transport import shared_transport
 from .._http.requests_transport import shared_transport as sync_transport
 from .._public import publish
-from .._runners.sync import SyncRunner
-from .async_client import AsyncClient
 from .connect import SYSTEM_CLOCK, OptionSource, client_from
 
 
@@ -37,7 +36,7 @@ def connect_async(
     limiter: AnyLimiter | None = None,
     clock: Clock | None = None,
     **more_options: Any,
-) -> AsyncClient:
+) -> clients.AsyncClient:
     """Return an asynchronous client for one account, without sending any requests.
 
     No event loop needs to be running. Network access needs the ``async`` extra. The arguments and
@@ -69,7 +68,11 @@ def _client(
     transport: AsyncTransport | Transport | None,
     clock: Clock | None,
     **settings: Any,
-) -> AsyncClient:
+) -> clients.AsyncClient:
+    # Imported here, so that naming connect_async() loads no client.
+    from .._runners.sync import SyncRunner
+    from .async_client import AsyncClient
+
     transport = transport or kind.transport(options)
     clock = clock or getattr(transport, "clock", None) or SYSTEM_CLOCK
     at_exit: Any = transport
