@@ -49,7 +49,7 @@ class Delivery:
         if any(name.startswith("http_") for name in headers):
             return f"the headers are those of a WSGI environ; {_HEADERS}"
         if not body.strip():
-            return f"the body is empty; read it before any other code does, and {_RAW_BODY}"
+            return f"the body is empty, perhaps because other code has already read it; {_RAW_BODY}"
         if encoding not in ("", "identity") or body.startswith(b"\x1f\x8b"):
             name = encoding if encoding.isalnum() else "gzip"
             return f"the body is compressed ({name}); configure the web server to decompress it"

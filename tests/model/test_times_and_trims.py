@@ -394,8 +394,8 @@ def test_large_integers_parse_as_unix_time(start: int, end: int) -> None:
         (True, 5, "whole number.*bool"),
         (1.5, 5, "whole number.*float"),
         ("1", 5, "whole number.*str"),
-        (5, 5, "start is not before end"),
-        (6, 5, "start is not before end"),
+        (5, 5, "start must be before end"),
+        (6, 5, "start must be before end"),
     ],
 )
 def test_each_wrong_form_of_a_parsed_trim_has_its_own_message(

@@ -185,7 +185,7 @@ class TKTChurchAdapter(live.Adapter):
                 return self._checked(response, stream_id)
         stream = yield from self.find(stream_id)
         if stream is None:
-            raise live.NotFound("no livestream in the list has this id", stream_id=stream_id)
+            raise live.NotFound("no stream in the list has this ID", stream_id=stream_id)
         # The stream exists, so the endpoint does not.
         self._has_no_get = True
         return stream

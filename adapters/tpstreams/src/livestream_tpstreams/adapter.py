@@ -346,13 +346,13 @@ class TPStreamsAdapter(live.Adapter):
         """
         token = live.Headers(headers).get("x-streams-token")
         if not isinstance(token, str):
-            raise live.WebhookRejected("the delivery has no text header x-streams-token")
+            raise live.WebhookRejected("the delivery has no x-streams-token header")
         # Frameworks decode header bytes as latin-1, so a non-ASCII secret has two spellings.
         expected = secret.encode("utf-8", "surrogatepass")
         sent = token.encode("utf-8", "surrogatepass")
         as_latin1 = expected.decode("latin-1").encode()
         if not hmac.compare_digest(sent, expected) | hmac.compare_digest(sent, as_latin1):
-            raise live.WebhookRejected("the header x-streams-token is not the webhook's secret")
+            raise live.WebhookRejected("the x-streams-token header does not match the webhook's secret")
         fields = live.Response(200, live.Headers(), body).fields()
         if fields.text("type") != "livestream":
             return live.Event(provider=self.name, kind=live.EventKind.OTHER, raw=fields.data)
