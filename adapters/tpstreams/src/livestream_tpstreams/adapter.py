@@ -352,7 +352,7 @@ class TPStreamsAdapter(live.Adapter):
         sent = token.encode("utf-8", "surrogatepass")
         as_latin1 = expected.decode("latin-1").encode()
         if not hmac.compare_digest(sent, expected) | hmac.compare_digest(sent, as_latin1):
-            raise live.WebhookRejected("the x-streams-token header does not match the webhook's secret")
+            raise live.WebhookRejected("the x-streams-token header is not the webhook's secret")
         fields = live.Response(200, live.Headers(), body).fields()
         if fields.text("type") != "livestream":
             return live.Event(provider=self.name, kind=live.EventKind.OTHER, raw=fields.data)
