@@ -57,7 +57,7 @@ class Delivery:
         if start.startswith(b'"'):
             return f"the body was encoded as JSON twice; {_RAW_BODY}"
         if _is_base64(start):
-            return "the body is base64, as API gateways pass it; decode it first"
+            return "the body is in base64, as some API gateways send it; decode it first"
         if kind in _FORMS or _FORM.match(start):
             return "the body is a form; set the vendor to send JSON, or check the webhook's URL"
         return None

@@ -213,7 +213,7 @@ def stop(context: CommandContext, id: str, trim: str | None) -> None:
 @_stream_command
 def cancel(context: CommandContext, id: str) -> None:
     """Cancel a stream that has not gone live."""
-    with connected(context) as client, context.changing("cancel", id), working("Cancelling"):
+    with connected(context) as client, context.changing("cancel", id), working("Canceling"):
         stream = client.cancel(id)
     show_stream(context, stream)
 

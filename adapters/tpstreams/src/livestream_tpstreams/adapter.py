@@ -319,7 +319,7 @@ class TPStreamsAdapter(live.Adapter):
         if stream.status is not _S.SCHEDULED:
             raise live.Conflict(
                 f"cannot cancel a stream whose status is '{stream.status}': TPStreams streams can "
-                "be cancelled only before their server starts",
+                "be canceled only before their server starts",
                 status=stream.status,
             )
         yield from self._delete(stream_id)
@@ -427,7 +427,7 @@ class TPStreamsAdapter(live.Adapter):
     def _delete(self, stream_id: str) -> Steps[None]:
         response = yield self.request("DELETE", ASSET, id=stream_id)
         if response.body and not response.is_readable:
-            raise response.unexpected("the response to the delete is not the vendor's")
+            raise response.unexpected("the response to the delete does not come from the vendor")
 
     def _unless_forbidden(
         self, request: live.Request, stream_id: str, forbid: frozenset[live.Status]
