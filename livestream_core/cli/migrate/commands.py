@@ -441,8 +441,8 @@ def retire(
 
     A stream is deleted only if `livestream migrate check` finds it equal at that moment. The
     command shows what would be deleted, and asks for confirmation. If standard input is not a
-    terminal, pass --yes. The exit code is 7 if any stream is kept, and 6 if streams are left
-    because of --max-delete.
+    terminal, pass --yes. The exit code is 7 if any stream is kept, and 6 if --max-delete
+    leaves some.
     """
     from ... import migrate as library
     from .accounts import connected_clients, names_in
