@@ -29,12 +29,12 @@ class AsyncClient(BaseClient):
     """An asynchronous client for one account at one vendor, created by :func:`connect_async`.
 
     It works like :class:`Client`, but its methods that send requests are coroutines, which may be
-    cancelled. It may be used by any number of tasks and in several event loops. It is an
+    canceled. It may be used by any number of tasks and in several event loops. It is an
     asynchronous context manager, and cheap to create: all clients of an event loop share their
     network connections.
 
     A cancellation passes unchanged, with a note that says whether the change was applied. Nothing
-    is sent after it. If the outcome of a cancelled change is unknown, the client also logs a
+    is sent after it. If the outcome of a canceled change is unknown, the client also logs a
     warning, because ``asyncio.gather`` drops notes.
     """
 

@@ -26,7 +26,7 @@ class AsyncStreamList(AsyncIterator[LiveStream]):
     """An asynchronous iterator over the streams of a list; see :meth:`AsyncClient.list`.
 
     It is for one task at a time. After an error, iterate again to resume with the page that
-    failed. If you stop early, the page being read ahead is cancelled; ``async with`` and
+    failed. If you stop early, the page being read ahead is canceled; ``async with`` and
     :meth:`aclose` also wait for that.
     """
 

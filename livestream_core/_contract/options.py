@@ -118,10 +118,11 @@ def read_options(
             problems.append(f"{shown}: {_masked(error.message, read.get(name))}")
     problems += _credential_problems(kind, provider, values)
     if problems:
+        # The message of any other problem says what to do.
+        is_incomplete = any("missing" in problem for problem in problems)
+        hint = "pass the options to connect(), or set their environment variables"
         raise ConfigurationError(
-            "; ".join(problems),
-            provider=provider,
-            hint="pass the options to connect(), or set their environment variables",
+            "; ".join(problems), provider=provider, hint=hint if is_incomplete else None
         )
     return kind(**read)
 

@@ -35,7 +35,7 @@ def checked_target(target: str) -> str:
     """
     if not compiled(_TARGET).fullmatch(target):
         raise InvalidInput(
-            "the target of the request contains characters that cannot be sent unchanged",
+            "the request's path or query contains characters that cannot be sent unchanged",
             field="target",
         )
     return target

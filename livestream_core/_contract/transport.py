@@ -117,7 +117,7 @@ class AsyncTransport(Protocol):
     ) -> Response:
         """Send a request, like :meth:`Transport.send`, with the same errors.
 
-        If it is cancelled, it sends nothing more and does not use the network connection again.
+        If it is canceled, it sends nothing more and does not use the network connection again.
         """
         ...
 

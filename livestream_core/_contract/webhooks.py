@@ -50,7 +50,7 @@ class Delivery:
         if any(name.startswith("http_") for name in headers):
             return f"the headers are those of a WSGI environ; {_HEADERS}"
         if not body.strip():
-            return f"the body is empty; read it before any other code does, and {_RAW_BODY}"
+            return f"the body is empty, perhaps because other code has already read it; {_RAW_BODY}"
         if encoding not in ("", "identity") or body.startswith(b"\x1f\x8b"):
             name = encoding if encoding.isalnum() else "gzip"
             return f"the body is compressed ({name}); configure the web server to decompress it"
@@ -58,7 +58,7 @@ class Delivery:
         if start.startswith(b'"'):
             return f"the body was encoded as JSON twice; {_RAW_BODY}"
         if _is_base64(start):
-            return "the body is base64, as API gateways pass it; decode it first"
+            return "the body is in base64, as some API gateways send it; decode it first"
         if kind in _FORMS or _FORM.match(start):
             return "the body is a form; set the vendor to send JSON, or check the webhook's URL"
         return None

@@ -338,7 +338,7 @@ class Call:
                 return response
             sent.accepted = None
             error: LiveStreamError = response.unexpected(
-                response.problem or "the response is a web page, not the vendor's"
+                response.problem or "the response is a web page that does not come from the vendor"
             )
             error.retryable = response.problem == CUT
         else:

@@ -15,7 +15,7 @@ class Status(StrEnum):
     STARTING = "starting"
     """The server is being started."""
     READY = "ready"
-    """An encoder may connect."""
+    """An encoder can connect."""
     LIVE = "live"
     """The encoder's video is reaching viewers."""
     INTERRUPTED = "interrupted"
@@ -25,7 +25,7 @@ class Status(StrEnum):
     ENDED = "ended"
     """The stream has ended, and its status will not change again."""
     CANCELLED = "cancelled"
-    """The stream was cancelled before it went live."""
+    """The stream was canceled before it went live."""
     FAILED = "failed"
     """The vendor reports an error, and the stream will not continue."""
     UNKNOWN = "unknown"
@@ -91,7 +91,7 @@ def _then(*others: Status) -> tuple[Status, ...]:
 STATUSES: dict[Status, StatusFacts] = {
     #                           active aired  over   movable style         satisfies
     _S.SCHEDULED:   StatusFacts(False, False, False, True,  "cyan",        (),
-        # A catalogue entry can be closed manually without ever having been live.
+        # A catalog entry can be closed manually without ever having been live.
         _then(_S.STARTING, _S.READY, _S.LIVE, _S.CANCELLED)),
     _S.STARTING:    StatusFacts(True,  False, False, False, "yellow",      (),
         # Some vendors report SCHEDULED while the server boots, and then READY.

@@ -411,7 +411,8 @@ def _wanted_restreams(restreams: Sequence[RestreamTarget]) -> tuple[RestreamTarg
         key = target.stream_key
         if key is not None and (problem := key_problem(key.reveal())):
             field = f"restreams[{number}].stream_key"
-            raise InvalidInput(f"{field}: {problem}", field=field)
+            # With a colon, the masking of errors would take the next word for the key.
+            raise InvalidInput(f"{field} {problem}", field=field)
     return targets
 
 

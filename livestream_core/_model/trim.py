@@ -114,7 +114,7 @@ class Trim:
     @classmethod
     def _make(cls, exact: tuple[Fraction, Fraction], *, absolute: bool) -> Trim:
         if exact[0] >= exact[1]:
-            raise InvalidInput("trim: start is not before end", field="trim")
+            raise InvalidInput("trim: start must be before end", field="trim")
         first, last = math.floor(exact[0] / 1_000_000), math.ceil(exact[1] / 1_000_000)
         self = object.__new__(cls)
         start, end = (_instant(first), _instant(last)) if absolute else (first, last)

@@ -165,7 +165,7 @@ class MemoryAdapter(live.Adapter):
         """Delete a stream with its recording. The vendor refuses the ID of a folder."""
         response = yield self.request("DELETE", STREAM, id=stream_id)
         if not response.is_readable:
-            raise response.unexpected("the response to a delete is not the vendor's")
+            raise response.unexpected("the response to a delete does not come from the vendor")
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
         """Convert a stream of the vendor, which uses the words of this library."""

@@ -38,7 +38,7 @@ class RequestRate:
         found = _RATE.fullmatch(text) if isinstance(text, str) else None
         if found is None or not int(found[1]):
             raise InvalidInput(
-                f"rate: expected a number of requests per s, min, or h, such as 5/s; got {text!r}",
+                f"rate: expected a rate such as 5/s, 300/min, or 1000/h; got {text!r}",
                 field="rate",
             )
         return cls(int(found[1]), _MILLISECONDS[found[2][0]])

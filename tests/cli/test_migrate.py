@@ -307,7 +307,7 @@ def test_other_filters_than_those_of_the_ledger_are_warned_of(moving: Migration)
     assert "Warning" not in moving.run(*RUN, "--min-lead-time", "60m").stderr
     result = moving.run(*RUN, "--min-lead-time", "2h", "--tag", "maths")
     assert result.exit_code == 0
-    assert "Warning: the ledger resumes with its own plan" in result.stderr
+    assert "Warning: the run resumes with the ledger's own plan" in result.stderr
     assert "are ignored: --tag, --min-lead-time" in result.stderr
 
 

@@ -107,7 +107,7 @@ def test_a_switched_user_can_be_marked_by_hand(moved: Migration) -> None:
 def test_a_stream_that_was_not_migrated_cannot_have_switched(moved: Migration) -> None:
     result = moved.run("status", LEDGER, "--switched", "nobody")
     assert result.exit_code == 2
-    assert "not moved, so they cannot be switched: nobody" in result.stderr
+    assert "not moved, so they cannot be marked as switched: nobody" in result.stderr
 
 
 # -- handover -------------------------------------------------------------------------------------

@@ -144,7 +144,7 @@ def test_the_licence_is_that_of_the_core(here: Path) -> None:
     "name", ["River", "two-rivers", "two rivers", "2rivers", "_river", "a__b", "../up", "x" * 21]
 )
 def test_an_invalid_package_name_is_refused(here: Path, name: str) -> None:
-    assert "lower-case" in refused(name)
+    assert "lowercase" in refused(name)
     assert written(here) == set()
 
 

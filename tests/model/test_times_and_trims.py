@@ -394,8 +394,8 @@ def test_large_integers_parse_as_unix_time(start: int, end: int) -> None:
         (True, 5, "whole number.*bool"),
         (1.5, 5, "whole number.*float"),
         ("1", 5, "whole number.*str"),
-        (5, 5, "start is not before end"),
-        (6, 5, "start is not before end"),
+        (5, 5, "start must be before end"),
+        (6, 5, "start must be before end"),
     ],
 )
 def test_each_wrong_form_of_a_parsed_trim_has_its_own_message(
@@ -449,7 +449,7 @@ def test_decimals_and_fractions_are_seconds_too() -> None:
 
 def test_a_wrong_absolute_trim_is_refused() -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    with pytest.raises(live.InvalidInput, match="not before"):
+    with pytest.raises(live.InvalidInput, match="must be before"):
         live.Trim.absolute(at, at)
     with pytest.raises(live.InvalidInput, match="zone"):
         live.Trim.absolute(datetime(2026, 1, 1), at)

@@ -420,6 +420,15 @@ def test_anything_but_an_origin_or_plain_http_to_strangers_is_refused(url: str) 
         live.connect("acme", base_url=url, token="t0ken-t0ken")
 
 
+def test_only_a_missing_option_has_the_hint_to_pass_it() -> None:
+    with pytest.raises(live.ConfigurationError) as incomplete:
+        live.connect("acme", base_url="https://api.example", environ={})
+    with pytest.raises(live.ConfigurationError) as insecure:
+        live.connect("acme", base_url="http://api.example", token="t0ken-t0ken")
+    assert "pass the options to connect()" in str(incomplete.value.hint)
+    assert insecure.value.hint is None
+
+
 @pytest.mark.parametrize(
     "settings",
     [{"timeout": 0}, {"timeout": (5, None)}, {"timeout": None}, {"timeout": (1, 2, 3)}, {"timeout": float("inf")},

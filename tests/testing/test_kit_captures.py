@@ -209,7 +209,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ("get", ["1"], "arguments: expected dict, not list"),
         ("stop", {"id": "1", "trim": 5}, "stop does not accept them"),
         ("stop", {"id": "1", "trim": [1]}, "stop does not accept them"),
-        ("stop", {"id": "1", "trim": [2, 1]}, "start is not before end"),
+        ("stop", {"id": "1", "trim": [2, 1]}, "start must be before end"),
         ("close", {}, "'close' cannot be captured"),
         ("__class__", {}, "'__class__' cannot be captured"),
         ("parse_webhook", {}, "'parse_webhook' cannot be captured"),

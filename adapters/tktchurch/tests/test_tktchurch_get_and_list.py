@@ -112,7 +112,7 @@ def test_an_answer_about_another_stream_is_unexpected(
     scripted: Any, sample: dict[str, Any]
 ) -> None:
     client, _ = scripted({**sample, "id": "123e4567-e89b-12d3-a456-426614174009"})
-    with pytest.raises(live.UnexpectedResponse, match="another livestream"):
+    with pytest.raises(live.UnexpectedResponse, match="another stream"):
         client.get(ID)
 
 

@@ -207,7 +207,7 @@ def test_an_update_answered_with_another_stream_is_unexpected_and_carried_out(
     scripted: Any, sample: dict[str, Any]
 ) -> None:
     client, _ = scripted({**sample, "id": ID.replace("1", "2")})
-    with pytest.raises(live.UnexpectedResponse, match="another livestream") as caught:
+    with pytest.raises(live.UnexpectedResponse, match="another stream") as caught:
         client.update(ID, title="New")
     assert caught.value.applied is True
 

@@ -25,9 +25,9 @@ from ..console.output import NOT_A_TERMINAL, working
 @debug_option
 @pass_command_context
 def capture(context: CommandContext, file: Path, start: bool, yes: bool) -> None:
-    """Save a real account's requests and responses, to test an adapter without its vendor.
+    """Save a real account's requests and responses for tests.
 
-    The command creates a stream on the account, reads, lists and renames it, and cancels or
+    The command creates a stream on the account, reads, lists, and renames it, and cancels or
     deletes it, as far as the provider supports that. It writes all requests and responses to
     FILE. Secrets and credentials are redacted, but titles and names are not: review the file
     before you publish it.

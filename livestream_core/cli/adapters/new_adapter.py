@@ -33,7 +33,7 @@ _MAX_NAME, _MAX_TITLE = 20, 40  # generated lines stay below 100 columns
 def _name(_: click.Context, __: click.Parameter, name: str) -> str:
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
         raise click.BadParameter(
-            f"{name!r} must start with a letter, and consist of at most {_MAX_NAME} lower-case "
+            f"{name!r} must start with a letter, and consist of at most {_MAX_NAME} lowercase "
             "letters, digits, and single underscores."
         )
     if taken := _taken(name):

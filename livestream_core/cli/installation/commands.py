@@ -17,7 +17,7 @@ _SIMULATE_SECONDS = 2.0
 
 
 @click.command()
-@click.option("--features", is_flag=True, help="Also show which features each supports.")
+@click.option("--features", is_flag=True, help="Also show which features each provider supports.")
 @json_option
 @debug_option
 @pass_command_context

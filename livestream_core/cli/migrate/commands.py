@@ -286,7 +286,7 @@ def check(context: CommandContext, ledger: str, accounts: NamedAccounts, speed: 
 @click.option(
     "--refresh",
     is_flag=True,
-    help="Read which streams have been live at the target, and mark them as switched.",
+    help="Ask the target which streams have been live, and mark them as switched.",
 )
 @click.option(
     "--switched",
@@ -437,12 +437,12 @@ def retire(
     accounts: NamedAccounts,
     speed: Speed,
 ) -> None:
-    """Delete the streams that were moved from the source.
+    """Delete the moved streams at the source.
 
     A stream is deleted only if `livestream migrate check` finds it equal at that moment. The
     command shows what would be deleted, and asks for confirmation. If standard input is not a
-    terminal, pass --yes. The exit code is 7 if any stream is kept, and 6 if streams are left
-    because of --max-delete.
+    terminal, pass --yes. The exit code is 7 if any stream is kept, and 6 if --max-delete
+    leaves some.
     """
     from ... import migrate as library
     from .accounts import connected_clients, names_in

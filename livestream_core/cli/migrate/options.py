@@ -258,7 +258,7 @@ def planning_options(command: F) -> F:
             "--mark",
             is_flag=True,
             help="Add a mark (a tag) to created streams, if the target stores tags. A mark "
-            "identifies a stream for certain, also in later migrations.",
+            "identifies a stream with certainty, including in later migrations.",
         ),
         click.option(
             "--skip-existing",

@@ -204,8 +204,8 @@ def _resumed_names(
         say(
             context,
             "warning",
-            "the ledger resumes with its own plan; these options differ from it and are ignored: "
-            f"{', '.join(different)}",
+            "the run resumes with the ledger's own plan; these options differ from it and are "
+            f"ignored: {', '.join(different)}",
         )
     return names
 

@@ -129,11 +129,11 @@ def show(context: CommandContext, id: str, raw: bool) -> None:
 @click.option("--limit", type=click.IntRange(min=0), help="Maximum number of streams to list.")
 @_stream_command
 def list_streams(context: CommandContext, **filters: Any) -> None:
-    """List streams, each once.
+    """List streams.
 
-    With --json, each stream is printed on its own line as soon as it is read. A warning is
-    printed if the vendor's own count shows that the list is incomplete. Entries that cannot be
-    read as streams are reported after all others, with exit code 4.
+    Each stream is listed once. With --json, each is printed on its own line as soon as it is
+    read. A warning is printed if the vendor's own count shows that the list is incomplete.
+    Entries that cannot be read as streams are reported after all others, with exit code 4.
     """
     with connected(context) as client:
         streams = client.list(**filters)
@@ -213,7 +213,7 @@ def stop(context: CommandContext, id: str, trim: str | None) -> None:
 @_stream_command
 def cancel(context: CommandContext, id: str) -> None:
     """Cancel a stream that has not gone live."""
-    with connected(context) as client, context.changing("cancel", id), working("Cancelling"):
+    with connected(context) as client, context.changing("cancel", id), working("Canceling"):
         stream = client.cancel(id)
     show_stream(context, stream)
 
@@ -262,7 +262,7 @@ def _description(client: Client, id: str) -> str:
     "--until",
     required=True,
     metavar="STATUS[,STATUS]",
-    help=f"The status to wait for, or several, of which one is enough: {', '.join(Status)}.",
+    help=f"The status to wait for, or any of several: {', '.join(Status)}.",
 )
 @click.option(
     "--timeout",

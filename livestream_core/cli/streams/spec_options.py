@@ -31,7 +31,7 @@ def spec_options(command: F) -> F:
         "spec_file",
         type=_FILE,
         metavar="FILE",
-        help="A JSON object of fields (title, scheduled_start, tags, restreams, ...); "
+        help="A file with a JSON object of fields (title, scheduled_start, tags, restreams, ...); "
         "- reads it from standard input. Other options override it.",
     )(command)
     for field in reversed([*facts_of(StreamSpec)]):
@@ -62,7 +62,7 @@ def _option(field: FieldFacts) -> Callable[[F], F]:
             return click.option(flag, field.name, type=float, metavar="SECONDS", help=field.help)
         case Kind.PART if field.part is not None:
             form = ", ".join(f'"{name}": ...' for name in table(field.part))
-            objects = f"{sentence}: a JSON list of {{{form}}}."
+            objects = f"{sentence}, as a file with a JSON list of {{{form}}}."
             return click.option(flag, field.name, type=_FILE, metavar="FILE", help=objects)
         case Kind.DATA:
             own = f"{sentence}. VALUE is parsed as JSON, or else taken as text. Can be repeated."

@@ -43,7 +43,7 @@ def trim_of(text: str) -> Trim:
         "trim: expected START..END, two offsets from the start of the recording or two ISO 8601 "
         "times",
         field="trim",
-        hint="write it like 30..120, 0:00:30..1:02:00.5 or "
+        hint="write it like 30..120, 0:00:30..1:02:00.5, or "
         "2026-12-05T15:30:00Z..2026-12-05T16:30:00Z",
     )
 

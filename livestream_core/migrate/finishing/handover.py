@@ -304,7 +304,7 @@ def mark_switched(ledger: Location, source_ids: Iterable[str]) -> None:
         moved = {item.source_id for item in opened.report().items if item.is_moved}
         if unknown := [each for each in ids if each not in moved]:
             raise InvalidInput(
-                "source_ids: these streams were not moved, so they cannot be switched: "
+                "source_ids: these streams were not moved, so they cannot be marked as switched: "
                 f"{', '.join(unknown)}",
                 field="source_ids",
             )
@@ -323,7 +323,7 @@ def refresh_cutovers(
     workers: int = 4,
     target_rate: RequestRate | str | None = None,
 ) -> int:
-    """Read which streams have been live at the target, and mark them as switched.
+    """Ask the target which streams have been live, and mark them as switched.
 
     Args:
         ledger: The migration's ledger.

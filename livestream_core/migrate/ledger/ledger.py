@@ -1,6 +1,6 @@
 """The ledger: the durable record of a migration, in a database.
 
-The intent to create a stream is committed before the request is sent, and the outcome afterwards.
+The intent to create a stream is committed before the request is sent, and the outcome afterward.
 An intent without an outcome means that the stream may have been created.
 """
 

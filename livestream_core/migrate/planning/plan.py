@@ -81,7 +81,7 @@ def plan(
             not moved. Defaults to 30 minutes.
         assume_idle: Whether to treat streams as not in use if the source reports no status.
         mark: Whether to add a mark to created streams, if the target stores tags. A mark
-            identifies a stream for certain, also in later migrations.
+            identifies a stream with certainty, including in later migrations.
         skip_existing: Whether to skip streams that already have a match at the target.
         fail_on_loss: The fields that must not be lost. A run refuses a plan that would lose one.
         transform: A function that changes specs. It is called again when a stream is created, so

@@ -264,7 +264,7 @@ def load_transform(name: str) -> Transform:
             for part in path.split("."):
                 found = getattr(found, part)
         except Exception as error:
-            problem = f"it cannot be imported: {type(error).__name__} ({place_of(error)})"
+            problem = f"it cannot be imported ({place_of(error)})"
         else:
             if callable(found):
                 transform: Transform = found

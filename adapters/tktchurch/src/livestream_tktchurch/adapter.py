@@ -185,7 +185,7 @@ class TKTChurchAdapter(live.Adapter):
                 return self._checked(response, stream_id)
         stream = yield from self.find(stream_id)
         if stream is None:
-            raise live.NotFound("no livestream in the list has this id", stream_id=stream_id)
+            raise live.NotFound("no stream in the list has this ID", stream_id=stream_id)
         # The stream exists, so the endpoint does not.
         self._has_no_get = True
         return stream
@@ -239,7 +239,7 @@ class TKTChurchAdapter(live.Adapter):
         response = yield self.request("DELETE", _ONE, id=stream_id)
         if response.body and not response.is_readable:
             # A proxy's page does not prove a deletion.
-            raise response.unexpected("the response to the delete is not the vendor's")
+            raise response.unexpected("the response to the delete does not come from the vendor")
 
     def _step(self, stream_id: str, step: _Step) -> _OneStream:
         stream = yield from self.get(stream_id)
@@ -261,7 +261,7 @@ class TKTChurchAdapter(live.Adapter):
     def _checked(self, response: live.Response, stream_id: str) -> live.LiveStream:
         stream = _stream(response.fields(lenient=True))
         if self.id_key(stream.id) != self.id_key(stream_id):
-            raise response.unexpected("the response is about another livestream")
+            raise response.unexpected("the response is about another stream")
         return stream
 
     # -- payloads ---------------------------------------------------------------------------

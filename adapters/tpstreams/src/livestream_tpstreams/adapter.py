@@ -319,7 +319,7 @@ class TPStreamsAdapter(live.Adapter):
         if stream.status is not _S.SCHEDULED:
             raise live.Conflict(
                 f"cannot cancel a stream whose status is '{stream.status}': TPStreams streams can "
-                "be cancelled only before their server starts",
+                "be canceled only before their server starts",
                 status=stream.status,
             )
         yield from self._delete(stream_id)
@@ -346,13 +346,13 @@ class TPStreamsAdapter(live.Adapter):
         """
         token = live.Headers(headers).get("x-streams-token")
         if not isinstance(token, str):
-            raise live.WebhookRejected("the delivery has no text header x-streams-token")
+            raise live.WebhookRejected("the delivery has no x-streams-token header")
         # Frameworks decode header bytes as latin-1, so a non-ASCII secret has two spellings.
         expected = secret.encode("utf-8", "surrogatepass")
         sent = token.encode("utf-8", "surrogatepass")
         as_latin1 = expected.decode("latin-1").encode()
         if not hmac.compare_digest(sent, expected) | hmac.compare_digest(sent, as_latin1):
-            raise live.WebhookRejected("the header x-streams-token is not the webhook's secret")
+            raise live.WebhookRejected("the x-streams-token header is not the webhook's secret")
         fields = live.Response(200, live.Headers(), body).fields()
         if fields.text("type") != "livestream":
             return live.Event(provider=self.name, kind=live.EventKind.OTHER, raw=fields.data)
@@ -427,7 +427,7 @@ class TPStreamsAdapter(live.Adapter):
     def _delete(self, stream_id: str) -> Steps[None]:
         response = yield self.request("DELETE", ASSET, id=stream_id)
         if response.body and not response.is_readable:
-            raise response.unexpected("the response to the delete is not the vendor's")
+            raise response.unexpected("the response to the delete does not come from the vendor")
 
     def _unless_forbidden(
         self, request: live.Request, stream_id: str, forbid: frozenset[live.Status]

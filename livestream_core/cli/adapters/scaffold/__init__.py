@@ -41,7 +41,7 @@ class Choices:
     """The choices for a new adapter.
 
     Attributes:
-        name: The provider's name: lower-case letters, digits, and single underscores.
+        name: The provider's name: lowercase letters, digits, and single underscores.
         title: The vendor's display name.
         base_url: The origin of the vendor's API.
         auth: One of :data:`AUTH`.
