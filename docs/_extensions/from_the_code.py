@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import attrs
 from docutils import nodes
@@ -245,7 +245,8 @@ def hide_private_bases(
 
 
 def _public(base: Any) -> tuple[Any, ...]:
-    if not getattr(base, "__name__", "").startswith("_"):
+    kind = get_origin(base) or base
+    if kind in homes or not kind.__module__.startswith("livestream_core"):
         return (base,)
     return tuple(public for each in base.__bases__ for public in _public(each))
 
