@@ -35,7 +35,7 @@ class LoopThread:
             runner.run(self._until_stopped())
 
     async def _until_stopped(self) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
         self._ready.set()
         await self._stopped.wait()

@@ -331,7 +331,7 @@ class CapturingTransport(KitTransport):
         #: Every request header so far: some are credentials.
         self.headers: set[tuple[str, str]] = set()
         #: Whether a request got no response, which cannot be replayed.
-        self.is_incomplete = False
+        self.is_incomplete: bool = False
 
     def _respond(self, sent: SendArguments) -> Response:
         """Return the response to a request; see :class:`KitTransport`."""

@@ -290,7 +290,7 @@ LANGUAGE = NewField("language", "c.optional_text", "Owner.ECHOED")
 
 def imported(package: PackageCopy) -> str:
     """Return the last line of an import's error output."""
-    done = package.python("-c", "import livestream_core, livestream_core._client")
+    done = package.python("-c", "import livestream_core, livestream_core._client.client")
     return done.stderr.strip().rpartition("\n")[2]
 
 

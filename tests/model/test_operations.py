@@ -68,7 +68,8 @@ ENDPOINT = """    @_api
 
 """
 IMPORTS = (
-    "import livestream_core, livestream_core._client.async_client, livestream_core.memory.adapter"
+    "import livestream_core, livestream_core._client.client, livestream_core._client.async_client\n"
+    "import livestream_core.memory.adapter"
 )
 
 

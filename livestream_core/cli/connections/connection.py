@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-logger = logging.getLogger("livestream_core")
+logger: logging.Logger = logging.getLogger("livestream_core")
 
 #: The environment variable that names the default connection.
 DEFAULT_CONNECTION = "LIVESTREAM_CONNECTION"

@@ -291,11 +291,13 @@ def html_option(what: str) -> Callable[[F], F]:
     )
 
 
-ledger_argument = click.argument("ledger")
+ledger_argument: Callable[[F], F] = click.argument("ledger")
 
-yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+yes_option: Callable[[F], F] = click.option(
+    "-y", "--yes", is_flag=True, help="Do not ask for confirmation."
+)
 
-dry_run_option = click.option(
+dry_run_option: Callable[[F], F] = click.option(
     "--dry-run",
     is_flag=True,
     help="Only show what would be deleted, and what would be kept and why.",

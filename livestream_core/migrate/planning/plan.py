@@ -354,8 +354,8 @@ class Planner:
         *,
         plan_id: str | None = None,
     ) -> None:
-        self.id = plan_id or secrets.token_hex(16)
-        self.now = datetime.now(UTC)
+        self.id: str = plan_id or secrets.token_hex(16)
+        self.now: datetime = datetime.now(UTC)
         self._source, self._settings = source, settings
         self._translator = translator(source, target, transform, mark=settings.mark)
         self._by_title: dict[str, list[LiveStream]] = {}

@@ -42,7 +42,7 @@ from ..values import ItemState, PlanSettings
 from .patience import PATIENCE, Patience, asked, resume_at
 from .settling import candidates, decide, may_be_of
 
-logger = logging.getLogger("livestream_core")
+logger: logging.Logger = logging.getLogger("livestream_core")
 
 #: After this number of consecutive failures, of any streams, the vendor counts as down.
 FAILURES_IN_A_ROW = 10

@@ -43,7 +43,7 @@ _EXAMPLES = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-json_values = st.recursive(
+json_values: st.SearchStrategy[Any] = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-5, 10**12)

@@ -19,7 +19,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ..._contract.capabilities import OPERATION_OF, Feature, Support
+from ..._client import Client
+from ..._contract.capabilities import OPERATION_OF, Capabilities, Feature, Support
 from ..._contract.pagination import Completeness
 from ..._model.errors import (
     Conflict,
@@ -34,7 +35,7 @@ from ..._model.status import STATUSES, Status, satisfied_by
 from ..._model.stream import LiveStream
 from ..._model.times import parse_instant
 from ..._model.trim import Trim
-from ...emulator import Fault
+from ...emulator import Emulator, Fault
 from .area import HTTP, IN_PROCESS, Area, each, needs, proves
 from .harness import START, Harness
 from .operations import ON_ONE
@@ -217,10 +218,13 @@ class Lives(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stack = ExitStack()
-        self.harness = self.stack.enter_context(Harness.open(self.subject, over_http=False))
-        self.client, self.can = self.harness.client, self.harness.can
-        self.emulator = self.harness.emulator
+        self.stack: ExitStack[bool | None] = ExitStack()
+        self.harness: Harness = self.stack.enter_context(
+            Harness.open(self.subject, over_http=False)
+        )
+        self.client: Client = self.harness.client
+        self.can: Capabilities = self.harness.can
+        self.emulator: Emulator = self.harness.emulator
         self.seen: dict[str, Status] = {}
 
     def teardown(self) -> None:
@@ -348,7 +352,7 @@ class Lives(RuleBasedStateMachine):
         assert sorted(ids) == sorted(self.seen)
 
     #: Operations in the table without a rule above.
-    others = sorted(_ON_ONE.keys() - vars().keys())
+    others: list[str] = sorted(_ON_ONE.keys() - vars().keys())
     if others:
 
         @rule(id=streams, name=st.sampled_from(others))
