@@ -128,6 +128,7 @@ def test_a_figure_has_the_name_with_which_it_can_be_measured_alone(figure) -> No
     assert {row.figure for row in rows} == {name}
 
 
+@pytest.mark.slow
 def test_every_row_of_a_figure_can_be_measured(figure) -> None:
     _, rows = figure
     assert [row for row in rows if row.trouble or not (row.comparison or row.amount)] == []

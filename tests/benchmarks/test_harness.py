@@ -69,6 +69,7 @@ def test_one_round_has_no_spread() -> None:
     assert Comparison(1, 1, (0.5,)).spread == (0.5, 0.5)
 
 
+@pytest.mark.slow
 def test_the_cost_is_that_of_one_of_many_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
 
@@ -80,6 +81,7 @@ def test_the_cost_is_that_of_one_of_many_turns(monkeypatch: pytest.MonkeyPatch) 
     assert timed(work, times=7)() == 2.0
 
 
+@pytest.mark.slow
 def test_the_result_is_released_after_the_clock_has_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -94,6 +96,7 @@ def test_the_result_is_released_after_the_clock_has_stopped(
     assert happened == ["clock", "clock", "let go"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("collector", [True, False])
 def test_the_garbage_collector_is_on_or_off_as_asked_and_on_afterwards(collector: bool) -> None:
     seen = []

@@ -53,6 +53,7 @@ def completed(folder: Path, words: str, **environ: str) -> list[str]:
     return [line.partition(",")[2] for line in result.stdout.split()]
 
 
+@pytest.mark.slow
 def test_providers_are_completed(tmp_path: Path) -> None:
     assert completed(tmp_path, "list -p a") == ["acme"]
 
@@ -70,6 +71,7 @@ def test_commands_are_completed(tmp_path: Path) -> None:
     assert completed(tmp_path, "wa") == ["wait", "watch"]
 
 
+@pytest.mark.slow
 def test_a_file_that_is_broken_completes_to_nothing(tmp_path: Path) -> None:
     Path("livestream.toml").write_text("]")
     assert completed(tmp_path, "list -c s") == []

@@ -157,6 +157,7 @@ def test_every_promise_of_an_honest_provider_is_found_kept() -> None:
     assert found["live again"].word == "seen"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_an_undeclared_feature_is_refused_without_a_request() -> None:
     class Frugal(Adapter):
@@ -282,6 +283,7 @@ def test_a_stream_that_survives_its_deletion_is_a_broken_promise() -> None:
     assert broken(findings(emulator=Undead)) == {"delete": "the deleted stream can still be read"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_status_that_never_comes_is_a_broken_promise() -> None:
     class Stuck(Emulator):
@@ -308,6 +310,7 @@ def test_a_status_that_is_not_declared_is_a_broken_promise() -> None:
     assert found["create"] == "its status is starting, which is not a declared status"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_status_that_cannot_follow_is_a_broken_promise() -> None:
     class Backwards(Emulator):
@@ -374,6 +377,7 @@ def test_a_refusal_after_something_was_sent_is_found(monkeypatch: pytest.MonkeyP
     }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_recording_that_is_never_ready_is_a_broken_promise() -> None:
     class Slow(Adapter):
@@ -409,6 +413,7 @@ def test_without_a_stream_nothing_is_tried_on_one() -> None:
     assert found["webhook"].verdict is Verdict.KEPT
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_an_emulator_without_encoders_breaks_no_promise() -> None:
     class Worldless(Emulator):
@@ -491,6 +496,7 @@ def test_without_get_a_deletion_is_taken_at_its_word() -> None:
     assert found["delete"].verdict is Verdict.KEPT
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_missing_stop_is_not_a_fault_if_only_the_encoder_can_end_a_stream() -> None:
     class Endless(Adapter):

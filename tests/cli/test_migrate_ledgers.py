@@ -31,6 +31,7 @@ def test_a_ledger_that_is_not_there_is_7(moved: Migration) -> None:
     assert "there is no ledger at" in result.stderr
 
 
+@pytest.mark.slow
 def test_the_accounts_may_be_named_again(moved: Migration) -> None:
     toml = moved.folder / "livestream.toml"
     toml.write_text(toml.read_text().replace("connections.church]", "connections.parish]"))
@@ -97,6 +98,7 @@ def test_status_refreshed_sees_who_has_switched(moved: Migration) -> None:
     assert "3 at the target = 2 prepared + 1 switched" in output
 
 
+@pytest.mark.slow
 def test_a_switched_user_can_be_marked_by_hand(moved: Migration) -> None:
     ids = [stream.id for stream in moved.source.streams() if stream.title != "At once"]
     chosen = [each for id in ids[:2] for each in ("--switched", id)]
@@ -113,6 +115,7 @@ def test_a_stream_that_was_not_migrated_cannot_have_switched(moved: Migration) -
 # -- handover -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_only_the_owner_can_read_a_handover_which_has_the_keys(
     moved: Migration,
 ) -> None:
@@ -138,6 +141,7 @@ def test_a_handover_says_who_gets_an_address_later(moved: Migration) -> None:
     assert {row["ingest"] for row in rows} == {"after start"}
 
 
+@pytest.mark.slow
 def test_a_stream_that_cannot_be_handed_over_is_7(moved: Migration) -> None:
     gone = moved.target.streams()[0]
     moved.target.client.delete(gone.id)
@@ -190,6 +194,7 @@ def test_a_rollback_that_keeps_something_is_7_and_says_why(moved: Migration) -> 
     assert [stream.id for stream in moved.target.streams()] == [edited.id]
 
 
+@pytest.mark.slow
 def test_retire_deletes_at_the_source_up_to_its_limit_and_resumes(moved: Migration) -> None:
     result = moved.run("retire", LEDGER, "--max-delete", "2", "--yes")
     assert result.exit_code == 6
@@ -209,11 +214,13 @@ def test_deletions_as_json_have_each_stream_and_the_exit_code(moved: Migration) 
 # -- report ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_counts_of_a_report_add_up(moved: Migration) -> None:
     counts = moved.data("report", LEDGER)["counts"]
     assert counts.pop("total") == sum(counts.values()) == 4
 
 
+@pytest.mark.slow
 def test_a_report_for_people_is_short(moved: Migration) -> None:
     output = moved.run("report", LEDGER).stdout
     assert "4 streams = 3 created + 1 skipped" in output

@@ -11,9 +11,7 @@ from livestream_core.emulator import Fault
 from migration_commands import LEDGER, RUN, Migration, migration
 from terminal import Terminal, needs_a_terminal, terminal
 
-pytestmark = pytest.mark.processes
-
-pytestmark = needs_a_terminal
+pytestmark = [pytest.mark.processes, needs_a_terminal]
 
 
 @pytest.fixture

@@ -270,6 +270,7 @@ def test_on_a_terminal_it_asks(here: Path) -> None:
     assert "jwt.encode" in (here / "r/src/livestream_river/adapter.py").read_text()
 
 
+@pytest.mark.slow
 @needs_a_terminal
 def test_ctrl_c_at_a_question_writes_nothing(here: Path) -> None:
     with terminal("new-adapter", "river", "--output", str(here / "r"), environ={}) as shown:

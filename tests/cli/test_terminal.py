@@ -14,9 +14,7 @@ from command_line import TOKEN, install, reaching, until_asked
 from livestream_core.emulator import Fault
 from terminal import Terminal, needs_a_terminal, terminal
 
-pytestmark = pytest.mark.processes
-
-pytestmark = needs_a_terminal
+pytestmark = [pytest.mark.processes, needs_a_terminal]
 
 
 @pytest.fixture

@@ -330,6 +330,7 @@ def test_a_store_may_be_asynchronous(run: Any) -> None:
     assert store.threads == {threading.get_ident()}
 
 
+@pytest.mark.slow
 def test_a_lease_that_another_process_has_is_not_taken_for_ours() -> None:
     emulator, store = AcmeEmulator(), AsyncStore()
     store.owner = "another process"
@@ -579,6 +580,7 @@ def test_an_adapter_that_catches_everything_neither_sees_a_cancellation_nor_send
     assert [type(each) for each in seen] == [GeneratorExit]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["head", "body"])
 def test_the_connection_of_a_cancelled_request_is_not_used_again(run: Any, part: str) -> None:
     arrived = threading.Event()
@@ -615,6 +617,7 @@ def over_network(origin: str, **settings: Any) -> live.AsyncClient:
     return live.connect_async("acme", base_url=origin, **settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["another answer", "a byte", "its end"])
 def test_data_that_arrived_while_the_loop_was_busy_is_discarded(run: Any, what: str) -> None:
     sent = threading.Event()
@@ -670,6 +673,7 @@ def test_a_thousand_loops_leave_neither_a_warning_nor_a_session() -> None:
     assert not [each for each in gc.get_objects() if type(each).__name__ == "_Connector"]
 
 
+@pytest.mark.slow
 def test_async_to_sync_leaves_neither_a_warning_nor_a_session() -> None:
     async_to_sync = pytest.importorskip("asgiref.sync").async_to_sync
 
@@ -739,6 +743,7 @@ def test_a_closed_client_refuses_and_names_itself_closed() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_a_slow_vendor_holds_no_other_up_however_many_ask_it() -> None:
     over = threading.Event()
 
@@ -788,6 +793,7 @@ def test_a_forked_child_makes_connections_and_threads_of_its_own() -> None:
 # -- threads and the loop -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_hundred_calls_at_once_need_one_thread_of_ours_at_most() -> None:
     emulator = AcmeEmulator(page_size=50)
     ids = [emulator.add()["id"] for _ in range(200)]
@@ -958,6 +964,7 @@ def pages_read(transport: Held) -> int:
     )
 
 
+@pytest.mark.slow
 def test_from_the_second_page_on_the_next_one_is_read_ahead(run: Any) -> None:
     emulator = AcmeEmulator()
     ids = [emulator.add()["id"] for _ in range(12)]

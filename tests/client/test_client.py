@@ -219,6 +219,7 @@ def test_extra_fields_are_kept_and_missing_ones_are_none(
     assert read.started_at is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     ["", "<html>", "[]", '"x"', "null", "{", "NaN", "[" * 100_000, '{"id":"1","title":"T"}',
@@ -420,6 +421,7 @@ def test_an_environ_of_strings_is_refused_if_it_cannot_be_verified(
         client.parse_webhook({"HTTP_X_ACME_SECRET": "s"}, BODY, secret="s")
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(st.text(max_size=20), st.text(max_size=40), max_size=4),
     st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)),

@@ -44,6 +44,7 @@ def test_a_request_that_cannot_be_sent_does_not_sign_in(emulator: AcmeEmulator) 
     assert emulator.requests == []
 
 
+@pytest.mark.slow
 def test_sixteen_threads_sign_in_once_and_get_their_own_answers(emulator: AcmeEmulator) -> None:
     ids = [emulator.add()["id"] for _ in range(16)]
     emulator.inject(Fault.delay(0.1), on="*/login")
@@ -147,6 +148,7 @@ def test_a_sign_in_without_a_response_changed_nothing(
     assert caught.value.retryable is True
 
 
+@pytest.mark.slow
 def test_waiting_threads_share_a_refusal_instead_of_each_trying(emulator: AcmeEmulator) -> None:
     emulator.inject(Fault.delay(0.2), on="*/login")
     entered = threading.Barrier(8)
@@ -419,6 +421,7 @@ def test_a_session_is_the_same_after_the_way_through_json(session: live.Session)
     assert live.Session.from_dict(json.loads(written), strict=True) == session
 
 
+@pytest.mark.slow
 @given(sessions, json_values)
 def test_a_session_that_a_newer_version_wrote_is_read_without_what_is_new(
     session: live.Session, value: Any
@@ -429,6 +432,7 @@ def test_a_session_that_a_newer_version_wrote_is_read_without_what_is_new(
         live.Session.from_dict(written, strict=True)
 
 
+@pytest.mark.slow
 @given(json_values, st.sampled_from([None, "headers", "expires_at", "memo", "ours", "opened_with"]))
 def test_reading_any_data_as_a_session_only_raises_invalid_input(
     value: Any, name: str | None
@@ -438,6 +442,7 @@ def test_reading_any_data_as_a_session_only_raises_invalid_input(
         live.Session.from_dict(data)
 
 
+@pytest.mark.slow
 def test_a_memo_that_no_json_can_hold_is_invalid_input() -> None:
     deep: Any = []
     for _ in range(100_000):

@@ -31,9 +31,7 @@ from scripted import (
     respond,
 )
 
-pytestmark = pytest.mark.slow
-
-pytestmark = pytest.mark.usefixtures("runner")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("runner")]
 
 INSTALLED = sorted(point.name for point in entry_points(group="livestream_core"))
 

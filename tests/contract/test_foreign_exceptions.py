@@ -123,6 +123,7 @@ def alarm(kind: type[BaseException], seconds: float) -> Iterator[None]:
 # -- while a request is sent ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_it_passes_unchanged_and_nothing_is_sent_after_it(
@@ -211,6 +212,7 @@ def test_it_passes_from_the_pause_between_two_reads_of_wait() -> None:
 # -- at any place ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @only_sync
 @pytest.mark.parametrize("kind", [TimeLimit, Odd, TimeoutError, ConnectionResetError])
 @pytest.mark.parametrize("place", ["observer", "store", "adapter", "sign_in"])
@@ -459,6 +461,7 @@ def test_what_the_caller_was_handling_is_left_as_it_was() -> None:
             assert own.__traceback__ is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [REFUSED, respond(401), respond(500), respond(302)])
 @pytest.mark.parametrize("name", CALLS)
 def test_no_frame_of_our_errors_holds_a_credential(name: str, answer: object) -> None:

@@ -134,6 +134,7 @@ def test_what_a_subclass_must_give_is_not_there_by_mistake() -> None:
             action("1")
 
 
+@pytest.mark.slow
 def test_a_program_that_ends_while_an_emulator_serves_does_end() -> None:
     program = """
 from contextlib import ExitStack

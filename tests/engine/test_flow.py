@@ -131,6 +131,7 @@ def test_an_effect_prints_nothing_of_what_is_sent(clock: FakeClock) -> None:
     assert "one" not in repr(signed_in(flow, once, "one"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(ENGINE.glob("*.py")), ids=lambda path: path.name)
 def test_the_engine_knows_no_threads_no_loop_no_clock_and_no_http(path: Path) -> None:
     imported = {

@@ -93,6 +93,7 @@ def test_a_final_answer_is_not_asked_for_twice(answer: object) -> None:
     assert attempts("get", answer) == 1
 
 
+@pytest.mark.slow
 def test_waits_are_jittered_and_grow_to_a_bound() -> None:
     longest = [0.0] * 4
     for _ in range(200):

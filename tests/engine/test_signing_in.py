@@ -120,6 +120,7 @@ def test_only_one_of_all_threads_and_clients_signs_in_each_time(emulator: AcmeEm
         client.close()
 
 
+@pytest.mark.slow
 def test_a_call_waits_for_another_no_longer_than_its_own_deadline(
     emulator: AcmeEmulator,
 ) -> None:
@@ -976,6 +977,7 @@ def test_the_error_says_when_the_next_try_is_made(emulator: AcmeEmulator, clock:
     assert logins(emulator) == 1
 
 
+@pytest.mark.slow
 def test_other_credentials_are_tried_at_once(
     emulator: AcmeEmulator, clock: FakeClock, fresh_store: Callable[[], Any]
 ) -> None:
@@ -1054,6 +1056,7 @@ def test_a_refusal_noted_by_a_wrong_clock_delays_no_sign_in(
     assert logins(emulator) == 2
 
 
+@pytest.mark.slow
 def test_what_was_refused_at_a_vendor_that_is_gone_holds_nobody_up(clock: FakeClock) -> None:
     """Many stores in one process, as in tests: the memory of one is soon reused by another."""
     for _ in range(200):
@@ -1062,6 +1065,7 @@ def test_what_was_refused_at_a_vendor_that_is_gone_holds_nobody_up(clock: FakeCl
         assert logins(emulator) == 1
 
 
+@pytest.mark.slow
 def test_a_refusal_with_a_store_that_is_gone_delays_no_sign_in(
     emulator: AcmeEmulator, clock: FakeClock
 ) -> None:
@@ -1147,6 +1151,7 @@ def test_a_store_with_a_key_needs_no_slow_digest(
     assert digests == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [None, b""])
 def test_a_bare_store_has_one_slow_digest_for_each_set_of_credentials(
     emulator: AcmeEmulator, digests: list[object], key: bytes | None

@@ -169,6 +169,7 @@ def _needed(provider: str) -> dict[str, Any]:
 # -- a web page does not mean that a change succeeded ---------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", ["update", "delete", "start", "create", "cancel"])
 @pytest.mark.parametrize(
     "page",

@@ -198,6 +198,7 @@ def test_our_own_errors_hold_nothing_of_the_request(transport: live.Transport) -
             assert caught.value.__context__ is None
 
 
+@pytest.mark.slow
 def test_over_aiohttp_neither_our_errors_nor_a_cancellation_hold_anything_of_the_request() -> None:
     def drop(connection: socket.socket, request: bytes) -> None:
         if b"/hangs" in request:

@@ -134,6 +134,7 @@ def test_old_and_new_addresses_for_viewers_are_mapped(
         assert row["target_playback_url"] == str.__str__(shown or "")
 
 
+@pytest.mark.slow
 def test_an_old_address_is_mapped_also_when_the_source_is_retired(
     keys: tuple[Side, Side], ledger: Path, folder: Path
 ) -> None:

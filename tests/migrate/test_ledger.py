@@ -188,6 +188,7 @@ def test_a_killed_run_is_gone_on_with(killed: Killed, tmp_path: Path) -> None:
     assert killed.target.titles() == TITLES
 
 
+@pytest.mark.slow
 def test_a_ledger_without_its_journal_creates_nothing_again(killed: Killed, tmp_path: Path) -> None:
     ledger = killed.laid_out(tmp_path)
     journal_of(ledger).unlink()
@@ -293,6 +294,7 @@ def test_a_journal_that_was_cut_off_is_found_or_harmless(
     either.is_found_or_harmless(ledger)
 
 
+@pytest.mark.slow
 def test_a_journal_that_was_lost_is_found_or_harmless(either: Killed, tmp_path: Path) -> None:
     ledger = either.laid_out(tmp_path)
     journal_of(ledger).unlink()
@@ -573,6 +575,7 @@ def test_commits_of_several_threads_are_all_counted(killed: Killed, tmp_path: Pa
     assert killed.resume(ledger).exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_ledger_is_read_beside_a_run_that_commits_all_the_time(
     killed: Killed, tmp_path: Path
 ) -> None:

@@ -80,6 +80,7 @@ def run(plan: migrate.Plan | None, ledger: Path, **settings: Any) -> migrate.Run
 # -- a field of a stream ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_stream_with_a_problem_in_a_moved_field_needs_review_and_all_others_do_not(
     both: tuple[Side, Side], ledger: Path
 ) -> None:
@@ -105,6 +106,7 @@ def test_a_title_that_cannot_be_read_is_never_made_up(both: tuple[Side, Side]) -
     assert (item.state, item.spec) == (ItemState.NEEDS_REVIEW, None)
 
 
+@pytest.mark.slow
 def test_a_problem_in_a_field_that_is_not_copied_does_not_matter(
     both: tuple[Side, Side], ledger: Path
 ) -> None:

@@ -40,6 +40,7 @@ def fates(item: migrate.PlannedItem) -> dict[str, FieldOutcome]:
 # -- all streams of the source, without changes -------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_a_plan_changes_nothing_on_either_side(source: str, target: str) -> None:
     with sides(source, target) as (old, new):
@@ -104,6 +105,7 @@ def test_a_total_that_is_never_reached_makes_no_plan(monkeypatch: pytest.MonkeyP
             planned(old, new)
 
 
+@pytest.mark.slow
 def test_a_plan_names_how_many_streams_the_target_has(church: tuple[Side, Side]) -> None:
     old, new = church
     old.fill(1)
@@ -132,6 +134,7 @@ def test_two_accounts_of_one_vendor_can_be_a_pair(provider: str) -> None:
 # -- filters ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wanted", "titles"),
     [

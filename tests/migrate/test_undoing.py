@@ -44,6 +44,7 @@ def target_of(ledger: Path, title: str) -> str:
 # -- rolling back -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_rollback_deletes_what_was_created_and_nothing_else(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_rollback_deletes_what_was_created_and_nothing_else(
     assert len(old.changes()) == changes
 
 
+@pytest.mark.slow
 def test_a_dry_run_of_a_rollback_says_the_same_and_deletes_nothing(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
@@ -78,6 +80,7 @@ def test_a_ledger_can_resume_after_a_dry_run_of_a_rollback(
     assert (result.exit_code, result.writes) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replan", [False, True])
 def test_a_ledger_that_was_rolled_back_does_not_run(
     moved: tuple[Side, Side], ledger: Path, replan: bool
@@ -137,6 +140,7 @@ def test_a_stream_that_was_changed_later_is_kept(ledger: Path) -> None:
         assert "edited after it was created" in kept.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on_air", [1, 2])
 def test_a_stream_that_is_or_was_live_is_kept(ledger: Path, on_air: int) -> None:
     with sides("tktchurch", "tpstreams") as (old, new):
@@ -193,6 +197,7 @@ def test_an_adopted_stream_that_lost_its_mark_is_kept(ledger: Path) -> None:
         assert len(new.streams()) == 1
 
 
+@pytest.mark.slow
 def test_a_create_of_unknown_outcome_is_named(ledger: Path) -> None:
     with sides("memory", "videosdk") as (old, new):
         old.fill(1)
@@ -210,6 +215,7 @@ def test_a_create_of_unknown_outcome_is_named(ledger: Path) -> None:
         assert "may have been applied" in result.kept[0].reason
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_already_deleted_is_not_a_problem(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
@@ -219,6 +225,7 @@ def test_a_stream_that_is_already_deleted_is_not_a_problem(
     assert (result.deleted, result.exit_code) == (3, 0)
 
 
+@pytest.mark.slow
 def test_a_rollback_that_failed_in_part_resumes(moved: tuple[Side, Side], ledger: Path) -> None:
     _, new = moved
     new.inject(Fault.status(500), "DELETE *", skip=1)
@@ -263,6 +270,7 @@ def stop() -> Iterator[threading.Event]:
     live.unregister(plugin)
 
 
+@pytest.mark.slow
 def test_a_rollback_that_is_stopped_says_what_remains(
     moved: tuple[Side, Side], ledger: Path, stop: threading.Event
 ) -> None:
@@ -274,6 +282,7 @@ def test_a_rollback_that_is_stopped_says_what_remains(
     assert (last.deleted, last.exit_code) == (2, 0)
 
 
+@pytest.mark.slow
 def test_retiring_that_is_stopped_says_what_remains(
     moved: tuple[Side, Side], ledger: Path, stop: threading.Event
 ) -> None:
@@ -282,6 +291,7 @@ def test_retiring_that_is_stopped_says_what_remains(
     assert len(moved[0].streams()) == 2
 
 
+@pytest.mark.slow
 def test_a_rollback_at_another_account_is_refused(moved: tuple[Side, Side], ledger: Path) -> None:
     with side("tktchurch") as another:
         with pytest.raises(migrate.LedgerError, match="another migration"):
@@ -296,6 +306,7 @@ def test_a_rollback_of_nothing_is_done(ledger: Path) -> None:
         assert migrate.rollback(ledger, new.client).exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_rollback_is_json(moved: tuple[Side, Side], ledger: Path) -> None:
     data = json.loads(json.dumps(migrate.rollback(ledger, moved[1].client).to_dict()))
     assert (data["deleted"], data["remaining"], data["dry_run"]) == (3, 0, False)
@@ -352,6 +363,7 @@ def test_a_stream_deleted_at_the_target_stays_at_the_source(
     assert old.titles() == ["Lesson 1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [0, 1])
 def test_nothing_is_deleted_while_a_side_cannot_be_read(
     moved: tuple[Side, Side], ledger: Path, which: int
@@ -372,6 +384,7 @@ def test_a_stream_that_was_not_migrated_stays_at_the_source(ledger: Path) -> Non
         assert len(old.streams()) == 2
 
 
+@pytest.mark.slow
 def test_no_more_is_deleted_than_allowed(moved: tuple[Side, Side], ledger: Path) -> None:
     old, new = moved
     first = retire(ledger, old, new, max_delete=2)
@@ -381,6 +394,7 @@ def test_no_more_is_deleted_than_allowed(moved: tuple[Side, Side], ledger: Path)
     assert (last.deleted, last.remaining, last.exit_code) == (1, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_limit_of_nothing_deletes_nothing(moved: tuple[Side, Side], ledger: Path) -> None:
     result = retire(ledger, *moved, max_delete=0)
     assert (result.deleted, result.remaining) == (0, 3)
@@ -414,6 +428,7 @@ def test_a_migration_that_was_rolled_back_retires_nothing(
     assert len(moved[0].streams()) == 3
 
 
+@pytest.mark.slow
 def test_a_retired_stream_is_not_rolled_back(moved: tuple[Side, Side], ledger: Path) -> None:
     old, new = moved
     retire(ledger, old, new, max_delete=1)
@@ -423,6 +438,7 @@ def test_a_retired_stream_is_not_rolled_back(moved: tuple[Side, Side], ledger: P
     assert len(new.streams()) == 2
 
 
+@pytest.mark.slow
 def test_a_stream_deleted_by_an_interrupted_retirement_is_not_rolled_back(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
@@ -446,6 +462,7 @@ def test_a_delete_with_a_lost_response_counts_towards_the_limit(
     assert len(old.streams()) == 2
 
 
+@pytest.mark.slow
 def test_a_delete_that_was_refused_leaves_the_stream_to_a_rollback(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:
@@ -455,6 +472,7 @@ def test_a_delete_that_was_refused_leaves_the_stream_to_a_rollback(
     assert migrate.rollback(ledger, new.client).deleted == 2
 
 
+@pytest.mark.slow
 def test_retiring_resumes_where_it_was_stopped(moved: tuple[Side, Side], ledger: Path) -> None:
     old, new = moved
     old.inject(Fault.status(500), "DELETE *")
@@ -465,6 +483,7 @@ def test_retiring_resumes_where_it_was_stopped(moved: tuple[Side, Side], ledger:
     assert old.streams() == []
 
 
+@pytest.mark.slow
 def test_a_finished_ledger_of_retired_streams_still_runs_to_nothing(
     moved: tuple[Side, Side], ledger: Path
 ) -> None:

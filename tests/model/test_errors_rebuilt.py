@@ -176,6 +176,7 @@ names = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(
     json_values
     | st.dictionaries(names, json_values | st.sampled_from([e.__name__ for e in ERRORS]))

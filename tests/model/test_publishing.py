@@ -351,6 +351,7 @@ def test_ffmpeg_would_misread_the_rtmp_urls_that_are_not_built(
     assert Published(row.application, row.name) not in seen
 
 
+@pytest.mark.slow
 def test_an_application_of_three_segments_would_be_published_in_another_without_an_error(
     nginx: RtmpServer,
 ) -> None:
@@ -385,6 +386,7 @@ def test_libsrt_reads_the_key_as_the_streamid_and_the_passphrase(libsrt: LibSrt,
         assert received(libsrt, row, ["-f", "mpegts", revealed(ingest) or ""]) == row.streamid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", [row for row in SRT if row.joined is None], ids=named)
 def test_ffmpeg_would_misread_the_srt_urls_that_are_not_built(libsrt: LibSrt, row: Srt) -> None:
     url = f"{row.url}?streamid={row.key}"
@@ -408,6 +410,7 @@ def test_libsrt_refuses_the_values_for_which_there_is_no_publish_url(
     assert live.Ingest("srt://h:1", key, passphrase=passphrase).publish_url is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [10, 80])
 def test_libsrt_accepts_the_shortest_and_the_longest_passphrase(
     libsrt: LibSrt, length: int

@@ -111,6 +111,7 @@ def test_a_pickle_names_no_private_module(name: str) -> None:
     assert [each for each in named if "._" in each] == []
 
 
+@pytest.mark.slow
 def test_a_pickle_is_read_by_a_process_that_has_loaded_nothing_yet() -> None:
     pickled = base64.b64encode(pickle.dumps([*stored_values.VALUES.values()])).decode()
     code = f"import base64, pickle; print(len(pickle.loads(base64.b64decode({pickled!r}))))"

@@ -85,6 +85,7 @@ def test_a_servers_query_is_kept() -> None:
 anything = st.text() | st.binary() | st.none() | st.integers() | st.lists(st.text())
 
 
+@pytest.mark.slow
 @given(anything | st.builds(live.Secret, st.text()), anything | st.builds(live.Secret, st.text()))
 def test_joining_and_splitting_any_text_only_raises_invalid_input(one: Any, other: Any) -> None:
     for call in (live.join_publish_url, live.split_publish_url):

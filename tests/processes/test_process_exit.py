@@ -20,13 +20,14 @@ import livestream_core as live
 from acme import AcmeEmulator
 from livestream_core.emulator import Fault
 
-pytestmark = pytest.mark.processes
-
 SUPPORT = Path(__file__).parents[1] / "support"
 #: Seconds. Longer than any step takes on a busy machine.
 PATIENCE = 60.0
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork"),
+]
 
 
 def count(emulator: AcmeEmulator, path: str) -> int:
@@ -91,6 +92,7 @@ ENDINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_process_ends_its_sessions_however_it_ends(
     emulator: AcmeEmulator, served: dict[str, str], ending: str
@@ -160,6 +162,7 @@ def needs(kind: str) -> None:
         pytest.importorskip("billiard")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*FORKS, *OTHERS])
 def test_a_child_ends_its_sessions_however_it_ends(
     emulator: AcmeEmulator, served: dict[str, str], kind: str
@@ -173,6 +176,7 @@ def test_a_child_ends_its_sessions_however_it_ends(
     assert emulator.tokens == {"good-token"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FORKS)
 def test_a_child_does_not_end_the_session_of_its_parent(
     emulator: AcmeEmulator, served: dict[str, str], kind: str
@@ -185,6 +189,7 @@ def test_a_child_does_not_end_the_session_of_its_parent(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FORKS)
 def test_parent_and_child_each_end_their_own(
     emulator: AcmeEmulator, served: dict[str, str], kind: str
@@ -196,6 +201,7 @@ def test_parent_and_child_each_end_their_own(
     assert emulator.tokens == {"good-token"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FORKS)
 def test_a_client_that_was_made_before_the_fork_is_the_childs_own(
     emulator: AcmeEmulator, served: dict[str, str], kind: str
@@ -209,6 +215,7 @@ def test_a_client_that_was_made_before_the_fork_is_the_childs_own(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_child_that_replaces_its_parents_session_ends_its_own(
     emulator: AcmeEmulator, served: dict[str, str]
 ) -> None:
@@ -221,6 +228,7 @@ def test_a_child_that_replaces_its_parents_session_ends_its_own(
     assert emulator.tokens == {"good-token"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", POOLS)
 def test_the_processes_of_a_pool_end_their_sessions(
     emulator: AcmeEmulator, served: dict[str, str], kind: str
@@ -234,6 +242,7 @@ def test_the_processes_of_a_pool_end_their_sessions(
 # -- sessions and handlers that are left alone ------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_signal_handler_is_installed(served: dict[str, str]) -> None:
     code = """
 import signal
@@ -248,6 +257,7 @@ print("the same")
     assert "the same" in run(served, code)
 
 
+@pytest.mark.slow
 def test_with_a_token_store_nothing_is_ended(
     emulator: AcmeEmulator, served: dict[str, str], tmp_path: Path
 ) -> None:
@@ -257,6 +267,7 @@ def test_with_a_token_store_nothing_is_ended(
     assert (count(emulator, "/login"), count(emulator, "/logout")) == (1, 0)
 
 
+@pytest.mark.slow
 def test_a_session_that_was_given_is_not_ended(
     emulator: AcmeEmulator, served: dict[str, str]
 ) -> None:
@@ -307,12 +318,14 @@ print("leaving", flush=True)
     return took
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_exit", AT_EXIT)
 def test_all_sign_outs_together_take_little_time_though_the_vendor_hangs(at_exit: str) -> None:
     # Five seconds on an idle machine. One after the other, it would take 60.
     assert seconds_to_leave(Hanging(), 12, at_exit) < 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_exit", AT_EXIT)
 def test_one_sign_out_that_hangs_leaves_time_for_the_others(at_exit: str) -> None:
     emulator = Hanging("token-1")
@@ -364,6 +377,7 @@ def fetch(port: int) -> str:
     return body
 
 
+@pytest.mark.slow
 def test_thirty_restarts_of_gunicorns_worker_leave_no_session(
     emulator: AcmeEmulator, served: dict[str, str]
 ) -> None:
@@ -376,6 +390,7 @@ def test_thirty_restarts_of_gunicorns_worker_leave_no_session(
     assert emulator.tokens == {"good-token"}
 
 
+@pytest.mark.slow
 def test_gunicorns_workers_share_the_session_of_their_master_which_ends_it(
     emulator: AcmeEmulator, served: dict[str, str]
 ) -> None:
@@ -386,6 +401,7 @@ def test_gunicorns_workers_share_the_session_of_their_master_which_ends_it(
     assert (count(emulator, "/login"), count(emulator, "/logout")) == (1, 1)
 
 
+@pytest.mark.slow
 def test_thirty_restarts_of_celerys_pool_leave_at_most_one_session(emulator: AcmeEmulator) -> None:
     pytest.importorskip("celery")
     from queue_worker import celery_worker

@@ -86,11 +86,13 @@ def test_every_module_and_folder_has_a_place_in_the_order(package: str) -> None:
     assert inside == set(ORDER[package])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_a_module_of_the_core_imports_nothing_above_it(module: str) -> None:
     assert [each for each in own_imports(module) if is_upward(module, each)] == []
 
 
+@pytest.mark.slow
 def test_the_modules_of_the_core_import_each_other_in_no_circle() -> None:
     arrows = {module: own_imports(module, later_too=False) for module in MODULES}
     while leaves := {name for name, targets in arrows.items() if not targets & set(arrows)}:
@@ -272,6 +274,7 @@ def test_an_adapter_imports_no_http_library_and_nothing_else_that_sends(path: Pa
     assert senders == []
 
 
+@pytest.mark.slow
 @each_adapter_file()
 def test_an_adapter_imports_only_what_its_package_declares(path: Path) -> None:
     root = next(each for each in ADAPTERS if path.is_relative_to(each))

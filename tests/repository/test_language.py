@@ -90,6 +90,7 @@ def checked_files(root: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
                     yield path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", CHECKED)
 def test_the_texts_use_no_word_to_avoid(pattern: str) -> None:
     files = list(checked_files(ROOT, (pattern,)))

@@ -59,6 +59,7 @@ def operations(capture: Capture) -> list[str]:
 # -- making them ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_stream_is_made_looked_at_and_taken_away_again(vendor: RightEmulator) -> None:
     assert operations(captured(vendor)) == [
         *("create", "get", "list", "update", "cancel", "delete", "get"),

@@ -75,16 +75,19 @@ def test_every_field_of_a_value_can_be_fixed(kind: type[Any]) -> None:
     assert set(attrs.fields_dict(kind)) == set(typing.get_type_hints(FIELDS[kind]))
 
 
+@pytest.mark.slow
 @given(s.pages(next_cursor="after"))
 def test_the_cursor_of_a_page_can_be_fixed(page: live.Page) -> None:
     assert page.next_cursor == "after"
 
 
+@pytest.mark.slow
 def test_some_pages_are_followed_by_another() -> None:
     found = find(s.pages(), lambda page: page.next_cursor is not None, settings=THOROUGH)
     assert found.next_cursor
 
 
+@pytest.mark.slow
 @given(s.live_streams(status=live.Status.ENDED, recording=s.recordings(duration=5), ingests=()))
 def test_parts_are_fixed_by_a_value_or_by_a_strategy(stream: live.LiveStream) -> None:
     assert stream.status is live.Status.ENDED
@@ -127,6 +130,7 @@ SEEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", SEEN)
 def test_the_edges_are_among_what_is_made(what: str) -> None:
     strategy, is_there = SEEN[what]
