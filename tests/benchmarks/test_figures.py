@@ -22,6 +22,8 @@ from benchmarks.peers.rows import rows as peer_rows
 from benchmarks.providers import PROVIDERS, TPSTREAMS, Answering, Provider
 from benchmarks.table import Row
 
+pytestmark = pytest.mark.slow
+
 each_provider = pytest.mark.parametrize("provider", PROVIDERS, ids=lambda each: each.name)
 
 # -- payloads -------------------------------------------------------------------------------
@@ -122,13 +124,11 @@ def figure(request: pytest.FixtureRequest) -> tuple[str, list[Row]]:
     return request.param, list(FIGURES[request.param](TINY))
 
 
-@pytest.mark.slow
 def test_a_figure_has_the_name_with_which_it_can_be_measured_alone(figure) -> None:
     name, rows = figure
     assert {row.figure for row in rows} == {name}
 
 
-@pytest.mark.slow
 def test_every_row_of_a_figure_can_be_measured(figure) -> None:
     _, rows = figure
     assert [row for row in rows if row.trouble or not (row.comparison or row.amount)] == []
@@ -213,7 +213,6 @@ def figures_of(sdk) -> list[Row]:
     return list(peer_rows("peer", sdk, TINY))
 
 
-@pytest.mark.slow
 def test_a_peer_has_the_same_figures() -> None:
     rows = figures_of(RequestsAsSDK())
     assert [row.comparison is not None for row in rows] == [True] * 4
@@ -225,14 +224,12 @@ def test_a_peer_has_the_same_figures() -> None:
     ]
 
 
-@pytest.mark.slow
 def test_a_peer_that_cannot_ask_for_a_second_page_has_no_figure_for_a_list() -> None:
     sdk = RequestsAsSDK()
     sdk.pages = False
     assert not any(": list" in row.what for row in figures_of(sdk))
 
 
-@pytest.mark.slow
 def test_a_peer_that_breaks_is_shown_as_broken_and_its_other_figures_are_measured() -> None:
     sdk = RequestsAsSDK()
     sdk.get = lambda sdk, stream: 1 / 0  # type: ignore[method-assign]
