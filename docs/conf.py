@@ -53,7 +53,7 @@ add_module_names = False
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!livestream_).*"),
     (r"py:(obj|class)", r"livestream_core\.[\w.]+\.[A-Z]"),  # type variables
-    (r"py:class", r"livestream_core\._engine\..*"),  # what nobody makes a list of
+    (r"py:class", r"livestream_core\._engine\..*"),  # not listed in the reference
     (
         r"py:class",
         r"livestream_core\._model\.errors\._Context",

@@ -8,8 +8,7 @@ names begin with an underscore are private.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ._contract.adapter import API_VERSION, Adapter, AdapterInfo, Operation
 from ._contract.capabilities import Capabilities, Capability, Support
@@ -59,6 +58,7 @@ from ._model.stream import (
 from ._model.times import WallClock, format_instant, parse_instant
 from ._model.trim import Trim
 from ._model.urls import PlaybackKind
+from ._public import lazily as _lazily
 from ._public import publish as _publish
 from ._secrets.masked_mapping import MaskedMapping
 from ._secrets.secret import Secret, SecretUrl
@@ -206,15 +206,7 @@ _publish(__name__, [globals()[name] for name in __all__ if name not in _LAZY])
 
 
 if not TYPE_CHECKING:  # otherwise type checkers would assume that every name exists
-    _formerly = _names_of(__name__)
-
-    def __getattr__(name: str) -> Any:
-        module = _LAZY.get(name)
-        if module is None:
-            return _formerly(name)
-        value = getattr(import_module(f".{module}", __name__), name)
-        globals()[name] = value
-        return value
+    __getattr__ = _lazily(__name__, _LAZY, _names_of(__name__))
 
 
 def __dir__() -> list[str]:

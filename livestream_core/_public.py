@@ -1,4 +1,4 @@
-"""Sets the ``__module__`` of public names to the package that users import them from.
+"""What packages do with their public names: claim them, and import them on first use.
 
 A pickle refers to a class by its module, and a queue may keep pickles for weeks. If pickles
 referred to private modules, no class could ever be moved. Tracebacks and reprs show the module too.
@@ -6,10 +6,12 @@ referred to private modules, no class could ever be moved. Tracebacks and reprs 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from importlib import import_module
 from types import FunctionType
-from typing import ForwardRef
+from typing import Any, ForwardRef
 
 #: The module that defines each public class and function, for tools that show its source.
 homes: dict[type | FunctionType, str] = {}
@@ -44,3 +46,26 @@ def _keep_annotations_readable(cls: type) -> None:
 @cache
 def _annotation(text: str, module: str) -> ForwardRef:
     return ForwardRef(text, module=module, is_class=True)
+
+
+def lazily(
+    package: str, modules: Mapping[str, str], otherwise: Callable[[str], Any] | None = None
+) -> Callable[[str], Any]:
+    """Return a ``__getattr__`` that imports names of a package on first use.
+
+    Args:
+        package: The package.
+        modules: The module below the package that defines each name.
+        otherwise: The ``__getattr__`` for other names. By default, they do not exist.
+    """
+
+    def find(name: str) -> Any:
+        if name in modules:
+            value = getattr(import_module(f".{modules[name]}", package), name)
+            setattr(sys.modules[package], name, value)
+            return value
+        if otherwise is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return otherwise(name)
+
+    return find

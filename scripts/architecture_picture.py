@@ -69,7 +69,7 @@ class Span(NamedTuple):
 
 
 Arrow = tuple[str, str]
-#: What stands in a row: a folder, or an arrow on its way down.
+#: An entry of a row: a folder, or an arrow that passes through.
 Slot = str | Arrow
 
 
@@ -125,14 +125,14 @@ def names_in(box: str) -> list[str]:
     return [name for name in listed if not name.startswith("__")]
 
 
-# -- where it stands ------------------------------------------------------------------------
+# -- the layout -----------------------------------------------------------------------------
 
 
 def rows_of(arrows: Iterable[Arrow], boxes: Iterable[str]) -> list[list[Slot]]:
-    """Return what stands in each row, from the lowest up.
+    """Return the entries of each row, from the lowest up.
 
-    A box stands in the row above the highest of those that it imports from. What leads further
-    down passes the rows between in a lane of its own.
+    A box is in the row above the highest box that it imports from. An arrow that leads further
+    down passes the rows between in a separate lane.
     """
     arrows = list(arrows)
     height: dict[str, int] = {}

@@ -12,8 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "livestream_core"
 
-#: What each package holds, from the bottom up. Whatever stands in it imports only what stands
-#: before it, so that to know a folder is to know the folders before it.
+#: The modules and folders of each package, from the bottom up. Each imports only from those before
+#: it, so that to understand a folder, you need only the folders before it.
 LAYERS = {
     "livestream_core": """_version _public _formerly _secrets _model _contract _plugins _engine
         _http _runners _client __init__ emulator memory migrate testing cli""",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .._public import lazily
 
 if TYPE_CHECKING:
     from .async_client import AsyncClient as AsyncClient
@@ -23,10 +24,4 @@ _LAZY = {
 
 
 if not TYPE_CHECKING:  # to type checkers it would say that every name exists
-
-    def __getattr__(name: str) -> Any:
-        module = _LAZY.get(name)
-        if module is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f".{module}", __name__), name)
-        return value
+    __getattr__ = lazily(__name__, _LAZY)

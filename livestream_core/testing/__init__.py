@@ -5,8 +5,9 @@ They need the ``testing`` extra. The strategies are in :mod:`livestream_core.tes
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .._public import lazily as _lazily
 
 if TYPE_CHECKING:
     from .fixture import Livestreams, livestreams
@@ -21,14 +22,7 @@ __all__ = ["Livestreams", "livestreams"]
 
 
 if not TYPE_CHECKING:  # to a type checker, it would mean that every name exists
-
-    def __getattr__(name: str) -> Any:
-        module = _LAZY.get(name)
-        if module is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f".{module}", __name__), name)
-        globals()[name] = value
-        return value
+    __getattr__ = _lazily(__name__, _LAZY)
 
 
 def __dir__() -> list[str]:

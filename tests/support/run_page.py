@@ -32,7 +32,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-import yaml  # type: ignore[import-untyped, unused-ignore]
+import yaml
 
 import postgresql
 
