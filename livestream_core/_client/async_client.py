@@ -14,7 +14,7 @@ from .._contract.transport import AsyncLimiter, AsyncTransport, Limiter, Transpo
 from .._engine.effects import Flow
 from .._model.operations import check_methods
 from .._model.status import Status
-from .._model.stream import LiveStream, StreamSpec, Until
+from .._model.stream import LiveStream, Recording, StreamSpec, Until
 from .._model.trim import Trim
 from .._model.typed import StreamChanges, StreamFields
 from .._public import publish
@@ -115,11 +115,27 @@ class AsyncClient(BaseClient):
         """Start a stream; see :meth:`Client.start`."""
         return await self._run(self._on_stream("start", id, deadline))
 
+    async def reset_key(self, id: str, *, deadline: float | None = None) -> LiveStream:
+        """Replace a stream's key; see :meth:`Client.reset_key`."""
+        return await self._run(self._on_stream("reset_key", id, deadline))
+
+    async def disable(self, id: str, *, deadline: float | None = None) -> LiveStream:
+        """Disable a stream; see :meth:`Client.disable`."""
+        return await self._run(self._on_stream("disable", id, deadline))
+
+    async def enable(self, id: str, *, deadline: float | None = None) -> LiveStream:
+        """Enable a disabled stream; see :meth:`Client.enable`."""
+        return await self._run(self._on_stream("enable", id, deadline))
+
     async def stop(
         self, id: str, *, trim: Trim | None = None, deadline: float | None = None
     ) -> LiveStream:
         """Stop a stream; see :meth:`Client.stop`."""
         return await self._run(self._stopping(id, trim, deadline))
+
+    async def recordings(self, id: str, *, deadline: float | None = None) -> tuple[Recording, ...]:
+        """Return all recordings of a stream; see :meth:`Client.recordings`."""
+        return await self._run(self._recordings(id, deadline))
 
     async def cancel(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Cancel a stream that has not gone live; see :meth:`Client.cancel`."""
@@ -175,13 +191,19 @@ class AsyncClient(BaseClient):
         )
 
     async def wait(
-        self, id: str, *, until: Until, timeout: float, poll: float | None = None
+        self,
+        id: str,
+        *,
+        until: Until,
+        timeout: float,
+        poll: float | None = None,
+        since: LiveStream | None = None,
     ) -> LiveStream:
         """Wait until a stream meets a condition; see :meth:`Client.wait`.
 
         A function passed as ``until`` must be synchronous, and must not block.
         """
-        return await self._run(self._waiting(id, until, timeout, poll))
+        return await self._run(self._waiting(id, until, timeout, poll, since))
 
     # -- closing ----------------------------------------------------------------------------
 

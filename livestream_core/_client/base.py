@@ -34,7 +34,7 @@ from .._engine.call import Call, Engine
 from .._engine.effects import Flow
 from .._engine.listing import Listing
 from .._engine.retry import RetryPolicy
-from .._engine.waiting import Condition, wait
+from .._engine.waiting import Condition, EndOfRun, wait
 from .._model import converters as c
 from .._model.converters import with_field_name
 from .._model.errors import (
@@ -46,7 +46,7 @@ from .._model.errors import (
 )
 from .._model.log import logger
 from .._model.status import Status, satisfied_by
-from .._model.stream import Event, LiveStream, RestreamTarget, StreamSpec, Until
+from .._model.stream import Event, LiveStream, Recording, RestreamTarget, StreamSpec, Until
 from .._model.trim import Trim
 from .._plugins.hooks import Observers
 from .._secrets.secret import Secret
@@ -230,6 +230,10 @@ class BaseClient:
                 self.capabilities.require(Feature.TRIM)
         return self._on_stream("stop", id, deadline, *([] if trim is None else [trim]))
 
+    def _recordings(self, id: str, deadline: float | None) -> Flow[tuple[Recording, ...]]:
+        flow: Flow[Any] = self._on_stream("recordings", id, deadline)
+        return flow
+
     # -- lists ------------------------------------------------------------------------------
 
     def _listing(
@@ -322,18 +326,31 @@ class BaseClient:
     # -- waiting ----------------------------------------------------------------------------
 
     def _waiting(
-        self, id: str, until: Until, timeout: float, poll: float | None
+        self,
+        id: str,
+        until: Until,
+        timeout: float,
+        poll: float | None,
+        since: LiveStream | None,
     ) -> Flow[LiveStream]:
         with self._context("wait", id):
             self.capabilities.require(Feature.GET)
-            condition = self._until(until)
+            condition = self._until(until, since)
             with_field_name("timeout", c.seconds)(timeout)
             if poll is not None:
                 with_field_name("poll", c.seconds)(poll)
             with_field_name("id", c.identifier)(id)
+            if since is not None and self.id_key(since.id) != self.id_key(id):
+                raise InvalidInput(
+                    f"since: it is the stream {since.id!r}, not {id!r}", field="since"
+                )
         return self._if_open(wait(self._engine, id, condition, timeout, poll), "wait", id)
 
-    def _until(self, until: Until) -> Condition:
+    def _until(self, until: Until, since: LiveStream | None) -> Condition:
+        if since is not None and not isinstance(since, LiveStream):
+            raise InvalidInput(
+                f"since: expected a LiveStream, not {type(since).__name__}", field="since"
+            )
         if callable(until) and not isinstance(until, str):
             return Condition(until)
         several = [until] if isinstance(until, str) else until
@@ -342,11 +359,14 @@ class BaseClient:
                 "until: expected a status, several statuses, or a function", field="until"
             )
         statuses = {with_field_name("until", _status)(status) for status in several}
-        self._check_reported(statuses)
         wanted = frozenset(each for status in statuses for each in satisfied_by(status))
-        return Condition(
-            lambda stream: stream.status in wanted, wanted, f"become {_quoted(statuses)}"
-        )
+        goal = f"become {_quoted(statuses)}"
+        if self.capabilities.reusable and Status.ENDED in wanted:
+            # Such a vendor need not report ENDED: the end of a run counts.
+            self._check_reported(statuses - {Status.ENDED})
+            return Condition(EndOfRun(wanted, since), wanted, goal)
+        self._check_reported(statuses)
+        return Condition(lambda stream: stream.status in wanted, wanted, goal)
 
     # -- payloads and webhooks --------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from .._contract.transport import Limiter, Transport
 from .._engine.effects import Flow
 from .._model.operations import check_methods
 from .._model.status import Status
-from .._model.stream import LiveStream, StreamSpec, Until
+from .._model.stream import LiveStream, Recording, StreamSpec, Until
 from .._model.trim import Trim
 from .._model.typed import StreamChanges, StreamFields
 from .._public import publish
@@ -151,6 +151,51 @@ class Client(BaseClient):
         """
         return self._run(self._on_stream("start", id, deadline))
 
+    def reset_key(self, id: str, *, deadline: float | None = None) -> LiveStream:
+        """Replace a stream's key. The old key stops working.
+
+        Args:
+            id: The stream's ID.
+            deadline: See :meth:`create`.
+
+        Returns:
+            The stream, with its new key.
+
+        Raises:
+            Conflict: If the stream's status does not allow it.
+        """
+        return self._run(self._on_stream("reset_key", id, deadline))
+
+    def disable(self, id: str, *, deadline: float | None = None) -> LiveStream:
+        """Disable a stream: the vendor refuses encoders until it is enabled again.
+
+        Args:
+            id: The stream's ID.
+            deadline: See :meth:`create`.
+
+        Returns:
+            The stream as the vendor shows it after the change.
+
+        Raises:
+            Conflict: If the stream's status does not allow it.
+        """
+        return self._run(self._on_stream("disable", id, deadline))
+
+    def enable(self, id: str, *, deadline: float | None = None) -> LiveStream:
+        """Enable a disabled stream, so that an encoder can connect again.
+
+        Args:
+            id: The stream's ID.
+            deadline: See :meth:`create`.
+
+        Returns:
+            The stream as the vendor shows it after the change.
+
+        Raises:
+            Conflict: If the stream's status does not allow it.
+        """
+        return self._run(self._on_stream("enable", id, deadline))
+
     def stop(
         self, id: str, *, trim: Trim | None = None, deadline: float | None = None
     ) -> LiveStream:
@@ -165,6 +210,17 @@ class Client(BaseClient):
             Conflict: If the stream's status does not allow it.
         """
         return self._run(self._stopping(id, trim, deadline))
+
+    def recordings(self, id: str, *, deadline: float | None = None) -> tuple[Recording, ...]:
+        """Return all recordings of a stream, in the vendor's order.
+
+        A reusable stream may have one for each run.
+
+        Args:
+            id: The stream's ID.
+            deadline: See :meth:`create`.
+        """
+        return self._run(self._recordings(id, deadline))
 
     def cancel(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Cancel a stream that has not gone live.
@@ -275,7 +331,13 @@ class Client(BaseClient):
     # -- waiting ----------------------------------------------------------------------------
 
     def wait(
-        self, id: str, *, until: Until, timeout: float, poll: float | None = None
+        self,
+        id: str,
+        *,
+        until: Until,
+        timeout: float,
+        poll: float | None = None,
+        since: LiveStream | None = None,
     ) -> LiveStream:
         """Wait until a stream has a status or meets another condition, by polling the vendor.
 
@@ -283,21 +345,26 @@ class Client(BaseClient):
             id: The stream's ID.
             until: A status, several statuses, or a function that takes the stream. READY, LIVE,
                 and INTERRUPTED also satisfy STARTING; LIVE and INTERRUPTED also satisfy READY;
-                ENDED also satisfies PROCESSING.
+                ENDED also satisfies PROCESSING. A reusable stream has ended when a run that was
+                seen live, in this wait or in ``since``, is over, whatever status follows.
             timeout: Seconds to wait.
             poll: Seconds between two reads. By default the interval grows from 0.5 to 5 seconds.
+            since: The stream as you read it before. If it was live, the wait for the end of a
+                reusable stream also ends if that run is over by the first read.
 
         Returns:
-            The stream, which meets the condition.
+            The stream, which meets the condition. After the run of a reusable stream, its status
+            is as the vendor reports it, such as READY or DISABLED.
 
         Raises:
             StreamFailed: If the stream failed.
             WaitFailed: If the stream can no longer meet the condition.
             WaitTimeout: If the timeout expired, or the vendor asked for a longer pause than the
-                time left. In all three errors, ``stream`` is the stream as last read.
+                time left. In all three errors, ``stream`` is the stream as last read. If no run
+                of a reusable stream was seen, the message says so.
             Unsupported: If this provider never reports the status; nothing was sent.
         """
-        return self._run(self._waiting(id, until, timeout, poll))
+        return self._run(self._waiting(id, until, timeout, poll, since))
 
     # -- closing ----------------------------------------------------------------------------
 

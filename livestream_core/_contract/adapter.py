@@ -24,7 +24,7 @@ from .._model.errors import (
     limit_retry_after,
 )
 from .._model.operations import check_methods
-from .._model.stream import Event, LiveStream, StreamSpec
+from .._model.stream import Event, LiveStream, Recording, StreamSpec
 from .._model.trim import UNIX_TIME_FROM, Trim
 from .._model.urls import origin_of, percent_encoded
 from .._secrets.spellings import compiled
@@ -189,6 +189,29 @@ class Adapter:
 
     def start(self, stream_id: str) -> Operation[LiveStream]:
         """Start a stream, or raise ``Conflict`` if its status does not allow it."""
+        raise NotImplementedError
+
+    def reset_key(self, stream_id: str) -> Operation[LiveStream]:
+        """Replace a stream's key, and return the stream with its new key.
+
+        The old key stops working. If the vendor only deletes and adds keys, add the new one first:
+        an error in between then leaves a stream that can be used.
+        """
+        raise NotImplementedError
+
+    def disable(self, stream_id: str) -> Operation[LiveStream]:
+        """Disable a stream, and return it as the vendor shows it after the change.
+
+        The vendor then refuses encoders, and disconnects one that is connected.
+        """
+        raise NotImplementedError
+
+    def enable(self, stream_id: str) -> Operation[LiveStream]:
+        """Enable a disabled stream, and return it as the vendor shows it after the change."""
+        raise NotImplementedError
+
+    def recordings(self, stream_id: str) -> Operation[tuple[Recording, ...]]:
+        """Return all recordings of a stream, in the vendor's order."""
         raise NotImplementedError
 
     def stop(self, stream_id: str, trim: Trim | None = None) -> Operation[LiveStream]:

@@ -11,7 +11,7 @@ import attrs
 from .._model.errors import Unsupported
 from .._model.fields import table
 from .._model.operations import OPERATION_TABLE, OperationFacts
-from .._model.status import Status
+from .._model.status import Status, following, reachable
 from .._model.stream import Feature as Feature
 from .._model.stream import StreamSpec
 
@@ -149,6 +149,8 @@ class Capabilities:
         reports_total: Whether a page of a list contains the total number of streams.
         empty_page_ends: Whether an empty page is the last page, even if it has a next cursor.
         create_starts: Whether a create without a schedule starts the stream's server.
+        reusable: Whether a stream can be live any number of times: it is READY again after each
+            run.
         mark: The StreamSpec field that can carry a migration's mark, or ``None``.
         max_page_size: The largest page size that the vendor documents, or ``None``.
     """
@@ -162,6 +164,7 @@ class Capabilities:
     reports_total: bool = False
     empty_page_ends: bool = False
     create_starts: bool = False
+    reusable: bool = False
     mark: str | None = None
     max_page_size: int | None = None
 
@@ -183,6 +186,17 @@ class Capabilities:
     def supports(self, feature: Feature | str) -> bool:
         """Return whether the provider supports a feature at any level."""
         return bool(self[feature])
+
+    def can_become(self, status: Status, other: Status) -> bool:
+        """Return whether a stream of this provider with ``status`` may directly become ``other``.
+
+        It is :meth:`Status.can_become`, but knows whether streams are reusable.
+        """
+        return other in following(status, reusable=self.reusable)
+
+    def can_reach(self, status: Status, other: Status) -> bool:
+        """Return whether ``other`` can follow ``status`` after any number of transitions."""
+        return other in reachable(status, reusable=self.reusable)
 
     def require(self, *features: Feature | str) -> None:
         """Check that the provider supports all of the features.

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import attrs
 
+from .._contract.capabilities import Capabilities
 from .._contract.foreign import pass_on
 from .._model.errors import LiveStreamError, RateLimited, StreamFailed, WaitFailed, WaitTimeout
-from .._model.status import Status
+from .._model.status import STATUSES, Status
 from .._model.stream import LiveStream
 from .call import Call, Engine
 from .effects import Flow, Sleep
@@ -20,6 +21,32 @@ _SHORTEST_READ = 0.1
 _SHORTEST_PAUSE = 0.001
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
+
+
+class EndOfRun:
+    """The end of a run of a reusable stream, which may leave no status behind.
+
+    Args:
+        wanted: The statuses that also meet the condition.
+        since: The stream as read before the wait.
+    """
+
+    def __init__(self, wanted: frozenset[Status], since: LiveStream | None) -> None:
+        self._wanted = wanted
+        #: Whether a run was seen.
+        self.is_seen: bool = since is not None and bool(STATUSES[since.status].aired)
+
+    def __call__(self, stream: LiveStream) -> bool:
+        """Return whether a run that was seen is over."""
+        status = stream.status
+        if status in self._wanted:
+            return True
+        facts = STATUSES[status]
+        if facts.aired:
+            self.is_seen = True
+            return False
+        # A status that is not recognized may be a part of the run.
+        return self.is_seen and not facts.over and status is not Status.UNKNOWN
 
 
 @attrs.frozen(slots=True)
@@ -36,14 +63,14 @@ class Condition:
     statuses: frozenset[Status] | None = None
     goal: str = "meet the condition"
 
-    def failure(self, stream: LiveStream) -> WaitFailed | None:
+    def failure(self, stream: LiveStream, capabilities: Capabilities) -> WaitFailed | None:
         """Return the error for a stream that can no longer meet the condition."""
         status = stream.status
         if self.statuses is None:
             # A recording may still follow the end; only a failed stream is final.
             possible = status is not Status.FAILED
         else:
-            possible = any(status.can_reach(each) for each in self.statuses)
+            possible = any(capabilities.can_reach(status, each) for each in self.statuses)
         if possible:
             return None
         if status is Status.FAILED:
@@ -86,7 +113,7 @@ def wait(
             # A function is the caller's code, so its exceptions pass unchanged.
             if condition.is_met(stream):
                 return stream
-            if (final := condition.failure(stream)) is not None:
+            if (final := condition.failure(stream, engine.adapter.capabilities)) is not None:
                 raise engine.add_context(final, "wait", stream.id)
         left = deadline - clock.monotonic()
         is_too_long = requested > max(left - last_read, 0.0)
@@ -125,6 +152,9 @@ def _timed_out(
         error = WaitTimeout(
             f"the stream did not {condition.goal} within {timeout:g} s; {known}", stream=stream
         )
+    if isinstance(condition.is_met, EndOfRun) and not condition.is_met.is_seen:
+        error.message += "; no run of it was seen"
+        error.hint = error.hint or "pass since= with the stream as read while it was live"
     if error.hint is None and stream is not None and stream.status is Status.SCHEDULED:
         error.hint = "it may need start() first"
     return error

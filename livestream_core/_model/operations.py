@@ -38,7 +38,11 @@ _ROWS = (
     OperationFacts("list", False, ("query",)),
     OperationFacts("update", True, ("stream_id", "changes")),
     OperationFacts("start", True, ("stream_id",)),
+    OperationFacts("reset_key", True, ("stream_id",), on=Status.READY),
+    OperationFacts("disable", True, ("stream_id",), on=Status.READY),
+    OperationFacts("enable", True, ("stream_id",), on=Status.DISABLED),
     OperationFacts("stop", True, ("stream_id", "trim"), parts=("trim",), on=Status.LIVE),
+    OperationFacts("recordings", False, ("stream_id",)),
     OperationFacts("cancel", True, ("stream_id",)),
     OperationFacts("delete", True, ("stream_id",)),
     OperationFacts(

@@ -28,25 +28,34 @@ class Status(StrEnum):
     """The stream was canceled before it went live."""
     FAILED = "failed"
     """The vendor reports an error, and the stream will not continue."""
+    DISABLED = "disabled"
+    """The vendor refuses encoders until the stream is enabled again."""
     UNKNOWN = "unknown"
     """The vendor's status is not known to the adapter. It is in ``provider_status``."""
 
     def can_become(self, other: Status) -> bool:
         """Return whether ``other`` may directly follow this status.
 
-        This describes the usual transitions. It never overrides what a vendor reports. A status
-        cannot become itself.
+        This describes the usual transitions of a stream that is live once. For the streams of a
+        provider, which may be reusable, ask :meth:`Capabilities.can_become`. It never overrides
+        what a vendor reports. A status cannot become itself.
         """
-        return other in STATUSES[self].next
+        return other in following(self)
 
     def can_reach(self, other: Status) -> bool:
-        """Return whether ``other`` can follow after any number of transitions."""
-        return other in _reachable(self)
+        """Return whether ``other`` can follow after any number of transitions.
+
+        A path through UNKNOWN or DISABLED does not count: neither is a step of a stream's life.
+        """
+        return other in reachable(self)
 
     @property
     def is_final(self) -> bool:
-        """Whether no other status can follow: true for ENDED, CANCELLED, and FAILED."""
-        return not STATUSES[self].next
+        """Whether no other status can follow: true for ENDED, CANCELLED, and FAILED.
+
+        A reusable stream can be live again after ENDED.
+        """
+        return not following(self)
 
     @property
     def is_active(self) -> bool:
@@ -97,15 +106,16 @@ STATUSES: dict[Status, StatusFacts] = {
         # Some vendors report SCHEDULED while the server boots, and then READY.
         _then(_S.READY, _S.SCHEDULED, _S.LIVE, _S.PROCESSING, _S.CANCELLED)),
     _S.READY:       StatusFacts(True,  False, False, False, "yellow",      (_S.STARTING,),
-        _then(_S.LIVE, _S.INTERRUPTED, _S.PROCESSING, _S.CANCELLED)),
+        _then(_S.LIVE, _S.INTERRUPTED, _S.PROCESSING, _S.CANCELLED, _S.DISABLED)),
     _S.LIVE:        StatusFacts(True,  True,  False, False, "bold green",  (_S.STARTING, _S.READY),
-        _then(_S.PROCESSING, _S.INTERRUPTED)),
+        _then(_S.PROCESSING, _S.INTERRUPTED, _S.DISABLED)),
     _S.INTERRUPTED: StatusFacts(True,  True,  False, False, "bold red",    (_S.STARTING, _S.READY),
-        _then(_S.LIVE, _S.PROCESSING)),
+        _then(_S.LIVE, _S.PROCESSING, _S.DISABLED)),
     _S.PROCESSING:  StatusFacts(False, True,  True,  False, "magenta",     (), _then(_S.ENDED)),
     _S.ENDED:       StatusFacts(False, True,  True,  False, "",            (_S.PROCESSING,), ()),
     _S.CANCELLED:   StatusFacts(False, False, True,  False, "",            (), ()),
     _S.FAILED:      StatusFacts(False, False, True,  False, "bold red",    (), ()),
+    _S.DISABLED:    StatusFacts(False, None,  False, False, "dim",         (), _then(_S.READY)),
     _S.UNKNOWN:     StatusFacts(False, None,  False, False, "red",         (),
         tuple(each for each in Status if each is not _S.UNKNOWN)),
 }
@@ -123,14 +133,29 @@ def satisfied_by(wanted: Status) -> frozenset[Status]:
 
 
 @cache
-def _reachable(status: Status) -> frozenset[Status]:
-    # UNKNOWN is not a step of a stream's life: a path through it proves nothing.
+def following(status: Status, *, reusable: bool = False) -> tuple[Status, ...]:
+    """Return the statuses that may directly follow, the usual one first.
+
+    A reusable stream becomes READY again after each run, so every status of a run leads there, and
+    even ENDED is not final.
+    """
+    facts = STATUSES[status]
+    if not (reusable and facts.aired):
+        return facts.next
+    return tuple(
+        dict.fromkeys(each for each in (*facts.next, *_then(_S.READY)) if each is not status)
+    )
+
+
+@cache
+def reachable(status: Status, *, reusable: bool = False) -> frozenset[Status]:
+    """Return the statuses that may follow after any number of transitions."""
     found: set[Status] = set()
     todo = [status]
     while todo:
-        for other in STATUSES[todo.pop()].next:
+        for other in following(todo.pop(), reusable=reusable):
             if other not in found:
                 found.add(other)
-                if other is not Status.UNKNOWN:
+                if other not in (Status.UNKNOWN, Status.DISABLED):
                     todo.append(other)
     return frozenset(found)

@@ -88,10 +88,18 @@ class Feature(StrEnum):
     """Change a stream."""
     START = "start"
     """Start a stream, or its server."""
+    RESET_KEY = "reset_key"
+    """Replace a stream's key."""
+    DISABLE = "disable"
+    """Refuse encoders until the stream is enabled again."""
+    ENABLE = "enable"
+    """Accept encoders again after a stream was disabled."""
     STOP = "stop"
     """Stop a stream."""
     TRIM = "trim"
     """Keep only a part of the recording when a stream is stopped."""
+    RECORDINGS = "recordings"
+    """List the recordings of a stream."""
     CANCEL = "cancel"
     """Cancel a stream that has not gone live."""
     DELETE = "delete"
@@ -350,6 +358,9 @@ class Recording(_VendorValue):
         url: The URL where viewers watch it, usually HLS.
         dash_url: The URL of the DASH version.
         duration: The duration in seconds.
+        id: The recording's own ID, if the vendor gives it one.
+        started_at: The start of the recorded broadcast.
+        ended_at: The end of the recorded broadcast.
     """
 
     status: RecordingStatus = attrs.field(
@@ -363,6 +374,13 @@ class Recording(_VendorValue):
         default=None, converter=c.read_url, metadata=about(for_viewers=True)
     )
     duration: float | None = attrs.field(default=None, converter=c.optional_seconds)
+    id: str | None = attrs.field(default=None, converter=c.optional_identifier, kw_only=True)
+    started_at: datetime | None = attrs.field(
+        default=None, converter=c.optional_instant, kw_only=True
+    )
+    ended_at: datetime | None = attrs.field(
+        default=None, converter=c.optional_instant, kw_only=True
+    )
 
 
 @attrs.frozen(slots=True, getstate_setstate=False, field_transformer=described)

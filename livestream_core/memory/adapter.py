@@ -150,6 +150,27 @@ class MemoryAdapter(live.Adapter):
         response = yield self.post(f"{STREAM}/start", id=stream_id)
         return self.parse_stream(response.json())
 
+    def reset_key(self, stream_id: str) -> Steps[live.LiveStream]:
+        """Replace the key of a stream whose server is up."""
+        response = yield self.post(f"{STREAM}/reset_key", id=stream_id)
+        return self.parse_stream(response.json())
+
+    def disable(self, stream_id: str) -> Steps[live.LiveStream]:
+        """Disable a stream whose server is up. Its encoder is disconnected."""
+        response = yield self.post(f"{STREAM}/disable", id=stream_id)
+        return self.parse_stream(response.json())
+
+    def enable(self, stream_id: str) -> Steps[live.LiveStream]:
+        """Enable a disabled stream. Its server is ready at once."""
+        response = yield self.post(f"{STREAM}/enable", id=stream_id)
+        return self.parse_stream(response.json())
+
+    def recordings(self, stream_id: str) -> Steps[tuple[live.Recording, ...]]:
+        """Return the recording of a stream, if it has one."""
+        response = yield self.request("GET", f"{STREAM}/recordings", id=stream_id)
+        read = live.Recording.from_dict
+        return tuple(read(each.data) for each in response.fields().objects("items"))
+
     def stop(self, stream_id: str, trim: live.Trim | None = None) -> Steps[live.LiveStream]:
         """Stop a stream. Its recording is processed, and trimmed, afterward."""
         body = {} if trim is None else {"trim": trim.to_dict()}

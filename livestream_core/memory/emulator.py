@@ -42,9 +42,14 @@ _REPORTED = frozenset(STATUS_WORDS.values())
 #: The statuses before a stream goes live, in which all of its fields can be changed. Later, the
 #: fields in FIXED_ON_AIR cannot.
 BEFORE_AIR = frozenset(each for each in _REPORTED if each.can_become(_S.CANCELLED))
+#: An encoder may connect, or is connected.
+OPEN = frozenset({_S.READY, _S.LIVE, _S.INTERRUPTED})
 #: The statuses in which each operation, and each outside event, is possible.
 POSSIBLE: dict[str, frozenset[live.Status]] = {
     "be started": frozenset({_S.SCHEDULED}),
+    "get a new key": OPEN,
+    "be disabled": frozenset(each for each in _REPORTED if each.can_become(_S.DISABLED)),
+    "be enabled": frozenset({_S.DISABLED}),
     "be stopped": frozenset(each for each in _REPORTED if each.is_active),
     "be cancelled": BEFORE_AIR,
     "accept an encoder": frozenset({_S.READY, _S.INTERRUPTED}),
@@ -53,8 +58,6 @@ POSSIBLE: dict[str, frozenset[live.Status]] = {
     "fail": frozenset(each for each in _REPORTED if not each.is_final),
 }
 FIXED_ON_AIR = frozenset({"scheduled_start", *SETTINGS})
-#: An encoder may connect, or is connected.
-OPEN = frozenset({_S.READY, _S.LIVE, _S.INTERRUPTED})
 
 _FILTERS = {"status", "tag", "starts_after", "starts_before"}
 _WEBHOOK_SECRET = "memory-webhook-5b90ae"  # noqa: S105
@@ -135,6 +138,10 @@ class MemoryVendor(Emulator):
         Route("PATCH", "/v1/streams/<id>", "change"),
         Route("DELETE", "/v1/streams/<id>", "remove"),
         Route("POST", "/v1/streams/<id>/start", "start"),
+        Route("POST", "/v1/streams/<id>/reset_key", "reset_key"),
+        Route("POST", "/v1/streams/<id>/disable", "disable"),
+        Route("POST", "/v1/streams/<id>/enable", "enable"),
+        Route("GET", "/v1/streams/<id>/recordings", "list_recordings"),
         Route("POST", "/v1/streams/<id>/stop", "stop"),
         Route("POST", "/v1/streams/<id>/cancel", "cancel"),
     )
@@ -232,7 +239,7 @@ class MemoryVendor(Emulator):
             status=_S.SCHEDULED,
             created_at=now,
             updated_at=now,
-            stream_key=f"memory-key-{secrets.token_hex(8)}",
+            stream_key=_new_key(),
         )
         if spec.scheduled_start is None:
             self._boot(stream)
@@ -289,6 +296,34 @@ class MemoryVendor(Emulator):
         stream = self._requested(id, action="be started")
         self._boot(stream)
         return json_response(self._shown(stream))
+
+    @_api
+    def reset_key(self, request: Request, id: str) -> Response:
+        """Replace the key of a stream."""
+        stream = self._requested(id, action="get a new key")
+        stream.stream_key, stream.updated_at = _new_key(), self.clock.now()
+        return json_response(self._shown(stream))
+
+    @_api
+    def disable(self, request: Request, id: str) -> Response:
+        """Disable a stream, and disconnect its encoder."""
+        stream = self._requested(id, action="be disabled")
+        self._unpublish(stream)
+        self._become(stream, _S.DISABLED, self.clock.now())
+        return json_response(self._shown(stream))
+
+    @_api
+    def enable(self, request: Request, id: str) -> Response:
+        """Enable a disabled stream."""
+        stream = self._requested(id, action="be enabled")
+        self._become(stream, _S.READY, self.clock.now())
+        return json_response(self._shown(stream))
+
+    @_api
+    def list_recordings(self, request: Request, id: str) -> Response:
+        """Return the recording of a stream, if it has one."""
+        recording = self._recording(self._requested(id))
+        return json_response({"items": [] if recording is None else [recording]})
 
     @_api
     def stop(self, request: Request, id: str) -> Response:
@@ -487,7 +522,10 @@ class MemoryVendor(Emulator):
         is_ready = status is _R.READY
         watch = f"https://watch.memory.example/{stream.id}/recording"
         return {
+            "id": f"{stream.id}-recording",
             "status": status.value,
+            "started_at": as_json(stream.started_at),
+            "ended_at": as_json(stream.ended_at),
             "url": f"{watch}.m3u8" if is_ready else None,
             "dash_url": f"{watch}.mpd" if is_ready else None,
             "duration": _duration(stream) if is_ready else None,
@@ -502,6 +540,10 @@ def _duration(stream: _Stream) -> float:
     kept = stream.trim.to_relative(stream.started_at)
     start, end = kept.unix_times()
     return max(0.0, min(on_air, end) - start)
+
+
+def _new_key() -> str:
+    return f"memory-key-{secrets.token_hex(8)}"
 
 
 def _conflict(stream: _Stream, problem: str) -> _Refusal:

@@ -168,6 +168,7 @@ class PlanSettings:
     Attributes:
         guard: The minimum lead time: streams that start sooner than this are not moved.
         assume_idle: Whether streams are treated as not in use if the source reports no status.
+        include_disabled: Whether disabled streams are moved, too.
         mark: Whether created streams get a mark, if the target stores tags.
         skip_existing: Whether streams that already have a match at the target are skipped.
         transform: The name of the function that changes specs, as ``module:function``.
@@ -177,6 +178,7 @@ class PlanSettings:
 
     guard: timedelta = DEFAULT_LEAD_TIME
     assume_idle: bool = False
+    include_disabled: bool = False
     mark: bool = False
     skip_existing: bool = False
     transform: str | None = None

@@ -280,6 +280,8 @@ def call_result(client: Client, operation: str, arguments: Mapping[str, Any]) ->
     if operation == "list":
         return [each.to_dict(secrets=True) for each in client.list(**given)]
     result: object = getattr(client, operation)(**given)
+    if isinstance(result, tuple):
+        return [each.to_dict(secrets=True) for each in result]
     return result.to_dict(secrets=True) if isinstance(result, LiveStream) else None
 
 
@@ -407,15 +409,22 @@ def steps(client: Client, *, start: bool, tomorrow: datetime) -> list[Step]:
     }
     need_live = {Feature.START, *(each for each in OPERATION_OF if OPERATION_OF[each].on)}
     excluded = {Feature.DELETE} | ({Feature.CANCEL} if start else need_live)
+    if not can.supports(Feature.DISABLE):
+        excluded.add(Feature.ENABLE)  # no stream here is disabled
     plan = [each for each in OPERATION_OF if OPERATION_OF[each].sends and each not in excluded]
     plan += [Feature.GET] if start else []
     plan += [Feature.DELETE, Feature.GET]
-    ready = Status.READY if Status.READY in can.statuses else None
+
+    def until(on: Status | None) -> Status | None:
+        # Nobody publishes during a capture: instead of LIVE, the stream is READY.
+        wanted = Status.READY if on is Status.LIVE else on
+        return wanted if wanted in can.statuses else None
+
     return [
         Step(
             operation.name,
             {name: value for each in operation.takes for name, value in values[each].items()},
-            until=ready if operation.on else None,
+            until=until(operation.on),
         )
         for operation in (OPERATION_OF[each] for each in plan if can.supports(each))
     ]
@@ -517,7 +526,7 @@ def _known(
         redactor.add_memo(session.memo)
     for call in calls:
         for each in call.result if isinstance(call.result, list) else [call.result]:
-            if each is not None and "error" not in each:
+            if each is not None and "provider" in each:  # otherwise an error, or a recording
                 redactor.protect(LiveStream.from_dict(each))
     return redactor.known()
 

@@ -37,6 +37,9 @@ _STEPS = (
     Feature.UPDATE.value,
     Feature.START.value,
     "ready",
+    Feature.RESET_KEY.value,
+    Feature.DISABLE.value,
+    Feature.ENABLE.value,
     "live",
     "interrupted",
     "live again",
@@ -44,6 +47,7 @@ _STEPS = (
     Feature.TRIM.value,
     "recording",
     "ended",
+    Feature.RECORDINGS.value,
     Feature.LIST.value,
     Feature.CANCEL.value,
     Feature.DELETE.value,
@@ -133,6 +137,8 @@ class _Lifecycle:
         self.findings: dict[str, Finding] = {}
         self.created_ids: list[str] = []
         self.seen: dict[str, LiveStream] = {}
+        #: The streams as last seen live.
+        self.on_air: dict[str, LiveStream] = {}
         # Vendors store whole seconds at best, some only minutes.
         self.later = (datetime.now(UTC) + timedelta(days=1)).replace(second=0, microsecond=0)
         #: The ID of the stream whose lifecycle is run.
@@ -144,12 +150,16 @@ class _Lifecycle:
         self._feature(Feature.UPDATE, self._update)
         self._feature(Feature.START, lambda id: self.client.start(id))
         self._status("ready", Status.READY)
+        self._feature(Feature.RESET_KEY, self._reset_key)
+        self._feature(Feature.DISABLE, lambda id: self.client.disable(id))
+        self._feature(Feature.ENABLE, lambda id: self.client.enable(id))
         self._status("live", Status.LIVE, self.emulator.connect_encoder)
         self._status("interrupted", Status.INTERRUPTED, self.emulator.drop_encoder)
         self._status("live again", Status.LIVE, self.emulator.connect_encoder, after="interrupted")
         self._stop()
         self._step("recording", self.capabilities[Feature.RECORD], "shown", self._recording)
         self._status("ended", Status.ENDED, self._finish_processing)
+        self._feature(Feature.RECORDINGS, self._recordings)
         self._feature(Feature.LIST, self._list)
         self._feature(Feature.CANCEL, self._cancel)
         self._feature(Feature.DELETE, self._delete)
@@ -211,9 +221,12 @@ class _Lifecycle:
         """Note a stream as read, with a declared status that can follow the one before."""
         status, before = stream.status, self.seen.get(stream.id)
         self.seen[stream.id] = stream
+        if status is Status.LIVE:
+            self.on_air[stream.id] = stream
         if status not in self.capabilities.statuses | {Status.UNKNOWN}:
             raise _Mismatch(f"its status is {status}, which is not a declared status")
-        if before and before.status is not status and not before.status.can_become(status):
+        can_become = self.capabilities.can_become
+        if before and before.status is not status and not can_become(before.status, status):
             raise _Mismatch(f"its status went from {before.status} to {status}")
         return True
 
@@ -254,7 +267,8 @@ class _Lifecycle:
     ) -> None:
         """Cause an event on the stream's server, if it has one, and wait until reads show it."""
         declared = Capability(Support.NATIVE)
-        for each in (Status(after) if after else status, status):
+        ends_run = self.capabilities.reusable and status is Status.ENDED
+        for each in () if ends_run else (Status(after) if after else status, status):
             if each not in self.capabilities.statuses:
                 declared = Capability(Support.NONE, f"it never reports {each}")
                 status = each
@@ -263,14 +277,16 @@ class _Lifecycle:
         def call(id: str) -> LiveStream:
             if act is not None and id in self.seen and self.seen[id].ingests:
                 self._act(act, id)
-            if declared:
+            if declared and not ends_run:
                 self.client.wait(
                     id,
                     until=lambda stream: self._note(stream) and stream.status is status,
                     timeout=_TIMEOUT,
                     poll=_POLL,
                 )
-            return self.client.wait(id, until=status, timeout=_TIMEOUT, poll=_POLL)
+            return self.client.wait(
+                id, until=status, timeout=_TIMEOUT, poll=_POLL, since=self.on_air.get(id)
+            )
 
         self._step(row, declared, "seen", call)
 
@@ -302,6 +318,16 @@ class _Lifecycle:
                 self.emulator.drop_encoder(self.id)  # at this vendor, the encoder ends the stream
             except (ValueError, NotImplementedError):
                 pass  # no encoder was connected
+
+    def _reset_key(self, id: str) -> LiveStream:
+        before = self.seen.get(id)
+        stream = self.client.reset_key(id)
+        if before and set(before.stream_keys()) & set(stream.stream_keys()):
+            raise _Mismatch("the stream still has its old key")
+        return stream
+
+    def _recordings(self, id: str) -> str:
+        return f"{len(self.client.recordings(id))} listed"
 
     def _recording(self, id: str) -> LiveStream:
         if not self.capabilities.supports(Feature.RECORD):

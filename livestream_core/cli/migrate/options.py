@@ -73,6 +73,7 @@ class Planning:
         ids: The IDs that select streams.
         guard: The minimum lead time in seconds.
         assume_idle: Whether to treat streams as not in use if the source reports no status.
+        include_disabled: Whether to move disabled streams, too.
         mark: Whether to add a mark to created streams.
         skip_existing: Whether to skip streams that already have a match at the target.
         fail_on_loss: The fields that must not be lost.
@@ -86,6 +87,7 @@ class Planning:
     ids: tuple[str, ...]
     guard: float | None
     assume_idle: bool
+    include_disabled: bool
     mark: bool
     skip_existing: bool
     fail_on_loss: tuple[str, ...]
@@ -253,6 +255,11 @@ def planning_options(command: F) -> F:
             "--assume-idle",
             is_flag=True,
             help="Treat streams as not in use if the source does not report a status.",
+        ),
+        click.option(
+            "--include-disabled",
+            is_flag=True,
+            help="Move disabled streams, too. Their copies are not disabled.",
         ),
         click.option(
             "--mark",

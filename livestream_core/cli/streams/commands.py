@@ -17,7 +17,7 @@ from ..connections.connection import connected, connection_options
 from ..console.context import CommandContext, debug_option, output_options, pass_command_context
 from ..console.exit_codes import FAILURE
 from ..console.output import NOT_A_TERMINAL, json_line, printable, say, working
-from .display import show_stream, show_streams
+from .display import show_recordings, show_stream, show_streams
 from .spec_options import FIELDS, cleared, fields, spec_options
 from .trim_option import trim_of
 
@@ -186,6 +186,51 @@ def start(context: CommandContext, id: str) -> None:
     show_stream(context, stream)
 
 
+@click.command("reset-key")
+@_id
+@_stream_command
+def reset_key(context: CommandContext, id: str) -> None:
+    """Replace a stream's key. The old key stops working.
+
+    Use --show-secrets to print the new one.
+    """
+    with connected(context) as client, context.changing("reset_key", id), working("Replacing"):
+        stream = client.reset_key(id)
+    show_stream(context, stream)
+
+
+@click.command()
+@_id
+@_stream_command
+def disable(context: CommandContext, id: str) -> None:
+    """Disable a stream: the vendor refuses encoders until you enable it again."""
+    with connected(context) as client, context.changing("disable", id), working("Disabling"):
+        stream = client.disable(id)
+    show_stream(context, stream)
+
+
+@click.command()
+@_id
+@_stream_command
+def enable(context: CommandContext, id: str) -> None:
+    """Enable a disabled stream, so that an encoder can connect again."""
+    with connected(context) as client, context.changing("enable", id), working("Enabling"):
+        stream = client.enable(id)
+    show_stream(context, stream)
+
+
+@click.command()
+@_id
+@_stream_command
+def recordings(context: CommandContext, id: str) -> None:
+    """List the recordings of a stream. With --json, each is printed on its own line."""
+    with connected(context) as client, working("Reading"):
+        found = client.recordings(id)
+    show_recordings(context, found)
+    if not found and not context.as_json:
+        click.echo("No recordings.", err=True)
+
+
 @click.command(
     epilog="\b\nExamples:\n"
     "  livestream -c school stop ID --trim 30..120\n"
@@ -277,7 +322,8 @@ def wait(context: CommandContext, id: str, until: str, timeout: float) -> None:
     """Wait until a stream has a status.
 
     "live" also satisfies "ready", and "ended" satisfies "processing". If the stream can no longer
-    reach the status, the command exits at once with code 3.
+    reach the status, the command exits at once with code 3. A reusable stream has ended when a run
+    that was seen live during the wait is over.
     """
     from .waiting import wait_for
 

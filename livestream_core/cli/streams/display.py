@@ -42,11 +42,24 @@ def show_stream(context: CommandContext, stream: LiveStream, *, raw: bool = Fals
     out = console()
     for name, value in _facts(context, stream):
         style = STATUSES[stream.status].style if name == "status" else ""
-        # Not wrapped: a URL that is broken in two cannot be copied.
-        out.print(Text.assemble((f"{name:<16}", "dim"), (value, style)), soft_wrap=True)
+        _print_fact(out, name, value, style)
     if raw:
         payload = stream.to_dict(secrets=context.show_secrets, raw=True).get("raw")
         out.print(Text(json_text(payload, indent=2)), soft_wrap=True)
+
+
+def show_recordings(context: CommandContext, recordings: Iterable[Recording]) -> None:
+    """Print recordings, with an empty line between two of them."""
+    if context.as_json:
+        for recording in recordings:
+            json_line(recording.to_dict(secrets=context.show_secrets))
+        return
+    out = console()
+    for number, recording in enumerate(recordings):
+        if number:
+            out.print()
+        for name, value in _recording(context, recording):
+            _print_fact(out, name, value)
 
 
 def show_streams(context: CommandContext, streams: Iterable[LiveStream]) -> int:
@@ -69,6 +82,13 @@ def show_streams(context: CommandContext, streams: Iterable[LiveStream]) -> int:
         _print_unsqueezed(out, table)
         count += len(batch)
     return count
+
+
+def _print_fact(out: Console, name: str, value: str, style: str = "") -> None:
+    from rich.text import Text
+
+    # Not wrapped: a URL that is broken in two cannot be copied.
+    out.print(Text.assemble((f"{name:<16}", "dim"), (value, style)), soft_wrap=True)
 
 
 def _batches(streams: Iterator[LiveStream]) -> Iterator[list[LiveStream]]:
@@ -219,6 +239,12 @@ def _playback(context: CommandContext, playback: Playback) -> Iterator[tuple[str
 
 def _recording(context: CommandContext, recording: Recording) -> Iterator[tuple[str, str]]:
     yield "recording", recording.status.value
+    if recording.id is not None:
+        yield "recording id", printable(recording.id)
+    if recording.started_at is not None:
+        yield "recorded from", _text(context, Kind.INSTANT, recording.started_at)
+    if recording.ended_at is not None:
+        yield "recorded to", _text(context, Kind.INSTANT, recording.ended_at)
     if recording.url is not None:
         yield "recording url", _text(context, Kind.URL, recording.url)
     if recording.dash_url is not None:

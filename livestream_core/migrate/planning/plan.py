@@ -56,6 +56,7 @@ def plan(
     ids: Iterable[str] | None = None,
     guard: timedelta | float = DEFAULT_LEAD_TIME,
     assume_idle: bool = False,
+    include_disabled: bool = False,
     mark: bool = False,
     skip_existing: bool = False,
     fail_on_loss: Iterable[str] = (),
@@ -67,7 +68,7 @@ def plan(
     """Return a plan: what a migration would do with each stream and each of its fields.
 
     A plan reads both accounts and changes nothing. By default, it moves streams that are SCHEDULED
-    and start later than ``guard`` from now.
+    and start later than ``guard`` from now, and reusable streams that are READY.
 
     Args:
         source: The client for the source account.
@@ -80,6 +81,8 @@ def plan(
         guard: The minimum lead time, as a timedelta or in seconds: streams that start sooner are
             not moved. Defaults to 30 minutes.
         assume_idle: Whether to treat streams as not in use if the source reports no status.
+        include_disabled: Whether to move streams that are DISABLED, too. Their copies are not
+            disabled.
         mark: Whether to add a mark to created streams, if the target stores tags. A mark
             identifies a stream with certainty, including in later migrations.
         skip_existing: Whether to skip streams that already have a match at the target.
@@ -97,7 +100,9 @@ def plan(
         MigrationStopped: If no complete list could be read.
         LiveStreamError: If the source or the target could not be read.
     """
-    settings = _settings(guard, assume_idle, mark, skip_existing, fail_on_loss, transform, target)
+    settings = _settings(
+        guard, assume_idle, include_disabled, mark, skip_existing, fail_on_loss, transform, target
+    )
     selection = _selection(source, status, starts_after, starts_before, tag, ids)
     check_workers(workers)
     check_possible(source, target)
@@ -211,6 +216,7 @@ def name_of(transform: Transform | None) -> str | None:
 def _settings(
     guard: timedelta | float,
     assume_idle: bool,
+    include_disabled: bool,
     mark: bool,
     skip_existing: bool,
     fail_on_loss: Iterable[str],
@@ -244,6 +250,7 @@ def _settings(
     return PlanSettings(
         guard=span,
         assume_idle=assume_idle,
+        include_disabled=include_disabled,
         mark=mark,
         skip_existing=skip_existing,
         transform=name_of(transform),
@@ -375,6 +382,7 @@ class Planner:
             now=self.now,
             guard=settings.guard,
             assume_idle=settings.assume_idle,
+            include_disabled=settings.include_disabled,
         )
 
     def item(self, stream: LiveStream | Unreadable) -> PlannedItem:

@@ -310,6 +310,7 @@ def not_movable(
     now: datetime,
     guard: timedelta,
     assume_idle: bool,
+    include_disabled: bool = False,
 ) -> str:
     """Return why a stream is not moved, or an empty string if it is."""
     status, start = stream.status, stream.scheduled_start
@@ -321,9 +322,15 @@ def not_movable(
         return f"its status is not recognized: {stream.provider_status or 'unknown'}"
     if status.is_final:
         return f"it is over: {status}"
-    if not STATUSES[status].movable:
+    if status is Status.DISABLED and not include_disabled:
+        return "it is disabled; use include_disabled to move it"
+    # Between two runs, a reusable stream waits for the next.
+    is_idle = status is Status.DISABLED or (capabilities.reusable and status is Status.READY)
+    if not (is_idle or STATUSES[status].movable):
         return f"it is in use: {status}"
     if start is None:
+        if is_idle:
+            return ""
         if "scheduled_start" in map(field_of, stream.problems):
             return ""  # it may have a start time
         return "it is scheduled without a start time"

@@ -412,6 +412,7 @@ class Worker:
             now=datetime.now(UTC),
             guard=shared.settings.guard,
             assume_idle=shared.settings.assume_idle,
+            include_disabled=shared.settings.include_disabled,
         )
         if reason:
             return None, f"changed since the plan was made: {reason}"

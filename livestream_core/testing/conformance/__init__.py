@@ -30,6 +30,7 @@ pytest.register_assert_rewrite(
             "operations",
             "refusals",
             "lifecycle",
+            "availability",
             "lists",
             "failures",
             "sessions",
@@ -48,6 +49,7 @@ from ..._public import publish as _publish
 from ..captures import Capture, CapturedCall, CapturedExchange
 from .answers import Parsing
 from .area import Area
+from .availability import Availability, Recordings, Reusable
 from .emulated import Emulated
 from .failures import Faults, Outcomes, SlowResponses, Statuses
 from .harness import AsyncTap, Harness, Tap
@@ -68,6 +70,9 @@ class Suite(
     Operations,
     Refusals,
     Input,
+    Availability,
+    Recordings,
+    Reusable,
     Lifecycle,
     RandomLifecycles,
     Waiting,
@@ -98,6 +103,7 @@ __all__ = [
     "AREAS",
     "Area",
     "AsyncTap",
+    "Availability",
     "Capture",
     "CapturedCall",
     "CapturedExchange",
@@ -116,8 +122,10 @@ __all__ = [
     "Paging",
     "Parsing",
     "RandomLifecycles",
+    "Recordings",
     "Refusals",
     "Replayed",
+    "Reusable",
     "Sample",
     "SecretMasking",
     "Sessions",

@@ -296,7 +296,7 @@ class Harness:
 
         Skip the test if the emulator cannot show the status.
         """
-        routes = (self.life, self._cancelled, self._failed)
+        routes = (self.life, self._cancelled, self._failed, self._disabled)
         for route in routes:
             for stream in route():
                 if stream.status is wanted:
@@ -338,6 +338,19 @@ class Harness:
         except NotImplementedError:
             return
         yield self.read(stream.id)
+
+    def _disabled(self) -> Iterator[LiveStream]:
+        if self.can.supports(Feature.DISABLE):
+            shown = self.attempt(self.client.disable, self.reach(Status.READY).id)
+            if shown is not None:
+                yield shown
+
+    def end_run(self, stream_id: str) -> None:
+        """End the run of a stream that is live, as a caller or else as an encoder does."""
+        if self.attempt(self.client.stop, stream_id) is None:
+            self.attempt(self.emulator.drop_encoder, stream_id)
+        self.clock.sleep(300)
+        self.attempt(self.emulator.finish_recording, stream_id)
 
     def attempt(self, step: Callable[[str], object], stream_id: str) -> LiveStream | None:
         """Try a step, and return the stream if the step is possible now."""

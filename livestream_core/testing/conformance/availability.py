@@ -1,0 +1,230 @@
+"""Replaced keys, disabled streams, runs that follow each other, and recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import pytest
+
+from ..._contract.capabilities import Feature
+from ..._model.errors import Conflict, Rejected, WaitTimeout
+from ..._model.fields import Owner, facts_of
+from ..._model.status import Status, satisfied_by
+from ..._model.stream import LiveStream, Recording, StreamSpec
+from .area import HTTP, IN_PROCESS, Area, needs, proves
+from .harness import Harness
+from .operations import shown
+
+#: The fields that a caller sets.
+_SET = [each.name for each in facts_of(StreamSpec) if each.owner is not Owner.NONE]
+#: The difference that a vendor's rounding of times explains, in seconds.
+_ROUNDING = 60.0
+
+
+def _fields(stream: LiveStream) -> dict[str, Any]:
+    return {name: shown(stream, name) for name in _SET}
+
+
+def _twice(harness: Harness, call: Callable[[str], LiveStream], stream_id: str) -> None:
+    """Call an operation that was called before: a refusal, or no change."""
+    before = harness.read(stream_id)
+    try:
+        call(stream_id)
+    except (Conflict, Rejected) as error:
+        assert error.applied is False
+    after = harness.read(stream_id)
+    assert (after.status, after.stream_keys()) == (before.status, before.stream_keys())
+
+
+class Availability(Area):
+    """A stream's key can be replaced, and a stream can be disabled and enabled."""
+
+    title = "availability"
+    channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
+
+    # -- keys -------------------------------------------------------------------------------
+
+    @proves(Feature.RESET_KEY)
+    def test_a_replaced_key_is_another_one_and_the_old_one_is_gone(self, harness: Harness) -> None:
+        stream = harness.read(harness.reach(Status.READY).id)
+        old = {*stream.stream_keys()}
+        for _ in range(2):
+            answer = harness.client.reset_key(stream.id)
+            assert harness.key(answer.id) == harness.key(stream.id)
+            new = {*answer.stream_keys()}
+            assert new, "the response has no key"
+            assert not new & old, "the response has an old key"
+            assert {*harness.read(stream.id).stream_keys()} == new, (
+                "a later read shows another key than the response"
+            )
+            old |= new
+
+    @proves(Feature.RESET_KEY)
+    def test_a_replaced_key_changes_nothing_else(self, harness: Harness) -> None:
+        stream, other = (harness.read(harness.reach(Status.READY).id) for _ in range(2))
+        harness.client.reset_key(stream.id)
+        after = harness.read(stream.id)
+        assert (after.status, _fields(after)) == (stream.status, _fields(stream))
+        assert harness.read(other.id).stream_keys() == other.stream_keys(), (
+            "another stream has a new key"
+        )
+
+    # -- disable and enable -----------------------------------------------------------------
+
+    @proves(Feature.DISABLE)
+    def test_a_disabled_stream_is_disabled_wherever_it_is_read(self, harness: Harness) -> None:
+        stream, other = harness.reach(Status.READY), harness.reach(Status.READY)
+        answer = harness.client.disable(stream.id)
+        assert (harness.key(answer.id), answer.status) == (harness.key(stream.id), Status.DISABLED)
+        assert harness.read(stream.id).status is Status.DISABLED
+        assert harness.read(other.id).status is Status.READY, "another stream was disabled too"
+        if harness.can.supports(Feature.LIST):
+            listed = {harness.key(each.id): each for each in harness.client.list()}
+            assert listed[harness.key(stream.id)].status in (Status.DISABLED, Status.UNKNOWN)
+
+    @proves(Feature.DISABLE)
+    def test_a_disabled_stream_accepts_no_encoder(self, harness: Harness) -> None:
+        stream = harness.reach(Status.READY)
+        harness.client.disable(stream.id)
+        try:
+            harness.emulator.connect_encoder(stream.id)
+        except NotImplementedError:
+            pytest.skip("the emulator has no encoders")
+        except ValueError:
+            pass
+        assert harness.read(stream.id).status is Status.DISABLED
+
+    @proves(Feature.DISABLE)
+    def test_a_live_stream_is_cut_off_or_left_alone(self, harness: Harness) -> None:
+        stream = harness.reach(Status.LIVE)
+        expected = Status.DISABLED
+        try:
+            assert harness.client.disable(stream.id).status is expected
+        except Conflict as error:
+            assert error.applied is False
+            expected = Status.LIVE
+        assert harness.read(stream.id).status is expected
+
+    @proves(Feature.DISABLE)
+    def test_disabling_twice_is_a_conflict_or_changes_nothing(self, harness: Harness) -> None:
+        stream = harness.reach(Status.DISABLED)
+        _twice(harness, harness.client.disable, stream.id)
+        assert harness.read(stream.id).status is Status.DISABLED
+
+    @proves(Feature.ENABLE)
+    def test_an_enabled_stream_is_ready_and_as_it_was(self, harness: Harness) -> None:
+        stream = harness.read(harness.reach(Status.READY).id)
+        if harness.attempt(harness.client.disable, stream.id) is None:
+            pytest.skip("no stream can be disabled")
+        answer = harness.client.enable(stream.id)
+        assert (harness.key(answer.id), answer.status) == (harness.key(stream.id), Status.READY)
+        after = harness.read(stream.id)
+        assert after.status is Status.READY
+        assert (after.stream_keys(), _fields(after)) == (stream.stream_keys(), _fields(stream))
+
+    @proves(Feature.ENABLE)
+    def test_an_enabled_stream_accepts_an_encoder(self, harness: Harness) -> None:
+        stream = harness.reach(Status.DISABLED)
+        harness.client.enable(stream.id)
+        try:
+            harness.emulator.connect_encoder(stream.id)
+        except NotImplementedError:
+            pytest.skip("the emulator has no encoders")
+        assert harness.read(stream.id).status in satisfied_by(Status.READY)
+
+    @proves(Feature.ENABLE)
+    def test_enabling_twice_is_a_conflict_or_changes_nothing(self, harness: Harness) -> None:
+        stream = harness.reach(Status.DISABLED)
+        harness.client.enable(stream.id)
+        _twice(harness, harness.client.enable, stream.id)
+
+
+class Reusable(Area):
+    """A reusable stream can be live again, and its runs are told apart."""
+
+    title = "availability"
+
+    @needs(Feature.GET, when=lambda can: can.reusable)
+    def test_a_reusable_stream_is_ready_after_each_run(self, harness: Harness) -> None:
+        stream = harness.reach(Status.LIVE)
+        for _ in range(2):
+            harness.end_run(stream.id)
+            after = harness.client.wait(stream.id, until=Status.READY, timeout=600)
+            assert (harness.key(after.id), after.status) == (harness.key(stream.id), Status.READY)
+            harness.emulator.connect_encoder(stream.id)
+            again = harness.client.wait(stream.id, until=Status.LIVE, timeout=600)
+            assert again.status is Status.LIVE, "it cannot be live again"
+
+    @needs(Feature.GET, when=lambda can: can.reusable)
+    def test_a_run_that_was_seen_live_has_an_end(self, harness: Harness) -> None:
+        live = harness.client.get(harness.reach(Status.LIVE).id)
+        harness.end_run(live.id)
+        after = harness.client.wait(live.id, until=Status.ENDED, timeout=600, since=live)
+        assert after.status in {Status.READY, Status.ENDED}
+
+    @needs(Feature.GET, when=lambda can: can.reusable)
+    def test_a_run_that_nobody_saw_has_no_end(self, harness: Harness) -> None:
+        stream = harness.reach(Status.READY)
+        with pytest.raises(WaitTimeout, match="no run of it was seen"):
+            harness.client.wait(stream.id, until=Status.ENDED, timeout=30)
+
+
+class Recordings(Area):
+    """The recordings of a stream are its own, and plausible."""
+
+    title = "availability"
+    channels: ClassVar[Sequence[str]] = (HTTP, IN_PROCESS)
+
+    @proves(Feature.RECORDINGS)
+    def test_a_stream_that_was_never_live_has_no_recordings(self, harness: Harness) -> None:
+        self._recorded(harness)  # another stream's recordings are not its own
+        assert harness.client.recordings(harness.stream().id) == ()
+
+    @proves(Feature.RECORDINGS)
+    def test_recordings_are_plausible(self, harness: Harness) -> None:
+        begin = harness.clock.now()
+        found = self._recorded(harness)
+        seconds = (harness.clock.now() - begin).total_seconds() + _ROUNDING
+        for recording in found:
+            assert isinstance(recording, Recording)
+            times = [at for at in (recording.started_at, recording.ended_at) if at is not None]
+            assert times == sorted(times), "it ended before it started"
+            for at in times:
+                assert -_ROUNDING <= (at - begin).total_seconds() <= seconds
+            assert recording.duration is None or recording.duration <= seconds
+            assert recording.id is not None or recording.url is not None, (
+                "it has neither an ID nor a URL"
+            )
+
+    @proves(Feature.RECORDINGS)
+    def test_each_recording_is_listed_once_and_every_time(self, harness: Harness) -> None:
+        stream = harness.reach(Status.LIVE)
+        harness.end_run(stream.id)
+        first, second = (harness.client.recordings(stream.id) for _ in range(2))
+        assert first == second
+        ids = [each.id for each in first if each.id is not None]
+        assert len({*ids}) == len(ids)
+
+    @proves(Feature.RECORDINGS)
+    @needs(when=lambda can: can.reusable)
+    def test_another_run_adds_a_recording(self, harness: Harness) -> None:
+        stream = harness.reach(Status.LIVE)
+        harness.end_run(stream.id)
+        before = {each.id for each in harness.client.recordings(stream.id)}
+        if not before:
+            pytest.skip("the emulator makes no recordings")
+        harness.emulator.connect_encoder(stream.id)
+        harness.clock.sleep(60)
+        harness.end_run(stream.id)
+        assert before < {each.id for each in harness.client.recordings(stream.id)}
+
+    def _recorded(self, harness: Harness) -> tuple[Recording, ...]:
+        stream = harness.reach(Status.LIVE)
+        harness.clock.sleep(120)
+        harness.end_run(stream.id)
+        found = harness.client.recordings(stream.id)
+        assert isinstance(found, tuple)
+        if not found:
+            pytest.skip("the emulator makes no recordings")
+        return found
