@@ -65,6 +65,7 @@ _KINDS: Mapping[Callable[[Any], Any], Kind] = {
     c.optional_text: Kind.TEXT,
     c.title: Kind.TEXT,
     c.identifier: Kind.IDENTIFIER,
+    c.optional_identifier: Kind.IDENTIFIER,
     c.texts: Kind.TEXTS,
     c.flag: Kind.FLAG,
     c.optional_instant: Kind.INSTANT,

@@ -56,7 +56,7 @@ FIXED_ON_AIR = frozenset({"scheduled_start", *SETTINGS})
 #: An encoder may connect, or is connected.
 OPEN = frozenset({_S.READY, _S.LIVE, _S.INTERRUPTED})
 
-_FILTERS = {"status", "tag", "starts_after", "starts_before"}
+_FILTERS = {"status", "tag", "starts_after", "starts_before", "reference"}
 _WEBHOOK_SECRET = "memory-webhook-5b90ae"  # noqa: S105
 
 
@@ -571,6 +571,7 @@ def _filter(args: Mapping[str, str]) -> Callable[[dict[str, Any]], bool]:
         return (
             filters.get("status") in (None, shown["status"])
             and ("tag" not in filters or filters["tag"] in shown["tags"])
+            and filters.get("reference") in (None, shown["reference"])
             and (after is None or (bool(start) and start >= after))
             and (before is None or (bool(start) and start < before))
         )
