@@ -19,9 +19,7 @@ _CONTROL = r"[\x00-\x1f\x7f]"
 _HELP = "livestream_core.help"
 
 
-def option(
-    *, help: str, default: Any = attrs.NOTHING, ingest: bool = False, **field: Any
-) -> Any:
+def option(*, help: str, default: Any = attrs.NOTHING, ingest: bool = False, **field: Any) -> Any:
     """Define a field of an :class:`Options` class.
 
     Args:

@@ -38,8 +38,8 @@ class Completeness(StrEnum):
         return self is Completeness.PROVEN
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Query:
+@attrs.frozen(slots=True, kw_only=True, getstate_setstate=False)
+class Query(Pickled):
     """The page of streams that an adapter is asked for.
 
     Attributes:
@@ -180,6 +180,14 @@ def unreadable_error(
         stream_id=unreadable[0].id if len(unreadable) == 1 else None,
         hint="the streams that could be read are in error.streams" if readable else None,
     )
+
+
+def is_about_stream(error: UnexpectedResponse) -> bool:
+    """Return whether a stream that was read by its ID is unreadable at the vendor.
+
+    A response that was cut off, or that does not come from the vendor, says nothing about it.
+    """
+    return not error.retryable and (error.body or "").lstrip().startswith("{")
 
 
 @attrs.frozen(slots=True, getstate_setstate=False)

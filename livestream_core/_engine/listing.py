@@ -15,6 +15,7 @@ from .._contract.pagination import (
     Pagination,
     Query,
     Unreadable,
+    is_about_stream,
     unreadable_error,
 )
 from .._model.errors import LiveStreamError, NotFound, RequestTimeout, UnexpectedResponse
@@ -84,9 +85,8 @@ class FullReads:
             return page
         streams = []
         for stream in page.items:
-            if (read := (yield from self.read(stream))) is not None:
-                streams.append(read)
-        return attrs.evolve(page, items=streams)
+            streams += [(yield from self.read(stream))]
+        return attrs.evolve(page, items=[each for each in streams if each is not None])
 
 
 class Listing:
@@ -205,7 +205,7 @@ class Listing:
         try:
             return (yield from self._full.read(listed))
         except UnexpectedResponse as error:
-            if not self._collects or error.retryable or not error.stream_id:
+            if not self._collects or not is_about_stream(error):
                 raise
             unreadable = Unreadable(error.message, id=listed.id)
             self._undecided[self._adapter.id_key(listed.id)] = unreadable

@@ -584,7 +584,6 @@ class StreamSpec(_Value):
             Owner.CALLER,
             Feature.REFERENCE,
             help="Your own ID of the stream.",
-            examples=("lesson-4711", "lesson-4712"),
         ),
     )
 
