@@ -28,6 +28,7 @@ pytest.register_assert_rewrite(
         for module in (
             "harness",
             "operations",
+            "fields",
             "refusals",
             "lifecycle",
             "lists",
@@ -50,6 +51,7 @@ from .answers import Parsing
 from .area import Area
 from .emulated import Emulated
 from .failures import Faults, Outcomes, SlowResponses, Statuses
+from .fields import ListedFields, TitlesAndReferences
 from .harness import AsyncTap, Harness, Tap
 from .ids import Ids
 from .lifecycle import Lifecycle, RandomLifecycles, Waiting
@@ -66,6 +68,7 @@ from .webhooks import Webhooks
 
 class Suite(
     Operations,
+    TitlesAndReferences,
     Refusals,
     Input,
     Lifecycle,
@@ -74,6 +77,7 @@ class Suite(
     Paging,
     MalformedPages,
     Filters,
+    ListedFields,
     Statuses,
     Outcomes,
     Faults,
@@ -109,6 +113,7 @@ __all__ = [
     "Ids",
     "Input",
     "Lifecycle",
+    "ListedFields",
     "MalformedPages",
     "OddValues",
     "Operations",
@@ -126,6 +131,7 @@ __all__ = [
     "Subject",
     "Suite",
     "Tap",
+    "TitlesAndReferences",
     "Waiting",
     "Webhooks",
 ]

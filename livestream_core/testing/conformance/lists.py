@@ -311,7 +311,9 @@ class Filters(Area):
         expected = [
             harness.key(stream.id) for stream in harness.look().values() if stream.status is status
         ]
-        assert sorted(keys(harness, harness.client.list(status=status, full=True))) == sorted(expected)
+        assert sorted(keys(harness, harness.client.list(status=status, full=True))) == sorted(
+            expected
+        )
 
     @proves(Feature.LIST)
     @needs(Feature.CREATE, when=lambda can: "tag" in can.filters and can.supports(Feature.TAGS))
