@@ -154,7 +154,9 @@ class AsyncClient(BaseClient):
         starts_after: datetime | str | None = None,
         starts_before: datetime | str | None = None,
         tag: str | None = None,
+        reference: str | None = None,
         limit: int | None = None,
+        full: bool = False,
         on_unreadable: Literal["raise", "collect"] = "raise",
         read_ahead: bool = True,
         deadline: float | None = None,
@@ -167,9 +169,8 @@ class AsyncClient(BaseClient):
             An asynchronous iterator. When it is exhausted, its ``complete`` says whether the list
             is proven to contain every stream.
         """
-        listing = self._listing(
-            status, starts_after, starts_before, tag, limit, on_unreadable, deadline
-        )
+        query = self._query("list", status, starts_after, starts_before, tag, reference, full)
+        listing = self._listing(query, limit, on_unreadable, deadline, full=full)
         return AsyncStreamList(
             self._page, listing, lambda: read_ahead and not self._engine.limiters
         )
@@ -183,12 +184,13 @@ class AsyncClient(BaseClient):
         starts_after: datetime | str | None = None,
         starts_before: datetime | str | None = None,
         tag: str | None = None,
+        reference: str | None = None,
+        full: bool = False,
         deadline: float | None = None,
     ) -> Page:
         """Return one page of streams; see :meth:`Client.pages`."""
-        return await self._run(
-            self._paging(cursor, size, status, starts_after, starts_before, tag, deadline)
-        )
+        query = self._query("pages", status, starts_after, starts_before, tag, reference, full)
+        return await self._run(self._paging(query, cursor, size, deadline, full=full))
 
     async def wait(
         self,

@@ -32,7 +32,7 @@ from .._contract.transport import AnyLimiter
 from .._contract.webhooks import Delivery, read_delivery
 from .._engine.call import Call, Engine
 from .._engine.effects import Flow
-from .._engine.listing import Listing
+from .._engine.listing import FullReads, Listing
 from .._engine.retry import RetryPolicy
 from .._engine.waiting import Condition, EndOfRun, wait
 from .._model import converters as c
@@ -202,7 +202,7 @@ class BaseClient:
             self.capabilities.require(Feature.CREATE)
             # An error of building the request may be logged or stored.
             self._keep_secret(spec.restreams)
-            operation = self._adapter.create(self._supported(spec, drop=False))
+            operation = self._adapter.create(self._supported(spec, drop=False, logs=False))
             request = next(operation, None) if isinstance(operation, Generator) else None
             if isinstance(operation, Generator):
                 operation.close()
@@ -238,16 +238,14 @@ class BaseClient:
 
     def _listing(
         self,
-        status: Status | str | None,
-        starts_after: datetime | str | None,
-        starts_before: datetime | str | None,
-        tag: str | None,
+        query: Query,
         limit: int | None,
         on_unreadable: str,
         deadline: float | None,
+        *,
+        full: bool,
     ) -> Listing:
         with self._context("list"):
-            query = self._query(status, starts_after, starts_before, tag)
             if limit is not None:
                 with_field_name("limit", c.count)(limit)
             if on_unreadable not in ("raise", "collect"):
@@ -256,20 +254,18 @@ class BaseClient:
                 )
             seconds = self._seconds(deadline)
         collects = on_unreadable == "collect"
-        return Listing(self._engine, query, limit, seconds, collects=collects)
+        return Listing(self._engine, query, limit, seconds, full=full, collects=collects)
 
     def _paging(
         self,
+        query: Query,
         cursor: str | None,
         size: int | None,
-        status: Status | str | None,
-        starts_after: datetime | str | None,
-        starts_before: datetime | str | None,
-        tag: str | None,
         deadline: float | None,
+        *,
+        full: bool,
     ) -> Flow[Page]:
         with self._context("pages"):
-            query = self._query(status, starts_after, starts_before, tag)
             if size is not None:
                 with_field_name("size", c.count)(size)
                 if size == 0:
@@ -278,24 +274,35 @@ class BaseClient:
             if cursor is not None:
                 cursor = with_field_name("cursor", c.identifier)(cursor)
             query = attrs.evolve(query, cursor=cursor, size=size)
+            reads = FullReads(self._engine, query, self._seconds(deadline), full=full)
         page = self._flow("pages", lambda: self._adapter.list(query), deadline=deadline)
-        return self._matching(page, query)
+        return self._matching(page, query, reads)
 
-    def _matching(self, page: Flow[Page], query: Query) -> Flow[Page]:
-        found = query.applied((yield from page))
+    def _matching(self, page: Flow[Page], query: Query, reads: FullReads) -> Flow[Page]:
+        reads.begin()
+        found = query.applied((yield from reads.page((yield from page))))
         if lost := [each for each in found.unreadable if each.is_link]:
             raise self._add_context(unreadable_error(lost, found.items), "pages", None)
         return found
 
     def _query(
         self,
+        name: str,
         status: Status | str | None,
         starts_after: datetime | str | None,
         starts_before: datetime | str | None,
         tag: str | None,
+        reference: str | None,
+        full: bool,
     ) -> Query:
-        self.capabilities.require(Feature.LIST)
-        query = query_of(status, starts_after, starts_before, tag)
+        with self._context(name):
+            self.capabilities.require(Feature.LIST)
+            query = query_of(status, starts_after, starts_before, tag, reference)
+            self._check_filters(query, full=full)
+        return query
+
+    def _check_filters(self, query: Query, *, full: bool) -> None:
+        lacking = self.capabilities.list_lacks
         missing = tuple(
             name
             for name in FILTERS
@@ -309,9 +316,17 @@ class BaseClient:
                 features=missing,
                 hint="remove the filter" if one else "remove these filters",
             )
+        if lacking and full:
+            self.capabilities.require(Feature.GET)
+        elif unread := tuple(query.filters_on(lacking)):
+            raise Unsupported(
+                f"cannot filter by {' or '.join(map(repr, unread))}: a list of this provider does "
+                f"not contain {'it' if len(unread) == 1 else 'them'}",
+                features=unread,
+                hint="pass full=True to read each stream by its ID",
+            )
         if query.status is not None:
             self._check_reported({query.status})
-        return query
 
     def _check_reported(self, statuses: Collection[Status]) -> None:
         known = self.capabilities.statuses
@@ -532,17 +547,21 @@ class BaseClient:
     def _add_context(self, error: LiveStreamError, name: str, id: str | None) -> LiveStreamError:
         return self._engine.add_context(error, name, id)
 
-    def _supported(self, spec: StreamSpec, *, drop: bool) -> StreamSpec:
+    def _supported(self, spec: StreamSpec, *, drop: bool, logs: bool = True) -> StreamSpec:
         capabilities = self.capabilities
         unsupported = {
             name: error
             for name in _SPEC_FIELDS
             if (error := capabilities.unsupported_error(name, getattr(spec, name)))
         }
-        if not unsupported:
+        # A caller cannot leave out the title, so a provider without titles cannot refuse it.
+        untitled = None if capabilities[Feature.TITLE] else unsupported.pop("title", None)
+        if not unsupported and untitled is None:
             return spec
         required = () if drop else tuple(unsupported)
-        if drop and "scheduled_start" in unsupported and capabilities.create_starts:
+        if drop and "title" in unsupported:
+            required = ("title",)
+        elif drop and "scheduled_start" in unsupported and capabilities.create_starts:
             required = ("scheduled_start",)
         if required:
             features = tuple(name for each in required for name in unsupported[each].features)
@@ -551,7 +570,8 @@ class BaseClient:
                 features=features,
                 hint="pass on_unsupported='drop' to leave it out" if not drop else None,
             )
-        for error in unsupported.values():
+        dropped_for = [*unsupported.values(), *([untitled] if untitled else [])]
+        for error in dropped_for if logs else ():
             dropped = self._engine.redactor.mask(error.message)
             logger().warning("%s create: dropped %s", self._account, dropped)
         left_out: dict[str, Any] = {name: _SPEC_FIELDS[name].default for name in unsupported}

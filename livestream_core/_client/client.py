@@ -256,7 +256,9 @@ class Client(BaseClient):
         starts_after: datetime | str | None = None,
         starts_before: datetime | str | None = None,
         tag: str | None = None,
+        reference: str | None = None,
         limit: int | None = None,
+        full: bool = False,
         on_unreadable: Literal["raise", "collect"] = "raise",
         read_ahead: bool = False,
         deadline: float | None = None,
@@ -268,7 +270,10 @@ class Client(BaseClient):
             starts_after: The earliest scheduled start, inclusive.
             starts_before: The latest scheduled start, exclusive.
             tag: A tag that streams must have.
+            reference: The reference that streams must have.
             limit: The maximum number of streams.
+            full: Whether to read each stream by its ID too if this provider's lists lack fields;
+                see :attr:`Capabilities.list_lacks`. A stream that is deleted meanwhile is left out.
             on_unreadable: What to do about entries that cannot be read as streams. All readable
                 streams are returned first. ``"raise"`` then raises one error, whose ``streams``
                 has the returned streams that you still hold, and at least the last 100.
@@ -282,12 +287,12 @@ class Client(BaseClient):
             contain every stream.
 
         Raises:
-            Unsupported: If this provider does not return what a filter needs.
+            Unsupported: If this provider does not return what a filter needs, or returns it only
+                with ``full=True``.
             UnexpectedResponse: At the end of the list, if an entry could not be read.
         """
-        listing = self._listing(
-            status, starts_after, starts_before, tag, limit, on_unreadable, deadline
-        )
+        query = self._query("list", status, starts_after, starts_before, tag, reference, full)
+        listing = self._listing(query, limit, on_unreadable, deadline, full=full)
         return StreamList(
             lambda flow: self._run(self._if_open(flow, "list")),
             listing,
@@ -303,6 +308,8 @@ class Client(BaseClient):
         starts_after: datetime | str | None = None,
         starts_before: datetime | str | None = None,
         tag: str | None = None,
+        reference: str | None = None,
+        full: bool = False,
         deadline: float | None = None,
     ) -> Page:
         """Return one page of streams, for REST endpoints and jobs that resume later.
@@ -314,6 +321,8 @@ class Client(BaseClient):
             starts_after: See :meth:`list`.
             starts_before: See :meth:`list`.
             tag: See :meth:`list`.
+            reference: See :meth:`list`.
+            full: See :meth:`list`. The deadline applies to all reads of the page together.
             deadline: See :meth:`create`.
 
         Returns:
@@ -324,9 +333,8 @@ class Client(BaseClient):
             UnexpectedResponse: If the page or its link to the next page cannot be read. In the
                 latter case, the error's ``streams`` has the streams of the page.
         """
-        return self._run(
-            self._paging(cursor, size, status, starts_after, starts_before, tag, deadline)
-        )
+        query = self._query("pages", status, starts_after, starts_before, tag, reference, full)
+        return self._run(self._paging(query, cursor, size, deadline, full=full))
 
     # -- waiting ----------------------------------------------------------------------------
 

@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 import attrs
 
 from .._model.errors import Unsupported
-from .._model.fields import table
+from .._model.fields import Owner, table
 from .._model.operations import OPERATION_TABLE, OperationFacts
 from .._model.status import Status, following, reachable
 from .._model.stream import Feature as Feature
-from .._model.stream import StreamSpec
+from .._model.stream import LiveStream, StreamSpec
 
 
 class Support(Enum):
@@ -65,7 +65,14 @@ FILTERS = {
     "tag": "tags",
     "starts_after": "scheduled_start",
     "starts_before": "scheduled_start",
+    "reference": "reference",
 }
+#: The fields of a stream that a list may lack: all but its ID, and what is not about the stream.
+_MAY_BE_LACKING = frozenset(
+    name
+    for name, field in table(LiveStream).items()
+    if field.owner is not Owner.NONE and name not in ("id", "provider")
+)
 
 
 def _optional_set(values: Iterable[Any] | None) -> frozenset[Any] | None:
@@ -111,7 +118,8 @@ def _operations(table: Mapping[Feature, Declared]) -> dict[Feature, Capability]:
 
 
 def _fields(table: Mapping[Feature, Declared]) -> dict[Feature, Capability]:
-    return _table(table, FIELDS)
+    # Every vendor has a title unless its adapter says otherwise.
+    return _table({Feature.TITLE: Support.NATIVE, **table}, FIELDS)
 
 
 def _table(
@@ -140,12 +148,14 @@ class Capabilities:
 
     Attributes:
         operations: The support for each operation. Operations that are left out are unsupported.
-        fields: The support for each field of a stream. Fields that are left out are unsupported.
+        fields: The support for each field of a stream. Fields that are left out are unsupported,
+            except for the title, which is native.
         statuses: All statuses that the provider can report, except UNKNOWN.
         updatable: The names of the fields that ``update`` can change.
         clearable: The names of the updatable fields that ``None`` can clear.
         filters: The supported filters of ``list``, from ``status``, ``tag``, ``starts_after``,
-            and ``starts_before``. A filter requires that the provider reports its field.
+            and ``starts_before``. A filter requires that the provider reports its field. The filter
+            ``reference`` is included automatically if the provider supports references.
         reports_total: Whether a page of a list contains the total number of streams.
         empty_page_ends: Whether an empty page is the last page, even if it has a next cursor.
         create_starts: Whether a create without a schedule starts the stream's server.
@@ -153,6 +163,10 @@ class Capabilities:
             run.
         mark: The StreamSpec field that can carry a migration's mark, or ``None``.
         max_page_size: The largest page size that the vendor documents, or ``None``.
+        reference_is_unique: Whether at most one stream can have a reference, so that a create with
+            a reference that is in use returns the existing stream or is refused.
+        list_lacks: The names of the fields of a ``LiveStream`` that ``get`` returns and a list does
+            not. In a list, they are empty, and the status is UNKNOWN.
     """
 
     operations: Mapping[Feature, Capability] = attrs.field(converter=_operations, hash=False)
@@ -167,14 +181,20 @@ class Capabilities:
     reusable: bool = False
     mark: str | None = None
     max_page_size: int | None = None
+    reference_is_unique: bool = False
+    list_lacks: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
 
     def __attrs_post_init__(self) -> None:
+        # The client compares references itself, so the filter needs nothing but the field.
+        reference = {"reference"} if self.fields[Feature.REFERENCE] else set()
+        object.__setattr__(self, "filters", self.filters - {"reference"} | reference)
         known = set(table(StreamSpec))
         for name, names, allowed in (
             ("updatable", self.updatable, known),
             ("clearable", self.clearable, set(self.updatable)),
             ("filters", self.filters, set(FILTERS)),
             ("mark", {self.mark} - {None}, known),
+            ("list_lacks", self.list_lacks, _MAY_BE_LACKING),
         ):
             if unknown := names - allowed:
                 raise ValueError(f"{name}: {', '.join(sorted(map(str, unknown)))} is not allowed")

@@ -16,6 +16,7 @@ def query_of(
     starts_after: datetime | str | None,
     starts_before: datetime | str | None,
     tag: str | None,
+    reference: str | None = None,
 ) -> Query:
     """Read the filters of a list.
 
@@ -29,4 +30,5 @@ def query_of(
         starts_after=with_field_name("starts_after", c.optional_instant)(starts_after),
         starts_before=with_field_name("starts_before", c.optional_instant)(starts_before),
         tag=with_field_name("tag", c.optional_text)(tag),
+        reference=with_field_name("reference", c.optional_identifier)(reference),
     )

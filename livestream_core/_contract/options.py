@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import attrs
 
 from .._model.errors import ConfigurationError, InvalidInput
-from .._model.urls import origin_of
+from .._model.urls import is_url, origin_of, scheme, url_parts
 from .._secrets.secret import MASK, Secret
 from .._secrets.spellings import compiled
 
@@ -19,15 +19,43 @@ _CONTROL = r"[\x00-\x1f\x7f]"
 _HELP = "livestream_core.help"
 
 
-def option(*, help: str, default: Any = attrs.NOTHING, **field: Any) -> Any:
+def option(*, help: str, default: Any = attrs.NOTHING, ingest: bool = False, **field: Any) -> Any:
     """Define a field of an :class:`Options` class.
 
     Args:
         help: One sentence for the command line and for error messages.
         default: The value if the option is not set. Without a default, the option is required.
+        ingest: Whether the value is the URL of an ingest server, for a vendor whose responses do
+            not contain it: rtmp, rtmps, srt, or https (WHIP), without a stream key.
         field: Further arguments of ``attrs.field``, such as ``validator``.
     """
+    if ingest:
+        given = field.pop("validator", [])
+        several = given if isinstance(given, (list, tuple)) else [given]
+        field["validator"] = [_check_ingest, *several]
     return attrs.field(default=default, metadata={_HELP: help}, **field)
+
+
+def _check_ingest(options: Any, field: Any, value: str | None) -> None:
+    """Check the URL of an ingest server. The message does not contain it: it may hold a key."""
+    if value is None:
+        return
+    name, is_valid = scheme(value), False
+    if is_url(value) and name in _INGEST_SCHEMES:
+        try:
+            parts = url_parts(value)
+            has_host = bool(parts.hostname) and parts.port != 0
+            is_valid = has_host and parts.username is None and not parts.fragment
+        except ValueError:
+            pass
+    if not is_valid:
+        raise ValueError(
+            "must be the URL of an ingest server: rtmp://, rtmps://, srt://, or https:// (WHIP), "
+            "and a host"
+        )
+
+
+_INGEST_SCHEMES = frozenset({"rtmp", "rtmps", "srt", "https"})
 
 
 @attrs.frozen(kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -38,8 +38,8 @@ class Completeness(StrEnum):
         return self is Completeness.PROVEN
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Query:
+@attrs.frozen(slots=True, kw_only=True, getstate_setstate=False)
+class Query(Pickled):
     """The page of streams that an adapter is asked for.
 
     Attributes:
@@ -49,6 +49,7 @@ class Query:
         starts_before: Only streams that are scheduled to start before this instant.
         cursor: The ``next`` cursor of the previous page, or ``None`` for the first page.
         size: The requested number of streams per page, or ``None`` for the adapter's default.
+        reference: Only streams with this reference.
     """
 
     status: Status | None = None
@@ -57,17 +58,28 @@ class Query:
     starts_before: datetime | None = None
     cursor: str | None = None
     size: int | None = None
+    reference: str | None = None
 
     @property
     def has_filters(self) -> bool:
         """Whether at least one filter is set."""
         return any(getattr(self, name) is not None for name in FILTERS)
 
+    def filters_on(self, fields: Collection[str]) -> list[str]:
+        """Return the filters that are set and compare one of these fields of a stream."""
+        return [
+            name
+            for name, field in FILTERS.items()
+            if field in fields and getattr(self, name) is not None
+        ]
+
     def matches(self, stream: LiveStream) -> bool:
         """Return whether a stream passes all filters."""
         if self.status is not None and stream.status is not self.status:
             return False
         if self.tag is not None and self.tag not in stream.tags:
+            return False
+        if self.reference is not None and stream.reference != self.reference:
             return False
         start = stream.scheduled_start
         if self.starts_after is not None and (start is None or start < self.starts_after):
@@ -168,6 +180,14 @@ def unreadable_error(
         stream_id=unreadable[0].id if len(unreadable) == 1 else None,
         hint="the streams that could be read are in error.streams" if readable else None,
     )
+
+
+def is_about_stream(error: UnexpectedResponse) -> bool:
+    """Return whether a stream that was read by its ID is unreadable at the vendor.
+
+    A response that was cut off, or that does not come from the vendor, says nothing about it.
+    """
+    return not error.retryable and (error.body or "").lstrip().startswith("{")
 
 
 @attrs.frozen(slots=True, getstate_setstate=False)

@@ -15,9 +15,10 @@ from .._contract.pagination import (
     Pagination,
     Query,
     Unreadable,
+    is_about_stream,
     unreadable_error,
 )
-from .._model.errors import LiveStreamError
+from .._model.errors import LiveStreamError, NotFound, RequestTimeout, UnexpectedResponse
 from .._model.stream import LiveStream
 from .call import Engine
 from .effects import Flow
@@ -28,6 +29,66 @@ _MANY = 1000
 _NEWEST = 100
 
 
+class FullReads:
+    """Reads streams of a list by their IDs where the list lacks fields.
+
+    Args:
+        engine: The client's engine.
+        query: The filters.
+        seconds: The time limit for one page, with all reads of its streams.
+        full: Whether the caller wants every field.
+
+    Attributes:
+        is_needed: Whether there is anything to read.
+    """
+
+    def __init__(self, engine: Engine, query: Query, seconds: float, *, full: bool) -> None:
+        lacking = engine.adapter.capabilities.list_lacks
+        self.is_needed = full and bool(lacking)
+        self._engine, self._seconds = engine, seconds
+        #: What a list can tell already, so that fewer streams are read.
+        self._early = attrs.evolve(query, **dict.fromkeys(query.filters_on(lacking)))
+        self._deadline = 0.0
+
+    def begin(self) -> None:
+        """Begin the time limit of a page."""
+        self._deadline = self._engine.clock.monotonic() + self._seconds
+
+    def read(self, stream: LiveStream) -> Flow[LiveStream | None]:
+        """Return a stream with all of its fields, or ``None`` if it is gone or is filtered out."""
+        early, engine = self._early, self._engine
+        if not early.matches(stream) and early.undecided(stream) is None:
+            return None
+        left = self._deadline - engine.clock.monotonic()
+        if left <= 0:
+            error = RequestTimeout(
+                f"the streams of a page were not read within its time limit of {self._seconds:.6g} "
+                "s",
+                hint="allow more time, or smaller pages",
+            )
+            raise engine.add_context(error, "list", stream.id)
+        try:
+            return (
+                yield from engine.call(
+                    "get",
+                    lambda: engine.adapter.get(stream.id),
+                    stream_id=stream.id,
+                    seconds=left,
+                )
+            )
+        except NotFound:
+            return None  # deleted since the list was read
+
+    def page(self, page: Page) -> Flow[Page]:
+        """Return a page whose streams have all of their fields."""
+        if not self.is_needed:
+            return page
+        streams = []
+        for stream in page.items:
+            streams += [(yield from self.read(stream))]
+        return attrs.evolve(page, items=[each for each in streams if each is not None])
+
+
 class Listing:
     """The pagination of one list. After a page fails, it can resume with that page.
 
@@ -36,6 +97,7 @@ class Listing:
         query: The filters.
         limit: The maximum number of streams to return.
         seconds: The time limit for each page.
+        full: Whether to read each stream by its ID too where a list lacks fields.
         collects: Whether unreadable entries are only collected, instead of raising an error.
 
     Attributes:
@@ -49,10 +111,16 @@ class Listing:
         limit: int | None,
         seconds: float,
         *,
+        full: bool,
         collects: bool,
     ) -> None:
         self._engine, self._adapter, self._query = engine, engine.adapter, query
         self._seconds, self._collects = seconds, collects
+        self._full = FullReads(engine, query, seconds, full=full)
+        #: The streams of the current page that are not yet read in full, and those that are. They
+        #: are kept if a read fails, so that the next call resumes with it.
+        self._unread: deque[LiveStream] = deque()
+        self._read: list[LiveStream] = []
         self._left = math.inf if limit is None else limit
         self._walk = Pagination(self._adapter.id_key, self._adapter.capabilities)
         self._is_second = False
@@ -115,17 +183,50 @@ class Listing:
         """
         if self._failure is not None:
             raise self._failure
+        if self._full.is_needed:
+            return (yield from self._advance_in_full())
+        return self._taken(list(filter(self._is_new, (yield from self._next_page()))))
+
+    def _advance_in_full(self) -> Flow[list[LiveStream]]:
+        self._full.begin()
+        if not self._unread:
+            self._unread.extend((yield from self._next_page()))
+        while self._unread and len(self._read) < self._left:
+            listed = self._unread[0]
+            if self._adapter.id_key(listed.id) not in self._returned:
+                stream = yield from self._in_full(listed)
+                if stream is not None and self._is_new(stream):
+                    self._read.append(stream)
+            self._unread.popleft()
+        read, self._read = self._read, []
+        return self._taken(read)
+
+    def _in_full(self, listed: LiveStream) -> Flow[LiveStream | None]:
+        try:
+            return (yield from self._full.read(listed))
+        except UnexpectedResponse as error:
+            if not self._collects or not is_about_stream(error):
+                raise
+            unreadable = Unreadable(error.message, id=listed.id)
+            self._undecided[self._adapter.id_key(listed.id)] = unreadable
+            return None
+
+    def _next_page(self) -> Flow[list[LiveStream]]:
+        """Read the next page, and return its streams that were not on an earlier page."""
         size = _page_size(self._left, self._query, self._adapter.capabilities)
         query = attrs.evolve(self._query, cursor=self._walk.cursor, size=size)
         page: Page = yield from self._engine.call(
             "list", lambda: self._adapter.list(query), seconds=self._seconds
         )
         try:
-            new = list(filter(self._is_new, self._walk.add(page)))
+            return self._walk.add(page)
         except LiveStreamError as error:
             # A list that ends here would look complete.
             self._failure = self._engine.add_context(error, "list", None)
             raise self._failure from None
+
+    def _taken(self, new: list[LiveStream]) -> list[LiveStream]:
+        """Return the new streams of a page up to the limit, and end the list if it is over."""
         if len(new) >= self._left:
             self.is_exhausted = True
             return new[: int(self._left)]

@@ -126,6 +126,10 @@ def identifier(value: str) -> str:
     return value
 
 
+def optional_identifier(value: str | None) -> str | None:
+    return None if value is None else identifier(value)
+
+
 def url(value: str | None) -> str | None:
     """Convert a URL that is sent to a vendor.
 

@@ -64,6 +64,19 @@ class RecordingStatus(StrEnum):
     """The vendor does not report the status."""
 
 
+class Protection(StrEnum):
+    """What a player needs to watch a playback, apart from its URL."""
+
+    NONE = "none"
+    """Nothing: anybody who has the URL can watch."""
+    SIGNED = "signed"
+    """A token that the caller signs, usually as a part of the URL."""
+    DRM = "drm"
+    """A license of a DRM system."""
+    UNKNOWN = "unknown"
+    """The vendor does not report it."""
+
+
 class EventKind(StrEnum):
     """The subject of a webhook delivery."""
 
@@ -106,6 +119,10 @@ class Feature(StrEnum):
     """Delete a stream."""
     WEBHOOK = "webhook"
     """Receive webhook deliveries about changes, and verify that they come from the vendor."""
+    TITLE = "title"
+    """Set a stream's title. Supported unless the provider declares otherwise."""
+    REFERENCE = "reference"
+    """Set the caller's own ID of a stream, and find the stream by it."""
     RECORD = "record"
     """Choose whether to keep a recording."""
     RECORDING_DRM = "recording_drm"
@@ -325,6 +342,10 @@ def _playback_kind(kind: PlaybackKind | str) -> PlaybackKind:
     return c.enum_of(PlaybackKind, kind)
 
 
+def _protection(protection: Protection | str) -> Protection:
+    return c.enum_of(Protection, protection)
+
+
 @attrs.frozen(slots=True, getstate_setstate=False, field_transformer=described)
 class Playback(_VendorValue):
     """A URL where viewers watch.
@@ -332,7 +353,8 @@ class Playback(_VendorValue):
     Attributes:
         url: The URL. A :class:`SecretUrl` if it contains a secret (some vendors put the stream key
             in it). ``None`` if it was read back from data without secrets.
-        kind: HLS, DASH, or a page. By default, determined from the URL's suffix.
+        kind: The kind of content. By default, HLS, DASH, FLV, RTMP, or a page, as the URL shows.
+        protection: What a player needs to watch it, apart from the URL.
     """
 
     url: str | None = attrs.field(
@@ -342,6 +364,12 @@ class Playback(_VendorValue):
         default=attrs.Factory(lambda self: playback_kind(self.url or ""), takes_self=True),
         converter=_playback_kind,
         metadata=about(words=PlaybackKind),
+    )
+    protection: Protection = attrs.field(
+        default=Protection.UNKNOWN,
+        converter=_protection,
+        metadata=about(words=Protection, unknown=Protection.UNKNOWN),
+        kw_only=True,
     )
 
 
@@ -439,7 +467,7 @@ class StreamSpec(_Value):
     """A stream to create. Only the title is required; the vendor chooses the rest.
 
     Attributes:
-        title: The title. Must not be blank.
+        title: The title. Must not be blank. A provider without titles drops it.
         description: The description.
         scheduled_start: The start time: an aware datetime, or an ISO 8601 string with an offset.
             Without it, the vendor starts the stream as soon as possible.
@@ -451,11 +479,16 @@ class StreamSpec(_Value):
         playback_url: The playback URL of a stream that is hosted elsewhere.
         restreams: The platforms to restream to.
         options: Fields that only this vendor has, which are added to the request unchanged.
+        reference: Your own ID of the stream, which the vendor stores. Must not be empty. Where
+            ``Capabilities.reference_is_unique`` is true, a create with a reference that is in use
+            may return the existing stream.
     """
 
     title: str = attrs.field(
         converter=c.title,
-        metadata=about(Owner.CALLER, help="The title.", unknown="", always_digested=True),
+        metadata=about(
+            Owner.CALLER, Feature.TITLE, help="The title.", unknown="", always_digested=True
+        ),
     )
     description: str | None = attrs.field(
         default=None,
@@ -562,6 +595,15 @@ class StreamSpec(_Value):
             always_digested=True,
         ),
     )
+    reference: str | None = attrs.field(
+        default=None,
+        converter=c.optional_identifier,
+        metadata=about(
+            Owner.CALLER,
+            Feature.REFERENCE,
+            help="Your own ID of the stream.",
+        ),
+    )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -589,7 +631,7 @@ class LiveStream(_VendorValue):
     Attributes:
         provider: The provider's name.
         id: The vendor's ID of the stream.
-        title: The title.
+        title: The title; empty at a provider without titles.
         description: The description.
         status: The neutral status.
         provider_status: The vendor's own word for the status.
@@ -612,6 +654,7 @@ class LiveStream(_VendorValue):
         problems: The fields that could not be read, and are therefore ``None``, empty, or
             UNKNOWN. Each entry is the name of the field, a colon, and the reason. The entries
             contain no values of the payload. Not part of the hash or equality.
+        reference: The caller's own ID of the stream.
     """
 
     provider: str = attrs.field(
@@ -701,6 +744,7 @@ class LiveStream(_VendorValue):
         eq=False,
         metadata=about(Owner.NONE, replaced="it is about the source vendor's payload"),
     )
+    reference: str | None = attrs.field(default=None, converter=c.optional_text)
 
     def __attrs_post_init__(self) -> None:
         # Some vendors put the stream key into the URLs for viewers.
@@ -714,8 +758,12 @@ class LiveStream(_VendorValue):
 
     @property
     def hls_url(self) -> str | None:
-        """The URL of the first HLS playback, or ``None``."""
-        return next((p.url for p in self.playbacks if p.kind is PlaybackKind.HLS), None)
+        """The URL of the first HLS playback that has one, else of low-latency HLS, or ``None``."""
+        for kind in (PlaybackKind.HLS, PlaybackKind.LL_HLS):
+            for each in self.playbacks:
+                if each.kind is kind and each.url is not None:
+                    return each.url
+        return None
 
     def to_dict(
         self, *, secrets: bool = False, raw: bool = False, playback: bool = False

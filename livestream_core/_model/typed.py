@@ -32,6 +32,7 @@ class StreamFields(TypedDict, total=False):
     playback_url: str | None
     restreams: Sequence[RestreamTarget]
     options: Mapping[str, Any]
+    reference: str | None
 
 
 class StreamChanges(TypedDict, total=False):
@@ -48,6 +49,7 @@ class StreamChanges(TypedDict, total=False):
     playback_url: str | None
     restreams: Sequence[RestreamTarget] | None
     options: Mapping[str, Any] | None
+    reference: str | None
 
 
 for _typed in (StreamFields, StreamChanges):

@@ -22,7 +22,15 @@ class PlaybackKind(StrEnum):
     DASH = "dash"
     """A manifest, ``.mpd``."""
     PAGE = "page"
-    """A page to open in a browser, or anything whose suffix is neither HLS nor DASH."""
+    """A page to open in a browser, or anything whose URL shows no other kind."""
+    FLV = "flv"
+    """A stream over HTTP, ``.flv``."""
+    WHEP = "whep"
+    """An endpoint for WebRTC players; never determined from a URL."""
+    RTMP = "rtmp"
+    """A stream over RTMP or RTMPS."""
+    LL_HLS = "ll_hls"
+    """A playlist of HLS with a short delay; never determined from a URL."""
 
 
 #: RFC 8216, section 4, defines two suffixes.
@@ -30,6 +38,7 @@ _KIND_BY_SUFFIX = {
     ".m3u8": PlaybackKind.HLS,
     ".m3u": PlaybackKind.HLS,
     ".mpd": PlaybackKind.DASH,
+    ".flv": PlaybackKind.FLV,
 }
 #: A widely used origin server takes the format as an argument of its manifest.
 _MANIFEST = "/manifest(format="
@@ -48,7 +57,9 @@ APPLICATION = rf"{HOST}/+[^/?#]+[^?#]*"
 
 
 def playback_kind(url: str) -> PlaybackKind:
-    """Return the kind of a playback URL: HLS or DASH by the end of its path, otherwise a page."""
+    """Return the kind of a playback URL: by its scheme or the end of its path, else a page."""
+    if url[:4].lower() == "rtmp" and scheme(url) in ("rtmp", "rtmps"):
+        return PlaybackKind.RTMP
     path = re.split(r"[?#]", url, maxsplit=1)[0].lower()
     for suffix, kind in _KIND_BY_SUFFIX.items():
         if path.endswith(suffix):

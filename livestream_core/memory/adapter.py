@@ -131,6 +131,7 @@ class MemoryAdapter(live.Adapter):
             "tag": query.tag,
             "starts_after": as_json(query.starts_after),
             "starts_before": as_json(query.starts_before),
+            "reference": query.reference,
         }
         fields = (yield self.request("GET", STREAMS, params=params)).fields()
         return self.page(

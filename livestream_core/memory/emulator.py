@@ -59,7 +59,7 @@ POSSIBLE: dict[str, frozenset[live.Status]] = {
 }
 FIXED_ON_AIR = frozenset({"scheduled_start", *SETTINGS})
 
-_FILTERS = {"status", "tag", "starts_after", "starts_before"}
+_FILTERS = {"status", "tag", "starts_after", "starts_before", "reference"}
 _WEBHOOK_SECRET = "memory-webhook-5b90ae"  # noqa: S105
 
 
@@ -613,6 +613,7 @@ def _filter(args: Mapping[str, str]) -> Callable[[dict[str, Any]], bool]:
         return (
             filters.get("status") in (None, shown["status"])
             and ("tag" not in filters or filters["tag"] in shown["tags"])
+            and filters.get("reference") in (None, shown["reference"])
             and (after is None or (bool(start) and start >= after))
             and (before is None or (bool(start) and start < before))
         )

@@ -21,6 +21,14 @@ from .._model.stream import LiveStream, StreamSpec
 DEFAULT_LEAD_TIME = timedelta(minutes=30)
 #: How long, in seconds, the target may take to apply a create that received no response.
 DEFAULT_SETTLE_SECONDS = 60.0
+#: Tags and references with this prefix are marks.
+MARK_PREFIX = "livestream-core:"
+
+
+def has_mark(spec: StreamSpec | None) -> bool:
+    """Return whether a spec contains a mark: not if its reference takes the mark's place."""
+    texts = () if spec is None else (*spec.tags, spec.reference or "")
+    return any(text.startswith(MARK_PREFIX) for text in texts)
 
 
 class LedgerError(LiveStreamError):

@@ -87,6 +87,7 @@ class PlaybackParts(TypedDict, total=False):
 
     url: Part[str | None]
     kind: Part[live.PlaybackKind]
+    protection: Part[live.Protection]
 
 
 class RecordingParts(TypedDict, total=False):
@@ -131,6 +132,7 @@ class LiveStreamParts(TypedDict, total=False):
     latency: Part[live.Latency | None]
     raw: Part[live.MaskedMapping | None]
     problems: Part[tuple[str, ...]]
+    reference: Part[str | None]
 
 
 class StreamSpecParts(TypedDict, total=False):
@@ -147,6 +149,7 @@ class StreamSpecParts(TypedDict, total=False):
     playback_url: Part[str | None]
     restreams: Part[tuple[live.RestreamTarget, ...]]
     options: Part[live.MaskedMapping]
+    reference: Part[str | None]
 
 
 class EventParts(TypedDict, total=False):
@@ -178,6 +181,7 @@ class QueryParts(TypedDict, total=False):
     starts_before: Part[datetime | None]
     cursor: Part[str | None]
     size: Part[int | None]
+    reference: Part[str | None]
 
 
 # -- plain values -------------------------------------------------------------------------------
@@ -354,6 +358,7 @@ def playbacks(**parts: Unpack[PlaybackParts]) -> SearchStrategy[live.Playback]:
         parts,
         url=lambda: urls() | secret_urls(),
         kind=lambda: st.sampled_from(live.PlaybackKind),
+        protection=lambda: st.sampled_from(live.Protection),
     )
 
 
@@ -448,6 +453,7 @@ def queries(**parts: Unpack[QueryParts]) -> SearchStrategy[live.Query]:
         starts_before=lambda: _optional(instants()),
         cursor=lambda: _optional(texts(min_size=1)),
         size=lambda: _optional(st.integers(1, 1000)),
+        reference=lambda: _optional(ids()),
     )
 
 

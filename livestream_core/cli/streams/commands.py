@@ -126,6 +126,12 @@ def show(context: CommandContext, id: str, raw: bool) -> None:
     "  livestream -c school list --json | jq -r 'select(.recording) | .id'",
 )
 @filter_options
+@click.option("--reference", help="Only the streams with this reference.")
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Read each stream by its ID too if this provider's lists lack fields.",
+)
 @click.option("--limit", type=click.IntRange(min=0), help="Maximum number of streams to list.")
 @_stream_command
 def list_streams(context: CommandContext, **filters: Any) -> None:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..._model.fields import Kind, table
 from ..._model.status import STATUSES, Status
-from ..._model.stream import Ingest, LiveStream, Playback, Recording, RestreamTarget
+from ..._model.stream import (
+    Ingest,
+    LiveStream,
+    Playback,
+    Protection,
+    Recording,
+    RestreamTarget,
+)
 from ..._secrets.secret import MASK, SecretUrl, masked_url
 from ..console.context import CommandContext
 from ..console.output import console, json_line, json_text, printable, time_text, working
@@ -235,6 +242,8 @@ def _ingest(context: CommandContext, ingest: Ingest) -> Iterator[tuple[str, str]
 def _playback(context: CommandContext, playback: Playback) -> Iterator[tuple[str, str]]:
     if playback.url is not None:
         yield f"playback {playback.kind}", _text(context, Kind.URL, playback.url)
+    if playback.protection not in (Protection.NONE, Protection.UNKNOWN):
+        yield "  protection", playback.protection.value
 
 
 def _recording(context: CommandContext, recording: Recording) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from ..._model.errors import InvalidInput
 from ..._model.stream import StreamSpec
-from ..values import LedgerError, Plan, PlannedItem, PlanSettings
+from ..values import LedgerError, Plan, PlannedItem, PlanSettings, has_mark
 
 T = TypeVar("T", StreamSpec, PlanSettings)
 
@@ -191,7 +191,7 @@ def migration_row(plan: Plan, version: int) -> dict[str, Any]:
 
 def item_row(plan: Plan, position: int, item: PlannedItem) -> dict[str, Any]:
     """Return the row of a stream for a new ledger."""
-    is_marked = item.spec is not None and plan.settings.mark
+    is_marked = plan.settings.mark and has_mark(item.spec)
     return sealed(
         {
             "position": position,

@@ -11,7 +11,7 @@ import attrs
 import sqlalchemy as sa
 
 from ..._model.stream import StreamSpec
-from ..values import Cutover, FieldOutcome, FieldResult, Item, ItemState, PlannedItem
+from ..values import Cutover, FieldOutcome, FieldResult, Item, ItemState, PlannedItem, has_mark
 from .schema import (
     BASELINE,
     GROUPS,
@@ -481,7 +481,7 @@ class Transaction:
                 "fields": fields_text(item),
                 "source": json.dumps(item.source),
                 "digest": item.digest,
-                "marked": marked and item.spec is not None,
+                "marked": marked and has_mark(item.spec),
                 "attempts": 0,
             },
         )

@@ -55,8 +55,8 @@ def read_list(
     heartbeat: Callable[[], None] = _do_nothing,
     wait: Callable[[LiveStreamError], None] = _raise,
 ) -> CompleteList:
-    """Read every page of a list once."""
-    streams, found = client.list(on_unreadable="collect", read_ahead=True), {}
+    """Read every page of a list once, with every field of each stream."""
+    streams, found = client.list(on_unreadable="collect", read_ahead=True, full=True), {}
     failures = 0
     while True:
         try:

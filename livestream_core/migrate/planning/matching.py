@@ -18,15 +18,15 @@ from ..._model.stream import LiveStream, Playback, RestreamTarget, StreamSpec, f
 from ..._model.urls import address_with_key
 from ..._secrets.masked_mapping import plain
 from ..._secrets.secret import SecretUrl
-
-#: Tags with this prefix are marks.
-MARK_PREFIX = "livestream-core:"
+from ..values import MARK_PREFIX
 
 #: The fields of a spec that can be compared with the fields of a stream.
 COMPARED = tuple(facts for facts in facts_of(StreamSpec) if facts.owner is not Owner.NONE)
 #: The compared fields that identify a stream. Vendors may return other values for the rest: a
 #: recording as not requested, for example, or the URL of an uploaded copy of a thumbnail.
 IDENTIFYING = tuple(facts for facts in COMPARED if facts.owner is not Owner.VENDOR)
+#: The identifying fields whose values are the caller's own, so that few streams share them.
+_DISTINCTIVE = tuple(each for each in IDENTIFYING if each.kind not in (Kind.WORD, Kind.FLAG))
 _COMPARED_AS = frozenset(facts.shown_as for facts in COMPARED)
 
 #: The fields of a source stream that its copy is made from, and its status.
@@ -43,7 +43,17 @@ def words(text: str | None) -> str:
     return " ".join(unicodedata.normalize("NFC", text or "").split())
 
 
-def group_key(spec: StreamSpec, *, by_title: bool = False) -> str:
+def name_of(spec: StreamSpec, *, titled: bool = True) -> str:
+    """Return what a stream of a spec is called at the target: its title, else its reference.
+
+    Args:
+        spec: The spec.
+        titled: Whether the target has titles.
+    """
+    return words(spec.title) if titled else spec.reference or ""
+
+
+def group_key(spec: StreamSpec, *, by_title: bool = False, titled: bool = True) -> str:
     """Return the key of the group of specs whose streams could be confused.
 
     Creates in one group never overlap.
@@ -52,9 +62,11 @@ def group_key(spec: StreamSpec, *, by_title: bool = False) -> str:
         spec: The spec.
         by_title: Whether there are specs with this title but without a start time. Their streams
             could be confused with any other stream with that title.
+        titled: Whether the target has titles. Otherwise, the reference takes the title's place.
     """
     start = None if by_title else spec.scheduled_start
-    return _digest([words(spec.title), None if start is None else int(start.timestamp() // 60)])
+    name = name_of(spec, titled=titled)
+    return _digest([name, None if start is None else int(start.timestamp() // 60)])
 
 
 def differences(
@@ -68,8 +80,20 @@ def differences(
 
 
 def is_same(spec: StreamSpec, stream: LiveStream) -> bool:
-    """Return whether a stream may have been created from a spec."""
-    return not differences(spec, stream, IDENTIFYING)
+    """Return whether a stream is recognized as one that was created from a spec."""
+    return not differences(spec, stream, IDENTIFYING) and is_recognizable(spec, stream)
+
+
+def is_recognizable(spec: StreamSpec, stream: LiveStream) -> bool:
+    """Return whether a stream shows a requested value that few other streams have.
+
+    Without one, as at a vendor that has no titles and returns nothing else that was requested, a
+    stream that agrees with a spec may be any stream.
+    """
+    return any(
+        getattr(spec, facts.name) not in _UNSET and getattr(stream, facts.shown_as) not in _EMPTY
+        for facts in _DISTINCTIVE
+    )
 
 
 def may_be_same(spec: StreamSpec, stream: LiveStream) -> bool:
@@ -87,6 +111,8 @@ def _agree(facts: FieldFacts, spec: StreamSpec, stream: LiveStream) -> bool:
     wanted, shown = getattr(spec, facts.name), getattr(stream, facts.shown_as)
     if facts.owner is not Owner.CALLER and (wanted in _UNSET or shown in _UNSET):
         return True
+    if facts.is_required and shown in _EMPTY:
+        return True  # the vendor has no such field: a spec always has a value
     if facts.shown_as != facts.name:
         return any(wanted == str.__str__(part.url or "") for part in shown)
     if facts.part is RestreamTarget:
@@ -99,6 +125,7 @@ def _agree(facts: FieldFacts, spec: StreamSpec, stream: LiveStream) -> bool:
 
 
 _UNSET: tuple[Any, ...] = (None, ())
+_EMPTY: tuple[Any, ...] = (*_UNSET, "")
 
 
 def _targets_agree(wanted: Sequence[RestreamTarget], shown: Sequence[RestreamTarget]) -> bool:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import attrs
@@ -14,7 +15,7 @@ import attrs
 from ..._client import Client
 from ..._contract.capabilities import Feature, Support
 from ..._contract.filters import query_of
-from ..._contract.pagination import Unreadable
+from ..._contract.pagination import Unreadable, is_about_stream
 from ..._model import converters as c
 from ..._model.converters import with_field_name
 from ..._model.errors import InvalidInput, NotFound, UnexpectedResponse, Unsupported
@@ -31,6 +32,7 @@ from ..values import (
 )
 from .listing import CompleteList, complete_list
 from .matching import digest, group_key, is_same, mark_of, snapshot, words
+from .matching import name_of as spec_name
 from .translation import Transform, Translator, not_movable
 
 _FIELDS = frozenset(field.name for field in attrs.fields(LiveStream)) | {"playback_url"}
@@ -83,8 +85,9 @@ def plan(
         assume_idle: Whether to treat streams as not in use if the source reports no status.
         include_disabled: Whether to move streams that are DISABLED, too. Their copies are not
             disabled.
-        mark: Whether to add a mark to created streams, if the target stores tags. A mark
-            identifies a stream with certainty, including in later migrations.
+        mark: Whether to add a mark to created streams, if the target stores tags or references. A
+            mark identifies a stream with certainty, including in later migrations. It never
+            replaces a reference that the stream has already.
         skip_existing: Whether to skip streams that already have a match at the target.
         fail_on_loss: The fields that must not be lost. A run refuses a plan that would lose one.
         transform: A function that changes specs. It is called again when a stream is created, so
@@ -113,7 +116,10 @@ def plan(
         existing = complete_list(target, allow_unreadable=True)
         planner = Planner(source, target, settings, transform, existing.streams)
         streams = _read_in_full(source, selected, planner.is_movable, workers)
-        items = _grouped(list(map(planner.item, [*streams, *unreadable])))
+        items = _grouped(
+            list(map(planner.item, [*streams, *unreadable])),
+            titled=target.supports(Feature.TITLE),
+        )
     return Plan(
         id=planner.id,
         made_at=planner.now,
@@ -143,13 +149,14 @@ def check_workers(workers: int) -> None:
         raise InvalidInput("workers: must be at least 1", field="workers")
 
 
-def _grouped(items: Sequence[PlannedItem]) -> tuple[PlannedItem, ...]:
+def _grouped(items: Sequence[PlannedItem], *, titled: bool) -> tuple[PlannedItem, ...]:
     """Group items by title if one of them has no start time and so could be any of the title."""
     specs = [item.spec for item in items if item.spec is not None]
-    open_ended = {words(spec.title) for spec in specs if spec.scheduled_start is None}
+    name = partial(spec_name, titled=titled)
+    open_ended = {name(spec) for spec in specs if spec.scheduled_start is None}
     return tuple(
-        attrs.evolve(item, key=group_key(item.spec, by_title=True))
-        if item.spec is not None and words(item.spec.title) in open_ended
+        attrs.evolve(item, key=group_key(item.spec, by_title=True, titled=titled))
+        if item.spec is not None and name(item.spec) in open_ended
         else item
         for item in items
     )
@@ -243,9 +250,10 @@ def _settings(
         )
     if transform is not None and not callable(transform):
         raise InvalidInput("transform: must be a function", field="transform")
-    if mark and target.capabilities.mark != "tags":
+    if mark and target.capabilities.mark not in ("tags", "reference"):
         raise InvalidInput(
-            f"mark: {target.provider} does not store tags, so it cannot store a mark", field="mark"
+            f"mark: {target.provider} does not store tags or references, so it cannot store a mark",
+            field="mark",
         )
     return PlanSettings(
         guard=span,
@@ -297,7 +305,9 @@ def _selection(
     ids: Iterable[str] | None,
 ) -> _Selection:
     # Sends nothing, but refuses filters that the source does not support.
-    source.list(status=status, starts_after=starts_after, starts_before=starts_before, tag=tag)
+    source.list(
+        status=status, starts_after=starts_after, starts_before=starts_before, tag=tag, full=True
+    )
     query = query_of(status, starts_after, starts_before, tag)
     if isinstance(ids, str):
         raise InvalidInput("ids: must be a list of IDs, not one string", field="ids")
@@ -327,9 +337,10 @@ def _read_in_full(
 ) -> list[LiveStream | Unreadable]:
     """Read each stream that may be moved, as a run does.
 
-    Some lists return fewer fields of a stream than a read of that stream.
+    Some lists return fewer fields of a stream than a read of that stream. If the adapter says so,
+    the streams of the list were already read in full.
     """
-    if not reads_natively(source):
+    if not reads_natively(source) or source.capabilities.list_lacks:
         return list(listed)
 
     def read(stream: LiveStream) -> LiveStream | Unreadable | None:
@@ -340,8 +351,8 @@ def _read_in_full(
         except NotFound:
             return None  # deleted since the list was read
         except UnexpectedResponse as error:
-            if error.retryable or not (error.body or "").lstrip().startswith("{"):
-                raise  # cut off, or not from the vendor: this says nothing about the stream
+            if not is_about_stream(error):
+                raise
             return Unreadable(error.message, id=stream.id)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="plan") as executor:
@@ -365,10 +376,15 @@ class Planner:
         self.now: datetime = datetime.now(UTC)
         self._source, self._settings = source, settings
         self._translator = translator(source, target, transform, mark=settings.mark)
+        self._titled = target.supports(Feature.TITLE)
         self._by_title: dict[str, list[LiveStream]] = {}
         for stream in existing.values():
             self._by_title.setdefault(words(stream.title), []).append(stream)
-        self._marks = {tag: stream.id for stream in existing.values() for tag in stream.tags}
+        self._marks = {
+            each: stream.id
+            for stream in existing.values()
+            for each in (*stream.tags, stream.reference)
+        }
 
     def is_movable(self, stream: LiveStream) -> bool:
         """Return whether a stream would be moved, judged by its status and start time."""
@@ -422,7 +438,7 @@ class Planner:
             existing=existing,
             source=source,
             digest=digest(source, spec, self.id),
-            key="" if spec is None else group_key(spec),
+            key="" if spec is None else group_key(spec, titled=self._titled),
         )
 
     def _too_soon(self, spec: Any) -> str:
@@ -438,5 +454,5 @@ class Planner:
             return (self._marks[mark],)
         if spec is None:
             return ()
-        same_title = self._by_title.get(words(spec.title), ())
+        same_title = self._by_title.get(words(spec.title) if self._titled else "", ())
         return tuple(each.id for each in same_title if is_same(spec, each))

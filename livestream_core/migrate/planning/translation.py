@@ -16,8 +16,8 @@ from ..._model.errors import InvalidInput, LiveStreamError, Unsupported
 from ..._model.fields import facts_of, table
 from ..._model.status import STATUSES, Status
 from ..._model.stream import LiveStream, StreamSpec, field_of
-from ..values import FieldOutcome, FieldResult
-from .matching import MARK_PREFIX, mark_of
+from ..values import MARK_PREFIX, FieldOutcome, FieldResult
+from .matching import mark_of
 
 #: A function that changes specs. It receives the source stream and the spec made from it, and
 #: returns another spec, or ``None`` to keep the original. It is called again when the stream is
@@ -85,7 +85,8 @@ class Translator:
         for name in read.unreadable:
             if getattr(wanted, name, None) != getattr(read.spec, name, None):
                 del results[name]  # a transform has set its value
-        has_title = read.has_title or _UNTITLED not in wanted.title
+        is_titled = self._target.supports(Feature.TITLE)
+        has_title = read.has_title or not is_titled or _UNTITLED not in wanted.title
         if has_title and not read.has_title:
             results.pop("title", None)
         # Even if the stream already needs review: the other fields have outcomes too.
@@ -127,6 +128,8 @@ class Translator:
         """Return the spec that the target supports, and record an outcome for each field."""
         capabilities = self._target.capabilities
         removed: dict[str, Any] = {}
+        if untitled := capabilities.unsupported_error("title", wanted.title):
+            results["title"] = [_lost("title", wanted.title, untitled, capabilities)]
         results.setdefault("title", [_carried("title", read, wanted)])
         for name, absent in _OPTIONAL.items():
             value = getattr(wanted, name)
@@ -146,6 +149,8 @@ class Translator:
                 rows.append(FieldResult("scheduled_start", FieldOutcome.NEEDS_REVIEW, _NEEDS_START))
         if self._mark == "tags":
             spec = attrs.evolve(spec, tags=(*spec.tags, mark_of(self._source.account, stream.id)))
+        elif self._mark == "reference" and spec.reference is None:
+            spec = attrs.evolve(spec, reference=mark_of(self._source.account, stream.id))
         return self._as_sent(spec, results, explain)
 
     def _as_sent(
@@ -213,11 +218,17 @@ class _Read:
     def __init__(self, stream: LiveStream, capabilities: Capabilities) -> None:
         self.results: dict[str, list[FieldResult]] = {}
         values: dict[str, Any] = {name: getattr(stream, name) for name in _SHOWN}
-        marks = [tag for tag in stream.tags if tag.startswith(MARK_PREFIX)]
-        if marks:
-            values["tags"] = tuple(tag for tag in stream.tags if tag not in marks)
-            note = "the mark of an earlier migration is left out"
-            self.results["tags"] = [FieldResult("tags", FieldOutcome.CONVERTED, note)]
+        unmarked = {
+            "tags": tuple(tag for tag in stream.tags if not tag.startswith(MARK_PREFIX)),
+            "reference": None
+            if (stream.reference or "").startswith(MARK_PREFIX)
+            else stream.reference,
+        }
+        for name, value in unmarked.items():
+            if value != values[name]:
+                values[name] = value
+                note = "the mark of an earlier migration is left out"
+                self.results[name] = [FieldResult(name, FieldOutcome.CONVERTED, note)]
         if capabilities.supports(Feature.PLAYBACK_URL) and stream.playbacks:
             values["playback_url"] = stream.playbacks[0].url
             if len(stream.playbacks) > 1:

@@ -10,7 +10,7 @@ import attrs
 from ..._model.stream import LiveStream
 from ..ledger.schema import instant
 from ..ledger.transaction import Entry
-from ..planning.matching import may_be_same, unread_fields
+from ..planning.matching import is_recognizable, may_be_same, unread_fields
 
 #: How far the vendor's clock may be behind this machine's.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -90,6 +90,18 @@ def decide(entries: Sequence[Entry], found: Mapping[str, LiveStream], *, settled
         return Decision(
             problem="some streams at the target may be the created one, but could not be read "
             f"completely: {', '.join(unread)}"
+        )
+    if vague := sorted(
+        each.id
+        for each in found.values()
+        if not any(
+            may_be_of(entry, each) and is_recognizable(entry.spec, each) for entry in entries
+        )
+    ):
+        return Decision(
+            problem="some streams at the target may be the created one, but show nothing to "
+            f"recognize it by, such as a title or a reference: {', '.join(vague)}; delete those "
+            "that you do not need, then run with --replan"
         )
     if len(found) < len(entries) and not settled:
         return Decision(wait=True)

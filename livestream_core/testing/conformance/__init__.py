@@ -28,6 +28,7 @@ pytest.register_assert_rewrite(
         for module in (
             "harness",
             "operations",
+            "fields",
             "refusals",
             "lifecycle",
             "availability",
@@ -52,6 +53,7 @@ from .area import Area
 from .availability import Availability, Recordings, Reusable
 from .emulated import Emulated
 from .failures import Faults, Outcomes, SlowResponses, Statuses
+from .fields import ListedFields, TitlesAndReferences
 from .harness import AsyncTap, Harness, Tap
 from .ids import Ids
 from .lifecycle import Lifecycle, RandomLifecycles, Waiting
@@ -68,6 +70,7 @@ from .webhooks import Webhooks
 
 class Suite(
     Operations,
+    TitlesAndReferences,
     Refusals,
     Input,
     Availability,
@@ -79,6 +82,7 @@ class Suite(
     Paging,
     MalformedPages,
     Filters,
+    ListedFields,
     Statuses,
     Outcomes,
     Faults,
@@ -115,6 +119,7 @@ __all__ = [
     "Ids",
     "Input",
     "Lifecycle",
+    "ListedFields",
     "MalformedPages",
     "OddValues",
     "Operations",
@@ -134,6 +139,7 @@ __all__ = [
     "Subject",
     "Suite",
     "Tap",
+    "TitlesAndReferences",
     "Waiting",
     "Webhooks",
 ]

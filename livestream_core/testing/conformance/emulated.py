@@ -109,7 +109,7 @@ class Emulated(Area):
         if harness.can.supports(Feature.LIST):
             assert len(harness.look()) == before
 
-    @needs(Feature.CREATE)
+    @needs(Feature.CREATE, Feature.TITLE)
     def test_it_refuses_a_create_without_a_title(self, harness: Harness) -> None:
         request = sent_by(harness, Feature.CREATE)
         for body in (b"{}", b"[]", b"no JSON", b""):

@@ -232,7 +232,7 @@ class Harness:
         if not self.can.supports(Feature.LIST):
             pytest.skip("no stream can be read: neither GET nor LIST")
         key = self.key(stream_id)
-        return next(stream for stream in self.client.list() if self.key(stream.id) == key)
+        return next(stream for stream in self.client.list(full=True) if self.key(stream.id) == key)
 
     def unstarted(self) -> LiveStream:
         """Return a stream that can be started."""
@@ -372,7 +372,7 @@ class Harness:
             **in_process_origin(self.subject.adapter),
             **self.options(),
         ) as other:
-            return {self.key(stream.id): stream for stream in other.list()}
+            return {self.key(stream.id): stream for stream in other.list(full=True)}
 
     def exists(self, stream_id: str) -> bool:
         """Return whether another client can read a stream."""

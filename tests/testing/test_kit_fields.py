@@ -1,0 +1,23 @@
+"""The kit on vendors without titles, and on vendors whose lists lack fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import pytest
+
+import livestream_core as live
+from livestream_core.testing import conformance
+from untitled import SmallVendors, SparseAdapter, SparseEmulator, UntitledAdapter, UntitledEmulator
+
+live.register(SmallVendors())
+
+
+class TestSparse(conformance.Suite):
+    subject = conformance.Subject("sparse")
+
+
+class TestUntitled(conformance.Suite):
+    subject = conformance.Subject("untitled")
