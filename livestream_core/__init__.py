@@ -15,7 +15,7 @@ from ._contract.capabilities import Capabilities, Capability, Support
 from ._contract.json_fields import Fields
 from ._contract.options import Options, option
 from ._contract.pagination import Completeness, Page, Query, Unreadable
-from ._contract.request import Request
+from ._contract.request import Request, WireRequest
 from ._contract.response import Headers, Response
 from ._contract.session import Session
 from ._formerly import names_of as _names_of
@@ -189,6 +189,7 @@ __all__ = [
     "WaitTimeout",
     "WallClock",
     "WebhookRejected",
+    "WireRequest",
     "__version__",
     "close_all",
     "connect",

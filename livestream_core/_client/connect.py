@@ -14,7 +14,7 @@ from .._contract.adapter import Adapter, AdapterInfo
 from .._contract.capabilities import Feature
 from .._contract.clock import Clock, SystemClock
 from .._contract.foreign import BUGS, pass_on, place_of
-from .._contract.options import Options, read_options
+from .._contract.options import Options, origin_names, read_options
 from .._contract.token_stores import TokenStore
 from .._contract.transport import Limiter, Transport
 from .._http.requests_transport import shared_transport
@@ -164,18 +164,21 @@ class OptionSource:
         environ = os.environ if self._environ is None else self._environ
         given = self._more
         if self._options is not None:
-            if self._more:
+            origins = origin_names(kind)
+            if set(self._more).difference(origins):
                 raise ConfigurationError("pass options= or options by name, not both")
             if not isinstance(self._options, Mapping):
                 raise ConfigurationError(
                     f"options: expected a mapping, not {type(self._options).__name__}"
                 )
-            if "base_url" in self._options:
-                raise ConfigurationError(
-                    "options: must not contain base_url, which decides where credentials are sent",
-                    hint="pass base_url= to connect() instead",
-                )
-            given, environ = self._options, {}
+            for name in origins:
+                if name in self._options:
+                    raise ConfigurationError(
+                        f"options: must not contain {name}, "
+                        "which decides where credentials are sent",
+                        hint=f"pass {name}= to connect() instead",
+                    )
+            given, environ = {**self._options, **self._more}, {}
         if self._base_url is not None:
             given = {**given, "base_url": self._base_url}
         return read_options(kind, provider, given, environ, allow_http_hosts)

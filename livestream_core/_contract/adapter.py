@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
 import attrs
 
@@ -23,6 +24,7 @@ from .._model.errors import (
     UnexpectedResponse,
     limit_retry_after,
 )
+from .._model.log import logger
 from .._model.operations import check_methods
 from .._model.stream import Event, LiveStream, Recording, StreamSpec
 from .._model.trim import UNIX_TIME_FROM, Trim
@@ -32,16 +34,18 @@ from .capabilities import OPERATION_OF, PART_OF, Capabilities
 from .foreign import BUGS, is_of_signal_handler, place_of
 from .json_fields import THE_RESPONSE
 from .options import Options as _Options
-from .options import read_origin
+from .options import origins_at, read_origin
 from .pagination import Page, Pagination, Query, Unreadable, unreadable_error
-from .request import File, Params, Request, template_names
+from .request import File, Params, Request, WireRequest, template_names
 from .response import Response
 from .session import Session
 
 if TYPE_CHECKING:
     from .transport import Transport
 
+A = TypeVar("A")
 P = ParamSpec("P")
+R = TypeVar("R")
 T = TypeVar("T")
 
 #: An operation: a generator of requests, or, if no request is needed, the value itself.
@@ -114,6 +118,9 @@ class Adapter:
             :meth:`page` have this effect.
         options: The options of this client.
         origin: The vendor's origin.
+        sign_in_origin: The origin that receives the requests of :meth:`sign_in`, and no others.
+            Defaults to ``origin``. Set it in ``__init__`` from an option that is declared with
+            ``option(origin=True)``.
         path_values: The values of the names that all paths share, such as an organization.
         clock: A function that returns the current instant, in UTC.
     """
@@ -129,6 +136,7 @@ class Adapter:
     origin: str
     path_values: Mapping[str, str]
     clock: Callable[[], datetime]
+    _sign_in_origin: str | None = None
 
     def __init__(self, options: _Options, *, clock: Callable[[], datetime] | None = None) -> None:
         self.options = options
@@ -158,6 +166,15 @@ class Adapter:
         for part, operation_feature in PART_OF.items():
             if capabilities.supports(part) and not capabilities.supports(operation_feature):
                 raise TypeError(f"{cls.__name__} declares {part} without {operation_feature}")
+
+    @property
+    def sign_in_origin(self) -> str:
+        """The origin that receives the requests of :meth:`sign_in`."""
+        return self._sign_in_origin or self.origin
+
+    @sign_in_origin.setter
+    def sign_in_origin(self, url: str) -> None:
+        self._sign_in_origin = read_origin(url)
 
     # -- operations -------------------------------------------------------------------------
 
@@ -270,6 +287,39 @@ class Adapter:
     def error_for(self, response: Response) -> LiveStreamError:
         """Return the error for a response that is not 2xx. By default, its status decides."""
         return self.error_by_status(response)
+
+    def is_error(self, response: Response) -> int | bool:
+        """Return whether a 2xx response is an error, for a vendor that reports errors that way.
+
+        Called for each 2xx, but only if it is overridden. The response is then handled as one with
+        the status that this method returns: error class, retries, and ``applied``.
+
+        Returns:
+            ``False`` for success; the HTTP status that the response stands for; or ``True`` if
+            that is unknown, like a 500: the change may have been applied.
+        """
+        return False
+
+    def sign(self, wire: WireRequest, session: Session | None, now: datetime) -> Mapping[str, str]:
+        """Return the headers that sign a request.
+
+        Called for each attempt, and for requests of a sign-in too, but only if it is overridden.
+        The headers are secrets, and replace others of the same name.
+
+        Args:
+            wire: The request as it is sent.
+            session: The session, or ``None`` while signing in.
+            now: The time of this attempt, in UTC.
+        """
+        raise NotImplementedError
+
+    def retry_after(self, response: Response) -> float | None:
+        """Return the seconds that the vendor asks to wait before a retry, or ``None``.
+
+        By default, they are read from the ``Retry-After`` header. Values that are not a wait are
+        ignored, and a wait of more than a day is shortened to a day.
+        """
+        return retry_after(response, self.clock())
 
     def is_from_vendor(self, response: Response) -> bool:
         """Return whether a response has the form of this vendor's API. By default, that is JSON.
@@ -460,9 +510,7 @@ class Adapter:
         for position, item in enumerate(items):
             read = _attempted(parse, item)
             if isinstance(read, _Failed):
-                stream_id = _attempted(self.id_in, item)
-                known = stream_id if isinstance(stream_id, str) else None
-                unreadable.append(Unreadable(read.reason, position, known))
+                unreadable.append(Unreadable(read.reason, position, known_id(self, item)))
             elif read is not None:
                 streams.append(read)
         cursor = _attempted(next) if callable(next) else next
@@ -513,15 +561,15 @@ class Adapter:
         """Return the default error for a response that is not 2xx, with the vendor's message."""
         status = response.status
         payload = response.json() if response.is_json else None
-        message = self.error_message(payload) or " ".join(response.text[:200].split())
+        message = ask(self, self.error_message, payload)
+        if not isinstance(message, str) or not message:
+            message = " ".join(response.text[:200].split())
         kind = error_class(self, status)
         text = f"HTTP {status}" + (f": {message}" if message else "")
         if kind is RateLimited:
-            error: LiveStreamError = RateLimited(
-                text, retry_after=retry_after(response, self.clock())
-            )
+            error: LiveStreamError = RateLimited(text, retry_after=requested_wait(self, response))
         elif kind is ProviderUnavailable:
-            error = ProviderUnavailable(text, retry_after=retry_after(response, self.clock()))
+            error = ProviderUnavailable(text, retry_after=requested_wait(self, response))
         elif kind is Rejected:
             error = Rejected(text, fields=field_errors(payload))
         elif 300 <= status < 400:
@@ -561,6 +609,49 @@ def _attempted(read: Callable[P, T], *args: P.args, **settings: P.kwargs) -> T |
     return _Failed(compiled(THE_RESPONSE).sub("it", compiled(_IN_RESPONSE).sub("", message)))
 
 
+#: The methods of each adapter class whose failure is in the log already.
+_logged: WeakKeyDictionary[type[Adapter], set[str]] = WeakKeyDictionary()
+
+
+def log_once(adapter: Adapter, method: str, problem: str) -> None:
+    """Log what is wrong with a method of an adapter, once for its class."""
+    logged = _logged.setdefault(type(adapter), set())
+    if method not in logged:
+        logged.add(method)
+        logger().error("%s() of %s failed: %s", method, adapter.name, problem)
+
+
+def ask(adapter: Adapter, method: Callable[[A], R], argument: A) -> R | None:
+    """Return what a method of an adapter returns, or ``None`` if it fails.
+
+    For methods that describe a response: the response counts, even if its description fails.
+    """
+    try:
+        return method(argument)
+    except (LiveStreamError, *BUGS) as raised:
+        if is_of_signal_handler(raised):
+            raise
+        log_once(adapter, method.__name__, place_of(raised))
+    return None
+
+
+def known_id(adapter: Adapter, payload: Any) -> str | None:
+    """Return the stream ID in a payload, even if the rest cannot be read."""
+    stream_id = ask(adapter, adapter.id_in, payload)
+    return stream_id if isinstance(stream_id, str) and stream_id else None
+
+
+def requested_wait(adapter: Adapter, response: Response) -> float | None:
+    """Return the wait that a response asks for, in seconds, at most one day."""
+    seconds = ask(adapter, adapter.retry_after, response)
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        log_once(adapter, "retry_after", f"it returned {type(seconds).__name__}, not a number")
+        return None
+    return limit_retry_after(seconds)
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -581,12 +672,17 @@ _ERROR_BY_STATUS: dict[int, type[LiveStreamError]] = {
 
 
 def in_process_origin(adapter: type[Adapter]) -> dict[str, Any]:
-    """Return the ``base_url`` option for an emulator in this process, if the adapter requires one.
+    """Return the options that are origins, for an emulator in this process.
 
-    An adapter has no default if every customer hosts the vendor's software. Nothing is sent there.
+    Without ``base_url`` if it has a default. It has none if every customer hosts the vendor's
+    software. Nothing is sent to any of them.
     """
-    needed = attrs.fields_dict(adapter.Options)["base_url"].default is attrs.NOTHING
-    return {"base_url": "http://127.0.0.1"} if needed else {}
+    default = attrs.fields_dict(adapter.Options)["base_url"].default
+    needed = default is attrs.NOTHING
+    origins = origins_at(adapter.Options, "http://127.0.0.1" if needed else default)
+    if not needed:
+        del origins["base_url"]
+    return origins
 
 
 def error_class(adapter: Adapter | type[Adapter], status: int) -> type[LiveStreamError]:

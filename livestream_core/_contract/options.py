@@ -17,14 +17,24 @@ from .._secrets.spellings import compiled
 
 _CONTROL = r"[\x00-\x1f\x7f]"
 _HELP = "livestream_core.help"
+_ORIGIN = "livestream_core.origin"
 
 
-def option(*, help: str, default: Any = attrs.NOTHING, ingest: bool = False, **field: Any) -> Any:
+def option(
+    *,
+    help: str,
+    default: Any = attrs.NOTHING,
+    origin: bool = False,
+    ingest: bool = False,
+    **field: Any,
+) -> Any:
     """Define a field of an :class:`Options` class.
 
     Args:
         help: One sentence for the command line and for error messages.
         default: The value if the option is not set. Without a default, the option is required.
+        origin: Whether it is another origin of the vendor, such as that of its sign-in service. It
+            is checked like ``base_url``, and emulators take its place too.
         ingest: Whether the value is the URL of an ingest server, for a vendor whose responses do
             not contain it: rtmp, rtmps, srt, or https (WHIP), without a stream key.
         field: Further arguments of ``attrs.field``, such as ``validator``.
@@ -33,7 +43,7 @@ def option(*, help: str, default: Any = attrs.NOTHING, ingest: bool = False, **f
         given = field.pop("validator", [])
         several = given if isinstance(given, (list, tuple)) else [given]
         field["validator"] = [_check_ingest, *several]
-    return attrs.field(default=default, metadata={_HELP: help}, **field)
+    return attrs.field(default=default, metadata={_HELP: help, _ORIGIN: origin}, **field)
 
 
 def _check_ingest(options: Any, field: Any, value: str | None) -> None:
@@ -73,19 +83,35 @@ class Options:
     #: The ways to sign in. Exactly one of these groups of options must be set completely.
     credentials: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
-    base_url: str = option(help="The vendor's origin: https://host[:port].")
+    base_url: str = option(help="The vendor's origin: https://host[:port].", origin=True)
 
     def credential_values(self) -> tuple[object, ...]:
         """Return the values that distinguish credentials, so that equal ones share a session."""
         names = {name for group in self.credentials for name in group}
         # Without groups, any option may be a credential.
         names = names or {field.name for field in attrs.fields(type(self))}
+        # They decide who receives the credentials; the base URL is part of the account.
+        names.update(name for name in origin_names(type(self)) if name != "base_url")
         return tuple(getattr(self, name) for name in sorted(names))
 
     def secrets(self) -> list[str]:
         """Return the values of all options of type ``Secret``."""
         values = (getattr(self, field.name) for field in attrs.fields(type(self)))
         return [value.reveal() for value in values if isinstance(value, Secret)]
+
+
+def origin_names(kind: type[Options]) -> list[str]:
+    """Return the names of the options that are origins: ``base_url``, and others of the vendor."""
+    return [
+        field.name
+        for field in attrs.fields(kind)
+        if field.name == "base_url" or field.metadata.get(_ORIGIN)
+    ]
+
+
+def origins_at(kind: type[Options], url: str) -> dict[str, Any]:
+    """Return the options that point every origin of a vendor at one URL, such as an emulator's."""
+    return dict.fromkeys(origin_names(kind), url)
 
 
 def environment_name(provider: str, name: str) -> str:
@@ -105,7 +131,7 @@ def read_options(
     Args:
         kind: The adapter's class of options.
         provider: The provider's name.
-        given: The caller's options. If it contains no option other than ``base_url``, the others
+        given: The caller's options. If it contains no option other than origins, the others
             are read from the environment. The two sources are never mixed.
         environ: The environment variables.
         allow_http_hosts: The hosts for which plain http is allowed.
@@ -120,7 +146,8 @@ def read_options(
         if name not in fields
     ]
     values = {name: value for name, value in given.items() if value is not None}
-    if not set(given) - {"base_url"}:
+    origins = origin_names(kind)
+    if not set(given).difference(origins):
         for name in fields:
             text = environ.get(environment_name(provider, name))
             if text:
@@ -135,7 +162,7 @@ def read_options(
             continue
         try:
             read[name] = _converted(values[name], types_by_name[name])
-            if name == "base_url":
+            if name in origins:
                 read[name] = read_origin(read[name])
                 _check_encrypted(read[name], allow_http_hosts)
             if field.validator is not None:

@@ -16,7 +16,7 @@ from .._model.errors import LiveStreamError, Rejected
 from .._model.stream import Event, LiveStream
 from .._secrets.recognition import secret_spans
 from .._secrets.secret import MASK
-from .._secrets.spellings import SHORTEST_KEY, KnownSecrets, decoded
+from .._secrets.spellings import SHORTEST_KEY, KnownSecrets, compiled, decoded
 from .adapter import MAX_FIELDS
 from .pagination import Page
 from .response import TEXT_SHOWN
@@ -27,6 +27,10 @@ T = TypeVar("T")
 _SHORTEST_CREDENTIAL = 6
 #: At least this many of the most recent stream keys are remembered, and at most twice as many.
 _GENERATION = 10_000
+#: The same for the values of headers that sign requests. They are of use only for a short time.
+_SIGNATURES = 1000
+#: What separates the parts of a header that signs a request.
+_SEPARATORS = r"[\s,;:=\"']+"
 
 #: How many characters are read beyond the masked part, to find a secret that crosses its end.
 _ROOM = 16 * 1024
@@ -53,6 +57,28 @@ def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     return tuple([re.compile(pattern) for pattern in patterns])
 
 
+class _Recent:
+    """The most recent of many secrets: at least one generation of them, and at most two."""
+
+    def __init__(self, generation: int) -> None:
+        self._generation = generation
+        self._now: dict[str, None] = {}
+        self._before: dict[str, None] = {}
+
+    def add(self, secret: str) -> bool:
+        """Remember a secret, and return whether it is new."""
+        if secret in self._now:
+            return False
+        if len(self._now) >= self._generation:
+            self._before, self._now = self._now, {}
+        self._now[secret] = None
+        return secret not in self._before
+
+    def all(self) -> dict[str, None]:
+        """Return the secrets, as the keys of a dict."""
+        return {**self._before, **self._now}
+
+
 class Redactor:
     """The secrets that one client masks.
 
@@ -63,9 +89,9 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
         #: Each secret, with the length from which on it is also masked within words.
         self._given: dict[str, int] = {}
-        #: The stream keys of this generation and of the one before.
-        self._seen: dict[str, None] = {}
-        self._seen_before: dict[str, None] = {}
+        #: The stream keys that were read most recently, and the signatures of requests.
+        self._seen = _Recent(_GENERATION)
+        self._signatures = _Recent(_SIGNATURES)
         #: The index to search with; it is updated before a text is masked.
         self._known: KnownSecrets | None = None
         #: Replaced whenever a secret is added; the second is the one that the index includes.
@@ -93,6 +119,23 @@ class Redactor:
             self.add(value)
             self.add(value.rpartition(" ")[2])
 
+    def add_signature(self, values: Iterable[str]) -> None:
+        """Remember the most recent header values that sign requests, and their parts."""
+        self._add_recent(
+            self._signatures,
+            (
+                part
+                for value in values
+                for part in (value, *compiled(_SEPARATORS).split(value))
+                if len(part) >= SHORTEST_KEY
+            ),
+        )
+
+    def signatures(self) -> list[str]:
+        """Return the signatures that are remembered."""
+        with _lock:
+            return list(self._signatures.all())
+
     def add_memo(self, memo: Any) -> None:
         """Remember everything that an adapter keeps to renew a session."""
         if isinstance(memo, str):
@@ -110,7 +153,7 @@ class Redactor:
         protected: Any = result
         if isinstance(result, LiveStream):
             if result.ingests or result.restreams:
-                self._add_seen(result.stream_keys())
+                self._add_recent(self._seen, result.stream_keys())
             if result.problems:
                 protected = attrs.evolve(result, problems=tuple(map(self._short, result.problems)))
         elif isinstance(result, Page):
@@ -128,15 +171,10 @@ class Redactor:
         masked: T = protected
         return masked
 
-    def _add_seen(self, keys: Iterable[str]) -> None:
+    def _add_recent(self, recent: _Recent, secrets: Iterable[str]) -> None:
         with _lock:
-            for key in keys:
-                if key in self._seen:
-                    continue
-                if len(self._seen) >= _GENERATION:
-                    self._seen_before, self._seen = self._seen, {}
-                self._seen[key] = None
-                if key not in self._seen_before:
+            for secret in secrets:
+                if recent.add(secret):
                     self._news = object()
 
     @property
@@ -150,7 +188,7 @@ class Redactor:
             known = self._known
             while known is None or self._known_news is not (news := self._news):
                 news = self._news
-                seen = {**self._seen_before, **self._seen}
+                seen = {**self._seen.all(), **self._signatures.all()}
                 if known is None or len(known) > len(self._given) + 2 * len(seen):
                     known = self._known = KnownSecrets()  # most of the old one is outdated
                 for secret, shortest in tuple(self._given.items()):

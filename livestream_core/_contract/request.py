@@ -156,6 +156,33 @@ class Request:
         return f"<Request {self.method} {self.template}>"
 
 
+@attrs.frozen(slots=True, kw_only=True, repr=False)
+class WireRequest:
+    """A request exactly as it is about to be sent, for :meth:`Adapter.sign`.
+
+    Its repr shows only the method, because the rest can contain secrets. The HTTP library adds
+    further headers later, such as ``Content-Length`` and ``Connection``; they cannot be signed.
+
+    Attributes:
+        method: The HTTP method in upper case.
+        host: The ``Host`` header: the host, and the port unless it is the default of the scheme.
+        path: The path, percent-encoded.
+        query: The query, percent-encoded, without its question mark.
+        body: The body; empty if there is none.
+        headers: All headers that this library sends, including those of the session.
+    """
+
+    method: str
+    host: str
+    path: str
+    query: str
+    body: bytes
+    headers: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"<WireRequest {self.method}>"
+
+
 def _encode_query(params: Params) -> str:
     pairs: list[tuple[str, str]] = []
     for name, value in params.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
@@ -143,6 +144,16 @@ class Response:
         """
         return Fields(self.json(), lenient=lenient)
 
+    def links(self) -> Mapping[str, str]:
+        """Return the targets of the ``Link`` header by relation, such as ``next``.
+
+        Relations are in lower case, and the first link of each relation counts. The targets are
+        unchanged; :meth:`Adapter.cursor_of` checks where they lead.
+        """
+        from .link_header import links_in
+
+        return links_in(self.headers.get("link", ""))
+
     @property
     def text(self) -> str:
         """The first 64 KiB of the body as text, for display.
@@ -186,6 +197,13 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status}>"
+
+
+def standing_for(response: Response, status: int) -> Response:
+    """Return a copy of a response with the status that it stands for."""
+    other = copy.copy(response)
+    other.status = status
+    return other
 
 
 def take(response: Response, request: Request, secrets: Mask) -> Response:

@@ -113,3 +113,12 @@ def _memo_from_json(memo: Any) -> Any:
     if isinstance(memo, list):
         return [_memo_from_json(value) for value in memo]
     return memo
+
+
+def has_unsendable(headers: Mapping[str, str]) -> bool:
+    """Return whether a header has a name or a value that cannot be sent."""
+    return any(
+        not isinstance(text, str) or not text.isascii() or not text.isprintable()
+        for pair in headers.items()
+        for text in pair
+    )

@@ -9,12 +9,20 @@ from datetime import timedelta
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
-from .._contract.adapter import Adapter, Operation, error_class, retry_after
+from .._contract.adapter import (
+    Adapter,
+    Operation,
+    ask,
+    error_class,
+    known_id,
+    log_once,
+    requested_wait,
+)
 from .._contract.clock import Clock
 from .._contract.foreign import BUGS, is_of_signal_handler, pass_on, place_of
 from .._contract.redaction import BODY_SHOWN, Redactor
 from .._contract.request import Request
-from .._contract.response import Response, take
+from .._contract.response import Response, standing_for, take
 from .._contract.session import Session
 from .._contract.token_stores import AnyTokenStore
 from .._contract.transport import CUT, AnyLimiter, Timeout
@@ -41,8 +49,6 @@ from .outcome import Sent, applied, is_accepted
 from .retry import RetryPolicy
 from .sign_in import SharedSession, session_for
 
-A = TypeVar("A")
-R = TypeVar("R")
 T = TypeVar("T")
 
 _REQUEST_ID_HEADERS = (
@@ -53,6 +59,8 @@ _REQUEST_ID_HEADERS = (
     "cf-ray",
 )
 
+#: The status of an error in a 2xx response of which the adapter knows no status.
+_UNKNOWN_ERROR = 500
 _CREATE_UNKNOWN = "list your streams before you retry"
 _CHANGE_UNKNOWN = "read the stream before you retry"
 
@@ -73,6 +81,11 @@ def _slow_digest(account: str, values: tuple[object, ...]) -> str:
 
     data = json.dumps(_revealed(values)).encode()
     return hashlib.scrypt(data, salt=account.encode(), n=2**14, r=8, p=1, dklen=16).hex()
+
+
+def _overrides(adapter: Adapter, method: str) -> bool:
+    own = getattr(adapter, method)
+    return getattr(own, "__func__", own) is not getattr(Adapter, method)
 
 
 class _Entry:
@@ -113,6 +126,9 @@ class Engine:
         self.token_store = token_store
         #: Whether notes on exceptions may get lost, because asyncio may replace an exception.
         self.loses_notes = loses_notes
+        # Most adapters have neither, so most requests do not pay for them.
+        self.signs: bool = _overrides(adapter, "sign")
+        self.finds_errors: bool = _overrides(adapter, "is_error")
         #: The session that was used last.
         self.session: Session | None = None
         #: Every one of them must allow a request before it is sent.
@@ -231,9 +247,9 @@ class Call:
             session = yield from session_for(self, rejected=session)
         return (yield from self._send(request, sending, session, self.name, history))
 
-    def _prepared(self, request: Request) -> Send:
+    def _prepared(self, request: Request, origin: str | None = None) -> Send:
         try:
-            return Send(request, self.engine.adapter.origin)
+            return Send(request, origin or self.engine.adapter.origin)
         except BUGS as raised:
             raise self.error_to_raise(raised) from None
 
@@ -249,7 +265,11 @@ class Call:
         self, session: Session | None, operation: str
     ) -> Callable[[Request], Flow[Response]]:
         """Return the function that sends the requests of a sign-in or sign-out."""
-        return lambda request: self._send(request, self._prepared(request), session, operation, [])
+        adapter = self.engine.adapter
+        origin = adapter.sign_in_origin if operation == "sign_in" else adapter.origin
+        return lambda request: self._send(
+            request, self._prepared(request, origin), session, operation, []
+        )
 
     # -- one request ------------------------------------------------------------------------
 
@@ -299,13 +319,15 @@ class Call:
         if left <= 0:
             raise RequestTimeout(f"the operation exceeded its time limit of {self.seconds:.6g} s")
         connect, read = engine.timeout
+        sending.session = session
+        if engine.signs:
+            self._sign(sending)
         sent = Sent(request, None)
         if request.changes and operation == self.name:
             self.sent.append(sent)
         response: Response | None = None
         outcome: Response | LiveStreamError | None = None
         try:
-            sending.session = session
             sending.timeout = Timeout(
                 min(connect, left), min(read, left), min(connect + read, left)
             )
@@ -315,7 +337,10 @@ class Call:
             if error.applied is False:
                 sent.accepted = False
         if response is not None:
-            self.last = sent.response = take(response, request, engine.redactor)
+            take(response, request, engine.redactor)
+            if engine.finds_errors and 200 <= response.status < 300:
+                response = self._standing_for(response)
+            self.last = sent.response = response
             sent.accepted = is_accepted(response.status)
             outcome = self._outcome(response, sent, operation, history)
         failure = sent.failure = outcome if isinstance(outcome, LiveStreamError) else None
@@ -332,7 +357,7 @@ class Call:
         self, response: Response, sent: Sent, operation: str, history: list[Sent]
     ) -> Response | LiveStreamError | None:
         """Return what the adapter gets for a response: a response or an error."""
-        status = response.status
+        status, adapter = response.status, self.engine.adapter
         if 200 <= status < 300:
             if response.problem is None and not self._is_web_page(response):
                 return response
@@ -353,6 +378,8 @@ class Call:
         is_refused = operation == "sign_in" and status in (400, 401, 403)
         if is_refused and not isinstance(error, AuthenticationFailed):
             error = AuthenticationFailed(error.message)
+        if isinstance(error, (RateLimited, ProviderUnavailable)) and error.retry_after is None:
+            error.retry_after = requested_wait(adapter, response)
         error.http_status = status
         error.body = response.text[:BODY_SHOWN]
         error.request_id = next(
@@ -365,13 +392,38 @@ class Call:
         """Return the error for a response, even if the adapter's own method fails."""
         adapter = self.engine.adapter
         for make in (adapter.error_for, adapter.error_by_status):
-            error = self._call_adapter(make, response)
+            error = ask(adapter, make, response)
             if isinstance(error, LiveStreamError):
                 return error
         return error_class(adapter, response.status)(f"HTTP {response.status}")
 
+    def _standing_for(self, response: Response) -> Response:
+        """Return a 2xx response, with another status if the adapter finds an error in it."""
+        adapter = self.engine.adapter
+        if response.problem is not None or self._is_web_page(response):
+            return response
+        found = ask(adapter, adapter.is_error, response)
+        if not found or (type(found) is int and 200 <= found < 300):
+            return response
+        is_status = type(found) is int and 100 <= found < 600
+        if found is not True and not is_status:
+            log_once(adapter, "is_error", "it returned something other than a status or a bool")
+        return standing_for(response, found if is_status else _UNKNOWN_ERROR)
+
+    def _sign(self, sending: Send) -> None:
+        try:
+            values = sending.sign(self.engine.adapter.sign, self.engine.clock.now())
+        except BUGS as raised:
+            if is_of_signal_handler(raised):
+                raise
+            problem = f"the adapter failed ({place_of(raised)})"
+        else:
+            self.engine.redactor.add_signature(values)
+            return
+        raise LiveStreamError(problem)
+
     def _is_from_vendor(self, response: Response) -> bool:
-        return bool(self._call_adapter(self.engine.adapter.is_from_vendor, response))
+        return bool(ask(self.engine.adapter, self.engine.adapter.is_from_vendor, response))
 
     def _is_web_page(self, response: Response) -> bool:
         """Return whether an intermediary, such as a captive portal, responded to a change."""
@@ -380,22 +432,11 @@ class Call:
             return False
         return not self._is_from_vendor(response)
 
-    def _call_adapter(self, method: Callable[[A], R], argument: A) -> R | None:
-        """Return what an adapter's method returns; log a failure and return ``None``."""
-        try:
-            return method(argument)
-        except BUGS as raised:
-            if is_of_signal_handler(raised):
-                raise
-            name = self.engine.adapter.name
-            logger().error("%s() of %s failed: %s", method.__name__, name, place_of(raised))
-        return None
-
     def _requested_wait(self, error: LiveStreamError) -> float | None:
         if isinstance(error, (RateLimited, ProviderUnavailable)):
             return error.retry_after
         if error.http_status is not None and self.last is not None:
-            return retry_after(self.last, self.engine.clock.now())
+            return requested_wait(self.engine.adapter, self.last)
         return None
 
     def _report(
@@ -454,11 +495,11 @@ class Call:
         """Check that a returned stream is the one that was requested."""
         if self.stream_id is None or not isinstance(result, LiveStream):
             return
-        id_key = self.engine.adapter.id_key
+        adapter = self.engine.adapter
         if result.id == self.stream_id:
             return
-        requested = self._call_adapter(id_key, self.stream_id)
-        if requested is None or requested != self._call_adapter(id_key, result.id):
+        requested = ask(adapter, adapter.id_key, self.stream_id)
+        if requested is None or requested != ask(adapter, adapter.id_key, result.id):
             self.engine.redactor.protect(result)
             # The error shows nothing of the other stream: it may be another account's.
             error = UnexpectedResponse("the response is about another stream", body="")
@@ -509,11 +550,11 @@ class Call:
             response = each.response
             if response is None or response.status in (204, 205):
                 continue  # these statuses have no body
-            if each.accepted and response.is_json:
-                return self.id_in(response.json())
+            # A create may take several requests, and the first one may have no ID.
+            if each.accepted and response.is_json and (found := self.id_in(response.json())):
+                return found
         return None
 
     def id_in(self, payload: Any) -> str | None:
         """Return the stream ID in a payload, even if the rest cannot be read."""
-        stream_id = self._call_adapter(self.engine.adapter.id_in, payload)
-        return stream_id if isinstance(stream_id, str) else None
+        return known_id(self.engine.adapter, payload)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Generic, TypeAlias, TypeVar, final
 
-from .._contract.request import Request
-from .._contract.session import Session
+from .._contract.request import Request, WireRequest
+from .._contract.response import Headers
+from .._contract.session import Session, has_unsendable
 from .._contract.transport import Timeout
 from .._model.errors import LiveStreamError
+from .._model.urls import host_header
 from .._version import __version__
 
 T = TypeVar("T")
@@ -28,7 +31,10 @@ class Send:
     holds a request's secrets, and its repr shows none of them.
     """
 
-    __slots__ = ("_body", "_headers", "_method", "_origin", "_target", "session", "timeout")
+    __slots__ = (
+        *("_body", "_headers", "_method", "_origin", "_signature", "_target"),
+        *("session", "timeout"),
+    )
 
     def __init__(self, request: Request, origin: str) -> None:
         self._body, headers = request.content()
@@ -36,15 +42,53 @@ class Send:
         self._headers = {**headers, **_STANDARD_HEADERS, **request.headers}
         self.session: Session | None = None
         self.timeout = Timeout(0.0, 0.0, 0.0)
+        self._signature: Mapping[str, str] | None = None
+
+    def sign(
+        self, sign: Callable[[WireRequest, Session | None, datetime], object], now: datetime
+    ) -> Iterable[str]:
+        """Sign the next attempt, and return the values of the signature's headers.
+
+        Raises:
+            TypeError: If ``sign`` does not return headers.
+            ValueError: If they contain characters that cannot be sent.
+        """
+        self._signature = None
+        host = host_header(self._origin)
+        path, _, query = self._target.partition("?")
+        # The host is sent as it is signed, whatever the HTTP library would write there.
+        headers = {**self._all_headers(), "Host": host}
+        wire = WireRequest(
+            method=self._method,
+            host=host,
+            path=path,
+            query=query,
+            body=self._body or b"",
+            headers=Headers(headers),
+        )
+        signature = sign(wire, self.session, now)
+        if not isinstance(signature, Mapping):
+            raise TypeError(f"sign() returned {type(signature).__name__}, not headers")
+        if has_unsendable(signature):
+            raise ValueError("sign() returned characters that cannot be sent in a header")
+        names = {name.lower() for name in signature}
+        others = {name: value for name, value in headers.items() if name.lower() not in names}
+        self._signature = {**others, **signature}
+        return list(signature.values())
+
+    def _all_headers(self) -> Mapping[str, str]:
+        if self._signature is not None:
+            return self._signature
+        headers = self._headers
+        return headers if self.session is None else {**headers, **self.session.headers}
 
     def by(self, transport: Any) -> Any:
         """Pass the request to a transport's ``send``, and return what it returns."""
-        headers = self._headers
         return transport.send(
             self._method,
             self._origin,
             self._target,
-            headers if self.session is None else {**headers, **self.session.headers},
+            self._all_headers(),
             self._body,
             self.timeout,
         )

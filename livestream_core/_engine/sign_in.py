@@ -15,7 +15,7 @@ import attrs
 from .._contract.adapter import Operation
 from .._contract.clock import Clock
 from .._contract.foreign import BUGS, is_failure_of_store
-from .._contract.session import Session
+from .._contract.session import Session, has_unsendable
 from .._contract.token_stores import AnyTokenStore
 from .._model.errors import (
     AuthenticationFailed,
@@ -452,10 +452,8 @@ def check_session(session: Session, *, is_local: bool) -> None:
         ConfigurationError: If a header of a local session cannot be sent.
         UnexpectedResponse: If a header from a response cannot be sent.
     """
-    for name, value in session.headers.items():
-        for text in (name, value):
-            if not isinstance(text, str) or not text.isascii() or not text.isprintable():
-                problem = "characters that cannot be sent in a header"
-                if is_local:
-                    raise ConfigurationError(f"the credentials contain {problem}")
-                raise UnexpectedResponse(f"the sign-in response has a token with {problem}")
+    if has_unsendable(session.headers):
+        problem = "characters that cannot be sent in a header"
+        if is_local:
+            raise ConfigurationError(f"the credentials contain {problem}")
+        raise UnexpectedResponse(f"the sign-in response has a token with {problem}")

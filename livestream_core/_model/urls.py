@@ -182,4 +182,10 @@ def origin_of(url: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORT[parts.scheme]
 
 
+def host_header(origin: str) -> str:
+    """Return the ``Host`` header of requests to an origin in normal form."""
+    host = origin.partition("://")[2]
+    return host if host.isascii() else host.encode("idna").decode()
+
+
 _DEFAULT_PORT = {"http": 80, "https": 443}

@@ -48,6 +48,7 @@ import attrs
 from .._client import Client
 from .._contract.adapter import ARGUMENTS_OF_CONNECT
 from .._contract.capabilities import OPERATION_OF, Feature
+from .._contract.options import origin_names
 from .._contract.redaction import Redactor
 from .._contract.response import Response
 from .._contract.transport import Transport
@@ -493,10 +494,11 @@ def _redacted(
     client: Client, calls: Sequence[CapturedCall], headers: Collection[tuple[str, str]]
 ) -> Capture:
     client_options = client.options
+    origins = origin_names(type(client_options))
     options = {
         field.name: value.reveal() if isinstance(value, Secret) else value
         for field in attrs.fields(type(client_options))
-        if (value := getattr(client_options, field.name)) is not None and field.name != "base_url"
+        if (value := getattr(client_options, field.name)) is not None and field.name not in origins
     }
     capture = Capture(client.provider, options, calls)
     data = capture.to_data()
@@ -520,6 +522,8 @@ def _known(
 ) -> KnownSecrets:
     """Return the secrets that a client knows after its calls."""
     redactor = Redactor(client.options.secrets())
+    for secret in client._engine.redactor.signatures():
+        redactor.add(secret)
     if (session := client.session) is not None:
         # Headers of earlier sessions, too.
         redactor.add_headers(value for name, value in headers if name in session.headers)

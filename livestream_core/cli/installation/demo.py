@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.text import Text
 
 from ..._client.connect import connect
+from ..._contract.options import origins_at
 from ..._model.errors import ConfigurationError
 from ..._model.stream import LiveStream
+from ..._plugins.registry import registry
 from ..._secrets.secret import SecretUrl, masked_url
 from ..console.tables import line, matrix, reasons
 from .installed import Installed, installed
@@ -77,7 +79,11 @@ def run(names: Collection[str], console: Console, *, debug: bool) -> bool:
 def _run_provider(each: Installed, console: Console, *, debug: bool) -> dict[str, Finding]:
     emulator = each.emulator(boot_seconds=BOOT_SECONDS)
     options: dict[str, Any] = dict(emulator.options())
-    with emulator.serve() as url, connect(each.info.name, base_url=url, **options) as client:
+    name = each.info.name
+    with (
+        emulator.serve() as url,
+        connect(name, **origins_at(registry.adapter(name).Options, url), **options) as client,
+    ):
         console.print(Text(f"\n{each.info.title or each.info.name} at {url}", style="bold"))
         log = _Log(console, debug=debug)
         return run_lifecycle(client, emulator, log.step)

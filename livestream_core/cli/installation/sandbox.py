@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..._contract.options import environment_name, is_loopback
+from ..._contract.options import environment_name, is_loopback, origins_at
 from ..._model.errors import ConfigurationError
+from ..._plugins.registry import registry
 from ..console.signals import stopped_by_signals
 from .installed import installed
 from .simulation import Simulation, simulate
@@ -51,10 +52,11 @@ def run(
                 continue
             port = 0 if port_base is None else port_base + running
             url = _serve(servers, emulator, host, port)
+            origins = origins_at(registry.adapter(name).Options, url)
             account = emulator.options()
             exports += [
                 f"export {environment_name(name, option)}={shlex.quote(value)}"
-                for option, value in {"base_url": url, **account}.items()
+                for option, value in {**origins, **account}.items()
             ]
             if simulate_seconds is not None:
                 client = servers.enter_context(emulator.connect(**account))

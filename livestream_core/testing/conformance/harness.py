@@ -13,6 +13,7 @@ from ..._client import Client
 from ..._contract.adapter import in_process_origin
 from ..._contract.capabilities import Capabilities, Feature
 from ..._contract.clock import ManualClock
+from ..._contract.options import origins_at
 from ..._contract.response import Response
 from ..._contract.transport import AsyncTransport, Transport
 from ..._http.network import SendArguments
@@ -118,7 +119,8 @@ class Harness:
             self.tap = Tap(emulator.transport())
             self._origin = in_process_origin(subject.adapter)
         if over_http:
-            self._origin = {"base_url": stack.enter_context(self.emulator.serve())}
+            url = stack.enter_context(self.emulator.serve())
+            self._origin = origins_at(subject.adapter.Options, url)
             self.tap = stack.enter_context(_over_sockets(subject))
         self.can: Capabilities = subject.capabilities
 
