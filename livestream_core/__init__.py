@@ -2,8 +2,8 @@
 
 :func:`connect` returns a :class:`Client` for an account at a vendor. Every client has the same
 methods, returns the same :class:`LiveStream` objects, and raises the same errors. The public API
-is every name in ``__all__`` of this module and of :mod:`livestream_core.emulator`. Modules whose
-names begin with an underscore are private.
+is every name in ``__all__`` of this module, of :mod:`livestream_core.emulator`, and of
+:mod:`livestream_core.webhooks`. Modules whose names begin with an underscore are private.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ from ._secrets.secret import Secret, SecretUrl
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from . import webhooks
     from ._client import Client
     from ._client.async_client import AsyncClient
     from ._client.async_stream_list import AsyncStreamList
@@ -111,6 +112,7 @@ _LAZY = {
     "providers": "_client.connect",
     "register": "_client.connect",
     "unregister": "_client.connect",
+    "webhooks": "webhooks",
 }
 
 __all__ = [
@@ -203,6 +205,7 @@ __all__ = [
     "register",
     "split_publish_url",
     "unregister",
+    "webhooks",
 ]
 
 _publish(__name__, [globals()[name] for name in __all__ if name not in _LAZY])

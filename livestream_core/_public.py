@@ -55,13 +55,14 @@ def lazily(
 
     Args:
         package: The package.
-        modules: The module below the package that defines each name.
+        modules: The module below the package that defines each name, or that is called so itself.
         otherwise: The ``__getattr__`` for other names. By default, they do not exist.
     """
 
     def find(name: str) -> Any:
         if name in modules:
-            value = getattr(import_module(f".{modules[name]}", package), name)
+            module = import_module(f".{modules[name]}", package)
+            value = module if modules[name] == name else getattr(module, name)
             setattr(sys.modules[package], name, value)
             return value
         if otherwise is None:

@@ -21,7 +21,9 @@ PICTURE = Path(__file__).parents[1] / "docs" / "images" / "architecture.svg"
 
 #: Drawn as one box: modules in no folder, which any other may import.
 LOOSE = tuple(
-    name for name in ORDER[CORE.name] if (CORE / f"{name}.py").exists() and name != "__init__"
+    name
+    for name in ORDER[CORE.name]
+    if (CORE / f"{name}.py").exists() and name.startswith("_") and name != "__init__"
 )
 BASE = " ".join(LOOSE)
 

@@ -15,8 +15,8 @@ CORE = ROOT / "livestream_core"
 #: The modules and folders of each package, from the bottom up. Each imports only from those before
 #: it, so that to understand a folder, you need only the folders before it.
 LAYERS = {
-    "livestream_core": """_version _public _formerly _secrets _model _contract _plugins _engine
-        _http _runners _client __init__ emulator memory migrate testing cli""",
+    "livestream_core": """_version _public _formerly _secrets _model webhooks _contract _plugins
+        _engine _http _runners _client __init__ emulator memory migrate testing cli""",
     "livestream_core.migrate": "values pace ledger planning running finishing pages __init__",
     "livestream_core.testing": """transports captures blocking fixture conformance report plugin
         strategies registration __init__""",

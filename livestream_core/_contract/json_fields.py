@@ -10,7 +10,7 @@ from .._model.converters import NOT_TEXT, is_encodable
 from .._model.errors import InvalidInput, UnexpectedResponse
 from .._model.fields import table
 from .._model.stream import LiveStream
-from .._model.times import parse_instant
+from .._model.times import UnixUnit, from_unix, parse_instant
 from .._secrets.spellings import compiled
 
 P = ParamSpec("P")
@@ -268,6 +268,27 @@ class Fields:
             pass
         self.unreadable(name, "is not a time with an offset", field=field)
         return None
+
+    def optional_unix(
+        self, name: str, *, unit: UnixUnit = "s", field: str = "", expected: bool = False
+    ) -> datetime | None:
+        """Return a Unix time, or the text of one, as an instant in UTC, or ``None``.
+
+        Args:
+            name: The name of the value.
+            unit: The unit in which the vendor counts from 1970: ``"s"``, ``"ms"``, or ``"us"``.
+            field: See the class.
+            expected: See the class.
+        """
+        value = self.data.get(name)
+        if type(value) is not str and not _is_number(value):
+            if value is not None or expected:
+                self._left_out(name, "a Unix time", field, expected)
+            return None
+        instant = from_unix(value, unit)
+        if instant is None:
+            self.unreadable(name, f"is not a Unix time in {unit}", field=field)
+        return instant
 
     def optional_object(
         self, name: str, *, field: str = "", expected: bool = False

@@ -11,6 +11,7 @@ import attrs
 
 from .._model import converters as c
 from .._model.errors import (
+    ConfigurationError,
     InvalidInput,
 )
 from .._secrets.secret import Secret
@@ -35,6 +36,34 @@ class Session:
     memo: Any = attrs.field(default=None, repr=False)
     ours: bool = False
     opened_with: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def basic(cls, username: str, password: Secret | str) -> Session:
+        """Return a session whose requests send HTTP Basic credentials (RFC 7617), in UTF-8.
+
+        Args:
+            username: The user name, or the ID of an API key.
+            password: The password, or the secret of the API key.
+
+        Raises:
+            ConfigurationError: If the user name contains a colon, or one of the two is not text or
+                contains a control character.
+        """
+        from base64 import b64encode
+
+        # Error reports show locals.
+        password = Secret(password) if isinstance(password, str) else password
+        if not isinstance(username, str) or not isinstance(password, Secret):
+            raise ConfigurationError("the user name and the password must be strings")
+        if ":" in username:
+            raise ConfigurationError("the user name contains a colon, which HTTP Basic forbids")
+        if not _can_be_sent(username) or not _can_be_sent(password.reveal()):
+            raise ConfigurationError(
+                "the user name or the password contains a character that cannot be sent",
+                hint="look for a line break that was copied with it",
+            )
+        pair = b64encode(f"{username}:{password.reveal()}".encode())
+        return cls({"Authorization": f"Basic {pair.decode()}"})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the session as data that ``json.dumps`` accepts. The data is secret.
@@ -75,6 +104,10 @@ class Session:
             bool(c.with_field_name("ours", c.flag)(data.get("ours", False))),
             c.with_field_name("opened_with", c.optional_text)(data.get("opened_with")),
         )
+
+
+def _can_be_sent(text: str) -> bool:
+    return c.is_encodable(text) and not any(ord(each) < 32 or ord(each) == 127 for each in text)
 
 
 def _header_texts(headers: Mapping[str, str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
@@ -120,6 +120,52 @@ def _zone(zone: tzinfo | str) -> tzinfo:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
+
+#: The units of Unix times.
+UnixUnit: TypeAlias = Literal["s", "ms", "us"]
+#: The decimal digits of a microsecond in each unit.
+_UNIX_DIGITS = {"s": 6, "ms": 3, "us": 0}
+_DECIMAL = r"(?a:([+-]?\d{1,20})(?:\.(\d{1,40}))?)"
+
+
+def from_unix(value: int | float | str, unit: UnixUnit) -> datetime | None:
+    """Return the instant of a Unix time, or ``None`` if it is not one in the years 1 to 9999.
+
+    Fractions are truncated to microseconds, and calculated without floating-point arithmetic.
+
+    Args:
+        value: The number, or its text in decimal digits.
+        unit: The unit.
+
+    Raises:
+        ConfigurationError: If the unit is unknown.
+    """
+    digits = _UNIX_DIGITS.get(unit)
+    if digits is None:
+        raise ConfigurationError(f"unit: expected one of {', '.join(_UNIX_DIGITS)}")
+    if isinstance(value, int):
+        microseconds = value * 10**digits
+    else:
+        # The shortest decimal text of a float is the text that the vendor sent.
+        text = value if isinstance(value, str) else _without_exponent(value)
+        found = compiled(_DECIMAL).fullmatch(text)
+        if found is None:
+            return None
+        fraction = (found[2] or "")[:digits].ljust(digits, "0")
+        microseconds = int(found[1] + fraction)
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        return None
+
+
+def _without_exponent(value: float) -> str:
+    text = repr(value)
+    if "e" not in text:
+        return text
+    from decimal import Decimal
+
+    return f"{Decimal(text):f}"
 
 
 @attrs.frozen(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import secrets
 from collections.abc import Callable, Mapping
@@ -32,7 +33,6 @@ from .adapter import (
     STATUS_WORDS,
     TIMESTAMP_HEADER,
     as_json,
-    signature,
 )
 
 _S = live.Status
@@ -444,7 +444,7 @@ class MemoryVendor(Emulator):
         headers = {
             "Content-Type": "application/json",
             TIMESTAMP_HEADER: timestamp,
-            SIGNATURE_HEADER: signature(secret or self.webhook_secret, timestamp, body),
+            SIGNATURE_HEADER: _signature(secret or self.webhook_secret, timestamp, body),
         }
         return headers, body
 
@@ -622,3 +622,8 @@ def _filter(args: Mapping[str, str]) -> Callable[[dict[str, Any]], bool]:
 
 
 publish("livestream_core.memory", [MemoryVendor])
+
+
+def _signature(secret: str, timestamp: str, body: bytes) -> str:
+    signed = timestamp.encode() + b"." + body
+    return hmac.digest(secret.encode("utf-8", "surrogatepass"), signed, "sha256").hex()

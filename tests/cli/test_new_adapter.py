@@ -82,7 +82,11 @@ def test_json_names_what_was_written(here: Path) -> None:
 
 
 def test_no_placeholder_is_left(here: Path) -> None:
-    begun("two_rivers", "--title", "Two Rivers", "--auth", "jwt", "--paging", "link")
+    begun(
+        "two_rivers",
+        *("--title", "Two Rivers", "--auth", "jwt"),
+        *("--paging", "link", "--webhook", "hmac"),
+    )
     text = "\n".join(
         f"{path}\n{path.read_text()}"
         for path in (here / "livestream-two-rivers").rglob("*")
@@ -218,17 +222,18 @@ def answered(*arguments: str, answers: str) -> Result:
 
 @pytest.mark.usefixtures("_somebody")
 def test_what_is_answered_is_written(here: Path) -> None:
-    answered("river", answers="River Live\nhttps://live.river.example\nheader\nlink\n")
+    answered("river", answers="River Live\nhttps://live.river.example\nheader\nlink\nhmac\n")
     adapter = (here / "livestream-river/src/livestream_river/adapter.py").read_text()
     assert '"""The adapter for River Live.' in adapter
     assert 'default="https://live.river.example"' in adapter
     assert '"X-Api-Key"' in adapter
     assert "self.follow(" in adapter
+    assert "live.webhooks.verify_hmac(" in adapter
 
 
 @pytest.mark.usefixtures("_somebody")
 def test_an_empty_answer_is_the_default(here: Path) -> None:
-    answered("two_rivers", answers="\n\n\n\n")
+    answered("two_rivers", answers="\n\n\n\n\n")
     adapter = (here / "livestream-two-rivers/src/livestream_two_rivers/adapter.py").read_text()
     assert '"""The adapter for Two Rivers.' in adapter
     assert 'default="https://api.two-rivers.example"' in adapter
@@ -236,14 +241,14 @@ def test_an_empty_answer_is_the_default(here: Path) -> None:
 
 @pytest.mark.usefixtures("_somebody")
 def test_a_wrong_answer_is_explained_and_asked_for_again(here: Path) -> None:
-    output = answered("river", answers="\nftp://river.example\n\nbasic\nlogin\n\n").stderr
+    output = answered("river", answers="\nftp://river.example\n\ndigest\nlogin\n\n\n").stderr
     assert "must be an origin" in output
-    assert "'basic' is not one of" in output
+    assert "'digest' is not one of" in output
 
 
 @pytest.mark.usefixtures("_somebody")
 def test_what_is_given_is_not_asked(here: Path) -> None:
-    told = answered("river", "--title", "River", "--auth", "jwt", answers="\n\n").stderr
+    told = answered("river", "--title", "River", "--auth", "jwt", answers="\n\n\n").stderr
     assert "The origin of its API" in told
     assert "Authentication" not in told
 
@@ -266,6 +271,8 @@ def test_on_a_terminal_it_asks(here: Path) -> None:
         shown.press("jwt", "Enter")
         shown.until("[cursor]")
         shown.press("page", "Enter")
+        shown.until("[none]")
+        shown.press("Enter")
         shown.until("left with 0")
     assert "jwt.encode" in (here / "r/src/livestream_river/adapter.py").read_text()
 

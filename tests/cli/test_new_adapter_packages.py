@@ -6,31 +6,42 @@ import json
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from command_line import environment, install, livestream, run
-from livestream_core.cli.adapters.scaffold import AUTH, PAGING
+from livestream_core.cli.adapters.scaffold import AUTH, PAGING, WEBHOOK
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 #: The provider of each combination.
-ALL = {f"{auth}_{paging}": (auth, paging) for auth in AUTH for paging in PAGING}
-#: Each way to sign in and each way to paginate. A combination only joins the two texts, so the slow
+ALL = {
+    "_".join(choices): dict(zip(("auth", "paging", "webhook"), choices, strict=True))
+    for choices in product(AUTH, PAGING, WEBHOOK)
+}
+#: Each way to sign in, to paginate, and to sign webhooks. A combination only joins the texts, so the slow
 #: kit does not need to run on all combinations.
-EACH_CHOICE = ("header_page", "bearer_cursor", "jwt_link", "login_page")
+EACH_CHOICE = (
+    "header_page_none",
+    "bearer_cursor_none",
+    "basic_cursor_hmac",
+    "jwt_link_none",
+    "login_page_hmac",
+)
 #: The tests that depend on how the adapter signs in and paginates.
-WHAT_DIFFERS = "(Sessions or Paging or MalformedPages) and not http"
+WHAT_DIFFERS = "(Sessions or Paging or MalformedPages or Webhooks) and not http"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Create every combination, each in a folder named after its provider."""
     folder = tmp_path_factory.mktemp("adapters")
-    for name, (auth, paging) in ALL.items():
-        _begin(folder, name, "--auth", auth, "--paging", paging)
+    for name, choices in ALL.items():
+        options = (f"--{option}={choice}" for option, choice in choices.items())
+        _begin(folder, name, *options)
     # The longest and the shortest possible name and title.
     _begin(folder, "a" * 20, "--title", "The quite long name of a vendor, 40 wide")
     _begin(folder, "x", "--title", "X")
@@ -119,7 +130,8 @@ def test_the_tests_that_it_brings_pass(folder: Path, environ: dict[str, str]) ->
         cwd=folder,
         environ=environ,
     )
-    assert f"{4 * len(ALL)} passed" in printed
+    signing = sum(choices["webhook"] == "hmac" for choices in ALL.values())
+    assert f"{4 * len(ALL) + signing} passed" in printed
 
 
 def test_the_kit_runs_with_its_own_tests_when_pytest_is_called_without_arguments(
@@ -127,17 +139,17 @@ def test_the_kit_runs_with_its_own_tests_when_pytest_is_called_without_arguments
 ) -> None:
     printed = python(
         *("pytest", "--collect-only", "-q", "-p", "no:cacheprovider"),
-        cwd=folder / "jwt_link",
+        cwd=folder / "jwt_link_none",
         environ=environ,
     )
-    assert "tests/test_jwt_link.py::test_the_token_names_the_api_key" in printed
-    assert "tests/test_jwt_link_conformance.py::TestJwtLink::" in printed
+    assert "tests/test_jwt_link_none.py::test_the_token_names_the_api_key" in printed
+    assert "tests/test_jwt_link_none_conformance.py::TestJwtLinkNone::" in printed
 
 
 # -- installed wheels ---------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["jwt_link", "login_page"])
+@pytest.fixture(params=["jwt_link_none", "login_page_hmac"])
 def installed(request: pytest.FixtureRequest, folder: Path, tmp_path: Path) -> tuple[str, Path]:
     """Return the name of a provider, and where pip installed its wheel."""
     pytest.importorskip("setuptools", "77")

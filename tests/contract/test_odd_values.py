@@ -486,6 +486,7 @@ GETTERS: dict[str, Callable[..., Any]] = {
     "optional_integer": lambda fields, **how: fields.optional_integer("x", **how),
     "optional_number": lambda fields, **how: fields.optional_number("x", **how),
     "optional_instant": lambda fields, **how: fields.optional_instant("x", **how),
+    "optional_unix": lambda fields, **how: fields.optional_unix("x", **how),
     "optional_object": lambda fields, **how: fields.optional_object("x", **how),
     "optional_items": lambda fields, **how: fields.optional_items("x", **how),
     "optional_objects": lambda fields, **how: fields.optional_objects("x", **how),

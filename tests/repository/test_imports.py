@@ -192,6 +192,7 @@ def test_the_core_has_no_adapter_among_its_dependencies() -> None:
 PUBLIC = {
     "livestream_core": set(live.__all__),
     "livestream_core.emulator": set(emulator.__all__),
+    "livestream_core.webhooks": set(live.webhooks.__all__),
 }
 #: An adapter yields requests; the core sends them.
 NETWORK = {

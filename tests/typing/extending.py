@@ -85,6 +85,7 @@ class BeaconAdapter(live.Adapter):
     def parse_stream(self, payload: Any) -> live.LiveStream:
         fields = live.Fields(payload)
         assert_type(fields.optional_instant("at"), datetime | None)
+        assert_type(fields.optional_unix("since", unit="ms"), datetime | None)
         return live.LiveStream(
             provider=self.name,
             id=fields.identifier("id"),

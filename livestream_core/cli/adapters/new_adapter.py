@@ -23,7 +23,7 @@ from ..console.context import (
     pass_command_context,
 )
 from ..console.output import json_line
-from .scaffold import AUTH, PAGING, Choices, distribution_of, package
+from .scaffold import AUTH, PAGING, WEBHOOK, Choices, distribution_of, package
 
 #: A name that Python, PyPI, TOML and environment variables all accept unchanged.
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -160,6 +160,15 @@ def _described(styles: Mapping[str, str]) -> str:
     meanings=PAGING,
     default="cursor",
     help=f"How the API paginates lists: {_described(PAGING)}.",
+)
+@click.option(
+    "--webhook",
+    cls=_PromptedOption,
+    prompt="Webhooks",
+    type=click.Choice(list(WEBHOOK)),
+    meanings=WEBHOOK,
+    default="none",
+    help=f"How the API signs webhooks: {_described(WEBHOOK)}.",
 )
 @click.option(
     "--output",

@@ -1,8 +1,8 @@
 """The files of a new adapter's package, from the templates in this folder.
 
 ``package`` holds the package for a vendor called Acme Live. A line ``# <<auth.options>>`` is
-replaced by a part that depends on how the vendor authenticates or paginates: here the part
-``options`` of the style's file in ``auth``.
+replaced by a part that depends on how the vendor authenticates, paginates, or signs webhooks: here
+the part ``options`` of the style's file in ``auth``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _SUFFIX = "-tpl"  # so that no tool treats the templates as Python
 AUTH: Mapping[str, str] = {
     "header": "an API key in its own header",
     "bearer": "an API token as Authorization: Bearer",
+    "basic": "the ID and the secret of an API key as Authorization: Basic",
     "jwt": "a short-lived JWT, signed by the adapter with a secret",
     "login": "user name and password, exchanged for a token that expires",
 }
@@ -31,8 +32,13 @@ PAGING: Mapping[str, str] = {
     "cursor": "a cursor in the previous page",
     "link": "a link in the previous page",
 }
+#: How the API signs webhook deliveries.
+WEBHOOK: Mapping[str, str] = {
+    "none": "no webhooks",
+    "hmac": "an HMAC of the time and the body",
+}
 
-_MARKER = re.compile(r"^ *# <<(?P<kind>auth|paging)\.(?P<part>\w+)>>\n", re.MULTILINE)
+_MARKER = re.compile(r"^ *# <<(?P<kind>auth|paging|webhook)\.(?P<part>\w+)>>\n", re.MULTILINE)
 _HEADING = re.compile(r"^# == (\w+) ==\n", re.MULTILINE)
 
 
@@ -46,6 +52,7 @@ class Choices:
         base_url: The origin of the vendor's API.
         auth: One of :data:`AUTH`.
         paging: One of :data:`PAGING`.
+        webhook: One of :data:`WEBHOOK`.
     """
 
     name: str
@@ -53,6 +60,7 @@ class Choices:
     base_url: str
     auth: str
     paging: str
+    webhook: str
 
     @property
     def module(self) -> str:
@@ -72,7 +80,7 @@ def distribution_of(name: str) -> str:
 
 def package(choices: Choices) -> dict[PurePosixPath, str]:
     """Return all files of the package, as paths and texts."""
-    parts = {"auth": _parts("auth", choices.auth), "paging": _parts("paging", choices.paging)}
+    parts = {kind: _parts(kind, getattr(choices, kind)) for kind in ("auth", "paging", "webhook")}
     words = {
         "Acme Live": choices.title,
         "https://api.acme.example": choices.base_url,
