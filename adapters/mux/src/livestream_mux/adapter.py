@@ -85,6 +85,7 @@ class MuxOptions(live.Options):
     )
     ingest_url: str = live.option(
         default="rtmps://global-live.mux.com:443/app",
+        ingest=True,
         help="The RTMP server that encoders publish to, such as one of Mux's regions.",
     )
     webhook_secret: live.Secret | None = live.option(
