@@ -336,7 +336,7 @@ class Fields:
 
     # -- values of the model ----------------------------------------------------------------
 
-    def build(self, kind: Callable[P, V], *args: P.args, **values: P.kwargs) -> V:
+    def build(self, kind: Callable[P, V], /, *args: P.args, **values: P.kwargs) -> V:
         """Create a value of the model.
 
         If the getters are lenient, values that the model refuses are left out and recorded. A
@@ -359,7 +359,9 @@ class Fields:
             value: V = self._salvaged(kind, "", args, values, error)
         return value
 
-    def part(self, field: str, kind: Callable[P, V], *args: P.args, **values: P.kwargs) -> V | None:
+    def part(
+        self, field: str, kind: Callable[P, V], /, *args: P.args, **values: P.kwargs
+    ) -> V | None:
         """Create a part of a stream, such as an :class:`Ingest`, like :meth:`build`.
 
         Args:

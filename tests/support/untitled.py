@@ -164,7 +164,9 @@ class SparseEmulator(Emulator):
         end = start + len(page)
         return json_response(
             {
-                "data": [{name: each[name] for name in each if name in self.lists} for each in page],
+                "data": [
+                    {name: each[name] for name in each if name in self.lists} for each in page
+                ],
                 "next": str(end) if end < len(streams) else None,
                 "total": len(streams),
             }

@@ -200,7 +200,9 @@ def test_a_list_is_read_until_a_page_is_empty() -> None:
     ("status", "word"), [("ready", "idle"), ("live", "active"), ("disabled", "disabled")]
 )
 def test_a_status_is_compared_by_mux_and_again_here(status: str, word: str) -> None:
-    page = {"data": [shown(id=each, status=each)["data"] for each in ("idle", "active", "disabled")]}
+    page = {
+        "data": [shown(id=each, status=each)["data"] for each in ("idle", "active", "disabled")]
+    }
     with prepared(page, {"data": []}) as (client, script):
         assert [stream.id for stream in client.list(status=status)] == [word]
     assert f"status={word}" in script.sent[0][1]
@@ -468,5 +470,3 @@ def test_no_secret_of_a_stream_is_shown() -> None:
         text = repr(client.get(ID))
     assert "a-stream-key" not in text
     assert "a-passphrase" not in text
-
-

@@ -26,6 +26,11 @@ def _fields(stream: LiveStream) -> dict[str, Any]:
     return {name: shown(stream, name) for name in _SET}
 
 
+def _keys(stream: LiveStream) -> set[str]:
+    """Return the keys to publish with. A passphrase for SRT may stay the same."""
+    return {each.stream_key.reveal() for each in stream.ingests if each.stream_key is not None}
+
+
 def _twice(harness: Harness, call: Callable[[str], LiveStream], stream_id: str) -> None:
     """Call an operation that was called before: a refusal, or no change."""
     before = harness.read(stream_id)
@@ -48,14 +53,14 @@ class Availability(Area):
     @proves(Feature.RESET_KEY)
     def test_a_replaced_key_is_another_one_and_the_old_one_is_gone(self, harness: Harness) -> None:
         stream = harness.read(harness.reach(Status.READY).id)
-        old = {*stream.stream_keys()}
+        old = _keys(stream)
         for _ in range(2):
             answer = harness.client.reset_key(stream.id)
             assert harness.key(answer.id) == harness.key(stream.id)
-            new = {*answer.stream_keys()}
+            new = _keys(answer)
             assert new, "the response has no key"
             assert not new & old, "the response has an old key"
-            assert {*harness.read(stream.id).stream_keys()} == new, (
+            assert _keys(harness.read(stream.id)) == new, (
                 "a later read shows another key than the response"
             )
             old |= new

@@ -339,10 +339,12 @@ class MuxAdapter(live.Adapter):
         Mux's own SDK rejects deliveries that were signed more than five minutes ago.
         """
         live.webhooks.verify_hmac(
-            headers,
             body,
+            headers.get("mux-signature"),
             secret,
-            header="mux-signature",
+            prefix="v1=",
+            timestamp_prefix="t=",
+            signed="{timestamp}.{body}",
             now=self.clock(),
         )
         fields = live.Response(200, {}, body).fields(lenient=True)
@@ -478,4 +480,6 @@ def _started_at(recording_time: live.Fields) -> datetime | None:
 
 
 def _conflict(stream: live.LiveStream, advice: str) -> live.Conflict:
-    return live.Conflict(f"the stream's status is '{stream.status}'; {advice}", status=stream.status)
+    return live.Conflict(
+        f"the stream's status is '{stream.status}'; {advice}", status=stream.status
+    )
