@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from livestream_core import Status
 from livestream_core._model.status import FROM_ANY, STATUSES
+from livestream_core._model.status import following as next_of
 
 
 def _column() -> tuple[Status, ...]:
@@ -85,12 +86,16 @@ def sentence() -> str:
 
 def table() -> str:
     """Return all transitions as a table in Markdown."""
-    lines = ["| status | can become |", "| --- | --- |"]
+    lines = ["| status | can become | and, if the stream is reusable |", "| --- | --- | --- |"]
     for status in Status:
         following = [f"`{other}`" for other in Status if status.can_become(other)]
         if len(following) == len(Status) - 1:
             following = ["any other"]
-        lines.append(f"| `{status}` | {', '.join(following) or 'nothing: it is final'} |")
+        again = next_of(status, reusable=True)
+        more = [f"`{each}`" for each in again if not status.can_become(each)]
+        lines.append(
+            f"| `{status}` | {', '.join(following) or 'nothing: it is final'} | {', '.join(more)} |"
+        )
     return "\n".join(lines)
 
 

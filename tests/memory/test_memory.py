@@ -279,6 +279,7 @@ WAYS: dict[live.Status, Callable[..., str]] = {
     live.Status.ENDED: _then(stopped, lambda c, v, id: v.finish_recording(id)),
     live.Status.CANCELLED: _then(ready, lambda c, v, id: c.cancel(id)),
     live.Status.FAILED: _then(lived, lambda c, v, id: v.fail_stream(id)),
+    live.Status.DISABLED: _then(ready, lambda c, v, id: c.disable(id)),
 }
 
 #: The statuses in which each operation is possible, and the status after it.
@@ -292,6 +293,9 @@ CALLS: dict[str, dict[live.Status, live.Status]] = {
         S.INTERRUPTED: S.PROCESSING,
     },
     "cancel": dict.fromkeys((S.SCHEDULED, S.STARTING, S.READY), S.CANCELLED),
+    "disable": dict.fromkeys((S.READY, S.LIVE, S.INTERRUPTED), S.DISABLED),
+    "enable": {S.DISABLED: S.READY},
+    "reset_key": {each: each for each in (S.READY, S.LIVE, S.INTERRUPTED)},
 }
 
 

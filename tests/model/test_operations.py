@@ -43,25 +43,25 @@ def test_only_errors_of_changes_say_that_nothing_was_changed(name: str) -> None:
 #: The changes for a new operation, by place.
 PLACES: dict[str, Callable[[PackageCopy], None]] = {
     "feature": lambda package: package.replace(
-        "_model/stream.py", "    WEBHOOK = ", '    RESET_KEY = "reset_key"\n    WEBHOOK = '
+        "_model/stream.py", "    WEBHOOK = ", '    RENEW_KEY = "renew_key"\n    WEBHOOK = '
     ),
     "table": lambda package: package.replace(
         "_model/operations.py",
         '    OperationFacts("start"',
-        '    OperationFacts("reset_key", True, ("stream_id",), on=Status.READY),\n'
+        '    OperationFacts("renew_key", True, ("stream_id",), on=Status.READY),\n'
         '    OperationFacts("start"',
     ),
-    "contract": lambda package: package.add_method("_contract/adapter.py", "reset_key", "cancel"),
-    "client": lambda package: package.add_method("_client/client.py", "reset_key", "cancel"),
+    "contract": lambda package: package.add_method("_contract/adapter.py", "renew_key", "cancel"),
+    "client": lambda package: package.add_method("_client/client.py", "renew_key", "cancel"),
     "asynchronous client": lambda package: package.add_method(
-        "_client/async_client.py", "reset_key", "cancel"
+        "_client/async_client.py", "renew_key", "cancel"
     ),
-    "an adapter": lambda package: package.add_method("memory/adapter.py", "reset_key", "cancel"),
+    "an adapter": lambda package: package.add_method("memory/adapter.py", "renew_key", "cancel"),
 }
 #: The implementation in that adapter's emulator.
-ROUTE = '        Route("POST", "/v1/streams/<id>/reset_key", "reset_key"),\n'
+ROUTE = '        Route("POST", "/v1/streams/<id>/renew_key", "renew_key"),\n'
 ENDPOINT = """    @_api
-    def reset_key(self, request: Request, id: str) -> Response:
+    def renew_key(self, request: Request, id: str) -> Response:
         stream = self._requested(id)
         stream.stream_key = f"memory-key-{secrets.token_hex(8)}"
         return json_response(self._shown(stream))
@@ -89,18 +89,18 @@ def copy_with_another(folder: Path, *, but: str = "") -> PackageCopy:
 @pytest.mark.parametrize(
     ("forgotten", "message"),
     [
-        ("feature", "Feature has no 'reset_key', which is in the table of operations"),
+        ("feature", "Feature has no 'renew_key', which is in the table of operations"),
         (
             "table",
-            "Feature.RESET_KEY is neither in the table of operations nor a field of StreamSpec",
+            "Feature.RENEW_KEY is neither in the table of operations nor a field of StreamSpec",
         ),
-        ("contract", "Adapter has no method reset_key(), which is in the table of operations"),
-        ("client", "Client has no method reset_key(), which is in the table of operations"),
+        ("contract", "Adapter has no method renew_key(), which is in the table of operations"),
+        ("client", "Client has no method renew_key(), which is in the table of operations"),
         (
             "asynchronous client",
-            "AsyncClient has no method reset_key(), which is in the table of operations",
+            "AsyncClient has no method renew_key(), which is in the table of operations",
         ),
-        ("an adapter", "MemoryAdapter declares reset_key but has no method reset_key()"),
+        ("an adapter", "MemoryAdapter declares renew_key but has no method renew_key()"),
     ],
 )
 def test_an_operation_that_is_forgotten_in_a_place_does_not_import_and_names_the_place(
@@ -136,23 +136,23 @@ vendor.boot_seconds = 0.1
 with live.connect("memory", transport=vendor.transport(), **vendor.options()) as client:
     stream = client.create(title="T")
     vendor.clock.advance(60)
-    first, second = client.get(stream.id), client.reset_key(stream.id)
+    first, second = client.get(stream.id), client.renew_key(stream.id)
     assert first.ingest.stream_key != second.ingest.stream_key
 
     recorded = {step.operation: step for step in steps(client, start=True, tomorrow=datetime.now(UTC))}
-    assert recorded["reset_key"].until is live.Status.READY
-    assert dict(recorded["reset_key"].arguments) == {"id": None}
+    assert recorded["renew_key"].until is live.Status.READY
+    assert dict(recorded["renew_key"].arguments) == {"id": None}
 
-    finding = run_lifecycle(client, vendor, lambda *_: None)["reset_key"]
+    finding = run_lifecycle(client, vendor, lambda *_: None)["renew_key"]
     assert (finding.word, finding.reason) == ("not tested", "the demo does not know this operation")
 
-lacking = AcmeAdapter.capabilities["reset_key"]
-assert (lacking.support, lacking.reason) == (live.Support.NONE, "the vendor does not offer reset_key")
-assert "nothing was changed" in str(live.Conflict("no", operation="reset_key", applied=False))
+lacking = AcmeAdapter.capabilities["renew_key"]
+assert (lacking.support, lacking.reason) == (live.Support.NONE, "the vendor does not offer renew_key")
+assert "nothing was changed" in str(live.Conflict("no", operation="renew_key", applied=False))
 """
 
 
-def kit(package: PackageCopy, selected: str = "reset_key") -> subprocess.CompletedProcess[str]:
+def kit(package: PackageCopy, selected: str = "renew_key") -> subprocess.CompletedProcess[str]:
     return package.python(
         *("-m", "pytest", "-p", "no:cacheprovider", "-q", "-rA"),
         *("--livestream-adapter", "memory", "-k", selected),
@@ -160,10 +160,10 @@ def kit(package: PackageCopy, selected: str = "reset_key") -> subprocess.Complet
 
 
 def test_the_kit_tests_a_new_operation_without_being_changed(tmp_path: Path) -> None:
-    done = kit(copy_with_another(tmp_path), "reset_key or any_order_of_calls")
+    done = kit(copy_with_another(tmp_path), "renew_key or any_order_of_calls")
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^reset_key +proven ", done.stdout, re.MULTILINE)
-    tried = re.findall(r"^PASSED memory::(\w+)::test_\w+\[\S*reset_key", done.stdout, re.MULTILINE)
+    assert re.search(r"^renew_key +proven ", done.stdout, re.MULTILINE)
+    tried = re.findall(r"^PASSED memory::(\w+)::test_\w+\[\S*renew_key", done.stdout, re.MULTILINE)
     assert {"Operations", "Input", "Ids", "Statuses", "Outcomes", "Faults", "SlowResponses"} <= set(
         tried
     )
@@ -182,12 +182,12 @@ def test_the_kit_says_what_it_has_no_value_for(tmp_path: Path) -> None:
     package = copy_with_another(tmp_path)
     package.replace(
         "_model/operations.py",
-        '"reset_key", True, ("stream_id",)',
-        '"reset_key", True, ("stream_id", "strength")',
+        '"renew_key", True, ("stream_id",)',
+        '"renew_key", True, ("stream_id", "strength")',
     )
     done = kit(package)
     assert done.returncode == 1
-    assert "LookupError: the kit cannot call reset_key: it has no value for strength" in done.stdout
+    assert "LookupError: the kit cannot call renew_key: it has no value for strength" in done.stdout
 
 
 # -- both clients -------------------------------------------------------------------------------
