@@ -70,7 +70,13 @@ class SparseAdapter(live.Adapter):
     def parse_stream(self, payload: Any) -> live.LiveStream:
         fields = live.Fields(payload, lenient=True)
         key = fields.optional_text("key", field="ingests")
-        watch = fields.optional_url("watch", field="playbacks")
+        watch = fields.optional_text("watch", field="playbacks")
+        playbacks = []
+        try:
+            if watch is not None:
+                playbacks.append(live.Playback(watch, protection=live.Protection.SIGNED))
+        except live.InvalidInput:
+            fields.unreadable("watch", "is not a URL", field="playbacks")
         return live.LiveStream(
             provider=self.name,
             id=fields.identifier("id"),
@@ -83,7 +89,7 @@ class SparseAdapter(live.Adapter):
             tags=fields.optional_texts("tags"),
             reference=fields.optional_text("reference"),
             ingests=() if key is None else (live.Ingest(self.options.ingest_url, key),),
-            playbacks=[live.Playback(watch, protection=live.Protection.SIGNED)] if watch else [],
+            playbacks=playbacks,
             problems=fields.problems,
             raw=fields.data,
         )
