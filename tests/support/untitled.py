@@ -69,21 +69,27 @@ class SparseAdapter(live.Adapter):
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
         fields = live.Fields(payload, lenient=True)
-        key = fields.optional_text("key")
+        key = fields.optional_text("key", field="ingests")
+        watch = fields.optional_text("watch", field="playbacks")
+        playbacks = []
+        try:
+            if watch is not None:
+                playbacks.append(live.Playback(watch, protection=live.Protection.SIGNED))
+        except live.InvalidInput:
+            fields.unreadable("watch", "is not a URL", field="playbacks")
         return live.LiveStream(
             provider=self.name,
             id=fields.identifier("id"),
             title=fields.optional_text("title") or "",
-            description=fields.optional_text("about"),
-            status=fields.optional_word("state", {"idle": live.Status.READY}, expected=True)
+            description=fields.optional_text("about", field="description"),
+            status=fields.optional_word(
+                "state", {"idle": live.Status.READY}, field="status", expected=True
+            )
             or live.Status.UNKNOWN,
             tags=fields.optional_texts("tags"),
             reference=fields.optional_text("reference"),
             ingests=() if key is None else (live.Ingest(self.options.ingest_url, key),),
-            playbacks=[
-                live.Playback(url, protection=live.Protection.SIGNED)
-                for url in fields.optional_texts("watch")
-            ],
+            playbacks=playbacks,
             problems=fields.problems,
             raw=fields.data,
         )
@@ -147,7 +153,7 @@ class SparseEmulator(Emulator):
             "tags": body.get("tags") or [],
             "reference": body.get("reference"),
             "key": f"brief-key-{number}-5d1e90",
-            "watch": [f"https://watch.brief.example/{number}/index.m3u8"],
+            "watch": f"https://watch.brief.example/{number}/index.m3u8",
         }
         if not self.has_titles:
             del stream["title"]

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-import attrs
-import pytest
-
 import livestream_core as live
 from livestream_core.testing import conformance
-from untitled import SmallVendors, SparseAdapter, SparseEmulator, UntitledAdapter, UntitledEmulator
+from untitled import SmallVendors
 
 live.register(SmallVendors())
 

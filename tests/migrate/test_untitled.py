@@ -1,0 +1,94 @@
+"""Migrations to and from vendors without titles, and vendors whose lists lack fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import livestream_core as live
+from livestream_core import migrate
+from livestream_core.emulator import Emulator, Fault
+from livestream_core.memory import MemoryVendor
+from untitled import SmallVendors, SparseEmulator, UntitledEmulator
+
+START = "2099-01-01T10:00:00Z"
+
+
+@pytest.fixture(autouse=True)
+def _registered() -> Iterator[None]:
+    plugin = SmallVendors()
+    live.register(plugin)
+    yield
+    live.unregister(plugin)
+
+
+@contextmanager
+def clients(*vendors: Emulator) -> Iterator[list[live.Client]]:
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                live.connect(each.provider, transport=each.transport(), **each.options())
+            )
+            for each in vendors
+        ]
+
+
+def outcomes(plan: migrate.Plan, field: str) -> list[str]:
+    return [str(row.fate) for item in plan.items for row in item.fields if row.field == field]
+
+
+def test_a_plan_says_that_titles_are_lost() -> None:
+    with clients(MemoryVendor(), UntitledEmulator()) as (source, target):
+        source.create(title="Lesson", scheduled_start=START, on_unsupported="drop")
+        plan = migrate.plan(source, target)
+    assert outcomes(plan, "title") == ["dropped"]
+
+
+@pytest.mark.parametrize("target", [SparseEmulator, UntitledEmulator])
+def test_a_mark_goes_to_the_reference_only_where_the_stream_has_none(
+    target: Any, tmp_path: Path
+) -> None:
+    vendor = target()
+    with clients(MemoryVendor(), vendor) as (source, new):
+        source.create(title="Mine", reference="my-own", scheduled_start=START)
+        source.create(title="None", scheduled_start=START)
+        plan = migrate.plan(source, new, mark=True)
+        references = [item.spec.reference for item in plan.items if item.spec]
+        migrate.run(plan, ledger=tmp_path / "ledger.db", max_create=10)
+        assert references[0] == "my-own"
+        assert str(references[1]).startswith("livestream-core:")
+        again = migrate.plan(source, new, mark=True)
+        assert [str(each.state) for each in again.items] == ["pending", "skipped"]
+        assert again.items[0].existing, "it was not found by its reference"
+
+
+def test_the_mark_of_an_earlier_migration_is_not_moved_as_a_reference() -> None:
+    with clients(MemoryVendor(), SparseEmulator()) as (source, target):
+        source.create(title="Old", reference="livestream-core:00ff", scheduled_start=START)
+        (item,) = migrate.plan(source, target).items
+    assert item.spec is not None
+    assert item.spec.reference is None
+
+
+@pytest.mark.parametrize("has_reference", [True, False])
+@pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.drop_before()])
+def test_a_lost_create_at_a_vendor_without_titles_is_never_repeated_blindly(
+    fault: Fault, has_reference: bool, tmp_path: Path
+) -> None:
+    vendor = UntitledEmulator()
+    with clients(MemoryVendor(), vendor) as (source, target):
+        reference = "lesson-7" if has_reference else None
+        source.create(title="Lesson", reference=reference, scheduled_start=START)
+        plan = migrate.plan(source, target)
+        vendor.inject(fault, on="POST /lives")
+        result = migrate.run(plan, ledger=tmp_path / "ledger.db", max_create=5, settle=0.1)
+        (item,) = result.report.items
+        assert len(vendor.streams) <= 1
+        if vendor.streams and not has_reference:
+            assert str(item.state) in ("needs_review", "created")
+        else:
+            assert str(item.state) in ("adopted", "created")
