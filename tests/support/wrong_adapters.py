@@ -805,8 +805,8 @@ class TakesNoPermissionForNoStream(RightAdapter):
     caught_by="Statuses::test_what_the_vendor_asks_to_wait_is_in_the_error[in-process-429]",
 )
 class ForgetsRetryAfter(RightAdapter):
-    def error_for(self, response: live.Response) -> live.LiveStreamError:
-        return live.RateLimited("later") if response.status == 429 else super().error_for(response)
+    def retry_after(self, response: live.Response) -> float | None:
+        return None
 
 
 @wrong(
