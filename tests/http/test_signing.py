@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 import json
 import traceback
 from collections.abc import Callable, Iterator
@@ -59,11 +60,13 @@ class SignedEmulator(AcmeEmulator):
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         request = Request(environ)
+        body = request.get_data()
+        environ["wsgi.input"] = io.BytesIO(body)  # it is read again
         path, _, query = str(
             request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI")
         ).partition("?")
         expected = signature(
-            request.method, request.environ["HTTP_HOST"], path, query, request.get_data(),
+            request.method, request.environ["HTTP_HOST"], path, query, body,
             request.headers, request.headers.get("X-At", ""),
         )  # fmt: skip
         given = request.headers.get("X-Signature", "").rpartition("=")[2]

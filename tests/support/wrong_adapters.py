@@ -810,6 +810,26 @@ class ForgetsRetryAfter(RightAdapter):
 
 
 @wrong(
+    "fails on an error without a message",
+    caught_by="Statuses::test_no_body_makes_the_reading_of_messages_or_ids_fail[in-process]",
+)
+class NeedsAMessage(RightAdapter):
+    def error_message(self, payload: Any) -> str | None:
+        message: str = payload["error"]["message"]
+        return message
+
+
+@wrong(
+    "fails on a response without an id",
+    caught_by="Statuses::test_no_body_makes_the_reading_of_messages_or_ids_fail[in-process]",
+)
+class NeedsAnId(RightAdapter):
+    def id_in(self, payload: Any) -> str | None:
+        stream_id: str = payload["id"]
+        return stream_id
+
+
+@wrong(
     "treats a refused delete as success",
     caught_by="Statuses::test_a_refusal_is_raised_and_nothing_was_carried_out[in-process-delete]",
 )
