@@ -33,7 +33,7 @@ REFUSED = (400, 402, 403, 404, 405, 406, 409, 410, 415, 422, 423, 451)
 RETRYABLE = (408, 429, 500, 502, 503, 504)
 REDIRECTS = (301, 302, 307)
 
-_PARTS = (None, True, 7, "text", [], ["text"], [{}], {}, {"message": 7}, {"id": 7})
+_PARTS: tuple[Any, ...] = (None, True, 7, "text", [], ["text"], [{}], {}, {"message": 7}, {"id": 7})
 #: JSON that a vendor, or a proxy in between, may return instead of what the adapter expects.
 BODIES: tuple[Any, ...] = (
     *_PARTS,
