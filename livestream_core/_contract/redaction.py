@@ -133,11 +133,6 @@ class Redactor:
             ),
         )
 
-    def signatures(self) -> list[str]:
-        """Return the signatures that are remembered."""
-        with _lock:
-            return list(self._signatures.all())
-
     def add_memo(self, memo: Any) -> None:
         """Remember everything that an adapter keeps to renew a session."""
         if isinstance(memo, str):

@@ -10,6 +10,7 @@ import pytest
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, AcmeOptions
+from livestream_core.emulator import Emulator
 from runners import connect
 from scripted import respond
 
@@ -142,6 +143,6 @@ def test_a_mapping_of_options_cannot_decide_where_credentials_are_sent() -> None
 
 def test_an_emulator_in_this_process_takes_the_place_of_every_origin() -> None:
     vendor = TwoOriginsEmulator()
-    with vendor.connect() as client:
+    with Emulator.connect(vendor) as client:
         assert client.options.login_url == client.options.base_url
         assert client.create(title="T").title == "T"
