@@ -609,6 +609,7 @@ def _attempted(read: Callable[P, T], *args: P.args, **settings: P.kwargs) -> T |
     return _Failed(compiled(THE_RESPONSE).sub("it", compiled(_IN_RESPONSE).sub("", message)))
 
 
+_FAILURES: tuple[type[Exception], ...] = (LiveStreamError, *BUGS)
 #: The methods of each adapter class whose failure is in the log already.
 _logged: WeakKeyDictionary[type[Adapter], set[str]] = WeakKeyDictionary()
 
@@ -628,7 +629,7 @@ def ask(adapter: Adapter, method: Callable[[A], R], argument: A) -> R | None:
     """
     try:
         return method(argument)
-    except (LiveStreamError, *BUGS) as raised:
+    except _FAILURES as raised:
         if is_of_signal_handler(raised):
             raise
         log_once(adapter, method.__name__, place_of(raised))
@@ -677,7 +678,7 @@ def in_process_origin(adapter: type[Adapter]) -> dict[str, Any]:
     Without ``base_url`` if it has a default. It has none if every customer hosts the vendor's
     software. Nothing is sent to any of them.
     """
-    default = attrs.fields_dict(adapter.Options)["base_url"].default
+    default: Any = attrs.fields_dict(adapter.Options)["base_url"].default
     needed = default is attrs.NOTHING
     origins = origins_at(adapter.Options, "http://127.0.0.1" if needed else default)
     if not needed:

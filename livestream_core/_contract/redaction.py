@@ -31,6 +31,8 @@ _GENERATION = 10_000
 _SIGNATURES = 1000
 #: What separates the parts of a header that signs a request.
 _SEPARATORS = r"[\s,;:=\"']+"
+#: A number or a time, which is often signed and sent too, and is not a secret.
+_TIME = r"[-+.:TZ\d]+"
 
 #: How many characters are read beyond the masked part, to find a secret that crosses its end.
 _ROOM = 16 * 1024
@@ -127,14 +129,9 @@ class Redactor:
                 part
                 for value in values
                 for part in (value, *compiled(_SEPARATORS).split(value))
-                if len(part) >= SHORTEST_KEY
+                if len(part) >= SHORTEST_KEY and not compiled(_TIME).fullmatch(part)
             ),
         )
-
-    def signatures(self) -> list[str]:
-        """Return the signatures that are remembered."""
-        with _lock:
-            return list(self._signatures.all())
 
     def add_memo(self, memo: Any) -> None:
         """Remember everything that an adapter keeps to renew a session."""

@@ -46,7 +46,7 @@ from typing import Any, TypeVar
 import attrs
 
 from .._client import Client
-from .._contract.adapter import ARGUMENTS_OF_CONNECT
+from .._contract.adapter import ARGUMENTS_OF_CONNECT, Adapter
 from .._contract.capabilities import OPERATION_OF, Feature
 from .._contract.options import origin_names
 from .._contract.redaction import Redactor
@@ -75,6 +75,8 @@ REDACTED = "redacted-"
 _MIN_LENGTH = 6
 TITLE = "A capture for the conformance kit"
 
+#: Request headers that are never part of a signature.
+_ORDINARY = ("accept", "accept-encoding", "content-type", "host", "user-agent")
 _HEADERS = ("content-type", "location", "retry-after")
 _BOUNDARY = re.compile(r"boundary=\"?([^\";,]+)")
 
@@ -522,8 +524,8 @@ def _known(
 ) -> KnownSecrets:
     """Return the secrets that a client knows after its calls."""
     redactor = Redactor(client.options.secrets())
-    for secret in client._engine.redactor.signatures():
-        redactor.add(secret)
+    if registry.adapter(client.provider).sign is not Adapter.sign:
+        redactor.add_signature(value for name, value in headers if name.lower() not in _ORDINARY)
     if (session := client.session) is not None:
         # Headers of earlier sessions, too.
         redactor.add_headers(value for name, value in headers if name in session.headers)

@@ -805,8 +805,28 @@ class TakesNoPermissionForNoStream(RightAdapter):
     caught_by="Statuses::test_what_the_vendor_asks_to_wait_is_in_the_error[in-process-429]",
 )
 class ForgetsRetryAfter(RightAdapter):
-    def error_for(self, response: live.Response) -> live.LiveStreamError:
-        return live.RateLimited("later") if response.status == 429 else super().error_for(response)
+    def retry_after(self, response: live.Response) -> float | None:
+        return None
+
+
+@wrong(
+    "fails on an error without a message",
+    caught_by="Statuses::test_no_body_makes_the_reading_of_messages_or_ids_fail[in-process]",
+)
+class NeedsAMessage(RightAdapter):
+    def error_message(self, payload: Any) -> str | None:
+        message: str = payload["error"]["message"]
+        return message
+
+
+@wrong(
+    "fails on a response without an id",
+    caught_by="Statuses::test_no_body_makes_the_reading_of_messages_or_ids_fail[in-process]",
+)
+class NeedsAnId(RightAdapter):
+    def id_in(self, payload: Any) -> str | None:
+        stream_id: str = payload["id"]
+        return stream_id
 
 
 @wrong(

@@ -33,6 +33,17 @@ REFUSED = (400, 402, 403, 404, 405, 406, 409, 410, 415, 422, 423, 451)
 RETRYABLE = (408, 429, 500, 502, 503, 504)
 REDIRECTS = (301, 302, 307)
 
+_PARTS: tuple[Any, ...] = (None, True, 7, "text", [], ["text"], [{}], {}, {"message": 7}, {"id": 7})
+#: JSON that a vendor, or a proxy in between, may return instead of what the adapter expects.
+BODIES: tuple[Any, ...] = (
+    *_PARTS,
+    *(
+        {name: part}
+        for name in ("data", "detail", "error", "errors", "id", "message", "result")
+        for part in _PARTS
+    ),
+)
+
 #: Requests that may change something: all except reads.
 _CHANGING = "[!G]* *"
 
@@ -163,6 +174,16 @@ class Statuses(Area):
         assert type(error) is error_class(self.subject.adapter, status)
         assert (error.http_status, error.applied) == (status, False)
         assert error.retryable is (status in RETRYABLE)
+
+    def test_no_body_makes_the_reading_of_messages_or_ids_fail(self, harness: Harness) -> None:
+        client = harness.client
+        adapter = self.subject.adapter(client.options, clock=harness.clock.now)
+        for name in ("error_message", "id_in"):
+            for payload in BODIES:
+                try:
+                    getattr(adapter, name)(payload)
+                except Exception as error:
+                    pytest.fail(f"{name}() raises {type(error).__name__} for {payload!r}")
 
     @each("feature", changing)
     def test_a_refusal_is_raised_and_nothing_was_carried_out(
