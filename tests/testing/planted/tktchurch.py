@@ -66,7 +66,7 @@ FAULTS = [
         "unknown_status_sent",
         "status = query.status if query.status in _STATUS.values() else None",
         "status = query.status",
-        "A list of streams that are, for example, ready is refused by the vendor, not empty.",
+        "A list filtered by the status unknown is refused by the vendor instead of empty.",
     ),
     Fault(
         "tag_in_lower_case",
