@@ -157,11 +157,6 @@ def flag(value: bool | None) -> bool | None:
     return value
 
 
-def optional_identifier(value: str | None) -> str | None:
-    """Convert a value that may be ``None`` as :func:`identifier` does."""
-    return None if value is None else identifier(value)
-
-
 def instant(value: datetime | str) -> datetime:
     if isinstance(value, datetime):
         return to_utc(value)

@@ -305,7 +305,8 @@ def test_a_stream_that_is_as_wanted_is_only_read(action: str, word: str) -> None
 def test_a_new_key_is_in_the_response() -> None:
     with prepared(shown(stream_key="another-key")) as (client, script):
         stream = client.reset_key(ID)
-    assert stream.ingest is not None and stream.ingest.stream_key is not None
+    assert stream.ingest is not None
+    assert stream.ingest.stream_key is not None
     assert stream.ingest.stream_key.reveal() == "another-key"
     assert script.sent == [("POST", f"{ONE}/reset-stream-key", None)]
 
@@ -405,7 +406,8 @@ def test_every_field_of_a_stream_is_read() -> None:
     rtmps, srt = stream.ingests
     assert (rtmps.url, rtmps.protocol) == ("rtmps://global-live.mux.com:443/app", "rtmps")
     assert srt.url == "srt://global-live.mux.com:6001"
-    assert srt.passphrase is not None and srt.passphrase.reveal() == "a-passphrase"
+    assert srt.passphrase is not None
+    assert srt.passphrase.reveal() == "a-passphrase"
     assert (stream.started_at, stream.ended_at, stream.recording) == (None, None, None)
 
 
