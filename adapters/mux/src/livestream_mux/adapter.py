@@ -312,10 +312,10 @@ class MuxAdapter(live.Adapter):
             raw=fields.data,
         )
 
-    def _ingests(self, fields: live.Fields) -> list[live.Ingest]:
+    def _ingests(self, fields: live.Fields) -> tuple[live.Ingest, ...]:
         key = fields.optional_text("stream_key", field="ingests")
         if not key:
-            return []
+            return ()
         url = self.options.ingest_url
         ingests = [fields.part("ingests", live.Ingest, url, key)]
         host = re.match(r"rtmps?://([\w.-]+\.mux\.com)(?:[:/]|$)", url)
@@ -323,7 +323,7 @@ class MuxAdapter(live.Adapter):
         if host and passphrase:
             srt = f"srt://{host[1]}:6001"
             ingests.append(fields.part("ingests", live.Ingest, srt, key, passphrase=passphrase))
-        return [each for each in ingests if each is not None]
+        return tuple(each for each in ingests if each is not None)
 
     def _stream(self, response: live.Response) -> live.LiveStream:
         return self.parse_stream(response.fields().object("data").data)
