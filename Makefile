@@ -89,7 +89,7 @@ lint: .venv/.stamp ## check the rules and the format with ruff
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 
-wheels: dist/.stamp ## build the four wheels and their SBOM (CycloneDX) into dist
+wheels: dist/.stamp ## build the wheels and their SBOM (CycloneDX) into dist
 
 types: .venv-types/.stamp ## check types with mypy --strict and pyright: the installed wheels, scripts, examples
 	@cd .venv-types && bin/python -m mypy --strict --config-file ../pyproject.toml \

@@ -23,7 +23,7 @@ import livestream_core as live
 from livestream_core._plugins.registry import registry
 from livestream_core.testing.plugin import CLIENTS
 
-PROVIDERS = ("tpstreams", "videosdk", "tktchurch")
+PROVIDERS = ("tpstreams", "videosdk", "tktchurch", "mux")
 BEGIN, END = "<!-- capabilities: begin -->", "<!-- capabilities: end -->"
 ABSENT = "—"
 ROOT = Path(__file__).parents[1]

@@ -336,7 +336,7 @@ class Fields:
 
     # -- values of the model ----------------------------------------------------------------
 
-    def build(self, kind: Callable[P, V], /, *args: P.args, **values: P.kwargs) -> V:
+    def build(self, kind: Callable[P, V], *args: P.args, **values: P.kwargs) -> V:
         """Create a value of the model.
 
         If the getters are lenient, values that the model refuses are left out and recorded. A
@@ -360,7 +360,7 @@ class Fields:
         return value
 
     def part(
-        self, field: str, kind: Callable[P, V], /, *args: P.args, **values: P.kwargs
+        self, field: str, kind: Callable[P, V], *args: P.args, **values: P.kwargs
     ) -> V | None:
         """Create a part of a stream, such as an :class:`Ingest`, like :meth:`build`.
 
@@ -368,7 +368,8 @@ class Fields:
             field: The field of the stream that the part is for.
             kind: The class of the part.
             args: The values of the first fields.
-            values: The values of further fields by name.
+            values: The values of further fields by name. Pass a field named ``kind``, such as
+                that of a :class:`Playback`, by position.
 
         Returns:
             The part, or ``None`` if the model refuses a required value.

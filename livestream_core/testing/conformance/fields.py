@@ -77,7 +77,7 @@ class TitlesAndReferences(Area):
         harness.client.create(title="Other", reference=other)
         harness.client.create(title="None")
         assert _found(harness, one) == [harness.key(wanted.id)]
-        assert _found(harness, f"{one}-of-nobody") == []
+        assert _found(harness, f"{one}-of-another") == []
 
     @proves(Feature.REFERENCE)
     @needs(Feature.CREATE, Feature.LIST, when=lambda can: not can.reference_is_unique)

@@ -138,7 +138,7 @@ class MuxAdapter(live.Adapter):
             Feature.TITLE: (Support.NATIVE, "viewers can read it"),
             Feature.REFERENCE: (Support.NATIVE, "this is Mux's passthrough"),
             Feature.RECORD: live.Capability(
-                Support.NATIVE, "Mux records every stream", values={True}
+                Support.AUTOMATIC, "Mux records every run", values={True}
             ),
             Feature.RECORDING_DRM: (
                 Support.NONE,
@@ -170,7 +170,7 @@ class MuxAdapter(live.Adapter):
     def create(self, spec: live.StreamSpec) -> _OneStream:
         """Send POST /live-streams.
 
-        Without playback policies nobody could watch the stream or its recordings.
+        Without playback policies, neither the stream nor its recordings could be watched.
         """
         policies = {"playback_policies": [self.options.playback_policy]}
         body = _body(
@@ -440,7 +440,7 @@ def _playback(playback_id: live.Fields) -> live.Playback | None:
         "playbacks",
         live.Playback,
         public and f"https://stream.mux.com/{public}.m3u8",
-        kind=live.PlaybackKind.HLS,
+        live.PlaybackKind.HLS,
         protection=protection or Protection.UNKNOWN,
     )
 
