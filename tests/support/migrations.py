@@ -27,6 +27,7 @@ CREATE = {
 LIST = {
     "memory": "GET /v1/streams",
     "tktchurch": "GET /v1/livestreams",
+    "mux": "GET /video/v1/live-streams",
     "tpstreams": "GET *live_streams/",
     "videosdk": "GET /v1/livestreams/",
 }

@@ -429,7 +429,7 @@ def _simulcast_target(target: live.RestreamTarget) -> dict[str, Any]:
 
 def _public_id(playback_id: live.Fields) -> str | None:
     is_public = playback_id.data.get("policy") == "public"
-    return playback_id.optional_text("id", field="thumbnail_url") if is_public else None
+    return playback_id.optional_text("id") if is_public else None
 
 
 def _playback(playback_id: live.Fields) -> live.Playback | None:
