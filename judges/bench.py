@@ -180,9 +180,7 @@ def unlike_the_sdk(bench: Bench, request: LoggedRequest) -> list[str]:
         if len(bench.emulator.requests) == sent:  # the SDK refuses to send that
             return ["the SDK refuses to send it"]
     theirs = bench.emulator.requests[sent]
-    found = [
-        name for name in ("method", "path") if getattr(request, name) != getattr(theirs, name)
-    ]
+    found = [name for name in ("method", "path") if getattr(request, name) != getattr(theirs, name)]
     if query != dict(parse_qsl(theirs.query, keep_blank_values=True)):
         found.append("query")
     ours, expected = (json.loads(each.body) if each.body else None for each in (request, theirs))
