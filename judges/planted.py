@@ -1,27 +1,33 @@
-"""Emulators of Mux that are wrong on purpose, one for each operation: the judges must find it."""
+"""Emulators that are wrong on purpose, one for each operation: the judges must find it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
-from livestream_core.emulator import Request, Response, json_response
+from livestream_core.emulator import Emulator, Request, Response, json_response
 from livestream_mux.emulator import MuxEmulator
 
+E = TypeVar("E", bound=Emulator)
 
-def _edits(handler: str, edit: Callable[[Any], Any]) -> type[MuxEmulator]:
+
+def edits(base: type[E], handler: str, edit: Callable[[Any], Any]) -> type[E]:
     """Return an emulator that edits what an operation answers."""
 
-    def answer(self: MuxEmulator, request: Request, **ids: str) -> Response:
-        response: Response = getattr(MuxEmulator, handler)(self, request, **ids)
+    def answer(self: E, request: Request, **ids: str) -> Response:
+        response: Response = getattr(base, handler)(self, request, **ids)
         if not response.is_json or response.status_code >= 400:
             return response
         data = json.loads(response.get_data())
-        edit(data["data"])
+        edit(data)
         return json_response(data, response.status_code)
 
-    return type("Wrong", (MuxEmulator,), {handler: answer})
+    return type("Wrong", (base,), {handler: answer})
+
+
+def _edits(handler: str, edit: Callable[[Any], Any]) -> type[MuxEmulator]:
+    return edits(MuxEmulator, handler, lambda data: edit(data["data"]))
 
 
 def _does_nothing(handler: str, status: int = 200) -> type[MuxEmulator]:

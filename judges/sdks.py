@@ -83,7 +83,7 @@ class NodeSDK:
     def __init__(self) -> None:
         folder = Path(__file__).parent
         self._process = subprocess.Popen(
-            ["node", "sdk.mjs"],  # noqa: S607
+            ["node", "sdk.mjs"],
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
