@@ -37,7 +37,7 @@ SOURCES := $(PROJECTS) README.md LICENSE livestream_core_pytest.py \
 TYPED := livestream_core_pytest.py $(wildcard scripts/*.py examples/*.py benchmarks/*.py benchmarks/*/*.py \
 	tests/repository/*.py tests/model/test_typing.py tests/typing/*.py \
 	tests/docs/*.py tests/support/run_page.py \
-	docs/_extensions/kit_tables.py docs/_extensions/line_counts.py \
+	docs/_extensions/judge_tables.py docs/_extensions/kit_tables.py docs/_extensions/line_counts.py \
 	docs/_extensions/provider_tables.py docs/_extensions/status_diagram.py)
 # Pyright reads the packages of the first Python in PATH. It needs no network: pyright itself and
 # Node.js come from wheels.
@@ -90,7 +90,7 @@ lint: .venv/.stamp ## check the rules and the format with ruff
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 
-wheels: dist/.stamp ## build the four wheels and their SBOM (CycloneDX) into dist
+wheels: dist/.stamp ## build the wheels and their SBOM (CycloneDX) into dist
 
 types: .venv-types/.stamp ## check types with mypy --strict and pyright: the installed wheels, scripts, examples
 	@cd .venv-types && bin/python -m mypy --strict --config-file ../pyproject.toml \

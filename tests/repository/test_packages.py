@@ -35,9 +35,10 @@ def each_project() -> pytest.MarkDecorator:
     return pytest.mark.parametrize("root", PROJECTS, ids=lambda root: root.name)
 
 
-def test_there_are_a_core_and_three_adapters() -> None:
+def test_there_are_a_core_and_four_adapters() -> None:
     assert {project_of(root)["name"] for root in PROJECTS} == {
         "livestream-core",
+        "livestream-mux",
         "livestream-tktchurch",
         "livestream-tpstreams",
         "livestream-videosdk",
