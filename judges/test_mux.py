@@ -52,13 +52,13 @@ def test_the_judge_misses_the_envelope(sdk: PythonSDK | NodeSDK, operation: str)
 
 def test_the_sdks_recognize_the_errors(bench: Bench) -> None:
     id = bench.made()
-    for call, status, type in (
-        (lambda: bench.call("get", id[::-1]), 404, "not_found"),
-        (lambda: bench.call("get", "no-id"), 400, "invalid_parameters"),
-        (lambda: bench.call("enable", id), 400, "invalid_parameters"),
+    for operation, other, status, type in (
+        ("get", id[::-1], 404, "not_found"),
+        ("get", "no-id", 400, "invalid_parameters"),
+        ("enable", id, 400, "invalid_parameters"),
     ):
         with pytest.raises(Refused) as caught:
-            call()
+            bench.call(operation, other)
         assert (caught.value.status, caught.value.body["error"]["type"]) == (status, type)
         assert all(isinstance(each, str) for each in caught.value.body["error"]["messages"])
     options = {**bench.emulator.options(), "token_secret": "wrong"}

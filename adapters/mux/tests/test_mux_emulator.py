@@ -33,6 +33,27 @@ def test_the_documented_samples_have_the_sdks_type(sample: Any) -> None:
     assert is_a("LiveStream", sample)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"created_at": 1609937654},
+        {"status": "live"},
+        {"max_continuous_duration": True},
+        {"playback_ids": {}},
+        {"playback_ids": [{"id": "x"}]},
+        {"playback_ids": [{"id": "x", "policy": "none"}]},
+        {"meta": {"description": "x"}},
+        {"no_such_field": 1},
+        {"passthrough": None},
+    ],
+)
+def test_an_answer_of_another_type_would_be_found(change: dict[str, Any]) -> None:
+    with pytest.raises(AssertionError):
+        is_a("LiveStream", {**NEW, **change})
+    with pytest.raises(AssertionError):
+        is_a("LiveStream", {name: NEW[name] for name in NEW if name != "id"})
+
+
 def test_a_created_stream_is_idle_and_has_every_field_of_the_documented_sample(mux: Mux) -> None:
     made = mux.create(**PUBLIC, new_asset_settings=PUBLIC)
     assert made["status"] == "idle"
