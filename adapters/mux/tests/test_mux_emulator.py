@@ -452,6 +452,18 @@ def test_a_reconnect_in_time_continues_the_asset(
     assert times == [("content", 30), ("slate", 20), ("content", 30)]
 
 
+def test_a_reconnect_in_time_ends_the_reconnect_window(
+    mux: Mux, emulator: MuxEmulator, clock: live.ManualClock
+) -> None:
+    id = mux.create()["id"]
+    emulator.connect_encoder(id)
+    emulator.drop_encoder(id)
+    clock.advance(30)
+    emulator.connect_encoder(id)
+    clock.advance(300)
+    assert mux.get(id)["status"] == "active"
+
+
 def test_the_newest_asset_is_the_last(
     mux: Mux, emulator: MuxEmulator, clock: live.ManualClock
 ) -> None:
@@ -699,9 +711,16 @@ def test_targets_follow_the_encoder(
 
     emulator.connect_encoder(made["id"])
     assert status() == "broadcasting"
+    mux.put(made["id"], "complete")
+    assert status() == "idle"
+    emulator.connect_encoder(made["id"])
     emulator.drop_encoder(made["id"])
     assert status() == "idle"
-    assert words(target["id"]) == ["created", "starting", "broadcasting", "idle"]
+    assert words(target["id"]) == [
+        "created",
+        *("starting", "broadcasting", "idle"),
+        *("starting", "broadcasting", "idle"),
+    ]
 
 
 # -- webhooks -------------------------------------------------------------------------------
