@@ -6,7 +6,7 @@
 # Builds write into the source tree, so two of them never run at once, whatever -j says.
 .NOTPARALLEL:
 .PHONY: demo test quick faults torture lint types wheels smoke kit docs bench bench-peers test-lowest \
-	test-others lock clean help
+	test-others judges lock clean help
 
 USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 ifndef PYTHON
@@ -24,9 +24,10 @@ ADAPTERS := $(sort $(patsubst %/pyproject.toml,%,$(wildcard adapters/*/pyproject
 # Packages as a third party would write them. Only `make kit` installs them.
 EXAMPLES := $(sort $(patsubst %/pyproject.toml,%,$(wildcard examples/adapters/*/pyproject.toml)))
 PACKAGES := livestream_core $(foreach each,$(ADAPTERS),livestream_$(notdir $(each)))
-# The lock files. `make lock` writes both.
+# The lock files. `make lock` writes them.
 NEWEST := requirements/newest.txt
 LOWEST := requirements/lowest.txt
+JUDGES := requirements/judges.txt
 PROJECTS := Makefile scripts/make_venv $(NEWEST) pyproject.toml setup.cfg \
 	livestream_core/_version.py $(wildcard adapters/*/pyproject.toml adapters/*/setup.cfg)
 SOURCES := $(PROJECTS) README.md LICENSE livestream_core_pytest.py \
@@ -36,7 +37,7 @@ SOURCES := $(PROJECTS) README.md LICENSE livestream_core_pytest.py \
 TYPED := livestream_core_pytest.py $(wildcard scripts/*.py examples/*.py benchmarks/*.py benchmarks/*/*.py \
 	tests/repository/*.py tests/model/test_typing.py tests/typing/*.py \
 	tests/docs/*.py tests/support/run_page.py \
-	docs/_extensions/kit_tables.py docs/_extensions/line_counts.py \
+	docs/_extensions/judge_tables.py docs/_extensions/kit_tables.py docs/_extensions/line_counts.py \
 	docs/_extensions/provider_tables.py docs/_extensions/status_diagram.py)
 # Pyright reads the packages of the first Python in PATH. It needs no network: pyright itself and
 # Node.js come from wheels.
@@ -132,11 +133,14 @@ test-lowest: .venv-lowest/.stamp ## run most tests with the lowest supported ver
 test-others: ## run most tests on every other installed Python from 3.11 up
 	@JOBS="$(JOBS)" PYTEST_ARGS="$(PYTEST_ARGS)" VERSIONS="$(VERSIONS)" scripts/test_others "$(PYTHON)" "$(NEWEST)" $(EDITABLE)
 
+judges: .venv-judges/.stamp judges/node_modules/.stamp ## let vendors' official SDKs judge the emulators
+	@.venv-judges/bin/python -m pytest -q -p no:cacheprovider judges $(PYTEST_ARGS)
+
 lock: .venv-lock/.stamp ## update the lock files in requirements
 	@scripts/lock .venv-lock/bin/uv "$(USERS)"
 
 clean: ## remove everything that these targets created
-	@rm -rf .venv .venv-* .wheels build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache \
+	@rm -rf .venv .venv-* .wheels judges/node_modules build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache \
 		.ruff_cache htmlcov *.egg-info adapters/*/build adapters/*/dist adapters/*/src/*.egg-info \
 		examples/adapters/*/src/*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -146,6 +150,15 @@ clean: ## remove everything that these targets created
 
 .venv-lowest/.stamp: $(PROJECTS) $(LOWEST)
 	$(call make-venv,.venv-lowest,-e ".[$(USERS)]" $(EDITABLE) pytest-xdist trustme uvloop,$(LOWEST))
+
+.venv-judges/.stamp: $(PROJECTS) $(JUDGES) judges/requirements.txt $(EXAMPLES:%=%/pyproject.toml)
+	$(call make-venv,.venv-judges,-e ".[testing]" $(EDITABLE) \
+		$(foreach each,$(EXAMPLES),-e "./$(each)[sandbox]") -r judges/requirements.txt,$(JUDGES))
+
+judges/node_modules/.stamp: judges/package.json judges/package-lock.json
+	@if command -v npm >/dev/null; then \
+		npm ci --prefix judges --ignore-scripts --no-audit --no-fund --loglevel error && touch "$@"; \
+	else echo "== found no npm: without Node.js, one SDK does not judge" >&2; fi
 
 # Without this repository, which may need packages that the lock file does not have yet.
 .venv-lock/.stamp: scripts/make_venv

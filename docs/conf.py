@@ -10,7 +10,12 @@ import livestream_core
 HERE = Path(__file__).parent
 sys.path[:0] = [
     str(folder)
-    for folder in (HERE / "_extensions", HERE.parent / "scripts", HERE.parent / "tests" / "support")
+    for folder in (
+        HERE / "_extensions",
+        HERE.parent / "scripts",
+        HERE.parent / "tests" / "support",
+        HERE.parent,
+    )
 ]
 
 project = "livestream-core"

@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
+import judge_tables
 import kit_tables
 import livestream_core as live
 import status_diagram
@@ -122,6 +123,20 @@ class WrongAdapters(_Markdown):
 
     def text(self) -> str:
         return kit_tables.wrong_table()
+
+
+class MuxJudges(_Markdown):
+    """The operations that Mux's official SDKs judge."""
+
+    def text(self) -> str:
+        return judge_tables.mux_table()
+
+
+class PeerTubeJudges(_Markdown):
+    """The operations that PeerTube's SDK judges."""
+
+    def text(self) -> str:
+        return judge_tables.peertube_table()
 
 
 class LineCounts(_Markdown):
@@ -262,6 +277,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("kit-areas", KitAreas)
     app.add_directive("kit-tests", KitTests)
     app.add_directive("wrong-adapters", WrongAdapters)
+    app.add_directive("mux-judges", MuxJudges)
+    app.add_directive("peertube-judges", PeerTubeJudges)
     app.add_directive("line-counts", LineCounts)
     app.connect("doctree-read", link_to_pages)
     app.connect("autodoc-process-signature", hide_inner_signature)

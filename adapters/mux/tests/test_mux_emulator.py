@@ -33,6 +33,27 @@ def test_the_documented_samples_have_the_sdks_type(sample: Any) -> None:
     assert is_a("LiveStream", sample)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"created_at": 1609937654},
+        {"status": "live"},
+        {"max_continuous_duration": True},
+        {"playback_ids": {}},
+        {"playback_ids": [{"id": "x"}]},
+        {"playback_ids": [{"id": "x", "policy": "none"}]},
+        {"meta": {"description": "x"}},
+        {"no_such_field": 1},
+        {"passthrough": None},
+    ],
+)
+def test_an_answer_of_another_type_would_be_found(change: dict[str, Any]) -> None:
+    with pytest.raises(AssertionError):
+        is_a("LiveStream", {**NEW, **change})
+    with pytest.raises(AssertionError):
+        is_a("LiveStream", {name: NEW[name] for name in NEW if name != "id"})
+
+
 def test_a_created_stream_is_idle_and_has_every_field_of_the_documented_sample(mux: Mux) -> None:
     made = mux.create(**PUBLIC, new_asset_settings=PUBLIC)
     assert made["status"] == "idle"
@@ -431,6 +452,18 @@ def test_a_reconnect_in_time_continues_the_asset(
     assert times == [("content", 30), ("slate", 20), ("content", 30)]
 
 
+def test_a_reconnect_in_time_ends_the_reconnect_window(
+    mux: Mux, emulator: MuxEmulator, clock: live.ManualClock
+) -> None:
+    id = mux.create()["id"]
+    emulator.connect_encoder(id)
+    emulator.drop_encoder(id)
+    clock.advance(30)
+    emulator.connect_encoder(id)
+    clock.advance(300)
+    assert mux.get(id)["status"] == "active"
+
+
 def test_the_newest_asset_is_the_last(
     mux: Mux, emulator: MuxEmulator, clock: live.ManualClock
 ) -> None:
@@ -678,9 +711,16 @@ def test_targets_follow_the_encoder(
 
     emulator.connect_encoder(made["id"])
     assert status() == "broadcasting"
+    mux.put(made["id"], "complete")
+    assert status() == "idle"
+    emulator.connect_encoder(made["id"])
     emulator.drop_encoder(made["id"])
     assert status() == "idle"
-    assert words(target["id"]) == ["created", "starting", "broadcasting", "idle"]
+    assert words(target["id"]) == [
+        "created",
+        *("starting", "broadcasting", "idle"),
+        *("starting", "broadcasting", "idle"),
+    ]
 
 
 # -- webhooks -------------------------------------------------------------------------------

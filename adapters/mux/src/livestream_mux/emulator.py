@@ -331,7 +331,7 @@ class MuxEmulator(Emulator):
 
     @_answering
     def create_live_stream(self, request: Request, environment: _Environment) -> Fields:
-        """Create a stream. Without a policy it has no playback ID, and cannot be watched."""
+        """Create a stream. Without a policy it has no playback ID, and it cannot be watched."""
         body = _body(request)
         parameters.check_create(body)
         mode = body.get("latency_mode", "standard")

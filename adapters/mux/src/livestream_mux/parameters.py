@@ -142,7 +142,7 @@ _ASSET_META = _object({"title": _at_most(512), "creator_id": _text, "external_id
 _MP4 = _one_of("none", "standard", "capped-1080p", "audio-only", "audio-only,capped-1080p")
 _MASTER = _one_of("temporary", "none")
 
-#: ``inputs``, ``directives``, and ``copy_overlays`` are not emulated.
+#: ``inputs`` and ``directives`` are not emulated.
 _NEW_ASSET: Mapping[str, Check] = {
     **_POLICIES,
     "passthrough": _PASSTHROUGH,
@@ -153,6 +153,7 @@ _NEW_ASSET: Mapping[str, Check] = {
     "encoding_tier": _one_of("smart", "baseline", "premium"),
     "max_resolution_tier": _one_of("1080p", "1440p", "2160p"),
     "normalize_audio": _flag,
+    "copy_overlays": _flag,
     "generate_shots": _flag,
     "test": _flag,
     "static_renditions": _many(

@@ -10,6 +10,8 @@ from urllib.parse import parse_qs
 import livestream_core as live
 import pytest
 from livestream_core.emulator import Fault
+from werkzeug.datastructures import MultiDict
+from werkzeug.test import Client
 
 from livestream_peertube.emulator import ACCESS_SECONDS, REFRESH_SECONDS, PeerTubeEmulator
 
@@ -377,3 +379,17 @@ def test_an_uploaded_video_is_not_a_live_stream(
 ) -> None:
     with pytest.raises(live.NotFound, match="never a live stream"):
         client.get(instance.other_ids()[0])
+
+
+def test_a_repeated_field_of_a_form_is_a_list_as_in_multer(
+    instance: PeerTubeEmulator, client: live.Client
+) -> None:
+    tags = ["one", "two", "three"]
+    response = Client(instance).post(
+        "/api/v1/videos/live",
+        headers={"Authorization": f"Bearer {instance.login_options()['access_token']}"},
+        content_type="multipart/form-data",
+        data=MultiDict({"channelId": instance.channel_id, "name": "Lesson 1", "tags": tags}),
+    )
+    made = json.loads(response.get_data())["video"]
+    assert client.get(made["uuid"]).tags == tuple(tags)

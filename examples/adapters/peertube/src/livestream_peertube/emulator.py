@@ -907,7 +907,11 @@ def _multipart(request: Request) -> dict[str, Any]:
         for key in path:
             holder = holder.setdefault(key, {})
         # The word null inside a list or an object is not converted.
-        holder[last] = None if value == "null" and not path else value
+        read: Any = None if value == "null" and not path else value
+        if last in holder:  # a repeated name becomes a list (append-field)
+            earlier = holder[last]
+            read = [*(earlier if isinstance(earlier, list) else [earlier]), read]
+        holder[last] = read
     return {name: _listed(value) for name, value in nested.items()}
 
 
