@@ -152,12 +152,28 @@ class RightAdapter(AcmeAdapter):
         )
 
     def verify(self, headers: Mapping[str, str], body: bytes, secret: str) -> None:
-        if not hmac.compare_digest(headers.get("x-acme-signature", ""), signature(body, secret)):
+        timestamp, sent = self.signed(headers.get("x-acme-signature", ""))
+        if not (timestamp.isascii() and timestamp.isdecimal()):
+            raise live.WebhookRejected("the time is missing")
+        if not self.is_signed(sent, signature(timestamp, body, secret)):
             raise live.WebhookRejected("the signature is wrong")
+        if abs(self.seconds_since(timestamp)) > 300:
+            raise live.WebhookRejected("the delivery is too old")
+
+    def signed(self, header: str) -> tuple[str, str]:
+        parts = dict(part.partition("=")[::2] for part in header.split(","))
+        return parts.get("t", ""), parts.get("v1", "")
+
+    def is_signed(self, sent: str, expected: str) -> bool:
+        return sent.isascii() and hmac.compare_digest(sent, expected)
+
+    def seconds_since(self, timestamp: str) -> float:
+        return self.clock().timestamp() - int(timestamp)
 
 
-def signature(body: bytes, secret: str) -> str:
-    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+def signature(timestamp: str, body: bytes, secret: str) -> str:
+    signed = timestamp.encode() + b"." + body
+    return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
 class RightEmulator(AcmeEmulator):
@@ -289,7 +305,8 @@ class RightEmulator(AcmeEmulator):
         self._settle()
         data = {"type": "folder", "id": id} if id in self.folders else self.streams[id]
         body = json.dumps(data).encode()
-        return {"X-Acme-Signature": signature(body, secret)}, body
+        at = str(int(self.clock.now().timestamp()))
+        return {"X-Acme-Signature": f"t={at},v1={signature(at, body, secret)}"}, body
 
 
 def _is_time(value: Any) -> bool:
@@ -1155,6 +1172,53 @@ class BelievesWhatIsNotSigned(RightAdapter):
     def verify(self, headers: Mapping[str, str], body: bytes, secret: str) -> None:
         if "x-acme-signature" in headers:
             super().verify(headers, body, secret)
+
+
+@wrong(
+    "accepts the beginning of a signature",
+    caught_by="Webhooks::test_a_delivery_with_damage_to_its_signature_is_rejected",
+)
+class BelievesTheBeginningOfASignature(RightAdapter):
+    def is_signed(self, sent: str, expected: str) -> bool:
+        return super().is_signed(sent[:32], expected[:32])
+
+
+@wrong(
+    "raises a TypeError if a signature is not ASCII",
+    caught_by="Webhooks::test_a_delivery_with_damage_to_its_signature_is_rejected",
+)
+class FailsOnASignatureThatIsNotAscii(RightAdapter):
+    def is_signed(self, sent: str, expected: str) -> bool:
+        return hmac.compare_digest(sent, expected)
+
+
+@wrong(
+    "ignores the end of a delivery's time",
+    caught_by="Webhooks::test_a_delivery_with_damage_to_its_time_is_rejected",
+)
+class ReadsOnlyTheBeginningOfATime(RightAdapter):
+    def signed(self, header: str) -> tuple[str, str]:
+        timestamp, sent = super().signed(header)
+        return timestamp[:10], sent
+
+
+@wrong(
+    "accepts the parts of a signature under each other's names",
+    caught_by="Webhooks::test_parts_of_headers_that_are_exchanged_are_rejected",
+)
+class ReadsPartsByTheirLength(RightAdapter):
+    def signed(self, header: str) -> tuple[str, str]:
+        timestamp, sent = sorted(super().signed(header), key=len)
+        return timestamp, sent
+
+
+@wrong(
+    "accepts a delivery of yesterday",
+    caught_by="Webhooks::test_a_delivery_is_rejected_if_it_is_old_where_the_vendor_signs_its_time",
+)
+class BelievesAnOldDelivery(RightAdapter):
+    def seconds_since(self, timestamp: str) -> float:
+        return 0.0
 
 
 @wrong(
