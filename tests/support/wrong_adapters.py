@@ -818,6 +818,43 @@ class TakesNoPermissionForNoStream(RightAdapter):
 
 
 @wrong(
+    "reads the first of an error's details, which may be missing",
+    caught_by="Statuses::test_no_body_of_an_error_makes_a_method_of_the_adapter_fail",
+)
+class NeedsAnErrorInADocumentedForm(RightAdapter):
+    def error_message(self, payload: Any) -> str | None:
+        return str(payload["errors"][0]["message"]) if "errors" in payload else None
+
+
+@wrong(
+    "takes an error without details for a missing stream",
+    caught_by="Statuses::test_the_body_of_an_error_does_not_change_what_the_error_is[in-process-409]",
+)
+class TakesAnErrorWithoutDetailsForNoStream(RightAdapter):
+    def error_for(self, response: live.Response) -> live.LiveStreamError:
+        if response.status == 409 and response.is_json and not response.json():
+            return live.NotFound("gone")
+        return super().error_for(response)
+
+
+@wrong(
+    "treats an error without details as success",
+    caught_by="Statuses::test_the_body_of_an_error_does_not_change_what_became_of_a_change"
+    "[in-process-delete]",
+)
+class SwallowsAnErrorWithoutDetails(RightAdapter):
+    def remove(self, stream_id: str) -> Any:
+        try:
+            yield from super().remove(stream_id)
+        except live.Rejected as error:
+            if "no details" not in error.message:
+                raise
+
+    def error_message(self, payload: Any) -> str | None:
+        return super().error_message(payload) or "no details"
+
+
+@wrong(
     "drops the vendor's Retry-After",
     caught_by="Statuses::test_what_the_vendor_asks_to_wait_is_in_the_error[in-process-429]",
 )

@@ -22,6 +22,7 @@ from ..._model.status import Status
 from ..._model.stream import LiveStream
 from ...emulator import Fault
 from .area import Area, each, needs, proves
+from .calls import has_crashed
 from .harness import Harness
 from .lists import edited
 from .subject import Sample
@@ -33,8 +34,6 @@ WORDS = ("gone_fishing", "ended-ish", "nearly ready", "not_cancelled")
 _TIMES = tuple(each.name for each in facts_of(LiveStream) if each.kind is Kind.INSTANT)
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 _OTHERS: tuple[Any, ...] = (7, "text", [], {}, True, ["x"])
-#: How the core reports that an adapter raised an exception of another library.
-_CRASHED = ("could not be read (", "the adapter failed (")
 _EXAMPLES = settings(
     max_examples=150,
     deadline=None,
@@ -89,11 +88,6 @@ def with_value(data: Any, path: Path, value: Any) -> Any:
 def instead(body: Any) -> Callable[[str, str, Response], Response]:
     """Return a function that replaces the JSON of every response."""
     return lambda method, target, response: edited(response, lambda _: body)
-
-
-def has_crashed(error: LiveStreamError) -> bool:
-    """Return whether the adapter failed with an exception of another library."""
-    return any(words in error.message for words in _CRASHED)
 
 
 def named(path: Path) -> str:

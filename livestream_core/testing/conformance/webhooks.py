@@ -18,8 +18,8 @@ from ..._model.errors import (
     WebhookRejected,
 )
 from ..._model.stream import EventKind, LiveStream
-from .answers import has_crashed
 from .area import Area, proves
+from .calls import has_crashed
 from .harness import Harness
 
 _SECRET = "the secret of the kit's webhook"
