@@ -610,6 +610,42 @@ class CancelsWhatIsOnAir(RightAdapter):
 
 
 @wrong(
+    "cancels a stream that was live a moment ago",
+    caught_by="EveryStatus::test_an_operation_has_its_effect_or_is_refused_in_every_status"
+    "[in-process-cancel]",
+)
+class CancelsWhatWasOnAir(RightAdapter):
+    def cancel(self, stream_id: str) -> Stream:
+        stream = yield from self.get(stream_id)
+        if stream.status is not live.Status.INTERRUPTED:
+            return (yield from super().cancel(stream_id))
+        yield from self.remove(stream_id)
+        return attrs.evolve(stream, status=live.Status.CANCELLED)
+
+
+@wrong(
+    "reports that a stream was stopped that has not started",
+    caught_by="EveryStatus::test_an_operation_has_its_effect_or_is_refused_in_every_status"
+    "[in-process-stop]",
+)
+class StopsWhatHasNotStarted(RightAdapter):
+    def stop(self, stream_id: str, trim: live.Trim | None = None) -> Stream:
+        stream = yield from self.get(stream_id)
+        if stream.status is live.Status.SCHEDULED:
+            return stream
+        return (yield from super().stop(stream_id, trim))
+
+
+@wrong(
+    "empties other fields with an update",
+    caught_by="Operations::test_an_update_leaves_all_other_fields_as_they_were",
+)
+class EmptiesOtherFields(RightAdapter):
+    def changed(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        return {"description": None, "tags": [], **super().changed(changes)}
+
+
+@wrong(
     "restarts a stream that has ended",
     caught_by="Lifecycle::test_a_stream_that_is_over_cannot_be_started_again",
 )

@@ -30,6 +30,7 @@ pytest.register_assert_rewrite(
             "operations",
             "refusals",
             "lifecycle",
+            "every_status",
             "lists",
             "failures",
             "sessions",
@@ -49,6 +50,7 @@ from ..captures import Capture, CapturedCall, CapturedExchange
 from .answers import Parsing
 from .area import Area
 from .emulated import Emulated
+from .every_status import EveryStatus
 from .failures import Faults, Outcomes, SlowResponses, Statuses
 from .harness import AsyncTap, Harness, Tap
 from .ids import Ids
@@ -69,6 +71,7 @@ class Suite(
     Refusals,
     Input,
     Lifecycle,
+    EveryStatus,
     RandomLifecycles,
     Waiting,
     Paging,
@@ -102,6 +105,7 @@ __all__ = [
     "CapturedCall",
     "CapturedExchange",
     "Emulated",
+    "EveryStatus",
     "Faults",
     "FieldsWithoutSecrets",
     "Filters",

@@ -36,6 +36,13 @@ REFUSED = (400, 402, 403, 404, 405, 406, 409, 410, 415, 422, 423, 451)
 RETRYABLE = (408, 429, 500, 502, 503, 504)
 REDIRECTS = (301, 302, 307)
 
+
+def _for_each_field(value: Any) -> bytes:
+    """Return an object with a value in each field that errors often have."""
+    names = ("error", "errors", "message", "detail", "code", "type", "title")
+    return json.dumps(dict.fromkeys(names, value)).encode()
+
+
 #: Bodies of errors: what a vendor's gateway, or its next version, may send. Adapters that read more
 #: of a body than the vendor documents fail on one of them.
 ERROR_BODIES: dict[str, bytes] = {
@@ -47,18 +54,13 @@ ERROR_BODIES: dict[str, bytes] = {
     "a list of strings": b'["refused"]',
     "a list of objects": b'[{"message": "refused"}]',
     "an empty object": b"{}",
-    **{
-        f"{inner} for each field": json.dumps(
-            dict.fromkeys(("error", "errors", "message", "detail", "code", "type", "title"), value)
-        ).encode()
-        for inner, value in {
-            "null": None,
-            "a number": 7,
-            "a string": "refused",
-            "a list": ["refused", 7, None, {}],
-            "an object": {"message": {"code": [None]}, "code": 7, "errors": []},
-        }.items()
-    },
+    "null for each field": _for_each_field(None),
+    "a number for each field": _for_each_field(7),
+    "a string for each field": _for_each_field("refused"),
+    "a list for each field": _for_each_field(["refused", 7, None, {}]),
+    "an object for each field": _for_each_field(
+        {"message": {"code": [None]}, "code": 7, "errors": []}
+    ),
     "nesting": b'{"error": ' * 60 + b"null" + b"}" * 60,
     "a page of HTML": b"<html><h1>Sorry</h1></html>",
     "a large body": b'{"error": "refused"' + b" " * 200_000 + b"}",
@@ -254,9 +256,9 @@ class Statuses(Area):
                 payload = response.json()
                 calls.append(("error_message", partial(adapter.error_message, payload)))
                 calls.append(("id_in", partial(adapter.id_in, payload)))
-            for method, call in calls:
+            for method, attempt in calls:
                 try:
-                    call()
+                    attempt()
                 except LiveStreamError:
                     pass
                 except Exception as error:

@@ -11,7 +11,7 @@ import pytest
 
 from ..._client import Client
 from ..._contract.adapter import in_process_origin
-from ..._contract.capabilities import Capabilities, Feature
+from ..._contract.capabilities import OPERATION_OF, Capabilities, Feature
 from ..._contract.clock import ManualClock
 from ..._contract.response import Response
 from ..._contract.transport import AsyncTransport, Transport
@@ -296,12 +296,19 @@ class Harness:
 
         Skip the test if the emulator cannot show the status.
         """
-        routes = (self.life, self._cancelled, self._failed)
+        stream = self.find(wanted)
+        if stream is None:
+            pytest.skip(f"the emulator cannot bring a stream to {wanted.value}")
+        return stream
+
+    def find(self, wanted: Status) -> LiveStream | None:
+        """Return a stream with a status, or ``None`` if the emulator cannot show the status."""
+        routes = (self.life, self._single_steps, self._failed)
         for route in routes:
             for stream in route():
                 if stream.status is wanted:
                     return stream
-        pytest.skip(f"the emulator cannot bring a stream to {wanted.value}")
+        return None
 
     def life(self) -> Iterator[LiveStream]:
         """Yield a stream through its whole lifecycle, as each step and each read shows it."""
@@ -325,11 +332,15 @@ class Harness:
                 yield shown
             yield self.read(stream.id)
 
-    def _cancelled(self) -> Iterator[LiveStream]:
-        if self.can.supports(Feature.CANCEL):
-            shown = self.attempt(self.client.cancel, self.stream().id)
-            if shown is not None:
-                yield shown
+    def _single_steps(self) -> Iterator[LiveStream]:
+        """Yield a new stream after each operation that may change its status."""
+        for operation in OPERATION_OF.values():
+            if self.can.supports(operation.feature) and operation.takes == ("stream_id",):
+                method = getattr(self.client, operation.name)
+                if operation.changes and operation.name != "delete":
+                    shown = self.attempt(method, self.stream().id)
+                    if shown is not None:
+                        yield shown
 
     def _failed(self) -> Iterator[LiveStream]:
         stream = self.stream()
