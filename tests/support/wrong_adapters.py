@@ -967,12 +967,53 @@ class InventsATime(RightAdapter):
 
 @wrong(
     "replaces a missing time with the current time",
-    caught_by="Parsing::test_no_time_is_put_in_place_of_a_missing_one",
+    caught_by="Parsing::test_nothing_is_put_in_place_of_a_missing_value",
 )
 class PutsNowForAMissingTime(RightAdapter):
     def fields(self, fields: live.Fields) -> dict[str, Any]:
         read = super().fields(fields)
         return {**read, "created_at": read["created_at"] or self.clock()}
+
+
+@wrong(
+    "names a stream without a title",
+    caught_by="Parsing::test_nothing_is_put_in_place_of_a_missing_value",
+)
+class NamesAStreamWithoutATitle(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        read = super().fields(fields)
+        return {**read, "title": read["title"] or "Untitled"}
+
+
+@wrong(
+    "reads a missing flag as off",
+    caught_by="Parsing::test_nothing_is_put_in_place_of_a_missing_value",
+)
+class ReadsAMissingFlagAsOff(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        read = super().fields(fields)
+        return {**read, "record": bool(read["record"])}
+
+
+@wrong(
+    "makes an address of a missing key",
+    caught_by="Parsing::test_nothing_is_put_in_place_of_a_missing_value",
+)
+class MakesAnAddressOfNothing(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        url = live.SecretUrl(f"https://cdn.acme.example/{fields.data.get('key')}.m3u8")
+        return {**super().fields(fields), "playbacks": [live.Playback(url)]}
+
+
+@wrong(
+    "reads a stream without a status as scheduled",
+    caught_by="Parsing::test_nothing_is_put_in_place_of_a_missing_value",
+)
+class PutsAStatusForAMissingOne(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        read = super().fields(fields)
+        missing = fields.data.get("status") is None
+        return {**read, "status": live.Status.SCHEDULED if missing else read["status"]}
 
 
 @wrong(
