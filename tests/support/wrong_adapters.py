@@ -820,6 +820,33 @@ class LeavesOutWhatHasEnded(RightAdapter):
         return attrs.evolve(page, items=[s for s in page.items if not s.status.is_final])
 
 
+@wrong(
+    "never lists a stream that has ended",
+    caught_by="Filters::test_a_stream_is_in_the_list_in_every_status[in-process-ended]",
+)
+class NeverListsWhatHasEnded(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        page = yield from super().list(query)
+        ended = [each for each in page.items if each.status.is_final]
+        items = [each for each in page.items if each not in ended]
+        return attrs.evolve(page, items=items, total=(page.total or 0) - len(ended))
+
+
+@wrong(
+    "counts the streams of a list itself",
+    caught_by="MalformedPages::test_an_entry_that_is_missing_on_a_page_is_not_hidden"
+    "[in-process-last]",
+)
+class CountsWhatItHasRead(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        page = yield from super().list(query)
+        items = list(page.items)
+        while page.next_cursor is not None:
+            page = yield from super().list(attrs.evolve(query, cursor=page.next_cursor))
+            items += page.items
+        return attrs.evolve(page, items=items, total=len(items))
+
+
 # -- failures ---------------------------------------------------------------------------------
 
 

@@ -301,6 +301,13 @@ class Harness:
             pytest.skip(f"the emulator cannot bring a stream to {wanted.value}")
         return stream
 
+    def visible(self, wanted: Status) -> LiveStream:
+        """Return a stream with a status that a read shows too, or skip the test."""
+        stream = self.reach(wanted)
+        if self.can.supports(Feature.GET) and self.client.get(stream.id).status is not wanted:
+            pytest.skip("only the response to a change shows the status, and no later read")
+        return stream
+
     def find(self, wanted: Status) -> LiveStream | None:
         """Return a stream with a status, or ``None`` if the emulator cannot show the status."""
         routes = (self.life, self._single_steps, self._failed)
