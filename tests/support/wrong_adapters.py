@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import attrs
 
 import livestream_core as live
-from acme import WORDS, AcmeAdapter, AcmeEmulator
+from acme import WORDS, AcmeAdapter, AcmeEmulator, AcmeOptions
 from livestream_core.emulator import Request, Response, Route, json_response
 
 C = TypeVar("C", bound=type[Any])
@@ -199,6 +199,9 @@ class RightEmulator(AcmeEmulator):
 
     def login_options(self) -> dict[str, Any]:
         return {"token": "good-token"}
+
+    def other_options(self) -> dict[str, Any]:
+        return {**self.options(), "account_name": "another"}
 
     def other_ids(self) -> list[str]:
         return sorted(self.folders)
@@ -447,11 +450,23 @@ class DropsOptions(RightAdapter):
 
 @wrong(
     "lets one of the vendor's options replace the title",
-    caught_by="Input::test_an_option_that_the_model_has_a_field_for_is_refused",
+    caught_by="Input::test_an_option_that_the_model_has_a_field_for_is_refused[in-process-title]",
 )
 class LetsOptionsReplaceFields(RightAdapter):
     def with_options(self, body: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
         return {**body, **options}
+
+
+@wrong(
+    "lets one of the vendor's options replace the tags",
+    caught_by="Input::test_an_option_that_the_model_has_a_field_for_is_refused[in-process-tags]",
+)
+class LetsOptionsReplaceAField(RightAdapter):
+    def with_options(self, body: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+        tags = options.get("tags")
+        rest = {name: value for name, value in options.items() if name != "tags"}
+        found = super().with_options(body, rest)
+        return found if tags is None else {**found, "tags": [tags]}
 
 
 @wrong(
@@ -1184,6 +1199,38 @@ class SignsInForEveryRequest(RightAdapter):
         if not isinstance(session, live.Session):
             session = yield from session
         return attrs.evolve(session, expires_at=now)
+
+
+@wrong(
+    "gives the account another name with a new password",
+    caught_by="Sessions::test_new_credentials_do_not_rename_the_account",
+)
+class NamesTheAccountAfterACredential(RightAdapter):
+    def account_id(self) -> str:
+        credentials = repr([*map(str, self.options.secrets())]).encode()
+        return hashlib.sha256(credentials).hexdigest()[:8]
+
+
+@wrong(
+    "gives all accounts the same name",
+    caught_by="Sessions::test_another_account_has_another_name",
+)
+class GivesAllAccountsOneName(RightAdapter):
+    def account_id(self) -> str:
+        return "acme"
+
+
+@attrs.frozen(kw_only=True)
+class OpenOptions(AcmeOptions):
+    password: str | None = live.option(default=None, help="The user's password.")
+
+
+@wrong(
+    "has an option for the password that is plain text",
+    caught_by="OptionsWithoutSecrets::test_no_option_that_is_shown_holds_a_secret",
+)
+class HasAPasswordInPlainText(RightAdapter):
+    Options = OpenOptions
 
 
 @wrong(

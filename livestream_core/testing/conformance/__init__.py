@@ -60,7 +60,7 @@ from .odd_values import OddValues
 from .operations import Operations
 from .refusals import Input, Refusals
 from .replayed import Replayed
-from .secrets import FieldsWithoutSecrets, SecretMasking
+from .secrets import FieldsWithoutSecrets, OptionsWithoutSecrets, SecretMasking
 from .sessions import Sessions
 from .subject import Sample, Subject
 from .webhooks import Webhooks
@@ -87,6 +87,7 @@ class Suite(
     Ids,
     SecretMasking,
     FieldsWithoutSecrets,
+    OptionsWithoutSecrets,
     Webhooks,
     Emulated,
     Replayed,
@@ -116,6 +117,7 @@ __all__ = [
     "MalformedPages",
     "OddValues",
     "Operations",
+    "OptionsWithoutSecrets",
     "Outcomes",
     "Paging",
     "Parsing",

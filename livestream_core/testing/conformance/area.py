@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 import attrs
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 from ..._contract.capabilities import Capabilities, Feature
 from .harness import Harness
@@ -17,6 +18,9 @@ from .subject import Subject
 F = TypeVar("F", bound=Callable[..., Any])
 
 HTTP, IN_PROCESS = "http", "in-process"
+
+#: The attribute of a test that tries many generated cases; ``livestream_core_pytest`` reads it.
+WALK = "livestream_walk"
 
 #: The names of the properties in a test's report.
 ADAPTER_PROPERTY, ROWS_PROPERTY = "livestream_adapter", "livestream_rows"
@@ -76,6 +80,35 @@ def each(name: str, values: Callable[[Subject], Iterable[Any]]) -> Callable[[F],
         return test
 
     return mark
+
+
+def walk(test: F) -> F:
+    """Mark a test that tries many generated cases. It runs after all others.
+
+    The others are quick, and name the fault. A walk finds what nobody thought of, and shows the
+    case that it found.
+    """
+    setattr(test, WALK, True)
+    return test
+
+
+def walk_settings(examples: int, **more: Any) -> settings:
+    """Return the settings of a walk: the same cases in every run, and no search for a shorter one.
+
+    Hypothesis would shrink a failing case for up to five minutes, which a wrong adapter that
+    waits, or that has many faults, really takes.
+    """
+    return settings(
+        max_examples=examples,
+        phases=(Phase.explicit, Phase.generate),
+        report_multiple_bugs=False,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        print_blob=False,
+        suppress_health_check=list(HealthCheck),
+        **more,
+    )
 
 
 def declared(*features: Feature) -> Callable[[Subject], Iterable[Feature]]:

@@ -67,7 +67,8 @@ class Subject:
 
     No method has to be overridden. The defaults use these optional members of the emulator:
     ``page_size`` (set to 2, so that a few streams fill three pages), ``login_options()`` (another
-    way to sign in than ``options()``), ``add_stream()`` (creates a stream if the adapter cannot,
+    way to sign in than ``options()``), ``other_options()`` (options of another account, to which
+    the kit never connects), ``add_stream()`` (creates a stream if the adapter cannot,
     and returns its ID), ``other_ids()`` (IDs of things that are not live streams),
     ``webhook(id, secret=)`` (the headers and body of a delivery), ``stream_fails(id)``, and
     ``samples`` (a sequence of mappings with the arguments of :class:`Sample`).
@@ -143,6 +144,15 @@ class Subject:
         login = getattr(emulator, "login_options", None)
         if login is not None:
             yield login()
+
+    def other_account(self, emulator: Emulator) -> Mapping[str, Any] | None:
+        """Return options for ``connect`` to another account of the vendor.
+
+        Returns:
+            ``None`` if the emulator cannot say what they would be.
+        """
+        found = getattr(emulator, "other_options", None)
+        return found() if found is not None else None
 
     def values(self, feature: Feature) -> Sequence[Any]:
         """Return the values to request for a field of a spec. Each is set and read back."""
