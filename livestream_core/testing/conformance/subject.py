@@ -70,7 +70,8 @@ class Subject:
     way to sign in than ``options()``), ``other_options()`` (options of another account, to which
     the kit never connects), ``add_stream()`` (creates a stream if the adapter cannot,
     and returns its ID), ``other_ids()`` (IDs of things that are not live streams),
-    ``webhook(id, secret=)`` (the headers and body of a delivery), ``stream_fails(id)``, and
+    ``webhook(id, secret=)`` (the headers and body of a delivery), ``stream_fails(id)``,
+    ``opted_out`` (a mapping from tests that are wrong for the vendor to reasons), and
     ``samples`` (a sequence of mappings with the arguments of :class:`Sample`).
 
     Attributes:
@@ -176,6 +177,14 @@ class Subject:
         """
         webhook = getattr(emulator, "webhook", None)
         return webhook(stream_id, secret=secret) if webhook is not None else None
+
+    @cached_property
+    def opted_out(self) -> Mapping[str, str]:
+        """The tests that are wrong for this vendor, by name, and why.
+
+        A name may end with one of the test's values: ``"test_a_declared_field_is_set[tags]"``.
+        """
+        return getattr(self._emulator, "opted_out", {}) if self.has_emulator else {}
 
     def samples(self) -> Sequence[Sample]:
         """Return payloads from the vendor's documentation.
