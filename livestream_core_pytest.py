@@ -54,6 +54,19 @@ def pytest_configure(config: pytest.Config) -> None:
         plugin.configure(config)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the kit's walks last, because quick tests name a fault that a walk only comes across.
+
+    Processes of pytest-xdist receive tests from the start of the list, so it holds for them too.
+    """
+    items.sort(key=_is_walk)
+
+
+def _is_walk(item: pytest.Item) -> bool:
+    return getattr(getattr(item, "function", None), "livestream_walk", False)
+
+
 @pytest.fixture
 def livestreams() -> Iterator[Livestreams]:
     """Provide in-memory vendors for this test only; see ``livestream_core.testing``."""

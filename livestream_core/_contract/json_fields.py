@@ -359,9 +359,7 @@ class Fields:
             value: V = self._salvaged(kind, "", args, values, error)
         return value
 
-    def part(
-        self, field: str, kind: Callable[P, V], *args: P.args, **values: P.kwargs
-    ) -> V | None:
+    def part(self, field: str, kind: Callable[P, V], *args: P.args, **values: P.kwargs) -> V | None:
         """Create a part of a stream, such as an :class:`Ingest`, like :meth:`build`.
 
         Args:

@@ -188,6 +188,10 @@ class MemoryVendor(Emulator):
             "webhook_secret": self.webhook_secret,
         }
 
+    def other_options(self) -> dict[str, Any]:
+        """Return options of another account, to which this vendor refuses to connect."""
+        return {**self.options(), "account": f"not-{self.account}"}
+
     # -- sessions ---------------------------------------------------------------------------
 
     def login(self, request: Request) -> Response:

@@ -14,7 +14,12 @@ import pytest
 from .._model.errors import ConfigurationError, InvalidInput
 from . import conformance
 from .conformance import AREAS, Area, Subject
-from .conformance.area import ADAPTER_PROPERTY, ROWS_PROPERTY
+from .conformance.area import (
+    ADAPTER_PROPERTY,
+    OPTED_OUT_PROPERTY,
+    ROWS_PROPERTY,
+    check_opted_out,
+)
 from .report import COLORS, AdapterReport, Verdict, write
 
 #: The clients with which the kit can test an adapter.
@@ -49,6 +54,7 @@ def _subject(name: str, captures: Sequence[Path], client: str) -> Subject:
                 f"{name} has no emulator, and no capture is of {name}: write an emulator, or run "
                 "`livestream capture` on a real account and pass --livestream-captures"
             )
+        check_opted_out(subject)
         _ = subject.capabilities
     except (ConfigurationError, InvalidInput) as error:
         problem = str(error)
@@ -88,9 +94,14 @@ class _Kit:
             return
         if name not in self.reports:
             self.reports[name] = AdapterReport(Subject(name))
-        self.reports[name].note(
-            str(properties[ROWS_PROPERTY]).split(), report.nodeid, report.outcome
-        )
+        rows = str(properties[ROWS_PROPERTY]).split()
+        reason = properties.get(OPTED_OUT_PROPERTY)
+        outcome = report.outcome
+        if isinstance(reason, str) and outcome != "failed":
+            passes = " (but the test passes)" if outcome == "passed" else ""
+            self.reports[name].note(rows, report.nodeid, "opted out", f"{reason}{passes}")
+        else:
+            self.reports[name].note(rows, report.nodeid, outcome, _reason_of(report))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the table of results."""
@@ -106,6 +117,10 @@ class _Kit:
                 terminalreporter.write(f"{row:16}")
                 terminalreporter.write(f"{verdict.value:14}", **{COLORS[verdict]: True})
                 terminalreporter.write_line(shorten(words, max(20, columns - 31), placeholder="…"))
+            for what, reasons in (("opted out", report.opted_out), ("skipped", report.skipped)):
+                for reason, tests in reasons.items():
+                    shown = shorten(f"{what}: {reason}", max(40, columns - 20), placeholder="…")
+                    terminalreporter.write_line(f"{shown} ({len(tests)})")
             totals = [
                 f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]
             ]
@@ -119,6 +134,12 @@ class _Kit:
             return
         if path:
             write(Path(self.config.invocation_params.dir, path), list(self.reports.values()))
+
+
+def _reason_of(report: pytest.TestReport) -> str:
+    """Return why a test was skipped."""
+    where = report.longrepr
+    return where[2].removeprefix("Skipped: ") if isinstance(where, tuple) else ""
 
 
 class _AdapterTests(pytest.Module):

@@ -45,11 +45,13 @@ class Row:
     Attributes:
         passed: The number of tests that passed.
         skipped: The number of tests that could not run.
+        opted_out: The number of tests that the adapter opts out of.
         failed: The names of the tests that failed.
     """
 
     passed: int = 0
     skipped: int = 0
+    opted_out: int = 0
     failed: list[str] = attrs.field(factory=list)
 
     @property
@@ -68,27 +70,36 @@ class AdapterReport:
         subject: The adapter.
         rows: The results by feature or area.
         failed: The names of all tests that failed, each once.
+        skipped: The names of all tests that could not run, by reason.
+        opted_out: The names of all tests that the adapter opts out of, by reason.
     """
 
     subject: Subject
     rows: dict[str, Row] = attrs.field(factory=dict)
     failed: list[str] = attrs.field(factory=list)
+    skipped: dict[str, list[str]] = attrs.field(factory=dict)
+    opted_out: dict[str, list[str]] = attrs.field(factory=dict)
 
     @property
     def over_http(self) -> bool:
         """Whether the adapter was tested over HTTP, and not only against API captures."""
         return self.subject.has_emulator
 
-    def note(self, rows: Iterable[str], test: str, outcome: str) -> None:
-        """Note the outcome of a test: passed, failed, or skipped."""
+    def note(self, rows: Iterable[str], test: str, outcome: str, reason: str = "") -> None:
+        """Note the outcome of a test: passed, failed, skipped, or opted out, with the reason."""
         if outcome == "failed" and test not in self.failed:
             self.failed.append(test)
+        if outcome in ("skipped", "opted out"):
+            reasons = self.skipped if outcome == "skipped" else self.opted_out
+            reasons.setdefault(reason, []).append(test)
         for name in rows:
             row = self.rows.setdefault(name, Row())
             if outcome == "failed":
                 row.failed.append(test)
             elif outcome == "skipped":
                 row.skipped += 1
+            elif outcome == "opted out":
+                row.opted_out += 1
             else:
                 row.passed += 1
 
@@ -131,6 +142,8 @@ class AdapterReport:
                 for name, verdict, _ in self.lines()
             },
             "failed": self.failed,
+            "skipped": self.skipped,
+            "opted_out": self.opted_out,
         }
 
 
@@ -138,6 +151,8 @@ def _counts(row: Row) -> list[str]:
     counts = [f"{row.passed} tests"] if row.passed else []
     if row.skipped:
         counts.append(f"{row.skipped} skipped")
+    if row.opted_out:
+        counts.append(f"{row.opted_out} opted out")
     if row.failed:
         counts.append(f"{len(row.failed)} failed")
     return counts

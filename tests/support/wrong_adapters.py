@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import attrs
 
 import livestream_core as live
-from acme import WORDS, AcmeAdapter, AcmeEmulator
+from acme import WORDS, AcmeAdapter, AcmeEmulator, AcmeOptions
 from livestream_core.emulator import Request, Response, Route, json_response
 
 C = TypeVar("C", bound=type[Any])
@@ -152,12 +152,28 @@ class RightAdapter(AcmeAdapter):
         )
 
     def verify(self, headers: Mapping[str, str], body: bytes, secret: str) -> None:
-        if not hmac.compare_digest(headers.get("x-acme-signature", ""), signature(body, secret)):
+        timestamp, sent = self.signed(headers.get("x-acme-signature", ""))
+        if not (timestamp.isascii() and timestamp.isdecimal()):
+            raise live.WebhookRejected("the time is missing")
+        if not self.is_signed(sent, signature(timestamp, body, secret)):
             raise live.WebhookRejected("the signature is wrong")
+        if abs(self.seconds_since(timestamp)) > 300:
+            raise live.WebhookRejected("the delivery is too old")
+
+    def signed(self, header: str) -> tuple[str, str]:
+        parts = dict(part.partition("=")[::2] for part in header.split(","))
+        return parts.get("t", ""), parts.get("v1", "")
+
+    def is_signed(self, sent: str, expected: str) -> bool:
+        return sent.isascii() and hmac.compare_digest(sent, expected)
+
+    def seconds_since(self, timestamp: str) -> float:
+        return self.clock().timestamp() - int(timestamp)
 
 
-def signature(body: bytes, secret: str) -> str:
-    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+def signature(timestamp: str, body: bytes, secret: str) -> str:
+    signed = timestamp.encode() + b"." + body
+    return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
 class RightEmulator(AcmeEmulator):
@@ -183,6 +199,9 @@ class RightEmulator(AcmeEmulator):
 
     def login_options(self) -> dict[str, Any]:
         return {"token": "good-token"}
+
+    def other_options(self) -> dict[str, Any]:
+        return {**self.options(), "account_name": "another"}
 
     def other_ids(self) -> list[str]:
         return sorted(self.folders)
@@ -289,7 +308,8 @@ class RightEmulator(AcmeEmulator):
         self._settle()
         data = {"type": "folder", "id": id} if id in self.folders else self.streams[id]
         body = json.dumps(data).encode()
-        return {"X-Acme-Signature": signature(body, secret)}, body
+        at = str(int(self.clock.now().timestamp()))
+        return {"X-Acme-Signature": f"t={at},v1={signature(at, body, secret)}"}, body
 
 
 def _is_time(value: Any) -> bool:
@@ -430,11 +450,23 @@ class DropsOptions(RightAdapter):
 
 @wrong(
     "lets one of the vendor's options replace the title",
-    caught_by="Input::test_an_option_that_the_model_has_a_field_for_is_refused",
+    caught_by="Input::test_an_option_that_the_model_has_a_field_for_is_refused[in-process-title]",
 )
 class LetsOptionsReplaceFields(RightAdapter):
     def with_options(self, body: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
         return {**body, **options}
+
+
+@wrong(
+    "lets one of the vendor's options replace the tags",
+    caught_by="Input::test_an_option_that_the_model_has_a_field_for_is_refused[in-process-tags]",
+)
+class LetsOptionsReplaceAField(RightAdapter):
+    def with_options(self, body: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+        tags = options.get("tags")
+        rest = {name: value for name, value in options.items() if name != "tags"}
+        found = super().with_options(body, rest)
+        return found if tags is None else {**found, "tags": [tags]}
 
 
 @wrong(
@@ -590,6 +622,42 @@ class CancelsWhatIsOnAir(RightAdapter):
         stream = yield from self.get(stream_id)
         yield from self.remove(stream_id)
         return attrs.evolve(stream, status=live.Status.CANCELLED)
+
+
+@wrong(
+    "cancels a stream that was live a moment ago",
+    caught_by="EveryStatus::test_an_operation_has_its_effect_or_is_refused_in_every_status"
+    "[in-process-cancel]",
+)
+class CancelsWhatWasOnAir(RightAdapter):
+    def cancel(self, stream_id: str) -> Stream:
+        stream = yield from self.get(stream_id)
+        if stream.status is not live.Status.INTERRUPTED:
+            return (yield from super().cancel(stream_id))
+        yield from self.remove(stream_id)
+        return attrs.evolve(stream, status=live.Status.CANCELLED)
+
+
+@wrong(
+    "reports that a stream was stopped that has not started",
+    caught_by="EveryStatus::test_an_operation_has_its_effect_or_is_refused_in_every_status"
+    "[in-process-stop]",
+)
+class StopsWhatHasNotStarted(RightAdapter):
+    def stop(self, stream_id: str, trim: live.Trim | None = None) -> Stream:
+        stream = yield from self.get(stream_id)
+        if stream.status is live.Status.SCHEDULED:
+            return stream
+        return (yield from super().stop(stream_id, trim))
+
+
+@wrong(
+    "empties other fields with an update",
+    caught_by="Operations::test_an_update_leaves_all_other_fields_as_they_were",
+)
+class EmptiesOtherFields(RightAdapter):
+    def changed(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        return {"description": None, "tags": [], **super().changed(changes)}
 
 
 @wrong(
@@ -767,6 +835,33 @@ class LeavesOutWhatHasEnded(RightAdapter):
         return attrs.evolve(page, items=[s for s in page.items if not s.status.is_final])
 
 
+@wrong(
+    "never lists a stream that has ended",
+    caught_by="Filters::test_a_stream_is_in_the_list_in_every_status[in-process-ended]",
+)
+class NeverListsWhatHasEnded(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        page = yield from super().list(query)
+        ended = [each for each in page.items if each.status.is_final]
+        items = [each for each in page.items if each not in ended]
+        return attrs.evolve(page, items=items, total=(page.total or 0) - len(ended))
+
+
+@wrong(
+    "counts the streams of a list itself",
+    caught_by="MalformedPages::test_an_entry_that_is_missing_on_a_page_is_not_hidden"
+    "[in-process-last]",
+)
+class CountsWhatItHasRead(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        page = yield from super().list(query)
+        items = list(page.items)
+        while page.next_cursor is not None:
+            page = yield from super().list(attrs.evolve(query, cursor=page.next_cursor))
+            items += page.items
+        return attrs.evolve(page, items=items, total=len(items))
+
+
 # -- failures ---------------------------------------------------------------------------------
 
 
@@ -801,6 +896,43 @@ class TakesNoPermissionForNoStream(RightAdapter):
 
 
 @wrong(
+    "reads the first of an error's details, which may be missing",
+    caught_by="Statuses::test_no_body_of_an_error_makes_a_method_of_the_adapter_fail",
+)
+class NeedsAnErrorInADocumentedForm(RightAdapter):
+    def error_message(self, payload: Any) -> str | None:
+        return str(payload["errors"][0]["message"]) if "errors" in payload else None
+
+
+@wrong(
+    "takes an error without details for a missing stream",
+    caught_by="Statuses::test_the_body_of_an_error_does_not_change_what_the_error_is[in-process-409]",
+)
+class TakesAnErrorWithoutDetailsForNoStream(RightAdapter):
+    def error_for(self, response: live.Response) -> live.LiveStreamError:
+        if response.status == 409 and response.is_json and not response.json():
+            return live.NotFound("gone")
+        return super().error_for(response)
+
+
+@wrong(
+    "treats an error without details as success",
+    caught_by="Statuses::test_the_body_of_an_error_does_not_change_what_became_of_a_change"
+    "[in-process-delete]",
+)
+class SwallowsAnErrorWithoutDetails(RightAdapter):
+    def remove(self, stream_id: str) -> Any:
+        try:
+            yield from super().remove(stream_id)
+        except live.Rejected as error:
+            if "no details" not in error.message:
+                raise
+
+    def error_message(self, payload: Any) -> str | None:
+        return super().error_message(payload) or "no details"
+
+
+@wrong(
     "drops the vendor's Retry-After",
     caught_by="Statuses::test_what_the_vendor_asks_to_wait_is_in_the_error[in-process-429]",
 )
@@ -811,7 +943,7 @@ class ForgetsRetryAfter(RightAdapter):
 
 @wrong(
     "fails on an error without a message",
-    caught_by="Statuses::test_no_body_makes_the_reading_of_messages_or_ids_fail[in-process]",
+    caught_by="Statuses::test_no_body_of_an_error_makes_a_method_of_the_adapter_fail[in-process]",
 )
 class NeedsAMessage(RightAdapter):
     def error_message(self, payload: Any) -> str | None:
@@ -821,7 +953,7 @@ class NeedsAMessage(RightAdapter):
 
 @wrong(
     "fails on a response without an id",
-    caught_by="Statuses::test_no_body_makes_the_reading_of_messages_or_ids_fail[in-process]",
+    caught_by="Statuses::test_no_body_of_an_error_makes_a_method_of_the_adapter_fail[in-process]",
 )
 class NeedsAnId(RightAdapter):
     def id_in(self, payload: Any) -> str | None:
@@ -897,12 +1029,53 @@ class InventsATime(RightAdapter):
 
 @wrong(
     "replaces a missing time with the current time",
-    caught_by="Parsing::test_no_time_is_put_in_place_of_a_missing_one",
+    caught_by="Parsing::test_nothing_is_put_in_place_of_a_missing_value",
 )
 class PutsNowForAMissingTime(RightAdapter):
     def fields(self, fields: live.Fields) -> dict[str, Any]:
         read = super().fields(fields)
         return {**read, "created_at": read["created_at"] or self.clock()}
+
+
+@wrong(
+    "names a stream without a title",
+    caught_by="Parsing::test_nothing_is_put_in_place_of_a_missing_value",
+)
+class NamesAStreamWithoutATitle(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        read = super().fields(fields)
+        return {**read, "title": read["title"] or "Untitled"}
+
+
+@wrong(
+    "reads a missing flag as off",
+    caught_by="Parsing::test_nothing_is_put_in_place_of_a_missing_value",
+)
+class ReadsAMissingFlagAsOff(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        read = super().fields(fields)
+        return {**read, "record": bool(read["record"])}
+
+
+@wrong(
+    "makes an address of a missing key",
+    caught_by="Parsing::test_nothing_is_put_in_place_of_a_missing_value",
+)
+class MakesAnAddressOfNothing(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        url = live.SecretUrl(f"https://cdn.acme.example/{fields.data.get('key')}.m3u8")
+        return {**super().fields(fields), "playbacks": [live.Playback(url)]}
+
+
+@wrong(
+    "reads a stream without a status as scheduled",
+    caught_by="Parsing::test_nothing_is_put_in_place_of_a_missing_value",
+)
+class PutsAStatusForAMissingOne(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        read = super().fields(fields)
+        missing = fields.data.get("status") is None
+        return {**read, "status": live.Status.SCHEDULED if missing else read["status"]}
 
 
 @wrong(
@@ -1049,6 +1222,38 @@ class SignsInForEveryRequest(RightAdapter):
 
 
 @wrong(
+    "gives the account another name with a new password",
+    caught_by="Sessions::test_new_credentials_do_not_rename_the_account",
+)
+class NamesTheAccountAfterACredential(RightAdapter):
+    def account_id(self) -> str:
+        credentials = repr([*map(str, self.options.secrets())]).encode()
+        return hashlib.sha256(credentials).hexdigest()[:8]
+
+
+@wrong(
+    "gives all accounts the same name",
+    caught_by="Sessions::test_another_account_has_another_name",
+)
+class GivesAllAccountsOneName(RightAdapter):
+    def account_id(self) -> str:
+        return "acme"
+
+
+@attrs.frozen(kw_only=True)
+class OpenOptions(AcmeOptions):
+    password: str | None = live.option(default=None, help="The user's password.")
+
+
+@wrong(
+    "has an option for the password that is plain text",
+    caught_by="OptionsWithoutSecrets::test_no_option_that_is_shown_holds_a_secret",
+)
+class HasAPasswordInPlainText(RightAdapter):
+    Options = OpenOptions
+
+
+@wrong(
     "gives the account another name with every client",
     caught_by="Sessions::test_two_equal_clients_share_a_session",
 )
@@ -1175,6 +1380,53 @@ class BelievesWhatIsNotSigned(RightAdapter):
     def verify(self, headers: Mapping[str, str], body: bytes, secret: str) -> None:
         if "x-acme-signature" in headers:
             super().verify(headers, body, secret)
+
+
+@wrong(
+    "accepts the beginning of a signature",
+    caught_by="Webhooks::test_a_delivery_with_damage_to_its_signature_is_rejected",
+)
+class BelievesTheBeginningOfASignature(RightAdapter):
+    def is_signed(self, sent: str, expected: str) -> bool:
+        return super().is_signed(sent[:32], expected[:32])
+
+
+@wrong(
+    "raises a TypeError if a signature is not ASCII",
+    caught_by="Webhooks::test_a_delivery_with_damage_to_its_signature_is_rejected",
+)
+class FailsOnASignatureThatIsNotAscii(RightAdapter):
+    def is_signed(self, sent: str, expected: str) -> bool:
+        return hmac.compare_digest(sent, expected)
+
+
+@wrong(
+    "ignores the end of a delivery's time",
+    caught_by="Webhooks::test_a_delivery_with_damage_to_its_time_is_rejected",
+)
+class ReadsOnlyTheBeginningOfATime(RightAdapter):
+    def signed(self, header: str) -> tuple[str, str]:
+        timestamp, sent = super().signed(header)
+        return timestamp[:10], sent
+
+
+@wrong(
+    "accepts the parts of a signature under each other's names",
+    caught_by="Webhooks::test_parts_of_headers_that_are_exchanged_are_rejected",
+)
+class ReadsPartsByTheirLength(RightAdapter):
+    def signed(self, header: str) -> tuple[str, str]:
+        timestamp, sent = sorted(super().signed(header), key=len)
+        return timestamp, sent
+
+
+@wrong(
+    "accepts a delivery of yesterday",
+    caught_by="Webhooks::test_a_delivery_is_rejected_if_it_is_old_where_the_vendor_signs_its_time",
+)
+class BelievesAnOldDelivery(RightAdapter):
+    def seconds_since(self, timestamp: str) -> float:
+        return 0.0
 
 
 @wrong(

@@ -222,6 +222,68 @@ def report_in(folder: Path) -> dict:
     return json.loads((folder / "out" / "report.json").read_text())["adapters"][0]
 
 
+TRIMS = "test_two_different_trims"
+
+
+def test_a_test_that_is_opted_out_of_does_not_fail_and_its_reason_is_reported(
+    tmp_path: Path,
+) -> None:
+    done = run(
+        tmp_path,
+        *("--livestream-adapter", "opts_out", "--livestream-report=out/report.json"),
+        *("-k", f"{TRIMS} or test_a_status_in_answer_to_a_read or test_a_limit_is_kept"),
+    )
+    assert done.returncode == 0, done.stdout
+    assert "\nopted out: this vendor trims by itself (2)" in done.stdout
+    report = report_in(tmp_path)
+    assert [f"opts_out::Operations::{TRIMS}" in name for name in report_reason(report)] == [
+        True
+    ] * 2
+    assert report["rows"]["trim"]["opted_out"] == 2
+    assert report["rows"]["trim"]["verdict"] == "not run"
+    assert report["failed"] == []
+
+
+def report_reason(report: dict) -> list[str]:
+    return report["opted_out"]["this vendor trims by itself"]
+
+
+def test_an_opted_out_test_that_passes_is_reported_to_pass(tmp_path: Path) -> None:
+    done = run(
+        tmp_path, "--livestream-adapter", "opts_out", "-k", "test_a_status_in_answer_to_a_read"
+    )
+    assert done.returncode == 0, done.stdout
+    assert "opted out: this vendor never says 404 (but the test passes) (1)" in done.stdout
+
+
+def test_a_suite_of_ones_own_has_the_same_opted_out_tests(tmp_path: Path) -> None:
+    (tmp_path / "test_own.py").write_text(
+        "from livestream_core.testing import conformance\n"
+        "class TestOptsOut(conformance.Suite):\n"
+        "    subject = conformance.Subject('opts_out')\n"
+    )
+    done = run(tmp_path, "-q", "-k", TRIMS, "test_own.py")
+    assert done.returncode == 0, done.stdout
+    assert "2 xfailed" in done.stdout
+
+
+def test_opting_out_of_no_test_or_without_a_reason_is_a_usage_error(tmp_path: Path) -> None:
+    done = run(tmp_path, "--livestream-adapter", "opts_out_of_nothing")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "opted_out: test_no_such_thing is not a test of the kit" in done.stderr
+    assert "opted_out: test_a_limit_is_kept_across_pages needs a reason" in done.stderr
+
+
+def test_every_skip_has_its_reason_in_the_report(whole_run: tuple[Path, str]) -> None:
+    report = report_in(whole_run[0])
+    skipped = report["skipped"]
+    assert all(reason.strip() and names for reason, names in skipped.items())
+    total = int(re.findall(r"(\d+) skipped", whole_run[1])[-1])
+    assert sum(map(len, skipped.values())) == total > 0
+    for reason, names in skipped.items():
+        assert f"({len(names)})" in whole_run[1].partition(f"\nskipped: {reason[:30]}")[2]
+
+
 # -- subclasses of the kit's areas ------------------------------------------------------------
 
 
@@ -308,3 +370,59 @@ def test_the_kit_is_named_in_its_module() -> None:
 
 def test_support_has_no_test_modules_that_a_plain_run_would_collect() -> None:
     assert list(SUPPORT.glob("test_*.py")) == []
+
+
+# -- walks ------------------------------------------------------------------------------------
+
+#: Notes the order in which each process runs its tests.
+NOTES_THE_ORDER = """
+import os
+def pytest_runtest_logstart(nodeid):
+    if os.environ.get("PYTEST_XDIST_WORKER") or not os.environ.get("PARALLEL"):
+        name = os.environ.get("PYTEST_XDIST_WORKER", "only")
+        with open(f"{name}.order", "a") as file:
+            print(nodeid, file=file)
+"""
+WALKS = ("test_any_order_of_calls", "test_any_payload_is_read", "test_any_answer_ends")
+
+
+@pytest.mark.parametrize("processes", [(), ("-n", "2"), ("-n", "2", "--dist", "worksteal")])
+def test_walks_are_the_last_tests_of_every_process(
+    tmp_path: Path, processes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARALLEL", "yes" if processes else "")
+    (tmp_path / "notes_order.py").write_text(NOTES_THE_ORDER)
+    (tmp_path / "test_own.py").write_text(
+        "from livestream_core.testing import conformance\n"
+        "class TestRight(conformance.Suite):\n"
+        "    subject = conformance.Subject('right')\n"
+    )
+    selected = f"({FEW}) or {' or '.join(WALKS)}"
+    options = ("-p", "notes_order", "--livestream-adapter", "right", "-k", selected)
+    done = run(tmp_path, *options, *processes, "test_own.py")
+    assert done.returncode == 0, done.stdout
+    orders = [path.read_text().split() for path in tmp_path.glob("*.order")]
+    assert sum(map(len, orders)) == 2 * (5 + len(WALKS))
+    for order in orders:
+        walks = [any(name in test for name in WALKS) for test in order]
+        assert walks == sorted(walks)
+
+
+def test_a_walk_ends_at_the_first_failure_that_it_finds(tmp_path: Path) -> None:
+    (tmp_path / "test_own.py").write_text(
+        "from pathlib import Path\n"
+        "from livestream_core.testing import conformance\n"
+        "from livestream_core.testing.conformance import lifecycle\n"
+        "class Counted(lifecycle.Lives):\n"
+        "    def teardown(self):\n"
+        "        super().teardown()\n"
+        "        with open('lives', 'a') as file:\n"
+        "            file.write('.')\n"
+        "lifecycle.Lives = Counted\n"
+        "class TestWrong(conformance.RandomLifecycles):\n"
+        "    subject = conformance.Subject('stops_at_page_one')\n"
+    )
+    done = run(tmp_path, "-q", "test_own.py")
+    assert done.returncode == 1, done.stdout
+    # The search, and one more life to show it. Shrinking would take hundreds.
+    assert len((tmp_path / "lives").read_text()) < 60

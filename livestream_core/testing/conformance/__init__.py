@@ -32,6 +32,7 @@ pytest.register_assert_rewrite(
             "refusals",
             "lifecycle",
             "availability",
+            "every_status",
             "lists",
             "failures",
             "sessions",
@@ -52,6 +53,7 @@ from .answers import Parsing
 from .area import Area
 from .availability import Availability, Recordings, Reusable
 from .emulated import Emulated
+from .every_status import EveryStatus
 from .failures import Faults, Outcomes, SlowResponses, Statuses
 from .fields import ListedFields, TitlesAndReferences
 from .harness import AsyncTap, Harness, Tap
@@ -62,7 +64,7 @@ from .odd_values import OddValues
 from .operations import Operations
 from .refusals import Input, Refusals
 from .replayed import Replayed
-from .secrets import FieldsWithoutSecrets, SecretMasking
+from .secrets import FieldsWithoutSecrets, OptionsWithoutSecrets, SecretMasking
 from .sessions import Sessions
 from .subject import Sample, Subject
 from .webhooks import Webhooks
@@ -77,6 +79,7 @@ class Suite(
     Recordings,
     Reusable,
     Lifecycle,
+    EveryStatus,
     RandomLifecycles,
     Waiting,
     Paging,
@@ -93,6 +96,7 @@ class Suite(
     Ids,
     SecretMasking,
     FieldsWithoutSecrets,
+    OptionsWithoutSecrets,
     Webhooks,
     Emulated,
     Replayed,
@@ -112,6 +116,7 @@ __all__ = [
     "CapturedCall",
     "CapturedExchange",
     "Emulated",
+    "EveryStatus",
     "Faults",
     "FieldsWithoutSecrets",
     "Filters",
@@ -123,6 +128,7 @@ __all__ = [
     "MalformedPages",
     "OddValues",
     "Operations",
+    "OptionsWithoutSecrets",
     "Outcomes",
     "Paging",
     "Parsing",

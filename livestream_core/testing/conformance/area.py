@@ -9,8 +9,10 @@ from typing import Any, ClassVar, TypeVar
 
 import attrs
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 from ..._contract.capabilities import Capabilities, Feature
+from ..._model.errors import ConfigurationError
 from .harness import Harness
 from .subject import Subject
 
@@ -18,8 +20,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 HTTP, IN_PROCESS = "http", "in-process"
 
+#: The attribute of a test that tries many generated cases; ``livestream_core_pytest`` reads it.
+WALK = "livestream_walk"
+
 #: The names of the properties in a test's report.
 ADAPTER_PROPERTY, ROWS_PROPERTY = "livestream_adapter", "livestream_rows"
+OPTED_OUT_PROPERTY = "livestream_opted_out"
+
+#: The names of all tests of all areas.
+_TESTS: set[str] = set()
 
 
 @attrs.define(slots=True)
@@ -78,6 +87,35 @@ def each(name: str, values: Callable[[Subject], Iterable[Any]]) -> Callable[[F],
     return mark
 
 
+def walk(test: F) -> F:
+    """Mark a test that tries many generated cases. It runs after all others.
+
+    The others are quick, and name the fault. A walk finds what nobody thought of, and shows the
+    case that it found.
+    """
+    setattr(test, WALK, True)
+    return test
+
+
+def walk_settings(examples: int, **more: Any) -> settings:
+    """Return the settings of a walk: the same cases in every run, and no search for a shorter one.
+
+    Hypothesis would shrink a failing case for up to five minutes, which a wrong adapter that
+    waits, or that has many faults, really takes.
+    """
+    return settings(
+        max_examples=examples,
+        phases=(Phase.explicit, Phase.generate),
+        report_multiple_bugs=False,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        print_blob=False,
+        suppress_health_check=list(HealthCheck),
+        **more,
+    )
+
+
 def declared(*features: Feature) -> Callable[[Subject], Iterable[Feature]]:
     """Return a function that returns the declared features, for :func:`each`."""
     return lambda subject: [each for each in features if subject.capabilities.supports(each)]
@@ -102,8 +140,10 @@ class Area:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        _TESTS.update(names_of_tests(cls))
         if "subject" not in vars(cls):
             return
+        check_opted_out(cls.subject)
         for name in names_of_tests(cls):
             if not cls._fits(owner_of(cls, name), _marks(getattr(cls, name))):
                 setattr(cls, name, None)  # hides the test from pytest
@@ -142,6 +182,11 @@ class Area:
             feature = value[0] if isinstance(value, tuple) and value else value
             if isinstance(feature, Feature):
                 rows.add(str(feature))
+        reason = _reason_against(self.subject, request.node)
+        if reason is not None:
+            # It runs all the same, and the report says if it passes.
+            request.node.add_marker(pytest.mark.xfail(reason=reason, strict=False))
+            record_property(OPTED_OUT_PROPERTY, reason)
         record_property(ADAPTER_PROPERTY, self.subject.label)
         record_property(
             ROWS_PROPERTY,
@@ -153,6 +198,37 @@ class Area:
         """Provide the adapter's emulator, its client, and their clock."""
         with Harness.open(self.subject, over_http=channel == HTTP) as harness:
             yield harness
+
+
+def check_opted_out(subject: Subject) -> None:
+    """Check the tests that an adapter opts out of.
+
+    Raises:
+        ConfigurationError: If there is no such test, or no reason.
+    """
+    problems = [
+        f"opted_out: {name} {problem}"
+        for name, reason in subject.opted_out.items()
+        for problem in (
+            "is not a test of the kit" if name.partition("[")[0] not in _TESTS else None,
+            "needs a reason" if not (isinstance(reason, str) and reason.strip()) else None,
+        )
+        if problem is not None
+    ]
+    if problems:
+        raise ConfigurationError("; ".join(problems), provider=subject.name)
+
+
+def _reason_against(subject: Subject, item: Any) -> str | None:
+    """Return why an adapter opts out of a test, or ``None`` if it does not."""
+    test, _, parameters = item.name.removesuffix("]").partition("[")
+    # The first parameter is the channel, on which no vendor depends.
+    values = parameters.removeprefix(f"{HTTP}-").removeprefix(f"{IN_PROCESS}-")
+    for name, reason in subject.opted_out.items():
+        chosen, _, value = name.removesuffix("]").partition("[")
+        if chosen == test and value in ("", values):
+            return reason
+    return None
 
 
 def names_of_tests(area: type[Area]) -> list[str]:

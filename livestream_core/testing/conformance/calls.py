@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._client import Client
+from ..._model.errors import LiveStreamError
 from ..._model.operations import OperationFacts
 
 #: An ID that no vendor has assigned.
 NO_STREAM = "an-id-of-the-kit"
+
+#: How the core reports that an adapter raised an exception of another library.
+_CRASHED = ("could not be read (", "the adapter failed (")
 
 
 def call(
@@ -40,3 +44,8 @@ def call(
         arguments |= known[name]
     method = "pages" if "query" in operation.takes else operation.name
     return getattr(client, method)(**arguments)
+
+
+def has_crashed(error: LiveStreamError) -> bool:
+    """Return whether the adapter failed with an exception of another library."""
+    return any(words in error.message for words in _CRASHED)

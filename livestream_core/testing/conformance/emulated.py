@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from ..._contract.response import Response
 from ..._contract.transport import Timeout
 from ...emulator import LoggedRequest
 from .area import Area, each, needs
+from .bodies import content_of, holder, places
 from .calls import call
 from .failures import sending
 from .harness import Harness
@@ -24,7 +26,10 @@ _DESCRIPTIVE = {"content-type", "content-length", "accept", "accept-encoding", "
 
 
 def sent_by(harness: Harness, feature: Feature) -> LoggedRequest:
-    """Return the first request that an operation sends on its own behalf when it succeeds."""
+    """Return the first request that an operation sends on its own behalf when it succeeds.
+
+    Of a create with several requests, return the first one that changes something.
+    """
     client = harness.signed_in()
     harness.client = client
     stream_id = harness.stream().id if feature in ON_ONE else ""
@@ -33,7 +38,8 @@ def sent_by(harness: Harness, feature: Feature) -> LoggedRequest:
             harness.attempt(lambda id: ON_ONE[feature](harness, id), stream_id)
         else:
             call(client, OPERATION_OF[feature])
-    return sent[0]
+    changing = (each for each in sent if each.method != "GET")
+    return next(changing, sent[0]) if OPERATION_OF[feature].changes else sent[0]
 
 
 def resend(harness: Harness, request: LoggedRequest, **changes: Any) -> Response:
@@ -84,6 +90,15 @@ def differences(documented: Any, found: Any, path: str = "") -> list[str]:
     return [] if documented == found else [f"{path} is {found}, not {documented}"]
 
 
+def objects_in(responses: Iterable[Response]) -> Iterator[Any]:
+    """Yield the JSON objects in responses, with those in an envelope."""
+    for response in responses:
+        if response.is_json:
+            whole = {"": response.json()}
+            values = (holder(whole, path)[path[-1]] for path in places(whole))
+            yield from (value for value in values if isinstance(value, dict))
+
+
 def documented_responses(subject: Subject) -> list[tuple[Feature, Sample]]:
     """Return the samples that are responses, with their operations."""
     return [
@@ -112,6 +127,8 @@ class Emulated(Area):
     @needs(Feature.CREATE, Feature.TITLE)
     def test_it_refuses_a_create_without_a_title(self, harness: Harness) -> None:
         request = sent_by(harness, Feature.CREATE)
+        if "Lesson" not in json.dumps(content_of(request)):
+            pytest.skip("the first request of a create has no title")
         for body in (b"{}", b"[]", b"no JSON", b""):
             assert 400 <= resend(harness, request, body=body).status < 500, f"with {body!r}"
 
@@ -153,4 +170,7 @@ class Emulated(Area):
             harness.client.create(title="Lesson")
         else:
             ON_ONE[feature](harness, stream.id)
-        assert differences(shape(dict(documented.payload)), shape(responses[0].json())) == []
+        expected = shape(dict(documented.payload))
+        lacks = [differences(expected, shape(found)) for found in objects_in(responses)]
+        assert lacks, "no response is a JSON object"
+        assert min(lacks, key=len) == []

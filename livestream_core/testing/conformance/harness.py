@@ -11,7 +11,7 @@ import pytest
 
 from ..._client import Client
 from ..._contract.adapter import in_process_origin
-from ..._contract.capabilities import Capabilities, Feature
+from ..._contract.capabilities import OPERATION_OF, Capabilities, Feature
 from ..._contract.clock import ManualClock
 from ..._contract.options import origins_at
 from ..._contract.response import Response
@@ -298,12 +298,26 @@ class Harness:
 
         Skip the test if the emulator cannot show the status.
         """
-        routes = (self.life, self._cancelled, self._failed, self._disabled)
+        stream = self.find(wanted)
+        if stream is None:
+            pytest.skip(f"the emulator cannot bring a stream to {wanted.value}")
+        return stream
+
+    def visible(self, wanted: Status) -> LiveStream:
+        """Return a stream with a status that a read shows too, or skip the test."""
+        stream = self.reach(wanted)
+        if self.can.supports(Feature.GET) and self.client.get(stream.id).status is not wanted:
+            pytest.skip("only the response to a change shows the status, and no later read")
+        return stream
+
+    def find(self, wanted: Status) -> LiveStream | None:
+        """Return a stream with a status, or ``None`` if the emulator cannot show the status."""
+        routes = (self.life, self._single_steps, self._failed, self._disabled)
         for route in routes:
             for stream in route():
                 if stream.status is wanted:
                     return stream
-        pytest.skip(f"the emulator cannot bring a stream to {wanted.value}")
+        return None
 
     def life(self) -> Iterator[LiveStream]:
         """Yield a stream through its whole lifecycle, as each step and each read shows it."""
@@ -327,11 +341,15 @@ class Harness:
                 yield shown
             yield self.read(stream.id)
 
-    def _cancelled(self) -> Iterator[LiveStream]:
-        if self.can.supports(Feature.CANCEL):
-            shown = self.attempt(self.client.cancel, self.stream().id)
-            if shown is not None:
-                yield shown
+    def _single_steps(self) -> Iterator[LiveStream]:
+        """Yield a new stream after each operation that may change its status."""
+        for operation in OPERATION_OF.values():
+            if self.can.supports(operation.feature) and operation.takes == ("stream_id",):
+                method = getattr(self.client, operation.name)
+                if operation.changes and operation.name != "delete":
+                    shown = self.attempt(method, self.stream().id)
+                    if shown is not None:
+                        yield shown
 
     def _failed(self) -> Iterator[LiveStream]:
         stream = self.stream()
@@ -342,8 +360,10 @@ class Harness:
         yield self.read(stream.id)
 
     def _disabled(self) -> Iterator[LiveStream]:
+        """Yield a stream that is disabled as soon as it is ready."""
         if self.can.supports(Feature.DISABLE):
-            shown = self.attempt(self.client.disable, self.reach(Status.READY).id)
+            ready = next((each for each in self.life() if each.status is Status.READY), None)
+            shown = ready and self.attempt(self.client.disable, ready.id)
             if shown is not None:
                 yield shown
 

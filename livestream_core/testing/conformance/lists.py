@@ -21,6 +21,7 @@ from .harness import Harness
 
 _STARTS = ("2030-01-01T00:00:00Z", "2030-02-01T00:00:00Z", "2030-03-01T00:00:00Z")
 _ELSEWHERE = "https://elsewhere.example"
+_LINK_IN_HEADER = re.compile(r"<https?://[^/?#>]+")
 _LINK = re.compile(r"(https?:)?//[^/?#]+(?=[/?#]|$)")
 
 
@@ -38,10 +39,26 @@ def edited(response: Response, edit: Callable[[Any], Any]) -> Response:
 
 
 def without_streams(data: Any) -> Any:
-    """Return a page whose lists are empty."""
+    """Return a page whose lists are empty, however deep they are."""
     if isinstance(data, list):
         return []
-    return {name: [] if isinstance(value, list) else value for name, value in data.items()}
+    if isinstance(data, dict):
+        return {name: without_streams(value) for name, value in data.items()}
+    return data
+
+
+def with_links_to(origin: str, data: Any) -> tuple[Any, bool]:
+    """Return a page whose own links lead to another origin, and whether it has any.
+
+    The entries of its lists have links too, which are not those to other pages.
+    """
+    if isinstance(data, dict):
+        read = {name: with_links_to(origin, value) for name, value in data.items()}
+        found = {name: value for name, (value, _) in read.items()}
+        return found, any(has_link for _, has_link in read.values())
+    if isinstance(data, str) and _LINK.match(data):
+        return _LINK.sub(origin, data, count=1), True
+    return data, False
 
 
 def repeat_first_page() -> tuple[Callable[[str, str, Response], Response], list[Response]]:
@@ -206,23 +223,28 @@ class MalformedPages(Area):
     def test_a_link_to_another_host_is_not_followed(self, harness: Harness) -> None:
         harness.streams_on_three_pages()
         client = harness.signed_in()
-        changed: list[str] = []
+        changed: list[bool] = []
 
-        def elsewhere(data: Any) -> Any:
-            for name, value in data.items() if isinstance(data, dict) else ():
-                if isinstance(value, str) and _LINK.match(value):
-                    data[name] = _LINK.sub(_ELSEWHERE, value, count=1)
-                    changed.append(name)
-            return data
+        def elsewhere(method: str, target: str, response: Response) -> Response:
+            link = response.headers.get("link")
+            if link is not None:
+                header = _LINK_IN_HEADER.sub(f"<{_ELSEWHERE}", link)
+                response = attrs.evolve(response, headers={**response.headers, "link": header})
+                changed.append(header != link)
+            if not response.is_json:
+                return response
+            data, has_link = with_links_to(_ELSEWHERE, json.loads(response.body))
+            changed.append(has_link)
+            return attrs.evolve(response, body=json.dumps(data).encode())
 
-        harness.tap.answer = lambda method, target, response: edited(response, elsewhere)
+        harness.tap.answer = elsewhere
         before = len(harness.tap.targets)
         try:
             list(client.list())
         except UnexpectedResponse:
             assert len(harness.tap.targets) == before + 1
             return
-        if changed:
+        if any(changed):
             pytest.fail("the link was followed, at best on the vendor's own host")
         pytest.skip("the pages of this vendor have no links")
 
@@ -248,6 +270,37 @@ class MalformedPages(Area):
                     pass
             assert [each.path for each in sent if each.path.rstrip("/") != path] == []
         assert len(set(harness.tap.origins)) == 1
+
+    @proves(Feature.LIST)
+    @each("page", lambda _: ("first", "second", "last"))
+    def test_an_entry_that_is_missing_on_a_page_is_not_hidden(
+        self, harness: Harness, page: str
+    ) -> None:
+        created = harness.streams_on_three_pages()
+        dropped: list[str] = []
+        client = harness.signed_in()
+        shown = list(client.list())
+        wanted = {"first": shown[0], "second": shown[len(shown) // 2], "last": shown[-1]}[page]
+        payload = wanted.raw.reveal() if wanted.raw is not None else None
+
+        def drop(data: Any) -> Any:
+            if isinstance(data, list):
+                kept = [drop(entry) for entry in data if entry != payload]
+                dropped.extend("an entry" for _ in range(len(data) - len(kept)))
+                return kept
+            if isinstance(data, dict):
+                return {name: drop(value) for name, value in data.items()}
+            return data
+
+        harness.tap.answer = lambda method, target, response: edited(response, drop)
+        streams = client.list()
+        found = keys(harness, streams)
+        if not dropped:
+            pytest.skip("entries of the list are not the payloads of streams")
+        assert sorted(found) == sorted(set(created) - {harness.key(wanted.id)})
+        assert streams.complete is not Completeness.PROVEN, (
+            "a stream is missing, but the list says that it is complete"
+        )
 
     @proves(Feature.LIST)
     def test_an_error_on_the_second_page_is_not_the_end_of_the_list(self, harness: Harness) -> None:
@@ -301,16 +354,26 @@ class Filters(Area):
         assert found == keys(harness, created[:1])
 
     @proves(Feature.LIST)
+    @each("status", lambda subject: sorted(subject.capabilities.statuses))
+    def test_a_stream_is_in_the_list_in_every_status(
+        self, harness: Harness, status: Status
+    ) -> None:
+        stream = harness.visible(status)
+        shown = {harness.key(found.id): found for found in harness.client.list()}
+        assert harness.key(stream.id) in shown, f"a stream that is {status} is not in the list"
+        if "status" not in getattr(harness.can, "list_lacks", ()):
+            assert shown[harness.key(stream.id)].status is status
+
+    @proves(Feature.LIST)
     @needs(when=lambda can: "status" in can.filters)
     @each("status", lambda subject: sorted(subject.capabilities.statuses))
     def test_a_status_finds_the_streams_that_are_in_it(
         self, harness: Harness, status: Status
     ) -> None:
         harness.stream()
-        harness.reach(status)
-        expected = [
-            harness.key(stream.id) for stream in harness.look().values() if stream.status is status
-        ]
+        wanted = harness.visible(status)
+        expected = {key for key, stream in harness.look().items() if stream.status is status}
+        expected.add(harness.key(wanted.id))
         assert sorted(keys(harness, harness.client.list(status=status, full=True))) == sorted(
             expected
         )

@@ -16,8 +16,10 @@ from ..._contract.response import Response
 from ..._model.errors import UnexpectedResponse, WebhookRejected
 from ..._model.fields import facts_of
 from ..._model.stream import LiveStream, field_of
-from .answers import Path, has_crashed, holder, named, payload_of, places, with_value
+from .answers import named, payload_of
 from .area import Area, each
+from .bodies import Path, holder, places, with_value
+from .calls import has_crashed
 from .harness import Harness
 from .subject import Subject
 

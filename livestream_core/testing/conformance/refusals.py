@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -19,16 +19,20 @@ from ..._contract.capabilities import (
     PART_OF,
     Capabilities,
     Feature,
+    Support,
 )
 from ..._model.errors import InvalidInput, LiveStreamError, Unsupported
 from ..._model.status import Status, satisfied_by
 from ..._model.trim import Trim
 from .area import Area, declared, each, needs
+from .bodies import Path, content_of, holder, places
 from .calls import NO_STREAM, call
 from .harness import Harness
 from .operations import ON_ONE
 from .subject import VALUES, Subject
 
+#: The support levels of fields that a create does not send.
+_NOT_SENT = (Support.NONE, Support.AUTOMATIC)
 _PARTS: dict[Feature, Callable[[Client], object]] = {
     Feature.SCHEDULE: lambda client: client.create(
         title="Lesson", scheduled_start="2030-01-15T09:30:00Z"
@@ -80,6 +84,39 @@ def unclearable(subject: Subject) -> Iterable[str]:
     """Return the fields that an update can change but not clear."""
     can = subject.capabilities
     return sorted(can.updatable - can.clearable - {"title"})
+
+
+def settable(subject: Subject) -> Iterable[str]:
+    """Return the fields of a spec whose values a create sends."""
+    can = subject.capabilities
+    sent = [each.value for each in FIELDS if can[each].support not in _NOT_SENT]
+    return dict.fromkeys(["title", *sent])
+
+
+def sent_by_create(
+    harness: Harness, fields: Mapping[str, Any], **settings: Any
+) -> tuple[dict[Path, Any], LiveStreamError | None]:
+    """Create a stream, and return every value in the requests for it, and the error.
+
+    A value's place is the number of its request and its path in the query or the body, whatever
+    the form of the body is.
+    """
+    error: LiveStreamError | None = None
+    with harness.sent() as sent:
+        try:
+            harness.client.create(**fields, **settings)
+        except LiveStreamError as raised:
+            error = raised
+    found: dict[Path, Any] = {}
+    for number, request in enumerate(sent):
+        if request.method == "GET":
+            continue
+        data = content_of(request)
+        for path in places(data):
+            value = holder(data, path)[path[-1]]
+            if not isinstance(value, (dict, list)):
+                found[number, *path] = value
+    return found, error
 
 
 class Refusals(Area):
@@ -213,18 +250,27 @@ class Input(Area):
         assert caught.value.field == "scheduled_start"
 
     @needs(Feature.CREATE)
-    def test_an_option_that_the_model_has_a_field_for_is_refused(self, harness: Harness) -> None:
-        with harness.sent() as sent:
-            harness.client.create(title="A title to be found")
-        names = _names_with(
-            sent[-1].json if sent[-1].body[:1] == b"{" else {}, "A title to be found"
+    @each("name", settable)
+    def test_an_option_that_the_model_has_a_field_for_is_refused(
+        self, harness: Harness, name: str
+    ) -> None:
+        harness.client = harness.signed_in()
+        value = "Another title" if name == "title" else self.subject.values(Feature(name))[0]
+        fields: dict[str, Any] = {"title": "A title", name: value}
+        without, set_by_field = (
+            sent_by_create(harness, each)[0] for each in ({"title": "A title"}, fields)
         )
-        if not names:
-            pytest.skip("the request's body is not a JSON object with the title in it")
-        client = harness.signed_in()
-        with harness.sends_nothing(), pytest.raises(LiveStreamError) as caught:
-            client.create(title="Lesson", options={names[0]: "another title"})
-        assert isinstance(caught.value, InvalidInput), "options= silently replaced the title"
+        own = {at: sent for at, sent in set_by_field.items() if without.get(at) != sent}
+        if not own:
+            pytest.skip(f"no request of a create depends on {name}")
+        replaced = []
+        for option in sorted({step for at in own for step in at if isinstance(step, str)}):
+            sent, error = sent_by_create(harness, fields, options={option: "kit-probe"})
+            if isinstance(error, InvalidInput):
+                assert not sent, "it was refused, but only after something was sent"
+            elif [at for at in own if sent and sent.get(at) != own[at]]:
+                replaced.append(option)
+        assert replaced == [], f"options= silently replaced the value of {name}"
 
 
 def _changes(name: str, value: Any) -> Any:
@@ -233,7 +279,3 @@ def _changes(name: str, value: Any) -> Any:
 
 def _unreported(can: Capabilities) -> list[Status]:
     return sorted(set(Status) - can.statuses - {Status.UNKNOWN})
-
-
-def _names_with(body: dict[str, Any], value: str) -> list[str]:
-    return [name for name, found in body.items() if found == value]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
+import attrs
 import pytest
 
 from ..._contract.capabilities import Feature
@@ -18,15 +19,19 @@ from ..._model.errors import LiveStreamError
 from ..._model.fields import Kind, facts_of
 from ..._model.stream import LiveStream
 from ..._secrets.recognition import suggests_secret
+from ..._secrets.spellings import compiled
 from ...emulator import Fault
 from ..captures import named_texts
 from .area import HTTP, IN_PROCESS, Area, needs, proves
 from .harness import Harness
 from .operations import ON_ONE, updatable
-from .sessions import observed
+from .sessions import is_secret, observed
 
 #: Shorter values are not secrets, and occur in other words by chance.
 _MIN_LENGTH = 6
+#: Names of options that hold a secret, and of those that are sent with one but are none.
+_SECRET_OPTION = r"(?i)(password|passwd|passphrase|secret|token|private_?key|secret_?key)\Z"
+_PUBLIC_OPTION = r"(?i)(id|user|username|email|account|organi[sz]ation)\Z"
 
 
 def secrets_of(harness: Harness, *streams: LiveStream) -> set[str]:
@@ -190,6 +195,29 @@ class SecretMasking(Area):
             for secret in found
             if (at := shown.find(secret)) >= 0
         ]
+
+
+class OptionsWithoutSecrets(Area):
+    """Options that hold a secret have a secret type, so that no repr shows them."""
+
+    title = "secrets"
+
+    def test_no_option_that_is_shown_holds_a_secret(self, harness: Harness) -> None:
+        kind = self.subject.adapter.Options
+        shown = {each.name for each in attrs.fields(kind) if not is_secret(kind, each.name)}
+        holding = {name for name in shown if compiled(_SECRET_OPTION).search(name)}
+        for options in self.subject.ways_in(harness.emulator):
+            client = harness.connect(options)
+            harness.touch(client)
+            assert client.session is not None
+            sent = " ".join(client.session.headers.values())
+            holding |= {
+                name
+                for name in shown & options.keys()
+                if len(str(options[name])) >= _MIN_LENGTH and str(options[name]) in sent
+                if not compiled(_PUBLIC_OPTION).search(name)
+            }
+        assert sorted(holding) == [], "these options must have the type Secret"
 
 
 class FieldsWithoutSecrets(Area):

@@ -71,13 +71,7 @@ class Sessions(Area):
     def test_wrong_credentials_are_refused_and_nothing_was_changed(self, harness: Harness) -> None:
         kind = self.subject.adapter.Options
         for options in self.subject.ways_in(harness.emulator):
-            secrets = [
-                name
-                for name in options
-                if name in {each for group in kind.credentials for each in group}
-                and _is_secret(kind, name)
-            ]
-            for name in secrets:
+            for name in secret_credentials(kind, options):
                 wrong = {**options, name: _altered(options[name])}
                 with pytest.raises(AuthenticationFailed) as caught:
                     harness.connect(wrong).pages()
@@ -184,8 +178,34 @@ class Sessions(Area):
         assert name.startswith(f"{self.subject.name}:")
         assert [value for value in client.options.secrets() if value in name] == []
 
+    def test_new_credentials_do_not_rename_the_account(self, harness: Harness) -> None:
+        kind = self.subject.adapter.Options
+        renaming, tried = [], False
+        for options in self.subject.ways_in(harness.emulator):
+            name = harness.connect(options).account
+            for secret in (each for each in options if is_secret(kind, each)):
+                tried = True
+                renewed = {**options, secret: _altered(options[secret])}
+                if harness.connect(renewed).account != name:
+                    renaming.append(secret)
+        if not tried:
+            pytest.skip("no option that connects has the type Secret")
+        assert renaming == [], "account_id() changes with a credential, which is renewed some day"
 
-def _is_secret(kind: type[Any], name: str) -> bool:
+    def test_another_account_has_another_name(self, harness: Harness) -> None:
+        options = self.subject.other_account(harness.emulator)
+        if options is None:
+            pytest.skip("the emulator has one account (no other_options())")
+        assert harness.connect(options).account != harness.connect().account
+
+
+def secret_credentials(kind: type[Any], options: Mapping[str, Any]) -> list[str]:
+    """Return the names of the secret options that sign in."""
+    names = {name for group in kind.credentials for name in group}
+    return [name for name in options if name in names and is_secret(kind, name)]
+
+
+def is_secret(kind: type[Any], name: str) -> bool:
     return "Secret" in str(attrs.fields_dict(kind)[name].type)
 
 

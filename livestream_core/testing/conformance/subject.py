@@ -67,9 +67,11 @@ class Subject:
 
     No method has to be overridden. The defaults use these optional members of the emulator:
     ``page_size`` (set to 2, so that a few streams fill three pages), ``login_options()`` (another
-    way to sign in than ``options()``), ``add_stream()`` (creates a stream if the adapter cannot,
+    way to sign in than ``options()``), ``other_options()`` (options of another account, to which
+    the kit never connects), ``add_stream()`` (creates a stream if the adapter cannot,
     and returns its ID), ``other_ids()`` (IDs of things that are not live streams),
-    ``webhook(id, secret=)`` (the headers and body of a delivery), ``stream_fails(id)``, and
+    ``webhook(id, secret=)`` (the headers and body of a delivery), ``stream_fails(id)``,
+    ``opted_out`` (a mapping from tests that are wrong for the vendor to reasons), and
     ``samples`` (a sequence of mappings with the arguments of :class:`Sample`).
 
     Attributes:
@@ -144,6 +146,15 @@ class Subject:
         if login is not None:
             yield login()
 
+    def other_account(self, emulator: Emulator) -> Mapping[str, Any] | None:
+        """Return options for ``connect`` to another account of the vendor.
+
+        Returns:
+            ``None`` if the emulator cannot say what they would be.
+        """
+        found = getattr(emulator, "other_options", None)
+        return found() if found is not None else None
+
     def values(self, feature: Feature) -> Sequence[Any]:
         """Return the values to request for a field of a spec. Each is set and read back."""
         allowed: Collection[Any] | None = self.capabilities[feature].values
@@ -166,6 +177,14 @@ class Subject:
         """
         webhook = getattr(emulator, "webhook", None)
         return webhook(stream_id, secret=secret) if webhook is not None else None
+
+    @cached_property
+    def opted_out(self) -> Mapping[str, str]:
+        """The tests that are wrong for this vendor, by name, and why.
+
+        A name may end with one of the test's values: ``"test_a_declared_field_is_set[tags]"``.
+        """
+        return getattr(self._emulator, "opted_out", {}) if self.has_emulator else {}
 
     def samples(self) -> Sequence[Sample]:
         """Return payloads from the vendor's documentation.

@@ -301,6 +301,10 @@ class TKTChurchEmulator(Emulator):
         """Return options for ``connect`` with the first user's email address and password."""
         return {"email": self.email, "password": self.password}
 
+    def other_options(self) -> dict[str, Any]:
+        """Return options of another user, who does not exist here."""
+        return {"email": f"other-{self.email}", "password": self.password}
+
     def encoder_connects(self, id: str) -> None:
         """Raise ``ValueError``, because there is no encoder."""
         raise ValueError(_NO_ENCODER)

@@ -260,6 +260,10 @@ class TPStreamsEmulator(Emulator):
             "password": self.password,
         }
 
+    def other_options(self) -> dict[str, Any]:
+        """Return options of another organization, which does not exist here."""
+        return {**self.options(), "organization_id": f"{self.organization_id}x"}
+
     def _account_options(self) -> dict[str, Any]:
         options = {"organization_id": self.organization_id}
         # Only a time zone other than the default must be set.

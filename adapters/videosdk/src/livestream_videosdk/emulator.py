@@ -153,6 +153,10 @@ class VideoSDKEmulator(Emulator):
         """Return options for ``connect`` with the API key and the secret."""
         return {"api_key": self.api_key, "secret": self.secret}
 
+    def other_options(self) -> dict[str, Any]:
+        """Return options of another account, which does not exist here."""
+        return {"api_key": f"{self.api_key}-2", "secret": self.secret}
+
     def token(self, **claims: Any) -> str:
         """Return a signed token of the account, valid for ten minutes of :attr:`clock`.
 

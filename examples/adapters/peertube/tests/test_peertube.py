@@ -58,6 +58,13 @@ def test_one_stream_can_have_another_privacy(client: live.Client) -> None:
     assert raw.reveal()["privacy"]["label"] == "Private"
 
 
+@pytest.mark.parametrize("part", ["tags[]", "tags[0]", "tags[0][name]"])
+def test_an_option_cannot_replace_a_part_of_a_field(client: live.Client, part: str) -> None:
+    with pytest.raises(live.InvalidInput) as caught:
+        client.create(title="Data science", tags=["maths"], options={part: "physics"})
+    assert caught.value.field == "options.tags"
+
+
 def test_who_may_watch_is_one_of_four_words(instance: PeerTubeEmulator) -> None:
     with pytest.raises(live.ConfigurationError, match="privacy"):
         instance.connect(privacy="secret")

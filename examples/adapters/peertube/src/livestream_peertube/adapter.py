@@ -169,7 +169,10 @@ class PeerTubeAdapter(live.Adapter):
             for name in ("title", "description", "tags", *_LIVE_FIELDS)
             if (value := getattr(spec, name)) not in (None, ())
         }
-        body = self.with_options({**_video_body(given), **_live_body(given)}, spec.options)
+        known = {**_video_body(given), **_live_body(given)}
+        # In a form, a field may also be written in parts, such as "tags[0]".
+        self.with_options(known, {name.partition("[")[0]: None for name in spec.options})
+        body = self.with_options(known, spec.options)
         defaults = {
             "channelId": self.options.channel_id,
             "privacy": _PRIVACIES[self.options.privacy],

@@ -269,6 +269,10 @@ class PeerTubeEmulator(Emulator):
             "password": self.password,
         }
 
+    def other_options(self) -> dict[str, Any]:
+        """Return the options of another user, who does not exist here."""
+        return {**self.options(), "username": f"{self.username}2"}
+
     def login_options(self) -> dict[str, Any]:
         """Return the channel and an access token."""
         return {
