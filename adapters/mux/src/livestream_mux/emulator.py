@@ -268,6 +268,12 @@ class MuxEmulator(Emulator):
         """Return the options for ``connect`` to reach the first environment."""
         return self._environments[0].options()
 
+    def other_options(self) -> Fields:
+        """Return the options for ``connect`` to reach another environment."""
+        if len(self._environments) == 1:
+            self.add_environment()
+        return self._environments[1].options()
+
     @property
     def webhook_secret(self) -> str:
         """The secret that signs the deliveries of the first environment."""
@@ -639,14 +645,17 @@ class MuxEmulator(Emulator):
     def _event(
         self, type: str, object_type: str, id: str, data: Fields, environment: _Environment
     ) -> Fields:
+        at = _written(self._now())
+        # A delivery that is repeated has the ID of its event.
+        name = json.dumps([len(self.events), type, id, at, data])
         return {
             "type": type,
             "request_id": None,
             "object": {"type": object_type, "id": id},
-            "id": str(uuid.uuid4()),
+            "id": str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
             "environment": {"name": environment.name, "id": environment.id},
             "data": data,
-            "created_at": _written(self._now()),
+            "created_at": at,
             "attempts": [],
             "accessor_source": None,
             "accessor": None,
