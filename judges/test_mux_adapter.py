@@ -73,6 +73,7 @@ def test_every_request_of_the_adapter_is_one_that_the_sdk_would_send(python_benc
 
 def as_mux(stream: live.LiveStream) -> dict[str, Any]:
     """Return what our stream says, in Mux's words."""
+    assert stream.problems == ()
     rtmp, srt = stream.ingests
     assert rtmp.stream_key is not None
     assert srt.passphrase is not None

@@ -329,7 +329,8 @@ def test_a_request_without_valid_credentials_is_refused(mux: Mux, emulator: MuxE
 def test_what_another_environment_has_does_not_exist(
     mux: Mux, emulator: MuxEmulator, origin: str
 ) -> None:
-    other = Mux(emulator, origin, **emulator.add_environment())
+    other = Mux(emulator, origin, **emulator.other_options())
+    assert emulator.other_options() == emulator.other_options()
     made = mux.create()
     emulator.connect_encoder(made["id"])
     asset = mux.get(made["id"])["active_asset_id"]
@@ -802,6 +803,15 @@ def test_a_delivery_can_be_had_at_any_time(
     seconds = int(clock.now().timestamp())
     assert headers["Mux-Signature"] == signature("another", seconds, body)
     assert typed(body)["type"] == f"video.live_stream.{word or 'created'}"
+
+
+def test_a_delivery_that_is_repeated_is_the_same_event(mux: Mux, emulator: MuxEmulator) -> None:
+    id = mux.create()["id"]
+    assert emulator.webhook(id) == emulator.webhook(id)
+    mux.put(id, "disable")
+    mux.put(id, "enable")
+    ids = [json.loads(each.body)["id"] for each in emulator.deliveries()]
+    assert len(set(ids)) == 3
 
 
 def test_a_delivery_tells_the_latest_change(
