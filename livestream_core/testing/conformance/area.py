@@ -90,8 +90,8 @@ def each(name: str, values: Callable[[Subject], Iterable[Any]]) -> Callable[[F],
 def walk(test: F) -> F:
     """Mark a test that tries many generated cases. It runs after all others.
 
-    The others are quick, and name the fault. A walk finds what nobody thought of, and shows the
-    case that it found.
+    The others are quick, and name the fault. A walk finds what no other test
+    looks for, and shows the case that it found.
     """
     setattr(test, WALK, True)
     return test
