@@ -90,7 +90,7 @@ class Emulator(AcmeEmulator):
 
     def encoder_connects(self, id: str) -> None:
         if self.streams[id]["status"] not in ("ready", "lost"):
-            raise ValueError(f"it is {self.streams[id]['status']}, acme-key-{id}")
+            raise ValueError(f"it is {self.streams[id]['status']}, {self.streams[id]['key']}")
         super().encoder_connects(id)
 
 
@@ -164,13 +164,19 @@ def test_an_undeclared_feature_is_refused_without_a_request() -> None:
         capabilities = lacking(
             live.Feature.SCHEDULE,
             live.Feature.UPDATE,
+            live.Feature.RESET_KEY,
+            live.Feature.DISABLE,
+            live.Feature.ENABLE,
             live.Feature.STOP,
             live.Feature.TRIM,
+            live.Feature.RECORDINGS,
             live.Feature.CANCEL,
             live.Feature.WEBHOOK,
             fields={live.Feature.RECORD: NONE},
         )
         update, stop = live.Adapter.update, live.Adapter.stop
+        reset_key, recordings = live.Adapter.reset_key, live.Adapter.recordings
+        disable, enable = live.Adapter.disable, live.Adapter.enable
         cancel, parse_webhook = live.Adapter.cancel, live.Adapter.parse_webhook
 
     class Started(Emulator):
@@ -181,7 +187,8 @@ def test_an_undeclared_feature_is_refused_without_a_request() -> None:
     assert set(broken(found)) == {"ended"}  # such a vendor never ends the stream
     absent = {row: each for row, each in found.items() if each.verdict is Verdict.ABSENT}
     assert set(absent) == {
-        *("schedule", "update", "stop", "trim", "recording", "cancel", "webhook")
+        *("schedule", "update", "reset_key", "disable", "enable", "stop", "trim"),
+        *("recording", "recordings", "cancel", "webhook"),
     }
     assert {(each.word, each.reason) for each in absent.values()} == {("-", NONE[1])}
 
@@ -208,9 +215,13 @@ def test_a_status_that_is_never_reported_is_found_absent() -> None:
 
 def test_a_wait_includes_booting_if_ready_is_never_reported() -> None:
     class Blind(Adapter):
-        capabilities = attrs.evolve(
-            CAPABILITIES, statuses=CAPABILITIES.statuses - {live.Status.READY}
+        # Without READY, there is no status to which a disabled stream is enabled.
+        capabilities = lacking(
+            live.Feature.DISABLE,
+            live.Feature.ENABLE,
+            statuses=CAPABILITIES.statuses - {live.Status.READY, live.Status.DISABLED},
         )
+        disable, enable = live.Adapter.disable, live.Adapter.enable
 
         def parse_stream(self, payload: Any) -> live.LiveStream:
             stream = super().parse_stream(payload)
@@ -523,7 +534,7 @@ def test_the_demo_of_an_honest_provider_ends_well_and_shows_a_table() -> None:
         ["operation", "walkable"]
     ]
     assert ["cancel", "emulated"] in [line.split() for line in lines]
-    assert "1 providers, 17 steps as declared, 0 failed" in lines[-1]
+    assert "1 providers, 21 steps as declared, 0 failed" in lines[-1]
 
 
 def test_the_demo_shows_addresses_and_no_secret() -> None:

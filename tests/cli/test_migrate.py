@@ -114,6 +114,20 @@ def test_a_span_that_cannot_be_read_is_refused(moving: Migration, guard: str) ->
     assert "such as 90s, 30m, or 2h" in result.stderr
 
 
+def test_include_disabled_moves_disabled_streams_too(moving: Migration) -> None:
+    client = moving.source.client
+    stream = client.create(title="Off", scheduled_start=in_days(2))
+    client.start(stream.id)
+    moving.source.emulator.clock.advance(60)
+    client.disable(stream.id)
+    without = moving.run("plan", *BOTH).stdout
+    assert "it is disabled; use include_disabled to move it" in " ".join(without.split())
+    assert "1 stream = 1 pending" in moving.run("plan", *BOTH, "--include-disabled").stdout
+    moving.moved("--include-disabled")
+    assert moving.target.titles() == ["Off"]
+    assert moving.target.streams()[0].status is live.Status.SCHEDULED
+
+
 def test_a_plan_counts_the_streams_that_lose_a_field_and_says_why(moving: Migration) -> None:
     moving.source.fill(3)
     output = " ".join(moving.run("plan", *BOTH).stdout.split())

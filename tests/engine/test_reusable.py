@@ -11,6 +11,7 @@ import pytest
 import livestream_core as live
 from kit_runs import run
 from relay import RelayAdapter, RelayEmulator, registered
+from runners import connect
 
 S = live.Status
 
@@ -23,9 +24,52 @@ def vendor() -> RelayEmulator:
 
 
 @pytest.fixture
-def relay(vendor: RelayEmulator) -> Iterator[live.Client]:
-    with registered(), vendor.connect() as client:
+def relay(vendor: RelayEmulator, runner: str) -> Iterator[live.Client]:
+    settings = {"transport": vendor.transport(), "clock": vendor.clock, **vendor.options()}
+    with registered(), connect("relay", **settings) as client:
         yield client
+
+
+def test_a_key_is_replaced_once_and_the_response_has_it(relay: live.Client) -> None:
+    stream = relay.create(title="T")
+    keys = [stream, *(relay.reset_key(stream.id) for _ in range(2)), relay.get(stream.id)]
+    first, second, third, read = (each.stream_keys() for each in keys)
+    assert len({first, second, third}) == 3
+    assert read == third
+
+
+def test_a_stream_is_disabled_until_it_is_enabled(
+    relay: live.Client, vendor: RelayEmulator
+) -> None:
+    stream = relay.create(title="T")
+    assert relay.disable(stream.id).status is S.DISABLED
+    with pytest.raises(ValueError, match="does not accept an encoder"):
+        vendor.connect_encoder(stream.id)
+    assert relay.enable(stream.id).status is S.READY
+    vendor.connect_encoder(stream.id)
+    assert relay.get(stream.id).status is S.LIVE
+
+
+def test_recordings_are_those_of_each_run_in_the_vendors_order(
+    relay: live.Client, vendor: RelayEmulator
+) -> None:
+    stream, other = relay.create(title="T"), relay.create(title="U")
+    for seconds in (60, 90):
+        vendor.connect_encoder(stream.id)
+        vendor.clock.sleep(seconds)
+        relay.stop(stream.id)
+    found = relay.recordings(stream.id)
+    assert isinstance(found, tuple)
+    assert [each.duration for each in found] == [60, 90]
+    assert relay.recordings(other.id) == ()
+
+
+@pytest.mark.parametrize("operation", ["reset_key", "disable", "enable", "recordings"])
+def test_an_operation_on_a_stream_that_is_gone_is_not_found(
+    relay: live.Client, operation: str
+) -> None:
+    with pytest.raises(live.NotFound, match=f"relay {operation} '0042'"):
+        getattr(relay, operation)("0042")
 
 
 def later(vendor: RelayEmulator, *calls: tuple[float, object]) -> None:
@@ -112,8 +156,7 @@ def test_reusable_streams_have_a_state_machine_of_their_own() -> None:
 
 @pytest.mark.slow
 def test_the_kit_knows_reusable_streams(tmp_path: Path) -> None:
-    # The vendor of this test is small: it has no credentials, and no strict emulator.
-    selected = ("-k", "not Emulated and not Parsing")
-    done = run(tmp_path, "-q", "--livestream-adapter", "relay", *selected, plugin="with_relay")
+    done = run(tmp_path, "-q", "--livestream-adapter", "relay", plugin="with_relay")
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^reset_key +proven ", done.stdout, re.MULTILINE)
+    for feature in ("reset_key", "disable", "enable", "recordings"):
+        assert re.search(rf"^{feature} +proven ", done.stdout, re.MULTILINE)

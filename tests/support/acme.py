@@ -59,6 +59,7 @@ WORDS = {
     "over": live.Status.ENDED,
     "off": live.Status.CANCELLED,
     "bad": live.Status.FAILED,
+    "shut": live.Status.DISABLED,
 }
 
 
@@ -78,8 +79,12 @@ class AcmeAdapter(live.Adapter):
             live.Feature.LIST: N,
             live.Feature.UPDATE: N,
             live.Feature.START: N,
+            live.Feature.RESET_KEY: N,
+            live.Feature.DISABLE: N,
+            live.Feature.ENABLE: N,
             live.Feature.STOP: N,
             live.Feature.TRIM: N,
+            live.Feature.RECORDINGS: N,
             live.Feature.CANCEL: (live.Support.EMULATED, "it deletes"),
             live.Feature.DELETE: N,
             live.Feature.WEBHOOK: N,
@@ -138,11 +143,30 @@ class AcmeAdapter(live.Adapter):
         response = yield self.post("/streams/{id}/start", id=stream_id)
         return self.parse_stream(response.json())
 
+    def reset_key(self, stream_id: str) -> live.Operation[live.LiveStream]:
+        response = yield self.post("/streams/{id}/key", id=stream_id)
+        return self.parse_stream(response.json())
+
+    def disable(self, stream_id: str) -> live.Operation[live.LiveStream]:
+        response = yield self.post("/streams/{id}/disable", id=stream_id)
+        return self.parse_stream(response.json())
+
+    def enable(self, stream_id: str) -> live.Operation[live.LiveStream]:
+        response = yield self.post("/streams/{id}/enable", id=stream_id)
+        return self.parse_stream(response.json())
+
     def stop(
         self, stream_id: str, trim: live.Trim | None = None
     ) -> live.Operation[live.LiveStream]:
         yield self.post("/streams/{id}/stop", id=stream_id, json={"trim": trim and trim.to_dict()})
         return (yield from self.get(stream_id))
+
+    def recordings(self, stream_id: str) -> live.Operation[tuple[live.Recording, ...]]:
+        response = yield self.request("GET", "/streams/{id}/recordings", id=stream_id)
+        return tuple(
+            live.Recording("ready", each.text("url"), id=each.identifier("id"))
+            for each in response.fields().objects("items")
+        )
 
     def cancel(self, stream_id: str) -> live.Operation[live.LiveStream]:
         stream = yield from self.get(stream_id)
@@ -235,7 +259,11 @@ class AcmeEmulator(Emulator):
         Route("PUT", "/streams/<id>", "write"),
         Route("DELETE", "/streams/<id>", "remove"),
         Route("POST", "/streams/<id>/start", "start"),
+        Route("POST", "/streams/<id>/key", "replace_key"),
+        Route("POST", "/streams/<id>/disable", "disable"),
+        Route("POST", "/streams/<id>/enable", "enable"),
         Route("POST", "/streams/<id>/stop", "stop"),
+        Route("GET", "/streams/<id>/recordings", "recordings"),
     )
 
     def __init__(self, *, boot_seconds: float = 20.0, page_size: int = 3) -> None:
@@ -243,6 +271,8 @@ class AcmeEmulator(Emulator):
         self.page_size = page_size
         self.lasts: int | None = None
         self.streams: dict[str, dict[str, Any]] = {}
+        #: The streams that were on air.
+        self.aired: set[str] = set()
         self.tokens = {"good-token"}
         self.ids = map(str, itertools.count(1))
 
@@ -314,6 +344,23 @@ class AcmeEmulator(Emulator):
     def start(self, request: Request, id: str) -> Response:
         return self._move(request, id, {"new"}, "boot")
 
+    def replace_key(self, request: Request, id: str) -> Response:
+        return self._change(request, id, {"key": f"acme-key-{next(self.ids)}"})
+
+    def disable(self, request: Request, id: str) -> Response:
+        return self._move(request, id, {"ready", "on", "lost"}, "shut")
+
+    def enable(self, request: Request, id: str) -> Response:
+        return self._move(request, id, {"shut"}, "ready")
+
+    def recordings(self, request: Request, id: str) -> Response:
+        response = self._change(request, id, {})
+        if response.status_code != 200:
+            return response
+        is_recorded = id in self.aired and self.streams[id]["status"] == "over"
+        recording = {"id": f"recording-{id}", "url": f"https://cdn.acme.example/{id}/vod.m3u8"}
+        return json_response({"items": [recording] if is_recorded else []})
+
     def stop(self, request: Request, id: str) -> Response:
         return self._move(request, id, {"boot", "ready", "on", "lost"}, "over")
 
@@ -350,6 +397,8 @@ class AcmeEmulator(Emulator):
         if self.streams[id]["status"] not in allowed:
             raise ValueError("not now")
         self.streams[id]["status"] = word
+        if word == "on":
+            self.aired.add(id)
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, ClassVar
 
 import attrs
@@ -17,10 +18,13 @@ STREAM = "/streams/{id}"
 
 class RelayAdapter(live.Adapter):
     name = "relay"
+    is_lenient = True
+    secret_patterns = (r"relay-key-\d+",)
 
     @attrs.frozen(kw_only=True)
     class Options(live.Options):
         base_url: str = live.option(default="https://api.relay.example", help="The origin.")
+        token: live.Secret = live.option(help="The token of the account.")
 
     capabilities = live.Capabilities(
         operations=dict.fromkeys(
@@ -34,6 +38,9 @@ class RelayAdapter(live.Adapter):
 
     def account_id(self) -> str:
         return "main"
+
+    def sign_in(self, previous: live.Session | None, now: datetime) -> live.Session:
+        return live.Session({"Authorization": f"Bearer {self.options.token.reveal()}"})
 
     def create(self, spec: live.StreamSpec) -> Any:
         body = self.with_options({"title": spec.title}, spec.options)
@@ -70,19 +77,25 @@ class RelayAdapter(live.Adapter):
         fields = (yield self.request("GET", f"{STREAM}/recordings", id=stream_id)).fields()
         ready = live.RecordingStatus.READY
         return tuple(
-            live.Recording(ready, id=each.identifier("id"), duration=each.data["seconds"])
+            live.Recording(
+                ready, id=each.identifier("id"), duration=each.optional_number("seconds")
+            )
             for each in fields.objects("items")
         )
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
-        fields = live.Fields(payload)
-        return live.LiveStream(
+        fields = live.Fields(payload, lenient=True)
+        if "key" not in fields.data:
+            raise live.UnexpectedResponse("this is not a stream")
+        key = fields.optional_text("key", field="ingests", expected=True)
+        return fields.build(
+            live.LiveStream,
             provider=self.name,
             id=fields.identifier("id"),
-            title=fields.text("title"),
-            status=fields.optional_word("status", WORDS) or live.Status.UNKNOWN,
-            provider_status=fields.text("status"),
-            ingests=[live.Ingest("rtmps://in.relay.example/app", fields.text("key"))],
+            title=fields.optional_text("title", expected=True) or "",
+            status=fields.optional_word("status", WORDS, expected=True) or live.Status.UNKNOWN,
+            provider_status=fields.optional_text("status"),
+            ingests=[live.Ingest("rtmps://in.relay.example/app", key)] if key else [],
             raw=payload,
         )
 
@@ -100,12 +113,16 @@ class _Stream:
 class RelayEmulator(Emulator):
     provider = "relay"
     page_size = 25
+    token = "relay-token"
     routes: ClassVar[tuple[Route, ...]] = (
         Route("POST", "/streams", "add"),
         Route("GET", "/streams", "all"),
         Route("GET", "/streams/<id>", "one"),
         Route("DELETE", "/streams/<id>", "remove"),
-        Route("PUT", "/streams/<id>/<action>", "act"),
+        Route("PUT", "/streams/<id>/key", "replace_key"),
+        Route("PUT", "/streams/<id>/complete", "complete"),
+        Route("PUT", "/streams/<id>/disable", "disable"),
+        Route("PUT", "/streams/<id>/enable", "enable"),
         Route("GET", "/streams/<id>/recordings", "assets"),
     )
 
@@ -115,7 +132,12 @@ class RelayEmulator(Emulator):
         self.number = 0
 
     def options(self) -> dict[str, Any]:
-        return {}
+        return {"token": self.token}
+
+    def _dispatch(self, request: Request) -> Response:
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            return json_response({"message": "the token is wrong"}, 401)
+        return super()._dispatch(request)
 
     def _next(self) -> str:
         self.number += 1
@@ -125,42 +147,62 @@ class RelayEmulator(Emulator):
         return {name: getattr(stream, name) for name in ("id", "title", "key", "status")}
 
     def add(self, request: Request) -> Response:
-        number, body = self._next(), request.get_json()
-        stream = _Stream(number, body["title"], f"relay-key-{number}")
-        self.streams[stream.id] = stream
+        body = request.get_json(silent=True)
+        title = body.get("title") if isinstance(body, dict) else None
+        if not (isinstance(title, str) and title):
+            return json_response({"message": "title is required"}, 422)
+        number = self._next()
+        stream = self.streams[number] = _Stream(number, title, f"relay-key-{number}")
         return json_response(self._shown(stream), 201)
 
     def all(self, request: Request) -> Response:
-        after, size = request.args.get("after", ""), int(request.args.get("size", self.page_size))
+        after, size = request.args.get("after", ""), request.args.get("size", "25")
+        if not size.isdecimal() or int(size) < 1:
+            return json_response({"message": "size is not a number"}, 422)
         found = [self._shown(each) for id, each in self.streams.items() if id > after]
-        page = found[:size]
-        return json_response({"items": page, "next": page[-1]["id"] if found[size:] else None})
+        last = min(int(size), self.page_size)
+        page = found[:last]
+        return json_response({"items": page, "next": page[-1]["id"] if found[last:] else None})
 
-    def one(self, request: Request, id: str) -> Response:
-        if id not in self.streams:
-            return self.not_found(request)
-        return json_response(self._shown(self.streams[id]))
-
-    def remove(self, request: Request, id: str) -> Response:
-        if id not in self.streams:
-            return self.not_found(request)
-        del self.streams[id]
-        return Response(status=204)
-
-    def act(self, request: Request, id: str, action: str) -> Response:
+    def _on_one(
+        self, request: Request, id: str, act: Callable[[_Stream], object] = bool
+    ) -> Response:
+        """Return a stream after a change, if there is one."""
         stream = self.streams.get(id)
         if stream is None:
             return self.not_found(request)
-        if action == "key":
+        act(stream)
+        return json_response(self._shown(stream))
+
+    def one(self, request: Request, id: str) -> Response:
+        return self._on_one(request, id)
+
+    def remove(self, request: Request, id: str) -> Response:
+        response = self._on_one(request, id, lambda stream: self.streams.pop(stream.id))
+        return Response(status=204) if response.status_code == 200 else response
+
+    def replace_key(self, request: Request, id: str) -> Response:
+        def act(stream: _Stream) -> None:
             stream.key = f"relay-key-{self._next()}"
-        elif action == "complete":
-            self._end(stream)
-        elif action == "disable":
+
+        return self._on_one(request, id, act)
+
+    def complete(self, request: Request, id: str) -> Response:
+        return self._on_one(request, id, self._end)
+
+    def disable(self, request: Request, id: str) -> Response:
+        def act(stream: _Stream) -> None:
             self._end(stream)
             stream.status = "disabled"
-        elif stream.status == "disabled":
-            stream.status = "idle"
-        return json_response(self._shown(stream))
+
+        return self._on_one(request, id, act)
+
+    def enable(self, request: Request, id: str) -> Response:
+        def act(stream: _Stream) -> None:
+            if stream.status == "disabled":
+                stream.status = "idle"
+
+        return self._on_one(request, id, act)
 
     def assets(self, request: Request, id: str) -> Response:
         if id not in self.streams:

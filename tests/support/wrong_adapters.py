@@ -19,7 +19,8 @@ import attrs
 
 import livestream_core as live
 from acme import WORDS, AcmeAdapter, AcmeEmulator, AcmeOptions
-from livestream_core.emulator import Request, Response, Route, json_response
+from livestream_core.emulator import Emulator, Request, Response, Route, json_response
+from relay import RelayAdapter, RelayEmulator
 
 C = TypeVar("C", bound=type[Any])
 Stream = live.Operation[live.LiveStream]
@@ -335,19 +336,26 @@ class Wrong:
     what: str
     caught_by: str
     adapter: type[live.Adapter]
-    emulator: type[RightEmulator]
+    emulator: type[Emulator]
 
 
 WRONG: list[Wrong] = []
 
 
-def wrong(what: str, *, caught_by: str) -> Callable[[C], C]:
+RIGHT: tuple[type[live.Adapter], type[Emulator]] = (RightAdapter, RightEmulator)
+#: The same, with reusable streams.
+REUSABLE: tuple[type[live.Adapter], type[Emulator]] = (RelayAdapter, RelayEmulator)
+
+
+def wrong(
+    what: str, *, caught_by: str, right: tuple[type[live.Adapter], type[Emulator]] = RIGHT
+) -> Callable[[C], C]:
     """Register a faulty adapter, or the right adapter with a faulty emulator."""
 
     def add(kind: C) -> C:
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
-        adapter, emulator = RightAdapter, RightEmulator
-        if issubclass(kind, RightEmulator):
+        adapter, emulator = right
+        if issubclass(kind, Emulator):
             emulator = kind
         else:
             adapter = kind
@@ -1506,3 +1514,180 @@ class LacksWhatIsDocumented(RightEmulator):
             },
         },
     )
+
+
+# -- keys, disabled streams, and recordings ---------------------------------------------------
+
+
+@wrong(
+    "returns a stream with the key that it has just replaced",
+    caught_by="Availability::test_a_replaced_key_is_another_one_and_the_old_one_is_gone",
+)
+class ReturnsTheReplacedKey(RightAdapter):
+    def reset_key(self, stream_id: str) -> Stream:
+        stream = yield from self.get(stream_id)
+        yield from super().reset_key(stream_id)
+        return stream
+
+
+@wrong(
+    "renames a stream whose key it replaces",
+    caught_by="Availability::test_a_replaced_key_changes_nothing_else",
+)
+class RenamesWithANewKey(RightAdapter):
+    def reset_key(self, stream_id: str) -> Stream:
+        yield from super().reset_key(stream_id)
+        return (yield from self.update(stream_id, {"title": "A stream with a new key"}))
+
+
+@wrong(
+    "reports that a stream was disabled without a request to disable it",
+    caught_by="Availability::test_a_disabled_stream_is_disabled_wherever_it_is_read",
+)
+class OnlySaysThatItDisabled(RightAdapter):
+    def disable(self, stream_id: str) -> Stream:
+        stream = yield from self.get(stream_id)
+        return attrs.evolve(stream, status=live.Status.DISABLED)
+
+
+@wrong(
+    "has an emulator that accepts encoders on disabled streams",
+    caught_by="Availability::test_a_disabled_stream_accepts_no_encoder",
+)
+class LetsEncodersIntoDisabledStreams(RightEmulator):
+    def _happens(self, id: str, allowed: set[str], word: str) -> None:
+        super()._happens(id, allowed | {"shut"}, word)
+
+
+@wrong(
+    "hides that a stream that is live cannot be disabled",
+    caught_by="Availability::test_a_live_stream_is_cut_off_or_left_alone",
+)
+class HidesThatItCannotDisable(RightAdapter):
+    def disable(self, stream_id: str) -> Stream:
+        stream = yield from self.get(stream_id)
+        if stream.status is live.Status.LIVE:
+            return attrs.evolve(stream, status=live.Status.DISABLED)
+        return (yield from super().disable(stream_id))
+
+
+@wrong(
+    "enables a stream that it disables twice",
+    caught_by="Availability::test_disabling_twice_is_a_conflict_or_changes_nothing",
+)
+class TogglesAStream(RightAdapter):
+    def disable(self, stream_id: str) -> Stream:
+        stream = yield from self.get(stream_id)
+        if stream.status is live.Status.DISABLED:
+            return (yield from self.enable(stream_id))
+        return (yield from super().disable(stream_id))
+
+
+@wrong(
+    "gives a stream that it enables a new key",
+    caught_by="Availability::test_an_enabled_stream_is_ready_and_as_it_was",
+)
+class ReplacesTheKeyOfAnEnabledStream(RightAdapter):
+    def enable(self, stream_id: str) -> Stream:
+        yield from super().enable(stream_id)
+        return (yield from self.reset_key(stream_id))
+
+
+@wrong(
+    "has an emulator that refuses encoders on a stream that was enabled again",
+    caught_by="Availability::test_an_enabled_stream_accepts_an_encoder",
+)
+class NeverLetsAnEncoderInAgain(RightEmulator):
+    def disable(self, request: Request, id: str) -> Response:
+        self.streams[id]["refuses"] = True
+        return super().disable(request, id)
+
+    def _happens(self, id: str, allowed: set[str], word: str) -> None:
+        super()._happens(id, set() if "refuses" in self.streams[id] else allowed, word)
+
+
+@wrong(
+    "gives a stream that was already enabled a new key",
+    caught_by="Availability::test_enabling_twice_is_a_conflict_or_changes_nothing",
+)
+class ReplacesAKeyForNothing(RightAdapter):
+    def enable(self, stream_id: str) -> Stream:
+        stream = yield from self.get(stream_id)
+        if stream.status is live.Status.READY:
+            return (yield from self.reset_key(stream_id))
+        return (yield from super().enable(stream_id))
+
+
+@wrong(
+    "disables a reusable stream that it stops",
+    caught_by="Reusable::test_a_reusable_stream_is_ready_after_each_run",
+    right=REUSABLE,
+)
+class DisablesAtTheEndOfARun(RelayAdapter):
+    def stop(self, stream_id: str, trim: live.Trim | None = None) -> Any:
+        return self.disable(stream_id)
+
+
+@wrong(
+    "reports that a run was stopped without a request to stop it",
+    caught_by="Reusable::test_a_run_that_was_seen_live_has_an_end",
+    right=REUSABLE,
+)
+class OnlySaysThatItStopped(RelayAdapter):
+    def stop(self, stream_id: str, trim: live.Trim | None = None) -> Any:
+        stream = yield from self.get(stream_id)
+        return attrs.evolve(stream, status=live.Status.READY)
+
+
+@wrong(
+    "reads a reusable stream that waits for its next run as ended",
+    caught_by="Reusable::test_a_run_that_nobody_saw_has_no_end",
+    right=REUSABLE,
+)
+class ReadsAnIdleStreamAsEnded(RelayAdapter):
+    def get(self, stream_id: str) -> Any:
+        stream = yield from super().get(stream_id)
+        is_idle = stream.status is live.Status.READY
+        return attrs.evolve(stream, status=live.Status.ENDED) if is_idle else stream
+
+
+@wrong(
+    "returns the recordings of all streams for one stream",
+    caught_by="Recordings::test_a_stream_that_was_never_live_has_no_recordings",
+)
+class ReturnsTheRecordingsOfOthers(RightAdapter):
+    def recordings(self, stream_id: str) -> live.Operation[tuple[live.Recording, ...]]:
+        found: tuple[live.Recording, ...] = ()
+        for stream in (yield from self.list(live.Query())).items:
+            found += yield from super().recordings(stream.id)
+        return found
+
+
+@wrong(
+    "reads the milliseconds of a recording as seconds",
+    caught_by="Recordings::test_recordings_are_plausible",
+    right=REUSABLE,
+)
+class ReadsMillisecondsAsSeconds(RelayAdapter):
+    def recordings(self, stream_id: str) -> Any:
+        found = yield from super().recordings(stream_id)
+        return tuple(attrs.evolve(each, duration=each.duration * 1000) for each in found)
+
+
+@wrong(
+    "lists each recording twice",
+    caught_by="Recordings::test_each_recording_is_listed_once_and_every_time",
+)
+class ListsRecordingsTwice(RightAdapter):
+    def recordings(self, stream_id: str) -> live.Operation[tuple[live.Recording, ...]]:
+        return 2 * (yield from super().recordings(stream_id))
+
+
+@wrong(
+    "returns only the recording of the last run",
+    caught_by="Recordings::test_another_run_adds_a_recording",
+    right=REUSABLE,
+)
+class ReturnsOnlyTheLastRecording(RelayAdapter):
+    def recordings(self, stream_id: str) -> Any:
+        return (yield from super().recordings(stream_id))[-1:]
