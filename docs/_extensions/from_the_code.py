@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any, ClassVar, get_origin
 
 import attrs
 from docutils import nodes
+from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
 from sphinx import addnodes
 from sphinx.application import Sphinx
@@ -45,10 +47,13 @@ PUBLIC = {
 
 
 class StatusDiagram(SphinxDirective):
-    """The diagram of the statuses and what each can become."""
+    """The diagram of the statuses and what each can become; an option selects reusable streams."""
+
+    option_spec: ClassVar[dict[str, Callable[[str], Any]]] = {"reusable": directives.flag}
 
     def run(self) -> list[nodes.Node]:
-        return [nodes.raw("", status_diagram.drawn(), format="html")]
+        drawn = status_diagram.drawn(reusable="reusable" in self.options)
+        return [nodes.raw("", drawn, format="html")]
 
 
 class _Markdown(SphinxDirective):

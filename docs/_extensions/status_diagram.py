@@ -1,14 +1,16 @@
-"""The status diagram, drawn from ``Status.can_become``.
+"""The status diagrams, drawn from the table of statuses: one-run streams, and reusable ones.
 
 The statuses that most streams go through are in a column, and the others are next to it. A step
 down the column is a straight arrow, and a step that skips a status is a curve on the left. The
-colors are those of the theme, so that the diagram is readable in light and dark mode.
+colors are those of the theme, so that the diagrams are readable in light and dark mode.
+
+A reusable stream waits for its runs in READY, so its diagram begins there.
 """
 
 from __future__ import annotations
 
 from livestream_core import Status
-from livestream_core._model.status import FROM_ANY, STATUSES
+from livestream_core._model.status import FROM_ANY, STATUSES, reachable
 from livestream_core._model.status import following as next_of
 
 
@@ -40,7 +42,7 @@ EVERYWHERE = FROM_ANY
 #: The statuses next to the column, with the status whose row they share.
 BESIDE = _place_others()
 
-_WIDTH, _HEIGHT = 364, 524
+_WIDTH = 364
 _HALF_WIDTH, _HALF_HEIGHT = 52, 18
 _COLUMN_X, _BESIDE_X, _TOP, _ROW = 165, 304, 32, 92
 _TIP = 7  # the distance from the end of an arrow's line, where its head begins, to the box
@@ -64,14 +66,24 @@ def check() -> None:
                 )
 
 
-def arrows() -> list[tuple[Status, Status]]:
+def shown(*, reusable: bool = False) -> list[Status]:
+    """Return the statuses to draw."""
+    everything = [*COLUMN, *BESIDE]
+    if not reusable:
+        return everything
+    later = reachable(Status.READY, reusable=True)
+    return [each for each in everything if each is Status.READY or each in later]
+
+
+def arrows(*, reusable: bool = False) -> list[tuple[Status, Status]]:
     """Return the transitions to draw."""
-    shown = (*COLUMN, *BESIDE)
+    statuses = shown(reusable=reusable)
     return [
         (one, other)
-        for one in shown
-        for other in shown
-        if one.can_become(other) and (other not in EVERYWHERE or (one, other) == COLUMN[-2:])
+        for one in statuses
+        for other in statuses
+        if other in next_of(one, reusable=reusable)
+        and (other not in EVERYWHERE or (one, other) == COLUMN[-2:])
     ]
 
 
@@ -99,32 +111,38 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def drawn() -> str:
-    """Return the diagram as SVG, to embed in a page."""
+def drawn(*, reusable: bool = False) -> str:
+    """Return a diagram as SVG, to embed in a page."""
     check()
-    described = "; ".join(f"{one} to {other}" for one, other in arrows())
+    steps = arrows(reusable=reusable)
+    statuses = shown(reusable=reusable)
+    described = "; ".join(f"{one} to {other}" for one, other in steps)
+    # A page may have both diagrams, so each has its own IDs.
+    name, whose = ("reusable", " of a reusable stream") if reusable else ("statuses", "")
+    heights = [_place(status)[1] for status in statuses]
+    top, height = min(heights) - _TOP, max(heights) - min(heights) + 2 * _TOP
     parts = [
-        f'<svg class="statuses" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"'
-        ' aria-labelledby="statuses-title statuses-steps">',
-        '<title id="statuses-title">How one status can follow another</title>',
-        f'<desc id="statuses-steps">{described}.</desc>',
+        f'<svg class="statuses" viewBox="0 {top} {_WIDTH} {height}" role="img"'
+        f' aria-labelledby="{name}-title {name}-steps">',
+        f'<title id="{name}-title">How one status{whose} can follow another</title>',
+        f'<desc id="{name}-steps">{described}.</desc>',
         "<defs>",
         *(
-            f'<marker id="statuses-{kind}" class="{kind}" viewBox="0 0 8 8" refX="1" refY="4"'
+            f'<marker id="{name}-{kind}" class="{kind}" viewBox="0 0 8 8" refX="1" refY="4"'
             ' markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">'
             '<path d="M0 0 L8 4 L0 8 z"/></marker>'
             for kind in ("usual", "possible")
         ),
         "</defs>",
     ]
-    for one, other in arrows():
-        kind = "usual" if _rows_down(one, other) == 1 else "possible"
-        parts.append(
-            f'<path class="{kind}" d="{_path(one, other)}" marker-end="url(#statuses-{kind})"/>'
-        )
-    for status in (*COLUMN, *BESIDE):
+    for one, other in steps:
+        is_pair = (other, one) in steps
+        kind = "usual" if _is_usual(one, other, reusable=reusable) else "possible"
+        path = _path(one, other, _APART if is_pair else 0)
+        parts.append(f'<path class="{kind}" d="{path}" marker-end="url(#{name}-{kind})"/>')
+    for status in statuses:
         x, y = _place(status)
-        kind = "final" if status.is_final else "passing"
+        kind = "passing" if next_of(status, reusable=reusable) else "final"
         parts.append(
             f'<rect class="{kind}" x="{x - _HALF_WIDTH}" y="{y - _HALF_HEIGHT}"'
             f' width="{2 * _HALF_WIDTH}" height="{2 * _HALF_HEIGHT}" rx="9"/>'
@@ -146,24 +164,34 @@ def _rows_down(one: Status, other: Status) -> int | None:
     return COLUMN.index(other) - COLUMN.index(one)
 
 
-def _path(one: Status, other: Status) -> str:
+def _is_usual(one: Status, other: Status, *, reusable: bool) -> bool:
+    """Return whether most streams take a step: down the column, or from a run to the next."""
+    is_back = reusable and (one, other) == (Status.LIVE, Status.READY)
+    return is_back or _rows_down(one, other) == 1
+
+
+def _path(one: Status, other: Status, aside: int) -> str:
     (x1, y1), (x2, y2) = _place(one), _place(other)
-    aside = _APART if other.can_become(one) and other in (*COLUMN, *BESIDE) else 0
     rows = _rows_down(one, other)
-    if rows is not None and abs(rows) == 1:
-        down = 1 if rows > 0 else -1
-        x = x1 + aside * down
-        return f"M{x} {y1 + down * _HALF_HEIGHT} L{x} {y2 - down * (_HALF_HEIGHT + _TIP)}"
-    if rows is not None:
+    if rows is not None and abs(rows) > 1:
         left = x1 - _HALF_WIDTH
-        bend = left - 30 * abs(rows)
+        # A step back goes around the steps down.
+        bend = left - 30 * abs(rows) - (24 if rows < 0 else 0)
         return f"M{left} {y1 + 9} C{bend} {y1 + 30} {bend} {y2 - 30} {left - _TIP} {y2 - 6}"
     if y1 == y2:
         right = 1 if x2 > x1 else -1
         y = y1 - aside * right
         return f"M{x1 + right * _HALF_WIDTH} {y} L{x2 - right * (_HALF_WIDTH + _TIP)} {y}"
     down = 1 if y2 > y1 else -1
-    if one in BESIDE:
+    if x1 == x2:
+        x = x1 + aside * down
+        return f"M{x} {y1 + down * _HALF_HEIGHT} L{x} {y2 - down * (_HALF_HEIGHT + _TIP)}"
+    right = 1 if x2 > x1 else -1
+    if abs(y1 - y2) == _ROW:
+        # Straight through the gap beside the column, since a box may be where a curve would be.
+        y, end = y1 + down * 10 - aside * right, y2 - down * 10 - aside * right
+        return f"M{x1 + right * _HALF_WIDTH} {y} L{x2 - right * (_HALF_WIDTH + _TIP)} {end}"
+    if right < 0:
         below, side = y1 + down * _HALF_HEIGHT, x2 + _HALF_WIDTH + _TIP
         return f"M{x1} {below} C{x1} {y2 - down * 12} {x1 - 30} {y2} {side} {y2}"
     level, end = y1 + down * 6, y2 - down * (_HALF_HEIGHT + _TIP)

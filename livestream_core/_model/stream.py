@@ -793,6 +793,11 @@ class LiveStream(_VendorValue):
         return _secrets_of((*self.ingests, *self.restreams))
 
 
+def publish_keys(stream: LiveStream) -> set[str]:
+    """Return the keys that encoders publish with, in plain text, without passphrases."""
+    return {each.stream_key.reveal() for each in stream.ingests if each.stream_key is not None}
+
+
 def field_of(problem: str) -> str:
     """Return the name of the field that an entry of ``LiveStream.problems`` is about."""
     return problem.partition(":")[0].partition(".")[0].partition("[")[0]

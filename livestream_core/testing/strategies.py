@@ -97,6 +97,9 @@ class RecordingParts(TypedDict, total=False):
     url: Part[str | None]
     dash_url: Part[str | None]
     duration: Part[float | None]
+    id: Part[str | None]
+    started_at: Part[datetime | None]
+    ended_at: Part[datetime | None]
 
 
 class RestreamTargetParts(TypedDict, total=False):
@@ -371,6 +374,9 @@ def recordings(**parts: Unpack[RecordingParts]) -> SearchStrategy[live.Recording
         url=lambda: _optional(urls() | secret_urls()),
         dash_url=lambda: _optional(urls() | secret_urls()),
         duration=lambda: _optional(durations()),
+        id=lambda: _optional(ids()),
+        started_at=lambda: _optional(instants()),
+        ended_at=lambda: _optional(instants()),
     )
 
 

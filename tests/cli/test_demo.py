@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -211,6 +212,25 @@ def test_a_status_that_is_never_reported_is_found_absent() -> None:
     for row in ("interrupted", "live again"):
         assert found[row].verdict is Verdict.ABSENT
         assert found[row].reason == "it never reports interrupted"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("impatient")
+def test_a_status_that_only_webhooks_report_is_seen_there() -> None:
+    class Hiding(Adapter):
+        def get(self, stream_id: str) -> live.Operation[live.LiveStream]:
+            stream = yield from super().get(stream_id)
+            is_hidden = stream.status is live.Status.INTERRUPTED
+            return attrs.evolve(stream, status=live.Status.LIVE) if is_hidden else stream
+
+    class Delivering(Emulator):
+        def webhook(self, id: str, *, secret: str) -> tuple[dict[str, str], bytes]:
+            return {"x-acme-secret": secret}, json.dumps(self.streams[id]).encode()
+
+    found = findings(Hiding, Delivering)
+    assert broken(found) == {}
+    assert found["interrupted"].word == "seen"
+    assert set(broken(findings(Hiding))) == {"interrupted"}
 
 
 def test_a_wait_includes_booting_if_ready_is_never_reported() -> None:

@@ -88,7 +88,7 @@ def test_the_demo_of_a_lying_adapter_exits_with_1(tmp_path: Path) -> None:
     result = livestream("demo", environ=install(tmp_path, walkable="test_demo:LYING"))
     assert result.returncode == 1
     assert "update      FAILED" in result.stdout
-    assert "17 steps" not in result.stdout
+    assert "21 steps" not in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
 
 
@@ -96,7 +96,7 @@ def test_a_broken_adapter_fails_the_demo_and_stops_no_other(tmp_path: Path) -> N
     environ = install(tmp_path, broken="livestream_nowhere", walkable="test_demo:HONEST")
     result = livestream("demo", environ=environ)
     assert result.returncode == 1
-    assert "17 steps as declared, 1 failed" in result.stdout
+    assert "21 steps as declared, 1 failed" in result.stdout
     assert "No module named 'livestream_nowhere'" in " ".join(result.stdout.split())
 
 

@@ -33,16 +33,44 @@ def test_the_picture_and_the_sentence_below_it_have_every_step() -> None:
     assert shown == steps
 
 
-def test_the_picture_names_every_status_that_it_shows() -> None:
-    shown = {status for arrow in diagram.arrows() for status in arrow}
-    words = set(re.findall(r">(\w+)</text>", diagram.drawn()))
+def test_the_picture_of_reusable_streams_has_every_step_that_they_take_from_ready_on() -> None:
+    can = live.Capabilities(operations={}, statuses=[], reusable=True)
+    shown = {status for step in diagram.arrows(reusable=True) for status in step}
+    elsewhere = {live.Status.FAILED, live.Status.UNKNOWN}
+    assert shown | elsewhere == {
+        each for each in live.Status if can.can_reach(live.Status.READY, each)
+    }
+    missing = {
+        other
+        for one in shown
+        for other in live.Status
+        if can.can_become(one, other) and (one, other) not in diagram.arrows(reusable=True)
+    }
+    assert missing == set(diagram.EVERYWHERE)  # the sentence says so
+    assert live.Status.ENDED in shown
+
+
+@pytest.mark.parametrize("reusable", [False, True])
+def test_a_picture_names_every_status_that_it_shows(reusable: bool) -> None:
+    shown = {status for arrow in diagram.arrows(reusable=reusable) for status in arrow}
+    words = set(re.findall(r">(\w+)</text>", diagram.drawn(reusable=reusable)))
     assert words == set(shown)
 
 
-def test_the_picture_tells_its_steps_to_those_who_cannot_see_it() -> None:
-    drawn = diagram.drawn()
+@pytest.mark.parametrize("reusable", [False, True])
+def test_a_picture_tells_its_steps_to_those_who_cannot_see_it(reusable: bool) -> None:
+    drawn = diagram.drawn(reusable=reusable)
     assert 'role="img"' in drawn
-    assert all(f"{one} to {other}" in drawn for one, other in diagram.arrows())
+    assert all(f"{one} to {other}" in drawn for one, other in diagram.arrows(reusable=reusable))
+
+
+def test_the_two_pictures_of_a_page_share_no_id() -> None:
+    ids = [
+        id
+        for reusable in (False, True)
+        for id in re.findall(r' id="([\w-]+)"', diagram.drawn(reusable=reusable))
+    ]
+    assert len(set(ids)) == len(ids) == 8
 
 
 def test_a_status_that_the_picture_does_not_know_stops_the_build(

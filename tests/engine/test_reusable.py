@@ -10,6 +10,7 @@ import pytest
 
 import livestream_core as live
 from kit_runs import run
+from livestream_core.emulator import Fault
 from relay import RelayAdapter, RelayEmulator, registered
 from runners import connect
 
@@ -125,6 +126,19 @@ def test_a_run_that_goes_on_is_a_timeout_that_does_not_say_so(
     with pytest.raises(live.WaitTimeout) as caught:
         relay.wait(id, until=S.ENDED, timeout=30)
     assert "was seen" not in str(caught.value)
+
+
+def test_a_status_that_is_not_recognized_does_not_end_a_run(
+    relay: live.Client, vendor: RelayEmulator
+) -> None:
+    id = relay.create(title="T").id
+    vendor.connect_encoder(id)
+    seen = relay.get(id)
+    vendor.inject(Fault.status_word("buffering"))
+    with pytest.raises(live.WaitTimeout) as caught:
+        relay.wait(id, until=S.ENDED, timeout=30, since=seen)
+    assert caught.value.stream is not None
+    assert caught.value.stream.status is S.LIVE
 
 
 def test_a_status_that_a_reusable_vendor_never_reports_is_refused(relay: live.Client) -> None:

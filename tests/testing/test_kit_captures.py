@@ -69,7 +69,9 @@ def test_a_stream_is_made_looked_at_and_taken_away_again(vendor: RightEmulator) 
 
 def test_it_is_started_only_when_that_is_asked_for(vendor: RightEmulator) -> None:
     assert "start" not in operations(captured(vendor))
-    assert operations(captured(vendor, start=True))[4:7] == ["start", "stop", "get"]
+    assert operations(captured(vendor, start=True))[4:-2] == [
+        *("start", "reset_key", "disable", "enable", "stop", "recordings", "get")
+    ]
 
 
 def test_signing_in_is_a_part_of_it(vendor: RightEmulator) -> None:
@@ -377,7 +379,7 @@ def test_the_command_writes_the_file_and_names_what_it_captured(
     result = invoke(str(file), "--yes")
     assert result.exit_code == 0, result.output
     assert operations(load(file))[0] == "create"
-    assert "create, get, list, update, cancel, delete, get" in result.output
+    assert "create, get, list, update, recordings, cancel, delete, get" in result.output
 
 
 def test_the_command_does_nothing_without_being_sure(served: RightEmulator, tmp_path: Path) -> None:

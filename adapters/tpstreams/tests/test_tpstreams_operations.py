@@ -360,6 +360,14 @@ def test_a_stream_is_followed_to_its_recording(client, emulator, on_air):
     assert stream.recording.duration == 300
 
 
+def test_the_recording_of_a_stream_is_its_only_one(client, emulator, on_air):
+    assert client.recordings(on_air) == ()
+    client.stop(on_air)
+    emulator.clock.advance(emulator.finishing_seconds)
+    emulator.finish_recording(on_air)
+    assert client.recordings(on_air) == (client.get(on_air).recording,)
+
+
 @pytest.mark.parametrize("state", ["scheduled", "processing", "failed"])
 def test_a_stop_that_the_status_forbids_is_a_conflict(client, emulator, on_air, state):
     if state == "scheduled":

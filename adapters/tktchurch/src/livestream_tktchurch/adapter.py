@@ -123,7 +123,11 @@ class TKTChurchAdapter(live.Adapter):
             Feature.UPDATE: Support.NATIVE,
             Feature.START: Support.NATIVE,
             Feature.STOP: Support.NATIVE,
+            Feature.RESET_KEY: (Support.NONE, f"{_CATALOG}; it has no stream keys"),
+            Feature.DISABLE: (Support.NONE, f"{_CATALOG}; it cannot refuse their encoders"),
+            Feature.ENABLE: (Support.NONE, f"{_CATALOG}; it cannot refuse their encoders"),
             Feature.TRIM: (Support.NONE, f"{_CATALOG}; it has no recordings to trim"),
+            Feature.RECORDINGS: (Support.NONE, f"{_CATALOG}; it records nothing"),
             Feature.CANCEL: Support.NATIVE,
             Feature.DELETE: Support.NATIVE,
             Feature.WEBHOOK: (Support.NONE, "TKT Church sends no webhooks; read the list instead"),
@@ -134,6 +138,10 @@ class TKTChurchAdapter(live.Adapter):
             Feature.LATENCY: (Support.NONE, f"{_CATALOG}; it delivers no video"),
             Feature.DESCRIPTION: Support.NATIVE,
             Feature.TAGS: Support.NATIVE,
+            Feature.REFERENCE: (
+                Support.NONE,
+                "a TKT Church livestream has no field for an ID of your own; use a tag",
+            ),
             Feature.THUMBNAIL_URL: (
                 Support.NATIVE,
                 "an uploaded picture takes precedence over this URL",

@@ -165,8 +165,22 @@ class TPStreamsAdapter(live.Adapter):
                 "delete the stream and create another",
             ),
             live.Feature.START: live.Support.NATIVE,
+            live.Feature.RESET_KEY: (
+                live.Support.NONE,
+                "TPStreams documents no endpoint that replaces a stream key",
+            ),
+            live.Feature.DISABLE: (
+                live.Support.NONE,
+                "TPStreams documents no endpoint that disables a live stream; delete the stream",
+            ),
+            live.Feature.ENABLE: (live.Support.NONE, "a TPStreams live stream is never disabled"),
             live.Feature.STOP: live.Support.NATIVE,
             live.Feature.TRIM: live.Support.NATIVE,
+            live.Feature.RECORDINGS: (
+                live.Support.EMULATED,
+                "a TPStreams live stream has one recording, which the adapter reads with the "
+                "stream",
+            ),
             live.Feature.CANCEL: (
                 live.Support.EMULATED,
                 "TPStreams has no endpoint for it: a stream without a server is deleted, so a "
@@ -193,6 +207,10 @@ class TPStreamsAdapter(live.Adapter):
                 "a TPStreams live stream has a title but no description",
             ),
             live.Feature.TAGS: (live.Support.NONE, "a TPStreams live stream has no tags"),
+            live.Feature.REFERENCE: (
+                live.Support.NONE,
+                "a TPStreams live stream has no field for an ID of your own",
+            ),
             live.Feature.THUMBNAIL_URL: (
                 live.Support.NONE,
                 "TPStreams accepts a picture only as an uploaded file, not as a URL",
@@ -311,6 +329,11 @@ class TPStreamsAdapter(live.Adapter):
                 stream_id=stream_id,
             )
         return (yield from self.get(stream_id))
+
+    def recordings(self, stream_id: str) -> Steps[tuple[live.Recording, ...]]:
+        """Read the stream, whose asset holds its only recording ("Assets")."""
+        stream = yield from self.get(stream_id)
+        return () if stream.recording is None else (stream.recording,)
 
     def cancel(self, stream_id: str) -> Steps[live.LiveStream]:
         """Delete a stream that has no server yet, and return it as it was last read."""

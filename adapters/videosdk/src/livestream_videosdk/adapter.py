@@ -109,11 +109,22 @@ class VideoSDKAdapter(live.Adapter):
                 live.Support.AUTOMATIC,
                 "the ingest is open as soon as the stream is created; start only reads the stream",
             ),
+            live.Feature.RESET_KEY: (_NONE, "a VideoSDK stream keeps its key until it is deleted"),
+            live.Feature.DISABLE: (
+                _NONE,
+                "VideoSDK has no endpoint for it; delete the stream to close its ingest",
+            ),
+            live.Feature.ENABLE: (_NONE, "a VideoSDK stream is never disabled"),
             live.Feature.STOP: (
                 _NONE,
                 "VideoSDK has no endpoint for it; disconnect the encoder to end the stream",
             ),
             live.Feature.TRIM: (_NONE, "VideoSDK cannot trim a recording"),
+            live.Feature.RECORDINGS: (
+                _NONE,
+                "VideoSDK does not say which recordings exist: a stream with record on has the "
+                "URL of one before it was live",
+            ),
             live.Feature.CANCEL: (
                 _NONE,
                 "VideoSDK has no schedule; delete the stream instead",
@@ -132,6 +143,7 @@ class VideoSDKAdapter(live.Adapter):
             live.Feature.LATENCY: (_NONE, "VideoSDK does not let you choose the latency"),
             live.Feature.DESCRIPTION: (_NONE, "a VideoSDK stream has a name but no description"),
             live.Feature.TAGS: (_NONE, "a VideoSDK stream has no tags"),
+            live.Feature.REFERENCE: (_NONE, "a VideoSDK stream has no field for an ID of your own"),
             live.Feature.THUMBNAIL_URL: (_NONE, "a VideoSDK stream has no picture"),
             live.Feature.PLAYBACK_URL: (
                 _NONE,

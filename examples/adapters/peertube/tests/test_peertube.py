@@ -400,3 +400,31 @@ def test_a_repeated_field_of_a_form_is_a_list_as_in_multer(
     )
     made = json.loads(response.get_data())["video"]
     assert client.get(made["uuid"]).tags == tuple(tags)
+
+
+# -- recordings -------------------------------------------------------------------------------
+
+
+def test_the_recording_of_a_stream_is_the_replay_that_it_has_become(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    id = recorded(client, instance)
+    instance.finish_recording(id)
+    assert client.recordings(id) == (client.get(id).recording,)
+
+
+def test_a_stream_that_saves_nothing_has_no_recordings(client: live.Client) -> None:
+    assert client.recordings(client.create(title="Lesson", record=False).id) == ()
+
+
+def test_the_recordings_of_a_permanent_live_are_its_replays_by_their_own_ids(
+    client: live.Client, instance: PeerTubeEmulator
+) -> None:
+    id = recorded(client, instance, permanentLive=True)
+    assert client.recordings(id) == ()
+    instance.finish_recording(id)
+    (recording,) = client.recordings(id)
+    assert recording.id == instance.replay_of(id)
+    assert recording.started_at is not None
+    assert recording.ended_at is not None
+    assert (recording.ended_at - recording.started_at).total_seconds() == 60

@@ -113,11 +113,25 @@ class PeerTubeAdapter(live.Adapter):
                 "the ingest is open from creation on, and the encoder starts the stream; start "
                 "only reads it",
             ),
+            Feature.RESET_KEY: (
+                Support.NONE,
+                "a PeerTube stream keeps its key; delete the stream and create another",
+            ),
+            Feature.DISABLE: (
+                Support.NONE,
+                "PeerTube has no endpoint for it; delete the stream to refuse its encoder",
+            ),
+            Feature.ENABLE: (Support.NONE, "a PeerTube stream is never disabled"),
             Feature.STOP: (
                 Support.NONE,
                 "PeerTube has no endpoint for it; disconnect the encoder to end the stream",
             ),
             Feature.TRIM: (Support.NONE, "PeerTube cannot stop a stream, so it cannot trim one"),
+            Feature.RECORDINGS: (
+                Support.EMULATED,
+                "the replay that the stream has become; of a permanent stream, the IDs and times "
+                "of its replays, which are separate videos",
+            ),
             Feature.CANCEL: (
                 Support.NONE,
                 "PeerTube cannot cancel a stream; clear its schedule, or delete it",
@@ -136,6 +150,10 @@ class PeerTubeAdapter(live.Adapter):
             ),
             Feature.DESCRIPTION: Support.NATIVE,
             Feature.TAGS: Support.NATIVE,
+            Feature.REFERENCE: (
+                Support.NONE,
+                "a PeerTube video has no field for an ID of your own",
+            ),
             Feature.THUMBNAIL_URL: (
                 Support.NONE,
                 "PeerTube accepts a picture only as an uploaded file, not as a URL",
@@ -257,6 +275,31 @@ class PeerTubeAdapter(live.Adapter):
                 f"cannot start a stream whose status is '{stream.status}'", status=stream.status
             )
         return stream
+
+    def recordings(
+        self, stream_id: str
+    ) -> Generator[live.Request, live.Response, tuple[live.Recording, ...]]:
+        """Return the replay of a stream, or one of each session of a permanent stream.
+
+        The sessions are those of GET /videos/live/{id}/sessions.
+        """
+        payload = yield from self._read(stream_id)
+        if not live.Fields(payload.get("live") or {}).optional_flag("permanentLive"):
+            recording = self.parse_stream(payload).recording
+            return () if recording is None else (recording,)
+        response = yield self.request(
+            "GET", f"{_LIVE}/sessions", id=stream_id, params={"sort": "startDate"}
+        )
+        return tuple(
+            live.Recording(
+                RecordingStatus.UNKNOWN,
+                id=replay.identifier("uuid"),
+                started_at=session.optional_instant("startDate"),
+                ended_at=session.optional_instant("endDate"),
+            )
+            for session in response.fields().objects("data")
+            if (replay := session.optional_object("replayVideo")) is not None
+        )
 
     def delete(self, stream_id: str) -> Generator[live.Request, live.Response, None]:
         """Delete a stream with DELETE /videos/{id}, after a check that the video is a stream."""
