@@ -1,4 +1,4 @@
-"""Two small vendors: one has no titles, and the lists of the other lack most fields."""
+"""Small vendors: one without titles, one whose lists lack most fields, one of unique references."""
 
 from __future__ import annotations
 
@@ -111,6 +111,19 @@ class UntitledAdapter(SparseAdapter):
     )
 
 
+class UniqueAdapter(SparseAdapter):
+    """A vendor where at most one stream can have a reference."""
+
+    name = "unique"
+    capabilities = attrs.evolve(SparseAdapter.capabilities, reference_is_unique=True, list_lacks=())
+
+
+class ReturningAdapter(UniqueAdapter):
+    """The same, where a second create returns the first stream."""
+
+    name = "returning"
+
+
 class SparseEmulator(Emulator):
     """The vendor."""
 
@@ -201,12 +214,41 @@ class UntitledEmulator(SparseEmulator):
     has_titles = False
 
 
+class UniqueEmulator(SparseEmulator):
+    """The vendor of unique references, which refuses a second stream or returns the first."""
+
+    provider = "unique"
+    lists = (*UntitledEmulator.lists, "title")
+    returns_first = False
+
+    def create(self, request: Request) -> Response:
+        body = request.get_json(silent=True)
+        reference = body.get("reference") if isinstance(body, dict) else None
+        first = [each for each in self.streams.values() if each["reference"] == reference]
+        if self.refused(request) or reference is None or not first:
+            return super().create(request)
+        if self.returns_first:
+            return json_response(first[0])
+        return json_response({"message": "the reference is in use"}, 422)
+
+
+class ReturningEmulator(UniqueEmulator):
+    """The same vendor, returning the first stream."""
+
+    provider = "returning"
+    returns_first = True
+
+
 class SmallVendors:
-    """The plugin of both."""
+    """The plugin of all."""
 
     @live.hookimpl
     def livestream_adapters(self) -> list[live.AdapterInfo]:
         return [
             live.AdapterInfo(name="sparse", factory=SparseAdapter, emulator=SparseEmulator),
             live.AdapterInfo(name="untitled", factory=UntitledAdapter, emulator=UntitledEmulator),
+            live.AdapterInfo(name="unique", factory=UniqueAdapter, emulator=UniqueEmulator),
+            live.AdapterInfo(
+                name="returning", factory=ReturningAdapter, emulator=ReturningEmulator
+            ),
         ]

@@ -506,7 +506,20 @@ class Worker:
     def _created(
         self, entry: Entry, state: ItemState, stream: LiveStream, reason: str = ""
     ) -> Outcome:
+        shared = self._shared
+        id_key = shared.target.id_key(stream.id)
+        existed = id_key in shared.baseline or id_key in shared.appeared
+
         def note(transaction: Transaction) -> None:
+            if existed:
+                # Adopting it could delete somebody else's stream in a rollback.
+                problem = (
+                    f"the target returned a stream that existed before ({stream.id}) instead of "
+                    "creating one, as vendors do if a reference is in use; keep that stream and "
+                    "change the reference, or delete it, then run with --replan"
+                )
+                transaction.note(entry, _REVIEW, problem)
+                return
             # Even if another worker has claimed the group: the stream exists, and it is ours.
             try:
                 self._note_created(transaction, entry, state, stream, reason)
