@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -24,15 +25,16 @@ class TokenOptions(live.Options):
 
 
 class SparseAdapter(live.Adapter):
-    """A vendor whose lists have only the title and the status."""
+    """A vendor whose lists have only the title and the status, and whose titles are final."""
 
     name = "sparse"
     Options = TokenOptions
     is_lenient = True
     capabilities = live.Capabilities(
-        operations={F.CREATE: N, F.GET: N, F.LIST: N, F.DELETE: N},
+        operations={F.CREATE: N, F.GET: N, F.LIST: N, F.UPDATE: N, F.DELETE: N},
         fields={F.REFERENCE: N, F.TAGS: N, F.DESCRIPTION: N},
         statuses={live.Status.READY},
+        updatable={"description", "tags"},
         filters={"tag"},
         reports_total=True,
         list_lacks={"reference", "tags", "description", "ingests", "playbacks"},
@@ -63,6 +65,12 @@ class SparseAdapter(live.Adapter):
             next=lambda: fields.optional_text("next"),
             total=fields.data.get("total"),
         )
+
+    def update(self, stream_id: str, changes: Mapping[str, Any]) -> live.Operation[live.LiveStream]:
+        names = {"description": "about"}
+        body = {names.get(name, name): value for name, value in changes.items()}
+        response = yield self.request("PATCH", "/lives/{id}", id=stream_id, json=body)
+        return self.parse_stream(response.json())
 
     def delete(self, stream_id: str) -> live.Operation[None]:
         yield self.request("DELETE", "/lives/{id}", id=stream_id)
@@ -134,6 +142,7 @@ class SparseEmulator(Emulator):
         Route("POST", "/lives", "create"),
         Route("GET", "/lives", "listing"),
         Route("GET", "/lives/<id>", "read"),
+        Route("PATCH", "/lives/<id>", "change"),
         Route("DELETE", "/lives/<id>", "remove"),
     )
 
@@ -196,6 +205,17 @@ class SparseEmulator(Emulator):
             return refused
         if id not in self.streams:
             return json_response({"message": "not found"}, 404)
+        return json_response(self.streams[id])
+
+    def change(self, request: Request, id: str) -> Response:
+        if refused := self.refused(request):
+            return refused
+        if id not in self.streams:
+            return json_response({"message": "not found"}, 404)
+        body = request.get_json(silent=True)
+        if not isinstance(body, dict) or not body.keys() <= {"about", "tags"}:
+            return json_response({"message": "this cannot be changed"}, 422)
+        self.streams[id] |= body
         return json_response(self.streams[id])
 
     def remove(self, request: Request, id: str) -> Response:
