@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 
@@ -191,6 +192,51 @@ def test_the_url_of_an_ingest_server_is_accepted(url: str) -> None:
     with connect("sparse", transport=vendor.transport(), **options) as client:
         (ingest,) = client.create(title="Lesson").ingests
     assert ingest.url == url
+
+
+KEY = "brief-key-1-5d1e90"
+
+
+@pytest.mark.parametrize(
+    ("url", "publish_url", "arguments"),
+    [
+        (
+            "rtmps://a.example:443/app",
+            f"rtmps://a.example:443/app/{KEY}",
+            ["-f", "flv", "-rtmp_app", "app", "-rtmp_playpath", KEY, "rtmps://a.example:443/"],
+        ),
+        (
+            "srt://a.example:9000?mode=caller",
+            f"srt://a.example:9000?mode=caller&streamid={KEY}",
+            ["-f", "mpegts", "-srt_streamid", KEY, "srt://a.example:9000?mode=caller"],
+        ),
+        (
+            "https://a.example/whip",
+            "https://a.example/whip",
+            ["-f", "whip", "-authorization", KEY, "https://a.example/whip"],
+        ),
+    ],
+    ids=["rtmps", "srt", "whip"],
+)
+def test_an_encoder_can_publish_to_what_the_vendor_assigned_by_any_protocol(
+    url: str, publish_url: str, arguments: list[str]
+) -> None:
+    vendor = SparseEmulator()
+    options = {**vendor.options(), "ingest_url": url}
+    with connect("sparse", transport=vendor.transport(), **options) as client:
+        created = client.create(title="Lesson")
+        read = client.get(created.id)
+        (listed,) = client.list(full=True)
+        stored = live.LiveStream.from_dict(json.loads(json.dumps(read.to_dict(secrets=True))))
+        parsed = client.parse_stream(read.raw)
+    for stream in (created, read, listed, stored, parsed):
+        (ingest,) = stream.ingests
+        assert stream.ingest == (ingest if url.startswith("rtmp") else None)
+        assert ingest.protocol == url.partition(":")[0]
+        assert ingest.publish_url is not None
+        assert ingest.publish_url.reveal() == publish_url
+        assert ingest.ffmpeg_arguments() == arguments
+        assert KEY not in repr(stream) + repr(ingest.ffmpeg_arguments()) + str(stream.to_dict())
 
 
 @pytest.mark.parametrize(
