@@ -18,8 +18,8 @@ LAYERS = {
     "livestream_core": """_version _public _formerly _secrets _model webhooks _contract _plugins
         _engine _http _runners _client __init__ emulator memory migrate testing cli""",
     "livestream_core.migrate": "values pace ledger planning running finishing pages __init__",
-    "livestream_core.testing": """transports captures blocking fixture conformance report plugin
-        strategies registration __init__""",
+    "livestream_core.testing": """transports field_values captures blocking fixture conformance
+        report plugin strategies registration __init__""",
     "livestream_core.cli": """console connections streams installation adapters migrate app __init__
         __main__""",
 }

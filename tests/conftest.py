@@ -17,6 +17,7 @@ import livestream_core as live
 from acme import AcmeEmulator, AcmePlugin, FakeClock
 from postgresql import NoPostgreSQL, PostgreSQL, postgresql
 from runners import RUNNERS, running
+from untitled import SmallVendors
 
 # Tests start pytest in many folders. A shared folder saves computing Unicode's tables in each.
 os.environ.setdefault(
@@ -40,6 +41,15 @@ if "mix_stderr" in inspect.signature(CliRunner).parameters:
 @pytest.fixture(scope="session", autouse=True)
 def _acme_is_registered() -> Iterator[None]:
     plugin = AcmePlugin()
+    live.register(plugin)
+    yield
+    live.unregister(plugin)
+
+
+@pytest.fixture
+def small_vendors() -> Iterator[None]:
+    """Register the vendors of ``untitled``."""
+    plugin = SmallVendors()
     live.register(plugin)
     yield
     live.unregister(plugin)

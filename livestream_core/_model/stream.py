@@ -373,6 +373,15 @@ class Playback(_VendorValue):
     )
 
 
+def hls_url_of(playbacks: Sequence[Playback]) -> str | None:
+    """Return the URL of the first HLS playback that has one, else of low-latency HLS."""
+    for kind in (PlaybackKind.HLS, PlaybackKind.LL_HLS):
+        for each in playbacks:
+            if each.kind is kind and each.url is not None:
+                return each.url
+    return None
+
+
 def _recording_status(status: RecordingStatus | str) -> RecordingStatus:
     return c.enum_of(RecordingStatus, status)
 
@@ -759,11 +768,7 @@ class LiveStream(_VendorValue):
     @property
     def hls_url(self) -> str | None:
         """The URL of the first HLS playback that has one, else of low-latency HLS, or ``None``."""
-        for kind in (PlaybackKind.HLS, PlaybackKind.LL_HLS):
-            for each in self.playbacks:
-                if each.kind is kind and each.url is not None:
-                    return each.url
-        return None
+        return hls_url_of(self.playbacks)
 
     def to_dict(
         self, *, secrets: bool = False, raw: bool = False, playback: bool = False

@@ -39,6 +39,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,16 +48,17 @@ import attrs
 
 from .._client import Client
 from .._contract.adapter import ARGUMENTS_OF_CONNECT, Adapter
-from .._contract.capabilities import OPERATION_OF, Feature
+from .._contract.capabilities import OPERATION_OF, Capabilities, Feature
 from .._contract.options import origin_names
 from .._contract.redaction import Redactor
 from .._contract.response import Response
 from .._contract.transport import Transport
 from .._http.network import SendArguments
 from .._model.errors import ConnectionFailed, InvalidInput, LiveStreamError
+from .._model.fields import table
 from .._model.operations import OPERATION_TABLE
 from .._model.status import Status
-from .._model.stream import LiveStream
+from .._model.stream import LiveStream, StreamSpec
 from .._model.times import format_instant, parse_instant
 from .._model.trim import Trim
 from .._plugins.registry import registry
@@ -64,6 +66,7 @@ from .._public import publish
 from .._secrets.recognition import signed_spans, suggests_secret
 from .._secrets.secret import Secret
 from .._secrets.spellings import KnownSecrets
+from .field_values import another_value, updatable_fields, values_of
 from .transports import KitTransport
 
 T = TypeVar("T")
@@ -403,15 +406,18 @@ def steps(client: Client, *, start: bool, tomorrow: datetime) -> list[Step]:
     fields: dict[str, Any] = {"title": TITLE}
     if can.supports(Feature.SCHEDULE):
         fields["scheduled_start"] = format_instant(tomorrow.replace(minute=0, second=0))
+    changes = _changes(can)
     values: dict[str, dict[str, Any]] = {
         "spec": fields,
         "query": {"limit": 50},
         "stream_id": {"id": None},
-        "changes": {"title": f"{TITLE}, renamed"},
+        "changes": changes,
         "trim": {"trim": [1, 2]} if can.supports(Feature.TRIM) else {},
     }
     need_live = {Feature.START, *(each for each in OPERATION_OF if OPERATION_OF[each].on)}
     excluded = {Feature.DELETE} | ({Feature.CANCEL} if start else need_live)
+    if not changes:
+        excluded.add(Feature.UPDATE)
     if not can.supports(Feature.DISABLE):
         excluded.add(Feature.ENABLE)  # no stream here is disabled
     plan = [each for each in OPERATION_OF if OPERATION_OF[each].sends and each not in excluded]
@@ -431,6 +437,17 @@ def steps(client: Client, *, start: bool, tomorrow: datetime) -> list[Step]:
         )
         for operation in (OPERATION_OF[each] for each in plan if can.supports(each))
     ]
+
+
+def _changes(can: Capabilities) -> dict[str, Any]:
+    """Return a change of the first field that can be updated and written as JSON, or nothing."""
+    for name in updatable_fields(can):
+        if name == "title":
+            return {name: f"{TITLE}, renamed"}
+        if table(StreamSpec)[name].part is None:
+            value = another_value(name, partial(values_of, can))
+            return {name: StreamSpec(title=TITLE, **{name: value}).to_dict()[name]}
+    return {}
 
 
 def capture(

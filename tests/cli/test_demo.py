@@ -20,6 +20,7 @@ from livestream_core.cli.installation import demo as demo_module
 from livestream_core.cli.installation import lifecycle
 from livestream_core.cli.installation.lifecycle import ROWS, Finding, Verdict, run_lifecycle
 from livestream_core.emulator import Request, Response, json_response
+from two_origins import TwoOrigins
 
 CAPABILITIES = AcmeAdapter.capabilities
 NONE = (live.Support.NONE, "this vendor is frugal")
@@ -669,6 +670,22 @@ def test_a_provider_without_an_emulator_is_not_tried() -> None:
         live.unregister(plugin)
     assert both.exit_code == 0
     assert "Not tested:\n  silent all: it has no emulator" in both.output
+
+
+def test_a_provider_that_signs_in_elsewhere_is_asked_only_at_its_emulator() -> None:
+    class Elsewhere(TwoOrigins, Adapter):
+        name = "walkable"
+
+    with registered(Elsewhere):
+        result = demo()
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.usefixtures("small_vendors", "impatient")
+@pytest.mark.parametrize("provider", ["sparse", "untitled", "unique"])
+def test_a_provider_is_not_blamed_for_fields_that_it_does_not_have(provider: str) -> None:
+    result = CliRunner().invoke(app, ["demo", "--provider", provider])
+    assert result.exit_code == 0, result.output
 
 
 def test_a_provider_that_is_not_there_is_a_usage_error() -> None:

@@ -16,6 +16,7 @@ import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator
 from livestream_core.cli.app import app
 from livestream_core.cli.installation import sandbox as sandbox_module
+from two_origins import TwoOriginsEmulator, TwoOriginsPlugin
 
 
 class Plugin:
@@ -89,6 +90,24 @@ def test_its_output_is_the_environment_to_export(monkeypatch: pytest.MonkeyPatch
     assert found["LIVESTREAM_ACME_PASSWORD"] == "correct horse"
     with live.connect("acme", environ=found) as client:
         assert client.account.startswith("acme:127.0.0.1:")
+
+
+def test_every_origin_of_an_adapter_is_that_of_its_emulator(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plugin = TwoOriginsPlugin()
+    monkeypatch.setattr(sandbox_module, "_wait", stop)
+    live.register(plugin)
+    try:
+        found = exports(sandbox().stdout)
+    finally:
+        live.unregister(plugin)
+    prefix = "LIVESTREAM_TWO_ORIGINS_"
+    url = found[f"{prefix}BASE_URL"]
+    expected = {"base_url": url, "login_url": url, **TwoOriginsEmulator().options()}
+    assert {name: found[name] for name in found if name.startswith(prefix)} == {
+        f"{prefix}{name.upper()}": value for name, value in expected.items()
+    }
 
 
 def test_providers_without_an_emulator_are_named_on_standard_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 
@@ -9,7 +10,10 @@ import pytest
 
 import livestream_core as live
 from livestream_core.emulator import Fault
-from untitled import SmallVendors, SparseEmulator, UntitledEmulator
+from runners import connect
+from untitled import SparseEmulator, UntitledEmulator
+
+pytestmark = pytest.mark.usefixtures("small_vendors", "runner")
 
 
 @pytest.fixture
@@ -17,17 +21,9 @@ def vendor() -> SparseEmulator:
     return SparseEmulator()
 
 
-@pytest.fixture(autouse=True)
-def _registered() -> Iterator[None]:
-    plugin = SmallVendors()
-    live.register(plugin)
-    yield
-    live.unregister(plugin)
-
-
 @pytest.fixture
-def client(vendor: SparseEmulator) -> Iterator[live.Client]:
-    with live.connect("sparse", transport=vendor.transport(), **vendor.options()) as client:
+def client(vendor: SparseEmulator, runner: None) -> Iterator[live.Client]:
+    with connect("sparse", transport=vendor.transport(), **vendor.options()) as client:
         yield client
 
 
@@ -123,7 +119,7 @@ def test_a_failed_read_fails_the_page_and_the_next_call_resumes_there(
 
 def test_the_deadline_of_a_page_covers_all_of_its_reads(vendor: SparseEmulator) -> None:
     clock = live.ManualClock()
-    with live.connect(
+    with connect(
         "sparse", transport=vendor.transport(), clock=clock, retries=0, **vendor.options()
     ) as client:
         streams = made(client, 3)
@@ -153,7 +149,7 @@ def test_an_unreadable_stream_is_collected_where_that_is_asked_for(
 
 def test_full_costs_nothing_where_a_list_lacks_nothing() -> None:
     vendor = UntitledEmulator()
-    with live.connect("untitled", transport=vendor.transport(), **vendor.options()) as client:
+    with connect("untitled", transport=vendor.transport(), **vendor.options()) as client:
         streams = made(client, 3)
         assert list(client.list(full=True, reference="lesson-1")) == [streams[1]]
         assert reads(vendor) == 0
@@ -166,7 +162,7 @@ def test_a_vendor_without_titles_drops_the_title_and_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     vendor = UntitledEmulator()
-    with live.connect("untitled", transport=vendor.transport(), **vendor.options()) as client:
+    with connect("untitled", transport=vendor.transport(), **vendor.options()) as client:
         with caplog.at_level(logging.WARNING):
             stream = client.create(title="A title nobody stores")
         assert stream.title == ""
@@ -175,7 +171,7 @@ def test_a_vendor_without_titles_drops_the_title_and_says_so(
             client.update(stream.id, title="Another")
     assert all(b"nobody stores" not in each.body for each in vendor.requests)
     with pytest.raises(live.Unsupported, match="no title"):
-        live.connect("untitled", require=("title",), **vendor.options())
+        connect("untitled", require=("title",), **vendor.options())
 
 
 # -- options ------------------------------------------------------------------------------------
@@ -193,9 +189,54 @@ def test_a_vendor_without_titles_drops_the_title_and_says_so(
 def test_the_url_of_an_ingest_server_is_accepted(url: str) -> None:
     vendor = SparseEmulator()
     options = {**vendor.options(), "ingest_url": url}
-    with live.connect("sparse", transport=vendor.transport(), **options) as client:
+    with connect("sparse", transport=vendor.transport(), **options) as client:
         (ingest,) = client.create(title="Lesson").ingests
     assert ingest.url == url
+
+
+KEY = "brief-key-1-5d1e90"
+
+
+@pytest.mark.parametrize(
+    ("url", "publish_url", "arguments"),
+    [
+        (
+            "rtmps://a.example:443/app",
+            f"rtmps://a.example:443/app/{KEY}",
+            ["-f", "flv", "-rtmp_app", "app", "-rtmp_playpath", KEY, "rtmps://a.example:443/"],
+        ),
+        (
+            "srt://a.example:9000?mode=caller",
+            f"srt://a.example:9000?mode=caller&streamid={KEY}",
+            ["-f", "mpegts", "-srt_streamid", KEY, "srt://a.example:9000?mode=caller"],
+        ),
+        (
+            "https://a.example/whip",
+            "https://a.example/whip",
+            ["-f", "whip", "-authorization", KEY, "https://a.example/whip"],
+        ),
+    ],
+    ids=["rtmps", "srt", "whip"],
+)
+def test_an_encoder_can_publish_to_what_the_vendor_assigned_by_any_protocol(
+    url: str, publish_url: str, arguments: list[str]
+) -> None:
+    vendor = SparseEmulator()
+    options = {**vendor.options(), "ingest_url": url}
+    with connect("sparse", transport=vendor.transport(), **options) as client:
+        created = client.create(title="Lesson")
+        read = client.get(created.id)
+        (listed,) = client.list(full=True)
+        stored = live.LiveStream.from_dict(json.loads(json.dumps(read.to_dict(secrets=True))))
+        parsed = client.parse_stream(read.raw)
+    for stream in (created, read, listed, stored, parsed):
+        (ingest,) = stream.ingests
+        assert stream.ingest == (ingest if url.startswith("rtmp") else None)
+        assert ingest.protocol == url.partition(":")[0]
+        assert ingest.publish_url is not None
+        assert ingest.publish_url.reveal() == publish_url
+        assert ingest.ffmpeg_arguments() == arguments
+        assert KEY not in repr(stream) + repr(ingest.ffmpeg_arguments()) + str(stream.to_dict())
 
 
 @pytest.mark.parametrize(
@@ -205,7 +246,7 @@ def test_the_url_of_an_ingest_server_is_accepted(url: str) -> None:
 )  # fmt: skip
 def test_what_is_not_the_url_of_an_ingest_server_is_refused_at_connect(url: str) -> None:
     with pytest.raises(live.ConfigurationError, match="ingest_url") as caught:
-        live.connect("sparse", token="a-token", ingest_url=url)
+        connect("sparse", token="a-token", ingest_url=url)
     assert "pw-5d21" not in str(caught.value)
 
 

@@ -5,50 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import attrs
 import pytest
 
 import livestream_core as live
-from acme import AcmeAdapter, AcmeEmulator, AcmeOptions
+from acme import AcmeAdapter, AcmeOptions
 from livestream_core.emulator import Emulator
 from runners import connect
 from scripted import respond
+from two_origins import TwoOriginsEmulator, TwoOriginsPlugin
 
 pytestmark = pytest.mark.usefixtures("runner")
 
 
-@attrs.frozen(kw_only=True)
-class TwoOptions(AcmeOptions):
-    login_url: str = live.option(
-        default="https://login.acme.example", origin=True, help="The origin of the sign-in."
-    )
-
-
-class TwoOrigins(AcmeAdapter):
-    name = "two_origins"
-    Options = TwoOptions
-
-    def __init__(self, options: Any, **settings: Any) -> None:
-        super().__init__(options, **settings)
-        self.sign_in_origin = options.login_url
-
-
-class TwoOriginsEmulator(AcmeEmulator):
-    provider = "two_origins"
-
-
 @pytest.fixture(autouse=True)
 def _provider() -> Iterator[None]:
-    class Plugin:
-        @live.hookimpl
-        def livestream_adapters(self) -> list[live.AdapterInfo]:
-            return [
-                live.AdapterInfo(
-                    name="two_origins", factory=TwoOrigins, emulator=TwoOriginsEmulator
-                )
-            ]
-
-    plugin = Plugin()
+    plugin = TwoOriginsPlugin()
     live.register(plugin)
     yield
     live.unregister(plugin)

@@ -18,11 +18,10 @@ import livestream_core as live
 from livestream_core.migrate import ItemState, RequestRate
 from livestream_core.migrate.ledger.transaction import Entry
 from livestream_core.migrate.planning.matching import (
+    IDENTIFYING,
     SOURCE_FIELDS,
-    differences,
+    Matcher,
     digest,
-    group_key,
-    is_same,
     mark_of,
     snapshot,
     words,
@@ -35,6 +34,7 @@ from livestream_core.testing.strategies import (
     stream_specs,
 )
 
+TITLED, UNTITLED = Matcher(titled=True), Matcher(titled=False)
 NOON = datetime(2026, 12, 5, 12, tzinfo=UTC)
 
 #: For tests whose examples take long to draw.
@@ -78,7 +78,9 @@ def settled(asked: Sequence[str], shown: Sequence[str], *, is_settled: bool = Tr
     """Return the decision for creates and streams of these kinds."""
     entries = [entry(at, kind) for at, kind in enumerate(asked)]
     streams = listing(stream(f"to-{at}", kind) for at, kind in enumerate(shown))
-    return decide(entries, candidates(entries, streams, frozenset()), settled=is_settled)
+    return decide(
+        entries, candidates(entries, streams, frozenset(), TITLED), TITLED, settled=is_settled
+    )
 
 
 @pytest.mark.parametrize(
@@ -165,8 +167,8 @@ def test_streams_are_matched_also_where_each_fits_several_creates(
         stream(f"to-{at}", created_at=NOON + timedelta(minutes=each))
         for at, each in enumerate(shown)
     ]
-    found = candidates(entries, listing(streams), frozenset())
-    decision = decide(entries, found, settled=True)
+    found = candidates(entries, listing(streams), frozenset(), TITLED)
+    decision = decide(entries, found, TITLED, settled=True)
     minutes = [each for each in shown if each >= min(asked)]
     can_be = len(minutes) <= len(asked) and any(
         all(made >= first for made, first in zip(minutes, chosen, strict=True))
@@ -183,7 +185,7 @@ def test_streams_are_matched_also_where_each_fits_several_creates(
 
 @pytest.mark.parametrize("fixed", ["baseline", "owned"])
 def test_a_stream_in_the_baseline_or_with_an_owner_is_not_a_candidate(fixed: str) -> None:
-    assert candidates([entry(0)], listing([stream(fixed)]), frozenset({fixed})) == {}
+    assert candidates([entry(0)], listing([stream(fixed)]), frozenset({fixed}), TITLED) == {}
 
 
 @pytest.mark.parametrize(
@@ -197,11 +199,11 @@ def test_a_stream_in_the_baseline_or_with_an_owner_is_not_a_candidate(fixed: str
 )
 def test_an_adopted_stream_is_hardly_older_than_its_intent(age: timedelta, is_one: bool) -> None:
     streams = listing([stream("to-0", created_at=NOON - age)])
-    assert bool(candidates([entry(0)], streams, frozenset())) == is_one
+    assert bool(candidates([entry(0)], streams, frozenset(), TITLED)) == is_one
 
 
 def test_a_stream_without_a_time_of_creation_may_be_one() -> None:
-    assert candidates([entry(0)], listing([stream("to-0")]), frozenset())
+    assert candidates([entry(0)], listing([stream("to-0")]), frozenset(), TITLED)
 
 
 # -- streams that match a create ----------------------------------------------------------------
@@ -228,7 +230,7 @@ def test_a_stream_without_a_time_of_creation_may_be_one() -> None:
 )
 def test_streams_that_vendors_only_format_differently_match(asked: Any, shown: Any) -> None:
     spec = live.StreamSpec(**{"title": "Lesson", **asked})
-    assert is_same(spec, stream("to-0", **{"description": spec.description, **shown}))
+    assert TITLED.is_same(spec, stream("to-0", **{"description": spec.description, **shown}))
 
 
 @pytest.mark.parametrize(
@@ -254,9 +256,29 @@ def test_streams_that_vendors_only_format_differently_match(asked: Any, shown: A
 def test_a_stream_that_differs_after_normalization_does_not_match(asked: Any, shown: Any) -> None:
     spec = live.StreamSpec(**{"title": "Lesson", **asked})
     found = stream("to-0", **{"description": spec.description, **shown})
-    (name,) = {*asked} & {*differences(spec, found)}
+    (name,) = {*asked} & {*TITLED.differences(spec, found)}
     assert [name] == list(asked)
-    assert not is_same(spec, found)
+    assert not TITLED.is_same(spec, found)
+
+
+@pytest.mark.parametrize("title", ["", " ", "Lesson", "Another"])
+def test_whether_a_title_is_compared_depends_on_the_target_and_not_on_the_title(title: str) -> None:
+    spec, found = live.StreamSpec(title="Lesson", description="a"), stream("to-0", title=title)
+    is_one = title == "Lesson"
+    assert TITLED.differences(spec, found) == (() if is_one else ("title",))
+    assert TITLED.may_be_same(spec, found) is TITLED.is_same(spec, found) is is_one
+    assert UNTITLED.differences(spec, found) == ()
+    assert UNTITLED.is_same(spec, found)
+
+
+def test_a_stream_is_not_recognized_by_a_title_that_the_target_does_not_have() -> None:
+    spec, found = live.StreamSpec(title="Lesson"), stream("to-0", description=None)
+    assert TITLED.is_same(spec, found)
+    assert UNTITLED.may_be_same(spec, found)
+    assert not UNTITLED.is_same(spec, found)
+    referred = attrs.evolve(spec, reference="lesson-7")
+    assert UNTITLED.is_same(referred, attrs.evolve(found, reference="lesson-7"))
+    assert not UNTITLED.may_be_same(referred, found)
 
 
 @pytest.mark.slow
@@ -266,14 +288,11 @@ def test_a_spec_from_the_ledger_has_the_same_streams_as_the_spec(spec: live.Stre
         provider="acme",
         id="1",
         status=live.Status.SCHEDULED,
-        **{
-            name: getattr(spec, name)
-            for name in ("title", "description", "scheduled_start", "tags", "latency", "restreams")
-        },
+        **{facts.name: getattr(spec, facts.name) for facts in IDENTIFYING if not facts.shown_in},
     )
     kept = live.StreamSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
-    assert is_same(spec, made)
-    assert is_same(kept, made)
+    assert TITLED.is_same(spec, made)
+    assert TITLED.is_same(kept, made)
 
 
 @pytest.mark.slow
@@ -283,9 +302,9 @@ def test_streams_that_could_be_confused_are_in_one_group(
     one: live.StreamSpec, other: live.StreamSpec
 ) -> None:
     same = attrs.evolve(other, title=f" {one.title} ", scheduled_start=one.scheduled_start)
-    assert group_key(same) == group_key(one)
+    assert TITLED.group_key(same) == TITLED.group_key(one)
     if words(other.title) != words(one.title):
-        assert group_key(other) != group_key(one)
+        assert TITLED.group_key(other) != TITLED.group_key(one)
 
 
 def test_a_mark_is_of_one_stream_of_one_account() -> None:

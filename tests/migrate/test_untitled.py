@@ -11,19 +11,13 @@ import pytest
 
 import livestream_core as live
 from livestream_core import migrate
-from livestream_core.emulator import Emulator, Fault
+from livestream_core.emulator import Emulator, Fault, Request, Response
 from livestream_core.memory import MemoryVendor
-from untitled import SmallVendors, SparseEmulator, UntitledEmulator
+from untitled import ReturningEmulator, SparseEmulator, UniqueEmulator, UntitledEmulator
+
+pytestmark = pytest.mark.usefixtures("small_vendors")
 
 START = "2099-01-01T10:00:00Z"
-
-
-@pytest.fixture(autouse=True)
-def _registered() -> Iterator[None]:
-    plugin = SmallVendors()
-    live.register(plugin)
-    yield
-    live.unregister(plugin)
 
 
 @contextmanager
@@ -92,3 +86,123 @@ def test_a_lost_create_at_a_vendor_without_titles_is_never_repeated_blindly(
             assert str(item.state) in ("needs_review", "created")
         else:
             assert str(item.state) in ("adopted", "created")
+
+
+# -- whether a title is compared depends on the target, not on whether it is empty ------------------
+
+
+def test_a_rollback_keeps_a_stream_whose_title_was_emptied(tmp_path: Path) -> None:
+    vendor = SparseEmulator()
+    with clients(MemoryVendor(), vendor) as (source, target):
+        source.create(title="Lesson", scheduled_start=START)
+        migrate.run(
+            migrate.plan(source, target), ledger=tmp_path / "ledger.db", max_create=5, settle=0.1
+        )
+        (made,) = vendor.streams.values()
+        made["title"] = ""
+        result = migrate.rollback(tmp_path / "ledger.db", target)
+        assert result.deleted == 0
+        (kept,) = result.kept
+        assert "edited after it was created: title" in kept.reason
+        assert vendor.streams
+        (checked,) = migrate.check(tmp_path / "ledger.db", source, target).items
+        assert "target.title" in checked.differences
+
+
+def test_a_rollback_deletes_unchanged_streams_of_a_vendor_without_titles(tmp_path: Path) -> None:
+    vendor = UntitledEmulator()
+    with clients(MemoryVendor(), vendor) as (source, target):
+        source.create(title="Lesson", reference="lesson-7", scheduled_start=START)
+        migrate.run(
+            migrate.plan(source, target), ledger=tmp_path / "ledger.db", max_create=5, settle=0.1
+        )
+        (checked,) = migrate.check(tmp_path / "ledger.db", source, target).items
+        assert checked.verdict is migrate.Verdict.EQUAL
+        assert migrate.rollback(tmp_path / "ledger.db", target).deleted == 1
+
+
+@pytest.mark.parametrize("shown", ["", "Lesson"])
+def test_a_stream_with_an_empty_title_is_not_a_copy_where_streams_have_titles(
+    shown: str, tmp_path: Path
+) -> None:
+    vendor = SparseEmulator()
+    with clients(MemoryVendor(), vendor) as (source, target):
+        source.create(title="Lesson", description="Algebra", scheduled_start=START)
+        plan = migrate.plan(source, target)
+        migrate.run(plan, ledger=tmp_path / "ledger.db", max_create=5, settle=0.1)
+        (made,) = vendor.streams.values()
+        made["title"] = shown
+        (again,) = migrate.plan(source, target, skip_existing=True).items
+        assert again.state == ("skipped" if shown else "pending")
+
+
+def test_a_lost_create_does_not_adopt_a_stream_with_an_empty_title(tmp_path: Path) -> None:
+    class Crowded(SparseEmulator):
+        """Somebody else's stream appears while the create is lost."""
+
+        def create(self, request: Request) -> Response:
+            response = super().create(request)
+            if len(self.streams) == 1:
+                self.streams["live-1"]["title"] = ""
+            return response
+
+    vendor = Crowded()
+    with clients(MemoryVendor(), vendor) as (source, target):
+        source.create(title="Lesson", description="Algebra", scheduled_start=START)
+        vendor.inject(Fault.drop_after(), on="POST /lives")
+        result = migrate.run(
+            migrate.plan(source, target), ledger=tmp_path / "ledger.db", max_create=5, settle=0.1
+        )
+        (item,) = result.report.items
+        assert item.target_id != "live-1"
+        assert len(vendor.streams) == 2
+
+
+# -- vendors where a reference is unique --------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [UniqueEmulator, ReturningEmulator])
+def test_a_stream_that_had_the_reference_before_is_neither_taken_nor_deleted(
+    kind: Any, tmp_path: Path
+) -> None:
+    vendor, ledger = kind(), tmp_path / "ledger.db"
+    with clients(MemoryVendor(), vendor) as (source, target):
+        earlier = target.create(title="Somebody else's", reference="lesson-7")
+        source.create(title="Lesson", reference="lesson-7", scheduled_start=START)
+        source.create(title="Other", scheduled_start=START)
+        plan = migrate.plan(source, target)
+        result = migrate.run(plan, ledger=ledger, max_create=5, settle=0.1)
+        first, other = result.report.items
+        assert (first.target_id, str(other.state)) == (None, "created")
+        assert str(first.state) in ("refused", "needs_review")
+        assert "reference" in first.reason
+        assert migrate.rollback(ledger, target).deleted == 1
+        assert [*vendor.streams] == [earlier.id]
+
+
+def test_a_stream_whose_reference_became_free_is_created_after_replanning(tmp_path: Path) -> None:
+    vendor, ledger = ReturningEmulator(), tmp_path / "ledger.db"
+    with clients(MemoryVendor(), vendor) as (source, target):
+        earlier = target.create(title="Somebody else's", reference="lesson-7")
+        source.create(title="Lesson", reference="lesson-7", scheduled_start=START)
+        migrate.run(migrate.plan(source, target), ledger=ledger, max_create=5, settle=0.1)
+        target.delete(earlier.id)
+        result = migrate.run(
+            ledger=ledger, source=source, target=target, max_create=5, settle=0.1, replan=True
+        )
+        (item,) = result.report.items
+        assert str(item.state) == "created"
+        assert [*vendor.streams] == [item.target_id]
+
+
+@pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.drop_before()])
+def test_a_lost_create_is_found_by_its_unique_reference(fault: Fault, tmp_path: Path) -> None:
+    vendor = ReturningEmulator()
+    with clients(MemoryVendor(), vendor) as (source, target):
+        source.create(title="Lesson", reference="lesson-7", scheduled_start=START)
+        plan = migrate.plan(source, target)
+        vendor.inject(fault, on="POST /lives")
+        result = migrate.run(plan, ledger=tmp_path / "ledger.db", max_create=5, settle=0.1)
+        (item,) = result.report.items
+        assert str(item.state) in ("adopted", "created")
+        assert [*vendor.streams] == [item.target_id]

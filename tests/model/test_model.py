@@ -402,6 +402,86 @@ def test_shortcuts_give_the_first_rtmp_ingest_and_the_first_hls_playback() -> No
     assert stream().hls_url is None
 
 
+HLS = live.Playback("https://h/a.m3u8")
+LL_HLS = live.Playback("https://h/b.m3u8", "ll_hls")
+WITHOUT_URL = live.Playback(None, "hls")
+WHEP = live.Playback("https://h/whep", "whep")
+
+
+@pytest.mark.parametrize(
+    ("playbacks", "url"),
+    [
+        ([LL_HLS, HLS], HLS.url),
+        ([LL_HLS], LL_HLS.url),
+        ([WHEP, LL_HLS], LL_HLS.url),
+        ([WITHOUT_URL, HLS], HLS.url),
+        ([WITHOUT_URL, LL_HLS], LL_HLS.url),
+        ([live.Playback(None, "ll_hls"), LL_HLS], LL_HLS.url),
+        ([WITHOUT_URL], None),
+        ([WHEP, live.Playback("https://h/a.flv"), live.Playback("rtmp://h/a/b")], None),
+    ],
+)
+def test_the_hls_url_is_the_first_of_hls_else_of_low_latency_hls(
+    playbacks: list[live.Playback], url: str | None
+) -> None:
+    assert stream(playbacks=playbacks).hls_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("https://h/a.flv", "flv"),
+        ("https://h/a.FLV?auth_key=1-2#t", "flv"),
+        ("https://h/a.flv/", "page"),
+        ("rtmp://h/app/name", "rtmp"),
+        ("RTMPS://h/app/name.m3u8", "rtmp"),
+        ("rtmpx://h/app/name", "page"),
+        ("https://h/rtmp", "page"),
+        ("https://h/whep", "page"),
+    ],
+)
+def test_the_kind_of_a_playback_is_known_from_its_url_unless_given(url: str, kind: str) -> None:
+    assert live.Playback(url).kind is live.PlaybackKind(kind)
+    for other in live.PlaybackKind:
+        assert live.Playback(url, other).kind is other
+        assert live.Playback(url, other.value).kind is other
+
+
+@pytest.mark.parametrize("protection", live.Protection)
+def test_the_protection_of_a_playback_survives_every_copy(protection: live.Protection) -> None:
+    value = live.Playback(HLS.url, protection=protection.value)  # type: ignore[arg-type]
+    assert value.protection is protection
+    assert (value == HLS) is (protection is live.Protection.UNKNOWN)
+    whole = stream(playbacks=[value])
+    data = json.loads(json.dumps(whole.to_dict()))
+    assert data["playbacks"][0]["protection"] == protection
+    for copy in (live.LiveStream.from_dict(data), pickle.loads(pickle.dumps(whole))):
+        assert copy.playbacks[0].protection is protection
+
+
+@pytest.mark.parametrize("protection", [None, "", "Signed", "token", 1, True])
+def test_what_is_not_a_protection_is_refused_by_its_name(protection: Any) -> None:
+    with pytest.raises(live.InvalidInput) as caught:
+        live.Playback(HLS.url, protection=protection)
+    assert caught.value.field == "protection"
+
+
+@pytest.mark.parametrize("word", ["moq", "", "watermark"])
+@pytest.mark.parametrize(("url", "kind"), [(HLS.url, "hls"), (WHEP.url, "page"), (None, "page")])
+def test_words_of_a_newer_version_are_read_as_what_is_known_of_a_playback(
+    word: str, url: str | None, kind: str
+) -> None:
+    data = {"url": url, "kind": word, "protection": word, "newer": 1}
+    expected = live.Playback(url, kind)
+    assert live.Playback.from_dict(data) == expected
+    whole = {**stream().to_dict(), "playbacks": [data]}
+    assert live.LiveStream.from_dict(whole).playbacks == (expected,)
+
+
+def test_a_playback_of_an_older_version_has_no_known_protection() -> None:
+    assert live.Playback.from_dict({"url": HLS.url, "kind": "hls"}) == HLS
+
+
 def test_a_secret_prints_as_stars_everywhere() -> None:
     secret = live.Secret("hunter2")
     assert f"{secret} {secret!r} {secret!s:>5}" == "*** ***   ***"

@@ -1,8 +1,9 @@
-"""Two small vendors: one has no titles, and the lists of the other lack most fields."""
+"""Small vendors: one without titles, one whose lists lack most fields, one of unique references."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -24,15 +25,16 @@ class TokenOptions(live.Options):
 
 
 class SparseAdapter(live.Adapter):
-    """A vendor whose lists have only the title and the status."""
+    """A vendor whose lists have only the title and the status, and whose titles are final."""
 
     name = "sparse"
     Options = TokenOptions
     is_lenient = True
     capabilities = live.Capabilities(
-        operations={F.CREATE: N, F.GET: N, F.LIST: N, F.DELETE: N},
+        operations={F.CREATE: N, F.GET: N, F.LIST: N, F.UPDATE: N, F.DELETE: N},
         fields={F.REFERENCE: N, F.TAGS: N, F.DESCRIPTION: N},
         statuses={live.Status.READY},
+        updatable={"description", "tags"},
         filters={"tag"},
         reports_total=True,
         list_lacks={"reference", "tags", "description", "ingests", "playbacks"},
@@ -63,6 +65,12 @@ class SparseAdapter(live.Adapter):
             next=lambda: fields.optional_text("next"),
             total=fields.data.get("total"),
         )
+
+    def update(self, stream_id: str, changes: Mapping[str, Any]) -> live.Operation[live.LiveStream]:
+        names = {"description": "about"}
+        body = {names.get(name, name): value for name, value in changes.items()}
+        response = yield self.request("PATCH", "/lives/{id}", id=stream_id, json=body)
+        return self.parse_stream(response.json())
 
     def delete(self, stream_id: str) -> live.Operation[None]:
         yield self.request("DELETE", "/lives/{id}", id=stream_id)
@@ -111,6 +119,19 @@ class UntitledAdapter(SparseAdapter):
     )
 
 
+class UniqueAdapter(SparseAdapter):
+    """A vendor where at most one stream can have a reference."""
+
+    name = "unique"
+    capabilities = attrs.evolve(SparseAdapter.capabilities, reference_is_unique=True, list_lacks=())
+
+
+class ReturningAdapter(UniqueAdapter):
+    """The same, where a second create returns the first stream."""
+
+    name = "returning"
+
+
 class SparseEmulator(Emulator):
     """The vendor."""
 
@@ -121,6 +142,7 @@ class SparseEmulator(Emulator):
         Route("POST", "/lives", "create"),
         Route("GET", "/lives", "listing"),
         Route("GET", "/lives/<id>", "read"),
+        Route("PATCH", "/lives/<id>", "change"),
         Route("DELETE", "/lives/<id>", "remove"),
     )
 
@@ -185,6 +207,17 @@ class SparseEmulator(Emulator):
             return json_response({"message": "not found"}, 404)
         return json_response(self.streams[id])
 
+    def change(self, request: Request, id: str) -> Response:
+        if refused := self.refused(request):
+            return refused
+        if id not in self.streams:
+            return json_response({"message": "not found"}, 404)
+        body = request.get_json(silent=True)
+        if not isinstance(body, dict) or not body.keys() <= {"about", "tags"}:
+            return json_response({"message": "this cannot be changed"}, 422)
+        self.streams[id] |= body
+        return json_response(self.streams[id])
+
     def remove(self, request: Request, id: str) -> Response:
         if refused := self.refused(request):
             return refused
@@ -201,12 +234,41 @@ class UntitledEmulator(SparseEmulator):
     has_titles = False
 
 
+class UniqueEmulator(SparseEmulator):
+    """The vendor of unique references, which refuses a second stream or returns the first."""
+
+    provider = "unique"
+    lists = (*UntitledEmulator.lists, "title")
+    returns_first = False
+
+    def create(self, request: Request) -> Response:
+        body = request.get_json(silent=True)
+        reference = body.get("reference") if isinstance(body, dict) else None
+        first = [each for each in self.streams.values() if each["reference"] == reference]
+        if self.refused(request) or reference is None or not first:
+            return super().create(request)
+        if self.returns_first:
+            return json_response(first[0])
+        return json_response({"message": "the reference is in use"}, 422)
+
+
+class ReturningEmulator(UniqueEmulator):
+    """The same vendor, returning the first stream."""
+
+    provider = "returning"
+    returns_first = True
+
+
 class SmallVendors:
-    """The plugin of both."""
+    """The plugin of all."""
 
     @live.hookimpl
     def livestream_adapters(self) -> list[live.AdapterInfo]:
         return [
             live.AdapterInfo(name="sparse", factory=SparseAdapter, emulator=SparseEmulator),
             live.AdapterInfo(name="untitled", factory=UntitledAdapter, emulator=UntitledEmulator),
+            live.AdapterInfo(name="unique", factory=UniqueAdapter, emulator=UniqueEmulator),
+            live.AdapterInfo(
+                name="returning", factory=ReturningAdapter, emulator=ReturningEmulator
+            ),
         ]

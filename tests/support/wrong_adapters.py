@@ -21,6 +21,14 @@ import livestream_core as live
 from acme import WORDS, AcmeAdapter, AcmeEmulator, AcmeOptions
 from livestream_core.emulator import Emulator, Request, Response, Route, json_response
 from relay import RelayAdapter, RelayEmulator
+from untitled import (
+    SparseAdapter,
+    SparseEmulator,
+    UniqueAdapter,
+    UniqueEmulator,
+    UntitledAdapter,
+    UntitledEmulator,
+)
 
 C = TypeVar("C", bound=type[Any])
 Stream = live.Operation[live.LiveStream]
@@ -1691,3 +1699,145 @@ class ListsRecordingsTwice(RightAdapter):
 class ReturnsOnlyTheLastRecording(RelayAdapter):
     def recordings(self, stream_id: str) -> Any:
         return (yield from super().recordings(stream_id))[-1:]
+
+
+# -- titles, references, and lists that lack fields -------------------------------------------
+
+SPARSE = (SparseAdapter, SparseEmulator)
+UNTITLED = (UntitledAdapter, UntitledEmulator)
+UNIQUE = (UniqueAdapter, UniqueEmulator)
+
+
+@wrong(
+    "has no titles, and shows the ID as the title",
+    caught_by="TitlesAndReferences::test_a_vendor_without_titles_shows_an_empty_one",
+    right=UNTITLED,
+)
+class InventsATitle(UntitledAdapter):
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        stream = super().parse_stream(payload)
+        return attrs.evolve(stream, title=stream.id)
+
+
+@wrong(
+    "shows a reference in another form than it was given",
+    caught_by="TitlesAndReferences::test_a_reference_is_the_same_wherever_the_stream_is_shown",
+    right=SPARSE,
+)
+class RewritesReferences(SparseAdapter):
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        stream = super().parse_stream(payload)
+        return attrs.evolve(stream, reference=stream.reference and stream.reference.upper())
+
+
+@wrong(
+    "shows the ID of a stream without a reference as its reference",
+    caught_by="TitlesAndReferences::test_a_stream_without_a_reference_shows_none",
+    right=SPARSE,
+)
+class InventsAReference(SparseAdapter):
+    def parse_stream(self, payload: Any) -> live.LiveStream:
+        stream = super().parse_stream(payload)
+        return attrs.evolve(stream, reference=stream.reference or stream.id)
+
+
+@wrong(
+    "sends a filter by reference to an endpoint that does not know it, and finds nothing",
+    caught_by="TitlesAndReferences::test_a_reference_finds_its_stream_and_no_other",
+    right=UNTITLED,
+)
+class FindsNoReference(UntitledAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        page = yield from super().list(query)
+        return page if query.reference is None else attrs.evolve(page, items=(), total=0)
+
+
+@wrong(
+    "does not declare that a reference is unique",
+    caught_by="TitlesAndReferences::test_two_streams_can_have_one_reference",
+    right=UNIQUE,
+)
+class ConcealsUniqueReferences(UniqueAdapter):
+    capabilities = attrs.evolve(UniqueAdapter.capabilities, reference_is_unique=False)
+
+
+@wrong(
+    "declares that a reference is unique, although two streams can have it",
+    caught_by="TitlesAndReferences::test_a_unique_reference_belongs_to_one_stream",
+    right=SPARSE,
+)
+class ClaimsUniqueReferences(SparseAdapter):
+    capabilities = attrs.evolve(SparseAdapter.capabilities, reference_is_unique=True)
+
+
+@wrong(
+    "declares references as marks, although the vendor cuts them off after 20 characters",
+    caught_by="TitlesAndReferences::test_a_reference_can_hold_the_mark_of_a_migration",
+    right=SPARSE,
+)
+class CutsOffReferences(SparseEmulator):
+    def create(self, request: Request) -> Response:
+        known = set(self.streams)
+        response = super().create(request)
+        for id in self.streams.keys() - known:
+            stream = self.streams[id]
+            stream["reference"] = stream["reference"] and stream["reference"][:20]
+            return json_response(stream, 201)
+        return response
+
+
+@wrong(
+    "declares that a list lacks a field that it contains",
+    caught_by="ListedFields::test_a_field_that_a_list_lacks_is_empty_there_and_known_by_id",
+    right=UNTITLED,
+)
+class DeniesAListedField(UntitledAdapter):
+    capabilities = attrs.evolve(UntitledAdapter.capabilities, list_lacks={"tags"})
+
+
+@wrong(
+    "declares that a list lacks a field that no stream has",
+    caught_by="ListedFields::test_a_field_that_a_list_lacks_is_empty_there_and_known_by_id",
+    right=SPARSE,
+)
+class PromisesAFieldById(SparseAdapter):
+    capabilities = attrs.evolve(
+        SparseAdapter.capabilities,
+        list_lacks=SparseAdapter.capabilities.list_lacks | {"thumbnail_url"},
+    )
+
+
+@wrong(
+    "does not declare that a list lacks a field",
+    caught_by="ListedFields::test_a_list_lacks_no_other_field",
+    right=SPARSE,
+)
+class ConcealsALackingField(SparseAdapter):
+    capabilities = attrs.evolve(
+        SparseAdapter.capabilities,
+        list_lacks=SparseAdapter.capabilities.list_lacks - {"description"},
+    )
+
+
+@wrong(
+    "reports a playback as less protected in a list than by ID",
+    caught_by="ListedFields::test_a_playback_is_as_protected_in_a_list_as_by_id",
+    right=UNTITLED,
+)
+class ForgetsTheProtection(UntitledAdapter):
+    def get(self, stream_id: str) -> Stream:
+        stream = yield from super().get(stream_id)
+        playbacks = [attrs.evolve(each, protection="drm") for each in stream.playbacks]
+        return attrs.evolve(stream, playbacks=playbacks)
+
+
+@wrong(
+    "shows another key in a list than by ID",
+    caught_by="ListedFields::test_a_full_list_contains_what_get_returns",
+    right=UNTITLED,
+)
+class ListsAnotherKey(UntitledAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        page = yield from super().list(query)
+        ingests = [live.Ingest(self.options.ingest_url, "key-of-the-list")]
+        return attrs.evolve(page, items=[attrs.evolve(each, ingests=ingests) for each in page])

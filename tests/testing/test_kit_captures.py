@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ from livestream_core.testing.captures import (
     dumps,
     load,
     outcome,
+    steps,
     unredacted_names,
 )
 from wrong_adapters import RightEmulator, WrongAdapters
@@ -65,6 +67,33 @@ def test_a_stream_is_made_looked_at_and_taken_away_again(vendor: RightEmulator) 
         *("create", "get", "list", "update", "cancel", "delete", "get"),
     ]
     assert vendor.streams == {}
+
+
+@pytest.mark.parametrize(
+    ("updatable", "changed"),
+    [
+        (AcmeAdapter.capabilities.updatable, "title"),
+        ({"tags", "description"}, "description"),
+        ({"scheduled_start"}, "scheduled_start"),
+        ({"thumbnail_url", "restreams"}, "thumbnail_url"),
+        ({"restreams"}, None),
+        ({"options"}, None),
+        ((), None),
+    ],
+)
+def test_the_update_of_a_capture_changes_the_first_field_that_can_be_changed(
+    vendor: RightEmulator, updatable: Any, changed: str | None
+) -> None:
+    with vendor.connect() as client:
+        client._adapter.capabilities = attrs.evolve(
+            client.capabilities, updatable=updatable, clearable=()
+        )
+        made = steps(client, start=False, tomorrow=datetime(2030, 1, 1, tzinfo=UTC))
+    updates = [dict(each.arguments) for each in made if each.operation == "update"]
+    assert [[*each] for each in updates] == ([["id", changed]] if changed else [])
+    assert json.loads(json.dumps(updates)) == updates
+    for each in updates:
+        live.StreamSpec(**{"title": "T", str(changed): each[str(changed)]})
 
 
 def test_it_is_started_only_when_that_is_asked_for(vendor: RightEmulator) -> None:

@@ -1,4 +1,4 @@
-"""The kit on vendors without titles, and on vendors whose lists lack fields."""
+"""The kit on vendors without titles, with sparse lists, and with unique references."""
 
 from __future__ import annotations
 
@@ -15,3 +15,11 @@ class TestSparse(conformance.Suite):
 
 class TestUntitled(conformance.Suite):
     subject = conformance.Subject("untitled")
+
+
+class TestUnique(conformance.Suite):
+    subject = conformance.Subject("unique")
+
+
+class TestReturning(conformance.Suite):
+    subject = conformance.Subject("returning")

@@ -247,7 +247,7 @@ class _Lifecycle:
         self.created_ids.append(stream.id)
         if scheduled_start is not None:
             _check(stream, "scheduled_start", scheduled_start)
-        _check(stream, "title", title)
+        _check(stream, "title", title if self.capabilities.supports(Feature.TITLE) else "")
         return stream
 
     def _update(self, id: str) -> LiveStream:

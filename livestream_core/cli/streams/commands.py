@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -33,6 +34,24 @@ def _stream_command(command: F) -> F:
     for option in (debug_option, output_options, connection_options):
         command = option(command)
     return command
+
+
+_full = click.option(
+    "--full",
+    is_flag=True,
+    help="Read each stream by its ID too if this provider's lists lack fields.",
+)
+
+
+@contextmanager
+def _hint_at_full() -> Iterator[None]:
+    """Name the option in the error about a filter on a field that lists lack."""
+    try:
+        yield
+    except Unsupported as error:
+        if error.hint:
+            error.hint = error.hint.replace("full=True", "--full")
+        raise
 
 
 def filter_options(command: F) -> F:
@@ -127,11 +146,7 @@ def show(context: CommandContext, id: str, raw: bool) -> None:
 )
 @filter_options
 @click.option("--reference", help="Only the streams with this reference.")
-@click.option(
-    "--full",
-    is_flag=True,
-    help="Read each stream by its ID too if this provider's lists lack fields.",
-)
+@_full
 @click.option("--limit", type=click.IntRange(min=0), help="Maximum number of streams to list.")
 @_stream_command
 def list_streams(context: CommandContext, **filters: Any) -> None:
@@ -142,7 +157,8 @@ def list_streams(context: CommandContext, **filters: Any) -> None:
     Entries that cannot be read as streams are reported after all others, with exit code 4.
     """
     with connected(context) as client:
-        streams = client.list(**filters)
+        with _hint_at_full():
+            streams = client.list(**filters)
         try:
             count = show_streams(context, streams)
         except UnexpectedResponse as error:
@@ -346,6 +362,7 @@ def wait(context: CommandContext, id: str, until: str, timeout: float) -> None:
 )
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @filter_options
+@_full
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1),
@@ -368,7 +385,7 @@ def watch(context: CommandContext, ids: tuple[str, ...], interval: float, **filt
     """
     from .watching import run
 
-    if ids and any(value is not None for value in filters.values()):
+    if ids and any(value not in (None, False) for value in filters.values()):
         raise click.UsageError("Pass IDs or filters, not both.")
-    with connected(context) as client:
+    with connected(context) as client, _hint_at_full():
         run(context, client, ids, filters, interval)

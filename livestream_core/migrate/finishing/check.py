@@ -15,7 +15,7 @@ from ..._model.stream import LiveStream
 from ..ledger.ledger import Ledger
 from ..pace import RequestRate, paced, rate_of
 from ..planning.listing import SourceReader
-from ..planning.matching import differences, snapshot, unread_fields
+from ..planning.matching import Matcher, snapshot, unread_fields
 from ..planning.plan import check_workers, reads_natively
 from ..running.run import Location, check_accounts
 from ..values import CheckedItem, CheckResult, Item, ItemState, Report, Verdict
@@ -44,6 +44,7 @@ class Checker:
     def __init__(self, report: Report, source: Client, target: Client) -> None:
         self._plan = report.plan
         self._source = SourceReader(source, natively=reads_natively(source))
+        self._matcher = Matcher.of(target.capabilities)
         self._target = SourceReader(target, natively=reads_natively(target))
 
     def check(self, item: Item) -> CheckedItem:
@@ -94,7 +95,7 @@ class Checker:
             if now.get(name) != item.source.get(name)
         ]
         if item.spec is not None:
-            found += [f"target.{name}" for name in differences(item.spec, target)]
+            found += [f"target.{name}" for name in self._matcher.differences(item.spec, target)]
         return _checked(item, Verdict.DIFFERS if found else Verdict.EQUAL, tuple(found))
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ..._client import Client
-from ..._contract.capabilities import Feature
+from ..._contract.capabilities import Capabilities, Feature
 from ..._model.converters import count, with_field_name
 from ..._model.errors import LiveStreamError, NotFound
 from ..._model.status import STATUSES
@@ -18,7 +18,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
 from ..planning.listing import SourceReader
-from ..planning.matching import COMPARED, differences, snapshot
+from ..planning.matching import COMPARED, Matcher, snapshot
 from ..planning.plan import reads_natively, require
 from ..planning.translation import reports_status
 from ..running.run import Location, check_accounts
@@ -98,15 +98,13 @@ def rollback(
                         reader,
                         report.plan,
                         shown.get(item.source_id, {}),
-                        reports_status(target.capabilities),
+                        target.capabilities,
                     ),
                 )
         return deletion.result()
 
 
-def _why_kept(
-    item: Item, reader: SourceReader, salt: str, shown: Any, status_is_reported: bool
-) -> str:
+def _why_kept(item: Item, reader: SourceReader, salt: str, shown: Any, target: Capabilities) -> str:
     """Return why a stream at the target is kept, or an empty string if it is deleted.
 
     Raises:
@@ -117,17 +115,17 @@ def _why_kept(
     stream = reader.read(item.target_id or "", _SECONDS)
     if item.cutover is Cutover.SWITCHED or was_live(stream):
         return "it is or has been live"
-    if status_is_reported and STATUSES[stream.status].aired is not False:
+    if reports_status(target) and STATUSES[stream.status].aired is not False:
         return f"it is {stream.status}"
-    if edited := _edited(item, stream, salt, shown):
+    if edited := _edited(item, stream, salt, shown, Matcher.of(target)):
         return f"it was edited after it was created: {', '.join(edited)}"
     return ""
 
 
-def _edited(item: Item, stream: LiveStream, salt: str, shown: Any) -> list[str]:
+def _edited(item: Item, stream: LiveStream, salt: str, shown: Any, matcher: Matcher) -> list[str]:
     """Return the fields that are neither as planned nor as the target first returned them."""
     now = snapshot(stream, salt, shown)
-    differing = differences(item.spec, stream) if item.spec is not None else ()
+    differing = matcher.differences(item.spec, stream) if item.spec is not None else ()
     edited = [name for name in differing if now.get(name) != shown.get(name)]
     return edited + [
         name

@@ -20,8 +20,7 @@ from ..._contract.capabilities import Capabilities
 from ..._model.errors import InvalidInput, LiveStreamError
 from ..._model.publishing import Publishing
 from ..._model.status import STATUSES
-from ..._model.stream import Ingest, LiveStream, Playback, field_of, publishing_of
-from ..._model.urls import PlaybackKind
+from ..._model.stream import Ingest, LiveStream, Playback, field_of, hls_url_of, publishing_of
 from ..ledger.ledger import Ledger
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
@@ -206,9 +205,8 @@ def _planned(item: Item) -> tuple[Playback, ...]:
 
 def _playback(playbacks: Sequence[Playback]) -> str:
     """Return the first HLS URL, or else the first URL."""
-    urls = [each.url for each in playbacks if each.url and each.kind is PlaybackKind.HLS]
-    urls += [each.url for each in playbacks if each.url]
-    return str.__str__(urls[0]) if urls else ""
+    urls = (hls_url_of(playbacks), *(each.url for each in playbacks))
+    return str.__str__(next(filter(None, urls), ""))
 
 
 # -- files -----------------------------------------------------------------------------------

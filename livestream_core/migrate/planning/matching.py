@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from ..._contract.capabilities import Capabilities, Feature
 from ..._model.fields import FieldFacts, Kind, Owner, facts_of
 from ..._model.stream import LiveStream, Playback, RestreamTarget, StreamSpec, field_of
 from ..._model.urls import address_with_key
@@ -43,63 +44,84 @@ def words(text: str | None) -> str:
     return " ".join(unicodedata.normalize("NFC", text or "").split())
 
 
-def name_of(spec: StreamSpec, *, titled: bool = True) -> str:
-    """Return what a stream of a spec is called at the target: its title, else its reference.
+@attrs.frozen
+class Matcher:
+    """Compares specs with the streams of one target.
 
-    Args:
-        spec: The spec.
-        titled: Whether the target has titles.
+    Every comparison is made here, by the fields that the target returns. Without titles, nothing
+    but a difference in another field distinguishes two streams.
+
+    Attributes:
+        titled: Whether the target has titles. If it has, a stream whose title is empty differs from
+            every spec. If not, the title is not compared.
     """
-    return words(spec.title) if titled else spec.reference or ""
 
+    titled: bool
 
-def group_key(spec: StreamSpec, *, by_title: bool = False, titled: bool = True) -> str:
-    """Return the key of the group of specs whose streams could be confused.
+    @classmethod
+    def of(cls, target: Capabilities) -> Matcher:
+        """Return the matcher for a target."""
+        return cls(titled=target.supports(Feature.TITLE))
 
-    Creates in one group never overlap.
+    def title_of(self, shown: StreamSpec | LiveStream) -> str:
+        """Return the title as it is compared: empty if the target has none."""
+        return words(shown.title) if self.titled else ""
 
-    Args:
-        spec: The spec.
-        by_title: Whether there are specs with this title but without a start time. Their streams
-            could be confused with any other stream with that title.
-        titled: Whether the target has titles. Otherwise, the reference takes the title's place.
-    """
-    start = None if by_title else spec.scheduled_start
-    name = name_of(spec, titled=titled)
-    return _digest([name, None if start is None else int(start.timestamp() // 60)])
+    def name_of(self, spec: StreamSpec) -> str:
+        """Return what a stream of a spec is called at the target: its title, else its reference."""
+        return self.title_of(spec) if self.titled else spec.reference or ""
 
+    def group_key(self, spec: StreamSpec, *, by_name: bool = False) -> str:
+        """Return the key of the group of specs whose streams could be confused.
 
-def differences(
-    spec: StreamSpec, stream: LiveStream, fields: Iterable[FieldFacts] = COMPARED
-) -> tuple[str, ...]:
-    """Return the fields in which a stream differs from its spec.
+        Creates in one group never overlap.
 
-    A field that was not requested, or that the vendor does not return, is not a difference.
-    """
-    return tuple(facts.name for facts in fields if not _agree(facts, spec, stream))
+        Args:
+            spec: The spec.
+            by_name: Whether there are specs with this name but without a start time. Their streams
+                could be confused with any other stream with that name.
+        """
+        start = None if by_name else spec.scheduled_start
+        return _digest(
+            [self.name_of(spec), None if start is None else int(start.timestamp() // 60)]
+        )
 
+    def differences(self, spec: StreamSpec, stream: LiveStream) -> tuple[str, ...]:
+        """Return the fields in which a stream differs from its spec.
 
-def is_same(spec: StreamSpec, stream: LiveStream) -> bool:
-    """Return whether a stream is recognized as one that was created from a spec."""
-    return not differences(spec, stream, IDENTIFYING) and is_recognizable(spec, stream)
+        A field that was not requested, or that the vendor does not return, is not a difference.
+        """
+        fields = self._returned(COMPARED)
+        return tuple(facts.name for facts in fields if not _agree(facts, spec, stream))
 
+    def is_same(self, spec: StreamSpec, stream: LiveStream) -> bool:
+        """Return whether a stream is recognized as one that was created from a spec."""
+        agrees = all(_agree(facts, spec, stream) for facts in self._returned(IDENTIFYING))
+        return agrees and self.is_recognizable(spec, stream)
 
-def is_recognizable(spec: StreamSpec, stream: LiveStream) -> bool:
-    """Return whether a stream shows a requested value that few other streams have.
+    def is_recognizable(self, spec: StreamSpec, stream: LiveStream) -> bool:
+        """Return whether a stream shows a requested value that few other streams have.
 
-    Without one, as at a vendor that has no titles and returns nothing else that was requested, a
-    stream that agrees with a spec may be any stream.
-    """
-    return any(
-        getattr(spec, facts.name) not in _UNSET and getattr(stream, facts.shown_as) not in _EMPTY
-        for facts in _DISTINCTIVE
-    )
+        Without one, as at a vendor that has no titles and returns nothing else that was requested,
+        a stream that agrees with a spec may be any stream.
+        """
+        return any(
+            getattr(spec, facts.name) not in _UNSET
+            and getattr(stream, facts.shown_as) not in _EMPTY
+            for facts in self._returned(_DISTINCTIVE)
+        )
 
+    def may_be_same(self, spec: StreamSpec, stream: LiveStream) -> bool:
+        """Return whether a stream may have been created from a spec, as far as it can be read."""
+        unread = unread_fields(stream)
+        return all(
+            facts.shown_as in unread or _agree(facts, spec, stream)
+            for facts in self._returned(IDENTIFYING)
+        )
 
-def may_be_same(spec: StreamSpec, stream: LiveStream) -> bool:
-    """Return whether a stream may have been created from a spec, as far as it can be read."""
-    unread = unread_fields(stream)
-    return all(facts.shown_as in unread or _agree(facts, spec, stream) for facts in IDENTIFYING)
+    def _returned(self, fields: Iterable[FieldFacts]) -> Iterator[FieldFacts]:
+        # A spec has no value for the other fields that the target lacks.
+        return (facts for facts in fields if self.titled or facts.feature is not Feature.TITLE)
 
 
 def unread_fields(stream: LiveStream) -> frozenset[str]:
@@ -111,8 +133,6 @@ def _agree(facts: FieldFacts, spec: StreamSpec, stream: LiveStream) -> bool:
     wanted, shown = getattr(spec, facts.name), getattr(stream, facts.shown_as)
     if facts.owner is not Owner.CALLER and (wanted in _UNSET or shown in _UNSET):
         return True
-    if facts.is_required and shown in _EMPTY:
-        return True  # the vendor has no such field: a spec always has a value
     if facts.shown_as != facts.name:
         return any(wanted == str.__str__(part.url or "") for part in shown)
     if facts.part is RestreamTarget:

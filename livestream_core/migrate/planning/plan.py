@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import attrs
@@ -31,8 +30,7 @@ from ..values import (
     PlanSettings,
 )
 from .listing import CompleteList, complete_list
-from .matching import digest, group_key, is_same, mark_of, snapshot, words
-from .matching import name_of as spec_name
+from .matching import Matcher, digest, mark_of, snapshot
 from .translation import Transform, Translator, not_movable
 
 _FIELDS = frozenset(field.name for field in attrs.fields(LiveStream)) | {"playback_url"}
@@ -116,10 +114,7 @@ def plan(
         existing = complete_list(target, allow_unreadable=True)
         planner = Planner(source, target, settings, transform, existing.streams)
         streams = _read_in_full(source, selected, planner.is_movable, workers)
-        items = _grouped(
-            list(map(planner.item, [*streams, *unreadable])),
-            titled=target.supports(Feature.TITLE),
-        )
+        items = _grouped(list(map(planner.item, [*streams, *unreadable])), planner.matcher)
     return Plan(
         id=planner.id,
         made_at=planner.now,
@@ -149,14 +144,13 @@ def check_workers(workers: int) -> None:
         raise InvalidInput("workers: must be at least 1", field="workers")
 
 
-def _grouped(items: Sequence[PlannedItem], *, titled: bool) -> tuple[PlannedItem, ...]:
-    """Group items by title if one of them has no start time and so could be any of the title."""
+def _grouped(items: Sequence[PlannedItem], matcher: Matcher) -> tuple[PlannedItem, ...]:
+    """Group items by name if one of them has no start time and so could be any of that name."""
     specs = [item.spec for item in items if item.spec is not None]
-    name = partial(spec_name, titled=titled)
-    open_ended = {name(spec) for spec in specs if spec.scheduled_start is None}
+    open_ended = {matcher.name_of(spec) for spec in specs if spec.scheduled_start is None}
     return tuple(
-        attrs.evolve(item, key=group_key(item.spec, by_title=True, titled=titled))
-        if item.spec is not None and name(item.spec) in open_ended
+        attrs.evolve(item, key=matcher.group_key(item.spec, by_name=True))
+        if item.spec is not None and matcher.name_of(item.spec) in open_ended
         else item
         for item in items
     )
@@ -376,10 +370,10 @@ class Planner:
         self.now: datetime = datetime.now(UTC)
         self._source, self._settings = source, settings
         self._translator = translator(source, target, transform, mark=settings.mark)
-        self._titled = target.supports(Feature.TITLE)
+        self.matcher: Matcher = Matcher.of(target.capabilities)
         self._by_title: dict[str, list[LiveStream]] = {}
         for stream in existing.values():
-            self._by_title.setdefault(words(stream.title), []).append(stream)
+            self._by_title.setdefault(self.matcher.title_of(stream), []).append(stream)
         self._marks = {
             each: stream.id
             for stream in existing.values()
@@ -438,7 +432,7 @@ class Planner:
             existing=existing,
             source=source,
             digest=digest(source, spec, self.id),
-            key="" if spec is None else group_key(spec, titled=self._titled),
+            key="" if spec is None else self.matcher.group_key(spec),
         )
 
     def _too_soon(self, spec: Any) -> str:
@@ -454,5 +448,5 @@ class Planner:
             return (self._marks[mark],)
         if spec is None:
             return ()
-        same_title = self._by_title.get(words(spec.title) if self._titled else "", ())
-        return tuple(each.id for each in same_title if is_same(spec, each))
+        same_title = self._by_title.get(self.matcher.title_of(spec), ())
+        return tuple(each.id for each in same_title if self.matcher.is_same(spec, each))

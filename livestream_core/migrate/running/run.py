@@ -24,7 +24,7 @@ from ..ledger.ledger import Ledger, digest_of, shown
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
 from ..planning.listing import SourceReader, complete_list
-from ..planning.matching import may_be_same
+from ..planning.matching import Matcher
 from ..planning.plan import (
     Planner,
     check_possible,
@@ -398,12 +398,13 @@ class _Run:
             for item in report.items
             if item.spec is not None and item.state is not ItemState.SKIPPED
         ]
+        matcher = Matcher.of(self.target.capabilities)
         unowned = tuple(
             stream.id
             for key, stream in found.items()
             if key not in baseline
             and key not in owned
-            and any(may_be_same(spec, stream) for spec in specs)
+            and any(matcher.may_be_same(spec, stream) for spec in specs)
         )
         if unowned != report.unowned:
             self.ledger.write(lambda tx: tx.change_migration(unowned=json.dumps(unowned)))

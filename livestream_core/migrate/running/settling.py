@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 import attrs
 
 from ..._model.stream import LiveStream
 from ..ledger.schema import instant
 from ..ledger.transaction import Entry
-from ..planning.matching import is_recognizable, may_be_same, unread_fields
+from ..planning.matching import Matcher, unread_fields
 
 #: How far the vendor's clock may be behind this machine's.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -34,7 +35,10 @@ class Decision:
 
 
 def candidates(
-    entries: Sequence[Entry], streams: Mapping[str, LiveStream], taken: frozenset[str]
+    entries: Sequence[Entry],
+    streams: Mapping[str, LiveStream],
+    taken: frozenset[str],
+    matcher: Matcher,
 ) -> dict[str, LiveStream]:
     """Return the streams that one of these creates may have produced.
 
@@ -42,27 +46,34 @@ def candidates(
         entries: The creates whose outcome is unknown.
         streams: A complete list of the target.
         taken: The baseline, and the streams that belong to other entries of the ledger.
+        matcher: The matcher for the target.
     """
     return {
         key: stream
         for key, stream in streams.items()
-        if key not in taken and any(may_be_of(entry, stream) for entry in entries)
+        if key not in taken and any(may_be_of(entry, stream, matcher) for entry in entries)
     }
 
 
-def may_be_of(entry: Entry, stream: LiveStream) -> bool:
+def may_be_of(entry: Entry, stream: LiveStream, matcher: Matcher) -> bool:
     """Return whether a create may have produced a stream.
 
     The stream matches the spec, as far as it can be read, and is not older than the create.
     """
-    if not may_be_same(entry.spec, stream):
+    if not matcher.may_be_same(entry.spec, stream):
         return False
     if stream.created_at is None or entry.intended_at is None:
         return True
     return stream.created_at >= instant(entry.intended_at) - CLOCK_SKEW
 
 
-def decide(entries: Sequence[Entry], found: Mapping[str, LiveStream], *, settled: bool) -> Decision:
+def decide(
+    entries: Sequence[Entry],
+    found: Mapping[str, LiveStream],
+    matcher: Matcher,
+    *,
+    settled: bool,
+) -> Decision:
     """Decide which creates were applied.
 
     With k creates whose outcome is unknown and m streams that they may have produced, m creates
@@ -72,6 +83,7 @@ def decide(entries: Sequence[Entry], found: Mapping[str, LiveStream], *, settled
     Args:
         entries: The creates.
         found: The streams, from :func:`candidates`.
+        matcher: The matcher for the target.
         settled: Whether the settle time has passed and two lists agreed.
     """
     ids = ", ".join(sorted(each.id for each in found.values()))
@@ -95,7 +107,8 @@ def decide(entries: Sequence[Entry], found: Mapping[str, LiveStream], *, settled
         each.id
         for each in found.values()
         if not any(
-            may_be_of(entry, each) and is_recognizable(entry.spec, each) for entry in entries
+            may_be_of(entry, each, matcher) and matcher.is_recognizable(entry.spec, each)
+            for entry in entries
         )
     ):
         return Decision(
@@ -105,7 +118,7 @@ def decide(entries: Sequence[Entry], found: Mapping[str, LiveStream], *, settled
         )
     if len(found) < len(entries) and not settled:
         return Decision(wait=True)
-    matched = _match(list(found.values()), entries, may_be_of)
+    matched = _match(list(found.values()), entries, partial(may_be_of, matcher=matcher))
     if matched is None:
         return Decision(
             problem=f"too many streams at the target match the same create ({ids}); "

@@ -36,7 +36,7 @@ from ..ledger.transaction import (
     Wait,
 )
 from ..planning.listing import Listings, SourceReader
-from ..planning.matching import differences, digest, snapshot
+from ..planning.matching import Matcher, digest, snapshot
 from ..planning.translation import Translator, not_movable
 from ..values import ItemState, PlanSettings
 from .patience import PATIENCE, Patience, asked, resume_at
@@ -99,6 +99,7 @@ class Shared:
     requested: threading.Event = attrs.field(factory=threading.Event)
     stop: threading.Event = attrs.field(factory=threading.Event)
     listings: Listings = attrs.field(init=False)
+    matcher: Matcher = attrs.field(init=False)
     failure: LiveStreamError | None = None
     #: When the run can be resumed, if a vendor ended it and said so.
     resume_at: datetime | None = None
@@ -113,6 +114,7 @@ class Shared:
 
     def __attrs_post_init__(self) -> None:
         self.listings = Listings(self.target)
+        self.matcher = Matcher.of(self.target.capabilities)
 
     @property
     def is_over(self) -> bool:
@@ -301,10 +303,10 @@ class Worker:
             self._closing = lambda tx: tx.postpone(key, self._owner, pause)
             return None
         owned = self._ledger.read(Transaction.owned)
-        found = candidates(unknown, listing.streams, shared.baseline | owned)
+        found = candidates(unknown, listing.streams, shared.baseline | owned, shared.matcher)
         seen_before = claim.seen == found.keys()
         age = claim.now - claim.seen_at
-        decision = decide(unknown, found, settled=seen_before and age >= settle)
+        decision = decide(unknown, found, shared.matcher, settled=seen_before and age >= settle)
         if decision.wait and seen_before:
             self._closing = lambda tx: tx.postpone(key, self._owner, settle - age)
             return None
@@ -345,14 +347,18 @@ class Worker:
         """
         shared = self._shared
         never_sent = [entry for entry in entries if entry.intended_at is None]
-        if not candidates(never_sent, shared.appeared, shared.baseline):
+        if not candidates(never_sent, shared.appeared, shared.baseline, shared.matcher):
             return entries
         taken = shared.baseline | self._ledger.read(Transaction.owned)
-        found = candidates(never_sent, shared.appeared, taken)
+        found = candidates(never_sent, shared.appeared, taken, shared.matcher)
         doubtful = [
             (entry, matching)
             for entry in never_sent
-            if (matching := [each.id for each in found.values() if may_be_of(entry, each)])
+            if (
+                matching := [
+                    each.id for each in found.values() if may_be_of(entry, each, shared.matcher)
+                ]
+            )
         ]
         for entry, matching in doubtful:
             reason = (
@@ -486,7 +492,7 @@ class Worker:
         except LiveStreamError as unread:
             reason = f"{error.message}; then it could not be read: {unread.message}"
         else:
-            wrong = differences(spec, created)
+            wrong = shared.matcher.differences(spec, created)
             if not wrong:
                 shared.went_well()
                 return self._created(entry, ItemState.CREATED, created)
@@ -500,7 +506,20 @@ class Worker:
     def _created(
         self, entry: Entry, state: ItemState, stream: LiveStream, reason: str = ""
     ) -> Outcome:
+        shared = self._shared
+        id_key = shared.target.id_key(stream.id)
+        existed = id_key in shared.baseline or id_key in shared.appeared
+
         def note(transaction: Transaction) -> None:
+            if existed:
+                # Adopting it could delete somebody else's stream in a rollback.
+                problem = (
+                    f"the target returned a stream that existed before ({stream.id}) instead of "
+                    "creating one, as vendors do if a reference is in use; keep that stream and "
+                    "change the reference, or delete it, then run with --replan"
+                )
+                transaction.note(entry, _REVIEW, problem)
+                return
             # Even if another worker has claimed the group: the stream exists, and it is ours.
             try:
                 self._note_created(transaction, entry, state, stream, reason)

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ..._client import Client
+from ..._contract.capabilities import Capabilities
 from ..._model.errors import LiveStreamError
 from ..._model.operations import OperationFacts
+from ..._model.status import Status
+from ..field_values import another_value, updatable_fields, values_of
 
 #: An ID that no vendor has assigned.
 NO_STREAM = "an-id-of-the-kit"
+#: A value for each filter of a list.
+FILTERED: dict[str, Any] = {
+    "status": Status.ENDED,
+    "tag": "a",
+    "starts_after": "2030-01-15T09:30:00Z",
+    "starts_before": "2030-01-15T09:30:00Z",
+    "reference": "a",
+}
 
 #: How the core reports that an adapter raised an exception of another library.
 _CRASHED = ("could not be read (", "the adapter failed (")
@@ -31,7 +43,7 @@ def call(
         "spec": {"title": "Lesson"},
         "query": {},
         "stream_id": {"id": id},
-        "changes": changes or {"title": "Lesson"},
+        "changes": changes or _change(client.capabilities),
         "trim": {},
         "headers": {"headers": {}},
         "body": {"body": b"{}"},
@@ -49,3 +61,9 @@ def call(
 def has_crashed(error: LiveStreamError) -> bool:
     """Return whether the adapter failed with an exception of another library."""
     return any(words in error.message for words in _CRASHED)
+
+
+def _change(capabilities: Capabilities) -> Mapping[str, Any]:
+    """Return a change of the first field that can be updated, or of the title if none can."""
+    name = next(iter(updatable_fields(capabilities)), "title")
+    return {name: another_value(name, partial(values_of, capabilities))}

@@ -13,6 +13,7 @@ from ..._model.fields import Owner, facts_of, table
 from ..._model.status import Status
 from ..._model.stream import LiveStream, StreamSpec
 from .area import HTTP, IN_PROCESS, Area, each, needs, proves
+from .calls import FILTERED
 from .harness import Harness
 from .operations import TITLES
 from .subject import Subject
@@ -25,13 +26,6 @@ _COMPARED = tuple(
     for field in facts_of(LiveStream)
     if field.owner is not Owner.NONE and field.name not in ("provider", "id")
 )
-_FILTERED: dict[str, Any] = {
-    "status": Status.UNKNOWN,
-    "tag": "a",
-    "starts_after": "2030-01-15T09:30:00Z",
-    "starts_before": "2030-01-15T09:30:00Z",
-    "reference": "a",
-}
 
 
 def _references(subject: Subject) -> tuple[str, str]:
@@ -165,7 +159,7 @@ class ListedFields(Area):
     ) -> None:
         client = harness.connect()
         with harness.sends_nothing(), pytest.raises(Unsupported) as caught:
-            client.list(**{name: _FILTERED[name]})
+            client.list(**{name: FILTERED[name]})
         assert name in caught.value.features
         assert "full=True" in (caught.value.hint or "")
 

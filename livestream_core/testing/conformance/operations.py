@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from typing import Any, ClassVar
@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import pytest
 
 from ..._contract.capabilities import (
-    FEATURE_OF_FIELD,
     FIELDS,
     OPERATION_OF,
     Capabilities,
@@ -23,6 +22,7 @@ from ..._model.operations import OperationFacts
 from ..._model.status import Status, satisfied_by
 from ..._model.stream import LiveStream, StreamSpec
 from ..._model.trim import Trim
+from ..field_values import another_value, updatable_fields
 from .area import HTTP, IN_PROCESS, Area, declared, each, needs, proves
 from .calls import call
 from .harness import Harness
@@ -58,13 +58,6 @@ ON_ONE: dict[Feature, Callable[[Harness, str], Any]] = {
 
 _SPEC_FIELDS = [each.name for each in facts_of(StreamSpec) if each.owner is not Owner.NONE]
 
-#: Another value for some kinds of fields. For others, it is the last of the tested values.
-OTHER_VALUES: Mapping[Kind | None, Any] = {
-    Kind.TEXTS: ("another",),
-    Kind.INSTANT: datetime(2033, 5, 5, 5, 5, tzinfo=UTC),
-    Kind.URL: "https://images.example/another.jpg",
-}
-
 
 def change(harness: Harness, id: str, name: str, value: Any) -> LiveStream:
     """Update one field."""
@@ -74,20 +67,12 @@ def change(harness: Harness, id: str, name: str, value: Any) -> LiveStream:
 
 def updatable(subject: Subject) -> Iterable[str]:
     """Return the fields that an update may change, without the vendor's own options."""
-    return sorted(
-        subject.capabilities.updatable - {"options"}, key=lambda name: (name != "title", name)
-    )
+    return updatable_fields(subject.capabilities)
 
 
 def changed(subject: Subject, name: str) -> Any:
     """Return a new value for a field."""
-    field = table(StreamSpec)[name]
-    if not field.examples:
-        if field.kind is Kind.TEXT:
-            return f"Another {field.label}."
-        if field.kind in OTHER_VALUES:
-            return OTHER_VALUES[field.kind]
-    return subject.values(FEATURE_OF_FIELD[name])[-1]
+    return another_value(name, subject.values)
 
 
 def shown(stream: LiveStream, name: str) -> Any:

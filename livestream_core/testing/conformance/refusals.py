@@ -24,12 +24,13 @@ from ..._contract.capabilities import (
 from ..._model.errors import InvalidInput, LiveStreamError, Unsupported
 from ..._model.status import Status, satisfied_by
 from ..._model.trim import Trim
+from ..field_values import VALUES
 from .area import Area, declared, each, needs
 from .bodies import Path, content_of, holder, places
-from .calls import NO_STREAM, call
+from .calls import FILTERED, NO_STREAM, call
 from .harness import Harness
 from .operations import ON_ONE
-from .subject import VALUES, Subject
+from .subject import Subject
 
 #: The support levels of fields that a create does not send.
 _NOT_SENT = (Support.NONE, Support.AUTOMATIC)
@@ -45,14 +46,6 @@ CALLS: dict[Feature, Callable[[Client], object]] = {
     else _PARTS[feature]
     for feature in OPERATIONS
 }
-_FILTERS: dict[str, Any] = {
-    "status": Status.ENDED,
-    "tag": "a",
-    "starts_after": "2030-01-15T09:30:00Z",
-    "starts_before": "2030-01-15T09:30:00Z",
-    "reference": "a",
-}
-
 
 #: The fields that a caller can leave out.
 _OPTIONAL = tuple(each for each in FIELDS if each is not Feature.TITLE)
@@ -184,7 +177,7 @@ class Refusals(Area):
     ) -> None:
         client = harness.connect()
         with harness.sends_nothing(), pytest.raises(Unsupported) as caught:
-            client.list(**{name: _FILTERS[name]})
+            client.list(**{name: FILTERED[name]})
         assert name in caught.value.features
 
     @needs(Feature.LIST, when=lambda can: "status" in can.filters)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,37 +12,11 @@ import attrs
 from ..._client import Client
 from ..._client.connect import connect
 from ..._contract.adapter import Adapter
-from ..._contract.capabilities import FEATURE_OF_FIELD, Capabilities, Feature
-from ..._model.fields import FieldFacts, Kind, table
-from ..._model.stream import RestreamTarget, StreamSpec
+from ..._contract.capabilities import Capabilities, Feature
 from ..._plugins.registry import registry
 from ...emulator import Emulator, load_emulator
 from ..captures import Capture, load
-
-_BY_KIND: Mapping[Kind | None, Sequence[Any]] = {
-    Kind.TEXT: ("Heute: Übertragung aus Köln, 日本語, with “quotes” & <tags>",),
-    Kind.IDENTIFIER: ("kit-1",),
-    Kind.TEXTS: (("maths", "exam 2026"),),
-    Kind.FLAG: (True, False),
-    Kind.INSTANT: (datetime(2030, 1, 15, 9, 30, tzinfo=UTC),),
-    Kind.SECONDS: (90,),
-    Kind.URL: ("https://images.example/a%20picture.jpg",),
-}
-_BY_PART: Mapping[Any, Sequence[Any]] = {
-    RestreamTarget: ((RestreamTarget("rtmp://relay.example/live2", "a-restream-key-of-the-kit"),),),
-}
-
-
-def _examples(field: FieldFacts) -> Sequence[Any]:
-    if field.part is not None:
-        return _BY_PART[field.part]
-    return field.examples or tuple(field.words or ()) or _BY_KIND[field.kind]
-
-
-#: The values to request for each field of a spec, unless the adapter declares its own.
-VALUES: Mapping[Feature, Sequence[Any]] = {
-    feature: _examples(table(StreamSpec)[name]) for name, feature in FEATURE_OF_FIELD.items()
-}
+from ..field_values import values_of
 
 
 @attrs.frozen(slots=True)
@@ -157,10 +130,7 @@ class Subject:
 
     def values(self, feature: Feature) -> Sequence[Any]:
         """Return the values to request for a field of a spec. Each is set and read back."""
-        allowed: Collection[Any] | None = self.capabilities[feature].values
-        if allowed is not None:
-            return sorted(allowed, key=str)
-        return VALUES[feature]
+        return values_of(self.capabilities, feature)
 
     def other_ids(self, emulator: Emulator) -> Sequence[str]:
         """Return IDs in the emulator's account that are not live streams, such as folders."""
