@@ -254,8 +254,8 @@ class Webhooks(Area):
             for secret in (_ANOTHER_SECRET, _SECRET)
         ]
         assert all(found is not None and found[1] == body for found in others), (
-            "webhook() returns another body for the same stream, so that nothing shows what depends "
-            "on the secret: a delivery that is repeated must be the same"
+            "webhook() returns another body for the same stream, which hides what depends on the "
+            "secret: a repeated delivery must be the same"
         )
         different, same = (dict(found[0]) for found in others if found is not None)
         # Whatever differs without another secret, such as the ID of a delivery, is not signed.
