@@ -8,7 +8,7 @@ docs.mux.com, and the types of its SDKs ``@mux/mux-node`` 15 and ``mux_python`` 
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -282,7 +282,7 @@ class MuxAdapter(live.Adapter):
         meta = fields.optional_object("meta", field="title")
         playback_ids = fields.optional_objects("playback_ids", field="playbacks")
         playbacks = [each for part in playback_ids if (each := _playback(part)) is not None]
-        public = next((_public_id(part) for part in playback_ids if _public_id(part)), None)
+        public = _public_id(playback_ids)
         restreams = (
             each.part(
                 "restreams",
@@ -427,19 +427,26 @@ def _simulcast_target(target: live.RestreamTarget) -> dict[str, Any]:
     return {"url": target.url} | ({} if key is None else {"stream_key": key.reveal()})
 
 
-def _public_id(playback_id: live.Fields) -> str | None:
-    is_public = playback_id.data.get("policy") == "public"
-    return playback_id.optional_text("id") if is_public else None
+def _public_id(playback_ids: Iterable[live.Fields]) -> str | None:
+    """Return the first of the IDs that need no token."""
+    for each in playback_ids:
+        if each.data.get("policy") == "public" and (found := each.optional_text("id")):
+            return found
+    return None
+
+
+def _hls_url(playback_ids: Iterable[live.Fields]) -> str | None:
+    public = _public_id(playback_ids)
+    return public and f"https://stream.mux.com/{public}.m3u8"
 
 
 def _playback(playback_id: live.Fields) -> live.Playback | None:
     """Return a playback: only a public ID makes a URL, any other one needs a token."""
     protection = playback_id.optional_word("policy", _PROTECTION, expected=True)
-    public = _public_id(playback_id)
     return playback_id.part(
         "playbacks",
         live.Playback,
-        public and f"https://stream.mux.com/{public}.m3u8",
+        _hls_url([playback_id]),
         live.PlaybackKind.HLS,
         protection=protection or Protection.UNKNOWN,
     )
@@ -449,34 +456,24 @@ def _recording(asset: live.Fields) -> live.Recording:
     """Return the recording of one run, from its asset."""
     is_live = asset.optional_flag("is_live") or False
     times = asset.optional_objects("recording_times")
-    starts = [_started_at(each) for each in times]
+    starts = [each.optional_instant("started_at") for each in times]
     started_at = next(filter(None, starts), None)
     ended_at = None
     if times and not is_live:
         duration = times[-1].optional_number("duration")
         if duration is not None and starts[-1] is not None:
             ended_at = starts[-1] + timedelta(seconds=duration)
-    playbacks = asset.optional_objects("playback_ids")
-    public = next((_public_id(each) for each in playbacks if _public_id(each)), None)
     status = asset.optional_word("status", _ASSET_STATUS) or RecordingStatus.UNKNOWN
     return asset.build(
         live.Recording,
         # An asset can be watched while its stream is live, but it is not finished.
         RecordingStatus.PROCESSING if is_live and status is RecordingStatus.READY else status,
-        url=public and f"https://stream.mux.com/{public}.m3u8",
+        url=_hls_url(asset.optional_objects("playback_ids")),
         duration=asset.optional_number("duration"),
         id=asset.identifier("id"),
         started_at=started_at,
         ended_at=ended_at,
     )
-
-
-def _started_at(recording_time: live.Fields) -> datetime | None:
-    """Return the start: ISO 8601 in the API, seconds and nanoseconds in webhook deliveries."""
-    if isinstance(recording_time.data.get("started_at"), Mapping):
-        parts = recording_time.object("started_at")
-        return parts.optional_unix("seconds")
-    return recording_time.optional_instant("started_at")
 
 
 def _conflict(stream: live.LiveStream, advice: str) -> live.Conflict:
