@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -58,9 +57,9 @@ APPLICATION = rf"{HOST}/+[^/?#]+[^?#]*"
 
 def playback_kind(url: str) -> PlaybackKind:
     """Return the kind of a playback URL: by its scheme or the end of its path, else a page."""
-    if url[:4].lower() == "rtmp" and scheme(url) in ("rtmp", "rtmps"):
+    if url[:1] in ("r", "R") and scheme(url) in ("rtmp", "rtmps"):
         return PlaybackKind.RTMP
-    path = re.split(r"[?#]", url, maxsplit=1)[0].lower()
+    path = url.partition("?")[0].partition("#")[0].lower()
     for suffix, kind in _KIND_BY_SUFFIX.items():
         if path.endswith(suffix):
             return kind
