@@ -46,7 +46,9 @@ def test_the_demo_of_all_installed_adapters_keeps_every_promise(demo_of_all: Dem
     assert "FAILED" not in result.stdout
     # A terminal is too narrow for one table of all.
     headers = [line for line in result.stdout.splitlines() if line.startswith("operation")]
-    assert [name for line in headers for name in line.split()[1:]] == sorted(point.name for point in INSTALLED)
+    assert [name for line in headers for name in line.split()[1:]] == sorted(
+        point.name for point in INSTALLED
+    )
 
 
 @needs_an_adapter
