@@ -44,8 +44,11 @@ def test_the_demo_of_all_installed_adapters_keeps_every_promise(demo_of_all: Dem
     result, _ = demo_of_all
     assert result.returncode == 0, result.stdout + result.stderr
     assert "FAILED" not in result.stdout
-    header = next(line for line in result.stdout.splitlines() if line.startswith("operation"))
-    assert header.split()[1:] == sorted(point.name for point in INSTALLED)
+    # A terminal is too narrow for one table of all.
+    headers = [line for line in result.stdout.splitlines() if line.startswith("operation")]
+    assert [name for line in headers for name in line.split()[1:]] == sorted(
+        point.name for point in INSTALLED
+    )
 
 
 @needs_an_adapter

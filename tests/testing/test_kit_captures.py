@@ -64,7 +64,7 @@ def operations(capture: Capture) -> list[str]:
 @pytest.mark.slow
 def test_a_stream_is_made_looked_at_and_taken_away_again(vendor: RightEmulator) -> None:
     assert operations(captured(vendor)) == [
-        *("create", "get", "list", "update", "cancel", "delete", "get"),
+        *("create", "get", "list", "update", "recordings", "cancel", "delete", "get"),
     ]
     assert vendor.streams == {}
 

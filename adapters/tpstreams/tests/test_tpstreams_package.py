@@ -93,7 +93,9 @@ def test_the_reason_of_cancel_says_that_it_deletes_and_what_looks_the_same():
 
 
 def test_the_statuses_are_all_that_the_vendor_can_report():
-    assert TPStreamsAdapter.capabilities.statuses == set(live.Status) - {"cancelled", "unknown"}
+    assert TPStreamsAdapter.capabilities.statuses == set(live.Status) - {
+        *("cancelled", "disabled", "unknown")
+    }
 
 
 def test_a_create_boots_a_server_and_a_list_gives_its_total():
