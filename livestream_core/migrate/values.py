@@ -13,7 +13,7 @@ import attrs
 from .._client import Client
 from .._contract.pagination import Completeness
 from .._model.errors import InvalidInput, LiveStreamError
-from .._model.fields import facts_of
+from .._model.fields import Pickled, facts_of
 from .._model.status import Status
 from .._model.stream import LiveStream, StreamSpec
 
@@ -169,8 +169,8 @@ OWN_TO_VENDOR = frozenset(
 )
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class PlanSettings:
+@attrs.frozen(slots=True, kw_only=True, getstate_setstate=False)
+class PlanSettings(Pickled):
     """The settings that a plan was made with, kept in the ledger for later runs.
 
     Attributes:
