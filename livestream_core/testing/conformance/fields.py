@@ -71,7 +71,7 @@ class TitlesAndReferences(Area):
         harness.client.create(title="Other", reference=other)
         harness.client.create(title="None")
         assert _found(harness, one) == [harness.key(wanted.id)]
-        assert _found(harness, f"{one}-of-nobody") == []
+        assert _found(harness, f"{one}-unused") == []
 
     @proves(Feature.REFERENCE)
     @needs(Feature.CREATE, Feature.LIST, when=lambda can: not can.reference_is_unique)
