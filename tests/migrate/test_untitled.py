@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -121,6 +122,20 @@ def test_a_rollback_deletes_unchanged_streams_of_a_vendor_without_titles(tmp_pat
         assert migrate.rollback(tmp_path / "ledger.db", target).deleted == 1
 
 
+def test_a_handover_names_streams_by_the_titles_that_the_target_does_not_have(
+    tmp_path: Path,
+) -> None:
+    with clients(MemoryVendor(), UntitledEmulator()) as (source, target):
+        source.create(title="Lesson", reference="lesson-7", scheduled_start=START)
+        ledger, folder = tmp_path / "ledger.db", tmp_path / "handover"
+        migrate.run(migrate.plan(source, target), ledger=ledger, max_create=5, settle=0.1)
+        migrate.handover(ledger, source, target, folder)
+    for name in ("ingests", "map"):
+        (row,) = json.loads((folder / f"{name}.json").read_text())
+        assert row["title"] == "Lesson"
+    assert [each.name for each in (folder / "obs").iterdir()] == ["Lesson-live-1"]
+
+
 @pytest.mark.parametrize("shown", ["", "Lesson"])
 def test_a_stream_with_an_empty_title_is_not_a_copy_where_streams_have_titles(
     shown: str, tmp_path: Path
@@ -206,3 +221,17 @@ def test_a_lost_create_is_found_by_its_unique_reference(fault: Fault, tmp_path: 
         (item,) = result.report.items
         assert str(item.state) in ("adopted", "created")
         assert [*vendor.streams] == [item.target_id]
+
+
+def test_a_stream_that_took_the_reference_between_two_runs_is_not_taken(tmp_path: Path) -> None:
+    vendor, ledger = ReturningEmulator(), tmp_path / "ledger.db"
+    with clients(MemoryVendor(), vendor) as (source, target):
+        for at in range(2):
+            source.create(title=f"Lesson {at}", reference=f"lesson-{at}", scheduled_start=START)
+        migrate.run(migrate.plan(source, target), ledger=ledger, max_create=1, settle=0.1)
+        (made,) = vendor.streams
+        missing = {"lesson-0", "lesson-1"} - {vendor.streams[made]["reference"]}
+        theirs = target.create(title="Somebody else's", reference=missing.pop())
+        migrate.run(ledger=ledger, source=source, target=target, max_create=5, settle=0.1)
+        assert migrate.rollback(ledger, target).deleted == 1
+        assert [*vendor.streams] == [theirs.id]

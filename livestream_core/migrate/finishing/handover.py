@@ -176,7 +176,7 @@ def _ingest_row(
     return {
         "source_id": item.source_id,
         "target_id": stream.id,
-        "title": stream.title,
+        "title": stream.title or item.title,
         "scheduled_start": "" if start is None else start.isoformat(),
         "server": "" if publishing is None else str.__str__(publishing.server),
         "stream_key": "" if publishing is None else publishing.key,
@@ -189,7 +189,7 @@ def _map_row(item: Item, old: LiveStream | None, new: LiveStream) -> dict[str, s
     return {
         "source_id": item.source_id,
         "target_id": new.id,
-        "title": new.title,
+        "title": new.title or item.title,
         "source_playback_url": _playback(_planned(item) if old is None else old.playbacks),
         "target_playback_url": _playback(new.playbacks),
     }
