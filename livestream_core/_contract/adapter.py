@@ -118,7 +118,6 @@ class Adapter:
             :meth:`page` have this effect.
         options: The options of this client.
         origin: The vendor's origin.
-        sign_in_origin: The origin that receives the requests of :meth:`sign_in`, and no others.
             Defaults to ``origin``. Set it in ``__init__`` from an option that is declared with
             ``option(origin=True)``.
         path_values: The values of the names that all paths share, such as an organization.

@@ -28,8 +28,8 @@ class RelayAdapter(live.Adapter):
 
     capabilities = live.Capabilities(
         operations=dict.fromkeys(
-            ("create", "get", "list", "stop", "delete", "disable", "enable", "reset_key",
-             "recordings"), live.Support.NATIVE
+            map(live.Feature, ("create", "get", "list", "stop", "delete", "disable", "enable",
+             "reset_key", "recordings")), live.Support.NATIVE
         ),
         statuses=WORDS.values(),
         reusable=True,

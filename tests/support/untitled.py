@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Generator, Mapping
+from typing import Any, ClassVar
 
 import attrs
 
@@ -72,7 +72,7 @@ class SparseAdapter(live.Adapter):
         response = yield self.request("PATCH", "/lives/{id}", id=stream_id, json=body)
         return self.parse_stream(response.json())
 
-    def delete(self, stream_id: str) -> live.Operation[None]:
+    def delete(self, stream_id: str) -> Generator[live.Request, live.Response, None]:
         yield self.request("DELETE", "/lives/{id}", id=stream_id)
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
@@ -98,7 +98,7 @@ class SparseAdapter(live.Adapter):
             reference=fields.optional_text("reference"),
             ingests=() if key is None else (live.Ingest(self.options.ingest_url, key),),
             playbacks=playbacks,
-            problems=fields.problems,
+            problems=fields.problems or (),
             raw=fields.data,
         )
 
@@ -136,7 +136,7 @@ class SparseEmulator(Emulator):
     """The vendor."""
 
     provider = "sparse"
-    lists = ("id", "title", "state")
+    lists: ClassVar[tuple[str, ...]] = ("id", "title", "state")
     has_titles = True
     routes = (
         Route("POST", "/lives", "create"),
@@ -167,7 +167,7 @@ class SparseEmulator(Emulator):
         if not isinstance(body, dict) or (self.has_titles and not body.get("title")):
             return json_response({"message": "title is missing"}, 422)
         number = next(self._ids)
-        stream = {
+        stream: dict[str, Any] = {
             "id": f"live-{number}",
             "title": body.get("title"),
             "about": body.get("about"),

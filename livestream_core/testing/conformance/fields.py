@@ -138,8 +138,8 @@ class ListedFields(Area):
     def test_a_playback_is_as_protected_in_a_list_as_by_id(self, harness: Harness) -> None:
         for listed, read in _pairs(harness):
             by_id = {(each.kind, each.url): each.protection for each in read.playbacks}
-            for each in listed.playbacks:
-                assert by_id.get((each.kind, each.url), each.protection) is each.protection
+            for shown in listed.playbacks:
+                assert by_id.get((shown.kind, shown.url), shown.protection) is shown.protection
 
     @proves(Feature.LIST)
     @needs(Feature.GET)

@@ -170,6 +170,10 @@ class PeerTubeAdapter(live.Adapter):
         # Not tags: PeerTube could filter by them, but entries of a list do not have them.
         filters=("status", "starts_after", "starts_before"),
         reports_total=True,
+        list_lacks={
+            *("description", "tags", "ingests", "record", "recording", "latency"),
+            *("started_at", "ended_at"),
+        },
         # Pages are selected by offset, so a page after the last stream is empty.
         empty_page_ends=True,
         max_page_size=100,
