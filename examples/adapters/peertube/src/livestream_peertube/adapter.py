@@ -171,7 +171,7 @@ class PeerTubeAdapter(live.Adapter):
         filters=("status", "starts_after", "starts_before"),
         reports_total=True,
         list_lacks={
-            *("description", "tags", "ingests", "record", "recording", "latency"),
+            *("description", "tags", "ingests", "record", "latency"),
             *("started_at", "ended_at"),
         },
         # Pages are selected by offset, so a page after the last stream is empty.
