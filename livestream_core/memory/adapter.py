@@ -118,7 +118,8 @@ class MemoryAdapter(live.Adapter):
         params = {
             "cursor": query.cursor,
             "size": query.size,
-            "status": query.status and query.status.value,
+            # The vendor has no word for a status that is not known; the core compares it.
+            "status": None if query.status in (None, live.Status.UNKNOWN) else query.status.value,
             "tag": query.tag,
             "starts_after": as_json(query.starts_after),
             "starts_before": as_json(query.starts_before),
