@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+import pytest
+
 from ..._contract.capabilities import Feature
 from ..._model.errors import InvalidInput, LiveStreamError
 from .area import HTTP, IN_PROCESS, Area, declared, each, needs
@@ -78,3 +80,25 @@ class Ids(Area):
             else:
                 raise AssertionError(f"{id!r} was taken for {stream.id!r}")
         assert harness.exists(stream.id)
+
+    @needs(Feature.GET, Feature.UPDATE)
+    def test_an_id_in_the_other_case_is_the_same_one_where_the_vendor_says_so(
+        self, harness: Harness
+    ) -> None:
+        stream = harness.stream()
+        other = stream.id.swapcase()
+        client = harness.client = harness.signed_in(retries=0)
+        with harness.sent() as sent:
+            try:
+                ON_ONE[Feature.UPDATE](harness, other)
+            except LiveStreamError:
+                pass
+        accepted = any(
+            each.method != "GET" and each.status == 200 and other in each.path for each in sent
+        )
+        if other == stream.id or not accepted:
+            pytest.skip("the vendor does not accept another spelling of an ID")
+        assert client.id_key(other) == client.id_key(stream.id), (
+            f"the vendor takes {other} for {stream.id}, but id_key() does not"
+        )
+        ON_ONE[Feature.UPDATE](harness, other)

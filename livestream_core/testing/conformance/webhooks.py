@@ -254,7 +254,7 @@ class Webhooks(Area):
             for secret in (_ANOTHER_SECRET, _SECRET)
         ]
         assert all(found is not None and found[1] == body for found in others), (
-            "webhook() returns another body for the same stream, so that nothing shows what depends "
+            "webhook() returns another body for the same stream, so nothing shows what depends "
             "on the secret: a delivery that is repeated must be the same"
         )
         different, same = (dict(found[0]) for found in others if found is not None)

@@ -129,14 +129,16 @@ FAULTS = [
     ),
     Fault(
         "webhook_prefix_is_enough",
-        "if not hmac.compare_digest(sent, expected) | hmac.compare_digest(sent, as_latin1):",
-        "if not (expected.startswith(sent) or as_latin1.startswith(sent)):",
+        'live.webhooks.verify_token(live.Headers(headers).get("x-streams-token"), secret)',
+        """if not secret.startswith(live.Headers(headers).get("x-streams-token", "")):
+            raise live.WebhookRejected("the token is wrong")""",
         "A delivery whose token is empty or only the beginning of the secret is accepted.",
     ),
     Fault(
         "webhook_not_constant_time",
-        "if not hmac.compare_digest(sent, expected) | hmac.compare_digest(sent, as_latin1):",
-        "if sent != expected and sent != as_latin1:",
+        'live.webhooks.verify_token(live.Headers(headers).get("x-streams-token"), secret)',
+        """if live.Headers(headers).get("x-streams-token") != secret:
+            raise live.WebhookRejected("the token is wrong")""",
         "The time of a refusal tells an attacker how much of the secret was right.",
     ),
     Fault(
