@@ -229,10 +229,11 @@ class MemoryAdapter(live.Adapter):
             now=self.clock(),
             tolerance=DELIVERY_SECONDS,
         )
-        fields = live.Response(200, live.Headers(), body).fields()
+        response = live.Response(200, live.Headers(), body)
+        fields = response.fields()
         event: dict[str, Any] = {
             "provider": self.name,
-            "occurred_at": fields.optional_instant("occurred_at"),
+            "occurred_at": response.fields(lenient=True).optional_instant("occurred_at"),
             "raw": fields.data,
         }
         if fields.text("type") != "live_stream.changed":

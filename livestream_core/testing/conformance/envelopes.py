@@ -220,6 +220,8 @@ class Envelopes(Area):
                 except LiveStreamError as error:
                     if has_crashed(error):
                         wrong.append(f"{cursor!r}: {error.message}"[:300])
+                except Exception:
+                    pass  # of the emulator: the core turns what an adapter raises into an error
             if len(sent) > len(usual) or {each.path for each in sent} - {usual[-1].path}:
                 wrong.append(f"{cursor!r}: {[each.path for each in sent]} was sent")
         assert wrong == []

@@ -176,7 +176,20 @@ class OddValues(Area):
         headers, body = found
         nameless: set[Path] = set()
         signs = self.subject.signs_given_bodies
-        for path, value, changed in odd_payloads(json.loads(body)):
+        data = json.loads(body)
+        # An object without which there is no ID.
+        around = [
+            path[:end]
+            for path in places(data)
+            for end in range(len(path))
+            if holder(data, path)[path[-1]] == stream.id
+        ]
+        objects = [
+            (path, None, with_value(data, path, None))
+            for path in places(data)
+            if isinstance(holder(data, path)[path[-1]], dict) and path not in around
+        ]
+        for path, value, changed in (*odd_payloads(data), *objects):
             stream_id = None
             if signs:
                 headers = self.subject.headers_for(
