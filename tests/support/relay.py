@@ -190,6 +190,9 @@ class RelayEmulator(Emulator):
         return self._on_one(request, id, act)
 
     def complete(self, request: Request, id: str) -> Response:
+        stream = self.streams.get(id)
+        if stream is not None and stream.status == "disabled":
+            return json_response({"message": "it is disabled"}, 409)
         return self._on_one(request, id, self._end)
 
     def disable(self, request: Request, id: str) -> Response:

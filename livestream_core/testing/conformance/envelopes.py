@@ -226,7 +226,8 @@ class Envelopes(Area):
                 wrong.append(f"{cursor!r}: {[each.path for each in sent]} was sent")
         assert wrong == []
 
-    @needs(Feature.GET, Feature.LIST)
+    @proves(Feature.GET)
+    @needs(Feature.LIST)
     def test_a_get_that_searches_the_list_finds_a_stream_on_every_page(
         self, harness: Harness
     ) -> None:

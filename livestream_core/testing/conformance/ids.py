@@ -9,7 +9,7 @@ import pytest
 
 from ..._contract.capabilities import Feature
 from ..._model.errors import InvalidInput, LiveStreamError
-from .area import HTTP, IN_PROCESS, Area, declared, each, needs
+from .area import HTTP, IN_PROCESS, Area, declared, each, needs, proves
 from .harness import Harness
 from .operations import ON_ONE
 
@@ -81,7 +81,8 @@ class Ids(Area):
                 raise AssertionError(f"{id!r} was taken for {stream.id!r}")
         assert harness.exists(stream.id)
 
-    @needs(Feature.GET, Feature.UPDATE)
+    @proves(Feature.UPDATE)
+    @needs(Feature.GET)
     def test_an_id_in_the_other_case_is_the_same_one_where_the_vendor_says_so(
         self, harness: Harness
     ) -> None:
