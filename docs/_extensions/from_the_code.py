@@ -130,6 +130,13 @@ class WrongAdapters(_Markdown):
         return kit_tables.wrong_table()
 
 
+class PlantedFaults(_Markdown):
+    """How many planted faults the kit finds, and which ones it cannot know."""
+
+    def text(self) -> str:
+        return f"{kit_tables.rate_table()}\n\n{kit_tables.unknowable_table()}"
+
+
 class MuxJudges(_Markdown):
     """The operations that Mux's official SDKs judge."""
 
@@ -282,6 +289,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("kit-areas", KitAreas)
     app.add_directive("kit-tests", KitTests)
     app.add_directive("wrong-adapters", WrongAdapters)
+    app.add_directive("planted-faults", PlantedFaults)
     app.add_directive("mux-judges", MuxJudges)
     app.add_directive("peertube-judges", PeerTubeJudges)
     app.add_directive("line-counts", LineCounts)

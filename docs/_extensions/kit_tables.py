@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from capability_table import row
 from livestream_core.testing.conformance import AREAS, Area
+from planted import VENDORS, faults_of, rates
 from wrong_adapters import rows
 
 
@@ -45,6 +46,27 @@ def wrong_table() -> str:
     for what, caught_by in rows():
         area, _, test = caught_by.partition("::")
         lines.append(row([what, f"{area}: {as_sentence(test)}"]))
+    return "\n".join(lines)
+
+
+def rate_table() -> str:
+    """Return the table of how many planted faults the kit finds."""
+    lines = [row(["adapter", "planted", "found at first", "found now"]), row(["---"] * 4)]
+    for vendor, before, after, planted in rates():
+        counts = [str(planted), *(f"{n} ({n / planted:.0%})" for n in (before, after))]
+        lines.append(row([vendor, *counts]))
+    return "\n".join(lines)
+
+
+def unknowable_table() -> str:
+    """Return the table of the planted faults that no test of the kit can find."""
+    lines = [row(["adapter", "what a user sees", "why the kit cannot know it"]), row(["---"] * 3)]
+    lines += [
+        row([vendor, fault.why, fault.unknowable])
+        for vendor in VENDORS
+        for fault in faults_of(vendor)
+        if fault.unknowable
+    ]
     return "\n".join(lines)
 
 

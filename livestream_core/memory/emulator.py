@@ -423,12 +423,15 @@ class MemoryVendor(Emulator):
         with self.lock:
             return list(self._folders) or [self.add_folder()]
 
-    def webhook(self, id: str, *, secret: str | None = None) -> tuple[dict[str, str], bytes]:
+    def webhook(
+        self, id: str, *, secret: str | None = None, body: bytes | None = None
+    ) -> tuple[dict[str, str], bytes]:
         """Return the headers and the body of a webhook delivery about a stream or a folder.
 
         Args:
             id: The ID of the stream or the folder.
             secret: The secret that signs the delivery. Defaults to :attr:`webhook_secret`.
+            body: The body to sign. Defaults to the one about the current state.
 
         Raises:
             ValueError: If the ID is unknown.
@@ -443,7 +446,8 @@ class MemoryVendor(Emulator):
                 }
             else:
                 event |= {"type": "live_stream.changed", "data": self._shown(self._known(id))}
-        body = json.dumps(event, ensure_ascii=False).encode()
+        if body is None:
+            body = json.dumps(event, ensure_ascii=False).encode()
         timestamp = str(int(now.timestamp()))
         headers = {
             "Content-Type": "application/json",

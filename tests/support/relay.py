@@ -55,7 +55,9 @@ class RelayAdapter(live.Adapter):
         return self.page(fields.items("items"), next=lambda: fields.optional_text("next"))
 
     def delete(self, stream_id: str) -> Any:
-        yield self.request("DELETE", STREAM, id=stream_id)
+        response = yield self.request("DELETE", STREAM, id=stream_id)
+        if response.body and not response.is_readable:
+            raise response.unexpected("the response does not come from the vendor")
 
     def _put(self, stream_id: str, action: str) -> Generator[Any, Any, live.LiveStream]:
         response = yield self.request("PUT", f"{STREAM}/{action}", id=stream_id)

@@ -73,7 +73,9 @@ class SparseAdapter(live.Adapter):
         return self.parse_stream(response.json())
 
     def delete(self, stream_id: str) -> Generator[live.Request, live.Response, None]:
-        yield self.request("DELETE", "/lives/{id}", id=stream_id)
+        response = yield self.request("DELETE", "/lives/{id}", id=stream_id)
+        if response.body and not response.is_readable:
+            raise response.unexpected("the response does not come from the vendor")
 
     def parse_stream(self, payload: Any) -> live.LiveStream:
         fields = live.Fields(payload, lenient=True)

@@ -313,10 +313,12 @@ class RightEmulator(AcmeEmulator):
     def stream_fails(self, id: str) -> None:
         self.streams[id]["status"] = "bad"
 
-    def webhook(self, id: str, *, secret: str) -> tuple[dict[str, str], bytes]:
+    def webhook(
+        self, id: str, *, secret: str, body: bytes | None = None
+    ) -> tuple[dict[str, str], bytes]:
         self._settle()
         data = {"type": "folder", "id": id} if id in self.folders else self.streams[id]
-        body = json.dumps(data).encode()
+        body = json.dumps(data).encode() if body is None else body
         at = str(int(self.clock.now().timestamp()))
         return {"X-Acme-Signature": f"t={at},v1={signature(at, body, secret)}"}, body
 
@@ -1841,3 +1843,403 @@ class ListsAnotherKey(UntitledAdapter):
         page = yield from super().list(query)
         ingests = [live.Ingest(self.options.ingest_url, "key-of-the-list")]
         return attrs.evolve(page, items=[attrs.evolve(each, ingests=ingests) for each in page])
+
+
+# -- what a reviewer planted ------------------------------------------------------------------
+
+
+@wrong(
+    "loses the streams of a page whose total is odd",
+    caught_by="Envelopes::test_a_page_whose_envelope_is_odd_loses_no_stream_silently",
+)
+class LosesAPageForItsTotal(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        found = yield self.request("GET", "/streams", params={"size": 1})
+        found.fields().integer("total")
+        return (yield from super().list(query))
+
+
+@wrong(
+    "reads a list that is null as an empty one",
+    caught_by="Envelopes::test_a_page_without_its_list_is_not_the_end_of_the_list",
+    right=REUSABLE,
+)
+class ReadsNullAsAnEmptyList(RelayAdapter):
+    def list(self, query: live.Query) -> Any:
+        params = {"after": query.cursor, "size": query.size}
+        fields = (yield self.request("GET", "/streams", params=params)).fields()
+        is_null = "items" in fields.data and fields.data["items"] is None
+        items = [] if is_null else fields.items("items")
+        return self.page(items, next=lambda: fields.optional_text("next"))
+
+
+@wrong(
+    "does not notice that a page is another one than the one that it requested",
+    caught_by="Envelopes::test_a_page_that_says_that_it_is_another_one_is_refused",
+)
+class HasPagesWithNumbers(RightEmulator):
+    def list_all(self, request: Request) -> Response:
+        response = super().list_all(request)
+        if response.status_code != 200:
+            return response
+        number = int(request.args.get("cursor", 0)) // self.page_size + 1
+        return json_response({**response.get_json(), "page": number})
+
+
+@wrong(
+    "fails on a cursor of digits that are not ASCII",
+    caught_by="Envelopes::test_a_cursor_that_is_made_up_is_refused_or_names_a_page",
+)
+class FailsOnACursor(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        if query.cursor is not None and query.cursor.isdigit() and int(query.cursor) < 0:
+            raise live.InvalidInput("cursor: is negative", field="cursor")
+        return (yield from super().list(query))
+
+
+@wrong(
+    "searches only the first page for a stream",
+    caught_by="Envelopes::test_a_get_that_searches_the_list_finds_a_stream_on_every_page",
+)
+class SearchesOnlyTheFirstPage(RightAdapter):
+    def get(self, stream_id: str) -> Stream:
+        try:
+            return (yield from super().get(stream_id))
+        except live.NotFound:
+            page = yield from self.list(live.Query())
+            for stream in page.items:
+                if stream.id == stream_id:
+                    return stream
+            raise
+
+
+@wrong(
+    "requests pages of one size",
+    caught_by="Envelopes::test_a_page_has_no_more_streams_than_were_asked_for_where_sizes_are_sent",
+)
+class RequestsPagesOfOneSize(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        return (yield from super().list(attrs.evolve(query, size=2)))
+
+
+@wrong(
+    "finds only the streams of the first page",
+    caught_by="Envelopes::test_operations_reach_the_streams_of_every_page",
+)
+class FindsOnlyTheFirstPage(RightAdapter):
+    def get(self, stream_id: str) -> Stream:
+        page = yield from self.list(live.Query())
+        for stream in page.items:
+            if stream.id == stream_id:
+                return stream
+        raise live.NotFound("no such stream")
+
+
+@wrong(
+    "drops the description of a scheduled stream",
+    caught_by="Exactness::test_all_fields_at_once_are_set_and_read_back",
+)
+class DropsAFieldBesideAnother(RightAdapter):
+    def body(self, spec: live.StreamSpec) -> dict[str, Any]:
+        body = super().body(spec)
+        return body if body["start"] is None else {**body, "description": None}
+
+
+@wrong(
+    "updates only the first of several fields",
+    caught_by="Exactness::test_an_update_of_all_fields_at_once_changes_all_of_them",
+)
+class UpdatesOneField(RightAdapter):
+    def changed(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        name = next(iter(changes))
+        return super().changed({name: changes[name]})
+
+
+@wrong(
+    "reads the hour after midnight as the one after noon",
+    caught_by="Exactness::test_a_schedule_at_any_hour_and_at_the_end_of_any_month_is_read_back",
+)
+class ReadsMidnightAsNoon(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        found = super().fields(fields)
+        at = found["scheduled_start"]
+        is_night = at is not None and at.hour == 0
+        return {**found, "scheduled_start": at + timedelta(hours=12) if is_night else at}
+
+
+@wrong(
+    "cuts off the seconds of a schedule",
+    caught_by="Exactness::test_the_seconds_of_a_schedule_are_kept_where_the_vendor_has_them",
+)
+class CutsOffSeconds(RightAdapter):
+    def body(self, spec: live.StreamSpec) -> dict[str, Any]:
+        start = spec.scheduled_start
+        return super().body(
+            attrs.evolve(spec, scheduled_start=start and start.replace(second=0, microsecond=0))
+        )
+
+
+@wrong(
+    "sorts tags",
+    caught_by="Exactness::test_tags_keep_their_order_and_their_case",
+)
+class SortsTags(RightAdapter):
+    def body(self, spec: live.StreamSpec) -> dict[str, Any]:
+        return {**super().body(spec), "tags": sorted(spec.tags)}
+
+
+@wrong(
+    "sends False as if it were not set",
+    caught_by="Exactness::test_a_flag_that_is_false_is_not_the_same_as_one_that_is_not_set",
+)
+class SendsNoFalse(RightAdapter):
+    capabilities = attrs.evolve(
+        RightAdapter.capabilities,
+        fields={**RightAdapter.capabilities.fields, live.Feature.RECORD: live.Support.NATIVE},
+    )
+
+    def body(self, spec: live.StreamSpec) -> dict[str, Any]:
+        return {**super().body(spec), "record": spec.record or None}
+
+
+@wrong(
+    "drops options that are null",
+    caught_by="Exactness::test_options_are_sent_as_they_are",
+)
+class DropsNullOptions(RightAdapter):
+    def create(self, spec: live.StreamSpec) -> Stream:
+        options = {name: value for name, value in spec.options.items() if value is not None}
+        return super().create(attrs.evolve(spec, options=options))
+
+
+@wrong(
+    "filters by a tag in lower case",
+    caught_by="Exactness::test_a_filter_finds_a_tag_as_it_was_written",
+)
+class LowersATag(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        page = yield from super().list(query)
+        if query.tag is None:
+            return page
+        tag = query.tag.lower()
+        return attrs.evolve(page, items=tuple(each for each in page.items if tag in each.tags))
+
+
+@wrong(
+    "sends the vendor a status that the vendor does not know",
+    caught_by="Exactness::test_a_filter_by_a_status_is_never_refused",
+)
+class SendsAnyStatus(RightAdapter):
+    def list(self, query: live.Query) -> live.Operation[live.Page]:
+        if query.status is live.Status.UNKNOWN:
+            yield self.request("GET", "/streams", params={"cursor": "not-a-number"})
+            raise live.Rejected("there is no such status", http_status=422)
+        return (yield from super().list(query))
+
+
+@attrs.frozen(kw_only=True)
+class _ZonedOptions(AcmeOptions):
+    timezone: str = live.option(default="Asia/Kolkata", help="The account's time zone.")
+
+
+@wrong(
+    "ignores its option for the time zone",
+    caught_by="Exactness::test_an_option_for_a_time_zone_has_an_effect",
+)
+class IgnoresItsTimeZone(RightAdapter):
+    Options = _ZonedOptions
+
+
+@wrong(
+    "reads a time by the clock of the machine",
+    caught_by="Clocks::test_times_are_those_of_the_clock_that_was_passed",
+)
+class ReadsTheClockOfTheMachine(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        found = super().fields(fields)
+        return {**found, "ended_at": found["ended_at"] and datetime.now(UTC)}
+
+
+@wrong(
+    "reads a stream that goes live at noon as one that went live at midnight",
+    caught_by="Clocks::test_a_stream_that_goes_live_at_any_hour_started_then",
+)
+class ReadsNoonAsMidnight(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        found = super().fields(fields)
+        at = found["started_at"]
+        is_noon = at is not None and at.hour == 12
+        return {**found, "started_at": at - timedelta(hours=12) if is_noon else at}
+
+
+@wrong(
+    "reads the time of an update as that of the creation",
+    caught_by="Clocks::test_the_time_of_a_creation_is_kept_by_all_that_follows",
+)
+class RenewsTheTimeOfACreation(RightEmulator):
+    def write(self, request: Request, id: str) -> Response:
+        response = super().write(request, id)
+        if response.status_code != 200:
+            return response
+        self.streams[id]["created"] = self._now()
+        return json_response(self.streams[id])
+
+
+@wrong(
+    "moves the end of a stream with a second stop",
+    caught_by="Clocks::test_an_operation_that_comes_again_an_hour_later_moves_no_time",
+)
+class MovesATime(RightEmulator):
+    def stop(self, request: Request, id: str) -> Response:
+        response = super().stop(request, id)
+        if response.status_code == 409 and self.streams[id]["status"] == "post":
+            self.streams[id]["over"] = self._now()
+            return json_response(self.streams[id])
+        return response
+
+
+@wrong(
+    "takes a text that a proxy sends for the answer to a delete",
+    caught_by=(
+        "Outcomes::test_applied_agrees_with_what_became_of_the_stream"
+        "[in-process-delete-text of a proxy]"
+    ),
+)
+class BelievesAnyText(RightAdapter):
+    def remove(self, stream_id: str) -> Any:
+        yield self.request("DELETE", "/streams/{id}", id=stream_id)
+
+
+@wrong(
+    "explains a time out by the status that its own call led to",
+    caught_by=("Outcomes::test_an_error_after_a_change_was_applied_never_says_that_it_was_not"),
+)
+class ExplainsATimeOut(RightAdapter):
+    def stop(self, stream_id: str, trim: live.Trim | None = None) -> Stream:
+        try:
+            return (yield from super().stop(stream_id, trim))
+        except live.LiveStreamError as error:
+            if error.http_status != 408:
+                raise
+        stream = yield from self.get(stream_id)
+        raise live.Conflict(f"it is {stream.status}", status=stream.status)
+
+
+class _EndsSessions(RightEmulator):
+    """Sessions last ten minutes, and are renewed at a path of their own."""
+
+    routes = (*RightEmulator.routes, Route("POST", "/renew", "renew"))
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.lasts = 600
+        self.ends: dict[str, datetime] = {}
+
+    def login(self, request: Request) -> Response:
+        response = super().login(request)
+        if response.status_code == 200:
+            token = response.get_json()["token"]
+            self.ends[token] = self.clock.now() + timedelta(seconds=600)
+        return response
+
+    def renew(self, request: Request) -> Response:
+        token = f"renewed-{len(self.requests)}"
+        self.tokens.add(token)
+        self.ends[token] = self.clock.now() + timedelta(seconds=600)
+        return json_response({"token": token, "lasts": self.lasts})
+
+    def _refused(self, request: Request) -> Response | None:
+        token = request.headers.get("Authorization", "").removeprefix("Acme ")
+        if token in self.ends and self.clock.now() >= self.ends[token]:
+            self.tokens.discard(token)
+        return super()._refused(request)
+
+
+@wrong(
+    "does not read when a session ends",
+    caught_by="Sessions::test_a_session_is_renewed_before_it_ends_where_the_vendor_says_when",
+    right=(RightAdapter, _EndsSessions),
+)
+class DoesNotKnowWhenASessionEnds(RightAdapter):
+    def _login(self, now: datetime) -> live.Operation[live.Session]:
+        return attrs.evolve((yield from super()._login(now)), expires_at=None)
+
+
+@wrong(
+    "signs in only once",
+    caught_by="Sessions::test_a_client_that_slept_for_years_signs_in_again",
+    right=(RightAdapter, _EndsSessions),
+)
+class SignsInOnlyOnce(RightAdapter):
+    def sign_in(self, previous: live.Session | None, now: datetime) -> Any:
+        if previous is not None:
+            raise live.AuthenticationFailed("the session has ended")
+        return super().sign_in(previous, now)
+
+
+@wrong(
+    "does not sign in after a renewal was refused",
+    caught_by="Sessions::test_a_renewal_that_is_refused_ends_in_a_new_sign_in",
+    right=(RightAdapter, _EndsSessions),
+)
+class GivesUpAfterARefusedRenewal(RightAdapter):
+    def _login(self, now: datetime) -> live.Operation[live.Session]:
+        return super()._login(now)
+
+    def sign_in(self, previous: live.Session | None, now: datetime) -> Any:
+        if previous is None or self.options.token is not None:
+            return super().sign_in(previous, now)
+        return self.renewed(now)
+
+    def renewed(self, now: datetime) -> live.Operation[live.Session]:
+        fields = (yield self.post("/renew", changes=False)).fields()
+        return live.Session(
+            {"Authorization": f"Acme {fields.text('token')}"},
+            expires_at=now + timedelta(seconds=fields.integer("lasts")),
+            ours=True,
+        )
+
+
+class _RecordsInWords(RightEmulator):
+    def add(self, **fields: Any) -> dict[str, Any]:
+        return super().add(recorded="done", **fields)
+
+
+@wrong(
+    "reads an unknown word about a recording as ready",
+    caught_by="OddValues::test_an_unknown_word_in_a_part_is_never_read_as_a_known_one",
+    right=(RightAdapter, _RecordsInWords),
+)
+class ReadsAnUnknownRecordingAsReady(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        words = {"done": live.RecordingStatus.READY}
+        status = fields.optional_word("recorded", words, field="recording")
+        is_given = fields.data.get("recorded") is not None
+        recording = live.Recording(status or live.RecordingStatus.READY) if is_given else None
+        return {**super().fields(fields), "recording": recording}
+
+
+@wrong(
+    "does not know an ID in the other case, which its vendor does",
+    caught_by="Ids::test_an_id_in_the_other_case_is_the_same_one_where_the_vendor_says_so",
+)
+class TakesIdsInAnyCase(RightEmulator):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.ids = (f"stream-{number}" for number in range(1, 10_000))
+
+    def write(self, request: Request, id: str) -> Response:
+        return super().write(request, id.lower())
+
+
+@wrong(
+    "does not notice that the vendor no longer confirms a trim",
+    caught_by="Operations::test_a_trim_that_the_vendor_no_longer_confirms_is_an_error",
+)
+class ConfirmsATrim(RightEmulator):
+    def stop(self, request: Request, id: str) -> Response:
+        response = super().stop(request, id)
+        if response.status_code != 200:
+            return response
+        is_trimmed = (self._json(request) or {}).get("trim") is not None
+        return json_response({**response.get_json(), "trim_scheduled": is_trimmed})

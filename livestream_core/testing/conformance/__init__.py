@@ -34,6 +34,9 @@ pytest.register_assert_rewrite(
             "availability",
             "every_status",
             "lists",
+            "envelopes",
+            "exactness",
+            "clocks",
             "failures",
             "sessions",
             "answers",
@@ -52,8 +55,11 @@ from ..captures import Capture, CapturedCall, CapturedExchange
 from .answers import Parsing
 from .area import Area
 from .availability import Availability, Recordings, Reusable
+from .clocks import Clocks
 from .emulated import Emulated
+from .envelopes import Envelopes
 from .every_status import EveryStatus
+from .exactness import Exactness
 from .failures import Faults, Outcomes, SlowResponses, Statuses
 from .fields import ListedFields, TitlesAndReferences
 from .harness import AsyncTap, Harness, Tap
@@ -73,6 +79,7 @@ from .webhooks import Webhooks
 class Suite(
     Operations,
     TitlesAndReferences,
+    Exactness,
     Refusals,
     Input,
     Availability,
@@ -80,10 +87,12 @@ class Suite(
     Reusable,
     Lifecycle,
     EveryStatus,
+    Clocks,
     RandomLifecycles,
     Waiting,
     Paging,
     MalformedPages,
+    Envelopes,
     Filters,
     ListedFields,
     Statuses,
@@ -115,8 +124,11 @@ __all__ = [
     "Capture",
     "CapturedCall",
     "CapturedExchange",
+    "Clocks",
     "Emulated",
+    "Envelopes",
     "EveryStatus",
+    "Exactness",
     "Faults",
     "FieldsWithoutSecrets",
     "Filters",

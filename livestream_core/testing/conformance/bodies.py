@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qs
@@ -45,6 +45,21 @@ def holder(data: Any, path: Path) -> Any:
     for name in path[:-1]:
         data = data[name]
     return data
+
+
+def find(data: Any, entry: Any, path: Path = ()) -> Path | None:
+    """Return the path of the first value that equals another one, or ``None``."""
+    if data == entry:
+        return path
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(data, dict):
+        items = data.items()
+    elif isinstance(data, list):
+        items = enumerate(data)
+    for name, value in items:
+        if (found := find(value, entry, (*path, name))) is not None:
+            return found
+    return None
 
 
 def without(data: Any, path: Path) -> Any:

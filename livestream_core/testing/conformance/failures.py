@@ -18,8 +18,10 @@ from ..._contract.capabilities import OPERATION_OF, Feature
 from ..._contract.response import Response
 from ..._model.errors import (
     ConfigurationError,
+    Conflict,
     ConnectionFailed,
     LiveStreamError,
+    NotFound,
     ProviderUnavailable,
     RateLimited,
     RequestTimeout,
@@ -76,6 +78,7 @@ FAULTS: dict[str, Callable[[], Fault]] = {
     "dropped after it was applied": Fault.drop_after,
     "cut response": Fault.cut_body,
     "page of HTML": Fault.html,
+    "text of a proxy": lambda: Fault.status(200, body="Please sign in.", content_type="text/plain"),
     "page of HTML with 502": lambda: Fault.html(502),
     "applied after a 504": lambda: Fault.late_commit(5.0),
     "500": lambda: Fault.status(500),
@@ -362,6 +365,29 @@ class Outcomes(Area):
         # Some vendors show no difference while a stream's server boots.
         harness.clock.sleep(harness.emulator.boot_seconds + 1)
         assert facts(harness.look()) != before, "it was treated as success, but nothing was changed"
+
+    @needs(Feature.LIST)
+    @each("feature", changing)
+    def test_an_error_after_a_change_was_applied_never_says_that_it_was_not(
+        self, harness: Harness, feature: Feature
+    ) -> None:
+        for status in (408, 500, 502, 503, 504):
+            call = ready_for(harness, feature)
+            before = facts(harness.look())
+            harness.tap.answer = lambda method, _, response, status=status: (
+                response if method == "GET" else Response(status, {}, b"{}")
+            )
+            error, sent = failure_of(harness, call)
+            harness.tap.answer = None
+            if not sent:
+                pytest.skip("the call sends no request that changes something")
+            if error is None:
+                assert facts(harness.look()) != before, f"a {status} was treated as success"
+                continue
+            assert not isinstance(error, (Conflict, NotFound)), (
+                f"a {status} left the outcome open, but what it changed is the reason: {error}"
+            )
+            assert error.applied is None, f"applied is {error.applied} after a {status}"
 
 
 class Faults(Area):

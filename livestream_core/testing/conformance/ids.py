@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+import pytest
+
 from ..._contract.capabilities import Feature
 from ..._model.errors import InvalidInput, LiveStreamError
-from .area import HTTP, IN_PROCESS, Area, declared, each, needs
+from .area import HTTP, IN_PROCESS, Area, declared, each, needs, proves
 from .harness import Harness
 from .operations import ON_ONE
 
@@ -78,3 +80,26 @@ class Ids(Area):
             else:
                 raise AssertionError(f"{id!r} was taken for {stream.id!r}")
         assert harness.exists(stream.id)
+
+    @proves(Feature.UPDATE)
+    @needs(Feature.GET)
+    def test_an_id_in_the_other_case_is_the_same_one_where_the_vendor_says_so(
+        self, harness: Harness
+    ) -> None:
+        stream = harness.stream()
+        other = stream.id.swapcase()
+        client = harness.client = harness.signed_in(retries=0)
+        with harness.sent() as sent:
+            try:
+                ON_ONE[Feature.UPDATE](harness, other)
+            except LiveStreamError:
+                pass
+        accepted = any(
+            each.method != "GET" and each.status == 200 and other in each.path for each in sent
+        )
+        if other == stream.id or not accepted:
+            pytest.skip("the vendor does not accept another spelling of an ID")
+        assert client.id_key(other) == client.id_key(stream.id), (
+            f"the vendor takes {other} for {stream.id}, but id_key() does not"
+        )
+        ON_ONE[Feature.UPDATE](harness, other)

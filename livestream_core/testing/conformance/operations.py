@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from typing import Any, ClassVar
 
+import attrs
 import pytest
 
 from ..._contract.capabilities import (
@@ -16,6 +18,7 @@ from ..._contract.capabilities import (
     Feature,
     Support,
 )
+from ..._contract.response import Response
 from ..._model.errors import Conflict, InvalidInput, LiveStreamError, NotFound, Rejected
 from ..._model.fields import Kind, Owner, facts_of, table
 from ..._model.operations import OperationFacts
@@ -329,6 +332,41 @@ class Operations(Area):
         assert len(set(bodies)) == len(bodies), (
             "the trim, or one of its bounds, does not reach the vendor"
         )
+
+    @proves(Feature.TRIM)
+    def test_a_trim_that_the_vendor_no_longer_confirms_is_an_error(self, harness: Harness) -> None:
+        trim, flags = Trim.relative(30, 120), set[str]()
+
+        def stopped(trim: Trim | None, leave_out: str | None = None) -> dict[str, Any]:
+            stream, shown = harness.reach(Status.LIVE), dict[str, Any]()
+
+            def edit(method: str, target: str, response: Response) -> Response:
+                if method == "GET" or not response.is_json:
+                    return response
+                data = response.json()
+                if not isinstance(data, dict):
+                    return response
+                shown.update(data)
+                left = {name: value for name, value in data.items() if name != leave_out}
+                return attrs.evolve(response, body=json.dumps(left).encode())
+
+            harness.clock.sleep(200)
+            harness.tap.answer = edit
+            try:
+                harness.client.stop(stream.id, trim=trim)
+            finally:
+                harness.tap.answer = None
+            return shown
+
+        plain = stopped(None)
+        flags = {
+            name for name, v in stopped(trim).items() if v is True and plain.get(name) is not v
+        }
+        if not flags:
+            pytest.skip("no flag in the response confirms a trim")
+        for flag in flags:
+            with pytest.raises(LiveStreamError):
+                stopped(trim, leave_out=flag)
 
     @proves(Feature.TRIM)
     def test_a_trimmed_recording_is_as_long_as_was_asked_for(self, harness: Harness) -> None:

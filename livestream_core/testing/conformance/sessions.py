@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +15,19 @@ import pytest
 from ..._client.connect import register, unregister
 from ..._contract.adapter import Adapter
 from ..._contract.capabilities import Feature
-from ..._model.errors import AuthenticationFailed
+from ..._contract.response import Response
+from ..._model.errors import AuthenticationFailed, LiveStreamError
 from ..._plugins.hooks import Exchange, hookimpl
 from ..._secrets.secret import Secret
 from ...emulator import Fault
-from .area import Area, needs, proves
+from .area import Area, each, needs, proves
+from .bodies import holder, places
 from .harness import Harness
+
+#: Names of fields in the response to a sign-in that say how long the session lasts.
+_LIFETIME = re.compile(r"^(?!.*refresh).*(expir|lifetime|ttl|lasts)", re.I)
+#: More seconds than any session lasts, and fewer than have passed since 1970.
+_AN_EPOCH = 1_000_000_000
 
 
 class _Observer:
@@ -167,6 +175,72 @@ class Sessions(Area):
             client.pages()
         assert 401 not in [each.status for each in sent]
 
+    @needs(Feature.LIST)
+    def test_a_session_is_renewed_before_it_ends_where_the_vendor_says_when(
+        self, harness: Harness
+    ) -> None:
+        options, _ = signing_in(harness)
+        said: list[float] = []
+
+        def note(method: str, target: str, response: Response) -> Response:
+            if harness.tap.targets[-1] is harness.tap.targets[before] and response.is_json:
+                said.extend(_lifetimes(response.json(), harness.clock.now().timestamp()))
+            return response
+
+        client = harness.connect(options)
+        before = len(harness.tap.targets)
+        harness.tap.answer = note
+        harness.touch(client)
+        harness.tap.answer = None
+        if not said:
+            pytest.skip("the response to a sign-in says nothing about the end of the session")
+        harness.clock.sleep(min(said) + 1)
+        with harness.sent() as sent:
+            client.pages()
+            if harness.can.supports(Feature.CREATE):  # some lists can be read without a session
+                client.create(title="Lesson")
+        assert 401 not in [each.status for each in sent], (
+            "the session was used after the time at which the vendor said that it ends"
+        )
+
+    @needs(Feature.LIST)
+    def test_a_client_that_slept_for_years_signs_in_again(self, harness: Harness) -> None:
+        options, _ = signing_in(harness)
+        client = harness.connect(options)
+        harness.touch(client)
+        harness.clock.sleep(3 * 365 * 86_400)
+        client.pages()
+
+    @needs(Feature.LIST)
+    @each("status", lambda _: (400, 401, 403, 404))
+    def test_a_renewal_that_is_refused_ends_in_a_new_sign_in(
+        self, harness: Harness, status: int
+    ) -> None:
+        options, _ = signing_in(harness)
+        client = harness.connect(options)
+        with harness.sent() as first:
+            harness.touch(client)
+        answers = iter([401, status])
+
+        def refuse(method: str, target: str, response: Response) -> Response:
+            refused = next(answers, None)
+            return response if refused is None else Response(refused, {}, b"{}")
+
+        harness.tap.answer = refuse
+        error: LiveStreamError | None = None
+        with harness.sent() as sent:
+            try:
+                client.pages()
+            except LiveStreamError as raised:
+                error = raised
+        # The call itself, and then what renews its session.
+        renewal = sent[1] if len(sent) > 1 else None
+        if renewal is None or (renewal.path, renewal.body) in [(o.path, o.body) for o in first]:
+            pytest.skip("a session is renewed by signing in again")
+        assert error is None, (
+            f"the credentials are right, but a refused renewal was the end: {error}"
+        )
+
     def test_the_account_is_named_without_a_secret_and_stays_the_same(
         self, harness: Harness
     ) -> None:
@@ -183,7 +257,7 @@ class Sessions(Area):
         renaming, tried = [], False
         for options in self.subject.ways_in(harness.emulator):
             name = harness.connect(options).account
-            for secret in (each for each in options if is_secret(kind, each)):
+            for secret in (one for one in options if is_secret(kind, one)):
                 tried = True
                 renewed = {**options, secret: _altered(options[secret])}
                 if harness.connect(renewed).account != name:
@@ -207,6 +281,16 @@ def secret_credentials(kind: type[Any], options: Mapping[str, Any]) -> list[str]
 
 def is_secret(kind: type[Any], name: str) -> bool:
     return "Secret" in str(attrs.fields_dict(kind)[name].type)
+
+
+def _lifetimes(data: Any, now: float) -> Iterator[float]:
+    """Yield the seconds for which a session lasts, as the response to a sign-in says."""
+    for path in places(data):
+        value = holder(data, path)[path[-1]]
+        if _LIFETIME.search(str(path[-1])) and type(value) in (int, float) and value > 0:
+            seconds = value if value < _AN_EPOCH else value - now
+            if 0 < seconds < _AN_EPOCH:
+                yield seconds
 
 
 def _altered(value: Any) -> Any:

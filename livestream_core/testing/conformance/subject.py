@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ class Subject:
     way to sign in than ``options()``), ``other_options()`` (options of another account, to which
     the kit never connects), ``add_stream()`` (creates a stream if the adapter cannot,
     and returns its ID), ``other_ids()`` (IDs of things that are not live streams),
-    ``webhook(id, secret=)`` (the headers and body of a delivery), ``stream_fails(id)``,
+    ``webhook(id, secret=)`` (the headers and body of a delivery; with a parameter ``body``, it
+    signs that body), ``stream_fails(id)``,
     ``opted_out`` (a mapping from tests that are wrong for the vendor to reasons), and
     ``samples`` (a sequence of mappings with the arguments of :class:`Sample`).
 
@@ -147,6 +149,20 @@ class Subject:
         """
         webhook = getattr(emulator, "webhook", None)
         return webhook(stream_id, secret=secret) if webhook is not None else None
+
+    @cached_property
+    def signs_given_bodies(self) -> bool:
+        """Whether the emulator's ``webhook`` also signs a body that it is given."""
+        webhook = getattr(self._emulator, "webhook", None)
+        return webhook is not None and "body" in signature(webhook).parameters
+
+    def headers_for(
+        self, emulator: Emulator, stream_id: str, secret: str, body: bytes
+    ) -> Mapping[str, str]:
+        """Return the headers of a webhook delivery with a given body."""
+        webhook: Any = getattr(emulator, "webhook", None)
+        headers: Mapping[str, str] = webhook(stream_id, secret=secret, body=body)[0]
+        return headers
 
     @cached_property
     def opted_out(self) -> Mapping[str, str]:

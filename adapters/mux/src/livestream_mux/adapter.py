@@ -224,12 +224,12 @@ class MuxAdapter(live.Adapter):
         if stream.status is not Status.LIVE:
             raise _conflict(stream, "only a stream that is live can be stopped")
         # Not retried: a second one could end the run of an encoder that has just reconnected.
-        yield self.put(f"{_ONE}/complete", id=stream_id, idempotent=False)
+        _confirm((yield self.put(f"{_ONE}/complete", id=stream_id, idempotent=False)))
         return (yield from self.get(stream_id))
 
     def delete(self, stream_id: str) -> Generator[live.Request, live.Response, None]:
         """Send DELETE /live-streams/{id}; this path has only live streams."""
-        yield self.request("DELETE", _ONE, id=stream_id)
+        _confirm((yield self.request("DELETE", _ONE, id=stream_id)))
 
     def disable(self, stream_id: str) -> _OneStream:
         """Send PUT /live-streams/{id}/disable, which also ends a run."""
@@ -244,7 +244,7 @@ class MuxAdapter(live.Adapter):
         stream = yield from self.get(stream_id)
         if (stream.status is Status.DISABLED) is (action == "disable"):
             return stream
-        yield self.put(f"{_ONE}/{action}", id=stream_id)
+        _confirm((yield self.put(f"{_ONE}/{action}", id=stream_id)))
         return (yield from self.get(stream_id))
 
     def reset_key(self, stream_id: str) -> _OneStream:
@@ -394,6 +394,12 @@ class MuxAdapter(live.Adapter):
     def account_id(self) -> str:
         """Return the environment, or the token's ID: the API does not name the environment."""
         return self.options.environment or self.options.token_id
+
+
+def _confirm(response: live.Response) -> None:
+    """Refuse a response that has a body, but not one of Mux's, which proves no change."""
+    if response.body and not response.is_readable:
+        raise response.unexpected("the response does not come from Mux")
 
 
 def _body(values: Mapping[str, Any]) -> dict[str, Any]:

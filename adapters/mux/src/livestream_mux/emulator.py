@@ -715,7 +715,12 @@ class MuxEmulator(Emulator):
             ]
 
     def webhook(
-        self, id: str, *, secret: str | None = None, type: str | None = None
+        self,
+        id: str,
+        *,
+        secret: str | None = None,
+        type: str | None = None,
+        body: bytes | None = None,
     ) -> tuple[dict[str, str], bytes]:
         """Return the headers and body of a delivery about a stream or an asset as it is now.
 
@@ -724,6 +729,7 @@ class MuxEmulator(Emulator):
             secret: The webhook's secret. Defaults to that of the environment.
             type: The last word of the event's type, such as ``"connected"``. Defaults to the event
                 that led to the current state.
+            body: The body to sign. Defaults to the one about that event.
 
         Raises:
             ValueError: If there is no such object.
@@ -737,7 +743,10 @@ class MuxEmulator(Emulator):
                 stream = self._known(id)
                 environment = stream.environment
                 event = self._stream_event(stream, type or self._latest(stream))
-            sent = self._delivery(event, environment.webhook_secret if secret is None else secret)
+            secret = environment.webhook_secret if secret is None else secret
+            if body is not None:
+                return sign(body, secret, self._now()), body
+            sent = self._delivery(event, secret)
         return dict(sent.headers), sent.body
 
     def _latest(self, stream: _Stream) -> str:

@@ -332,20 +332,14 @@ def _next_page(fields: live.Fields, requested: int, count: int) -> str | None:
     info = fields.optional_object("pageInfo")
     if info is None or not count:
         return None
-    current = info.optional_integer("currentPage")
-    if current is None:
-        current = requested
+    if info.optional_integer("currentPage") not in (None, requested):
+        raise live.UnexpectedResponse(f"the response is not page {requested} of the list")
     last = info.optional_integer("lastPage")
     total = info.optional_integer("total")
     if last is None and total is not None:
         size = info.optional_integer("perPage") or 0
         last = -(-total // (size if size > 0 else count))
-    if last is not None and current >= last:
-        return None
-    following = str(current + 1)
-    if current < 1 or not _PAGE.fullmatch(following):
-        raise live.UnexpectedResponse("pageInfo.currentPage is not a page number")
-    return following
+    return str(requested + 1) if last is None or requested < last else None
 
 
 def _ingests(fields: live.Fields) -> tuple[live.Ingest, ...]:
