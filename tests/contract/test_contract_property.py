@@ -73,8 +73,23 @@ MEMORY_STREAM = {
     "restreams": [{"url": "rtmp://x.example/live2", "stream_key": "k"}], "tags": ["a"],
     "thumbnail_url": None, "latency": "low", "trim": None,
 }  # fmt: skip
+MUX_STREAM = {
+    "id": "B65hEUWW01ErVKDDGImKcBquYhwEAkjW6Ic3lPY0299Cc", "created_at": "1607587513", "status": "idle",
+    "stream_key": "d273c65e-1fc8-27dc-e9ef-56144cbceb3a", "srt_passphrase": "GHI789JKL101112", "test": False,
+    "playback_ids": [{"policy": "public", "id": "00zOcribkUmXqXHzBTpflk"}], "latency_mode": "standard",
+    "meta": {"title": "T"}, "passthrough": "r", "recent_asset_ids": ["a1"], "reconnect_window": 60,
+    "simulcast_targets": [{"id": "t1", "url": "rtmp://x.example/live2", "stream_key": "k", "status": "idle"}],
+}  # fmt: skip
 SAMPLES: dict[str, list[Any]] = {
     "acme": ACME,
+    "mux": [
+        {"data": MUX_STREAM},
+        {"data": {**MUX_STREAM, "status": "active"}},
+        {"data": {**MUX_STREAM, "status": "disabled", "created_at": 1607587513}},
+        {"data": [MUX_STREAM]},
+        {"data": {}},
+        {"error": {"type": "invalid_parameters", "messages": ["Failed to parse ID"]}},
+    ],
     "tpstreams": [
         TPSTREAMS_ASSET,
         {**TPSTREAMS_ASSET, "live_stream": {**TPSTREAMS_ASSET["live_stream"], "rtmp_url": "", "stream_key": None}},
@@ -119,7 +134,7 @@ SAMPLES: dict[str, list[Any]] = {
 }  # fmt: skip
 KEYS = {
     *("acme-key-1", "org-4xu8ay-live-AuC9yX2EtBr-jKP4", "memory-key-0123"),
-    "e83fb175-5606-4ee5-b960-aacfce300ba6",
+    *("e83fb175-5606-4ee5-b960-aacfce300ba6", "d273c65e-1fc8-27dc-e9ef-56144cbceb3a"),
 }
 SIGNS_IN = {"/login", "/api/auth/login/", "/v1/auth/login", "/v1/auth/token", "/v1/login"}
 ID = "AuC9yX2EtBr"

@@ -72,10 +72,9 @@ class Lives(RuleBasedStateMachine):
         assert before in (None, status) or self.reachable(before, status), f"{before} -> {status}"
         self.seen[self.key(stream.id)] = status
 
-    @staticmethod
-    def reachable(before: live.Status, after: live.Status) -> bool:
+    def reachable(self, before: live.Status, after: live.Status) -> bool:
         # The status may have changed more than once between two reads.
-        return before.can_become(after) or before.can_reach(after)
+        return self.can.can_become(before, after) or self.can.can_reach(before, after)
 
     def attempt(self, feature: live.Feature, run: Any) -> Any:
         """Run an operation; a refusal must leave everything unchanged."""
@@ -121,7 +120,8 @@ class Lives(RuleBasedStateMachine):
         trim = live.Trim.relative(1, 5) if trimmed and self.can.supports("trim") else None
         if stream := self.attempt(live.Feature.STOP, lambda: self.client.stop(id, trim=trim)):
             self.check(stream)
-            assert stream.status in (live.Status.PROCESSING, live.Status.ENDED)
+            over = {live.Status.PROCESSING, live.Status.ENDED}
+            assert stream.status in ({live.Status.READY} if self.can.reusable else over)
 
     @rule(id=consumes(streams))
     def cancel(self, id: str) -> None:
@@ -130,6 +130,13 @@ class Lives(RuleBasedStateMachine):
             assert stream.status is live.Status.CANCELLED
             if self.can[live.Feature.CANCEL].support is live.Support.EMULATED:
                 self.seen.pop(self.key(id))
+
+    @rule(id=streams, feature=st.sampled_from([live.Feature.DISABLE, live.Feature.ENABLE]))
+    def switch(self, id: str, feature: live.Feature) -> None:
+        if stream := self.attempt(feature, lambda: getattr(self.client, feature.value)(id)):
+            self.check(stream)
+            is_disabled = stream.status is live.Status.DISABLED
+            assert is_disabled is (feature is live.Feature.DISABLE)
 
     @rule(id=streams, title=st.sampled_from(["Another", "Ünï"]))
     def update(self, id: str, title: str) -> None:
