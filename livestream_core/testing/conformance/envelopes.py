@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
+from ..._client import Client
 from ..._contract.capabilities import Feature
 from ..._contract.pagination import Completeness
 from ..._contract.response import Response
@@ -38,8 +39,8 @@ class Envelope:
     """The pages of a list, and where they have what is not a stream."""
 
     def __init__(self, harness: Harness) -> None:
-        self.created = set(harness.streams_on_three_pages())
-        self.client = harness.signed_in(retries=0)
+        self.created: set[str] = set(harness.streams_on_three_pages())
+        self.client: Client = harness.signed_in(retries=0)
         self.pages: list[Any] = []
         self.sizes: list[int] = []
         self.cursors: list[str] = []
