@@ -20,7 +20,12 @@ _BY_KIND: Mapping[Kind | None, Sequence[Any]] = {
     Kind.URL: ("https://images.example/a%20picture.jpg",),
 }
 _BY_PART: Mapping[Any, Sequence[Any]] = {
-    RestreamTarget: ((RestreamTarget("rtmp://relay.example/live2", "a-restream-key-of-the-kit"),),),
+    RestreamTarget: (
+        (
+            RestreamTarget("rtmp://relay.example/live2", "a-restream-key-of-the-kit"),
+            RestreamTarget("rtmp://another.example/live", "another-restream-key-of-the-kit"),
+        ),
+    ),
 }
 
 

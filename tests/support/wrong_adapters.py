@@ -1849,6 +1849,41 @@ class ListsAnotherKey(UntitledAdapter):
 
 
 @wrong(
+    "sends only the first of several restreams",
+    caught_by="Operations::test_a_declared_field_is_set_and_read_back",
+)
+class SendsOneRestream(RightAdapter):
+    def body(self, spec: live.StreamSpec) -> dict[str, Any]:
+        return super().body(attrs.evolve(spec, restreams=spec.restreams[:1]))
+
+
+@wrong(
+    "does not send an update to a flag that is off",
+    caught_by="Operations::test_an_update_turns_a_flag_on_and_off",
+)
+class NeverTurnsAFlagOff(RightAdapter):
+    capabilities = attrs.evolve(
+        RightAdapter.capabilities,
+        fields={**RightAdapter.capabilities.fields, live.Feature.RECORD: live.Support.NATIVE},
+        updatable=RightAdapter.capabilities.updatable | {"record"},
+    )
+
+    def changed(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: value for name, value in super().changed(changes).items() if value is not False
+        }
+
+
+@wrong(
+    "names the account by the end of a secret",
+    caught_by="Sessions::test_the_account_is_named_without_a_secret_and_stays_the_same",
+)
+class NamesTheAccountByItsSecret(RightAdapter):
+    def account_id(self) -> str:
+        return self.options.secrets()[0][-8:]
+
+
+@wrong(
     "loses the streams of a page whose total is odd",
     caught_by="Envelopes::test_a_page_whose_envelope_is_odd_loses_no_stream_silently",
 )

@@ -89,6 +89,10 @@ class Clocks(Area):
         if harness.can.supports(Feature.UPDATE):
             name = next(iter(updatable(self.subject)))
             change(harness, stream.id, name, changed(self.subject, name))
+            updated_at = harness.client.get(stream.id).updated_at
+            if updated_at is not None:
+                since = harness.clock.now() - timedelta(minutes=2)
+                assert updated_at > since, "updated_at is not the time of the update"
         for operation in (Feature.START, Feature.STOP):
             if harness.can.supports(operation):
                 method = getattr(harness.client, OPERATION_OF[operation].name)

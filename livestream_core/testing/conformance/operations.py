@@ -12,6 +12,7 @@ import attrs
 import pytest
 
 from ..._contract.capabilities import (
+    FEATURE_OF_FIELD,
     FIELDS,
     OPERATION_OF,
     Capabilities,
@@ -94,6 +95,12 @@ def matches(name: str, requested: Any, stream: LiveStream) -> bool:
     if field.kind is Kind.TEXTS:
         return sorted(found) == sorted(requested)
     return bool(found == requested)
+
+
+def is_switch(subject: Subject, name: str) -> bool:
+    """Return whether a field is a flag that the vendor can turn on and off."""
+    feature = FEATURE_OF_FIELD.get(name)
+    return feature is not None and {*map(repr, subject.values(feature))} == {"True", "False"}
 
 
 def is_silent(name: str, stream: LiveStream) -> bool:
@@ -273,6 +280,18 @@ class Operations(Area):
         reporting = [each for each in streams if not is_silent(name, each)]
         assert reporting or value is False, f"{name} is missing"
         assert all(matches(name, value, each) for each in reporting)
+
+    @proves(Feature.UPDATE)
+    @needs(Feature.GET)
+    @each("name", lambda subject: [name for name in updatable(subject) if is_switch(subject, name)])
+    def test_an_update_turns_a_flag_on_and_off(self, harness: Harness, name: str) -> None:
+        stream = harness.stream()
+        for value in (True, False, True, False):
+            change(harness, stream.id, name, value)
+            now = shown(harness.client.get(stream.id), name)
+            assert now is value or (value is False and now is None), (
+                f"{name} is {now} after an update to {value}"
+            )
 
     @proves(Feature.UPDATE)
     @needs(Feature.GET)

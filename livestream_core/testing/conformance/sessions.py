@@ -28,6 +28,8 @@ from .harness import Harness
 _LIFETIME = re.compile(r"^(?!.*refresh).*(expir|lifetime|ttl|lasts)", re.I)
 #: More seconds than any session lasts, and fewer than have passed since 1970.
 _AN_EPOCH = 1_000_000_000
+#: So many characters of a secret occur nowhere by chance.
+_PART_OF_SECRET = 8
 
 
 class _Observer:
@@ -251,6 +253,12 @@ class Sessions(Area):
         assert client.account == harness.connect().account == name
         assert name.startswith(f"{self.subject.name}:")
         assert [value for value in client.options.secrets() if value in name] == []
+        parts = {
+            value[start : start + _PART_OF_SECRET]
+            for value in client.options.secrets()
+            for start in range(len(value) - _PART_OF_SECRET + 1)
+        }
+        assert not any(part in name for part in parts), "the account contains a part of a secret"
 
     def test_new_credentials_do_not_rename_the_account(self, harness: Harness) -> None:
         kind = self.subject.adapter.Options

@@ -47,7 +47,9 @@ _SHOWN_OTHERWISE = (
 class _Refused(Exception):
     def __init__(self, status: int, type: str, *messages: str) -> None:
         super().__init__(type)
-        self.status, self.type, self.messages = status, type, messages
+        self.status: int = status
+        self.type: str = type
+        self.messages: tuple[str, ...] = messages
 
 
 def _invalid(message: str) -> _Refused:
