@@ -1909,19 +1909,6 @@ class ReadsNullAsAnEmptyList(RelayAdapter):
 
 
 @wrong(
-    "does not notice that a page is another one than the one that it requested",
-    caught_by="Envelopes::test_a_page_that_says_that_it_is_another_one_is_refused",
-)
-class HasPagesWithNumbers(RightEmulator):
-    def list_all(self, request: Request) -> Response:
-        response = super().list_all(request)
-        if response.status_code != 200:
-            return response
-        number = int(request.args.get("cursor", 0)) // self.page_size + 1
-        return json_response({**response.get_json(), "page": number})
-
-
-@wrong(
     "fails on a cursor of digits that are not ASCII",
     caught_by="Envelopes::test_a_cursor_that_is_made_up_is_refused_or_names_a_page",
 )
@@ -2131,18 +2118,6 @@ class MovesATime(RightEmulator):
             self.streams[id]["over"] = self._now()
             return json_response(self.streams[id])
         return response
-
-
-@wrong(
-    "takes a text that a proxy sends for the answer to a delete",
-    caught_by=(
-        "Outcomes::test_applied_agrees_with_what_became_of_the_stream"
-        "[in-process-delete-text of a proxy]"
-    ),
-)
-class BelievesAnyText(RightAdapter):
-    def remove(self, stream_id: str) -> Any:
-        yield self.request("DELETE", "/streams/{id}", id=stream_id)
 
 
 @wrong(

@@ -78,7 +78,6 @@ FAULTS: dict[str, Callable[[], Fault]] = {
     "dropped after it was applied": Fault.drop_after,
     "cut response": Fault.cut_body,
     "page of HTML": Fault.html,
-    "text of a proxy": lambda: Fault.status(200, body="Please sign in.", content_type="text/plain"),
     "page of HTML with 502": lambda: Fault.html(502),
     "applied after a 504": lambda: Fault.late_commit(5.0),
     "500": lambda: Fault.status(500),
