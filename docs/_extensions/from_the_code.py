@@ -134,7 +134,7 @@ class PlantedFaults(_Markdown):
     """How many planted faults the kit finds, and which ones it cannot know."""
 
     def text(self) -> str:
-        return f"{kit_tables.rate_table()}\n\n{kit_tables.unknowable_table()}"
+        return f"{kit_tables.rate_table()}\n\n{kit_tables.uncaught_table()}"
 
 
 class MuxJudges(_Markdown):

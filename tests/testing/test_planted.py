@@ -1,4 +1,4 @@
-"""The kit finds the faults that a reviewer planted in two adapters, as far as it can know them.
+"""The kit finds the faults that reviewers planted in the adapters, as far as it can know them.
 
 Each run of the kit takes seconds, so some are a fixed sample. ``LIVESTREAM_ALL_FAULTS=1`` runs all.
 """
@@ -17,8 +17,8 @@ from kit_runs import run
 from planted import VENDORS, Fault, apply, faults_of
 
 ALL = [(vendor, fault) for vendor in VENDORS for fault in faults_of(vendor)]
-KNOWABLE = [(vendor, fault) for vendor, fault in ALL if not fault.unknowable]
-SAMPLE = KNOWABLE if os.environ.get("LIVESTREAM_ALL_FAULTS") else KNOWABLE[::6]
+CAUGHT = [(vendor, fault) for vendor, fault in ALL if fault.caught_by]
+SAMPLE = CAUGHT if os.environ.get("LIVESTREAM_ALL_FAULTS") else CAUGHT[::8]
 
 
 def _id(value: object) -> str:
@@ -32,10 +32,10 @@ def _package(vendor: str) -> Path:
 
 
 @pytest.mark.parametrize(("vendor", "fault"), ALL, ids=_id)
-def test_a_fault_can_be_planted_and_is_known_or_unknowable(vendor: str, fault: Fault) -> None:
+def test_a_fault_can_be_planted_and_is_caught_or_explained(vendor: str, fault: Fault) -> None:
     source = (_package(vendor) / "adapter.py").read_text(encoding="utf-8")
     compile(apply(fault, source), fault.name, "exec")
-    assert bool(fault.caught_by) is not bool(fault.unknowable)
+    assert [*map(bool, (fault.caught_by, fault.unknowable, fault.missed))].count(True) == 1
 
 
 @pytest.mark.slow

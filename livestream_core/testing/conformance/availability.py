@@ -208,6 +208,14 @@ class Recordings(Area):
         assert len({*ids}) == len(ids)
 
     @proves(Feature.RECORDINGS)
+    def test_a_recording_has_no_end_while_its_stream_is_live(self, harness: Harness) -> None:
+        stream = harness.reach(Status.LIVE)
+        harness.clock.sleep(120)
+        assert [
+            each.ended_at for each in harness.client.recordings(stream.id) if each.ended_at
+        ] == []
+
+    @proves(Feature.RECORDINGS)
     @needs(when=lambda can: can.reusable)
     def test_another_run_adds_a_recording(self, harness: Harness) -> None:
         stream = harness.reach(Status.LIVE)

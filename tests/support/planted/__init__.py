@@ -1,4 +1,4 @@
-"""Faults planted in the adapters by a reviewer who had not read the conformance kit.
+"""Faults planted in the adapters by two reviewers who had not read the conformance kit.
 
 Each module has ``FAULTS``: small mistakes as authors of adapters make them. The rate at which the
 kit finds them is a measure of the kit.
@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 #: The vendors in whose adapters faults are planted.
-VENDORS = ("tpstreams", "tktchurch")
+VENDORS = ("tpstreams", "tktchurch", "videosdk", "mux")
 
 
 class Fault(NamedTuple):
@@ -24,6 +24,7 @@ class Fault(NamedTuple):
         why: What a user of the adapter sees.
         caught_by: The area and the test of the kit that must find it.
         unknowable: Why no test of the kit can find it; empty if one does.
+        missed: What a test that finds it could look at, if there is none yet.
         was_caught: Whether the kit found it when it was planted.
     """
 
@@ -33,6 +34,7 @@ class Fault(NamedTuple):
     why: str
     caught_by: str = ""
     unknowable: str = ""
+    missed: str = ""
     was_caught: bool = False
 
 
