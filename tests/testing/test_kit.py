@@ -393,6 +393,7 @@ def test_walks_are_the_last_tests_of_every_process(
     tmp_path: Path, processes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PARALLEL", "yes" if processes else "")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # this test may run in one itself
     (tmp_path / "notes_order.py").write_text(NOTES_THE_ORDER)
     (tmp_path / "test_own.py").write_text(
         "from livestream_core.testing import conformance\n"
