@@ -425,7 +425,7 @@ def steps(client: Client, *, start: bool, tomorrow: datetime) -> list[Step]:
     plan += [Feature.DELETE, Feature.GET]
 
     def until(on: Status | None) -> Status | None:
-        # Nobody publishes during a capture: instead of LIVE, the stream is READY.
+        # No encoder publishes during a capture: the stream is READY instead of LIVE.
         wanted = Status.READY if on is Status.LIVE else on
         return wanted if wanted in can.statuses else None
 

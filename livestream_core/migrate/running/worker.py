@@ -512,7 +512,7 @@ class Worker:
 
         def note(transaction: Transaction) -> None:
             if existed:
-                # Adopting it could delete somebody else's stream in a rollback.
+                # If it were adopted, a rollback could delete another person's stream.
                 problem = (
                     f"the target returned a stream that existed before ({stream.id}) instead of "
                     "creating one, as vendors do if a reference is in use; keep that stream and "

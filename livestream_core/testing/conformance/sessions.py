@@ -28,7 +28,7 @@ from .harness import Harness
 _LIFETIME = re.compile(r"^(?!.*refresh).*(expir|lifetime|ttl|lasts)", re.I)
 #: More seconds than any session lasts, and fewer than have passed since 1970.
 _AN_EPOCH = 1_000_000_000
-#: So many characters of a secret occur nowhere by chance.
+#: A part of a secret of this length does not occur elsewhere by chance.
 _PART_OF_SECRET = 8
 
 

@@ -795,7 +795,7 @@ class MuxEmulator(Emulator):
             stream = self._known(id)
             if stream.is_disabled:
                 raise ValueError("the live stream is disabled")
-            # After complete, a connection that is made anew replaces the one that will be cut.
+            # After complete, a new connection replaces the one that will be cut.
             if stream.is_connected and stream.due.pop("_cut", None) is None:
                 raise ValueError("an encoder is connected already")
             stream.is_connected = True
@@ -905,7 +905,7 @@ class MuxEmulator(Emulator):
         """Finish the newest asset of a stream whose encoder is gone, and close a reconnect window.
 
         Raises:
-            ValueError: If nothing was recorded, or the recording goes on or is ready already.
+            ValueError: If nothing was recorded, or the recording is in progress or already ready.
         """
         with self.lock:
             stream = self._known(id)
