@@ -12,6 +12,7 @@ import attrs
 
 from .._client import Client
 from .._contract.pagination import Completeness
+from .._model import converters as c
 from .._model.errors import InvalidInput, LiveStreamError
 from .._model.fields import Pickled, facts_of
 from .._model.status import Status
@@ -395,6 +396,13 @@ class Item:
     settled_at: datetime | None = None
 
     @property
+    def scheduled_start(self) -> datetime | None:
+        """The scheduled start of the copy, in UTC, or else of the source stream."""
+        if self.spec is not None:
+            return self.spec.scheduled_start
+        return c.optional_instant(self.source.get("scheduled_start"))
+
+    @property
     def is_moved(self) -> bool:
         """Whether the stream is at the target, according to the ledger."""
         return self.state in (ItemState.CREATED, ItemState.ADOPTED) and not self.rolled_back
@@ -632,9 +640,16 @@ class DeleteResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``."""
-        return {
+        items = [attrs.asdict(item) for item in self.items]
+        data = {
             "dry_run": self.dry_run,
             "deleted": self.deleted,
             "remaining": self.remaining,
-            "items": [attrs.asdict(item) for item in self.items],
+            "items": items,
         }
+        if self.dry_run:
+            # A dry run deleted nothing, so it must not say that it did.
+            data |= {"deleted": 0, "would_delete": self.deleted}
+            for each in items:
+                each["would_delete"], each["deleted"] = each["deleted"], False
+        return data

@@ -21,6 +21,7 @@ from ..console.output import NOT_A_TERMINAL, json_line, working
 from .options import (
     NamedAccounts,
     Planning,
+    Rows,
     Speed,
     account_options,
     dry_run_option,
@@ -29,6 +30,7 @@ from .options import (
     ledger_argument,
     output_options,
     planning_options,
+    rows_options,
     speed_options,
     yes_option,
 )
@@ -114,6 +116,7 @@ def migrate() -> None:
 @account_options(required=True)
 @planning_options
 @speed_options()
+@rows_options
 @html_option("the plan")
 @_on_migrations
 def plan(
@@ -121,6 +124,7 @@ def plan(
     accounts: NamedAccounts,
     planning: Planning,
     speed: Speed,
+    rows: Rows,
     html: Path | None,
 ) -> None:
     """Show what a migration would do, without changing anything.
@@ -131,20 +135,22 @@ def plan(
 
     The exit code is 7 if a stream needs review, or a field in --fail-on-loss would be lost.
     """
+    from ...migrate import ItemState
     from ...migrate.pages import plan_html
     from ..console.output import console
     from .plan import exit_code, show_plan
     from .run import planned
 
+    rows.check(ItemState)
     with ExitStack() as stack:
         made = planned(stack, accounts, planning, speed)
     if html is not None:
         _write_page(html, plan_html(made))
     with _ends_with(exit_code(made)):
         if context.as_json:
-            json_line(made.to_dict())
+            json_line(rows.data(made))
         else:
-            show_plan(context, made, console())
+            show_plan(context, made, console(), rows)
 
 
 @migrate.command(
@@ -252,8 +258,11 @@ def _show_error(context: CommandContext, error: LiveStreamError | None) -> None:
 @ledger_argument
 @account_options()
 @speed_options()
+@rows_options
 @_on_migrations
-def check(context: CommandContext, ledger: str, accounts: NamedAccounts, speed: Speed) -> None:
+def check(
+    context: CommandContext, ledger: str, accounts: NamedAccounts, speed: Speed, rows: Rows
+) -> None:
     """Compare the source and the target with the plan.
 
     \b
@@ -270,15 +279,18 @@ def check(context: CommandContext, ledger: str, accounts: NamedAccounts, speed: 
     from .accounts import connected_clients, names_in
     from .results import show_check
 
+    rows.check(library.Verdict)
     with ExitStack() as stack:
         source, target = connected_clients(stack, names_in(ledger, accounts))
         with working("Reading both accounts"):
             result = library.check(ledger, source, target, workers=speed.workers, **speed.rates)
     with _ends_with(codes.SUCCESS if result.all_equal else codes.NEEDS_REVIEW):
         if context.as_json:
-            json_line(result.to_dict())
+            json_line(rows.data(result))
         else:
-            show_check(result, console())
+            items = library.report(ledger).items
+            starts = {item.source_id: item.scheduled_start for item in items}
+            show_check(result, console(), rows, starts)
 
 
 @migrate.command()
@@ -298,6 +310,7 @@ def check(context: CommandContext, ledger: str, accounts: NamedAccounts, speed: 
 )
 @account_options(source=False)
 @speed_options(source=False)
+@rows_options
 @_on_migrations
 def status(
     context: CommandContext,
@@ -306,6 +319,7 @@ def status(
     switched_ids: tuple[str, ...],
     accounts: NamedAccounts,
     speed: Speed,
+    rows: Rows,
 ) -> None:
     """Show the state and cutover of every stream.
 
@@ -317,6 +331,7 @@ def status(
     from .accounts import connect_named, names_in
     from .results import show_status
 
+    rows.check(library.ItemState, library.Cutover)
     if switched_ids:
         library.mark_switched(ledger, switched_ids)
     if refresh:
@@ -327,9 +342,9 @@ def status(
             )
     report = library.report(ledger)
     if context.as_json:
-        json_line(report.to_dict())
+        json_line(rows.data(report))
     else:
-        show_status(report, console())
+        show_status(context, report, console(), rows)
 
 
 @migrate.command(epilog="\b\nExample:\n  livestream migrate handover school.db --to-folder keys")

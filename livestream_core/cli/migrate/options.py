@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -39,6 +40,49 @@ class NamedAccounts:
 
     source: str | None = None
     target: str | None = None
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Rows:
+    """The streams to show.
+
+    Attributes:
+        all: Whether to show every stream.
+        only: The states, verdicts, or cutovers of the streams to show.
+    """
+
+    all: bool = False
+    only: tuple[str, ...] = ()
+
+    def check(self, *kinds: type[StrEnum]) -> None:
+        """Check that each word is a member of one of these enumerations.
+
+        Raises:
+            click.UsageError: If one is not.
+        """
+        known = [str(word) for kind in kinds for word in kind]
+        if unknown := [word for word in self.only if word not in known]:
+            raise click.UsageError(
+                f"--only: {unknown[0]!r} is not a state shown here. These are: {', '.join(known)}."
+            )
+
+    def wants(self, item: Any) -> bool:
+        """Return whether ``--only`` selects a stream: an item, or the data of one."""
+        return not self.only or not words_of(item).isdisjoint(self.only)
+
+    def data(self, result: Any) -> dict[str, Any]:
+        """Return a result as data for JSON, with the selected streams."""
+        data: dict[str, Any] = result.to_dict()
+        return {**data, "items": list(filter(self.wants, data["items"]))}
+
+
+def words_of(item: Any) -> frozenset[str]:
+    """Return the words that describe a stream: its state, verdict, and cutover."""
+    values = item if isinstance(item, Mapping) else {n: getattr(item, n, None) for n in _WORDS}
+    return frozenset(str(values[name]) for name in _WORDS if values.get(name))
+
+
+_WORDS = ("state", "verdict", "cutover")
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -284,6 +328,25 @@ def planning_options(command: F) -> F:
             metavar="MODULE:FUNCTION",
             help="Your function that changes what is created. It receives a LiveStream and a "
             "StreamSpec, and returns a StreamSpec. The current folder is searched too.",
+        ),
+    )
+
+
+def rows_options(command: F) -> F:
+    """Add ``--all`` and ``--only``, passed as ``rows``."""
+    return _with(
+        _gathered("rows", Rows)(command),
+        click.option(
+            "--all",
+            is_flag=True,
+            help="Show every stream. By default, if there are many, only those that need review.",
+        ),
+        click.option(
+            "--only",
+            multiple=True,
+            metavar="STATE",
+            callback=lambda _, __, values: tuple(v.replace("-", "_").lower() for v in values),
+            help="Show only streams in this state, such as needs-review. Can be repeated.",
         ),
     )
 

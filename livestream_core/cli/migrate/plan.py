@@ -11,7 +11,8 @@ from ..console.context import CommandContext
 from ..console.exit_codes import NEEDS_REVIEW, SUCCESS
 from ..console.output import printable, time_text
 from ..console.tables import line
-from .rows import heading, print_lines, print_rows, stream_row
+from .options import Rows
+from .rows import heading, print_chosen, print_lines, stream_row
 from .words import state_words, streams, sum_words
 
 if TYPE_CHECKING:
@@ -28,23 +29,24 @@ def exit_code(plan: Plan) -> int:
     return NEEDS_REVIEW if needs_review else SUCCESS
 
 
-def show_plan(context: CommandContext, plan: Plan, out: Console) -> None:
-    """Print a plan."""
-    print_rows(
+def show_plan(
+    context: CommandContext, plan: Plan, out: Console, chosen: Rows | None = None
+) -> None:
+    """Print a plan: first the streams that were chosen, and then the losses and the totals."""
+    print_chosen(
         out,
         ("state", "start"),
-        (
-            stream_row(
-                str(item.state),
-                "-"
-                if item.scheduled_start is None
-                else time_text(context, item.scheduled_start, seconds=False),
-                title=item.title,
-                id=item.source_id,
-                detail=_detail(item),
-            )
-            for item in plan.items
+        plan.items,
+        lambda item: stream_row(
+            str(item.state),
+            "-"
+            if item.scheduled_start is None
+            else time_text(context, item.scheduled_start, seconds=False),
+            title=item.title,
+            id=item.source_id,
+            detail=_detail(item),
         ),
+        chosen or Rows(),
     )
     heading(out, "Losses")
     if not show_losses(out, (item.fields for item in plan.items if _may_move(item.state))):
@@ -104,8 +106,8 @@ def _totals(plan: Plan) -> Iterator[str]:
         yield "the list is complete: it has as many streams as the source reports"
     else:
         yield "the list is not proven to be complete, but two reads of it agreed"
-    yield f"from {plan.source_account}"
-    yield f"to {plan.target_account}, which has {streams(plan.target_total)}"
+    yield f"from {printable(plan.source_account)}"
+    yield f"to {printable(plan.target_account)}, which has {streams(plan.target_total)}"
     if count := plan.target_unreadable:
         yield f"{count:,} {'entry' if count == 1 else 'entries'} in its list cannot be read"
 

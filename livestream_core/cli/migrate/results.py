@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ...migrate import Cutover
+from ...migrate.ledger.ledger import shown as ledger_shown
 from ..console.context import CommandContext
 from ..console.output import printable, time_text
 from ..console.tables import line
+from .options import Rows
 from .plan import show_losses
-from .rows import heading, print_lines, print_rows, stream_row
+from .rows import heading, print_chosen, print_lines, print_rows, stream_row
 from .words import streams, sum_words
 
 if TYPE_CHECKING:
@@ -49,8 +53,8 @@ def show_run(context: CommandContext, result: RunResult, out: Console, ledger: s
 
 def _after_run(context: CommandContext, result: RunResult, ledger: str) -> Iterator[str]:
     report = result.report
-    # A URL may contain a password.
-    location = "LEDGER" if "://" in ledger else shlex.quote(ledger)
+    # A URL may contain a password, and is then shown without it.
+    location = shlex.quote(ledger_shown(ledger) if "://" in ledger else ledger)
     yield from _unowned(report)
     if result.stopped == "budget":
         yield f"Stopped at --max-create. {_RESUME}"
@@ -79,8 +83,8 @@ def _after_run(context: CommandContext, result: RunResult, ledger: str) -> Itera
 def show_report(context: CommandContext, report: Report, out: Console) -> None:
     """Print a summary of a ledger."""
     _show_open(out, report)
-    out.print(f"from    {report.source_account}")
-    out.print(f"to      {report.target_account}")
+    out.print(f"from    {printable(report.source_account)}")
+    out.print(f"to      {printable(report.target_account)}")
     out.print(f"started {time_text(context, report.started_at)}")
     out.print(f"phase   {report.phase.replace('_', ' ')}")
     heading(out, "Total")
@@ -92,21 +96,22 @@ def show_report(context: CommandContext, report: Report, out: Console) -> None:
         line(out, note, widths=[])
 
 
-def show_status(report: Report, out: Console) -> None:
-    """Print the state and cutover of every stream."""
-    print_rows(
+def show_status(
+    context: CommandContext, report: Report, out: Console, chosen: Rows | None = None
+) -> None:
+    """Print the state and cutover of the streams that were chosen, and the counts."""
+    print_chosen(
         out,
         ("state", "cutover"),
-        (
-            stream_row(
-                str(item.state),
-                "-" if item.cutover is None or item.rolled_back else str(item.cutover),
-                title=item.title,
-                id=_ids(item.source_id, item.target_id),
-                detail="rolled back" if item.rolled_back else item.reason,
-            )
-            for item in report.items
+        report.items,
+        lambda item: stream_row(
+            str(item.state),
+            "-" if item.cutover is None or item.rolled_back else str(item.cutover),
+            title=item.title,
+            id=_ids(item.source_id, item.target_id),
+            detail=_detail(context, item, "rolled back" if item.rolled_back else item.reason),
         ),
+        chosen or Rows(),
     )
     out.print()
     out.print(sum_words(report.counts))
@@ -116,21 +121,26 @@ def show_status(report: Report, out: Console) -> None:
         line(out, note, widths=[])
 
 
-def show_check(result: CheckResult, out: Console) -> None:
-    """Print the result of a check."""
-    print_rows(
+def show_check(
+    result: CheckResult,
+    out: Console,
+    chosen: Rows | None = None,
+    starts: Mapping[str, datetime | None] = MappingProxyType({}),
+) -> None:
+    """Print the streams of a check that were chosen, and the counts."""
+    print_chosen(
         out,
         ("verdict",),
-        (
-            stream_row(
-                str(item.verdict),
-                title=item.title,
-                id=_ids(item.source_id, item.target_id),
-                detail="; ".join(filter(None, (", ".join(item.differences), item.reason))),
-                symbol=item.verdict.symbol,
-            )
-            for item in result.items
+        result.items,
+        lambda item: stream_row(
+            str(item.verdict),
+            title=item.title,
+            id=_ids(item.source_id, item.target_id),
+            detail="; ".join(filter(None, (", ".join(item.differences), item.reason))),
+            symbol=item.verdict.symbol,
         ),
+        chosen or Rows(),
+        starts,
     )
     out.print()
     out.print(sum_words(result.counts))
@@ -179,22 +189,26 @@ def show_handover(result: HandoverResult, out: Console) -> None:
 
 def _show_open(out: Console, report: Report) -> None:
     """Print the streams that were refused, are unknown, or need review."""
-    found: list[Item] = [item for item in report.items if item.state in _OPEN]
-    print_rows(
+    is_shown = print_chosen(
         out,
         ("state",),
-        (
-            stream_row(
-                str(item.state),
-                title=item.title,
-                id=_ids(item.source_id, item.target_id),
-                detail=item.reason,
-            )
-            for item in found
+        [item for item in report.items if item.state in _OPEN],
+        lambda item: stream_row(
+            str(item.state),
+            title=item.title,
+            id=_ids(item.source_id, item.target_id),
+            detail=item.reason,
         ),
+        Rows(),
     )
-    if found:
+    if is_shown:
         out.print()
+
+
+def _detail(context: CommandContext, item: Item, text: str) -> str:
+    start = item.scheduled_start
+    starts = "" if start is None else f"starts {time_text(context, start, seconds=False)}"
+    return "; ".join(filter(None, (text, starts)))
 
 
 def _unowned(report: Report) -> Iterator[str]:

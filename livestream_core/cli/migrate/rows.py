@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from ..console.output import printable
 from ..console.tables import line
-from .words import STYLES, state_words
+from .options import Rows, words_of
+from .words import STYLES, state_words, streams
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+T = TypeVar("T")
+
+#: The most streams that are shown unless the user asks for more.
+_PAGE = 20
+#: What needs review, and so comes first.
+_REVIEW = frozenset(
+    {"needs_review", "refused", "unknown", "differs", "source_only", "target_only", "error"}
+)
 #: The widths for a state, and for a time to the minute.
 _WIDTHS = (14, 22)
 #: A narrower terminal wraps the lines itself.
@@ -41,23 +54,86 @@ def stream_row(
     return [Text(word, style), *map(Text, more), about]
 
 
-def print_rows(out: Console, columns: Sequence[str], rows: Iterable[Sequence[Text]]) -> None:
+def print_rows(
+    out: Console, columns: Sequence[str], rows: Iterable[Sequence[Text]], *, header: bool = True
+) -> None:
     """Print rows one by one, without holding them all in memory.
 
     Args:
         out: The console to print to.
         columns: The names of the first columns. The last column is the stream.
         rows: The rows from :func:`stream_row`.
+        header: Whether to print the names of the columns first.
     """
     from rich.text import Text
 
     out.width = max(out.width, _MIN_WIDTH)
-    header: Sequence[Text] | None = [Text(name, "bold") for name in (*columns, "stream")]
     for row in rows:
-        for cells in (header, row):
+        names = [Text(name, "bold") for name in (*columns, "stream")] if header else None
+        for cells in (names, row):
             if cells is not None:
                 line(out, *cells, widths=_WIDTHS[: len(columns)])
-        header = None
+        header = False
+
+
+def print_chosen(
+    out: Console,
+    columns: Sequence[str],
+    items: Iterable[T],
+    row: Callable[[T], Sequence[Text]],
+    chosen: Rows,
+    starts: Mapping[str, datetime | None] | None = None,
+) -> bool:
+    """Print streams: first what needs review, and then the others, in the order of their starts.
+
+    Without ``--all`` or ``--only``, at most a page is shown, and of more streams than fit on it
+    only those that need review. On a terminal, a pager shows what is longer than the screen.
+
+    Args:
+        out: The console to print to.
+        columns: The names of the first columns.
+        items: All streams.
+        row: A function that returns the row of a stream.
+        chosen: The streams to show.
+        starts: The start of each stream, by source ID. Defaults to those of the items.
+
+    Returns:
+        Whether anything was printed.
+    """
+    everything = sorted(items, key=lambda item: _order(item, starts))
+    found = [item for item in everything if chosen.wants(item)]
+    if not (chosen.all or chosen.only) and len(found) > _PAGE:
+        found = [item for item in found if not _REVIEW.isdisjoint(words_of(item))][:_PAGE]
+    _print_in_pages(out, columns, map(row, found), len(found))
+    has_more = len(found) < len(everything) and not chosen.only
+    if has_more:
+        which = f"{len(found):,} of {streams(len(everything))}"
+        text = f"Showing {which}. To see more, add --all or --only STATE."
+        line(out, f"\n{text}" if found else text, widths=[])
+    return bool(found) or has_more
+
+
+def _order(item: Any, starts: Mapping[str, datetime | None] | None) -> tuple[Any, ...]:
+    start = item.scheduled_start if starts is None else starts.get(item.source_id)
+    return _REVIEW.isdisjoint(words_of(item)), start is None, start and start.timestamp()
+
+
+def _print_in_pages(
+    out: Console, columns: Sequence[str], rows: Iterable[Sequence[Text]], count: int
+) -> None:
+    if not (out.is_terminal and sys.stdin.isatty() and not out.stderr and count > out.height // 2):
+        print_rows(out, columns, rows)
+        return
+
+    def rendered() -> Iterator[str]:
+        header = True
+        for row in rows:
+            with out.capture() as captured:
+                print_rows(out, columns, [row], header=header)
+            header = False
+            yield captured.get()
+
+    click.echo_via_pager(rendered())
 
 
 def heading(out: Console, text: str) -> None:
