@@ -110,9 +110,7 @@ class Meter:
         vendors: The accounts, whose logs of requests are dropped before each operation.
     """
 
-    def __init__(
-        self, costs: Costs, server: int | None, vendors: Sequence[MemoryVendor]
-    ) -> None:
+    def __init__(self, costs: Costs, server: int | None, vendors: Sequence[MemoryVendor]) -> None:
         self._costs, self._server, self._vendors = costs, server, vendors
 
     @contextmanager
