@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import hmac
 import json
 import secrets
@@ -259,14 +260,19 @@ class MemoryVendor(Emulator):
         size = min(size, self.page_size)
         after = _integer(request, "cursor", 0)
         matches = _filter(request.args)
-        streams = [shown for each in self._streams.values() if matches(shown := self._shown(each))]
-        remaining = [each for each in streams if self._streams[each["id"]].number > after]
-        page = remaining[:size]
-        last = self._streams[page[-1]["id"]].number if len(remaining) > size else None
+        streams = [
+            each
+            for each in self._streams.values()
+            # Without a filter, a page costs what its own streams cost, however many there are.
+            if matches is None or matches(self._shown(each))
+        ]
+        first = bisect.bisect_right(streams, after, key=lambda each: each.number)
+        page = streams[first : first + size]
+        is_last = first + size >= len(streams)
         return json_response(
             {
-                "items": page,
-                "next": None if last is None else str(last),
+                "items": [self._shown(each) for each in page],
+                "next": None if is_last else str(page[-1].number),
                 "total": len(streams),
             }
         )
@@ -602,9 +608,14 @@ def _trim(value: Any) -> live.Trim | None:
         raise _Invalid("trim", str(error)) from None
 
 
-def _filter(args: Mapping[str, str]) -> Callable[[dict[str, Any]], bool]:
-    """Return a function that tells whether a stream of a response passes a request's filters."""
+def _filter(args: Mapping[str, str]) -> Callable[[dict[str, Any]], bool] | None:
+    """Return a function that tells whether a stream of a response passes a request's filters.
+
+    Returns ``None`` if the request has no filters.
+    """
     filters = {name: args[name] for name in _FILTERS if name in args}
+    if not filters:
+        return None
     if (word := filters.get("status")) is not None and word not in STATUS_WORDS:
         raise _Invalid("status", "is not a status")
     bounds = {}

@@ -46,6 +46,11 @@ class PostgreSQL:
     def __init__(self, folder: Path, user: str) -> None:
         self._folder, self._user = folder, user
 
+    @property
+    def process(self) -> int:
+        """The ID of the server's main process."""
+        return int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+
     def url(self, database: str = "postgres") -> str:
         """Return the URL of one of its databases."""
         return f"postgresql://{self._user}@/{database}?host={self._folder}"

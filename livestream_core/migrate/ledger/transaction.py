@@ -90,7 +90,16 @@ _SPEND = (
     )
     .values(writes=RUNS.c.writes + 1)
 )
-_OWNER_OF_COPY = sa.select(ITEMS.c.position).where(ITEMS.c.target_key == _P("key"))
+# By the account as well, because the index of the unique columns begins with it.
+_OWNER_OF_COPY = sa.select(ITEMS.c.position).where(
+    ITEMS.c.target_account == _P("account"), ITEMS.c.target_key == _P("key")
+)
+_OWNED = sa.select(ITEMS.c.target_key).where(
+    ITEMS.c.target_account == sa.select(MIGRATION.c.target_account).scalar_subquery(),
+    ITEMS.c.target_key.in_(_P("keys", expanding=True)),
+)
+#: The maximum number of keys in one query.
+_KEYS = 500
 _ROW = sa.select(ITEMS).where(ITEMS.c.position == _P("at")).with_for_update()
 _CHANGEABLE = [column.name for column in ITEMS.c if column.name not in ("position", "source_id")]
 #: Only if the row has not changed since it was read.
@@ -255,10 +264,13 @@ class Transaction:
             )
         self.change_migration(baseline=True, baseline_digest=digest)
 
-    def owned(self) -> frozenset[str]:
-        """Return the keys of the streams at the target that belong to streams in this ledger."""
-        query = sa.select(ITEMS.c.target_key).where(ITEMS.c.target_key.is_not(None))
-        return frozenset(filter(None, self._connection.execute(query).scalars()))
+    def owned(self, keys: Iterable[str]) -> frozenset[str]:
+        """Return those keys of streams at the target that belong to streams in this ledger."""
+        found: set[str] = set()
+        left = list(keys)
+        for at in range(0, len(left), _KEYS):
+            found.update(self._connection.scalars(_OWNED, {"keys": left[at : at + _KEYS]}))
+        return frozenset(found)
 
     # -- runs -------------------------------------------------------------------------------
 
@@ -273,14 +285,22 @@ class Transaction:
         self._connection.execute(RUNS.insert().values(id=run, began_at=self.now, budget=budget))
         unsettled = sa.select(ITEMS.c.group_key).where(ITEMS.c.state.in_(UNSETTLED))
         self._connection.execute(
-            GROUPS.update().where(GROUPS.c.key.in_(unsettled)).values(is_open=True)
+            GROUPS.update()
+            .where(sa.not_(GROUPS.c.is_open), GROUPS.c.key.in_(unsettled))
+            .values(is_open=True)
         )
         if alone:
             # Earlier lists are forgotten and read again, because these rows have no seal.
             self._connection.execute(
-                GROUPS.update().values(
-                    owner=None, lease_until=0.0, not_before=0.0, seen=None, seen_at=None
+                GROUPS.update()
+                .where(
+                    sa.or_(
+                        GROUPS.c.owner.is_not(None),
+                        GROUPS.c.not_before > 0.0,
+                        GROUPS.c.seen.is_not(None),
+                    )
                 )
+                .values(owner=None, lease_until=0.0, not_before=0.0, seen=None, seen_at=None)
             )
 
     def request_stop(self, run: str) -> None:
@@ -460,7 +480,8 @@ class Transaction:
         Raises:
             Taken: If it is the copy of another stream.
         """
-        position = self._connection.execute(_OWNER_OF_COPY, {"key": target_key}).scalar()
+        copy = {"account": entry.row["target_account"], "key": target_key}
+        position = self._connection.execute(_OWNER_OF_COPY, copy).scalar()
         if position not in (None, entry.position):
             raise Taken
         self._change(

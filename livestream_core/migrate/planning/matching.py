@@ -28,6 +28,10 @@ COMPARED = tuple(facts for facts in facts_of(StreamSpec) if facts.owner is not O
 IDENTIFYING = tuple(facts for facts in COMPARED if facts.owner is not Owner.VENDOR)
 #: The identifying fields whose values are the caller's own, so that few streams share them.
 _DISTINCTIVE = tuple(each for each in IDENTIFYING if each.kind not in (Kind.WORD, Kind.FLAG))
+#: The identifying fields that agree only if both sides have the same value, if both have one.
+_EQUAL = tuple(
+    each for each in IDENTIFYING if each.shown_as == each.name and each.part is not RestreamTarget
+)
 _COMPARED_AS = frozenset(facts.shown_as for facts in COMPARED)
 
 #: The fields of a source stream that its copy is made from, and its status.
@@ -119,6 +123,22 @@ class Matcher:
             for facts in self._returned(IDENTIFYING)
         )
 
+    def values_of(self, either: StreamSpec | LiveStream) -> dict[str, Any]:
+        """Return values by field: a spec and a stream that may be the same share those both have.
+
+        A field that may have any value on the other side, such as one that was not requested or
+        could not be read, is left out.
+        """
+        unread = unread_fields(either) if isinstance(either, LiveStream) else ()
+        return {
+            facts.name: _compared(facts, value)
+            for facts in self._returned(_EQUAL)
+            if facts.name not in unread
+            and (
+                (value := getattr(either, facts.name)) not in _UNSET or facts.owner is Owner.CALLER
+            )
+        }
+
     def _returned(self, fields: Iterable[FieldFacts]) -> Iterator[FieldFacts]:
         # A spec has no value for the other fields that the target lacks.
         return (facts for facts in fields if self.titled or facts.feature is not Feature.TITLE)
@@ -137,11 +157,14 @@ def _agree(facts: FieldFacts, spec: StreamSpec, stream: LiveStream) -> bool:
         return any(wanted == str.__str__(part.url or "") for part in shown)
     if facts.part is RestreamTarget:
         return _targets_agree(wanted, shown)
+    return bool(_compared(facts, wanted) == _compared(facts, shown))
+
+
+def _compared(facts: FieldFacts, value: Any) -> Any:
+    """Return a value in the form used for comparison, which is hashable."""
     if facts.kind is Kind.TEXT:
-        return words(wanted) == words(shown)
-    if facts.kind is Kind.TEXTS:
-        return set(wanted) == set(shown)
-    return bool(wanted == shown)
+        return words(value)
+    return frozenset(value) if facts.kind is Kind.TEXTS else value
 
 
 _UNSET: tuple[Any, ...] = (None, ())

@@ -30,6 +30,7 @@ from ..values import (
     PlanSettings,
 )
 from .listing import CompleteList, complete_list
+from .lookup import Lookup
 from .matching import Matcher, digest, mark_of, snapshot
 from .translation import Transform, Translator, not_movable
 
@@ -371,9 +372,7 @@ class Planner:
         self._source, self._settings = source, settings
         self._translator = translator(source, target, transform, mark=settings.mark)
         self.matcher: Matcher = Matcher.of(target.capabilities)
-        self._by_title: dict[str, list[LiveStream]] = {}
-        for stream in existing.values():
-            self._by_title.setdefault(self.matcher.title_of(stream), []).append(stream)
+        self._lookup = Lookup(self.matcher, existing.items())
         self._marks = {
             each: stream.id
             for stream in existing.values()
@@ -448,5 +447,5 @@ class Planner:
             return (self._marks[mark],)
         if spec is None:
             return ()
-        same_title = self._by_title.get(self.matcher.title_of(spec), ())
-        return tuple(each.id for each in same_title if self.matcher.is_same(spec, each))
+        near = self._lookup.near(spec)
+        return tuple(each.id for _, each in near if self.matcher.is_same(spec, each))

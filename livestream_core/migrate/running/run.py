@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,7 @@ from ..ledger.ledger import Ledger, digest_of, shown
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
 from ..planning.listing import SourceReader, complete_list
+from ..planning.lookup import Lookup
 from ..planning.matching import Matcher
 from ..planning.plan import (
     Planner,
@@ -53,6 +55,8 @@ ClientOrFactory: TypeAlias = Client | Callable[[], Client]
 Location: TypeAlias = str | os.PathLike[str]
 
 _POLL = 0.25
+#: Counting the streams takes at most this share of a run, however many there are.
+_COUNTING = 0.02
 _TO_REPLAN = (ItemState.REFUSED, ItemState.NEEDS_REVIEW)
 
 
@@ -391,25 +395,34 @@ class _Run:
         """
         baseline = self._baseline()
         found = self._complete_list(self.target)
-        owned = self.ledger.read(Transaction.owned)
+        foreign = self._foreign(found, baseline)
         report = self.ledger.report()
-        specs = [
-            item.spec
-            for item in report.items
-            if item.spec is not None and item.state is not ItemState.SKIPPED
-        ]
         matcher = Matcher.of(self.target.capabilities)
+        specs = Lookup(
+            matcher,
+            (
+                (item.source_id, item.spec)
+                for item in report.items
+                if item.spec is not None and item.state is not ItemState.SKIPPED
+            ),
+        )
         unowned = tuple(
             stream.id
-            for key, stream in found.items()
-            if key not in baseline
-            and key not in owned
-            and any(matcher.may_be_same(spec, stream) for spec in specs)
+            for stream in foreign.values()
+            if any(matcher.may_be_same(spec, stream) for _, spec in specs.near(stream))
         )
         if unowned != report.unowned:
             self.ledger.write(lambda tx: tx.change_migration(unowned=json.dumps(unowned)))
             report = self.ledger.report()
         return report
+
+    def _foreign(
+        self, found: Mapping[str, LiveStream], baseline: frozenset[str]
+    ) -> dict[str, LiveStream]:
+        """Return the streams at the target that are neither the baseline's nor the ledger's."""
+        new = {key: stream for key, stream in found.items() if key not in baseline}
+        owned = self.ledger.read(partial(Transaction.owned, keys=new))
+        return {key: stream for key, stream in new.items() if key not in owned}
 
     def _replan(self, report: Report, transform: Transform | None) -> None:
         again: dict[str, int] = {}
@@ -477,16 +490,19 @@ class _Run:
 
     def _watch(self, futures: list[Future[Any]], shared: Shared) -> None:
         """Wait for the workers; if interrupted, let them finish the requests in flight."""
-        stop_requested = False
+        stop_requested, count_at = False, 0.0
         try:
             while True:
                 if self.stop.is_set() and not stop_requested:
                     stop_requested = shared.is_over
                     self.ledger.write(lambda tx: tx.request_stop(self.id))
                 done, pending = wait(futures, timeout=_POLL)
-                counts, writes = self.ledger.read(lambda tx: (tx.counts(), tx.writes(self.id)))
                 self.patience.report()
-                self.progress(counts, writes)
+                if not pending or time.monotonic() >= count_at:
+                    began = time.monotonic()
+                    counts, writes = self.ledger.read(lambda tx: (tx.counts(), tx.writes(self.id)))
+                    count_at = time.monotonic() + (time.monotonic() - began) / _COUNTING
+                    self.progress(counts, writes)
                 if not pending:
                     break
         except BaseException:
@@ -516,9 +532,7 @@ class _Run:
         """Return what the workers of this process share."""
         appeared: Mapping[str, LiveStream] = {}
         if is_resumed:
-            found = self._complete_list(self.target)
-            known = baseline | self.ledger.read(Transaction.owned)
-            appeared = {key: stream for key, stream in found.items() if key not in known}
+            appeared = self._foreign(self._complete_list(self.target), baseline)
         return Shared(
             ledger=self.ledger,
             source=self.source,

@@ -35,12 +35,13 @@ from ..ledger.transaction import (
     Transaction,
     Wait,
 )
-from ..planning.listing import Listings, SourceReader
+from ..planning.listing import Listing, Listings, SourceReader
+from ..planning.lookup import Lookup
 from ..planning.matching import Matcher, digest, snapshot
 from ..planning.translation import Translator, not_movable
 from ..values import ItemState, PlanSettings
 from .patience import PATIENCE, Patience, asked, resume_at
-from .settling import candidates, decide, may_be_of
+from .settling import candidates, decide
 
 logger: logging.Logger = logging.getLogger("livestream_core")
 
@@ -100,6 +101,9 @@ class Shared:
     stop: threading.Event = attrs.field(factory=threading.Event)
     listings: Listings = attrs.field(init=False)
     matcher: Matcher = attrs.field(init=False)
+    #: The streams of the newest list, and those that appeared.
+    listed: tuple[Listing | None, Lookup[str, LiveStream]] = attrs.field(init=False)
+    lookup_of_appeared: Lookup[str, LiveStream] = attrs.field(init=False)
     failure: LiveStreamError | None = None
     #: When the run can be resumed, if a vendor ended it and said so.
     resume_at: datetime | None = None
@@ -115,6 +119,15 @@ class Shared:
     def __attrs_post_init__(self) -> None:
         self.listings = Listings(self.target)
         self.matcher = Matcher.of(self.target.capabilities)
+        self.listed = (None, Lookup(self.matcher, ()))
+        self.lookup_of_appeared = Lookup(self.matcher, self.appeared.items())
+
+    def lookup(self, listing: Listing) -> Lookup[str, LiveStream]:
+        """Return the streams of a list. Settling many creates by one list looks at it once."""
+        with self.lock:
+            if self.listed[0] is not listing:
+                self.listed = (listing, Lookup(self.matcher, listing.streams.items()))
+            return self.listed[1]
 
     @property
     def is_over(self) -> bool:
@@ -302,8 +315,7 @@ class Worker:
             pause = _pause(unknown[0].attempts, error)
             self._closing = lambda tx: tx.postpone(key, self._owner, pause)
             return None
-        owned = self._ledger.read(Transaction.owned)
-        found = candidates(unknown, listing.streams, shared.baseline | owned, shared.matcher)
+        found = self._ours(unknown, shared.lookup(listing))
         seen_before = claim.seen == found.keys()
         age = claim.now - claim.seen_at
         decision = decide(unknown, found, shared.matcher, settled=seen_before and age >= settle)
@@ -340,38 +352,39 @@ class Worker:
             if entry not in given_up
         ]
 
+    def _ours(
+        self, entries: list[Entry], streams: Lookup[str, LiveStream]
+    ) -> dict[str, LiveStream]:
+        """Return the streams that these entries may own, and that nothing else does."""
+        shared = self._shared
+        near = dict(found for entry in entries for found in streams.near(entry.spec))
+        found = candidates(entries, near, shared.baseline, shared.matcher)
+        owned = self._ledger.read(partial(Transaction.owned, keys=found)) if found else ()
+        return {key: stream for key, stream in found.items() if key not in owned}
+
     def _without_matches(self, key: str, entries: list[Entry]) -> list[Entry]:
         """Return the entries that have no match at the target yet.
 
         The others need review: something else created the match, or the ledger is an older copy.
         """
-        shared = self._shared
-        never_sent = [entry for entry in entries if entry.intended_at is None]
-        if not candidates(never_sent, shared.appeared, shared.baseline, shared.matcher):
-            return entries
-        taken = shared.baseline | self._ledger.read(Transaction.owned)
-        found = candidates(never_sent, shared.appeared, taken, shared.matcher)
-        doubtful = [
-            (entry, matching)
-            for entry in never_sent
-            if (
-                matching := [
-                    each.id for each in found.values() if may_be_of(entry, each, shared.matcher)
-                ]
-            )
-        ]
-        for entry, matching in doubtful:
+        unmatched = []
+        for entry in entries:
+            was_sent = entry.intended_at is not None
+            found = {} if was_sent else self._ours([entry], self._shared.lookup_of_appeared)
+            if not found:
+                unmatched.append(entry)
+                continue
+            matching = ", ".join(each.id for each in found.values())
             reason = (
-                f"a matching stream ({', '.join(matching)}) has appeared at the target since the "
-                "migration began, and it is not in this ledger; if this is an old copy, use the "
-                "newest ledger; otherwise keep or delete the stream, then run with --replan"
+                f"a matching stream ({matching}) has appeared at the target since the migration "
+                "began, and it is not in this ledger; if this is an old copy, use the newest "
+                "ledger; otherwise keep or delete the stream, then run with --replan"
             )
             note = self._if_owned(
                 key, partial(Transaction.note, entry=entry, state=_REVIEW, reason=reason)
             )
             self._ledger.write(note)
-        excluded = {entry.position for entry, _ in doubtful}
-        return [entry for entry in entries if entry.position not in excluded]
+        return unmatched
 
     # -- creates ----------------------------------------------------------------------------
 
