@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -69,14 +70,47 @@ def run(
     )
 
 
+@contextmanager
+def connected(database: str) -> Iterator[sa.Connection]:
+    """Connect to a database, and commit at the end."""
+    engine = sa.create_engine(database.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
 def everything_in(database: str) -> str:
     """Return all rows of all tables as text."""
-    engine = sa.create_engine(database.replace("postgresql:", "postgresql+psycopg:"))
-    with engine.connect() as connection:
+    with connected(database) as connection:
         names = sa.inspect(connection).get_table_names()
-        text = repr([connection.execute(sa.text(f"SELECT * FROM {name}")).all() for name in names])
-    engine.dispose()
-    return text
+        return repr([connection.execute(sa.text(f"SELECT * FROM {name}")).all() for name in names])
+
+
+def indexes_of(database: str) -> set[str]:
+    """Return the names of all indexes."""
+    with connected(database) as connection:
+        return set(connection.scalars(sa.text("SELECT indexname FROM pg_indexes")))
+
+
+def test_an_earlier_versions_ledger_is_upgraded_by_the_first_of_several_machines(
+    database: str,
+) -> None:
+    with sides("memory", "memory") as (old, new):
+        old.fill(3)
+        migrate.Ledger.create(database, planned(old, new)).close()
+    whole = indexes_of(database)
+    with connected(database) as connection:
+        connection.execute(sa.text("DROP INDEX items_by_state"))
+
+    def opened(_: int) -> int:
+        with migrate.Ledger.open(database, write=True) as ledger:
+            return len(ledger.report().items)
+
+    migrate.report(database)
+    assert indexes_of(database) < whole  # a report changes nothing
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(opened, range(4))) == [3] * 4
+    assert indexes_of(database) == whole
 
 
 def test_a_dask_cluster_makes_each_stream_once(

@@ -251,6 +251,31 @@ def test_a_first_run_on_a_ledger_of_version_0_1_that_was_killed_is_done_again(
     assert resumed(stored_ledger, ledger).exit_code == 0
 
 
+def schema_of(ledger: Path) -> set[str]:
+    """Return the names of a ledger's tables and indexes."""
+    with closing(sqlite3.connect(ledger)) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite%'")
+        return {name for (name,) in names}
+
+
+def test_a_ledger_of_version_0_1_gets_the_tables_and_indexes_it_lacks_when_it_is_written(
+    ledger: Path, tmp_path: Path
+) -> None:
+    new = tmp_path / "new.db"
+    with livestreams() as accounts, accounts.connect(account="old") as source:
+        with accounts.connect(account="new") as target:
+            migrate.Ledger.create(new, migrate.plan(source, target)).close()
+    migrate.report(ledger)
+    assert schema_of(new) - schema_of(ledger)  # a report changes nothing
+    with migrate.Ledger.open(ledger, write=True):
+        pass
+    assert schema_of(ledger) == schema_of(new)
+    marks, schema = mark_of(ledger).read_bytes(), schema_of(ledger)
+    with migrate.Ledger.open(ledger, write=True):  # once, not each time
+        pass
+    assert (mark_of(ledger).read_bytes(), schema_of(ledger)) == (marks, schema)
+
+
 def test_version_0_1_would_not_write_a_ledger_that_counts(ledger: Path) -> None:
     """Check that it refuses the schema; otherwise it would write without counting."""
     with migrate.Ledger.open(ledger, write=True):

@@ -36,6 +36,7 @@ from .schema import (
     SCHEMA_VERSION,
     instant,
     item_row,
+    lock_tables,
     migration_row,
     seal_of,
     stored,
@@ -105,8 +106,7 @@ class Ledger:
         if path is None:
             engine = _postgresql(url)
             with _explained(where), engine.begin() as connection:
-                # Two machines may create it at the same time.
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7310579)"))
+                lock_tables(connection)
                 if not sa.inspect(connection).has_table(MIGRATION.name):
                     _fill(connection, plan)
             engine.dispose()
@@ -159,6 +159,8 @@ class Ledger:
         if path is None:
             ledger = cls(_postgresql(url), _shown(url), None)
             ledger._verify()
+            if write:
+                ledger._upgrade()
             return ledger
         lock = _hold(path) if write else None
         return cls._opened(path, lock)
@@ -178,6 +180,7 @@ class Ledger:
             ledger._verify(required)
             if lock is not None:
                 ledger._catch_up(required)
+                ledger._upgrade()
         except BaseException as error:
             if engine is not None:
                 engine.dispose()
@@ -301,6 +304,11 @@ class Ledger:
             self.write(lambda tx: tx.change_migration(schema_version=COUNTING))
         else:
             self._write_mark(count)
+
+    def _upgrade(self) -> None:
+        """Create the tables and indexes that a ledger of an earlier version lacks."""
+        if self.read(Transaction.is_outdated):
+            self.write(Transaction.upgrade)
 
     def report(self) -> Report:
         """Return the contents of the ledger."""

@@ -1,7 +1,8 @@
 """The ledger's tables.
 
 Times are seconds since 1970. Important rows have a seal: a digest that reveals any change to the
-row from outside.
+row from outside. A seal covers every column, so a sealed table never gets another one: new facts
+are in new tables, which :func:`upgrade` creates in the ledgers of earlier versions.
 """
 
 from __future__ import annotations
@@ -107,6 +108,7 @@ ITEMS = sa.Table(
     sa.Column("retirement", sa.Text),
     sa.Column("seal", sa.Text, nullable=False),
     sa.UniqueConstraint("target_account", "target_key"),
+    sa.Index("items_by_state", "state"),
 )
 
 RUNS = sa.Table(
@@ -119,6 +121,39 @@ RUNS = sa.Table(
     sa.Column("writes", sa.Integer, nullable=False, default=0),
     sa.Column("stop", sa.Boolean, nullable=False, default=False),
 )
+
+
+#: The key of PostgreSQL's lock on the tables: two machines may create or upgrade them at once.
+_TABLES_LOCK = 7310579
+
+
+def lock_tables(connection: sa.Connection) -> None:
+    """Wait until no other machine creates or upgrades the tables of this ledger."""
+    if connection.dialect.name == "postgresql":  # a file is locked as a whole
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TABLES_LOCK)))
+
+
+def missing(connection: sa.Connection) -> list[sa.Table | sa.Index]:
+    """Return the tables and indexes that a ledger of an earlier version lacks."""
+    inspector = sa.inspect(connection)
+    found: list[sa.Table | sa.Index] = []
+    for table in METADATA.sorted_tables:
+        if not inspector.has_table(table.name):
+            found.append(table)
+            continue
+        names = {each["name"] for each in inspector.get_indexes(table.name)}
+        found += [index for index in table.indexes if index.name not in names]
+    return found
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Create the tables and indexes that a ledger of an earlier version lacks.
+
+    Earlier versions can still use the ledger: they ignore what they do not know.
+    """
+    lock_tables(connection)
+    for each in missing(connection):
+        each.create(connection)
 
 
 def instant(seconds: float) -> datetime:

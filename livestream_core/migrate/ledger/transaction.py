@@ -22,8 +22,10 @@ from .schema import (
     clean,
     fields_text,
     instant,
+    missing,
     sealed,
     stored,
+    upgrade,
 )
 
 #: States of streams that are not settled.
@@ -179,6 +181,23 @@ class Transaction:
     def __init__(self, connection: sa.Connection, now: float) -> None:
         self._connection = connection
         self.now = now
+
+    # -- the tables -------------------------------------------------------------------------
+
+    def has(self, table: sa.Table) -> bool:
+        """Return whether the ledger has a table.
+
+        An earlier version's ledger that is only read may lack one; it counts as empty.
+        """
+        return sa.inspect(self._connection).has_table(table.name)
+
+    def is_outdated(self) -> bool:
+        """Return whether an earlier version made the ledger, so that tables or indexes lack."""
+        return bool(missing(self._connection))
+
+    def upgrade(self) -> None:
+        """Create the tables and indexes that an earlier version's ledger lacks."""
+        upgrade(self._connection)
 
     # -- the migration ----------------------------------------------------------------------
 
