@@ -152,9 +152,12 @@ def test_a_stream_that_cannot_be_handed_over_is_7(moved: Migration) -> None:
 
 # -- rollback and retire --------------------------------------------------------------------------
 
+RETIRE = ("retire", LEDGER, "--prepared")
+DELETIONS = [["rollback", LEDGER], [*RETIRE, "--max-delete", "9"]]
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [["rollback", LEDGER], ["retire", LEDGER, "--max-delete", "9"]])
+@pytest.mark.parametrize("command", DELETIONS)
 def test_without_a_prompt_nothing_is_deleted_without_yes(
     moved: Migration, command: list[str]
 ) -> None:
@@ -165,7 +168,7 @@ def test_without_a_prompt_nothing_is_deleted_without_yes(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [["rollback", LEDGER], ["retire", LEDGER, "--max-delete", "9"]])
+@pytest.mark.parametrize("command", DELETIONS)
 def test_a_dry_run_only_says_what_would_be_deleted(moved: Migration, command: list[str]) -> None:
     result = moved.run(*command, "--dry-run")
     assert result.exit_code == 0
@@ -196,13 +199,29 @@ def test_a_rollback_that_keeps_something_is_7_and_says_why(moved: Migration) -> 
 
 @pytest.mark.slow
 def test_retire_deletes_at_the_source_up_to_its_limit_and_resumes(moved: Migration) -> None:
-    result = moved.run("retire", LEDGER, "--max-delete", "2", "--yes")
+    result = moved.run(*RETIRE, "--max-delete", "2", "--yes")
     assert result.exit_code == 6
     assert "1 stream left. Run the same command again to continue." in result.stdout
-    assert moved.run("retire", LEDGER, "--max-delete", "2", "--yes").exit_code == 0
+    assert moved.run(*RETIRE, "--max-delete", "2", "--yes").exit_code == 0
     assert [stream.title for stream in moved.source.streams()] == ["At once"]
     assert len(moved.target.streams()) == 3
     assert "3 at the target = 3 retired" in moved.run("status", LEDGER).stdout
+
+
+def test_retire_keeps_what_is_only_prepared(moved: Migration) -> None:
+    first, second, _ = (item["source_id"] for item in moved.data("check", LEDGER)["items"])
+    moved.run("status", LEDGER, "--switched", first, "--switched", second)
+    data = moved.data("retire", LEDGER, "--max-delete", "9", "--dry-run")
+    assert data["counts"] == {"switched": 2, "prepared": 0, "adopted": 0}
+    assert {item["cutover"] for item in data["items"]} == {"switched", "prepared"}
+    result = moved.run("retire", LEDGER, "--id", first, "--max-delete", "9", "--yes")
+    assert (result.exit_code, len(moved.source.streams())) == (0, 3)
+    result = moved.run("retire", LEDGER, "--max-delete", "9", "--yes")
+    assert result.exit_code == 7
+    assert "it is only prepared" in result.stdout
+    assert "2 streams = 1 deleted + 1 kept" in result.stdout
+    early = moved.run(*RETIRE, "--before", "2026-01-01T00:00:00Z", "--max-delete", "9", "--yes")
+    assert (early.exit_code, len(moved.source.streams())) == (0, 2)
 
 
 @pytest.mark.slow
