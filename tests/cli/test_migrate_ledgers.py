@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from command_line import run
+from livestream_core.cli.migrate.commands import migrate
 from livestream_core.emulator import Fault
 from migration_commands import LEDGER, RUN, Migration, migration
 
@@ -29,6 +31,51 @@ def test_a_ledger_that_is_not_there_is_7(moved: Migration) -> None:
     result = moved.run("check", "shool.db")
     assert result.exit_code == 7
     assert "there is no ledger at" in result.stderr
+
+
+#: Every command that uses an existing ledger, with what else it requires.
+REQUIRED = {
+    "accept": ["--id", "1", "--because", "It is not needed"],
+    "retire": ["--max-delete", "9"],
+}
+USING_A_LEDGER = [
+    [name, "shool.db", *REQUIRED.get(name, [])]
+    for name, command in migrate.commands.items()
+    if any(parameter.name == "ledger" for parameter in command.params) and name != "run"
+]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [*USING_A_LEDGER, *(["run", "--ledger", "shool.db", *more] for more in ([], ["--replan"]))],
+    ids=" ".join,
+)
+def test_a_ledger_that_is_not_there_is_said_to_be_missing_whatever_else_is_missing(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "livestream.toml").touch()
+    for more in ([], ["--yes"]):
+        if more and "--yes" not in {
+            option for each in migrate.commands[command[0]].params for option in each.opts
+        }:
+            continue
+        result = run("migrate", *command, *more)
+        assert result.exit_code == 7
+        assert f"there is no ledger at {tmp_path / 'shool.db'}; check its name" in result.stderr
+        assert "--yes" not in result.stderr
+        assert not (tmp_path / "shool.db").exists()
+
+
+def test_a_run_with_a_misspelled_ledger_says_that_it_would_be_a_new_migration(
+    moved: Migration,
+) -> None:
+    result = moved.run(*RUN[:-1], "shool.db")
+    assert result.exit_code == 2
+    assert f"There is no ledger at {moved.folder / 'shool.db'}" in result.stderr
+    assert "To resume a migration, check the name of its ledger." in result.stderr
+    again = moved.run(*RUN[:-1], "shool.db", "--yes", "--replan")
+    assert (again.exit_code, len(moved.target.streams())) == (7, 3)
 
 
 @pytest.mark.slow

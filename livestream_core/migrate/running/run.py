@@ -20,7 +20,7 @@ from ..._contract.foreign import place_of
 from ..._model.converters import count, with_field_name
 from ..._model.errors import InvalidInput, LiveStreamError, NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
-from ..ledger.ledger import Ledger, digest_of, shown
+from ..ledger.ledger import Ledger, digest_of, no_ledger
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
 from ..planning.listing import SourceReader, complete_list
@@ -184,9 +184,7 @@ def _ledger(location: Location, plan: Plan | None) -> Iterator[Ledger]:
     if Ledger.exists(location):
         ledger = Ledger.open(location, write=True)
     elif plan is None:
-        raise LedgerError(
-            f"there is no ledger at {shown(location)}", hint="pass a plan to start a new migration"
-        )
+        raise no_ledger(location, ", or pass a plan to start a new migration")
     elif plan.forbidden_losses:
         raise MigrationStopped(
             "the plan would lose fields listed in fail_on_loss: "
