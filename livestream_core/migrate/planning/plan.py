@@ -410,9 +410,7 @@ class Planner:
         spec, source = translation.spec, snapshot(stream, self.id)
         existing = self._existing(stream.id, spec)
         state, reason = ItemState.PENDING, ""
-        if why := self._why_not_movable(stream):
-            state, reason = ItemState.SKIPPED, why
-        elif why := self.why_there(stream.id, spec):
+        if why := self._why_not_movable(stream) or self.why_there(stream.id, spec):
             state, reason = ItemState.SKIPPED, why
         elif problem := translation.problem or self._too_soon(spec):
             state, reason = ItemState.NEEDS_REVIEW, problem
