@@ -408,6 +408,11 @@ class Item:
         return self.state in (ItemState.CREATED, ItemState.ADOPTED) and not self.rolled_back
 
     @property
+    def is_uncertain(self) -> bool:
+        """Whether something else may have created the copy: it was adopted without a mark."""
+        return self.state is ItemState.ADOPTED and not self.marked
+
+    @property
     def losses(self) -> tuple[FieldResult, ...]:
         """The fields that are lost, at least in part."""
         return tuple(each for each in self.fields if each.is_loss)
@@ -598,6 +603,9 @@ class DeletedItem:
         title: The stream's title.
         deleted: Whether the stream was deleted or, with ``dry_run``, would be.
         reason: Why the stream was kept.
+        cutover: ``SWITCHED`` if the stream has been live at the target or was marked as switched,
+            otherwise ``PREPARED``. ``None`` if it is not certain to be at the target.
+        adopted: Whether its copy was adopted without a mark, so something else may have created it.
     """
 
     source_id: str
@@ -605,6 +613,8 @@ class DeletedItem:
     title: str
     deleted: bool
     reason: str = ""
+    cutover: Cutover | None = None
+    adopted: bool = False
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -627,6 +637,16 @@ class DeleteResult:
         return sum(item.deleted for item in self.items)
 
     @property
+    def counts(self) -> dict[str, int]:
+        """The numbers in ``deleted``: ``switched``, ``prepared``, and of both, ``adopted``."""
+        deleted = [item for item in self.items if item.deleted]
+        return {
+            "switched": sum(item.cutover is Cutover.SWITCHED for item in deleted),
+            "prepared": sum(item.cutover is Cutover.PREPARED for item in deleted),
+            "adopted": sum(item.adopted for item in deleted),
+        }
+
+    @property
     def kept(self) -> tuple[DeletedItem, ...]:
         """The streams that were kept, each with the reason."""
         return tuple(item for item in self.items if not item.deleted)
@@ -644,6 +664,7 @@ class DeleteResult:
         data = {
             "dry_run": self.dry_run,
             "deleted": self.deleted,
+            "counts": self.counts,
             "remaining": self.remaining,
             "items": items,
         }

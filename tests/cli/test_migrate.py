@@ -517,7 +517,7 @@ def test_no_command_shows_a_secret(moving: Migration, more: list[str]) -> None:
         ["status", LEDGER, "--refresh"],
         ["handover", LEDGER],
         ["report", LEDGER, "--html", "report.html"],
-        ["retire", LEDGER, "--max-delete", "9", "--dry-run"],
+        ["retire", LEDGER, "--max-delete", "9", "--prepared", "--dry-run"],
         ["rollback", LEDGER, "--dry-run"],
     ):
         result = moving.run(*command, *more)

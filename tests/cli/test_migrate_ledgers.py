@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from command_line import run
+from livestream_core.cli.migrate.commands import migrate
 from livestream_core.emulator import Fault
 from migration_commands import LEDGER, RUN, Migration, migration
 
@@ -29,6 +31,51 @@ def test_a_ledger_that_is_not_there_is_7(moved: Migration) -> None:
     result = moved.run("check", "shool.db")
     assert result.exit_code == 7
     assert "there is no ledger at" in result.stderr
+
+
+#: Every command that uses an existing ledger, with what else it requires.
+REQUIRED = {
+    "accept": ["--id", "1", "--because", "It is not needed"],
+    "retire": ["--max-delete", "9"],
+}
+USING_A_LEDGER = [
+    [name, "shool.db", *REQUIRED.get(name, [])]
+    for name, command in migrate.commands.items()
+    if any(parameter.name == "ledger" for parameter in command.params) and name != "run"
+]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [*USING_A_LEDGER, *(["run", "--ledger", "shool.db", *more] for more in ([], ["--replan"]))],
+    ids=" ".join,
+)
+def test_a_ledger_that_is_not_there_is_said_to_be_missing_whatever_else_is_missing(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "livestream.toml").touch()
+    for more in ([], ["--yes"]):
+        if more and "--yes" not in {
+            option for each in migrate.commands[command[0]].params for option in each.opts
+        }:
+            continue
+        result = run("migrate", *command, *more)
+        assert result.exit_code == 7
+        assert f"there is no ledger at {tmp_path / 'shool.db'}; check its name" in result.stderr
+        assert "--yes" not in result.stderr
+        assert not (tmp_path / "shool.db").exists()
+
+
+def test_a_run_with_a_misspelled_ledger_says_that_it_would_be_a_new_migration(
+    moved: Migration,
+) -> None:
+    result = moved.run(*RUN[:-1], "shool.db")
+    assert result.exit_code == 2
+    assert f"There is no ledger at {moved.folder / 'shool.db'}" in result.stderr
+    assert "To resume a migration, check the name of its ledger." in result.stderr
+    again = moved.run(*RUN[:-1], "shool.db", "--yes", "--replan")
+    assert (again.exit_code, len(moved.target.streams())) == (7, 3)
 
 
 @pytest.mark.slow
@@ -152,9 +199,12 @@ def test_a_stream_that_cannot_be_handed_over_is_7(moved: Migration) -> None:
 
 # -- rollback and retire --------------------------------------------------------------------------
 
+RETIRE = ("retire", LEDGER, "--prepared")
+DELETIONS = [["rollback", LEDGER], [*RETIRE, "--max-delete", "9"]]
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [["rollback", LEDGER], ["retire", LEDGER, "--max-delete", "9"]])
+@pytest.mark.parametrize("command", DELETIONS)
 def test_without_a_prompt_nothing_is_deleted_without_yes(
     moved: Migration, command: list[str]
 ) -> None:
@@ -165,7 +215,7 @@ def test_without_a_prompt_nothing_is_deleted_without_yes(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [["rollback", LEDGER], ["retire", LEDGER, "--max-delete", "9"]])
+@pytest.mark.parametrize("command", DELETIONS)
 def test_a_dry_run_only_says_what_would_be_deleted(moved: Migration, command: list[str]) -> None:
     result = moved.run(*command, "--dry-run")
     assert result.exit_code == 0
@@ -196,13 +246,29 @@ def test_a_rollback_that_keeps_something_is_7_and_says_why(moved: Migration) -> 
 
 @pytest.mark.slow
 def test_retire_deletes_at_the_source_up_to_its_limit_and_resumes(moved: Migration) -> None:
-    result = moved.run("retire", LEDGER, "--max-delete", "2", "--yes")
+    result = moved.run(*RETIRE, "--max-delete", "2", "--yes")
     assert result.exit_code == 6
     assert "1 stream left. Run the same command again to continue." in result.stdout
-    assert moved.run("retire", LEDGER, "--max-delete", "2", "--yes").exit_code == 0
+    assert moved.run(*RETIRE, "--max-delete", "2", "--yes").exit_code == 0
     assert [stream.title for stream in moved.source.streams()] == ["At once"]
     assert len(moved.target.streams()) == 3
     assert "3 at the target = 3 retired" in moved.run("status", LEDGER).stdout
+
+
+def test_retire_keeps_what_is_only_prepared(moved: Migration) -> None:
+    first, second, _ = (item["source_id"] for item in moved.data("check", LEDGER)["items"])
+    moved.run("status", LEDGER, "--switched", first, "--switched", second)
+    data = moved.data("retire", LEDGER, "--max-delete", "9", "--dry-run")
+    assert data["counts"] == {"switched": 2, "prepared": 0, "adopted": 0}
+    assert {item["cutover"] for item in data["items"]} == {"switched", "prepared"}
+    result = moved.run("retire", LEDGER, "--id", first, "--max-delete", "9", "--yes")
+    assert (result.exit_code, len(moved.source.streams())) == (0, 3)
+    result = moved.run("retire", LEDGER, "--max-delete", "9", "--yes")
+    assert result.exit_code == 7
+    assert "it is only prepared" in result.stdout
+    assert "2 streams = 1 deleted + 1 kept" in result.stdout
+    early = moved.run(*RETIRE, "--before", "2026-01-01T00:00:00Z", "--max-delete", "9", "--yes")
+    assert (early.exit_code, len(moved.source.streams())) == (0, 2)
 
 
 @pytest.mark.slow

@@ -89,3 +89,18 @@ def test_a_rollback_shows_what_would_go_and_asks(moving: Migration) -> None:
         shown.press("y", "Enter")
         shown.until("left with 0")
     assert moving.target.streams() == []
+
+
+def test_retire_asks_with_the_number_of_streams_of_each_kind(moving: Migration) -> None:
+    moving.source.fill(3)
+    moving.target.inject(Fault.drop_after(), "create")
+    moving.moved()
+    first, second, _ = (item["source_id"] for item in moving.data("check", LEDGER)["items"])
+    moving.run("status", LEDGER, "--switched", first, "--switched", second)
+    command = ["migrate", "retire", LEDGER, "--max-delete", "9"]
+    with terminal(*command, "--prepared", "--adopted", environ={}, columns=200) as shown:
+        screen = shown.until("[y/N]")
+        assert "(2 switched, 1 only prepared, 1 of them adopted without a mark)?" in screen
+        shown.press("n", "Enter")
+        assert "Nothing was deleted." in shown.until("left with 1")
+    assert len(moving.source.streams()) == 3

@@ -140,7 +140,7 @@ def test_an_old_address_is_mapped_also_when_the_source_is_retired(
 ) -> None:
     old, new = keys
     before = {stream.id: stream.hls_url for stream in old.streams()}
-    migrate.retire(ledger, old.client, new.client, max_delete=9)
+    migrate.retire(ledger, old.client, new.client, max_delete=9, prepared=True)
     handover(ledger, old, new, folder)
     table = rows(folder / "map.csv")
     assert {row["source_id"]: row["source_playback_url"] for row in table} == before
@@ -432,7 +432,7 @@ def test_a_stream_that_was_not_migrated_cannot_be_switched(
 def test_a_stream_deleted_at_the_source_is_retired(keys: tuple[Side, Side], ledger: Path) -> None:
     first, _ = migrate.report(ledger).items
     migrate.mark_switched(ledger, [first.source_id])
-    migrate.retire(ledger, keys[0].client, keys[1].client, max_delete=1)
+    migrate.retire(ledger, keys[0].client, keys[1].client, max_delete=1, prepared=True)
     assert cutovers(ledger)[first.title] is Cutover.RETIRED
 
 

@@ -193,18 +193,63 @@ def test_a_changed_stream_is_created_after_it_is_planned_again(
     assert new.titles() == ["Another"]
 
 
-def test_a_stream_that_is_gone_since_the_plan_is_not_created(
-    church: tuple[Side, Side], ledger: Path
+@pytest.mark.parametrize("source", ["tktchurch", "tpstreams"])
+def test_a_stream_that_is_gone_from_the_source_is_looked_for_twice_and_then_skipped(
+    source: str, ledger: Path
 ) -> None:
-    old, new = church
-    (gone,) = old.fill(1)
-    plan = planned(old, new)
-    old.client.delete(gone)
-    result = run(plan, ledger)
-    (item,) = result.report.items
-    assert (result.exit_code, item.state) == (7, ItemState.NEEDS_REVIEW)
-    assert "no longer exists at the source" in item.reason
-    assert new.streams() == []
+    with sides(source, "memory") as (old, new):
+        gone, _ = old.fill(2)
+        plan = planned(old, new)
+        old.client.delete(gone)
+        result = run(plan, ledger, workers=1)
+        states = {item.source_id: item for item in result.report.items}
+        assert (result.exit_code, states[gone].state) == (0, ItemState.SKIPPED)
+        assert states[gone].reason == "gone: it no longer exists at the source"
+        assert states[gone].intended_at is None
+        assert (new.creates(), len(new.streams())) == (1, 1)
+        assert migrate.check(ledger, old.client, new.client).all_equal
+
+
+def test_a_stream_that_is_missing_for_a_moment_is_created(ledger: Path) -> None:
+    with sides("memory", "memory") as (old, new):
+        (lesson,) = old.fill(1)
+        plan = planned(old, new)
+        old.inject(Fault.status(404), f"GET /v1/streams/{lesson}")
+        result = run(plan, ledger)
+        assert (result.exit_code, by_state(result.report)) == (0, {"created": 1})
+
+
+@pytest.mark.parametrize("moments", [0, 1])
+def test_a_stream_that_needed_review_and_is_gone_is_skipped_by_replan(
+    ledger: Path, moments: int
+) -> None:
+    with sides("memory", "memory") as (old, new):
+        refused, changed = old.fill(2)
+        plan = planned(old, new)
+        old.client.update(changed, description="Another")
+        new.inject(Fault.status(422), "create")
+        assert by_state(run(plan, ledger).report) == {"refused": 1, "needs_review": 1}
+        old.inject(Fault.status(404), f"GET /v1/streams/{changed}", times=moments)
+        old.client.delete(refused)
+        result = run(plan, ledger, replan=True)
+        assert (result.exit_code, by_state(result.report)) == (0, {"created": 1, "skipped": 1})
+
+
+def test_a_create_that_may_be_late_is_reported_even_if_its_source_is_gone(ledger: Path) -> None:
+    with sides("memory", "memory", retries=0) as (old, new):
+        (lesson,) = old.fill(1)
+        plan = planned(old, new)
+        start = plan.items[0].scheduled_start
+
+        def deletes(*_: Any) -> None:
+            old.client.delete(lesson)
+
+        old.emulator.inject(Fault.edited(deletes), on=f"GET /v1/streams/{lesson}")
+        new.inject(Fault.drop_before(), "create")
+        assert by_state(run(plan, ledger).report) == {"skipped": 1}
+        late = new.add("Lesson 0", scheduled_start=start)
+        result = run(plan, ledger)
+        assert (result.exit_code, result.report.unowned) == (7, (late.id,))
 
 
 def test_a_stream_that_is_in_use_since_the_plan_is_not_created(
@@ -827,6 +872,32 @@ def test_a_matching_stream_of_another_user_is_reported_at_the_end(
     assert again.report.unowned == (other.id,)
     new.client.delete(other.id)
     assert run(plan, ledger).exit_code == 0
+
+
+def test_skip_existing_looks_again_before_the_first_create(ledger: Path) -> None:
+    with sides("memory", "memory") as (old, new):
+        old.fill(2)
+        first, second = planned(old, new, skip_existing=True), planned(old, new)
+        assert by_state(first) == {"pending": 2}
+        other = new.add("Lesson 0", scheduled_start=first.items[0].scheduled_start)
+        result = run(first, ledger)
+        assert by_state(result.report) == {"created": 1, "skipped": 1}
+        assert other.id in result.report.items[0].reason
+        assert (result.exit_code, len(new.streams())) == (0, 2)
+        assert by_state(run(second, ledger.with_name("other.db")).report) == {"created": 2}
+
+
+def test_a_stream_with_the_mark_of_another_migration_is_skipped_before_the_first_create(
+    ledger: Path,
+) -> None:
+    with sides("memory", "memory") as (old, new):
+        old.fill(2)
+        plans = [planned(old, new, mark=True) for _ in range(2)]
+        assert by_state(run(plans[0], ledger).report) == {"created": 2}
+        result = run(plans[1], ledger.with_name("other.db"))
+        assert (result.exit_code, by_state(result.report)) == (0, {"skipped": 2})
+        assert "already moved" in result.report.items[0].reason
+        assert len(new.streams()) == 2
 
 
 # -- exactly once -------------------------------------------------------------------------------

@@ -178,6 +178,27 @@ def test_an_adopted_stream_without_a_mark_is_kept(ledger: Path) -> None:
         assert len(new.streams()) == 1
 
 
+def test_an_adopted_stream_is_deleted_if_the_caller_includes_it(ledger: Path) -> None:
+    with sides("memory", "tktchurch") as (old, new):
+        old.fill(2)
+        new.inject(Fault.drop_after(), "create")
+        assert by_state(run(planned(old, new), ledger).report) == {"created": 1, "adopted": 1}
+        dry = migrate.rollback(ledger, new.client, adopted=True, dry_run=True)
+        assert (dry.deleted, dry.counts["adopted"]) == (2, 1)
+        assert migrate.rollback(ledger, new.client, adopted=True).deleted == 2
+        assert new.streams() == []
+
+
+def test_an_adopted_stream_that_was_edited_is_kept_even_if_included(ledger: Path) -> None:
+    with sides("memory", "tktchurch") as (old, new):
+        old.fill(1)
+        new.inject(Fault.drop_after(), "create")
+        run(planned(old, new), ledger)
+        new.client.update(target_of(ledger, "Lesson 0"), description="Theirs")
+        (kept,) = migrate.rollback(ledger, new.client, adopted=True).kept
+        assert "edited after it was created" in kept.reason
+
+
 def test_an_adopted_stream_with_our_mark_is_deleted(ledger: Path) -> None:
     with sides("memory", "tktchurch") as (old, new):
         old.fill(1)
@@ -316,7 +337,7 @@ def test_a_rollback_is_json(moved: tuple[Side, Side], ledger: Path) -> None:
 
 
 def retire(ledger: Path, old: Side, new: Side, **settings: Any) -> migrate.DeleteResult:
-    settings = {"max_delete": 99, **settings}
+    settings = {"max_delete": 99, "prepared": True, **settings}
     return migrate.retire(ledger, old.client, new.client, **settings)
 
 
@@ -332,6 +353,82 @@ def test_an_equal_stream_is_deleted_at_the_source(source: str, target: str, ledg
         assert old.streams() == []
         assert len(new.changes()) == changes
         assert {item.cutover for item in migrate.report(ledger).items} == {Cutover.RETIRED}
+
+
+def test_by_default_only_streams_that_were_switched_are_deleted_at_the_source(
+    ledger: Path,
+) -> None:
+    with sides("tktchurch", "tpstreams") as (old, new):
+        old.fill(4)
+        run(planned(old, new), ledger)
+        live_now, was_live = (target_of(ledger, f"Lesson {number}") for number in (0, 1))
+        for made in (live_now, was_live):
+            new.client.start(made)
+            new.emulator.clock.advance(new.emulator.boot_seconds + 1)
+            new.emulator.connect_encoder(made)
+        new.client.stop(was_live)
+        migrate.mark_switched(ledger, [item_of(ledger, "Lesson 2").source_id])
+        dry = retire(ledger, old, new, prepared=False, dry_run=True)
+        assert dry.counts == {"switched": 3, "prepared": 0, "adopted": 0}
+        result = retire(ledger, old, new, prepared=False)
+        assert (result.deleted, result.exit_code, old.titles()) == (3, 7, ["Lesson 3"])
+        (kept,) = result.kept
+        assert "only prepared" in kept.reason
+        assert kept.cutover is Cutover.PREPARED
+        assert retire(ledger, old, new).counts["prepared"] == 1
+
+
+@pytest.mark.parametrize(("mark", "deleted"), [(False, 0), (True, 1)])
+def test_the_source_of_an_uncertain_copy_is_deleted_only_if_the_caller_includes_it(
+    ledger: Path, mark: bool, deleted: int
+) -> None:
+    with sides("tktchurch", "memory") as (old, new):
+        old.fill(1)
+        new.inject(Fault.drop_after(), "create")
+        assert by_state(run(planned(old, new, mark=mark), ledger).report) == {"adopted": 1}
+        result = retire(ledger, old, new)
+        assert (result.deleted, len(old.streams())) == (deleted, 1 - deleted)
+        if not deleted:
+            assert "adopted and has no mark" in result.kept[0].reason
+            assert retire(ledger, old, new, adopted=True).counts["adopted"] == 1
+            assert old.streams() == []
+
+
+def test_the_stream_that_starts_next_is_deleted_last(ledger: Path) -> None:
+    with sides("memory", "memory") as (old, new):
+        for days in (5, 2, 9, 3):
+            old.add(f"In {days} days", scheduled_start=in_days(days))
+        run(planned(old, new), ledger)
+        first = retire(ledger, old, new, max_delete=2)
+        assert [item.title for item in first.items] == ["In 9 days", "In 5 days"]
+        assert [item.title for item in retire(ledger, old, new).items] == ["In 3 days", "In 2 days"]
+
+
+def test_only_the_selected_streams_are_deleted_at_the_source(ledger: Path) -> None:
+    with sides("memory", "memory") as (old, new):
+        first, second, third, _ = old.fill(4)
+        run(planned(old, new), ledger)
+        by_id = retire(ledger, old, new, ids=[third], dry_run=True)
+        assert [item.source_id for item in by_id.items] == [third]
+        earlier = retire(ledger, old, new, before=in_days(3))
+        assert [item.source_id for item in earlier.items] == [first]
+        both = retire(ledger, old, new, ids=[second, third], before=in_days(4).isoformat())
+        assert [item.source_id for item in both.items] == [second]
+        assert old.titles() == ["Lesson 2", "Lesson 3"]
+        assert retire(ledger, old, new, ids=[first]).items == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [({"ids": ["none-such"]}, "ids"), ({"ids": "text"}, "ids"), ({"before": "soon"}, "before")],
+)
+def test_a_selection_that_cannot_be_meant_is_refused(
+    moved: tuple[Side, Side], ledger: Path, settings: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(live.InvalidInput) as raised:
+        retire(ledger, *moved, **settings)
+    assert raised.value.field == field
+    assert len(moved[0].streams()) == 3
 
 
 @pytest.mark.slow

@@ -226,7 +226,8 @@ with connected("old") as source, connected("new") as target, connected("other") 
             client.update(id, **{name: VALUES[name]})
         planned = migrate.plan(source, target).items[0].digest
         source.update(old.id, **{name: value})
-        kept = migrate.retire(ledger, source, target, max_delete=5, dry_run=True).kept
+        retired = migrate.retire(ledger, source, target, max_delete=5, prepared=True, dry_run=True)
+        kept = retired.kept
         assert [(item.title, f"source.{name}" in item.reason) for item in kept] == [("Full", True)]
         source.update(old.id, **{name: VALUES[name]})
     for name, value in VALUES.items():

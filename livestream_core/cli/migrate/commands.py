@@ -393,6 +393,12 @@ def handover(
 
 @migrate.command()
 @ledger_argument
+@click.option(
+    "--adopted",
+    is_flag=True,
+    help="Delete streams, too, that were adopted without a mark. Something else may have created "
+    "them, so review the list first.",
+)
 @dry_run_option
 @yes_option
 @account_options(source=False)
@@ -401,6 +407,7 @@ def handover(
 def rollback(
     context: CommandContext,
     ledger: str,
+    adopted: bool,
     dry_run: bool,
     yes: bool,
     accounts: NamedAccounts,
@@ -418,19 +425,48 @@ def rollback(
     from ... import migrate as library
     from .accounts import connect_named, names_in
 
+    names = names_in(ledger, accounts)
     _require_confirmation(dry_run=dry_run, yes=yes)
-    with connect_named(names_in(ledger, accounts).target) as target:
+    with connect_named(names.target) as target:
 
         def delete(**options: Any) -> DeleteResult:
-            return library.rollback(ledger, target, target_rate=speed.target_rate, **options)
+            return library.rollback(
+                ledger, target, adopted=adopted, target_rate=speed.target_rate, **options
+            )
 
         _delete(context, delete, target.account, dry_run=dry_run, yes=yes)
 
 
 @migrate.command(
-    epilog="\b\nExample:\n  livestream migrate retire school.db --max-delete 100 --dry-run"
+    epilog="\b\nExamples:\n"
+    "  livestream migrate retire school.db --max-delete 100 --dry-run\n"
+    "  livestream migrate retire school.db --max-delete 100 --before 2026-12-01T00:00:00Z"
 )
 @ledger_argument
+@click.option(
+    "--id",
+    "ids",
+    multiple=True,
+    metavar="ID",
+    help="Delete only the stream with this source ID. Can be repeated.",
+)
+@click.option(
+    "--before",
+    metavar="TIME",
+    help="Delete only streams scheduled to start before TIME, such as 2026-12-01T00:00:00+01:00.",
+)
+@click.option(
+    "--prepared",
+    is_flag=True,
+    help="Delete streams, too, that are only prepared: they are not known to have been live at the "
+    "target.",
+)
+@click.option(
+    "--adopted",
+    is_flag=True,
+    help="Delete streams, too, whose copies were adopted without a mark. Something else may have "
+    "created those copies.",
+)
 @click.option(
     "--max-delete",
     type=click.IntRange(min=0),
@@ -446,7 +482,11 @@ def rollback(
 def retire(
     context: CommandContext,
     ledger: str,
+    ids: tuple[str, ...],
+    before: str | None,
     max_delete: int,
+    prepared: bool,
+    adopted: bool,
     dry_run: bool,
     yes: bool,
     accounts: NamedAccounts,
@@ -454,21 +494,34 @@ def retire(
 ) -> None:
     """Delete the moved streams at the source.
 
-    A stream is deleted only if `livestream migrate check` finds it equal at that moment. The
-    command shows what would be deleted, and asks for confirmation. If standard input is not a
+    A stream is deleted only if `livestream migrate check` finds it equal at that moment, if it was
+    switched (it has been live at the target, or was marked as switched), and if this migration
+    certainly created its copy. The stream with the nearest start is deleted last.
+
+    The command shows what would be deleted, and asks for confirmation. If standard input is not a
     terminal, pass --yes. The exit code is 7 if any stream is kept, and 6 if --max-delete
     leaves some.
     """
     from ... import migrate as library
     from .accounts import connected_clients, names_in
 
+    names = names_in(ledger, accounts)
     _require_confirmation(dry_run=dry_run, yes=yes)
     with ExitStack() as stack:
-        source, target = connected_clients(stack, names_in(ledger, accounts))
+        source, target = connected_clients(stack, names)
 
         def delete(**options: Any) -> DeleteResult:
             return library.retire(
-                ledger, source, target, max_delete=max_delete, **speed.rates, **options
+                ledger,
+                source,
+                target,
+                max_delete=max_delete,
+                ids=ids or None,
+                before=before,
+                prepared=prepared,
+                adopted=adopted,
+                **speed.rates,
+                **options,
             )
 
         _delete(context, delete, source.account, dry_run=dry_run, yes=yes)
@@ -488,16 +541,14 @@ def _delete(
     yes: bool,
 ) -> None:
     from ..console.output import console
-    from .results import show_deletions
+    from .results import deletion_question, show_deletions
     from .stopping import stopped_by_signals
-    from .words import streams
 
     if not dry_run and not yes:
         with working("Checking which streams would be deleted"):
             preview = delete(dry_run=True)
         show_deletions(preview, console(stderr=True))
-        question = f"Delete {streams(preview.deleted)} at {account}?"
-        if not click.confirm(question, err=True):
+        if not click.confirm(deletion_question(preview, account), err=True):
             click.echo("Nothing was deleted.", err=True)
             raise click.exceptions.Exit(codes.FAILURE)
     with (

@@ -169,6 +169,24 @@ def show_deletions(result: DeleteResult, out: Console) -> None:
         out.print(f"{streams(result.remaining)} left. Run the same command again to continue.")
 
 
+def deletion_question(preview: DeleteResult, account: str) -> str:
+    """Return the question before a deletion, with the number of streams of each kind."""
+    counts = preview.counts
+    kinds = [
+        f"{count:,} {words}"
+        for count, words in (
+            (counts["switched"], "switched"),
+            (counts["prepared"], "only prepared"),
+            (counts["adopted"], "of them adopted without a mark"),
+            (len(preview.kept), "kept"),
+            (preview.remaining, "left for later"),
+        )
+        if count
+    ]
+    detail = f" ({', '.join(kinds)})" if kinds else ""
+    return f"Delete {streams(preview.deleted)} at {account}{detail}?"
+
+
 def show_handover(result: HandoverResult, out: Console) -> None:
     """Print the result of a handover."""
     line(

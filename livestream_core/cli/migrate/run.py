@@ -14,6 +14,7 @@ import click
 
 from ... import migrate
 from ..._model.errors import LiveStreamError
+from ...migrate.ledger.ledger import no_ledger, shown
 from ..console.context import CommandContext
 from ..console.exit_codes import FAILURE, NEEDS_REVIEW, STOPPED, SUCCESS
 from ..console.output import NOT_A_TERMINAL, console, say, working
@@ -25,6 +26,7 @@ from .progress import Pause, Tracker, progress
 from .stopping import stopped_by_signals
 from .words import streams
 
+_NEW = "A new migration requires --from and --to."
 #: Errors that need review: the same command would fail again.
 _NEED_REVIEW = (migrate.LedgerError, migrate.MigrationStopped)
 
@@ -34,7 +36,7 @@ def planned(
 ) -> migrate.Plan:
     """Return a plan, whose clients the stack closes. Nothing is changed."""
     if not accounts.source or not accounts.target:
-        raise click.UsageError("A new migration requires --from and --to.")
+        raise click.UsageError(_NEW)
     names = Names(accounts.source, accounts.target)
     transform = None
     if planning.transform is not None:
@@ -124,8 +126,7 @@ def run(
         if migrate.Ledger.exists(ledger):
             names = _resumed_names(context, ledger, accounts, planning)
         else:
-            if not yes and not sys.stdin.isatty():
-                raise click.UsageError(NOT_A_TERMINAL.format("start a new migration"))
+            _check_new(ledger, accounts, yes=yes, replan=settings["replan"])
             plan = planned(stack, accounts, planning, speed)
             names = Names(plan.source_name, plan.target_name)
             if not plan.counts["pending"] and not plan.forbidden_losses:
@@ -146,6 +147,25 @@ def run(
         add_current_folder_to_path()  # a ledger names its transform
         result = _run(context, plan, ledger, both, speed, settings)
     return Ended(result=result, plan=plan, exit_code=exit_code(result))
+
+
+def _check_new(ledger: str, accounts: NamedAccounts, *, yes: bool, replan: bool) -> None:
+    """Check that a ledger that does not exist is meant to be new, and not misspelled.
+
+    Raises:
+        LedgerError: If the command can only be meant for an existing ledger.
+        click.UsageError: If a new migration lacks an account or a confirmation.
+    """
+    if replan or not (accounts.source or accounts.target):
+        raise no_ledger(ledger, ", or pass --from and --to to start a new migration")
+    missing = f"There is no ledger at {shown(ledger)}. "
+    if not (accounts.source and accounts.target):
+        raise click.UsageError(missing + _NEW)
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError(
+            f"{missing}To resume a migration, check the name of its ledger. "
+            + NOT_A_TERMINAL.format("start a new migration")
+        )
 
 
 def exit_code(result: migrate.RunResult) -> int:

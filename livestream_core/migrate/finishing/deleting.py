@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from ..._client import Client
 from ..._contract.capabilities import Capabilities, Feature
-from ..._model.converters import count, with_field_name
-from ..._model.errors import LiveStreamError, NotFound
+from ..._model.converters import count, optional_instant, with_field_name
+from ..._model.errors import InvalidInput, LiveStreamError, NotFound
 from ..._model.status import STATUSES
 from ..._model.stream import LiveStream
 from ..ledger.ledger import Ledger
@@ -29,6 +30,7 @@ from ..values import (
     Item,
     ItemState,
     MigrationStopped,
+    Report,
     Verdict,
 )
 from .check import Checker, was_live
@@ -39,11 +41,21 @@ _ADDED = tuple(
     facts.name for facts in COMPARED if facts.vendor_default is None and not facts.is_required
 )
 
+_ADOPTED = (
+    "it was adopted and has no mark, so this migration may not have created it; review it, then "
+    "include it with --adopted"
+)
+_PREPARED = (
+    "it is only prepared: it is not known to have been live at the target; once it is in use "
+    "there, mark it as switched, or include it with --prepared"
+)
+
 
 def rollback(
     ledger: Location,
     target: Client,
     *,
+    adopted: bool = False,
     dry_run: bool = False,
     target_rate: RequestRate | str | None = None,
     stop: threading.Event | None = None,
@@ -58,6 +70,8 @@ def rollback(
     Args:
         ledger: The migration's ledger.
         target: The client for the target.
+        adopted: Whether to delete streams, too, that were adopted without a mark. Review them
+            first: something else may have created them.
         dry_run: Whether to only report what would be deleted.
         target_rate: The maximum rate of requests to the target, such as ``"5/s"``.
         stop: An event that stops the rollback, once set, as soon as the requests in flight are
@@ -95,6 +109,7 @@ def rollback(
                     partial(
                         _why_kept,
                         item,
+                        adopted,
                         reader,
                         report.plan,
                         shown.get(item.source_id, {}),
@@ -104,14 +119,16 @@ def rollback(
         return deletion.result()
 
 
-def _why_kept(item: Item, reader: SourceReader, salt: str, shown: Any, target: Capabilities) -> str:
+def _why_kept(
+    item: Item, adopted: bool, reader: SourceReader, salt: str, shown: Any, target: Capabilities
+) -> str:
     """Return why a stream at the target is kept, or an empty string if it is deleted.
 
     Raises:
         NotFound: If the stream no longer exists.
     """
-    if item.state is ItemState.ADOPTED and not item.marked:
-        return "it was adopted and has no mark, so this migration may not have created it"
+    if item.is_uncertain and not adopted:
+        return _ADOPTED
     stream = reader.read(item.target_id or "", _SECONDS)
     if item.cutover is Cutover.SWITCHED or was_live(stream):
         return "it is or has been live"
@@ -143,21 +160,32 @@ def retire(
     target: Client,
     *,
     max_delete: int,
+    ids: Iterable[str] | None = None,
+    before: datetime | str | None = None,
+    prepared: bool = False,
+    adopted: bool = False,
     dry_run: bool = False,
     source_rate: RequestRate | str | None = None,
     target_rate: RequestRate | str | None = None,
     stop: threading.Event | None = None,
 ) -> DeleteResult:
-    """Delete the source streams that were moved.
+    """Delete the source streams that were moved and are in use at the target.
 
-    Each stream is checked just before it is deleted, and kept unless the source and the target are
-    as planned. If the call is interrupted, repeat it to resume.
+    Each stream is checked just before it is deleted, and kept, with the reason, unless the source
+    and the target are as planned. By default, it is also kept if it is only prepared (it is not
+    known to have been live at the target), or if its copy was adopted without a mark (this
+    migration may not have created it). The stream with the nearest start is deleted last, and
+    streams without a start after that. If the call is interrupted, repeat it to resume.
 
     Args:
         ledger: The migration's ledger.
         source: The client for the source.
         target: The client for the target.
         max_delete: The maximum number of streams that this call deletes.
+        ids: Delete only streams with these source IDs.
+        before: Delete only streams scheduled to start before this instant.
+        prepared: Whether to delete streams, too, that are only prepared.
+        adopted: Whether to delete streams, too, whose copies were adopted without a mark.
         dry_run: Whether to only report what would be deleted.
         source_rate: The maximum rate of requests to the source, such as ``"5/s"``.
         target_rate: The maximum rate of requests to the target.
@@ -167,9 +195,14 @@ def retire(
     Raises:
         LedgerError: If the ledger cannot be used or belongs to other accounts.
         MigrationStopped: If the migration was rolled back.
+        InvalidInput: If an argument is invalid, or an ID does not belong to a stream that was
+            moved.
         Unsupported: If the source does not support delete.
     """
     with_field_name("max_delete", count)(max_delete)
+    until = with_field_name("before", optional_instant)(before)
+    if isinstance(ids, str):
+        raise InvalidInput("ids: must be a list of IDs, not one string", field="ids")
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger, write=not dry_run))
         check_accounts(opened, source, target)
@@ -182,6 +215,7 @@ def retire(
                 "this migration was rolled back, so the source streams may be the only copies; "
                 "nothing was deleted"
             )
+        selected = _to_retire(report, None if ids is None else tuple(ids), until)
         deletion = _Deletion(opened, source, "retirement", dry_run, stop, limit=max_delete)
         checker = Checker(report, source, target)
 
@@ -190,15 +224,52 @@ def retire(
             checked = pair.checked
             if checked.verdict is Verdict.TARGET_ONLY:
                 raise NotFound("it no longer exists at the source")
-            if checked.verdict is not Verdict.EQUAL or pair.source is None:
+            if checked.verdict is not Verdict.EQUAL or pair.source is None or pair.target is None:
                 detail = ", ".join(checked.differences) or checked.reason
                 return f"check reports {checked.verdict.symbol}: {detail}"
-            return ""
+            if was_live(pair.target):
+                deletion.switched.add(item.source_id)
+            elif item.cutover is not Cutover.SWITCHED and not prepared:
+                return _PREPARED
+            return _ADOPTED if item.is_uncertain and not adopted else ""
 
-        for item in report.items:
-            if item.is_moved and item.cutover is not Cutover.RETIRED:
-                deletion.delete(item, item.source_id, partial(why_kept, item))
+        for item in selected:
+            deletion.delete(item, item.source_id, partial(why_kept, item))
         return deletion.result()
+
+
+def _to_retire(report: Report, ids: tuple[str, ...] | None, before: datetime | None) -> list[Item]:
+    """Return the streams to retire, the one with the nearest start last.
+
+    A stream without a start may be used at any time, so it counts as nearer than any other.
+    """
+    moved = {item.source_id: item for item in report.items if item.is_moved}
+    if unknown := [each for each in ids or () if each not in moved]:
+        raise InvalidInput(
+            f"ids: these streams were not moved, so they cannot be retired: {', '.join(unknown)}",
+            field="ids",
+        )
+    now = datetime.now(UTC)
+
+    def is_selected(item: Item) -> bool:
+        start = _start_of(item)
+        return item.cutover is not Cutover.RETIRED and (
+            before is None or (start is not None and start < before)
+        )
+
+    def distance(item: Item) -> timedelta:
+        start = _start_of(item)
+        return timedelta(-1) if start is None else abs(start - now)
+
+    items = moved.values() if ids is None else map(moved.__getitem__, dict.fromkeys(ids))
+    return sorted(filter(is_selected, items), key=distance, reverse=True)
+
+
+def _start_of(item: Item) -> datetime | None:
+    """Return the scheduled start at the source or, if it has none there, at the target."""
+    if text := item.source.get("scheduled_start"):
+        return datetime.fromisoformat(text)
+    return None if item.spec is None else item.spec.scheduled_start
 
 
 class _Deletion:
@@ -219,6 +290,8 @@ class _Deletion:
         self._stop = stop or threading.Event()
         self._items: list[DeletedItem] = []
         self._spent = self._remaining = 0
+        #: The source IDs of streams that were found to have been live at the target.
+        self.switched: set[str] = set()
 
     def keep(self, item: Item, reason: str) -> None:
         """Keep a stream."""
@@ -271,5 +344,7 @@ class _Deletion:
                 title=item.title,
                 deleted=deleted,
                 reason=reason,
+                cutover=Cutover.SWITCHED if item.source_id in self.switched else item.cutover,
+                adopted=item.is_uncertain,
             )
         )

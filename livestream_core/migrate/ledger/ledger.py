@@ -155,7 +155,7 @@ class Ledger:
         """
         url, path = _url(location)
         if not cls.exists(location):
-            raise LedgerError(f"there is no ledger at {_shown(url)}")
+            raise no_ledger(location)
         if path is None:
             ledger = cls(_postgresql(url), _shown(url), None)
             ledger._verify()
@@ -481,6 +481,15 @@ def _url(location: str | os.PathLike[str]) -> tuple[sa.URL, Path | None]:
 def shown(location: str | os.PathLike[str]) -> str:
     """Return a location without anything that may be a password."""
     return _shown(_url(location)[0])
+
+
+def no_ledger(location: str | os.PathLike[str], more: str = "") -> LedgerError:
+    """Return the error for a ledger that does not exist, with what else to do than check its name.
+
+    A name that does not exist may be misspelled, so this comes before any other problem: a new
+    ledger under that name would create every stream again.
+    """
+    return LedgerError(f"there is no ledger at {shown(location)}", hint=f"check its name{more}")
 
 
 def _shown(url: sa.URL) -> str:

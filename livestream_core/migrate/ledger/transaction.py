@@ -252,11 +252,22 @@ class Transaction:
             return None
         return frozenset(self._connection.execute(sa.select(BASELINE.c.target_key)).scalars())
 
-    def save_baseline(self, keys: Collection[str], digest: str) -> None:
-        """Save the baseline, unless another worker has saved one."""
+    def save_baseline(
+        self, keys: Collection[str], digest: str, skipped: Mapping[int, str] | None = None
+    ) -> None:
+        """Save the baseline, unless another worker has saved one.
+
+        Args:
+            keys: The keys of the streams at the target.
+            digest: A digest of the keys.
+            skipped: The streams that are not moved because of what is there: the reasons, by
+                position.
+        """
         lock = sa.select(MIGRATION.c.baseline).with_for_update()
         if self._connection.execute(lock).scalar():
             return
+        for position, reason in (skipped or {}).items():
+            self.skip(position, reason)
         self._connection.execute(BASELINE.delete())
         if keys:
             self._connection.execute(
@@ -523,6 +534,17 @@ class Transaction:
                 "digest": item.digest,
                 "marked": marked and has_mark(item.spec),
                 "attempts": 0,
+            },
+        )
+
+    def skip(self, position: int, reason: str) -> None:
+        """Record that a stream is not moved."""
+        self._change(
+            position,
+            lambda _: {
+                "state": str(ItemState.SKIPPED),
+                "reason": clean(reason),
+                "settled_at": self.now,
             },
         )
 

@@ -204,7 +204,12 @@ class SourceReader:
         self._listings = None if natively else Listings(client, allow_unreadable=True)
 
     def read(
-        self, stream_id: str, seconds: float, heartbeat: Callable[[], None] = _do_nothing
+        self,
+        stream_id: str,
+        seconds: float,
+        heartbeat: Callable[[], None] = _do_nothing,
+        *,
+        again: bool = False,
     ) -> LiveStream:
         """Return the stream in its current state.
 
@@ -212,6 +217,8 @@ class SourceReader:
             stream_id: The stream's ID.
             seconds: How long a read by ID may take. The limit does not apply to lists.
             heartbeat: A function that is called repeatedly while a thread reads the list.
+            again: Whether this is the second look for a stream that was missing, for which no
+                list of before will do.
 
         Raises:
             NotFound: If the stream no longer exists.
@@ -219,7 +226,8 @@ class SourceReader:
         """
         if self._listings is None:
             return self._client.get(stream_id, deadline=seconds)
-        listing = self._listings.started_after(time.monotonic() - self.MAX_AGE, heartbeat)
+        age = 0.0 if again else self.MAX_AGE
+        listing = self._listings.started_after(time.monotonic() - age, heartbeat)
         stream = listing.streams.get(self._client.id_key(stream_id))
         if stream is None and listing.unreadable:
             raise UnexpectedResponse(

@@ -19,7 +19,7 @@ from ..._model import converters as c
 from ..._model.converters import with_field_name
 from ..._model.errors import InvalidInput, NotFound, UnexpectedResponse, Unsupported
 from ..._model.status import Status
-from ..._model.stream import LiveStream
+from ..._model.stream import LiveStream, StreamSpec
 from ..._plugins.registry import registry
 from ..pace import RequestRate, paced, rate_of
 from ..values import (
@@ -407,16 +407,10 @@ class Planner:
             )
         translation = self._translator.translate(stream)
         spec, source = translation.spec, snapshot(stream, self.id)
-        existing = self._existing(stream, spec)
-        marked = mark_of(self._source.account, stream.id) in self._marks
+        existing = self._existing(stream.id, spec)
         state, reason = ItemState.PENDING, ""
-        if why := self._why_not_movable(stream):
+        if why := self._why_not_movable(stream) or self.why_there(stream.id, spec):
             state, reason = ItemState.SKIPPED, why
-        elif marked:
-            state, reason = ItemState.SKIPPED, f"it was already moved: {existing[0]} has its mark"
-        elif existing and self._settings.skip_existing:
-            state = ItemState.SKIPPED
-            reason = f"the target already has a matching stream: {', '.join(existing)}"
         elif problem := translation.problem or self._too_soon(spec):
             state, reason = ItemState.NEEDS_REVIEW, problem
         return PlannedItem(
@@ -441,8 +435,17 @@ class Planner:
             return ""
         return f"scheduled_start: {start.isoformat()} is in the past or too soon"
 
-    def _existing(self, stream: LiveStream, spec: Any) -> tuple[str, ...]:
-        mark = mark_of(self._source.account, stream.id)
+    def why_there(self, source_id: str, spec: StreamSpec | None) -> str:
+        """Return why a stream is not moved because of what is at the target, or nothing."""
+        existing = self._existing(source_id, spec)
+        if mark_of(self._source.account, source_id) in self._marks:
+            return f"it was already moved: {existing[0]} has its mark"
+        if existing and self._settings.skip_existing:
+            return f"the target already has a matching stream: {', '.join(existing)}"
+        return ""
+
+    def _existing(self, source_id: str, spec: StreamSpec | None) -> tuple[str, ...]:
+        mark = mark_of(self._source.account, source_id)
         if mark in self._marks:
             return (self._marks[mark],)
         if spec is None:

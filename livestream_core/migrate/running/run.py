@@ -21,7 +21,7 @@ from ..._contract.foreign import place_of
 from ..._model.converters import count, with_field_name
 from ..._model.errors import InvalidInput, LiveStreamError, NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
-from ..ledger.ledger import Ledger, digest_of, shown
+from ..ledger.ledger import Ledger, digest_of, no_ledger
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
 from ..planning.listing import SourceReader, complete_list
@@ -48,7 +48,7 @@ from ..values import (
     RunResult,
 )
 from .patience import PATIENCE, Patience, Waiting, asked, resume_at
-from .worker import Pacing, Shared, Worker
+from .worker import GONE, SECOND_LOOK, Pacing, Shared, Worker
 
 #: A client, or a function that connects one in the worker's process.
 ClientOrFactory: TypeAlias = Client | Callable[[], Client]
@@ -188,9 +188,7 @@ def _ledger(location: Location, plan: Plan | None) -> Iterator[Ledger]:
     if Ledger.exists(location):
         ledger = Ledger.open(location, write=True)
     elif plan is None:
-        raise LedgerError(
-            f"there is no ledger at {shown(location)}", hint="pass a plan to start a new migration"
-        )
+        raise no_ledger(location, ", or pass a plan to start a new migration")
     elif plan.forbidden_losses:
         raise MigrationStopped(
             "the plan would lose fields listed in fail_on_loss: "
@@ -338,13 +336,15 @@ class _Run:
             report = self.ledger.report()
         if report.phase == "finished":
             # Nothing is written to the target, and to the ledger only if a duplicate was found.
-            return RunResult(report=self._checked_for_duplicates())
+            return RunResult(report=self._checked_for_duplicates(transform))
         if remote is not None and self.ledger.is_file:
             raise InvalidInput(
                 "ledger: workers in other processes require a PostgreSQL ledger", field="ledger"
             )
         is_resumed = self.ledger.read(Transaction.baseline) is not None
-        baseline = self._baseline()
+        baseline = self._baseline(report, transform)
+        if not is_resumed:
+            report = self.ledger.report()
         self.ledger.write(lambda tx: tx.begin_run(self.id, budget, alone=self.ledger.is_file))
         shared = self.shared(baseline, report, transform, is_resumed=is_resumed)
         if remote is None:
@@ -355,7 +355,7 @@ class _Run:
         report = self.ledger.report()
         if report.phase == "finished" and shared.failure is None:
             try:
-                report = self._checked_for_duplicates()
+                report = self._checked_for_duplicates(transform)
             except LedgerError:
                 raise
             except LiveStreamError as error:
@@ -377,33 +377,46 @@ class _Run:
             client, twice=twice, wait=lambda error: self.patience.wait(error, self.stop)
         ).streams
 
-    def _baseline(self) -> frozenset[str]:
-        """Return what was at the target before the first intent."""
+    def _baseline(self, report: Report, transform: Transform | None) -> frozenset[str]:
+        """Return what was at the target before the first intent.
+
+        Streams may have appeared there since the plan was made, so the plan's rules for what is
+        there already are applied once more.
+        """
         known = self.ledger.read(Transaction.baseline)
         if known is not None:
             return known
         found = self._complete_list(self.target, twice=True)
-        self.ledger.write(lambda tx: tx.save_baseline(found.keys(), digest_of(found)))
+        planner = self._planner(report, transform, found)
+        skipped = {
+            position: reason
+            for position, item in enumerate(report.items)
+            if item.state is ItemState.PENDING
+            and (reason := planner.why_there(item.source_id, item.spec))
+        }
+        self.ledger.write(lambda tx: tx.save_baseline(found.keys(), digest_of(found), skipped))
         # Another machine may have saved its list first.
         return self.ledger.read(Transaction.baseline) or frozenset()
 
-    def _checked_for_duplicates(self) -> Report:
+    def _checked_for_duplicates(self, transform: Transform | None) -> Report:
         """Return the report, with the possible duplicates at the target.
 
         These are streams that match a planned one, were not there before the migration, and are not
         in the ledger.
         """
-        baseline = self._baseline()
+        report = self.ledger.report()
+        baseline = self._baseline(report, transform)
         found = self._complete_list(self.target)
         foreign = self._foreign(found, baseline)
-        report = self.ledger.report()
         matcher = Matcher.of(self.target.capabilities)
         specs = Lookup(
             matcher,
             (
                 (item.source_id, item.spec)
                 for item in report.items
-                if item.spec is not None and item.state is not ItemState.SKIPPED
+                if item.spec is not None
+                # A skipped stream's create may still be applied late.
+                and (item.state is not ItemState.SKIPPED or item.intended_at is not None)
             ),
         )
         unowned = tuple(
@@ -437,21 +450,38 @@ class _Run:
                     again[item.source_id] = position
         if not again:
             return
-        existing = self._complete_list(self.target)
-        planner = Planner(
+        planner = self._planner(report, transform, self._complete_list(self.target))
+        reader = SourceReader(self.source, natively=reads_natively(self.source))
+        missing: dict[str, int] = {}
+
+        def replan(source_id: str, position: int, *, again: bool = False) -> None:
+            try:
+                found = reader.read(source_id, self.pacing.read, again=again)
+                planned = planner.item(found)
+            except UnexpectedResponse:
+                return
+            except NotFound:
+                missing[source_id] = position
+                if again:
+                    self.ledger.write(partial(Transaction.skip, position=position, reason=GONE))
+                return
+            marked = report.settings.mark
+            self.ledger.write(
+                partial(Transaction.replan, position=position, item=planned, marked=marked)
+            )
+
+        for source_id, position in again.items():
+            replan(source_id, position)
+        if missing and not self.stop.wait(SECOND_LOOK):
+            for source_id, position in [*missing.items()]:
+                replan(source_id, position, again=True)
+
+    def _planner(
+        self, report: Report, transform: Transform | None, existing: Mapping[str, LiveStream]
+    ) -> Planner:
+        return Planner(
             self.source, self.target, report.settings, transform, existing, plan_id=report.plan
         )
-        reader = SourceReader(self.source, natively=reads_natively(self.source))
-        marked = report.settings.mark
-        for source_id, position in again.items():
-            try:
-                planned_item = planner.item(reader.read(source_id, self.pacing.read))
-            except (NotFound, UnexpectedResponse):
-                continue
-            planned = partial(
-                Transaction.replan, position=position, item=planned_item, marked=marked
-            )
-            self.ledger.write(planned)
 
     # -- workers ----------------------------------------------------------------------------
 

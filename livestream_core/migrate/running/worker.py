@@ -51,6 +51,10 @@ FAILURES_IN_A_ROW = 10
 #: the vendor was down all night, that says nothing about the stream.
 TRIES = 6
 _LONGEST_PAUSE = 30.0
+#: In how many seconds a stream that is missing at the source is looked for once more.
+SECOND_LOOK = 1.0
+#: Why a stream is skipped that was missing both times.
+GONE = "gone: it no longer exists at the source"
 #: An idle worker checks for work after this number of seconds: another may have released a group.
 _LONGEST_WAIT = 1.0
 _REVIEW = ItemState.NEEDS_REVIEW
@@ -111,6 +115,8 @@ class Shared:
     failures: int = 0
     #: The number of tries for each stream in this run, by position.
     tries: Counter[int] = attrs.field(factory=Counter)
+    #: The positions of streams that were missing at the source when they were last read.
+    missing: set[int] = attrs.field(factory=set)
     lock: threading.Lock = attrs.field(factory=threading.Lock)
     idle: threading.Condition = attrs.field(factory=threading.Condition)
     #: The number of times that idle workers were woken.
@@ -391,14 +397,23 @@ class Worker:
     def _create(self, key: str, entry: Entry) -> Outcome | None:
         """Create one stream; return ``None`` if this worker no longer holds the group."""
         shared, pacing = self._shared, self._shared.pacing
+        was_missing = entry.position in shared.missing
         try:
-            stream = shared.reader.read(entry.source_id, pacing.read, self._lease_keeper(key))
+            stream = shared.reader.read(
+                entry.source_id, pacing.read, self._lease_keeper(key), again=was_missing
+            )
         except LeaseLost:
             return None
         except NotFound:
-            return self._settled(key, entry, _REVIEW, "it no longer exists at the source")
+            if was_missing:
+                return self._settled(key, entry, ItemState.SKIPPED, GONE)
+            shared.missing.add(entry.position)
+            reason = "it is missing at the source, and looked for once more"
+            note = self._if_owned(key, lambda tx: tx.note(entry, ItemState.PENDING, reason))
+            return Outcome(note, continues=False, pause=SECOND_LOOK)
         except LiveStreamError as error:
             return self._unread(key, entry, error)
+        shared.missing.discard(entry.position)
         spec, problem = self._still_planned(entry, stream)
         if spec is None:
             return self._settled(key, entry, _REVIEW, problem)
