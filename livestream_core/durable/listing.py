@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import attrs
 
-from .._client import Client
+from .._client import AsyncClient, Client
 from .._client.base import BaseClient
 from .._contract.pagination import Completeness, Unreadable, unreadable_error
 from .._model.errors import LiveStreamError
@@ -56,6 +56,8 @@ def read_list(
     client: Client,
     heartbeat: Callable[[], None] = _do_nothing,
     wait: Callable[[LiveStreamError], None] = _raise,
+    *,
+    deadline: float | None = None,
 ) -> CompleteList:
     """Read every page of a list once, with every field of each stream.
 
@@ -64,8 +66,12 @@ def read_list(
         heartbeat: A function that is called repeatedly while the list is read.
         wait: A function that is called with the error for a page that could not be read. It
             returns when the page can be tried again.
+        deadline: Seconds for each page.
     """
-    streams, found = client.list(on_unreadable="collect", read_ahead=True, full=True), {}
+    streams, found = (
+        client.list(on_unreadable="collect", read_ahead=True, full=True, deadline=deadline),
+        {},
+    )
     failures = 0
     while True:
         try:
@@ -80,6 +86,20 @@ def read_list(
             if failures > _PAUSES:
                 raise
             wait(error)
+
+
+async def read_list_async(
+    client: AsyncClient, heartbeat: Callable[[], None], *, deadline: float
+) -> CompleteList:
+    """Read every page of a list once, like :func:`read_list`, with an asynchronous client."""
+    found = {}
+    async with client.list(
+        on_unreadable="collect", read_ahead=True, full=True, deadline=deadline
+    ) as streams:
+        async for stream in streams:
+            found[client.id_key(stream.id)] = stream
+            heartbeat()
+    return CompleteList(found, streams.complete, streams.unreadable)
 
 
 def complete_list(

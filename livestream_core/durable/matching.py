@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import unicodedata
 from collections import Counter
@@ -28,6 +29,26 @@ _COMPARED_AS = frozenset(facts.shown_as for facts in COMPARED)
 def words(text: str | None) -> str:
     """Return a text in the form used for comparison, because vendors trim and normalize."""
     return " ".join(unicodedata.normalize("NFC", text or "").split())
+
+
+def resembles(title: str, shown: str) -> bool:
+    """Return whether a vendor may have made one title from another.
+
+    Vendors escape or drop characters, change the case, and shorten long titles.
+    """
+    wanted, found = _letters(title), _letters(shown)
+    if not found:
+        return not wanted
+    return found == wanted or (len(found) >= _SHORTENED and wanted.startswith(found))
+
+
+#: The fewest letters of a title that counts as a shortened one.
+_SHORTENED = 20
+
+
+def _letters(title: str) -> str:
+    text = unicodedata.normalize("NFKC", html.unescape(title)).casefold()
+    return "".join(filter(str.isalnum, text))
 
 
 @attrs.frozen
@@ -105,6 +126,28 @@ class Matcher:
             for facts in self._returned(IDENTIFYING)
         )
 
+    def may_be_confused(self, spec: StreamSpec, other: StreamSpec) -> bool:
+        """Return whether one stream could have been created from either of two specs."""
+        return all(
+            _agree_as_specs(facts, getattr(spec, facts.name), getattr(other, facts.name))
+            for facts in self._returned(IDENTIFYING)
+        )
+
+    def is_nearly_same(self, spec: StreamSpec, stream: LiveStream) -> bool:
+        """Return whether a stream looks as if the vendor had changed what a spec asked for.
+
+        Its title is a shortened or otherwise altered form of the requested one, or a value that
+        vendors echo differs; the rest agrees.
+        """
+        if not self.name_of(spec):
+            return False
+        wrong = [facts for facts in self._returned(IDENTIFYING) if not _agree(facts, spec, stream)]
+        return bool(wrong) and all(
+            facts.owner is Owner.ECHOED
+            or (facts.name == "title" and resembles(spec.title, stream.title))
+            for facts in wrong
+        )
+
     def _returned(self, fields: Iterable[FieldFacts]) -> Iterator[FieldFacts]:
         # A spec has no value for the other fields that the target lacks.
         return (facts for facts in fields if self.titled or facts.feature is not Feature.TITLE)
@@ -128,6 +171,18 @@ def _agree(facts: FieldFacts, spec: StreamSpec, stream: LiveStream) -> bool:
     if facts.kind is Kind.TEXTS:
         return set(wanted) == set(shown)
     return bool(wanted == shown)
+
+
+def _agree_as_specs(facts: FieldFacts, wanted: Any, other: Any) -> bool:
+    if facts.owner is not Owner.CALLER and (wanted in _UNSET or other in _UNSET):
+        return True
+    if facts.part is not None:
+        return len(wanted) == len(other)  # URLs with a secret are not stored
+    if facts.kind is Kind.TEXT:
+        return words(wanted) == words(other)
+    if facts.kind is Kind.TEXTS:
+        return set(wanted) == set(other)
+    return bool(wanted == other)
 
 
 _UNSET: tuple[Any, ...] = (None, ())

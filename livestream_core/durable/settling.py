@@ -32,6 +32,9 @@ class Intended(Protocol):
     def spec(self) -> StreamSpec: ...
     @property
     def intended_at(self) -> float | None: ...
+    def admits(self, stream: LiveStream) -> bool:
+        """Return whether nothing else that is known rules a stream out."""
+        ...
 
 
 E = TypeVar("E", bound=Intended)
@@ -84,7 +87,7 @@ def may_be_of(entry: Intended, stream: LiveStream, matcher: Matcher) -> bool:
 
     The stream matches the spec, as far as it can be read, and is not older than the create.
     """
-    if not matcher.may_be_same(entry.spec, stream):
+    if not (matcher.may_be_same(entry.spec, stream) and entry.admits(stream)):
         return False
     if stream.created_at is None or entry.intended_at is None:
         return True

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import sqlalchemy as sa
 
-from ..._model.stream import StreamSpec
+from ..._model.stream import LiveStream, StreamSpec
 from ...durable.leases import Leases
 from ..values import Cutover, FieldOutcome, FieldResult, Item, ItemState, PlannedItem, has_mark
 from .schema import (
@@ -105,6 +105,10 @@ class Entry:
     attempts: int
     intended_at: float | None
     row: Row = attrs.field(eq=False, repr=False)
+
+    def admits(self, stream: LiveStream) -> bool:
+        """Return whether nothing rules a stream out: the baseline is the same for all entries."""
+        return True
 
 
 @attrs.frozen(slots=True, kw_only=True)
