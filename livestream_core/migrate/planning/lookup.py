@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from ..._model.stream import LiveStream, StreamSpec
-from .matching import Matcher
+from ...durable.matching import Matcher
 
 K = TypeVar("K")
 #: What is found: streams, by a spec, or specs, by a stream.

@@ -24,24 +24,26 @@ from ..._model.errors import (
 )
 from ..._model.status import Status
 from ..._model.stream import LiveStream, StreamSpec
+from ...durable.leases import LeaseLost
+from ...durable.listing import Listing, Listings
+from ...durable.matching import Matcher
+from ...durable.settling import candidates, decide
 from ..ledger.ledger import Ledger, new_owner
 from ..ledger.transaction import (
     BudgetSpent,
     Claim,
     Entry,
-    LeaseLost,
     Stopped,
     Taken,
     Transaction,
     Wait,
 )
-from ..planning.listing import Listing, Listings, SourceReader
+from ..planning.listing import SourceReader, listings
 from ..planning.lookup import Lookup
-from ..planning.matching import Matcher, digest, snapshot
+from ..planning.matching import digest, snapshot
 from ..planning.translation import Translator, not_movable
 from ..values import ItemState, PlanSettings
 from .patience import PATIENCE, Patience, asked, resume_at
-from .settling import candidates, decide
 
 logger: logging.Logger = logging.getLogger("livestream_core")
 
@@ -123,7 +125,7 @@ class Shared:
     turn: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self.listings = Listings(self.target)
+        self.listings = listings(self.target)
         self.matcher = Matcher.of(self.target.capabilities)
         self.listed = (None, Lookup(self.matcher, ()))
         self.lookup_of_appeared = Lookup(self.matcher, self.appeared.items())
@@ -331,13 +333,16 @@ class Worker:
         if decision.wait:
             self._closing = self._releasing(key, after=settle, seen=found)
             return None
+        problem = decision.problem
+        if decision.advice:
+            problem += f"; {decision.advice}, then run with --replan"
         given_up = [entry for entry in decision.create if shared.tries[entry.position] >= TRIES]
 
         def note(transaction: Transaction) -> None:
             transaction.hold(key, self._owner, shared.pacing.lease, forget_seen=True)
             for entry in unknown:
                 if decision.problem:
-                    transaction.note(entry, _REVIEW, decision.problem)
+                    transaction.note(entry, _REVIEW, problem)
                 elif entry.position in decision.adopted:
                     stream = decision.adopted[entry.position]
                     self._note_created(transaction, entry, ItemState.ADOPTED, stream)
