@@ -95,6 +95,10 @@ class ItemState(_Stored):
     """Cannot continue without a decision; the reason says why."""
 
 
+#: The states of streams that someone has to look at: they come first wherever streams are shown.
+UNRESOLVED = frozenset({ItemState.NEEDS_REVIEW, ItemState.REFUSED, ItemState.UNKNOWN})
+
+
 class Verdict(StrEnum):
     """The result of ``check`` for one stream. The symbols are those of ``rclone check``."""
 
@@ -444,6 +448,8 @@ class Report:
         items: Every item.
         unowned: The IDs of streams at the target that match an item's spec, were not there
             before the migration, and are not in the ledger, as last seen by a run.
+        source_name: The provider or connection that the command line uses for the source.
+        target_name: The provider or connection that the command line uses for the target.
     """
 
     plan: str
@@ -455,6 +461,8 @@ class Report:
     settings: PlanSettings
     items: tuple[Item, ...]
     unowned: tuple[str, ...] = ()
+    source_name: str = ""
+    target_name: str = ""
 
     @property
     def counts(self) -> dict[str, int]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...migrate import Cutover
 from ...migrate.ledger.ledger import shown as ledger_shown
+from ...migrate.values import UNRESOLVED
 from ..console.context import CommandContext
 from ..console.output import printable, time_text
 from ..console.tables import line
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from ...migrate import CheckResult, DeleteResult, HandoverResult, Item, Report, RunResult
 
-#: The states that are listed first.
-_OPEN = frozenset({"refused", "unknown", "needs_review"})
 _RESUME = "To resume, run the same command again."
 
 
@@ -192,7 +191,7 @@ def _show_open(out: Console, report: Report) -> None:
     is_shown = print_chosen(
         out,
         ("state",),
-        [item for item in report.items if item.state in _OPEN],
+        [item for item in report.items if item.state in UNRESOLVED],
         lambda item: stream_row(
             str(item.state),
             title=item.title,

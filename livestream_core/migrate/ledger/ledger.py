@@ -685,6 +685,8 @@ def _report(transaction: Transaction) -> Report:
         settings=stored(PlanSettings, migration["settings"]),
         items=items,
         unowned=tuple(json.loads(migration["unowned"])),
+        source_name=migration["source_name"],
+        target_name=migration["target_name"],
     )
 
 
