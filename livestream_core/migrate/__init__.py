@@ -10,7 +10,7 @@ from .._public import publish as _publish
 from .finishing.check import check
 from .finishing.deleting import retire, rollback
 from .finishing.handover import HandoverResult, handover, mark_switched, refresh_cutovers
-from .ledger.ledger import Ledger, report
+from .ledger.ledger import Ledger, history, report
 from .pace import RequestRate
 from .pages import plan_html, report_html
 from .planning.plan import plan
@@ -27,6 +27,7 @@ from .values import (
     DeleteResult,
     FieldOutcome,
     FieldResult,
+    History,
     Item,
     ItemState,
     LedgerError,
@@ -36,6 +37,7 @@ from .values import (
     PlanSettings,
     Report,
     RunResult,
+    Try,
     Verdict,
 )
 
@@ -50,6 +52,7 @@ __all__ = [
     "FieldOutcome",
     "FieldResult",
     "HandoverResult",
+    "History",
     "Item",
     "ItemState",
     "Ledger",
@@ -63,9 +66,11 @@ __all__ = [
     "RequestRate",
     "RunResult",
     "Transform",
+    "Try",
     "Verdict",
     "check",
     "handover",
+    "history",
     "load_transform",
     "mark_switched",
     "plan",

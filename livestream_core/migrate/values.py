@@ -433,6 +433,56 @@ class Item:
 
 
 @attrs.frozen(slots=True, kw_only=True)
+class Try:
+    """What a ledger said about a stream, before a later try replaced it.
+
+    Attributes:
+        state: The stream's state then.
+        reason: What had happened.
+        intended_at: When the create of that try was about to be sent, in UTC, if any was.
+        replaced_at: When the ledger recorded something else, in UTC.
+    """
+
+    state: ItemState
+    reason: str
+    intended_at: datetime | None = None
+    replaced_at: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value as data for ``json.dumps``."""
+        return {
+            "state": str(self.state),
+            "reason": self.reason,
+            "intended_at": self.intended_at and self.intended_at.isoformat(),
+            "replaced_at": self.replaced_at.isoformat(),
+        }
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class History:
+    """Everything that a ledger knows about one stream.
+
+    Attributes:
+        item: The stream.
+        attempts: The number of attempts to create or read the stream since it was last planned.
+        tries: The earlier tries, oldest first, that the current state and reason replaced.
+    """
+
+    item: Item
+    attempts: int = 0
+    tries: tuple[Try, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value as data for ``json.dumps``, without secrets."""
+        return {
+            **self.item.to_dict(),
+            "attempts": self.attempts,
+            "tries": [each.to_dict() for each in self.tries],
+            "spec": None if self.item.spec is None else self.item.spec.to_dict(),
+        }
+
+
+@attrs.frozen(slots=True, kw_only=True)
 class Report:
     """The contents of a ledger at one moment.
 

@@ -347,6 +347,27 @@ def status(
         show_status(context, report, console(), rows)
 
 
+@migrate.command()
+@ledger_argument
+@click.argument("id")
+@_on_migrations
+def show(context: CommandContext, ledger: str, id: str) -> None:
+    """Show everything that a ledger knows about one stream.
+
+    ID is the stream's ID at the source or the target. The output includes the spec, what became of
+    each field, and every earlier try with its reason. No requests are sent.
+    """
+    from ...migrate import history
+    from ..console.output import console
+    from .results import show_history
+
+    found = history(ledger, id)
+    if context.as_json:
+        json_line(found.to_dict())
+    else:
+        show_history(context, found, console())
+
+
 @migrate.command(epilog="\b\nExample:\n  livestream migrate handover school.db --to-folder keys")
 @ledger_argument
 @click.option(

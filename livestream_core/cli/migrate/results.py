@@ -18,13 +18,22 @@ from ..console.tables import line
 from .options import Rows
 from .plan import show_losses
 from .rows import heading, print_chosen, print_lines, print_rows, stream_row
-from .words import streams, sum_words
+from .words import state_words, streams, sum_words
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ...migrate import CheckResult, DeleteResult, HandoverResult, Item, Report, RunResult
+    from ...migrate import (
+        CheckResult,
+        DeleteResult,
+        HandoverResult,
+        History,
+        Item,
+        Report,
+        RunResult,
+    )
 
+_NAME = 14
 _RESUME = "To resume, run the same command again."
 
 
@@ -118,6 +127,45 @@ def show_status(
         out.print(cutovers)
     for note in _unowned(report):
         line(out, note, widths=[])
+
+
+def show_history(context: CommandContext, found: History, out: Console) -> None:
+    """Print everything that a ledger knows about one stream."""
+    item = found.item
+
+    def moment(at: datetime | None) -> str:
+        return "-" if at is None else time_text(context, at)
+
+    facts = {
+        "title": item.title,
+        "state": state_words(item.state) + (", rolled back" if item.rolled_back else ""),
+        "reason": item.reason,
+        "cutover": str(item.cutover or ""),
+        "source ID": item.source_id,
+        "target ID": item.target_id or "",
+        "start": "" if item.scheduled_start is None else moment(item.scheduled_start),
+        "attempts": f"{found.attempts:,}",
+        "last create": moment(item.intended_at),
+        "settled": moment(item.settled_at),
+    }
+    for name, value in facts.items():
+        if value:
+            line(out, name, printable(value), widths=[_NAME])
+    heading(out, "Fields")
+    for each in item.fields:
+        widths = [1, _NAME, _NAME]
+        line(out, "", each.field, state_words(each.fate), printable(each.note), widths=widths)
+    heading(out, "Earlier tries")
+    for each_try in found.tries:
+        line(
+            out,
+            "",
+            moment(each_try.intended_at or each_try.replaced_at),
+            f"{state_words(each_try.state)}: {printable(each_try.reason)}",
+            widths=[1, 25],
+        )
+    if not found.tries:
+        print_lines(out, ["none"])
 
 
 def show_check(
