@@ -14,6 +14,7 @@ from .ledger.ledger import Ledger, history, report
 from .pace import RequestRate
 from .pages import plan_html, report_html
 from .planning.plan import plan
+from .planning.saved import load_plan, save_plan
 from .planning.translation import Transform
 from .running.patience import PATIENCE
 from .running.run import load_transform, run
@@ -71,6 +72,7 @@ __all__ = [
     "check",
     "handover",
     "history",
+    "load_plan",
     "load_transform",
     "mark_switched",
     "plan",
@@ -81,6 +83,7 @@ __all__ = [
     "retire",
     "rollback",
     "run",
+    "save_plan",
 ]
 
 _publish(__name__, [globals()[name] for name in __all__])

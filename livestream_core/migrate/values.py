@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -328,6 +330,27 @@ class Plan:
     def forbidden_losses(self) -> tuple[str, ...]:
         """The fields in ``fail_on_loss`` that would be lost. A run refuses such a plan."""
         return tuple(name for name in self.settings.fail_on_loss if name in self.losses)
+
+    @property
+    def digest(self) -> str:
+        """A digest of everything that a run of this plan does.
+
+        Whoever approves a plan can compare it with the digest that the run shows.
+        """
+        text = json.dumps(self.saved(), sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def saved(self) -> dict[str, Any]:
+        """Return the whole plan as data for ``json.dumps``, without secrets."""
+        items = []
+        for item in self.items:
+            data = item.to_dict()
+            if data["spec"] is not None:
+                # As it is read back: without the secrets, not with some of their names.
+                data["spec"] = StreamSpec.from_dict(data["spec"]).to_dict()
+            items.append({**data, "source": item.source, "digest": item.digest, "key": item.key})
+        names = {"source_name": self.source_name, "target_name": self.target_name}
+        return {**self.to_dict(), **names, "items": items}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``, without secrets."""

@@ -118,6 +118,12 @@ def migrate() -> None:
 @speed_options()
 @rows_options
 @html_option("the plan")
+@click.option(
+    "--save",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also save the plan, for `livestream migrate run --plan FILE`. It contains no secrets.",
+)
 @_on_migrations
 def plan(
     context: CommandContext,
@@ -126,6 +132,7 @@ def plan(
     speed: Speed,
     rows: Rows,
     html: Path | None,
+    save: Path | None,
 ) -> None:
     """Show what a migration would do, without changing anything.
 
@@ -135,7 +142,7 @@ def plan(
 
     The exit code is 7 if a stream needs review, or a field in --fail-on-loss would be lost.
     """
-    from ...migrate import ItemState
+    from ...migrate import ItemState, save_plan
     from ...migrate.pages import plan_html
     from ..console.output import console
     from .plan import exit_code, show_plan
@@ -146,9 +153,12 @@ def plan(
         made = planned(stack, accounts, planning, speed)
     if html is not None:
         _write_page(html, plan_html(made))
+    if save is not None:
+        save_plan(made, save)
+        click.echo(f"Wrote {save}, digest {made.digest}", err=True)
     with _ends_with(exit_code(made)):
         if context.as_json:
-            json_line(rows.data(made))
+            json_line({**rows.data(made), "digest": made.digest})
         else:
             show_plan(context, made, console(), rows)
 
@@ -167,6 +177,14 @@ def plan(
     metavar="FILE_OR_URL",
     help="An SQLite file, or postgresql://USER@HOST/DATABASE. Keep the file together with its mark "
     "file, FILE-mark. Put the database password in PGPASSWORD or ~/.pgpass.",
+)
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Run the plan in this file, from `livestream migrate plan --save FILE`. It is refused if "
+    "the file was changed.",
 )
 @speed_options()
 @click.option(
