@@ -10,10 +10,11 @@ from .._public import publish as _publish
 from .finishing.check import check
 from .finishing.deleting import retire, rollback
 from .finishing.handover import HandoverResult, handover, mark_switched, refresh_cutovers
-from .ledger.ledger import Ledger, report
+from .ledger.ledger import Ledger, history, report
 from .pace import RequestRate
 from .pages import plan_html, report_html
 from .planning.plan import plan
+from .planning.saved import load_plan, save_plan
 from .planning.translation import Transform
 from .running.patience import PATIENCE
 from .running.run import load_transform, run
@@ -27,6 +28,7 @@ from .values import (
     DeleteResult,
     FieldOutcome,
     FieldResult,
+    History,
     Item,
     ItemState,
     LedgerError,
@@ -36,6 +38,7 @@ from .values import (
     PlanSettings,
     Report,
     RunResult,
+    Try,
     Verdict,
 )
 
@@ -50,6 +53,7 @@ __all__ = [
     "FieldOutcome",
     "FieldResult",
     "HandoverResult",
+    "History",
     "Item",
     "ItemState",
     "Ledger",
@@ -63,9 +67,12 @@ __all__ = [
     "RequestRate",
     "RunResult",
     "Transform",
+    "Try",
     "Verdict",
     "check",
     "handover",
+    "history",
+    "load_plan",
     "load_transform",
     "mark_switched",
     "plan",
@@ -76,6 +83,7 @@ __all__ = [
     "retire",
     "rollback",
     "run",
+    "save_plan",
 ]
 
 _publish(__name__, [globals()[name] for name in __all__])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -93,6 +95,10 @@ class ItemState(_Stored):
     """A create was or may have been sent, and its outcome is not known yet."""
     NEEDS_REVIEW = "needs_review"
     """Cannot continue without a decision; the reason says why."""
+
+
+#: The states of streams that someone has to look at: they come first wherever streams are shown.
+UNRESOLVED = frozenset({ItemState.NEEDS_REVIEW, ItemState.REFUSED, ItemState.UNKNOWN})
 
 
 class Verdict(StrEnum):
@@ -325,6 +331,27 @@ class Plan:
         """The fields in ``fail_on_loss`` that would be lost. A run refuses such a plan."""
         return tuple(name for name in self.settings.fail_on_loss if name in self.losses)
 
+    @property
+    def digest(self) -> str:
+        """A digest of everything that a run of this plan does.
+
+        Whoever approves a plan can compare it with the digest that the run shows.
+        """
+        text = json.dumps(self.saved(), sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def saved(self) -> dict[str, Any]:
+        """Return the whole plan as data for ``json.dumps``, without secrets."""
+        items = []
+        for item in self.items:
+            data = item.to_dict()
+            if data["spec"] is not None:
+                # As it is read back: without the secrets, not with some of their names.
+                data["spec"] = StreamSpec.from_dict(data["spec"]).to_dict()
+            items.append({**data, "source": item.source, "digest": item.digest, "key": item.key})
+        names = {"source_name": self.source_name, "target_name": self.target_name}
+        return {**self.to_dict(), **names, "items": items}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``, without secrets."""
         return {
@@ -434,6 +461,56 @@ class Item:
 
 
 @attrs.frozen(slots=True, kw_only=True)
+class Try:
+    """What a ledger said about a stream, before a later try replaced it.
+
+    Attributes:
+        state: The stream's state then.
+        reason: What had happened.
+        intended_at: When the create of that try was about to be sent, in UTC, if any was.
+        replaced_at: When the ledger recorded something else, in UTC.
+    """
+
+    state: ItemState
+    reason: str
+    intended_at: datetime | None = None
+    replaced_at: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value as data for ``json.dumps``."""
+        return {
+            "state": str(self.state),
+            "reason": self.reason,
+            "intended_at": self.intended_at and self.intended_at.isoformat(),
+            "replaced_at": self.replaced_at.isoformat(),
+        }
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class History:
+    """Everything that a ledger knows about one stream.
+
+    Attributes:
+        item: The stream.
+        attempts: The number of attempts to create or read the stream since it was last planned.
+        tries: The earlier tries, oldest first, that the current state and reason replaced.
+    """
+
+    item: Item
+    attempts: int = 0
+    tries: tuple[Try, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value as data for ``json.dumps``, without secrets."""
+        return {
+            **self.item.to_dict(),
+            "attempts": self.attempts,
+            "tries": [each.to_dict() for each in self.tries],
+            "spec": None if self.item.spec is None else self.item.spec.to_dict(),
+        }
+
+
+@attrs.frozen(slots=True, kw_only=True)
 class Report:
     """The contents of a ledger at one moment.
 
@@ -449,6 +526,8 @@ class Report:
         items: Every item.
         unowned: The IDs of streams at the target that match an item's spec, were not there
             before the migration, and are not in the ledger, as last seen by a run.
+        source_name: The provider or connection that the command line uses for the source.
+        target_name: The provider or connection that the command line uses for the target.
     """
 
     plan: str
@@ -460,6 +539,8 @@ class Report:
     settings: PlanSettings
     items: tuple[Item, ...]
     unowned: tuple[str, ...] = ()
+    source_name: str = ""
+    target_name: str = ""
 
     @property
     def counts(self) -> dict[str, int]:

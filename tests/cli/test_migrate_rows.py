@@ -114,3 +114,30 @@ def test_text_of_a_vendor_cannot_turn_a_line_of_the_terminal_round(moving: Migra
     for command in (["plan", *BOTH], [*RUN, "--yes"], ["status", LEDGER], ["check", LEDGER]):
         output = moving.run(*command).output
         assert not re.search("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", output)
+
+
+def test_show_tells_all_tries_of_a_stream_by_either_id(moving: Migration) -> None:
+    (id,) = moving.source.fill(1)
+    moving.target.inject(Fault.status(422), "create")
+    moving.run(*RUN, "--yes")
+    refused = moving.data("show", LEDGER, id)
+    assert (refused["state"], refused["tries"]) == ("refused", [])
+    assert moving.run("run", "--ledger", LEDGER, "--replan").exit_code == 0
+    data = moving.data("show", LEDGER, id)
+    assert data["state"] == "created"
+    assert [(each["state"], each["reason"]) for each in data["tries"]] == [
+        ("refused", refused["reason"])
+    ]
+    assert data["tries"][0]["intended_at"] == refused["intended_at"]
+    output = moving.run("show", LEDGER, data["target_id"]).stdout
+    assert "Lesson 0" in output
+    assert f"refused: {refused['reason']}"[:40] in " ".join(output.split())
+    assert data["spec"]["title"] == "Lesson 0"
+
+
+def test_show_of_a_stream_that_the_ledger_does_not_have_is_one_line(moving: Migration) -> None:
+    moving.source.fill(1)
+    moving.moved()
+    result = moving.run("show", LEDGER, "nothing")
+    assert result.exit_code == 2
+    assert "'nothing' is not in the ledger" in result.stderr

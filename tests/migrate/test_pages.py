@@ -165,7 +165,38 @@ def next_steps(page: Element) -> str:
 @either
 def test_every_stream_is_on_the_page_once(kind: str) -> None:
     ids = [each.one("th").text.split("from-")[1][:4] for each in rows(read_page(PAGES[kind]))]
-    assert ids == [item.source_id[-4:] for item in SHOWN[kind].items]
+    assert sorted(ids) == [item.source_id[-4:] for item in SHOWN[kind].items]
+
+
+@either
+def test_the_streams_that_need_review_come_first_and_the_others_by_their_start(kind: str) -> None:
+    states = [each.attributes["data-state"] for each in rows(read_page(PAGES[kind]))]
+    review = {"needs_review", "refused", "unknown"}
+    assert states == sorted(states, key=lambda state: state not in review)
+    items = [planned(n, scheduled_start=NOON.replace(hour=hour)) for n, hour in enumerate((3, 1))]
+    page = read_page(plan_html(plan(*items, planned(2, scheduled_start=None))))
+    assert [each.one("th").text[-4:] for each in rows(page)] == ["0001", "0000", "0002"]
+
+
+@either
+def test_a_page_is_named_after_the_connections_with_the_accounts_below(kind: str) -> None:
+    named = attrs.evolve(SHOWN[kind], source_name="school", target_name="church")
+    page = read_page(plan_html(named) if isinstance(named, Plan) else report_html(named))
+    assert page.one("head").one("title").text.endswith(": school to church")
+    assert page.one("header").one("p", **{"class": "route"}).text == "school → church"
+    assert "from acme:<one> to other:two" in page.one("header").text
+
+
+@either
+def test_a_loss_says_why_and_the_terms_are_explained(kind: str) -> None:
+    page, shown = read_page(PAGES[kind]), SHOWN[kind]
+    losses = page.one("section", **{"aria-labelledby": "losses"}).text
+    moving = sum(item.state != "skipped" for item in shown.items)
+    assert f"the target has no <tags> ({moving} streams)" in losses
+    terms = page.one("section", **{"aria-labelledby": "terms"})
+    explained = {each.text for each in terms.all("dt")}
+    states = {each.attributes["data-state"].replace("_", " ") for each in rows(page)}
+    assert states | {"loss", "dropped", "defaulted", "converted", "exact"} <= explained
 
 
 @either
@@ -264,8 +295,32 @@ def test_a_page_without_streams_says_so_and_has_no_empty_table() -> None:
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
 def test_a_hostile_title_is_text(kind: str, number: int) -> None:
     heading = row(read_page(PAGES[kind]), f"from-{number:04}").one("th")
-    # Isolated from its surroundings: a right-to-left title does not reorder other text.
-    assert heading.all("bdi")[0].text == HOSTILE[number]
+    # Isolated, too: a right-to-left title does not reorder other text.
+    assert heading.all("bdi")[0].text == HOSTILE[number].replace("\u202e", "\ufffd")
+
+
+DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def test_no_text_can_reverse_the_text_around_it() -> None:
+    """Wherever it stands: a title, an ID, a reason, a note, an account, a name, or a filter."""
+    field = FieldResult("tags", FieldOutcome.DROPPED, DIRECTIONS)
+    item = planned(0, reason=DIRECTIONS, existing=(DIRECTIONS,), fields=(field,))
+    item = attrs.evolve(item, title=DIRECTIONS, source_id=DIRECTIONS)
+    names = ("source_account", "target_account", "source_name", "target_name")
+    settings = PlanSettings(filters={"tag": DIRECTIONS}, transform=DIRECTIONS)
+    shown = dict.fromkeys(names, DIRECTIONS)
+    pages = [
+        plan_html(plan(item, settings=settings, **shown)),
+        report_html(
+            report(
+                moved(0, target_id=DIRECTIONS, reason=DIRECTIONS),
+                unowned=(DIRECTIONS,),
+                **shown,
+            )
+        ),
+    ]
+    assert not set(DIRECTIONS) & set("".join(pages))
 
 
 @either
@@ -505,6 +560,106 @@ def test_in_a_browser_state_and_text_filter_together(tmp_path: Path) -> None:
     assert all("Physik" in each.text for each in left)
     assert page.one("output").text == f"{len(left)} of 28 shown"
     assert "hidden" not in page.one("div", role="search").attributes
+
+
+def a_large_report(count: int) -> Report:
+    return report(*(moved(number) for number in range(count)))
+
+
+def test_a_large_page_without_a_script_has_every_stream_and_every_outcome() -> None:
+    page = read_page(report_html(a_large_report(500)))
+    first, later = (each.one("tbody").all("tr") for each in page.all("table"))
+    assert len(first) + len(later) == 500
+    assert [each.text for each in page.all("thead")[0].all("th")] == [
+        each.text for each in page.all("thead")[1].all("th")
+    ]
+    assert "Fields: set 1" in later[0].text
+    assert page.one("div", id="set-1").one("dl").text == first[0].one("dl").text
+
+
+@needs_browser
+def test_in_a_browser_a_large_page_is_turned_searched_and_sorted(tmp_path: Path) -> None:
+    html = report_html(a_large_report(500))
+    last = "document.querySelector('nav').lastChild.click();"
+    search = (
+        "const text = document.querySelector('[type=search]');"
+        "text.value = 'to-0417'; text.dispatchEvent(new Event('input'));"
+    )
+    descending = "document.querySelector('thead button').click();" * 2
+    place = "401 to 500 of 500"
+    for script, count, said in [
+        ("", 200, "1 to 200 of 500"),
+        (last * 2, 100, place),
+        (search, 1, "1 to 1 of 1"),
+        (descending + last * 2, 100, place),
+    ]:
+        page = in_browser(html, script, tmp_path)
+        # With a script, what follows is text.
+        (table,) = [each for each in page.all("table") if each.all("tr")][:1]
+        shown = table.one("tbody").all("tr")
+        assert len(shown) == count
+        assert said in page.one("nav").text
+        assert all(each.all("dl") for each in shown)
+
+
+@pytest.mark.slow
+@needs_browser
+def test_in_a_browser_a_page_lays_out_no_more_for_many_streams(tmp_path: Path) -> None:
+    count = "document.title = document.querySelectorAll('*').length"
+    sizes = []
+    for many in (300, 3000):
+        page = in_browser(report_html(a_large_report(many)), count, tmp_path)
+        sizes.append(int(page.one("head").one("title").text))
+    assert sizes[0] == sizes[1]
+
+
+@needs_browser
+@either
+def test_in_a_browser_on_a_phone_no_word_is_broken(kind: str, tmp_path: Path) -> None:
+    shown = SHOWN[kind]
+    accounts = {
+        "source_name": "school",
+        "target_name": "church",
+        "source_account": "tpstreams:https://app.tpstreams.com:gcdem4",
+        "target_account": "tktchurch:https://api.live.tkt.church:7b1c2f80-52a6-4a0c-9d3e",
+    }
+    items = [
+        attrs.evolve(
+            item,
+            title="Introduction to Thermodynamics",
+            source_id="7b1c2f80-52a6-4a0c-9d3e-0f4b1c2d3e4f",
+        )
+        for item in shown.items
+    ]
+    evolved: Any = attrs.evolve(shown, items=tuple(items), **accounts)
+    html = plan_html(evolved) if kind == "plan" else report_html(evolved)
+    broken = """
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+const found = new Set();
+for (let node; (node = walker.nextNode()); ) {
+  if (node.parentElement.closest("script, style, svg, [hidden]")) continue;
+  for (const { 0: word, index } of node.data.matchAll(/[\\p{L}\\p{N}_]+/gu)) {
+    const range = document.createRange();
+    range.setStart(node, index);
+    range.setEnd(node, index + word.length);
+    if (new Set([...range.getClientRects()].map((each) => each.top)).size > 1) found.add(word);
+  }
+}
+const wide = document.documentElement.scrollWidth > innerWidth ? ["the page is too wide"] : [];
+parent.postMessage([innerWidth, ...found, ...wide].join(" "), "*");
+"""
+    html = html.replace("script-src ", f"script-src '{digest(broken)}' ", 1)
+    html = html.replace("</body>", f"<script>{broken}</script></body>")
+    (tmp_path / "phone.html").write_text(html, encoding="utf-8")
+    frame = (
+        "<!doctype html><html><head><title>phone</title>"
+        '<meta http-equiv="Content-Security-Policy" content="script-src ">'
+        "<script>addEventListener('message', (event) => (document.title = event.data))</script>"
+        '</head><body><iframe src="phone.html" width="390" height="800"></iframe></body></html>'
+    )
+    frame = frame.replace("script-src ", "script-src 'unsafe-inline' ", 1)
+    page = in_browser(frame, "", tmp_path, allowed=False)
+    assert page.one("title").text == "390"
 
 
 @needs_browser

@@ -118,6 +118,12 @@ def migrate() -> None:
 @speed_options()
 @rows_options
 @html_option("the plan")
+@click.option(
+    "--save",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also save the plan, for `livestream migrate run --plan FILE`. It contains no secrets.",
+)
 @_on_migrations
 def plan(
     context: CommandContext,
@@ -126,6 +132,7 @@ def plan(
     speed: Speed,
     rows: Rows,
     html: Path | None,
+    save: Path | None,
 ) -> None:
     """Show what a migration would do, without changing anything.
 
@@ -135,7 +142,7 @@ def plan(
 
     The exit code is 7 if a stream needs review, or a field in --fail-on-loss would be lost.
     """
-    from ...migrate import ItemState
+    from ...migrate import ItemState, save_plan
     from ...migrate.pages import plan_html
     from ..console.output import console
     from .plan import exit_code, show_plan
@@ -146,9 +153,12 @@ def plan(
         made = planned(stack, accounts, planning, speed)
     if html is not None:
         _write_page(html, plan_html(made))
+    if save is not None:
+        save_plan(made, save)
+        click.echo(f"Wrote {save}, digest {made.digest}", err=True)
     with _ends_with(exit_code(made)):
         if context.as_json:
-            json_line(rows.data(made))
+            json_line({**rows.data(made), "digest": made.digest})
         else:
             show_plan(context, made, console(), rows)
 
@@ -167,6 +177,14 @@ def plan(
     metavar="FILE_OR_URL",
     help="An SQLite file, or postgresql://USER@HOST/DATABASE. Keep the file together with its mark "
     "file, FILE-mark. Put the database password in PGPASSWORD or ~/.pgpass.",
+)
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Run the plan in this file, from `livestream migrate plan --save FILE`. It is refused if "
+    "the file was changed.",
 )
 @speed_options()
 @click.option(
@@ -345,6 +363,27 @@ def status(
         json_line(rows.data(report))
     else:
         show_status(context, report, console(), rows)
+
+
+@migrate.command()
+@ledger_argument
+@click.argument("id")
+@_on_migrations
+def show(context: CommandContext, ledger: str, id: str) -> None:
+    """Show everything that a ledger knows about one stream.
+
+    ID is the stream's ID at the source or the target. The output includes the spec, what became of
+    each field, and every earlier try with its reason. No requests are sent.
+    """
+    from ...migrate import history
+    from ..console.output import console
+    from .results import show_history
+
+    found = history(ledger, id)
+    if context.as_json:
+        json_line(found.to_dict())
+    else:
+        show_history(context, found, console())
 
 
 @migrate.command(epilog="\b\nExample:\n  livestream migrate handover school.db --to-folder keys")

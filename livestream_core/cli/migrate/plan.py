@@ -106,6 +106,7 @@ def _totals(plan: Plan) -> Iterator[str]:
         yield "the list is complete: it has as many streams as the source reports"
     else:
         yield "the list is not proven to be complete, but two reads of it agreed"
+    yield f"digest {plan.digest}"
     yield f"from {printable(plan.source_account)}"
     yield f"to {printable(plan.target_account)}, which has {streams(plan.target_total)}"
     if count := plan.target_unreadable:

@@ -11,21 +11,29 @@ from typing import TYPE_CHECKING
 
 from ...migrate import Cutover
 from ...migrate.ledger.ledger import shown as ledger_shown
+from ...migrate.values import UNRESOLVED
 from ..console.context import CommandContext
 from ..console.output import printable, time_text
 from ..console.tables import line
 from .options import Rows
 from .plan import show_losses
 from .rows import heading, print_chosen, print_lines, print_rows, stream_row
-from .words import streams, sum_words
+from .words import state_words, streams, sum_words
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ...migrate import CheckResult, DeleteResult, HandoverResult, Item, Report, RunResult
+    from ...migrate import (
+        CheckResult,
+        DeleteResult,
+        HandoverResult,
+        History,
+        Item,
+        Report,
+        RunResult,
+    )
 
-#: The states that are listed first.
-_OPEN = frozenset({"refused", "unknown", "needs_review"})
+_NAME = 14
 _RESUME = "To resume, run the same command again."
 
 
@@ -121,6 +129,45 @@ def show_status(
         line(out, note, widths=[])
 
 
+def show_history(context: CommandContext, found: History, out: Console) -> None:
+    """Print everything that a ledger knows about one stream."""
+    item = found.item
+
+    def moment(at: datetime | None) -> str:
+        return "-" if at is None else time_text(context, at)
+
+    facts = {
+        "title": item.title,
+        "state": state_words(item.state) + (", rolled back" if item.rolled_back else ""),
+        "reason": item.reason,
+        "cutover": str(item.cutover or ""),
+        "source ID": item.source_id,
+        "target ID": item.target_id or "",
+        "start": "" if item.scheduled_start is None else moment(item.scheduled_start),
+        "attempts": f"{found.attempts:,}",
+        "last create": moment(item.intended_at),
+        "settled": moment(item.settled_at),
+    }
+    for name, value in facts.items():
+        if value:
+            line(out, name, printable(value), widths=[_NAME])
+    heading(out, "Fields")
+    for each in item.fields:
+        widths = [1, _NAME, _NAME]
+        line(out, "", each.field, state_words(each.fate), printable(each.note), widths=widths)
+    heading(out, "Earlier tries")
+    for each_try in found.tries:
+        line(
+            out,
+            "",
+            moment(each_try.intended_at or each_try.replaced_at),
+            f"{state_words(each_try.state)}: {printable(each_try.reason)}",
+            widths=[1, 25],
+        )
+    if not found.tries:
+        print_lines(out, ["none"])
+
+
 def show_check(
     result: CheckResult,
     out: Console,
@@ -210,7 +257,7 @@ def _show_open(out: Console, report: Report) -> None:
     is_shown = print_chosen(
         out,
         ("state",),
-        [item for item in report.items if item.state in _OPEN],
+        [item for item in report.items if item.state in UNRESOLVED],
         lambda item: stream_row(
             str(item.state),
             title=item.title,

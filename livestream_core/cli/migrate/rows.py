@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ...migrate.values import UNRESOLVED, Verdict
 from ..console.output import printable
 from ..console.tables import line
 from .options import Rows, words_of
@@ -23,9 +24,7 @@ T = TypeVar("T")
 #: The most streams that are shown unless the user asks for more.
 _PAGE = 20
 #: What needs review, and so comes first.
-_REVIEW = frozenset(
-    {"needs_review", "refused", "unknown", "differs", "source_only", "target_only", "error"}
-)
+_REVIEW = frozenset(map(str, {*UNRESOLVED, *Verdict} - {Verdict.EQUAL}))
 #: The widths for a state, and for a time to the minute.
 _WIDTHS = (14, 22)
 #: A narrower terminal wraps the lines itself.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -27,32 +31,83 @@ from .stopping import stopped_by_signals
 from .words import streams
 
 _NEW = "A new migration requires --from and --to."
+#: What a plan is reading.
+_READING = {
+    "source": "Reading the list of the source",
+    "target": "Reading the list of the target",
+    "streams": "Reading each stream of the source",
+}
+_SHOWN_EVERY = 0.1
 #: Errors that need review: the same command would fail again.
 _NEED_REVIEW = (migrate.LedgerError, migrate.MigrationStopped)
 
 
 def planned(
-    stack: ExitStack, accounts: NamedAccounts, planning: Planning, speed: Speed
+    stack: ExitStack,
+    accounts: NamedAccounts,
+    planning: Planning,
+    speed: Speed,
+    saved: migrate.Plan | None = None,
 ) -> migrate.Plan:
-    """Return a plan, whose clients the stack closes. Nothing is changed."""
+    """Return a new plan, or a saved one, whose clients the stack closes. Nothing is changed."""
     if not accounts.source or not accounts.target:
         raise click.UsageError(_NEW)
     names = Names(accounts.source, accounts.target)
+    if saved is not None:
+        source, target = connected_clients(stack, names)
+        return attrs.evolve(saved, source=source, target=target)
     transform = None
     if planning.transform is not None:
         add_current_folder_to_path()
         transform = migrate.load_transform(planning.transform)
     source, target = connected_clients(stack, names)
-    with working("Reading both accounts"):
+    with working("Reading both accounts") as shown:
         plan = migrate.plan(
             source,
             target,
             transform=transform,
+            progress=_reading(shown),
             workers=speed.workers,
             **speed.rates,
             **planning.arguments,
         )
     return attrs.evolve(plan, source_name=names.source, target_name=names.target)
+
+
+def _reading(shown: Callable[[str], None]) -> Callable[[str, int], None]:
+    """Return a function that shows the progress of a plan, a few times per second."""
+    last = -math.inf
+
+    def show(what: str, count: int) -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last >= _SHOWN_EVERY:
+            last = now
+            shown(f"{_READING[what]}: {streams(count)}")
+
+    return show
+
+
+def _saved(file: Path, planning: Planning) -> migrate.Plan:
+    """Return the plan in a file.
+
+    Raises:
+        click.UsageError: If there are options that would change it.
+        LiveStreamError: If the file cannot be read or was changed.
+    """
+    if planning.arguments or planning.transform:
+        raise click.UsageError(
+            "--plan runs a saved plan unchanged: leave out the options that select and change "
+            "streams."
+        )
+    return migrate.load_plan(file)
+
+
+def _check_same_plan(ledger: str, saved: migrate.Plan) -> None:
+    if (found := migrate.report(ledger).plan) != saved.id:
+        raise migrate.MigrationStopped(
+            f"the ledger was made from another plan: {found}, not {saved.id}",
+            hint="leave out --plan to resume it, or name a new ledger",
+        )
 
 
 def add_current_folder_to_path() -> None:
@@ -98,6 +153,7 @@ def run(
     *,
     yes: bool,
     dask: str | None,
+    plan_file: Path | None,
     **settings: Any,
 ) -> Ended:
     """Plan and run a new migration, or resume one from its ledger.
@@ -110,6 +166,7 @@ def run(
         speed: The number of workers and the rate limits.
         yes: Whether to start a new migration without confirmation.
         dask: The address of the Dask scheduler whose cluster runs the workers, if any.
+        plan_file: The file of a saved plan to run, if any.
         settings: Further arguments for ``migrate.run``.
 
     Raises:
@@ -119,15 +176,25 @@ def run(
     """
     if dask is not None and not ledger.startswith("postgresql"):
         raise click.UsageError("--dask requires a PostgreSQL ledger, which workers can share.")
+    saved = None
+    if plan_file is not None:
+        saved = _saved(plan_file, planning)
+        accounts = NamedAccounts(
+            source=accounts.source or saved.source_name,
+            target=accounts.target or saved.target_name,
+        )
+        say(context, "plan", f"{plan_file}, digest {saved.digest}")
     with ExitStack() as stack:
         if dask is not None:
             settings["executor"] = stack.enter_context(cluster(dask))
         plan = None
         if migrate.Ledger.exists(ledger):
+            if saved is not None:
+                _check_same_plan(ledger, saved)
             names = _resumed_names(context, ledger, accounts, planning)
         else:
             _check_new(ledger, accounts, yes=yes, replan=settings["replan"])
-            plan = planned(stack, accounts, planning, speed)
+            plan = planned(stack, accounts, planning, speed, saved)
             names = Names(plan.source_name, plan.target_name)
             if not plan.counts["pending"] and not plan.forbidden_losses:
                 # No ledger: it would keep a plan that may be different tomorrow.

@@ -24,7 +24,7 @@ import sqlalchemy as sa
 
 from ..._model.errors import InvalidInput
 from ...durable.leases import LeaseLost
-from ..values import Item, ItemState, LedgerError, Plan, PlanSettings, Report
+from ..values import History, Item, ItemState, LedgerError, Plan, PlanSettings, Report
 from . import mark_file
 from .schema import (
     APPLICATION_ID,
@@ -695,6 +695,8 @@ def _report(transaction: Transaction) -> Report:
         settings=stored(PlanSettings, migration["settings"]),
         items=items,
         unowned=tuple(json.loads(migration["unowned"])),
+        source_name=migration["source_name"],
+        target_name=migration["target_name"],
     )
 
 
@@ -703,6 +705,24 @@ def _phase(phase: str, items: Iterable[Item]) -> str:
         return phase
     unsettled = (ItemState.PENDING, ItemState.UNKNOWN)
     return "running" if any(item.state in unsettled for item in items) else "finished"
+
+
+def history(ledger: str | os.PathLike[str], id: str) -> History:
+    """Return everything that a ledger knows about one stream, including earlier tries.
+
+    Args:
+        ledger: An SQLite file, or the URL of a PostgreSQL database.
+        id: The stream's ID, at the source or the target.
+
+    Raises:
+        InvalidInput: If the ledger has no such stream.
+        LedgerError: If the ledger does not exist or cannot be read.
+    """
+    with Ledger.open(ledger) as opened:
+        found = opened.read(lambda transaction: transaction.history(id))
+        if found is None:
+            raise InvalidInput(f"id: {id!r} is not in the ledger {opened.location}", field="id")
+        return found
 
 
 def report(ledger: str | os.PathLike[str]) -> Report:

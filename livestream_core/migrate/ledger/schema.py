@@ -156,6 +156,19 @@ def upgrade(connection: sa.Connection) -> None:
         each.create(connection)
 
 
+#: What a stream's row said before it was overwritten: its earlier tries.
+TRIES = sa.Table(
+    "tries",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("intended_at", sa.Float(53)),
+    sa.Column("replaced_at", sa.Float(53), nullable=False),
+)
+
+
 def instant(seconds: float) -> datetime:
     """Return a time stored in the ledger as a datetime."""
     return datetime.fromtimestamp(seconds, UTC)

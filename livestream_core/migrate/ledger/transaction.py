@@ -12,13 +12,24 @@ import sqlalchemy as sa
 
 from ..._model.stream import LiveStream, StreamSpec
 from ...durable.leases import Leases
-from ..values import Cutover, FieldOutcome, FieldResult, Item, ItemState, PlannedItem, has_mark
+from ..values import (
+    Cutover,
+    FieldOutcome,
+    FieldResult,
+    History,
+    Item,
+    ItemState,
+    PlannedItem,
+    Try,
+    has_mark,
+)
 from .schema import (
     BASELINE,
     GROUPS,
     ITEMS,
     MIGRATION,
     RUNS,
+    TRIES,
     Row,
     clean,
     fields_text,
@@ -29,6 +40,8 @@ from .schema import (
     upgrade,
 )
 
+#: The reason while the response to a create is awaited. It says nothing about an earlier try.
+_ABOUT_TO_SEND = "a create was about to be sent"
 #: States of streams that are not settled.
 UNSETTLED = (str(ItemState.PENDING), str(ItemState.UNKNOWN))
 
@@ -205,6 +218,20 @@ class Transaction:
         """Iterate over all streams, in order."""
         for row in self._connection.execute(sa.select(ITEMS).order_by(ITEMS.c.position)).mappings():
             yield _item(row)
+
+    def history(self, id: str) -> History | None:
+        """Return what is known about the stream with an ID at the source or the target."""
+        query = sa.select(ITEMS).where(sa.or_(ITEMS.c.source_id == id, ITEMS.c.target_id == id))
+        # The source's ID comes first: both accounts may count from 1.
+        first = query.order_by(ITEMS.c.source_id != id)
+        row = self._connection.execute(first).mappings().first()
+        if row is None:
+            return None
+        tries: Iterable[Row] = ()
+        if self.has(TRIES):
+            of_row = sa.select(TRIES).where(TRIES.c.position == row["position"])
+            tries = self._connection.execute(of_row.order_by(TRIES.c.id)).mappings()
+        return History(item=_item(row), attempts=row["attempts"], tries=tuple(map(_try, tries)))
 
     def counts(self) -> dict[str, int]:
         """Return the total number of streams, and the number in each state."""
@@ -403,7 +430,7 @@ class Transaction:
             entry.position,
             lambda row: {
                 "state": str(ItemState.UNKNOWN),
-                "reason": "a create was about to be sent",
+                "reason": _ABOUT_TO_SEND,
                 "attempts": row["attempts"] + 1,
                 "intended_at": self.now,
                 "settled_at": None,
@@ -547,7 +574,12 @@ class Transaction:
         changed = sealed({**row, **values})
         given = {f"as_{name}": changed[name] for name in _CHANGEABLE}
         done = self._connection.execute(_CHANGE, {"at": position, "former": row["seal"], **given})
-        return changed if done.rowcount == 1 else self._change(position, change)
+        if done.rowcount != 1:
+            return self._change(position, change)
+        if row["reason"] not in ("", _ABOUT_TO_SEND, changed["reason"]):
+            said = {name: row[name] for name in ("position", "state", "reason", "intended_at")}
+            self._connection.execute(TRIES.insert().values(**said, replaced_at=self.now))
+        return changed
 
 
 def _entry(row: Row) -> Entry:
@@ -586,6 +618,15 @@ def _item(row: Row) -> Item:
         rolled_back=row["rollback"] == "done",
         intended_at=_instant(row["intended_at"]),
         settled_at=_instant(row["settled_at"]),
+    )
+
+
+def _try(row: Row) -> Try:
+    return Try(
+        state=ItemState(row["state"]),
+        reason=row["reason"],
+        intended_at=_instant(row["intended_at"]),
+        replaced_at=instant(row["replaced_at"]),
     )
 
 

@@ -1,23 +1,36 @@
 """Self-contained HTML pages for plans and reports.
 
 A page loads nothing, and its content security policy allows only the style and the script inside
-it, by their hashes. Titles and reasons come from vendors and are escaped. The script only sorts and
-filters: the page is complete without it.
+it, by their hashes. Titles and reasons come from vendors and are escaped. The script only sorts,
+filters, and turns pages: without it, the page shows every stream. With it, a browser reads the
+streams after the first ones as text, because it would need minutes to lay out 100,000 rows.
 """
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ..._model.times import format_instant
-from ..values import LOSSES, FieldOutcome, FieldResult, ItemState, Plan, Report
+from ..values import (
+    LOSSES,
+    UNRESOLVED,
+    FieldOutcome,
+    FieldResult,
+    Item,
+    ItemState,
+    Plan,
+    PlannedItem,
+    Report,
+)
 from .bars import bar
 
 if TYPE_CHECKING:
@@ -33,6 +46,14 @@ _WORST_FIRST = (
     FieldOutcome.CONVERTED,
     FieldOutcome.EXACT,
 )
+
+
+#: The streams that are laid out at once.
+_AT_ONCE = 200
+#: The most reasons that are shown for the loss of one field.
+_REASONS = 3
+#: Characters that reverse or hide the order of the text around them.
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def plan_html(plan: Plan) -> str:
@@ -62,9 +83,14 @@ def _page(template: str, shown: Plan | Report, *, states: tuple[ItemState, ...])
         "base-uri 'none'",
         "form-action 'none'",
     )
+    items = sorted(shown.items, key=_review_first)
     values = {
         "shown": shown,
         "states": states,
+        "items": items,
+        "sets": _sets(items[_AT_ONCE:]),
+        "at_once": _AT_ONCE,
+        "reasons": _reasons(shown.items),
         # A skipped stream loses nothing, because it is not moved.
         "moving": sum(item.state is not ItemState.SKIPPED for item in shown.items),
         "policy": "; ".join(policy),
@@ -87,12 +113,41 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_harmless,
     )
     environment.filters.update(
-        count=_count, instant=format_instant, number="{:,}".format, words=_words
+        parts=_parts,
+        count=_count,
+        instant=format_instant,
+        number="{:,}".format,
+        words=_words,
     )
     environment.globals.update(bar=bar, by_outcome=by_outcome)
     return environment
+
+
+def _harmless(value: Any) -> Any:
+    """Return a value without characters that change the direction of text.
+
+    They could make a title read as another one, even inside of its own element.
+    """
+    return _DIRECTIONS.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
+
+
+def _review_first(item: Item | PlannedItem) -> tuple[bool, bool, float]:
+    start = item.scheduled_start
+    return item.state not in UNRESOLVED, start is None, 0.0 if start is None else start.timestamp()
+
+
+def _reasons(items: Iterable[Item | PlannedItem]) -> dict[str, list[tuple[str, int]]]:
+    """Return the most common reasons for which each field is lost, with the number of streams."""
+    found: dict[str, Counter[str]] = {}
+    for item in items:
+        if item.state is not ItemState.SKIPPED:
+            for each in item.losses:
+                if each.note:
+                    found.setdefault(each.field, Counter())[each.note] += 1
+    return {field: notes.most_common(_REASONS) for field, notes in found.items()}
 
 
 def _inlined(name: str) -> str:
@@ -103,6 +158,18 @@ def _inlined(name: str) -> str:
 def _digest(text: str) -> str:
     """Return the hash by which a content security policy names a style or script."""
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+def _parts(text: str) -> list[str]:
+    """Return the parts of an account, between which a line may be broken."""
+    return re.findall(r"[^:/.@]*[:/.@]*", text)[:-1]
+
+
+def _sets(items: Iterable[Item | PlannedItem]) -> dict[tuple[FieldResult, ...], int]:
+    """Return the outcomes that several streams share, numbered, to be written only once."""
+    counted = Counter(item.fields for item in items)
+    shared = [fields for fields, count in counted.items() if fields and count > 1]
+    return {fields: number for number, fields in enumerate(shared, start=1)}
 
 
 def _words(value: str) -> str:

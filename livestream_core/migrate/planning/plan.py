@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import attrs
@@ -67,6 +68,7 @@ def plan(
     workers: int = 4,
     source_rate: RequestRate | str | None = None,
     target_rate: RequestRate | str | None = None,
+    progress: Callable[[str, int], object] | None = None,
 ) -> Plan:
     """Return a plan: what a migration would do with each stream and each of its fields.
 
@@ -96,6 +98,8 @@ def plan(
         workers: The number of streams to read at a time.
         source_rate: The maximum rate of requests to the source, such as ``"5/s"``.
         target_rate: The maximum rate of requests to the target.
+        progress: A function that is called for each stream that was read, with what is being read
+            (``"source"``, ``"target"``, or ``"streams"``, one by one) and the number so far.
 
     Raises:
         Unsupported: If the source or the target lacks a required operation, or a filter is on a
@@ -112,11 +116,17 @@ def plan(
     check_possible(source, target)
     pace = (rate_of(source_rate), rate_of(target_rate))
     with paced(source, pace[0]), paced(target, pace[1]):
-        listed = complete_list(source, allow_unreadable=True)
+        listed = complete_list(
+            source, allow_unreadable=True, heartbeat=_counted("source", progress)
+        )
         selected, unreadable = selection.select(listed)
-        existing = complete_list(target, allow_unreadable=True)
+        existing = complete_list(
+            target, allow_unreadable=True, heartbeat=_counted("target", progress)
+        )
         planner = Planner(source, target, settings, transform, existing.streams)
-        streams = _read_in_full(source, selected, planner.is_movable, workers)
+        streams = _read_in_full(
+            source, selected, planner.is_movable, workers, _counted("streams", progress)
+        )
         items = _grouped(list(map(planner.item, [*streams, *unreadable])), planner.matcher)
     return Plan(
         id=planner.id,
@@ -135,6 +145,17 @@ def plan(
         target=target,
         transform=transform,
     )
+
+
+def _counted(what: str, progress: Callable[[str, int], object] | None) -> Callable[[], None]:
+    """Return a function that reports one more stream."""
+    numbers = count(1)
+
+    def report() -> None:
+        if progress is not None:
+            progress(what, next(numbers))
+
+    return report
 
 
 def check_workers(workers: int) -> None:
@@ -331,6 +352,7 @@ def _read_in_full(
     listed: Collection[LiveStream],
     is_movable: Callable[[LiveStream], bool],
     workers: int,
+    heartbeat: Callable[[], None],
 ) -> list[LiveStream | Unreadable]:
     """Read each stream that may be moved, as a run does.
 
@@ -353,7 +375,12 @@ def _read_in_full(
             return Unreadable(error.message, id=stream.id)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="plan") as executor:
-        return [stream for stream in executor.map(read, listed) if stream is not None]
+        found = []
+        for stream in executor.map(read, listed):
+            heartbeat()
+            if stream is not None:
+                found.append(stream)
+        return found
 
 
 class Planner:

@@ -129,6 +129,7 @@ def run(
     if plan is not None:
         source, target = source or plan.source, target or plan.target
         transform = transform or plan.transform
+        _check_planned(plan, source, target)
     rates = (rate_of(source_rate), rate_of(target_rate))
     threads = executor if isinstance(executor, ThreadPoolExecutor) else None
     if executor is not threads:
@@ -199,6 +200,16 @@ def _ledger(location: Location, plan: Plan | None) -> Iterator[Ledger]:
         ledger = Ledger.create(location, plan)
     with ledger:
         yield ledger
+
+
+def _check_planned(plan: Plan, *clients: ClientOrFactory | None) -> None:
+    """Check that a plan, which may come from a file, was made for these accounts."""
+    planned = (plan.source_account, plan.target_account)
+    for name, client, account in zip(("source", "target"), clients, planned, strict=True):
+        if isinstance(client, Client) and client.account != account:
+            raise MigrationStopped(
+                f"the plan is for another account: its {name} is {account}, not {client.account}"
+            )
 
 
 def _clients(
