@@ -5,7 +5,7 @@
 .DELETE_ON_ERROR:
 # Builds write into the source tree, so two of them never run at once, whatever -j says.
 .NOTPARALLEL:
-.PHONY: demo test quick faults torture lint types wheels smoke kit docs bench bench-peers test-lowest \
+.PHONY: demo test quick faults torture lint types wheels smoke kit docs bench bench-large bench-peers test-lowest \
 	test-others judges lock clean help
 
 USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
@@ -121,6 +121,9 @@ docs: .venv-docs/.stamp ## build the site into build/docs; warnings are errors
 
 bench: .venv-bench/.stamp ## measure the library against the same work without it; 12 minutes
 	@.venv-bench/bin/python -m benchmarks $(BENCH_ARGS)
+
+bench-large: .venv/.stamp ## measure migrations of SIZES="1000 10000 100000" streams; takes an hour
+	@.venv/bin/python -m benchmarks.large $(SIZES) $(BENCH_ARGS)
 
 bench-peers: .venv-bench-peers/.stamp ## measure other vendors' SDKs, which are installed from PyPI
 	@.venv-bench-peers/bin/python -m benchmarks --peers $(BENCH_ARGS)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from livestream_core import migrate
 from livestream_core.emulator import Fault
+from livestream_core.migrate.ledger import transaction
 from livestream_core.migrate.ledger.transaction import Transaction
 from migrations import planned, sides
 
@@ -99,4 +100,19 @@ def test_counting_takes_a_small_share_of_a_run_and_the_last_counts_are_exact(
             planned(old, new), ledger=ledger, progress=lambda counts, _: seen.append(counts)
         )
     assert seen[-1] == result.report.counts
-    assert len(seen) <= 2 + (time.monotonic() - began) / (seconds * 50)
+    assert len(seen) <= 2 + (time.monotonic() - began) / (seconds * 20)
+
+
+@pytest.mark.parametrize("most", [1, 100])
+def test_the_streams_that_a_ledger_owns_are_the_same_however_many_are_asked_for(
+    ledger: Path, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "_KEYS", most)
+    with sides("memory", "memory") as (old, new):
+        old.fill(3)
+        plan = planned(old, new)
+        assert migrate.run(plan, ledger=ledger).exit_code == 0
+        made = {new.client.id_key(each.id) for each in new.streams()}
+    with migrate.Ledger.open(ledger) as opened:
+        owned = opened.read(lambda tx: tx.owned([*made, "another"]))
+    assert owned == made

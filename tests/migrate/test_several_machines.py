@@ -100,7 +100,7 @@ def test_an_earlier_versions_ledger_is_upgraded_by_the_first_of_several_machines
         migrate.Ledger.create(database, planned(old, new)).close()
     whole = indexes_of(database)
     with connected(database) as connection:
-        connection.execute(sa.text("DROP INDEX items_by_state"))
+        connection.execute(sa.text("DROP INDEX open_groups"))
 
     def opened(_: int) -> int:
         with migrate.Ledger.open(database, write=True) as ledger:

@@ -265,8 +265,10 @@ def test_a_ledger_of_version_0_1_gets_the_tables_and_indexes_it_lacks_when_it_is
     with livestreams() as accounts, accounts.connect(account="old") as source:
         with accounts.connect(account="new") as target:
             migrate.Ledger.create(new, migrate.plan(source, target)).close()
+    with closing(sqlite3.connect(ledger)) as connection:
+        connection.execute("DROP INDEX open_groups")
     migrate.report(ledger)
-    assert schema_of(new) - schema_of(ledger)  # a report changes nothing
+    assert "open_groups" not in schema_of(ledger)  # a report changes nothing
     with migrate.Ledger.open(ledger, write=True):
         pass
     assert schema_of(ledger) == schema_of(new)

@@ -108,7 +108,6 @@ ITEMS = sa.Table(
     sa.Column("retirement", sa.Text),
     sa.Column("seal", sa.Text, nullable=False),
     sa.UniqueConstraint("target_account", "target_key"),
-    sa.Index("items_by_state", "state"),
 )
 
 RUNS = sa.Table(

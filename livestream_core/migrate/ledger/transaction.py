@@ -88,12 +88,13 @@ _SPEND = (
 _OWNER_OF_COPY = sa.select(ITEMS.c.position).where(
     ITEMS.c.target_account == _P("account"), ITEMS.c.target_key == _P("key")
 )
-_OWNED = sa.select(ITEMS.c.target_key).where(
+_OWNED = sa.select(ITEMS.c.target_key).where(ITEMS.c.target_key.is_not(None))
+_OWNED_AMONG = _OWNED.where(
     ITEMS.c.target_account == sa.select(MIGRATION.c.target_account).scalar_subquery(),
     ITEMS.c.target_key.in_(_P("keys", expanding=True)),
 )
-#: The maximum number of keys in one query.
-_KEYS = 500
+#: For more keys than this, all are read at once.
+_KEYS = 100
 _ROW = sa.select(ITEMS).where(ITEMS.c.position == _P("at")).with_for_update()
 _CHANGEABLE = [column.name for column in ITEMS.c if column.name not in ("position", "source_id")]
 #: Only if the row has not changed since it was read.
@@ -285,11 +286,10 @@ class Transaction:
 
     def owned(self, keys: Iterable[str]) -> frozenset[str]:
         """Return those keys of streams at the target that belong to streams in this ledger."""
-        found: set[str] = set()
-        left = list(keys)
-        for at in range(0, len(left), _KEYS):
-            found.update(self._connection.scalars(_OWNED, {"keys": left[at : at + _KEYS]}))
-        return frozenset(found)
+        among = frozenset(keys)
+        if len(among) <= _KEYS:
+            return frozenset(self._connection.scalars(_OWNED_AMONG, {"keys": sorted(among)}))
+        return frozenset(self._connection.scalars(_OWNED)) & among
 
     # -- runs -------------------------------------------------------------------------------
 
