@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._formerly import names_of as _names_of
 from .._public import publish as _publish
+from .finishing.accepting import accept
 from .finishing.check import check
 from .finishing.deleting import retire, rollback
 from .finishing.handover import HandoverResult, handover, mark_switched, refresh_cutovers
@@ -20,6 +21,7 @@ from .running.run import load_transform, run
 from .values import (
     DEFAULT_LEAD_TIME,
     DEFAULT_SETTLE_SECONDS,
+    Acceptance,
     CheckedItem,
     CheckResult,
     Cutover,
@@ -31,6 +33,7 @@ from .values import (
     ItemState,
     LedgerError,
     MigrationStopped,
+    OtherLedger,
     Plan,
     PlannedItem,
     PlanSettings,
@@ -40,6 +43,7 @@ from .values import (
 )
 
 __all__ = [
+    "Acceptance",
     "CheckResult",
     "CheckedItem",
     "Cutover",
@@ -55,6 +59,7 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "MigrationStopped",
+    "OtherLedger",
     "PATIENCE",
     "Plan",
     "PlanSettings",
@@ -64,6 +69,7 @@ __all__ = [
     "RunResult",
     "Transform",
     "Verdict",
+    "accept",
     "check",
     "handover",
     "load_transform",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ...migrate import Cutover
+from ...migrate.finishing.duplicates import advice
 from ..console.context import CommandContext
 from ..console.output import printable, time_text
 from ..console.tables import line
@@ -18,7 +19,15 @@ from .words import streams, sum_words
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ...migrate import CheckResult, DeleteResult, HandoverResult, Item, Report, RunResult
+    from ...migrate import (
+        Acceptance,
+        CheckResult,
+        DeleteResult,
+        HandoverResult,
+        Item,
+        Report,
+        RunResult,
+    )
 
 #: The states that are listed first.
 _OPEN = frozenset({"refused", "unknown", "needs_review"})
@@ -51,7 +60,7 @@ def _after_run(context: CommandContext, result: RunResult, ledger: str) -> Itera
     report = result.report
     # A URL may contain a password.
     location = "LEDGER" if "://" in ledger else shlex.quote(ledger)
-    yield from _unowned(report)
+    yield from _unowned(report, location)
     if result.stopped == "budget":
         yield f"Stopped at --max-create. {_RESUME}"
     elif result.stopped == "wrong":
@@ -68,7 +77,10 @@ def _after_run(context: CommandContext, result: RunResult, ledger: str) -> Itera
     elif result.stopped or result.error is not None:
         yield f"Stopped. The ledger is up to date. {_RESUME}"
     elif report.counts["refused"] or report.counts["needs_review"]:
-        yield "Fix the streams listed above, then run the same command with --replan."
+        yield (
+            "Fix the streams listed above, then run the same command with --replan. To leave one "
+            f"as it is: livestream migrate accept {location} --id ID --because TEXT"
+        )
     elif report.phase == "finished":
         if not report.unowned:
             yield f"Next: livestream migrate check {location}"
@@ -88,8 +100,28 @@ def show_report(context: CommandContext, report: Report, out: Console) -> None:
     heading(out, "Losses")
     if not show_losses(out, (item.fields for item in report.items if item.state != "skipped")):
         print_lines(out, ["none"])
+    if report.accepted:
+        heading(out, "Accepted")
+        show_accepted(report.accepted, out)
     for note in _unowned(report):
         line(out, note, widths=[])
+
+
+def show_accepted(accepted: Iterable[Acceptance], out: Console) -> None:
+    """Print what was accepted, and why."""
+    print_rows(
+        out,
+        ("state",),
+        (
+            stream_row(
+                each.state,
+                title=each.title or "at the target",
+                id=each.source_id or each.target_id or "",
+                detail=f"{each.reason}. Accepted: {each.because}",
+            )
+            for each in accepted
+        ),
+    )
 
 
 def show_status(report: Report, out: Console) -> None:
@@ -215,15 +247,8 @@ def _show_open(out: Console, report: Report) -> None:
         out.print()
 
 
-def _unowned(report: Report) -> Iterator[str]:
-    if report.unowned:
-        is_one = len(report.unowned) == 1
-        yield (
-            f"{streams(len(report.unowned))} at the target {'matches' if is_one else 'match'} this "
-            f"migration but {'is' if is_one else 'are'} not in its ledger: "
-            f"{printable(', '.join(report.unowned))}. Delete any duplicates, then run the command "
-            "again."
-        )
+def _unowned(report: Report, ledger: str = "LEDGER") -> Iterator[str]:
+    yield from map(printable, advice(report, ledger))
 
 
 def _cutovers(report: Report) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..._model.times import format_instant
+from ..finishing.duplicates import advice
 from ..values import LOSSES, FieldOutcome, FieldResult, ItemState, Plan, Report
 from .bars import bar
 
@@ -67,6 +68,7 @@ def _page(template: str, shown: Plan | Report, *, states: tuple[ItemState, ...])
         "states": states,
         # A skipped stream loses nothing, because it is not moved.
         "moving": sum(item.state is not ItemState.SKIPPED for item in shown.items),
+        "duplicates": list(advice(shown)) if isinstance(shown, Report) else [],
         "policy": "; ".join(policy),
         "style": style,
         "script": script,

@@ -412,11 +412,13 @@ class _Run:
             and (item.state is not ItemState.SKIPPED or item.intended_at is not None)
         ]
         matcher = Matcher.of(self.target.capabilities)
+        accepted = {each.target_id for each in report.accepted}
         unowned = tuple(
             stream.id
             for key, stream in found.items()
             if key not in baseline
             and key not in owned
+            and stream.id not in accepted
             and any(matcher.may_be_same(spec, stream) for spec in specs)
         )
         if unowned != report.unowned:
