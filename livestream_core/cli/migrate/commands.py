@@ -250,7 +250,7 @@ def _show_error(context: CommandContext, error: LiveStreamError | None) -> None:
 
 @migrate.command(
     epilog="\b\nExample:\n"
-    '  livestream migrate accept school.db --id 4711 --because "The lesson was canceled"'
+    '  livestream migrate accept school.db --id 4711 --because "Not needed"'
 )
 @ledger_argument
 @click.option(
