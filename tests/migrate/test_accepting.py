@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,30 @@ def test_after_the_rollback_of_one_the_other_is_complete(
     result = migrate.run(ledger=two[0], source=old.client, target=new.client)
     assert (result.exit_code, result.report.others, result.report.unowned) == (0, (), ())
     assert migrate.check(two[0], old.client, new.client).all_equal
+
+
+@pytest.mark.parametrize("mark", [False, True])
+def test_a_rollback_keeps_what_it_adopted_from_another_ledger(
+    memory: tuple[Side, Side], ledger: Path, mark: bool
+) -> None:
+    old, new = memory
+    old.fill(1)
+    first, second = (planned(old, new, mark=mark) for _ in range(2))
+    other = ledger.with_name("other.db")
+    stop = threading.Event()
+
+    def progress(counts: Any, _: int) -> None:
+        if counts["unknown"]:
+            stop.set()
+
+    new.inject(Fault.drop_before(), "create")
+    migrate.run(second, ledger=other, settle=60, stop=stop, progress=progress)
+    assert by_state(run(first, ledger).report) == {"created": 1}
+    assert by_state(run(second, other).report) == {"adopted": 1}
+    (kept,) = migrate.rollback(other, new.client, adopted=True).kept
+    assert f"the ledger {ledger} has it" in kept.reason
+    assert len(new.streams()) == 1
+    assert migrate.rollback(ledger, new.client).deleted == 1
 
 
 def test_a_copy_of_a_ledger_is_known_as_one(memory: tuple[Side, Side], ledger: Path) -> None:

@@ -249,8 +249,7 @@ def _show_error(context: CommandContext, error: LiveStreamError | None) -> None:
 
 
 @migrate.command(
-    epilog="\b\nExample:\n"
-    '  livestream migrate accept school.db --id 4711 --because "Not needed"'
+    epilog='\b\nExample:\n  livestream migrate accept school.db --id 4711 --because "Not needed"'
 )
 @ledger_argument
 @click.option(

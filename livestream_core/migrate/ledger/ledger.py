@@ -26,7 +26,7 @@ import sqlalchemy as sa
 from ..._model.errors import InvalidInput
 from ..values import Item, ItemState, LedgerError, Plan, PlanSettings, Report
 from . import mark_file
-from .neighbors import others
+from .neighbors import Neighbor, neighbors, others
 from .schema import (
     APPLICATION_ID,
     BASELINE,
@@ -323,7 +323,11 @@ class Ledger:
     def report(self) -> Report:
         """Return the contents of the ledger."""
         found = self.read(_report)
-        return attrs.evolve(found, others=others(Path(self._shown), found)) if self._file else found
+        return attrs.evolve(found, others=others(found, self.neighbors(found)))
+
+    def neighbors(self, report: Report) -> Iterator[Neighbor]:
+        """Iterate over the other ledgers in the folder that are for the same two accounts."""
+        return neighbors(Path(self._shown), report) if self._file else iter(())
 
     def _verify(self, required: int | None = None) -> None:
         """Check the ledger, so that damage is never mistaken for streams not created yet."""

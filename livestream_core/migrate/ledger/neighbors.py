@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -74,14 +74,14 @@ def _read(path: Path, report: Report) -> Neighbor | None:
     return Neighbor(str(path), plan, copies)
 
 
-def others(path: Path, report: Report) -> tuple[OtherLedger, ...]:
-    """Return the ledgers in the same folder that moved the same streams to the same target."""
+def others(report: Report, found: Iterable[Neighbor]) -> tuple[OtherLedger, ...]:
+    """Return which of a ledger's neighbors moved the same streams to the same target."""
     own = {
         item.source_id: item.target_id
         for item in report.items
         if item.target_id is not None and not item.rolled_back
     }
-    found = (
+    both = (
         OtherLedger(
             location=each.location,
             is_copy=each.plan == report.plan,
@@ -92,6 +92,6 @@ def others(path: Path, report: Report) -> tuple[OtherLedger, ...]:
             ),
             unowned=tuple(id for id in report.unowned if id in {*each.copies.values()}),
         )
-        for each in neighbors(path, report)
+        for each in found
     )
-    return tuple(each for each in found if each.moved or each.unowned)
+    return tuple(each for each in both if each.moved or each.unowned)
