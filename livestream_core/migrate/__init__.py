@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._formerly import names_of as _names_of
 from .._public import publish as _publish
+from .finishing.accepting import accept
 from .finishing.check import check
 from .finishing.deleting import retire, rollback
 from .finishing.handover import HandoverResult, handover, mark_switched, refresh_cutovers
@@ -21,6 +22,7 @@ from .running.run import load_transform, run
 from .values import (
     DEFAULT_LEAD_TIME,
     DEFAULT_SETTLE_SECONDS,
+    Acceptance,
     CheckedItem,
     CheckResult,
     Cutover,
@@ -33,6 +35,7 @@ from .values import (
     ItemState,
     LedgerError,
     MigrationStopped,
+    OtherLedger,
     Plan,
     PlannedItem,
     PlanSettings,
@@ -43,6 +46,7 @@ from .values import (
 )
 
 __all__ = [
+    "Acceptance",
     "CheckResult",
     "CheckedItem",
     "Cutover",
@@ -59,6 +63,7 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "MigrationStopped",
+    "OtherLedger",
     "PATIENCE",
     "Plan",
     "PlanSettings",
@@ -69,6 +74,7 @@ __all__ = [
     "Transform",
     "Try",
     "Verdict",
+    "accept",
     "check",
     "handover",
     "history",

@@ -511,6 +511,55 @@ class History:
 
 
 @attrs.frozen(slots=True, kw_only=True)
+class Acceptance:
+    """A stream that needed review and was accepted as it is.
+
+    Attributes:
+        source_id: The stream's ID at the source, or ``None`` if it is only known at the target.
+        target_id: The stream's ID at the target, or ``None`` if it is not there.
+        title: The stream's title, if the ledger knows it.
+        state: Why it needed review: ``"refused"``, ``"needs_review"``, or ``"unowned"`` for a
+            stream at the target that is not in the ledger.
+        reason: The reason for that state.
+        because: Why it was accepted.
+        accepted_at: When it was accepted, in UTC.
+    """
+
+    source_id: str | None
+    target_id: str | None
+    title: str
+    state: str
+    reason: str
+    because: str
+    accepted_at: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value as data for ``json.dumps``."""
+        return {**attrs.asdict(self), "accepted_at": self.accepted_at.isoformat()}
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class OtherLedger:
+    """Another ledger in the same folder that moved the same streams to the same target.
+
+    Attributes:
+        location: The other ledger's file.
+        is_copy: Whether it is a copy of this ledger: both were created from the same plan.
+        moved: The source IDs of the streams of which each of the two ledgers has a copy of its own.
+        unowned: The IDs in ``Report.unowned`` that the other ledger has.
+    """
+
+    location: str
+    is_copy: bool
+    moved: tuple[str, ...]
+    unowned: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value as data for ``json.dumps``."""
+        return attrs.asdict(self)
+
+
+@attrs.frozen(slots=True, kw_only=True)
 class Report:
     """The contents of a ledger at one moment.
 
@@ -525,9 +574,14 @@ class Report:
         settings: The settings that the plan was made with.
         items: Every item.
         unowned: The IDs of streams at the target that match an item's spec, were not there
-            before the migration, and are not in the ledger, as last seen by a run.
+            before the migration, and are not in the ledger, as last seen by a run, without those
+            that were accepted.
         source_name: The provider or connection that the command line uses for the source.
         target_name: The provider or connection that the command line uses for the target.
+        accepted: The streams that needed review and were accepted as they are.
+        others: Other ledgers in the same folder that moved the same streams to the same target.
+        lost_creates: How many of the creates that this ledger sent may have been applied without
+            its notice. If none, it created nothing that is in ``unowned``.
     """
 
     plan: str
@@ -541,6 +595,9 @@ class Report:
     unowned: tuple[str, ...] = ()
     source_name: str = ""
     target_name: str = ""
+    accepted: tuple[Acceptance, ...] = ()
+    others: tuple[OtherLedger, ...] = ()
+    lost_creates: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -572,6 +629,9 @@ class Report:
             "counts": self.counts,
             "losses": self.losses,
             "unowned": list(self.unowned),
+            "accepted": [each.to_dict() for each in self.accepted],
+            "others": [each.to_dict() for each in self.others],
+            "lost_creates": self.lost_creates,
             "items": [item.to_dict() for item in self.items],
         }
 

@@ -563,7 +563,8 @@ def test_the_help_needs_no_extra_and_loads_nothing_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["plan", "run", "check", "status", "handover", "rollback", "retire", "report"]
+    "command",
+    ["plan", "run", "accept", "check", "status", "handover", "rollback", "retire", "report"],
 )
 def test_the_help_of_every_command_fits_80_columns_and_explains_every_option(
     command: str,

@@ -197,6 +197,45 @@ def test_a_stream_that_cannot_be_handed_over_is_7(moved: Migration) -> None:
     assert f"{gone.id} could not be read" in result.stdout
 
 
+# -- accept ---------------------------------------------------------------------------------------
+
+
+def test_accept_clears_exit_code_7_and_is_in_the_report(moved: Migration) -> None:
+    refused = moved.source.add("Refused").id
+    moved.target.inject(Fault.status(422), "create")
+    other = [*RUN[:-1], "other.db", "--id", refused]
+    first = moved.run(*other, "--yes")
+    assert first.exit_code == 7
+    assert "livestream migrate accept other.db --id ID --because TEXT" in " ".join(
+        first.stdout.split()
+    )
+    assert moved.run("accept", "other.db", "--id", "1", "--because", "-").exit_code == 2
+    data = moved.data("accept", "other.db", "--id", refused, "--because", "Canceled")
+    assert [(each["source_id"], each["because"]) for each in data["accepted"]] == [
+        (refused, "Canceled")
+    ]
+    assert moved.run("accept", "other.db", "--id", refused, "--because", "Canceled").exit_code == 0
+    assert moved.run("run", "--ledger", "other.db").exit_code == 0
+    assert "Accepted: Canceled" in " ".join(moved.run("report", "other.db").stdout.split())
+
+
+def test_two_ledgers_of_the_same_streams_name_each_other(moved: Migration) -> None:
+    other = [*RUN[:-1], "other.db"]
+    result = moved.run(*other, "--yes")
+    assert (result.exit_code, len(moved.target.streams())) == (0, 6)
+    for own, its_other in (("other.db", LEDGER), (LEDGER, "other.db")):
+        for command in (["report", own], ["status", own], ["run", "--ledger", own]):
+            shown = " ".join(moved.run(*command).stdout.split())
+            assert f"The ledger {its_other} moved 3 of the same streams" in shown
+            assert f"livestream migrate rollback {its_other}`" in shown
+            assert "Delete any duplicates" not in shown
+    assert moved.run("run", "--ledger", LEDGER).exit_code == 7
+    assert moved.run("rollback", "other.db", "--yes").exit_code == 0
+    result = moved.run("run", "--ledger", LEDGER)
+    assert result.exit_code == 0
+    assert "other.db" not in result.stdout
+
+
 # -- rollback and retire --------------------------------------------------------------------------
 
 RETIRE = ("retire", LEDGER, "--prepared")

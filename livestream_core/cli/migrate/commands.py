@@ -272,6 +272,45 @@ def _show_error(context: CommandContext, error: LiveStreamError | None) -> None:
         click.echo(f"Error: {error}", err=True)
 
 
+@migrate.command(
+    epilog='\b\nExample:\n  livestream migrate accept school.db --id 4711 --because "Not needed"'
+)
+@ledger_argument
+@click.option(
+    "--id",
+    "ids",
+    multiple=True,
+    required=True,
+    metavar="ID",
+    help="The source ID of a stream that was refused or needs review, or the ID of a stream at the "
+    "target that is not in the ledger. Can be repeated.",
+)
+@click.option(
+    "--because",
+    required=True,
+    metavar="TEXT",
+    help="Why it is accepted. The ledger and its reports keep the text.",
+)
+@_on_migrations
+def accept(context: CommandContext, ledger: str, ids: tuple[str, ...], because: str) -> None:
+    """Accept streams that were refused or need review.
+
+    An accepted stream is skipped, and --replan leaves it out. If it was created, but differs from
+    its plan, it counts as created. A matching stream at the target that is not in the ledger is no
+    longer reported. No requests are sent. The exit code of the next run is 0 once nothing else
+    needs review.
+    """
+    from ... import migrate as library
+    from ..console.output import console
+    from .results import show_accepted
+
+    accepted = library.accept(ledger, ids, because=because)
+    if context.as_json:
+        json_line({"accepted": [each.to_dict() for each in accepted]})
+    else:
+        show_accepted(accepted, console())
+
+
 @migrate.command()
 @ledger_argument
 @account_options()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ...migrate import Cutover
+from ...migrate.finishing.duplicates import advice
 from ...migrate.ledger.ledger import shown as ledger_shown
 from ...migrate.values import UNRESOLVED
 from ..console.context import CommandContext
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ...migrate import (
+        Acceptance,
         CheckResult,
         DeleteResult,
         HandoverResult,
@@ -63,7 +65,7 @@ def _after_run(context: CommandContext, result: RunResult, ledger: str) -> Itera
     report = result.report
     # A URL may contain a password, and is then shown without it.
     location = shlex.quote(ledger_shown(ledger) if "://" in ledger else ledger)
-    yield from _unowned(report)
+    yield from _unowned(report, location)
     if result.stopped == "budget":
         yield f"Stopped at --max-create. {_RESUME}"
     elif result.stopped == "wrong":
@@ -80,7 +82,10 @@ def _after_run(context: CommandContext, result: RunResult, ledger: str) -> Itera
     elif result.stopped or result.error is not None:
         yield f"Stopped. The ledger is up to date. {_RESUME}"
     elif report.counts["refused"] or report.counts["needs_review"]:
-        yield "Fix the streams listed above, then run the same command with --replan."
+        yield (
+            "Fix the streams listed above, then run the same command with --replan. To leave one "
+            f"as it is: livestream migrate accept {location} --id ID --because TEXT"
+        )
     elif report.phase == "finished":
         if not report.unowned:
             yield f"Next: livestream migrate check {location}"
@@ -100,8 +105,28 @@ def show_report(context: CommandContext, report: Report, out: Console) -> None:
     heading(out, "Losses")
     if not show_losses(out, (item.fields for item in report.items if item.state != "skipped")):
         print_lines(out, ["none"])
+    if report.accepted:
+        heading(out, "Accepted")
+        show_accepted(report.accepted, out)
     for note in _unowned(report):
         line(out, note, widths=[])
+
+
+def show_accepted(accepted: Iterable[Acceptance], out: Console) -> None:
+    """Print what was accepted, and why."""
+    print_rows(
+        out,
+        ("state",),
+        (
+            stream_row(
+                each.state,
+                title=each.title or "at the target",
+                id=each.source_id or each.target_id or "",
+                detail=f"{each.reason}. Accepted: {each.because}",
+            )
+            for each in accepted
+        ),
+    )
 
 
 def show_status(
@@ -276,15 +301,8 @@ def _detail(context: CommandContext, item: Item, text: str) -> str:
     return "; ".join(filter(None, (text, starts)))
 
 
-def _unowned(report: Report) -> Iterator[str]:
-    if report.unowned:
-        is_one = len(report.unowned) == 1
-        yield (
-            f"{streams(len(report.unowned))} at the target {'matches' if is_one else 'match'} this "
-            f"migration but {'is' if is_one else 'are'} not in its ledger: "
-            f"{printable(', '.join(report.unowned))}. Delete any duplicates, then run the command "
-            "again."
-        )
+def _unowned(report: Report, ledger: str = "LEDGER") -> Iterator[str]:
+    yield from map(printable, advice(report, ledger))
 
 
 def _cutovers(report: Report) -> str:

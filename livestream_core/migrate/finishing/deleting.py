@@ -94,6 +94,13 @@ def rollback(
         reader = SourceReader(target, natively=reads_natively(target))
         shown = opened.read(Transaction.target_snapshots)
         retiring = opened.read(Transaction.retiring)
+        # A mark does not say which of two ledgers created a stream.
+        elsewhere = {
+            target_id: other.location
+            for other in opened.neighbors(report)
+            if other.plan != report.plan
+            for target_id in other.copies.values()
+        }
         for item in report.items:
             if item.target_id is None and item.state is ItemState.UNKNOWN:
                 deletion.keep(item, f"its create may have been applied: {item.reason}")
@@ -102,6 +109,10 @@ def rollback(
                     item,
                     "the source stream was, or may have been, deleted, so this is the only copy "
                     "left",
+                )
+            elif item.state is ItemState.ADOPTED and item.target_id in elsewhere:
+                deletion.keep(
+                    item, f"it was adopted, and the ledger {elsewhere[item.target_id]} has it, too"
                 )
             elif item.target_id is not None and not item.rolled_back:
                 deletion.delete(

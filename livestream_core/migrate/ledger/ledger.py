@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import attrs
 import filelock
 import sqlalchemy as sa
 
@@ -26,6 +27,7 @@ from ..._model.errors import InvalidInput
 from ...durable.leases import LeaseLost
 from ..values import History, Item, ItemState, LedgerError, Plan, PlanSettings, Report
 from . import mark_file
+from .neighbors import Neighbor, neighbors, others
 from .schema import (
     APPLICATION_ID,
     BASELINE,
@@ -42,7 +44,7 @@ from .schema import (
     seal_of,
     stored,
 )
-from .transaction import UNSETTLED, BudgetSpent, Stopped, Taken, Transaction
+from .transaction import UNSETTLED, BudgetSpent, Stopped, Taken, Transaction, acceptance
 
 T = TypeVar("T")
 
@@ -313,7 +315,12 @@ class Ledger:
 
     def report(self) -> Report:
         """Return the contents of the ledger."""
-        return self.read(_report)
+        found = self.read(_report)
+        return attrs.evolve(found, others=others(found, self.neighbors(found)))
+
+    def neighbors(self, report: Report) -> Iterator[Neighbor]:
+        """Iterate over the other ledgers in the folder that are for the same two accounts."""
+        return neighbors(Path(self._shown), report) if self._file else iter(())
 
     def _verify(self, required: int | None = None) -> None:
         """Check the ledger, so that damage is never mistaken for streams not created yet."""
@@ -378,6 +385,9 @@ class Ledger:
         )
         if connection.execute(waiting.limit(1)).first() is not None:
             raise self._damaged("an unsettled stream has no group")
+        for accepted in Transaction(connection, 0.0).accepted():
+            if accepted["seal"] != seal_of(accepted):
+                raise self._damaged("what was accepted was changed")
         if migration["baseline"]:
             ids = connection.execute(sa.select(BASELINE.c.target_key)).scalars()
             if digest_of(ids) != migration["baseline_digest"]:
@@ -685,6 +695,8 @@ def new_owner() -> str:
 def _report(transaction: Transaction) -> Report:
     migration = transaction.migration()
     items = tuple(transaction.items())
+    accepted = tuple(map(acceptance, transaction.accepted()))
+    owned_by_none = {each.target_id for each in accepted if each.source_id is None}
     return Report(
         plan=migration["plan_id"],
         source_account=migration["source_account"],
@@ -694,9 +706,13 @@ def _report(transaction: Transaction) -> Report:
         phase=_phase(migration["phase"], items),
         settings=stored(PlanSettings, migration["settings"]),
         items=items,
-        unowned=tuple(json.loads(migration["unowned"])),
+        unowned=tuple(
+            each for each in json.loads(migration["unowned"]) if each not in owned_by_none
+        ),
         source_name=migration["source_name"],
         target_name=migration["target_name"],
+        accepted=accepted,
+        lost_creates=transaction.lost_creates(),
     )
 
 

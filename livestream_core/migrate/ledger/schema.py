@@ -121,6 +121,22 @@ RUNS = sa.Table(
     sa.Column("stop", sa.Boolean, nullable=False, default=False),
 )
 
+#: Streams that needed review and were accepted as they are.
+ACCEPTED = sa.Table(
+    "accepted",
+    METADATA,
+    sa.Column("position", sa.Integer, primary_key=True),
+    # Null for a stream at the target that is not in the ledger.
+    sa.Column("source_id", sa.Text),
+    sa.Column("target_id", sa.Text),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("because", sa.Text, nullable=False),
+    sa.Column("accepted_at", sa.Float(53), nullable=False),
+    sa.Column("seal", sa.Text, nullable=False),
+)
+
 
 #: The key of PostgreSQL's lock on the tables: two machines may create or upgrade them at once.
 _TABLES_LOCK = 7310579

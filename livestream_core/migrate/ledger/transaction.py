@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from ..._model.stream import LiveStream, StreamSpec
 from ...durable.leases import Leases
 from ..values import (
+    Acceptance,
     Cutover,
     FieldOutcome,
     FieldResult,
@@ -24,6 +25,7 @@ from ..values import (
     has_mark,
 )
 from .schema import (
+    ACCEPTED,
     BASELINE,
     GROUPS,
     ITEMS,
@@ -252,6 +254,81 @@ class Transaction:
         """Return the source IDs of streams that were, or may have been, deleted at the source."""
         query = sa.select(ITEMS.c.source_id).where(ITEMS.c.retirement.is_not(None))
         return frozenset(self._connection.execute(query).scalars())
+
+    # -- what was accepted ------------------------------------------------------------------
+
+    def accepted(self) -> list[Row]:
+        """Return the rows of what was accepted, in order."""
+        if not self.has(ACCEPTED):
+            return []
+        query = sa.select(ACCEPTED).order_by(ACCEPTED.c.position)
+        return list(self._connection.execute(query).mappings())
+
+    def accept(self, ids: Collection[str], because: str) -> tuple[list[Acceptance], list[str]]:
+        """Accept streams that need review.
+
+        Args:
+            ids: The IDs of streams of the source, or of streams at the target that are in no row.
+            because: Why they are accepted.
+
+        Returns:
+            What was accepted, now or earlier, and the IDs of streams that do not need review. If
+            there are any, nothing is changed.
+        """
+        self._connection.execute(sa.select(MIGRATION.c.id).with_for_update())
+        known = {row["source_id"] or row["target_id"]: row for row in self.accepted()}
+        unowned = json.loads(self.migration()["unowned"])
+        open_rows = {row["source_id"]: row for row in self._open_rows(ids)}
+        wanted = list(dict.fromkeys(ids))
+        wrong = [each for each in wanted if each not in {*known, *open_rows, *unowned}]
+        if wrong:
+            return [], wrong
+        for each in wanted:
+            if each in open_rows:
+                row = open_rows[each]
+                facts = {name: row[name] for name in ("target_id", "title", "state", "reason")}
+                self._accept(row, because)
+                known[each] = self._note_accepted(len(known), because, source_id=each, **facts)
+            elif each not in known:
+                reason = "it matches this migration, but is not in its ledger"
+                known[each] = self._note_accepted(
+                    len(known), because, target_id=each, title="", state="unowned", reason=reason
+                )
+        return [acceptance(known[each]) for each in wanted], []
+
+    def _open_rows(self, ids: Collection[str]) -> Iterator[Row]:
+        states = (str(ItemState.REFUSED), str(ItemState.NEEDS_REVIEW))
+        query = sa.select(ITEMS).where(ITEMS.c.state.in_(states)).with_for_update()
+        for row in self._connection.execute(query).mappings():
+            if row["source_id"] in ids:
+                yield row
+
+    def _accept(self, row: Row, because: str) -> None:
+        words = row["state"].replace("_", " ")
+        reason = f"accepted: {because} ({words}: {row['reason']})"
+        if row["target_id"] is None:
+            self.skip(row["position"], reason)
+        else:  # it is at the target, though not as planned
+            values = {"state": str(ItemState.CREATED), "reason": clean(reason)}
+            self._change(row["position"], lambda _: values)
+
+    def _note_accepted(self, position: int, because: str, **facts: Any) -> Row:
+        row = {"source_id": None, "target_id": None, **facts}
+        row |= {"position": position, "because": because, "accepted_at": self.now}
+        row = sealed(row)
+        self._connection.execute(ACCEPTED.insert().values(row))
+        return row
+
+    def lost_creates(self) -> int:
+        """Return how many creates may have been applied without the ledger's notice.
+
+        A create that was refused certainly was not.
+        """
+        settled = sa.case((ITEMS.c.target_key.is_not(None), 1), else_=0)
+        query = sa.select(sa.func.sum(ITEMS.c.attempts - settled)).where(
+            ITEMS.c.intended_at.is_not(None), ITEMS.c.state != str(ItemState.REFUSED)
+        )
+        return int(self._connection.execute(query).scalar() or 0)
 
     # -- the baseline -----------------------------------------------------------------------
 
@@ -580,6 +657,19 @@ class Transaction:
             said = {name: row[name] for name in ("position", "state", "reason", "intended_at")}
             self._connection.execute(TRIES.insert().values(**said, replaced_at=self.now))
         return changed
+
+
+def acceptance(row: Row) -> Acceptance:
+    """Return what a row says was accepted."""
+    return Acceptance(
+        source_id=row["source_id"],
+        target_id=row["target_id"],
+        title=row["title"],
+        state=row["state"],
+        reason=row["reason"],
+        because=row["because"],
+        accepted_at=instant(row["accepted_at"]),
+    )
 
 
 def _entry(row: Row) -> Entry:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..._model.times import format_instant
+from ..finishing.duplicates import advice
 from ..values import (
     LOSSES,
     UNRESOLVED,
@@ -93,6 +94,7 @@ def _page(template: str, shown: Plan | Report, *, states: tuple[ItemState, ...])
         "reasons": _reasons(shown.items),
         # A skipped stream loses nothing, because it is not moved.
         "moving": sum(item.state is not ItemState.SKIPPED for item in shown.items),
+        "duplicates": list(advice(shown)) if isinstance(shown, Report) else [],
         "policy": "; ".join(policy),
         "style": style,
         "script": script,

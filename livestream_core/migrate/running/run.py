@@ -421,6 +421,7 @@ class _Run:
         found = self._complete_list(self.target)
         foreign = self._foreign(found, baseline)
         matcher = Matcher.of(self.target.capabilities)
+        accepted = {each.target_id for each in report.accepted}
         specs = Lookup(
             matcher,
             (
@@ -434,7 +435,8 @@ class _Run:
         unowned = tuple(
             stream.id
             for stream in foreign.values()
-            if any(matcher.may_be_same(spec, stream) for _, spec in specs.near(stream))
+            if stream.id not in accepted
+            and any(matcher.may_be_same(spec, stream) for _, spec in specs.near(stream))
         )
         if unowned != report.unowned:
             self.ledger.write(lambda tx: tx.change_migration(unowned=json.dumps(unowned)))

@@ -389,7 +389,8 @@ class Worker:
             reason = (
                 f"a matching stream ({matching}) has appeared at the target since the migration "
                 "began, and it is not in this ledger; if this is an old copy, use the newest "
-                "ledger; otherwise keep or delete the stream, then run with --replan"
+                "ledger; if another ledger has it, roll back one of the two; otherwise keep or "
+                "delete the stream; then run with --replan"
             )
             note = self._if_owned(
                 key, partial(Transaction.note, entry=entry, state=_REVIEW, reason=reason)
@@ -548,8 +549,9 @@ class Worker:
                 # If it were adopted, a rollback could delete another person's stream.
                 problem = (
                     f"the target returned a stream that existed before ({stream.id}) instead of "
-                    "creating one, as vendors do if a reference is in use; keep that stream and "
-                    "change the reference, or delete it, then run with --replan"
+                    "creating one, as vendors do if a reference is in use; if another ledger has "
+                    "that stream, roll back one of the two; otherwise keep it and change the "
+                    "reference, or delete it; then run with --replan"
                 )
                 transaction.note(entry, _REVIEW, problem)
                 return
