@@ -33,7 +33,7 @@ C = TypeVar("C", bound=BaseClient)
 #: How long one call may take by default, in seconds.
 _DEADLINE = 60.0
 #: A page of a list may take this part of the time that is left, so that the last one is in time.
-_PART = 4
+_PART = 2
 
 
 class _Base:
@@ -56,8 +56,8 @@ class _Base:
         self._store = Store(database)
 
     def close(self) -> None:
-        """Close the database connections that are not in use."""
-        self._store.engine.dispose()
+        """Close the database connections, unless they are of an engine of yours."""
+        self._store.close()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._store.engine.url.render_as_string()}>"
@@ -76,7 +76,8 @@ class _Base:
             raise InvalidInput(
                 f"spec: expected a StreamSpec, not {type(spec).__name__}", field="spec"
             )
-        seconds = _DEADLINE if deadline is None else deadline
+        # Nothing is sent after the deadline, so that it ends before the lease does.
+        seconds = min(_DEADLINE, self._settings.lease / 2) if deadline is None else deadline
         with_field_name("deadline", c.seconds)(seconds)
         creating = Creating(client, key, spec, self._settings, seconds=seconds, **patience)
         return creating.flow(), time.monotonic() + seconds
@@ -102,7 +103,7 @@ class _Base:
 
         return intend
 
-    def _left(self, clients: C | Iterable[C] | Mapping[Any, C]) -> list[tuple[str, C]]:
+    def _left(self, clients: C | Iterable[C] | Mapping[Any, C]) -> list[tuple[str, C | None]]:
         several: Iterable[C]
         if isinstance(clients, BaseClient):
             several = [clients]
@@ -110,7 +111,7 @@ class _Base:
             several = clients.values() if isinstance(clients, Mapping) else clients
         by_account = {client.account: client for client in several}
         left = self._store.read(lambda tx: tx.left(by_account))
-        return [(key, by_account[account]) for key, account in left]
+        return [(key, by_account.get(account or "")) for key, account in left]
 
     def _status(self, key: str) -> CreateStatus | None:
         entry = self._store.read(lambda tx: tx.entry(key))
@@ -167,7 +168,8 @@ class Creates(_Base):
             client: The client for the account.
             key: Your name for this stream, such as ``"lesson-42"``.
             spec: The spec; or pass its fields as keyword arguments.
-            deadline: How long this call may take, in seconds. Defaults to 60.
+            deadline: How long this call may take, in seconds. Defaults to 60, or half the lease if
+                that is shorter.
             send_until: After this, nothing is sent. Defaults to the scheduled start, or 15 minutes
                 from now for a stream without one.
             unique: Whether nothing else in the account equals this spec. Then no list is read
@@ -251,7 +253,8 @@ class Creates(_Base):
     ) -> dict[str, LiveStream | LiveStreamError]:
         """Settle every key of these clients' accounts that is left, and send what was not sent.
 
-        Specs with secrets are settled, but not sent.
+        Specs with secrets are settled, but not sent. An intent without an account is taken for
+        that of the client, provided that the database knows of no other account.
 
         Args:
             clients: The clients, or one.
@@ -262,6 +265,9 @@ class Creates(_Base):
         """
         results: dict[str, LiveStream | LiveStreamError] = {}
         for key, client in self._left(clients):
+            if client is None:
+                results[key] = _without_account(key)
+                continue
             flow, until = self._creating(client, key, None, deadline, patience=0.0)
             try:
                 results[key] = self._drive(client, flow, until)
@@ -380,6 +386,9 @@ class AsyncCreates(_Base):
         """Settle every key of these clients' accounts that is left; see :meth:`Creates.resume`."""
         results: dict[str, LiveStream | LiveStreamError] = {}
         for key, client in await _in_thread(lambda: self._left(clients)):
+            if client is None:
+                results[key] = _without_account(key)
+                continue
             flow, until = self._creating(client, key, None, deadline, patience=0.0)
             try:
                 results[key] = await self._drive(client, flow, until)
@@ -428,6 +437,15 @@ async def _in_thread(do: Callable[[], T]) -> T:
         if not task.cancelled():
             task.exception()
         raise
+
+
+def _without_account(key: str) -> InvalidInput:
+    return InvalidInput(
+        f"account: the intent of {key!r} does not say which account it is for",
+        field="account",
+        operation="create",
+        hint="pass account= to intend(), or run() the key with its client",
+    )
 
 
 def _list_deadline(until: float) -> float:

@@ -11,6 +11,7 @@ import hmac
 import json
 import secrets
 import time
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -234,7 +235,7 @@ class Transaction:
             "state": str(CreateState.INTENDED),
             "reason": "",
             "spec": json.dumps(spec.to_dict()),
-            "has_secrets": spec.to_dict(secrets=True) != spec.to_dict(),
+            "has_secrets": _set_values(spec) != _set_values(spec, secrets=False),
             "salt": salt,
             "digest": _digest(spec, salt),
             "is_unique": unique,
@@ -266,14 +267,23 @@ class Transaction:
         row = self._row(key)
         return None if row is None else self._entry(row)
 
-    def left(self, accounts: Collection[str]) -> list[tuple[str, str]]:
-        """Return the keys that are not settled, with their accounts, the oldest first."""
+    def left(self, accounts: Collection[str]) -> list[tuple[str, str | None]]:
+        """Return the keys that are not settled, with their accounts, the oldest first.
+
+        An intent without an account belongs to the only one that there is, if there is only one.
+        """
         query = (
             sa.select(_CREATES.c.key, _CREATES.c.account)
-            .where(_CREATES.c.account.in_(accounts), _CREATES.c.state != str(CreateState.CREATED))
+            .where(
+                sa.or_(_CREATES.c.account.in_(accounts), _CREATES.c.account.is_(None)),
+                _CREATES.c.state != str(CreateState.CREATED),
+            )
             .order_by(_CREATES.c.intended_at, _CREATES.c.key)
         )
-        return [(key, account) for key, account in self._connection.execute(query)]
+        known = sa.select(_CREATES.c.account).distinct().where(_CREATES.c.account.is_not(None))
+        all_ = {*accounts, *self._connection.execute(known).scalars()}
+        only = next(iter(all_)) if len(all_) == 1 else None
+        return [(key, account or only) for key, account in self._connection.execute(query)]
 
     def of_account(self, account: str) -> list[Entry]:
         """Return all keys of an account."""
@@ -466,6 +476,15 @@ class Transaction:
             _BASELINES.update().where(_BASELINES.c.account == account).values(values)
         )
 
+    def note_dated(self, account: str) -> None:
+        """Record that an account's streams show when they were created."""
+        self._insert_missing(
+            _BASELINES, {"account": account, "listed_at": 0.0, "titles": "{}", "is_dated": True}
+        )
+        self._connection.execute(
+            _BASELINES.update().where(_BASELINES.c.account == account).values(is_dated=True)
+        )
+
     # -- rows -------------------------------------------------------------------------------
 
     def _row(self, key: str) -> Row | None:
@@ -519,12 +538,22 @@ class Store:
     """The database with the tables, which are created if they are missing."""
 
     def __init__(self, database: Database) -> None:
-        self.engine = _engine(database)
+        self.engine: sa.Engine = _engine(database)
+        self._close = (
+            None
+            if self.engine is database
+            else weakref.finalize(self, self.engine.dispose)  # few callers close it
+        )
         with self._transaction() as connection:
             if self.engine.dialect.name == "postgresql":
                 # Two processes may create them at the same time.
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7310580)"))
             tables.create_all(connection)
+
+    def close(self) -> None:
+        """Close the connections, unless the engine is the caller's."""
+        if self._close is not None:
+            self._close()
 
     def read(self, do: Callable[[Transaction], T]) -> T:
         """Run a function that only reads, and return its result."""
@@ -602,18 +631,19 @@ def _prepare_file(connection: Any, record: object) -> None:
 
 
 def _digest(spec: StreamSpec, salt: str) -> str:
-    """Return a digest that shows nothing but whether two specs are equal.
+    """Return a digest that shows nothing but whether two specs are equal."""
+    text = json.dumps(_set_values(spec), sort_keys=True)
+    return hmac.new(salt.encode(), text.encode(), hashlib.sha256).hexdigest()
 
-    Fields at their default are left out, so that no digest changes because the model grew.
+
+def _set_values(spec: StreamSpec, *, secrets: bool = True) -> dict[str, Any]:
+    """Return a spec as data, without fields at their default.
+
+    So no digest changes because the model grew.
     """
     blank = StreamSpec(title="-").to_dict(secrets=True)
-    values = {
-        name: value
-        for name, value in spec.to_dict(secrets=True).items()
-        if name == "title" or value != blank.get(name)
-    }
-    text = json.dumps(values, sort_keys=True)
-    return hmac.new(salt.encode(), text.encode(), hashlib.sha256).hexdigest()
+    data = spec.to_dict(secrets=secrets).items()
+    return {name: value for name, value in data if name == "title" or value != blank.get(name)}
 
 
 def _clean(text: str) -> str:
