@@ -120,7 +120,9 @@ class Vendor:
     def _wanted(self, request: Request) -> Content | None:
         if request.method != "POST" or "/auth/" in request.path:
             return None
-        body = request.get_json()
+        body = request.get_json(silent=True)
+        if body is None:  # the client was killed
+            return None
         if self.provider == "videosdk":
             return body["name"], None
         if self.provider == "mux":
