@@ -113,7 +113,7 @@ class Emulator(World):
         try:
             body = request.get_data()  # read now, because a late commit outlives the connection
         except ClientDisconnected:
-            drop(environ)  # a client that was killed; nothing is applied, and nobody reads an answer
+            drop(environ)  # the client was killed, so nothing is applied
         index = self._log(request, body)
         fault = self._fault(request)
         response = self._respond(request, fault, environ)
