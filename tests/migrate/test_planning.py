@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 import livestream_core as live
 from livestream_core import migrate
 from livestream_core._contract.capabilities import FIELDS, OPERATIONS
+from livestream_core.durable import listing
 from livestream_core.emulator import Fault, load_emulator
 from livestream_core.migrate import FieldOutcome, ItemState
-from livestream_core.migrate.planning import listing
 from livestream_core.migrate.planning.translation import Translation, Translator, not_movable
 from livestream_core.testing.strategies import live_streams
 from migrations import PAIRS, PROVIDERS, Side, by_state, in_days, planned, sides

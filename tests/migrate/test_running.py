@@ -19,10 +19,10 @@ import pytest
 
 import livestream_core as live
 from livestream_core import migrate
+from livestream_core.durable import listing
 from livestream_core.emulator import Fault
 from livestream_core.migrate import ItemState
 from livestream_core.migrate.ledger.transaction import Transaction
-from livestream_core.migrate.planning import listing
 from livestream_core.migrate.running import worker
 from migrations import PAIRS, PROVIDERS, Side, by_state, in_days, planned, side, sides
 

@@ -15,18 +15,11 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import livestream_core as live
+from livestream_core.durable.matching import IDENTIFYING, Matcher, words
+from livestream_core.durable.settling import Decision, candidates, decide
 from livestream_core.migrate import ItemState, RequestRate
 from livestream_core.migrate.ledger.transaction import Entry
-from livestream_core.migrate.planning.matching import (
-    IDENTIFYING,
-    SOURCE_FIELDS,
-    Matcher,
-    digest,
-    mark_of,
-    snapshot,
-    words,
-)
-from livestream_core.migrate.running.settling import Decision, candidates, decide
+from livestream_core.migrate.planning.matching import SOURCE_FIELDS, digest, mark_of, snapshot
 from livestream_core.testing.strategies import (
     live_streams,
     restream_targets,
@@ -74,7 +67,9 @@ def listing(streams: Iterable[live.LiveStream]) -> dict[str, live.LiveStream]:
 # -- how many creates were applied --------------------------------------------------------------
 
 
-def settled(asked: Sequence[str], shown: Sequence[str], *, is_settled: bool = True) -> Decision:
+def settled(
+    asked: Sequence[str], shown: Sequence[str], *, is_settled: bool = True
+) -> Decision[Entry]:
     """Return the decision for creates and streams of these kinds."""
     entries = [entry(at, kind) for at, kind in enumerate(asked)]
     streams = listing(stream(f"to-{at}", kind) for at, kind in enumerate(shown))

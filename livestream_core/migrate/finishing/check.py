@@ -12,10 +12,11 @@ from ..._client import Client
 from ..._model.errors import LiveStreamError, NotFound
 from ..._model.status import STATUSES
 from ..._model.stream import LiveStream
+from ...durable.matching import Matcher, unread_fields
 from ..ledger.ledger import Ledger
 from ..pace import RequestRate, paced, rate_of
 from ..planning.listing import SourceReader
-from ..planning.matching import Matcher, snapshot, unread_fields
+from ..planning.matching import snapshot
 from ..planning.plan import check_workers, reads_natively
 from ..running.run import Location, check_accounts
 from ..values import CheckedItem, CheckResult, Item, ItemState, Report, Verdict

@@ -14,11 +14,12 @@ from ..._model.converters import count, with_field_name
 from ..._model.errors import LiveStreamError, NotFound
 from ..._model.status import STATUSES
 from ..._model.stream import LiveStream
+from ...durable.matching import COMPARED, Matcher
 from ..ledger.ledger import Ledger
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
 from ..planning.listing import SourceReader
-from ..planning.matching import COMPARED, Matcher, snapshot
+from ..planning.matching import snapshot
 from ..planning.plan import reads_natively, require
 from ..planning.translation import reports_status
 from ..running.run import Location, check_accounts

@@ -23,6 +23,7 @@ import filelock
 import sqlalchemy as sa
 
 from ..._model.errors import InvalidInput
+from ...durable.leases import LeaseLost
 from ..values import Item, ItemState, LedgerError, Plan, PlanSettings, Report
 from . import mark_file
 from .schema import (
@@ -40,7 +41,7 @@ from .schema import (
     seal_of,
     stored,
 )
-from .transaction import UNSETTLED, BudgetSpent, LeaseLost, Stopped, Taken, Transaction
+from .transaction import UNSETTLED, BudgetSpent, Stopped, Taken, Transaction
 
 T = TypeVar("T")
 

@@ -10,7 +10,8 @@ from typing import Any
 import attrs
 import sqlalchemy as sa
 
-from ..._model.stream import StreamSpec
+from ..._model.stream import LiveStream, StreamSpec
+from ...durable.leases import Leases
 from ..values import Cutover, FieldOutcome, FieldResult, Item, ItemState, PlannedItem, has_mark
 from .schema import (
     BASELINE,
@@ -34,48 +35,28 @@ _P = sa.bindparam
 _unsettled_of_group = sa.exists().where(
     ITEMS.c.group_key == GROUPS.c.key, ITEMS.c.state.in_(UNSETTLED)
 )
-_CLAIM = (
-    GROUPS.update()
+_LEASES = Leases(
+    GROUPS,
+    # A list from before a create says nothing about the outcome of that create.
+    forgotten={"seen": None, "seen_at": None},
+    released={"is_open": _unsettled_of_group, "seen": _P("as_seen"), "seen_at": _P("as_seen_at")},
+)
+_CLAIM = _LEASES.claiming(
+    sa.select(GROUPS.c.key)
     .where(
-        GROUPS.c.key
-        == sa.select(GROUPS.c.key)
-        .where(
-            GROUPS.c.is_open,
-            sa.or_(GROUPS.c.owner.is_(None), GROUPS.c.lease_until <= _P("now")),
-            GROUPS.c.not_before <= _P("now"),
-            sa.not_(sa.exists().where(RUNS.c.id == _P("run"), RUNS.c.stop)),
-        )
-        .order_by(GROUPS.c.position)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=GROUPS)
-        .scalar_subquery()
+        GROUPS.c.is_open,
+        _LEASES.is_free,
+        sa.not_(sa.exists().where(RUNS.c.id == _P("run"), RUNS.c.stop)),
     )
-    .values(owner=_P("as_owner"), lease_until=_P("until"))
-    .returning(GROUPS)
+    .order_by(GROUPS.c.position)
+    .limit(1)
+    .with_for_update(skip_locked=True, of=GROUPS)
+    .scalar_subquery()
 )
 _OF_GROUP = (
     sa.select(ITEMS)
     .where(ITEMS.c.group_key == _P("of_group"), ITEMS.c.state.in_(UNSETTLED))
     .order_by(ITEMS.c.position)
-)
-_HOLD = (
-    GROUPS.update()
-    .where(GROUPS.c.key == _P("of_group"), GROUPS.c.owner == _P("of_owner"))
-    .values(lease_until=_P("until"))
-)
-#: A list from before a create says nothing about the outcome of that create.
-_HOLD_AND_FORGET = _HOLD.values(seen=None, seen_at=None)
-_RELEASE = (
-    GROUPS.update()
-    .where(GROUPS.c.key == _P("of_group"), GROUPS.c.owner == _P("of_owner"))
-    .values(
-        owner=None,
-        lease_until=0.0,
-        is_open=_unsettled_of_group,
-        not_before=_P("after"),
-        seen=_P("as_seen"),
-        seen_at=_P("as_seen_at"),
-    )
 )
 _SPEND = (
     RUNS.update()
@@ -125,6 +106,10 @@ class Entry:
     intended_at: float | None
     row: Row = attrs.field(eq=False, repr=False)
 
+    def admits(self, stream: LiveStream) -> bool:
+        """Return whether nothing rules a stream out: the baseline is the same for all entries."""
+        return True
+
 
 @attrs.frozen(slots=True, kw_only=True)
 class Claim:
@@ -151,10 +136,6 @@ class Wait:
     """Work exists, but cannot start for a number of seconds."""
 
     seconds: float
-
-
-class LeaseLost(Exception):
-    """Another worker may have claimed the group; nothing may be sent for it."""
 
 
 class BudgetSpent(Exception):
@@ -316,25 +297,15 @@ class Transaction:
         Raises:
             LeaseLost: If another worker has claimed the group.
         """
-        held = self._connection.execute(
-            _HOLD_AND_FORGET if forget_seen else _HOLD,
-            {"of_group": key, "of_owner": owner, "until": self.now + lease},
-        )
-        if held.rowcount != 1:
-            raise LeaseLost
+        _LEASES.hold(self._connection, key, owner, self.now + lease, forget=forget_seen)
 
     def owns(self, key: str, owner: str) -> bool:
         """Return whether a worker is still the last one to have claimed a group."""
-        query = sa.select(GROUPS.c.owner).where(GROUPS.c.key == key).with_for_update()
-        return bool(self._connection.execute(query).scalar() == owner)
+        return _LEASES.owns(self._connection, key, owner)
 
     def postpone(self, key: str, owner: str, after: float) -> None:
         """Release a group for a while, and keep the candidates in the last list."""
-        self._connection.execute(
-            GROUPS.update()
-            .where(GROUPS.c.key == key, GROUPS.c.owner == owner)
-            .values(owner=None, lease_until=0.0, not_before=self.now + max(after, 0.05))
-        )
+        _LEASES.postpone(self._connection, key, owner, self.now + max(after, 0.05))
 
     def release(
         self,
@@ -352,15 +323,13 @@ class Transaction:
             after: In how many seconds the group may be claimed again.
             seen: The candidates in the list just read, to compare with the next list.
         """
-        self._connection.execute(
-            _RELEASE,
-            {
-                "of_group": key,
-                "of_owner": owner,
-                "after": self.now + after,
-                "as_seen": None if seen is None else json.dumps(sorted(seen)),
-                "as_seen_at": None if seen is None else self.now,
-            },
+        _LEASES.release(
+            self._connection,
+            key,
+            owner,
+            self.now + after,
+            as_seen=None if seen is None else json.dumps(sorted(seen)),
+            as_seen_at=None if seen is None else self.now,
         )
 
     # -- streams ----------------------------------------------------------------------------

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
-
-import attrs
+from collections.abc import Callable
+from typing import Any
 
 from ..._client import Client
-from ..._contract.pagination import Completeness, Unreadable, unreadable_error
 from ..._model.errors import LiveStreamError, NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
+from ...durable.flows import Effect, Pause, drive
+from ...durable.listing import CompleteList, Listings, read_list
+from ...durable.listing import complete_list as complete_list_flow
+from ...durable.values import UnprovenList
 from ..values import MigrationStopped
-
-#: The maximum number of reads of a list until two in a row agree.
-_READS = 6
-_PAUSE = 0.5
-#: The maximum number of consecutive pauses for one page.
-_PAUSES = 6
-_POLL = 0.5
 
 
 def _do_nothing() -> None:
@@ -29,48 +22,6 @@ def _do_nothing() -> None:
 
 def _raise(error: LiveStreamError) -> None:
     raise error
-
-
-class CompleteList(NamedTuple):
-    """A list that was read from its first page to its last.
-
-    Attributes:
-        streams: The streams, by the key of their IDs.
-        complete: Whether the vendor's total proves that the list contains every stream.
-        unreadable: The entries that cannot be read.
-    """
-
-    streams: Mapping[str, LiveStream]
-    complete: Completeness
-    unreadable: tuple[Unreadable, ...]
-
-    @property
-    def unreadable_ids(self) -> list[str]:
-        """The IDs of the unreadable entries, sorted; empty for an entry without a known ID."""
-        return sorted(entry.id or "" for entry in self.unreadable)
-
-
-def read_list(
-    client: Client,
-    heartbeat: Callable[[], None] = _do_nothing,
-    wait: Callable[[LiveStreamError], None] = _raise,
-) -> CompleteList:
-    """Read every page of a list once, with every field of each stream."""
-    streams, found = client.list(on_unreadable="collect", read_ahead=True, full=True), {}
-    failures = 0
-    while True:
-        try:
-            for stream in streams:
-                found[client.id_key(stream.id)] = stream
-                failures = 0
-                heartbeat()
-            return CompleteList(found, streams.complete, streams.unreadable)
-        except LiveStreamError as error:
-            # The iterator resumes with the page that could not be read.
-            failures += 1
-            if failures > _PAUSES:
-                raise
-            wait(error)
 
 
 def complete_list(
@@ -82,8 +33,6 @@ def complete_list(
     wait: Callable[[LiveStreamError], None] = _raise,
 ) -> CompleteList:
     """Return all streams of an account.
-
-    The list is complete if the vendor's total proves it or, without a total, if two reads agree.
 
     Args:
         client: The client for the account.
@@ -98,95 +47,30 @@ def complete_list(
         MigrationStopped: If no two reads agree, or the list never reaches the vendor's total.
         UnexpectedResponse: If an entry cannot be read: it may be any stream.
     """
-    before: CompleteList | None = None
-    for attempt in range(_READS):
-        if attempt > 1:
-            time.sleep(_PAUSE * attempt)
-        found = read_list(client, heartbeat, wait)
-        if any(entry.is_link for entry in found.unreadable) or (
-            found.unreadable and not allow_unreadable
-        ):
-            error = unreadable_error(found.unreadable, found.streams.values())
-            error.provider, error.account = client.provider, client.account
-            error.operation, error.applied = "list", False
-            error.hint = (
-                "fix or delete those streams at the vendor, then try again; a migration must know "
-                "every stream in the account"
-            )
-            raise error
-        if found.complete is Completeness.MISMATCHED:
-            before = None
-            continue
-        if found.complete is Completeness.PROVEN and not twice:
-            return found
-        if (
-            before is not None
-            and found.streams.keys() == before.streams.keys()
-            and found.unreadable_ids == before.unreadable_ids
-        ):
-            return found
-        before = found
+
+    def perform(effect: Effect) -> Any:
+        if isinstance(effect, Pause):
+            return time.sleep(effect.seconds)
+        return read_list(client, heartbeat, wait)
+
+    try:
+        return drive(
+            complete_list_flow(client, twice=twice, allow_unreadable=allow_unreadable), perform
+        )
+    except UnprovenList as error:
+        message, hint = error.message, error.hint
     raise MigrationStopped(
-        f"no complete list could be read: {_READS} reads of it did not agree",
-        hint="wait until no streams change in that account, then try again",
-        provider=client.provider,
-        account=client.account,
-        operation="list",
+        message, hint=hint, provider=client.provider, account=client.account, operation="list"
     )
 
 
-@attrs.frozen(slots=True)
-class Listing:
-    """A complete list and when it was started.
-
-    Attributes:
-        streams: The streams, by the key of their IDs.
-        started: When the read of the list started, by this machine's monotonic clock.
-        unreadable: The entries that could not be read, if they are allowed.
-    """
-
-    streams: Mapping[str, LiveStream]
-    started: float
-    unreadable: tuple[Unreadable, ...] = ()
-
-
-class Listings:
-    """The newest complete list, shared by the threads that need one."""
-
-    def __init__(
-        self,
-        client: Client,
-        clock: Callable[[], float] = time.monotonic,
-        *,
-        allow_unreadable: bool = False,
-    ) -> None:
-        self._client, self._clock, self._allow_unreadable = client, clock, allow_unreadable
-        self._lock = threading.Lock()
-        self._newest: Listing | None = None
-
-    def started_after(self, instant: float, heartbeat: Callable[[], None] = _do_nothing) -> Listing:
-        """Return a list whose read started after an instant of the monotonic clock.
-
-        Args:
-            instant: The instant.
-            heartbeat: A function that is called repeatedly while a thread reads the list.
-
-        Raises:
-            LiveStreamError: If the list could not be read.
-        """
-        while not self._lock.acquire(timeout=_POLL):
-            heartbeat()
-        try:
-            newest = self._newest
-            if newest is None or newest.started < instant:
-                started = self._clock()
-                found = complete_list(
-                    self._client, allow_unreadable=self._allow_unreadable, heartbeat=heartbeat
-                )
-                newest = self._newest = Listing(found.streams, started, found.unreadable)
-            return newest
-        finally:
-            self._lock.release()
+def listings(client: Client, *, allow_unreadable: bool = False) -> Listings:
+    """Return the newest complete list of an account, for threads to share."""
+    return Listings(
+        lambda heartbeat: complete_list(
+            client, allow_unreadable=allow_unreadable, heartbeat=heartbeat
+        )
+    )
 
 
 class SourceReader:
@@ -201,7 +85,7 @@ class SourceReader:
 
     def __init__(self, client: Client, *, natively: bool) -> None:
         self._client = client
-        self._listings = None if natively else Listings(client, allow_unreadable=True)
+        self._listings = None if natively else listings(client, allow_unreadable=True)
 
     def read(
         self, stream_id: str, seconds: float, heartbeat: Callable[[], None] = _do_nothing

@@ -1,34 +1,22 @@
-"""Whether a stream matches a spec, and whether a stream has changed."""
+"""What a migration compares: whether a stream or its spec has changed since the plan."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
-import unicodedata
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import attrs
 
-from ..._contract.capabilities import Capabilities, Feature
-from ..._model.fields import FieldFacts, Kind, Owner, facts_of
-from ..._model.stream import LiveStream, Playback, RestreamTarget, StreamSpec, field_of
+from ..._model.fields import facts_of
+from ..._model.stream import LiveStream, Playback, RestreamTarget, StreamSpec
 from ..._model.urls import address_with_key
 from ..._secrets.masked_mapping import plain
 from ..._secrets.secret import SecretUrl
+from ...durable.matching import COMPARED, digest_of
 from ..values import MARK_PREFIX
-
-#: The fields of a spec that can be compared with the fields of a stream.
-COMPARED = tuple(facts for facts in facts_of(StreamSpec) if facts.owner is not Owner.NONE)
-#: The compared fields that identify a stream. Vendors may return other values for the rest: a
-#: recording as not requested, for example, or the URL of an uploaded copy of a thumbnail.
-IDENTIFYING = tuple(facts for facts in COMPARED if facts.owner is not Owner.VENDOR)
-#: The identifying fields whose values are the caller's own, so that few streams share them.
-_DISTINCTIVE = tuple(each for each in IDENTIFYING if each.kind not in (Kind.WORD, Kind.FLAG))
-_COMPARED_AS = frozenset(facts.shown_as for facts in COMPARED)
 
 #: The fields of a source stream that its copy is made from, and its status.
 SOURCE_FIELDS = ("status", *(facts.shown_as for facts in COMPARED))
@@ -37,124 +25,6 @@ SOURCE_FIELDS = ("status", *(facts.shown_as for facts in COMPARED))
 #: default, so that no digest changes because the model grew.
 _FIRST_FIELDS = tuple(facts.name for facts in facts_of(StreamSpec) if facts.always_digested)
 _FIRST_SHOWN = ("status", *(facts.shown_as for facts in COMPARED if facts.always_digested))
-
-
-def words(text: str | None) -> str:
-    """Return a text in the form used for comparison, because vendors trim and normalize."""
-    return " ".join(unicodedata.normalize("NFC", text or "").split())
-
-
-@attrs.frozen
-class Matcher:
-    """Compares specs with the streams of one target.
-
-    Every comparison is made here, by the fields that the target returns. Without titles, nothing
-    but a difference in another field distinguishes two streams.
-
-    Attributes:
-        titled: Whether the target has titles. If it has, a stream whose title is empty differs from
-            every spec. If not, the title is not compared.
-    """
-
-    titled: bool
-
-    @classmethod
-    def of(cls, target: Capabilities) -> Matcher:
-        """Return the matcher for a target."""
-        return cls(titled=target.supports(Feature.TITLE))
-
-    def title_of(self, shown: StreamSpec | LiveStream) -> str:
-        """Return the title as it is compared: empty if the target has none."""
-        return words(shown.title) if self.titled else ""
-
-    def name_of(self, spec: StreamSpec) -> str:
-        """Return what a stream of a spec is called at the target: its title, else its reference."""
-        return self.title_of(spec) if self.titled else spec.reference or ""
-
-    def group_key(self, spec: StreamSpec, *, by_name: bool = False) -> str:
-        """Return the key of the group of specs whose streams could be confused.
-
-        Creates in one group never overlap.
-
-        Args:
-            spec: The spec.
-            by_name: Whether there are specs with this name but without a start time. Their streams
-                could be confused with any other stream with that name.
-        """
-        start = None if by_name else spec.scheduled_start
-        return _digest(
-            [self.name_of(spec), None if start is None else int(start.timestamp() // 60)]
-        )
-
-    def differences(self, spec: StreamSpec, stream: LiveStream) -> tuple[str, ...]:
-        """Return the fields in which a stream differs from its spec.
-
-        A field that was not requested, or that the vendor does not return, is not a difference.
-        """
-        fields = self._returned(COMPARED)
-        return tuple(facts.name for facts in fields if not _agree(facts, spec, stream))
-
-    def is_same(self, spec: StreamSpec, stream: LiveStream) -> bool:
-        """Return whether a stream is recognized as one that was created from a spec."""
-        agrees = all(_agree(facts, spec, stream) for facts in self._returned(IDENTIFYING))
-        return agrees and self.is_recognizable(spec, stream)
-
-    def is_recognizable(self, spec: StreamSpec, stream: LiveStream) -> bool:
-        """Return whether a stream shows a requested value that few other streams have.
-
-        Without one, as at a vendor that has no titles and returns nothing else that was requested,
-        a stream that agrees with a spec may be any stream.
-        """
-        return any(
-            getattr(spec, facts.name) not in _UNSET
-            and getattr(stream, facts.shown_as) not in _EMPTY
-            for facts in self._returned(_DISTINCTIVE)
-        )
-
-    def may_be_same(self, spec: StreamSpec, stream: LiveStream) -> bool:
-        """Return whether a stream may have been created from a spec, as far as it can be read."""
-        unread = unread_fields(stream)
-        return all(
-            facts.shown_as in unread or _agree(facts, spec, stream)
-            for facts in self._returned(IDENTIFYING)
-        )
-
-    def _returned(self, fields: Iterable[FieldFacts]) -> Iterator[FieldFacts]:
-        # A spec has no value for the other fields that the target lacks.
-        return (facts for facts in fields if self.titled or facts.feature is not Feature.TITLE)
-
-
-def unread_fields(stream: LiveStream) -> frozenset[str]:
-    """Return the comparable fields of a stream that could not be read."""
-    return frozenset(map(field_of, stream.problems)) & _COMPARED_AS
-
-
-def _agree(facts: FieldFacts, spec: StreamSpec, stream: LiveStream) -> bool:
-    wanted, shown = getattr(spec, facts.name), getattr(stream, facts.shown_as)
-    if facts.owner is not Owner.CALLER and (wanted in _UNSET or shown in _UNSET):
-        return True
-    if facts.shown_as != facts.name:
-        return any(wanted == str.__str__(part.url or "") for part in shown)
-    if facts.part is RestreamTarget:
-        return _targets_agree(wanted, shown)
-    if facts.kind is Kind.TEXT:
-        return words(wanted) == words(shown)
-    if facts.kind is Kind.TEXTS:
-        return set(wanted) == set(shown)
-    return bool(wanted == shown)
-
-
-_UNSET: tuple[Any, ...] = (None, ())
-_EMPTY: tuple[Any, ...] = (*_UNSET, "")
-
-
-def _targets_agree(wanted: Sequence[RestreamTarget], shown: Sequence[RestreamTarget]) -> bool:
-    # A ledger does not store URLs that contain a password. A missing URL matches any.
-    planned = Counter(each.url for each in wanted if each.url is not None)
-    return len(wanted) == len(shown) and planned <= Counter(each.url for each in shown)
-
-
-# -- whether something changed --------------------------------------------------------------
 
 
 def snapshot(
@@ -193,7 +63,7 @@ def digest(source: Mapping[str, Any], spec: StreamSpec | None, salt: str, like: 
         plain_of = _Plain(salt, frozenset(_texts(like)))
         values = {name: plain_of(getattr(spec, name)) for name in _FIRST_FIELDS}
         values |= plain_of.added(spec, StreamSpec(title="-"), _FIRST_FIELDS)
-    return _digest([_nonempty(source), values])
+    return digest_of([_nonempty(source), values])
 
 
 def _nonempty(snapshot: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,7 +72,7 @@ def _nonempty(snapshot: Mapping[str, Any]) -> dict[str, Any]:
 
 def mark_of(source_account: str, source_id: str) -> str:
     """Return the mark for a stream's copy, which is the same in every migration."""
-    return MARK_PREFIX + _digest([source_account, source_id])[:20]
+    return MARK_PREFIX + digest_of([source_account, source_id])[:20]
 
 
 @attrs.frozen
@@ -275,8 +145,3 @@ def _texts(data: Any) -> Iterator[str]:
 
 def _hashed(text: str, salt: str) -> str:
     return hmac.new(salt.encode(), text.encode("utf-8", "surrogatepass"), "sha256").hexdigest()[:24]
-
-
-def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

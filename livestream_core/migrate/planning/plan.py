@@ -21,6 +21,8 @@ from ..._model.errors import InvalidInput, NotFound, UnexpectedResponse, Unsuppo
 from ..._model.status import Status
 from ..._model.stream import LiveStream
 from ..._plugins.registry import registry
+from ...durable.listing import CompleteList
+from ...durable.matching import Matcher
 from ..pace import RequestRate, paced, rate_of
 from ..values import (
     DEFAULT_LEAD_TIME,
@@ -29,8 +31,8 @@ from ..values import (
     PlannedItem,
     PlanSettings,
 )
-from .listing import CompleteList, complete_list
-from .matching import Matcher, digest, mark_of, snapshot
+from .listing import complete_list
+from .matching import digest, mark_of, snapshot
 from .translation import Transform, Translator, not_movable
 
 _FIELDS = frozenset(field.name for field in attrs.fields(LiveStream)) | {"playback_url"}

@@ -24,23 +24,25 @@ from ..._model.errors import (
 )
 from ..._model.status import Status
 from ..._model.stream import LiveStream, StreamSpec
+from ...durable.leases import LeaseLost
+from ...durable.listing import Listings
+from ...durable.matching import Matcher
+from ...durable.settling import candidates, decide, may_be_of
 from ..ledger.ledger import Ledger, new_owner
 from ..ledger.transaction import (
     BudgetSpent,
     Claim,
     Entry,
-    LeaseLost,
     Stopped,
     Taken,
     Transaction,
     Wait,
 )
-from ..planning.listing import Listings, SourceReader
-from ..planning.matching import Matcher, digest, snapshot
+from ..planning.listing import SourceReader, listings
+from ..planning.matching import digest, snapshot
 from ..planning.translation import Translator, not_movable
 from ..values import ItemState, PlanSettings
 from .patience import PATIENCE, Patience, asked, resume_at
-from .settling import candidates, decide, may_be_of
 
 logger: logging.Logger = logging.getLogger("livestream_core")
 
@@ -113,7 +115,7 @@ class Shared:
     turn: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self.listings = Listings(self.target)
+        self.listings = listings(self.target)
         self.matcher = Matcher.of(self.target.capabilities)
 
     @property
@@ -313,13 +315,16 @@ class Worker:
         if decision.wait:
             self._closing = self._releasing(key, after=settle, seen=found)
             return None
+        problem = decision.problem
+        if decision.advice:
+            problem += f"; {decision.advice}, then run with --replan"
         given_up = [entry for entry in decision.create if shared.tries[entry.position] >= TRIES]
 
         def note(transaction: Transaction) -> None:
             transaction.hold(key, self._owner, shared.pacing.lease, forget_seen=True)
             for entry in unknown:
                 if decision.problem:
-                    transaction.note(entry, _REVIEW, decision.problem)
+                    transaction.note(entry, _REVIEW, problem)
                 elif entry.position in decision.adopted:
                     stream = decision.adopted[entry.position]
                     self._note_created(transaction, entry, ItemState.ADOPTED, stream)

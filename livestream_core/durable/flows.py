@@ -1,0 +1,98 @@
+"""Flows: decisions as generators, which a synchronous or an asynchronous driver performs.
+
+A flow yields what must be done, and gets the result sent back, or the error raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+
+T = TypeVar("T")
+
+
+@attrs.frozen(slots=True)
+class Read:
+    """Run a function in a transaction that only reads.
+
+    Attributes:
+        do: The function, which is called with the transaction.
+    """
+
+    do: Callable[[Any], Any]
+
+
+@attrs.frozen(slots=True)
+class Write:
+    """Run a function in a transaction, and commit it.
+
+    Attributes:
+        do: The function, which is called with the transaction.
+    """
+
+    do: Callable[[Any], Any]
+
+
+@attrs.frozen(slots=True)
+class Ask:
+    """Call a method of the client.
+
+    Attributes:
+        do: The function that calls it, with the client.
+    """
+
+    do: Callable[[Any], Any]
+
+
+@attrs.frozen(slots=True)
+class List:
+    """Read every page of the account's list once."""
+
+
+@attrs.frozen(slots=True)
+class Pause:
+    """Wait.
+
+    Attributes:
+        seconds: For how long.
+    """
+
+    seconds: float
+
+
+Effect: TypeAlias = Read | Write | Ask | List | Pause
+Flow: TypeAlias = Generator[Effect, Any, T]
+
+
+def drive(flow: Flow[T], perform: Callable[[Effect], Any]) -> T:
+    """Run a flow, performing its effects with a function that blocks, and return its result."""
+    step, value = flow.send, None
+    while True:
+        try:
+            effect = step(value)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        step, value = flow.send, None
+        try:
+            value = perform(effect)
+        except BaseException as error:
+            step, value = flow.throw, error
+
+
+async def drive_async(flow: Flow[T], perform: Callable[[Effect], Awaitable[Any]]) -> T:
+    """Run a flow, performing its effects with a coroutine function, and return its result."""
+    step, value = flow.send, None
+    while True:
+        try:
+            effect = step(value)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        step, value = flow.send, None
+        try:
+            value = await perform(effect)
+        except BaseException as error:
+            step, value = flow.throw, error

@@ -1,0 +1,212 @@
+"""Complete lists of an account's streams."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import attrs
+
+from .._client import AsyncClient, Client
+from .._client.base import BaseClient
+from .._contract.pagination import Completeness, Unreadable, unreadable_error
+from .._model.errors import LiveStreamError
+from .._model.stream import LiveStream
+from .flows import Flow, List, Pause
+from .values import UnprovenList
+
+#: The maximum number of reads of a list until two in a row agree.
+_READS = 6
+_PAUSE = 0.5
+#: The maximum number of consecutive pauses for one page.
+_PAUSES = 6
+_POLL = 0.5
+
+
+class CompleteList(NamedTuple):
+    """A list that was read from its first page to its last.
+
+    Attributes:
+        streams: The streams, by the key of their IDs.
+        complete: Whether the vendor's total proves that the list contains every stream.
+        unreadable: The entries that cannot be read.
+    """
+
+    streams: Mapping[str, LiveStream]
+    complete: Completeness
+    unreadable: tuple[Unreadable, ...]
+
+    @property
+    def unreadable_ids(self) -> list[str]:
+        """The IDs of the unreadable entries, sorted; empty for an entry without a known ID."""
+        return sorted(entry.id or "" for entry in self.unreadable)
+
+
+def _do_nothing() -> None:
+    pass
+
+
+def _raise(error: LiveStreamError) -> None:
+    raise error
+
+
+def read_list(
+    client: Client,
+    heartbeat: Callable[[], None] = _do_nothing,
+    wait: Callable[[LiveStreamError], None] = _raise,
+    *,
+    deadline: float | None = None,
+) -> CompleteList:
+    """Read every page of a list once, with every field of each stream.
+
+    Args:
+        client: The client for the account.
+        heartbeat: A function that is called repeatedly while the list is read.
+        wait: A function that is called with the error for a page that could not be read. It
+            returns when the page can be tried again.
+        deadline: Seconds for each page.
+    """
+    streams, found = (
+        client.list(on_unreadable="collect", read_ahead=True, full=True, deadline=deadline),
+        {},
+    )
+    failures = 0
+    while True:
+        try:
+            for stream in streams:
+                found[client.id_key(stream.id)] = stream
+                failures = 0
+                heartbeat()
+            return CompleteList(found, streams.complete, streams.unreadable)
+        except LiveStreamError as error:
+            # The iterator resumes with the page that could not be read.
+            failures += 1
+            if failures > _PAUSES:
+                raise
+            wait(error)
+
+
+async def read_list_async(
+    client: AsyncClient, heartbeat: Callable[[], None], *, deadline: float
+) -> CompleteList:
+    """Read every page of a list once, like :func:`read_list`, with an asynchronous client."""
+    found = {}
+    async with client.list(
+        on_unreadable="collect", read_ahead=True, full=True, deadline=deadline
+    ) as streams:
+        async for stream in streams:
+            found[client.id_key(stream.id)] = stream
+            heartbeat()
+    return CompleteList(found, streams.complete, streams.unreadable)
+
+
+def complete_list(
+    client: BaseClient, *, twice: bool = False, allow_unreadable: bool = False
+) -> Flow[CompleteList]:
+    """Return all streams of an account.
+
+    The list is complete if the vendor's total proves it or, without a total, if two reads agree.
+
+    Args:
+        client: The client for the account.
+        twice: Whether two reads must agree even if there is a total.
+        allow_unreadable: Whether entries may be unreadable. The link to the next page must be
+            readable in any case.
+
+    Raises:
+        UnprovenList: If no two reads agree, or the list never reaches the vendor's total.
+        UnexpectedResponse: If an entry cannot be read: it may be any stream.
+    """
+    before: CompleteList | None = None
+    for attempt in range(_READS):
+        if attempt > 1:
+            yield Pause(_PAUSE * attempt)
+        found: CompleteList = yield List()
+        if any(entry.is_link for entry in found.unreadable) or (
+            found.unreadable and not allow_unreadable
+        ):
+            error = unreadable_error(found.unreadable, found.streams.values())
+            error.provider, error.account = client.provider, client.account
+            error.operation, error.applied = "list", False
+            error.hint = (
+                "fix or delete those streams at the vendor, then try again; every stream in the "
+                "account must be known"
+            )
+            raise error
+        if found.complete is Completeness.MISMATCHED:
+            before = None
+            continue
+        if found.complete is Completeness.PROVEN and not twice:
+            return found
+        if (
+            before is not None
+            and found.streams.keys() == before.streams.keys()
+            and found.unreadable_ids == before.unreadable_ids
+        ):
+            return found
+        before = found
+    raise UnprovenList(
+        f"no complete list could be read: {_READS} reads of it did not agree",
+        hint="wait until no streams change in that account, then try again",
+        provider=client.provider,
+        account=client.account,
+        operation="list",
+    )
+
+
+@attrs.frozen(slots=True)
+class Listing:
+    """A complete list and when it was started.
+
+    Attributes:
+        streams: The streams, by the key of their IDs.
+        started: When the read of the list started, by this machine's monotonic clock.
+        unreadable: The entries that could not be read, if they are allowed.
+    """
+
+    streams: Mapping[str, LiveStream]
+    started: float
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+class Listings:
+    """The newest complete list, shared by the threads that need one.
+
+    Args:
+        read: The function that reads a complete list. It repeatedly calls the function that it is
+            called with.
+        clock: The monotonic clock.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Callable[[], None]], CompleteList],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read, self._clock = read, clock
+        self._lock = threading.Lock()
+        self._newest: Listing | None = None
+
+    def started_after(self, instant: float, heartbeat: Callable[[], None] = _do_nothing) -> Listing:
+        """Return a list whose read started after an instant of the monotonic clock.
+
+        Args:
+            instant: The instant.
+            heartbeat: A function that is called repeatedly while a thread reads the list.
+
+        Raises:
+            LiveStreamError: If the list could not be read.
+        """
+        while not self._lock.acquire(timeout=_POLL):
+            heartbeat()
+        try:
+            newest = self._newest
+            if newest is None or newest.started < instant:
+                started = self._clock()
+                found = self._read(heartbeat)
+                newest = self._newest = Listing(found.streams, started, found.unreadable)
+            return newest
+        finally:
+            self._lock.release()

@@ -1,0 +1,621 @@
+"""The tables of durable creates, and the operations on them, each within one transaction.
+
+Times are seconds since 1970, by the clock of the database, which all processes share. Nothing
+secret is stored: of a spec with secrets, the rest, and a salted digest of all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from .._model.errors import ConfigurationError, InvalidInput
+from .._model.stream import StreamSpec
+from .leases import Leases, Row
+from .values import CreateState, CreateStatus, ReviewCause
+
+T = TypeVar("T")
+
+#: Where the tables are: the URL of a database, or an engine.
+Database: TypeAlias = "str | sa.URL | sa.Engine"
+
+#: How long the spec of a stream without a start may be sent, in seconds.
+_SEND_FOR = 900.0
+_BUSY_SECONDS = 30
+
+tables: sa.MetaData = sa.MetaData()
+
+_CREATES = sa.Table(
+    "livestream_creates",
+    tables,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text),
+    sa.Column("group_key", sa.Text, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    # Without secrets.
+    sa.Column("spec", sa.Text, nullable=False),
+    sa.Column("has_secrets", sa.Boolean, nullable=False),
+    sa.Column("salt", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("is_unique", sa.Boolean, nullable=False),
+    sa.Column("intended_at", sa.Float(53), nullable=False),
+    sa.Column("send_until", sa.Float(53), nullable=False),
+    # How an applied create can be told apart from what was there before.
+    sa.Column("basis", sa.Text),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("resends", sa.Integer, nullable=False),
+    sa.Column("first_sent_at", sa.Float(53)),
+    # After this, the last attempt certainly sends nothing more.
+    sa.Column("sending_until", sa.Float(53), nullable=False),
+    # The candidates in the last list after that.
+    sa.Column("candidates", sa.Text),
+    sa.Column("stream_id", sa.Text),
+    # The ID in the normalized form that the vendor compares.
+    sa.Column("stream_key", sa.Text),
+    sa.UniqueConstraint("account", "stream_key"),
+)
+
+#: Creates that could be confused. One process owns a group until its lease ends, so creates in one
+#: group are never sent at the same time.
+_GROUPS = sa.Table(
+    "livestream_groups",
+    tables,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text),
+    sa.Column("lease_until", sa.Float(53), nullable=False, default=0.0),
+    sa.Column("not_before", sa.Float(53), nullable=False, default=0.0),
+)
+
+#: The streams that cannot be the result of a key's create. Those of the empty key, which belonged
+#: to keys that were forgotten, cannot be the result of any.
+_SEEN = sa.Table(
+    "livestream_seen",
+    tables,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("stream_key", sa.Text, primary_key=True),
+)
+_FORGOTTEN = ""
+
+#: What is known about an account's list.
+_BASELINES = sa.Table(
+    "livestream_baselines",
+    tables,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("listed_at", sa.Float(53), nullable=False),
+    # The title of each stream, by the key of its ID.
+    sa.Column("titles", sa.Text, nullable=False),
+    # Whether the list tells when each stream was created.
+    sa.Column("is_dated", sa.Boolean, nullable=False),
+)
+
+_LEASES = Leases(_GROUPS)
+_CLAIM = (
+    _GROUPS.update()
+    .where(_GROUPS.c.key == sa.bindparam("of_group"), _LEASES.is_free)
+    .values(owner=sa.bindparam("as_owner"), lease_until=sa.bindparam("until"))
+)
+
+
+class Basis(StrEnum):
+    """How the stream of a create is told apart from streams that were there before it."""
+
+    UNIQUE_REFERENCE = "unique_reference"
+    """The vendor has at most one stream with its reference."""
+    REFERENCE = "reference"
+    """The stream shows its reference."""
+    UNIQUE = "unique"
+    """The caller says that nothing else in the account equals the spec."""
+    DATED = "dated"
+    """The vendor tells when a stream was created."""
+    LIST = "list"
+    """A complete list from before the first attempt."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Entry:
+    """A key's row, with the spec as far as it is stored."""
+
+    key: str
+    account: str | None
+    group: str | None
+    state: CreateState
+    reason: str
+    spec: StreamSpec
+    has_secrets: bool
+    is_unique: bool
+    intended_at: float
+    send_until: float
+    basis: Basis | None
+    attempts: int
+    resends: int
+    first_sent_at: float | None
+    sending_until: float
+    candidates: frozenset[str] | None
+    stream_id: str | None
+    seen_before: frozenset[str]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a create of this key may have been applied, and its stream is not known."""
+        return self.stream_id is None and self.state in (
+            CreateState.UNKNOWN,
+            CreateState.NEEDS_REVIEW,
+        )
+
+    def status(self) -> CreateStatus:
+        """Return what is public about it."""
+        return CreateStatus(
+            key=self.key,
+            state=self.state,
+            account=self.account,
+            stream_id=self.stream_id,
+            attempts=self.attempts,
+            intended_at=datetime.fromtimestamp(self.intended_at, UTC),
+            send_until=datetime.fromtimestamp(self.send_until, UTC),
+            reason=self.reason,
+        )
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Claim:
+    """A group that this process has claimed.
+
+    Attributes:
+        entries: The keys of the group that are not settled.
+        now: The current time by the database's clock.
+    """
+
+    entries: tuple[Entry, ...]
+    now: float
+
+
+class Gone(Exception):
+    """The key was forgotten or settled by another process; nothing may be sent for it."""
+
+
+class TooLate(Exception):
+    """The key may not be sent any more."""
+
+
+class Taken(Exception):
+    """The stream belongs to another key."""
+
+
+class Transaction:
+    """One transaction.
+
+    Attributes:
+        now: The current time by the database's clock.
+    """
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        if connection.dialect.name == "sqlite":
+            self.now: float = time.time()
+        else:
+            now = connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())"))
+            self.now = float(now or 0.0)
+
+    # -- intents ----------------------------------------------------------------------------
+
+    def intend(
+        self,
+        key: str,
+        spec: StreamSpec,
+        *,
+        account: str | None,
+        send_until: datetime | None,
+        unique: bool,
+    ) -> None:
+        """Record an intent, unless the key has one.
+
+        Raises:
+            InvalidInput: If the key has one with another spec.
+        """
+        salt = secrets.token_hex(16)
+        until = send_until or spec.scheduled_start
+        values = {
+            "key": key,
+            "account": account,
+            "state": str(CreateState.INTENDED),
+            "reason": "",
+            "spec": json.dumps(spec.to_dict()),
+            "has_secrets": spec.to_dict(secrets=True) != spec.to_dict(),
+            "salt": salt,
+            "digest": _digest(spec, salt),
+            "is_unique": unique,
+            "intended_at": self.now,
+            "send_until": self.now + _SEND_FOR if until is None else until.timestamp(),
+            "attempts": 0,
+            "resends": 0,
+            "sending_until": 0.0,
+        }
+        self._insert_missing(_CREATES, values)
+        self.check_spec(key, spec)
+
+    def check_spec(self, key: str, spec: StreamSpec) -> None:
+        """Check that a key was intended with this spec.
+
+        Raises:
+            InvalidInput: If it was intended with another spec.
+        """
+        row = self._row(key)
+        if row is not None and not hmac.compare_digest(row["digest"], _digest(spec, row["salt"])):
+            raise InvalidInput(
+                f"key: {key!r} was used with another spec",
+                field="key",
+                hint="use another key for another stream; to start over, forget() the key",
+            )
+
+    def entry(self, key: str) -> Entry | None:
+        """Return a key's row, or ``None`` if the key is not known."""
+        row = self._row(key)
+        return None if row is None else self._entry(row)
+
+    def left(self, accounts: Collection[str]) -> list[tuple[str, str]]:
+        """Return the keys that are not settled, with their accounts, the oldest first."""
+        query = (
+            sa.select(_CREATES.c.key, _CREATES.c.account)
+            .where(_CREATES.c.account.in_(accounts), _CREATES.c.state != str(CreateState.CREATED))
+            .order_by(_CREATES.c.intended_at, _CREATES.c.key)
+        )
+        return [(key, account) for key, account in self._connection.execute(query)]
+
+    def of_account(self, account: str) -> list[Entry]:
+        """Return all keys of an account."""
+        query = sa.select(_CREATES).where(_CREATES.c.account == account)
+        return [self._entry(row) for row in self._connection.execute(query).mappings()]
+
+    def bind(self, key: str, account: str, group: str) -> None:
+        """Record a key's account, unless it has one, and its group."""
+        self._insert_missing(_GROUPS, {"key": group, "lease_until": 0.0, "not_before": 0.0})
+        self._change(
+            key,
+            account=sa.func.coalesce(_CREATES.c.account, account),
+            group_key=group,
+        )
+
+    def forget(self, entry: Entry) -> None:
+        """Delete a key, and remember that its stream is not that of another key."""
+        self._connection.execute(_SEEN.delete().where(_SEEN.c.key == entry.key))
+        row = self._row(entry.key)
+        if row is not None and row["stream_key"] is not None:
+            self._see(row["account"], _FORGOTTEN, [row["stream_key"]])
+        self._connection.execute(_CREATES.delete().where(_CREATES.c.key == entry.key))
+
+    # -- groups -----------------------------------------------------------------------------
+
+    def claim(self, group: str, owner: str, lease: float) -> Claim | float:
+        """Claim a group, or return for how many seconds another process holds it."""
+        given = {"of_group": group, "now": self.now, "as_owner": owner, "until": self.now + lease}
+        if self._connection.execute(_CLAIM, given).rowcount != 1:
+            query = sa.select(_GROUPS.c.lease_until).where(_GROUPS.c.key == group)
+            return max(float(self._connection.execute(query).scalar() or 0.0) - self.now, 0.05)
+        return Claim(entries=self.unsettled(group), now=self.now)
+
+    def unsettled(self, group: str) -> tuple[Entry, ...]:
+        """Return the keys of a group that are not settled."""
+        query = sa.select(_CREATES).where(
+            _CREATES.c.group_key == group, _CREATES.c.state != str(CreateState.CREATED)
+        )
+        rows = self._connection.execute(query.order_by(_CREATES.c.key)).mappings()
+        return tuple(self._entry(row) for row in rows)
+
+    def release(self, group: str, owner: str) -> None:
+        """Release a group; if another process holds it, nothing changes."""
+        _LEASES.release(self._connection, group, owner)
+
+    # -- creates ----------------------------------------------------------------------------
+
+    def send(
+        self,
+        entry: Entry,
+        owner: str,
+        *,
+        lease: float,
+        seconds: float,
+        basis: Basis,
+        seen_before: Collection[str],
+    ) -> float:
+        """Record that a create is about to be sent, and return for how long it may be sent.
+
+        Args:
+            entry: The key.
+            owner: The owner of its group.
+            lease: The length of the renewed lease.
+            seconds: The time that is left for this call.
+            basis: How its stream is told apart from others.
+            seen_before: The streams that cannot be its stream.
+
+        Raises:
+            LeaseLost: If another process has claimed the group.
+            TooLate: If the key may not be sent any more.
+            Gone: If the key was forgotten or settled.
+        """
+        _LEASES.hold(self._connection, entry.group or "", owner, self.now + lease)
+        seconds = min(seconds, entry.send_until - self.now)
+        query = _CREATES.update().where(
+            _CREATES.c.key == entry.key,
+            _CREATES.c.stream_key.is_(None),
+            _CREATES.c.attempts == entry.attempts,
+        )
+        values = {
+            "state": str(CreateState.UNKNOWN),
+            "reason": "a create was about to be sent",
+            "basis": str(basis),
+            "attempts": entry.attempts + 1,
+            "first_sent_at": self.now if entry.first_sent_at is None else entry.first_sent_at,
+            "sending_until": self.now + seconds,
+            # A list from before a create says nothing about its outcome.
+            "candidates": None,
+        }
+        if seconds <= 0:
+            raise TooLate
+        if self._connection.execute(query.values(values)).rowcount != 1:
+            raise Gone
+        self._see(entry.account or "", entry.key, seen_before)
+        return seconds
+
+    def not_sent(self, entry: Entry, reason: str) -> None:
+        """Record that the last create was certainly not applied.
+
+        Args:
+            entry: The key as it was before that create.
+            reason: Why it was not applied.
+        """
+        self._change(
+            entry.key,
+            state=str(CreateState.INTENDED),
+            reason=_clean(reason),
+            attempts=entry.attempts,
+            first_sent_at=entry.first_sent_at,
+            sending_until=0.0,
+        )
+
+    def over(self, entry: Entry, reason: str) -> None:
+        """Record that the last attempt sends nothing more, and that its outcome is unknown."""
+        self._change(entry.key, reason=_clean(reason), sending_until=self.now)
+
+    def created(self, key: str, stream_id: str, stream_key: str) -> None:
+        """Record the stream of a key.
+
+        Raises:
+            Taken: If it is the stream of another key.
+        """
+        owner = sa.select(_CREATES.c.key).where(
+            _CREATES.c.stream_key == stream_key,
+            _CREATES.c.account
+            == sa.select(_CREATES.c.account).where(_CREATES.c.key == key).scalar_subquery(),
+        )
+        if self._connection.execute(owner).scalar() not in (None, key):
+            raise Taken
+        self._change(
+            key,
+            state=str(CreateState.CREATED),
+            reason="",
+            stream_id=stream_id,
+            stream_key=stream_key,
+        )
+
+    def not_applied(self, entry: Entry) -> None:
+        """Record that the creates sent so far were not applied."""
+        self._change(
+            entry.key,
+            state=str(CreateState.INTENDED),
+            reason="its create was not applied",
+            resends=entry.resends + 1,
+            candidates=None,
+        )
+
+    def review(self, entry: Entry, cause: ReviewCause, reason: str) -> None:
+        """Record that a key needs review."""
+        reason = _clean(f"{cause}: {reason}")
+        self._change(entry.key, state=str(CreateState.NEEDS_REVIEW), reason=reason)
+
+    def found(self, entry: Entry, candidates: Collection[str]) -> None:
+        """Record the candidates in a list."""
+        self._change(entry.key, candidates=json.dumps(sorted(candidates)))
+
+    def taken(self, account: str) -> frozenset[str]:
+        """Return the streams of an account that belong, or belonged, to a key."""
+        return self.owned(account) | self._seen(account, _FORGOTTEN)
+
+    def owned(self, account: str) -> frozenset[str]:
+        """Return the streams of an account that belong to a key."""
+        query = sa.select(_CREATES.c.stream_key).where(
+            _CREATES.c.account == account, _CREATES.c.stream_key.is_not(None)
+        )
+        return frozenset(filter(None, self._connection.execute(query).scalars()))
+
+    # -- what is known about an account -----------------------------------------------------
+
+    def baseline(self, account: str) -> tuple[float, Mapping[str, str], bool] | None:
+        """Return an account's last list: its time, the titles by ID, and whether it has dates."""
+        query = sa.select(_BASELINES).where(_BASELINES.c.account == account)
+        row = self._connection.execute(query).mappings().one_or_none()
+        if row is None:
+            return None
+        return row["listed_at"], json.loads(row["titles"]), row["is_dated"]
+
+    def save_baseline(
+        self, account: str, listed_at: float, titles: Mapping[str, str], *, is_dated: bool
+    ) -> None:
+        """Save an account's list."""
+        values = {
+            "account": account,
+            "listed_at": listed_at,
+            "titles": json.dumps(titles),
+            "is_dated": is_dated,
+        }
+        self._insert_missing(_BASELINES, values)
+        self._connection.execute(
+            _BASELINES.update().where(_BASELINES.c.account == account).values(values)
+        )
+
+    # -- rows -------------------------------------------------------------------------------
+
+    def _row(self, key: str) -> Row | None:
+        query = sa.select(_CREATES).where(_CREATES.c.key == key)
+        return self._connection.execute(query).mappings().one_or_none()
+
+    def _entry(self, row: Row) -> Entry:
+        candidates = row["candidates"]
+        return Entry(
+            key=row["key"],
+            account=row["account"],
+            group=row["group_key"],
+            state=CreateState(row["state"]),
+            reason=row["reason"],
+            spec=StreamSpec.from_dict(json.loads(row["spec"])),
+            has_secrets=row["has_secrets"],
+            is_unique=row["is_unique"],
+            intended_at=row["intended_at"],
+            send_until=row["send_until"],
+            basis=None if row["basis"] is None else Basis(row["basis"]),
+            attempts=row["attempts"],
+            resends=row["resends"],
+            first_sent_at=row["first_sent_at"],
+            sending_until=row["sending_until"],
+            candidates=None if candidates is None else frozenset(json.loads(candidates)),
+            stream_id=row["stream_id"],
+            seen_before=self._seen(row["account"], row["key"]),
+        )
+
+    def _seen(self, account: str | None, key: str) -> frozenset[str]:
+        query = sa.select(_SEEN.c.stream_key).where(_SEEN.c.account == account, _SEEN.c.key == key)
+        return frozenset(self._connection.execute(query).scalars())
+
+    def _see(self, account: str, key: str, stream_keys: Collection[str]) -> None:
+        for each in stream_keys:
+            self._insert_missing(_SEEN, {"account": account, "key": key, "stream_key": each})
+
+    def _change(self, key: str, **values: Any) -> None:
+        self._connection.execute(_CREATES.update().where(_CREATES.c.key == key).values(**values))
+
+    def _insert_missing(self, table: sa.Table, values: Mapping[str, Any]) -> None:
+        if self._connection.dialect.name == "sqlite":
+            self._connection.execute(sqlite.insert(table).values(values).on_conflict_do_nothing())
+        else:
+            self._connection.execute(
+                postgresql.insert(table).values(values).on_conflict_do_nothing()
+            )
+
+
+class Store:
+    """The database with the tables, which are created if they are missing."""
+
+    def __init__(self, database: Database) -> None:
+        self.engine = _engine(database)
+        with self._transaction() as connection:
+            if self.engine.dialect.name == "postgresql":
+                # Two processes may create them at the same time.
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7310580)"))
+            tables.create_all(connection)
+
+    def read(self, do: Callable[[Transaction], T]) -> T:
+        """Run a function that only reads, and return its result."""
+        with self.engine.connect() as connection:
+            return do(Transaction(connection))
+
+    def write(self, do: Callable[[Transaction], T]) -> T:
+        """Run a function in a transaction, commit it, and return the function's result."""
+        with self._transaction() as connection:
+            return do(Transaction(connection))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        with self.engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                driver: Any = connection.connection.dbapi_connection
+                if not driver.in_transaction:
+                    # What is read must still be true when something is written.
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+
+def _engine(database: Database) -> sa.Engine:
+    if isinstance(database, sa.Engine):
+        _check_dialect(database.dialect.name)
+        return database
+    problem = ""
+    try:
+        url = sa.make_url(database)
+    except (sa.exc.ArgumentError, ValueError):
+        problem = "it is not a valid URL"  # not shown: it may contain a password
+    if problem:
+        raise InvalidInput(
+            f"database: expected sqlite:///FILE or postgresql://...: {problem}", field="database"
+        )
+    _check_dialect(url.get_backend_name())
+    if url.get_backend_name() == "postgresql":
+        if url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        try:
+            return sa.create_engine(url, pool_pre_ping=True)
+        except ImportError:
+            pass
+        raise ConfigurationError(
+            "a PostgreSQL database needs psycopg",
+            hint="pip install 'livestream-core[postgresql]'",
+        )
+    if not url.database or url.database == ":memory:":
+        raise InvalidInput(
+            "database: expected a file, because a database in memory is lost with the process",
+            field="database",
+        )
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    sa.event.listen(engine, "connect", _prepare_file)
+    return engine
+
+
+def _check_dialect(name: str) -> None:
+    if name not in ("sqlite", "postgresql"):
+        raise InvalidInput(f"database: {name} is neither sqlite nor postgresql", field="database")
+
+
+def _prepare_file(connection: Any, record: object) -> None:
+    # Several processes may open a new file at the same time.
+    give_up = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except Exception as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+        time.sleep(0.02)
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _digest(spec: StreamSpec, salt: str) -> str:
+    """Return a digest that shows nothing but whether two specs are equal.
+
+    Fields at their default are left out, so that no digest changes because the model grew.
+    """
+    blank = StreamSpec(title="-").to_dict(secrets=True)
+    values = {
+        name: value
+        for name, value in spec.to_dict(secrets=True).items()
+        if name == "title" or value != blank.get(name)
+    }
+    text = json.dumps(values, sort_keys=True)
+    return hmac.new(salt.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _clean(text: str) -> str:
+    """Return a text in a form that every database can store."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
