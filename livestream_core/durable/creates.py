@@ -102,7 +102,7 @@ class _Base:
 
         return intend
 
-    def _left(self, clients: C | Iterable[C] | Mapping[Any, C]) -> list[tuple[str, C]]:
+    def _left(self, clients: C | Iterable[C] | Mapping[Any, C]) -> list[tuple[str, C | None]]:
         several: Iterable[C]
         if isinstance(clients, BaseClient):
             several = [clients]
@@ -110,7 +110,7 @@ class _Base:
             several = clients.values() if isinstance(clients, Mapping) else clients
         by_account = {client.account: client for client in several}
         left = self._store.read(lambda tx: tx.left(by_account))
-        return [(key, by_account[account]) for key, account in left]
+        return [(key, by_account.get(account or "")) for key, account in left]
 
     def _status(self, key: str) -> CreateStatus | None:
         entry = self._store.read(lambda tx: tx.entry(key))
@@ -251,7 +251,8 @@ class Creates(_Base):
     ) -> dict[str, LiveStream | LiveStreamError]:
         """Settle every key of these clients' accounts that is left, and send what was not sent.
 
-        Specs with secrets are settled, but not sent.
+        Specs with secrets are settled, but not sent. An intent without an account is taken for
+        that of the client, provided that the database knows of no other account.
 
         Args:
             clients: The clients, or one.
@@ -262,6 +263,9 @@ class Creates(_Base):
         """
         results: dict[str, LiveStream | LiveStreamError] = {}
         for key, client in self._left(clients):
+            if client is None:
+                results[key] = _without_account(key)
+                continue
             flow, until = self._creating(client, key, None, deadline, patience=0.0)
             try:
                 results[key] = self._drive(client, flow, until)
@@ -380,6 +384,9 @@ class AsyncCreates(_Base):
         """Settle every key of these clients' accounts that is left; see :meth:`Creates.resume`."""
         results: dict[str, LiveStream | LiveStreamError] = {}
         for key, client in await _in_thread(lambda: self._left(clients)):
+            if client is None:
+                results[key] = _without_account(key)
+                continue
             flow, until = self._creating(client, key, None, deadline, patience=0.0)
             try:
                 results[key] = await self._drive(client, flow, until)
@@ -428,6 +435,15 @@ async def _in_thread(do: Callable[[], T]) -> T:
         if not task.cancelled():
             task.exception()
         raise
+
+
+def _without_account(key: str) -> InvalidInput:
+    return InvalidInput(
+        f"account: the intent of {key!r} does not say which account it is for",
+        field="account",
+        operation="create",
+        hint="pass account= to intend(), or run() the key with its client",
+    )
 
 
 def _list_deadline(until: float) -> float:

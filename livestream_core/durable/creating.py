@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from .._client.base import BaseClient
 from .._contract.capabilities import Feature
-from .._model.errors import InvalidInput, LiveStreamError, NotFound, UnexpectedResponse
+from .._model.errors import InvalidInput, LiveStreamError, NotFound
 from .._model.stream import LiveStream, StreamSpec
 from .flows import Ask, Flow, Pause, Read, Write
 from .leases import LeaseLost
@@ -36,6 +36,7 @@ PATIENCE = 5.0
 _POLL = 0.1
 #: When to repeat a call, in seconds, if neither the vendor nor the settle time says.
 _SOON = 5.0
+_SOONEST = 0.1
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -295,30 +296,22 @@ class Creating:
         return decision.adopted.get(self._key)
 
     def _list(self, entry: Entry, open_: Sequence[Entry]) -> Flow[CompleteList]:
-        cause = ReviewCause.UNREADABLE
-        problem: LiveStreamError
+        """Return a complete list, or note that the open creates need review without one."""
+        applied = None if entry.is_open else False
+        found: CompleteList
         try:
-            return (yield from complete_list(self._client))
+            found = yield from complete_list(self._client, allow_unreadable=True)
         except UnprovenList as error:
-            cause, problem = ReviewCause.UNPROVEN_LIST, error
-        except UnexpectedResponse as error:
-            problem = error
+            cause, problem, hint = ReviewCause.UNPROVEN_LIST, error.message, error.hint or ""
         except LiveStreamError as error:
-            self._pass_on(error, applied=None)
-        found = getattr(problem, "streams", ())
-        return (
-            yield from self._reviewed(
-                entry,
-                open_,
-                {self._client.id_key(each.id): each for each in found if self._is_like(each)},
-                cause,
-                problem.message,
-                problem.hint or "",
-            )
-        )
-
-    def _is_like(self, stream: LiveStream) -> bool:
-        return self._spec is not None and self._matcher.may_be_same(self._spec, stream)
+            self._pass_on(error, applied=applied)
+        else:
+            if not found.unreadable:
+                return found
+            cause, hint = ReviewCause.UNREADABLE, "fix or delete those streams at the vendor"
+            unread = "; ".join(map(str, found.unreadable[:3]))
+            problem = f"the list has entries that may be any stream, but cannot be read: {unread}"
+        return (yield from self._reviewed(entry, open_, {}, cause, problem, hint))
 
     def _doubt(
         self,
@@ -460,18 +453,7 @@ class Creating:
             return Basis.DATED, frozenset()
         age = self._settings.baseline_age
         if baseline is None or not age or not 0 <= now - baseline[0] <= age:
-            try:
-                listing = yield from complete_list(self._client)
-            except UnprovenList as error:
-                yield from self._reviewed(
-                    entry, [], {}, ReviewCause.UNPROVEN_LIST, error.message, error.hint or ""
-                )
-            except UnexpectedResponse as error:
-                yield from self._reviewed(
-                    entry, [], {}, ReviewCause.UNREADABLE, error.message, error.hint or ""
-                )
-            except LiveStreamError as error:
-                self._pass_on(error, applied=False)
+            listing = yield from self._list(entry, [])
             streams: Mapping[str, LiveStream] = listing.streams
             titles = {key: self._matcher.title_of(each) for key, each in streams.items()}
             is_dated = bool(streams) and all(each.created_at for each in streams.values())
@@ -498,7 +480,7 @@ class Creating:
             if key in seen:
                 raise Taken
             # Even if another process has claimed the group: the stream exists, and it is ours.
-            yield Write(lambda tx: tx.created(entry.key, stream_id, key))
+            yield Write(partial(self._note_created, entry=entry, stream_id=stream_id, found=found))
             return
         except (Taken, sa.exc.IntegrityError):
             pass
@@ -513,6 +495,13 @@ class Creating:
             "change the reference, or delete that stream",
         )
 
+    def _note_created(
+        self, tx: Transaction, entry: Entry, stream_id: str, found: Sequence[LiveStream]
+    ) -> None:
+        tx.created(entry.key, stream_id, self._client.id_key(stream_id))
+        if entry.basis is None and any(each.created_at for each in found):
+            tx.note_dated(self._client.account)
+
     def _failed(
         self, entry: Entry, error: LiveStreamError, seen: frozenset[str]
     ) -> Flow[LiveStream]:
@@ -522,13 +511,6 @@ class Creating:
             return (yield from self._read_again(error.stream_id))
         if error.applied is not False:
             yield Write(lambda tx: tx.over(entry, error.message))
-            sent = yield Read(lambda tx: tx.entry(self._key))
-            # Its stream is usually in the list already.
-            if sent is not None and sent.is_open and sent.basis is not Basis.UNIQUE_REFERENCE:
-                group = yield Read(lambda tx: tx.unsettled(entry.group))
-                stream = yield from self._settle(sent, self._confusable(sent, group))
-                if stream is not None:
-                    return (yield from self._read_again(stream.id))
             raise self._not_settled(
                 f"the outcome of the create is not known ({error.message})", _asked(error) or _SOON
             ) from error
@@ -596,7 +578,7 @@ class Creating:
     def _not_settled(
         self, message: str, seconds: float, *, applied: bool | None = None
     ) -> LiveStreamError:
-        return self._error(NotSettled(message, retry_after=max(seconds, 0.0), applied=applied))
+        return self._error(NotSettled(message, retry_after=max(seconds, _SOONEST), applied=applied))
 
     def _too_late(self, entry: Entry) -> LiveStreamError:
         until = datetime.fromtimestamp(entry.send_until, UTC).isoformat(timespec="seconds")

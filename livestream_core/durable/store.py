@@ -266,14 +266,23 @@ class Transaction:
         row = self._row(key)
         return None if row is None else self._entry(row)
 
-    def left(self, accounts: Collection[str]) -> list[tuple[str, str]]:
-        """Return the keys that are not settled, with their accounts, the oldest first."""
+    def left(self, accounts: Collection[str]) -> list[tuple[str, str | None]]:
+        """Return the keys that are not settled, with their accounts, the oldest first.
+
+        An intent without an account belongs to the only one that there is, if there is only one.
+        """
         query = (
             sa.select(_CREATES.c.key, _CREATES.c.account)
-            .where(_CREATES.c.account.in_(accounts), _CREATES.c.state != str(CreateState.CREATED))
+            .where(
+                sa.or_(_CREATES.c.account.in_(accounts), _CREATES.c.account.is_(None)),
+                _CREATES.c.state != str(CreateState.CREATED),
+            )
             .order_by(_CREATES.c.intended_at, _CREATES.c.key)
         )
-        return [(key, account) for key, account in self._connection.execute(query)]
+        known = sa.select(_CREATES.c.account).distinct().where(_CREATES.c.account.is_not(None))
+        all_ = {*accounts, *self._connection.execute(known).scalars()}
+        only = next(iter(all_)) if len(all_) == 1 else None
+        return [(key, account or only) for key, account in self._connection.execute(query)]
 
     def of_account(self, account: str) -> list[Entry]:
         """Return all keys of an account."""
@@ -464,6 +473,15 @@ class Transaction:
         self._insert_missing(_BASELINES, values)
         self._connection.execute(
             _BASELINES.update().where(_BASELINES.c.account == account).values(values)
+        )
+
+    def note_dated(self, account: str) -> None:
+        """Record that an account's streams show when they were created."""
+        self._insert_missing(
+            _BASELINES, {"account": account, "listed_at": 0.0, "titles": "{}", "is_dated": True}
+        )
+        self._connection.execute(
+            _BASELINES.update().where(_BASELINES.c.account == account).values(is_dated=True)
         )
 
     # -- rows -------------------------------------------------------------------------------
