@@ -56,8 +56,8 @@ class _Base:
         self._store = Store(database)
 
     def close(self) -> None:
-        """Close the database connections that are not in use."""
-        self._store.engine.dispose()
+        """Close the database connections, unless they are of an engine of yours."""
+        self._store.close()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._store.engine.url.render_as_string()}>"

@@ -8,6 +8,7 @@ import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -170,7 +171,13 @@ def _agree(facts: FieldFacts, spec: StreamSpec, stream: LiveStream) -> bool:
         return words(wanted) == words(shown)
     if facts.kind is Kind.TEXTS:
         return set(wanted) == set(shown)
+    if facts.kind is Kind.INSTANT:
+        return abs(wanted - shown) < _PRECISION
     return bool(wanted == shown)
+
+
+#: Vendors show times in whole seconds.
+_PRECISION = timedelta(seconds=1)
 
 
 def _agree_as_specs(facts: FieldFacts, wanted: Any, other: Any) -> bool:

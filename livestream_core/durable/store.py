@@ -11,6 +11,7 @@ import hmac
 import json
 import secrets
 import time
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -234,7 +235,7 @@ class Transaction:
             "state": str(CreateState.INTENDED),
             "reason": "",
             "spec": json.dumps(spec.to_dict()),
-            "has_secrets": spec.to_dict(secrets=True) != spec.to_dict(),
+            "has_secrets": _set_values(spec) != _set_values(spec, secrets=False),
             "salt": salt,
             "digest": _digest(spec, salt),
             "is_unique": unique,
@@ -537,12 +538,22 @@ class Store:
     """The database with the tables, which are created if they are missing."""
 
     def __init__(self, database: Database) -> None:
-        self.engine = _engine(database)
+        self.engine: sa.Engine = _engine(database)
+        self._close = (
+            None
+            if self.engine is database
+            else weakref.finalize(self, self.engine.dispose)  # few callers close it
+        )
         with self._transaction() as connection:
             if self.engine.dialect.name == "postgresql":
                 # Two processes may create them at the same time.
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7310580)"))
             tables.create_all(connection)
+
+    def close(self) -> None:
+        """Close the connections, unless the engine is the caller's."""
+        if self._close is not None:
+            self._close()
 
     def read(self, do: Callable[[Transaction], T]) -> T:
         """Run a function that only reads, and return its result."""
@@ -620,18 +631,19 @@ def _prepare_file(connection: Any, record: object) -> None:
 
 
 def _digest(spec: StreamSpec, salt: str) -> str:
-    """Return a digest that shows nothing but whether two specs are equal.
+    """Return a digest that shows nothing but whether two specs are equal."""
+    text = json.dumps(_set_values(spec), sort_keys=True)
+    return hmac.new(salt.encode(), text.encode(), hashlib.sha256).hexdigest()
 
-    Fields at their default are left out, so that no digest changes because the model grew.
+
+def _set_values(spec: StreamSpec, *, secrets: bool = True) -> dict[str, Any]:
+    """Return a spec as data, without fields at their default.
+
+    So no digest changes because the model grew.
     """
     blank = StreamSpec(title="-").to_dict(secrets=True)
-    values = {
-        name: value
-        for name, value in spec.to_dict(secrets=True).items()
-        if name == "title" or value != blank.get(name)
-    }
-    text = json.dumps(values, sort_keys=True)
-    return hmac.new(salt.encode(), text.encode(), hashlib.sha256).hexdigest()
+    data = spec.to_dict(secrets=secrets).items()
+    return {name: value for name, value in data if name == "title" or value != blank.get(name)}
 
 
 def _clean(text: str) -> str:
