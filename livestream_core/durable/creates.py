@@ -76,7 +76,9 @@ class _Base:
             raise InvalidInput(
                 f"spec: expected a StreamSpec, not {type(spec).__name__}", field="spec"
             )
-        seconds = _DEADLINE if deadline is None else deadline
+        # A call of the usual length ends before the lease that was asked for.
+        usual = min(_DEADLINE, self._settings.lease / 2)
+        seconds = usual if deadline is None else deadline
         with_field_name("deadline", c.seconds)(seconds)
         creating = Creating(client, key, spec, self._settings, seconds=seconds, **patience)
         return creating.flow(), time.monotonic() + seconds
@@ -167,7 +169,8 @@ class Creates(_Base):
             client: The client for the account.
             key: Your name for this stream, such as ``"lesson-42"``.
             spec: The spec; or pass its fields as keyword arguments.
-            deadline: How long this call may take, in seconds. Defaults to 60.
+            deadline: How long this call may take, in seconds. Defaults to half of ``lease``, and at
+                most 60.
             send_until: After this, nothing is sent. Defaults to the scheduled start, or 15 minutes
                 from now for a stream without one.
             unique: Whether nothing else in the account equals this spec. Then no list is read
@@ -232,7 +235,7 @@ class Creates(_Base):
             client: The client for the account.
             key: The key.
             spec: The spec, if it has secrets; otherwise, it is read from the intent.
-            deadline: How long this call may take, in seconds. Defaults to 60.
+            deadline: How long this call may take; see :meth:`create`.
 
         Raises:
             NotSettled: See :meth:`create`.
@@ -256,7 +259,7 @@ class Creates(_Base):
 
         Args:
             clients: The clients, or one.
-            deadline: How long each key may take, in seconds. Defaults to 60.
+            deadline: How long each key may take; see :meth:`create`.
 
         Returns:
             The stream or the error of each key.
