@@ -80,8 +80,9 @@ endif
 quick: .venv/.stamp ## run the fast tests: no slow ones, no pages, no processes; under a minute
 	@.venv/bin/python -m pytest -n "$(JOBS)" --dist worksteal -m "not (slow or docs or processes)" $(PYTEST_ARGS)
 
-faults: .venv/.stamp ## interrupt 200 migrations: kill, stop, and disconnect them; 5 minutes
+faults: .venv/.stamp ## interrupt 200 migrations and 200 durable creates: kill, stop, and disconnect them; 15 minutes
 	@.venv/bin/python -m tests.torture --runs 200
+	@.venv/bin/python -m tests.durable --runs 200
 
 torture: .venv/.stamp ## interrupt RUNS=5000 migrations, from SEED=1 on; takes hours
 	@.venv/bin/python -m tests.torture --runs "$(or $(RUNS),5000)" --seed "$(or $(SEED),1)"

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import attrs
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Request, Response
 
@@ -110,7 +110,10 @@ class Emulator(World):
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
-        body = request.get_data()  # read now, because a late commit outlives the connection
+        try:
+            body = request.get_data()  # read now, because a late commit outlives the connection
+        except ClientDisconnected:
+            drop(environ)  # the client was killed, so nothing is applied
         index = self._log(request, body)
         fault = self._fault(request)
         response = self._respond(request, fault, environ)

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Mapping
 from enum import Enum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
 from werkzeug.wrappers import Request, Response
@@ -143,7 +143,7 @@ class InjectedFault:
         return fnmatchcase(f"{request.method} {request.path}", self.on)
 
 
-def drop(environ: Mapping[str, Any]) -> None:
+def drop(environ: Mapping[str, Any]) -> NoReturn:
     """Close the network connection without a response; in process, only raise the error."""
     connection = environ.get("werkzeug.socket")
     if connection is not None:

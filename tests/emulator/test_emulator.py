@@ -152,3 +152,16 @@ print(stack.enter_context(AcmeEmulator().serve()))
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("http://127.0.0.1:")
+
+
+def test_a_client_that_is_killed_in_the_middle_of_a_request_changes_nothing_and_prints_nothing(
+    emulator: AcmeEmulator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with emulator.serve() as url:
+        host, _, port = url.removeprefix("http://").rpartition(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(b"POST /streams HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+            connection.shutdown(socket.SHUT_WR)
+            assert connection.recv(1) == b""
+    assert emulator.requests == []
+    assert capfd.readouterr() == ("", "")

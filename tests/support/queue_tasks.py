@@ -14,6 +14,7 @@ import threading
 import time
 import traceback as traceback_module
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -192,3 +193,28 @@ def report_by_id(task_id: str, *, key: str) -> None:
 def _push(key: str, data: dict[str, Any]) -> None:
     with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
         client.rpush(key, json.dumps(data))
+
+
+# -- durable creates --------------------------------------------------------------------------
+
+
+@app.task(bind=True, acks_late=True, reject_on_worker_lost=True, max_retries=None)
+def create_once(
+    self: Any, key: str, provider: str, options: dict[str, Any], database: str, pid: str
+) -> str:
+    """Create the stream of a key, as ``docs/howto/create-once.md`` shows, and return its ID.
+
+    Writes the process ID to a file, for a vendor that kills the process meanwhile.
+    """
+    from livestream_core import durable
+
+    Path(pid).write_text(str(os.getpid()))
+    creates = durable.Creates(database, settle=2.0, lease=4.0)
+    with live.connect(provider, **options) as client:
+        try:
+            return creates.create(client, key=key, title="Lesson 42").id
+        except live.LiveStreamError as error:
+            if error.retryable:
+                pause = getattr(error, "retry_after", None) or 1
+                raise self.retry(exc=error, countdown=pause) from error
+            raise

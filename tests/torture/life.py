@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from typing import Any, Literal
@@ -21,7 +22,7 @@ import livestream_core as live
 import livestream_videosdk.adapter  # noqa: F401
 from livestream_core import migrate
 
-from .points import Points
+from .points import Places, Points
 
 #: The seconds after which a life counts as hanging. Its stacks are then written to its output.
 HANGS = 60.0
@@ -85,20 +86,36 @@ def perform(job: Job, channel: Connection) -> None:
     The messages are ``("ended", where)`` right before an early end, ``("raised", error, text)``,
     and ``("done", result)``.
     """
-    output = os.open(job.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    with watched(job.output, job.end, channel, Points) as (trigger, points):
+        try:
+            result = _migrate(job)
+        except live.LiveStreamError as error:
+            trigger.over(("raised", type(error).__name__, str(error), points.count))
+        else:
+            trigger.over(("done", result.exit_code, result.writes, str(result.error), points.count))
+
+
+@contextmanager
+def watched(
+    output: str, end: End | None, channel: Connection, places: type[Places]
+) -> Iterator[tuple[EndTrigger, Places]]:
+    """Report the places that this process reaches, and end it at the planned one.
+
+    Args:
+        output: The file for the output of this process.
+        end: How it ends early, or ``None``.
+        channel: The connection to the parent process.
+        places: The places to report.
+    """
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
     faulthandler.dump_traceback_later(HANGS - 5, exit=False)
-    trigger = _EndTrigger(job.end, channel)
-    points = Points(trigger.passed)
+    trigger = EndTrigger(end, channel)
+    points = places(trigger.passed)
     points.install()
     trigger.begin()
-    try:
-        result = _migrate(job)
-    except live.LiveStreamError as error:
-        trigger.over(("raised", type(error).__name__, str(error), points.count))
-    else:
-        trigger.over(("done", result.exit_code, result.writes, str(result.error), points.count))
+    yield trigger, points
     faulthandler.cancel_dump_traceback_later()
 
 
@@ -124,7 +141,7 @@ def _migrate(job: Job) -> migrate.RunResult:
         )
 
 
-class _EndTrigger:
+class EndTrigger:
     """The trigger that ends a life at the planned place or time."""
 
     def __init__(self, end: End | None, channel: Connection) -> None:

@@ -1,8 +1,8 @@
-"""The places where a migrating process may be killed.
+"""The places where a process may be killed.
 
-They are before and after every commit and its mark, the replacement of the ledger's file, and the
-sending of a create. Each place is counted when it is reached, and its name says what is written or
-sent there.
+They are before and after every commit, and the sending of a create. A migration also has those
+before and after a commit's mark and the replacement of the ledger's file. Each place is counted
+when it is reached, and its name says what is written or sent there.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _WRITES = (
 )
 
 
-class Points:
+class Places:
     """The places that are reached. Only for a separate process, because patches stay installed."""
 
     def __init__(self, passed: Passed) -> None:
@@ -57,32 +57,24 @@ class Points:
 
     def install(self) -> None:
         """Patch the code, so that all places are reported from now on."""
-        for name in _WRITES:
-            self._note(name)
         self._around(PGDialect_psycopg, "do_commit", lambda *_: f"commit of {self._what()}")
-        self._around(RequestsTransport, "send", _create)
-        self._around(os, "replace", lambda *_: "replace")
-        self._around(mark_file, "write", lambda *_: f"the mark of {self._marked()}")
+        self._around(RequestsTransport, "send", self._sent)
         sa.event.listen(sa.Engine, "before_cursor_execute", self._sqlite("before"))
         sa.event.listen(sa.Engine, "after_cursor_execute", self._sqlite("after"))
 
-    def _note(self, name: str) -> None:
-        original = getattr(Transaction, name)
+    def _sent(self, _transport: Any, method: str, _origin: str, target: str, *_: Any) -> str | None:
+        is_create = method == "POST" and "/auth/" not in target
+        return "sending a create" if is_create else None
 
-        def noted(transaction: Transaction, *args: Any, **values: Any) -> Any:
-            if not hasattr(self._done, "names"):
-                self._done.names = {}
-            self._done.names[name] = None
-            return original(transaction, *args, **values)
-
-        setattr(Transaction, name, noted)
+    def _writes(self, name: str) -> None:
+        """Note what the current thread's transaction writes."""
+        if not hasattr(self._done, "names"):
+            self._done.names = {}
+        self._done.names[name] = None
 
     def _what(self) -> str:
         names = getattr(self._done, "names", None)
         return "+".join(sorted(names)) if names else "a new ledger"
-
-    def _marked(self) -> str:
-        return getattr(self._done, "committed", "what was there")
 
     def _around(self, where: Any, name: str, shown: Callable[..., str | None]) -> None:
         original = getattr(where, name)
@@ -111,6 +103,25 @@ class Points:
         return listener
 
 
-def _create(_transport: Any, method: str, _origin: str, target: str, *_: Any) -> str | None:
-    is_create = method == "POST" and "/auth/" not in target
-    return "sending a create" if is_create else None
+class Points(Places):
+    """The places of a migration."""
+
+    def install(self) -> None:
+        """Patch the code; see :meth:`Places.install`."""
+        super().install()
+        for name in _WRITES:
+            self._note(name)
+        self._around(os, "replace", lambda *_: "replace")
+        self._around(mark_file, "write", lambda *_: f"the mark of {self._marked()}")
+
+    def _note(self, name: str) -> None:
+        original = getattr(Transaction, name)
+
+        def noted(transaction: Transaction, *args: Any, **values: Any) -> Any:
+            self._writes(name)
+            return original(transaction, *args, **values)
+
+        setattr(Transaction, name, noted)
+
+    def _marked(self) -> str:
+        return getattr(self._done, "committed", "what was there")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ from .vendors import LISTS, Content, Vendor
 #: The number of lives after which a migration counts as stuck.
 _MOST_LIVES = 16
 
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload([life.__name__])
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload([life.__name__])
 
 
 @attrs.frozen(kw_only=True)
@@ -51,13 +52,18 @@ class Outcome:
 
 
 class Life:
-    """A process that runs a migration."""
+    """A process that does a job.
 
-    def __init__(self, job: Job) -> None:
+    Args:
+        job: The job, with the file for its output.
+        perform: The function that does it, and sends messages through a connection.
+    """
+
+    def __init__(self, job: Any, perform: Callable[[Any, Connection], None] = life.perform) -> None:
         self._job = job
-        self._receiver, sender = _processes.Pipe(duplex=False)
-        self._process = _processes.Process(
-            target=life.perform, args=(job, sender), daemon=True, name="life"
+        self._receiver, sender = processes.Pipe(duplex=False)
+        self._process = processes.Process(
+            target=perform, args=(job, sender), daemon=True, name="life"
         )
         self._process.start()
         sender.close()

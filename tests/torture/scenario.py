@@ -245,7 +245,7 @@ class Scenario:
                     time.sleep(self.settle + _IN_TIME)
                     return None
                 fault = self._fault(each.name)
-                return _deadly(fault, kill) if each.name in FATAL else fault
+                return deadly(fault, kill) if each.name in FATAL else fault
         return None
 
     def _fault(self, name: str) -> Fault:
@@ -271,7 +271,8 @@ def _when(end: End) -> str:
     return end.where or f"at place {end.at}"
 
 
-def _deadly(fault: Fault, kill: Callable[[], None]) -> Fault:
+def deadly(fault: Fault, kill: Callable[[], None]) -> Fault:
+    """Return a fault whose response is preceded by a kill."""
     answer = fault.response
     if answer is not None:
 

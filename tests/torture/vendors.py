@@ -23,8 +23,10 @@ LISTS = {
     "tpstreams": "GET /api/v1/*/assets/live_streams/",
     "videosdk": "GET /v1/livestreams/",
     "tktchurch": "GET /v1/livestreams",
+    "mux": "GET /video/v1/live-streams",
 }
-PROVIDERS = tuple(LISTS)
+#: The vendors of migrations.
+PROVIDERS = ("tpstreams", "videosdk", "tktchurch")
 
 
 class Vendor:
@@ -58,7 +60,7 @@ class Vendor:
     @property
     def keeps_starts(self) -> bool:
         """Whether the vendor stores a schedule."""
-        return self.provider != "videosdk"
+        return self.provider in ("tpstreams", "tktchurch")
 
     def streams(self) -> dict[str, Content]:
         """Return all streams by ID."""
@@ -70,6 +72,11 @@ class Vendor:
         with self.emulator.lock:
             if self.provider == "videosdk":
                 return [each.key for each in self.emulator._streams.values()]
+            if self.provider == "mux":
+                return [each.stream_key for each in self.emulator._streams.values()]
+            if self.provider == "tpstreams":
+                lives = [each.live for each in self.emulator._assets.values()]
+                return [each.stream_key for each in lives if each and each.stream_key]
         return []
 
     def changes(self) -> Counter[str]:
@@ -113,12 +120,18 @@ class Vendor:
     def _wanted(self, request: Request) -> Content | None:
         if request.method != "POST" or "/auth/" in request.path:
             return None
-        body = request.get_json()
+        body = request.get_json(silent=True)
+        if body is None:  # the client was killed
+            return None
         if self.provider == "videosdk":
             return body["name"], None
+        if self.provider == "mux":
+            return body["meta"]["title"], None
         if self.provider == "tktchurch":
             start = body.get("scheduledStartTime")
             return body["title"], None if start is None else datetime.fromisoformat(start)
+        if "start" not in body:
+            return body["title"], None
         zone = ZoneInfo(self.emulator.timezone)
         start = datetime.fromisoformat(body["start"]).replace(tzinfo=zone)
         return body["title"], start.astimezone(UTC)
@@ -142,7 +155,17 @@ def _of_tktchurch(emulator: Any) -> Iterator[tuple[str, Content]]:
         yield stream.id, (stream.values["title"], stream.values.get("scheduledStartTime"))
 
 
-_HELD = {"tpstreams": _of_tpstreams, "videosdk": _of_videosdk, "tktchurch": _of_tktchurch}
+def _of_mux(emulator: Any) -> Iterator[tuple[str, Content]]:
+    for stream in emulator._streams.values():
+        yield stream.id, (stream.settings["meta"]["title"], None)
+
+
+_HELD = {
+    "mux": _of_mux,
+    "tpstreams": _of_tpstreams,
+    "videosdk": _of_videosdk,
+    "tktchurch": _of_tktchurch,
+}
 
 
 class _Unseen:
