@@ -559,8 +559,8 @@ class OtherLedger:
         return attrs.asdict(self)
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Report:
+@attrs.frozen(slots=True, kw_only=True, getstate_setstate=False)
+class Report(Pickled):
     """The contents of a ledger at one moment.
 
     Attributes:
@@ -734,8 +734,8 @@ class CheckResult:
         }
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class DeletedItem:
+@attrs.frozen(slots=True, kw_only=True, getstate_setstate=False)
+class DeletedItem(Pickled):
     """The result of ``rollback`` or ``retire`` for one stream.
 
     Attributes:

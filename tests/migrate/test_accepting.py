@@ -17,6 +17,7 @@ from livestream_core import migrate
 from livestream_core.emulator import Fault
 from livestream_core.migrate import ItemState
 from migrations import Side, by_state, planned, sides
+from postgresql import PostgreSQL
 
 BECAUSE = "The lesson was canceled"
 
@@ -127,6 +128,20 @@ def test_a_stream_at_the_target_that_is_in_no_ledger_can_be_accepted(
     result = run(plan, ledger)
     assert (result.exit_code, result.report.unowned) == (0, ())
     assert {each.target_id for each in result.report.accepted} == set(others)
+
+
+def test_a_stream_is_accepted_in_a_database_too(
+    memory: tuple[Side, Side], postgresql_server: PostgreSQL
+) -> None:
+    old, new = memory
+    (refused,) = old.fill(1)
+    database = postgresql_server.new_database()
+    new.inject(Fault.status(422), "create")
+    accounts = {"source": old.client, "target": new.client}
+    assert migrate.run(planned(old, new), ledger=database).exit_code == 7
+    accepted = migrate.accept(database, refused, because=BECAUSE)
+    result = migrate.run(ledger=database, replan=True, **accounts)
+    assert (result.exit_code, result.report.accepted) == (0, accepted)
 
 
 @pytest.mark.parametrize("because", ["", "  ", None, 5])
