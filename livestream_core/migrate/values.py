@@ -335,7 +335,7 @@ class Plan:
     def digest(self) -> str:
         """A digest of everything that a run of this plan does.
 
-        Whoever approves a plan can compare it with the digest that the run shows.
+        It shows that a run uses the plan that was approved.
         """
         text = json.dumps(self.saved(), sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -111,7 +111,15 @@ def test_the_next_step_names_the_ledger_of_the_run(moving: Migration) -> None:
 
 def test_text_of_a_vendor_cannot_turn_a_line_of_the_terminal_round(moving: Migration) -> None:
     moving.source.add("\u202egnp.exe\u2066 lesson\u2067")
-    for command in (["plan", *BOTH], [*RUN, "--yes"], ["status", LEDGER], ["check", LEDGER]):
+    unknown = ["plan", *BOTH, "--id", "\u202egnp.exe"]
+    assert "gnp.exe" in moving.run(*unknown).stderr
+    for command in (
+        unknown,
+        ["plan", *BOTH],
+        [*RUN, "--yes"],
+        ["status", LEDGER],
+        ["check", LEDGER],
+    ):
         output = moving.run(*command).output
         assert not re.search("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", output)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from livestream_core.emulator import Fault
-from migration_commands import LEDGER, RUN, Migration, migration
+from migration_commands import BOTH, LEDGER, RUN, Migration, migration
 from terminal import Terminal, needs_a_terminal, terminal
 
 pytestmark = [pytest.mark.processes, needs_a_terminal]
@@ -104,3 +104,19 @@ def test_retire_asks_with_the_number_of_streams_of_each_kind(moving: Migration) 
         shown.press("n", "Enter")
         assert "Nothing was deleted." in shown.until("left with 1")
     assert len(moving.source.streams()) == 3
+
+
+def test_a_long_list_opens_in_a_pager_with_the_sums_after_it(moving: Migration) -> None:
+    moving.source.fill(30)
+    with terminal("migrate", "plan", *BOTH, "--all", environ={"PAGER": "less"}) as shown:
+        assert "Total" not in shown.until("Lesson 0")
+        shown.press("q")
+        assert "30 streams = 30 pending" in shown.until("left with 0")
+
+
+def test_a_plan_says_what_it_reads_while_it_reads(moving: Migration) -> None:
+    moving.source.fill(2)
+    moving.target.inject(Fault.delay(3), "list")
+    with terminal("migrate", "plan", *BOTH, environ={}) as shown:
+        shown.until("Reading the list of the source: 1 stream")
+        shown.until("left with 0")

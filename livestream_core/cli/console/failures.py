@@ -9,7 +9,7 @@ import click
 from ..._model.errors import LiveStreamError, applied_text
 from .context import Change, CommandContext
 from .exit_codes import FAILURE, INTERRUPTED, UNKNOWN_OUTCOME, code_of
-from .output import json_text
+from .output import json_text, printable
 
 #: Attributes that only some classes of errors have.
 _DETAILS = ("field", "features", "fields", "status", "retry_after")
@@ -82,7 +82,9 @@ def _report_change(context: CommandContext, change: Change, cause: str, *, error
 
 
 def _report(context: CommandContext, code: int, line: str, **data: Any) -> int:
-    shown = json_text({**data, "exit_code": code}) if context.as_json else f"Error: {line}"
+    shown = (
+        json_text({**data, "exit_code": code}) if context.as_json else f"Error: {printable(line)}"
+    )
     click.echo(shown, err=True)
     return code
 

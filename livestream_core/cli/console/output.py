@@ -70,7 +70,7 @@ def say(context: CommandContext, kind: str, text: str) -> None:
     if context.as_json:
         click.echo(json_text({kind: text}), err=True)
     else:
-        click.echo(f"{kind.capitalize()}: {text}", err=True)
+        click.echo(f"{kind.capitalize()}: {printable(text)}", err=True)
 
 
 def printable(text: str) -> str:

@@ -17,7 +17,7 @@ import click
 from ..._model.errors import ConfigurationError, LiveStreamError
 from ..console import exit_codes as codes
 from ..console.context import CommandContext, pass_command_context
-from ..console.output import NOT_A_TERMINAL, json_line, working
+from ..console.output import NOT_A_TERMINAL, json_line, printable, working
 from .options import (
     NamedAccounts,
     Planning,
@@ -269,7 +269,7 @@ def _show_error(context: CommandContext, error: LiveStreamError | None) -> None:
     if error is not None and context.debug:
         traceback.print_exception(error)
     if error is not None and not context.as_json:  # the JSON result contains it
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {printable(str(error))}", err=True)
 
 
 @migrate.command(

@@ -21,7 +21,7 @@ from ..._model.errors import LiveStreamError
 from ...migrate.ledger.ledger import no_ledger, shown
 from ..console.context import CommandContext
 from ..console.exit_codes import FAILURE, NEEDS_REVIEW, STOPPED, SUCCESS
-from ..console.output import NOT_A_TERMINAL, console, say, working
+from ..console.output import NOT_A_TERMINAL, console, printable, say, working
 from .accounts import Names, connect_named, connected_clients, names_of
 from .cluster import cluster
 from .options import NamedAccounts, Planning, Speed
@@ -301,7 +301,7 @@ def _ask(context: CommandContext, plan: migrate.Plan) -> None:
     # On standard error, like the question: standard output may be redirected.
     show_plan(context, plan, console(stderr=True))
     click.echo(err=True)
-    question = f"Create {streams(plan.counts['pending'])} at {plan.target_account}?"
+    question = f"Create {streams(plan.counts['pending'])} at {printable(plan.target_account)}?"
     if not click.confirm(question, err=True):
         click.echo("Nothing was created.", err=True)
         raise click.exceptions.Exit(FAILURE)

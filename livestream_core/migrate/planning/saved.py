@@ -33,10 +33,9 @@ def save_plan(plan: Plan, file: str | os.PathLike[str]) -> None:
     Raises:
         ConfigurationError: If the file cannot be written.
     """
-    data = {"saved_plan": _VERSION, "digest": plan.digest, **plan.saved()}
     problem = ""
     try:
-        Path(file).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        Path(file).write_text(json.dumps(_saved(plan), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         problem = f"{os.fspath(file)} cannot be written: {error.strerror}"
     if problem:
@@ -74,16 +73,17 @@ def load_plan(file: str | os.PathLike[str]) -> Plan:
             f"{where} was written by a newer version of livestream-core",
             hint="upgrade livestream-core",
         )
-    # The text of the file counts, too: a key that is ignored would be one that nobody approved.
-    if plan.digest != data.pop("digest", None) or data != {
-        "saved_plan": _VERSION,
-        **json.loads(json.dumps(plan.saved())),
-    }:
+    # Compared as text, because True equals 1. A key that is ignored is a change, too.
+    if json.dumps(data, sort_keys=True) != json.dumps(_saved(plan), sort_keys=True):
         raise MigrationStopped(
             f"the plan in {where} was changed after it was saved",
             hint="make a new plan, and let it be approved",
         )
     return plan
+
+
+def _saved(plan: Plan) -> dict[str, Any]:
+    return {"saved_plan": _VERSION, "digest": plan.digest, **plan.saved()}
 
 
 def _plan(data: Mapping[str, Any]) -> Plan:
