@@ -57,7 +57,7 @@ Location: TypeAlias = str | os.PathLike[str]
 _POLL = 0.25
 #: Counting the streams takes at most this share of a run, however many there are. An index of
 #: their states would make it fast, and every change of a state slow.
-_COUNTING = 0.05
+_COUNTING = 0.02
 _TO_REPLAN = (ItemState.REFUSED, ItemState.NEEDS_REVIEW)
 
 
