@@ -36,6 +36,7 @@ Database: TypeAlias = "str | sa.URL | sa.Engine"
 _SEND_FOR = 900.0
 _BUSY_SECONDS = 30
 
+#: The tables in your database, for migration tools such as Alembic.
 tables: sa.MetaData = sa.MetaData()
 
 _CREATES = sa.Table(
