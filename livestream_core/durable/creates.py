@@ -33,7 +33,7 @@ C = TypeVar("C", bound=BaseClient)
 #: How long one call may take by default, in seconds.
 _DEADLINE = 60.0
 #: A page of a list may take this part of the time that is left, so that the last one is in time.
-_PART = 4
+_PART = 2
 
 
 class _Base:
@@ -76,9 +76,8 @@ class _Base:
             raise InvalidInput(
                 f"spec: expected a StreamSpec, not {type(spec).__name__}", field="spec"
             )
-        # A call of the usual length ends before the lease that was asked for.
-        usual = min(_DEADLINE, self._settings.lease / 2)
-        seconds = usual if deadline is None else deadline
+        # Nothing is sent after the deadline, so that it ends before the lease does.
+        seconds = min(_DEADLINE, self._settings.lease / 2) if deadline is None else deadline
         with_field_name("deadline", c.seconds)(seconds)
         creating = Creating(client, key, spec, self._settings, seconds=seconds, **patience)
         return creating.flow(), time.monotonic() + seconds
@@ -169,8 +168,8 @@ class Creates(_Base):
             client: The client for the account.
             key: Your name for this stream, such as ``"lesson-42"``.
             spec: The spec; or pass its fields as keyword arguments.
-            deadline: How long this call may take, in seconds. Defaults to half of ``lease``, and at
-                most 60.
+            deadline: How long this call may take, in seconds. Defaults to 60, or half the lease if
+                that is shorter.
             send_until: After this, nothing is sent. Defaults to the scheduled start, or 15 minutes
                 from now for a stream without one.
             unique: Whether nothing else in the account equals this spec. Then no list is read
@@ -235,7 +234,7 @@ class Creates(_Base):
             client: The client for the account.
             key: The key.
             spec: The spec, if it has secrets; otherwise, it is read from the intent.
-            deadline: How long this call may take; see :meth:`create`.
+            deadline: How long this call may take, in seconds. Defaults to 60.
 
         Raises:
             NotSettled: See :meth:`create`.
@@ -259,7 +258,7 @@ class Creates(_Base):
 
         Args:
             clients: The clients, or one.
-            deadline: How long each key may take; see :meth:`create`.
+            deadline: How long each key may take, in seconds. Defaults to 60.
 
         Returns:
             The stream or the error of each key.

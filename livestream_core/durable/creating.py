@@ -111,7 +111,7 @@ class Creating:
         self._client, self._key, self._spec, self._settings = client, key, spec, settings
         self._began = time.monotonic()
         self._seconds, self._patience = seconds, min(patience, seconds)
-        # Nothing is sent after the deadline, so the lease always outlasts it.
+        # The caller may have asked for a longer deadline.
         self._lease = max(settings.lease, 2 * seconds)
         self._matcher = Matcher.of(client.capabilities)
         self._owner = new_owner()
