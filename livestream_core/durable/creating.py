@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Never, TypeVar
@@ -115,6 +115,7 @@ class Creating:
         self._lease = max(settings.lease, 2 * seconds)
         self._matcher = Matcher.of(client.capabilities)
         self._owner = new_owner()
+        self._group = ""
 
     @property
     def _left(self) -> float:
@@ -134,7 +135,7 @@ class Creating:
         entry = yield Write(self._bind)
         if entry.stream_id is not None and entry.state is CreateState.CREATED:
             return (yield from self._read_again(entry.stream_id))
-        group = entry.group
+        self._group = group = entry.group or ""
         try:
             claim = yield from self._claim(group)
             return (yield from self._settle_and_send(claim))
@@ -148,7 +149,7 @@ class Creating:
         raise self._not_settled("another process has taken over", _SOON)
 
     def _bind(self, tx: Transaction) -> Entry:
-        entry = tx.entry(self._key)
+        entry = tx.entry(self._key, lock=True)
         if entry is None:
             raise self._unknown_key()
         if self._spec is not None:
@@ -170,7 +171,7 @@ class Creating:
             entry = attrs.evolve(entry, account=account, group=group)
         return entry
 
-    def _claim(self, group: str | None) -> Flow[Claim]:
+    def _claim(self, group: str) -> Flow[Claim]:
         give_up = time.monotonic() + self._patience
         while True:
             claim = yield Write(lambda tx: tx.claim(group, self._owner, self._lease))
@@ -207,6 +208,18 @@ class Creating:
             if entry is None:
                 raise self._unknown_key()
         return (yield from self._send(entry))
+
+    def _note(self, note: Callable[[Transaction], object]) -> Flow[None]:
+        """Record something, unless another process has claimed the group.
+
+        That process may have sent a create of its own, about which it would say nothing.
+        """
+
+        def guarded(tx: Transaction) -> None:
+            tx.hold(self._group, self._owner, self._lease)
+            note(tx)
+
+        yield Write(guarded)
 
     def _own(self, entries: Sequence[Entry]) -> Entry | None:
         return next((each for each in entries if each.key == self._key), None)
@@ -253,7 +266,7 @@ class Creating:
                 return (yield from self._reviewed(entry, open_, found, *cause))
             if not decision.wait:
                 break
-            yield Write(partial(_note_found, entries=open_, found=frozenset(found)))
+            yield from self._note(partial(_note_found, entries=open_, found=frozenset(found)))
             if not is_over or before == found.keys():
                 break
             before = frozenset(found)
@@ -289,7 +302,7 @@ class Creating:
                     tx.created(each.key, stream.id, self._client.id_key(stream.id))
 
         try:
-            yield Write(note)
+            yield from self._note(note)
         except (Taken, sa.exc.IntegrityError):
             # A process that had lost its lease has recorded its response in the meantime.
             raise self._not_settled("another process has settled a key", 0.0) from None
@@ -375,7 +388,11 @@ class Creating:
         problem: str,
         advice: str,
     ) -> Flow[Never]:
-        yield Write(lambda tx: [tx.review(each, cause, problem) for each in open_])
+        def note(tx: Transaction) -> None:
+            for each in open_:
+                tx.review(each, cause, problem)
+
+        yield from self._note(note)
         raise self._error(
             NeedsReview(
                 problem,
@@ -434,9 +451,7 @@ class Creating:
         except LiveStreamError as error:
             failure = error
         else:
-            yield from self._recorded(entry, stream.id, [stream], seen)
-            result: LiveStream = stream
-            return result
+            return (yield from self._recorded(entry, stream.id, stream, seen))
         return (yield from self._failed(entry, failure, seen))
 
     def _told_apart(self, entry: Entry) -> Flow[tuple[Basis, frozenset[str]]]:
@@ -472,45 +487,50 @@ class Creating:
         )
 
     def _recorded(
-        self, entry: Entry, stream_id: str, found: Sequence[LiveStream], seen: frozenset[str]
-    ) -> Flow[None]:
-        """Record the stream that the vendor returned for a create."""
-        key = self._client.id_key(stream_id)
-        try:
+        self, entry: Entry, stream_id: str, stream: LiveStream | None, seen: frozenset[str]
+    ) -> Flow[LiveStream]:
+        """Record the stream that the vendor returned for a create, and return it."""
+
+        def note(tx: Transaction) -> str:
             if key in seen:
                 raise Taken
             # Even if another process has claimed the group: the stream exists, and it is ours.
-            yield Write(partial(self._note_created, entry=entry, stream_id=stream_id, found=found))
-            return
+            tx.created(entry.key, stream_id, key)
+            if entry.basis is None and stream is not None and stream.created_at:
+                tx.note_dated(self._client.account)
+            recorded = tx.entry(entry.key)
+            return stream_id if recorded is None else recorded.stream_id or stream_id
+
+        key = self._client.id_key(stream_id)
+        try:
+            recorded = yield Write(note)
         except (Taken, sa.exc.IntegrityError):
             pass
-        yield Write(lambda tx: tx.not_sent(entry, ""))
-        yield from self._reviewed(
-            attrs.evolve(entry, state=CreateState.INTENDED),
-            [entry],
-            {self._client.id_key(each.id): each for each in found},
-            ReviewCause.EXISTED,
-            "the vendor returned a stream that existed before, or belongs to another key "
-            f"({stream_id}), instead of creating one, as vendors do if a reference is in use",
-            "change the reference, or delete that stream",
+        else:
+            if stream is not None and recorded == stream_id:
+                return stream
+            return (yield from self._read_again(recorded))
+        yield from self._note(lambda tx: tx.not_sent(entry, ""))
+        return (
+            yield from self._reviewed(
+                attrs.evolve(entry, state=CreateState.INTENDED),
+                [entry],
+                {} if stream is None else {key: stream},
+                ReviewCause.EXISTED,
+                "the vendor returned a stream that existed before, or belongs to another key "
+                f"({stream_id}), instead of creating one, as vendors do if a reference is in use",
+                "change the reference, or delete that stream",
+            )
         )
-
-    def _note_created(
-        self, tx: Transaction, entry: Entry, stream_id: str, found: Sequence[LiveStream]
-    ) -> None:
-        tx.created(entry.key, stream_id, self._client.id_key(stream_id))
-        if entry.basis is None and any(each.created_at for each in found):
-            tx.note_dated(self._client.account)
 
     def _failed(
         self, entry: Entry, error: LiveStreamError, seen: frozenset[str]
     ) -> Flow[LiveStream]:
         if error.applied and error.stream_id:
             # It was applied, but its response was wrong.
-            yield from self._recorded(entry, error.stream_id, [], seen)
-            return (yield from self._read_again(error.stream_id))
+            return (yield from self._recorded(entry, error.stream_id, None, seen))
         if error.applied is not False:
-            yield Write(lambda tx: tx.over(entry, error.message))
+            yield from self._note(lambda tx: tx.over(entry, error.message))
             raise self._not_settled(
                 f"the outcome of the create is not known ({error.message})", _asked(error) or _SOON
             ) from error
@@ -518,9 +538,8 @@ class Creating:
             # The vendor refuses a reference that is in use: an earlier attempt was applied.
             stream = yield from self._with_reference(entry)
             if stream is not None:
-                yield from self._recorded(entry, stream.id, [stream], frozenset())
-                return (yield from self._read_again(stream.id))
-        yield Write(lambda tx: tx.not_sent(entry, error.message))
+                return (yield from self._recorded(entry, stream.id, None, frozenset()))
+        yield from self._note(lambda tx: tx.not_sent(entry, error.message))
         self._pass_on(error, applied=False)
 
     def _with_reference(self, entry: Entry) -> Flow[LiveStream | None]:

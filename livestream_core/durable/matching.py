@@ -172,7 +172,7 @@ def _agree(facts: FieldFacts, spec: StreamSpec, stream: LiveStream) -> bool:
     if facts.kind is Kind.TEXTS:
         return set(wanted) == set(shown)
     if facts.kind is Kind.INSTANT:
-        return abs(wanted - shown) < _PRECISION
+        return bool(abs(wanted - shown) < _PRECISION)
     return bool(wanted == shown)
 
 

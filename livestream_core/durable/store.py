@@ -36,6 +36,7 @@ Database: TypeAlias = "str | sa.URL | sa.Engine"
 _SEND_FOR = 900.0
 _BUSY_SECONDS = 30
 
+#: The tables in your database, for migration tools such as Alembic.
 tables: sa.MetaData = sa.MetaData()
 
 _CREATES = sa.Table(
@@ -137,6 +138,7 @@ class Entry:
     reason: str
     spec: StreamSpec
     has_secrets: bool
+    salt: str
     is_unique: bool
     intended_at: float
     send_until: float
@@ -152,10 +154,8 @@ class Entry:
     @property
     def is_open(self) -> bool:
         """Whether a create of this key may have been applied, and its stream is not known."""
-        return self.stream_id is None and self.state in (
-            CreateState.UNKNOWN,
-            CreateState.NEEDS_REVIEW,
-        )
+        is_unknown = self.state in (CreateState.UNKNOWN, CreateState.NEEDS_REVIEW)
+        return is_unknown and self.stream_id is None and self.attempts > 0
 
     def status(self) -> CreateStatus:
         """Return what is public about it."""
@@ -262,9 +262,14 @@ class Transaction:
                 hint="use another key for another stream; to start over, forget() the key",
             )
 
-    def entry(self, key: str) -> Entry | None:
-        """Return a key's row, or ``None`` if the key is not known."""
-        row = self._row(key)
+    def entry(self, key: str, *, lock: bool = False) -> Entry | None:
+        """Return a key's row, or ``None`` if the key is not known.
+
+        Args:
+            key: The key.
+            lock: Whether no other transaction may change the row before this one ends.
+        """
+        row = self._row(key, lock=lock)
         return None if row is None else self._entry(row)
 
     def left(self, accounts: Collection[str]) -> list[tuple[str, str | None]]:
@@ -325,6 +330,14 @@ class Transaction:
         rows = self._connection.execute(query.order_by(_CREATES.c.key)).mappings()
         return tuple(self._entry(row) for row in rows)
 
+    def hold(self, group: str, owner: str, lease: float) -> None:
+        """Renew the lease on a group.
+
+        Raises:
+            LeaseLost: If another process has claimed the group.
+        """
+        _LEASES.hold(self._connection, group, owner, self.now + lease)
+
     def release(self, group: str, owner: str) -> None:
         """Release a group; if another process holds it, nothing changes."""
         _LEASES.release(self._connection, group, owner)
@@ -356,12 +369,14 @@ class Transaction:
             TooLate: If the key may not be sent any more.
             Gone: If the key was forgotten or settled.
         """
-        _LEASES.hold(self._connection, entry.group or "", owner, self.now + lease)
+        self.hold(entry.group or "", owner, lease)
         seconds = min(seconds, entry.send_until - self.now)
         query = _CREATES.update().where(
             _CREATES.c.key == entry.key,
             _CREATES.c.stream_key.is_(None),
             _CREATES.c.attempts == entry.attempts,
+            # It may have been forgotten, and intended with another spec.
+            _CREATES.c.salt == entry.salt,
         )
         values = {
             "state": str(CreateState.UNKNOWN),
@@ -401,7 +416,7 @@ class Transaction:
         self._change(entry.key, reason=_clean(reason), sending_until=self.now)
 
     def created(self, key: str, stream_id: str, stream_key: str) -> None:
-        """Record the stream of a key.
+        """Record the stream of a key, unless it has one.
 
         Raises:
             Taken: If it is the stream of another key.
@@ -413,12 +428,14 @@ class Transaction:
         )
         if self._connection.execute(owner).scalar() not in (None, key):
             raise Taken
-        self._change(
-            key,
-            state=str(CreateState.CREATED),
-            reason="",
-            stream_id=stream_id,
-            stream_key=stream_key,
+        query = _CREATES.update().where(_CREATES.c.key == key, _CREATES.c.stream_key.is_(None))
+        self._connection.execute(
+            query.values(
+                state=str(CreateState.CREATED),
+                reason="",
+                stream_id=stream_id,
+                stream_key=stream_key,
+            )
         )
 
     def not_applied(self, entry: Entry) -> None:
@@ -487,8 +504,10 @@ class Transaction:
 
     # -- rows -------------------------------------------------------------------------------
 
-    def _row(self, key: str) -> Row | None:
+    def _row(self, key: str, *, lock: bool = False) -> Row | None:
         query = sa.select(_CREATES).where(_CREATES.c.key == key)
+        if lock:
+            query = query.with_for_update()
         return self._connection.execute(query).mappings().one_or_none()
 
     def _entry(self, row: Row) -> Entry:
@@ -501,6 +520,7 @@ class Transaction:
             reason=row["reason"],
             spec=StreamSpec.from_dict(json.loads(row["spec"])),
             has_secrets=row["has_secrets"],
+            salt=row["salt"],
             is_unique=row["is_unique"],
             intended_at=row["intended_at"],
             send_until=row["send_until"],
