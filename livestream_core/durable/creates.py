@@ -234,7 +234,7 @@ class Creates(_Base):
             client: The client for the account.
             key: The key.
             spec: The spec, if it has secrets; otherwise, it is read from the intent.
-            deadline: How long this call may take; see :meth:`create`.
+            deadline: How long this call may take, in seconds. Defaults to 60.
 
         Raises:
             NotSettled: See :meth:`create`.
@@ -258,7 +258,7 @@ class Creates(_Base):
 
         Args:
             clients: The clients, or one.
-            deadline: How long each key may take; see :meth:`create`.
+            deadline: How long each key may take, in seconds. Defaults to 60.
 
         Returns:
             The stream or the error of each key.

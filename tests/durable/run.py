@@ -27,6 +27,8 @@ from .scenario import Scenario
 
 #: The number of lives after which the keys count as stuck.
 _MOST_LIVES = 10
+#: A stream that is older than this cannot be the result of a create, if the vendor shows its age.
+_LONG_AGO = 600.0
 
 torture.processes.set_forkserver_preload([lives.__name__, life.__name__])
 
@@ -65,9 +67,11 @@ class Run:
         began = time.monotonic()
         with ExitStack() as stack:
             stack.enter_context(self.vendor.served())
+            clock = self.vendor.emulator.clock
+            clock.advance(-_LONG_AGO)
             for title, start in self.scenario.decoys:
                 self.vendor.add(title, start)
-            self.vendor.emulator.clock.advance(self.scenario.skew)
+            clock.advance(_LONG_AGO + self.scenario.skew)
             before = self.vendor.streams()
             create_rows(self.database)
             self._inject_faults()

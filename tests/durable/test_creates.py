@@ -327,3 +327,9 @@ def test_what_each_way_costs_before_the_first_create(file: str) -> None:
         "creation times": 2,  # once for the account: two lists, because there is no total
         "a reference": 0,
     }
+
+
+def test_the_guide_explains_every_cause_of_a_review() -> None:
+    page = Path(__file__).parents[2] / "docs/howto/create-once.md"
+    table = page.read_text(encoding="utf-8").partition("| cause |")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(durable.ReviewCause)
