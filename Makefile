@@ -80,7 +80,7 @@ endif
 quick: .venv/.stamp ## run the fast tests: no slow ones, no pages, no processes; under a minute
 	@.venv/bin/python -m pytest -n "$(JOBS)" --dist worksteal -m "not (slow or docs or processes)" $(PYTEST_ARGS)
 
-faults: .venv/.stamp ## interrupt 200 migrations and 200 durable creates: kill, stop, and disconnect them; 15 minutes
+faults: .venv/.stamp ## interrupt 200 migrations and 200 durable creates: kill, stop, and disconnect them; 13 minutes
 	@.venv/bin/python -m tests.torture --runs 200
 	@.venv/bin/python -m tests.durable --runs 200
 
@@ -131,7 +131,7 @@ bench-peers: .venv-bench-peers/.stamp ## measure other vendors' SDKs, which are 
 
 test-lowest: .venv-lowest/.stamp ## run most tests with the lowest supported versions of the dependencies
 	@.venv-lowest/bin/python -m pytest -p no:cacheprovider -n "$(JOBS)" --dist worksteal \
-		$(foreach each,benchmarks docs examples processes/test_celery migrate/test_faults model/test_typing, \
+		$(foreach each,benchmarks docs examples processes/test_celery migrate/test_faults durable/test_faults model/test_typing, \
 			--ignore-glob="tests/$(each)*") $(PYTEST_ARGS)
 
 test-others: ## run most tests on every other installed Python from 3.11 up

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 import livestream_core as live
 from livestream_core import durable
 from livestream_core.emulator import Fault
+from migrations import LIST
 from postgresql import PostgreSQL
 from tests.durable.clocks import CREATES, Time, vendor_of
 
@@ -130,6 +131,28 @@ def test_nothing_is_sent_again_before_the_settle_time_is_over(file: str) -> None
             with pytest.raises(durable.NotSettled):
                 creates.create(client, key="lesson-42", title="Algebra", scheduled_start=SOON)
             clock.pass_(SETTLE / 6)
+        assert sent(vendor)["POST"] == 1
+
+
+def test_a_single_list_without_the_stream_does_not_prove_that_a_create_was_not_applied(
+    file: str,
+) -> None:
+    def empty(data: Any, _: object) -> Any:
+        return {**data, "count": 0, "next": None, "results": []}
+
+    with account() as (vendor, client, clock):
+        creates = durable.Creates(file, settle=SETTLE)
+        lose_response(vendor)
+        # The list after the lost response fails, and the next one is out of date.
+        vendor.inject(Fault.status(500), on=LIST["tpstreams"], skip=1)
+        vendor.inject(Fault.edited(empty), on=LIST["tpstreams"], skip=1)
+        with pytest.raises(durable.NotSettled):
+            creates.create(client, key="lesson-42", title="Algebra", scheduled_start=SOON)
+        clock.pass_(SETTLE + 1)
+        stream = settled(
+            creates, client, clock, key="lesson-42", title="Algebra", scheduled_start=SOON
+        )
+        assert [each.id for each in client.list()] == [stream.id]
         assert sent(vendor)["POST"] == 1
 
 
