@@ -335,7 +335,10 @@ class Worker:
             return None
         problem = decision.problem
         if decision.advice:
-            problem += f"; {decision.advice}, then run with --replan"
+            problem += (
+                "; if another ledger has one of them, roll back one of the two; otherwise "
+                f"{decision.advice}; then run with --replan"
+            )
         given_up = [entry for entry in decision.create if shared.tries[entry.position] >= TRIES]
 
         def note(transaction: Transaction) -> None:
