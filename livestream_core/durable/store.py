@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import secrets
 import time
 import weakref
@@ -559,6 +560,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self.engine: sa.Engine = _engine(database)
+        _engines.add(self.engine)
         self._close = (
             None
             if self.engine is database
@@ -594,6 +596,19 @@ class Store:
                     # What is read must still be true when something is written.
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
+
+
+_engines: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    # The connections are those of the parent, which goes on to use them.
+    for engine in list(_engines):
+        engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _engine(database: Database) -> sa.Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -69,6 +70,24 @@ def test_a_key_has_the_same_stream_whoever_asks_and_whenever(database: str) -> N
         )
         assert again.id == first.id
         assert sent(vendor)["POST"] == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_worker_and_its_parent_do_not_share_connections(database: str) -> None:
+    spec = live.StreamSpec(title="Algebra", scheduled_start=SOON)
+    creates = durable.Creates(database)
+    creates.intend("lesson-42", spec)
+    pid = os.fork()
+    failed = 1
+    try:
+        for number in range(300):
+            creates.intend(f"lesson-{number}-{pid and 1}", spec)
+            assert creates.status("lesson-42") is not None
+        failed = 0
+    finally:
+        if not pid:
+            os._exit(failed)
+    assert os.waitpid(pid, 0)[1] == 0
 
 
 def test_the_same_key_with_another_spec_is_invalid(file: str) -> None:
