@@ -25,7 +25,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from .._model.errors import ConfigurationError, InvalidInput
 from .._model.stream import StreamSpec
-from .leases import Leases, Row
+from .leases import Leases, Row, committed
 from .values import CreateState, CreateStatus, ReviewCause
 
 T = TypeVar("T")
@@ -584,8 +584,12 @@ class Store:
 
     def write(self, do: Callable[[Transaction], T]) -> T:
         """Run a function in a transaction, commit it, and return the function's result."""
-        with self._transaction() as connection:
-            return do(Transaction(connection))
+
+        def transaction() -> T:
+            with self._transaction() as connection:
+                return do(Transaction(connection))
+
+        return committed(transaction)
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:

@@ -37,6 +37,7 @@ def test_a_ledger_that_is_not_there_is_7(moved: Migration) -> None:
 REQUIRED = {
     "accept": ["--id", "1", "--because", "It is not needed"],
     "retire": ["--max-delete", "9"],
+    "show": ["1"],
 }
 USING_A_LEDGER = [
     [name, "shool.db", *REQUIRED.get(name, [])]

@@ -24,7 +24,7 @@ import filelock
 import sqlalchemy as sa
 
 from ..._model.errors import InvalidInput
-from ...durable.leases import LeaseLost
+from ...durable.leases import LeaseLost, committed
 from ..values import History, Item, ItemState, LedgerError, Plan, PlanSettings, Report
 from . import mark_file
 from .neighbors import Neighbor, neighbors, others
@@ -47,10 +47,6 @@ from .schema import (
 from .transaction import UNSETTLED, BudgetSpent, Stopped, Taken, Transaction, acceptance
 
 T = TypeVar("T")
-
-#: PostgreSQL's codes for a deadlock and for a serialization failure.
-_RETRYABLE = ("40P01", "40001")
-_DEADLOCKS = 4
 
 
 class Ledger:
@@ -234,14 +230,7 @@ class Ledger:
         with _explained(self._shown):
             if self._group_commit is not None:
                 return self._group_commit.run(do)
-            for _ in range(_DEADLOCKS):
-                try:
-                    return self._commit(do)
-                except sa.exc.DBAPIError as error:
-                    # Two workers needed the same rows: nothing of this transaction was written.
-                    if getattr(error.orig, "sqlstate", None) not in _RETRYABLE:
-                        raise
-            return self._commit(do)
+            return committed(lambda: self._commit(do))
 
     def _commit(self, do: Callable[[Transaction], T]) -> T:
         with self._engine.begin() as connection:
