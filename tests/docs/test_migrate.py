@@ -22,7 +22,8 @@ GUIDE = (DOCS / "howto" / "migrate.md").read_text(encoding="utf-8")
 def texts_in_the_code() -> str:
     """Return every text in the package, with three dots for what is inserted at run time."""
     texts = []
-    for path in sorted((ROOT / "livestream_core" / "migrate").rglob("*.py")):
+    folders = [ROOT / "livestream_core" / each for each in ("durable", "migrate")]
+    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.append(node.value)
