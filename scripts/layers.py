@@ -17,8 +17,8 @@ CORE = ROOT / "livestream_core"
 LAYERS = {
     "livestream_core": """_version _public _formerly _secrets _model webhooks _contract _plugins
         _engine _http _runners _client __init__ emulator memory durable migrate testing cli""",
-    "livestream_core.durable": """values flows matching listing settling leases store creating
-        creates __init__""",
+    "livestream_core.durable": """values flows matching lookup listing settling database leases
+        store creating creates __init__""",
     "livestream_core.migrate": "values pace ledger planning running finishing pages __init__",
     "livestream_core.testing": """transports field_values captures blocking fixture conformance
         report plugin strategies registration __init__""",

@@ -323,7 +323,7 @@ class Rejected(LiveStreamError):
         super().__init__(message, data, **context)
 
 
-class _WithRetryAfter(LiveStreamError):
+class WithRetryAfter(LiveStreamError):
     """An error for which the vendor may specify how long to wait.
 
     Attributes:
@@ -347,7 +347,7 @@ class _WithRetryAfter(LiveStreamError):
         return "retry later" if self.retry_after is None else f"retry in {self.retry_after:.0f} s"
 
 
-class RateLimited(_WithRetryAfter):
+class RateLimited(WithRetryAfter):
     """The vendor received too many requests (HTTP 429).
 
     Attributes:
@@ -355,7 +355,7 @@ class RateLimited(_WithRetryAfter):
     """
 
 
-class ProviderUnavailable(_WithRetryAfter):
+class ProviderUnavailable(WithRetryAfter):
     """The vendor is temporarily unavailable (HTTP 5xx).
 
     Attributes:

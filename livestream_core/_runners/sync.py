@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import wait
 from typing import Any, TypeVar
 
@@ -13,6 +13,30 @@ from .._engine.effects import Effect, Once, Permit, Send, Sleep, Store
 from .single_flight import Landing, Place, run_once
 
 T = TypeVar("T")
+E = TypeVar("E")
+
+
+def run(flow: Generator[E, Any, T], perform: Callable[[E], Any]) -> T:
+    """Run a flow to its end with a function that performs its effects, and return its result."""
+    try:
+        effect = flow.send(None)
+        while True:
+            try:
+                value = perform(effect)
+            except BaseException as raised:
+                error = raised
+            else:
+                # Outside the try block: the flow's own exceptions must not be thrown into it.
+                effect = flow.send(value)
+                continue
+            try:
+                effect = flow.throw(error)
+            finally:
+                del error  # it would form a reference cycle with the frames
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    finally:
+        flow.close()
 
 
 class SyncRunner:
@@ -25,25 +49,7 @@ class SyncRunner:
 
     def run(self, flow: Generator[Effect | Landing, Any, T]) -> T:
         """Run a flow to its end, and return its result."""
-        try:
-            effect = flow.send(None)
-            while True:
-                try:
-                    value = self._perform(effect)
-                except BaseException as raised:
-                    error = raised
-                else:
-                    # Outside the try block: the flow's own exceptions must not be thrown into it.
-                    effect = flow.send(value)
-                    continue
-                try:
-                    effect = flow.throw(error)
-                finally:
-                    del error  # it would form a reference cycle with the frames
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        finally:
-            flow.close()
+        return run(flow, self._perform)
 
     def _perform(self, effect: Effect | Landing) -> Any:
         if type(effect) is Send:

@@ -17,8 +17,10 @@ from .._model.converters import with_field_name
 from .._model.errors import InvalidInput, LiveStreamError, RequestTimeout
 from .._model.stream import LiveStream, StreamSpec
 from .._model.typed import StreamFields
+from .._runners.sync import run
 from .creating import Creating, Settings, unowned
-from .flows import Ask, Effect, Flow, List, Pause, Read, drive, drive_async
+from .database import shown
+from .flows import Ask, Effect, Flow, List, Pause, Read, run_async
 from .listing import read_list, read_list_async
 from .store import Database, Store, Transaction
 from .values import CreateStatus, NotSettled
@@ -60,7 +62,7 @@ class _Base:
         self._store.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._store.engine.url.render_as_string()}>"
+        return f"<{type(self).__name__} {shown(self._store.engine.url)}>"
 
     def _creating(
         self,
@@ -128,7 +130,7 @@ class _Base:
                     operation="create",
                     account=entry.account,
                     applied=None,
-                    hint="run() it until it is settled; or look for its stream at the vendor, and "
+                    hint="run() it until it is settled; or find its stream at the vendor, and "
                     "pass force=True",
                 )
             tx.forget(entry)
@@ -314,7 +316,7 @@ class Creates(_Base):
                 return effect.do(client)
             return (self._store.read if isinstance(effect, Read) else self._store.write)(effect.do)
 
-        return drive(flow, perform)
+        return run(flow, perform)
 
 
 class AsyncCreates(_Base):
@@ -423,7 +425,7 @@ class AsyncCreates(_Base):
             run = self._store.read if isinstance(effect, Read) else self._store.write
             return await _in_thread(lambda: run(effect.do))
 
-        return await drive_async(flow, perform)
+        return await run_async(flow, perform)
 
 
 async def _in_thread(do: Callable[[], T]) -> T:

@@ -21,6 +21,7 @@ from .._model.stream import LiveStream, StreamSpec
 from .flows import Ask, Flow, Pause, Read, Write
 from .leases import LeaseLost
 from .listing import CompleteList, complete_list
+from .lookup import Lookup
 from .matching import Matcher, digest_of, resembles
 from .settling import CLOCK_SKEW, Decision, candidates, decide, may_be_of
 from .store import Basis, Claim, Entry, Gone, Taken, TooLate, Transaction
@@ -50,7 +51,7 @@ class Settings:
 
 @attrs.frozen(slots=True)
 class _Sought:
-    """A create whose stream is looked for."""
+    """A create whose stream is to be found."""
 
     entry: Entry
     client: BaseClient
@@ -455,7 +456,7 @@ class Creating:
         return (yield from self._failed(entry, failure, seen))
 
     def _told_apart(self, entry: Entry) -> Flow[tuple[Basis, frozenset[str]]]:
-        """Return how the stream of a create will be told apart from what is there before it."""
+        """Return how to distinguish the stream of a create from those that are there before it."""
         capabilities, account = self._client.capabilities, self._client.account
         if entry.spec.reference is not None and capabilities.supports(Feature.REFERENCE):
             if capabilities.reference_is_unique:
@@ -643,15 +644,10 @@ def unowned(client: BaseClient) -> Flow[tuple[LiveStream, ...]]:
     listing = yield from complete_list(client, allow_unreadable=True)
     account, matcher = client.account, Matcher.of(client.capabilities)
     entries, owned, now = yield Read(lambda tx: (tx.of_account(account), tx.owned(account), tx.now))
-    by_title: dict[str, list[_Sought]] = {}
-    for entry in entries:
-        title = matcher.title_of(entry.spec)
-        by_title.setdefault(title, []).append(_Sought(entry, client, now))
+    specs = Lookup(matcher, ((_Sought(entry, client, now), entry.spec) for entry in entries))
     return tuple(
         stream
         for key, stream in listing.streams.items()
         if key not in owned
-        and any(
-            may_be_of(each, stream, matcher) for each in by_title.get(matcher.title_of(stream), ())
-        )
+        and any(may_be_of(sought, stream, matcher) for sought, _ in specs.near(stream))
     )

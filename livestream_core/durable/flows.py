@@ -66,33 +66,24 @@ Effect: TypeAlias = Read | Write | Ask | List | Pause
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
-def drive(flow: Flow[T], perform: Callable[[Effect], Any]) -> T:
-    """Run a flow, performing its effects with a function that blocks, and return its result."""
-    step, value = flow.send, None
-    while True:
-        try:
-            effect = step(value)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        step, value = flow.send, None
-        try:
-            value = perform(effect)
-        except BaseException as error:
-            step, value = flow.throw, error
-
-
-async def drive_async(flow: Flow[T], perform: Callable[[Effect], Awaitable[Any]]) -> T:
-    """Run a flow, performing its effects with a coroutine function, and return its result."""
-    step, value = flow.send, None
-    while True:
-        try:
-            effect = step(value)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        step, value = flow.send, None
-        try:
-            value = await perform(effect)
-        except BaseException as error:
-            step, value = flow.throw, error
+async def run_async(flow: Flow[T], perform: Callable[[Effect], Awaitable[Any]]) -> T:
+    """Run a flow to its end with a coroutine function that performs its effects."""
+    try:
+        effect = flow.send(None)
+        while True:
+            try:
+                value = await perform(effect)
+            except BaseException as raised:
+                error = raised
+            else:
+                effect = flow.send(value)
+                continue
+            try:
+                effect = flow.throw(error)
+            finally:
+                del error  # it would form a reference cycle with the frames
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        flow.close()

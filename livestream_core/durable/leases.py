@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
-T = TypeVar("T")
-
 _P = sa.bindparam
-
-#: PostgreSQL's codes for a deadlock and for a serialization failure.
-_UNDONE = ("40P01", "40001")
-_TRIES = 5
-
-#: A row's values, by column name.
-Row: TypeAlias = Mapping[str, Any] | sa.RowMapping
-
-
-def committed(transaction: Callable[[], T]) -> T:
-    """Run a transaction, and again if the database undid it in favor of another one."""
-    for _ in range(_TRIES - 1):
-        try:
-            return transaction()
-        except sa.exc.DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) not in _UNDONE:
-                raise
-    return transaction()
 
 
 class LeaseLost(Exception):

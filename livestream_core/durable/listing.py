@@ -44,18 +44,19 @@ class CompleteList(NamedTuple):
         return sorted(entry.id or "" for entry in self.unreadable)
 
 
-def _do_nothing() -> None:
-    pass
+def do_nothing() -> None:
+    """Do nothing: the heartbeat of a list that is read without a lease."""
 
 
-def _raise(error: LiveStreamError) -> None:
+def give_up(error: LiveStreamError) -> None:
+    """Raise an error instead of waiting."""
     raise error
 
 
 def read_list(
     client: Client,
-    heartbeat: Callable[[], None] = _do_nothing,
-    wait: Callable[[LiveStreamError], None] = _raise,
+    heartbeat: Callable[[], None] = do_nothing,
+    wait: Callable[[LiveStreamError], None] = give_up,
     *,
     deadline: float | None = None,
 ) -> CompleteList:
@@ -189,7 +190,7 @@ class Listings:
         self._lock = threading.Lock()
         self._newest: Listing | None = None
 
-    def started_after(self, instant: float, heartbeat: Callable[[], None] = _do_nothing) -> Listing:
+    def started_after(self, instant: float, heartbeat: Callable[[], None] = do_nothing) -> Listing:
         """Return a list whose read started after an instant of the monotonic clock.
 
         Args:

@@ -138,7 +138,7 @@ class Matcher:
         )
 
     def is_nearly_same(self, spec: StreamSpec, stream: LiveStream) -> bool:
-        """Return whether a stream looks as if the vendor had changed what a spec asked for.
+        """Return whether the vendor may have made a stream from a spec and changed its values.
 
         Its title is a shortened or otherwise altered form of the requested one, or a value that
         vendors echo differs; the rest agrees.

@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -25,7 +26,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from .._model.errors import ConfigurationError, InvalidInput
 from .._model.stream import StreamSpec
-from .leases import Leases, Row, committed
+from .database import Row, clean, committed
+from .leases import Leases
 from .values import CreateState, CreateStatus, ReviewCause
 
 T = TypeVar("T")
@@ -56,7 +58,7 @@ _CREATES = sa.Table(
     sa.Column("is_unique", sa.Boolean, nullable=False),
     sa.Column("intended_at", sa.Float(53), nullable=False),
     sa.Column("send_until", sa.Float(53), nullable=False),
-    # How an applied create can be told apart from what was there before.
+    # How to distinguish the stream of a create from those that were there before.
     sa.Column("basis", sa.Text),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("resends", sa.Integer, nullable=False),
@@ -114,7 +116,7 @@ _CLAIM = (
 
 
 class Basis(StrEnum):
-    """How the stream of a create is told apart from streams that were there before it."""
+    """How to distinguish the stream of a create from streams that were there before it."""
 
     UNIQUE_REFERENCE = "unique_reference"
     """The vendor has at most one stream with its reference."""
@@ -198,19 +200,18 @@ class Taken(Exception):
 
 
 class Transaction:
-    """One transaction.
-
-    Attributes:
-        now: The current time by the database's clock.
-    """
+    """One transaction."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-        if connection.dialect.name == "sqlite":
-            self.now: float = time.time()
-        else:
-            now = connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())"))
-            self.now = float(now or 0.0)
+
+    @cached_property
+    def now(self) -> float:
+        """The current time by the database's clock, as first asked for in this transaction."""
+        if self._connection.dialect.name == "sqlite":
+            return time.time()
+        now = self._connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())"))
+        return float(now or 0.0)
 
     # -- intents ----------------------------------------------------------------------------
 
@@ -271,7 +272,9 @@ class Transaction:
             lock: Whether no other transaction may change the row before this one ends.
         """
         row = self._row(key, lock=lock)
-        return None if row is None else self._entry(row)
+        if row is None:
+            return None
+        return self._entry(row, self._seen(row["account"], key))
 
     def left(self, accounts: Collection[str]) -> list[tuple[str, str | None]]:
         """Return the keys that are not settled, with their accounts, the oldest first.
@@ -293,8 +296,7 @@ class Transaction:
 
     def of_account(self, account: str) -> list[Entry]:
         """Return all keys of an account."""
-        query = sa.select(_CREATES).where(_CREATES.c.account == account)
-        return [self._entry(row) for row in self._connection.execute(query).mappings()]
+        return self._entries(_CREATES.c.account == account)
 
     def bind(self, key: str, account: str, group: str) -> None:
         """Record a key's account, unless it has one, and its group."""
@@ -325,11 +327,11 @@ class Transaction:
 
     def unsettled(self, group: str) -> tuple[Entry, ...]:
         """Return the keys of a group that are not settled."""
-        query = sa.select(_CREATES).where(
-            _CREATES.c.group_key == group, _CREATES.c.state != str(CreateState.CREATED)
+        return tuple(
+            self._entries(
+                _CREATES.c.group_key == group, _CREATES.c.state != str(CreateState.CREATED)
+            )
         )
-        rows = self._connection.execute(query.order_by(_CREATES.c.key)).mappings()
-        return tuple(self._entry(row) for row in rows)
 
     def hold(self, group: str, owner: str, lease: float) -> None:
         """Renew the lease on a group.
@@ -362,7 +364,7 @@ class Transaction:
             owner: The owner of its group.
             lease: The length of the renewed lease.
             seconds: The time that is left for this call.
-            basis: How its stream is told apart from others.
+            basis: How to distinguish its stream from others.
             seen_before: The streams that cannot be its stream.
 
         Raises:
@@ -406,7 +408,7 @@ class Transaction:
         self._change(
             entry.key,
             state=str(CreateState.INTENDED),
-            reason=_clean(reason),
+            reason=clean(reason),
             attempts=entry.attempts,
             first_sent_at=entry.first_sent_at,
             sending_until=0.0,
@@ -414,7 +416,7 @@ class Transaction:
 
     def over(self, entry: Entry, reason: str) -> None:
         """Record that the last attempt sends nothing more, and that its outcome is unknown."""
-        self._change(entry.key, reason=_clean(reason), sending_until=self.now)
+        self._change(entry.key, reason=clean(reason), sending_until=self.now)
 
     def created(self, key: str, stream_id: str, stream_key: str) -> None:
         """Record the stream of a key, unless it has one.
@@ -451,7 +453,7 @@ class Transaction:
 
     def review(self, entry: Entry, cause: ReviewCause, reason: str) -> None:
         """Record that a key needs review."""
-        reason = _clean(f"{cause}: {reason}")
+        reason = clean(f"{cause}: {reason}")
         self._change(entry.key, state=str(CreateState.NEEDS_REVIEW), reason=reason)
 
     def found(self, entry: Entry, candidates: Collection[str]) -> None:
@@ -511,7 +513,21 @@ class Transaction:
             query = query.with_for_update()
         return self._connection.execute(query).mappings().one_or_none()
 
-    def _entry(self, row: Row) -> Entry:
+    def _entries(self, *conditions: sa.ColumnElement[bool]) -> list[Entry]:
+        """Return the keys that meet some conditions, in order."""
+        query = sa.select(_SEEN.c.key, _SEEN.c.stream_key).join(
+            _CREATES, sa.and_(_CREATES.c.key == _SEEN.c.key, _CREATES.c.account == _SEEN.c.account)
+        )
+        seen: dict[str, list[str]] = {}
+        for key, stream_key in self._connection.execute(query.where(*conditions)):
+            seen.setdefault(key, []).append(stream_key)
+        rows = sa.select(_CREATES).where(*conditions).order_by(_CREATES.c.key)
+        return [
+            self._entry(row, frozenset(seen.get(row["key"], ())))
+            for row in self._connection.execute(rows).mappings()
+        ]
+
+    def _entry(self, row: Row, seen_before: frozenset[str]) -> Entry:
         candidates = row["candidates"]
         return Entry(
             key=row["key"],
@@ -532,7 +548,7 @@ class Transaction:
             sending_until=row["sending_until"],
             candidates=None if candidates is None else frozenset(json.loads(candidates)),
             stream_id=row["stream_id"],
-            seen_before=self._seen(row["account"], row["key"]),
+            seen_before=seen_before,
         )
 
     def _seen(self, account: str | None, key: str) -> frozenset[str]:
@@ -540,19 +556,17 @@ class Transaction:
         return frozenset(self._connection.execute(query).scalars())
 
     def _see(self, account: str, key: str, stream_keys: Collection[str]) -> None:
-        for each in stream_keys:
-            self._insert_missing(_SEEN, {"account": account, "key": key, "stream_key": each})
+        rows = [{"account": account, "key": key, "stream_key": each} for each in stream_keys]
+        self._insert_missing(_SEEN, *rows)
 
     def _change(self, key: str, **values: Any) -> None:
         self._connection.execute(_CREATES.update().where(_CREATES.c.key == key).values(**values))
 
-    def _insert_missing(self, table: sa.Table, values: Mapping[str, Any]) -> None:
-        if self._connection.dialect.name == "sqlite":
-            self._connection.execute(sqlite.insert(table).values(values).on_conflict_do_nothing())
-        else:
-            self._connection.execute(
-                postgresql.insert(table).values(values).on_conflict_do_nothing()
-            )
+    def _insert_missing(self, table: sa.Table, *rows: Mapping[str, Any]) -> None:
+        if not rows:
+            return
+        dialect: Any = sqlite if self._connection.dialect.name == "sqlite" else postgresql
+        self._connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
 
 
 class Store:
@@ -606,7 +620,7 @@ _engines: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    # The connections are those of the parent, which goes on to use them.
+    # The connections are those of the parent, which keeps using them.
     for engine in list(_engines):
         engine.dispose(close=False)
 
@@ -683,8 +697,3 @@ def _set_values(spec: StreamSpec, *, secrets: bool = True) -> dict[str, Any]:
     blank = StreamSpec(title="-").to_dict(secrets=True)
     data = spec.to_dict(secrets=secrets).items()
     return {name: value for name, value in data if name == "title" or value != blank.get(name)}
-
-
-def _clean(text: str) -> str:
-    """Return a text in a form that every database can store."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 
-from .._model.errors import READERS, LiveStreamError, limit_retry_after
+from .._model.errors import READERS, LiveStreamError, WithRetryAfter
 from .._model.stream import LiveStream
 
 
@@ -72,26 +72,14 @@ class CreateStatus:
     reason: str
 
 
-class NotSettled(LiveStreamError):
+class NotSettled(WithRetryAfter):
     """The create is not settled yet. Repeat the call with the same key later.
 
     Attributes:
         retry_after: The seconds to wait before that.
     """
 
-    temporary: ClassVar[bool] = True
     retryable: bool = True
-
-    def __init__(
-        self,
-        message: str = "",
-        data: Mapping[str, Any] | None = None,
-        *,
-        retry_after: float | None = None,
-        **context: Any,
-    ) -> None:
-        self.retry_after: float | None = limit_retry_after(retry_after)
-        super().__init__(message, data, **context)
 
     def _initial_hint(self) -> str | None:
         seconds = self.retry_after

@@ -97,7 +97,7 @@ class ItemState(_Stored):
     """Cannot continue without a decision; the reason says why."""
 
 
-#: The states of streams that someone has to look at: they come first wherever streams are shown.
+#: The states of streams that need a decision: they come first wherever streams are shown.
 UNRESOLVED = frozenset({ItemState.NEEDS_REVIEW, ItemState.REFUSED, ItemState.UNKNOWN})
 
 
@@ -512,7 +512,7 @@ class History:
 
 @attrs.frozen(slots=True, kw_only=True)
 class Acceptance:
-    """A stream that needed review and was accepted as it is.
+    """A stream that needed review and was accepted unchanged.
 
     Attributes:
         source_id: The stream's ID at the source, or ``None`` if it is only known at the target.

@@ -135,14 +135,14 @@ def test_a_ledger_of_another_plan_is_not_resumed_with_a_saved_one(moving: Migrat
 
 def test_a_plan_tells_its_progress_from_the_first_stream(moving: Migration) -> None:
     moving.source.fill(3)
-    told: list[tuple[str, int]] = []
+    reported: list[tuple[str, int]] = []
     migrate.plan(
         moving.source.client,
         moving.target.client,
-        progress=lambda what, count: told.append((what, count)),
+        progress=lambda what, count: reported.append((what, count)),
     )
-    assert told[0] == ("source", 1)
-    assert ("source", 3) in told
+    assert reported[0] == ("source", 1)
+    assert ("source", 3) in reported
 
 
 @pytest.fixture(scope="module")

@@ -9,26 +9,24 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
+from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
-import aiohttp  # noqa: F401
 import attrs
-import psycopg  # noqa: F401
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 import livestream_core as live
-
-# Imported once, in the process from which all lives are forked.
-import livestream_mux.adapter  # noqa: F401
-import livestream_tktchurch.adapter  # noqa: F401
-import livestream_tpstreams.adapter  # noqa: F401
-import livestream_videosdk.adapter  # noqa: F401
 from livestream_core import durable
 from livestream_core.testing.blocking import LoopThread
 from tests.torture.life import End, watched
 from tests.torture.points import Places
+
+PROVIDERS = ("tpstreams", "videosdk", "tktchurch", "mux")
+# Imported once, in the process from which all lives are forked.
+for _name in ("aiohttp", "psycopg", *(f"livestream_{each}.adapter" for each in PROVIDERS)):
+    import_module(_name)
 
 #: The longest pause of a task that comes again. It may come before it is asked to.
 _PAUSE = 0.2

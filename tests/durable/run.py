@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from tests.torture import life as lives
 from tests.torture import run as torture
 from tests.torture.life import End
 from tests.torture.scenario import ON_READS, Kind
-from tests.torture.vendors import LISTS, Content, Vendor
+from tests.torture.vendors import LISTS, Content, Vendor, strangers_create
 
 from . import life
 from .life import Job, application_engine, create_rows
@@ -58,8 +57,10 @@ class Run:
         self.lives: list[str] = []
         self.ends: list[str] = []
         self.problems: list[str] = []
-        #: Every outcome that a life has told, by key.
-        self.told: dict[str, list[tuple[str, ...]]] = {each.key: [] for each in scenario.lessons}
+        #: Every outcome that a life has reported, by key.
+        self.reported: dict[str, list[tuple[str, ...]]] = {
+            each.key: [] for each in scenario.lessons
+        }
         self._born = 0
 
     def execute(self) -> Outcome:
@@ -75,7 +76,7 @@ class Run:
             before = self.vendor.streams()
             create_rows(self.database)
             self._inject_faults()
-            stack.enter_context(self._strangers_create())
+            stack.enter_context(strangers_create(self.scenario.strangers, self._stranger))
             stack.callback(self._kill_all)
             self._live()
             if not self.problems:
@@ -88,7 +89,7 @@ class Run:
             seconds=time.monotonic() - began,
             keys=len(self.scenario.lessons),
             reviews=tuple(
-                told[-1][1] for told in self.told.values() if told and told[-1][0] != "stream"
+                each[-1][1] for each in self.reported.values() if each and each[-1][0] != "stream"
             ),
         )
 
@@ -103,19 +104,6 @@ class Run:
             self.ends.append("by its vendor, at a create")
             self.living[0].kill()
 
-    @contextmanager
-    def _strangers_create(self) -> Iterator[None]:
-        """Let others create streams in the account meanwhile."""
-        timers = [
-            threading.Timer(after, self._stranger, (title,))
-            for after, title in self.scenario.strangers
-        ]
-        for timer in timers:
-            timer.start()
-        yield
-        for timer in timers:
-            timer.join()
-
     def _stranger(self, title: str) -> None:
         with self.vendor.emulator.lock:
             id = self.vendor.add(title)
@@ -124,7 +112,7 @@ class Run:
     # -- lives ------------------------------------------------------------------------------
 
     def _live(self) -> None:
-        """Start lives until one has told the outcome of every key."""
+        """Start lives until one has reported the outcome of every key."""
         ends = list(self.scenario.ends)
         done = False
         if self.scenario.kind is Kind.TOGETHER:
@@ -163,14 +151,14 @@ class Run:
         return born
 
     def _end(self, living: torture.Life) -> bool:
-        """Wait for a life, and return whether it has told the outcome of every key."""
+        """Wait for a life, and return whether it has reported the outcome of every key."""
         last = living.join()
         self.living.remove(living)
         self.lives.append(" ".join(map(str, last)))
         self.ends += [message[1] for message in living.messages if message[0] == "ended"]
         if last[0] == "done":
             for key, outcome in last[1].items():
-                self.told[key].append(outcome)
+                self.reported[key].append(outcome)
                 if outcome[0] == "raised":
                     self.problems.append(f"{key} {outcome}")
         elif last[0] == "hung":
@@ -236,22 +224,22 @@ class Run:
         self._nothing_more(made, owned)
         self.vendor.works_again()
         changes = self.vendor.changes()
-        told = {key: outcomes[-1] for key, outcomes in self.told.items()}
+        reported = {key: outcomes[-1] for key, outcomes in self.reported.items()}
         self._end(self._begin())
-        again = {key: outcomes[-1] for key, outcomes in self.told.items()}
+        again = {key: outcomes[-1] for key, outcomes in self.reported.items()}
         if self.vendor.changes() != changes or {key: each[:2] for key, each in again.items()} != {
-            key: each[:2] for key, each in told.items()
+            key: each[:2] for key, each in reported.items()
         }:
-            self.problems.append(f"another life changed something: {told}, {again}")
+            self.problems.append(f"another life changed something: {reported}, {again}")
         self._rows_and_intents()
         self._keeps_secrets()
 
     def _each_key_has_one(self, made: dict[str, Content]) -> dict[str, str]:
-        """Check the streams that the lives have told, and return them by key."""
+        """Check the streams that the lives have reported, and return them by key."""
         owned: dict[str, str] = {}
         for lesson in self.scenario.lessons:
-            told = self.told[lesson.key]
-            ids = {self.vendor.key(each[1]) for each in told if each[0] == "stream"}
+            reported = self.reported[lesson.key]
+            ids = {self.vendor.key(each[1]) for each in reported if each[0] == "stream"}
             if len(ids) > 1:
                 self.problems.append(f"{lesson.key} had several streams: {sorted(ids)}")
             for id in ids:

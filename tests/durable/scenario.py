@@ -14,7 +14,7 @@ from tests.torture.life import End
 from tests.torture.scenario import FATAL, ON_CREATES, ON_READS, Kind, OnRead, deadly
 from tests.torture.vendors import Content
 
-from .life import Lesson
+from .life import PROVIDERS, Lesson
 
 #: The kinds of every ten seeds.
 _TURNS = (
@@ -29,7 +29,6 @@ _TURNS = (
     Kind.TOGETHER,
     Kind.STOPPED,
 )
-_PROVIDERS = ("tpstreams", "videosdk", "tktchurch", "mux")
 #: About as many places as an undisturbed life reaches.
 _PLACES = 70
 #: Fewer than the creates of one key that may be sent. With more, the key would need review.
@@ -99,7 +98,7 @@ class Scenario:
         turn, at = divmod(seed, len(_TURNS))
         kind = _TURNS[at]
         shared = chance.random() < 0.4
-        provider = _PROVIDERS[(seed + turn) % len(_PROVIDERS)]
+        provider = PROVIDERS[(seed + turn) % len(PROVIDERS)]
         lessons = _lessons(chance, provider)
         ends = _ends(chance, kind, turn * len(_TURNS) + at)
         left = _TROUBLES - len(ends)

@@ -90,6 +90,12 @@ def test_a_forked_worker_and_its_parent_do_not_share_connections(database: str) 
     assert os.waitpid(pid, 0)[1] == 0
 
 
+def test_a_password_in_the_url_is_not_shown(request: pytest.FixtureRequest) -> None:
+    server: PostgreSQL = request.getfixturevalue("postgresql_server")
+    url = sa.make_url(server.new_database()).update_query_dict({"password": "made-up"})
+    assert "made-up" not in repr(durable.Creates(url.render_as_string(hide_password=False)))
+
+
 def test_the_same_key_with_another_spec_is_invalid(file: str) -> None:
     with account() as (vendor, client, _):
         creates = durable.Creates(file)

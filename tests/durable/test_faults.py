@@ -127,8 +127,8 @@ def checked(folder: Path, made: int) -> list[str]:
     run = Run(attrs.evolve(PLAIN, decoys=()), folder, f"sqlite:///{folder / 'creates.db'}")
     with run.vendor.served():
         ids = [run.vendor.add("Algebra", SOON) for _ in range(made)]
-        for key in run.told:
-            run.told[key].append(("stream", ids.pop(0) if ids else "?"))
+        for key in run.reported:
+            run.reported[key].append(("stream", ids.pop(0) if ids else "?"))
         owned = run._each_key_has_one(dict.fromkeys(run.vendor.streams(), ("Algebra", SOON)))
         run._nothing_more(run.vendor.streams(), owned)
     return run.problems

@@ -51,7 +51,7 @@ def test_a_program_killed_during_a_create_moves_every_lesson_once_when_it_runs_a
 ) -> None:
     with sides(SOURCE, TARGET) as (source, target):
         source.fill(LESSONS)
-        # The vendor creates the third lesson, and responds when nobody is left to hear it.
+        # The vendor creates the third lesson, and responds when the program no longer exists.
         target.inject(Fault.delay(PATIENCE), "create", skip=2)
         with started(tmp_path, source, target) as first:
             deadline = time.monotonic() + PATIENCE

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import livestream_core as live
+from livestream_core.durable.lookup import Lookup
 from livestream_core.durable.matching import Matcher
-from livestream_core.migrate.planning.lookup import Lookup
 
 NOON = datetime(2090, 12, 5, 12, tzinfo=UTC)
 TITLED, UNTITLED = Matcher(titled=True), Matcher(titled=False)

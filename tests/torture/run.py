@@ -7,8 +7,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from multiprocessing.connection import Connection
@@ -23,7 +23,7 @@ from . import life
 from .life import End, Job
 from .oracle import problems
 from .scenario import ON_READS, Kind, Scenario
-from .vendors import LISTS, Content, Vendor
+from .vendors import LISTS, Content, Vendor, strangers_create
 
 #: The number of lives after which a migration counts as stuck.
 _MOST_LIVES = 16
@@ -150,7 +150,7 @@ class Run:
             self._create_streams()
             source_before, target_before = self.source.streams(), self.target.streams()
             self._inject_faults()
-            stack.enter_context(self._strangers_create())
+            stack.enter_context(strangers_create(self.scenario.strangers, self._stranger))
             stack.callback(self._kill_all)
             last = self._live()
             if not self.problems:
@@ -188,19 +188,6 @@ class Run:
         if self.living:
             self.ends.append("by its vendor, at a create")
             self.living[0].kill()
-
-    @contextmanager
-    def _strangers_create(self) -> Iterator[None]:
-        """Let others create streams at the target meanwhile."""
-        timers = [
-            threading.Timer(after, self._stranger, (title,))
-            for after, title in self.scenario.strangers
-        ]
-        for timer in timers:
-            timer.start()
-        yield
-        for timer in timers:
-            timer.join()
 
     def _stranger(self, title: str) -> None:
         soon = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)

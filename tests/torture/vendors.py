@@ -5,8 +5,9 @@ The streams are read from the emulators' state and not through adapters.
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -176,3 +177,16 @@ class _Unseen:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         return self._emulator._dispatch(Request(environ))(environ, start_response)
+
+
+@contextmanager
+def strangers_create(
+    strangers: Iterable[tuple[float, str]], create: Callable[[str], object]
+) -> Iterator[None]:
+    """Let others create streams meanwhile, each with a delay in seconds and a title."""
+    timers = [threading.Timer(after, create, (title,)) for after, title in strangers]
+    for timer in timers:
+        timer.start()
+    yield
+    for timer in timers:
+        timer.join()

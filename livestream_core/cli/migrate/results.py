@@ -84,7 +84,7 @@ def _after_run(context: CommandContext, result: RunResult, ledger: str) -> Itera
     elif report.counts["refused"] or report.counts["needs_review"]:
         yield (
             "Fix the streams listed above, then run the same command with --replan. To leave one "
-            f"as it is: livestream migrate accept {location} --id ID --because TEXT"
+            f"unchanged: livestream migrate accept {location} --id ID --because TEXT"
         )
     elif report.phase == "finished":
         if not report.unowned:

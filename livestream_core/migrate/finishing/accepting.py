@@ -1,4 +1,4 @@
-"""Accept what needs review as it is."""
+"""Accept what needs review, unchanged."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from ..._model.converters import text, with_field_name
 from ..._model.errors import InvalidInput
+from ...durable.database import clean
 from ..ledger.ledger import Ledger
-from ..ledger.schema import clean
 from ..running.run import Location
 from ..values import Acceptance
 

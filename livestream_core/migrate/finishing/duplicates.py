@@ -12,7 +12,7 @@ from ..values import OtherLedger, Report
 def advice(report: Report, ledger: str = "LEDGER") -> Iterator[str]:
     """Iterate over what to know and do about possible duplicates, one paragraph at a time.
 
-    Another ledger may have moved the same streams, and then gives the same advice about the copies
+    Another ledger may have moved the same streams, and then has the same advice about the copies
     of this one. So the advice is never to delete what another ledger has, but to roll back one.
 
     Args:
@@ -77,5 +77,5 @@ def _streams(found: Iterable[str]) -> str:
 
 def _name(location: str) -> str:
     """Return a file's name as the command line takes it, relative to the current folder."""
-    path, here = Path(location), Path.cwd()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+    path, current = Path(location), Path.cwd()
+    return shlex.quote(str(path.relative_to(current) if path.is_relative_to(current) else path))

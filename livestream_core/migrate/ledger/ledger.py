@@ -24,7 +24,9 @@ import filelock
 import sqlalchemy as sa
 
 from ..._model.errors import InvalidInput
-from ...durable.leases import LeaseLost, committed
+from ...durable.database import committed
+from ...durable.database import shown as shown_url
+from ...durable.leases import LeaseLost
 from ..values import History, Item, ItemState, LedgerError, Plan, PlanSettings, Report
 from . import mark_file
 from .neighbors import Neighbor, neighbors, others
@@ -77,7 +79,7 @@ class Ledger:
         if path is None:
             engine = _postgresql(url)
             try:
-                with _explained(_shown(url)), engine.connect() as connection:
+                with _explained(shown_url(url)), engine.connect() as connection:
                     return sa.inspect(connection).has_table(MIGRATION.name)
             finally:
                 engine.dispose()
@@ -101,7 +103,7 @@ class Ledger:
             LedgerError: If the ledger already exists or cannot be written.
         """
         url, path = _url(location)
-        where = _shown(url)
+        where = shown_url(url)
         if path is None:
             engine = _postgresql(url)
             with _explained(where), engine.begin() as connection:
@@ -156,7 +158,7 @@ class Ledger:
         if not cls.exists(location):
             raise no_ledger(location)
         if path is None:
-            ledger = cls(_postgresql(url), _shown(url), None)
+            ledger = cls(_postgresql(url), shown_url(url), None)
             ledger._verify()
             if write:
                 ledger._upgrade()
@@ -480,7 +482,7 @@ def _url(location: str | os.PathLike[str]) -> tuple[sa.URL, Path | None]:
 
 def shown(location: str | os.PathLike[str]) -> str:
     """Return a location without anything that may be a password."""
-    return _shown(_url(location)[0])
+    return shown_url(_url(location)[0])
 
 
 def no_ledger(location: str | os.PathLike[str], more: str = "") -> LedgerError:
@@ -490,13 +492,6 @@ def no_ledger(location: str | os.PathLike[str], more: str = "") -> LedgerError:
     ledger under that name would create every stream again.
     """
     return LedgerError(f"there is no ledger at {shown(location)}", hint=f"check its name{more}")
-
-
-def _shown(url: sa.URL) -> str:
-    if url.get_backend_name() == "sqlite":
-        return url.database or ""
-    # Without the query, which may contain a password too.
-    return url.set(query={}).render_as_string(hide_password=True).replace("+psycopg", "")
 
 
 def _sqlite(path: Path, *, journal: str) -> sa.Engine:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 import sqlalchemy as sa
 
 from ..._model.errors import InvalidInput
 from ..._model.stream import StreamSpec
+from ...durable.database import Row, clean
 from ..values import LedgerError, Plan, PlannedItem, PlanSettings, has_mark
 
 T = TypeVar("T", StreamSpec, PlanSettings)
@@ -28,9 +28,6 @@ COUNTING = 2
 SCHEMA_VERSION = {"sqlite": COUNTING, "postgresql": 1}
 #: "LSmg": the application ID in the header of an SQLite file that identifies it as a ledger.
 APPLICATION_ID = 0x4C536D67
-
-#: A row's values, by column name.
-Row: TypeAlias = Mapping[str, Any] | sa.RowMapping
 
 METADATA = sa.MetaData()
 
@@ -218,11 +215,6 @@ def stored(kind: type[T], text: str) -> T:
         f"the ledger was written by another version of livestream-core: {problem}",
         hint="use the newest version that has written to it",
     )
-
-
-def clean(text: str) -> str:
-    """Return a text in a form that every database can store."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def sealed(row: Row) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import attrs
 import sqlalchemy as sa
 
 from ..._model.stream import LiveStream, StreamSpec
+from ...durable.database import Row, clean
 from ...durable.leases import Leases
 from ..values import (
     Acceptance,
@@ -32,8 +33,6 @@ from .schema import (
     MIGRATION,
     RUNS,
     TRIES,
-    Row,
-    clean,
     fields_text,
     instant,
     missing,

@@ -9,19 +9,12 @@ from typing import Any
 from ..._client import Client
 from ..._model.errors import LiveStreamError, NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
-from ...durable.flows import Effect, Pause, drive
-from ...durable.listing import CompleteList, Listings, read_list
+from ..._runners.sync import run
+from ...durable.flows import Effect, Pause
+from ...durable.listing import CompleteList, Listings, do_nothing, give_up, read_list
 from ...durable.listing import complete_list as complete_list_flow
 from ...durable.values import UnprovenList
 from ..values import MigrationStopped
-
-
-def _do_nothing() -> None:
-    pass
-
-
-def _raise(error: LiveStreamError) -> None:
-    raise error
 
 
 def complete_list(
@@ -29,8 +22,8 @@ def complete_list(
     *,
     twice: bool = False,
     allow_unreadable: bool = False,
-    heartbeat: Callable[[], None] = _do_nothing,
-    wait: Callable[[LiveStreamError], None] = _raise,
+    heartbeat: Callable[[], None] = do_nothing,
+    wait: Callable[[LiveStreamError], None] = give_up,
 ) -> CompleteList:
     """Return all streams of an account.
 
@@ -54,7 +47,7 @@ def complete_list(
         return read_list(client, heartbeat, wait)
 
     try:
-        return drive(
+        return run(
             complete_list_flow(client, twice=twice, allow_unreadable=allow_unreadable), perform
         )
     except UnprovenList as error:
@@ -91,7 +84,7 @@ class SourceReader:
         self,
         stream_id: str,
         seconds: float,
-        heartbeat: Callable[[], None] = _do_nothing,
+        heartbeat: Callable[[], None] = do_nothing,
         *,
         again: bool = False,
     ) -> LiveStream:

@@ -23,6 +23,7 @@ from ..._model.status import Status
 from ..._model.stream import LiveStream, StreamSpec
 from ..._plugins.registry import registry
 from ...durable.listing import CompleteList
+from ...durable.lookup import Lookup
 from ...durable.matching import Matcher
 from ..pace import RequestRate, paced, rate_of
 from ..values import (
@@ -33,7 +34,6 @@ from ..values import (
     PlanSettings,
 )
 from .listing import complete_list
-from .lookup import Lookup
 from .matching import digest, mark_of, snapshot
 from .translation import Transform, Translator, not_movable
 

@@ -21,12 +21,12 @@ from ..._contract.foreign import place_of
 from ..._model.converters import count, with_field_name
 from ..._model.errors import InvalidInput, LiveStreamError, NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
+from ...durable.lookup import Lookup
 from ...durable.matching import Matcher
 from ..ledger.ledger import Ledger, digest_of, no_ledger
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
 from ..planning.listing import SourceReader, complete_list
-from ..planning.lookup import Lookup
 from ..planning.plan import (
     Planner,
     check_possible,

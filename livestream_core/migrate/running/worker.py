@@ -26,6 +26,7 @@ from ..._model.status import Status
 from ..._model.stream import LiveStream, StreamSpec
 from ...durable.leases import LeaseLost
 from ...durable.listing import Listing, Listings
+from ...durable.lookup import Lookup
 from ...durable.matching import Matcher
 from ...durable.settling import candidates, decide
 from ..ledger.ledger import Ledger, new_owner
@@ -39,7 +40,6 @@ from ..ledger.transaction import (
     Wait,
 )
 from ..planning.listing import SourceReader, listings
-from ..planning.lookup import Lookup
 from ..planning.matching import digest, snapshot
 from ..planning.translation import Translator, not_movable
 from ..values import ItemState, PlanSettings
@@ -53,7 +53,7 @@ FAILURES_IN_A_ROW = 10
 #: the vendor was down all night, that says nothing about the stream.
 TRIES = 6
 _LONGEST_PAUSE = 30.0
-#: In how many seconds a stream that is missing at the source is looked for once more.
+#: In how many seconds a stream that is missing at the source is read again.
 SECOND_LOOK = 1.0
 #: Why a stream is skipped that was missing both times.
 GONE = "gone: it no longer exists at the source"
@@ -131,7 +131,7 @@ class Shared:
         self.lookup_of_appeared = Lookup(self.matcher, self.appeared.items())
 
     def lookup(self, listing: Listing) -> Lookup[str, LiveStream]:
-        """Return the streams of a list. Settling many creates by one list looks at it once."""
+        """Return the streams of a list. Settling many creates by one list indexes it once."""
         with self.lock:
             if self.listed[0] is not listing:
                 self.listed = (listing, Lookup(self.matcher, listing.streams.items()))
@@ -417,7 +417,7 @@ class Worker:
             if was_missing:
                 return self._settled(key, entry, ItemState.SKIPPED, GONE)
             shared.missing.add(entry.position)
-            reason = "it is missing at the source, and looked for once more"
+            reason = "it is missing at the source, and will be read again"
             note = self._if_owned(key, lambda tx: tx.note(entry, ItemState.PENDING, reason))
             return Outcome(note, continues=False, pause=SECOND_LOOK)
         except LiveStreamError as error:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
-from ..._model.stream import LiveStream, StreamSpec
-from ...durable.matching import Matcher
+from .._model.stream import LiveStream, StreamSpec
+from .matching import Matcher
 
 K = TypeVar("K")
 #: What is found: streams, by a spec, or specs, by a stream.
