@@ -240,7 +240,7 @@ def test_credentials_are_masked_as_others_write_them() -> None:
 @pytest.mark.parametrize("filling", ["x", "é", "- ", "%20", "\\u0020"])
 def test_a_key_that_lies_across_a_cut_is_not_shown_in_part(filling: str) -> None:
     for cut in (200, 500, 2000):
-        for before in range(cut - len(KEY) - 3, cut + 3, 2):
+        for before in range(cut - len(KEY) - 3, cut + 3):
             text = (filling * before)[:before] + KEY + filling * 99
             error = error_for(json.dumps({"detail": text, "field": [text]}).encode())
             assert shown_of(KEY, all_that_is_shown(error)) == set()
@@ -273,8 +273,9 @@ def test_a_hundred_fields_of_five_hundred_characters_are_shown() -> None:
     assert len(error.message) <= 501
 
 
-def test_an_error_with_very_many_fields_takes_no_time_for_each() -> None:
-    body = json.dumps({f"field number {i}": ["x"] for i in range(300_000)}).encode()
+def test_an_error_with_a_million_fields_takes_no_time_for_each() -> None:
+    body = json.dumps({f"field number {i}": ["x"] for i in range(900_000)}).encode()
+    assert len(body) < 33_000_000
     error = error_for(body)
     assert len(error.fields) == 100
     assert len(error.body or "") == 2000
@@ -299,7 +300,7 @@ def test_the_keys_of_the_last_ten_thousand_streams_are_masked_and_no_more_are_ke
             gc.collect()
             return sys.getallocatedblocks()
 
-        memory = [memory_after(range(at, at + 10_000)) for at in range(0, 40_000, 10_000)]
+        memory = [memory_after(range(at, at + 10_000)) for at in range(0, 60_000, 10_000)]
     # Each stored stream takes at least five.
     assert max(memory[2:]) - memory[1] < 80_000
 
