@@ -1551,6 +1551,19 @@ class RenamesWithANewKey(RightAdapter):
 
 
 @wrong(
+    "returns the same key after it has expired",
+    caught_by="Availability::test_a_key_that_expires_is_valid_when_it_is_read",
+)
+class KeepsAnExpiredKey(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        known = super().fields(fields)
+        if (made := known["created_at"]) is not None:
+            end = made + timedelta(hours=1)
+            known["ingests"] = [attrs.evolve(each, expires_at=end) for each in known["ingests"]]
+        return known
+
+
+@wrong(
     "reports that a stream was disabled without a request to disable it",
     caught_by="Availability::test_a_disabled_stream_is_disabled_wherever_it_is_read",
 )
