@@ -1468,6 +1468,48 @@ class TakesAFolderForAStream(RightAdapter):
         return live.Event(provider=self.name, kind="stream_changed", stream=stream)
 
 
+class PublishingAdapter(RightAdapter):
+    """Acme, but with a key that it publishes instead of a secret that it shares."""
+
+    name = "publishing"
+
+    def webhook_key(self) -> live.Operation[str]:
+        response = yield self.request("GET", "/key")
+        return response.fields().text("key")
+
+
+class PublishingEmulator(RightEmulator):
+    """The vendor of that adapter."""
+
+    provider = "publishing"
+    webhook_secret = "the key that Acme publishes"
+    routes = (*RightEmulator.routes, Route("GET", "/key", "publish"))
+
+    def publish(self, request: Request) -> Response:
+        return json_response({"key": self.webhook_secret})
+
+
+@wrong(
+    "accepts a delivery that is signed with a key other than the published one",
+    caught_by="Webhooks::test_a_delivery_with_another_secret_is_rejected",
+    right=(PublishingAdapter, PublishingEmulator),
+)
+class BelievesAnyKey(PublishingAdapter):
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: str) -> None:
+        pass
+
+
+@wrong(
+    "fetches the key with a request that needs a session",
+    caught_by="Webhooks::test_a_genuine_delivery_is_read",
+    right=(PublishingAdapter, PublishingEmulator),
+)
+class AsksForAKeyThatIsNotPublished(PublishingAdapter):
+    def webhook_key(self) -> live.Operation[str]:
+        response = yield self.request("GET", "/streams")
+        return response.fields().text("key")
+
+
 # -- emulators --------------------------------------------------------------------------------
 
 

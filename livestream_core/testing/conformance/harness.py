@@ -20,7 +20,7 @@ from ..._http.network import SendArguments
 from ..._http.requests_transport import RequestsTransport
 from ..._model.errors import Conflict, NotFound, Rejected, Unsupported
 from ..._model.status import Status
-from ..._model.stream import LiveStream
+from ..._model.stream import Event, LiveStream
 from ...emulator import Emulator, LoggedRequest
 from ..captures import Player
 from ..transports import AsyncKitTransport, KitTransport
@@ -30,6 +30,8 @@ from .subject import Subject
 START = "2030-06-01T10:00:00Z"
 #: Enough streams for three pages of every known vendor.
 _MAX_STREAMS = 250
+#: The secret of the webhook, for a vendor that shares one with each account.
+_SECRET = "the secret of the kit's webhook"
 #: How many streams are created between two reads of the pages.
 _BATCH = 5
 
@@ -175,6 +177,17 @@ class Harness:
     @client.setter
     def client(self, client: Client) -> None:
         self._client = client
+
+    @property
+    def secret(self) -> str:
+        """The secret with which the emulator's ``webhook`` signs genuine deliveries."""
+        return getattr(self.emulator, "webhook_secret", _SECRET)
+
+    def receive(self, headers: Any, body: bytes) -> Event:
+        """Pass a delivery to the test's client, with the secret unless a key is published."""
+        if self.subject.publishes_key:
+            return self.client.receive_webhook(headers, body)
+        return self.client.parse_webhook(headers, body, secret=self.secret)
 
     def signed_in(self, **settings: Any) -> Client:
         """Return a client that is signed in, so that the next request is the operation's own."""
