@@ -602,6 +602,16 @@ class StartsNothing(RightAdapter):
 
 
 @wrong(
+    "starts a stream without the encoder that it declares to need",
+    caught_by="Operations::test_a_stream_is_not_started_without_the_encoder_that_it_needs",
+)
+class StartsWithoutAnEncoder(RightAdapter):
+    capabilities = attrs.evolve(
+        RightAdapter.capabilities, create_starts=False, start_needs_encoder=True
+    )
+
+
+@wrong(
     "returns a stopped stream in its previous state",
     caught_by="Operations::test_a_stopped_stream_is_over",
 )

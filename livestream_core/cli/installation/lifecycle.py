@@ -149,11 +149,14 @@ class _Lifecycle:
         self._create()
         self._feature(Feature.GET, lambda id: self.client.get(id))
         self._feature(Feature.UPDATE, self._update)
-        self._feature(Feature.START, lambda id: self.client.start(id))
+        if not self.capabilities.start_needs_encoder:
+            self._feature(Feature.START, lambda id: self.client.start(id))
         self._status("ready", Status.READY)
         self._feature(Feature.RESET_KEY, self._reset_key)
         self._feature(Feature.DISABLE, lambda id: self.client.disable(id))
         self._feature(Feature.ENABLE, lambda id: self.client.enable(id))
+        if self.capabilities.start_needs_encoder:
+            self._feature(Feature.START, self._start_with_encoder)
         self._status("live", Status.LIVE, self.emulator.connect_encoder)
         self._status("interrupted", Status.INTERRUPTED, self.emulator.drop_encoder)
         self._status("live again", Status.LIVE, self.emulator.connect_encoder, after="interrupted")
@@ -249,6 +252,10 @@ class _Lifecycle:
             _check(stream, "scheduled_start", scheduled_start)
         _check(stream, "title", title if self.capabilities.supports(Feature.TITLE) else "")
         return stream
+
+    def _start_with_encoder(self, id: str) -> LiveStream:
+        self._act(self.emulator.connect_encoder, id)
+        return self.client.start(id)
 
     def _update(self, id: str) -> LiveStream:
         possible = [name for name in _CHANGES if name in self.capabilities.updatable]

@@ -174,7 +174,7 @@ class Reusable(Area):
             harness.end_run(stream.id)
             after = harness.client.wait(stream.id, until=Status.READY, timeout=600)
             assert (harness.key(after.id), after.status) == (harness.key(stream.id), Status.READY)
-            harness.emulator.connect_encoder(stream.id)
+            harness.go_live(stream.id)
             again = harness.client.wait(stream.id, until=Status.LIVE, timeout=600)
             assert again.status is Status.LIVE, "it cannot be live again"
 
@@ -246,7 +246,7 @@ class Recordings(Area):
             pytest.skip("the emulator makes no recordings")
         # With the first one, more than the emulator puts on a page.
         for _ in range(2):
-            harness.emulator.connect_encoder(stream.id)
+            harness.go_live(stream.id)
             harness.clock.sleep(60)
             harness.end_run(stream.id)
         after = {each.id for each in harness.client.recordings(stream.id)}

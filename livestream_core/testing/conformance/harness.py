@@ -255,7 +255,16 @@ class Harness:
             return self.stream(scheduled_start=START)
         if self.can.create_starts:
             pytest.skip("create starts every stream")
-        return self.stream()
+        stream = self.stream()
+        if self.can.start_needs_encoder:
+            self.emulator.connect_encoder(stream.id)
+        return stream
+
+    def go_live(self, stream_id: str) -> None:
+        """Connect an encoder, and start the stream if the encoder alone does not."""
+        self.emulator.connect_encoder(stream_id)
+        if self.can.start_needs_encoder:
+            self.client.start(stream_id)
 
     def scheduled(self) -> LiveStream:
         """Return a stream that is scheduled, if that is possible."""
@@ -340,10 +349,10 @@ class Harness:
         steps: Sequence[Callable[[str], object]] = (
             client.start,
             lambda _: self.clock.sleep(emulator.boot_seconds + 1),
-            emulator.connect_encoder,
+            self.go_live,
             lambda _: self.clock.sleep(300),
             emulator.drop_encoder,
-            emulator.connect_encoder,
+            self.go_live,
             client.stop,
             lambda _: self.clock.sleep(60),
             emulator.finish_recording,
