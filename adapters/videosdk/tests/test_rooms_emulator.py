@@ -541,7 +541,7 @@ def _all_ends_when_the_last_one_leaves(api: Api) -> None:
     assert session["status"] == "ended"
     assert session["end"] == ended["end"]
     assert ended["duration"] == pytest.approx(75.173, abs=20)
-    with pytest.raises(ValueError, match="nobody"):
+    with pytest.raises(ValueError, match="no participant"):
         api.emulator.drop_encoder(id)
 
 

@@ -36,7 +36,7 @@ class AccountEmulator(Emulator):
     """The base class of the emulators: one account, with its API key and its secret.
 
     Attributes:
-        claims: The claims that the API requires in each token, besides ``apikey`` and ``exp``.
+        claims: The claims that the API requires in each token, with ``apikey`` and ``exp``.
         api_key: The account's API key.
         secret: The account's secret.
         user_id: The account's ID.

@@ -96,7 +96,7 @@ class _Room:
     created_at: datetime
     updated_at: datetime
     is_disabled: bool = False
-    #: Deactivated "for ever".
+    #: Cannot be enabled again.
     is_deactivated: bool = False
 
     @property
@@ -242,6 +242,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
     Attributes:
         page_size: The maximum number of objects per page, whatever the client requests.
         is_active: Whether the account is active; the API refuses each token of one that is not.
+        webhook_secret: Stands for the vendor's private key in :meth:`webhook`.
         events: All webhook deliveries so far, in order: to the endpoint of the room, if it has
             subscribed to the event, and to the ``webhookUrl`` of what runs.
     """
@@ -274,7 +275,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
             free: Whether the account has the limits of the plan Free.
             not_found_status: The status for an unknown ID: 404, or also 402.
             conflict_status: The status of what the state of a room forbids, such as HLS while
-                nobody is in the room. The SDK has 409 for "conflicting/duplicate state"; no page
+                no participant is there. The SDK has 409 for "conflicting/duplicate state"; no page
                 gives a status.
             limit_status: The status when the account runs as much as it may (not documented).
             list_shape: The shape of lists: ``{pageInfo, data}``, as the reference has it, or one of
@@ -302,6 +303,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
         self.seconds_per_duration = seconds_per_duration
         self.requests_per_minute = requests_per_minute
         self.is_active = True
+        self.webhook_secret: str = secrets.token_hex(16)
         self.events: list[Delivery] = []
         self._admitted: list[datetime] = []
         self._key_name = "first"
@@ -412,7 +414,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
 
     @_api
     def deactivate_room(self, request: Request) -> Fields:
-        """Deactivate a room for ever, by its ``roomId`` alone."""
+        """Deactivate a room permanently, by its ``roomId`` alone."""
         id = parameters.checked_body(request, parameters.DEACTIVATE)["roomId"]
         if any(room.custom_room_id == id for room in self._rooms.values()):
             raise Refused(402, "Room not found")
@@ -882,18 +884,13 @@ class VideoSDKRoomsEmulator(AccountEmulator):
         """Return the key that verifies deliveries; this needs no token."""
         return json_response({"publicKey": self.public_key()})
 
-    def public_key(self, secret: str | None = None) -> str:
-        """Return a public key, in PEM.
-
-        Args:
-            secret: The name of a key that the vendor does not publish.
-        """
+    def public_key(self) -> str:
+        """Return the key that verifies deliveries, in PEM."""
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-        # The text that is published in PKCS #1 begins with a line break.
         form = PublicFormat.PKCS1 if self.key_form == "pkcs1" else PublicFormat.SubjectPublicKeyInfo
-        key = _key(self._key_name if secret is None else f"secret {secret}").public_key()
-        text: str = key.public_bytes(Encoding.PEM, form).decode()
+        text: str = _key(self._key_name).public_key().public_bytes(Encoding.PEM, form).decode()
+        # The text that is published in PKCS #1 begins with a line break.
         return f"\n{text}" if self.key_form == "pkcs1" else text
 
     def rotate_key(self) -> None:
@@ -954,7 +951,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
 
         Args:
             id: The ID of the room.
-            secret: The name of a key that the vendor does not publish. Defaults to its own key.
+            secret: With any other than :attr:`webhook_secret`, a forger's key signs it.
             type: The type. Defaults to that of the event that led to the current state.
             body: The body to sign. Defaults to the one of that type.
 
@@ -963,12 +960,13 @@ class VideoSDKRoomsEmulator(AccountEmulator):
         """
         with self.lock:
             room = self._known(id)
-            # A room that nobody has entered has no events: this is what its first one will be.
+            # A room without a session has no events: this is what its first one will be.
             never = _Session(room.id[::-1], room, room.created_at)
             session = self._last_session(room) or never
             runs = [each for each in self._runs.values() if each.session is session]
             type = type or _latest(session, runs)
-            key = self._key_name if secret is None else f"secret {secret}"
+            is_own = secret in (None, self.webhook_secret)
+            key = self._key_name if is_own else "the key of a forger"
             if body is None:
                 body = self._body(type, session, **self._data(type, session, runs))
             return sign(body, key), body
@@ -1041,12 +1039,12 @@ class VideoSDKRoomsEmulator(AccountEmulator):
         """Let the participant leave that joined last.
 
         Raises:
-            ValueError: If the room does not exist, or nobody is there.
+            ValueError: If the room does not exist, or is empty.
         """
         with self.lock:
             session = self._ongoing(self._known(id))
             if session is None:
-                raise ValueError(f"nobody is in the room {id}")
+                raise ValueError(f"no participant is in the room {id}")
             self._leave(session, session.present[-1])
 
     def recording_ready(self, id: str) -> None:
