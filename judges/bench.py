@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl
 
 import attrs
 
-from livestream_core.emulator import LoggedRequest
+from livestream_core.emulator import Emulator, LoggedRequest
 from livestream_mux.emulator import MuxEmulator
 
-from .operations import BY_NAME, MUX
+from .operations import BY_NAME, MUX, Operation
 from .sdks import NodeSDK, PythonSDK
 
 TARGET = {"url": "rtmp://live.example.com/app", "stream_key": "abcdefgh", "passthrough": "One"}
@@ -145,7 +145,14 @@ def operation_of(request: LoggedRequest) -> tuple[str, tuple[str, ...]]:
     Raises:
         LookupError: If no SDK has such an operation.
     """
-    for each in MUX:
+    return found_in(MUX, request)
+
+
+def found_in(
+    operations: Iterable[Operation], request: LoggedRequest
+) -> tuple[str, tuple[str, ...]]:
+    """Return which of some operations a request asks for, and the IDs in its path."""
+    for each in operations:
         ids = each.ids_in(request.method, request.path)
         if ids is not None:
             return each.name, ids
@@ -167,21 +174,37 @@ def unlike_the_sdk(bench: Bench, request: LoggedRequest) -> list[str]:
     defaults, as ``mux_python`` does.
     """
     operation, ids = operation_of(request)
-    query = dict(parse_qsl(request.query, keep_blank_values=True))
     arguments: dict[str, Any] = {}
     if BY_NAME[operation].body is not None:
         arguments["body"] = request.json
-    if query:
+    if query := query_of(request):
         arguments["query"] = query
-    sent = len(bench.emulator.requests)
+    return unlike_what_is_sent(
+        bench.emulator, request, lambda: bench.call(operation, *ids, **arguments), added=True
+    )
+
+
+def query_of(request: LoggedRequest) -> dict[str, str]:
+    """Return the query of a request."""
+    return dict(parse_qsl(request.query, keep_blank_values=True))
+
+
+def unlike_what_is_sent(
+    emulator: Emulator, request: LoggedRequest, send: Callable[[], object], *, added: bool = False
+) -> list[str]:
+    """Let an SDK send a request to an emulator, and return in what it differs from another one.
+
+    With ``added``, its body may have more names.
+    """
+    sent = len(emulator.requests)
     try:
-        bench.call(operation, *ids, **arguments)
+        send()
     except Exception:
-        if len(bench.emulator.requests) == sent:  # the SDK refuses to send that
+        if len(emulator.requests) == sent:  # the SDK refuses to send that
             return ["the SDK refuses to send it"]
-    theirs = bench.emulator.requests[sent]
+    theirs = emulator.requests[sent]
     found = [name for name in ("method", "path") if getattr(request, name) != getattr(theirs, name)]
-    if query != dict(parse_qsl(theirs.query, keep_blank_values=True)):
+    if query_of(request) != query_of(theirs):
         found.append("query")
     ours, expected = (json.loads(each.body) if each.body else None for each in (request, theirs))
-    return found + [f"body{each}" for each in differences(ours, expected, added=True)]
+    return found + [f"body{each}" for each in differences(ours, expected, added=added)]

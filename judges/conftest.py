@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
+from typing import TypeVar
 
 import pytest
 
 from livestream_mux.emulator import MuxEmulator
+from livestream_videosdk.rooms.emulator import VideoSDKRoomsEmulator
 
 from .bench import Bench, serving
-from .sdks import NodeSDK, PythonSDK
+from .rooms_bench import RoomsBench
+from .sdks import NodeSDK, PythonSDK, VideoSDK
 
-pytest.register_assert_rewrite("judges.mux_checks")
+pytest.register_assert_rewrite("judges.mux_checks", "judges.rooms_checks")
+
+N = TypeVar("N", NodeSDK, VideoSDK)
+
+
+@contextmanager
+def running(sdk: type[N]) -> Iterator[N]:
+    """Run an SDK from npm, or skip the test."""
+    if not sdk.is_installed():
+        pytest.skip(f"{sdk.name} cannot judge: Node.js is not installed")
+    started = sdk()
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope="session")
 def node() -> Iterator[NodeSDK]:
-    folder = Path(__file__).parent / "node_modules" / "@mux" / "mux-node"
-    if not folder.is_dir() or shutil.which("node") is None:
-        pytest.skip("@mux/mux-node cannot judge: Node.js is not installed")
-    sdk = NodeSDK()
-    yield sdk
-    sdk.close()
+    with running(NodeSDK) as sdk:
+        yield sdk
+
+
+@pytest.fixture(scope="session")
+def videosdk() -> Iterator[VideoSDK]:
+    with running(VideoSDK) as sdk:
+        yield sdk
+
+
+@pytest.fixture
+def rooms_bench(videosdk: VideoSDK) -> Iterator[RoomsBench]:
+    emulator = VideoSDKRoomsEmulator()
+    with emulator.serve() as origin:
+        yield RoomsBench(emulator, origin, videosdk)
 
 
 @pytest.fixture(params=["mux_python", "@mux/mux-node"])

@@ -11,16 +11,17 @@ ROOT = "/video/v1/"
 
 @attrs.frozen
 class Operation:
-    """An operation at Mux, and the methods of the SDKs that carry it out.
+    """An operation at a vendor, and the methods of the SDKs that carry it out.
 
     Attributes:
         name: Our name of the operation.
         method: The HTTP method.
-        path: The path below ``/video/v1/``.
-        python: The class and the method of ``mux_python``.
-        node: The method of ``@mux/mux-node``.
+        path: The path below the root.
+        python: The class and the method of the SDK for Python, or an empty string.
+        node: The method of the SDK for Node.js.
         planted: What the emulator does wrong when the judges are tested.
-        body: The model of the body in ``mux_python``, if there is a body.
+        body: The model of the body in the SDK for Python, if there is a body.
+        root: The first part of the path.
     """
 
     name: str
@@ -30,10 +31,11 @@ class Operation:
     node: str
     planted: str
     body: str | None = None
+    root: str = ROOT
 
     def ids_in(self, method: str, path: str) -> tuple[str, ...] | None:
         """Return the IDs in a request's path, or ``None`` if it is of another operation."""
-        pattern = re.escape(ROOT + self.path).replace(r"\{id\}", "([^/]+)")
+        pattern = re.escape(self.root + self.path).replace(r"\{id\}", "([^/]+)")
         found = re.fullmatch(pattern.replace(r"\{part\}", "([^/]+)"), path)
         return found.groups() if found and method == self.method else None
 
@@ -186,6 +188,44 @@ MUX: tuple[Operation, ...] = (
     ),
 )
 BY_NAME = {each.name: each for each in MUX}
+
+
+def _rooms(name: str, method: str, path: str, node: str, planted: str) -> Operation:
+    return Operation(name, method, path, "", node, planted, root="/v2/")
+
+
+#: Operations at VideoSDK's API v2. Its SDK cannot enable or disable a room.
+ROOMS: tuple[Operation, ...] = (
+    _rooms("create_room", "POST", "rooms", "rooms.create", "ignores the reference"),
+    _rooms("list_rooms", "GET", "rooms", "rooms.list", "ignores the query"),
+    _rooms("validate_room", "GET", "rooms/validate/{id}", "rooms.validate", "finds each ID"),
+    _rooms("get_room", "GET", "rooms/{id}", "rooms.get", "answers another reference"),
+    _rooms("end_room", "POST", "rooms/deactivate", "rooms.end", "changes nothing"),
+    _rooms("list_sessions", "GET", "sessions", "sessions.list", "ignores the status"),
+    _rooms("get_session", "GET", "sessions/{id}", "sessions.get", "leaves out the participants"),
+    _rooms("end_session", "POST", "sessions/end", "sessions.end", "changes nothing"),
+    _rooms("start_hls", "POST", "hls/start", "hls.start", "needs no participant"),
+    _rooms("stop_hls", "POST", "hls/end", "hls.stop", "changes nothing"),
+    _rooms("active_hls", "GET", "hls/{id}/active", "hls.get", "answers without the envelope"),
+    _rooms("capture_hls", "POST", "hls/capture", "hls.capture", "answers another size"),
+    _rooms("list_hls", "GET", "hls", "hls.list", "ignores the session"),
+    _rooms("get_hls", "GET", "hls/{id}", "hls.getById", "answers without the playback URL"),
+    _rooms("delete_hls", "DELETE", "hls/{id}", "hls.delete", "changes nothing"),
+    _rooms("start_rtmp", "POST", "livestreams/start", "rtmp.start", "changes nothing"),
+    _rooms("stop_rtmp", "POST", "livestreams/end", "rtmp.stop", "changes nothing"),
+    _rooms("list_rtmp", "GET", "livestreams", "rtmp.list", "ignores the session"),
+    _rooms("get_rtmp", "GET", "livestreams/{id}", "rtmp.get", "loses the stream keys"),
+    _rooms("start_recording", "POST", "recordings/start", "recordings.start", "changes nothing"),
+    _rooms("stop_recording", "POST", "recordings/end", "recordings.stop", "changes nothing"),
+    _rooms("list_recordings", "GET", "recordings", "recordings.list", "ignores the session"),
+    _rooms("get_recording", "GET", "recordings/{id}", "recordings.get", "loses the file"),
+    _rooms("delete_recording", "DELETE", "recordings/{id}", "recordings.delete", "changes nothing"),
+    _rooms("stop_whip", "DELETE", "whip/sessions/{id}", "whip.delete", "changes nothing"),
+    _rooms(
+        "public_key", "GET", "public/rsa-public-key", "webhooks.getPublicKey", "answers another key"
+    ),
+)
+ROOMS_BY_NAME = {each.name: each for each in ROOMS}
 
 #: Operations at PeerTube: our name, the function of the SDK, and what is planted. The SDK cannot
 #: read a session without an error, although the server answers null there.

@@ -1,16 +1,19 @@
-"""Mux's official SDKs behind one interface."""
+"""Vendors' official SDKs behind one interface for each vendor."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import mux_python
 
 from .operations import BY_NAME
+
+FOLDER = Path(__file__).parent
 
 
 class Refused(Exception):
@@ -74,27 +77,51 @@ def _plain(value: Any) -> Any:
     return value
 
 
-class NodeSDK:
-    """``@mux/mux-node`` from npm, in a process of its own. It does not check types at run time."""
+class _Node:
+    """An SDK from npm, in a process of its own. It does not check types at run time."""
 
-    name = "@mux/mux-node"
-    pages_by_itself = True
+    #: The package, and the name of its client in ``sdk.mjs``.
+    name: ClassVar[str]
+    vendor: ClassVar[str]
 
     def __init__(self) -> None:
-        folder = Path(__file__).parent
         self._process = subprocess.Popen(
             ["node", "sdk.mjs"],
-            cwd=folder,
+            cwd=FOLDER,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
         )
 
+    @classmethod
+    def is_installed(cls) -> bool:
+        """Whether Node.js and the package are installed."""
+        return (FOLDER / "node_modules" / cls.name).is_dir() and shutil.which("node") is not None
+
     def close(self) -> None:
         """End the process."""
         with self._process:
             pass  # closes its standard input, and waits
+
+    def send(self, **call: Any) -> Any:
+        """Send a call to the process, and return its answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"vendor": self.vendor, **call}) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        if "view" not in answer:
+            raise Refused(answer["refused"], answer["body"], answer["message"])
+        return answer["view"]
+
+
+class NodeSDK(_Node):
+    """``@mux/mux-node`` from npm."""
+
+    name = "@mux/mux-node"
+    vendor = "mux"
+    pages_by_itself = True
 
     def call(
         self,
@@ -120,13 +147,22 @@ class NodeSDK:
             origin="http://127.0.0.1:9", options=options, method=f"webhooks.{method}", values=values
         )
 
-    def send(self, **call: Any) -> Any:
-        """Send a call to the process, and return its answer."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(call) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        if "view" not in answer:
-            raise Refused(answer["refused"], answer["body"], answer["message"])
-        return answer["view"]
+
+class VideoSDK(_Node):
+    """``@videosdk.live/server-sdk`` from npm, which speaks API v2."""
+
+    name = "@videosdk.live/server-sdk"
+    vendor = "videosdk"
+
+    def call(
+        self,
+        origin: str,
+        options: Mapping[str, str],
+        method: str,
+        *values: Any,
+        all_pages: bool = False,
+    ) -> Any:
+        """Call a method, such as ``rooms.create``, and return what its promise gives."""
+        return self.send(
+            origin=origin, options=dict(options), method=method, values=values, all=all_pages
+        )

@@ -144,6 +144,13 @@ class MuxJudges(_Markdown):
         return judge_tables.mux_table()
 
 
+class RoomsJudges(_Markdown):
+    """The operations that VideoSDK's official SDK judges."""
+
+    def text(self) -> str:
+        return judge_tables.rooms_table()
+
+
 class PeerTubeJudges(_Markdown):
     """The operations that PeerTube's SDK judges."""
 
@@ -291,6 +298,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("wrong-adapters", WrongAdapters)
     app.add_directive("planted-faults", PlantedFaults)
     app.add_directive("mux-judges", MuxJudges)
+    app.add_directive("rooms-judges", RoomsJudges)
     app.add_directive("peertube-judges", PeerTubeJudges)
     app.add_directive("line-counts", LineCounts)
     app.connect("doctree-read", link_to_pages)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capability_table import row
-from judges.operations import MUX, PEERTUBE, ROOT
+from judges.operations import MUX, PEERTUBE, ROOMS, Operation
 
 
 def mux_table() -> str:
@@ -13,10 +13,23 @@ def mux_table() -> str:
         row(["---"] * 5),
     ]
     for each in MUX:
-        request = f"`{each.method} {ROOT}{each.path}`"
         names = (f"`{name.partition('.')[2]}`" for name in (each.python, each.node))
-        lines.append(row([f"`{each.name}`", request, *names, each.planted]))
+        lines.append(row([f"`{each.name}`", _request(each), *names, each.planted]))
     return "\n".join(lines)
+
+
+def rooms_table() -> str:
+    """Return the table of the operations at VideoSDK's API v2."""
+    lines = [
+        row(["request", "`@videosdk.live/server-sdk`", "planted: the emulator"]),
+        row(["---"] * 3),
+    ]
+    lines += [row([_request(each), f"`{each.node}`", each.planted]) for each in ROOMS]
+    return "\n".join(lines)
+
+
+def _request(operation: Operation) -> str:
+    return f"`{operation.method} {operation.root}{operation.path}`"
 
 
 def peertube_table() -> str:

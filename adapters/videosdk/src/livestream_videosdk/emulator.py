@@ -8,7 +8,6 @@ playback URLs. These are inferred, and marked as such.
 
 from __future__ import annotations
 
-import json
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,28 +16,31 @@ from functools import wraps
 from typing import Any, ClassVar
 
 import attrs
-import jwt
 
-from livestream_core.emulator import Emulator, Request, Response, Route, json_response
+from livestream_core.emulator import Request, Response, Route, json_response
+from livestream_videosdk.account import (
+    AccountEmulator,
+    Refused,
+    count,
+    is_text,
+    json_body,
+    milliseconds,
+)
 from livestream_videosdk.samples import SAMPLES
 
 _HOST = "live.videosdk.live"
 _HOST_OF_2021 = "live.zujonow.com"
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and value != ""
-
-
 def _is_target(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        _is_text(value.get(name)) for name in ("url", "streamKey")
+        is_text(value.get(name)) for name in ("url", "streamKey")
     )
 
 
 #: The checks of the known fields of a body, and their errors.
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "name": (_is_text, '"name" must be a non-empty string'),
+    "name": (is_text, '"name" must be a non-empty string'),
     "record": (lambda value: isinstance(value, bool), '"record" must be a boolean'),
     "restream": (
         lambda value: isinstance(value, list) and all(map(_is_target, value)),
@@ -52,18 +54,6 @@ _SHOWN_BY_UPDATE = ("restream",)
 _SHOWN_BY_LIST = ("userId",)
 
 
-class _Refused(Exception):
-    """An exception that becomes an error response."""
-
-    def __init__(self, status: int, error: str) -> None:
-        super().__init__(error)
-        self.status, self.error = status, error
-
-
-def _error(status: int, error: str) -> Response:
-    return json_response({"statusCode": status, "error": error}, status)
-
-
 def _api(handler: Callable[..., Any]) -> Callable[..., Response]:
     """Make an endpoint require a token, and turn its exceptions into error responses."""
 
@@ -72,8 +62,8 @@ def _api(handler: Callable[..., Any]) -> Callable[..., Response]:
         try:
             self.check_token(request.headers.get("Authorization", ""))
             return json_response(handler(self, request, **values))
-        except _Refused as refused:
-            return _error(refused.status, refused.error)
+        except Refused as refused:
+            return refused.response()
 
     return respond
 
@@ -91,16 +81,11 @@ class _Stream:
     has_recording: bool = False
 
 
-class VideoSDKEmulator(Emulator):
+class VideoSDKEmulator(AccountEmulator):
     """An emulator of VideoSDK with one account.
 
     Streams are kept until they are deleted, and have no status. The API does not show whether an
     encoder is connected; only the path of ``downstreamUrl`` does.
-
-    Attributes:
-        api_key: The account's API key.
-        secret: The account's secret.
-        user_id: The account's ID.
     """
 
     provider = "videosdk"
@@ -145,55 +130,11 @@ class VideoSDKEmulator(Emulator):
                 ``recordingUrl`` exists only for recorded streams, and times are missing.
         """
         super().__init__(boot_seconds=boot_seconds)
-        self.api_key: str = str(uuid.uuid4())
-        self.secret: str = secrets.token_hex(32)
-        self.user_id: str = secrets.token_hex(12)
         self.not_found_status = not_found_status
         self.denies_record = denies_record
         self.before_2022 = before_2022
         self.guide = guide
         self._streams: dict[str, _Stream] = {}
-
-    # -- the account ------------------------------------------------------------------------
-
-    def options(self) -> dict[str, Any]:
-        """Return options for ``connect`` with the API key and the secret."""
-        return {"api_key": self.api_key, "secret": self.secret}
-
-    def other_options(self) -> dict[str, Any]:
-        """Return options of another account, which does not exist here."""
-        return {"api_key": f"{self.api_key}-2", "secret": self.secret}
-
-    def token(self, **claims: Any) -> str:
-        """Return a signed token of the account, valid for ten minutes of :attr:`clock`.
-
-        Args:
-            claims: Claims to add or replace; ``None`` removes a claim.
-        """
-        now = int(self.clock.now().timestamp())
-        claims = {"apikey": self.api_key, "iat": now, "exp": now + 600, **claims}
-        payload = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode(payload, self.secret, algorithm="HS256")
-
-    def check_token(self, token: str) -> None:
-        """Refuse a token that is not valid for this account, at the time of :attr:`clock`."""
-        # Times are checked below, because PyJWT would use the machine's clock. The prefix
-        # "Bearer ", which only API v1 for meetings requires, breaks the signature.
-        options: Any = {
-            "require": ["exp"],
-            **dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud"), False),
-        }
-        try:
-            claims = jwt.decode(token, self.secret, algorithms=["HS256"], options=options)
-        except jwt.InvalidTokenError:
-            raise _Refused(401, "Token is invalid") from None
-        now = self.clock.now().timestamp()
-        if claims.get("apikey") != self.api_key:
-            raise _Refused(401, "API key is invalid")
-        if not _is_number(claims["exp"]) or claims["exp"] <= now:
-            raise _Refused(401, "Token is expired")
-        if "nbf" in claims and not (_is_number(claims["nbf"]) and claims["nbf"] <= now):
-            raise _Refused(401, "Token is not valid yet")
 
     # -- the API ----------------------------------------------------------------------------
 
@@ -224,8 +165,8 @@ class VideoSDKEmulator(Emulator):
             if request.args.get("userId", self.user_id) != self.user_id:
                 streams = []
             return {"data": [self._shown(each, _SHOWN_BY_LIST) for each in streams]}
-        page = _count(request, "page", 1)
-        size = _count(request, "perPage", 20)
+        page = count(request, "page", 1)
+        size = count(request, "perPage", 20)
         return {
             "pageInfo": {
                 "currentPage": page,
@@ -267,17 +208,13 @@ class VideoSDKEmulator(Emulator):
             any(each.key == key and each.has_recording for each in self._streams.values())
         )
 
-    def not_found(self, request: Request) -> Response:
-        """Respond to an unknown path."""
-        return _error(404, "Not Found")
-
     def method_not_allowed(self, request: Request) -> Response:
         """Respond to a method that the path does not have."""
-        return _error(405, "Method Not Allowed")
+        return Refused(405, "Method Not Allowed").response()
 
     def _found(self, id: str) -> _Stream:
         if id not in self._streams:
-            raise _Refused(self.not_found_status, "Livestream not found")
+            raise Refused(self.not_found_status, "Livestream not found")
         return self._streams[id]
 
     def _updated(self, stream: _Stream, request: Request) -> dict[str, Any]:
@@ -300,8 +237,8 @@ class VideoSDKEmulator(Emulator):
             "upstreamUrl": f"rtmp://{host}/live/{stream.key}",
             "downstreamUrl": f"{watch}/index.m3u8",
             "recordingUrl": f"{watch}/storage/index.m3u8",
-            "createdAt": _milliseconds(stream.created_at),
-            "updatedAt": _milliseconds(stream.updated_at),
+            "createdAt": milliseconds(stream.created_at),
+            "updatedAt": milliseconds(stream.updated_at),
             "id": stream.id,
         }
         absent = {"streamUrl"} if self.before_2022 else set()
@@ -359,27 +296,15 @@ class VideoSDKEmulator(Emulator):
         return self._streams[id]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def _body(request: Request, required: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the JSON body, with its known fields checked; unknown fields are ignored."""
-    if request.mimetype != "application/json":
-        raise _Refused(400, "Content-Type must be application/json")
-    body = None
-    try:
-        body = json.loads(request.get_data())
-    except (ValueError, RecursionError):
-        pass
-    if not isinstance(body, dict):
-        raise _Refused(400, "the body must be a JSON object")
+    body = json_body(request)
     for name in required:
         if name not in body:
-            raise _Refused(400, f'"{name}" is required')
+            raise Refused(400, f'"{name}" is required')
     for name, (is_valid, problem) in _CHECKS.items():
         if name in body and not is_valid(body[name]):
-            raise _Refused(400, problem)
+            raise Refused(400, problem)
     return body
 
 
@@ -390,19 +315,7 @@ def _targets(targets: list[dict[str, str]]) -> list[dict[str, str]]:
     ]
 
 
-def _count(request: Request, name: str, default: int) -> int:
-    """Return a positive integer of the query; refusing other values is inferred."""
-    text = request.args.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
-        raise _Refused(400, f'"{name}" must be a positive number')
-    return int(text)
-
-
 def _playlist(exists: bool) -> Response:
     if exists:
         return Response("#EXTM3U\n", 200, content_type="application/vnd.apple.mpegurl")
     return Response("", 404)
-
-
-def _milliseconds(instant: datetime) -> str:
-    return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
