@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
@@ -11,14 +12,16 @@ from .._contract.adapter import Adapter
 from .._contract.clock import Clock
 from .._contract.pagination import Page
 from .._contract.transport import AsyncLimiter, AsyncTransport, Limiter, Transport
+from .._contract.webhooks import read_delivery
 from .._engine.effects import Flow
 from .._model.operations import check_methods
 from .._model.status import Status
-from .._model.stream import LiveStream, Recording, StreamSpec, Until
+from .._model.stream import Event, LiveStream, Recording, StreamSpec, Until
 from .._model.trim import Trim
 from .._model.typed import StreamChanges, StreamFields
 from .._public import publish
 from .._runners.asynchronous import AsyncRunner, NewLoopRunner
+from .._secrets.secret import Secret
 from .async_stream_list import AsyncStreamList
 from .base import BaseClient
 
@@ -206,6 +209,22 @@ class AsyncClient(BaseClient):
         A function passed as ``until`` must be synchronous, and must not block.
         """
         return await self._run(self._waiting(id, until, timeout, poll, since))
+
+    # -- webhooks ---------------------------------------------------------------------------
+
+    async def receive_webhook(
+        self,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]],
+        body: bytes,
+        *,
+        secret: Secret | str | None = None,
+        deadline: float | None = None,
+    ) -> Event:
+        """Verify a webhook delivery, and return its event; see :meth:`Client.receive_webhook`."""
+        delivery = read_delivery(headers, body)
+        secret = Secret(secret) if isinstance(secret, str) else secret
+        del headers, body
+        return await self._run(self._receiving(delivery, secret, deadline))
 
     # -- closing ----------------------------------------------------------------------------
 

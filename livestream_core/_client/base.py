@@ -33,6 +33,7 @@ from .._contract.webhooks import Delivery, read_delivery
 from .._engine.call import Call, Engine
 from .._engine.effects import Flow
 from .._engine.listing import FullReads, Listing
+from .._engine.published_key import published_key
 from .._engine.retry import RetryPolicy
 from .._engine.waiting import Condition, EndOfRun, wait
 from .._model import converters as c
@@ -43,6 +44,7 @@ from .._model.errors import (
     LiveStreamError,
     UnexpectedResponse,
     Unsupported,
+    WebhookRejected,
 )
 from .._model.log import logger
 from .._model.status import Status, satisfied_by
@@ -419,32 +421,81 @@ class BaseClient:
                 such as a compressed body, the hint names it.
             InvalidInput: If the headers or the body are not as received, for example because the
                 body has already been parsed.
-            ConfigurationError: If the secret is missing or empty.
+            ConfigurationError: If the secret is missing or empty. If the vendor publishes the key,
+                :meth:`Client.receive_webhook` fetches it; this method sends nothing.
             UnexpectedResponse: If the delivery is genuine but cannot be read.
         """
         # Error reports show locals: from here on, none holds a secret in plain text.
         delivery = read_delivery(headers, body)
         secret = Secret(secret) if isinstance(secret, str) else secret
         del headers, body
-        with self._context("parse_webhook"):
+        checked, secret = self._checked("parse_webhook", delivery, secret)
+        if secret is None:
+            raise self._add_context(
+                ConfigurationError(
+                    "the vendor publishes the key that verifies deliveries, and this method sends "
+                    "nothing",
+                    hint="call receive_webhook(), which fetches the key, or pass it as secret=",
+                ),
+                "parse_webhook",
+                None,
+            )
+        return self._event("parse_webhook", checked, secret)
+
+    def _receiving(
+        self, delivery: Delivery | InvalidInput, secret: Secret | None, deadline: float | None
+    ) -> Flow[Event]:
+        name = "receive_webhook"
+        checked, secret = self._checked(name, delivery, secret)
+        with self._context(name):
+            seconds = self._seconds(deadline)
+        return self._if_open(self._received(name, checked, secret, seconds), name)
+
+    def _received(
+        self, name: str, delivery: Delivery, secret: Secret | None, seconds: float
+    ) -> Flow[Event]:
+        if secret is not None:
+            return self._event(name, delivery, secret)
+        engine = self._engine
+        until = engine.clock.monotonic() + seconds
+        before = engine.shared.webhook_key
+        key = yield from published_key(engine, None, seconds=seconds)
+        try:
+            return self._event(name, delivery, Secret(key.text))
+        except ConfigurationError:
+            engine.shared.webhook_key = None  # what the vendor sent is not a key
+            raise
+        except WebhookRejected:
+            if key is not before:
+                raise  # the key was fetched for this delivery
+        left = max(until - engine.clock.monotonic(), 0.0)
+        key = yield from published_key(engine, key, seconds=left)
+        return self._event(name, delivery, Secret(key.text))
+
+    def _checked(
+        self, name: str, delivery: Delivery | InvalidInput, secret: Secret | None
+    ) -> tuple[Delivery, Secret | None]:
+        """Return a delivery and its secret, which is ``None`` if the vendor publishes a key."""
+        with self._context(name):
             self.capabilities.require(Feature.WEBHOOK)
             if secret is None:
                 secret = getattr(self._adapter.options, "webhook_secret", None)
-            if not isinstance(secret, Secret) or not secret.reveal().strip():
+            is_published = secret is None and self._engine.publishes_key
+            if not is_published and not (isinstance(secret, Secret) and secret.reveal().strip()):
                 raise ConfigurationError(
                     "the webhook secret is missing or empty",
                     hint="pass secret=, or set the option webhook_secret",
                 )
             if isinstance(delivery, InvalidInput):
                 raise delivery
-        return self._event(delivery, secret)
+        return delivery, secret
 
-    def _event(self, delivery: Delivery, secret: Secret) -> Event:
+    def _event(self, name: str, delivery: Delivery, secret: Secret) -> Event:
         self._engine.redactor.add(secret.reveal())
         problem: LiveStreamError
         try:
             event = self._read(
-                "parse_webhook",
+                name,
                 lambda: self._adapter.parse_webhook(
                     delivery.headers, delivery.body, secret.reveal()
                 ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
@@ -11,14 +12,16 @@ from .._contract.adapter import Adapter
 from .._contract.clock import Clock
 from .._contract.pagination import Page
 from .._contract.transport import Limiter, Transport
+from .._contract.webhooks import read_delivery
 from .._engine.effects import Flow
 from .._model.operations import check_methods
 from .._model.status import Status
-from .._model.stream import LiveStream, Recording, StreamSpec, Until
+from .._model.stream import Event, LiveStream, Recording, StreamSpec, Until
 from .._model.trim import Trim
 from .._model.typed import StreamChanges, StreamFields
 from .._public import publish
 from .._runners.sync import SyncRunner
+from .._secrets.secret import Secret
 from .base import BaseClient
 from .stream_list import StreamList
 
@@ -373,6 +376,40 @@ class Client(BaseClient):
             Unsupported: If this provider never reports the status; nothing was sent.
         """
         return self._run(self._waiting(id, until, timeout, poll, since))
+
+    # -- webhooks ---------------------------------------------------------------------------
+
+    def receive_webhook(
+        self,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]],
+        body: bytes,
+        *,
+        secret: Secret | str | None = None,
+        deadline: float | None = None,
+    ) -> Event:
+        """Verify a webhook delivery, and return its event; fetch the vendor's key if necessary.
+
+        It works for every vendor with webhooks. If the vendor publishes a key instead of sharing a
+        secret with each account, the key is fetched, kept for an hour by all clients of the
+        account, and fetched again when a delivery does not match it, at most once per minute. For
+        all other vendors, this is :meth:`parse_webhook`.
+
+        Args:
+            headers: See :meth:`parse_webhook`.
+            body: The body exactly as received, before any decoding.
+            secret: The secret or key to verify the delivery with. Nothing is fetched then.
+            deadline: Seconds for fetching the key; see :meth:`create`.
+
+        Raises:
+            WebhookRejected: If the delivery could not be verified; see :meth:`parse_webhook`.
+            ProviderUnavailable: If the key could not be fetched. Respond with a 5xx, so that the
+                vendor sends the delivery again.
+        """
+        # Error reports show locals: from here on, none holds a secret in plain text.
+        delivery = read_delivery(headers, body)
+        secret = Secret(secret) if isinstance(secret, str) else secret
+        del headers, body
+        return self._run(self._receiving(delivery, secret, deadline))
 
     # -- closing ----------------------------------------------------------------------------
 

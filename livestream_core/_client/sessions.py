@@ -20,7 +20,7 @@ from .._model.log import logger
 
 #: The time limit for all sign-outs at exit, in seconds.
 EXIT_SECONDS = 5.0
-#: The maximum number of sessions and refusals that are remembered although no client uses them.
+#: The maximum number of sessions, refusals, and keys that are kept although no client uses them.
 _MOST_IDLE = 10_000
 
 
@@ -68,7 +68,8 @@ class SessionPool:
         if shared.clients or self._sessions.get(key) is not shared:
             return
         shared.engine = shared.runner = None  # they refer to it, too
-        if shared.refusal is None and shared not in self._own:
+        is_forgettable = shared.refusal is None and shared.webhook_key is None
+        if is_forgettable and shared not in self._own:
             del self._sessions[key]
             self._idle.pop(key, None)
             return

@@ -249,10 +249,19 @@ class Adapter:
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> Event:
         """Verify and parse a webhook delivery.
 
-        Header names are not case-sensitive, and ``secret`` is never empty.
+        Header names are not case-sensitive, and ``secret`` is never empty. It is the vendor's key
+        if :meth:`webhook_key` is overridden.
 
         Raises:
             WebhookRejected: If the delivery cannot be verified.
+        """
+        raise NotImplementedError
+
+    def webhook_key(self) -> Operation[str]:
+        """Return the key that the vendor publishes, and with which :meth:`parse_webhook` verifies.
+
+        For a vendor that signs with a private key, instead of a secret of each account. Called only
+        if it is overridden. Its requests carry no session, and the core keeps its result.
         """
         raise NotImplementedError
 

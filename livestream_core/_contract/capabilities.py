@@ -159,6 +159,8 @@ class Capabilities:
         reports_total: Whether a page of a list contains the total number of streams.
         empty_page_ends: Whether an empty page is the last page, even if it has a next cursor.
         create_starts: Whether a create without a schedule starts the stream's server.
+        start_needs_encoder: Whether a stream can be started only while an encoder is connected, and
+            is live only once it was started.
         reusable: Whether a stream can be live any number of times: it is READY again after each
             run.
         mark: The StreamSpec field that can carry a migration's mark, or ``None``.
@@ -178,6 +180,7 @@ class Capabilities:
     reports_total: bool = False
     empty_page_ends: bool = False
     create_starts: bool = False
+    start_needs_encoder: bool = False
     reusable: bool = False
     mark: str | None = None
     max_page_size: int | None = None

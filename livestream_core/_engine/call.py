@@ -129,6 +129,7 @@ class Engine:
         # Most adapters have neither, so most requests do not pay for them.
         self.signs: bool = _overrides(adapter, "sign")
         self.finds_errors: bool = _overrides(adapter, "is_error")
+        self.publishes_key: bool = _overrides(adapter, "webhook_key")
         #: The session that was used last.
         self.session: Session | None = None
         #: Every one of them must allow a request before it is sent.
@@ -161,6 +162,7 @@ class Engine:
         *,
         stream_id: str | None = None,
         seconds: float,
+        signs_in: bool = True,
     ) -> Flow[T]:
         """Run an operation to its end.
 
@@ -169,6 +171,7 @@ class Engine:
             make: A function that creates the operation.
             stream_id: The ID of the stream that the operation concerns.
             seconds: The time limit for the whole operation, including retries and signing in.
+            signs_in: Whether its requests carry a session.
 
         Raises:
             LiveStreamError: If the operation fails; its context is filled in and its secrets are
@@ -182,7 +185,8 @@ class Engine:
                 operation = make()
             except BUGS as raised:
                 raise call.error_to_raise(raised) from None
-            result = yield from drive(operation, call.exchange, call.error_to_raise)
+            exchange = call.exchange if signs_in else call.sender(None, name)
+            result = yield from drive(operation, exchange, call.error_to_raise)
             call.check_id(result)
         except LiveStreamError as raised:
             error = raised
@@ -264,7 +268,10 @@ class Call:
     def sender(
         self, session: Session | None, operation: str
     ) -> Callable[[Request], Flow[Response]]:
-        """Return the function that sends the requests of a sign-in or sign-out."""
+        """Return the function that sends requests with a given session, or with none.
+
+        Those are the requests of a sign-in or sign-out, and those for what a vendor publishes.
+        """
         adapter = self.engine.adapter
         origin = adapter.sign_in_origin if operation == "sign_in" else adapter.origin
         return lambda request: self._send(

@@ -27,6 +27,7 @@ from .._model.errors import (
 from .._model.log import logger
 from .driving import drive
 from .effects import Flow, Once, Sleep, Store
+from .published_key import PublishedKey
 
 if TYPE_CHECKING:
     from .call import Call
@@ -75,10 +76,12 @@ class SharedSession:
         lease: The right to sign in, if this process holds it from a store.
         engine: The engine of the client that was created last.
         runner: The runner of that client's flows.
+        webhook_key: The key with which the vendor signs deliveries, once it was fetched.
     """
 
     session: Session | None = None
     lease: _Lease | None = None
+    webhook_key: PublishedKey | None = None
 
     def __init__(self, opened: Callable[[SharedSession], None]) -> None:
         self._opened = opened

@@ -289,6 +289,8 @@ class Ingest(_Server):
         protocol: The protocol, by default the URL's scheme: ``"rtmp"``, ``"rtmps"``, ``"srt"``,
             ... An ``"https"`` URL is treated as WHIP.
         passphrase: The passphrase for SRT encryption.
+        expires_at: The time after which the stream key no longer starts a broadcast, if the vendor
+            limits it. Read the stream again for another key. ``None`` means that no end is known.
     """
 
     url: str | None = attrs.field(
@@ -301,6 +303,9 @@ class Ingest(_Server):
     )
 
     passphrase: Secret | None = attrs.field(default=None, converter=c.optional_secret, kw_only=True)
+    expires_at: datetime | None = attrs.field(
+        default=None, converter=c.optional_instant, kw_only=True
+    )
 
     @property
     def publish_url(self) -> Secret | None:

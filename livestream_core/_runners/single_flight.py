@@ -133,7 +133,7 @@ def run_once(once: Once[T], place: Place) -> Generator[Effect | Landing, Any, T]
             return result
         if isinstance(error, LiveStreamError):
             raise copy.copy(error)
-    raise RequestTimeout("the operation exceeded its time limit while signing in")
+    raise RequestTimeout("the operation exceeded its time limit while it waited for another call")
 
 
 def _lead(once: Once[T], flight: Flight) -> Generator[Effect, Any, T]:

@@ -80,6 +80,7 @@ class IngestParts(TypedDict, total=False):
     stream_key: Part[live.Secret | None]
     protocol: Part[str | None]
     passphrase: Part[live.Secret | None]
+    expires_at: Part[datetime | None]
 
 
 class PlaybackParts(TypedDict, total=False):
@@ -344,13 +345,14 @@ def trims(*, is_relative: bool | None = None) -> SearchStrategy[live.Trim]:
 
 
 def ingests(**parts: Unpack[IngestParts]) -> SearchStrategy[live.Ingest]:
-    """Generate ingests, with and without a stream key and a passphrase."""
+    """Generate ingests, with and without a stream key, its end, and a passphrase."""
     return _built(
         live.Ingest,
         parts,
         url=servers,
         stream_key=lambda: _optional(secrets()),
         passphrase=lambda: _optional(secrets()),
+        expires_at=lambda: _optional(instants()),
     )
 
 

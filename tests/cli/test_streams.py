@@ -270,7 +270,12 @@ def test_an_ingest_without_a_publish_url_is_shown_as_ffmpeg_arguments(
 ) -> None:
     ingests = [
         live.Ingest("rtmp://x.example/app", "room/cam 1"),
-        live.Ingest("srt://x.example:9000", "key", passphrase="s3cr3t-phrase"),
+        live.Ingest(
+            "srt://x.example:9000",
+            "key",
+            passphrase="s3cr3t-phrase",
+            expires_at="2030-01-01T00:00:00Z",
+        ),
     ]
     stream = live.LiveStream(provider="acme", id="1", title="T", status="live", ingests=ingests)
     monkeypatch.setattr(live.Client, "get", lambda self, id: stream)
@@ -283,6 +288,7 @@ def test_an_ingest_without_a_publish_url_is_shown_as_ffmpeg_arguments(
     assert f"publish url     {url}" in shown
     hidden = ok("show", "1")
     assert "passphrase      ***" in hidden
+    assert "key expires     2030-01-01 00:00:00+00:00" in hidden
     assert "ffmpeg" not in hidden
     assert "s3cr3t" not in hidden
 

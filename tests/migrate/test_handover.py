@@ -269,7 +269,7 @@ OBS = {
         {"server": "srt://h.example:9000?streamid=k3y-of-eight", "key": "", "use_auth": False},
     ),
     "WHIP": (
-        live.Ingest("https://h.example/whip", "t0ken"),
+        live.Ingest("https://h.example/whip", "t0ken", expires_at="2030-01-01T00:00:00Z"),
         ("https://h.example/whip", "t0ken", ""),
         {"server": "https://h.example/whip", "bearer_token": "t0ken", "service": "WHIP"},
     ),
@@ -299,6 +299,7 @@ def test_a_row_and_a_profile_say_what_obs_asks_for_by_the_protocol(
         handover(ledger, old, new, folder)
     (row,) = rows(folder / "ingests.csv")
     assert (row["server"], row["stream_key"], row["passphrase"]) == expected
+    assert row["expires_at"] == ("2030-01-01T00:00:00+00:00" if name == "WHIP" else "")
     (path,) = (folder / "obs").glob("*/service.json")
     service = json.loads(path.read_text())
     assert service["type"] == ("whip_custom" if name == "WHIP" else "rtmp_custom")

@@ -63,7 +63,9 @@ def test_a_pickled_value_of_version_0_1_is_read(name: str) -> None:
     [
         live.LiveStream(provider="p", id="1", title="T", status="live", tags=["a"]),
         live.StreamSpec(title="T", description="D"),
-        live.Ingest("srt://h:1", "key", passphrase="a passphrase"),
+        live.Ingest(
+            "srt://h:1", "key", passphrase="a passphrase", expires_at="2030-01-01T00:00:00Z"
+        ),
         live.Playback("https://h/a.m3u8", "page"),
         live.Recording("ready", "https://h/a.m3u8", duration=3),
         live.RestreamTarget("rtmp://h/a", "key"),

@@ -602,6 +602,16 @@ class StartsNothing(RightAdapter):
 
 
 @wrong(
+    "starts a stream without the encoder that it declares to need",
+    caught_by="Operations::test_a_stream_is_not_started_without_the_encoder_that_it_needs",
+)
+class StartsWithoutAnEncoder(RightAdapter):
+    capabilities = attrs.evolve(
+        RightAdapter.capabilities, create_starts=False, start_needs_encoder=True
+    )
+
+
+@wrong(
     "returns a stopped stream in its previous state",
     caught_by="Operations::test_a_stopped_stream_is_over",
 )
@@ -1468,6 +1478,48 @@ class TakesAFolderForAStream(RightAdapter):
         return live.Event(provider=self.name, kind="stream_changed", stream=stream)
 
 
+class PublishingAdapter(RightAdapter):
+    """Acme, but with a key that it publishes instead of a secret that it shares."""
+
+    name = "publishing"
+
+    def webhook_key(self) -> live.Operation[str]:
+        response = yield self.request("GET", "/key")
+        return response.fields().text("key")
+
+
+class PublishingEmulator(RightEmulator):
+    """The vendor of that adapter."""
+
+    provider = "publishing"
+    webhook_secret = "the key that Acme publishes"
+    routes = (*RightEmulator.routes, Route("GET", "/key", "publish"))
+
+    def publish(self, request: Request) -> Response:
+        return json_response({"key": self.webhook_secret})
+
+
+@wrong(
+    "accepts a delivery that is signed with a key other than the published one",
+    caught_by="Webhooks::test_a_delivery_with_another_secret_is_rejected",
+    right=(PublishingAdapter, PublishingEmulator),
+)
+class BelievesAnyKey(PublishingAdapter):
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: str) -> None:
+        pass
+
+
+@wrong(
+    "fetches the key with a request that needs a session",
+    caught_by="Webhooks::test_a_genuine_delivery_is_read",
+    right=(PublishingAdapter, PublishingEmulator),
+)
+class AsksForAKeyThatIsNotPublished(PublishingAdapter):
+    def webhook_key(self) -> live.Operation[str]:
+        response = yield self.request("GET", "/streams")
+        return response.fields().text("key")
+
+
 # -- emulators --------------------------------------------------------------------------------
 
 
@@ -1548,6 +1600,19 @@ class RenamesWithANewKey(RightAdapter):
     def reset_key(self, stream_id: str) -> Stream:
         yield from super().reset_key(stream_id)
         return (yield from self.update(stream_id, {"title": "A stream with a new key"}))
+
+
+@wrong(
+    "returns the same key after it has expired",
+    caught_by="Availability::test_a_key_that_expires_is_valid_when_it_is_read",
+)
+class KeepsAnExpiredKey(RightAdapter):
+    def fields(self, fields: live.Fields) -> dict[str, Any]:
+        known = super().fields(fields)
+        if (made := known["created_at"]) is not None:
+            end = made + timedelta(hours=1)
+            known["ingests"] = [attrs.evolve(each, expires_at=end) for each in known["ingests"]]
+        return known
 
 
 @wrong(

@@ -33,7 +33,7 @@ def _package(vendor: str) -> Path:
 
 @pytest.mark.parametrize(("vendor", "fault"), ALL, ids=_id)
 def test_a_fault_can_be_planted_and_is_caught_or_explained(vendor: str, fault: Fault) -> None:
-    source = (_package(vendor) / "adapter.py").read_text(encoding="utf-8")
+    source = (_package(vendor) / fault.file).read_text(encoding="utf-8")
     compile(apply(fault, source), fault.name, "exec")
     assert [*map(bool, (fault.caught_by, fault.unknowable, fault.missed))].count(True) == 1
 
@@ -46,8 +46,8 @@ def test_the_kit_finds(
     original = _package(vendor)
     copy = tmp_path / original.name
     shutil.copytree(original, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    source = (copy / "adapter.py").read_text(encoding="utf-8")
-    (copy / "adapter.py").write_text(apply(fault, source), encoding="utf-8")
+    source = (copy / fault.file).read_text(encoding="utf-8")
+    (copy / fault.file).write_text(apply(fault, source), encoding="utf-8")
     path = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
     # Without coverage, which would count the copy as source of its own.

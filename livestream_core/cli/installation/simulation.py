@@ -66,7 +66,8 @@ class Simulation:
 
     def _simulate_due(self, now: float) -> None:
         before, self._since = self._since, {}
-        for stream in self._client.list(on_unreadable="collect"):
+        lacks_status = "status" in self._client.capabilities.list_lacks
+        for stream in self._client.list(on_unreadable="collect", full=lacks_status):
             if stream.status not in self._events:
                 continue
             key = stream.id, stream.status

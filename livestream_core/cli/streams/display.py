@@ -230,6 +230,8 @@ def _ingest(context: CommandContext, ingest: Ingest) -> Iterator[tuple[str, str]
         yield "ingest", _text(context, Kind.URL, ingest.url)
     if ingest.stream_key is not None:
         yield "stream key", _text(context, Kind.SECRET, ingest.stream_key)
+    if ingest.expires_at is not None:
+        yield "key expires", _text(context, Kind.INSTANT, ingest.expires_at)
     if ingest.passphrase is not None:
         yield "passphrase", _text(context, Kind.SECRET, ingest.passphrase)
     if context.show_secrets:

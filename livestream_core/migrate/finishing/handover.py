@@ -44,6 +44,7 @@ _INGEST_COLUMNS = (
     "stream_key",
     "ingest",
     "passphrase",
+    "expires_at",
 )
 _MAP_COLUMNS = ("source_id", "target_id", "title", "source_playback_url", "target_playback_url")
 _SECONDS = 60.0
@@ -87,7 +88,7 @@ def handover(
     """Write the files that publishers need for the cutover, readable only by the current user.
 
     - ``ingests.csv`` and ``ingests.json``: the new server and stream key of each stream, in the
-      form that OBS Studio asks for, and the passphrase for SRT
+      form that OBS Studio asks for, the passphrase for SRT, and when a key expires
     - ``obs/<stream>/``: the same as an OBS Studio profile
     - ``map.csv`` and ``map.json``: the old and new ID of each stream, and its old and new
       playback URL
@@ -128,7 +129,7 @@ def handover(
             continue
         ingest = pair.target.ingest or next(iter(pair.target.ingests), None)
         publishing = None if ingest is None else _publishing(ingest)
-        row = _ingest_row(item, pair.target, publishing, target.capabilities)
+        row = _ingest_row(item, pair.target, ingest, publishing, target.capabilities)
         ingests.append(row)
         if publishing is not None:
             profiles.append(_obs_profile(row, publishing))
@@ -164,7 +165,11 @@ def _publishing(ingest: Ingest) -> Publishing | None:
 
 
 def _ingest_row(
-    item: Item, stream: LiveStream, publishing: Publishing | None, capabilities: Capabilities
+    item: Item,
+    stream: LiveStream,
+    ingest: Ingest | None,
+    publishing: Publishing | None,
+    capabilities: Capabilities,
 ) -> dict[str, str]:
     note = ""
     if publishing is None:
@@ -172,7 +177,7 @@ def _ingest_row(
         facts = [STATUSES[status] for status in capabilities.statuses]
         boots_servers = any(each.active and not each.aired for each in facts)
         note = AFTER_START if boots_servers else NONE
-    start = stream.scheduled_start
+    start, end = stream.scheduled_start, None if ingest is None else ingest.expires_at
     return {
         "source_id": item.source_id,
         "target_id": stream.id,
@@ -182,6 +187,7 @@ def _ingest_row(
         "stream_key": "" if publishing is None else publishing.key,
         "ingest": note,
         "passphrase": "" if publishing is None else publishing.passphrase,
+        "expires_at": "" if end is None else end.isoformat(),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 import pytest
@@ -35,6 +36,10 @@ def _twice(harness: Harness, call: Callable[[str], LiveStream], stream_id: str) 
         assert error.applied is False
     after = harness.read(stream_id)
     assert (after.status, after.stream_keys()) == (before.status, before.stream_keys())
+
+
+def _ends(stream: LiveStream) -> list[datetime]:
+    return [each.expires_at for each in stream.ingests if each.expires_at is not None]
 
 
 class Availability(Area):
@@ -70,6 +75,22 @@ class Availability(Area):
         assert harness.read(other.id).stream_keys() == other.stream_keys(), (
             "another stream has a new key"
         )
+
+    @needs(Feature.GET)
+    def test_a_key_that_expires_is_valid_when_it_is_read(self, harness: Harness) -> None:
+        stream = harness.read(harness.reach(Status.READY).id)
+        ends = _ends(stream)
+        if not ends:
+            pytest.skip("no key of this vendor expires")
+        assert min(ends) > harness.clock.now(), "the key has expired"
+        again = harness.read(stream.id)
+        assert (_ends(again), publish_keys(again)) == (ends, publish_keys(stream)), (
+            "two reads show different keys: an encoder could not tell that nothing changed"
+        )
+        harness.clock.sleep((max(ends) - harness.clock.now()).total_seconds() + 1)
+        later = harness.read(stream.id)
+        assert min(_ends(later)) > harness.clock.now(), "a read returns a key that has expired"
+        assert not publish_keys(later) & publish_keys(stream), "the same key has another end"
 
     # -- disable and enable -----------------------------------------------------------------
 
@@ -153,7 +174,7 @@ class Reusable(Area):
             harness.end_run(stream.id)
             after = harness.client.wait(stream.id, until=Status.READY, timeout=600)
             assert (harness.key(after.id), after.status) == (harness.key(stream.id), Status.READY)
-            harness.emulator.connect_encoder(stream.id)
+            harness.go_live(stream.id)
             again = harness.client.wait(stream.id, until=Status.LIVE, timeout=600)
             assert again.status is Status.LIVE, "it cannot be live again"
 
@@ -225,7 +246,7 @@ class Recordings(Area):
             pytest.skip("the emulator makes no recordings")
         # With the first one, more than the emulator puts on a page.
         for _ in range(2):
-            harness.emulator.connect_encoder(stream.id)
+            harness.go_live(stream.id)
             harness.clock.sleep(60)
             harness.end_run(stream.id)
         after = {each.id for each in harness.client.recordings(stream.id)}

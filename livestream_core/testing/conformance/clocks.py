@@ -141,6 +141,6 @@ def _live(harness: Harness) -> LiveStream | None:
     stream = harness.stream()
     harness.attempt(harness.client.start, stream.id)
     harness.clock.sleep(harness.emulator.boot_seconds + 1)
-    harness.attempt(harness.emulator.connect_encoder, stream.id)
+    harness.attempt(harness.go_live, stream.id)
     shown = harness.client.get(stream.id)
     return shown if STATUSES[shown.status].aired else None

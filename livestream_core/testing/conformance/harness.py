@@ -20,7 +20,7 @@ from ..._http.network import SendArguments
 from ..._http.requests_transport import RequestsTransport
 from ..._model.errors import Conflict, NotFound, Rejected, Unsupported
 from ..._model.status import Status
-from ..._model.stream import LiveStream
+from ..._model.stream import Event, LiveStream
 from ...emulator import Emulator, LoggedRequest
 from ..captures import Player
 from ..transports import AsyncKitTransport, KitTransport
@@ -30,6 +30,8 @@ from .subject import Subject
 START = "2030-06-01T10:00:00Z"
 #: Enough streams for three pages of every known vendor.
 _MAX_STREAMS = 250
+#: The secret of the webhook, for a vendor that shares one with each account.
+_SECRET = "the secret of the kit's webhook"
 #: How many streams are created between two reads of the pages.
 _BATCH = 5
 
@@ -176,6 +178,17 @@ class Harness:
     def client(self, client: Client) -> None:
         self._client = client
 
+    @property
+    def secret(self) -> str:
+        """The secret with which the emulator's ``webhook`` signs genuine deliveries."""
+        return getattr(self.emulator, "webhook_secret", _SECRET)
+
+    def receive(self, headers: Any, body: bytes) -> Event:
+        """Pass a delivery to the test's client, with the secret unless a key is published."""
+        if self.subject.publishes_key:
+            return self.client.receive_webhook(headers, body)
+        return self.client.parse_webhook(headers, body, secret=self.secret)
+
     def signed_in(self, **settings: Any) -> Client:
         """Return a client that is signed in, so that the next request is the operation's own."""
         client = self.connect(**settings)
@@ -242,7 +255,16 @@ class Harness:
             return self.stream(scheduled_start=START)
         if self.can.create_starts:
             pytest.skip("create starts every stream")
-        return self.stream()
+        stream = self.stream()
+        if self.can.start_needs_encoder:
+            self.emulator.connect_encoder(stream.id)
+        return stream
+
+    def go_live(self, stream_id: str) -> None:
+        """Connect an encoder, and start the stream if the encoder alone does not."""
+        self.emulator.connect_encoder(stream_id)
+        if self.can.start_needs_encoder:
+            self.client.start(stream_id)
 
     def scheduled(self) -> LiveStream:
         """Return a stream that is scheduled, if that is possible."""
@@ -327,10 +349,10 @@ class Harness:
         steps: Sequence[Callable[[str], object]] = (
             client.start,
             lambda _: self.clock.sleep(emulator.boot_seconds + 1),
-            emulator.connect_encoder,
+            self.go_live,
             lambda _: self.clock.sleep(300),
             emulator.drop_encoder,
-            emulator.connect_encoder,
+            self.go_live,
             client.stop,
             lambda _: self.clock.sleep(60),
             emulator.finish_recording,

@@ -39,7 +39,6 @@ _NOT_STREAMS: tuple[Any, ...] = (None, 7, "text", [], {})
 #: A word of a vendor's, and not a time, an address, or a key.
 _WORD = re.compile(r"[A-Za-z]+([ _-][A-Za-z]+)*")
 
-_SECRET = "the secret of the kit's webhook"
 _FIELDS = frozenset(field.name for field in facts_of(LiveStream))
 
 
@@ -170,7 +169,7 @@ class OddValues(Area):
     ) -> None:
         stream = harness.stream(title="A stream with a webhook")
         key = harness.key(stream.id)
-        found = self.subject.delivery(harness.emulator, stream.id, _SECRET)
+        found = self.subject.delivery(harness.emulator, stream.id, harness.secret)
         if found is None:
             pytest.skip("the emulator sends no deliveries (no webhook())")
         headers, body = found
@@ -193,10 +192,10 @@ class OddValues(Area):
             stream_id = None
             if signs:
                 headers = self.subject.headers_for(
-                    harness.emulator, stream.id, _SECRET, as_body(changed)
+                    harness.emulator, stream.id, harness.secret, as_body(changed)
                 )
             try:
-                event = harness.client.parse_webhook(headers, as_body(changed), secret=_SECRET)
+                event = harness.receive(headers, as_body(changed))
             except WebhookRejected:
                 if signs:
                     raise

@@ -333,6 +333,19 @@ class Operations(Area):
         stream = harness.unstarted()
         assert harness.client.start(stream.id).status.is_active
 
+    @proves(Feature.START)
+    def test_a_stream_is_not_started_without_the_encoder_that_it_needs(
+        self, harness: Harness
+    ) -> None:
+        if not harness.can.start_needs_encoder:
+            pytest.skip("the vendor starts a stream before an encoder connects")
+        stream = harness.stream()
+        with pytest.raises(Conflict) as caught:
+            harness.client.start(stream.id)
+        assert (caught.value.status, caught.value.applied) == (Status.READY, False)
+        harness.emulator.connect_encoder(stream.id)
+        assert harness.read(stream.id).status is Status.READY, "the encoder alone starts it"
+
     @proves(Feature.STOP)
     def test_a_stopped_stream_is_over(self, harness: Harness) -> None:
         stream = harness.reach(Status.LIVE)

@@ -45,7 +45,9 @@ class Subject:
     the kit never connects), ``add_stream()`` (creates a stream if the adapter cannot,
     and returns its ID), ``other_ids()`` (IDs of things that are not live streams),
     ``webhook(id, secret=)`` (the headers and body of a delivery; with a parameter ``body``, it
-    signs that body), ``stream_fails(id)``,
+    signs that body), ``webhook_secret`` (for a vendor that publishes its key: the secret with which
+    ``webhook`` signs with that key; with any other one, it signs as a forger),
+    ``stream_fails(id)``,
     ``opted_out`` (a mapping from tests that are wrong for the vendor to reasons), and
     ``samples`` (a sequence of mappings with the arguments of :class:`Sample`).
 
@@ -149,6 +151,11 @@ class Subject:
         """
         webhook = getattr(emulator, "webhook", None)
         return webhook(stream_id, secret=secret) if webhook is not None else None
+
+    @cached_property
+    def publishes_key(self) -> bool:
+        """Whether the vendor publishes the key with which deliveries are verified."""
+        return self.adapter.webhook_key is not Adapter.webhook_key
 
     @cached_property
     def signs_given_bodies(self) -> bool:

@@ -26,6 +26,7 @@ class Fault(NamedTuple):
         unknowable: Why no test of the kit can find it; empty if one does.
         missed: What a test that finds it could look at, if there is none yet.
         was_caught: Whether the kit found it when it was planted.
+        file: The file of the adapter's package that has the text.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Fault(NamedTuple):
     unknowable: str = ""
     missed: str = ""
     was_caught: bool = False
+    file: str = "adapter.py"
 
 
 def faults_of(vendor: str) -> Sequence[Fault]:

@@ -61,6 +61,7 @@ FAULTS = [
         "the last page of a list is never read",
         was_caught=True,
         caught_by="Paging::test_streams_on_the_second_and_the_third_page_are_found_once_each",
+        file="api.py",
     ),
     Fault(
         "list-cursor-isdigit",
@@ -68,17 +69,18 @@ FAULTS = [
         "if not number.isdigit():",
         "the cursors 0 and ² are not refused as InvalidInput",
         missed="Made-up digits as a cursor, which are refused or name a page that exists.",
+        file="api.py",
     ),
     Fault(
         "list-one-bad-entry",
         "return self.page(\n"
         "            items,\n"
-        "            next=lambda: _next_page(fields, int(number), len(items)),\n"
+        '            next=lambda: next_page(fields.optional_object("pageInfo"), int(number), len(items)),\n'
         '            total=None if info is None else info.optional_integer("total"),\n'
         "        )",
         "return live.Page(\n"
         "            [self.parse_stream(each) for each in items],\n"
-        "            _next_page(fields, int(number), len(items)),\n"
+        '            next_page(fields.optional_object("pageInfo"), int(number), len(items)),\n'
         '            None if info is None else info.optional_integer("total"),\n'
         "        )",
         "one entry that cannot be read hides all streams of its page",
@@ -145,6 +147,7 @@ FAULTS = [
         "{402: live.PermissionDenied}",
         "a missing stream for which VideoSDK says 402 is PermissionDenied",
         missed="The settings of an emulator, such as its status for a missing stream.",
+        file="api.py",
     ),
     # -- secrets --------------------------------------------------------------------------------
     Fault(
@@ -175,6 +178,7 @@ FAULTS = [
         'return f"token-{token[-8:]}"',
         "the account, which is logged, contains a part of the token",
         missed="Each way to sign in, with a made-up secret: no part of it is in the account.",
+        file="api.py",
     ),
     Fault(
         "sign-in-machine-clock",
@@ -183,6 +187,7 @@ FAULTS = [
         "tokens are signed with the machine's time, not with that of connect(clock=...)",
         was_caught=True,
         caught_by="Clocks::test_times_are_those_of_the_clock_that_was_passed",
+        file="api.py",
     ),
     Fault(
         "sign-in-issued-now",
@@ -190,6 +195,7 @@ FAULTS = [
         "issued = present",
         "a vendor whose clock is some seconds behind refuses the token",
         unknowable="By how much a vendor's clock may be behind, only the vendor knows.",
+        file="api.py",
     ),
     # -- parsing --------------------------------------------------------------------------------
     Fault(

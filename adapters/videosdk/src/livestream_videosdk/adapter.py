@@ -9,29 +9,16 @@ platforms.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Generator, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-import attrs
-import jwt
-from jwt.algorithms import HMACAlgorithm
-
 import livestream_core as live
+from livestream_videosdk.api import SigningAdapter, next_page, page_number
+from livestream_videosdk.api import VideoSDKOptions as VideoSDKOptions
 
 _ALL = "/v1/livestreams"
 _PAGES = "/v1/livestreams/"  # in the reference, only the list has a trailing slash
 _ONE = "/v1/livestreams/{id}"
-
-#: The lifetime of a token that the adapter signs, as on the reference's page on authentication.
-TOKEN_LIFE = timedelta(minutes=10)
-
-#: How far a token's issue time is set back, because a vendor whose clock is slightly behind would
-#: refuse a token that was issued in its future.
-ISSUED_BEFORE = timedelta(seconds=30)
 
 #: The vendor's names for the fields of a spec.
 _FIELDS = {"title": "name", "record": "record", "restreams": "restream"}
@@ -39,55 +26,11 @@ _FIELDS = {"title": "name", "record": "record", "restreams": "restream"}
 #: The fields that only livestreams of v1 have. Other objects have IDs too.
 _OWN = ("name", "record", "restream", "streamKey", "streamUrl", "upstreamUrl")
 
-#: A page number, in a request and as a cursor.
-_PAGE = re.compile(r"[1-9][0-9]{0,17}")
-
 _NONE = live.Support.NONE
 _NATIVE = live.Support.NATIVE
 
 
-class _AnyLength(HMACAlgorithm):
-    def check_key_length(self, key: object) -> str | None:
-        """Return no warning, because VideoSDK chooses the length of an account's secret."""
-        return None
-
-
-_JWS = jwt.PyJWS()
-_JWS.unregister_algorithm("HS256")
-_JWS.register_algorithm("HS256", _AnyLength(HMACAlgorithm.SHA256))
-
-
-def _is_jwt(_: object, __: object, token: live.Secret | None) -> None:
-    if token is not None and not re.fullmatch(r"[!-~]+", token.reveal()):
-        raise ValueError("must be only the JWT, without Bearer or any other prefix")
-
-
-@attrs.frozen(kw_only=True)
-class VideoSDKOptions(live.Options):
-    """Options of a connection to VideoSDK: a token, or the key and secret to sign tokens with.
-
-    Attributes:
-        base_url: The vendor's origin.
-        token: A JWT. It is sent unchanged and never renewed.
-        api_key: The account's API key. It identifies the account and is not secret.
-        secret: The account's secret. It is never sent.
-    """
-
-    credentials: ClassVar[tuple[tuple[str, ...], ...]] = (("token",), ("api_key", "secret"))
-
-    base_url: str = live.option(
-        default="https://api.videosdk.live", help="The vendor's origin: https://host[:port]."
-    )
-    token: live.Secret | None = live.option(
-        default=None, validator=_is_jwt, help="An existing JWT, without any prefix."
-    )
-    api_key: str | None = live.option(default=None, help="The account's API key.")
-    secret: live.Secret | None = live.option(
-        default=None, help="The account's secret, which signs tokens."
-    )
-
-
-class VideoSDKAdapter(live.Adapter):
+class VideoSDKAdapter(SigningAdapter):
     """The adapter for the live streams of VideoSDK's API v1.
 
     A stream is an ingest that is open from its creation until it is deleted. The API returns no
@@ -96,7 +39,6 @@ class VideoSDKAdapter(live.Adapter):
 
     name = "videosdk"
     Options: ClassVar[type[live.Options]] = VideoSDKOptions
-    options: VideoSDKOptions
 
     capabilities: ClassVar[live.Capabilities] = live.Capabilities(
         operations={
@@ -158,9 +100,6 @@ class VideoSDKAdapter(live.Adapter):
 
     is_lenient: ClassVar[bool] = True
 
-    # From the SDK's documentation: "The API uses both" 402 and 404 for a missing stream.
-    errors: ClassVar[Mapping[int, type[live.LiveStreamError]]] = {402: live.NotFound}
-
     # Stream keys are UUIDs, and playback URLs contain them; the guide shows keys in another form.
     secret_patterns: ClassVar[tuple[str, ...]] = (
         r"(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
@@ -201,16 +140,15 @@ class VideoSDKAdapter(live.Adapter):
         Raises:
             InvalidInput: If the cursor is not a page number.
         """
-        number = query.cursor or "1"
-        if not _PAGE.fullmatch(number):
-            raise live.InvalidInput("cursor: is not a page number", field="cursor")
+        number = page_number(query)
         response = yield self.request("GET", _PAGES, params={"page": number, "perPage": query.size})
         fields = response.fields()
         items = fields.items("data")
+        # The guide's response has no pageInfo: all streams are on one page.
         info = response.fields(lenient=True).optional_object("pageInfo")
         return self.page(
             items,
-            next=lambda: _next_page(fields, int(number), len(items)),
+            next=lambda: next_page(fields.optional_object("pageInfo"), int(number), len(items)),
             total=None if info is None else info.optional_integer("total"),
         )
 
@@ -274,48 +212,6 @@ class VideoSDKAdapter(live.Adapter):
             raw=fields.data,
         )
 
-    # -- signing in -------------------------------------------------------------------------
-
-    def sign_in(self, previous: live.Session | None, now: datetime) -> live.Session:
-        """Return a session with the configured token, or with a newly signed one.
-
-        The token is signed with HS256, and is the raw value of the header (the reference's page on
-        authentication).
-        """
-        if self.options.token is not None:
-            return live.Session(headers={"Authorization": self.options.token.reveal()})
-        secret = self.options.secret
-        present = int(now.timestamp())
-        issued = present - int(ISSUED_BEFORE.total_seconds())
-        expires = present + int(TOKEN_LIFE.total_seconds())
-        claims = {"apikey": self.options.api_key, "iat": issued, "exp": expires}
-        try:
-            token = _JWS.encode(
-                json.dumps(claims).encode(), secret.reveal() if secret else "", "HS256"
-            )
-        except (jwt.InvalidKeyError, UnicodeError):
-            pass
-        else:
-            return live.Session(
-                headers={"Authorization": token}, expires_at=datetime.fromtimestamp(expires, UTC)
-            )
-        raise live.ConfigurationError("secret: cannot be used to sign a token")
-
-    def account_id(self) -> str:
-        """Return the API key, or a short digest of a token in which it cannot be read."""
-        if self.options.token is None:
-            return self.options.api_key or ""
-        token = self.options.token.reveal()
-        api_key = None
-        try:
-            # Only VideoSDK can verify the token; this only reads it.
-            api_key = jwt.decode(token, options={"verify_signature": False}).get("apikey")
-        except (jwt.InvalidTokenError, ValueError, RecursionError):
-            pass
-        if isinstance(api_key, str) and api_key.strip() and api_key.isprintable():
-            return api_key
-        return f"token-{hashlib.sha256(token.encode()).hexdigest()[:8]}"
-
 
 def _target(target: live.RestreamTarget) -> dict[str, str]:
     if target.url is None or target.stream_key is None:
@@ -324,22 +220,6 @@ def _target(target: live.RestreamTarget) -> dict[str, str]:
             field="restreams",
         )
     return {"url": str(target.url), "streamKey": target.stream_key.reveal()}
-
-
-def _next_page(fields: live.Fields, requested: int, count: int) -> str | None:
-    """Return the number of the page after one with ``count`` streams, or ``None``."""
-    # The guide's response has no pageInfo: all streams are on one page.
-    info = fields.optional_object("pageInfo")
-    if info is None or not count:
-        return None
-    if info.optional_integer("currentPage") not in (None, requested):
-        raise live.UnexpectedResponse(f"the response is not page {requested} of the list")
-    last = info.optional_integer("lastPage")
-    total = info.optional_integer("total")
-    if last is None and total is not None:
-        size = info.optional_integer("perPage") or 0
-        last = -(-total // (size if size > 0 else count))
-    return str(requested + 1) if last is None or requested < last else None
 
 
 def _ingests(fields: live.Fields) -> tuple[live.Ingest, ...]:
