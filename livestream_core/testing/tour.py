@@ -21,6 +21,7 @@ from .._contract.transport import Transport
 from .._http.network import SendArguments
 from .._model.errors import (
     AuthenticationFailed,
+    ConfigurationError,
     ConnectionFailed,
     LiveStreamError,
     NotFound,
@@ -41,6 +42,7 @@ from .captures import (
     Recorder,
     dumps,
     fields_to_create,
+    named_texts,
     options_of,
     redacted,
     secrets_left,
@@ -57,8 +59,9 @@ from .vocabulary import normal, vocabulary
 _PAGE_SIZE = 5
 _READ = 3
 _LONG_PAGE = 50
-#: Requests for each call, on average: some operations need several, or sign in first.
-REQUESTS = 4
+#: The most requests of one call, with those of a repetition after a wait. Some providers search
+#: their whole list for a stream.
+REQUESTS = 10
 #: The longest wait that a vendor may ask for, in seconds; a longer one ends the tour.
 _LONGEST_WAIT = 60.0
 #: The seconds from which on a call is called slow.
@@ -80,11 +83,12 @@ class BudgetedTransport(CapturingTransport):
     def __init__(self, inner: Transport) -> None:
         super().__init__(inner)
         self.left = 0
+        self.is_exhausted = False
 
     def _respond(self, sent: SendArguments) -> Response:
         """Return the response to a request; see :class:`KitTransport`."""
         if self.left <= 0:
-            self.is_incomplete = True
+            self.is_exhausted = True
             raise ConnectionFailed("this needs more requests than the tour may send", applied=False)
         self.left -= 1
         return super()._respond(sent)
@@ -259,10 +263,12 @@ class Left:
     Attributes:
         title: Its title.
         id: Its ID, if the vendor has returned one.
+        is_certain: Whether it is known to be there.
     """
 
     title: str
     id: str | None = None
+    is_certain: bool = False
 
 
 class Tour:
@@ -304,24 +310,18 @@ class Tour:
         self.left: Left | None = None
         self.ended = ""
 
-    def run(self, visits: Iterable[Visit], requests: int) -> None:
+    def run(self, visits: Iterable[Visit]) -> None:
         """Make calls, until one shows that no other can succeed.
 
-        Args:
-            visits: The calls.
-            requests: The maximum number of requests. Deleting the created stream may exceed it.
+        What was created is deleted in any case.
         """
-        self._transport.left = requests
         for visit in visits:
-            is_needed = visit.operation == "delete" and self.left is not None
-            if self.ended and not is_needed:
+            if self.ended and (visit.operation != "delete" or self.left is None):
                 self._skip(visit, self.ended)
             elif (arguments := visit.choose(self._seen)) is None:
                 if not visit.is_optional:
                     self._skip(visit, "there is no stream to try it with")
             else:
-                if is_needed:
-                    self._transport.left = max(self._transport.left, REQUESTS)
                 self._visit(visit, arguments)
 
     def _skip(self, visit: Visit, reason: str) -> None:
@@ -329,9 +329,11 @@ class Tour:
 
     def _visit(self, visit: Visit, arguments: Mapping[str, Any]) -> None:
         self._on_visit(visit.label)
+        self._transport.left, self._transport.is_exhausted = REQUESTS, False
         row, error = self._call(visit, arguments)
         wait = getattr(error, "retry_after", None)
-        if wait is not None and wait <= _LONGEST_WAIT:
+        is_safe = error is None or visit.operation != "create" or not may_have_changed(error)
+        if wait is not None and wait <= _LONGEST_WAIT and is_safe:
             self._on_wait(wait)
             self._clock.sleep(wait)
             row, error = self._call(visit, arguments)
@@ -355,7 +357,7 @@ class Tour:
         with self._changing(visit.operation, arguments.get("id")) if visit.changes else _NOTHING:
             call, error = self._recorder.call(visit.operation, arguments)
             self._keep(visit, call, error)
-        if not transport.is_incomplete:
+        if not (transport.is_exhausted or transport.is_incomplete):
             self.calls.append(call)
         row = Row(
             visit.label,
@@ -363,7 +365,10 @@ class Tour:
             requests=before - transport.left,
             seconds=self._clock.monotonic() - began,
         )
-        if visit.expected is not None and isinstance(error, visit.expected):
+        if transport.is_exhausted:
+            row.answer = f"not finished: it needs more than {REQUESTS} requests"
+            error = None
+        elif visit.expected is not None and isinstance(error, visit.expected):
             row.answer = f"{type(error).__name__}, as it should be"
             error = None
         elif visit.expected is not None and error is None:
@@ -383,11 +388,14 @@ class Tour:
         if visit.operation == "create" and self.left is not None:
             created = streams[0]["id"] if streams else error and error.stream_id
             if created:
-                self.left.id = created
+                self.left.id, self.left.is_certain = created, True
                 self._seen.created = {"id": created}
             elif error is not None and not may_have_changed(error):
                 self.left = None
-        if visit.operation == "delete" and error is None:
+        if self.left is not None and visit.operation == "delete":
+            self.left.is_certain = error is not None and not may_have_changed(error)
+        is_gone = error is None if visit.operation == "delete" else isinstance(error, NotFound)
+        if is_gone and self.left is not None and call.arguments.get("id") == self.left.id:
             self.left = None
 
     def _surprises(self, call: CapturedCall) -> Iterator[str]:
@@ -426,12 +434,19 @@ class Tour:
         }
         made = Capture(self._client.provider, options_of(self._client), self.calls, about)
         secrets = secrets_of(self._client, made, self._transport.headers)
-        found = rehearsed(redacted(made, secrets), self._client)
+        try:
+            found = rehearsed(redacted(made, secrets), self._client)
+        except ConfigurationError as error:
+            return Recorded("", [], [], [f"the options cannot be redacted: {error.message}"])
         text = dumps(found.capture)
         problems = [f"{name} looks like a secret" for name in unredacted_names(found.capture)]
-        if secrets_left(text, secrets):
+        # The words of an adapter's package are public, even under a name such as "key_type".
+        if secrets_left(text, (each for each in secrets if normal(each) not in self._words)):
             problems.append("a secret of the account is still in it")
-        if any(len(each) >= _MIN_PRIVATE and each in text for each in found.private):
+        values = {value for each in found.capture.calls for _, value in named_texts(_parts(each))}
+        if any(
+            len(each) >= _MIN_PRIVATE and each in text for each in found.private for text in values
+        ):
             problems.append("a text or an ID of the account is still in it")
         operations = [call.operation for call in found.capture.calls]
         return Recorded(text, operations, found.left_out, problems)
@@ -452,6 +467,12 @@ class Recorded:
     operations: Sequence[str]
     left_out: Sequence[str]
     problems: Sequence[str]
+
+
+def _parts(call: CapturedCall) -> list[Any]:
+    """Return what a call contains of an account."""
+    sent = [[each.target, each.body, each.answer, each.headers] for each in call.exchanges]
+    return [call.arguments, call.result, sent]
 
 
 def _answer(result: Any, error: LiveStreamError | None) -> str:

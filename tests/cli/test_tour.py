@@ -181,6 +181,7 @@ def test_a_tour_only_reads_and_its_file_replays_without_a_text_or_a_secret_of_th
     with reachable(emulator, monkeypatch):
         report = tour(provider)
     sent = emulator.requests[began:]
+    assert [each for each in surprises(report) if "customer" not in each] == []
     assert changing(sent, signing_in) == []
     with emulator.connect() as client:
         assert list(client.list(full=True)) == before
@@ -213,6 +214,7 @@ def test_with_write_one_stream_is_created_and_deleted_again(
     with emulator.connect() as client:
         assert list(client.list()) == []
     assert report["left"] is None
+    assert surprises(report) == []
     assert [call["call"] for call in report["calls"]][-3:] == [
         "list the created stream", "delete", "get the deleted stream",
     ]  # fmt: skip
@@ -263,7 +265,7 @@ def test_the_number_of_requests_is_told_before_and_kept(vendor: AcmeEmulator) ->
         vendor.add()
     result = run("doctor", "-p", "acme", "--live")
     assert result.exit_code == 0
-    assert "at most 11 calls with at most 44 requests, and signs in; all of them only read" in (
+    assert "makes at most 11 calls of at most 10 requests each; all of them only read" in (
         " ".join(result.stderr.split())
     )
     assert f"{len(vendor.requests)} requests were sent" in result.stdout
@@ -344,7 +346,7 @@ def test_what_cannot_be_meant_is_a_usage_error_and_nothing_is_sent(
 
 
 def test_a_stream_that_cannot_be_deleted_is_named(vendor: AcmeEmulator) -> None:
-    vendor.inject(Fault.status(500), on="DELETE *", times=9)
+    vendor.inject(Fault.status(409), on="DELETE *", times=9)
     result = run("doctor", "-p", "acme", "--live", "--output", FILE, "--write", "--yes", "--json")
     assert result.exit_code == 5
     (left,) = vendor.streams.values()
@@ -360,6 +362,39 @@ def test_the_created_stream_is_deleted_even_if_reading_it_fails(vendor: AcmeEmul
     report = tour("acme", "--write", "--yes", code=4)
     assert [each["id"] for each in vendor.streams.values()] == ["1"]
     assert report["left"] is None
+
+
+def test_a_delete_whose_outcome_is_unknown_is_looked_up(vendor: AcmeEmulator) -> None:
+    vendor.inject(Fault.drop_after(), on="DELETE *")
+    result = run("doctor", "-p", "acme", "--live", "--write", "--yes")
+    assert result.exit_code == 5
+    assert "may be left on acme:" in result.stderr
+    vendor.inject(Fault.status(500), on="DELETE *")
+    assert tour("acme", "--write", "--yes", code=5)["left"]["id"] == "2"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_create_is_repeated_only_if_the_first_one_had_no_effect(
+    vendor: AcmeEmulator, status: int
+) -> None:
+    vendor.inject(Fault.status(status, headers={"Retry-After": "0"}), on="POST /streams")
+    report = tour("acme", "--write", "--yes", code=0 if status == 429 else 5)
+    created = [each for each in vendor.requests if each.method == "POST"]
+    assert len(created) == (2 if status == 429 else 1)
+    assert (report["left"] is None) == (status == 429)
+
+
+def test_a_call_that_needs_too_many_requests_is_not_finished_and_fails_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    emulator = load_emulator("tktchurch")(boot_seconds=0.0)
+    with emulator.connect() as client:
+        for number in range(130):
+            client.create(title=f"Lesson {number}", scheduled_start="2031-05-06T07:08:09Z")
+    emulator.inject(Fault.status(404), on="GET */livestreams/*", times=99)
+    with reachable(emulator, monkeypatch):
+        report = tour("tktchurch")
+    assert answers(report)["get an unknown ID"] == "not finished: it needs more than 10 requests"
 
 
 def test_a_create_whose_outcome_is_unknown_names_the_title(vendor: AcmeEmulator) -> None:

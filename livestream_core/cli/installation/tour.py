@@ -73,8 +73,7 @@ def run(context: CommandContext, *, output: Path | None, write: bool, keep: bool
             ),
         )
         try:
-            tour.run(reading, REQUESTS * len(reading))
-            tour.run(changing, REQUESTS * len(changing))
+            tour.run((*reading, *changing))
             recorded = tour.capture() if tour.calls else None
         finally:
             _tell_what_is_left(context, tour, account)
@@ -99,13 +98,12 @@ def _changing(
 
 
 def _plan(account: str, reading: list[Visit], changing: list[Visit]) -> str:
-    calls = len(reading) + len(changing)
-    what = "all of them only read" if not changing else "they create one stream"
+    what = "they create one stream" if changing else "all of them only read"
     if any(visit.operation == "delete" for visit in changing):
         what += " and delete it"
     return (
-        f"the tour of {account} makes at most {calls} calls with at most {REQUESTS * calls} "
-        f"requests, and signs in; {what}"
+        f"the tour of {account} signs in and makes at most {len(reading) + len(changing)} calls of "
+        f"at most {REQUESTS} requests each; {what}"
     )
 
 
@@ -124,8 +122,8 @@ def _tell_what_is_left(context: CommandContext, tour: Tour, account: str) -> Non
         text = f"a stream may be left on {account}: look for the title {left.title!r}"
     else:
         text = (
-            f"the stream {left.id} ({left.title!r}) is left on {account}: delete it with "
-            f"`livestream delete {left.id}`, or at the vendor"
+            f"the stream {left.id} ({left.title!r}) {'is' if left.is_certain else 'may be'} left "
+            f"on {account}: delete it with `livestream delete {left.id}`, or at the vendor"
         )
     say(context, "warning", text)
 
