@@ -132,9 +132,9 @@ class Pseudonyms:
             return number
         try:
             read: float = json.loads(self._replaced(shown))
-        except ValueError:  # it has an exponent
-            return 0
-        return read if type(read) is type(number) else type(number)(0)
+        except ValueError:
+            read = 0  # it has an exponent
+        return type(number)(read)
 
     def _url(self, url: re.Match[str]) -> str:
         path, suffix = url["path"], ""

@@ -44,13 +44,15 @@ def _folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @contextmanager
-def reachable(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def reachable(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, **options: Any
+) -> Iterator[None]:
     """Serve an emulator, and set its environment variables."""
     name = emulator.provider
     with emulator.serve() as url:
         for option, value in {
             **origins_at(registry.adapter(name).Options, url),
-            **emulator.options(),
+            **(options or emulator.options()),
         }.items():
             monkeypatch.setenv(environment_name(name, option), str(value))
         yield
@@ -94,9 +96,15 @@ class Planted:
             return [live.RestreamTarget(f"rtmp://{self.text()}.example/live", self.text())]
         return None
 
-    def stream(self, client: live.Client) -> live.LiveStream:
-        """Create a stream with as many planted values as the vendor accepts together."""
+    def stream(self, emulator: Emulator, client: live.Client) -> str:
+        """Create a stream with as many planted values as the vendor accepts together.
+
+        Returns:
+            Its ID.
+        """
         can, fields = client.capabilities, {"title": self.value("title")}
+        if not can.supports("create"):
+            return str(emulator.add_stream())  # type: ignore[attr-defined]
         if can.supports("schedule"):
             fields["scheduled_start"] = "2031-05-06T07:08:09Z"
         stream = client.create(**fields)
@@ -107,12 +115,12 @@ class Planted:
                 with suppress(live.Rejected, live.InvalidInput):
                     stream = client.create(**{**fields, feature.value: value})
                     fields[feature.value] = value
-        return stream
+        return stream.id
 
     def fill(self, emulator: Emulator, client: live.Client) -> None:
         """Create streams, and bring one to its end."""
-        self.stream(client)
-        stream = self.stream(client)
+        self.stream(emulator, client)
+        id = self.stream(emulator, client)
         for step in (
             client.start,
             emulator.connect_encoder,
@@ -121,19 +129,19 @@ class Planted:
             emulator.finish_recording,
         ):
             with suppress(ValueError, NotImplementedError, live.LiveStreamError):
-                step(stream.id)
+                step(id)
         note = {"note": self.text(), self.text() + "7 x": 1, "phone": int(self.text("123456789"))}
         emulator.inject(Fault.extra_field("customer", note), times=10_000)
         emulator.inject(Fault.extra_field("remark", self.text()), times=10_000)
 
 
-def credentials_of(emulator: Emulator) -> set[str]:
+def credentials_of(emulator: Emulator, **given: Any) -> set[str]:
     """Return the secrets that an account was reached with, and its stream keys."""
     found = {value.rpartition(" ")[2] for each in emulator.requests for value in [
         each.headers.get("Authorization", "")]}  # fmt: skip
     options = registry.adapter(emulator.provider).Options
     names = {name for group in options.credentials for name in group}
-    found |= {str(value) for name, value in emulator.options().items() if name in names}
+    found |= {str(value) for name, value in given.items() if name in names}
     with emulator.connect() as client:
         for stream in client.list(full=True):
             found |= set(stream.stream_keys())
@@ -173,12 +181,14 @@ def test_a_tour_only_reads_and_its_file_replays_without_a_text_or_a_secret_of_th
     emulator, planted = load_emulator(provider)(boot_seconds=0.0), Planted()
     with emulator.connect() as client:
         planted.fill(emulator, client)
-    with emulator.connect() as client:
+    # Signing in shows more secrets than a token that is there already.
+    options = getattr(emulator, "login_options", emulator.options)()
+    with emulator.connect(**{**dict.fromkeys(emulator.options()), **options}) as client:
         began = len(emulator.requests)
         before = list(client.list(full=True))
     signing_in = emulator.requests[began:]
     began = len(emulator.requests)
-    with reachable(emulator, monkeypatch):
+    with reachable(emulator, monkeypatch, **options):
         report = tour(provider)
     sent = emulator.requests[began:]
     assert [each for each in surprises(report) if "customer" not in each] == []
@@ -189,10 +199,12 @@ def test_a_tour_only_reads_and_its_file_replays_without_a_text_or_a_secret_of_th
     assert report["problems"] == report["left_out"] == []
     made = [call["call"] for call in report["calls"] if call["tried"]]
     can = registry.adapter(provider).capabilities
-    assert {"list", "get", "get an unknown ID"} <= set(made)
-    assert ("recordings" in made) == can.supports("recordings")
+    assert {each for each in ("list", "get", "recordings") if can.supports(each)} <= set(made)
+    assert ("get an unknown ID" in made) == can.supports("get")
     text = Path(FILE).read_text(encoding="utf-8")
-    assert [each for each in (*planted.texts, *credentials_of(emulator)) if each in text] == []
+    assert [
+        each for each in (*planted.texts, *credentials_of(emulator, **options)) if each in text
+    ] == []
     assert "127.0.0.1" not in text
     assert [each.id for each in before if each.id in text] == []
     capture = load(Path(FILE))
@@ -230,7 +242,7 @@ def test_the_kit_replays_a_folder_of_tours_and_compares_them_with_the_emulators(
     for provider in PROVIDERS:
         emulator = load_emulator(provider)(boot_seconds=0.0)
         with emulator.connect() as client:
-            Planted().stream(client)
+            Planted().stream(emulator, client)
         if provider == PROVIDERS[-1]:
             emulator.inject(Fault.extra_field("brand_new", 7), times=100)
         with reachable(emulator, monkeypatch):
