@@ -68,17 +68,24 @@ class Pseudonyms:
         self._taken: set[str] = set()
         self._random = random.SystemRandom()
 
-    def data(self, data: Any, name: str = "") -> Any:
+    def data(self, data: Any, name: str = "", *, is_known: bool = True) -> Any:
         """Return JSON data of a response with pseudonyms.
 
         Args:
             data: The data.
             name: The name of the field that contains it.
+            is_known: Whether the adapter knows that field. Otherwise, the names in it may be the
+                customer's.
         """
         if isinstance(data, dict):
-            return {self._name(key): self.data(value, key) for key, value in data.items()}
+            return {
+                self._name(key) if is_known else self.text(key): self.data(
+                    value, key, is_known=is_known and normal(key) in self._words
+                )
+                for key, value in data.items()
+            }
         if isinstance(data, list):
-            return [self.data(each, name) for each in data]
+            return [self.data(each, name, is_known=is_known) for each in data]
         if isinstance(data, str):
             return self.text(data, name)
         if data is None or isinstance(data, bool):

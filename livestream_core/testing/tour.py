@@ -354,6 +354,8 @@ class Tour:
         before, began = transport.left, self._clock.monotonic()
         if visit.operation == "create":
             self.left = Left(arguments["title"])
+        if visit.operation == "delete" and self.left is not None:
+            self.left.is_certain = False  # until there is an answer
         with self._changing(visit.operation, arguments.get("id")) if visit.changes else _NOTHING:
             call, error = self._recorder.call(visit.operation, arguments)
             self._keep(visit, call, error)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ import pytest
 
 import livestream_core as live
 from acme import AcmeEmulator
-from command_line import PATIENCE, environment, install, run, served, until_asked
+from command_line import PATIENCE, environment, install, run, served, until
 from kit_runs import run as pytest_in
 from livestream_core._contract.capabilities import FIELDS
 from livestream_core._contract.options import environment_name, origins_at
 from livestream_core._model.fields import Kind, table
+from livestream_core._model.operations import OPERATION_TABLE
 from livestream_core._plugins.registry import registry
 from livestream_core.emulator import (
     Emulator,
@@ -32,7 +34,8 @@ from livestream_core.emulator import (
     json_response,
     load_emulator,
 )
-from livestream_core.testing.captures import Capture, FrozenClock, Player, load, outcome
+from livestream_core.testing.captures import CAPTURED, Capture, FrozenClock, Player, load, outcome
+from livestream_core.testing.tour import reads
 
 PROVIDERS = [name for name in live.providers() if registry.info(name).emulator is not None]
 FILE = "tour.json"
@@ -66,6 +69,17 @@ def tour(provider: str, *arguments: str, code: int = 0) -> Any:
 
 def surprises(report: Any) -> list[str]:
     return [surprise for call in report["calls"] for surprise in call["surprises"]]
+
+
+@pytest.mark.parametrize("provider", [*PROVIDERS, "acme"])
+def test_every_operation_that_reads_is_in_the_tour_and_none_that_changes(provider: str) -> None:
+    can = registry.adapter(provider).capabilities
+    visited = {CAPTURED[each.operation] for each in reads(can, datetime(2031, 1, 1, tzinfo=UTC))}
+    assert visited == {
+        row
+        for row in OPERATION_TABLE.values()
+        if row.sends and not row.changes and can.supports(row.feature)
+    }
 
 
 # -- every provider ------------------------------------------------------------------------------
@@ -130,7 +144,7 @@ class Planted:
         ):
             with suppress(ValueError, NotImplementedError, live.LiveStreamError):
                 step(id)
-        note = {"note": self.text(), self.text() + "7 x": 1, "phone": int(self.text("123456789"))}
+        note = {"note": self.text(), self.text(): 1, "phone": int(self.text("123456789"))}
         emulator.inject(Fault.extra_field("customer", note), times=10_000)
         emulator.inject(Fault.extra_field("remark", self.text()), times=10_000)
 
@@ -440,10 +454,14 @@ def test_a_provider_that_cannot_delete_creates_only_what_may_stay(
 
 
 @pytest.mark.processes
+@pytest.mark.parametrize(
+    ("method", "path", "what"),
+    [("GET", "/streams/1", "is left"), ("DELETE", "/streams/1", "may be left")],
+)
 def test_an_interruption_names_the_stream_that_is_left(
-    vendor: AcmeEmulator, tmp_path: Path
+    vendor: AcmeEmulator, tmp_path: Path, method: str, path: str, what: str
 ) -> None:
-    vendor.inject(Fault.delay(2 * PATIENCE), on="DELETE *")
+    vendor.inject(Fault.delay(2 * PATIENCE), on=f"{method} {path}")
     ours = install(tmp_path / "one", acme="command_line:ACME")
     # The process imports from the same paths as this one, which may not be the installed packages.
     ours["PYTHONPATH"] = os.pathsep.join([ours["PYTHONPATH"], *sys.path])
@@ -455,12 +473,16 @@ def test_an_interruption_names_the_stream_that_is_left(
         stderr=subprocess.PIPE,
         text=True,
     ) as it:
-        until_asked(vendor, "DELETE")
+        until(
+            lambda: any(
+                (each.method, each.path) == (method, path) for each in list(vendor.requests)
+            )
+        )
         it.send_signal(signal.SIGINT)
         _, errors = it.communicate(timeout=PATIENCE)
     assert it.returncode == 5
     assert "the stream 1 ('livestream-core tour" in errors
-    assert "is left on acme:" in errors
+    assert f"{what} on acme:" in errors
 
 
 # -- the file as a test --------------------------------------------------------------------------
