@@ -463,8 +463,6 @@ def test_an_interruption_names_the_stream_that_is_left(
 ) -> None:
     vendor.inject(Fault.delay(2 * PATIENCE), on=f"{method} {path}")
     ours = install(tmp_path / "one", acme="command_line:ACME")
-    # The process imports from the same paths as this one, which may not be the installed packages.
-    ours["PYTHONPATH"] = os.pathsep.join([ours["PYTHONPATH"], *sys.path])
     theirs = {name: os.environ[name] for name in os.environ if name.startswith("LIVESTREAM_ACME")}
     arguments = ["doctor", "-p", "acme", "--live", "--write", "--yes"]
     with subprocess.Popen(
