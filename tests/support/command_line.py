@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,12 +23,17 @@ ACME = AcmePlugin()
 TOKEN = "good-token"
 
 
-def until_asked(vendor: AcmeEmulator, method: str) -> None:
-    """Wait until the vendor has received a request with this method."""
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition is met."""
     deadline = time.monotonic() + PATIENCE
-    while not any(each.method == method for each in list(vendor.requests)):
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def until_asked(vendor: AcmeEmulator, method: str) -> None:
+    """Wait until the vendor has received a request with this method."""
+    until(lambda: any(each.method == method for each in list(vendor.requests)))
 
 
 @contextmanager
@@ -71,8 +76,10 @@ def install(folder: Path, **providers: str) -> dict[str, str]:
         metadata.mkdir(parents=True)
         (metadata / "METADATA").write_text(f"Name: livestream-{name}\nVersion: 1.0\n")
         (metadata / "entry_points.txt").write_text(f"[livestream_core]\n{name} = {target}\n")
+    # Processes import from the same paths as this one, which may not be the installed packages.
+    ours = filter(None, [os.environ.get("PYTHONPATH")])
     return {
-        "PYTHONPATH": os.pathsep.join(map(str, (folder, TESTS / "cli", TESTS / "support"))),
+        "PYTHONPATH": os.pathsep.join(map(str, (folder, TESTS / "cli", TESTS / "support", *ours))),
         "LIVESTREAM_ADAPTERS": ",".join(providers),
     }
 
