@@ -362,7 +362,9 @@ class DeadlineAdapter(HTTPAdapter):
             route = self._routes[origin] = self._route(origin)
         response: BaseHTTPResponse = route.pool.urlopen(
             method,
-            route.prefix + target,
+            # What is sent is the URL of deadline(); urllib3 logs this one, and playback URLs may be
+            # secret.
+            route.prefix + target if self._server_hostname is None else "/",
             body=body,
             headers=headers,
             redirect=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -24,6 +23,8 @@ _TAGS = (
     *("#EXTINF:", "#EXT-X-MEDIA-SEQUENCE:", "#EXT-X-ENDLIST", "#EXT-X-PLAYLIST-TYPE:"),
     *("#EXT-X-SERVER-CONTROL:", "#EXT-X-STREAM-INF:"),
 )
+#: Durations are added to times, and a datetime cannot hold every sum.
+_YEARS = range(2000, 3000)
 _CODEC = r"[\w.+-]{1,64}"
 _RESOLUTION = r"(\d{1,6})x(\d{1,6})"
 #: The number of renditions that a result lists.
@@ -126,9 +127,10 @@ def _read_tag(line: str, _: int, data: dict[str, Any], state: dict[str, Any]) ->
 
 def _time(text: str) -> datetime | None:
     try:
-        return to_utc(datetime.fromisoformat(text.strip()))
+        time = to_utc(datetime.fromisoformat(text.strip()))
     except (ValueError, InvalidInput):  # malformed, or without a zone: it says nothing
         return None
+    return time if time.year in _YEARS else None
 
 
 def _variants(found: Sequence[Mapping[str, Any]]) -> Variants:
@@ -158,6 +160,7 @@ def _segments(found: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]) -
     duration = _number(newest.get("duration"), float, _MOST_SECONDS)
     if duration is None:
         raise invalid("the playlist is malformed")
+    start = newest.get("current_program_date_time")
     control = found.get("server_control") or {}
     target = _seconds(found.get("targetduration")) or max(duration, 1.0)
     return Segments(
@@ -166,16 +169,9 @@ def _segments(found: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]) -
         duration=duration,
         target_duration=target,
         has_ended=found["is_endlist"] or found["playlist_type"] == "vod",
-        end=_plus(newest.get("current_program_date_time"), duration),
+        end=None if start is None else start + timedelta(seconds=duration),
         hold_back=_seconds(control.get("hold_back")) or HOLD_BACK * target,
     )
-
-
-def _plus(time: datetime | None, seconds: float) -> datetime | None:
-    try:
-        return None if time is None else time + timedelta(seconds=seconds)
-    except OverflowError:
-        return None
 
 
 def _seconds(value: Any) -> float | None:
@@ -183,6 +179,4 @@ def _seconds(value: Any) -> float | None:
 
 
 def _number(value: Any, kind: Callable[[Any], T], most: float) -> T | None:
-    if not isinstance(value, (int, float)) or not (math.isfinite(value) and 0 <= value <= most):
-        return None
-    return kind(value)
+    return kind(value) if isinstance(value, (int, float)) and 0 <= value <= most else None

@@ -32,24 +32,12 @@ _CLOCK_SKEW = 5.0
 
 
 def probe(
-    engine: Engine,
-    stream: LiveStream | str,
-    allowed: AllowedAddresses,
-    seconds: float,
-    clock: Clock | None = None,
+    engine: Engine, stream: LiveStream | str, allowed: AllowedAddresses, seconds: float
 ) -> Flow[Playability]:
-    """Probe as described at ``Client.probe``; the arguments have been checked.
-
-    Args:
-        engine: The client's engine.
-        stream: The stream, or its ID.
-        allowed: The addresses that may be connected to.
-        seconds: The time limit.
-        clock: The clock. Defaults to the machine's, even if the client has another: the vendor may
-            be an emulator with a time of its own, but the playlist is on a real server.
-    """
+    """Probe as described at ``Client.probe``; the arguments have been checked."""
     handled = sys.exception()
-    clock = clock or SystemClock()
+    # Not the client's clock: an emulator may have a time of its own, but a playlist is on a server.
+    clock = SystemClock()
     id = stream if isinstance(stream, str) else stream.id
     until = clock.monotonic() + seconds
     if isinstance(stream, str):

@@ -91,10 +91,16 @@ def show_playability(context: CommandContext, found: Playability) -> None:
 
 
 def _rendition(rendition: Rendition) -> str:
-    size = rendition.width and f"{rendition.width}x{rendition.height}"
-    rate = rendition.frame_rate and f"{rendition.frame_rate:g} fps"
-    bits = rendition.bandwidth and f"{rendition.bandwidth / 1000:.0f} kbit/s"
-    return ", ".join(filter(None, (size, rate, bits, " + ".join(rendition.codecs)))) or "-"
+    facts = []
+    if rendition.width is not None:
+        facts.append(f"{rendition.width}x{rendition.height}")
+    if rendition.frame_rate is not None:
+        facts.append(f"{rendition.frame_rate:g} fps")
+    if rendition.bandwidth is not None:
+        facts.append(f"{rendition.bandwidth / 1000:.0f} kbit/s")
+    if rendition.codecs:
+        facts.append(" + ".join(map(printable, rendition.codecs)))
+    return ", ".join(facts) or "-"
 
 
 def show_streams(context: CommandContext, streams: Iterable[LiveStream]) -> int:
