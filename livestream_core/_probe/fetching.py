@@ -130,9 +130,10 @@ def _checked(response: Response, host: str) -> Response:
 
 
 def _refused(host: str, addresses: list[str]) -> InvalidInput:
-    shown = next(iter(addresses), "none")
+    shown = addresses[0]
+    where = shown if host == shown else f"{shown}, the address of {host},"
     return InvalidInput(
-        f"{host} has the address {shown}, which is not public; nothing was sent to it",
+        f"{where} is not a public address; nothing was sent to it",
         field="allow_addresses",
         hint=f"if you trust it, pass allow_addresses=['{shown}']",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -384,7 +385,10 @@ def probe(context: CommandContext, id: str, allow_addresses: tuple[str, ...]) ->
             found = client.probe(id, allow_addresses=allow_addresses)
         except InvalidInput as error:
             if error.hint:
-                error.hint = error.hint.replace("allow_addresses=", "--allow-address ")
+                # The argument is a list with one address.
+                error.hint = re.sub(
+                    r"allow_addresses=\['(.*?)'\]", r"--allow-address \1", error.hint
+                )
             raise
     show_playability(context, found)
     if code := code_of_playback(found.state):
