@@ -1,0 +1,1 @@
+"""Probing: which addresses may be connected to, and what a playlist means. It does no I/O."""
