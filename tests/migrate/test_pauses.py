@@ -251,6 +251,22 @@ def test_a_pause_is_no_failure_and_costs_no_try(
         assert result.writes == 1
 
 
+@pytest.mark.parametrize("on", ["create", "source"])
+def test_a_short_pause_ends_too_when_the_run_is_stopped(location: str, on: str) -> None:
+    with sides("memory", "videosdk") as (old, new):
+        old.fill(2)
+        plan = planned(old, new)
+        at = new if on == "create" else old
+        at.inject(busy(19), on if on == "create" else READ, times=99)
+        before, waits = len(at.emulator.requests), Waits()
+        result = run(plan, location, **waits.settings())
+        assert (result.exit_code, result.stopped, len(waits.errors)) == (6, "requested", 1)
+        sent = [
+            each for each in at.emulator.requests[before:] if each.method == "POST" or at is old
+        ]
+        assert len(sent) == 1
+
+
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("where", ["the source's list", "the target's list", "a source stream"])
 def test_a_plan_waits(where: str, status: int) -> None:

@@ -365,7 +365,8 @@ def refresh_cutovers(
             try:
                 return was_live(reader.read(item.target_id or "", _SECONDS))
             except LiveStreamError as error:
-                kept.raise_if_ended(error)
+                if kept.is_ended_by(error):
+                    raise
                 return False
 
         executor = stack.enter_context(threads(workers, "refresh_cutovers", kept))
