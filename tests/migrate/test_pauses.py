@@ -19,6 +19,7 @@ import sqlalchemy as sa
 import livestream_core as live
 from livestream_core import migrate
 from livestream_core.emulator import Fault
+from livestream_core.migrate.patience import Patience
 from livestream_core.migrate.running import worker
 from migrations import Side, by_state, end_pauses, planned, sides
 from postgresql import PostgreSQL
@@ -233,6 +234,27 @@ def test_nothing_is_sent_before_the_end_of_a_pause_and_everything_after(location
         assert len(early) <= 3  # in flight
         assert new.creates() == 13
         assert new.titles() == old.titles()
+
+
+def test_pauses_with_answers_in_between_do_not_add_up_for_a_process_that_only_watches(
+    location: str,
+) -> None:
+    with sides("memory", "memory") as (old, new):
+        old.fill(1)
+        migrate.Ledger.create(location, planned(old, new)).close()
+        account = new.client.account
+    with migrate.Ledger.open(location, write=True) as one, migrate.Ledger.open(location) as other:
+        works, watches = Patience(ledger=one), Patience(1.0, ledger=other)
+        for _ in range(3):
+            error = live.RateLimited("slow down", retry_after=0.6, account=account)
+            error.http_status = 429
+            works.keep(error)
+            while works.left:
+                watches.look()
+                assert watches.too_long is None
+                time.sleep(0.05)
+            works.answered(account)
+        assert not watches.left
 
 
 def test_a_pause_is_no_failure_and_costs_no_try(
