@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Self
+from functools import lru_cache
+from typing import Any, Generic, Self, TypeVar
 
 import attrs
 
@@ -19,6 +20,9 @@ from .._model.errors import InvalidInput, LiveStreamError
 from .._model.fields import Pickled, facts_of
 from .._model.status import Status
 from .._model.stream import LiveStream, StreamSpec
+from .kept import Kept
+
+T = TypeVar("T", covariant=True)
 
 #: A stream that starts sooner than this is not moved.
 DEFAULT_LEAD_TIME = timedelta(minutes=30)
@@ -305,7 +309,7 @@ class Plan:
     source_account: str
     target_account: str
     settings: PlanSettings
-    items: tuple[PlannedItem, ...]
+    items: Sequence[PlannedItem]
     left_out: int = 0
     source_complete: Completeness = Completeness.UNKNOWN
     target_total: int = 0
@@ -319,17 +323,18 @@ class Plan:
     @property
     def counts(self) -> dict[str, int]:
         """The number of items in each state, and their ``total``."""
-        return counts(item.state for item in self.items)
+        return Tally.of(self.items).counts
 
     @property
     def losses(self) -> dict[str, dict[str, int]]:
         """The number of streams to move that would lose each field, by outcome."""
-        return losses(item.fields for item in self.items if item.state is not ItemState.SKIPPED)
+        return Tally.of(self.items).losses
 
     @property
     def forbidden_losses(self) -> tuple[str, ...]:
         """The fields in ``fail_on_loss`` that would be lost. A run refuses such a plan."""
-        return tuple(name for name in self.settings.fail_on_loss if name in self.losses)
+        lost = self.losses
+        return tuple(name for name in self.settings.fail_on_loss if name in lost)
 
     @property
     def digest(self) -> str:
@@ -371,20 +376,67 @@ class Plan:
         }
 
 
-def counts(states: Iterable[ItemState]) -> dict[str, int]:
-    """Return the ``total``, and then the number of items in each state, in the order of states."""
-    counted = Counter(states)
-    by_state = {str(state): counted[state] for state in ItemState}
-    return {"total": counted.total(), **by_state}
+class Tally:
+    """Counts the states of items, and the fields that they lose, one item after the other."""
+
+    def __init__(self) -> None:
+        self._states: Counter[ItemState] = Counter()
+        self._losses: dict[str, Counter[str]] = {}
+
+    @classmethod
+    def of(cls, items: Iterable[Item | PlannedItem]) -> Tally:
+        """Return the tally of items."""
+        if isinstance(items, Items):
+            return items.tally
+        tally = cls()
+        for item in items:
+            tally.add(item.state, item.fields)
+        return tally
+
+    def add(self, state: ItemState, fields: Iterable[FieldResult]) -> None:
+        """Count an item."""
+        self._states[state] += 1
+        if state is not ItemState.SKIPPED:
+            for name, outcome in {(each.field, each.fate) for each in fields if each.is_loss}:
+                self._losses.setdefault(name, Counter())[str(outcome)] += 1
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The ``total``, and then the number of items in each state, in the order of states."""
+        by_state = {str(state): self._states[state] for state in ItemState}
+        return {"total": self._states.total(), **by_state}
+
+    @property
+    def losses(self) -> dict[str, dict[str, int]]:
+        """How many items lose each field, by outcome, without those that are skipped."""
+        return {name: dict(sorted(self._losses[name].items())) for name in sorted(self._losses)}
 
 
-def losses(fields: Iterable[Iterable[FieldResult]]) -> dict[str, dict[str, int]]:
-    """Return how many streams lose each field, by outcome."""
-    counted: dict[str, Counter[str]] = {}
-    for each in fields:
-        for name, outcome in {(field.field, field.fate) for field in each if field.is_loss}:
-            counted.setdefault(name, Counter())[str(outcome)] += 1
-    return {name: dict(sorted(counted[name].items())) for name in sorted(counted)}
+@lru_cache(maxsize=512)
+def fields_of(text: str) -> tuple[FieldResult, ...]:
+    """Return the outcomes that a row has as text. Most rows of a migration have the same."""
+    return tuple(
+        FieldResult(name, FieldOutcome(outcome), note) for name, outcome, note in json.loads(text)
+    )
+
+
+def fields_text(fields: Iterable[FieldResult]) -> str:
+    """Return the outcomes for an item's fields as the text of a row."""
+    return json.dumps([[each.field, str(each.fate), each.note] for each in fields])
+
+
+class Items(Kept[T], Generic[T]):
+    """The items of a plan or a report, from rows with a state and the outcomes of the fields."""
+
+    def __init__(
+        self, rows: Iterable[dict[str, Any]], item: Callable[[dict[str, Any]], T]
+    ) -> None:
+        self.tally = Tally()
+        super().__init__(
+            rows,
+            item,
+            lambda row: self.tally.add(ItemState(row["state"]), fields_of(row["fields"])),
+        )
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -591,7 +643,7 @@ class Report(Pickled):
     made_at: datetime
     phase: str
     settings: PlanSettings
-    items: tuple[Item, ...]
+    items: Sequence[Item]
     unowned: tuple[str, ...] = ()
     source_name: str = ""
     target_name: str = ""
@@ -602,19 +654,18 @@ class Report(Pickled):
     @property
     def counts(self) -> dict[str, int]:
         """The number of items in each state, and their ``total``."""
-        return counts(item.state for item in self.items)
+        return Tally.of(self.items).counts
 
     @property
     def losses(self) -> dict[str, dict[str, int]]:
         """The number of moved streams that lose each field, by outcome."""
-        return losses(item.fields for item in self.items if item.state is not ItemState.SKIPPED)
+        return Tally.of(self.items).losses
 
     @property
     def needs_review(self) -> bool:
         """Whether a stream needs review, was refused, or is a possible duplicate."""
-        return bool(self.unowned) or any(
-            item.state in (ItemState.NEEDS_REVIEW, ItemState.REFUSED) for item in self.items
-        )
+        counts = self.counts
+        return bool(self.unowned or counts["needs_review"] or counts["refused"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``, without secrets."""

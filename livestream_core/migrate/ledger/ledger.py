@@ -27,7 +27,8 @@ from ..._model.errors import InvalidInput
 from ...durable.database import committed
 from ...durable.database import shown as shown_url
 from ...durable.leases import LeaseLost
-from ..values import History, Item, ItemState, LedgerError, Plan, PlanSettings, Report
+from ..kept import batches
+from ..values import History, ItemState, LedgerError, Plan, PlanSettings, Report
 from . import mark_file
 from .neighbors import Neighbor, neighbors, others
 from .schema import (
@@ -46,7 +47,7 @@ from .schema import (
     seal_of,
     stored,
 )
-from .transaction import UNSETTLED, BudgetSpent, Stopped, Taken, Transaction, acceptance
+from .transaction import UNSETTLED, BudgetSpent, Stopped, Taken, Transaction, acceptance, walked
 
 T = TypeVar("T")
 
@@ -365,7 +366,7 @@ class Ledger:
             raise self._damaged("its first row was changed")
         migration = migrations[0]
         found = 0
-        for row in connection.execute(sa.select(ITEMS)).mappings():
+        for row in walked(connection, sa.select(ITEMS)):
             found += 1
             if row["seal"] != seal_of(row):
                 raise self._damaged(f"the row of stream {row['source_id']!r} was changed")
@@ -657,18 +658,14 @@ def _fill(connection: sa.Connection, plan: Plan) -> None:
     METADATA.create_all(connection)
     version = SCHEMA_VERSION[connection.dialect.name]
     connection.execute(MIGRATION.insert(), [migration_row(plan, version)])
-    if plan.items:
-        connection.execute(
-            ITEMS.insert(), [item_row(plan, at, item) for at, item in enumerate(plan.items)]
-        )
     groups: dict[str, int] = {}
-    for at, item in enumerate(plan.items):
-        if item.state is ItemState.PENDING:
-            groups.setdefault(item.key, at)
-    if groups:
-        connection.execute(
-            GROUPS.insert(), [{"key": key, "position": at} for key, at in groups.items()]
-        )
+    for batch in batches(enumerate(plan.items)):
+        connection.execute(ITEMS.insert(), [item_row(plan, at, item) for at, item in batch])
+        for at, item in batch:
+            if item.state is ItemState.PENDING:
+                groups.setdefault(item.key, at)
+    for some in batches(groups.items()):
+        connection.execute(GROUPS.insert(), [{"key": key, "position": at} for key, at in some])
 
 
 def new_owner() -> str:
@@ -676,9 +673,12 @@ def new_owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def _report(transaction: Transaction) -> Report:
+def head(transaction: Transaction) -> Report:
+    """Return the contents of a ledger without its items."""
     migration = transaction.migration()
-    items = tuple(transaction.items())
+    phase = migration["phase"]
+    if phase == "running" and transaction.is_finished():
+        phase = "finished"
     accepted = tuple(map(acceptance, transaction.accepted()))
     owned_by_none = {each.target_id for each in accepted if each.source_id is None}
     return Report(
@@ -687,9 +687,9 @@ def _report(transaction: Transaction) -> Report:
         target_account=migration["target_account"],
         started_at=instant(migration["made_at"]),
         made_at=datetime.now(UTC),
-        phase=_phase(migration["phase"], items),
+        phase=phase,
         settings=stored(PlanSettings, migration["settings"]),
-        items=items,
+        items=(),
         unowned=tuple(
             each for each in json.loads(migration["unowned"]) if each not in owned_by_none
         ),
@@ -700,11 +700,8 @@ def _report(transaction: Transaction) -> Report:
     )
 
 
-def _phase(phase: str, items: Iterable[Item]) -> str:
-    if phase != "running":
-        return phase
-    unsettled = (ItemState.PENDING, ItemState.UNKNOWN)
-    return "running" if any(item.state in unsettled for item in items) else "finished"
+def _report(transaction: Transaction) -> Report:
+    return attrs.evolve(head(transaction), items=transaction.items())
 
 
 def history(ledger: str | os.PathLike[str], id: str) -> History:

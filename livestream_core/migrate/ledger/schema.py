@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from ..._model.errors import InvalidInput
 from ..._model.stream import StreamSpec
 from ...durable.database import Row, clean
-from ..values import LedgerError, Plan, PlannedItem, PlanSettings, has_mark
+from ..values import LedgerError, Plan, PlannedItem, PlanSettings, fields_text, has_mark
 
 T = TypeVar("T", StreamSpec, PlanSettings)
 
@@ -256,7 +256,7 @@ def item_row(plan: Plan, position: int, item: PlannedItem) -> dict[str, Any]:
             "state": str(item.state),
             "reason": clean(item.reason),
             "spec": None if item.spec is None else json.dumps(item.spec.to_dict()),
-            "fields": fields_text(item),
+            "fields": fields_text(item.fields),
             "source": json.dumps(item.source),
             "digest": item.digest,
             "marked": is_marked,
@@ -272,8 +272,3 @@ def item_row(plan: Plan, position: int, item: PlannedItem) -> dict[str, Any]:
             "retirement": None,
         }
     )
-
-
-def fields_text(item: PlannedItem) -> str:
-    """Return the outcomes for an item's fields as the text that is stored."""
-    return json.dumps([[each.field, str(each.fate), each.note] for each in item.fields])

@@ -16,13 +16,14 @@ from ...durable.leases import Leases
 from ..values import (
     Acceptance,
     Cutover,
-    FieldOutcome,
-    FieldResult,
     History,
     Item,
+    Items,
     ItemState,
     PlannedItem,
     Try,
+    fields_of,
+    fields_text,
     has_mark,
 )
 from .schema import (
@@ -33,7 +34,6 @@ from .schema import (
     MIGRATION,
     RUNS,
     TRIES,
-    fields_text,
     instant,
     missing,
     sealed,
@@ -104,6 +104,16 @@ _CHANGE = (
     .where(ITEMS.c.position == _P("at"), ITEMS.c.seal == _P("former"))
     .values({name: _P(f"as_{name}") for name in _CHANGEABLE})
 )
+
+
+#: How many rows of a walk are in memory.
+_AT_ONCE = 500
+
+
+def walked(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Row]:
+    """Iterate over the rows of a query without holding them all in memory."""
+    found = connection.execute(query, execution_options={"yield_per": _AT_ONCE})
+    return iter(found.mappings())
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -216,10 +226,19 @@ class Transaction:
         row = dict(self._connection.execute(lock).mappings().one())
         self._connection.execute(MIGRATION.update().values(**sealed({**row, **values})))
 
-    def items(self) -> Iterator[Item]:
-        """Iterate over all streams, in order."""
-        for row in self._connection.execute(sa.select(ITEMS).order_by(ITEMS.c.position)).mappings():
-            yield _item(row)
+    def rows(self, *where: sa.ColumnElement[bool]) -> Iterator[Row]:
+        """Iterate over the rows of streams, in order, without holding them all in memory."""
+        query = sa.select(ITEMS).where(*where).order_by(ITEMS.c.position)
+        return walked(self._connection, query)
+
+    def items(self) -> Items[Item]:
+        """Return all streams, in order."""
+        return Items(({name: row[name] for name in _OF_ITEM} for row in self.rows()), item_of)
+
+    def is_finished(self) -> bool:
+        """Return whether every stream is settled."""
+        unsettled = sa.select(ITEMS.c.position).where(ITEMS.c.state.in_(UNSETTLED)).limit(1)
+        return self._connection.execute(unsettled).first() is None
 
     def history(self, id: str) -> History | None:
         """Return what is known about the stream with an ID at the source or the target."""
@@ -233,7 +252,7 @@ class Transaction:
         if self.has(TRIES):
             of_row = sa.select(TRIES).where(TRIES.c.position == row["position"])
             tries = self._connection.execute(of_row.order_by(TRIES.c.id)).mappings()
-        return History(item=_item(row), attempts=row["attempts"], tries=tuple(map(_try, tries)))
+        return History(item=item_of(row), attempts=row["attempts"], tries=tuple(map(_try, tries)))
 
     def counts(self) -> dict[str, int]:
         """Return the total number of streams, and the number in each state."""
@@ -601,7 +620,7 @@ class Transaction:
                 "group_key": item.key,
                 "title": clean(item.title),
                 "spec": None if item.spec is None else json.dumps(item.spec.to_dict()),
-                "fields": fields_text(item),
+                "fields": fields_text(item.fields),
                 "source": json.dumps(item.source),
                 "digest": item.digest,
                 "marked": marked and has_mark(item.spec),
@@ -685,7 +704,28 @@ def _entry(row: Row) -> Entry:
     )
 
 
-def _item(row: Row) -> Item:
+#: The columns that an item is made from.
+_OF_ITEM = (
+    "position",
+    "source_id",
+    "target_id",
+    "title",
+    "state",
+    "reason",
+    "spec",
+    "fields",
+    "source",
+    "switched",
+    "retirement",
+    "marked",
+    "rollback",
+    "intended_at",
+    "settled_at",
+)
+
+
+def item_of(row: Row) -> Item:
+    """Return the stream of a row."""
     cutover = None
     if row["target_id"] is not None:
         cutover = Cutover.SWITCHED if row["switched"] else Cutover.PREPARED
@@ -697,10 +737,7 @@ def _item(row: Row) -> Item:
         state=ItemState(row["state"]),
         reason=row["reason"],
         spec=None if row["spec"] is None else stored(StreamSpec, row["spec"]),
-        fields=tuple(
-            FieldResult(name, FieldOutcome(outcome), note)
-            for name, outcome, note in json.loads(row["fields"])
-        ),
+        fields=fields_of(row["fields"]),
         source=json.loads(row["source"]),
         cutover=cutover,
         marked=row["marked"],

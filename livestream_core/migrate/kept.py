@@ -1,0 +1,119 @@
+"""Sequences of many items that take little memory.
+
+A plan or report of 100,000 streams would take hundreds of megabytes as objects. The items are
+kept as compressed rows instead, and each becomes an object only while somebody looks at it.
+"""
+
+from __future__ import annotations
+
+import marshal
+import threading
+import weakref
+import zlib
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from operator import eq
+from tempfile import SpooledTemporaryFile
+from typing import Any, Generic, TypeVar, overload
+
+S = TypeVar("S")
+T = TypeVar("T", covariant=True)
+
+#: Rows of one plan are much alike, so that a few of them compress as well as many.
+_BLOCK = 16
+#: Larger ones are in a temporary file without a name, which the operating system removes.
+_IN_MEMORY = 8_000_000
+#: How many items a repr shows.
+_SHOWN = 3
+#: The blocks that were read last, for a walk in almost the order of the rows.
+_LAST = 32
+
+
+def batches(items: Iterable[S], size: int = 500) -> Iterator[list[S]]:
+    """Iterate over items in lists of limited length."""
+    left = iter(items)
+    while batch := list(islice(left, size)):
+        yield batch
+
+
+class Kept(Sequence[T], Generic[T]):
+    """A sequence of items that are made from rows each time they are read.
+
+    It compares equal to any sequence with equal items, and a pickle of it is a tuple.
+
+    Args:
+        rows: The rows: dictionaries of plain values, without secrets. They are read once.
+        item: The function that makes an item from a row.
+        note: A function that is called with each row while the rows are read.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[dict[str, Any]],
+        item: Callable[[dict[str, Any]], T],
+        note: Callable[[dict[str, Any]], object] = lambda row: None,
+    ) -> None:
+        self._item = item
+        self._length = 0
+        #: Where each block begins in the file, and where the last one ends.
+        self._bounds = array("Q", [0])
+        self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
+        self._lock = threading.Lock()
+        self._blocks: OrderedDict[int, list[dict[str, Any]]] = OrderedDict()
+        for block in batches(rows, _BLOCK):
+            for row in block:
+                note(row)
+            self._length += len(block)
+            written = self._file.write(zlib.compress(marshal.dumps(block), 1))
+            self._bounds.append(self._bounds[-1] + written)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Iterate over the rows."""
+        return chain.from_iterable(map(self._block, range(len(self._bounds) - 1)))
+
+    def _block(self, number: int) -> list[dict[str, Any]]:
+        with self._lock:
+            block = self._blocks.get(number)
+            if block is None:
+                self._file.seek(self._bounds[number])
+                data = self._file.read(self._bounds[number + 1] - self._bounds[number])
+                block = self._blocks[number] = marshal.loads(zlib.decompress(data))  # noqa: S302: ours
+                if len(self._blocks) > _LAST:
+                    self._blocks.popitem(last=False)
+            return block
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self._item, self.rows())
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, at: int) -> T: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, at: int | slice) -> T | tuple[T, ...]:
+        if isinstance(at, slice):
+            return tuple(map(self.__getitem__, range(*at.indices(self._length))))
+        index = at + self._length if at < 0 else at
+        if not 0 <= index < self._length:
+            raise IndexError(at)
+        return self._item(self._block(index // _BLOCK)[index % _BLOCK])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, (Kept, tuple)):
+            return NotImplemented
+        return len(self) == len(other) and all(map(eq, self, other))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(map(repr, islice(self, _SHOWN)))
+        return f"({shown}{', ...' if self._length > _SHOWN else ''})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (tuple(self),)
