@@ -21,21 +21,11 @@ LAYERS = {
     "livestream_core._probe": "verdict addresses location playlist fetching probing __init__",
     "livestream_core.durable": """values flows matching lookup listing settling database leases
         store creating creates __init__""",
-<<<<<<< HEAD
-<<<<<<< HEAD
-    "livestream_core.migrate": "values pace ledger planning running finishing pages __init__",
+    "livestream_core.migrate": """kept values ledger patience pace planning running finishing pages
+        __init__""",
     "livestream_core.testing": """transports field_values shapes vocabulary captures pseudonyms
         rehearsal tour blocking fixture conformance report plugin strategies registration
         __init__""",
-=======
-    "livestream_core.migrate": """values ledger patience pace planning running finishing pages
-=======
-    "livestream_core.migrate": """kept values ledger patience pace planning running finishing pages
->>>>>>> flat
-        __init__""",
-    "livestream_core.testing": """transports field_values captures blocking fixture conformance
-        report plugin strategies registration __init__""",
->>>>>>> pauses
     "livestream_core.cli": """console connections streams installation adapters migrate app __init__
         __main__""",
 }

@@ -470,7 +470,7 @@ class Items(Kept[T], Generic[T]):
     """The items of a plan or a report, from rows with a state and the outcomes of the fields."""
 
     def __init__(self, rows: Iterable[dict[str, Any]], item: Callable[[dict[str, Any]], T]) -> None:
-        self.tally = Tally()
+        self.tally: Tally = Tally()
         super().__init__(
             rows,
             item,

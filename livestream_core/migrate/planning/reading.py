@@ -16,6 +16,7 @@ from ..._client import Client
 from ..._contract.pagination import Unreadable, is_about_stream
 from ..._model.errors import NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
+from ...durable.database import clean
 from ...durable.leases import LeaseLost, lease_keeper
 from ...durable.listing import CompleteList
 from ...durable.matching import slim
@@ -197,6 +198,11 @@ class Reading:
         return planner.item(stream)
 
 
+def _storable(id: str) -> str:
+    """Return an ID, or its escaped form if a database cannot store it."""
+    return id if clean(id) == id else id.encode("unicode_escape").decode()
+
+
 class _Listing:
     """Records the source's list, stream by stream, without holding its streams.
 
@@ -230,7 +236,7 @@ class _Listing:
                 keep=self._note,
             )
             reading.selection.check_found(listed)
-            selected = self._selected & listed.keys
+            selected = self._selected & set(map(_storable, listed.keys))
             left_out = len(listed.keys) - len(selected)
             for entry in listed.unreadable:
                 selected |= self._note_unreadable(entry)
@@ -254,7 +260,7 @@ class _Listing:
             raise
 
     def _note(self, stream: LiveStream) -> None:
-        key = self._id_key(stream.id)
+        key = _storable(self._id_key(stream.id))
         if not self._reading.selection.matches(stream) or not self._is_named(key):
             self._selected.discard(key)
             return
@@ -264,13 +270,17 @@ class _Listing:
         listed = int(digest(snapshot(stream, plan_id), None, plan_id)[:15], 16)
         if self._known.get(key, (0, -1))[1] == listed:
             return
+        if _storable(stream.id) != stream.id:
+            self._note_unreadable(Unreadable("its ID cannot be stored", id=stream.id))
+            return
         is_read = not (self._reads_each and self._planner.is_movable(stream))
         self._record(key, stream.id, listed, self._planner.item(stream) if is_read else None)
 
     def _note_unreadable(self, entry: Unreadable) -> set[str]:
         """Record an entry that may be a selected stream, and return its key."""
         item = self._planner.item(entry)
-        key = item.source_id if entry.id is None else self._id_key(entry.id)
+        item = attrs.evolve(item, source_id=_storable(item.source_id))
+        key = item.source_id if entry.id is None else _storable(self._id_key(entry.id))
         if entry.id is not None and not self._is_named(key):
             return set()
         self._record(key, item.source_id, 0, item)
