@@ -122,7 +122,7 @@ kit: .venv-kit/.stamp ## run the conformance kit on every adapter with both clie
 			$(foreach each,memory $(PROVIDERS),--livestream-adapter $(each)) \
 			$(foreach each,$(wildcard $(CURDIR)/adapters/*/tests/recorded),--livestream-captures $(each)) \
 			--livestream-report="$(CURDIR)/build/kit/report.json"
-	@.venv-kit/bin/python -I scripts/capability_table.py --against build/kit/report.json
+	@env -u PYTHONPATH .venv-kit/bin/python -s scripts/capability_table.py --against build/kit/report.json
 
 docs: .venv-docs/.stamp ## build the site into build/docs; warnings are errors
 	@.venv-docs/bin/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet \

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import livestream_core as live
 from acme import FakeClock
 from livestream_core.emulator import load_emulator
+from livestream_videosdk.rooms import samples as rooms
 from runners import connect
 from scripted import (
     Foreign,
@@ -112,6 +113,17 @@ SAMPLES: dict[str, list[Any]] = {
         },
         {"pageInfo": {"currentPage": 1, "perPage": 20, "lastPage": 2}, "data": [{"id": "1", "name": "N"}]},
         {"statusCode": 400, "error": "bad"},
+    ],
+    "videosdk-rooms": [
+        dict(rooms.FETCHED),
+        dict(rooms.VALIDATED),
+        {"code": 200, "data": {"id": "h1", "start": "2022-04-19T09:18:13.432Z", "end": None, "playbackHlsUrl": "u"}},
+        {"pageInfo": {"currentPage": 1, "perPage": 20, "lastPage": 2, "total": 2}, "data": [dict(rooms.FETCHED)]},
+        {"pagination": {"currentPage": 1, "lastPage": 1}, "recordings": [{"id": "r1", "file": {"fileUrl": "u"}}]},
+        [dict(rooms.VALIDATED)],
+        "HLS ended successfully",
+        {"publicKey": "-----BEGIN RSA PUBLIC KEY-----"},
+        {"statusCode": 402, "error": "bad"},
     ],
     "memory": [
         MEMORY_STREAM,
