@@ -98,7 +98,7 @@ class Lives(RuleBasedStateMachine):
         if scheduled and self.can.supports(live.Feature.SCHEDULE):
             fields["scheduled_start"] = "2030-06-01T10:00:00Z"
         stream = self.client.create(**fields)
-        assert stream.title == "A title"
+        assert stream.title == ("A title" if self.can.supports("title") else "")
         if "scheduled_start" in fields:
             assert stream.scheduled_start == live.parse_instant("2030-06-01T10:00:00Z")
         self.check(stream)
@@ -176,7 +176,7 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def the_list_has_exactly_what_exists(self) -> None:
-        walk = self.client.list()
+        walk = self.client.list(full="status" in self.can.list_lacks)
         streams = list(walk)
         assert sorted(self.key(stream.id) for stream in streams) == sorted(self.seen)
         for stream in streams:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
 import pytest
@@ -36,10 +35,6 @@ def _twice(harness: Harness, call: Callable[[str], LiveStream], stream_id: str) 
         assert error.applied is False
     after = harness.read(stream_id)
     assert (after.status, after.stream_keys()) == (before.status, before.stream_keys())
-
-
-def _ends(stream: LiveStream) -> list[datetime]:
-    return [each.expires_at for each in stream.ingests if each.expires_at is not None]
 
 
 class Availability(Area):
@@ -75,22 +70,6 @@ class Availability(Area):
         assert harness.read(other.id).stream_keys() == other.stream_keys(), (
             "another stream has a new key"
         )
-
-    @needs(Feature.GET)
-    def test_a_key_that_expires_is_valid_when_it_is_read(self, harness: Harness) -> None:
-        stream = harness.read(harness.reach(Status.READY).id)
-        ends = _ends(stream)
-        if not ends:
-            pytest.skip("no key of this vendor expires")
-        assert min(ends) > harness.clock.now(), "the key has expired"
-        again = harness.read(stream.id)
-        assert (_ends(again), publish_keys(again)) == (ends, publish_keys(stream)), (
-            "two reads show different keys: an encoder could not tell that nothing changed"
-        )
-        harness.clock.sleep((max(ends) - harness.clock.now()).total_seconds() + 1)
-        later = harness.read(stream.id)
-        assert min(_ends(later)) > harness.clock.now(), "a read returns a key that has expired"
-        assert not publish_keys(later) & publish_keys(stream), "the same key has another end"
 
     # -- disable and enable -----------------------------------------------------------------
 

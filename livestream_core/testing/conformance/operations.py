@@ -24,7 +24,7 @@ from ..._model.errors import Conflict, InvalidInput, LiveStreamError, NotFound, 
 from ..._model.fields import Kind, Owner, facts_of, table
 from ..._model.operations import OperationFacts
 from ..._model.status import Status, satisfied_by
-from ..._model.stream import LiveStream, StreamSpec
+from ..._model.stream import LiveStream, StreamSpec, publish_keys
 from ..._model.trim import Trim
 from ..field_values import another_value, updatable_fields
 from .area import HTTP, IN_PROCESS, Area, declared, each, needs, proves
@@ -156,6 +156,10 @@ def over(can: Capabilities) -> frozenset[Status]:
     """Return the statuses of a stream after a run: a reusable one is READY for the next."""
     ready = {Status.READY} if can.reusable else set()
     return satisfied_by(Status.PROCESSING) | ready
+
+
+def _ends(stream: LiveStream) -> list[datetime]:
+    return [each.expires_at for each in stream.ingests if each.expires_at is not None]
 
 
 class Operations(Area):
@@ -327,6 +331,22 @@ class Operations(Area):
         assert shown(harness.client.get(stream.id), name) in (None, "", (), [])
 
     # -- start, stop, trim ------------------------------------------------------------------
+
+    @proves(Feature.GET)
+    def test_a_key_that_expires_is_valid_when_it_is_read(self, harness: Harness) -> None:
+        stream = harness.read(harness.reach(Status.READY).id)
+        ends = _ends(stream)
+        if not ends:
+            pytest.skip("no key of this vendor expires")
+        assert min(ends) > harness.clock.now(), "the key has expired"
+        again = harness.read(stream.id)
+        assert (_ends(again), publish_keys(again)) == (ends, publish_keys(stream)), (
+            "two reads show different keys: an encoder could not tell that nothing changed"
+        )
+        harness.clock.sleep((max(ends) - harness.clock.now()).total_seconds() + 1)
+        later = harness.read(stream.id)
+        assert min(_ends(later)) > harness.clock.now(), "a read returns a key that has expired"
+        assert not publish_keys(later) & publish_keys(stream), "the same key has another end"
 
     @proves(Feature.START)
     def test_a_started_stream_is_on_its_way_to_being_on_air(self, harness: Harness) -> None:
