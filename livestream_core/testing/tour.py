@@ -82,8 +82,8 @@ class BudgetedTransport(CapturingTransport):
 
     def __init__(self, inner: Transport) -> None:
         super().__init__(inner)
-        self.left = 0
-        self.is_exhausted = False
+        self.left: int = 0
+        self.is_exhausted: bool = False
 
     def _respond(self, sent: SendArguments) -> Response:
         """Return the response to a request; see :class:`KitTransport`."""
@@ -308,7 +308,7 @@ class Tour:
         self.rows: list[Row] = []
         self.calls: list[CapturedCall] = []
         self.left: Left | None = None
-        self.ended = ""
+        self.ended: str = ""
 
     def run(self, visits: Iterable[Visit]) -> None:
         """Make calls, until one shows that no other can succeed.

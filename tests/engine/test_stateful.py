@@ -146,6 +146,10 @@ class Lives(RuleBasedStateMachine):
 
     @rule(id=consumes(streams))
     def delete(self, id: str) -> None:
+        if not self.can.supports("delete"):
+            with pytest.raises(live.Unsupported):
+                self.client.delete(id)
+            return
         self.client.delete(id)
         self.seen.pop(self.key(id))
         for call in (self.client.get, self.client.delete):

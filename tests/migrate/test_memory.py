@@ -22,7 +22,7 @@ from livestream_core.migrate.planning import reading
 from livestream_core.migrate.planning.saved import load_plan, save_plan
 
 #: The bytes that one more stream may take, at the most, in whatever is done with a migration.
-LIMIT = 600
+LIMIT = 1200
 
 
 def peak_of(do: Callable[[], object]) -> int:
@@ -59,7 +59,7 @@ def test_the_memory_of_a_migration_hardly_grows_with_the_number_of_its_streams(
         assert migrate.check(ledger, source, target).all_equal
         assert migrate.rollback(ledger, target).deleted == streams
 
-    few, many = 60, 240
+    few, many = 60, 480
     with (
         vendors("old", "new") as (old, new),
         old.connect() as source,

@@ -79,6 +79,9 @@ class Reading:
     progress: Callable[[str, int], object] | None
     patience: Patience
     _ended: threading.Event = attrs.field(factory=threading.Event, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    #: How many of this process's workers have not left.
+    _working: int = attrs.field(default=0, init=False)
 
     def read(self, workers: int) -> None:
         """Read what is left, and complete the plan."""
@@ -122,6 +125,7 @@ class Reading:
         counted = self.counted("streams")
         # All workers have something to do until the end.
         most = self.ledger.read(planning.count_open) // (_SHARES * workers)
+        self._working = workers
         with threads(workers, "plan", self.patience) as executor:
             work = partial(self._work, planner, counted, max(1, min(most, _MOST)))
             futures = [executor.submit(work) for _ in range(workers)]
@@ -153,6 +157,8 @@ class Reading:
             while claimed := self.ledger.write(note_and_claim):
                 notes = []
                 if isinstance(claimed, Wait):
+                    if self._leaves():
+                        return
                     self._ended.wait(min(claimed.seconds, _LONGEST_WAIT))
                     continue
                 for stream in claimed:
@@ -179,6 +185,17 @@ class Reading:
         finally:
             if self._ended.is_set():
                 self.ledger.write(partial(planning.release, owner=owner))
+
+    def _leaves(self) -> bool:
+        """Return whether a worker that finds no free stream leaves: all but the last one do.
+
+        The last one waits for streams that other machines hold, and may never finish.
+        """
+        with self._lock:
+            if self._working == 1:
+                return False
+            self._working -= 1
+            return True
 
     def _item(
         self, planner: Planner, source_id: str, heartbeat: Callable[[], None]
