@@ -24,7 +24,9 @@ class Refused(Exception):
 
     def __init__(self, status: int, error: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(error)
-        self.status, self.error, self.headers = status, error, headers
+        self.status: int = status
+        self.error: str = error
+        self.headers: Mapping[str, str] | None = headers
 
     def response(self) -> Response:
         """Return the error response."""

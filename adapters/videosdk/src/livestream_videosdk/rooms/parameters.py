@@ -133,9 +133,9 @@ _RTMP = {
     "resourceId": TEXT,
 }
 START: Mapping[str, Fields] = {"hls": _HLS, "recordings": _RECORDING, "livestreams": _RTMP}
-END = {"roomId!": TEXT, "id": TEXT}
+END: Fields = {"roomId!": TEXT, "id": TEXT}
 
-ROOM = {
+ROOM: Fields = {
     "customRoomId": TEXT,
     "webhook": {"endPoint!": _ENDPOINT, "events!": [_EVENT]},
     "autoCloseConfig": {
