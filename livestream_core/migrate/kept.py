@@ -105,7 +105,6 @@ class Kept(Sequence[T], Generic[T]):
     Args:
         rows: The rows, or the items themselves. They are read once.
         item: The function that makes an item from a row.
-        note: A function that is called with each row while the rows are read.
         secret: Whether the rows may contain secrets, which are never written to a file.
     """
 
@@ -113,7 +112,6 @@ class Kept(Sequence[T], Generic[T]):
         self,
         rows: Iterable[Any] = (),
         item: Callable[[Any], T] = _same,
-        note: Callable[[Any], object] = _same,
         *,
         secret: bool = False,
     ) -> None:
@@ -127,7 +125,6 @@ class Kept(Sequence[T], Generic[T]):
         weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
         self._blocks: OrderedDict[int, list[Any]] = OrderedDict()
-        self._note = note
         #: The rows after the last block.
         self._rest: list[Any] = []
         for row in rows:
@@ -135,7 +132,6 @@ class Kept(Sequence[T], Generic[T]):
 
     def append(self, row: Any) -> None:
         """Add a row at the end, while the sequence is made."""
-        self._note(row)
         self._rest.append(row)
         self._length += 1
         if len(self._rest) == _BLOCK:

@@ -471,11 +471,12 @@ class Items(Kept[T], Generic[T]):
 
     def __init__(self, rows: Iterable[dict[str, Any]], item: Callable[[dict[str, Any]], T]) -> None:
         self.tally: Tally = Tally()
-        super().__init__(
-            rows,
-            item,
-            lambda row: self.tally.add(ItemState(row["state"]), fields_of(row["fields"])),
-        )
+        super().__init__(rows, item)
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add a row at the end, and count it."""
+        self.tally.add(ItemState(row["state"]), fields_of(row["fields"]))
+        super().append(row)
 
 
 @attrs.frozen(slots=True, kw_only=True)
