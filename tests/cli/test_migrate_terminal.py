@@ -115,8 +115,8 @@ def test_a_long_list_opens_in_a_pager_with_the_sums_after_it(moving: Migration) 
 
 
 def test_a_plan_says_what_it_reads_while_it_reads(moving: Migration) -> None:
-    moving.source.fill(2)
-    moving.target.inject(Fault.delay(3), "list")
+    moving.target.fill(2)
+    moving.source.inject(Fault.delay(3), "list")
     with terminal("migrate", "plan", *BOTH, environ={}) as shown:
-        shown.until("Reading the list of the source: 1 stream")
+        shown.until("Reading the list of the target: 1 stream")
         shown.until("left with 0")

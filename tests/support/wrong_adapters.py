@@ -1604,7 +1604,7 @@ class RenamesWithANewKey(RightAdapter):
 
 @wrong(
     "returns the same key after it has expired",
-    caught_by="Availability::test_a_key_that_expires_is_valid_when_it_is_read",
+    caught_by="Operations::test_a_key_that_expires_is_valid_when_it_is_read",
 )
 class KeepsAnExpiredKey(RightAdapter):
     def fields(self, fields: live.Fields) -> dict[str, Any]:
