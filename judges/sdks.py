@@ -162,7 +162,7 @@ class VideoSDK(_Node):
         *values: Any,
         all_pages: bool = False,
     ) -> Any:
-        """Call a method, such as ``rooms.create``, and return what its promise gives."""
+        """Call a method, such as ``rooms.create``, and return what its promise resolves to."""
         return self.send(
             origin=origin, options=dict(options), method=method, values=values, all=all_pages
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any, TypeVar
 
 import attrs
@@ -80,7 +81,7 @@ def require_parser() -> None:
         ConfigurationError: If m3u8 is missing.
     """
     try:
-        import m3u8  # noqa: F401
+        import_module("m3u8")
     except ImportError:
         raise ConfigurationError(
             "probing needs m3u8", hint="pip install 'livestream-core[probe]'"

@@ -49,7 +49,7 @@ class CompleteList(NamedTuple):
 
 
 def keep_all(stream: LiveStream) -> LiveStream:
-    """Keep a stream as it is."""
+    """Keep a stream unchanged."""
     return stream
 
 

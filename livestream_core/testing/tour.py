@@ -341,8 +341,8 @@ class Tour:
             wait = getattr(error, "retry_after", None)
         self.rows.append(row)
         if isinstance(error, RateLimited) or wait is not None:
-            told = "without saying how long" if wait is None else f"{wait:g} s"
-            self.ended = f"the vendor asked to wait, {told}"
+            length = "without saying how long" if wait is None else f"{wait:g} s"
+            self.ended = f"the vendor asked to wait, {length}"
         elif isinstance(error, _FINAL):
             self.ended = f"{visit.label} failed"
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +39,6 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "ledger.db")
     server: PostgreSQL = request.getfixturevalue("postgresql_server")
     return server.new_database()
-
-
-@pytest.fixture
-def database(postgresql_server: PostgreSQL) -> str:
-    return postgresql_server.new_database()
-
-
-@pytest.fixture
-def processes() -> Iterator[Executor]:
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
-        yield executor
 
 
 def busy(seconds: float, status: int = 429) -> Fault:

@@ -1,4 +1,4 @@
-"""A plan that is made in a ledger goes on after it was killed, and machines make it together."""
+"""A plan that is made in a ledger resumes after it was killed, and machines make it together."""
 
 from __future__ import annotations
 

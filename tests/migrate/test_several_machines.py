@@ -19,24 +19,12 @@ import livestream_core as live
 from livestream_core import migrate
 from livestream_core.emulator import Fault
 from migrations import Side, by_state, planned, scheduled, sides
-from postgresql import PostgreSQL
 
 pytestmark = pytest.mark.slow
 
 SECRET = "k3y-0f-a-restream"
 #: Seconds of a worker's lease. A worker that was killed keeps it for as long.
 LEASE = 3.0
-
-
-@pytest.fixture
-def database(postgresql_server: PostgreSQL) -> str:
-    return postgresql_server.new_database()
-
-
-@pytest.fixture
-def processes() -> Iterator[Executor]:
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
-        yield executor
 
 
 @pytest.fixture

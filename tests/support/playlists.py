@@ -16,7 +16,7 @@ import pytest
 import livestream_core as live
 from servers import RawServer
 
-#: Answers a request: with a whole response, with nothing (the socket stays open), or by itself.
+#: Answers a request: with a whole response, with nothing (the socket stays open), or as it likes.
 Page: TypeAlias = bytes | Callable[[socket.socket], bytes | None]
 
 

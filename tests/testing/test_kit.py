@@ -420,7 +420,7 @@ def test_walks_are_the_last_tests_of_every_process(
     )
     selected = f"({FEW}) or {' or '.join(WALKS)}"
     options = ("-p", "notes_order", "--livestream-adapter", "right", "-k", selected)
-    if "worksteal" not in processes:  # which assigns them anew while they run
+    if "worksteal" not in processes:  # which assigns them again while they run
         options += ("--setup-only",)  # the order is all that matters
     done = run(tmp_path, *options, *processes, "test_own.py")
     assert done.returncode == 0, done.stdout

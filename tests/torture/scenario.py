@@ -444,7 +444,7 @@ def _gone(chance: random.Random, streams: int) -> tuple[tuple[float, int], ...]:
 
 
 def _asks(chance: random.Random, kind: Kind) -> tuple[Asks, ...]:
-    # A wait is no failure, so it is not one of the troubles of a stream.
+    # A wait is not a failure, so it is not one of the troubles of a stream.
     several = kind in (Kind.TOGETHER, Kind.STOPPED)
     return tuple(
         Asks(

@@ -653,8 +653,8 @@ def _before_2025_there_is_only_the_deprecated_url(api: Api) -> None:
     for shown in (api.get(f"hls/{run}"), api.get(f"hls/{id}/active")["data"]):
         assert shown["downstreamUrl"].endswith("index.m3u8")
         assert "playbackHlsUrl" not in shown
-    (told,) = api.emulator.deliveries("hls-started", id)
-    assert "downstreamUrl" in json.loads(told.body)["data"]
+    (delivery,) = api.emulator.deliveries("hls-started", id)
+    assert "downstreamUrl" in json.loads(delivery.body)["data"]
 
 
 @quirk(ANY_BODY)
@@ -814,8 +814,8 @@ def _a_recording_has_its_file_when_it_is_ready(api: Api) -> None:
         *("meta", "filePath", "size", "type", "userStorage", "createdAt", "updatedAt"),
         *("ratio", "fileUrl", "id"),
     }
-    (told,) = api.emulator.deliveries("recording-stopped", id)
-    assert json.loads(told.body)["data"] == {
+    (delivery,) = api.emulator.deliveries("recording-stopped", id)
+    assert json.loads(delivery.body)["data"] == {
         "meetingId": id,
         "sessionId": shown["sessionId"],
         **{name: file[name] for name in ("filePath", "fileUrl")},

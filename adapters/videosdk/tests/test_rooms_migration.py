@@ -106,6 +106,6 @@ def test_a_rollback_is_refused_because_rooms_cannot_be_deleted(move: Move) -> No
     # No room was disabled in place of a deletion, and the streams of v1 are as they were.
     assert {room.status for room in rooms} == {live.Status.READY}
     assert len([*move.old.list()]) == 3
-    # What the document advises instead: nobody can join, and the ledger still names the rooms.
+    # What the document advises instead: participants cannot join, and the ledger still names the rooms.
     for item in migrate.report(move.ledger).items:
         assert move.new.disable(item.target_id or "").status is live.Status.DISABLED

@@ -89,7 +89,7 @@ def run(context: CommandContext, *, output: Path | None, write: bool, keep: bool
 def _changing(
     context: CommandContext, tour: Tour, operation: str, id: str | None
 ) -> Iterator[None]:
-    """Mark a change, so that an interruption, even a later one, tells what became of it."""
+    """Mark a change, so that an interruption, even a later one, reports its outcome."""
     with context.changing(operation, id):
         yield
     context.change = None

@@ -151,7 +151,7 @@ class Webhooks(Area):
         for secret in (own + "x", own[:-1], own.upper(), "x", "ü", "\u0661"):
             receive = partial(harness.client.parse_webhook, headers, body, secret=secret)
             if self.subject.publishes_key:
-                # Nobody chooses the key to verify with, but a forger has one to sign with.
+                # A receiver does not choose the key, but a forger has one to sign with.
                 forged = self.subject.delivery(harness.emulator, stream.id, secret)
                 assert forged is not None
                 receive = partial(harness.receive, *forged)
