@@ -72,7 +72,9 @@ _CLAIM = _LEASES.claiming(
     .with_for_update(skip_locked=True, of=GROUPS)
     .scalar_subquery()
 )
-_FIRST_OPEN = sa.select(sa.func.min(GROUPS.c.position)).where(GROUPS.c.is_open)
+_FIRST_OPEN = sa.select(sa.func.min(GROUPS.c.position)).where(
+    GROUPS.c.is_open, GROUPS.c.position >= _P("floor")
+)
 _OF_GROUP = (
     sa.select(ITEMS)
     .where(ITEMS.c.group_key == _P("of_group"), ITEMS.c.state.in_(UNSETTLED))
@@ -193,7 +195,7 @@ class Floor:
     """
 
     #: How many claims one look for the first open group serves.
-    SERVES = 200
+    SERVES = 20
 
     position: int = 0
     left: int = 0
@@ -529,7 +531,8 @@ class Transaction:
         """Claim the next group; return ``None`` if all streams are settled or the run must stop."""
         given = {"now": self.now, "run": run, "as_owner": owner, "until": self.now + lease}
         if floor.left <= 0:
-            floor.position = self._connection.execute(_FIRST_OPEN).scalar() or 0
+            first = self._connection.execute(_FIRST_OPEN, {"floor": floor.position})
+            floor.position = first.scalar() or 0
             floor.left = Floor.SERVES
         floor.left -= 1
         group = (
@@ -537,7 +540,7 @@ class Transaction:
         )
         if group is None and floor.position:
             # One below it may have been opened again.
-            floor.left = 0
+            floor.position = floor.left = 0
             group = self._connection.execute(_CLAIM, {**given, "floor": 0}).mappings().first()
         if group is None:
             stop = sa.select(RUNS.c.stop).where(RUNS.c.id == run)
