@@ -124,7 +124,9 @@ def _moved_twice(
     ends = [End(at=30)] if afterwards.ends else []
     last = run.repeat(ends, _is_complete, ledger=second, options=options)
     moved = [item for item in migrate.report(second).items if item.is_moved]
-    if bool(moved) == afterwards.skip_existing:
+    # A copy that has the mark of its source stream is never created again.
+    again = any(item.is_moved and not item.marked for item in migrate.report(run.ledger).items)
+    if bool(moved) != (again and not afterwards.skip_existing):
         yield f"a second ledger moved {len(moved)} streams: {last}"
     for one, other in ((run.ledger, second), (second, run.ledger)):
         named = [each.location for each in migrate.report(one).others]

@@ -96,8 +96,8 @@ class Places:
         setattr(where, name, between)
 
     def _sqlite(self, when: str) -> Callable[..., None]:
-        def listener(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-            if statement == "COMMIT":
+        def listener(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if statement == "COMMIT" and _outlives_a_crash(connection):
                 self.at(f"{when} commit of {self._what()}")
                 if when == "after":
                     self._done.committed = self._what()
@@ -128,3 +128,8 @@ class Points(Places):
 
     def _marked(self) -> str:
         return getattr(self._done, "committed", "what was there")
+
+
+def _outlives_a_crash(connection: sa.Connection) -> bool:
+    """Return whether a database is on the disk, unlike the temporary one in which a plan is made."""
+    return bool(connection.connection.cursor().execute("PRAGMA synchronous").fetchone()[0])
