@@ -75,14 +75,44 @@ class RoomsBench:
 # -- requests ---------------------------------------------------------------------------------
 
 
-def fields_of(interface: str) -> set[str]:
-    """Return the fields of an interface in the types that the SDK publishes."""
+def fields_of(interface: str) -> dict[str, str]:
+    """Return the names and types of the fields of an interface that the SDK publishes.
+
+    The name of a field that may be left out ends with a question mark.
+    """
     text = (FOLDER / "node_modules" / VideoSDK.name / "dist" / "index.d.ts").read_text("utf-8")
     found = re.search(
         rf"^interface {interface}\b[^{{]*{{\n(.*?)^}}", text, re.DOTALL | re.MULTILINE
     )
     assert found is not None, interface
-    return set(re.findall(r"^    (\w+)\??:", found[1], re.MULTILINE))
+    return dict(re.findall(r"^    (\w+\??): (.*?);?$", found[1], re.MULTILINE))
+
+
+def names_of(interface: str) -> set[str]:
+    """Return the names of the fields of an interface."""
+    return {name.rstrip("?") for name in fields_of(interface)}
+
+
+def unlike_the_types(interface: str, value: Fields) -> list[str]:
+    """Return the fields of an answer that an interface does not have, or has with another type."""
+    fields = fields_of(interface)
+    missing = [name for name in fields if not name.endswith("?") and name not in value]
+    types = {name.rstrip("?"): text for name, text in fields.items()}
+    return missing + [
+        name for name, each in value.items() if not _is_of(each, types.get(name, "never"))
+    ]
+
+
+def _is_of(value: Any, type: str) -> bool:
+    if value is None:
+        return type.endswith("| null")
+    if isinstance(value, str):
+        return "string" in type or f'"{value}"' in type
+    if isinstance(value, list):
+        return type.endswith("[]")
+    if isinstance(value, dict):
+        return type[0].isupper() or type in ("{", "unknown")
+    return type == ("boolean" if isinstance(value, bool) else "number")
 
 
 def composition(config: Mapping[str, Any]) -> Fields:
@@ -166,10 +196,10 @@ def untyped(operation: str, values: list[Any]) -> list[str]:
     """Return the options that the SDK's types do not have."""
     if operation not in _INTERFACES or not values or not isinstance(values[-1], dict):
         return []
-    known = fields_of(_INTERFACES[operation]) | fields_of("ListParams")
+    known = names_of(_INTERFACES[operation]) | names_of("ListParams")
     found = [name for name in values[-1] if name not in known]
     inner = values[-1].get("composition", {})
-    return found + [f"composition.{name}" for name in inner if name not in fields_of("Composition")]
+    return found + [f"composition.{name}" for name in inner if name not in names_of("Composition")]
 
 
 def unlike_the_sdk(bench: RoomsBench, request: LoggedRequest) -> list[str]:

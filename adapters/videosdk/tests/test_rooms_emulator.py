@@ -348,7 +348,7 @@ def _a_list_of_rooms_does_not_show_which_are_disabled(api: Api) -> None:
 
 def _finds_parts(self: VideoSDKRoomsEmulator, request: Request) -> Response:
     text = request.args.get("query", "")
-    found = [each for each in self._rooms.values() if text in (each.custom_room_id or "")]
+    found = [each for each in self._rooms if text in (each.custom_room_id or "")]
     return json_response(self._page(request, "rooms", found, self._listed_room))
 
 

@@ -312,7 +312,8 @@ class VideoSDKRoomsEmulator(AccountEmulator):
         self.events: list[Delivery] = []
         self._admitted: list[datetime] = []
         self._key_name = "first"
-        self._rooms: dict[str, _Room] = {}
+        self._rooms: list[_Room] = []
+        self._names: dict[str | None, _Room] = {}
         self._sessions: dict[str, _Session] = {}
         self._runs: dict[str, _Run] = {}
 
@@ -375,12 +376,12 @@ class VideoSDKRoomsEmulator(AccountEmulator):
         """Create a room, or return the one that has the ``customRoomId``, unchanged."""
         body = parameters.checked_body(request, parameters.ROOM)
         custom = body.pop("customRoomId", None)
-        for room in self._rooms.values():
-            if custom is not None and room.custom_room_id == custom:
-                return self._shown_room(room)
-        now = self.clock.now()
-        room = _Room(secrets.token_hex(12), _new_room_id(), custom, body, now, now)
-        self._rooms[room.room_id] = room
+        room = self._names.get(custom)
+        if room is None or custom is None or room.custom_room_id != custom:
+            now = self.clock.now()
+            room = _Room(secrets.token_hex(12), _new_room_id(), custom, body, now, now)
+            self._rooms.append(room)
+            self._names |= dict.fromkeys(room.names, room)
         return self._shown_room(room)
 
     @_api
@@ -389,7 +390,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
         query = request.args.get("query")
         rooms = [
             room
-            for room in reversed(self._rooms.values())
+            for room in reversed(self._rooms)
             if query is None or query in (room.room_id, room.custom_room_id)
         ]
         return self._page(request, "rooms", rooms, self._listed_room)
@@ -423,7 +424,8 @@ class VideoSDKRoomsEmulator(AccountEmulator):
     def deactivate_room(self, request: Request) -> Fields:
         """Deactivate a room permanently, by its ``roomId`` alone."""
         id = parameters.checked_body(request, parameters.DEACTIVATE)["roomId"]
-        if any(room.custom_room_id == id for room in self._rooms.values()):
+        named = self._names.get(id)
+        if named is not None and named.custom_room_id == id:
             raise Refused(402, "Room not found")
         room = self._room(request, id, "room_id")
         self._deactivate(room)
@@ -444,10 +446,10 @@ class VideoSDKRoomsEmulator(AccountEmulator):
             self._end_session(session)
 
     def _room(self, request: Request, id: str, *by: str) -> _Room:
-        for room in self._rooms.values():
-            if id in [getattr(room, name) for name in by]:
-                return self._scoped(request, room)
-        raise self._missing("Room")
+        room = self._names.get(id)
+        if room is None or id not in [getattr(room, name) for name in by]:
+            raise self._missing("Room")
+        return self._scoped(request, room)
 
     def _missing(self, what: str) -> Refused:
         return Refused(self.not_found_status, f"{what} not found")
@@ -1024,10 +1026,9 @@ class VideoSDKRoomsEmulator(AccountEmulator):
 
     def _known(self, id: str) -> _Room:
         self._settle()
-        for room in self._rooms.values():
-            if id in room.names:
-                return room
-        raise ValueError(f"the room {id} does not exist")
+        if id not in self._names:
+            raise ValueError(f"the room {id} does not exist")
+        return self._names[id]
 
     def encoder_connects(self, id: str) -> None:
         """Let one more participant join by WHIP; the first one begins a session.
