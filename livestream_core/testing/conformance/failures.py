@@ -127,7 +127,10 @@ def ready_for(harness: Harness, feature: Feature, **settings: Any) -> Callable[[
     operation = OPERATION_OF[feature]
     if feature not in ON_ONE:
         return partial(call, client, operation)
-    stream = harness.scheduled() if operation.on is None else harness.reach(operation.on)
+    if feature is Feature.START and harness.can.start_needs_encoder:
+        stream = harness.unstarted()
+    else:
+        stream = harness.scheduled() if operation.on is None else harness.reach(operation.on)
     return lambda: ON_ONE[feature](harness, stream.id)
 
 

@@ -27,7 +27,8 @@ _ANOTHER_SECRET = "another secret of the kit's webhook"
 #: After this time, no vendor's delivery is fresh; and after that, every one is.
 _OLD, _FRESH = 86_400, 20
 #: A part of a header, such as the parts of ``t=1,v1=ab`` and ``sha256=ab``: its name and its value.
-_PART = re.compile(r"([^\s,;=]+=)?([^\s,;]+)")
+#: An equals sign at the end does not follow a name: it fills up base64.
+_PART = re.compile(r"([^\s,;=]+=(?=[^\s,;=]))?([^\s,;]+)")
 
 #: What an attacker, or a proxy in between, makes of a part of a header.
 _DAMAGE: Mapping[str, Callable[[str], str]] = {

@@ -10,7 +10,6 @@ is newer, decides.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
@@ -187,6 +186,7 @@ class VideoSDKRoomsAdapter(SigningAdapter):
         items = _items(response, "rooms")
         return self.page(
             items,
+            lambda item: self.parse_stream(self._with_token(item)),
             next=lambda: next_page(_pages(response), int(number), len(items)),
             total=_total(response),
         )
@@ -259,7 +259,7 @@ class VideoSDKRoomsAdapter(SigningAdapter):
             else:
                 # The only response with an envelope: {"code": 200, "data": {...}}.
                 hls = response.fields().object("data").data
-        return self.parse_stream({**room.data, "hls": hls})
+        return self.parse_stream({**self._with_token(room.data), "hls": hls})
 
     def _is_occupied(self, room_id: str) -> _Steps[bool]:
         response = yield self.request(
@@ -286,17 +286,19 @@ class VideoSDKRoomsAdapter(SigningAdapter):
     def parse_stream(self, payload: Any) -> live.LiveStream:
         """Parse a room.
 
-        The adapter adds a key, which ``raw`` therefore has too: ``hls``, the running HLS, or null.
-        A room without it, as in a list, does not show its status.
+        The adapter adds two keys, which ``raw`` therefore has too: ``whip``, the token of an
+        encoder, and ``hls``, the running HLS, or null. A room without ``hls``, as in a list, does
+        not show its status.
         """
         fields = live.Fields(payload, lenient=True)
         if not any(name in fields.data for name in _OWN):
             raise live.UnexpectedResponse(f"none of {', '.join(_OWN)} is in the response")
         room_id = fields.identifier("roomId")
-        is_disabled = fields.optional_flag("disabled", field="status", expected=True)
+        has_status = "hls" in fields.data
+        is_disabled = fields.optional_flag("disabled", field="status", expected=has_status)
         hls = fields.optional_object("hls", field="status")
         status = Status.UNKNOWN
-        if "hls" in fields.data and is_disabled is not None:
+        if has_status and is_disabled is not None:
             status = Status.DISABLED if is_disabled else _hls_status(fields, hls)
         running = hls if status is Status.LIVE else None
         return fields.build(
@@ -310,34 +312,39 @@ class VideoSDKRoomsAdapter(SigningAdapter):
             updated_at=fields.optional_instant("updatedAt", field="updated_at"),
             started_at=None
             if running is None
-            else running.optional_instant("start", field="started_at"),
+            else running.optional_instant("start", field="started_at", expected=True),
             ingests=self._ingests(fields, room_id),
             playbacks=() if running is None else _playbacks(running),
             raw=fields.data,
         )
 
     def _ingests(self, fields: live.Fields, room_id: str) -> tuple[live.Ingest, ...]:
-        """Return the WHIP ingest, with a token that the account's secret signs.
-
-        All reads of a period return the same token, so that two reads are equal.
-        """
-        query = urlencode({"roomId": room_id, "participantId": _ENCODER})
-        token = end = None
-        if self.options.secret is not None:
-            period = self.options.whip_hours * 3600
-            issued = int(self.clock().timestamp()) // period * period
-            end = datetime.fromtimestamp(issued, UTC) + timedelta(seconds=2 * period)
-            # The role for the API, because WHIP is a part of it, as in the SDK.
-            scope = {**self.claims, "roomId": room_id, "participantId": _ENCODER}
-            token = self.signed(scope, issued, int(end.timestamp()))
+        query = urlencode({"roomId": room_id, "participantId": _ENCODER}, errors="surrogatepass")
+        whip = fields.optional_object("whip", field="ingests")
         ingest = fields.part(
             "ingests",
             live.Ingest,
             f"{self.options.ingest_url}?{query}",
-            token,
-            expires_at=end,
+            None if whip is None else whip.optional_text("token", field="ingests"),
+            expires_at=None if whip is None else whip.optional_unix("exp", field="ingests"),
         )
         return () if ingest is None else (ingest,)
+
+    def _with_token(self, room: Any) -> Any:
+        """Return a room with the token of its encoder, which the account's secret signs.
+
+        All reads within a period return the same token, so that two reads are equal.
+        """
+        room_id = room.get("roomId") if isinstance(room, Mapping) else None
+        if self.options.secret is None or not isinstance(room_id, str):
+            return room
+        period = self.options.whip_hours * 3600
+        issued = int(self.clock().timestamp()) // period * period
+        expires = issued + 2 * period
+        # The role for the API, because WHIP is a part of it, as in the SDK.
+        claims = {**self.claims, "roomId": room_id, "participantId": _ENCODER}
+        token = self.signed(claims, issued, expires)
+        return {**room, "whip": {"token": token, "exp": expires}}
 
     def id_in(self, payload: Any) -> str | None:
         """Return the ``roomId``, because ``id`` is something else."""
@@ -393,7 +400,7 @@ def _pages(response: live.Response) -> live.Fields | None:
     if isinstance(response.json(), list):
         return None
     fields = response.fields()
-    return fields.optional_object("pageInfo" if "pageInfo" in fields.data else "pagination")
+    return fields.object("pagination" if "pagination" in fields.data else "pageInfo")
 
 
 def _total(response: live.Response) -> Any:

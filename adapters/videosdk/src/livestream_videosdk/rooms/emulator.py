@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import secrets
 import string
 import uuid
@@ -24,11 +25,13 @@ import attrs
 from livestream_core.emulator import Request, Response, Route, json_response
 from livestream_videosdk.account import AccountEmulator, Fields, Refused, count, milliseconds
 from livestream_videosdk.rooms import parameters
+from livestream_videosdk.rooms.samples import SAMPLES
 
 API = "https://api.videosdk.live/v2"
 CDN = "https://cdn.videosdk.live"
-#: The most of each kind that may run at the same time: on the plan Free, and otherwise.
-LIMITS: Mapping[bool, Mapping[str, int]] = {
+#: The most of each kind that may run at the same time: on the plan Free, and without a contract.
+LIMITS: Mapping[bool | None, Mapping[str, float]] = {
+    None: dict.fromkeys(("participants", "hls", "recordings", "livestreams"), math.inf),
     True: {"participants": 50, "hls": 1, "recordings": 1, "livestreams": 1},
     False: {"participants": 100, "hls": 5, "recordings": 5, "livestreams": 5},
 }
@@ -250,6 +253,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
 
     provider = "videosdk-rooms"
     claims: ClassVar[Mapping[str, Any]] = {"permissions": ["allow_join", "allow_mod"], "version": 2}
+    samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
     routes: ClassVar[tuple[Route, ...]] = tuple(_routes())
 
     def __init__(
@@ -257,7 +261,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
         *,
         boot_seconds: float = 20.0,
         page_size: int = 100,
-        free: bool = False,
+        free: bool | None = None,
         not_found_status: int = 404,
         conflict_status: int = 409,
         limit_status: int = 403,
@@ -273,7 +277,8 @@ class VideoSDKRoomsEmulator(AccountEmulator):
         Args:
             boot_seconds: The time from the start of HLS until its playlist can be fetched.
             page_size: See the attribute. No document gives the maximum.
-            free: Whether the account has the limits of the plan Free.
+            free: Whether the account has the limits of the plan Free, or those of pay-as-you-go. By
+                default, it has none, like one whose limits were raised by contract.
             not_found_status: The status for an unknown ID: 404, or also 402.
             conflict_status: The status of what the state of a room forbids, such as HLS while
                 no participant is there. The SDK has 409 for "conflicting/duplicate state"; no page
@@ -293,7 +298,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
         """
         super().__init__(boot_seconds=boot_seconds)
         self.page_size = page_size
-        self.limits: Mapping[str, int] = LIMITS[free]
+        self.limits: Mapping[str, float] = LIMITS[free]
         self.not_found_status = not_found_status
         self.conflict_status = conflict_status
         self.limit_status = limit_status
@@ -393,8 +398,10 @@ class VideoSDKRoomsEmulator(AccountEmulator):
 
     @_api
     def read_room(self, request: Request, id: str) -> Fields:
-        """Return a room by any of its IDs."""
-        return self._shown_room(self._room(request, id, "id", "room_id", "custom_room_id"))
+        """Return a room by any of its IDs; its owner is an object here."""
+        shown = self._shown_room(self._room(request, id, "id", "room_id", "custom_room_id"))
+        del shown["userId"]
+        return {**shown, "user": self._user()}
 
     @_api
     def validate_room(self, request: Request, id: str) -> Fields:
