@@ -811,13 +811,14 @@ def _a_participant_publishes_by_whip(api: Api) -> None:
 @quirk(ANY_QUERY)
 def _a_publisher_is_torn_down_by_session_and_participant(api: Api) -> None:
     id = api.room()
-    path = api.whip(id, participantId="camera").headers["location"].removeprefix("/v2/")
+    made = api.whip(id, participantId="camera 1/2").headers["location"]
+    path = made.removeprefix("/v2/")
     bare = path.partition("?")[0]
     api.refused(404, "DELETE", bare, participantId="another")
     api.refused(404, "DELETE", "whip/sessions/none", participantId="camera")
     assert api.delete(path) == ""
     assert api.get("sessions", roomId=id)["data"][0]["status"] == "ended"
-    api.refused(404, "DELETE", bare, participantId="camera")
+    api.refused(404, "DELETE", bare, participantId="camera 1/2")
     api.refused(400, "DELETE", bare, force="true")
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache, wraps
 from typing import Any, ClassVar, Literal, TypeAlias
+from urllib.parse import urlencode
 
 import attrs
 
@@ -798,7 +799,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
             )
         except Refused as refused:
             return refused.response()
-        location = f"/v2/whip/sessions/{session.id}?participantId={id}"
+        location = f"/v2/whip/sessions/{session.id}?{urlencode({'participantId': id})}"
         answer = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
         return Response(answer, 201, headers={"Location": location}, content_type="application/sdp")
 
