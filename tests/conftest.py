@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 import livestream_core as live
 from acme import AcmeEmulator, AcmePlugin, FakeClock
+from livestream_core._contract.clock import SystemClock
 from postgresql import NoPostgreSQL, PostgreSQL, postgresql
 from runners import RUNNERS, running
 from untitled import SmallVendors
@@ -65,6 +66,12 @@ def runner(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let clients with the machine's clock, such as those of commands, retry at once."""
+    monkeypatch.setattr(SystemClock, "sleep", lambda clock, seconds: None)
 
 
 @pytest.fixture

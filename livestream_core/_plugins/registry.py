@@ -56,8 +56,9 @@ class Registry:
         """Register a plugin of the application: adapters, observers, or both."""
         with self._lock:
             infos = _adapters_of(plugin)
+            known = self.providers()  # reads the metadata of every installed package
             for info in infos:
-                if info.name in self.providers():
+                if info.name in known:
                     raise ConfigurationError(
                         f"an adapter named {info.name!r} is already registered or installed"
                     )

@@ -8,7 +8,7 @@ matter how, and how often, a secret was escaped, and the time depends only on th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 
 #: Compile a pattern on its first use, because the import of this library needs no patterns.
@@ -23,6 +23,8 @@ _DEPTH = 2
 #: The number of characters from the middle of a secret by which it is found. The characters next to
 #: a secret can change how its first and last characters are read, as "%" does with "41".
 _ANCHOR = 4
+#: Up to this number of anchors, searching for each is faster than looking at every position.
+_FEW_ANCHORS = 32
 #: The maximum number of secrets with the same anchor for which partial matches are checked.
 _MAX_PARTIAL = 100
 #: The number of comparisons after which the whole text is treated as a secret. Only texts that were
@@ -228,7 +230,7 @@ class KnownSecrets:
         anchors = self._by_anchor
         lengths: dict[str, list[int]] = {}
         compared = 0
-        for at in [i for i in range(len(read)) if read[i : i + _ANCHOR] in anchors]:
+        for at in _places_of(anchors, read):
             anchor = read[at : at + _ANCHOR]
             sharing = anchors[anchor]
             if anchor not in lengths:
@@ -282,6 +284,19 @@ class KnownSecrets:
                     min(skipped - (-end * 4 // 3), len(read)),
                     secret,
                 )
+
+
+def _places_of(anchors: Collection[str], read: str) -> list[int]:
+    """Return the positions of all anchors in a text, in no order."""
+    if len(anchors) > _FEW_ANCHORS:
+        return [i for i in range(len(read)) if read[i : i + _ANCHOR] in anchors]
+    places: list[int] = []
+    for anchor in tuple(anchors):  # another thread may add one
+        at = read.find(anchor)
+        while at >= 0:
+            places.append(at)
+            at = read.find(anchor, at + 1)
+    return places
 
 
 def _anchor_of(length: int) -> int:

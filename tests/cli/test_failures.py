@@ -135,7 +135,7 @@ def test_after_a_create_with_an_unknown_outcome_no_retry_is_suggested(vendor: Ac
     assert "retry later" not in error
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("without_pauses")
 def test_a_vendor_that_is_not_there_is_4(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIVESTREAM_ACME_BASE_URL", "http://127.0.0.1:9")
     result = acme("create", "--title", "T")
@@ -227,7 +227,7 @@ def strict(text: str) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("without_pauses")
 @pytest.mark.parametrize("value", ["9" * 400, "4000000000", "86400", "inf", "nan"])
 def test_the_output_is_json_whatever_the_vendor_requests(vendor: AcmeEmulator, value: str) -> None:
     vendor.inject(Fault.status(429, headers={"Retry-After": value}), on="GET *", times=9)

@@ -19,7 +19,7 @@ from rich.text import Text
 
 import demo_picture
 import livestream_core as live
-from command_line import PATIENCE, environment, install, livestream
+from command_line import PATIENCE, environment, install, livestream, run
 
 pytestmark = pytest.mark.processes
 
@@ -187,38 +187,41 @@ def test_the_sandbox_serves_every_installed_adapter(tmp_path: Path) -> None:
     assert "Traceback" not in (tmp_path / "err").read_text()
 
 
-@needs_an_adapter
-def test_the_commands_walk_a_stream_of_every_installed_adapter(tmp_path: Path) -> None:
+@pytest.fixture
+def exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Run a sandbox of all adapters, and set what it exports for the commands of this process."""
     with sandbox(tmp_path, {}) as (_, exports):
-        for point in INSTALLED:
-
-            def run(
-                command: str, *arguments: str, account: str = point.name
-            ) -> subprocess.CompletedProcess[str]:
-                return livestream(command, "-p", account, *arguments, environ=exports)
-
-            made = json.loads(run("create", "--title", "From a shell", "--json").stdout)
-            assert "From a shell" in run("show", made["id"]).stdout
-            listed = [json.loads(line) for line in run("list", "--json").stdout.splitlines()]
-            assert [stream["id"] for stream in listed] == [made["id"]]
-            assert run("delete", made["id"]).returncode == 2  # no prompt is possible
-            assert run("delete", made["id"], "--yes").returncode == 0
-            assert run("show", made["id"]).returncode == 3
+        for name, value in exports.items():
+            monkeypatch.setenv(name, value)
+        yield exports
 
 
 @needs_an_adapter
-def test_no_command_on_streams_shows_a_secret_of_the_sandbox(tmp_path: Path) -> None:
-    with sandbox(tmp_path, {}) as (_, exports):
-        credentials = [v for k, v in exports.items() if k.endswith(("TOKEN", "SECRET", "PASSWORD"))]
-        assert credentials
-        for point in INSTALLED:
-            for arguments in (
-                ["create", "-p", point.name, "--title", "T"],
-                ["create", "-p", point.name, "--title", "T", "--json", "--debug"],
-                ["list", "-p", point.name, "--json"],
-                ["show", "-p", point.name, "nope", "--debug"],
-                ["doctor", "--check", "--json"],
-            ):
-                result = livestream(*arguments, environ=exports)
-                shown = result.stdout + result.stderr
-                assert not [each for each in credentials if each in shown]
+@pytest.mark.usefixtures("exports")
+def test_the_commands_walk_a_stream_of_every_installed_adapter() -> None:
+    for point in INSTALLED:
+        on = "-p", point.name
+        made = json.loads(run("create", *on, "--title", "From a shell", "--json").stdout)
+        assert "From a shell" in run("show", *on, made["id"]).stdout
+        listed = [json.loads(line) for line in run("list", *on, "--json").stdout.splitlines()]
+        assert [stream["id"] for stream in listed] == [made["id"]]
+        assert run("delete", *on, made["id"]).exit_code == 2  # no prompt is possible
+        assert run("delete", *on, made["id"], "--yes").exit_code == 0
+        assert run("show", *on, made["id"]).exit_code == 3
+
+
+@needs_an_adapter
+def test_no_command_on_streams_shows_a_secret_of_the_sandbox(exports: dict[str, str]) -> None:
+    credentials = [v for k, v in exports.items() if k.endswith(("TOKEN", "SECRET", "PASSWORD"))]
+    assert credentials
+    for point in INSTALLED:
+        for arguments in (
+            ["create", "-p", point.name, "--title", "T"],
+            ["create", "-p", point.name, "--title", "T", "--json", "--debug"],
+            ["list", "-p", point.name, "--json"],
+            ["show", "-p", point.name, "nope", "--debug"],
+            ["doctor", "--check", "--json"],
+        ):
+            result = run(*arguments)
+            shown = result.stdout + result.stderr
+            assert not [each for each in credentials if each in shown]

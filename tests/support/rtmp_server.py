@@ -53,6 +53,10 @@ class RtmpServer:
 
     def __init__(self, ffmpeg: str, port: int, hosts: Sequence[str], seen: list[str]) -> None:
         self._ffmpeg = ffmpeg
+        help = [ffmpeg, "-hide_banner", "-h", "protocol=rtmp"]
+        known = subprocess.run(help, capture_output=True, timeout=_PATIENCE, check=False).stdout
+        #: Without it, each of a connection's five messages waits for a delayed acknowledgment.
+        self._options = ["-tcp_nodelay", "1"] if b"-tcp_nodelay" in known else []
         self._port = port
         self._seen = seen
         self.hosts = hosts
@@ -77,7 +81,7 @@ class RtmpServer:
         command = [self._ffmpeg, "-hide_banner", "-loglevel", "error"]
         command += ["-f", "lavfi", "-i", "testsrc=size=16x16:rate=5"]
         for output in outputs:
-            command += ["-t", "0.4", *_ENCODED, *output]
+            command += ["-t", "0.4", *_ENCODED, *self._options, *output]
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False
         )
