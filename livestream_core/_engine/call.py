@@ -143,6 +143,11 @@ class Engine:
         self.limiters.append(entry)
         return entry
 
+    @property
+    def is_paced_outside(self) -> bool:
+        """Whether the user of a limiter keeps the pauses that the vendor asks for."""
+        return any(getattr(each.limiter, "keeps_pauses", False) for each in tuple(self.limiters))
+
     @cached_property
     def fingerprint(self) -> str:
         """A digest that identifies this client's credentials without revealing them."""
@@ -298,6 +303,8 @@ class Call:
             except LiveStreamError as error:
                 failure = error
             requested = self._requested_wait(failure)
+            if requested and engine.is_paced_outside:
+                raise failure
             signs_in = operation == "sign_in"
             pause = engine.policy.pause(request, failure, attempt, requested, signs_in=signs_in)
             if pause is None or any(failure is earlier.failure for earlier in history[:-1]):
@@ -351,7 +358,7 @@ class Call:
             sent.accepted = is_accepted(response.status)
             outcome = self._outcome(response, sent, operation, history)
         failure = sent.failure = outcome if isinstance(outcome, LiveStreamError) else None
-        if isinstance(failure, RateLimited) and failure.retry_after:
+        if isinstance(failure, (RateLimited, ProviderUnavailable)) and failure.retry_after:
             for entry in tuple(engine.limiters):
                 entry.limiter.hold(engine.account, failure.retry_after)
         self._report(request, operation, attempt, response, failure, began)
