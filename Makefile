@@ -114,6 +114,7 @@ kit: .venv-kit/.stamp ## run the conformance kit on every adapter with both clie
 		env -u PYTHONPATH "$(CURDIR)/.venv-kit/bin/python" -I -m pytest -q -W error \
 			-p no:cacheprovider -n "$(JOBS)" --dist worksteal --livestream-client both \
 			$(foreach each,memory $(PROVIDERS),--livestream-adapter $(each)) \
+			$(foreach each,$(wildcard $(CURDIR)/adapters/*/tests/recorded),--livestream-captures $(each)) \
 			--livestream-report="$(CURDIR)/build/kit/report.json"
 	@.venv-kit/bin/python -I scripts/capability_table.py --against build/kit/report.json
 

@@ -36,7 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="a file from `livestream capture`, if an adapter has no emulator; can be repeated",
+        help="a file from `livestream capture` or `livestream doctor --live`, or a folder of such "
+        "files, to replay; can be repeated",
     )
     group.addoption(
         "--livestream-report",

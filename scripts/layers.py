@@ -21,8 +21,9 @@ LAYERS = {
         store creating creates __init__""",
     "livestream_core.migrate": """values ledger patience pace planning running finishing pages
         __init__""",
-    "livestream_core.testing": """transports field_values captures blocking fixture conformance
-        report plugin strategies registration __init__""",
+    "livestream_core.testing": """transports field_values shapes vocabulary captures pseudonyms
+        rehearsal tour blocking fixture conformance report plugin strategies registration
+        __init__""",
     "livestream_core.cli": """console connections streams installation adapters migrate app __init__
         __main__""",
 }

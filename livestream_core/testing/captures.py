@@ -28,7 +28,7 @@ A capture is a JSON object::
 ``result`` is a stream as returned by ``LiveStream.to_dict(secrets=True)``, a list of streams for
 ``list``, ``null`` for ``delete``, or ``{"error": "NotFound", "applied": false}``. Every secret is
 replaced by ``redacted-`` and a number, the same number at each place. Credentials in headers are
-left out.
+left out. ``about`` is optional: what else is known about the capture, such as the versions.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -50,6 +50,7 @@ from .._client import Client
 from .._contract.adapter import ARGUMENTS_OF_CONNECT, Adapter
 from .._contract.capabilities import OPERATION_OF, Capabilities, Feature
 from .._contract.options import origin_names
+from .._contract.pagination import Page
 from .._contract.redaction import Redactor
 from .._contract.response import Response
 from .._contract.transport import Transport
@@ -77,10 +78,13 @@ REDACTED = "redacted-"
 #: Shorter secrets are replaced only if they are a whole value.
 _MIN_LENGTH = 6
 TITLE = "A capture for the conformance kit"
+#: The methods of a client that a capture may contain, with their rows of the table.
+CAPTURED = {name: row for name, row in OPERATION_TABLE.items() if row.sends}
+CAPTURED["pages"] = CAPTURED["list"]
 
 #: Request headers that are never part of a signature.
 _ORDINARY = ("accept", "accept-encoding", "content-type", "host", "user-agent")
-_HEADERS = ("content-type", "location", "retry-after")
+_HEADERS = ("content-type", "link", "location", "retry-after")
 _BOUNDARY = re.compile(r"boundary=\"?([^\";,]+)")
 
 
@@ -132,17 +136,20 @@ class Capture:
         provider: The provider's name.
         options: The options of ``connect``; secret values are redacted.
         calls: The calls, in order.
+        about: What else is known about the capture, as JSON.
     """
 
     provider: str
     options: Mapping[str, Any]
     calls: Sequence[CapturedCall]
+    about: Mapping[str, Any] = attrs.field(factory=dict)
 
     def to_data(self) -> dict[str, Any]:
         """Return the capture as JSON data."""
         return {
             "format": FORMAT,
             "provider": self.provider,
+            **({"about": dict(self.about)} if self.about else {}),
             "options": dict(self.options),
             "calls": [
                 {
@@ -184,7 +191,8 @@ class Capture:
                 if wrong := ARGUMENTS_OF_CONNECT.intersection(options):
                     raise InvalidInput(f"options: {', '.join(sorted(wrong))} is not an option")
                 calls = [_call(each) for each in _part(data, "calls", list)]
-                return cls(_part(data, "provider", str), options, calls)
+                about = _part({"about": {}, **data}, "about", dict)
+                return cls(_part(data, "provider", str), options, calls, about)
             problem = f"its format is not {FORMAT}"
         except InvalidInput as error:
             problem = error.message
@@ -202,7 +210,7 @@ def _part(data: Any, name: str, kind: type[T]) -> T:
 
 def _call(data: Any) -> CapturedCall:
     operation = _part(data, "operation", str)
-    if operation not in OPERATION_TABLE or not OPERATION_TABLE[operation].sends:
+    if operation not in CAPTURED:
         raise InvalidInput(f"operation: {operation[:40]!r} cannot be captured")
     return CapturedCall(
         operation,
@@ -286,9 +294,24 @@ def call_result(client: Client, operation: str, arguments: Mapping[str, Any]) ->
     if operation == "list":
         return [each.to_dict(secrets=True) for each in client.list(**given)]
     result: object = getattr(client, operation)(**given)
+    if isinstance(result, Page):
+        return {
+            "items": [each.to_dict(secrets=True) for each in result.items],
+            "next": result.next_cursor,
+            "total": result.total,
+            "unreadable": [str(each) for each in result.unreadable],
+        }
     if isinstance(result, tuple):
         return [each.to_dict(secrets=True) for each in result]
     return result.to_dict(secrets=True) if isinstance(result, LiveStream) else None
+
+
+def streams_in(result: Any) -> list[dict[str, Any]]:
+    """Return the streams, as data, in a result as data."""
+    found = result["items"] if isinstance(result, dict) and "items" in result else result
+    several = found if isinstance(found, list) else [found]
+    # Otherwise it is an error, or a recording.
+    return [each for each in several if isinstance(each, dict) and "provider" in each]
 
 
 def error_data(error: LiveStreamError) -> dict[str, Any]:
@@ -377,6 +400,39 @@ def _content(body: bytes | None, headers: Mapping[str, str]) -> Any:
         return text
 
 
+class Recorder:
+    """Makes the calls of one client, one after the other, with what was sent and received.
+
+    Args:
+        client: The client.
+        transport: Its transport.
+        clock: Its clock.
+    """
+
+    def __init__(self, client: Client, transport: CapturingTransport, clock: FrozenClock) -> None:
+        self._client, self._transport, self._clock = client, transport, clock
+
+    def call(
+        self, operation: str, arguments: Mapping[str, Any], *, at: datetime | None = None
+    ) -> tuple[CapturedCall, LiveStreamError | None]:
+        """Make a call, and return it with the error that it raised.
+
+        Args:
+            operation: The client's method.
+            arguments: The method's arguments, as JSON.
+            at: The time of the client's clock; by default the current time.
+        """
+        self._clock.set(at or _now())
+        self._transport.exchanges.clear()
+        error: LiveStreamError | None = None
+        try:
+            result = call_result(self._client, operation, arguments)
+        except LiveStreamError as raised:
+            error, result = raised, error_data(raised)
+        exchanges = tuple(self._transport.exchanges)
+        return CapturedCall(operation, arguments, self._clock.now(), exchanges, result), error
+
+
 @attrs.frozen(slots=True)
 class Step:
     """A call to make.
@@ -403,12 +459,9 @@ def steps(client: Client, *, start: bool, tomorrow: datetime) -> list[Step]:
         tomorrow: The time to schedule the stream for, so that it does not start automatically.
     """
     can = client.capabilities
-    fields: dict[str, Any] = {"title": TITLE}
-    if can.supports(Feature.SCHEDULE):
-        fields["scheduled_start"] = format_instant(tomorrow.replace(minute=0, second=0))
     changes = _changes(can)
     values: dict[str, dict[str, Any]] = {
-        "spec": fields,
+        "spec": fields_to_create(can, TITLE, tomorrow),
         "query": {"limit": 50},
         "stream_id": {"id": None},
         "changes": changes,
@@ -437,6 +490,16 @@ def steps(client: Client, *, start: bool, tomorrow: datetime) -> list[Step]:
         )
         for operation in (OPERATION_OF[each] for each in plan if can.supports(each))
     ]
+
+
+def fields_to_create(can: Capabilities, title: str, tomorrow: datetime) -> dict[str, Any]:
+    """Return the fields of a stream that does not start automatically, if that is possible."""
+    if not can.supports(Feature.SCHEDULE):
+        return {"title": title}
+    return {
+        "title": title,
+        "scheduled_start": format_instant(tomorrow.replace(minute=0, second=0)),
+    }
 
 
 def _changes(can: Capabilities) -> dict[str, Any]:
@@ -474,8 +537,8 @@ def capture(
     calls: list[CapturedCall] = []
     stream_id: str | None = None
     with connect(transport, clock) as client:
+        recorder = Recorder(client, transport, clock)
         for step in steps(client, start=start, tomorrow=clock.now() + timedelta(days=1)):
-            clock.set(_now())
             arguments = dict(step.arguments)
             if "id" in arguments:
                 if stream_id is None:
@@ -483,23 +546,15 @@ def capture(
                 arguments["id"] = stream_id
             if step.until is not None and stream_id is not None:
                 client.wait(stream_id, until=step.until, timeout=300)
-                clock.set(_now())
-            transport.exchanges.clear()
             on_operation(step.operation)
-            try:
-                result = call_result(client, step.operation, arguments)
-            except LiveStreamError as error:
-                if step.operation == "create" or transport.is_incomplete:
-                    raise
-                result = error_data(error)
-            calls.append(
-                CapturedCall(
-                    step.operation, arguments, clock.now(), tuple(transport.exchanges), result
-                )
-            )
+            call, error = recorder.call(step.operation, arguments)
+            if error is not None and (step.operation == "create" or transport.is_incomplete):
+                raise error
+            calls.append(call)
             if step.operation == "create":
-                stream_id = str(result["id"])
-        return _redacted(client, calls, transport.headers)
+                stream_id = str(call.result["id"])
+        made = Capture(client.provider, options_of(client), calls)
+        return redacted(made, secrets_of(client, made, transport.headers))
 
 
 def _now() -> datetime:
@@ -509,31 +564,50 @@ def _now() -> datetime:
 # -- redacting secrets ------------------------------------------------------------------------
 
 
-def _redacted(
-    client: Client, calls: Sequence[CapturedCall], headers: Collection[tuple[str, str]]
-) -> Capture:
-    client_options = client.options
-    origins = origin_names(type(client_options))
-    options = {
+def options_of(client: Client) -> dict[str, Any]:
+    """Return the options of ``connect`` that a capture contains, with the secret ones."""
+    options = client.options
+    origins = origin_names(type(options))
+    return {
         field.name: value.reveal() if isinstance(value, Secret) else value
-        for field in attrs.fields(type(client_options))
-        if (value := getattr(client_options, field.name)) is not None and field.name not in origins
+        for field in attrs.fields(type(options))
+        if (value := getattr(options, field.name)) is not None and field.name not in origins
     }
-    capture = Capture(client.provider, options, calls)
+
+
+def secrets_of(client: Client, capture: Capture, headers: Collection[tuple[str, str]]) -> list[str]:
+    """Return every secret that a client knows or that is in its calls, the longest first.
+
+    Args:
+        client: The client that made the calls.
+        capture: The calls, with nothing redacted.
+        headers: The headers of all requests.
+    """
     data = capture.to_data()
-    credentials = {name for group in client_options.credentials for name in group}
+    credentials = {name for group in client.options.credentials for name in group}
     secrets = {
-        *_known(client, calls, headers),
-        *(str(value) for name, value in options.items() if name in credentials),
+        *_known(client, capture.calls, headers),
+        *(str(value) for name, value in capture.options.items() if name in credentials),
         *(value for name, value in _named_texts_of(data) if suggests_secret(name)),
     }
     text = json.dumps(data, ensure_ascii=False)
     secrets.update(text[begin:end] for begin, end in signed_spans(text))
     for pattern in registry.adapter(client.provider).secret_patterns:
         secrets.update(match[0] for match in re.finditer(pattern, text))
-    ordered = sorted(secrets - {""}, key=len, reverse=True)
-    numbered = {secret: f"{REDACTED}{number}" for number, secret in enumerate(ordered, 1)}
-    return Capture.from_data(_replaced(data, numbered, KnownSecrets(ordered, shortest=_MIN_LENGTH)))
+    return sorted(secrets - {""}, key=len, reverse=True)
+
+
+def redacted(capture: Capture, secrets: Sequence[str]) -> Capture:
+    """Return a capture with every one of the secrets replaced; the longest come first."""
+    numbered = {secret: f"{REDACTED}{number}" for number, secret in enumerate(secrets, 1)}
+    known = KnownSecrets(secrets, shortest=_MIN_LENGTH)
+    return Capture.from_data(_replaced(capture.to_data(), numbered, known))
+
+
+def secrets_left(text: str, secrets: Iterable[str]) -> int:
+    """Return the number of places in the text of a file where one of the secrets still is."""
+    long = (secret for secret in secrets if len(secret) >= _MIN_LENGTH)
+    return len(KnownSecrets(long, shortest=_MIN_LENGTH).find(text))
 
 
 def _known(
@@ -548,9 +622,8 @@ def _known(
         redactor.add_headers(value for name, value in headers if name in session.headers)
         redactor.add_memo(session.memo)
     for call in calls:
-        for each in call.result if isinstance(call.result, list) else [call.result]:
-            if each is not None and "provider" in each:  # otherwise an error, or a recording
-                redactor.protect(LiveStream.from_dict(each))
+        for each in streams_in(call.result):
+            redactor.protect(LiveStream.from_dict(each))
     return redactor.known()
 
 
@@ -605,6 +678,14 @@ def named_texts(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
 # -- replaying --------------------------------------------------------------------------------
 
 
+def response_of(exchange: CapturedExchange) -> Response:
+    """Return the response of an exchange."""
+    answer = exchange.answer
+    is_text = isinstance(answer, str) and "json" not in exchange.headers.get("content-type", "")
+    text = answer if is_text else "" if answer is None else json.dumps(answer)
+    return Response(exchange.status, dict(exchange.headers), text.encode())
+
+
 class Player(KitTransport):
     """A transport that returns captured responses, and refuses any other request.
 
@@ -639,10 +720,7 @@ class Player(KitTransport):
         self._expected.pop(0)
         if self.last_response is not None and not self._expected:
             return attrs.evolve(self.last_response)
-        answer = expected.answer
-        is_text = isinstance(answer, str) and "json" not in expected.headers.get("content-type", "")
-        text = answer if is_text else "" if answer is None else json.dumps(answer)
-        return Response(expected.status, dict(expected.headers), text.encode())
+        return response_of(expected)
 
 
 publish("livestream_core.testing.conformance", [CapturedCall, CapturedExchange, Capture])

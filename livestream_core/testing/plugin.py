@@ -32,7 +32,9 @@ def configure(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: If an adapter cannot be used, or there is nothing to test it on.
     """
-    captures = [Path(each) for each in config.getoption("livestream_captures")]
+    captures = [
+        path for each in config.getoption("livestream_captures") for path in _files(Path(each))
+    ]
     names: list[str] = list(dict.fromkeys(config.getoption("livestream_adapter")))
     client = config.getoption("livestream_client")
     clients = CLIENTS if client == "both" else (client,)
@@ -40,6 +42,11 @@ def configure(config: pytest.Config) -> None:
     if subjects and config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args = []  # the folder that pytest would search by default
     config.pluginmanager.register(_Kit(config, subjects), "livestream-core-kit")
+
+
+def _files(path: Path) -> list[Path]:
+    """Return a file, or the captures in a folder."""
+    return sorted(path.glob("*.json")) if path.is_dir() else [path]
 
 
 def _subject(name: str, captures: Sequence[Path], client: str) -> Subject:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,12 +23,17 @@ ACME = AcmePlugin()
 TOKEN = "good-token"
 
 
-def until_asked(vendor: AcmeEmulator, method: str) -> None:
-    """Wait until the vendor has received a request with this method."""
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition is met."""
     deadline = time.monotonic() + PATIENCE
-    while not any(each.method == method for each in list(vendor.requests)):
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def until_asked(vendor: AcmeEmulator, method: str) -> None:
+    """Wait until the vendor has received a request with this method."""
+    until(lambda: any(each.method == method for each in list(vendor.requests)))
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePath
+from pathlib import Path, PurePath
+from typing import Any
 
 import click
 
@@ -103,25 +104,62 @@ def demo(context: CommandContext, names: tuple[str, ...]) -> None:
 @click.command(
     epilog="\b\nExamples:\n"
     "  livestream doctor --check\n"
-    "  livestream doctor -c school --check --json"
+    "  livestream doctor -c school --check --json\n"
+    "  livestream doctor -c school --live --output school.json"
 )
 @click.option(
     "--check",
     is_flag=True,
     help="Also sign in and list one stream, for every account whose options are complete.",
 )
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Instead, make every call that only reads on one account, and write the vendor's answers "
+    "to a file that the conformance kit can replay. Your texts and IDs are replaced.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --live: the file to write. Defaults to livestream-PROVIDER.json.",
+)
+@click.option(
+    "--write",
+    is_flag=True,
+    help="With --live: also create a stream, read it, and delete it. The command asks first.",
+)
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="With --write: create the stream even if the provider cannot delete it.",
+)
+@click.option("-y", "--yes", is_flag=True, help="With --write: do not ask for confirmation.")
 @account_options
 @json_option
 @debug_option
 @pass_command_context
-def doctor(context: CommandContext, check: bool) -> None:
+def doctor(context: CommandContext, check: bool, live: bool, **options: Any) -> None:
     """Diagnose this installation and its configuration.
 
     Check every adapter and observer, the environment variables that they read (names are shown,
     never values), and every livestream.toml. With --provider or --connection, check only that
     one. The exit code is 2 if something is broken or incomplete, and 4 if a vendor is
     unreachable. A provider without any configuration is not a problem.
+
+    With --live, the output shows each call with its answer and what was surprising about it. The
+    exit code is that of the first call that failed, and 5 if a created stream is left.
     """
+    if not live and any(options.values()):
+        raise click.UsageError("--output, --write, --keep, and --yes need --live.")
+    if not options["write"] and (options["keep"] or options["yes"]):
+        raise click.UsageError("--keep and --yes need --write.")
+    if live:
+        from .tour import run
+
+        if check:
+            raise click.UsageError("Pass --check or --live, not both.")
+        raise click.exceptions.Exit(run(context, **options))
     from ..console.output import console
     from .doctor import examine, exit_code
     from .doctor_report import show

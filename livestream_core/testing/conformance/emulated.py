@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from werkzeug.exceptions import HTTPException
 
 from ..._contract.capabilities import OPERATION_OF, Feature
 from ..._contract.response import Response
 from ..._contract.transport import Timeout
-from ...emulator import LoggedRequest
+from ..._model.errors import LiveStreamError
+from ...emulator import Emulator, LoggedRequest
+from ...emulator.requests import compiled
+from ..shapes import Shape, differences, shape_of
 from .area import Area, each, needs
 from .bodies import content_of, holder, places
 from .calls import call
 from .failures import sending
 from .harness import Harness
-from .operations import ON_ONE
+from .operations import ON_ONE, filled
 from .subject import Sample, Subject
 
 _TIMEOUT = Timeout(5, 5, 5)
@@ -59,37 +64,6 @@ def resend(harness: Harness, request: LoggedRequest, **changes: Any) -> Response
     )
 
 
-def shape(data: Any) -> Any:
-    """Return the types in some JSON data, without the values."""
-    if isinstance(data, dict):
-        return {name: shape(value) for name, value in data.items()}
-    if isinstance(data, list):
-        return [shape(data[0])] if data else []
-    return "number" if type(data) in (int, float) else type(data).__name__
-
-
-def differences(documented: Any, found: Any, path: str = "") -> list[str]:
-    """Return what a response lacks of a documented one, or has with another type.
-
-    Null matches any type, on either side.
-    """
-    if "NoneType" in (documented, found):
-        return []
-    if isinstance(documented, dict) and isinstance(found, dict):
-        return [
-            problem
-            for name, inner in documented.items()
-            for problem in (
-                differences(inner, found[name], f"{path}.{name}".strip("."))
-                if name in found
-                else [f"{path}.{name}".strip(".") + " is missing"]
-            )
-        ]
-    if isinstance(documented, list) and isinstance(found, list):
-        return differences(documented[0], found[0], f"{path}[]") if documented and found else []
-    return [] if documented == found else [f"{path} is {found}, not {documented}"]
-
-
 def objects_in(responses: Iterable[Response]) -> Iterator[Any]:
     """Yield the JSON objects in responses, with those in an envelope."""
     for response in responses:
@@ -106,6 +80,41 @@ def documented_responses(subject: Subject) -> list[tuple[Feature, Sample]]:
         for sample in subject.samples()
         if sample.answer_to is not None
     ]
+
+
+def endpoint(emulator: Emulator, method: str, target: str, status: int) -> tuple[str, int]:
+    """Return what a response can be compared with: its endpoint, and the class of its status.
+
+    Returns:
+        An empty name for a path that the emulator does not have.
+    """
+    paths = compiled(tuple(emulator.routes)).bind("vendor.example")
+    try:
+        name, _ = paths.match(target.partition("?")[0], method=method)
+    except HTTPException:
+        name = ""
+    return name, status // 100
+
+
+def emulated_answers(harness: Harness) -> Mapping[tuple[str, int], Shape]:
+    """Return the shape of the emulator's JSON responses by endpoint, over a stream's whole life."""
+    bodies: dict[tuple[str, int], list[Any]] = {}
+
+    def note(method: str, target: str, response: Response) -> Response:
+        if response.is_json:
+            at = endpoint(harness.emulator, method, target, response.status)
+            bodies.setdefault(at, []).append(response.json())
+        return response
+
+    harness.tap.answer = note
+    ids = {stream.id for stream in (filled(harness), *harness.life())}
+    for name in ("get", "recordings", "delete"):
+        for id in (*ids, "a-stream-of-the-kit") if harness.can.supports(name) else ():
+            with suppress(LiveStreamError):
+                getattr(harness.client, name)(id)
+        if harness.can.supports(Feature.LIST):
+            harness.client.pages()
+    return {at: shape_of(*found) for at, found in bodies.items()}
 
 
 class Emulated(Area):
@@ -170,7 +179,28 @@ class Emulated(Area):
             harness.client.create(title="Lesson")
         else:
             ON_ONE[feature](harness, stream.id)
-        expected = shape(dict(documented.payload))
-        lacks = [differences(expected, shape(found)) for found in objects_in(responses)]
+        expected = shape_of(dict(documented.payload))
+        lacks = [differences(expected, shape_of(found)) for found in objects_in(responses)]
         assert lacks, "no response is a JSON object"
         assert min(lacks, key=len) == []
+
+    @each("number", lambda subject: range(len(subject.captured())))
+    def test_its_answers_have_what_a_real_vendor_sent(self, harness: Harness, number: int) -> None:
+        capture = self.subject.captured()[number]
+        real: dict[tuple[str, int], list[Any]] = {}
+        problems = []
+        for sent in (exchange for made in capture.calls for exchange in made.exchanges):
+            at = endpoint(harness.emulator, sent.method, sent.target, sent.status)
+            if not at[0]:
+                problems.append(f"{sent.method} {sent.target} does not exist")
+            elif isinstance(sent.answer, (dict, list)):
+                real.setdefault(at, []).append(sent.answer)
+        emulated = emulated_answers(harness)
+        for at, answers in real.items():
+            name = f"{at[0]} ({at[1]}xx)"
+            if at not in emulated:
+                problems.append(f"{name}: no such answer was seen")
+                continue
+            found = differences(shape_of(*answers), emulated[at])
+            problems += [f"{name}: {problem}" for problem in found]
+        assert problems == [], "the vendor's answers differ from the emulator's"

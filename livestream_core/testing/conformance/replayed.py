@@ -11,8 +11,7 @@ from ..._client import Client
 from ..._contract.capabilities import Feature
 from ..._contract.response import Response
 from ..._model.errors import LiveStreamError, ProviderUnavailable, UnexpectedResponse
-from ..._model.operations import OPERATION_TABLE
-from ..captures import Capture, FrozenClock, Player, outcome, unredacted_names
+from ..captures import CAPTURED, Capture, FrozenClock, Player, outcome, unredacted_names
 from .area import Area, each
 from .subject import Subject
 
@@ -20,7 +19,7 @@ from .subject import Subject
 def captured_calls(subject: Subject) -> Iterable[tuple[Feature, int, int]]:
     """Return each captured call: its operation, its capture's number, and its own number."""
     return [
-        (Feature(OPERATION_TABLE[call.operation].feature), number, at)
+        (Feature(CAPTURED[call.operation].feature), number, at)
         for number, capture in enumerate(subject.captured())
         for at, call in enumerate(capture.calls)
     ]

@@ -53,7 +53,7 @@ class Subject:
 
     Attributes:
         name: The provider's name.
-        captures: Files from ``livestream capture``. Needed only without an emulator.
+        captures: Files from ``livestream capture`` or ``livestream doctor --live``.
         client: The client to test with: ``"synchronous"`` or ``"asynchronous"``.
     """
 
