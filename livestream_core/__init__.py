@@ -39,6 +39,7 @@ from ._model.errors import (
     WaitTimeout,
     WebhookRejected,
 )
+from ._model.playability import Playability, PlaybackState, Rendition
 from ._model.publishing import join_publish_url, split_publish_url
 from ._model.status import Status
 from ._model.stream import (
@@ -153,8 +154,10 @@ __all__ = [
     "Options",
     "Page",
     "PermissionDenied",
+    "Playability",
     "Playback",
     "PlaybackKind",
+    "PlaybackState",
     "Preview",
     "Protection",
     "ProviderUnavailable",
@@ -163,6 +166,7 @@ __all__ = [
     "Recording",
     "RecordingStatus",
     "Rejected",
+    "Rendition",
     "Request",
     "RequestTimeout",
     "RequestsTransport",

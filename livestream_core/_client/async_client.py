@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
@@ -15,6 +15,7 @@ from .._contract.transport import AsyncLimiter, AsyncTransport, Limiter, Transpo
 from .._contract.webhooks import read_delivery
 from .._engine.effects import Flow
 from .._model.operations import check_methods
+from .._model.playability import Playability
 from .._model.status import Status
 from .._model.stream import Event, LiveStream, Recording, StreamSpec, Until
 from .._model.trim import Trim
@@ -209,6 +210,16 @@ class AsyncClient(BaseClient):
         A function passed as ``until`` must be synchronous, and must not block.
         """
         return await self._run(self._waiting(id, until, timeout, poll, since))
+
+    async def probe(
+        self,
+        stream: LiveStream | str,
+        *,
+        allow_addresses: Sequence[str] = (),
+        deadline: float | None = None,
+    ) -> Playability:
+        """Find out whether viewers can watch a stream; see :meth:`Client.probe`."""
+        return await self._run(self._probing(stream, allow_addresses, deadline))
 
     # -- webhooks ---------------------------------------------------------------------------
 

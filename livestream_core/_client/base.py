@@ -7,7 +7,16 @@ flow is run.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator, Mapping
+from collections.abc import (
+    Callable,
+    Collection,
+    Generator,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from types import TracebackType
@@ -47,6 +56,7 @@ from .._model.errors import (
     WebhookRejected,
 )
 from .._model.log import logger
+from .._model.playability import Playability
 from .._model.status import Status, satisfied_by
 from .._model.stream import Event, LiveStream, Recording, RestreamTarget, StreamSpec, Until
 from .._model.trim import Trim
@@ -384,6 +394,26 @@ class BaseClient:
             return Condition(EndOfRun(wanted, since), wanted, goal)
         self._check_reported(statuses)
         return Condition(lambda stream: stream.status in wanted, wanted, goal)
+
+    # -- probing ----------------------------------------------------------------------------
+
+    def _probing(
+        self, stream: LiveStream | str, allow_addresses: Sequence[str], deadline: float | None
+    ) -> Flow[Playability]:
+        # Loaded only here: few programs probe.
+        from .._probe.addresses import AllowedAddresses
+        from .._probe.playlist import require_parser
+        from .._probe.probing import probe
+
+        id = stream.id if isinstance(stream, LiveStream) else stream
+        with self._context("probe", id):
+            require_parser()
+            if not isinstance(stream, LiveStream):
+                self.capabilities.require(Feature.GET)
+                with_field_name("id", c.identifier)(stream)
+            allowed = with_field_name("allow_addresses", AllowedAddresses)(allow_addresses)
+            seconds = self._seconds(deadline)
+        return self._if_open(probe(self._engine, stream, allowed, seconds), "probe", id)
 
     # -- payloads and webhooks --------------------------------------------------------------
 

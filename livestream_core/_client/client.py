@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
@@ -15,6 +15,7 @@ from .._contract.transport import Limiter, Transport
 from .._contract.webhooks import read_delivery
 from .._engine.effects import Flow
 from .._model.operations import check_methods
+from .._model.playability import Playability
 from .._model.status import Status
 from .._model.stream import Event, LiveStream, Recording, StreamSpec, Until
 from .._model.trim import Trim
@@ -376,6 +377,34 @@ class Client(BaseClient):
             Unsupported: If this provider never reports the status; nothing was sent.
         """
         return self._run(self._waiting(id, until, timeout, poll, since))
+
+    def probe(
+        self,
+        stream: LiveStream | str,
+        *,
+        allow_addresses: Sequence[str] = (),
+        deadline: float | None = None,
+    ) -> Playability:
+        """Find out whether viewers can watch a stream, by reading its HLS playlist as players do.
+
+        Whatever the playback URL leads to is an answer, not an error, even if there is nothing.
+
+        The requests go to the servers of the playback URL, not to the vendor's API. They contain
+        no credentials, and are not affected by the transport or by proxies. Each one is sent to
+        an address that was checked: by default, only to public ones. It needs the ``probe`` extra.
+
+        Args:
+            stream: The stream, or its ID, which is read first.
+            allow_addresses: IP addresses and networks that are not public, but which the playback
+                URL, a redirect, or a playlist may lead to, such as ``"10.0.0.0/8"``.
+            deadline: Seconds for the whole probe, including watching whether new segments appear.
+                That takes up to twice the duration of a segment. Defaults to the deadline passed
+                to :func:`connect`.
+
+        Raises:
+            InvalidInput: If a host has no address that is public or allowed.
+        """
+        return self._run(self._probing(stream, allow_addresses, deadline))
 
     # -- webhooks ---------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeAlias, TypeVar, final
 
+from .._contract.clock import Clock
 from .._contract.request import Request, WireRequest
 from .._contract.response import Headers
 from .._contract.session import Session, has_unsendable
@@ -96,12 +97,17 @@ class Send:
 
 @final
 class Sleep:
-    """Sleep, in a way that the surrounding program can interrupt."""
+    """Sleep, in a way that the surrounding program can interrupt.
 
-    __slots__ = ("seconds",)
+    Attributes:
+        seconds: For how long.
+        clock: The clock to sleep by, if it is not the client's.
+    """
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+    __slots__ = ("clock", "seconds")
+
+    def __init__(self, seconds: float, clock: Clock | None = None) -> None:
+        self.seconds, self.clock = seconds, clock
 
 
 @final
@@ -156,5 +162,42 @@ class Permit:
         self.limiter, self.account, self.seconds = limiter, account, seconds
 
 
-Effect: TypeAlias = Send | Sleep | Once[Any] | Store | Permit
+@final
+class LookUp:
+    """Look up the addresses of a host; the flow is resumed with a list of them, as texts."""
+
+    __slots__ = ("host", "port", "seconds")
+
+    def __init__(self, host: str, port: int, seconds: float) -> None:
+        self.host, self.port, self.seconds = host, port, seconds
+
+
+@final
+class Fetch:
+    """Fetch a document from one address of its host; the flow is resumed with the response.
+
+    Nothing is looked up again, and nothing is sent but the URL. Only this object holds the path
+    and the query.
+
+    Attributes:
+        host: The host. TLS checks that the certificate is for it.
+        timeout: The time limits.
+        most: The maximum size of the body, in bytes.
+    """
+
+    __slots__ = ("_headers", "_origin", "_target", "host", "most", "timeout")
+
+    def __init__(self, location: Any, address: str, timeout: Timeout, most: int) -> None:
+        host = f"[{address}]" if ":" in address else address
+        self._origin = f"{location.scheme}://{host}:{location.port}"
+        self._target = location.target
+        self._headers = {**_STANDARD_HEADERS, "Accept": "*/*", "Host": location.host_header}
+        self.host, self.timeout, self.most = location.host, timeout, most
+
+    def by(self, transport: Any) -> Any:
+        """Pass the request to a transport's ``send``, and return what it returns."""
+        return transport.send("GET", self._origin, self._target, self._headers, None, self.timeout)
+
+
+Effect: TypeAlias = Send | LookUp | Fetch | Sleep | Once[Any] | Store | Permit
 Flow: TypeAlias = Generator[Effect, Any, T]

@@ -80,8 +80,6 @@ _forks = 0
 _PER_HOST = 100
 #: The longest header line, as in http.client.
 _LONGEST_LINE = 65536
-#: The largest encoded body: it is never much larger than the decoded one.
-_MOST_ENCODED = MAX_BODY + MAX_BODY // 16
 
 
 class _Progress:
@@ -284,6 +282,8 @@ class _Route(NamedTuple):
     base: URL
     proxy: URL | None
     ssl: Any
+    #: The name that the certificate must be for, if it is not the host of the base.
+    server_hostname: str | None = None
 
     @property
     def is_forwarded(self) -> bool:
@@ -377,12 +377,17 @@ class Connections:
 
     Args:
         environment: The proxies and certificates to use.
+        most: The maximum size of a body, in bytes.
+        pinned_to: The host that certificates must be for, if requests are sent to one address of
+            it, which the caller has checked. No proxy is used: it would look up the host again.
     """
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(
+        self, environment: Environment, most: int = MAX_BODY, pinned_to: str | None = None
+    ) -> None:
         import requests.utils  # noqa: F401 - loaded now, so that it does not block an event loop
 
-        self._environment = environment
+        self._environment, self._most, self._pinned_to = environment, most, pinned_to
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
         self._routes: dict[str, _Route] = {}
 
@@ -398,7 +403,7 @@ class Connections:
         return found
 
     def _new_route(self, origin: str) -> _Route:
-        proxy = self._environment.proxy_for(origin)
+        proxy = None if self._pinned_to is not None else self._environment.proxy_for(origin)
         scheme = urlsplit(proxy).scheme if proxy is not None else ""
         if scheme.startswith("socks"):
             raise ConfigurationError(
@@ -411,7 +416,8 @@ class Connections:
         except ValueError:
             raise invalid_address() from None
         is_secure = "https" in (base.scheme, scheme)
-        return _Route(base, through, self._environment.ssl_context if is_secure else True)
+        context = self._environment.ssl_context if is_secure else True
+        return _Route(base, through, context, self._pinned_to)
 
     def _pool_for(self, user: AiohttpTransport) -> Pool:
         """Return the pool of the running loop, and record that a transport uses it."""
@@ -480,6 +486,7 @@ class Connections:
                 loop=pool.loop,
                 proxy=route.proxy,
                 ssl=route.ssl,
+                server_hostname=route.server_hostname,
             )
             response = await pool.open(request, timeout, until, progress)
             try:
@@ -488,7 +495,7 @@ class Connections:
                     raise proxy_requires_credentials()
                 if status < 200:  # 101, although no upgrade was requested
                     return Response(status, found)
-                chunks, is_cut = await _read(response)
+                chunks, is_cut = await _read(response, self._most)
             finally:
                 # A connection whose response was not read to its end is not reused.
                 response.close()
@@ -497,13 +504,14 @@ class Connections:
             if not pool.users:
                 await self._close_if_unused(pool)
         coding = found.get("content-encoding", "")
-        if not coding and not is_cut and len(chunks) == 1 and len(chunks[0]) <= LARGE:
+        small = min(LARGE, self._most)
+        if not coding and not is_cut and len(chunks) == 1 and len(chunks[0]) <= small:
             return Response(status, found, chunks[0])
         pieces = decoded(_pieces(chunks, is_cut), coding)
         if sum(map(len, chunks)) > LARGE:
-            content, problem = await working.run(read_body, pieces)
+            content, problem = await working.run(read_body, pieces, self._most)
         else:
-            content, problem = read_body(pieces)
+            content, problem = read_body(pieces, self._most)
         return Response(status, found, content, problem)
 
     async def leave(self, user: AiohttpTransport) -> None:
@@ -550,11 +558,12 @@ def _headers(response: aiohttp.ClientResponse) -> Headers:
     return Headers(joined)
 
 
-async def _read(response: aiohttp.ClientResponse) -> tuple[list[bytes], bool]:
+async def _read(response: aiohttp.ClientResponse, most: int) -> tuple[list[bytes], bool]:
     """Read a body up to a limit, and return its pieces and whether it was cut off."""
     chunks, size, content = [], 0, response.content
+    most += most // 16  # an encoded body is never much larger than the decoded one
     try:
-        while size <= _MOST_ENCODED and (chunk := await content.readany()):
+        while size <= most and (chunk := await content.readany()):
             chunks.append(chunk)
             size += len(chunk)
     except TimeoutError:
@@ -605,6 +614,11 @@ def shared_connections() -> Connections:
         if _shared is None:
             _shared = Connections(Environment())
         return _shared
+
+
+def pinned_connections(host: str, most: int) -> Connections:
+    """Return connections to one address of a host; see :class:`Connections`."""
+    return Connections(shared_connections()._environment, most, host)
 
 
 def _after_fork() -> None:

@@ -71,8 +71,19 @@ def shared_transport() -> AiohttpTransport:
     """Return a transport that uses the shared connections of this process."""
     from .aiohttp_exchange import shared_connections
 
+    return _over(shared_connections())
+
+
+def pinned_transport(host: str, most: int) -> AiohttpTransport:
+    """Return a transport like :class:`PinnedTransport`."""
+    from .aiohttp_exchange import pinned_connections
+
+    return _over(pinned_connections(host, most))
+
+
+def _over(connections: Connections) -> AiohttpTransport:
     transport = AiohttpTransport.__new__(AiohttpTransport)
-    transport._share(shared_connections())
+    transport._share(connections)
     return transport
 
 

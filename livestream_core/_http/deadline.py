@@ -315,16 +315,23 @@ class DeadlineAdapter(HTTPAdapter):
     Args:
         verify: Whether to verify certificates, or the file of the certificates to trust.
         proxies_for: A function that returns the proxies for an origin, by scheme.
+        server_hostname: The host that certificates must be for, if it is not that of the origin.
     """
 
-    def __init__(self, verify: bool | str, proxies_for: Callable[[str], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        verify: bool | str,
+        proxies_for: Callable[[str], Mapping[str, str]],
+        server_hostname: str | None = None,
+    ) -> None:
         self._verify, self._proxies_for = verify, proxies_for
+        self._server_hostname = server_hostname
         self._routes: dict[str, _Route] = {}
         super().__init__(pool_connections=64, pool_maxsize=64)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Create the pool manager, with this module's connections."""
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, **kwargs, server_hostname=self._server_hostname)
         install(self.poolmanager)
 
     def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
@@ -355,7 +362,9 @@ class DeadlineAdapter(HTTPAdapter):
             route = self._routes[origin] = self._route(origin)
         response: BaseHTTPResponse = route.pool.urlopen(
             method,
-            route.prefix + target,
+            # What is sent is the URL of deadline(); urllib3 logs this one, and playback URLs may be
+            # secret.
+            route.prefix + target if self._server_hostname is None else "/",
             body=body,
             headers=headers,
             redirect=False,

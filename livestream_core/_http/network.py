@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 #: The largest response body that is read, in bytes after decoding.
 MAX_BODY = 16 * 1024 * 1024
-TOO_LARGE = f"the response is larger than {MAX_BODY // 1024 // 1024} MiB"
 UNDECODABLE = "the response cannot be decoded"
 
 #: The values that libraries accept; for any other, their error would show the value.
@@ -133,11 +132,20 @@ def check_headers(headers: Mapping[str, str]) -> None:
             )
 
 
-def read_body(pieces: Iterator[bytes]) -> tuple[bytes, str | None]:
+def too_large(most: int) -> str:
+    """Return the problem of a body that is larger than a number of bytes."""
+    return f"the response is larger than {most / 1024 / 1024:g} MiB"
+
+
+TOO_LARGE = too_large(MAX_BODY)
+
+
+def read_body(pieces: Iterator[bytes], most: int = MAX_BODY) -> tuple[bytes, str | None]:
     """Join the pieces of a decoded body.
 
     Args:
         pieces: The pieces. They may end with an error of :mod:`livestream_core._http.decoding`.
+        most: The maximum size, in bytes.
 
     Returns:
         The body, and why it is incomplete, or ``None`` if it is complete.
@@ -147,13 +155,28 @@ def read_body(pieces: Iterator[bytes]) -> tuple[bytes, str | None]:
         for chunk in pieces:
             chunks.append(chunk)
             size += len(chunk)
-            if size > MAX_BODY:
-                return b"", TOO_LARGE
+            if size > most:
+                return b"", too_large(most)
     except DecodeError:
         return b"", UNDECODABLE
     except CutOffError:
         return b"".join(chunks), CUT
     return b"".join(chunks), None
+
+
+def addresses_of(host: str, port: int) -> list[str]:
+    """Return the addresses of a host, in the order in which the system prefers them.
+
+    Raises:
+        ConnectionFailed: If it has none.
+    """
+    import socket
+
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise no_connection(host, reason_of([error])) from None
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def proxy_requires_credentials() -> ConfigurationError:

@@ -19,6 +19,7 @@ from .._public import publish
 from .bare import BareTransport
 from .failures import chain_of, foreign_in
 from .network import (
+    MAX_BODY,
     Environment,
     SendArguments,
     check_headers,
@@ -59,6 +60,8 @@ class RequestsTransport(BareTransport):
             connections in the session. By default, the transport creates a pool of connections,
             and reads proxies and the CA bundle from the environment once, immediately.
     """
+
+    _most = MAX_BODY
 
     def __init__(self, session: requests.Session | None = None) -> None:
         self._session = session
@@ -110,7 +113,7 @@ class RequestsTransport(BareTransport):
             # 101, or an interim response that a mounted adapter takes for the final one.
             if status < 200:
                 return Response(status, Headers(found))
-            body, problem = read_body(_in_time(pieces, until))
+            body, problem = read_body(_in_time(pieces, until), self._most)
         finally:
             # A connection whose response was not read to its end is not reused.
             response.close()
@@ -272,6 +275,29 @@ def _pieces(raw: BaseHTTPResponse) -> Iterator[bytes]:
 
     coded = iter(partial(raw.read1, _CHUNK, decode_content=False), b"")
     return decoded(coded, raw.headers.get("content-encoding", ""))
+
+
+class PinnedTransport(RequestsTransport):
+    """The transport to one address of a host, which the caller has checked.
+
+    It takes the address in the place of the host, so nothing is looked up again. It uses no proxy,
+    which would look up the host too. Create one for each request, and close it.
+
+    Args:
+        host: The host that a certificate must be for.
+        most: The maximum size of a body, in bytes.
+    """
+
+    def __init__(self, host: str, most: int) -> None:
+        super().__init__()
+        self._host, self._most = host, most
+
+    def _own_adapter(self) -> DeadlineAdapter:
+        from .deadline import DeadlineAdapter
+
+        if self._adapter is None:
+            self._adapter = DeadlineAdapter(self._environment.verify, lambda _: {}, self._host)
+        return self._adapter
 
 
 _shared_lock = threading.RLock()

@@ -7,6 +7,7 @@ is not valid, it raises ``InvalidInput``, and :func:`with_field_name` adds the n
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -198,6 +199,21 @@ def count(value: int) -> int:
         wrong_type("a whole number", value)
     if value < 0:
         refuse("must not be negative")
+    return value
+
+
+def optional_count(value: int | None) -> int | None:
+    return None if value is None else count(value)
+
+
+def optional_number(value: float | None) -> float | None:
+    """Convert a number that is not negative, or ``None``."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        wrong_type("a number", value)
+    if not 0 <= value < math.inf:
+        refuse("must be a finite number, not a negative one")
     return value
 
 

@@ -52,6 +52,7 @@ class Kind(Enum):
     FLAG = auto()
     INSTANT = auto()
     SECONDS = auto()
+    NUMBER = auto()
     URL = auto()
     SECRET = auto()
     PART = auto()
@@ -68,8 +69,11 @@ _KINDS: Mapping[Callable[[Any], Any], Kind] = {
     c.optional_identifier: Kind.IDENTIFIER,
     c.texts: Kind.TEXTS,
     c.flag: Kind.FLAG,
+    c.instant: Kind.INSTANT,
     c.optional_instant: Kind.INSTANT,
     c.optional_seconds: Kind.SECONDS,
+    c.optional_count: Kind.NUMBER,
+    c.optional_number: Kind.NUMBER,
     c.url: Kind.URL,
     c.read_url: Kind.URL,
     c.optional_secret: Kind.SECRET,

@@ -195,7 +195,7 @@ class _Value(Pickled):
         return cls(**values)
 
 
-class _VendorValue(_Value):
+class VendorValue(_Value):
     """A value that a vendor reports. A newer version of this library may have written its data."""
 
     __slots__ = ()
@@ -255,7 +255,7 @@ def _server(url: str | None) -> str | None:
     return SecretUrl(server) if type(url) is SecretUrl else server
 
 
-class _Server(_VendorValue):
+class _Server(VendorValue):
     """An ingest server with its stream key."""
 
     __slots__ = ()
@@ -352,7 +352,7 @@ def _protection(protection: Protection | str) -> Protection:
 
 
 @attrs.frozen(slots=True, getstate_setstate=False, field_transformer=described)
-class Playback(_VendorValue):
+class Playback(VendorValue):
     """A URL where viewers watch.
 
     Attributes:
@@ -392,7 +392,7 @@ def _recording_status(status: RecordingStatus | str) -> RecordingStatus:
 
 
 @attrs.frozen(slots=True, getstate_setstate=False, field_transformer=described)
-class Recording(_VendorValue):
+class Recording(VendorValue):
     """The stored video of a stream.
 
     Attributes:
@@ -637,7 +637,7 @@ class StreamSpec(_Value):
 @attrs.frozen(
     slots=True, kw_only=True, getstate_setstate=False, field_transformer=shown_of(StreamSpec)
 )
-class LiveStream(_VendorValue):
+class LiveStream(VendorValue):
     """A live stream as its vendor reports it. Fields that the vendor omits are ``None`` or empty.
 
     All times are instants in UTC.
@@ -910,7 +910,7 @@ def _stream(stream: LiveStream | None) -> LiveStream | None:
 
 
 @attrs.frozen(slots=True, kw_only=True, getstate_setstate=False, field_transformer=described)
-class Event(_VendorValue):
+class Event(VendorValue):
     """A verified webhook delivery. Treat it as a hint: read the stream before you act on it.
 
     Attributes:

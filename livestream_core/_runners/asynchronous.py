@@ -12,7 +12,9 @@ from typing import Any, TypeAlias, TypeVar
 from .._contract.clock import Clock
 from .._contract.response import Response
 from .._contract.transport import AsyncTransport, Transport
-from .._engine.effects import Effect, Once, Permit, Send, Sleep, Store
+from .._engine.effects import Effect, Fetch, LookUp, Once, Permit, Send, Sleep, Store
+from .._http.aiohttp_transport import pinned_transport
+from .._http.network import addresses_of, no_connection
 from .._http.threads import LARGE, Threads, waiting, working
 from .single_flight import Flight, Landing, Place, run_once
 
@@ -68,7 +70,8 @@ class AsyncRunner:
         if type(effect) is Send:
             return await _call(waiting, effect.by, self.transport)
         if type(effect) is Sleep:
-            sleep = getattr(self.clock, "async_sleep", self.clock.sleep)
+            clock = effect.clock or self.clock
+            sleep = getattr(clock, "async_sleep", clock.sleep)
             return await _call(waiting, sleep, effect.seconds)
         if type(effect) is Store:
             return await _call(working, effect.method, *effect.arguments)
@@ -79,6 +82,14 @@ class AsyncRunner:
             return await self.run(run_once(effect, Place(threading.get_ident(), loop, task)))
         if type(effect) is Landing:
             return await _wait_for(effect.flight, effect.seconds)
+        if type(effect) is LookUp:
+            return await _look_up(effect)
+        if type(effect) is Fetch:
+            transport = pinned_transport(effect.host, effect.most)
+            try:
+                return await effect.by(transport)
+            finally:
+                await transport.close()
         raise TypeError(f"unknown effect {type(effect).__name__}")
 
 
@@ -93,6 +104,14 @@ async def _call(threads: Threads, method: Callable[..., Any], *arguments: Any) -
         return await method(*arguments)
     result = await threads.run(method, *arguments)
     return await result if isawaitable(result) else result
+
+
+async def _look_up(effect: LookUp) -> list[str]:
+    try:
+        async with asyncio.timeout(effect.seconds):
+            return await working.run(addresses_of, effect.host, effect.port)
+    except TimeoutError:
+        raise no_connection(effect.host, "timed out") from None
 
 
 async def _wait_for(flight: Flight, seconds: float) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import wait
+from contextlib import closing
 from typing import Any, TypeVar
 
 from .._contract.clock import Clock
 from .._contract.transport import Transport
-from .._engine.effects import Effect, Once, Permit, Send, Sleep, Store
+from .._engine.effects import Effect, Fetch, LookUp, Once, Permit, Send, Sleep, Store
+from .._http.network import addresses_of
+from .._http.requests_transport import PinnedTransport
 from .single_flight import Landing, Place, run_once
 
 T = TypeVar("T")
@@ -55,7 +58,7 @@ class SyncRunner:
         if type(effect) is Send:
             return effect.by(self.transport)
         if type(effect) is Sleep:
-            return self.clock.sleep(effect.seconds)
+            return (effect.clock or self.clock).sleep(effect.seconds)
         if type(effect) is Store:
             return effect.use()
         if type(effect) is Permit:
@@ -64,4 +67,9 @@ class SyncRunner:
             return self.run(run_once(effect, Place(threading.get_ident())))
         if type(effect) is Landing:
             return wait([effect.flight.done], effect.seconds)
+        if type(effect) is LookUp:
+            return addresses_of(effect.host, effect.port)
+        if type(effect) is Fetch:
+            with closing(PinnedTransport(effect.host, effect.most)) as transport:
+                return effect.by(transport)
         raise TypeError(f"unknown effect {type(effect).__name__}")

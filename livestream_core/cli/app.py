@@ -133,6 +133,7 @@ app.add_section(
     streams.cancel,
     streams.delete,
     streams.wait,
+    streams.probe,
     streams.watch,
 )
 app.add_section("Migration", migrate)

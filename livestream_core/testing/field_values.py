@@ -17,6 +17,7 @@ _BY_KIND: Mapping[Kind | None, Sequence[Any]] = {
     Kind.FLAG: (True, False),
     Kind.INSTANT: (datetime(2030, 1, 15, 9, 30, tzinfo=UTC),),
     Kind.SECONDS: (90,),
+    Kind.NUMBER: (25,),
     Kind.URL: ("https://images.example/a%20picture.jpg",),
 }
 _BY_PART: Mapping[Any, Sequence[Any]] = {

@@ -510,6 +510,7 @@ _BY_KIND: Mapping[Kind | None, Callable[[], SearchStrategy[Any]]] = {
     Kind.FLAG: st.booleans,
     Kind.INSTANT: instants,
     Kind.SECONDS: durations,
+    Kind.NUMBER: lambda: st.integers(0, 10**6),
     Kind.URL: urls,
     Kind.SECRET: secrets,
     Kind.DATA: payloads,

@@ -91,6 +91,7 @@ ADDED: dict[str, tuple[NewField, str, str]] = {
         "live.parse_instant('2090-01-01T09:30:00Z')",
     ),
     "lag": (NewField("lag", "c.optional_seconds", "Owner.ECHOED"), "12", "1.5"),
+    "seats": (NewField("seats", "c.optional_count", "Owner.ECHOED"), "30", "45"),
     "pace": (
         NewField("pace", "_latency", "Owner.ECHOED, words=Latency"),
         "live.Latency.LOW",
@@ -176,12 +177,13 @@ def ok(*arguments):
 
 given = ["--language", "en", "--is-private", "--category", "a", "--category", "b",
          "--poster-url", VALUES["poster_url"], "--doors-open", "2090-01-01T09:00:00Z",
-         "--lag", "12", "--pace", "low"]
+         "--lag", "12", "--seats", "30", "--pace", "low"]
 made = json.loads(ok("create", "--json", "--title", "T", *given))
 assert live.LiveStream.from_dict(made) == live.LiveStream.from_dict({**made, **VALUES})
 lines = [line.split(maxsplit=1) for line in ok("show", made["id"], "--utc").splitlines()]
 shown = ["language en", "is private yes", "categories a, b", "poster https://a.example/1.png",
-         "doors open 2090-01-01 09:00:00+00:00", "lag 12 s", "pace low"]
+         "doors open 2090-01-01 09:00:00+00:00", "lag 12 s", "seats 30",
+         "pace low"]
 found = {" ".join(" ".join(line).split()) for line in lines}
 assert set(shown) <= found, found
 changed = json.loads(ok("update", made["id"], "--json", "--no-is-private", "--clear", "language"))

@@ -1,6 +1,7 @@
 """An RTMP server for tests: Debian's nginx with its RTMP module, in a temporary folder.
 
 It posts over HTTP what each publisher requested, which shows how the server has read the address.
+It also serves broadcasts and recordings as HLS.
 """
 
 from __future__ import annotations
@@ -30,6 +31,14 @@ _PUBLISH = re.compile(
     r"&call=publish&name=(?P<name>[^&]*)&type=live(?:&(?P<args>.*))?"
 )
 _ENCODED = ["-c:v", "flv1"]
+#: The application whose streams are also served as HLS.
+_BROADCAST = "broadcast"
+#: A picture and a tone, with a key frame every second.
+_PICTURE = [
+    *("-f", "lavfi", "-i", "testsrc=size=320x180:rate=10", "-f", "lavfi", "-i", "sine"),
+    *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "10", "-b:v", "100k"),
+    *("-c:a", "aac", "-b:a", "64k"),
+]
 
 
 class NoRtmp(Exception):
@@ -51,7 +60,9 @@ class Published(NamedTuple):
 class RtmpServer:
     """A running server, and ffmpeg to publish to it."""
 
-    def __init__(self, ffmpeg: str, port: int, hosts: Sequence[str], seen: list[str]) -> None:
+    def __init__(
+        self, ffmpeg: str, port: int, hosts: Sequence[str], seen: list[str], served: Path, hls: int
+    ) -> None:
         self._ffmpeg = ffmpeg
         help = [ffmpeg, "-hide_banner", "-h", "protocol=rtmp"]
         known = subprocess.run(help, capture_output=True, timeout=_PATIENCE, check=False).stdout
@@ -60,6 +71,9 @@ class RtmpServer:
         self._port = port
         self._seen = seen
         self.hosts = hosts
+        #: The folder with the playlists and segments, and where it is served.
+        self.served = served
+        self.hls_origin = f"http://127.0.0.1:{hls}"
 
     def moved_here(self, text: str) -> str:
         """Return an address with its host and port replaced by this server's."""
@@ -95,6 +109,27 @@ class RtmpServer:
             if each is not None
         ]
 
+    @contextmanager
+    def broadcast(self, name: str) -> Iterator[None]:
+        """Publish a picture in real time until the end of the block, for ``/NAME.m3u8``."""
+        address = f"rtmp://127.0.0.1:{self._port}/{_BROADCAST}/{name}"
+        command = [self._ffmpeg, "-loglevel", "error", "-re", *_PICTURE, "-f", "flv", address]
+        folder = Path(tempfile.mkdtemp(prefix="encoder-"))
+        with (folder / "log").open("wb") as log:
+            process = leashed(command, folder, log, signal="KILL")
+        try:
+            yield
+        finally:
+            process.communicate()
+
+    def record(self, seconds: int) -> None:
+        """Write a complete recording with two renditions into the folder that is served."""
+        command = [self._ffmpeg, "-loglevel", "error", *_PICTURE, "-t", str(seconds)]
+        command += ["-map", "0:v", "-map", "1:a", "-map", "0:v", "-map", "1:a", "-s:v:1", "160x90"]
+        command += ["-f", "hls", "-hls_time", "1", "-hls_playlist_type", "vod"]
+        command += ["-master_pl_name", "master.m3u8", "-var_stream_map", "v:0,a:0 v:1,a:1"]
+        subprocess.run([*command, "r%v.m3u8"], cwd=self.served, check=True, timeout=_PATIENCE)
+
 
 @contextmanager
 def rtmp_server(applications: Iterable[str]) -> Iterator[RtmpServer]:
@@ -114,37 +149,52 @@ def rtmp_server(applications: Iterable[str]) -> Iterator[RtmpServer]:
         raise NoRtmp(f"not installed: {names}")
     folder = Path(tempfile.mkdtemp(prefix="rtmp-"))
     with _listening() as (callbacks, seen):
-        port = _free_port()
+        port, hls = _free_port(), _free_port()
+        (served := folder / "hls").mkdir()
         hosts = ["127.0.0.1", *(["[::1]"] if _has_ipv6() else [])]
         (folder / "nginx.conf").write_text(
-            _configuration(module, hosts, port, callbacks, applications)
+            _configuration(module, hosts, port, callbacks, applications, served, hls)
         )
         command: list[str | Path] = [nginx, "-p", f"{folder}/", "-c", "nginx.conf", "-e", "stderr"]
         with (folder / "log").open("wb") as log:
             process = leashed(command, folder, log, signal="TERM")
         try:
             _wait_for(port, folder / "log")
-            yield RtmpServer(ffmpeg, port, hosts, seen)
+            yield RtmpServer(ffmpeg, port, hosts, seen, served, hls)
         finally:
             process.communicate()
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _configuration(
-    module: Path, hosts: Sequence[str], port: int, callbacks: str, applications: Iterable[str]
+    module: Path,
+    hosts: Sequence[str],
+    port: int,
+    callbacks: str,
+    applications: Iterable[str],
+    served: Path,
+    hls: int,
 ) -> str:
     listen = " ".join(f"listen {host}:{port};" for host in hosts)
-    served = "\n".join(
+    listed = "\n".join(
         f'application "{name}" {{ live on; on_publish {callbacks}; }}'
         for name in sorted(set(applications))
+    )
+    # These would otherwise be system folders.
+    temporary = " ".join(
+        f"{kind}_temp_path temp;" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     return f"""
 daemon off; master_process off; pid nginx.pid; error_log stderr info;
 load_module {module};
 events {{ worker_connections 256; }}
 rtmp {{ server {{ {listen} max_message 1M;
-{served}
+{listed}
+application {_BROADCAST} {{ live on; hls on; hls_path {served}; hls_fragment 1s; hls_playlist_length 5s; }}
 }} }}
+http {{ access_log off; {temporary}
+server {{ listen 127.0.0.1:{hls}; root {served}; }}
+}}
 """
 
 

@@ -24,6 +24,7 @@ from ..._model.errors import (
     WebhookRejected,
     may_have_changed,
 )
+from ..._model.playability import PlaybackState
 
 SUCCESS = 0
 FAILURE = 1
@@ -68,6 +69,18 @@ _CODES: dict[type[LiveStreamError], int] = {
 }
 
 
+_PLAYBACK_CODES: dict[PlaybackState, int] = {
+    PlaybackState.LIVE: SUCCESS,
+    PlaybackState.ENDED: SUCCESS,
+    PlaybackState.ABSENT: REFUSED,
+    PlaybackState.FORBIDDEN: REFUSED,
+    PlaybackState.INVALID: REFUSED,
+    PlaybackState.STALLED: UNAVAILABLE,
+    PlaybackState.UNREACHABLE: UNAVAILABLE,
+    PlaybackState.UNKNOWN: UNAVAILABLE,
+}
+
+
 def add(codes: Mapping[type[LiveStreamError], int]) -> None:
     """Add the codes of a part's own errors. The part itself is loaded only when it is needed."""
     _CODES.update(codes)
@@ -79,3 +92,8 @@ def code_of(error: LiveStreamError) -> int:
         return UNKNOWN_OUTCOME
     # The nearest class in the table: an adapter may define its own error classes.
     return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), REFUSED)
+
+
+def code_of_playback(state: PlaybackState) -> int:
+    """Return the exit code of a probe."""
+    return _PLAYBACK_CODES[state]

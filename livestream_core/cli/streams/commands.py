@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +17,9 @@ from ..._model.status import Status
 from ..._model.stream import StreamSpec
 from ..connections.connection import connected, connection_options
 from ..console.context import CommandContext, debug_option, output_options, pass_command_context
-from ..console.exit_codes import FAILURE
+from ..console.exit_codes import FAILURE, code_of_playback
 from ..console.output import NOT_A_TERMINAL, json_line, printable, say, working
-from .display import show_recordings, show_stream, show_streams
+from .display import show_playability, show_recordings, show_stream, show_streams
 from .spec_options import FIELDS, cleared, fields, spec_options
 from .trim_option import trim_of
 
@@ -353,6 +354,45 @@ def wait(context: CommandContext, id: str, until: str, timeout: float) -> None:
     with connected(context) as client:
         stream = wait_for(client, id, statuses, timeout)
     show_stream(context, stream)
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  livestream -c school probe ID\n"
+    "  livestream -c school probe ID --json | jq -r .state"
+)
+@_id
+@click.option(
+    "--allow-address",
+    "allow_addresses",
+    multiple=True,
+    metavar="ADDRESS",
+    help="An IP address or a network, such as 10.0.0.0/8, that may be connected to although it is "
+    "not public. Can be repeated.",
+)
+@_stream_command
+def probe(context: CommandContext, id: str, allow_addresses: tuple[str, ...]) -> None:
+    """Find out whether viewers can watch a stream, by reading its HLS playlist.
+
+    The command watches the playlist until a new segment appears, for up to a minute. It exits with
+    code 0 if viewers can watch (live, ended), with 3 if they cannot (absent, forbidden, invalid),
+    and with 4 if that may change soon (stalled, unreachable, unknown).
+
+    It sends no credentials to the playback URL, and connects only to public addresses.
+    """
+    with connected(context) as client, working("Probing"):
+        try:
+            found = client.probe(id, allow_addresses=allow_addresses)
+        except InvalidInput as error:
+            if error.hint:
+                # The argument is a list with one address.
+                error.hint = re.sub(
+                    r"allow_addresses=\['(.*?)'\]", r"--allow-address \1", error.hint
+                )
+            raise
+    show_playability(context, found)
+    if code := code_of_playback(found.state):
+        raise click.exceptions.Exit(code)
 
 
 @click.command(

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..._model.fields import Kind, table
+from ..._model.playability import Playability, PlaybackState, Rendition
 from ..._model.status import STATUSES, Status
 from ..._model.stream import (
     Ingest,
@@ -36,6 +37,7 @@ _GAP = 2
 
 #: Fields that are shown first; the others follow in the order of the model.
 _HEAD = ("id", "title", "description", "status", "provider")
+_PLAYBACK_STYLES = {PlaybackState.LIVE: "green", PlaybackState.ENDED: "green"}
 _EMPTY_VALUES: tuple[Any, ...] = (None, "", ())
 
 
@@ -67,6 +69,38 @@ def show_recordings(context: CommandContext, recordings: Iterable[Recording]) ->
             out.print()
         for name, value in _recording(context, recording):
             _print_fact(out, name, value)
+
+
+def show_playability(context: CommandContext, found: Playability) -> None:
+    """Print what a probe found."""
+    if context.as_json:
+        json_line(found.to_dict())
+        return
+    out = console()
+    for name, field in table(Playability).items():
+        value = getattr(found, name)
+        if name == "renditions":
+            for rendition in value:
+                _print_fact(out, "rendition", _rendition(rendition))
+        elif name == "latency_seconds" and value is not None:
+            more = "at least " if found.latency_is_estimated else ""
+            _print_fact(out, "behind encoder", f"{more}{_text(context, field.kind, value)}")
+        elif value is not None and name != "latency_is_estimated":
+            style = _PLAYBACK_STYLES.get(found.state, "yellow") if name == "state" else ""
+            _print_fact(out, field.label, _text(context, field.kind, value), style)
+
+
+def _rendition(rendition: Rendition) -> str:
+    facts = []
+    if rendition.width is not None:
+        facts.append(f"{rendition.width}x{rendition.height}")
+    if rendition.frame_rate is not None:
+        facts.append(f"{rendition.frame_rate:g} fps")
+    if rendition.bandwidth is not None:
+        facts.append(f"{rendition.bandwidth / 1000:.0f} kbit/s")
+    if rendition.codecs:
+        facts.append(" + ".join(map(printable, rendition.codecs)))
+    return ", ".join(facts) or "-"
 
 
 def show_streams(context: CommandContext, streams: Iterable[LiveStream]) -> int:
@@ -216,6 +250,8 @@ def _text(context: CommandContext, kind: Kind | None, value: Any) -> str:
             return time_text(context, value)
         case Kind.SECONDS:
             return f"{value:g} s"
+        case Kind.NUMBER:
+            return f"{value}"
         case Kind.TEXTS:
             return ", ".join(map(printable, value))
         case Kind.URL if isinstance(value, SecretUrl) and not context.show_secrets:

@@ -60,6 +60,8 @@ def _option(field: FieldFacts) -> Callable[[F], F]:
             return click.option(flag, field.name, metavar="URL", help=field.help)
         case Kind.SECONDS:
             return click.option(flag, field.name, type=float, metavar="SECONDS", help=field.help)
+        case Kind.NUMBER:
+            return click.option(flag, field.name, type=_number, metavar="NUMBER", help=field.help)
         case Kind.PART if field.part is not None:
             form = ", ".join(f'"{name}": ...' for name in table(field.part))
             objects = f"{sentence}, as a file with a JSON list of {{{form}}}."
@@ -68,6 +70,10 @@ def _option(field: FieldFacts) -> Callable[[F], F]:
             own = f"{sentence}. VALUE is parsed as JSON, or else taken as text. Can be repeated."
             return click.option(flag, field.name, multiple=True, metavar="NAME=VALUE", help=own)
     return click.option(flag, field.name, help=field.help)
+
+
+def _number(text: str) -> float:
+    return int(text) if text.isdecimal() else float(text)
 
 
 def fields(context: CommandContext, *, spec_file: Any = None, **options: Any) -> dict[str, Any]:
