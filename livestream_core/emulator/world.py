@@ -6,9 +6,20 @@ from __future__ import annotations
 class World:
     """The outside events of an emulated vendor.
 
-    Tests and programs call the first four methods. An emulator implements their effects: the
-    methods that are named after the event.
+    Tests and programs call the first five methods. An emulator implements the first, and the
+    effects of the others: the methods that are named after the event.
     """
+
+    def add_stream(self) -> str:
+        """Make a stream in another way than by the API, and return its ID.
+
+        For a vendor at which the API cannot create streams: for example, an encoder publishes
+        under a new name.
+
+        Raises:
+            NotImplementedError: If streams are created by the API.
+        """
+        raise NotImplementedError
 
     def connect_encoder(self, id: str) -> None:
         """Connect an encoder that publishes to a stream.

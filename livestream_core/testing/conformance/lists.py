@@ -205,6 +205,7 @@ class MalformedPages(Area):
     def test_an_empty_page_in_the_middle_ends_a_walk_only_where_that_is_declared(
         self, harness: Harness
     ) -> None:
+        harness.need_pages()
         harness.streams_on_three_pages()
         client = harness.signed_in()
         second = client.pages().next_cursor
@@ -304,6 +305,7 @@ class MalformedPages(Area):
 
     @proves(Feature.LIST)
     def test_an_error_on_the_second_page_is_not_the_end_of_the_list(self, harness: Harness) -> None:
+        harness.need_pages()
         harness.streams_on_three_pages()
         client = harness.signed_in(retries=0)
         for status in (404, 429, 500):

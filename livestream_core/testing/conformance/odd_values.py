@@ -176,6 +176,8 @@ class OddValues(Area):
         headers, body = found
         nameless: set[Path] = set()
         signs = self.subject.signs_given_bodies
+        if not Response(200, body=body).is_json:
+            pytest.skip("the deliveries of this vendor are not JSON")
         data = json.loads(body)
         # An object without which there is no ID.
         around = [
