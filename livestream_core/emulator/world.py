@@ -6,20 +6,9 @@ from __future__ import annotations
 class World:
     """The outside events of an emulated vendor.
 
-    Tests and programs call the first five methods. An emulator implements the first, and the
-    effects of the others: the methods that are named after the event.
+    Tests and programs call the first five methods. An emulator implements the effects of the first
+    four, the methods that are named after the event, and of the last one, if it applies.
     """
-
-    def add_stream(self) -> str:
-        """Make a stream in another way than by the API, and return its ID.
-
-        For a vendor at which the API cannot create streams: for example, an encoder publishes
-        under a new name.
-
-        Raises:
-            NotImplementedError: If streams are created by the API.
-        """
-        raise NotImplementedError
 
     def connect_encoder(self, id: str) -> None:
         """Connect an encoder that publishes to a stream.
@@ -54,6 +43,18 @@ class World:
         """
         self.stream_fails(id)
 
+    def add_stream(self) -> str:
+        """Make a stream in another way than by the API, and return its ID.
+
+        By default, an encoder publishes under an unused ID.
+
+        Raises:
+            NotImplementedError: If only the API creates streams.
+        """
+        unused = self.unused_id()
+        self.connect_encoder(unused)
+        return unused
+
     # -- for emulators to implement ---------------------------------------------------------
 
     def encoder_connects(self, id: str) -> None:
@@ -85,5 +86,15 @@ class World:
 
         Raises:
             ValueError: If the stream cannot fail now.
+        """
+        raise NotImplementedError
+
+    def unused_id(self) -> str:
+        """Return an ID under which no stream was published yet.
+
+        For a server that keeps no streams: an encoder may publish under any name.
+
+        Raises:
+            NotImplementedError: If only the API creates streams.
         """
         raise NotImplementedError

@@ -62,6 +62,7 @@ class RealServer(Emulator):
         picture: The arguments of ffmpeg for what encoders publish.
         folder: A folder for the server's files, which is removed at the end.
         origin: The origin of the server's API.
+        address: The address from which requests are sent, for a server that limits them.
         deliveries: The paths and the bodies of what the server has sent to :attr:`hook_url`.
         hook_url: A URL for the server's webhooks.
     """
@@ -71,6 +72,7 @@ class RealServer(Emulator):
     programs: ClassVar[Sequence[str]] = ()
     picture: ClassVar[Sequence[str]] = PICTURE
 
+    address = "127.0.0.1"
     folder: Path
     origin: str
     hook_url: str
@@ -147,15 +149,9 @@ class RealServer(Emulator):
 
     # -- the world --------------------------------------------------------------------------
 
-    def new_id(self) -> str:
-        """Return an ID that no stream has had."""
+    def unused_id(self) -> str:
+        """Return a name that no encoder has published."""
         return f"stream-{secrets.token_hex(8)}"
-
-    def add_stream(self) -> str:
-        """Publish under a new name, and return the stream's ID."""
-        stream_id = self.new_id()
-        self.connect_encoder(stream_id)
-        return stream_id
 
     def encoder_connects(self, id: str) -> None:
         """Publish the test picture until the encoder is dropped."""
@@ -205,7 +201,9 @@ class RealServer(Emulator):
         self, method: str, target: str, headers: dict[str, str], body: bytes = b""
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Send a request to the server, without the log, and return what it answers."""
-        connection = http.client.HTTPConnection(self.origin.partition("://")[2], timeout=PATIENCE)
+        connection = http.client.HTTPConnection(
+            self.origin.partition("://")[2], timeout=PATIENCE, source_address=(self.address, 0)
+        )
         try:
             connection.request(method, target, body or None, headers)
             answer = connection.getresponse()

@@ -201,6 +201,7 @@ class Recordings(Area):
     @proves(Feature.RECORDINGS)
     def test_each_recording_is_listed_once_and_every_time(self, harness: Harness) -> None:
         stream = harness.reach(Status.LIVE)
+        self._record(harness, stream.id)
         harness.end_run(stream.id)
         first, second = (harness.client.recordings(stream.id) for _ in range(2))
         assert first == second
@@ -219,6 +220,7 @@ class Recordings(Area):
     @needs(when=lambda can: can.reusable)
     def test_another_run_adds_a_recording(self, harness: Harness) -> None:
         stream = harness.reach(Status.LIVE)
+        self._record(harness, stream.id)
         harness.end_run(stream.id)
         before = {each.id for each in harness.client.recordings(stream.id)}
         if not before:
@@ -226,14 +228,22 @@ class Recordings(Area):
         # With the first one, more than the emulator puts on a page.
         for _ in range(2):
             harness.emulator.connect_encoder(stream.id)
+            self._record(harness, stream.id)
             harness.clock.sleep(60)
             harness.end_run(stream.id)
         after = {each.id for each in harness.client.recordings(stream.id)}
         assert before < after
         assert len(after) == len(before) + 2
 
+    @staticmethod
+    def _record(harness: Harness, stream_id: str) -> None:
+        """Record a stream that is live, if that has to be requested."""
+        if "record" in harness.can.updatable:
+            harness.client.update(stream_id, record=True)
+
     def _recorded(self, harness: Harness) -> tuple[Recording, ...]:
         stream = harness.reach(Status.LIVE)
+        self._record(harness, stream.id)
         harness.clock.sleep(120)
         harness.end_run(stream.id)
         found = harness.client.recordings(stream.id)

@@ -244,6 +244,13 @@ class Harness:
             pytest.skip("no stream can be created: no CREATE, and no add_stream() in the emulator")
         return self.read(added)
 
+    def unused_ids(self) -> Sequence[str]:
+        """Return an ID that an encoder could use, if the vendor keeps no streams; else nothing."""
+        try:
+            return [self.emulator.unused_id()]
+        except NotImplementedError:
+            return []
+
     def read(self, stream_id: str) -> LiveStream:
         """Return the current state of a stream."""
         if self.can.supports(Feature.GET):
@@ -356,7 +363,7 @@ class Harness:
 
     def find(self, wanted: Status) -> LiveStream | None:
         """Return a stream with a status, or ``None`` if the emulator cannot show the status."""
-        routes = (self.life, self._single_steps, self._failed, self._disabled)
+        routes = (self.life, self._unpublished, self._single_steps, self._failed, self._disabled)
         for route in routes:
             for stream in route():
                 if stream.status is wanted:
@@ -386,6 +393,13 @@ class Harness:
             seen = self.seen(stream.id)
             if seen is not None:
                 yield seen
+
+    def _unpublished(self) -> Iterator[LiveStream]:
+        """Yield a stream under an ID that no encoder has used, if the vendor shows it."""
+        for unused in self.unused_ids():
+            stream = self.seen(unused)
+            if stream is not None:
+                yield stream
 
     def _single_steps(self) -> Iterator[LiveStream]:
         """Yield a new stream after each operation that may change its status."""

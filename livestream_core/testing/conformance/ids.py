@@ -41,12 +41,13 @@ class Ids(Area):
     ) -> None:
         client = harness.signed_in(retries=0)
         harness.client = client
-        stream = harness.stream()
+        known = [harness.stream().id, *harness.unused_ids()]
         with harness.sent() as normal:
-            try:
-                ON_ONE[feature](harness, stream.id)
-            except LiveStreamError:
-                pass
+            for id in known:
+                try:
+                    ON_ONE[feature](harness, id)
+                except LiveStreamError:
+                    pass
         shapes = {each.path.count("/") for each in normal}
         for id in _HOSTILE:
             with harness.sent() as sent:

@@ -45,7 +45,10 @@ def secrets_of(harness: Harness, *streams: LiveStream) -> set[str]:
         found |= stream.stream_keys()
         if stream.raw is not None:
             found.update(
-                value for name, value in named_texts(stream.raw.reveal()) if suggests_secret(name)
+                value
+                for name, value in named_texts(stream.raw.reveal())
+                # A path of the stream is called a key too.
+                if suggests_secret(name) and value.rpartition("/")[2] != stream.id
             )
     return {secret for secret in found if len(secret) >= _MIN_LENGTH}
 

@@ -109,7 +109,7 @@ class NginxRtmpEmulator(Emulator):
             "nginx answers an unknown method of its control module with 204 or 500",
         ),
         "test_no_field_that_is_shown_holds_a_secret": (
-            "the name of a stream is its key: it protects nothing, and on_publish does"
+            "the name of a stream is its key: it protects nothing, but on_publish does"
         ),
     }
 
@@ -145,11 +145,9 @@ class NginxRtmpEmulator(Emulator):
 
     # -- outside events ---------------------------------------------------------------------
 
-    def add_stream(self) -> str:
-        """Publish under a new name, and return it."""
-        name = f"stream-{secrets.token_hex(8)}"
-        self.connect_encoder(name)
-        return name
+    def unused_id(self) -> str:
+        """Return a name that was never published."""
+        return f"stream-{secrets.token_hex(8)}"
 
     def encoder_connects(self, id: str) -> None:
         """Publish under a name."""
