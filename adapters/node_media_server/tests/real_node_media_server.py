@@ -20,7 +20,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from livestream_core.emulator import Request, Response
-from livestream_core.testing.real_server import RealServer, accepts_connections, free_port, which
+from livestream_core.testing.real_server import (
+    PICTURE,
+    RealServer,
+    accepts_connections,
+    free_port,
+    which,
+)
 from livestream_node_media_server.emulator import NodeMediaServerEmulator
 
 _PACKAGE = Path(__file__).parent / "server/node_modules/node-media-server"
@@ -101,6 +107,13 @@ class RealNodeMediaServer(RealServer):
 
     provider = "node-media-server"
     programs = ("node",)
+    #: With sound: without it, the entry of a stream lacks some fields.
+    picture = (
+        *PICTURE[: PICTURE.index("-c:v")],
+        *("-f", "lavfi", "-i", "sine"),
+        *PICTURE[PICTURE.index("-c:v") :],
+        *("-c:a", "aac"),
+    )
     status_field = NodeMediaServerEmulator.status_field
     page_size: ClassVar[None] = None
     opted_out: ClassVar[Mapping[str, str]] = NodeMediaServerEmulator.opted_out
@@ -153,11 +166,8 @@ class RealNodeMediaServer(RealServer):
     ) -> tuple[dict[str, str], bytes]:
         """Return what the server has sent about a name, with a secret as the receiver adds it."""
         if body is None:
-            [body, *_] = [
-                sent
-                for _, sent in self.deliveries
-                if json.loads(sent)["name"] == id and json.loads(sent)["action"] == "postPublish"
-            ]
+            self.wait_for(lambda: self._published(id), "the server has sent its webhook")
+            body = self._published(id)[0]
         return {"Content-Type": "text/plain;charset=UTF-8", "X-Livestream-Token": secret}, body
 
     def _dispatch(self, request: Request) -> Response:
@@ -168,6 +178,11 @@ class RealNodeMediaServer(RealServer):
             session = request.path.rpartition("/")[2]
             self.wait_for(lambda: session not in self._publishing(), "the encoder is gone")
         return response
+
+    def _published(self, id: str) -> list[bytes]:
+        sent = [(json.loads(body), body) for _, body in self.deliveries]
+        about = {"app": self.application, "name": id, "action": "postPublish"}
+        return [body for delivery, body in sent if about.items() <= delivery.items()]
 
     def _status(self, path: str) -> str:
         _, _, body = self.send("GET", f"/api/v1/streams{path}/urls", self._headers())

@@ -148,6 +148,7 @@ class Reusable(Area):
 
     @needs(Feature.GET, when=lambda can: can.reusable)
     def test_a_reusable_stream_is_ready_after_each_run(self, harness: Harness) -> None:
+        harness.need_emulated_time()
         stream = harness.reach(Status.LIVE)
         for _ in range(2):
             harness.end_run(stream.id)
@@ -159,6 +160,7 @@ class Reusable(Area):
 
     @needs(Feature.GET, when=lambda can: can.reusable)
     def test_a_run_that_was_seen_live_has_an_end(self, harness: Harness) -> None:
+        harness.need_emulated_time()
         live = harness.client.get(harness.reach(Status.LIVE).id)
         harness.end_run(live.id)
         after = harness.client.wait(live.id, until=Status.ENDED, timeout=600, since=live)
@@ -219,6 +221,7 @@ class Recordings(Area):
     @proves(Feature.RECORDINGS)
     @needs(when=lambda can: can.reusable)
     def test_another_run_adds_a_recording(self, harness: Harness) -> None:
+        harness.need_emulated_time()
         stream = harness.reach(Status.LIVE)
         self._record(harness, stream.id)
         harness.end_run(stream.id)

@@ -107,6 +107,7 @@ class Clocks(Area):
     def test_an_operation_that_comes_again_an_hour_later_moves_no_time(
         self, harness: Harness, feature: Feature
     ) -> None:
+        harness.need_emulated_time()
         name = OPERATION_OF[feature].name
         method: Callable[[str], object] = getattr(harness.client, name)
         if feature is Feature.START:

@@ -145,8 +145,9 @@ def errors_of(
     harness: Harness, feature: Feature, statuses: Iterable[int]
 ) -> Iterator[tuple[int, LiveStreamError]]:
     """Yield the error of a change for each status. Each status must cause an error."""
+    # Nothing is applied, so the same call can be refused again and again.
+    call = ready_for(harness, feature)
     for status in statuses:
-        call = ready_for(harness, feature)
         harness.emulator.inject(Fault.status(status), on=harness.emulator.changing, times=100)
         error, sent = failure_of(harness, call)
         harness.emulator.clear_faults()
@@ -237,7 +238,6 @@ class Statuses(Area):
         self, harness: Harness, feature: Feature
     ) -> None:
         call, wrong = ready_for(harness, feature), []
-        # Nothing is applied, so the same call can be refused again and again.
         for status, (name, body) in zip(cycle((400, 409, 500)), ERROR_BODIES.items(), strict=False):
             harness.emulator.inject(
                 error_with(status, body), on=harness.emulator.changing, times=100

@@ -19,7 +19,7 @@ from ..._contract.response import Response
 from ..._contract.transport import AsyncTransport, Transport
 from ..._http.network import SendArguments
 from ..._http.requests_transport import RequestsTransport
-from ..._model.errors import Conflict, NotFound, Rejected, Unsupported
+from ..._model.errors import Conflict, LiveStreamError, NotFound, Rejected, Unsupported
 from ..._model.status import Status
 from ..._model.stream import LiveStream
 from ...emulator import Emulator, LoggedRequest
@@ -243,6 +243,20 @@ class Harness:
         except NotImplementedError:
             pytest.skip("no stream can be created: no CREATE, and no add_stream() in the emulator")
         return self.read(added)
+
+    def is_payload(self, stream: LiveStream, data: Any) -> bool:
+        """Return whether some data is the payload of a stream.
+
+        Numbers in that of a real server, such as bytes, differ from read to read.
+        """
+        if stream.raw is None or not isinstance(data, dict):
+            return False
+        if not self.emulator.is_real:
+            return bool(data == stream.raw.reveal())
+        try:
+            return self.key(self.client.parse_stream(data).id) == self.key(stream.id)
+        except LiveStreamError:
+            return False
 
     def unused_ids(self) -> Sequence[str]:
         """Return an ID that an encoder could use, if the vendor keeps no streams; else nothing."""

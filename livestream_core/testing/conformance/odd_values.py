@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -134,7 +135,7 @@ class OddValues(Area):
             if not response.is_json:
                 return response
             data = json.loads(response.body)
-            place = find(data, entry)
+            place = find(data, partial(harness.is_payload, first))
             if place is None:
                 return response
             found.append(True)
