@@ -23,6 +23,8 @@ JOBS ?= auto
 ADAPTERS := $(sort $(patsubst %/pyproject.toml,%,$(wildcard adapters/*/pyproject.toml)))
 # Packages as a third party would write them. Only `make kit` installs them.
 EXAMPLES := $(sort $(patsubst %/pyproject.toml,%,$(wildcard examples/adapters/*/pyproject.toml)))
+# A project may have several providers. Only `make kit` reads their names.
+PROVIDERS = $(shell "$(PYTHON)" scripts/provider_names.py $(ADAPTERS) $(EXAMPLES))
 PACKAGES := livestream_core $(foreach each,$(ADAPTERS),livestream_$(notdir $(each)))
 # The lock files. `make lock` writes them.
 NEWEST := requirements/newest.txt
@@ -111,7 +113,7 @@ kit: .venv-kit/.stamp ## run the conformance kit on every adapter with both clie
 	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && cd "$$folder" && \
 		env -u PYTHONPATH "$(CURDIR)/.venv-kit/bin/python" -I -m pytest -q -W error \
 			-p no:cacheprovider -n "$(JOBS)" --dist worksteal --livestream-client both \
-			$(foreach each,memory $(notdir $(ADAPTERS) $(EXAMPLES)),--livestream-adapter $(each)) \
+			$(foreach each,memory $(PROVIDERS),--livestream-adapter $(each)) \
 			--livestream-report="$(CURDIR)/build/kit/report.json"
 	@.venv-kit/bin/python -I scripts/capability_table.py --against build/kit/report.json
 

@@ -22,8 +22,9 @@ from typing import Any
 import livestream_core as live
 from livestream_core._plugins.registry import registry
 from livestream_core.testing.plugin import CLIENTS
+from provider_names import PROJECTS
 
-PROVIDERS = ("tpstreams", "videosdk", "tktchurch", "mux")
+PROVIDERS = tuple(PROJECTS)
 BEGIN, END = "<!-- capabilities: begin -->", "<!-- capabilities: end -->"
 ABSENT = "—"
 ROOT = Path(__file__).parents[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
@@ -24,6 +25,8 @@ from .._public import publish
 AnyClient = TypeVar("AnyClient")
 
 SYSTEM_CLOCK = SystemClock()
+#: The providers that this process has connected to: it has been warned of those to avoid.
+_connected: set[str] = set()
 
 
 def connect(
@@ -112,6 +115,13 @@ def client_from(
     from . import feature_of
 
     kind = registry.adapter(provider)
+    if provider not in _connected:
+        _connected.add(provider)
+        reason = registry.info(provider).deprecated
+        if reason is not None:
+            message = f"the provider {provider!r} is deprecated: {reason}"
+            # Attributed to the caller of connect() or connect_async().
+            warnings.warn(message, DeprecationWarning, stacklevel=3)
     handled = sys.exception()
     try:
         bounds = _timeout(timeout)

@@ -83,6 +83,8 @@ class AdapterInfo:
         distribution: The name of the distribution that contains it.
         version: The version of the distribution.
         problem: Why the adapter cannot be used, if that is known without loading it.
+        deprecated: Why the provider should not be used any more, and what replaces it. The first
+            client of a process then causes a ``DeprecationWarning``.
     """
 
     name: str
@@ -93,6 +95,7 @@ class AdapterInfo:
     distribution: str | None = None
     version: str | None = None
     problem: str | None = None
+    deprecated: str | None = None
 
 
 class Adapter:

@@ -12,12 +12,17 @@ import livestream_core as live
 import provider_tables as tables
 import status_diagram as diagram
 from capability_table import PROVIDERS as LISTED
+from livestream_core._contract.options import environment_name
 from livestream_core._plugins.registry import registry
 
 pytestmark = pytest.mark.docs
 
 ROOT = Path(__file__).parents[2]
-PROVIDERS = sorted(path.parent.name for path in ROOT.glob("adapters/*/pyproject.toml"))
+PROVIDERS = sorted(
+    name
+    for path in ROOT.glob("adapters/*/pyproject.toml")
+    for name in re.findall(r'^([\w-]+) = "livestream_[\w.]+"$', path.read_text(), re.MULTILINE)
+)
 
 
 def test_the_picture_and_the_sentence_below_it_have_every_step() -> None:
@@ -115,8 +120,8 @@ def test_the_page_of_a_provider_gives_the_reason_for_whatever_it_lacks(provider:
 def test_the_page_of_a_provider_has_every_option_with_its_variable(provider: str) -> None:
     listed = tables.option_table(provider)
     options = attrs.fields_dict(registry.adapter(provider).Options)
-    named = re.findall(r"^`(\w+)`, `LIVESTREAM_(\w+)`$", listed, re.MULTILINE)
-    assert named == [(name, f"{provider}_{name}".upper()) for name in options]
+    named = re.findall(r"^`(\w+)`, `(LIVESTREAM_\w+)`$", listed, re.MULTILINE)
+    assert named == [(name, environment_name(provider, name)) for name in options]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -14,7 +14,9 @@ import pytest
 
 import postgresql
 import run_page
+from livestream_core._contract.options import environment_name
 from livestream_core.emulator import load_emulator
+from provider_names import PROJECTS
 
 pytestmark = pytest.mark.docs
 
@@ -24,7 +26,6 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(ROOT.glob("adapters/*/*.md")),
 ]
-PROVIDERS = [path.parent.name for path in sorted(ROOT.glob("adapters/*/pyproject.toml"))]
 
 
 def name_of(page: Path) -> str:
@@ -36,11 +37,11 @@ def accounts() -> Iterator[dict[str, str]]:
     """Return the environment of a user with an account at every vendor."""
     environ: dict[str, str] = {}
     with ExitStack() as served:
-        for provider in PROVIDERS:
+        for provider in PROJECTS:
             vendor = load_emulator(provider)(boot_seconds=0.2)
             options = {"base_url": served.enter_context(vendor.serve()), **vendor.options()}
             for name, value in options.items():
-                environ[f"LIVESTREAM_{provider}_{name}".upper()] = value
+                environ[environment_name(provider, name)] = value
         yield environ
 
 

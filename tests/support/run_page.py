@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tomllib
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -357,6 +358,8 @@ CHECKED: dict[str, Callable[[Shell, str], None]] = {
 
 def main(page: Path) -> None:
     """Follow a page."""
+    # Some pages use a provider that is deprecated, because it shows what they are about.
+    warnings.filterwarnings("ignore", "the provider .* is deprecated", DeprecationWarning)
     reader = Reader(page)
     try:
         reader.follow()

@@ -16,7 +16,7 @@ from livestream_core import Feature, Support
 from livestream_videosdk.adapter import VideoSDKAdapter
 from livestream_videosdk.emulator import VideoSDKEmulator
 
-SOURCES = sorted(Path(livestream_videosdk.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(livestream_videosdk.__file__).parent.rglob("*.py"))
 
 
 def test_the_entry_point_names_adapter_and_emulator():
@@ -44,8 +44,8 @@ def test_importing_the_package_loads_neither_adapter_nor_jwt():
 def test_only_public_names_of_the_core_are_used(source):
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("livestream_core"):
-            assert node.module == "livestream_core.emulator"
-            assert {each.name for each in node.names} <= set(emulator_of_core.__all__)
+            public = {"livestream_core": live, "livestream_core.emulator": emulator_of_core}
+            assert {each.name for each in node.names} <= set(public[node.module or ""].__all__)
         if isinstance(node, ast.Import):
             names = {each.name for each in node.names if each.name.startswith("livestream_core")}
             assert names <= {"livestream_core"}
@@ -111,3 +111,28 @@ def test_a_create_boots_no_server_and_a_list_gives_no_total():
 
 def test_the_emulator_is_that_of_the_provider():
     assert VideoSDKEmulator.provider == VideoSDKAdapter.name
+
+
+_TWICE = """
+import asyncio
+import warnings
+import livestream_core as live
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    for _ in range(2):
+        client = live.connect("videosdk", token="e30.e30.made-up")
+        asyncio.run(live.connect_async("videosdk", token="e30.e30.made-up").close())
+    live.connect("videosdk-rooms", token="e30.e30.made-up")
+print([(each.category.__name__, str(each.message), each.filename) for each in caught])
+"""
+
+
+def test_using_v1_warns_once_per_process_and_names_its_replacement() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _TWICE], capture_output=True, text=True, timeout=60, check=True
+    )
+    ((category, message, place),) = ast.literal_eval(done.stdout)
+    assert (category, place) == ("DeprecationWarning", "<string>")
+    assert "'videosdk' is deprecated" in message
+    assert "'videosdk-rooms'" in message

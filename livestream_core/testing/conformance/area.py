@@ -135,6 +135,10 @@ class Area:
     subject: ClassVar[Subject]
     title: ClassVar[str] = ""
     channels: ClassVar[Sequence[str]] = (IN_PROCESS,)
+    #: A provider that is deprecated still has to work, even where warnings are errors.
+    pytestmark: ClassVar[Sequence[pytest.MarkDecorator]] = [
+        pytest.mark.filterwarnings("ignore:the provider .* is deprecated:DeprecationWarning")
+    ]
     #: Whether the tests need an emulator.
     needs_emulator: ClassVar[bool] = True
 

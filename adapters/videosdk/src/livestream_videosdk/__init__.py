@@ -15,5 +15,7 @@ def livestream_adapters() -> list[live.AdapterInfo]:
             factory="livestream_videosdk.adapter:VideoSDKAdapter",
             emulator="livestream_videosdk.emulator:VideoSDKEmulator",
             api_version=1,
+            deprecated="VideoSDK withdrew this API (v1 live streams) in 2023; use the provider "
+            "'videosdk-rooms' for API v2",
         )
     ]

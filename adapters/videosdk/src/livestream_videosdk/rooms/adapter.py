@@ -1,7 +1,7 @@
 """The adapter for VideoSDK's rooms: the API ``/v2``.
 
-A room is a reusable stream. Encoders publish to it by WHIP, and while somebody is in the room, HLS
-can be started for viewers. The sources are the reference of API v2 in VideoSDK's public
+A room is a reusable stream. Encoders publish to it by WHIP, and while a participant is in the room,
+HLS can be started for viewers. The sources are the reference of API v2 in VideoSDK's public
 documentation repository ("the reference") and the code and types of its server SDK for Node.js,
 ``@videosdk.live/server-sdk`` 0.1.1 ("the SDK"). Where these contradict each other, the SDK, which
 is newer, decides.
@@ -133,8 +133,8 @@ class VideoSDKRoomsAdapter(SigningAdapter):
             Feature.PLAYBACK_URL: (Support.NONE, "VideoSDK hosts the stream and sets its URLs"),
             Feature.RESTREAMS: (
                 Support.NONE,
-                "VideoSDK restreams (RTMP-out) only on request while somebody is in the room, and "
-                "stores no targets for a room",
+                "VideoSDK restreams (RTMP-out) only on request while a participant is in the room, "
+                "and stores no targets for a room",
             ),
         },
         statuses={Status.READY, Status.LIVE, Status.DISABLED},
@@ -192,7 +192,7 @@ class VideoSDKRoomsAdapter(SigningAdapter):
         )
 
     def start(self, stream_id: str) -> _OneStream:
-        """Send POST /v2/hls/start, if somebody is in the room.
+        """Send POST /v2/hls/start, if a participant is in the room.
 
         Raises:
             Conflict: If the room is disabled or empty.
@@ -203,7 +203,7 @@ class VideoSDKRoomsAdapter(SigningAdapter):
         if stream.status is Status.DISABLED:
             raise _conflict(stream, "enable it first")
         if not (yield from self._is_occupied(stream_id)):
-            raise _conflict(stream, "connect the encoder first: nobody is in the room")
+            raise _conflict(stream, "connect the encoder first: no one is in the room")
         response = yield self.post(f"{_HLS}/start", json={"roomId": stream_id})
         hls = response.fields()
         hls.identifier("id")
@@ -276,7 +276,7 @@ class VideoSDKRoomsAdapter(SigningAdapter):
         number: str | None = "1"
         while number is not None:
             response = yield self.request("GET", path, params={"roomId": room_id, "page": number})
-            items = _items(response, "recordings")
+            items = _items(response, path.rpartition("/")[2])
             found += tuple(read(live.Fields(each, lenient=True)) for each in items)
             number = next_page(_pages(response), int(number), len(items))
         return found
