@@ -281,6 +281,7 @@ def _a_create_with_the_same_reference_answers_the_same_room(api: Api) -> None:
     again = api.post("rooms", customRoomId="lesson 1", geoFence="us002")
     assert again == {**made, "disabled": True, "updatedAt": again["updatedAt"]}
     assert api.get("rooms")["pageInfo"]["total"] == 1
+    api.refused(409, "POST", "rooms", {"customRoomId": made["roomId"]})
     assert api.post("rooms")["roomId"] != api.post("rooms")["roomId"]
 
 
@@ -326,6 +327,7 @@ def _an_unknown_name_in_a_query_is_refused(api: Api) -> None:
     api.refused(400, "GET", "rooms", page="0")
     api.refused(400, "GET", "rooms", perPage="all")
     api.refused(400, "GET", "sessions", status="live")
+    api.refused(400, "GET", "sessions", startDate="2026-01-01")
 
 
 @quirk(
@@ -961,3 +963,19 @@ def test_a_webhook_can_be_had_for_each_state(api: Any, state: str, type: str) ->
     assert (headers, body) == client.emulator.webhook(id)
     content = json.loads(body)
     assert (content["webhookType"], content["data"]["meetingId"]) == (type, id)
+
+
+def test_a_webhook_can_be_had_again_for_each_event(api: Any) -> None:
+    client = api(VideoSDKRoomsEmulator())
+    emulator = client.emulator
+    id = client.entered(webhook=HOOK)
+    for kind in ("hls", "recordings"):
+        client.post(f"{kind}/start", roomId=id)
+    emulator.clock.advance(emulator.boot_seconds + 1)
+    client.get(f"rooms/{id}")
+    emulator.drop_encoder(id)
+    emulator.finish_recording(id)
+    sent = emulator.deliveries()
+    assert len({each.type for each in sent}) == len(sent) == 13
+    for each in sent:
+        assert emulator.webhook(id, type=each.type) == (each.headers, each.body)
