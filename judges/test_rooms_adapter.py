@@ -255,7 +255,8 @@ def test_an_ingest_of_the_adapter_is_a_credential_of_the_sdk(
     assert (ingest.protocol, ingest.stream_key is not None) == ("https", True)
     ours, theirs = urlsplit(ingest.url or ""), None
     query = dict(parse_qsl(ours.query))
-    made = rooms_bench.call("whip.create", id, {"participantId": query["participantId"]})
+    wanted = {"participantId": query["participantId"], "useExistingPeer": True}
+    made = rooms_bench.call("whip.create", id, wanted)
     theirs = urlsplit(made["url"])
     assert (ours.path, query) == (theirs.path, dict(parse_qsl(theirs.query)))
     token = ingest.stream_key.reveal() if ingest.stream_key else ""

@@ -69,6 +69,7 @@ def _other_declarations(can: live.Capabilities) -> list[tuple[str, str]]:
             "yes" if can.reports_total else "no",
         ),
         ("`create` without a schedule boots a server", "yes" if can.create_starts else "no"),
+        ("`start` needs a connected encoder", "yes" if can.start_needs_encoder else "no"),
     ]
 
 

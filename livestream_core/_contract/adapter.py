@@ -24,6 +24,7 @@ from .._model.errors import (
     UnexpectedResponse,
     limit_retry_after,
 )
+from .._model.fields import Pickled
 from .._model.log import logger
 from .._model.operations import check_methods
 from .._model.stream import Event, LiveStream, Recording, StreamSpec
@@ -70,8 +71,8 @@ ARGUMENTS_OF_CONNECT = frozenset(
 )
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class AdapterInfo:
+@attrs.frozen(slots=True, kw_only=True, getstate_setstate=False)
+class AdapterInfo(Pickled):
     """The facts about an adapter that are known before it is loaded.
 
     Attributes:

@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -64,6 +65,19 @@ def test_options_are_shown_only_by_the_names_of_their_variables() -> None:
     for output in (json.dumps(doctor("--check")), text("--check")):
         assert TOKEN not in output
         assert os.environ["LIVESTREAM_ACME_BASE_URL"] not in output
+
+
+def test_the_name_of_a_provider_is_never_folded() -> None:
+    name = "a-provider-with-a-name"
+    plugin = SimpleNamespace(
+        livestream_adapters=live.hookimpl(lambda: [live.AdapterInfo(name=name, factory="x:Y")])
+    )
+    live.register(plugin)
+    try:
+        lines = run("doctor").stdout.splitlines()
+        assert any(line.startswith(f"  {name} ") for line in lines)
+    finally:
+        live.unregister(plugin)
 
 
 def test_a_provider_without_any_options_set_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:

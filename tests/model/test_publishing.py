@@ -275,7 +275,7 @@ def test_an_address_of_whip_may_be_named_so_by_its_protocol() -> None:
 def test_a_passphrase_is_a_secret_and_given_by_its_name_only() -> None:
     ingest = live.Ingest("srt://h.example:9000", KEY, passphrase=PASSPHRASE)
     assert ingest.passphrase == live.Secret(PASSPHRASE)
-    assert ingest.to_dict().keys() == {"url", "protocol"}
+    assert ingest.to_dict().keys() == {"url", "protocol", "expires_at"}
     assert ingest.to_dict(secrets=True)["passphrase"] == PASSPHRASE
     in_url = live.Ingest(f"srt://h.example:9000/{PASSPHRASE}", passphrase=PASSPHRASE)
     assert isinstance(in_url.url, live.SecretUrl)

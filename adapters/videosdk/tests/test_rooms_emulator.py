@@ -281,6 +281,7 @@ def _a_create_with_the_same_reference_answers_the_same_room(api: Api) -> None:
     again = api.post("rooms", customRoomId="lesson 1", geoFence="us002")
     assert again == {**made, "disabled": True, "updatedAt": again["updatedAt"]}
     assert api.get("rooms")["pageInfo"]["total"] == 1
+    api.refused(409, "POST", "rooms", {"customRoomId": made["roomId"]})
     assert api.post("rooms")["roomId"] != api.post("rooms")["roomId"]
 
 
@@ -299,6 +300,8 @@ def _what_the_documents_do_not_have_is_refused(api: Api) -> None:
         {"webhook": {"url": "https://example.com", "events": ["*"]}},
         {"autoCloseConfig": {"type": "never"}},
         {"autoCloseConfig": {"duration": 0}},
+        {"webhook": {"endPoint": "https:///hook", "events": ["*"]}},
+        {"webhook": {"endPoint": "https://[", "events": ["*"]}},
         {"autoStartConfig": {"hls": {"config": {"layout": {"type": "GRID"}}}}},
         {"autoStartConfig": {"hls": {"config": {"quality": "high"}}}},
         {"autoStartConfig": {"recording": {"config": {**LAYOUT, "theme": "dark"}}}},
@@ -315,6 +318,49 @@ def _what_the_documents_do_not_have_is_refused(api: Api) -> None:
     api.room(webhook={"endPoint": longest, "events": ["session*", "hls-started"]})
 
 
+JUNK = (None, True, 5, -1.5, "", "x" * 3000, [], ["x"], {}, {"x": 1}, "\ud800")
+
+
+@quirk(ANY_BODY)
+def _a_value_of_another_type_is_refused(api: Api) -> None:
+    def holed(body: Any, fill: Callable[[Any], Any], name: str) -> dict[str, Any]:
+        """Return a body with one value replaced, at a path with dots."""
+        head, _, tail = name.partition(".")
+        inner = body.get(head, {}) if isinstance(body, dict) else {}
+        return {**body, head: holed(inner, fill, tail) if tail else fill(inner)}
+
+    room = {"webhook": HOOK, "autoStartConfig": {"hls": {"config": LAYOUT}}}
+    id = api.entered()
+    run = {"roomId": id, "config": LAYOUT}
+    for path, body, name, fitting in (
+        ("rooms", room, "customRoomId", ("x" * 3000,)),
+        ("rooms", room, "webhook.endPoint", ()),
+        ("rooms", room, "webhook.events", ()),
+        ("rooms", room, "autoCloseConfig.type", ()),
+        ("rooms", room, "autoCloseConfig.duration", (5,)),
+        ("rooms", room, "autoStartConfig.hls.config.layout.type", ()),
+        ("rooms", room, "multiComposition.hls", (True,)),
+        ("rooms", room, "allowedParticipantIds", (["x"],)),
+        ("hls/start", run, "config.layout.gridSize", (5,)),
+        ("hls/start", run, "config.theme", ()),
+        ("hls/start", run, "templateUrl", ()),
+        ("hls/start", run, "transcription.enabled", (True,)),
+        ("hls/start", run, "recording", ({}, {"x": 1})),
+        ("livestreams/start", {**run, "outputs": [OUTPUT]}, "outputs", ()),
+        ("hls/capture", {"roomId": id}, "width", (5,)),
+        ("sessions/end", {"roomId": id}, "ignoreClosed", (True,)),
+    ):
+        for value in JUNK:
+            # Not "in": True equals 1, and an enumeration has no lists.
+            if any(value is each or value == each for each in fitting):
+                continue
+            changed = holed(body, lambda _, value=value: value, name)
+            assert api.call("POST", path, changed).status == 400, (path, name, value)
+            if path == "rooms" and name.endswith("events"):
+                changed = holed(body, lambda _, value=value: [value], name)
+                assert api.call("POST", path, changed).status == 400, value
+
+
 @quirk(ANY_QUERY)
 def _an_unknown_name_in_a_query_is_refused(api: Api) -> None:
     id = api.room()
@@ -323,9 +369,11 @@ def _an_unknown_name_in_a_query_is_refused(api: Api) -> None:
     for kind in ("hls", "livestreams", "recordings"):
         api.refused(400, "GET", kind)
         assert api.get(kind, roomId=id)["data"] == []
+    api.refused(400, "GET", "rooms?query=x&query=x")
     api.refused(400, "GET", "rooms", page="0")
     api.refused(400, "GET", "rooms", perPage="all")
     api.refused(400, "GET", "sessions", status="live")
+    api.refused(400, "GET", "sessions", startDate="2026-01-01")
 
 
 @quirk(
@@ -640,6 +688,8 @@ def _a_composition_has_the_limits_of_its_kind(api: Api) -> None:
     for kind in ("hls", "livestreams", "recordings"):
         assert api.emulator.running(id, kind) == []
     api.refused(404, "POST", "hls/start", {"roomId": id, "resourceId": "none"})
+    api.post("hls/start", roomId=id, config={"recording": {"enabled": True}, "mode": "audio"})
+    api.post("hls/end", roomId=id)
     api.post("hls/start", roomId=id, config={**grid(25), "recording": {"enabled": True}})
     api.post("livestreams/start", roomId=id, config=grid(4), **outputs)
 
@@ -961,3 +1011,19 @@ def test_a_webhook_can_be_had_for_each_state(api: Any, state: str, type: str) ->
     assert (headers, body) == client.emulator.webhook(id)
     content = json.loads(body)
     assert (content["webhookType"], content["data"]["meetingId"]) == (type, id)
+
+
+def test_a_webhook_can_be_had_again_for_each_event(api: Any) -> None:
+    client = api(VideoSDKRoomsEmulator())
+    emulator = client.emulator
+    id = client.entered(webhook=HOOK)
+    for kind in ("hls", "recordings"):
+        client.post(f"{kind}/start", roomId=id)
+    emulator.clock.advance(emulator.boot_seconds + 1)
+    client.get(f"rooms/{id}")
+    emulator.drop_encoder(id)
+    emulator.finish_recording(id)
+    sent = emulator.deliveries()
+    assert len({each.type for each in sent}) == len(sent) == 13
+    for each in sent:
+        assert emulator.webhook(id, type=each.type) == (each.headers, each.body)

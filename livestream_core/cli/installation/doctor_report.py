@@ -25,6 +25,7 @@ _STYLE = {
     "unknown": "yellow",
     "unreachable": "yellow",
 }
+#: The widths of the columns; a provider with a long name makes the first one wider.
 _WIDTHS = (14, 12)
 
 
@@ -33,7 +34,8 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
     extras = ", ".join(
         f"{extra} {'yes' if is_there else 'no'}" for extra, is_there in found["extras"].items()
     )
-    row = _Rows(console)
+    names = [each["name"] for each in found["providers"]] + [*found.get("left_out", ())]
+    row = _Rows(console, max(_WIDTHS[0], *(len(name) + 4 for name in names), 0))
     row("python", found["python"])
     row("livestream-core", f"{found['livestream_core']}, extras: {extras}")
     row(ALLOW_LIST, found["allow_list"] or "not set")
@@ -84,19 +86,19 @@ def _origin(each: Mapping[str, Any]) -> str:
 class _Rows:
     """Rows of a name, a word, and a text; details of a row are printed under its text."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, width: int) -> None:
+        self._console, self._widths = console, (width, _WIDTHS[1])
 
     def __call__(self, name: str, value: str) -> None:
         self._console.print(Text(f"{name}: {value}" if value else name))
 
     def state(self, name: str, state: str, rest: str) -> None:
         word = Text(state, _STYLE.get(state, "bold red"))
-        line(self._console, f"  {name}", word, rest.strip(), widths=_WIDTHS)
+        line(self._console, f"  {name}", word, rest.strip(), widths=self._widths)
 
     def more(self, name: str, value: str | None) -> None:
         if value:
-            line(self._console, "", name, value, widths=_WIDTHS)
+            line(self._console, "", name, value, widths=self._widths)
 
     def check(self, check: Mapping[str, str] | None) -> None:
         if check:

@@ -107,7 +107,9 @@ def is_number(value: Any) -> bool:
 
 def is_text(value: Any) -> bool:
     """Return whether a value of JSON is text that is not empty."""
-    return isinstance(value, str) and value != ""
+    if not isinstance(value, str) or value == "":
+        return False
+    return not any("\ud800" <= each <= "\udfff" for each in value)  # half of a pair is not text
 
 
 def json_body(request: Request) -> Fields:

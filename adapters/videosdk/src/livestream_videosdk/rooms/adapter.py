@@ -25,7 +25,7 @@ _SESSIONS = "/v2/sessions"
 _HLS = "/v2/hls"
 _RECORDINGS = "/v2/recordings"
 
-#: The participant that an encoder is. A second encoder of the room would take its place.
+#: The participant that an encoder is.
 _ENCODER = "encoder"
 #: The fields that only rooms have. A room in the old naming, as a meeting, is not read.
 _OWN = ("customRoomId", "disabled", "autoCloseConfig", "userId", "multiComposition")
@@ -319,7 +319,11 @@ class VideoSDKRoomsAdapter(SigningAdapter):
         )
 
     def _ingests(self, fields: live.Fields, room_id: str) -> tuple[live.Ingest, ...]:
-        query = urlencode({"roomId": room_id, "participantId": _ENCODER}, errors="surrogatepass")
+        # An encoder that lost its connection joins again before VideoSDK notices that it left.
+        query = urlencode(
+            {"roomId": room_id, "participantId": _ENCODER, "useExistingPeer": "true"},
+            errors="surrogatepass",
+        )
         whip = fields.optional_object("whip", field="ingests")
         ingest = fields.part(
             "ingests",

@@ -377,12 +377,14 @@ class VideoSDKRoomsEmulator(AccountEmulator):
         """Create a room, or return the one that has the ``customRoomId``, unchanged."""
         body = parameters.checked_body(request, parameters.ROOM)
         custom = body.pop("customRoomId", None)
-        room = self._names.get(custom)
-        if room is None or custom is None or room.custom_room_id != custom:
+        room = None if custom is None else self._names.get(custom)
+        if room is None:
             now = self.clock.now()
             room = _Room(secrets.token_hex(12), _new_room_id(), custom, body, now, now)
             self._rooms.append(room)
             self._names |= dict.fromkeys(room.names, room)
+        elif room.custom_room_id != custom:
+            raise self._conflict("customRoomId is the ID of another room")
         return self._shown_room(room)
 
     @_api
@@ -1102,10 +1104,12 @@ def _status(session: _Session) -> str:
 
 
 def _latest(session: _Session, runs: list[_Run]) -> str:
+    if session.end is not None:
+        return "session-ended"
     hls = [each for each in runs if each.kind is HLS]
-    if hls and (session.end is None or hls[-1].end is None):
-        return "hls-started" if hls[-1].end is None else "hls-stopped"
-    return "session-started" if session.end is None else "session-ended"
+    if not hls:
+        return "session-started"
+    return "hls-started" if hls[-1].end is None else "hls-stopped"
 
 
 def _links(room: _Room, session: _Session | None = None) -> Fields:

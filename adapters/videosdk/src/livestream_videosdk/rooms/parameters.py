@@ -43,7 +43,7 @@ class Rule:
 
 def one_of(*words: str) -> Rule:
     """Return the rule for an enumeration."""
-    return Rule(f"one of {', '.join(words)}", lambda value: is_text(value) and value in words)
+    return Rule(f"one of {', '.join(words)}", lambda value: value in words)
 
 
 def _between(low: float, high: float) -> Rule:
