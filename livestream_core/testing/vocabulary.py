@@ -16,8 +16,6 @@ from .._contract.adapter import Adapter
 from .._model.fields import facts_of
 from .._model.stream import Ingest, LiveStream, Playback, Recording, RestreamTarget, StreamSpec
 
-#: The library itself mentions too much, so only the folder of a provider that it includes counts.
-_LIBRARY = __name__.partition(".")[0]
 #: An adapter may read what it does not name, if the vendor has the fields of the model.
 _MODEL = (StreamSpec, LiveStream, Ingest, Playback, Recording, RestreamTarget)
 _SEPARATORS = re.compile(r"[\s_-]+")
@@ -39,17 +37,19 @@ def vocabulary(adapter: type[Adapter]) -> frozenset[str]:
     return frozenset(words)
 
 
-def _sources(kind: type) -> list[Path]:
-    if kind in (Adapter, object):
-        return []
-    module = sys.modules[kind.__module__]
-    package = module.__package__ or ""
-    if package and package.partition(".")[0] != _LIBRARY:
-        package = package.partition(".")[0]
-    if package:
-        folder = Path(sys.modules[package].__path__[0])
-        return sorted(folder.rglob("*.py"))
-    return [Path(module.__file__)] if module.__file__ else []
+def _sources(kind: type) -> Iterator[Path]:
+    """Yield the files of a class's package, and those of the packages that contain it."""
+    module = sys.modules.get(kind.__module__)
+    file = getattr(module, "__file__", None)
+    if kind in (Adapter, object) or module is None or file is None:
+        return
+    if not module.__package__:
+        yield Path(file)
+        return
+    folder = Path(file).parent
+    yield from folder.rglob("*.py")
+    for parent in [*folder.parents][: module.__package__.count(".")]:
+        yield from parent.glob("*.py")
 
 
 def _literals(path: Path) -> Iterator[str]:

@@ -114,6 +114,21 @@ def test_yes_asks_nothing(vendor: AcmeEmulator, environ: dict[str, str]) -> None
         assert "[y/N]" not in shown.until("left with 0")
 
 
+@pytest.mark.parametrize(("keys", "code"), [("y", 0), ("n", 1)])
+def test_a_tour_asks_before_it_writes(
+    vendor: AcmeEmulator, environ: dict[str, str], tmp_path: Path, keys: str, code: int
+) -> None:
+    file = tmp_path / "tour.json"
+    with running(environ, "doctor", "--live", "--write", "--output", str(file)) as shown:
+        screen = shown.until("and delete it? [y/N]:", "-J")
+        shown.press(keys, "Enter")
+        shown.until(f"left with {code}")
+    assert "Create the stream 'livestream-core tour " in screen
+    assert [each.method for each in vendor.requests].count("POST") == (1 if keys == "y" else 0)
+    assert bool(vendor.requests) == file.exists() == (keys == "y")
+    assert vendor.streams == {}
+
+
 # -- Ctrl-C ---------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ import pytest
 
 import livestream_core as live
 from acme import AcmeEmulator
-from command_line import PATIENCE, environment, install, run, served, until
+from command_line import PATIENCE, TOKEN, environment, install, run, served, until
 from kit_runs import run as pytest_in
 from livestream_core._contract.capabilities import FIELDS
 from livestream_core._contract.options import environment_name, origins_at
@@ -463,8 +463,6 @@ def test_an_interruption_names_the_stream_that_is_left(
 ) -> None:
     vendor.inject(Fault.delay(2 * PATIENCE), on=f"{method} {path}")
     ours = install(tmp_path / "one", acme="command_line:ACME")
-    # The process imports from the same paths as this one, which may not be the installed packages.
-    ours["PYTHONPATH"] = os.pathsep.join([ours["PYTHONPATH"], *sys.path])
     theirs = {name: os.environ[name] for name in os.environ if name.startswith("LIVESTREAM_ACME")}
     arguments = ["doctor", "-p", "acme", "--live", "--write", "--yes"]
     with subprocess.Popen(
@@ -503,6 +501,15 @@ def test_a_value_that_is_changed_by_hand_or_read_otherwise_fails(
     assert replayed(capture) == []
     monkeypatch.setitem(sys.modules["acme"].WORDS, "new", live.Status.READY)
     assert "0: pages" in replayed(capture)
+
+
+def test_a_file_with_a_secret_that_was_not_found_before_is_not_written(
+    vendor: AcmeEmulator,
+) -> None:
+    vendor.add(**{TOKEN: 1})
+    report = tour("acme", code=1)
+    assert (report["file"], Path(FILE).exists()) == (None, False)
+    assert report["problems"] == ["a secret of the account is still in it"]
 
 
 def test_pseudonyms_are_the_same_wherever_a_text_stands(vendor: AcmeEmulator) -> None:

@@ -76,8 +76,10 @@ def install(folder: Path, **providers: str) -> dict[str, str]:
         metadata.mkdir(parents=True)
         (metadata / "METADATA").write_text(f"Name: livestream-{name}\nVersion: 1.0\n")
         (metadata / "entry_points.txt").write_text(f"[livestream_core]\n{name} = {target}\n")
+    # Processes import from the same paths as this one, which may not be the installed packages.
+    ours = filter(None, [os.environ.get("PYTHONPATH")])
     return {
-        "PYTHONPATH": os.pathsep.join(map(str, (folder, TESTS / "cli", TESTS / "support"))),
+        "PYTHONPATH": os.pathsep.join(map(str, (folder, TESTS / "cli", TESTS / "support", *ours))),
         "LIVESTREAM_ADAPTERS": ",".join(providers),
     }
 
