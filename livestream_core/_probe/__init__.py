@@ -1,4 +1,1 @@
-"""Probing: which addresses may be reached, what a playlist says, and what follows from it.
-
-It does no I/O, and none of its modules calls an adapter.
-"""
+"""Probing: which addresses may be connected to, and what a playlist means. It does no I/O."""

@@ -27,6 +27,8 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 #: Caches may add to that.
 _PATIENCE = 2.0
 _LONGEST_WATCH = 60.0
+#: The seconds that are left for the last read, so that it is not late.
+_LAST_READ = 1.0
 #: By how many seconds the clocks of the vendor and of this machine may differ.
 _CLOCK_SKEW = 5.0
 
@@ -89,7 +91,7 @@ class _Probe:
         needed = min(_PATIENCE * (segments.target_duration + 1), _LONGEST_WATCH)
         pause = min(max(segments.target_duration / 3, _SHORTEST_PAUSE), _LONGEST_PAUSE)
         watched = 0.0
-        while watched < needed and self._fetcher.seconds_left > pause:
+        while watched < needed and self._fetcher.seconds_left > pause + _LAST_READ:
             yield Sleep(pause, self._clock)
             watched += pause
             location, segments = yield from self._segments_at(location)

@@ -20,6 +20,9 @@ from .single_flight import Flight, Landing, Place, run_once
 
 T = TypeVar("T")
 
+#: Reading a playlist takes much longer than parsing JSON.
+_MOST_OF_PLAYLIST = 32 * 1024
+
 _Step: TypeAlias = Callable[[], Effect | Landing]
 
 
@@ -46,7 +49,7 @@ class AsyncRunner:
                         value = await effect.by(self.transport)
                     else:
                         value = await self._perform(effect)
-                    if type(value) is Response and len(value.body) > LARGE:
+                    if type(value) is Response and len(value.body) > _most_at_once(effect):
                         step = await _resume_in_thread(flow, value)
                 except BaseException as raised:
                     if _is_running(flow):
@@ -91,6 +94,11 @@ class AsyncRunner:
             finally:
                 await transport.close()
         raise TypeError(f"unknown effect {type(effect).__name__}")
+
+
+def _most_at_once(effect: Effect | Landing) -> int:
+    """Return the size of a body from which on a flow is resumed in a thread."""
+    return _MOST_OF_PLAYLIST if type(effect) is Fetch else LARGE
 
 
 def _is_running(flow: object) -> bool:

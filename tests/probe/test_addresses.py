@@ -175,6 +175,8 @@ def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     bundle = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(bundle)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    # A proxy would look up the host again, so none is used.
+    monkeypatch.setenv("https_proxy", "http://user:pr0xy-passw0rd@127.0.0.1:9")
     monkeypatch.setattr(aiohttp_exchange, "_shared", None)
 
 
