@@ -117,7 +117,10 @@ def test_what_is_deleted_afterwards_is_what_should_be_although_it_is_killed(
         most=2,
     )
     scenario = attrs.evolve(
-        PLAIN, target_asks=(Asks(8, 0.5, 429),), gone=((0.4, 3),), afterwards=afterwards
+        PLAIN,
+        target_asks=(Asks(8, 0.5, 429, refuses_all=False),),
+        gone=((0.4, 3),),
+        afterwards=afterwards,
     )
     outcome = run_cleanly(tmp_path, scenario)
     assert outcome.ends[-2:] == ("before sending a delete", "after sending a delete")
@@ -154,7 +157,10 @@ def test_a_second_run_on_a_file_is_refused_while_the_first_is_stopped(tmp_path: 
 def test_two_runs_share_a_database_and_the_waits_that_vendors_ask_for(
     tmp_path: Path, postgresql_server: PostgreSQL
 ) -> None:
-    asks = {"source_asks": (Asks(9, 0.5, 503),), "target_asks": (Asks(6, 0.8, 429),)}
+    asks = {
+        "source_asks": (Asks(9, 0.5, 503, refuses_all=True),),
+        "target_asks": (Asks(6, 0.8, 429, refuses_all=True),),
+    }
     scenario = attrs.evolve(PLAIN, kind=Kind.TOGETHER, shared=True, **asks)
     run_cleanly(tmp_path, scenario, postgresql_server)
 
@@ -287,8 +293,10 @@ def test_the_oracle_sees_a_source_that_was_changed() -> None:
 
 
 def test_the_oracle_sees_a_wait_that_was_not_kept() -> None:
-    kept, not_kept = (Wait(0.0, 429, allowed=2, refused=refused) for refused in (2, 3))
-    assert list(waits_kept([kept, not_kept])) == ["3 requests in a wait, of which 2 were under way"]
+    asks = Asks(0, 0.5, 429, refuses_all=True)
+    kept, not_kept = (Wait(0.0, asks, allowed=2, arrived=arrived) for arrived in (2, 3))
+    found = ["3 requests in a wait, of which 2 may be under way"]
+    assert list(waits_kept([kept, not_kept])) == found
 
 
 def test_the_streams_of_vendors_are_read_from_their_own_state() -> None:

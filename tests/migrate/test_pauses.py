@@ -126,8 +126,9 @@ def test_runs_of_several_machines_keep_the_pause_that_one_was_asked_for(database
         assert ["slow down" in each.message for each in second.errors] == [True]
 
 
-def test_a_run_that_works_already_stops_sending_when_another_is_asked_to_wait(
-    database: str,
+@pytest.mark.parametrize("runs", [1, 2])
+def test_who_works_already_stops_sending_when_another_worker_or_run_is_asked_to_wait(
+    database: str, runs: int
 ) -> None:
     with sides("memory", "videosdk") as (old, new), ThreadPoolExecutor(2) as machines:
         old.fill(40)
@@ -155,10 +156,11 @@ def test_a_run_that_works_already_stops_sending_when_another_is_asked_to_wait(
             waits(until, error)
 
         both = [
-            machines.submit(run, plan, database, waiting=tells, stop=waits.stop) for _ in range(2)
+            machines.submit(run, plan, database, waiting=tells, stop=waits.stop, workers=3 - runs)
+            for _ in range(runs)
         ]
         deadline = time.monotonic() + PATIENCE
-        while len(waits.errors) < 2:
+        while len(waits.errors) < runs or "created" not in by_state(migrate.report(database)):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         waits.stop.set()

@@ -115,5 +115,5 @@ def _add_up(scenario: Scenario, report: Report, left: int, unplanned: int) -> It
 def waits_kept(waits: Iterable[Wait]) -> Iterator[str]:
     """Yield the waits for which a vendor asked and which clients did not keep."""
     for each in waits:
-        if each.refused > each.allowed:
-            yield f"{each.refused} requests in a wait, of which {each.allowed} were under way"
+        if each.arrived > each.allowed:
+            yield f"{each.arrived} requests in a wait, of which {each.allowed} may be under way"

@@ -197,15 +197,18 @@ class Run:
 
     def _ask_to_wait(self) -> None:
         def allowed() -> int:
-            return self._threads * len(self.living)
+            return self._under_way * len(self.living)
 
         self.source.asks_to_wait(self.scenario.source_asks, allowed)
         self.target.asks_to_wait(self.scenario.target_asks, allowed)
 
     @property
-    def _threads(self) -> int:
-        """The number of threads of a life that send requests: its workers, and the first one."""
-        return self.scenario.workers + 1
+    def _under_way(self) -> int:
+        """The number of requests that a life may send before all of its threads know of a wait.
+
+        Each of them may have one under way, and send another before the first one is noted.
+        """
+        return 2 * (self.scenario.workers + 1)
 
     def _kill(self) -> None:
         # With two lives, it is not known which one sent the request, so kill the older one.
@@ -261,7 +264,9 @@ class Run:
         for vendor in (self.source, self.target):
             for wait in vendor.waits:
                 if wait.until > time.monotonic():
-                    wait.allowed += self._threads
+                    # The new life knows of it only if the ledger does.
+                    wait.allowed += self._under_way
+                    wait.refuses_all = True
         job = Job(
             source=(scenario.source, self.source.options),
             target=(scenario.target, self.target.options),

@@ -269,8 +269,8 @@ class Scenario:
             skew=chance.choice((0.0, 0.0, -200.0, 200.0)),
             settle=settle,
             gone=_gone(chance, len(streams)),
-            source_asks=_asks(chance),
-            target_asks=_asks(chance),
+            source_asks=_asks(chance, kind),
+            target_asks=_asks(chance, kind),
             afterwards=_afterwards(chance, seed, shared=shared),
         )
 
@@ -443,10 +443,17 @@ def _gone(chance: random.Random, streams: int) -> tuple[tuple[float, int], ...]:
     return tuple((chance.uniform(0.1, 1.5), index) for index in found)
 
 
-def _asks(chance: random.Random) -> tuple[Asks, ...]:
+def _asks(chance: random.Random, kind: Kind) -> tuple[Asks, ...]:
     # A wait is no failure, so it is not one of the troubles of a stream.
+    several = kind in (Kind.TOGETHER, Kind.STOPPED)
     return tuple(
-        Asks(chance.randint(0, 30), chance.uniform(0.3, 1.2), chance.choice((429, 429, 503)))
+        Asks(
+            chance.randint(0, 30),
+            chance.uniform(0.3, 1.2),
+            chance.choice((429, 429, 503)),
+            # Another process needs some time until it sees the wait in the ledger.
+            refuses_all=several or chance.random() < 0.5,
+        )
         for _ in range(chance.choice((0, 0, 0, 0, 1, 1, 2)))
     )
 

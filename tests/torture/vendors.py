@@ -37,17 +37,20 @@ PROVIDERS = ("tpstreams", "videosdk", "tktchurch")
 
 @attrs.frozen
 class Asks:
-    """A vendor that asks to wait, and refuses every request until then.
+    """A vendor that asks to wait.
 
     Attributes:
-        skip: The number of requests before the first one that is refused.
+        skip: The number of requests before the one that is refused.
         seconds: For how long.
-        status: The status of the refusals.
+        status: The status of refusals.
+        refuses_all: Whether it also refuses every other request until then. If not, a client's
+            other threads can only know of the wait from the one whose request was refused.
     """
 
     skip: int
     seconds: float
     status: int
+    refuses_all: bool
 
     def __str__(self) -> str:
         return f"asks with {self.status} at request {self.skip + 1} to wait {self.seconds:.1f} s"
@@ -59,15 +62,19 @@ class Wait:
 
     Attributes:
         until: Its end, by the monotonic clock.
-        status: The status of the refusals.
+        asks: What the vendor asks for.
         allowed: The number of requests that clients may send before they know of it.
-        refused: The number of requests that were refused.
+        arrived: The number of requests that arrived before its end.
+        refuses_all: Whether all of them are refused.
     """
 
     until: float
-    status: int
+    asks: Asks
     allowed: int
-    refused: int = 0
+    arrived: int = 0
+    refuses_all: bool = attrs.field(
+        default=attrs.Factory(lambda self: self.asks.refuses_all, takes_self=True)
+    )
 
 
 class Vendor:
@@ -175,12 +182,13 @@ class Vendor:
                 due = [each for each in coming if each.skip < seen]
                 if due and not (self.waits and self.waits[-1].until > now):
                     coming.remove(due[0])
-                    until = now + due[0].seconds
-                    self.waits.append(Wait(until, due[0].status, allowed()))
+                    self.waits.append(Wait(now + due[0].seconds, due[0], allowed()))
                 if self.waits and (left := self.waits[-1].until - now) > 0:
-                    self.waits[-1].refused += 1
-                    headers = {"Retry-After": f"{left + 0.01:.3f}"}
-                    return Fault.status(self.waits[-1].status, headers=headers)
+                    wait = self.waits[-1]
+                    wait.arrived += 1
+                    if wait.refuses_all or wait.arrived == 1:
+                        headers = {"Retry-After": f"{left + 0.01:.3f}"}
+                        return Fault.status(wait.asks.status, headers=headers)
             found: Fault | None = otherwise(request)
             return found
 
