@@ -17,8 +17,14 @@ endif
 # Tests start hundreds of interpreters. Without bytecode files, each would compile the sources again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# The number of processes that run the tests.
-JOBS ?= auto
+# The number of processes that run the tests: for two processors, four. A third of the time, tests wait
+# for other processes, for leases, and for time limits.
+JOBS ?= $(shell cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN) && echo $$((cores + cores / 2 + 1)))
+# Only processes fail in the tests, not the machine. So files that they write need no disk, which would
+# make every commit of a ledger wait. Containers may have a tiny folder in memory, or a restricted one.
+IN_MEMORY := $(shell folder=/dev/shm; [ -w $$folder ] && ! grep -q " $$folder .*noexec" /proc/mounts && \
+	[ "$$(df -Pk $$folder | awk 'END {print $$4}')" -gt 4000000 ] && echo $$folder)
+test quick faults torture test-lowest test-others: export TMPDIR := $(or $(TMPDIR),$(IN_MEMORY))
 
 ADAPTERS := $(sort $(patsubst %/pyproject.toml,%,$(wildcard adapters/*/pyproject.toml)))
 # Packages as a third party would write them. Only `make kit` installs them.

@@ -52,8 +52,8 @@ def test_the_demo_of_all_installed_adapters_keeps_every_promise(demo_of_all: Dem
 
 
 @needs_an_adapter
-def test_the_demo_of_all_installed_adapters_is_over_within_20_seconds(demo_of_all: Demo) -> None:
-    assert demo_of_all[1] < 20
+def test_the_demo_of_all_installed_adapters_is_over_within_a_minute(demo_of_all: Demo) -> None:
+    assert demo_of_all[1] < 60  # usually five seconds
 
 
 @needs_an_adapter

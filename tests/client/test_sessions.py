@@ -414,6 +414,7 @@ sessions = st.builds(
 )
 
 
+@only_sync
 @pytest.mark.slow
 @given(sessions)
 def test_a_session_is_the_same_after_the_way_through_json(session: live.Session) -> None:
@@ -421,6 +422,7 @@ def test_a_session_is_the_same_after_the_way_through_json(session: live.Session)
     assert live.Session.from_dict(json.loads(written), strict=True) == session
 
 
+@only_sync
 @pytest.mark.slow
 @given(sessions, json_values)
 def test_a_session_that_a_newer_version_wrote_is_read_without_what_is_new(
@@ -432,6 +434,7 @@ def test_a_session_that_a_newer_version_wrote_is_read_without_what_is_new(
         live.Session.from_dict(written, strict=True)
 
 
+@only_sync
 @pytest.mark.slow
 @given(json_values, st.sampled_from([None, "headers", "expires_at", "memo", "ours", "opened_with"]))
 def test_reading_any_data_as_a_session_only_raises_invalid_input(

@@ -597,6 +597,7 @@ def file_of(tmp_path: Path) -> Path:
     return tmp_path / "sessions.sqlite"
 
 
+@only_sync  # the processes have clients of their own
 @pytest.mark.slow
 def test_eight_cold_processes_of_four_threads_sign_in_once(
     emulator: AcmeEmulator, tmp_path: Path
@@ -614,6 +615,7 @@ def test_eight_cold_processes_of_four_threads_sign_in_once(
     assert (logins(emulator), logouts(emulator)) == (1, 0)
 
 
+@only_sync  # the processes have clients of their own
 @pytest.mark.slow
 def test_a_fleet_tries_a_wrong_password_once_without_waiting_for_a_lease(
     emulator: AcmeEmulator, tmp_path: Path
@@ -653,6 +655,7 @@ print(client.get("1").id)
 """
 
 
+@only_sync  # the processes have clients of their own
 @pytest.mark.slow
 def test_after_a_killed_sign_in_the_others_continue_when_its_lease_ends(
     tmp_path: Path,

@@ -410,9 +410,9 @@ def test_only_the_selected_streams_are_deleted_at_the_source(ledger: Path) -> No
         run(planned(old, new), ledger)
         by_id = retire(ledger, old, new, ids=[third], dry_run=True)
         assert [item.source_id for item in by_id.items] == [third]
-        earlier = retire(ledger, old, new, before=in_days(3))
+        earlier = retire(ledger, old, new, before=in_days(2.5))
         assert [item.source_id for item in earlier.items] == [first]
-        both = retire(ledger, old, new, ids=[second, third], before=in_days(4).isoformat())
+        both = retire(ledger, old, new, ids=[second, third], before=in_days(3.5).isoformat())
         assert [item.source_id for item in both.items] == [second]
         assert old.titles() == ["Lesson 2", "Lesson 3"]
         assert retire(ledger, old, new, ids=[first]).items == ()

@@ -9,7 +9,7 @@ import json
 import re
 import string
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from html.entities import html5
 from typing import Any
@@ -151,12 +151,12 @@ READINGS: list[Callable[[str], str]] = [
 ]
 
 
-def readings(text: str, times: int = 2) -> Iterator[str]:
-    """Yield what a reader sees who decodes a text, repeatedly if necessary."""
-    yield text
-    if times:
-        for read in READINGS:
-            yield from readings(read(text), times - 1)
+def readings(text: str, times: int = 2) -> set[str]:
+    """Return what a reader sees who decodes a text, repeatedly if necessary."""
+    seen = {text}
+    for _ in range(times):
+        seen |= {read(each) for each in seen for read in READINGS}
+    return seen
 
 
 def shown_of(key: str, text: str) -> set[str]:
@@ -274,7 +274,7 @@ def test_a_hundred_fields_of_five_hundred_characters_are_shown() -> None:
 
 
 def test_an_error_with_a_million_fields_takes_no_time_for_each() -> None:
-    body = json.dumps({f"field number {i}": ["x"] for i in range(900_000)}).encode()
+    body = ("{" + ", ".join([f'"field number {i}": ["x"]' for i in range(900_000)]) + "}").encode()
     assert len(body) < 33_000_000
     error = error_for(body)
     assert len(error.fields) == 100
@@ -300,8 +300,8 @@ def test_the_keys_of_the_last_ten_thousand_streams_are_masked_and_no_more_are_ke
             gc.collect()
             return sys.getallocatedblocks()
 
-        memory = [memory_after(range(at, at + 10_000)) for at in range(0, 60_000, 10_000)]
-    # Each stored stream takes at least five.
+        memory = [memory_after(range(at, at + 10_000)) for at in range(0, 40_000, 10_000)]
+    # Each stored stream takes at least five, so two generations more would take 100,000.
     assert max(memory[2:]) - memory[1] < 80_000
 
 

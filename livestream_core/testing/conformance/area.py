@@ -180,9 +180,9 @@ class Area:
             metafunc.parametrize(marks.name, values, ids=[_id(value) for value in values])
 
     @pytest.fixture(autouse=True)
-    def _record_what_it_proves(
-        self, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
-    ) -> None:
+    def _record_what_it_proves(self, request: pytest.FixtureRequest) -> None:
+        # The fixture record_property would warn if the results go into a JUnit file too.
+        recorded: list[tuple[str, object]] = request.node.user_properties
         marks = _marks(request.function)
         rows = {str(feature) for feature in marks.proves}
         parameters = getattr(request.node, "callspec", None)
@@ -197,12 +197,9 @@ class Area:
         if reason is not None:
             # It runs all the same, and the report says if it passes.
             request.node.add_marker(pytest.mark.xfail(reason=reason, strict=False))
-            record_property(OPTED_OUT_PROPERTY, reason)
-        record_property(ADAPTER_PROPERTY, self.subject.label)
-        record_property(
-            ROWS_PROPERTY,
-            " ".join(sorted(rows)) or owner_of(type(self), request.function.__name__).title,
-        )
+            recorded.append((OPTED_OUT_PROPERTY, reason))
+        proven = " ".join(sorted(rows)) or owner_of(type(self), request.function.__name__).title
+        recorded += (ADAPTER_PROPERTY, self.subject.label), (ROWS_PROPERTY, proven)
 
     @pytest.fixture
     def harness(self, channel: str, request: pytest.FixtureRequest) -> Iterator[Harness]:

@@ -77,8 +77,16 @@ def differing(headers: Headers, others: Headers) -> set[Place]:
     return found
 
 
-def damaged(headers: Headers, places: Collection[Place], how: str) -> dict[str, str]:
-    """Return headers with damage to some of their parts."""
+def damaged(headers: Headers, places: Collection[Place]) -> dict[str, Headers]:
+    """Return the headers with each kind of damage to some of their parts.
+
+    Some damage changes nothing: a Unix time may be a palindrome.
+    """
+    found = {how: _damaged(headers, places, how) for how in _DAMAGE}
+    return {how: each for how, each in found.items() if each != dict(headers)}
+
+
+def _damaged(headers: Headers, places: Collection[Place], how: str) -> Headers:
     found, known = dict(headers), spans(headers)
     # From the end, so that the positions of the other parts stay right.
     for place in sorted(places, reverse=True):
@@ -154,10 +162,7 @@ class Webhooks(Area):
     @proves(Feature.WEBHOOK)
     def test_a_delivery_with_damage_to_its_signature_is_rejected(self, harness: Harness) -> None:
         headers, body, signed = self._signed(harness)
-        assert (
-            self._accepted(harness, body, {how: damaged(headers, signed, how) for how in _DAMAGE})
-            == []
-        )
+        assert self._accepted(harness, body, damaged(headers, signed)) == []
 
     @proves(Feature.WEBHOOK)
     def test_a_delivery_without_its_headers_is_rejected(self, harness: Harness) -> None:
@@ -189,12 +194,7 @@ class Webhooks(Area):
         if not times:
             pytest.skip("the vendor signs no time of a delivery")
         for place in times:
-            assert (
-                self._accepted(
-                    harness, body, {how: damaged(headers, {place}, how) for how in _DAMAGE}
-                )
-                == []
-            )
+            assert self._accepted(harness, body, damaged(headers, {place})) == []
 
     @proves(Feature.WEBHOOK)
     def test_a_delivery_is_rejected_if_it_is_old_where_the_vendor_signs_its_time(
