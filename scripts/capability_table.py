@@ -23,7 +23,10 @@ import livestream_core as live
 from livestream_core._plugins.registry import registry
 from livestream_core.testing.plugin import CLIENTS
 
-PROVIDERS = ("tpstreams", "videosdk", "tktchurch", "mux")
+PROVIDERS = (
+    *("tpstreams", "videosdk", "tktchurch", "mux"),
+    *("nginx-rtmp", "node-media-server"),
+)
 BEGIN, END = "<!-- capabilities: begin -->", "<!-- capabilities: end -->"
 ABSENT = "—"
 ROOT = Path(__file__).parents[1]

@@ -20,8 +20,8 @@ LAYERS = {
     "livestream_core.durable": """values flows matching lookup listing settling database leases
         store creating creates __init__""",
     "livestream_core.migrate": "values pace ledger planning running finishing pages __init__",
-    "livestream_core.testing": """transports field_values captures blocking fixture conformance
-        report plugin strategies registration __init__""",
+    "livestream_core.testing": """transports field_values captures blocking fixture real_server
+        conformance report plugin strategies registration __init__""",
     "livestream_core.cli": """console connections streams installation adapters migrate app __init__
         __main__""",
 }

@@ -63,7 +63,7 @@ class RealServer(Emulator):
         folder: A folder for the server's files, which is removed at the end.
         origin: The origin of the server's API.
         address: The address from which requests are sent, for a server that limits them.
-        deliveries: The paths and the bodies of what the server has sent to :attr:`hook_url`.
+        deliveries: The headers and the bodies of what the server has sent to :attr:`hook_url`.
         hook_url: A URL for the server's webhooks.
     """
 
@@ -79,7 +79,7 @@ class RealServer(Emulator):
 
     def __init__(self) -> None:
         super().__init__(boot_seconds=0.0)
-        self.deliveries: list[tuple[str, bytes]] = []
+        self.deliveries: list[tuple[dict[str, str], bytes]] = []
         self._stack = ExitStack()
         self._encoders: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -245,13 +245,13 @@ def _folder() -> Iterator[str]:
 
 
 @contextmanager
-def _receiver(deliveries: list[tuple[str, bytes]]) -> Iterator[str]:
+def _receiver(deliveries: list[tuple[dict[str, str], bytes]]) -> Iterator[str]:
     """Provide a URL, and list what is posted to it."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            deliveries.append((self.path, body))
+            deliveries.append((dict(self.headers.items()), body))
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import attrs
@@ -17,7 +18,11 @@ from livestream_core._plugins.registry import registry
 pytestmark = pytest.mark.docs
 
 ROOT = Path(__file__).parents[2]
-PROVIDERS = sorted(path.parent.name for path in ROOT.glob("adapters/*/pyproject.toml"))
+PROVIDERS = sorted(
+    name
+    for path in ROOT.glob("adapters/*/pyproject.toml")
+    for name in tomllib.loads(path.read_text())["project"]["entry-points"]["livestream_core"]
+)
 
 
 def test_the_picture_and_the_sentence_below_it_have_every_step() -> None:
@@ -116,7 +121,7 @@ def test_the_page_of_a_provider_has_every_option_with_its_variable(provider: str
     listed = tables.option_table(provider)
     options = attrs.fields_dict(registry.adapter(provider).Options)
     named = re.findall(r"^`(\w+)`, `LIVESTREAM_(\w+)`$", listed, re.MULTILINE)
-    assert named == [(name, f"{provider}_{name}".upper()) for name in options]
+    assert named == [(name, f"{provider}_{name}".replace("-", "_").upper()) for name in options]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

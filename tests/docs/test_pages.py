@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 import postgresql
 import run_page
+from livestream_core._contract.options import environment_name
 from livestream_core.emulator import load_emulator
 
 pytestmark = pytest.mark.docs
@@ -24,7 +26,11 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(ROOT.glob("adapters/*/*.md")),
 ]
-PROVIDERS = [path.parent.name for path in sorted(ROOT.glob("adapters/*/pyproject.toml"))]
+PROVIDERS = [
+    name
+    for path in sorted(ROOT.glob("adapters/*/pyproject.toml"))
+    for name in tomllib.loads(path.read_text())["project"]["entry-points"]["livestream_core"]
+]
 
 
 def name_of(page: Path) -> str:
@@ -40,7 +46,7 @@ def accounts() -> Iterator[dict[str, str]]:
             vendor = load_emulator(provider)(boot_seconds=0.2)
             options = {"base_url": served.enter_context(vendor.serve()), **vendor.options()}
             for name, value in options.items():
-                environ[f"LIVESTREAM_{provider}_{name}".upper()] = value
+                environ[environment_name(provider, name)] = value
         yield environ
 
 

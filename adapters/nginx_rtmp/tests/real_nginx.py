@@ -64,7 +64,12 @@ class RealNginx(RealServer):
     samples = NginxRtmpEmulator.samples
 
     def __init__(self, more: str = "") -> None:
-        """Prepare a server, with more directives for its HTTP server."""
+        """Prepare a server.
+
+        Args:
+            more: More directives of its HTTP server, with a location for the webhooks, ``/hooks``,
+                that passes them on to ``{hook}``.
+        """
         super().__init__()
         self._more = more
         self._password = secrets.token_urlsafe(16)
@@ -103,7 +108,7 @@ class RealNginx(RealServer):
                 rtmp=self.rtmp,
                 http=http,
                 folder=self.folder,
-                hook=self.hook_url,
+                hook=f"{self.origin}/hooks" if self._more else self.hook_url,
                 more=self._more.replace("{hook}", self.hook_url),
             )
         )
