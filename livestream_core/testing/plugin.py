@@ -64,7 +64,7 @@ def _server(folder: Path, place: str) -> type[Emulator]:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     found = getattr(module, name, None)
-    if not (isinstance(found, type) and issubclass(found, Emulator)):
+    if not (isinstance(found, type) and issubclass(found, Emulator) and found.is_real):
         raise pytest.UsageError(f"--livestream-server {place}: {name} is not a RealServer class")
     return found
 

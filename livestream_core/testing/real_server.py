@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -88,7 +88,7 @@ class RealServer(Emulator):
     @classmethod
     def missing(cls) -> str | None:
         """Return what is not installed, or ``None`` if the server can be started."""
-        absent = [each for each in ("ffmpeg", *cls.programs) if which(each) is None]
+        absent = [each for each in ("ffmpeg", *cls.programs) if cls.which(each) is None]
         return f"not installed: {', '.join(absent)}" if absent else None
 
     def start(self) -> None:
@@ -133,6 +133,27 @@ class RealServer(Emulator):
             )
         self._stack.callback(process.communicate)
         return process
+
+    @staticmethod
+    def which(program: str) -> str | None:
+        """Return the path of a program. Some are installed where only root looks."""
+        return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+
+    @staticmethod
+    def free_port() -> int:
+        """Return a port of the loopback interface that nothing listens on."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            return int(taken.getsockname()[1])
+
+    @staticmethod
+    def listens(*ports: int) -> bool:
+        """Return whether something listens on all of these ports of the loopback interface."""
+        for port in ports:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                return False
+        return True
 
     def wait_for(self, condition: Callable[[], object], what: str) -> None:
         """Wait until a condition is true.
@@ -210,24 +231,6 @@ class RealServer(Emulator):
             return answer.status, answer.getheaders(), answer.read()
         finally:
             connection.close()
-
-
-def which(program: str) -> str | None:
-    """Return the path of a program. Some are installed where only root looks."""
-    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-def accepts_connections(port: int) -> bool:
-    """Return whether something listens on a port of the loopback interface."""
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
 
 
 def _is_of_connection(name: str) -> bool:

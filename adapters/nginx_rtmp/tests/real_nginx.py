@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from defusedxml.ElementTree import fromstring
 
-from livestream_core.testing.real_server import RealServer, accepts_connections, free_port, which
+from livestream_core.testing import RealServer
 from livestream_nginx_rtmp.emulator import NginxRtmpEmulator
 
 _MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/share/nginx/modules"))
@@ -74,7 +74,7 @@ class RealNginx(RealServer):
         self._more = more
         self._password = secrets.token_urlsafe(16)
         self._is_waiting = False
-        self.rtmp = free_port()
+        self.rtmp = self.free_port()
 
     @classmethod
     def missing(cls) -> str | None:
@@ -98,7 +98,7 @@ class RealNginx(RealServer):
 
     def start(self) -> None:
         """Start nginx in one process, because each worker has its own streams."""
-        http = free_port()
+        http = self.free_port()
         self.origin = f"http://127.0.0.1:{http}"
         (self.folder / "rec").mkdir(mode=0o777)
         (self.folder / "users").write_text(f"operator:{{PLAIN}}{self._password}\n")
@@ -112,12 +112,10 @@ class RealNginx(RealServer):
                 more=self._more.replace("{hook}", self.hook_url),
             )
         )
-        nginx = which("nginx")
+        nginx = self.which("nginx")
         assert nginx is not None
         self.run(nginx, "-p", f"{self.folder}/", "-c", "nginx.conf", "-e", "stderr")
-        self.wait_for(
-            lambda: accepts_connections(self.rtmp) and accepts_connections(http), "nginx listens"
-        )
+        self.wait_for(lambda: self.listens(self.rtmp, http), "nginx listens")
 
     def publish_url(self, id: str) -> str:
         """Return the address of a name."""

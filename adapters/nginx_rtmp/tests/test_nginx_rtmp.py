@@ -14,7 +14,7 @@ import pytest
 
 import livestream_core as live
 from livestream_core.emulator import Emulator, Fault
-from livestream_core.testing.real_server import RealServer
+from livestream_core.testing import RealServer
 from livestream_nginx_rtmp.emulator import NginxRtmpEmulator
 
 from .real_nginx import RealNginx
