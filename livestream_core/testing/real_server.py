@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 import pytest
 from werkzeug.datastructures import Headers
 
+from .._public import publish
 from ..emulator import Emulator, Request, Response
 
 #: How long to wait for a server or an encoder, on a machine that is very busy.
@@ -270,3 +271,6 @@ def _receiver(deliveries: list[tuple[dict[str, str], bytes]]) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+publish("livestream_core.testing", [RealServer])
