@@ -22,7 +22,7 @@ from .conformance.area import (
     ROWS_PROPERTY,
     check_opted_out,
 )
-from .report import COLORS, AdapterReport, Verdict, write
+from .report import COLORS, AdapterReport, Verdict, pairs, side_by_side, write
 
 #: The clients with which the kit can test an adapter.
 CLIENTS = ("synchronous", "asynchronous")
@@ -71,7 +71,7 @@ def _server(folder: Path, place: str) -> type[Emulator]:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     found = getattr(module, name, None)
-    if not (isinstance(found, type) and issubclass(found, Emulator)):
+    if not (isinstance(found, type) and issubclass(found, Emulator) and found.is_real):
         raise pytest.UsageError(f"--livestream-server {place}: {name} is not a RealServer class")
     return found
 
@@ -161,6 +161,13 @@ class _Kit:
                 f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]
             ]
             terminalreporter.write_line(f"{name}: {', '.join(totals)}")
+        for emulated, real in pairs(list(self.reports.values())):
+            terminalreporter.section(f"{emulated.subject.label} on its emulator and a real server")
+            for row, *verdicts in side_by_side(emulated, real):
+                terminalreporter.write(f"{row:16}")
+                for verdict in verdicts:
+                    terminalreporter.write(f"{verdict.value:14}", **{COLORS[verdict]: True})
+                terminalreporter.write_line("")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:

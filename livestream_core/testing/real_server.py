@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 import pytest
 from werkzeug.datastructures import Headers
 
+from .._public import publish
 from ..emulator import Emulator, Request, Response
 
 #: How long to wait for a server or an encoder, on a machine that is very busy.
@@ -63,7 +64,7 @@ class RealServer(Emulator):
         folder: A folder for the server's files, which is removed at the end.
         origin: The origin of the server's API.
         address: The address from which requests are sent, for a server that limits them.
-        deliveries: The paths and the bodies of what the server has sent to :attr:`hook_url`.
+        deliveries: The headers and the bodies of what the server has sent to :attr:`hook_url`.
         hook_url: A URL for the server's webhooks.
     """
 
@@ -79,7 +80,7 @@ class RealServer(Emulator):
 
     def __init__(self) -> None:
         super().__init__(boot_seconds=0.0)
-        self.deliveries: list[tuple[str, bytes]] = []
+        self.deliveries: list[tuple[dict[str, str], bytes]] = []
         self._stack = ExitStack()
         self._encoders: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -88,7 +89,7 @@ class RealServer(Emulator):
     @classmethod
     def missing(cls) -> str | None:
         """Return what is not installed, or ``None`` if the server can be started."""
-        absent = [each for each in ("ffmpeg", *cls.programs) if which(each) is None]
+        absent = [each for each in ("ffmpeg", *cls.programs) if cls.which(each) is None]
         return f"not installed: {', '.join(absent)}" if absent else None
 
     def start(self) -> None:
@@ -133,6 +134,27 @@ class RealServer(Emulator):
             )
         self._stack.callback(process.communicate)
         return process
+
+    @staticmethod
+    def which(program: str) -> str | None:
+        """Return the path of a program. Some are installed where only root looks."""
+        return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+
+    @staticmethod
+    def free_port() -> int:
+        """Return a port of the loopback interface that nothing listens on."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            return int(taken.getsockname()[1])
+
+    @staticmethod
+    def listens(*ports: int) -> bool:
+        """Return whether something listens on all of these ports of the loopback interface."""
+        for port in ports:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                return False
+        return True
 
     def wait_for(self, condition: Callable[[], object], what: str) -> None:
         """Wait until a condition is true.
@@ -212,24 +234,6 @@ class RealServer(Emulator):
             connection.close()
 
 
-def which(program: str) -> str | None:
-    """Return the path of a program. Some are installed where only root looks."""
-    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-def accepts_connections(port: int) -> bool:
-    """Return whether something listens on a port of the loopback interface."""
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
-
-
 def _is_of_connection(name: str) -> bool:
     return name.lower() in _OF_A_CONNECTION
 
@@ -245,13 +249,13 @@ def _folder() -> Iterator[str]:
 
 
 @contextmanager
-def _receiver(deliveries: list[tuple[str, bytes]]) -> Iterator[str]:
+def _receiver(deliveries: list[tuple[dict[str, str], bytes]]) -> Iterator[str]:
     """Provide a URL, and list what is posted to it."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            deliveries.append((self.path, body))
+            deliveries.append((dict(self.headers.items()), body))
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -267,3 +271,6 @@ def _receiver(deliveries: list[tuple[str, bytes]]) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+publish("livestream_core.testing", [RealServer])

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from defusedxml.ElementTree import fromstring
 
-from livestream_core.testing.real_server import RealServer, accepts_connections, free_port, which
+from livestream_core.testing import RealServer
 from livestream_nginx_rtmp.emulator import NginxRtmpEmulator
 
 _MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/share/nginx/modules"))
@@ -64,12 +64,17 @@ class RealNginx(RealServer):
     samples = NginxRtmpEmulator.samples
 
     def __init__(self, more: str = "") -> None:
-        """Prepare a server, with more directives for its HTTP server."""
+        """Prepare a server.
+
+        Args:
+            more: More directives of its HTTP server, with a location for the webhooks, ``/hooks``,
+                that passes them on to ``{hook}``.
+        """
         super().__init__()
         self._more = more
         self._password = secrets.token_urlsafe(16)
         self._is_waiting = False
-        self.rtmp = free_port()
+        self.rtmp = self.free_port()
 
     @classmethod
     def missing(cls) -> str | None:
@@ -93,7 +98,7 @@ class RealNginx(RealServer):
 
     def start(self) -> None:
         """Start nginx in one process, because each worker has its own streams."""
-        http = free_port()
+        http = self.free_port()
         self.origin = f"http://127.0.0.1:{http}"
         (self.folder / "rec").mkdir(mode=0o777)
         (self.folder / "users").write_text(f"operator:{{PLAIN}}{self._password}\n")
@@ -103,16 +108,14 @@ class RealNginx(RealServer):
                 rtmp=self.rtmp,
                 http=http,
                 folder=self.folder,
-                hook=self.hook_url,
+                hook=f"{self.origin}/hooks" if self._more else self.hook_url,
                 more=self._more.replace("{hook}", self.hook_url),
             )
         )
-        nginx = which("nginx")
+        nginx = self.which("nginx")
         assert nginx is not None
         self.run(nginx, "-p", f"{self.folder}/", "-c", "nginx.conf", "-e", "stderr")
-        self.wait_for(
-            lambda: accepts_connections(self.rtmp) and accepts_connections(http), "nginx listens"
-        )
+        self.wait_for(lambda: self.listens(self.rtmp, http), "nginx listens")
 
     def publish_url(self, id: str) -> str:
         """Return the address of a name."""

@@ -20,13 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from livestream_core.emulator import Request, Response
-from livestream_core.testing.real_server import (
-    PICTURE,
-    RealServer,
-    accepts_connections,
-    free_port,
-    which,
-)
+from livestream_core.testing import RealServer
 from livestream_node_media_server.emulator import NodeMediaServerEmulator
 
 _PACKAGE = Path(__file__).parent / "server/node_modules/node-media-server"
@@ -40,7 +34,7 @@ class _Shared(RealServer):
     provider = "node-media-server"
 
     def start(self) -> None:
-        self.rtmp, http = free_port(), free_port()
+        self.rtmp, http = self.free_port(), self.free_port()
         self.origin = f"http://127.0.0.1:{http}"
         user = {"username": _USER, "password": _PASSWORD, "role": "admin"}
         # A copy, because the server writes hashes of the passwords into it.
@@ -68,12 +62,10 @@ class _Shared(RealServer):
                 }
             )
         )
-        node = which("node")
+        node = self.which("node")
         assert node is not None
         self.run(node, _PACKAGE / "bin/app.js", "-c", self.folder / "config.json")
-        self.wait_for(
-            lambda: accepts_connections(self.rtmp) and accepts_connections(http), "it listens"
-        )
+        self.wait_for(lambda: self.listens(self.rtmp, http), "it listens")
 
 
 _shared: _Shared | None = None
@@ -109,9 +101,8 @@ class RealNodeMediaServer(RealServer):
     programs = ("node",)
     #: With sound: without it, the entry of a stream lacks some fields.
     picture = (
-        *PICTURE[: PICTURE.index("-c:v")],
         *("-f", "lavfi", "-i", "sine"),
-        *PICTURE[PICTURE.index("-c:v") :],
+        *RealServer.picture,
         *("-c:a", "aac"),
     )
     status_field = NodeMediaServerEmulator.status_field

@@ -306,7 +306,7 @@ class NginxRtmpAdapter(live.Adapter):
         if response.status == 404:
             error.hint = "set stat_path and control_path to the locations in nginx.conf"
         elif response.status == 500 and control:
-            error.hint = "nginx answers 500 if it has no such recorder: check the option recorder"
+            error.message += "; nginx has no such recorder: check the option recorder"
         return error
 
     def is_from_vendor(self, response: live.Response) -> bool:

@@ -16,9 +16,8 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 import attrs
-from werkzeug.wrappers import Request, Response
 
-from livestream_core.emulator import Emulator, Route
+from livestream_core.emulator import Emulator, Request, Response, Route
 
 from .samples import SAMPLES
 
@@ -71,9 +70,9 @@ def _page(status: int) -> Response:
     )
 
 
-def _plain(text: str) -> Response:
+def _plain(text: str = "", status: int = 200) -> Response:
     """Return an answer of the control module, which names no type."""
-    response = Response(text)
+    response = Response(text, status)
     del response.headers["Content-Type"]
     return response
 
@@ -214,6 +213,7 @@ class NginxRtmpEmulator(Emulator):
         handlers: Mapping[str, Callable[[str, Mapping[str, str]], Response]] = {
             "record": self._record,
             "drop": self._drop,
+            "redirect": self._redirect,
         }
         handler = handlers.get(section)
         if handler is None or not method:
@@ -230,11 +230,11 @@ class NginxRtmpEmulator(Emulator):
     def _record(self, method: str, arguments: Mapping[str, str]) -> Response:
         stream = self._published(arguments)
         if stream is None:
-            return Response(status=204)
+            return _plain(status=204)
         if arguments.get("rec") != _RECORDER or method not in ("start", "stop"):
             return _page(500)
         if (stream.file is None) is (method == "stop"):
-            return Response(status=204)
+            return _plain(status=204)
         seconds = int(self.clock.now().timestamp())
         file = stream.file or f"/srv/media/rec/{stream.name}-{seconds}.flv"
         stream.file = file if method == "start" else None
@@ -243,16 +243,30 @@ class NginxRtmpEmulator(Emulator):
     def _drop(self, method: str, arguments: Mapping[str, str]) -> Response:
         if method != "publisher":
             return _page(500)
-        dropped = [
+        dropped = self._matching(arguments)
+        for each in dropped:
+            del self._streams[each.name]
+        return _plain(str(len(dropped)))
+
+    def _redirect(self, method: str, arguments: Mapping[str, str]) -> Response:
+        if method != "publisher":
+            return _page(500)
+        moved = self._matching(arguments)
+        for each in moved:
+            del self._streams[each.name]
+            each.name = arguments.get("newname", "")
+            self._streams[each.name] = each
+        return _plain(str(len(moved)))
+
+    def _matching(self, arguments: Mapping[str, str]) -> list[_Stream]:
+        """Return the streams with an encoder that match; a missing argument matches all."""
+        return [
             each
             for each in self._streams.values()
             if each.is_published
             and arguments.get("app", _APPLICATION) == _APPLICATION
             and arguments.get("name", each.name) == each.name
         ]
-        for each in dropped:
-            del self._streams[each.name]
-        return _plain(str(len(dropped)))
 
     def _published(self, arguments: Mapping[str, str]) -> _Stream | None:
         if arguments.get("app") != _APPLICATION:

@@ -96,7 +96,7 @@ class NodeMediaServerAdapter(live.Adapter):
                 "the server keeps no streams; publish under a name of your choice",
             ),
             Feature.SCHEDULE: (Support.NONE, "the server keeps no streams"),
-            Feature.GET: (Support.NATIVE, "a name that nobody publishes is ready"),
+            Feature.GET: (Support.NATIVE, "a name that no encoder publishes is ready"),
             Feature.LIST: (
                 Support.NATIVE,
                 "the streams that have an encoder, had one in the last 30 seconds, or have viewers",

@@ -17,9 +17,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import attrs
-from werkzeug.wrappers import Request, Response
 
-from livestream_core.emulator import Emulator, Route, json_response
+from livestream_core.emulator import Emulator, Request, Response, Route, json_response
 
 from .samples import SAMPLES
 
@@ -135,7 +134,7 @@ class NodeMediaServerEmulator(Emulator):
                 "test_a_stream_is_in_the_list_in_every_status[ready]",
                 "test_a_status_finds_the_streams_that_are_in_it[ready]",
             ),
-            "the server does not know a stream that nobody publishes, so it is not in the list",
+            "the server does not know a stream without an encoder, so it is not in the list",
         ),
         "test_no_field_that_is_shown_holds_a_secret": (
             "the name of a stream is its key: it protects nothing, but auth.publish does"
