@@ -46,7 +46,7 @@ class Limiter(Protocol):
         ...
 
     def hold(self, account: str, seconds: float) -> None:
-        """Grant no permission for some time, because the vendor returned 429. Must not wait.
+        """Grant no permission for some time, because the vendor asked for that. Must not wait.
 
         Args:
             account: The account.

@@ -344,7 +344,7 @@ class Call:
             sent.accepted = is_accepted(response.status)
             outcome = self._outcome(response, sent, operation, history)
         failure = sent.failure = outcome if isinstance(outcome, LiveStreamError) else None
-        if isinstance(failure, RateLimited) and failure.retry_after:
+        if isinstance(failure, (RateLimited, ProviderUnavailable)) and failure.retry_after:
             for entry in tuple(engine.limiters):
                 entry.limiter.hold(engine.account, failure.retry_after)
         self._report(request, operation, attempt, response, failure, began)

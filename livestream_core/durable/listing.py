@@ -20,8 +20,6 @@ from .values import UnprovenList
 #: The maximum number of reads of a list until two in a row agree.
 _READS = 6
 _PAUSE = 0.5
-#: The maximum number of consecutive pauses for one page.
-_PAUSES = 6
 _POLL = 0.5
 
 
@@ -66,26 +64,21 @@ def read_list(
         client: The client for the account.
         heartbeat: A function that is called repeatedly while the list is read.
         wait: A function that is called with the error for a page that could not be read. It
-            returns when the page can be tried again.
+            returns when the page can be tried again, or raises the error.
         deadline: Seconds for each page.
     """
     streams, found = (
         client.list(on_unreadable="collect", read_ahead=True, full=True, deadline=deadline),
         {},
     )
-    failures = 0
     while True:
         try:
             for stream in streams:
                 found[client.id_key(stream.id)] = stream
-                failures = 0
                 heartbeat()
             return CompleteList(found, streams.complete, streams.unreadable)
         except LiveStreamError as error:
             # The iterator resumes with the page that could not be read.
-            failures += 1
-            if failures > _PAUSES:
-                raise
             wait(error)
 
 

@@ -14,10 +14,10 @@ from .finishing.handover import HandoverResult, handover, mark_switched, refresh
 from .ledger.ledger import Ledger, history, report
 from .pace import RequestRate
 from .pages import plan_html, report_html
+from .patience import PATIENCE
 from .planning.plan import plan
 from .planning.saved import load_plan, save_plan
 from .planning.translation import Transform
-from .running.patience import PATIENCE
 from .running.run import load_transform, run
 from .values import (
     DEFAULT_LEAD_TIME,

@@ -1,16 +1,17 @@
-"""Request rates: at most N requests per second, minute, or hour."""
+"""When requests may be sent: at most N per second, minute, or hour, and none in a pause."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import attrs
 
 from .._client import Client
 from .._model.errors import InvalidInput
+from .patience import Patience
 
 _RATE = re.compile(r"\s*(\d+)\s*/\s*(s|sec|second|m|min|minute|h|hour)\s*")
 _MILLISECONDS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
@@ -63,30 +64,31 @@ def rate_of(rate: RequestRate | str | None) -> RequestRate | None:
 
 
 @contextmanager
-def paced(client: Client, rate: RequestRate | None) -> Iterator[None]:
+def paced(client: Client, rate: RequestRate | None, patience: Patience) -> Iterator[None]:
     """Limit all requests of a client to a rate, including retries and list pages.
 
-    A request that does not get its turn before its deadline is not sent.
+    A request that does not get its turn before its deadline is not sent. In a pause that the vendor
+    asked for, a request is refused at once, with an error that says how long the pause still is.
     """
-    if rate is None:
-        yield
-        return
-    from pyrate_limiter import Limiter, Rate
+    with ExitStack() as stack:
+        limiter = None
+        if rate is not None:
+            from pyrate_limiter import Limiter, Rate
 
-    limiter = Limiter(Rate(rate.requests, rate.milliseconds))
-    try:
-        with client.paced(_Turns(limiter)):
-            yield
-    finally:
-        limiter.close()
+            limiter = Limiter(Rate(rate.requests, rate.milliseconds))
+            stack.callback(limiter.close)
+        stack.enter_context(client.paced(_Turns(client, limiter, patience)))
+        yield
 
 
 class _Turns:
-    def __init__(self, limiter: Any) -> None:
-        self._limiter = limiter
+    def __init__(self, client: Client, limiter: Any, patience: Patience) -> None:
+        self._client, self._limiter, self._patience = client, limiter, patience
 
     def acquire(self, account: str, seconds: float) -> bool:
-        return bool(self._limiter.try_acquire(timeout=seconds))
+        is_granted = self._limiter is None or self._limiter.try_acquire(timeout=seconds)
+        self._patience.check(account)
+        return bool(is_granted)
 
     def hold(self, account: str, seconds: float) -> None:
-        pass  # the workers keep the pause that a vendor asks for
+        self._patience.hold(self._client, seconds)

@@ -18,9 +18,12 @@ import livestream_core as live
 from command_line import PATIENCE, run
 from livestream_core.emulator import Fault
 from migration_commands import BOTH, LEDGER, ONE, OTHER, RUN, Migration, migration
-from migrations import in_days
+from migrations import end_pauses, in_days
 
 pytestmark = pytest.mark.slow
+
+#: A read of one stream.
+READ = "GET /v1/streams/*"
 
 PASSWORD = "pa55-0f-the-l3dger"
 #: No server listens at this address.
@@ -345,10 +348,13 @@ def test_a_vendor_that_asks_to_wait_too_long_is_6_and_says_until_when(
     )
     assert until is not None
     assert timedelta(hours=23) < datetime.fromisoformat(until[1]) - datetime.now(UTC)
+    sent = moving.target.creates()
     data = moving.data(*RUN)
     assert (data["exit_code"], data["stopped"]) == (6, "patience")
     assert timedelta(hours=23) < datetime.fromisoformat(data["resume_at"]) - datetime.now(UTC)
+    assert moving.target.creates() == sent
     moving.target.emulator.clear_faults()
+    end_pauses(moving.folder / LEDGER)
     assert moving.data(*RUN)["resume_at"] is None
     assert moving.target.titles() == moving.source.titles()
 
@@ -389,6 +395,20 @@ def test_a_program_can_see_that_a_run_waits(moving: Migration) -> None:
     assert datetime.fromisoformat(waiting["until"]) > datetime.now(UTC)
     assert looked["waiting_until"] == waiting["until"]
     assert waiting["reason"].startswith("memory: HTTP 429")
+
+
+@pytest.mark.parametrize("command", ["check", "handover", "status --refresh", "rollback --yes"])
+def test_a_later_command_that_waits_says_so(moving: Migration, command: str) -> None:
+    moving.source.fill(1)
+    moving.moved()
+    moving.target.inject(Fault.status(429, headers={"Retry-After": "21"}), READ, times=99)
+    name, *options = command.split()
+    with moving.started(name, LEDGER, *options) as process:
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if line.startswith("Waiting until"))
+    assert "as the vendor asks (memory: HTTP 429" in line
+    result = moving.run(name, LEDGER, *options, "--patience", "0")
+    assert result.exit_code == (6 if name == "rollback" else 4), result.output
 
 
 def test_a_vendor_that_goes_down_ends_the_run_with_6_and_the_error(moving: Migration) -> None:

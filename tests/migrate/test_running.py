@@ -24,7 +24,7 @@ from livestream_core.emulator import Fault
 from livestream_core.migrate import ItemState
 from livestream_core.migrate.ledger.transaction import Transaction
 from livestream_core.migrate.running import worker
-from migrations import PAIRS, PROVIDERS, Side, by_state, in_days, planned, side, sides
+from migrations import PAIRS, PROVIDERS, Side, by_state, end_pauses, in_days, planned, side, sides
 
 pytestmark = pytest.mark.slow
 
@@ -674,6 +674,7 @@ def test_a_vendor_that_asks_for_more_patience_than_there_is_ends_the_run(
         assert reported == []
         old.emulator.clear_faults()
         new.emulator.clear_faults()
+        end_pauses(ledger)
         again = run(plan, ledger)
         assert (again.exit_code, again.stopped, again.resume_at) == (0, None, None)
         assert new.titles() == old.titles()
@@ -690,6 +691,7 @@ def test_also_a_list_that_may_be_read_tomorrow_only_is_6(ledger: Path, status: i
             assert result.exit_code == 6
             assert soon(result.resume_at, 86_400)
             new.emulator.clear_faults()
+            end_pauses(ledger)
         assert new.creates() == 1
         assert run(plan, ledger).exit_code == 0
 
@@ -702,6 +704,7 @@ def test_a_create_of_unknown_outcome_is_settled_after_a_long_pause_too(ledger: P
         first = run(plan, ledger)
         assert (first.exit_code, first.stopped) == (6, "patience")
         assert by_state(first.report) == {"unknown": 1}
+        end_pauses(ledger)
         assert run(plan, ledger, settle=0).exit_code == 0
         assert new.titles() == old.titles()
 
@@ -755,16 +758,18 @@ def test_after_a_pause_the_run_continues(ledger: Path) -> None:
         assert time.monotonic() - began >= 2
 
 
-def test_a_list_that_never_arrives_is_not_awaited_indefinitely(
-    ledger: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(listing, "_PAUSES", 2)
+@pytest.mark.parametrize("on", ["create", "GET /v1/streams/*", "list"])
+def test_short_pauses_in_a_row_count_as_one_and_grow(ledger: Path, on: str) -> None:
     with sides("memory", "videosdk", retries=0) as (old, new):
         old.fill(1)
         plan = planned(old, new)
-        new.inject(busy(0.01), "list", times=99)
-        with pytest.raises(live.RateLimited):
-            run(plan, ledger)
+        at = old if on.startswith("GET") else new
+        at.inject(busy(0.01), on, times=99)
+        before = len(at.emulator.requests)
+        result = run(plan, ledger, workers=1, patience=1)
+        assert (result.exit_code, result.stopped) == (6, "patience")
+        assert isinstance(result.error, live.RateLimited)
+        assert len(at.emulator.requests) - before < 8
 
 
 def test_a_create_whose_response_is_incomplete_is_read_back(ledger: Path) -> None:

@@ -150,7 +150,7 @@ def plan(
 
     rows.check(ItemState)
     with ExitStack() as stack:
-        made = planned(stack, accounts, planning, speed)
+        made = planned(context, stack, accounts, planning, speed)
     if html is not None:
         _write_page(html, plan_html(made))
     if save is not None:
@@ -202,15 +202,6 @@ def plan(
     metavar="DURATION",
     help="How long the target may take to apply a create that received no response, before the "
     "create is sent again.",
-)
-@click.option(
-    "--patience",
-    type=duration,
-    default="15m",
-    show_default=True,
-    metavar="DURATION",
-    help="The longest wait to accept when a vendor asks for one. If a vendor asks for more, the "
-    "run exits with 6 and says when to resume.",
 )
 @click.option(
     "--replan",
@@ -334,13 +325,21 @@ def check(
     from ... import migrate as library
     from ..console.output import console
     from .accounts import connected_clients, names_in
+    from .progress import says_waits
     from .results import show_check
 
     rows.check(library.Verdict)
     with ExitStack() as stack:
         source, target = connected_clients(stack, names_in(ledger, accounts))
         with working("Reading both accounts"):
-            result = library.check(ledger, source, target, workers=speed.workers, **speed.rates)
+            result = library.check(
+                ledger,
+                source,
+                target,
+                workers=speed.workers,
+                waiting=says_waits(context),
+                **speed.rates,
+            )
     with _ends_with(codes.SUCCESS if result.all_equal else codes.NEEDS_REVIEW):
         if context.as_json:
             json_line(rows.data(result))
@@ -386,6 +385,7 @@ def status(
     from ... import migrate as library
     from ..console.output import console
     from .accounts import connect_named, names_in
+    from .progress import says_waits
     from .results import show_status
 
     rows.check(library.ItemState, library.Cutover)
@@ -395,7 +395,12 @@ def status(
         name = names_in(ledger, accounts).target
         with connect_named(name) as target, working("Reading the target"):
             library.refresh_cutovers(
-                ledger, target, workers=speed.workers, target_rate=speed.target_rate
+                ledger,
+                target,
+                workers=speed.workers,
+                target_rate=speed.target_rate,
+                patience=speed.patience,
+                waiting=says_waits(context),
             )
     report = library.report(ledger)
     if context.as_json:
@@ -454,13 +459,20 @@ def handover(
     from ... import migrate as library
     from ..console.output import console
     from .accounts import connected_clients, names_in
+    from .progress import says_waits
     from .results import show_handover
 
     with ExitStack() as stack:
         source, target = connected_clients(stack, names_in(ledger, accounts))
         with working("Reading the target"):
             result = library.handover(
-                ledger, source, target, folder, workers=speed.workers, **speed.rates
+                ledger,
+                source,
+                target,
+                folder,
+                workers=speed.workers,
+                waiting=says_waits(context),
+                **speed.rates,
             )
     with _ends_with(codes.NEEDS_REVIEW if result.unread else codes.SUCCESS):
         if context.as_json:
@@ -502,6 +514,7 @@ def rollback(
     """
     from ... import migrate as library
     from .accounts import connect_named, names_in
+    from .progress import says_waits
 
     names = names_in(ledger, accounts)
     _require_confirmation(dry_run=dry_run, yes=yes)
@@ -509,7 +522,13 @@ def rollback(
 
         def delete(**options: Any) -> DeleteResult:
             return library.rollback(
-                ledger, target, adopted=adopted, target_rate=speed.target_rate, **options
+                ledger,
+                target,
+                adopted=adopted,
+                target_rate=speed.target_rate,
+                patience=speed.patience,
+                waiting=says_waits(context),
+                **options,
             )
 
         _delete(context, delete, target.account, dry_run=dry_run, yes=yes)
@@ -582,6 +601,7 @@ def retire(
     """
     from ... import migrate as library
     from .accounts import connected_clients, names_in
+    from .progress import says_waits
 
     names = names_in(ledger, accounts)
     _require_confirmation(dry_run=dry_run, yes=yes)
@@ -594,6 +614,7 @@ def retire(
                 source,
                 target,
                 max_delete=max_delete,
+                waiting=says_waits(context),
                 ids=ids or None,
                 before=before,
                 prepared=prepared,

@@ -93,16 +93,22 @@ class Speed:
         workers: The number of streams to process at a time.
         source_rate: The maximum rate of requests to the source, such as ``"5/s"``.
         target_rate: The maximum rate of requests to the target.
+        patience: The longest wait, in seconds, to accept when a vendor asks for one.
     """
 
+    patience: float
     workers: int = 1
     source_rate: str | None = None
     target_rate: str | None = None
 
     @property
     def rates(self) -> dict[str, Any]:
-        """The rates as arguments for functions of ``livestream_core.migrate``."""
-        return {"source_rate": self.source_rate, "target_rate": self.target_rate}
+        """The rates and the patience as arguments for functions of ``livestream_core.migrate``."""
+        return {
+            "source_rate": self.source_rate,
+            "target_rate": self.target_rate,
+            "patience": self.patience,
+        }
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -228,7 +234,7 @@ def account_options(*, source: bool = True, required: bool = False) -> Callable[
 
 
 def speed_options(*, source: bool = True, workers: bool = True) -> Callable[[F], F]:
-    """Return a decorator that adds ``--workers`` and the rate limits, passed as ``speed``.
+    """Return a decorator that adds ``--workers``, rates, and ``--patience``, passed as ``speed``.
 
     ``--source-rate`` and ``--target-rate`` are added if the command uses both accounts.
     """
@@ -261,6 +267,17 @@ def speed_options(*, source: bool = True, workers: bool = True) -> Callable[[F],
             )
             for side in ("source", "target")
         ]
+    options.append(
+        click.option(
+            "--patience",
+            type=duration,
+            default="15m",
+            show_default=True,
+            metavar="DURATION",
+            help="The longest wait to accept when a vendor asks for one. If a vendor asks for "
+            "more, the command exits and says when to resume.",
+        )
+    )
 
     def add(command: F) -> F:
         gathered = _gathered("speed", Speed)(command)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 import click
 
+from ..._model.errors import LiveStreamError
 from ..console.context import CommandContext
 from ..console.output import console, is_terminal, json_line, json_text, printable, time_text
 from .words import STYLES, state_words
@@ -43,6 +44,11 @@ class Pause:
     reason: str
     utc: bool
 
+    @classmethod
+    def asked(cls, context: CommandContext, until: datetime, error: LiveStreamError) -> Pause:
+        """Return the pause that a vendor asked for in an error."""
+        return cls(until, f"{error.provider}: {error.message}", context.utc)
+
     @property
     def is_over(self) -> bool:
         """Whether the pause has ended."""
@@ -55,6 +61,17 @@ class Pause:
     def __str__(self) -> str:
         until = time_text(CommandContext(utc=self.utc), self.until)
         return f"waiting until {until}, as the vendor asks ({printable(self.reason)})"
+
+
+def says_waits(context: CommandContext) -> Callable[[datetime, LiveStreamError], None]:
+    """Return a function that says on standard error that a command waits, and until when."""
+
+    def waiting(until: datetime, error: LiveStreamError) -> None:
+        pause = Pause.asked(context, until, error)
+        waits = json_text({"waiting": pause.to_dict()}) if context.as_json else _sentence(pause)
+        click.echo(waits, err=True)
+
+    return waiting
 
 
 @attrs.frozen(slots=True)
@@ -201,13 +218,18 @@ class _LogLines(_Lines):
     every = _LOG_PAUSE
 
     def write(self, update: Snapshot | Pause) -> None:
-        line = str(update)
+        line = _sentence(update)
         if isinstance(update, Snapshot) and update.pause is not None:
             line += f", {update.pause}"
-        click.echo(line[0].upper() + line[1:], err=True)
+        click.echo(line, err=True)
 
     def stopping(self) -> None:
         _write_at_once(_STOPPING)
+
+
+def _sentence(update: Snapshot | Pause) -> str:
+    text = str(update)
+    return text[0].upper() + text[1:]
 
 
 def _write_at_once(line: str) -> None:

@@ -26,7 +26,7 @@ from .accounts import Names, connect_named, connected_clients, names_of
 from .cluster import cluster
 from .options import NamedAccounts, Planning, Speed
 from .plan import show_plan
-from .progress import Pause, Tracker, progress
+from .progress import Pause, Tracker, progress, says_waits
 from .stopping import stopped_by_signals
 from .words import streams
 
@@ -43,6 +43,7 @@ _NEED_REVIEW = (migrate.LedgerError, migrate.MigrationStopped)
 
 
 def planned(
+    context: CommandContext,
     stack: ExitStack,
     accounts: NamedAccounts,
     planning: Planning,
@@ -68,6 +69,7 @@ def planned(
             transform=transform,
             progress=_reading(shown),
             workers=speed.workers,
+            waiting=says_waits(context),
             **speed.rates,
             **planning.arguments,
         )
@@ -194,7 +196,7 @@ def run(
             names = _resumed_names(context, ledger, accounts, planning)
         else:
             _check_new(ledger, accounts, yes=yes, replan=settings["replan"])
-            plan = planned(stack, accounts, planning, speed, saved)
+            plan = planned(context, stack, accounts, planning, speed, saved)
             names = Names(plan.source_name, plan.target_name)
             if not plan.counts["pending"] and not plan.forbidden_losses:
                 # No ledger: it would keep a plan that may be different tomorrow.
@@ -254,7 +256,7 @@ def _run(
     with progress(context) as shown, stopped_by_signals(shown.stopping) as stop:
 
         def waiting(until: datetime, error: LiveStreamError) -> None:
-            tracker.pause = Pause(until, f"{error.provider}: {error.message}", context.utc)
+            tracker.pause = Pause.asked(context, until, error)
             shown.waiting(tracker.pause)
 
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import attrs
@@ -15,6 +14,7 @@ from ..._model.stream import LiveStream
 from ...durable.matching import Matcher, unread_fields
 from ..ledger.ledger import Ledger
 from ..pace import RequestRate, paced, rate_of
+from ..patience import PATIENCE, Patience, Waiting, threads
 from ..planning.listing import SourceReader
 from ..planning.matching import snapshot
 from ..planning.plan import check_workers, reads_natively
@@ -42,11 +42,11 @@ class Pair:
 class Checker:
     """Compares streams with their plan."""
 
-    def __init__(self, report: Report, source: Client, target: Client) -> None:
-        self._plan = report.plan
-        self._source = SourceReader(source, natively=reads_natively(source))
+    def __init__(self, report: Report, source: Client, target: Client, patience: Patience) -> None:
+        self._plan, self._patience = report.plan, patience
+        self._source = reader_of(source, patience)
         self._matcher = Matcher.of(target.capabilities)
-        self._target = SourceReader(target, natively=reads_natively(target))
+        self._target = reader_of(target, patience)
 
     def check(self, item: Item) -> CheckedItem:
         """Read one stream at the source and the target, and compare them with the plan."""
@@ -59,11 +59,13 @@ class Checker:
         try:
             source = _read(self._source, item.source_id)
         except LiveStreamError as error:
+            self._patience.raise_if_ended(error)
             problems.append(str(error))
         try:
             if item.target_id is not None:
                 target = _read(self._target, item.target_id)
         except LiveStreamError as error:
+            self._patience.raise_if_ended(error)
             problems.append(str(error))
         for side, stream in (("source", source), ("target", target)):
             if stream is not None and (unread := sorted(unread_fields(stream))):
@@ -100,6 +102,11 @@ class Checker:
         return _checked(item, Verdict.DIFFERS if found else Verdict.EQUAL, tuple(found))
 
 
+def reader_of(client: Client, patience: Patience) -> SourceReader:
+    """Return a reader of single streams that waits for the end of pauses."""
+    return SourceReader(client, natively=reads_natively(client), patience=patience)
+
+
 def _read(reader: SourceReader, stream_id: str) -> LiveStream | None:
     try:
         return reader.read(stream_id, _SECONDS)
@@ -128,6 +135,8 @@ def check(
     workers: int = 4,
     source_rate: RequestRate | str | None = None,
     target_rate: RequestRate | str | None = None,
+    patience: float = PATIENCE,
+    waiting: Waiting | None = None,
 ) -> CheckResult:
     """Compare every stream that the migration moves with the plan, at the source and the target.
 
@@ -140,20 +149,25 @@ def check(
         workers: The number of streams to read at a time.
         source_rate: The maximum rate of requests to the source, such as ``"5/s"``.
         target_rate: The maximum rate of requests to the target.
+        patience: The longest wait, in seconds, that is accepted when a vendor asks for one.
+        waiting: A function that is called, in any thread, when a wait starts, with its end and the
+            error in which the vendor asked for it.
 
     Raises:
         LedgerError: If the ledger cannot be read or belongs to other accounts.
         InvalidInput: If an argument is invalid.
+        LiveStreamError: If a vendor asks for a longer wait than ``patience``.
     """
     check_workers(workers)
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger))
         check_accounts(opened, source, target)
-        stack.enter_context(paced(source, rate_of(source_rate)))
-        stack.enter_context(paced(target, rate_of(target_rate)))
+        kept = Patience(patience, waiting, ledger=opened)
+        stack.enter_context(paced(source, rate_of(source_rate), kept))
+        stack.enter_context(paced(target, rate_of(target_rate), kept))
         report = opened.report()
-        checker = Checker(report, source, target)
-        executor = stack.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="check"))
+        checker = Checker(report, source, target, kept)
+        executor = stack.enter_context(threads(workers, "check", kept))
         return CheckResult(items=tuple(executor.map(checker.check, to_move(report.items))))
 
 

@@ -19,9 +19,10 @@ from ...durable.matching import COMPARED, Matcher
 from ..ledger.ledger import Ledger
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
+from ..patience import PATIENCE, Patience, Waiting, asked
 from ..planning.listing import SourceReader
 from ..planning.matching import snapshot
-from ..planning.plan import reads_natively, require
+from ..planning.plan import require
 from ..planning.translation import reports_status
 from ..running.run import Location, check_accounts
 from ..values import (
@@ -34,7 +35,7 @@ from ..values import (
     Report,
     Verdict,
 )
-from .check import Checker, was_live
+from .check import Checker, reader_of, was_live
 
 _SECONDS = 60.0
 #: Fields that no vendor sets automatically: if the spec has none, a value was added by an edit.
@@ -60,6 +61,8 @@ def rollback(
     dry_run: bool = False,
     target_rate: RequestRate | str | None = None,
     stop: threading.Event | None = None,
+    patience: float = PATIENCE,
+    waiting: Waiting | None = None,
 ) -> DeleteResult:
     """Delete the streams that this migration created at the target.
 
@@ -77,6 +80,10 @@ def rollback(
         target_rate: The maximum rate of requests to the target, such as ``"5/s"``.
         stop: An event that stops the rollback, once set, as soon as the requests in flight are
             done.
+        patience: The longest wait, in seconds, that is accepted when a vendor asks for one. If a
+            vendor asks for more, the rollback stops early.
+        waiting: A function that is called, in any thread, when a wait starts, with its end and the
+            error in which the vendor asked for it.
 
     Raises:
         LedgerError: If the ledger cannot be used or belongs to another account.
@@ -86,12 +93,13 @@ def rollback(
         opened = stack.enter_context(Ledger.open(ledger, write=not dry_run))
         check_accounts(opened, None, target)
         require(target, "delete", Feature.DELETE)
-        stack.enter_context(paced(target, rate_of(target_rate)))
+        kept = Patience(patience, waiting, ledger=opened, stop=stop)
+        stack.enter_context(paced(target, rate_of(target_rate), kept))
         report = opened.report()
         if not dry_run and report.phase != "rolled_back":
             opened.write(partial(Transaction.change_migration, phase="rolled_back"))
-        deletion = _Deletion(opened, target, "rollback", dry_run, stop)
-        reader = SourceReader(target, natively=reads_natively(target))
+        deletion = _Deletion(opened, target, "rollback", dry_run, kept)
+        reader = reader_of(target, kept)
         shown = opened.read(Transaction.target_snapshots)
         retiring = opened.read(Transaction.retiring)
         # A mark does not say which of two ledgers created a stream.
@@ -180,6 +188,8 @@ def retire(
     source_rate: RequestRate | str | None = None,
     target_rate: RequestRate | str | None = None,
     stop: threading.Event | None = None,
+    patience: float = PATIENCE,
+    waiting: Waiting | None = None,
 ) -> DeleteResult:
     """Delete the source streams that were moved and are in use at the target.
 
@@ -203,6 +213,10 @@ def retire(
         target_rate: The maximum rate of requests to the target.
         stop: An event that stops the deletion, once set, as soon as the requests in flight are
             done.
+        patience: The longest wait, in seconds, that is accepted when a vendor asks for one. If a
+            vendor asks for more, the deletion stops early.
+        waiting: A function that is called, in any thread, when a wait starts, with its end and the
+            error in which the vendor asked for it.
 
     Raises:
         LedgerError: If the ledger cannot be used or belongs to other accounts.
@@ -219,8 +233,9 @@ def retire(
         opened = stack.enter_context(Ledger.open(ledger, write=not dry_run))
         check_accounts(opened, source, target)
         require(source, "delete", Feature.DELETE)
-        stack.enter_context(paced(source, rate_of(source_rate)))
-        stack.enter_context(paced(target, rate_of(target_rate)))
+        kept = Patience(patience, waiting, ledger=opened, stop=stop)
+        stack.enter_context(paced(source, rate_of(source_rate), kept))
+        stack.enter_context(paced(target, rate_of(target_rate), kept))
         report = opened.report()
         if report.phase == "rolled_back":
             raise MigrationStopped(
@@ -228,8 +243,8 @@ def retire(
                 "nothing was deleted"
             )
         selected = _to_retire(report, None if ids is None else tuple(ids), until)
-        deletion = _Deletion(opened, source, "retirement", dry_run, stop, limit=max_delete)
-        checker = Checker(report, source, target)
+        deletion = _Deletion(opened, source, "retirement", dry_run, kept, limit=max_delete)
+        checker = Checker(report, source, target, kept)
 
         def why_kept(item: Item) -> str:
             pair = checker.pair(item)
@@ -293,13 +308,13 @@ class _Deletion:
         client: Client,
         column: str,
         dry_run: bool,
-        stop: threading.Event | None,
+        patience: Patience,
         *,
         limit: int | None = None,
     ) -> None:
         self._ledger, self._client, self._column = ledger, client, column
         self._dry_run, self._limit = dry_run, limit
-        self._stop = stop or threading.Event()
+        self._patience = patience
         self._items: list[DeletedItem] = []
         self._spent = self._remaining = 0
         #: The source IDs of streams that were found to have been live at the target.
@@ -311,7 +326,7 @@ class _Deletion:
 
     def delete(self, item: Item, stream_id: str, why_kept: Callable[[], str]) -> None:
         """Delete a stream, unless there is a reason to keep it."""
-        if self._stop.is_set() or self._spent == self._limit:
+        if self._patience.is_over or self._spent == self._limit:
             self._remaining += 1
             return
         reason, deleted, is_sent = "", False, False
@@ -321,7 +336,9 @@ class _Deletion:
                 is_sent = True
                 if not self._dry_run:
                     self._write(item, "intended")
-                    self._client.delete(stream_id)
+                    self._patience.repeat(
+                        self._client.account, lambda: self._client.delete(stream_id)
+                    )
                     self._write(item, "done")
                 deleted = True
         except NotFound:
@@ -335,6 +352,11 @@ class _Deletion:
             if is_sent and error.applied is False:
                 is_sent = False
                 self._write(item, None)
+            if self._patience.is_exceeded_by(error) or (self._patience.is_over and asked(error)):
+                self._patience.end()
+                self._spent += is_sent
+                self._remaining += 1
+                return
         # A delete with an unknown outcome may have been applied, so it counts.
         self._spent += is_sent
         self._note(item, deleted=deleted, reason=reason)

@@ -8,7 +8,6 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,11 @@ from ..._model.stream import Ingest, LiveStream, Playback, field_of, hls_url_of,
 from ..ledger.ledger import Ledger
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
-from ..planning.listing import SourceReader
-from ..planning.plan import check_workers, reads_natively
+from ..patience import PATIENCE, Patience, Waiting, threads
+from ..planning.plan import check_workers
 from ..running.run import Location, check_accounts
 from ..values import Cutover, Item
-from .check import Checker, was_live
+from .check import Checker, reader_of, was_live
 
 #: Written instead of an ingest that the target assigns when the stream starts.
 AFTER_START = "after start"
@@ -83,6 +82,8 @@ def handover(
     workers: int = 4,
     source_rate: RequestRate | str | None = None,
     target_rate: RequestRate | str | None = None,
+    patience: float = PATIENCE,
+    waiting: Waiting | None = None,
 ) -> HandoverResult:
     """Write the files that publishers need for the cutover, readable only by the current user.
 
@@ -101,21 +102,26 @@ def handover(
         workers: The number of streams to read at a time.
         source_rate: The maximum rate of requests to the source, such as ``"5/s"``.
         target_rate: The maximum rate of requests to the target.
+        patience: The longest wait, in seconds, that is accepted when a vendor asks for one.
+        waiting: A function that is called, in any thread, when a wait starts, with its end and the
+            error in which the vendor asked for it.
 
     Raises:
         LedgerError: If the ledger cannot be read or belongs to other accounts.
         InvalidInput: If the folder cannot be written, or an argument is invalid.
+        LiveStreamError: If a vendor asks for a longer wait than ``patience``.
     """
     check_workers(workers)
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger))
         check_accounts(opened, source, target)
-        stack.enter_context(paced(source, rate_of(source_rate)))
-        stack.enter_context(paced(target, rate_of(target_rate)))
+        kept = Patience(patience, waiting, ledger=opened)
+        stack.enter_context(paced(source, rate_of(source_rate), kept))
+        stack.enter_context(paced(target, rate_of(target_rate), kept))
         report = opened.report()
         moved = [item for item in report.items if item.is_moved]
-        checker = Checker(report, source, target)
-        executor = stack.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="handover"))
+        checker = Checker(report, source, target, kept)
+        executor = stack.enter_context(threads(workers, "handover", kept))
         pairs = list(zip(moved, executor.map(checker.pair, moved), strict=True))
     ingests, profiles, mapping, unread = [], [], [], {}
     for item, pair in pairs:
@@ -320,6 +326,8 @@ def refresh_cutovers(
     *,
     workers: int = 4,
     target_rate: RequestRate | str | None = None,
+    patience: float = PATIENCE,
+    waiting: Waiting | None = None,
 ) -> int:
     """Ask the target which streams have been live, and mark them as switched.
 
@@ -328,6 +336,9 @@ def refresh_cutovers(
         target: The client for the target.
         workers: The number of streams to read at a time.
         target_rate: The maximum rate of requests to the target, such as ``"5/s"``.
+        patience: The longest wait, in seconds, that is accepted when a vendor asks for one.
+        waiting: A function that is called, in any thread, when a wait starts, with its end and the
+            error in which the vendor asked for it.
 
     Returns:
         The number of streams that were newly marked as switched.
@@ -335,13 +346,15 @@ def refresh_cutovers(
     Raises:
         LedgerError: If the ledger cannot be written or belongs to another account.
         InvalidInput: If an argument is invalid.
+        LiveStreamError: If a vendor asks for a longer wait than ``patience``.
     """
     check_workers(workers)
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger, write=True))
         check_accounts(opened, None, target)
-        stack.enter_context(paced(target, rate_of(target_rate)))
-        reader = SourceReader(target, natively=reads_natively(target))
+        kept = Patience(patience, waiting, ledger=opened)
+        stack.enter_context(paced(target, rate_of(target_rate), kept))
+        reader = reader_of(target, kept)
         prepared = [
             item
             for item in opened.report().items
@@ -351,12 +364,11 @@ def refresh_cutovers(
         def is_switched(item: Item) -> bool:
             try:
                 return was_live(reader.read(item.target_id or "", _SECONDS))
-            except LiveStreamError:
+            except LiveStreamError as error:
+                kept.raise_if_ended(error)
                 return False
 
-        executor = stack.enter_context(
-            ThreadPoolExecutor(workers, thread_name_prefix="refresh_cutovers")
-        )
+        executor = stack.enter_context(threads(workers, "refresh_cutovers", kept))
         found = [
             item.source_id
             for item, switched in zip(prepared, executor.map(is_switched, prepared), strict=True)

@@ -47,7 +47,16 @@ from .schema import (
     seal_of,
     stored,
 )
-from .transaction import UNSETTLED, BudgetSpent, Stopped, Taken, Transaction, acceptance, walked
+from .transaction import (
+    UNSETTLED,
+    BudgetSpent,
+    Paused,
+    Stopped,
+    Taken,
+    Transaction,
+    acceptance,
+    walked,
+)
 
 T = TypeVar("T")
 
@@ -64,6 +73,8 @@ class Ledger:
     def __init__(self, engine: sa.Engine, where: str, lock: filelock.FileLock | None) -> None:
         self._engine, self._shown, self._lock = engine, where, lock
         self._file = engine.dialect.name == "sqlite"
+        #: Whether the ledger was opened for writing.
+        self.is_writable: bool = lock is not None
         self._mark = _companion(Path(where), "-mark")
         self._group_commit = GroupCommit(self._commit_all) if self._file else None
 
@@ -163,6 +174,7 @@ class Ledger:
             ledger._verify()
             if write:
                 ledger._upgrade()
+                ledger.is_writable = True
             return ledger
         lock = _hold(path) if write else None
         return cls._opened(path, lock)
@@ -264,7 +276,7 @@ class Ledger:
                 for job in jobs:
                     try:
                         job.result = job.do(transaction)
-                    except (BudgetSpent, LeaseLost, Stopped, Taken) as error:
+                    except (BudgetSpent, LeaseLost, Paused, Stopped, Taken) as error:
                         job.error = error
                 count = _count_commit(connection)
                 connection.exec_driver_sql("COMMIT")

@@ -180,6 +180,18 @@ TRIES = sa.Table(
     sa.Column("replaced_at", sa.Float(53), nullable=False),
 )
 
+#: The last pause that a vendor asked for, by account. Nothing is sent to the account until then.
+PAUSES = sa.Table(
+    "pauses",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("until", sa.Float(53), nullable=False),
+    # When the vendor first refused a request without answering one since.
+    sa.Column("began", sa.Float(53), nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
 
 def instant(seconds: float) -> datetime:
     """Return a time stored in the ledger as a datetime."""

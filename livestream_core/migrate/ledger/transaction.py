@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from ..._model.stream import LiveStream, StreamSpec
 from ...durable.database import Row, clean
@@ -32,6 +33,7 @@ from .schema import (
     GROUPS,
     ITEMS,
     MIGRATION,
+    PAUSES,
     RUNS,
     TRIES,
     instant,
@@ -62,6 +64,7 @@ _CLAIM = _LEASES.claiming(
     .where(
         GROUPS.c.is_open,
         _LEASES.is_free,
+        sa.not_(sa.exists().where(PAUSES.c.until > _P("now"))),
         sa.not_(sa.exists().where(RUNS.c.id == _P("run"), RUNS.c.stop)),
     )
     .order_by(GROUPS.c.position)
@@ -74,11 +77,15 @@ _OF_GROUP = (
     .where(ITEMS.c.group_key == _P("of_group"), ITEMS.c.state.in_(UNSETTLED))
     .order_by(ITEMS.c.position)
 )
+_pause_of_target = sa.exists().where(
+    PAUSES.c.account == MIGRATION.c.target_account, PAUSES.c.until > _P("now")
+)
 _SPEND = (
     RUNS.update()
     .where(
         RUNS.c.id == _P("run"),
         sa.not_(RUNS.c.stop),
+        sa.not_(_pause_of_target),
         # Not during a rollback.
         sa.exists().where(MIGRATION.c.phase == "running"),
         sa.or_(RUNS.c.budget.is_(None), RUNS.c.writes < RUNS.c.budget),
@@ -174,12 +181,35 @@ class Wait:
     seconds: float
 
 
+@attrs.frozen(slots=True)
+class AskedPause:
+    """A pause that a vendor asked for.
+
+    Attributes:
+        account: The account to which nothing may be sent.
+        seconds: How long it still lasts, by the ledger's clock.
+        age: For how many seconds the vendor has refused requests.
+        provider: The provider.
+        reason: The vendor's message, or an empty text if it is not known yet.
+    """
+
+    account: str
+    seconds: float
+    age: float
+    provider: str
+    reason: str
+
+
 class BudgetSpent(Exception):
     """The run has reached its maximum number of creates."""
 
 
 class Stopped(Exception):
     """The run was asked to stop."""
+
+
+class Paused(Exception):
+    """The target asked for a pause; nothing may be sent to it until then."""
 
 
 class Taken(Exception):
@@ -426,6 +456,57 @@ class Transaction:
         query = sa.select(RUNS.c.writes).where(RUNS.c.id == run)
         return int(self._connection.execute(query).scalar() or 0)
 
+    def is_stopped(self, run: str) -> bool:
+        """Return whether a run was asked to stop."""
+        return bool(self._connection.scalar(sa.select(RUNS.c.stop).where(RUNS.c.id == run)))
+
+    # -- pauses -----------------------------------------------------------------------------
+
+    def has_pauses(self) -> bool:
+        """Return whether the ledger can have pauses; those of earlier versions have none."""
+        return self.has(PAUSES)
+
+    def pauses(self) -> list[AskedPause]:
+        """Return the pauses that are not over."""
+        now: Any = sa.literal(self.now)
+        if self._connection.dialect.name == "postgresql":
+            # A transaction that only reads has the clock of this machine.
+            now = sa.extract("epoch", sa.func.clock_timestamp())
+        left = (PAUSES.c.until - now).label("seconds")
+        age = (now - PAUSES.c.began).label("age")
+        query = sa.select(PAUSES.c.account, left, age, PAUSES.c.provider, PAUSES.c.reason)
+        rows = self._connection.execute(query.where(PAUSES.c.until > now))
+        return [
+            AskedPause(account, float(seconds), float(age), provider, reason)
+            for account, seconds, age, provider, reason in rows
+        ]
+
+    def pause(self, asked: AskedPause) -> None:
+        """Record a pause, unless a later end of it is recorded."""
+        insert = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+        new = insert.insert(PAUSES).values(
+            account=asked.account,
+            until=self.now + asked.seconds,
+            began=self.now - asked.age,
+            provider=asked.provider,
+            reason=clean(asked.reason),
+        )
+        is_later = PAUSES.c.until < new.excluded.until
+        # A request in flight may be the first that knows the reason.
+        is_explained = sa.and_(new.excluded.reason == "", PAUSES.c.until > self.now)
+        self._connection.execute(
+            new.on_conflict_do_update(
+                index_elements=[PAUSES.c.account],
+                set_={
+                    "until": sa.case((is_later, new.excluded.until), else_=PAUSES.c.until),
+                    "began": new.excluded.began,
+                    "provider": new.excluded.provider,
+                    "reason": sa.case((is_explained, PAUSES.c.reason), else_=new.excluded.reason),
+                },
+                where=sa.or_(is_later, PAUSES.c.reason == ""),
+            )
+        )
+
     # -- groups -----------------------------------------------------------------------------
 
     def claim(self, owner: str, run: str, lease: float) -> Claim | Wait | None:
@@ -512,15 +593,19 @@ class Transaction:
         Raises:
             LeaseLost: If another worker has claimed the group.
             BudgetSpent: If the run has reached its maximum number of creates.
+            Paused: If the target asked for a pause.
             Stopped: If the run was asked to stop.
         """
         self.hold(key, owner, lease, forget_seen=True)
-        found = self._connection.execute(_SPEND, {"run": run})
+        found = self._connection.execute(_SPEND, {"run": run, "now": self.now})
         if found.rowcount != 1:
             query = sa.select(RUNS).where(RUNS.c.id == run)
             run_row = self._connection.execute(query).mappings().one()
             budget = run_row["budget"]
-            raise BudgetSpent if budget is not None and run_row["writes"] >= budget else Stopped
+            if budget is not None and run_row["writes"] >= budget:
+                raise BudgetSpent
+            is_paused = sa.select(_pause_of_target)
+            raise Paused if self._connection.scalar(is_paused, {"now": self.now}) else Stopped
         row = self._change(
             entry.position,
             lambda row: {

@@ -4,47 +4,72 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from ..._client import Client
 from ..._model.errors import LiveStreamError, NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
 from ..._runners.sync import run
 from ...durable.flows import Effect, Pause
-from ...durable.listing import CompleteList, Listings, do_nothing, give_up, read_list
+from ...durable.listing import CompleteList, Listings, do_nothing, read_list
 from ...durable.listing import complete_list as complete_list_flow
 from ...durable.values import UnprovenList
 from ..values import MigrationStopped
+
+T = TypeVar("T")
+
+
+class Pauses(Protocol):
+    """Keeps the pauses that vendors ask for."""
+
+    def answered(self, account: str) -> None:
+        """Note that the vendor has answered a request."""
+
+    def wait(self, error: LiveStreamError, heartbeat: Callable[[], None]) -> None:
+        """Wait until a refused request may be sent again, or raise its error."""
+
+    def repeat(self, account: str, do: Callable[[], T], heartbeat: Callable[[], None]) -> T:
+        """Return what a function returns, and call it again after each pause."""
+        ...
 
 
 def complete_list(
     client: Client,
     *,
+    patience: Pauses,
     twice: bool = False,
     allow_unreadable: bool = False,
+    progress: Callable[[], None] = do_nothing,
     heartbeat: Callable[[], None] = do_nothing,
-    wait: Callable[[LiveStreamError], None] = give_up,
 ) -> CompleteList:
     """Return all streams of an account.
 
     Args:
         client: The client for the account.
+        patience: The pauses to keep.
         twice: Whether two reads must agree even if there is a total.
         allow_unreadable: Whether entries may be unreadable. The link to the next page must be
             readable in any case.
-        heartbeat: A function that is called repeatedly while the list is read.
-        wait: A function that is called with the error for a page that could not be read. It
-            returns when the page can be tried again.
+        progress: A function that is called for each stream that was read.
+        heartbeat: A function that is called repeatedly while the list is read, and during a pause.
 
     Raises:
         MigrationStopped: If no two reads agree, or the list never reaches the vendor's total.
         UnexpectedResponse: If an entry cannot be read: it may be any stream.
+        LiveStreamError: If the list could not be read.
     """
+
+    def read_one() -> None:
+        patience.answered(client.account)
+        progress()
+        heartbeat()
 
     def perform(effect: Effect) -> Any:
         if isinstance(effect, Pause):
             return time.sleep(effect.seconds)
-        return read_list(client, heartbeat, wait)
+        found = read_list(client, read_one, lambda error: patience.wait(error, heartbeat))
+        patience.answered(client.account)  # an empty list is an answer, too
+        return found
 
     try:
         return run(
@@ -57,11 +82,11 @@ def complete_list(
     )
 
 
-def listings(client: Client, *, allow_unreadable: bool = False) -> Listings:
+def listings(client: Client, *, patience: Pauses, allow_unreadable: bool = False) -> Listings:
     """Return the newest complete list of an account, for threads to share."""
     return Listings(
         lambda heartbeat: complete_list(
-            client, allow_unreadable=allow_unreadable, heartbeat=heartbeat
+            client, patience=patience, allow_unreadable=allow_unreadable, heartbeat=heartbeat
         )
     )
 
@@ -76,9 +101,11 @@ class SourceReader:
     #: The maximum age of a shared list, in seconds.
     MAX_AGE = 10.0
 
-    def __init__(self, client: Client, *, natively: bool) -> None:
-        self._client = client
-        self._listings = None if natively else listings(client, allow_unreadable=True)
+    def __init__(self, client: Client, *, natively: bool, patience: Pauses) -> None:
+        self._client, self._patience = client, patience
+        self._listings = (
+            None if natively else listings(client, patience=patience, allow_unreadable=True)
+        )
 
     def read(
         self,
@@ -93,7 +120,8 @@ class SourceReader:
         Args:
             stream_id: The stream's ID.
             seconds: How long a read by ID may take. The limit does not apply to lists.
-            heartbeat: A function that is called repeatedly while a thread reads the list.
+            heartbeat: A function that is called repeatedly while a thread reads the list, or waits
+                for the end of a pause.
             again: Whether this is the second look for a stream that was missing, for which no
                 list of before will do.
 
@@ -102,7 +130,11 @@ class SourceReader:
             LiveStreamError: If the stream could not be read.
         """
         if self._listings is None:
-            return self._client.get(stream_id, deadline=seconds)
+            return self._patience.repeat(
+                self._client.account,
+                lambda: self._client.get(stream_id, deadline=seconds),
+                heartbeat,
+            )
         age = 0.0 if again else self.MAX_AGE
         listing = self._listings.started_after(time.monotonic() - age, heartbeat)
         stream = listing.streams.get(self._client.id_key(stream_id))

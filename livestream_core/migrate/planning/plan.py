@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -26,6 +25,7 @@ from ...durable.listing import CompleteList
 from ...durable.lookup import Lookup
 from ...durable.matching import Matcher
 from ..pace import RequestRate, paced, rate_of
+from ..patience import PATIENCE, Patience, Waiting, threads
 from ..values import (
     DEFAULT_LEAD_TIME,
     ItemState,
@@ -69,6 +69,8 @@ def plan(
     source_rate: RequestRate | str | None = None,
     target_rate: RequestRate | str | None = None,
     progress: Callable[[str, int], object] | None = None,
+    patience: float = PATIENCE,
+    waiting: Waiting | None = None,
 ) -> Plan:
     """Return a plan: what a migration would do with each stream and each of its fields.
 
@@ -100,6 +102,9 @@ def plan(
         target_rate: The maximum rate of requests to the target.
         progress: A function that is called for each stream that was read, with what is being read
             (``"source"``, ``"target"``, or ``"streams"``, one by one) and the number so far.
+        patience: The longest wait, in seconds, that is accepted when a vendor asks for one.
+        waiting: A function that is called, in any thread, when a wait starts, with its end and the
+            error in which the vendor asked for it.
 
     Raises:
         Unsupported: If the source or the target lacks a required operation, or a filter is on a
@@ -115,17 +120,18 @@ def plan(
     check_workers(workers)
     check_possible(source, target)
     pace = (rate_of(source_rate), rate_of(target_rate))
-    with paced(source, pace[0]), paced(target, pace[1]):
+    kept = Patience(patience, waiting)
+    with paced(source, pace[0], kept), paced(target, pace[1], kept):
         listed = complete_list(
-            source, allow_unreadable=True, heartbeat=_counted("source", progress)
+            source, allow_unreadable=True, progress=_counted("source", progress), patience=kept
         )
         selected, unreadable = selection.select(listed)
         existing = complete_list(
-            target, allow_unreadable=True, heartbeat=_counted("target", progress)
+            target, allow_unreadable=True, progress=_counted("target", progress), patience=kept
         )
         planner = Planner(source, target, settings, transform, existing.streams)
         streams = _read_in_full(
-            source, selected, planner.is_movable, workers, _counted("streams", progress)
+            source, selected, planner.is_movable, workers, _counted("streams", progress), kept
         )
         items = _grouped(list(map(planner.item, [*streams, *unreadable])), planner.matcher)
     return Plan(
@@ -352,7 +358,8 @@ def _read_in_full(
     listed: Collection[LiveStream],
     is_movable: Callable[[LiveStream], bool],
     workers: int,
-    heartbeat: Callable[[], None],
+    progress: Callable[[], None],
+    patience: Patience,
 ) -> list[LiveStream | Unreadable]:
     """Read each stream that may be moved, as a run does.
 
@@ -366,7 +373,9 @@ def _read_in_full(
         if not is_movable(stream):
             return stream
         try:
-            return source.get(stream.id, deadline=_READ_SECONDS)
+            return patience.repeat(
+                source.account, lambda: source.get(stream.id, deadline=_READ_SECONDS)
+            )
         except NotFound:
             return None  # deleted since the list was read
         except UnexpectedResponse as error:
@@ -374,10 +383,10 @@ def _read_in_full(
                 raise
             return Unreadable(error.message, id=stream.id)
 
-    with ThreadPoolExecutor(workers, thread_name_prefix="plan") as executor:
+    with threads(workers, "plan", patience) as executor:
         found = []
         for stream in executor.map(read, listed):
-            heartbeat()
+            progress()
             if stream is not None:
                 found.append(stream)
         return found

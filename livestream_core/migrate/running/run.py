@@ -26,6 +26,7 @@ from ...durable.matching import Matcher
 from ..ledger.ledger import Ledger, digest_of, no_ledger
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
+from ..patience import PATIENCE, Patience, Waiting, asked, check_seconds, resume_at
 from ..planning.listing import SourceReader, complete_list
 from ..planning.plan import (
     Planner,
@@ -47,7 +48,6 @@ from ..values import (
     Report,
     RunResult,
 )
-from .patience import PATIENCE, Patience, Waiting, asked, resume_at
 from .worker import GONE, SECOND_LOOK, Pacing, Shared, Worker
 
 #: A client, or a function that connects one in the worker's process.
@@ -108,11 +108,13 @@ def run(
         progress: A function that is called from time to time with the number of streams in each
             state, and the number of creates sent.
         stop: An event that stops the run, once set, as soon as the requests in flight are done.
-        patience: The longest wait, in seconds, that the run accepts when a vendor asks for one. If
+        patience: The longest wait, in seconds, that the run accepts when a vendor asks for one;
+            pauses in a row, without an answered request in between, count as one. If
             a vendor asks for more, the run ends, and ``resume_at`` of the result says when to
             repeat the call.
         waiting: A function that is called when the run starts to wait, with the end of the wait and
-            the error in which the vendor asked for it. Workers in other processes do not call it.
+            the error in which the vendor asked for it, also if a worker of another process was
+            asked. It may be called in any thread of this process.
 
     Returns:
         The result of the run. An error that affects every stream (refused credentials, or a vendor
@@ -137,8 +139,11 @@ def run(
         _check_picklable(source, target)
     with ExitStack() as stack:
         opened = stack.enter_context(_ledger(ledger, plan))
-        clients = _clients(stack, (source, target), rates)
+        run_id, stop = secrets.token_hex(8), stop or threading.Event()
+        kept = Patience(patience, waiting, ledger=opened, run=run_id, stop=stop)
+        clients = _clients(stack, (source, target), rates, kept)
         job = _Run(
+            id=run_id,
             ledger=opened,
             source=clients[0],
             target=clients[1],
@@ -150,9 +155,9 @@ def run(
                 read=min(lease / 2, 60.0),
                 patience=patience,
             ),
-            stop=stop or threading.Event(),
+            stop=stop,
             progress=progress or (lambda counts, writes: None),
-            waiting=waiting or (lambda until, error: None),
+            patience=kept,
             threads=threads,
         )
         return job.run(
@@ -170,10 +175,7 @@ def _check(workers: int, max_create: int | None, **seconds: tuple[float, float])
     if max_create is not None:
         with_field_name("max_create", count)(max_create)
     for name, (value, least) in seconds.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= least:
-            raise InvalidInput(
-                f"{name}: must be a number of seconds, at least {least:g}", field=name
-            )
+        check_seconds(name, value, least)
 
 
 def _check_picklable(source: ClientOrFactory | None, target: ClientOrFactory | None) -> None:
@@ -217,8 +219,9 @@ def _clients(
     stack: ExitStack,
     accounts: tuple[ClientOrFactory | None, ClientOrFactory | None],
     rates: tuple[RequestRate | None, RequestRate | None],
+    patience: Patience,
 ) -> list[Client]:
-    """Return the clients for source and target, limited to their rates until the stack closes."""
+    """Return the clients for source and target, paced until the stack closes."""
     clients = []
     for name, account, rate in zip(("source", "target"), accounts, rates, strict=True):
         if account is None:
@@ -226,7 +229,7 @@ def _clients(
                 f"{name}: missing client; pass it, or a plan that includes it", field=name
             )
         client = account if isinstance(account, Client) else stack.enter_context(account())
-        stack.enter_context(paced(client, rate))
+        stack.enter_context(paced(client, rate, patience))
         clients.append(client)
     return clients
 
@@ -306,13 +309,9 @@ class _Run:
     pacing: Pacing
     stop: threading.Event
     progress: Callable[[Mapping[str, int], int], object]
-    waiting: Waiting = lambda until, error: None
+    patience: Patience
+    id: str
     threads: ThreadPoolExecutor | None = None
-    id: str = attrs.field(factory=lambda: secrets.token_hex(8))
-    patience: Patience = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.patience = Patience(self.pacing.patience, self.waiting)
 
     def run(
         self, workers: int, *, budget: int | None, replan: bool, remote: _RemoteWorkers | None
@@ -366,6 +365,7 @@ class _Run:
         writes = self.ledger.read(lambda tx: tx.writes(self.id))
         report = self.ledger.report()
         if report.phase == "finished" and shared.failure is None:
+            self.patience.resume()
             try:
                 report = self._checked_for_duplicates(transform)
             except LedgerError:
@@ -385,9 +385,7 @@ class _Run:
         )
 
     def _complete_list(self, client: Client, *, twice: bool = False) -> Mapping[str, LiveStream]:
-        return complete_list(
-            client, twice=twice, wait=lambda error: self.patience.wait(error, self.stop)
-        ).streams
+        return complete_list(client, twice=twice, patience=self.patience).streams
 
     def _baseline(self, report: Report, transform: Transform | None) -> frozenset[str]:
         """Return what was at the target before the first intent.
@@ -465,7 +463,7 @@ class _Run:
         if not again:
             return
         planner = self._planner(report, transform, self._complete_list(self.target))
-        reader = SourceReader(self.source, natively=reads_natively(self.source))
+        reader = self._reader()
         missing: dict[str, int] = {}
 
         def replan(source_id: str, position: int, *, again: bool = False) -> None:
@@ -496,6 +494,10 @@ class _Run:
         return Planner(
             self.source, self.target, report.settings, transform, existing, plan_id=report.plan
         )
+
+    def _reader(self) -> SourceReader:
+        natively = reads_natively(self.source)
+        return SourceReader(self.source, natively=natively, patience=self.patience)
 
     # -- workers ----------------------------------------------------------------------------
 
@@ -541,6 +543,7 @@ class _Run:
                     stop_requested = shared.is_over
                     self.ledger.write(lambda tx: tx.request_stop(self.id))
                 done, pending = wait(futures, timeout=_POLL)
+                self.patience.look()
                 self.patience.report()
                 if not pending or time.monotonic() >= count_at:
                     began = time.monotonic()
@@ -585,7 +588,7 @@ class _Run:
             settings=report.settings,
             plan_id=report.plan,
             translator=translator(self.source, self.target, transform, mark=report.settings.mark),
-            reader=SourceReader(self.source, natively=reads_natively(self.source)),
+            reader=self._reader(),
             pacing=self.pacing,
             patience=self.patience,
             baseline=baseline,
@@ -606,7 +609,8 @@ def run_remote_worker(
     """Run one worker in its own process, and return the error that ended it, if any."""
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger.open(ledger, write=True))
-        clients = _clients(stack, accounts, rates)
+        kept = Patience(pacing.patience, ledger=opened, run=run)
+        clients = _clients(stack, accounts, rates, kept)
         job = _Run(
             id=run,
             ledger=opened,
@@ -616,6 +620,7 @@ def run_remote_worker(
             pacing=pacing,
             stop=threading.Event(),
             progress=lambda counts, writes: None,
+            patience=kept,
         )
         check_accounts(opened, *clients)
         report = opened.report()

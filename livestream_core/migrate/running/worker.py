@@ -34,16 +34,17 @@ from ..ledger.transaction import (
     BudgetSpent,
     Claim,
     Entry,
+    Paused,
     Stopped,
     Taken,
     Transaction,
     Wait,
 )
+from ..patience import PATIENCE, Patience, asked, resume_at
 from ..planning.listing import SourceReader, listings
 from ..planning.matching import digest, snapshot
 from ..planning.translation import Translator, not_movable
 from ..values import ItemState, PlanSettings
-from .patience import PATIENCE, Patience, asked, resume_at
 
 logger: logging.Logger = logging.getLogger("livestream_core")
 
@@ -125,7 +126,7 @@ class Shared:
     turn: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self.listings = listings(self.target)
+        self.listings = listings(self.target, patience=self.patience)
         self.matcher = Matcher.of(self.target.capabilities)
         self.listed = (None, Lookup(self.matcher, ()))
         self.lookup_of_appeared = Lookup(self.matcher, self.appeared.items())
@@ -140,12 +141,15 @@ class Shared:
     @property
     def is_over(self) -> bool:
         """Whether workers must end once their requests in flight are done."""
-        if self.requested.is_set() and not self.stop.is_set():
+        if (error := self.patience.too_long) is not None and not self.stop.is_set():
+            self.end("patience", error)  # perhaps a worker of another process was asked for it
+        if (self.requested.is_set() or self.patience.is_over) and not self.stop.is_set():
             self.end("requested")
         return self.stop.is_set()
 
     def end(self, why: str | None, failure: LiveStreamError | None = None) -> None:
         """Make every worker end once its requests in flight are done."""
+        self.patience.end()
         if failure is not None and self.patience.is_exceeded_by(failure):
             why = why or "patience"
         with self.lock:
@@ -169,6 +173,7 @@ class Shared:
 
     def went_well(self) -> None:
         """Reset the count of consecutive failures."""
+        self.patience.answered(self.target.account)
         with self.lock:
             self.failures = 0
 
@@ -176,14 +181,12 @@ class Shared:
         """Count a failure, and pause or end the run if necessary.
 
         Too many consecutive failures end the run, and so does a vendor that asks for too long a
-        wait. All workers keep a shorter pause.
+        wait. All workers keep a shorter pause, which is not a failure.
         """
-        with self.lock:
-            # Requests that were in flight when a vendor asked for a pause fail for the same reason.
-            if not (asked(error) and self.patience.left):
-                self.failures += 1
-            too_many = self.failures >= FAILURES_IN_A_ROW
         self.patience.keep(error)
+        with self.lock:
+            self.failures += not asked(error)
+            too_many = self.failures >= FAILURES_IN_A_ROW
         if too_many or isinstance(error, _FATAL) or self.patience.is_exceeded_by(error):
             self.end(None, error)
 
@@ -221,6 +224,7 @@ class Worker:
         try:
             while not shared.is_over:
                 turn = shared.turn
+                shared.patience.look()
                 if left := shared.patience.left:
                     self._close()  # a pause may be longer than a lease
                     shared.rest(turn, min(left, _LONGEST_WAIT))
@@ -431,7 +435,7 @@ class Worker:
             intended = self._ledger.write(
                 lambda tx: tx.intend(entry, key, self._owner, shared.run, pacing.lease)
             )
-        except LeaseLost:
+        except (LeaseLost, Paused):
             return None
         except (BudgetSpent, Stopped) as stopped:
             shared.end("budget" if isinstance(stopped, BudgetSpent) else "requested")
@@ -475,7 +479,7 @@ class Worker:
     def _unread(self, key: str, entry: Entry, error: LiveStreamError) -> Outcome:
         """Handle a failed read at the source; nothing was sent to the target."""
         shared = self._shared
-        shared.tries[entry.position] += 1
+        shared.tries[entry.position] += not asked(error)
         shared.went_wrong(error)
         if shared.failure is None and (
             not _is_temporary(error) or shared.tries[entry.position] >= TRIES
@@ -491,6 +495,8 @@ class Worker:
     def _failed(self, key: str, entry: Entry, spec: StreamSpec, error: LiveStreamError) -> Outcome:
         shared = self._shared
         logger.info("%s", error)
+        if asked(error):
+            shared.tries[entry.position] -= 1
         if error.applied and error.stream_id:
             return self._created_differently(entry, spec, error)
         if error.applied is not False:
@@ -525,7 +531,10 @@ class Worker:
             status=Status.UNKNOWN,
         )
         try:
-            created = shared.target.get(stream_id, deadline=shared.pacing.read)
+            created = shared.patience.repeat(
+                shared.target.account,
+                lambda: shared.target.get(stream_id, deadline=shared.pacing.read),
+            )
         except LiveStreamError as unread:
             reason = f"{error.message}; then it could not be read: {unread.message}"
         else:
@@ -611,4 +620,4 @@ def _is_temporary(error: LiveStreamError) -> bool:
 
 def _pause(tries: int, error: LiveStreamError) -> float:
     grown = min(0.25 * 2 ** min(tries, 8), _LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
-    return max(asked(error), float(grown))
+    return asked(error) or float(grown)
