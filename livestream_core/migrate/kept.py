@@ -6,13 +6,15 @@ kept as compressed rows instead, and each becomes an object only while somebody 
 
 from __future__ import annotations
 
+import json
 import marshal
+import secrets
 import threading
 import weakref
 import zlib
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from operator import eq
 from tempfile import SpooledTemporaryFile
@@ -36,6 +38,35 @@ def batches(items: Iterable[S], size: int = 500) -> Iterator[list[S]]:
     left = iter(items)
     while batch := list(islice(left, size)):
         yield batch
+
+
+def document(
+    data: Mapping[str, Any],
+    items: Iterable[Any],
+    *,
+    dumps: Callable[..., str] = json.dumps,
+    **how: Any,
+) -> Iterator[str]:
+    """Iterate over the text of a JSON object whose items are never in memory at once.
+
+    Args:
+        data: The object, with anything in place of its items.
+        items: The items.
+        dumps: The function that returns data as text.
+        how: Further arguments for that function. With ``indent``, the indentation is one space.
+    """
+    place = secrets.token_hex(16)
+    before, after = dumps({**data, "items": place}, **how).split(f'"{place}"')
+    line, last = ("\n  ", "\n ") if how.get("indent") else ("", "")
+    separator = "," if line else ", "
+    yield f"{before}["
+    is_first = True
+    for batch in batches(items):
+        # A line break is never inside of a text.
+        texts = [line + dumps(item, **how).replace("\n", line) for item in batch]
+        yield ("" if is_first else separator) + separator.join(texts)
+        is_first = False
+    yield f"{'' if is_first else last}]{after}"
 
 
 class Kept(Sequence[T], Generic[T]):
@@ -80,7 +111,8 @@ class Kept(Sequence[T], Generic[T]):
             if block is None:
                 self._file.seek(self._bounds[number])
                 data = self._file.read(self._bounds[number + 1] - self._bounds[number])
-                block = self._blocks[number] = marshal.loads(zlib.decompress(data))  # noqa: S302: ours
+                block = marshal.loads(zlib.decompress(data))  # noqa: S302
+                self._blocks[number] = block
                 if len(self._blocks) > _LAST:
                     self._blocks.popitem(last=False)
             return block

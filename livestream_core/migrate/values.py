@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
-from typing import Any, Generic, Self, TypeVar
+from functools import lru_cache, singledispatch
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 import attrs
 
@@ -20,7 +20,7 @@ from .._model.errors import InvalidInput, LiveStreamError
 from .._model.fields import Pickled, facts_of
 from .._model.status import Status
 from .._model.stream import LiveStream, StreamSpec
-from .kept import Kept
+from .kept import Kept, document
 
 T = TypeVar("T", covariant=True)
 
@@ -281,6 +281,44 @@ class PlannedItem:
         }
 
 
+def planned_row(item: PlannedItem) -> dict[str, Any]:
+    """Return an item as a row, without secrets."""
+    return {
+        "source_id": item.source_id,
+        "title": item.title,
+        "status": str(item.status),
+        "scheduled_start": None
+        if item.scheduled_start is None
+        else item.scheduled_start.isoformat(),
+        "state": str(item.state),
+        "reason": item.reason,
+        "spec": None if item.spec is None else json.dumps(item.spec.to_dict()),
+        "fields": fields_text(item.fields),
+        "existing": item.existing,
+        "source": json.dumps(item.source),
+        "digest": item.digest,
+        "group_key": item.key,
+    }
+
+
+def planned_item(row: Mapping[str, Any]) -> PlannedItem:
+    """Return the item of a row."""
+    return PlannedItem(
+        source_id=row["source_id"],
+        title=row["title"],
+        status=Status(row["status"]),
+        scheduled_start=c.optional_instant(row["scheduled_start"]),
+        state=ItemState(row["state"]),
+        reason=row["reason"],
+        spec=None if row["spec"] is None else StreamSpec.from_dict(json.loads(row["spec"])),
+        fields=fields_of(row["fields"]),
+        existing=row["existing"],
+        source=json.loads(row["source"]),
+        digest=row["digest"],
+        key=row["group_key"],
+    )
+
+
 @attrs.frozen(slots=True, kw_only=True)
 class Plan:
     """What a migration would do, as returned by :func:`plan`.
@@ -342,38 +380,18 @@ class Plan:
 
         It shows that a run uses the plan that was approved.
         """
-        text = json.dumps(self.saved(), sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        digest = hashlib.blake2b(digest_size=16)
+        for text in document(*saved_parts(self), sort_keys=True):
+            digest.update(text.encode())
+        return digest.hexdigest()
 
     def saved(self) -> dict[str, Any]:
         """Return the whole plan as data for ``json.dumps``, without secrets."""
-        items = []
-        for item in self.items:
-            data = item.to_dict()
-            if data["spec"] is not None:
-                # As it is read back: without the secrets, not with some of their names.
-                data["spec"] = StreamSpec.from_dict(data["spec"]).to_dict()
-            items.append({**data, "source": item.source, "digest": item.digest, "key": item.key})
-        names = {"source_name": self.source_name, "target_name": self.target_name}
-        return {**self.to_dict(), **names, "items": items}
+        return _whole(saved_parts(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``, without secrets."""
-        return {
-            "plan": self.id,
-            "made_at": self.made_at.isoformat(),
-            "source": self.source_account,
-            "target": self.target_account,
-            "settings": self.settings.to_dict(),
-            "source_complete": str(self.source_complete),
-            "left_out": self.left_out,
-            "target_total": self.target_total,
-            "target_unreadable": self.target_unreadable,
-            "counts": self.counts,
-            "losses": self.losses,
-            "forbidden_losses": list(self.forbidden_losses),
-            "items": [item.to_dict() for item in self.items],
-        }
+        return _whole(parts(self))
 
 
 class Tally:
@@ -389,8 +407,8 @@ class Tally:
         if isinstance(items, Items):
             return items.tally
         tally = cls()
-        for item in items:
-            tally.add(item.state, item.fields)
+        for state, fields in outcomes(items):
+            tally.add(state, fields)
         return tally
 
     def add(self, state: ItemState, fields: Iterable[FieldResult]) -> None:
@@ -425,12 +443,19 @@ def fields_text(fields: Iterable[FieldResult]) -> str:
     return json.dumps([[each.field, str(each.fate), each.note] for each in fields])
 
 
+def outcomes(
+    items: Iterable[Item | PlannedItem],
+) -> Iterator[tuple[ItemState, tuple[FieldResult, ...]]]:
+    """Iterate over the state of each item, and what becomes of its fields."""
+    if isinstance(items, Items):
+        return ((ItemState(row["state"]), fields_of(row["fields"])) for row in items.rows())
+    return ((item.state, item.fields) for item in items)
+
+
 class Items(Kept[T], Generic[T]):
     """The items of a plan or a report, from rows with a state and the outcomes of the fields."""
 
-    def __init__(
-        self, rows: Iterable[dict[str, Any]], item: Callable[[dict[str, Any]], T]
-    ) -> None:
+    def __init__(self, rows: Iterable[dict[str, Any]], item: Callable[[dict[str, Any]], T]) -> None:
         self.tally = Tally()
         super().__init__(
             rows,
@@ -669,22 +694,7 @@ class Report(Pickled):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``, without secrets."""
-        return {
-            "plan": self.plan,
-            "source": self.source_account,
-            "target": self.target_account,
-            "started_at": self.started_at.isoformat(),
-            "made_at": self.made_at.isoformat(),
-            "phase": self.phase,
-            "settings": self.settings.to_dict(),
-            "counts": self.counts,
-            "losses": self.losses,
-            "unowned": list(self.unowned),
-            "accepted": [each.to_dict() for each in self.accepted],
-            "others": [each.to_dict() for each in self.others],
-            "lost_creates": self.lost_creates,
-            "items": [item.to_dict() for item in self.items],
-        }
+        return _whole(parts(self))
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -719,14 +729,7 @@ class RunResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``, without secrets."""
-        return {
-            "writes": self.writes,
-            "stopped": self.stopped,
-            "error": None if self.error is None else str(self.error),
-            "resume_at": None if self.resume_at is None else self.resume_at.isoformat(),
-            "exit_code": self.exit_code,
-            **self.report.to_dict(),
-        }
+        return _whole(parts(self))
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -778,11 +781,7 @@ class CheckResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``."""
-        return {
-            "all_equal": self.all_equal,
-            "counts": self.counts,
-            "items": [item.to_dict() for item in self.items],
-        }
+        return _whole(parts(self))
 
 
 @attrs.frozen(slots=True, kw_only=True, getstate_setstate=False)
@@ -852,17 +851,113 @@ class DeleteResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``."""
-        items = [attrs.asdict(item) for item in self.items]
-        data = {
-            "dry_run": self.dry_run,
-            "deleted": self.deleted,
-            "counts": self.counts,
-            "remaining": self.remaining,
-            "items": items,
-        }
-        if self.dry_run:
-            # A dry run deleted nothing, so it must not say that it did.
-            data |= {"deleted": 0, "would_delete": self.deleted}
-            for each in items:
-                each["would_delete"], each["deleted"] = each["deleted"], False
-        return data
+        return _whole(parts(self))
+
+
+# -- as data ---------------------------------------------------------------------------------
+
+#: The data of a result, with ``None`` in place of its items, and the data of these one by one.
+Parts: TypeAlias = tuple[dict[str, Any], Iterator[dict[str, Any]]]
+
+
+def _whole(data: Parts) -> dict[str, Any]:
+    return {**data[0], "items": list(data[1])}
+
+
+@singledispatch
+def parts(result: Any) -> Parts:
+    """Return the data of a result: its own, and that of its items."""
+    raise NotImplementedError
+
+
+@parts.register
+def _(result: Plan) -> Parts:
+    data = {
+        "plan": result.id,
+        "made_at": result.made_at.isoformat(),
+        "source": result.source_account,
+        "target": result.target_account,
+        "settings": result.settings.to_dict(),
+        "source_complete": str(result.source_complete),
+        "left_out": result.left_out,
+        "target_total": result.target_total,
+        "target_unreadable": result.target_unreadable,
+        "counts": result.counts,
+        "losses": result.losses,
+        "forbidden_losses": list(result.forbidden_losses),
+        "items": None,
+    }
+    return data, (item.to_dict() for item in result.items)
+
+
+def saved_parts(plan: Plan) -> Parts:
+    """Return the data of the whole plan, from which it can be made again."""
+    data, _ = parts(plan)
+    names = {"source_name": plan.source_name, "target_name": plan.target_name}
+    return {**data, **names}, map(saved_item, plan.items)
+
+
+def saved_item(item: PlannedItem) -> dict[str, Any]:
+    """Return the data of a whole item, from which it can be made again."""
+    data = item.to_dict()
+    if data["spec"] is not None:
+        # As it is read back: without the secrets, not with some of their names.
+        data["spec"] = StreamSpec.from_dict(data["spec"]).to_dict()
+    return {**data, "source": item.source, "digest": item.digest, "key": item.key}
+
+
+@parts.register
+def _(result: Report) -> Parts:
+    data = {
+        "plan": result.plan,
+        "source": result.source_account,
+        "target": result.target_account,
+        "started_at": result.started_at.isoformat(),
+        "made_at": result.made_at.isoformat(),
+        "phase": result.phase,
+        "settings": result.settings.to_dict(),
+        "counts": result.counts,
+        "losses": result.losses,
+        "unowned": list(result.unowned),
+        "accepted": [each.to_dict() for each in result.accepted],
+        "others": [each.to_dict() for each in result.others],
+        "lost_creates": result.lost_creates,
+        "items": None,
+    }
+    return data, (item.to_dict() for item in result.items)
+
+
+@parts.register
+def _(result: RunResult) -> Parts:
+    data, items = parts(result.report)
+    own = {
+        "writes": result.writes,
+        "stopped": result.stopped,
+        "error": None if result.error is None else str(result.error),
+        "resume_at": None if result.resume_at is None else result.resume_at.isoformat(),
+        "exit_code": result.exit_code,
+    }
+    return {**own, **data}, items
+
+
+@parts.register
+def _(result: CheckResult) -> Parts:
+    data = {"all_equal": result.all_equal, "counts": result.counts, "items": None}
+    return data, (item.to_dict() for item in result.items)
+
+
+@parts.register
+def _(result: DeleteResult) -> Parts:
+    data = {
+        "dry_run": result.dry_run,
+        "deleted": result.deleted,
+        "counts": result.counts,
+        "remaining": result.remaining,
+        "items": None,
+    }
+    items = map(attrs.asdict, result.items)
+    if not result.dry_run:
+        return data, items
+    # A dry run deleted nothing, so it must not say that it did.
+    data |= {"deleted": 0, "would_delete": result.deleted}
+    return data, ({**each, "would_delete": each["deleted"], "deleted": False} for each in items)

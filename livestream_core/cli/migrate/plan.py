@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..._contract.pagination import Completeness
+from ...migrate.values import outcomes
 from ..console.context import CommandContext
 from ..console.exit_codes import NEEDS_REVIEW, SUCCESS
 from ..console.output import printable, time_text
@@ -18,7 +19,7 @@ from .words import state_words, streams, sum_words
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ...migrate import FieldResult, ItemState, Plan, PlannedItem
+    from ...migrate import Item, ItemState, Plan, PlannedItem
 
 _FIELD, _OUTCOME, _COUNT = 16, 14, 7
 
@@ -49,7 +50,7 @@ def show_plan(
         chosen or Rows(),
     )
     heading(out, "Losses")
-    if not show_losses(out, (item.fields for item in plan.items if _may_move(item.state))):
+    if not show_losses(out, plan.items):
         print_lines(out, ["none"])
     heading(out, "Total")
     print_lines(out, _totals(plan))
@@ -57,15 +58,15 @@ def show_plan(
     print_lines(out, _next(plan))
 
 
-def show_losses(out: Console, fields: Iterable[Iterable[FieldResult]]) -> bool:
-    """Print each lost field with its outcome, the number of streams, and the reason.
+def show_losses(out: Console, items: Iterable[Item | PlannedItem]) -> bool:
+    """Print each field that is lost by a stream to move: outcome, number of streams, and reason.
 
     Returns whether any field is lost.
     """
     counts: Counter[tuple[str, str]] = Counter()
     reasons: dict[tuple[str, str], Counter[str]] = {}
-    for several in fields:
-        lost = [each for each in several if each.is_loss]
+    for state, fields in outcomes(items):
+        lost = [each for each in fields if each.is_loss and _may_move(state)]
         counts.update({(each.field, str(each.fate)) for each in lost})
         for each in lost:
             reasons.setdefault((each.field, str(each.fate)), Counter())[each.note] += 1

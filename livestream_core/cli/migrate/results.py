@@ -103,7 +103,7 @@ def show_report(context: CommandContext, report: Report, out: Console) -> None:
     heading(out, "Total")
     print_lines(out, filter(None, (sum_words(report.counts), _cutovers(report))))
     heading(out, "Losses")
-    if not show_losses(out, (item.fields for item in report.items if item.state != "skipped")):
+    if not show_losses(out, report.items):
         print_lines(out, ["none"])
     if report.accepted:
         heading(out, "Accepted")

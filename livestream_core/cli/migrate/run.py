@@ -27,6 +27,7 @@ from .cluster import cluster
 from .options import NamedAccounts, Planning, Speed
 from .plan import show_plan
 from .progress import Pause, Tracker, progress, says_waits
+from .rows import json_result
 from .stopping import stopped_by_signals
 from .words import streams
 
@@ -136,14 +137,18 @@ class Ended:
     plan: migrate.Plan | None
     exit_code: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the value as data for ``json.dumps``, with the run's keys even without a run."""
-        no_run = {"writes": 0, "stopped": None, "error": None, "resume_at": None}
+    def print_json(self) -> None:
+        """Print the value as a line of JSON, with the run's keys even without a run."""
         if self.result is not None:
-            data = self.result.to_dict()
+            json_result(self.result, exit_code=self.exit_code)
         else:
-            data = {**no_run, **(self.plan.to_dict() if self.plan is not None else {})}
-        return {**data, "exit_code": self.exit_code}
+            no_run: dict[str, Any] = {
+                "writes": 0,
+                "stopped": None,
+                "error": None,
+                "resume_at": None,
+            }
+            json_result(self.plan, **no_run, exit_code=self.exit_code)
 
 
 def run(

@@ -95,6 +95,7 @@ def _known(ids: tuple[str, ...], other: Neighbor) -> tuple[str, ...]:
 
 def _moved_twice(items: Iterable[Item], other: Neighbor) -> Iterator[str]:
     for item in items:
-        if item.target_id is not None and not item.rolled_back:
-            if other.copies.get(item.source_id, item.target_id) != item.target_id:
-                yield item.source_id
+        if item.target_id is None or item.rolled_back:
+            continue
+        if other.copies.get(item.source_id, item.target_id) != item.target_id:
+            yield item.source_id
