@@ -7,19 +7,21 @@ kept as compressed rows instead, and each becomes an object only while somebody 
 from __future__ import annotations
 
 import json
-import marshal
+import pickle
 import secrets
 import threading
 import weakref
 import zlib
 from array import array
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from itertools import chain, islice
 from operator import eq
 from tempfile import SpooledTemporaryFile
 from typing import Any, Generic, TypeVar, overload
 
+R = TypeVar("R")
 S = TypeVar("S")
 T = TypeVar("T", covariant=True)
 
@@ -27,6 +29,8 @@ T = TypeVar("T", covariant=True)
 _BLOCK = 16
 #: Larger ones are in a temporary file without a name, which the operating system removes.
 _IN_MEMORY = 8_000_000
+#: How many items of each thread may wait for the first one to be done.
+_AHEAD = 4
 #: How many items a repr shows.
 _SHOWN = 3
 #: The blocks that were read last, for a walk in almost the order of the rows.
@@ -38,6 +42,23 @@ def batches(items: Iterable[S], size: int = 500) -> Iterator[list[S]]:
     left = iter(items)
     while batch := list(islice(left, size)):
         yield batch
+
+
+def mapped(
+    executor: Executor, function: Callable[[S], R], items: Iterable[S], workers: int
+) -> Iterator[R]:
+    """Iterate over the results of a function, in order, called in threads only a little ahead."""
+    ahead: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            ahead.append(executor.submit(function, item))
+            if len(ahead) >= _AHEAD * workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        for future in ahead:
+            future.cancel()
 
 
 def document(
@@ -69,22 +90,26 @@ def document(
     yield f"{'' if is_first else last}]{after}"
 
 
+def _same(row: Any) -> Any:
+    return row
+
+
 class Kept(Sequence[T], Generic[T]):
     """A sequence of items that are made from rows each time they are read.
 
     It compares equal to any sequence with equal items, and a pickle of it is a tuple.
 
     Args:
-        rows: The rows: dictionaries of plain values, without secrets. They are read once.
+        rows: The rows, or the items themselves, without secrets. They are read once.
         item: The function that makes an item from a row.
         note: A function that is called with each row while the rows are read.
     """
 
     def __init__(
         self,
-        rows: Iterable[dict[str, Any]],
-        item: Callable[[dict[str, Any]], T],
-        note: Callable[[dict[str, Any]], object] = lambda row: None,
+        rows: Iterable[Any] = (),
+        item: Callable[[Any], T] = _same,
+        note: Callable[[Any], object] = _same,
     ) -> None:
         self._item = item
         self._length = 0
@@ -93,25 +118,37 @@ class Kept(Sequence[T], Generic[T]):
         self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
         weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
-        self._blocks: OrderedDict[int, list[dict[str, Any]]] = OrderedDict()
-        for block in batches(rows, _BLOCK):
-            for row in block:
-                note(row)
-            self._length += len(block)
-            written = self._file.write(zlib.compress(marshal.dumps(block), 1))
+        self._blocks: OrderedDict[int, list[Any]] = OrderedDict()
+        self._note = note
+        #: The rows after the last block.
+        self._rest: list[Any] = []
+        for row in rows:
+            self.append(row)
+
+    def append(self, row: Any) -> None:
+        """Add a row at the end, while the sequence is made."""
+        self._note(row)
+        self._rest.append(row)
+        self._length += 1
+        if len(self._rest) == _BLOCK:
+            self._file.seek(self._bounds[-1])
+            written = self._file.write(zlib.compress(pickle.dumps(self._rest, -1), 1))
             self._bounds.append(self._bounds[-1] + written)
+            self._rest = []
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self) -> Iterator[Any]:
         """Iterate over the rows."""
-        return chain.from_iterable(map(self._block, range(len(self._bounds) - 1)))
+        return chain.from_iterable(map(self._block, range(len(self._bounds))))
 
-    def _block(self, number: int) -> list[dict[str, Any]]:
+    def _block(self, number: int) -> list[Any]:
+        if number == len(self._bounds) - 1:
+            return self._rest
         with self._lock:
-            block = self._blocks.get(number)
+            block: list[Any] | None = self._blocks.get(number)
             if block is None:
                 self._file.seek(self._bounds[number])
                 data = self._file.read(self._bounds[number + 1] - self._bounds[number])
-                block = marshal.loads(zlib.decompress(data))  # noqa: S302
+                block = pickle.loads(zlib.decompress(data))  # noqa: S301
                 self._blocks[number] = block
                 if len(self._blocks) > _LAST:
                     self._blocks.popitem(last=False)

@@ -766,7 +766,7 @@ class CheckResult:
         items: The result for every stream that the migration moves.
     """
 
-    items: tuple[CheckedItem, ...]
+    items: Sequence[CheckedItem]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -818,7 +818,7 @@ class DeleteResult:
         remaining: The number of streams not considered because of a limit or a signal.
     """
 
-    items: tuple[DeletedItem, ...]
+    items: Sequence[DeletedItem]
     dry_run: bool = False
     remaining: int = 0
 

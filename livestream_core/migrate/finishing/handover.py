@@ -20,7 +20,8 @@ from ..._model.errors import InvalidInput, LiveStreamError
 from ..._model.publishing import Publishing
 from ..._model.status import STATUSES
 from ..._model.stream import Ingest, LiveStream, Playback, field_of, hls_url_of, publishing_of
-from ..ledger.ledger import Ledger
+from ..kept import mapped
+from ..ledger.ledger import Ledger, head
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
 from ..patience import PATIENCE, Patience, Waiting, threads
@@ -118,27 +119,25 @@ def handover(
         kept = Patience(patience, waiting, ledger=opened)
         stack.enter_context(paced(source, rate_of(source_rate), kept))
         stack.enter_context(paced(target, rate_of(target_rate), kept))
-        report = opened.report()
-        moved = [item for item in report.items if item.is_moved]
-        checker = Checker(report, source, target, kept)
+        moved = (item for item in opened.read(Transaction.items) if item.is_moved)
+        checker = Checker(opened.read(head), source, target, kept)
         executor = stack.enter_context(threads(workers, "handover", kept))
-        pairs = list(zip(moved, executor.map(checker.pair, moved), strict=True))
-    ingests, profiles, mapping, unread = [], [], [], {}
-    for item, pair in pairs:
-        if pair.target is None:
-            unread[item.target_id or ""] = pair.checked.reason or "it no longer exists"
-            continue
-        if lost := [each for each in pair.target.problems if field_of(each) in _HANDED_OVER]:
-            # Reporting "no ingest" could be wrong.
-            unread[pair.target.id] = "; ".join(lost)
-            continue
-        ingest = pair.target.ingest or next(iter(pair.target.ingests), None)
-        publishing = None if ingest is None else _publishing(ingest)
-        row = _ingest_row(item, pair.target, publishing, target.capabilities)
-        ingests.append(row)
-        if publishing is not None:
-            profiles.append(_obs_profile(row, publishing))
-        mapping.append(_map_row(item, pair.source, pair.target))
+        ingests, profiles, mapping, unread = [], [], [], {}
+        for item, pair in mapped(executor, lambda item: (item, checker.pair(item)), moved, workers):
+            if pair.target is None:
+                unread[item.target_id or ""] = pair.checked.reason or "it no longer exists"
+                continue
+            if lost := [each for each in pair.target.problems if field_of(each) in _HANDED_OVER]:
+                # Reporting "no ingest" could be wrong.
+                unread[pair.target.id] = "; ".join(lost)
+                continue
+            ingest = pair.target.ingest or next(iter(pair.target.ingests), None)
+            publishing = None if ingest is None else _publishing(ingest)
+            row = _ingest_row(item, pair.target, publishing, target.capabilities)
+            ingests.append(row)
+            if publishing is not None:
+                profiles.append(_obs_profile(row, publishing))
+            mapping.append(_map_row(item, pair.source, pair.target))
     path = Path(folder)
     problem = ""
     try:
@@ -305,7 +304,7 @@ def mark_switched(ledger: Location, source_ids: Iterable[str]) -> None:
     """
     ids = [source_ids] if isinstance(source_ids, str) else list(source_ids)
     with Ledger.open(ledger, write=True) as opened:
-        moved = {item.source_id for item in opened.report().items if item.is_moved}
+        moved = {item.source_id for item in opened.read(Transaction.items) if item.is_moved}
         if unknown := [each for each in ids if each not in moved]:
             raise InvalidInput(
                 "source_ids: these streams were not moved, so they cannot be marked as switched: "
@@ -355,25 +354,22 @@ def refresh_cutovers(
         kept = Patience(patience, waiting, ledger=opened)
         stack.enter_context(paced(target, rate_of(target_rate), kept))
         reader = reader_of(target, kept)
-        prepared = [
+        prepared = (
             item
-            for item in opened.report().items
+            for item in opened.read(Transaction.items)
             if item.is_moved and item.cutover is Cutover.PREPARED
-        ]
+        )
 
-        def is_switched(item: Item) -> bool:
+        def switched(item: Item) -> str | None:
             try:
-                return was_live(reader.read(item.target_id or "", _SECONDS))
+                is_switched = was_live(reader.read(item.target_id or "", _SECONDS))
             except LiveStreamError as error:
                 kept.raise_if_ended(error)
-                return False
+                return None
+            return item.source_id if is_switched else None
 
         executor = stack.enter_context(threads(workers, "refresh_cutovers", kept))
-        found = [
-            item.source_id
-            for item, switched in zip(prepared, executor.map(is_switched, prepared), strict=True)
-            if switched
-        ]
+        found = [*filter(None, mapped(executor, switched, prepared, workers))]
 
         def note(transaction: Transaction) -> None:
             for each in found:

@@ -104,6 +104,7 @@ _OWNED_AMONG = _OWNED.where(
 #: For more keys than this, all are read at once.
 _KEYS = 100
 _ROW = sa.select(ITEMS).where(ITEMS.c.position == _P("at")).with_for_update()
+_TARGET = sa.select(ITEMS.c.target).where(ITEMS.c.source_id == _P("id"))
 _CHANGEABLE = [column.name for column in ITEMS.c if column.name not in ("position", "source_id")]
 #: Only if the row has not changed since it was read.
 _CHANGE = (
@@ -261,9 +262,10 @@ class Transaction:
         query = sa.select(ITEMS).where(*where).order_by(ITEMS.c.position)
         return walked(self._connection, query)
 
-    def items(self) -> Items[Item]:
-        """Return all streams, in order."""
-        return Items(({name: row[name] for name in _OF_ITEM} for row in self.rows()), item_of)
+    def items(self, *where: sa.ColumnElement[bool]) -> Items[Item]:
+        """Return the streams, in order, as they are now."""
+        rows = ({name: row[name] for name in _OF_ITEM} for row in self.rows(*where))
+        return Items(rows, item_of)
 
     def is_finished(self) -> bool:
         """Return whether every stream is settled."""
@@ -292,11 +294,11 @@ class Transaction:
             by_state[str(ItemState(word))] += int(count)
         return {"total": sum(by_state.values()), **by_state}
 
-    def target_snapshots(self) -> dict[str, Mapping[str, Any]]:
-        """Return each created stream's fields as the target first returned them, by source ID."""
-        query = sa.select(ITEMS.c.source_id, ITEMS.c.target).where(ITEMS.c.target.is_not(None))
-        rows = self._connection.execute(query)
-        return {source_id: json.loads(target or "{}") for source_id, target in rows}
+    def target_snapshot(self, of: Item) -> Mapping[str, Any]:
+        """Return a created stream's fields as the target first returned them."""
+        text = self._connection.scalar(_TARGET, {"id": of.source_id})
+        found: Mapping[str, Any] = json.loads(text or "{}")
+        return found
 
     def retiring(self) -> frozenset[str]:
         """Return the source IDs of streams that were, or may have been, deleted at the source."""
@@ -414,7 +416,11 @@ class Transaction:
         among = frozenset(keys)
         if len(among) <= _KEYS:
             return frozenset(self._connection.scalars(_OWNED_AMONG, {"keys": sorted(among)}))
-        return frozenset(self._connection.scalars(_OWNED)) & among
+        return self.all_owned() & among
+
+    def all_owned(self) -> frozenset[str]:
+        """Return the keys of all streams at the target that belong to streams in this ledger."""
+        return frozenset(row["target_key"] for row in walked(self._connection, _OWNED))
 
     # -- runs -------------------------------------------------------------------------------
 
@@ -809,6 +815,11 @@ _OF_ITEM = (
 )
 
 
+def spec_of(row: Row) -> StreamSpec | None:
+    """Return the planned spec of a row, without secrets."""
+    return None if row["spec"] is None else stored(StreamSpec, row["spec"])
+
+
 def item_of(row: Row) -> Item:
     """Return the stream of a row."""
     cutover = None
@@ -821,7 +832,7 @@ def item_of(row: Row) -> Item:
         title=row["title"],
         state=ItemState(row["state"]),
         reason=row["reason"],
-        spec=None if row["spec"] is None else stored(StreamSpec, row["spec"]),
+        spec=spec_of(row),
         fields=fields_of(row["fields"]),
         source=json.loads(row["source"]),
         cutover=cutover,

@@ -11,7 +11,7 @@ from ..._model.errors import LiveStreamError, NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
 from ..._runners.sync import run
 from ...durable.flows import Effect, Pause
-from ...durable.listing import CompleteList, Listings, do_nothing, read_list
+from ...durable.listing import CompleteList, Keep, Listings, do_nothing, keep_all, read_list
 from ...durable.listing import complete_list as complete_list_flow
 from ...durable.values import UnprovenList
 from ..values import MigrationStopped
@@ -41,6 +41,7 @@ def complete_list(
     allow_unreadable: bool = False,
     progress: Callable[[], None] = do_nothing,
     heartbeat: Callable[[], None] = do_nothing,
+    keep: Keep = keep_all,
 ) -> CompleteList:
     """Return all streams of an account.
 
@@ -52,6 +53,7 @@ def complete_list(
             readable in any case.
         progress: A function that is called for each stream that was read.
         heartbeat: A function that is called repeatedly while the list is read, and during a pause.
+        keep: A function that returns what is kept of each stream, or ``None`` to keep its key only.
 
     Raises:
         MigrationStopped: If no two reads agree, or the list never reaches the vendor's total.
@@ -67,7 +69,9 @@ def complete_list(
     def perform(effect: Effect) -> Any:
         if isinstance(effect, Pause):
             return time.sleep(effect.seconds)
-        found = read_list(client, read_one, lambda error: patience.wait(error, heartbeat))
+        found = read_list(
+            client, read_one, lambda error: patience.wait(error, heartbeat), keep=keep
+        )
         patience.answered(client.account)  # an empty list is an answer, too
         return found
 
@@ -82,11 +86,28 @@ def complete_list(
     )
 
 
-def listings(client: Client, *, patience: Pauses, allow_unreadable: bool = False) -> Listings:
-    """Return the newest complete list of an account, for threads to share."""
+def listings(
+    client: Client,
+    *,
+    patience: Pauses,
+    allow_unreadable: bool = False,
+    keeping: Callable[[], Keep] = lambda: keep_all,
+) -> Listings:
+    """Return the newest complete list of an account, for threads to share.
+
+    Args:
+        client: The client for the account.
+        patience: The pauses to keep.
+        allow_unreadable: Whether entries may be unreadable.
+        keeping: A function that is called before each list, and returns what is kept of a stream.
+    """
     return Listings(
         lambda heartbeat: complete_list(
-            client, patience=patience, allow_unreadable=allow_unreadable, heartbeat=heartbeat
+            client,
+            patience=patience,
+            allow_unreadable=allow_unreadable,
+            heartbeat=heartbeat,
+            keep=keeping(),
         )
     )
 

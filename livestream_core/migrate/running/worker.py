@@ -25,7 +25,7 @@ from ..._model.errors import (
 from ..._model.status import Status
 from ..._model.stream import LiveStream, StreamSpec
 from ...durable.leases import LeaseLost
-from ...durable.listing import Listing, Listings
+from ...durable.listing import Keep, Listing, Listings
 from ...durable.lookup import Lookup
 from ...durable.matching import Matcher
 from ...durable.settling import candidates, decide
@@ -126,7 +126,11 @@ class Shared:
     turn: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self.listings = listings(self.target, patience=self.patience)
+        self.listings = listings(
+            self.target,
+            patience=self.patience,
+            keeping=lambda: foreign(self.ledger, self.target, self.baseline),
+        )
         self.matcher = Matcher.of(self.target.capabilities)
         self.listed = (None, Lookup(self.matcher, ()))
         self.lookup_of_appeared = Lookup(self.matcher, self.appeared.items())
@@ -448,6 +452,7 @@ class Worker:
         except LiveStreamError as error:
             return self._failed(key, intended, spec, error)
         shared.went_well()
+        del shared.tries[entry.position]
         return self._created(intended, ItemState.CREATED, created)
 
     def _still_planned(self, entry: Entry, stream: LiveStream) -> tuple[StreamSpec | None, str]:
@@ -612,6 +617,20 @@ class Worker:
                 note(transaction)
 
         return guarded
+
+
+def foreign(ledger: Ledger, target: Client, baseline: frozenset[str]) -> Keep:
+    """Return a function that keeps of a list what is not known to belong to anything else.
+
+    What belongs to the ledger or its baseline now will always do so.
+    """
+    owned = ledger.read(Transaction.all_owned)
+
+    def keep(stream: LiveStream) -> LiveStream | None:
+        key = target.id_key(stream.id)
+        return None if key in baseline or key in owned else stream
+
+    return keep
 
 
 def _is_temporary(error: LiveStreamError) -> bool:
