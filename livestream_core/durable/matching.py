@@ -152,6 +152,14 @@ class Matcher:
             for facts in wrong
         )
 
+    def identity(self, spec: StreamSpec) -> tuple[Any, ...]:
+        """Return what two specs have in common if the same streams are recognized as theirs."""
+        values = (getattr(spec, facts.name) for facts in self._returned(IDENTIFYING))
+        return tuple(
+            tuple(each.url for each in value) if value and value is spec.restreams else value
+            for value in values
+        )
+
     def values_of(self, either: StreamSpec | LiveStream) -> dict[str, Any]:
         """Return values by field: a spec and a stream that may be the same share those both have.
 

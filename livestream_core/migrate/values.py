@@ -239,9 +239,11 @@ class PlannedItem:
         scheduled_start: The stream's scheduled start, in UTC.
         state: PENDING if the stream will be moved, SKIPPED, or NEEDS_REVIEW.
         reason: Why the stream will not be moved.
-        spec: The stream to create at the target, or ``None`` if none can be created.
+        spec: The stream to create at the target, without secrets, or ``None`` if none can be
+            created. A run takes the secrets from the source.
         fields: The outcome for each field that has a value.
-        existing: The IDs of streams at the target that already match the spec.
+        existing: The IDs of streams at the target that already match the spec, at most ten.
+        existing_total: The number of those streams.
         source: The fields of the source stream that its copy is made from, without secrets.
         digest: A digest that changes if the source stream or its spec changes.
         key: A key shared by all specs whose streams could be confused.
@@ -256,6 +258,9 @@ class PlannedItem:
     spec: StreamSpec | None = None
     fields: tuple[FieldResult, ...] = ()
     existing: tuple[str, ...] = ()
+    existing_total: int = attrs.field(
+        default=attrs.Factory(lambda item: len(item.existing), takes_self=True)
+    )
     source: Mapping[str, Any] = attrs.field(factory=dict, hash=False, repr=False)
     digest: str = attrs.field(default="", repr=False)
     key: str = attrs.field(default="", repr=False)
@@ -268,6 +273,7 @@ class PlannedItem:
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``, without secrets."""
         start = self.scheduled_start
+        more = self.existing_total > len(self.existing)
         return {
             "source_id": self.source_id,
             "title": self.title,
@@ -278,7 +284,13 @@ class PlannedItem:
             "spec": None if self.spec is None else self.spec.to_dict(),
             "fields": [each.to_dict() for each in self.fields],
             "existing": list(self.existing),
+            **({"existing_total": self.existing_total} if more else {}),
         }
+
+
+def existing_text(item: PlannedItem | None) -> str:
+    """Return the matches at the target as the text of a row: their number, and the first IDs."""
+    return json.dumps([0] if item is None else [item.existing_total, *item.existing])
 
 
 def planned_row(item: PlannedItem) -> dict[str, Any]:
@@ -294,7 +306,7 @@ def planned_row(item: PlannedItem) -> dict[str, Any]:
         "reason": item.reason,
         "spec": None if item.spec is None else json.dumps(item.spec.to_dict()),
         "fields": fields_text(item.fields),
-        "existing": item.existing,
+        "existing": existing_text(item),
         "source": json.dumps(item.source),
         "digest": item.digest,
         "group_key": item.key,
@@ -303,6 +315,7 @@ def planned_row(item: PlannedItem) -> dict[str, Any]:
 
 def planned_item(row: Mapping[str, Any]) -> PlannedItem:
     """Return the item of a row."""
+    total, *existing = json.loads(row["existing"])
     return PlannedItem(
         source_id=row["source_id"],
         title=row["title"],
@@ -312,7 +325,8 @@ def planned_item(row: Mapping[str, Any]) -> PlannedItem:
         reason=row["reason"],
         spec=None if row["spec"] is None else StreamSpec.from_dict(json.loads(row["spec"])),
         fields=fields_of(row["fields"]),
-        existing=row["existing"],
+        existing=tuple(existing),
+        existing_total=total,
         source=json.loads(row["source"]),
         digest=row["digest"],
         key=row["group_key"],
@@ -646,8 +660,9 @@ class Report(Pickled):
         target_account: The target account.
         started_at: When the plan of the ledger was made, in UTC.
         made_at: When this report was made, in UTC.
-        phase: The phase of the migration: ``"running"`` until every item is settled, then
-            ``"finished"``; or ``"rolled_back"``.
+        phase: The phase of the migration: ``"planning"`` and ``"planned"`` if its plan is made in
+            the ledger, ``"running"`` until every item is settled, then ``"finished"``; or
+            ``"rolled_back"``.
         settings: The settings that the plan was made with.
         items: Every item.
         unowned: The IDs of streams at the target that match an item's spec, were not there

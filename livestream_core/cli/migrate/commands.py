@@ -120,6 +120,13 @@ def migrate() -> None:
 @rows_options
 @html_option("the plan")
 @click.option(
+    "--ledger",
+    metavar="FILE_OR_URL",
+    help="Make the plan in this ledger, for `livestream migrate run --ledger`. If the command is "
+    "interrupted, run it again to go on. Several machines can make one plan in PostgreSQL "
+    "together.",
+)
+@click.option(
     "--save",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
@@ -133,6 +140,7 @@ def plan(
     speed: Speed,
     rows: Rows,
     html: Path | None,
+    ledger: str | None,
     save: Path | None,
 ) -> None:
     """Show what a migration would do, without changing anything.
@@ -152,7 +160,7 @@ def plan(
 
     rows.check(ItemState)
     with ExitStack() as stack:
-        made = planned(context, stack, accounts, planning, speed)
+        made = planned(context, stack, accounts, planning, speed, ledger=ledger)
     if html is not None:
         _write_page(html, plan_page(made))
     if save is not None:
@@ -162,7 +170,7 @@ def plan(
         if context.as_json:
             json_result(made, rows, digest=made.digest)
         else:
-            show_plan(context, made, console(), rows)
+            show_plan(context, made, console(), rows, ledger=ledger)
 
 
 @migrate.command(

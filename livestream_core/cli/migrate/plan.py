@@ -14,7 +14,7 @@ from ..console.output import printable, time_text
 from ..console.tables import line
 from .options import Rows
 from .rows import heading, print_chosen, print_lines, stream_row
-from .words import state_words, streams, sum_words
+from .words import command_name, state_words, streams, sum_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +31,12 @@ def exit_code(plan: Plan) -> int:
 
 
 def show_plan(
-    context: CommandContext, plan: Plan, out: Console, chosen: Rows | None = None
+    context: CommandContext,
+    plan: Plan,
+    out: Console,
+    chosen: Rows | None = None,
+    *,
+    ledger: str | None = None,
 ) -> None:
     """Print a plan: first the streams that were chosen, and then the losses and the totals."""
     print_chosen(
@@ -55,7 +60,7 @@ def show_plan(
     heading(out, "Total")
     print_lines(out, _totals(plan))
     heading(out, "Next")
-    print_lines(out, _next(plan))
+    print_lines(out, _next(plan, ledger))
 
 
 def show_losses(out: Console, items: Iterable[Item | PlannedItem]) -> bool:
@@ -95,7 +100,9 @@ def _detail(item: PlannedItem) -> str:
     if not parts:
         parts = [f"{outcome}: {', '.join(fields)}" for outcome, fields in lost.items()]
     if item.existing:
-        parts.append(f"already has a match at the target: {', '.join(item.existing)}")
+        more = item.existing_total - len(item.existing)
+        ids = ", ".join(item.existing) + (f", and {more:,} more" if more else "")
+        parts.append(f"already has a match at the target: {ids}")
     return "; ".join(parts)
 
 
@@ -114,7 +121,7 @@ def _totals(plan: Plan) -> Iterator[str]:
         yield f"{count:,} {'entry' if count == 1 else 'entries'} in its list cannot be read"
 
 
-def _next(plan: Plan) -> Iterator[str]:
+def _next(plan: Plan, ledger: str | None) -> Iterator[str]:
     if plan.target_unreadable:
         yield (
             "A run does not start until every entry in the target's list can be read. To see what "
@@ -140,5 +147,7 @@ def _next(plan: Plan) -> Iterator[str]:
         )
     if not plan.counts["pending"]:
         yield "There is nothing to move."
+    elif not lost and not plan.target_unreadable and ledger is not None:
+        yield f"Run `livestream migrate run --ledger {command_name(ledger)}`."
     elif not lost and not plan.target_unreadable:
         yield "Run `livestream migrate run` with the same options and --ledger FILE."

@@ -12,14 +12,14 @@ from ..._model.status import STATUSES
 from ..._model.stream import LiveStream
 from ...durable.matching import Matcher, unread_fields
 from ..kept import Kept, mapped
-from ..ledger.ledger import Ledger, head
+from ..ledger.ledger import Ledger, check_accounts, head
 from ..ledger.schema import ITEMS
 from ..pace import RequestRate, paced, rate_of
 from ..patience import PATIENCE, Patience, Waiting, threads
 from ..planning.listing import SourceReader
 from ..planning.matching import snapshot
-from ..planning.plan import check_workers, reads_natively
-from ..running.run import Location, check_accounts
+from ..planning.planner import check_workers, reads_natively
+from ..running.run import Location
 from ..values import CheckedItem, CheckResult, Item, ItemState, Report, Verdict
 
 _SECONDS = 60.0

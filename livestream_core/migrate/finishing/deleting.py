@@ -18,15 +18,15 @@ from ..._model.status import STATUSES
 from ..._model.stream import LiveStream
 from ...durable.matching import COMPARED, Matcher
 from ..kept import Kept
-from ..ledger.ledger import Ledger, head
+from ..ledger.ledger import Ledger, check_accounts, head
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
 from ..patience import PATIENCE, Patience, Waiting, asked
 from ..planning.listing import SourceReader
 from ..planning.matching import snapshot
-from ..planning.plan import require
+from ..planning.planner import require
 from ..planning.translation import reports_status
-from ..running.run import Location, check_accounts
+from ..running.run import Location
 from ..values import (
     Cutover,
     DeletedItem,

@@ -21,12 +21,12 @@ from ..._model.publishing import Publishing
 from ..._model.status import STATUSES
 from ..._model.stream import Ingest, LiveStream, Playback, field_of, hls_url_of, publishing_of
 from ..kept import mapped
-from ..ledger.ledger import Ledger, head
+from ..ledger.ledger import Ledger, check_accounts, head
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
 from ..patience import PATIENCE, Patience, Waiting, threads
-from ..planning.plan import check_workers
-from ..running.run import Location, check_accounts
+from ..planning.planner import check_workers
+from ..running.run import Location
 from ..values import Cutover, Item
 from .check import Checker, reader_of, was_live
 

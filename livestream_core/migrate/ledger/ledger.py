@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +24,7 @@ import attrs
 import filelock
 import sqlalchemy as sa
 
+from ..._client import Client
 from ..._model.errors import InvalidInput
 from ...durable.database import committed
 from ...durable.database import shown as shown_url
@@ -39,6 +41,7 @@ from .schema import (
     ITEMS,
     METADATA,
     MIGRATION,
+    PLANNING_VERSION,
     SCHEMA_VERSION,
     instant,
     item_row,
@@ -70,8 +73,16 @@ class Ledger:
     Use :meth:`open` or :meth:`create` as a context manager.
     """
 
-    def __init__(self, engine: sa.Engine, where: str, lock: filelock.FileLock | None) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        where: str,
+        lock: filelock.FileLock | None,
+        *,
+        is_temporary: bool = False,
+    ) -> None:
         self._engine, self._shown, self._lock = engine, where, lock
+        self._is_temporary = is_temporary
         self._file = engine.dialect.name == "sqlite"
         #: Whether the ledger was opened for writing.
         self.is_writable: bool = lock is not None
@@ -108,8 +119,14 @@ class Ledger:
         return False
 
     @classmethod
-    def create(cls, location: str | os.PathLike[str], plan: Plan) -> Ledger:
+    def create(cls, location: str | os.PathLike[str], plan: Plan, phase: str = "running") -> Ledger:
         """Create a ledger from a plan, and open it. An SQLite ledger is locked until it is closed.
+
+        Args:
+            location: An SQLite file, or the URL of a PostgreSQL database.
+            plan: The plan.
+            phase: The phase of the migration: ``"running"``, or ``"planning"`` if the streams of
+                the plan are still to be read.
 
         Raises:
             LedgerError: If the ledger already exists or cannot be written.
@@ -121,7 +138,7 @@ class Ledger:
             with _explained(where), engine.begin() as connection:
                 lock_tables(connection)
                 if not sa.inspect(connection).has_table(MIGRATION.name):
-                    _fill(connection, plan)
+                    _fill(connection, plan, phase)
             engine.dispose()
             return cls.open(location, write=True)
         lock = _hold(path)
@@ -137,7 +154,7 @@ class Ledger:
                     with engine.connect() as connection:
                         connection.exec_driver_sql("BEGIN")
                         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-                        _fill(connection, plan)
+                        _fill(connection, plan, phase)
                         _count_commit(connection)
                         connection.exec_driver_sql("COMMIT")
                 finally:
@@ -152,6 +169,20 @@ class Ledger:
             lock.release()
             raise
         return cls._opened(path, lock)
+
+    @classmethod
+    @contextmanager
+    def temporary(cls, plan: Plan) -> Iterator[Ledger]:
+        """Yield a ledger for a plan that is made, which is gone at the end of the block."""
+        with tempfile.TemporaryDirectory(prefix="livestream-plan-") as folder:
+            engine = _sqlite(Path(folder) / "plan.db", journal="MEMORY")
+            ledger = cls(engine, "of the plan", None, is_temporary=True)
+            try:
+                with _explained(ledger.location), engine.begin() as connection:
+                    _fill(connection, plan, "planning")
+                yield ledger
+            finally:
+                ledger.close()
 
     @classmethod
     def open(cls, location: str | os.PathLike[str], *, write: bool = False) -> Ledger:
@@ -288,6 +319,8 @@ class Ledger:
         self._write_mark(count)
 
     def _write_mark(self, count: int) -> None:
+        if self._is_temporary:
+            return
         try:
             mark_file.write(self._mark, count)
         except OSError as error:
@@ -336,7 +369,7 @@ class Ledger:
             elif not sa.inspect(connection).has_table(MIGRATION.name):
                 raise LedgerError(f"there is no ledger at {self._shown}")
             version = connection.execute(sa.text("SELECT schema_version FROM migration")).scalar()
-            newest = SCHEMA_VERSION[self._engine.dialect.name]
+            newest = PLANNING_VERSION[self._engine.dialect.name]
             if isinstance(version, int) and version > newest:
                 raise LedgerError(
                     f"the ledger {self._shown} was written by a newer version of livestream-core "
@@ -382,12 +415,13 @@ class Ledger:
             found += 1
             if row["seal"] != seal_of(row):
                 raise self._damaged(f"the row of stream {row['source_id']!r} was changed")
-        if found != migration["item_count"]:
+        if found != migration["item_count"] and migration["phase"] != "planning":
             raise self._damaged(f"it has {found} streams of {migration['item_count']}")
         waiting = sa.select(ITEMS.c.group_key).where(
             ITEMS.c.state.in_(UNSETTLED), ITEMS.c.group_key.not_in(sa.select(GROUPS.c.key))
         )
-        if connection.execute(waiting.limit(1)).first() is not None:
+        is_planned = migration["phase"] != "planning"
+        if is_planned and connection.execute(waiting.limit(1)).first() is not None:
             raise self._damaged("an unsettled stream has no group")
         for accepted in Transaction(connection, 0.0).accepted():
             if accepted["seal"] != seal_of(accepted):
@@ -509,7 +543,7 @@ def no_ledger(location: str | os.PathLike[str], more: str = "") -> LedgerError:
 
 def _sqlite(path: Path, *, journal: str) -> sa.Engine:
     # `uri` with mode=rw: a missing file is never created, except for a new ledger.
-    mode = "rwc" if journal == "DELETE" else "rw"
+    mode = "rw" if journal == "WAL" else "rwc"
     if journal == "WAL" and _never_changes(path):
         mode = "ro&immutable=1"
 
@@ -525,7 +559,8 @@ def _sqlite(path: Path, *, journal: str) -> sa.Engine:
             # Then a damaged log loses nothing, unless a reader prevented the checkpoint.
             connection.execute("PRAGMA wal_autocheckpoint = 1")
             connection.execute(f"PRAGMA journal_mode = {journal}")
-            connection.execute("PRAGMA synchronous = FULL")
+            synchronous = "OFF" if journal == "MEMORY" else "FULL"  # it need not survive a crash
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
         return connection
 
     return sa.create_engine(
@@ -666,10 +701,11 @@ def _hint(problem: str) -> str | None:
     return None
 
 
-def _fill(connection: sa.Connection, plan: Plan) -> None:
+def _fill(connection: sa.Connection, plan: Plan, phase: str) -> None:
     METADATA.create_all(connection)
-    version = SCHEMA_VERSION[connection.dialect.name]
-    connection.execute(MIGRATION.insert(), [migration_row(plan, version)])
+    versions = PLANNING_VERSION if phase == "planning" else SCHEMA_VERSION
+    version = versions[connection.dialect.name]
+    connection.execute(MIGRATION.insert(), [migration_row(plan, version, phase)])
     groups: dict[str, int] = {}
     for batch in batches(enumerate(plan.items)):
         connection.execute(ITEMS.insert(), [item_row(plan, at, item) for at, item in batch])
@@ -678,6 +714,21 @@ def _fill(connection: sa.Connection, plan: Plan) -> None:
                 groups.setdefault(item.key, at)
     for some in batches(groups.items()):
         connection.execute(GROUPS.insert(), [{"key": key, "position": at} for key, at in some])
+
+
+def check_accounts(ledger: Ledger, source: Client | None, target: Client | None) -> None:
+    """Check that a ledger belongs to these accounts.
+
+    Raises:
+        LedgerError: If it belongs to other accounts.
+    """
+    row = ledger.read(Transaction.migration)
+    for name, client in (("source", source), ("target", target)):
+        if client is not None and client.account != row[f"{name}_account"]:
+            raise LedgerError(
+                f"the ledger {ledger.location} belongs to another migration: its {name} is "
+                f"{row[f'{name}_account']}, not {client.account}"
+            )
 
 
 def new_owner() -> str:

@@ -228,6 +228,11 @@ class Transaction:
         self._connection = connection
         self.now = now
 
+    @property
+    def connection(self) -> sa.Connection:
+        """The connection of the transaction."""
+        return self._connection
+
     # -- the tables -------------------------------------------------------------------------
 
     def has(self, table: sa.Table) -> bool:

@@ -226,6 +226,7 @@ def _item(data: Mapping[str, Any]) -> PlannedItem:
             for each in data["fields"]
         ),
         existing=tuple(data["existing"]),
+        existing_total=data.get("existing_total", len(data["existing"])),
         source=data["source"],
         digest=data["digest"],
         key=data["key"],

@@ -25,13 +25,14 @@ from ..._model.stream import LiveStream
 from ...durable.listing import CompleteList, Keep
 from ...durable.lookup import Lookup
 from ...durable.matching import Matcher, slim
-from ..ledger.ledger import Ledger, digest_of, head, no_ledger
+from ..ledger.ledger import Ledger, check_accounts, digest_of, head, no_ledger
+from ..ledger.planning import plan_of, start
 from ..ledger.schema import ITEMS
 from ..ledger.transaction import Transaction, spec_of
 from ..pace import RequestRate, paced, rate_of
 from ..patience import PATIENCE, Patience, Waiting, asked, check_seconds, resume_at
 from ..planning.listing import SourceReader, complete_list
-from ..planning.plan import (
+from ..planning.planner import (
     Planner,
     check_possible,
     check_workers,
@@ -89,7 +90,8 @@ def run(
     If the run is interrupted, repeat the call to resume from the ledger.
 
     Args:
-        plan: The plan for a new ledger. An existing ledger resumes its own plan.
+        plan: The plan for a new ledger. An existing ledger resumes its own plan, also one that was
+            made in it and not run yet.
         ledger: An SQLite file, or the URL of a PostgreSQL database.
         source: The client for the source. Defaults to the plan's client. If the executor uses
             other processes, a picklable function that connects the client there.
@@ -196,16 +198,29 @@ def _ledger(location: Location, plan: Plan | None) -> Iterator[Ledger]:
         ledger = Ledger.open(location, write=True)
     elif plan is None:
         raise no_ledger(location, ", or pass a plan to start a new migration")
-    elif plan.forbidden_losses:
-        raise MigrationStopped(
-            "the plan would lose fields listed in fail_on_loss: "
-            f"{', '.join(plan.forbidden_losses)}; nothing was created",
-            hint="see the plan for the streams, and map the field in a transform or allow the loss",
-        )
     else:
+        _check_losses(plan)
         ledger = Ledger.create(location, plan)
     with ledger:
+        phase = ledger.read(head).phase
+        if phase == "planning":
+            raise MigrationStopped(
+                f"the plan in the ledger {ledger.location} is not complete; nothing was created",
+                hint="make the plan again with the same ledger and settings to go on",
+            )
+        if phase == "planned":
+            _check_losses(ledger.read(plan_of))
+            ledger.write(start)
         yield ledger
+
+
+def _check_losses(plan: Plan) -> None:
+    if lost := plan.forbidden_losses:
+        raise MigrationStopped(
+            "the plan would lose fields listed in fail_on_loss: "
+            f"{', '.join(lost)}; nothing was created",
+            hint="see the plan for the streams, and map the field in a transform or allow the loss",
+        )
 
 
 def _check_planned(plan: Plan, *clients: ClientOrFactory | None) -> None:
@@ -235,21 +250,6 @@ def _clients(
         stack.enter_context(paced(client, rate, patience))
         clients.append(client)
     return clients
-
-
-def check_accounts(ledger: Ledger, source: Client | None, target: Client | None) -> None:
-    """Check that a ledger belongs to these accounts.
-
-    Raises:
-        LedgerError: If it belongs to other accounts.
-    """
-    row = ledger.read(Transaction.migration)
-    for name, client in (("source", source), ("target", target)):
-        if client is not None and client.account != row[f"{name}_account"]:
-            raise LedgerError(
-                f"the ledger {ledger.location} belongs to another migration: its {name} is "
-                f"{row[f'{name}_account']}, not {client.account}"
-            )
 
 
 def transform_of(settings: PlanSettings, given: Transform | None) -> Transform | None:
