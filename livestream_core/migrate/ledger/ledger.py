@@ -82,7 +82,8 @@ class Ledger:
         is_temporary: bool = False,
     ) -> None:
         self._engine, self._shown, self._lock = engine, where, lock
-        self._is_temporary = is_temporary
+        #: Whether it is gone once it is closed.
+        self.is_temporary: bool = is_temporary
         self._file = engine.dialect.name == "sqlite"
         #: Whether the ledger was opened for writing.
         self.is_writable: bool = lock is not None
@@ -319,7 +320,7 @@ class Ledger:
         self._write_mark(count)
 
     def _write_mark(self, count: int) -> None:
-        if self._is_temporary:
+        if self.is_temporary:
             return
         try:
             mark_file.write(self._mark, count)

@@ -44,21 +44,27 @@ _CLAIM_LIST = _LISTING.claiming(
     .with_for_update(skip_locked=True)
     .scalar_subquery()
 )
-_CLAIM = _READING.claiming(
-    sa.select(PLANNED.c.key)
-    .where(PLANNED.c.is_open, _READING.is_free)
-    .order_by(PLANNED.c.position)
-    .limit(1)
-    .with_for_update(skip_locked=True, of=PLANNED)
-    .scalar_subquery()
-)
-_DONE = (
+_CLAIM = (
     PLANNED.update()
-    .where(PLANNED.c.key == _P("of_key"))
-    .values(is_open=False, owner=None, existing=_P("as_existing"))
+    .where(
+        PLANNED.c.key.in_(
+            sa.select(PLANNED.c.key)
+            .where(PLANNED.c.is_open, _READING.is_free)
+            .order_by(PLANNED.c.position)
+            .limit(_P("most"))
+            .with_for_update(skip_locked=True)
+        )
+    )
+    .values(owner=_P("as_owner"), lease_until=_P("until"))
+    .returning(PLANNED.c.key, PLANNED.c.position, PLANNED.c.source_id)
 )
-
-
+_HELD = PLANNED.update().where(PLANNED.c.is_open, PLANNED.c.owner == _P("of_owner"))
+_HOLD = _HELD.values(lease_until=_P("until"))
+_RELEASE = _HELD.values(owner=None, lease_until=0.0)
+_DONE = _HELD.where(PLANNED.c.key == _P("of_key")).values(
+    is_open=False, owner=None, existing=_P("as_existing")
+)
+_INSERT = ITEMS.insert()
 _REGROUP = (
     ITEMS.update()
     .where(ITEMS.c.position == _P("at"))
@@ -83,6 +89,15 @@ class Listed:
     source_id: str
     listed: int
     item: PlannedItem | None = None
+
+
+@attrs.frozen(slots=True)
+class ToRead:
+    """A stream that is listed, and has to be read in full."""
+
+    key: str
+    position: int
+    source_id: str
 
 
 def begin(tx: Transaction, *, alone: bool) -> None:
@@ -212,49 +227,48 @@ def note_list_read(
     )
 
 
-def claim(tx: Transaction, owner: str, lease: float) -> tuple[str, int, str] | Wait | None:
-    """Claim the next stream to read: its key, its position, and its ID at the source.
+def count_open(tx: Transaction) -> int:
+    """Return the number of streams that are still to be read."""
+    query = sa.select(sa.func.count()).select_from(PLANNED).where(PLANNED.c.is_open)
+    return int(tx.connection.scalar(query) or 0)
 
-    Returns ``None`` if every stream was read.
-    """
-    given = {"now": tx.now, "as_owner": owner, "until": tx.now + lease}
-    row = tx.connection.execute(_CLAIM, given).mappings().one_or_none()
-    if row is not None:
-        return row["key"], row["position"], row["source_id"]
+
+def claim(tx: Transaction, owner: str, lease: float, most: int) -> list[ToRead] | Wait | None:
+    """Claim the next streams to read; return ``None`` if every stream was read."""
+    given = {"now": tx.now, "as_owner": owner, "until": tx.now + lease, "most": most}
+    rows = tx.connection.execute(_CLAIM, given)
+    if found := sorted((ToRead(*row) for row in rows), key=lambda each: each.position):
+        return found
     soonest = tx.connection.scalar(
         sa.select(sa.func.min(PLANNED.c.lease_until)).where(PLANNED.c.is_open)
     )
     return None if soonest is None else Wait(max(soonest - tx.now, 0.05))
 
 
-def hold(tx: Transaction, key: str, owner: str, lease: float) -> None:
-    """Renew the lease on a stream.
-
-    Raises:
-        LeaseLost: If another worker has claimed it.
-    """
-    _READING.hold(tx.connection, key, owner, tx.now + lease)
+def hold(tx: Transaction, owner: str, lease: float) -> None:
+    """Renew a worker's leases on the streams that it has still to read."""
+    tx.connection.execute(_HOLD, {"of_owner": owner, "until": tx.now + lease})
 
 
-def release(tx: Transaction, key: str, owner: str) -> None:
-    """Release a stream that could not be read."""
-    _READING.postpone(tx.connection, key, owner, 0.0)
+def release(tx: Transaction, owner: str) -> None:
+    """Release the streams that a worker has not read."""
+    tx.connection.execute(_RELEASE, {"of_owner": owner})
 
 
 def note_read(
-    tx: Transaction, plan: Plan, key: str, position: int, owner: str, item: PlannedItem | None
+    tx: Transaction, plan: Plan, stream: ToRead, owner: str, item: PlannedItem | None
 ) -> None:
     """Record the item of a stream that was read, or that it does not exist any longer.
 
     If another worker has claimed the stream, that worker records it.
     """
-    if not _READING.owns(tx.connection, key, owner):
+    given = {"of_key": stream.key, "of_owner": owner, "as_existing": existing_text(item)}
+    if tx.connection.execute(_DONE, given).rowcount != 1:
         return
     if item is None:
-        tx.connection.execute(PLANNED.delete().where(PLANNED.c.key == key))
-        return
-    tx.connection.execute(ITEMS.insert(), item_row(plan, position, item))
-    tx.connection.execute(_DONE, {"of_key": key, "as_existing": existing_text(item)})
+        tx.connection.execute(PLANNED.delete().where(PLANNED.c.key == stream.key))
+    else:
+        tx.connection.execute(_INSERT, item_row(plan, stream.position, item))
 
 
 def close(tx: Transaction, matcher: Matcher) -> None:

@@ -21,7 +21,7 @@ from ...durable.listing import CompleteList
 from ...durable.matching import slim
 from ..ledger import planning
 from ..ledger.ledger import Ledger, new_owner
-from ..ledger.planning import Listed
+from ..ledger.planning import Listed, ToRead
 from ..ledger.transaction import Transaction, Wait
 from ..patience import Patience, threads
 from ..values import Plan, PlannedItem
@@ -32,6 +32,9 @@ from .planner import Planner, reads_natively
 #: How long, in seconds, a worker holds a stream, or the list, that it reads.
 _LEASE = 120.0
 _READ_SECONDS = 60.0
+#: The most streams that a worker claims at a time, and the number of its claims if there are few.
+_MOST = 20
+_SHARES = 16
 #: How many streams of the list are recorded at a time.
 _BATCH = 250
 #: An idle worker checks after this number of seconds whether another has released a stream.
@@ -116,8 +119,10 @@ class Reading:
 
     def _read_streams(self, planner: Planner, workers: int) -> None:
         counted = self.counted("streams")
+        # All workers have something to do until the end.
+        most = self.ledger.read(planning.count_open) // (_SHARES * workers)
         with threads(workers, "plan", self.patience) as executor:
-            work = partial(self._work, planner, counted)
+            work = partial(self._work, planner, counted, max(1, min(most, _MOST)))
             futures = [executor.submit(work) for _ in range(workers)]
             try:
                 wait(futures)
@@ -127,42 +132,52 @@ class Reading:
             for future in futures:
                 future.result()
 
-    def _work(self, planner: Planner, counted: Callable[[], None]) -> None:
+    def _work(self, planner: Planner, counted: Callable[[], None], most: int) -> None:
         """Read one stream after the other, until every stream was read."""
         owner = new_owner()
-        note: Callable[[Transaction], None] | None = None
+        heartbeat = lease_keeper(
+            _LEASE, lambda: self.ledger.write(partial(planning.hold, owner=owner, lease=_LEASE))
+        )
+        notes: list[Callable[[Transaction], None]] = []
 
-        def note_and_claim(tx: Transaction) -> tuple[str, int, str] | Wait | None:
-            if note is not None:
-                note(tx)
-            return None if self._ended.is_set() else planning.claim(tx, owner, _LEASE)
+        def note(tx: Transaction) -> None:
+            for each in notes:
+                each(tx)
 
-        while True:
-            found = self.ledger.write(note_and_claim)
-            note = None
-            if found is None:
-                return
-            if isinstance(found, Wait):
-                self._ended.wait(min(found.seconds, _LONGEST_WAIT))
-                continue
-            key, position, source_id = found
-            try:
-                item = self._item(planner, source_id, self._keeper(key, owner))
-            except LeaseLost:
-                continue
-            except BaseException:
-                self._ended.set()
-                self.ledger.write(partial(planning.release, key=key, owner=owner))
-                raise
-            note = partial(
-                planning.note_read,
-                plan=self.plan,
-                key=key,
-                position=position,
-                owner=owner,
-                item=item,
-            )
-            counted()
+        def note_and_claim(tx: Transaction) -> list[ToRead] | Wait | None:
+            note(tx)
+            return None if self._ended.is_set() else planning.claim(tx, owner, _LEASE, most)
+
+        try:
+            while claimed := self.ledger.write(note_and_claim):
+                notes = []
+                if isinstance(claimed, Wait):
+                    self._ended.wait(min(claimed.seconds, _LONGEST_WAIT))
+                    continue
+                for stream in claimed:
+                    if notes and not self.ledger.is_temporary:
+                        self.ledger.write(note)  # it is not read again
+                        notes = []
+                    if self._ended.is_set():
+                        break
+                    heartbeat()
+                    item = self._item(planner, stream.source_id, heartbeat)
+                    notes.append(
+                        partial(
+                            planning.note_read,
+                            plan=self.plan,
+                            stream=stream,
+                            owner=owner,
+                            item=item,
+                        )
+                    )
+                    counted()
+        except BaseException:
+            self._ended.set()
+            raise
+        finally:
+            if self._ended.is_set():
+                self.ledger.write(partial(planning.release, owner=owner))
 
     def _item(
         self, planner: Planner, source_id: str, heartbeat: Callable[[], None]
@@ -180,12 +195,6 @@ class Reading:
                 raise
             stream = Unreadable(error.message, id=source_id)
         return planner.item(stream)
-
-    def _keeper(self, key: str, owner: str) -> Callable[[], None]:
-        return lease_keeper(
-            _LEASE,
-            lambda: self.ledger.write(partial(planning.hold, key=key, owner=owner, lease=_LEASE)),
-        )
 
 
 def lease_keeper(lease: float, renew: Callable[[], object]) -> Callable[[], None]:
