@@ -173,11 +173,13 @@ class Listing:
     Attributes:
         streams: The streams, by the key of their IDs.
         started: When the read of the list started, by this machine's monotonic clock.
+        took: How long the read took, in seconds.
         unreadable: The entries that could not be read, if they are allowed.
     """
 
     streams: Mapping[str, LiveStream]
     started: float
+    took: float
     unreadable: tuple[Unreadable, ...] = ()
 
 
@@ -199,6 +201,23 @@ class Listings:
         self._lock = threading.Lock()
         self._newest: Listing | None = None
 
+    def recent(self, age: float, heartbeat: Callable[[], None] = do_nothing) -> Listing:
+        """Return a list that is not too old.
+
+        A list serves at least as long as its read took: if a read took longer than ``age``, each
+        list would be too old as soon as it is read, and every call would read another one.
+
+        Args:
+            age: The maximum age of a list that was read quickly, in seconds.
+            heartbeat: A function that is called repeatedly while a thread reads the list.
+
+        Raises:
+            LiveStreamError: If the list could not be read.
+        """
+        return self._good(
+            lambda each: self._clock() - each.started <= max(age, 2 * each.took), heartbeat
+        )
+
     def started_after(self, instant: float, heartbeat: Callable[[], None] = do_nothing) -> Listing:
         """Return a list whose read started after an instant of the monotonic clock.
 
@@ -209,14 +228,18 @@ class Listings:
         Raises:
             LiveStreamError: If the list could not be read.
         """
+        return self._good(lambda each: each.started >= instant, heartbeat)
+
+    def _good(self, is_good: Callable[[Listing], bool], heartbeat: Callable[[], None]) -> Listing:
         while not self._lock.acquire(timeout=_POLL):
             heartbeat()
         try:
             newest = self._newest
-            if newest is None or newest.started < instant:
+            if newest is None or not is_good(newest):
                 started = self._clock()
                 found = self._read(heartbeat)
-                newest = self._newest = Listing(found.streams, started, found.unreadable)
+                took = self._clock() - started
+                newest = self._newest = Listing(found.streams, started, took, found.unreadable)
             return newest
         finally:
             self._lock.release()

@@ -16,10 +16,11 @@ from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from io import BytesIO
 from itertools import chain, islice
 from operator import eq
 from tempfile import SpooledTemporaryFile
-from typing import Any, Generic, TypeVar, overload
+from typing import IO, Any, Generic, TypeVar, overload
 
 R = TypeVar("R")
 S = TypeVar("S")
@@ -100,9 +101,10 @@ class Kept(Sequence[T], Generic[T]):
     It compares equal to any sequence with equal items, and a pickle of it is a tuple.
 
     Args:
-        rows: The rows, or the items themselves, without secrets. They are read once.
+        rows: The rows, or the items themselves. They are read once.
         item: The function that makes an item from a row.
         note: A function that is called with each row while the rows are read.
+        secret: Whether the rows may contain secrets, which are never written to a file.
     """
 
     def __init__(
@@ -110,12 +112,16 @@ class Kept(Sequence[T], Generic[T]):
         rows: Iterable[Any] = (),
         item: Callable[[Any], T] = _same,
         note: Callable[[Any], object] = _same,
+        *,
+        secret: bool = False,
     ) -> None:
         self._item = item
         self._length = 0
         #: Where each block begins in the file, and where the last one ends.
         self._bounds = array("Q", [0])
-        self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+        self._file: IO[bytes] = BytesIO()
+        if not secret:
+            self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
         weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
         self._blocks: OrderedDict[int, list[Any]] = OrderedDict()
@@ -186,3 +192,29 @@ class Kept(Sequence[T], Generic[T]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return tuple, (tuple(self),)
+
+
+class Packed(Mapping[str, T], Generic[T]):
+    """Values by key that take little memory, and may contain secrets."""
+
+    def __init__(self) -> None:
+        self._values: Kept[T] = Kept(secret=True)
+        self._places: dict[str, int] = {}
+
+    def add(self, key: str, value: Any) -> None:
+        """Set the value of a key, while the mapping is made."""
+        self._places[key] = len(self._values)
+        self._values.append(value)
+
+    def remove(self, key: str) -> None:
+        """Remove a key, while the mapping is made."""
+        del self._places[key]
+
+    def __getitem__(self, key: str) -> T:
+        return self._values[self._places[key]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)

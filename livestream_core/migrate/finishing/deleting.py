@@ -331,6 +331,9 @@ class _Deletion:
         self._patience = patience
         self._items: Kept[DeletedItem] = Kept()
         self._spent = self._remaining = 0
+        #: The last deleted stream, recorded together with the intent to delete the next one. If it
+        #: is not recorded at all, the next call finds that it was already deleted.
+        self._done: Item | None = None
         #: The source IDs of streams that were found to have been live at the target.
         self.switched: set[str] = set()
 
@@ -377,10 +380,29 @@ class _Deletion:
 
     def result(self) -> DeleteResult:
         """Return the result of the deletions."""
+        self._record()
         return DeleteResult(items=self._items, dry_run=self._dry_run, remaining=self._remaining)
 
     def _write(self, item: Item, state: str | None) -> None:
-        self._ledger.write(lambda tx: tx.change(item.source_id, **{self._column: state}))
+        if state == "done":
+            self._record()
+            self._done = item
+        else:
+            self._record(item, state)
+
+    def _record(self, item: Item | None = None, state: str | None = None) -> None:
+        """Record a deletion that is done, and the state of another stream."""
+        done, self._done = self._done, None
+        if done is None and item is None:
+            return
+
+        def record(tx: Transaction) -> None:
+            if done is not None:
+                tx.change(done.source_id, **{self._column: "done"})
+            if item is not None:
+                tx.change(item.source_id, **{self._column: state})
+
+        self._ledger.write(record)
 
     def _note(self, item: Item, *, deleted: bool, reason: str) -> None:
         self._items.append(

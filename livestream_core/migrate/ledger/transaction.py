@@ -105,6 +105,7 @@ _OWNED_AMONG = _OWNED.where(
 _KEYS = 100
 _ROW = sa.select(ITEMS).where(ITEMS.c.position == _P("at")).with_for_update()
 _TARGET = sa.select(ITEMS.c.target).where(ITEMS.c.source_id == _P("id"))
+_ROW_OF = sa.select(ITEMS).where(ITEMS.c.source_id == _P("id")).with_for_update()
 _CHANGEABLE = [column.name for column in ITEMS.c if column.name not in ("position", "source_id")]
 #: Only if the row has not changed since it was read.
 _CHANGE = (
@@ -742,8 +743,8 @@ class Transaction:
 
     def change(self, source_id: str, **values: Any) -> None:
         """Change columns of a stream's row: its cutover, its rollback, or its retirement."""
-        query = sa.select(ITEMS.c.position).where(ITEMS.c.source_id == source_id)
-        self._change(self._connection.execute(query).scalar_one(), lambda _: values)
+        row = self._connection.execute(_ROW_OF, {"id": source_id}).mappings().one()
+        self._change(row["position"], lambda _: values, row)
 
     def _change(
         self,

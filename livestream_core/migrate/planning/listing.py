@@ -14,6 +14,7 @@ from ...durable.flows import Effect, Pause
 from ...durable.listing import CompleteList, Keep, Listings, do_nothing, keep_all, read_list
 from ...durable.listing import complete_list as complete_list_flow
 from ...durable.values import UnprovenList
+from ..kept import Packed
 from ..values import MigrationStopped
 
 T = TypeVar("T")
@@ -90,24 +91,18 @@ def listings(
     client: Client,
     *,
     patience: Pauses,
-    allow_unreadable: bool = False,
-    keeping: Callable[[], Keep] = lambda: keep_all,
+    keeping: Callable[[], Keep],
 ) -> Listings:
     """Return the newest complete list of an account, for threads to share.
 
     Args:
         client: The client for the account.
         patience: The pauses to keep.
-        allow_unreadable: Whether entries may be unreadable.
         keeping: A function that is called before each list, and returns what is kept of a stream.
     """
     return Listings(
         lambda heartbeat: complete_list(
-            client,
-            patience=patience,
-            allow_unreadable=allow_unreadable,
-            heartbeat=heartbeat,
-            keep=keeping(),
+            client, patience=patience, heartbeat=heartbeat, keep=keeping()
         )
     )
 
@@ -119,14 +114,29 @@ class SourceReader:
     reads share.
     """
 
-    #: The maximum age of a shared list, in seconds.
+    #: The maximum age of a shared list that was read quickly, in seconds.
     MAX_AGE = 10.0
 
     def __init__(self, client: Client, *, natively: bool, patience: Pauses) -> None:
         self._client, self._patience = client, patience
-        self._listings = (
-            None if natively else listings(client, patience=patience, allow_unreadable=True)
+        self._listings = None if natively else Listings(self._list)
+
+    def _list(self, heartbeat: Callable[[], None]) -> CompleteList:
+        streams: Packed[LiveStream] = Packed()
+
+        def keep(stream: LiveStream) -> None:
+            streams.add(self._client.id_key(stream.id), stream)
+
+        found = complete_list(
+            self._client,
+            patience=self._patience,
+            allow_unreadable=True,
+            heartbeat=heartbeat,
+            keep=keep,
         )
+        for key in streams.keys() - found.keys:
+            streams.remove(key)  # it was only in an earlier read of the list
+        return found._replace(streams=streams)
 
     def read(
         self,
@@ -156,8 +166,10 @@ class SourceReader:
                 lambda: self._client.get(stream_id, deadline=seconds),
                 heartbeat,
             )
-        age = 0.0 if again else self.MAX_AGE
-        listing = self._listings.started_after(time.monotonic() - age, heartbeat)
+        if again:
+            listing = self._listings.started_after(time.monotonic(), heartbeat)
+        else:
+            listing = self._listings.recent(self.MAX_AGE, heartbeat)
         stream = listing.streams.get(self._client.id_key(stream_id))
         if stream is None and listing.unreadable:
             raise UnexpectedResponse(
