@@ -208,7 +208,7 @@ class Meter:
 
 
 def forget_peak() -> None:
-    """Begin to measure the peak memory of this process anew, where the system can do that."""
+    """Measure the peak memory of this process from now on, where the system can do that."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

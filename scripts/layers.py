@@ -19,7 +19,7 @@ LAYERS = {
         _engine _http _runners _client __init__ emulator memory durable migrate testing cli""",
     "livestream_core.durable": """values flows matching lookup listing settling database leases
         store creating creates __init__""",
-    "livestream_core.migrate": """values ledger patience pace planning running finishing pages
+    "livestream_core.migrate": """kept values ledger patience pace planning running finishing pages
         __init__""",
     "livestream_core.testing": """transports field_values captures blocking fixture conformance
         report plugin strategies registration __init__""",

@@ -1,7 +1,7 @@
 """Sequences of many items that take little memory.
 
 A plan or report of 100,000 streams would take hundreds of megabytes as objects. The items are
-kept as compressed rows instead, and each becomes an object only while somebody looks at it.
+kept as compressed rows instead, and each becomes an object only while it is read.
 """
 
 from __future__ import annotations
