@@ -845,12 +845,13 @@ class DeleteResult:
     @property
     def counts(self) -> dict[str, int]:
         """The numbers in ``deleted``: ``switched``, ``prepared``, and of both, ``adopted``."""
-        deleted = [item for item in self.items if item.deleted]
-        return {
-            "switched": sum(item.cutover is Cutover.SWITCHED for item in deleted),
-            "prepared": sum(item.cutover is Cutover.PREPARED for item in deleted),
-            "adopted": sum(item.adopted for item in deleted),
-        }
+        counted = {"switched": 0, "prepared": 0, "adopted": 0}
+        for item in self.items:
+            if item.deleted:
+                counted["switched"] += item.cutover is Cutover.SWITCHED
+                counted["prepared"] += item.cutover is Cutover.PREPARED
+                counted["adopted"] += item.adopted
+        return counted
 
     @property
     def kept(self) -> tuple[DeletedItem, ...]:

@@ -303,10 +303,9 @@ def _unowned(report: Report, ledger: str = "LEDGER") -> Iterator[str]:
 
 
 def _cutovers(report: Report) -> str:
-    at_target = [item.cutover for item in report.items if item.cutover and not item.rolled_back]
-    counts = Counter(at_target)
+    counts = Counter(item.cutover for item in report.items if item.cutover and not item.rolled_back)
     shown = " + ".join(f"{counts[each]:,} {each}" for each in Cutover if counts[each])
-    return f"{len(at_target):,} at the target = {shown}" if at_target else ""
+    return f"{counts.total():,} at the target = {shown}" if counts else ""
 
 
 def _ids(source_id: str, target_id: str | None) -> str:

@@ -7,7 +7,8 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from ..._model.errors import InvalidInput, LiveStreamError
 from ..._model.publishing import Publishing
 from ..._model.status import STATUSES
 from ..._model.stream import Ingest, LiveStream, Playback, field_of, hls_url_of, publishing_of
-from ..kept import mapped
+from ..kept import Kept, mapped
 from ..ledger.ledger import Ledger, check_accounts, head
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
@@ -122,7 +123,12 @@ def handover(
         moved = (item for item in opened.read(Transaction.items) if item.is_moved)
         checker = Checker(opened.read(head), source, target, kept)
         executor = stack.enter_context(threads(workers, "handover", kept))
-        ingests, profiles, mapping, unread = [], [], [], {}
+        # They are written only once all were read: an interrupted handover replaces no file.
+        ingests: Kept[dict[str, str]] = Kept(secret=True)
+        profiles: Kept[tuple[str, str]] = Kept(secret=True)
+        mapping: Kept[dict[str, str]] = Kept(secret=True)
+        notes: Counter[str] = Counter()
+        unread: dict[str, str] = {}
         for item, pair in mapped(executor, lambda item: (item, checker.pair(item)), moved, workers):
             if pair.target is None:
                 unread[item.target_id or ""] = pair.checked.reason or "it no longer exists"
@@ -135,6 +141,7 @@ def handover(
             publishing = None if ingest is None else _publishing(ingest)
             row = _ingest_row(item, pair.target, publishing, target.capabilities)
             ingests.append(row)
+            notes[row["ingest"]] += 1
             if publishing is not None:
                 profiles.append(_obs_profile(row, publishing))
             mapping.append(_map_row(item, pair.source, pair.target))
@@ -149,9 +156,9 @@ def handover(
     return HandoverResult(
         folder=path,
         streams=len(ingests),
-        given=sum(row["ingest"] == "" for row in ingests),
-        after_start=sum(row["ingest"] == AFTER_START for row in ingests),
-        none=sum(row["ingest"] == NONE for row in ingests),
+        given=notes[""],
+        after_start=notes[AFTER_START],
+        none=notes[NONE],
         unread=unread,
     )
 
@@ -219,9 +226,9 @@ def _playback(playbacks: Sequence[Playback]) -> str:
 
 def _write_all(
     folder: Path,
-    ingests: Sequence[Mapping[str, str]],
+    ingests: Iterable[Mapping[str, str]],
     profiles: Iterable[tuple[str, str]],
-    mapping: Sequence[Mapping[str, str]],
+    mapping: Iterable[Mapping[str, str]],
 ) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, columns, rows in (
@@ -229,33 +236,44 @@ def _write_all(
         ("map", _MAP_COLUMNS, mapping),
     ):
         _write(folder / f"{name}.csv", _csv(columns, rows))
-        _write(folder / f"{name}.json", json.dumps(list(rows), indent=2) + "\n")
+        _write(folder / f"{name}.json", _json(rows))
     for name, service in profiles:
         profile = folder / "obs" / name
         profile.parent.mkdir(mode=0o700, exist_ok=True)
         profile.mkdir(mode=0o700, exist_ok=True)
-        _write(profile / "service.json", service)
-        _write(profile / "basic.ini", f"[General]\nName={profile.name}\n")
+        _write(profile / "service.json", [service])
+        _write(profile / "basic.ini", [f"[General]\nName={profile.name}\n"])
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, texts: Iterable[str]) -> None:
     """Write a file completely or not at all, and never readable by other users."""
     making = path.with_name(f".{path.name}.new")
     making.unlink(missing_ok=True)
     descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
+        file.writelines(texts)
     os.replace(making, path)
 
 
-def _csv(columns: Iterable[str], rows: Iterable[Mapping[str, str]]) -> str:
+def _csv(columns: Iterable[str], rows: Iterable[Mapping[str, str]]) -> Iterator[str]:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(columns))
     writer.writeheader()
     for row in rows:
         # A spreadsheet would run a title that looks like a formula.
         writer.writerow({**row, "title": re.sub(r"\A(?=[=+\-@\t\r])", "'", row["title"])})
-    return text.getvalue()
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue()
+
+
+def _json(rows: Iterable[Mapping[str, str]]) -> Iterator[str]:
+    before = "["
+    for row in rows:
+        yield before + "\n  " + json.dumps(row, indent=2).replace("\n", "\n  ")
+        before = ","
+    yield "[]\n" if before == "[" else "\n]\n"
 
 
 def _obs_profile(row: Mapping[str, str], publishing: Publishing) -> tuple[str, str]:
