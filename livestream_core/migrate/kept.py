@@ -26,6 +26,8 @@ R = TypeVar("R")
 S = TypeVar("S")
 T = TypeVar("T", covariant=True)
 
+#: How many items of a large number are worked on at a time.
+_BATCH = 100
 #: Rows of one plan are much alike, so that a few of them compress as well as many.
 _BLOCK = 16
 #: Larger ones are in a temporary file without a name, which the operating system removes.
@@ -38,10 +40,10 @@ _SHOWN = 3
 _LAST = 32
 
 
-def batches(items: Iterable[S], size: int = 500) -> Iterator[list[S]]:
+def batches(items: Iterable[S], size: int | None = None) -> Iterator[list[S]]:
     """Iterate over items in lists of limited length."""
     left = iter(items)
-    while batch := list(islice(left, size)):
+    while batch := list(islice(left, size or _BATCH)):
         yield batch
 
 
