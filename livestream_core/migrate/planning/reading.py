@@ -16,7 +16,7 @@ from ..._client import Client
 from ..._contract.pagination import Unreadable, is_about_stream
 from ..._model.errors import NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
-from ...durable.leases import LeaseLost
+from ...durable.leases import LeaseLost, lease_keeper
 from ...durable.listing import CompleteList
 from ...durable.matching import slim
 from ..ledger import planning
@@ -195,19 +195,6 @@ class Reading:
                 raise
             stream = Unreadable(error.message, id=source_id)
         return planner.item(stream)
-
-
-def lease_keeper(lease: float, renew: Callable[[], object]) -> Callable[[], None]:
-    """Return a function, to be called repeatedly, that renews a lease in time."""
-    renewed = time.monotonic()
-
-    def heartbeat() -> None:
-        nonlocal renewed
-        if time.monotonic() - renewed > lease / 3:
-            renewed = time.monotonic()
-            renew()
-
-    return heartbeat
 
 
 class _Listing:
