@@ -31,7 +31,11 @@ class Timeout:
 
 
 class Limiter(Protocol):
-    """Delays requests, by account, to stay within a vendor's rate limit. Thread-safe."""
+    """Delays requests, by account, to stay within a vendor's rate limit. Thread-safe.
+
+    A limiter may have an attribute ``keeps_pauses``. If it is true, its user keeps the pauses that
+    the vendor asks for: a request is not retried after such a pause, but raises the error at once.
+    """
 
     def acquire(self, account: str, seconds: float) -> bool:
         """Wait for permission to send one request.

@@ -142,6 +142,11 @@ class Engine:
         self.limiters.append(entry)
         return entry
 
+    @property
+    def is_paced_outside(self) -> bool:
+        """Whether the user of a limiter keeps the pauses that the vendor asks for."""
+        return any(getattr(each.limiter, "keeps_pauses", False) for each in tuple(self.limiters))
+
     @cached_property
     def fingerprint(self) -> str:
         """A digest that identifies this client's credentials without revealing them."""
@@ -291,6 +296,8 @@ class Call:
             except LiveStreamError as error:
                 failure = error
             requested = self._requested_wait(failure)
+            if requested and engine.is_paced_outside:
+                raise failure
             signs_in = operation == "sign_in"
             pause = engine.policy.pause(request, failure, attempt, requested, signs_in=signs_in)
             if pause is None or any(failure is earlier.failure for earlier in history[:-1]):

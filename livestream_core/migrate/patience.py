@@ -11,16 +11,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, TypeVar
 
 import attrs
 
-from .._client import Client
 from .._model.errors import InvalidInput, LiveStreamError, RateLimited
+from ..durable.listing import do_nothing
 from .ledger.ledger import Ledger
-from .ledger.transaction import AskedPause, Transaction
+from .ledger.transaction import AskedPause
 from .values import LedgerError
 
 T = TypeVar("T")
@@ -29,15 +29,12 @@ T = TypeVar("T")
 PATIENCE = 900.0
 #: Responses to requests in flight ask for the same pause, give or take this many seconds.
 _SAME = 1.0
-#: After this number of seconds, what the ledger says is read again if other processes write to it.
-#: It is also the longest time until a wait notices that it must end.
+#: After this number of seconds, what the ledger says is read again. It is also the longest time
+#: until a wait notices that it must end.
 _FRESH = 0.25
-#: A pause is reported after this number of seconds even if its reason is not known.
-_UNEXPLAINED = 5.0
-#: Clocks are not more exact than this number of seconds.
-_EXACT = 0.001
-#: If a vendor refuses again after a short pause, the pauses get longer, up to this.
-_LONGEST_GROWN = 30.0
+#: If a vendor refuses again after a pause, the next one is as long as the wait so far: at least and
+#: at most this number of seconds, unless the vendor asks for more.
+_SHORTEST_GROWN, _LONGEST_GROWN = 0.25, 10.0
 
 #: Called with the end of a pause, and with the error in which the vendor asked for it.
 Waiting: TypeAlias = Callable[[datetime, LiveStreamError], object]
@@ -65,11 +62,7 @@ def check_seconds(name: str, value: float, least: float = 0.0) -> None:
         raise InvalidInput(f"{name}: must be a number of seconds, at least {least:g}", field=name)
 
 
-def _do_nothing() -> None:
-    pass
-
-
-@attrs.define(slots=True)
+@attrs.frozen(slots=True)
 class _Pause:
     """The last pause of an account.
 
@@ -77,24 +70,16 @@ class _Pause:
         until: Its end, by the monotonic clock.
         began: When the vendor first refused a request. Pauses in a row, without an answered request
             in between, count as one.
-        in_a_row: The number of those pauses.
-        provider: The provider.
-        error: The error in which the vendor asked for it, if this process has seen it.
-        reason: The vendor's message, or an empty text.
-        noticed: When this process learned of it.
-        is_reported: Whether it was reported.
-        is_answered: Whether a request was answered since.
+        reason: The vendor's message.
     """
 
     until: float
     began: float
-    in_a_row: int
-    provider: str | None
-    error: LiveStreamError | None
     reason: str
-    noticed: float
-    is_reported: bool = False
-    is_answered: bool = False
+
+    @property
+    def left(self) -> float:
+        return max(self.until - time.monotonic(), 0.0)
 
 
 class Patience:
@@ -104,7 +89,7 @@ class Patience:
 
     Args:
         longest: The longest wait in seconds. If a vendor asks for more, the run ends.
-        waiting: The function that :meth:`report` calls.
+        waiting: The function that is called when a wait begins, in any thread.
         ledger: The ledger, if there is one. A ledger opened for reading is not written.
         run: The run whose workers, in other processes, are asked to stop in the ledger.
         stop: An event that ends all waits, once set.
@@ -123,17 +108,16 @@ class Patience:
         stop: threading.Event | None = None,
     ) -> None:
         check_seconds("patience", longest)
-        self.longest, self._waiting = longest, waiting or (lambda until, error: None)
+        self._longest, self._waiting = longest, waiting or (lambda until, error: None)
         self._ledger, self._run, self._stop = ledger, run, stop or threading.Event()
         self._ended = threading.Event()
         self._pauses: dict[str, _Pause] = {}
         self._lock = threading.Lock()
-        self._looked_at = 0.0
         self._started = time.monotonic()
-        self._may_look = ledger is not None and ledger.read(Transaction.has_pauses)
+        #: When each account last answered a request.
+        self._answered: dict[str, float] = {}
+        self._looked_at = 0.0
         self.look()
-        if ledger is not None and ledger.is_file and ledger.is_writable:
-            self._may_look = False  # no other process can write to it
 
     # -- what is known ----------------------------------------------------------------------
 
@@ -146,74 +130,59 @@ class Patience:
         """End all waits."""
         self._ended.set()
 
-    def resume(self) -> None:
-        """Wait again, after the workers have ended."""
-        self._ended.clear()
-
     @property
     def left(self) -> float:
         """The seconds for which nothing may be sent to at least one of the accounts."""
-        return max([self._left(each) for each in self._known()], default=0.0)
+        return max([pause.left for pause in [*self._pauses.values()]], default=0.0)
 
     @property
     def too_long(self) -> LiveStreamError | None:
         """The error of a current pause that is longer than the longest wait, if there is one."""
-        return next(
-            (
-                self._error(account, pause)
-                for account, pause in list(self._pauses.items())
-                if self._is_too_long(pause)
-            ),
-            None,
-        )
+        for account, pause in [*self._pauses.items()]:
+            if pause.left and self._is_too_long(pause):
+                return _refused(account, pause.left, pause.reason)
+        return None
 
     def is_exceeded_by(self, error: LiveStreamError) -> bool:
         """Return whether the vendor asks for a longer wait than allowed."""
         pause = self._pauses.get(error.account or "")
-        too_long = pause is not None and self._is_too_long(pause)
-        return bool(asked(error)) and (too_long or asked(error) > self.longest)
-
-    def _known(self) -> list[_Pause]:
-        return list(self._pauses.values())
-
-    def _left(self, pause: _Pause) -> float:
-        return max(pause.until - time.monotonic(), 0.0)
+        is_too_long = pause is not None and self._is_too_long(pause)
+        return asked(error) > self._longest or (asked(error) > 0 and is_too_long)
 
     def _is_too_long(self, pause: _Pause) -> bool:
-        return bool(self._left(pause)) and pause.until - pause.began > self.longest + _EXACT
-
-    def _error(self, account: str, pause: _Pause) -> LiveStreamError:
-        """Return a new error that refuses a request in a pause."""
-        return RateLimited(
-            pause.reason or "the vendor asks to wait",
-            retry_after=self._left(pause),
-            provider=pause.provider,
-            account=account,
-            applied=False,
-        )
+        return pause.until - pause.began > self._longest
 
     # -- pauses that begin ------------------------------------------------------------------
 
     def keep(self, error: LiveStreamError) -> None:
-        """Note the error in which a vendor asks for a pause, which its response began."""
+        """Note the error in which a vendor asks for a pause."""
+        seconds, account, now = asked(error), error.account or "", time.monotonic()
         # An error of `check` has no status, and says nothing new.
-        if asked(error) and error.account and error.http_status is not None:
-            self._begin(error.account, asked(error), error.provider, error.message, error)
-
-    def hold(self, client: Client, seconds: float) -> None:
-        """Pause for as long as the vendor asks in a response; the error may follow."""
-        self._begin(client.account, seconds, client.provider)
+        if not seconds or error.http_status is None:
+            return
+        began, known = now, self._pauses.get(account)
+        if known is not None and known.began >= self._since(account):
+            began = known.began
+            grown = min(max(now - began, _SHORTEST_GROWN), _LONGEST_GROWN)
+            seconds = max(seconds, grown)
+        pause = self._learn(account, now + seconds, began, error)
+        if pause is None or self._ledger is None or not self._ledger.is_writable:
+            return
+        age = now - pause.began
+        with suppress(LedgerError):  # the next write says so
+            # What is left then: the ledger's pause must not seem to be another, longer one.
+            self._ledger.write(
+                lambda tx: tx.pause(AskedPause(account, pause.left, age, pause.reason))
+            )
 
     def answered(self, account: str) -> None:
         """Note that the vendor has answered a request."""
-        pause = self._pauses.get(account)
-        if pause is not None:
-            pause.is_answered = True
+        self._answered[account] = time.monotonic()
 
     def look(self) -> None:
         """Read what other processes were asked for, unless that was read just now."""
         now = time.monotonic()
-        if not self._may_look or self._ledger is None or now - self._looked_at < _FRESH:
+        if self._ledger is None or now - self._looked_at < _FRESH:
             return
         self._looked_at = now
         try:
@@ -225,61 +194,29 @@ class Patience:
         if is_stopped:
             self.end()
         for each in pauses:
-            self._learn(
-                each.account, each.seconds, each.provider, each.reason, age=each.age, is_read=True
-            )
+            began = max(now - each.age, self._since(each.account))
+            error = _refused(each.account, each.seconds, each.reason)
+            self._learn(each.account, now + each.seconds, began, error)
 
-    def _begin(
-        self,
-        account: str,
-        seconds: float,
-        provider: str | None,
-        reason: str = "",
-        error: LiveStreamError | None = None,
-    ) -> None:
-        pause = self._learn(account, seconds, provider, reason, error=error)
-        if pause is None or self._ledger is None or not self._ledger.is_writable:
-            return
-        age = time.monotonic() - pause.began
-        stored = AskedPause(account, self._left(pause), age, provider or "", reason)
-        try:
-            self._ledger.write(lambda tx: tx.pause(stored))
-        except LedgerError:
-            pass  # the next write says so
+    def _since(self, account: str) -> float:
+        """Return since when all time of refused requests is part of one wait."""
+        return self._answered.get(account, self._started)
 
     def _learn(
-        self,
-        account: str,
-        seconds: float,
-        provider: str | None,
-        reason: str,
-        *,
-        error: LiveStreamError | None = None,
-        age: float = 0.0,
-        is_read: bool = False,
+        self, account: str, until: float, began: float, error: LiveStreamError
     ) -> _Pause | None:
-        """Note a pause, and return it if other processes may not know it yet."""
-        now = time.monotonic()
+        """Note and report a pause; return it if it ends later than was known."""
         with self._lock:
             known = self._pauses.get(account)
-            is_same = known is not None and now + seconds <= known.until + _SAME
-            is_same = is_same and known is not None and (is_read or known.until > now)
-            # The pause of an error began with its response, and may be over already.
-            if known is not None and (is_same or error is not None):
-                # Responses to requests in flight, or the reason of a pause that is known.
-                is_explained = bool(reason) and not known.reason
-                known.reason = known.reason or reason
-                known.error = known.error or error
-                return known if is_explained else None
-            # Time that was over when this run started is not part of its wait.
-            began, in_a_row = max(now - age, self._started), 1
-            if known is not None and not known.is_answered:
-                began, in_a_row = known.began, known.in_a_row + 1
-                if not is_read:
-                    seconds = max(seconds, min(0.25 * 2**in_a_row, _LONGEST_GROWN))
-            pause = _Pause(now + seconds, began, in_a_row, provider, error, reason, now)
-            self._pauses[account] = pause
-            return pause
+            if known is not None and until <= known.until:
+                return None
+            is_same = known is not None and known.left and until <= known.until + _SAME
+            if known is not None and is_same:
+                began = known.began + until - known.until
+            pause = self._pauses[account] = _Pause(until, began, error.message)
+        if not is_same and not self._is_too_long(pause):  # else the run ends, and says why
+            self._waiting(datetime.now(UTC) + timedelta(seconds=pause.left), error)
+        return pause
 
     # -- pauses that are kept ---------------------------------------------------------------
 
@@ -291,24 +228,10 @@ class Patience:
         """
         self.look()
         pause = self._pauses.get(account)
-        if pause is not None and self._left(pause):
-            raise self._error(account, pause)
+        if pause is not None and (left := pause.left):
+            raise _refused(account, left, pause.reason)
 
-    def report(self) -> None:
-        """Report the pauses that have not been reported yet."""
-        now = time.monotonic()
-        for account, pause in list(self._pauses.items()):
-            is_known = pause.reason or now - pause.noticed > _UNEXPLAINED
-            with self._lock:
-                if pause.is_reported or not is_known or not self._left(pause):
-                    continue
-                if self._is_too_long(pause):
-                    continue  # the run ends, and says why
-                pause.is_reported = True
-            until = datetime.now(UTC) + timedelta(seconds=self._left(pause))
-            self._waiting(until, pause.error or self._error(account, pause))
-
-    def wait(self, error: LiveStreamError, heartbeat: Callable[[], None] = _do_nothing) -> None:
+    def wait(self, error: LiveStreamError, heartbeat: Callable[[], None] = do_nothing) -> None:
         """Wait until a request that was refused for a pause may be sent again.
 
         Args:
@@ -320,24 +243,26 @@ class Patience:
                 waits must end.
         """
         self.keep(error)
-        pause = self._pauses.get(error.account or "")
-        if not asked(error) or pause is None or self.is_exceeded_by(error):
+        if not asked(error):
             raise error
-        while left := self._left(self._pauses[error.account or ""]):
-            self.look()
-            self.report()
-            if self.is_over or self._is_too_long(self._pauses[error.account or ""]):
+        until = time.monotonic() + asked(error)
+        while True:
+            if self.is_ended_by(error):
                 raise error
+            pause = self._pauses.get(error.account or "")
+            left = (until if pause is None else max(until, pause.until)) - time.monotonic()
+            if left <= 0:
+                return
             heartbeat()
             self._ended.wait(min(left, _FRESH))
+            self.look()
 
-    def raise_if_ended(self, error: LiveStreamError) -> None:
-        """Raise an error if nothing more can be sent, so that it is not one of a single stream."""
-        if asked(error) and (self.is_over or self.is_exceeded_by(error)):
-            raise error
+    def is_ended_by(self, error: LiveStreamError) -> bool:
+        """Return whether nothing more can be sent because of an error that asks for a wait."""
+        return asked(error) > 0 and (self.is_over or self.is_exceeded_by(error))
 
     def repeat(
-        self, account: str, do: Callable[[], T], heartbeat: Callable[[], None] = _do_nothing
+        self, account: str, do: Callable[[], T], heartbeat: Callable[[], None] = do_nothing
     ) -> T:
         """Return what a function returns, and call it again after each pause of an account.
 
@@ -354,6 +279,17 @@ class Patience:
             else:
                 self.answered(account)
                 return result
+
+
+def _refused(account: str, seconds: float, reason: str) -> LiveStreamError:
+    """Return the error of a request that is not sent in a pause."""
+    return RateLimited(
+        reason,
+        retry_after=seconds,
+        provider=account.partition(":")[0],
+        account=account,
+        applied=False,
+    )
 
 
 @contextmanager

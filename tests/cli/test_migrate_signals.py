@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 
 from command_line import PATIENCE
 from livestream_core.emulator import Fault
-from migration_commands import LEDGER, RUN, SIGNALS, Migration, migration
+from migration_commands import BOTH, LEDGER, RUN, SIGNALS, Migration, migration
+from postgresql import PostgreSQL
 
 pytestmark = pytest.mark.processes
 
@@ -81,3 +83,41 @@ def test_the_same_command_resumes_an_interrupted_rollback(moving: Migration) -> 
     assert 0 < len(moving.target.streams()) < 5
     assert moving.process("rollback", LEDGER, "--yes").returncode == 0
     assert moving.target.streams() == []
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_every_process_of_a_ledger_says_that_it_waits_and_a_signal_or_its_patience_ends_the_wait(
+    moving: Migration, database: str, request: pytest.FixtureRequest
+) -> None:
+    ledger = LEDGER
+    if database == "postgresql":
+        server: PostgreSQL = request.getfixturevalue("postgresql_server")
+        ledger = server.new_database()
+    busy = Fault.status(429, headers={"Retry-After": "600"}, body='{"detail": "slow down"}')
+    moving.source.fill(4)
+    moving.target.inject(busy, "create", times=99)
+    run = ("run", *BOTH, "--ledger", ledger, "--yes", "--workers", "1")
+
+    def waits(process: subprocess.Popen[str]) -> bool:
+        assert process.stderr is not None
+        return any(
+            line.startswith("Waiting until 2") and "slow down" in line for line in process.stderr
+        )
+
+    def ends_by(process: subprocess.Popen[str], number: int) -> bool:
+        process.send_signal(number)
+        return process.wait(PATIENCE) == 6
+
+    with moving.started(*run) as first:
+        assert waits(first)
+        if database == "sqlite":  # a ledger file is one run's
+            assert ends_by(first, SIGNALS[0])
+        with moving.started(*run) as second:
+            assert waits(second)
+            if database == "postgresql":
+                assert ends_by(first, SIGNALS[0])
+            assert ends_by(second, SIGNALS[1])
+    impatient = moving.process(*run, "--patience", "1m")
+    assert impatient.returncode == 6
+    assert "longer than --patience" in " ".join(impatient.stdout.split())
+    assert moving.target.creates() == 1

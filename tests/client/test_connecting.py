@@ -190,13 +190,34 @@ def test_a_limiter_is_asked_before_each_request(emulator: AcmeEmulator, clock: F
         assert limiter.asked == [(client.account, 120)] * 2  # signing in is a request too
 
 
-def test_a_limiter_is_notified_of_a_429(emulator: AcmeEmulator, clock: FakeClock) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_limiter_is_notified_of_the_wait_that_a_vendor_asks_for(
+    emulator: AcmeEmulator, clock: FakeClock, status: int
+) -> None:
     stream = emulator.add()
     limiter = Limiter()
-    emulator.inject(Fault.status(429, headers={"Retry-After": "7"}), on="GET *")
+    emulator.inject(Fault.status(status, headers={"Retry-After": "7"}), on="GET *")
     with emulator.connect(limiter=limiter, clock=clock) as client:
         client.get(stream["id"])
         assert limiter.held == [(client.account, 7)]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_request_is_not_retried_after_a_pause_that_the_limiters_user_keeps(
+    emulator: AcmeEmulator, clock: FakeClock, status: int
+) -> None:
+    class Patient(Limiter):
+        keeps_pauses = True
+
+    stream, began = emulator.add(), clock.monotonic()
+    emulator.inject(Fault.status(status, headers={"Retry-After": "7"}), on="GET *")
+    with emulator.connect(clock=clock) as client:
+        with client.paced(Patient()), pytest.raises((live.RateLimited, live.ProviderUnavailable)):
+            client.get(stream["id"])
+        assert clock.monotonic() == began
+        emulator.inject(Fault.status(status), on="GET *")
+        with client.paced(Patient()):
+            client.get(stream["id"])  # no pause was asked for
 
 
 def test_a_request_that_gets_no_permission_in_time_is_not_sent(emulator: AcmeEmulator) -> None:

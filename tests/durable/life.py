@@ -68,7 +68,8 @@ class Job:
         vendor: The provider and the options of its account.
         database: The URL of the database.
         output: The file for its output.
-        way: Whether each key is created at once, or intended beside a row and then run.
+        way: Whether each key is created at once, or intended beside a row and then run, or
+            intended and then left to ``resume``.
         runner: The runner of the client.
         threads: The number of keys at a time.
         shift: The seconds by which the clock of this process is moved.
@@ -79,7 +80,7 @@ class Job:
     database: str
     output: str
     lessons: tuple[Lesson, ...]
-    way: Literal["create", "intend"]
+    way: Literal["create", "intend", "resume"]
     runner: Literal["sync", "async"]
     threads: int
     settle: float
@@ -224,14 +225,29 @@ def _application(job: Job, stack: ExitStack) -> Callable[[Lesson], tuple[str, ..
     stack.callback(engine.dispose)
 
     def act(lesson: Lesson) -> tuple[str, ...]:
-        if job.way == "intend":
-            _add_row(engine, creates, call, lesson)
-            return _until_known(lambda: call(creates.run(client, lesson.key, spec=lesson.spec)))
-        return _until_known(
-            lambda: call(
-                creates.create(client, key=lesson.key, spec=lesson.spec, unique=lesson.unique)
+        if job.way == "create":
+            return _until_known(
+                lambda: call(
+                    creates.create(client, key=lesson.key, spec=lesson.spec, unique=lesson.unique)
+                )
             )
-        )
+        _add_row(engine, creates, call, lesson)
+        run = resume if job.way == "resume" else run_one
+        return _until_known(lambda: run(lesson))
+
+    def run_one(lesson: Lesson) -> live.LiveStream:
+        stream: live.LiveStream = call(creates.run(client, lesson.key, spec=lesson.spec))
+        return stream
+
+    def resume(lesson: Lesson) -> live.LiveStream:
+        outcome = call(creates.resume(client)).get(lesson.key)
+        if isinstance(outcome, live.LiveStream):
+            return outcome
+        needs_secrets = lesson.restream is not None and isinstance(outcome, live.InvalidInput)
+        if outcome is not None and not needs_secrets:
+            raise outcome
+        assert needs_secrets or call(creates.status(lesson.key)).state == "created"
+        return run_one(lesson)
 
     return act
 

@@ -18,7 +18,7 @@ from tests.torture import life as lives
 from tests.torture import run as torture
 from tests.torture.life import End
 from tests.torture.scenario import ON_READS, Kind
-from tests.torture.vendors import LISTS, Content, Vendor, strangers_create
+from tests.torture.vendors import LISTS, Content, Vendor, meanwhile
 
 from . import life
 from .life import Job, application_engine, create_rows
@@ -76,7 +76,7 @@ class Run:
             before = self.vendor.streams()
             create_rows(self.database)
             self._inject_faults()
-            stack.enter_context(strangers_create(self.scenario.strangers, self._stranger))
+            stack.enter_context(meanwhile(self.scenario.strangers, self._stranger))
             stack.callback(self._kill_all)
             self._live()
             if not self.problems:
@@ -273,7 +273,7 @@ class Run:
             self.problems.append("check names a stream that a key owns")
 
     def _rows_and_intents(self) -> None:
-        if self.scenario.way != "intend":
+        if self.scenario.way == "create":
             return
         engine = application_engine(self.database)
         with engine.connect() as connection:

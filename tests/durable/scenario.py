@@ -79,7 +79,7 @@ class Scenario:
     on_creates: tuple[OnCreate, ...]
     on_lists: tuple[OnRead, ...]
     ends: tuple[End, ...]
-    way: Literal["create", "intend"]
+    way: Literal["create", "intend", "resume"]
     runner: Literal["sync", "async"]
     threads: int
     lease: float
@@ -122,7 +122,7 @@ class Scenario:
                 OnRead(chance.choice(sorted(ON_READS)), chance.randint(0, 6)) for _ in range(reads)
             ),
             ends=ends,
-            way=chance.choice(("create", "intend")),
+            way=chance.choice(("create", "intend", "resume")),
             runner=chance.choice(("sync", "async")),
             # A process that is stopped must not have a lock in the database.
             threads=1 if kind is Kind.STOPPED else chance.choice((1, 1, 3)),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gc
 import os
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -304,6 +307,44 @@ def test_after_send_until_nothing_is_sent_and_what_was_made_is_still_found(file:
         made = settled(creates, client, clock, key="made", title="Made", scheduled_start=soon)
         assert made.title == "Made"
         assert sent(vendor)["POST"] == 1
+
+
+def test_a_deadlock_between_two_creates_is_repeated_and_not_raised(
+    postgresql_server: PostgreSQL,
+) -> None:
+    engine = engine_of(postgresql_server.new_database())
+    both, codes = threading.Barrier(2), []
+    waited: set[str] = set()
+
+    @sa.event.listens_for(engine, "after_cursor_execute")
+    def locks_the_others_row(
+        connection: sa.Connection, _cursor: Any, statement: str, values: Any, *_: Any
+    ) -> None:
+        # The first create is about to be sent. Each has its own row, and now needs the other's.
+        own = next((key for key in ("one", "other") if key in dict(values or {}).values()), None)
+        if own is None or own in waited or "sending_until=" not in statement:
+            return
+        waited.add(own)
+        both.wait(60)
+        other = "other" if own == "one" else "one"
+        query = sa.text("SELECT key FROM livestream_creates WHERE key = :key FOR UPDATE")
+        connection.execute(query, {"key": other})
+
+    @sa.event.listens_for(engine, "handle_error")
+    def notes(context: Any) -> None:
+        if isinstance(context.original_exception, psycopg.Error):
+            codes.append(context.original_exception.sqlstate)
+
+    with account() as (vendor, client, _), ThreadPoolExecutor(2) as threads:
+        creates = durable.Creates(engine)
+        streams = [
+            threads.submit(creates.create, client, key, title=key, scheduled_start=SOON)
+            for key in ("one", "other")
+        ]
+        assert [each.result(60).title for each in streams] == ["one", "other"]
+        assert sent(vendor)["POST"] == 2
+    assert codes == ["40P01"]
+    engine.dispose()
 
 
 # -- secrets ---------------------------------------------------------------------------------

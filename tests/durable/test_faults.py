@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import attrs
 import pytest
@@ -76,15 +77,16 @@ def test_a_process_that_is_killed_leaves_one_stream_for_each_key(
     assert [each for each in outcome.ends if where in each]
 
 
+@pytest.mark.parametrize("way", ["intend", "resume"])
 def test_an_intent_beside_a_row_is_kept_by_a_database_server(
-    tmp_path: Path, postgresql_server: PostgreSQL
+    tmp_path: Path, postgresql_server: PostgreSQL, way: Literal["intend", "resume"]
 ) -> None:
     run_cleanly(
         tmp_path,
         attrs.evolve(
             PLAIN,
             shared=True,
-            way="intend",
+            way=way,
             ends=(End(where="before commit of insert lessons"),),
             shifts=(3600.0, -3600.0),
         ),

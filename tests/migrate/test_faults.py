@@ -20,10 +20,21 @@ from livestream_core.migrate import Item, ItemState, Report
 from migration_commands import RUN, migration
 from postgresql import PostgreSQL
 from tests.torture.life import End
-from tests.torture.oracle import problems
+from tests.torture.oracle import problems, waits_kept
 from tests.torture.run import Outcome, run_scenario
-from tests.torture.scenario import FATAL, HELD, ON_CREATES, Kind, OnCreate, Scenario
-from tests.torture.vendors import PROVIDERS, Content, Vendor
+from tests.torture.scenario import (
+    FATAL,
+    HELD,
+    ON_CREATES,
+    ON_DELETES,
+    After,
+    Afterwards,
+    Kind,
+    OnCreate,
+    OnRead,
+    Scenario,
+)
+from tests.torture.vendors import PROVIDERS, Asks, Content, Vendor, Wait
 
 pytestmark = pytest.mark.slow
 
@@ -94,6 +105,27 @@ def test_a_create_that_is_retried_gets_its_own_settle_time(
     run_cleanly(tmp_path, attrs.evolve(PLAIN, on_creates=again, workers=1))
 
 
+@pytest.mark.parametrize("what", After)
+def test_what_is_deleted_afterwards_is_what_should_be_although_it_is_killed(
+    tmp_path: Path, what: After
+) -> None:
+    afterwards = Afterwards(
+        what=what,
+        ends=(End(where="before sending a delete"), End(where="after sending a delete")),
+        on_deletes=(OnRead("dropped after", 1),),
+        switched=2,
+        most=2,
+    )
+    scenario = attrs.evolve(
+        PLAIN,
+        target_asks=(Asks(8, 0.5, 429, refuses_all=False),),
+        gone=((0.4, 3),),
+        afterwards=afterwards,
+    )
+    outcome = run_cleanly(tmp_path, scenario)
+    assert outcome.ends[-2:] == ("before sending a delete", "after sending a delete")
+
+
 @pytest.mark.parametrize("seed", [5, 11])
 def test_a_run_of_the_harness_passes(tmp_path: Path, seed: int) -> None:
     run_cleanly(tmp_path, Scenario.of(seed))
@@ -122,8 +154,15 @@ def test_a_second_run_on_a_file_is_refused_while_the_first_is_stopped(tmp_path: 
     assert "another run is using the ledger" in outcome.lives[0]
 
 
-def test_two_runs_share_a_database(tmp_path: Path, postgresql_server: PostgreSQL) -> None:
-    run_cleanly(tmp_path, attrs.evolve(PLAIN, kind=Kind.TOGETHER, shared=True), postgresql_server)
+def test_two_runs_share_a_database_and_the_waits_that_vendors_ask_for(
+    tmp_path: Path, postgresql_server: PostgreSQL
+) -> None:
+    asks = {
+        "source_asks": (Asks(9, 0.5, 503, refuses_all=True),),
+        "target_asks": (Asks(6, 0.8, 429, refuses_all=True),),
+    }
+    scenario = attrs.evolve(PLAIN, kind=Kind.TOGETHER, shared=True, **asks)
+    run_cleanly(tmp_path, scenario, postgresql_server)
 
 
 def test_a_create_that_is_retried_next_to_other_workers_gets_its_own_settle_time(
@@ -152,12 +191,13 @@ def test_a_run_that_was_stopped_past_its_lease_creates_nothing_twice(
     assert run_cleanly(tmp_path, scenario, postgresql_server).ends == (where,)
 
 
-def test_a_create_that_was_stopped_on_its_way_out_is_found_and_named(
+def test_a_create_that_was_stopped_on_its_way_out_is_found_and_named_and_can_be_accepted(
     tmp_path: Path, postgresql_server: PostgreSQL
 ) -> None:
     stopped = End(how="stopped", where="before sending a create")
     scenario = attrs.evolve(PLAIN, kind=Kind.STOPPED, shared=True, ends=(stopped,), workers=1)
-    assert run_cleanly(tmp_path, scenario, postgresql_server).lives[-1].startswith("done 7 0")
+    named, accepted = run_cleanly(tmp_path, scenario, postgresql_server).lives[-2:]
+    assert (named[:8], accepted[:8]) == ("done 7 0", "done 0 0")
 
 
 # -- the harness itself ---------------------------------------------------------------------
@@ -171,6 +211,13 @@ def test_two_hundred_seeds_have_every_kind_pair_and_fault() -> None:
     }
     faults = {trouble.name for each in scenarios for trouble in each.on_creates}
     assert faults == {*ON_CREATES, *FATAL, HELD}
+    afterwards = [each.afterwards for each in scenarios if each.afterwards]
+    assert {each.what for each in afterwards if each.ends} == set(After)
+    assert {each.name for every in afterwards for each in every.on_deletes} == set(ON_DELETES)
+    assert all(
+        any(getattr(each, name) for each in scenarios)
+        for name in ("gone", "source_asks", "target_asks")
+    )
 
 
 def test_two_hundred_seeds_kill_a_run_at_each_of_its_first_eighty_places() -> None:
@@ -216,7 +263,12 @@ def problems_of(scenario: Scenario, *made: Content, **changes: Any) -> list[str]
         items=tuple(items),
     )
     vendors: dict[str, Any] = {"source": Held(), "target": Held(*made)}
-    before: dict[str, Any] = {"source_before": {}, "target_before": {}, "strangers": {}}
+    before: dict[str, Any] = {
+        "source_before": {},
+        "target_before": {},
+        "strangers": {},
+        "gone": set(),
+    }
     return list(
         problems(scenario, report, **{**vendors, **before, "extras_reported": False, **changes})
     )
@@ -238,6 +290,13 @@ def test_the_oracle_sees_what_was_changed_that_was_there_before() -> None:
 
 def test_the_oracle_sees_a_source_that_was_changed() -> None:
     assert problems_of(PLAIN, source_before={"x": ("Algebra", SOON)})[0] == "the source was changed"
+
+
+def test_the_oracle_sees_a_wait_that_was_not_kept() -> None:
+    asks = Asks(0, 0.5, 429, refuses_all=True)
+    kept, not_kept = (Wait(0.0, asks, allowed=2, arrived=arrived) for arrived in (2, 3))
+    found = ["3 requests in a wait, of which 2 may be under way"]
+    assert list(waits_kept([kept, not_kept])) == found
 
 
 def test_the_streams_of_vendors_are_read_from_their_own_state() -> None:

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 import livestream_core as live
 from livestream_core import migrate
 from livestream_core.emulator import Fault
+from livestream_core.migrate.patience import Patience
 from livestream_core.migrate.running import worker
 from migrations import Side, by_state, end_pauses, planned, sides
 from postgresql import PostgreSQL
@@ -125,8 +126,9 @@ def test_runs_of_several_machines_keep_the_pause_that_one_was_asked_for(database
         assert ["slow down" in each.message for each in second.errors] == [True]
 
 
-def test_a_run_that_works_already_stops_sending_when_another_is_asked_to_wait(
-    database: str,
+@pytest.mark.parametrize("runs", [1, 2])
+def test_who_works_already_stops_sending_when_another_worker_or_run_is_asked_to_wait(
+    database: str, runs: int
 ) -> None:
     with sides("memory", "videosdk") as (old, new), ThreadPoolExecutor(2) as machines:
         old.fill(40)
@@ -154,10 +156,11 @@ def test_a_run_that_works_already_stops_sending_when_another_is_asked_to_wait(
             waits(until, error)
 
         both = [
-            machines.submit(run, plan, database, waiting=tells, stop=waits.stop) for _ in range(2)
+            machines.submit(run, plan, database, waiting=tells, stop=waits.stop, workers=3 - runs)
+            for _ in range(runs)
         ]
         deadline = time.monotonic() + PATIENCE
-        while len(waits.errors) < 2:
+        while len(waits.errors) < runs or "created" not in by_state(migrate.report(database)):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         waits.stop.set()
@@ -235,6 +238,27 @@ def test_nothing_is_sent_before_the_end_of_a_pause_and_everything_after(location
         assert new.titles() == old.titles()
 
 
+def test_pauses_with_answers_in_between_do_not_add_up_for_a_process_that_only_watches(
+    location: str,
+) -> None:
+    with sides("memory", "memory") as (old, new):
+        old.fill(1)
+        migrate.Ledger.create(location, planned(old, new)).close()
+        account = new.client.account
+    with migrate.Ledger.open(location, write=True) as one, migrate.Ledger.open(location) as other:
+        works, watches = Patience(ledger=one), Patience(1.0, ledger=other)
+        for _ in range(3):
+            error = live.RateLimited("slow down", retry_after=0.6, account=account)
+            error.http_status = 429
+            works.keep(error)
+            while works.left:
+                watches.look()
+                assert watches.too_long is None
+                time.sleep(0.05)
+            works.answered(account)
+        assert not watches.left
+
+
 def test_a_pause_is_no_failure_and_costs_no_try(
     location: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +273,22 @@ def test_a_pause_is_no_failure_and_costs_no_try(
         result = run(plan, location)
         assert (result.exit_code, by_state(result.report)) == (0, {"created": 1})
         assert result.writes == 1
+
+
+@pytest.mark.parametrize("on", ["create", "source"])
+def test_a_short_pause_ends_too_when_the_run_is_stopped(location: str, on: str) -> None:
+    with sides("memory", "videosdk") as (old, new):
+        old.fill(2)
+        plan = planned(old, new)
+        at = new if on == "create" else old
+        at.inject(busy(19), on if on == "create" else READ, times=99)
+        before, waits = len(at.emulator.requests), Waits()
+        result = run(plan, location, **waits.settings())
+        assert (result.exit_code, result.stopped, len(waits.errors)) == (6, "requested", 1)
+        sent = [
+            each for each in at.emulator.requests[before:] if each.method == "POST" or at is old
+        ]
+        assert len(sent) == 1
 
 
 @pytest.mark.parametrize("status", [429, 503])

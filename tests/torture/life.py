@@ -47,7 +47,7 @@ class End:
 
 @attrs.frozen(kw_only=True)
 class Job:
-    """The migration that a life runs.
+    """What a life does for a migration.
 
     Attributes:
         source: The provider and options of the source.
@@ -55,6 +55,8 @@ class Job:
         ledger: The path or URL of the ledger.
         output: The file for its output.
         end: How the life ends early, or ``None``.
+        command: What it does.
+        options: More arguments of the command.
     """
 
     source: tuple[str, Mapping[str, Any]]
@@ -68,6 +70,8 @@ class Job:
     mark: bool
     transform: bool
     end: End | None = None
+    command: Literal["run", "retire", "rollback"] = "run"
+    options: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 def scheduled(stream: live.LiveStream, spec: live.StreamSpec) -> live.StreamSpec:
@@ -81,18 +85,18 @@ def start_of(title: str) -> datetime:
 
 
 def perform(job: Job, channel: Connection) -> None:
-    """Run a migration, and send messages about it to the parent process.
+    """Run a command of a migration, and send messages about it to the parent process.
 
     The messages are ``("ended", where)`` right before an early end, ``("raised", error, text)``,
-    and ``("done", result)``.
+    and ``("done", exit code, creates or deletes, why)``.
     """
     with watched(job.output, job.end, channel, Points) as (trigger, points):
         try:
-            result = _migrate(job)
+            done = _performed(job)
         except live.LiveStreamError as error:
             trigger.over(("raised", type(error).__name__, str(error), points.count))
         else:
-            trigger.over(("done", result.exit_code, result.writes, str(result.error), points.count))
+            trigger.over(("done", *done, points.count))
 
 
 @contextmanager
@@ -119,26 +123,46 @@ def watched(
     faulthandler.cancel_dump_traceback_later()
 
 
-def _migrate(job: Job) -> migrate.RunResult:
+def _performed(job: Job) -> tuple[int, int, str]:
+    """Return the exit code of a command, the number of its creates or deletes, and why."""
     with (
         live.connect(job.source[0], retries=job.retries, **job.source[1]) as source,
         live.connect(job.target[0], retries=job.retries, **job.target[1]) as target,
     ):
-        plan = None
-        if not migrate.Ledger.exists(job.ledger):
-            transform = scheduled if job.transform else None
-            plan = migrate.plan(
-                source, target, assume_idle=True, mark=job.mark, transform=transform
-            )
-        return migrate.run(
-            plan,
-            ledger=job.ledger,
-            source=source,
-            target=target,
-            workers=job.workers,
-            settle=job.settle,
-            lease=job.lease,
+        if job.command == "run":
+            run = _migrate(job, source, target)
+            return run.exit_code, run.writes, str(run.error)
+        deletes = (
+            migrate.retire(job.ledger, source, target, **job.options)
+            if job.command == "retire"
+            else migrate.rollback(job.ledger, target, **job.options)
         )
+        kept = {item.reason for item in deletes.kept}
+        return deletes.exit_code, deletes.deleted, f"{deletes.remaining} remain; {sorted(kept)}"
+
+
+def _migrate(job: Job, source: live.Client, target: live.Client) -> migrate.RunResult:
+    plan = None
+    if not migrate.Ledger.exists(job.ledger):
+        transform = scheduled if job.transform else None
+        plan = migrate.plan(
+            source,
+            target,
+            assume_idle=True,
+            mark=job.mark,
+            transform=transform,
+            workers=job.workers,
+            **job.options,
+        )
+    return migrate.run(
+        plan,
+        ledger=job.ledger,
+        source=source,
+        target=target,
+        workers=job.workers,
+        settle=job.settle,
+        lease=job.lease,
+    )
 
 
 class EndTrigger:

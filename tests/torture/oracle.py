@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from livestream_core.migrate import Item, ItemState, Report
 
 from .scenario import Scenario
-from .vendors import Content, Vendor
+from .vendors import Content, Vendor, Wait
 
 
 def problems(
@@ -20,6 +20,7 @@ def problems(
     source_before: Mapping[str, Content],
     target_before: Mapping[str, Content],
     strangers: Mapping[str, Content],
+    gone: Collection[str],
     extras_reported: bool,
 ) -> Iterator[str]:
     """Yield all problems.
@@ -32,9 +33,10 @@ def problems(
         source_before: The streams of the source before the migration.
         target_before: The streams of the target before the migration.
         strangers: The streams that others created at the target meanwhile.
+        gone: The IDs of streams that others deleted at the source meanwhile.
         extras_reported: Whether extra streams are allowed, if the report names all of them.
     """
-    if source.streams() != source_before:
+    if source.streams() != {id: each for id, each in source_before.items() if id not in gone}:
         yield "the source was changed"
     now = target.streams()
     for what, before in (("a previous stream", target_before), ("a stranger's stream", strangers)):
@@ -43,19 +45,23 @@ def problems(
                 yield f"{what} was changed: {content}"
     others = target_before.keys() | strangers.keys()
     made = {id: content for id, content in now.items() if id not in others}
-    yield from _are_right(scenario, report, made, target, extras_reported=extras_reported)
-    yield from _add_up(scenario, report)
+    moved = {source.key(item.source_id) for item in report.items if item.is_moved}
+    planned = {source.key(item.source_id) for item in report.items}
+    left = [source_before[id] for id in gone if id not in moved]
+    movable = Counter(map(scenario.expected, scenario.streams))
+    movable -= Counter(map(scenario.expected, left))
+    yield from _are_right(movable, report, made, target, extras_reported=extras_reported)
+    yield from _add_up(scenario, report, len(left), sum(id not in planned for id in gone))
 
 
 def _are_right(
-    scenario: Scenario,
+    movable: Counter[Content],
     report: Report,
     made: Mapping[str, Content],
     target: Vendor,
     *,
     extras_reported: bool,
 ) -> Iterator[str]:
-    movable = Counter(map(scenario.expected, scenario.streams))
     found = Counter(made.values())
     owned = [item.target_id for item in report.items if item.target_id is not None]
     unowned = {target.key(id) for id in report.unowned}
@@ -70,12 +76,10 @@ def _are_right(
     if len(set(owned)) != len(owned):
         yield "two streams of the ledger own the same stream of the target"
     for item in report.items:
-        yield from _is_true(scenario, item, made, target)
+        yield from _is_true(item, made, target)
 
 
-def _is_true(
-    scenario: Scenario, item: Item, made: Mapping[str, Content], target: Vendor
-) -> Iterator[str]:
+def _is_true(item: Item, made: Mapping[str, Content], target: Vendor) -> Iterator[str]:
     if not item.is_moved:
         return
     content = made.get(target.key(item.target_id or ""))
@@ -86,15 +90,16 @@ def _is_true(
         yield f"the ledger has {item.source_id} as {content}, but planned {spec.title!r}"
 
 
-def _add_up(scenario: Scenario, report: Report) -> Iterator[str]:
+def _add_up(scenario: Scenario, report: Report, left: int, unplanned: int) -> Iterator[str]:
     counts = dict(report.counts)
     total = counts.pop("total")
     if total != sum(counts.values()) or total != len(report.items):
         yield f"the report does not add up: {report.counts}"
-    if total != len(scenario.streams) + len(scenario.kept_back):
+    if total != len(scenario.streams) + len(scenario.kept_back) - unplanned:
         yield f"the report has {total} streams"
     moved = counts[ItemState.CREATED] + counts[ItemState.ADOPTED]
-    if moved != len(scenario.streams) or counts[ItemState.SKIPPED] != len(scenario.kept_back):
+    skipped = len(scenario.kept_back) + left - unplanned
+    if moved != len(scenario.streams) - left or counts[ItemState.SKIPPED] != skipped:
         yield f"the migration is not complete: {report.counts}" + "".join(
             f"; {item.title!r} {item.state}: {item.reason}"
             for item in report.items
@@ -102,3 +107,13 @@ def _add_up(scenario: Scenario, report: Report) -> Iterator[str]:
         )
     if report.phase != "finished":
         yield f"its phase is {report.phase}"
+    gone = [each for each in report.items if each.reason.startswith("gone")]
+    if len(gone) != left - unplanned or any(each.state != ItemState.SKIPPED for each in gone):
+        yield f"{left - unplanned} are gone, but the report has {[each.reason for each in gone]}"
+
+
+def waits_kept(waits: Iterable[Wait]) -> Iterator[str]:
+    """Yield the waits for which a vendor asked and which clients did not keep."""
+    for each in waits:
+        if each.arrived > each.allowed:
+            yield f"{each.arrived} requests in a wait, of which {each.allowed} may be under way"

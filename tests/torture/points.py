@@ -1,6 +1,6 @@
 """The places where a process may be killed.
 
-They are before and after every commit, and the sending of a create. A migration also has those
+They are before and after every commit, and the sending of a create or a delete. A migration also has those
 before and after a commit's mark and the replacement of the ledger's file. Each place is counted
 when it is reached, and its name says what is written or sent there.
 """
@@ -33,6 +33,7 @@ _WRITES = (
     "note",
     "note_attempt",
     "note_created",
+    "pause",
     "postpone",
     "release",
     "save_baseline",
@@ -63,6 +64,8 @@ class Places:
         sa.event.listen(sa.Engine, "after_cursor_execute", self._sqlite("after"))
 
     def _sent(self, _transport: Any, method: str, _origin: str, target: str, *_: Any) -> str | None:
+        if method == "DELETE":
+            return "sending a delete"
         is_create = method == "POST" and "/auth/" not in target
         return "sending a create" if is_create else None
 

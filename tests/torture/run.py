@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,13 +17,14 @@ from typing import Any
 
 import attrs
 
-from livestream_core.migrate import Ledger
+from livestream_core import migrate
 
 from . import life
+from .afterwards import problems_afterwards
 from .life import End, Job
-from .oracle import problems
+from .oracle import problems, waits_kept
 from .scenario import ON_READS, Kind, Scenario
-from .vendors import LISTS, Content, Vendor, strangers_create
+from .vendors import LISTS, Content, Vendor, meanwhile
 
 #: The number of lives after which a migration counts as stuck.
 _MOST_LIVES = 16
@@ -136,6 +137,8 @@ class Run:
         self.scenario, self.folder, self.ledger = scenario, folder, ledger
         self.source, self.target = Vendor(scenario.source), Vendor(scenario.target)
         self.strangers: dict[str, Content] = {}
+        #: The streams of the source that others deleted.
+        self.gone: set[str] = set()
         self.living: list[Life] = []
         self.lives: list[str] = []
         self.ends: list[str] = []
@@ -150,11 +153,19 @@ class Run:
             self._create_streams()
             source_before, target_before = self.source.streams(), self.target.streams()
             self._inject_faults()
-            stack.enter_context(strangers_create(self.scenario.strangers, self._stranger))
             stack.callback(self._kill_all)
-            last = self._live()
+            with (
+                meanwhile(self.scenario.strangers, self._stranger),
+                meanwhile(self.scenario.gone, partial(self._lose, [*source_before])),
+            ):
+                last = self._live()
             if not self.problems:
                 self._check(last, source_before, target_before)
+            if not self.problems and self.scenario.afterwards is not None:
+                self._ask_to_wait()
+                self.problems += problems_afterwards(self, self.scenario.afterwards)
+            for vendor in (self.source, self.target):
+                self.problems += waits_kept(vendor.waits)
         return Outcome(
             scenario=self.scenario,
             problems=tuple(self.problems),
@@ -182,6 +193,22 @@ class Run:
             target.emulator.inject(ON_READS[each.name], on=on, skip=each.skip)
         for each in self.scenario.on_source:
             source.emulator.inject(ON_READS[each.name], on="GET *", skip=each.skip)
+        self._ask_to_wait()
+
+    def _ask_to_wait(self) -> None:
+        def allowed() -> int:
+            return self._under_way * len(self.living)
+
+        self.source.asks_to_wait(self.scenario.source_asks, allowed)
+        self.target.asks_to_wait(self.scenario.target_asks, allowed)
+
+    @property
+    def _under_way(self) -> int:
+        """The number of requests that a life may send before all of its threads know of a wait.
+
+        Each of them may have one under way, and send another before the first one is noted.
+        """
+        return 2 * (self.scenario.workers + 1)
 
     def _kill(self) -> None:
         # With two lives, it is not known which one sent the request, so kill the older one.
@@ -194,6 +221,10 @@ class Run:
         with self.target.emulator.lock:
             id = self.target.add(title, soon)
             self.strangers[id] = self.target.streams()[id]
+
+    def _lose(self, ids: list[str], index: int) -> None:
+        self.source.remove(ids[index])
+        self.gone.add(ids[index])
 
     # -- lives ------------------------------------------------------------------------------
 
@@ -213,23 +244,43 @@ class Run:
             last = self._end(self._begin(ends.pop(0) if ends else None))
         return last
 
-    def _begin(self, end: End | None = None) -> Life:
+    def repeat(
+        self, ends: Sequence[End], is_complete: Callable[[tuple[Any, ...]], bool], **changes: Any
+    ) -> tuple[Any, ...]:
+        """Start lives, which end as given, until a last one is complete; return its message."""
+        for end in (*ends, None):  # the last one is disturbed by the vendors only
+            self._end(self._begin(end, **changes))
+        for vendor in (self.source, self.target):
+            vendor.works_again()
+        for _ in range(_MOST_LIVES):
+            last = self._end(self._begin(**changes))
+            if is_complete(last):
+                return last
+        self.problems.append(f"not complete: {last}")
+        return last
+
+    def _begin(self, end: End | None = None, **changes: Any) -> Life:
         scenario = self.scenario
-        born = Life(
-            Job(
-                source=(scenario.source, self.source.options),
-                target=(scenario.target, self.target.options),
-                ledger=self.ledger,
-                output=str(self.folder / "output"),
-                workers=scenario.workers,
-                settle=scenario.settle,
-                lease=scenario.lease,
-                retries=scenario.retries,
-                mark=scenario.mark,
-                transform=scenario.transform,
-                end=end,
-            )
+        for vendor in (self.source, self.target):
+            for wait in vendor.waits:
+                if wait.until > time.monotonic():
+                    # The new life knows of it only if the ledger does.
+                    wait.allowed += self._under_way
+                    wait.refuses_all = True
+        job = Job(
+            source=(scenario.source, self.source.options),
+            target=(scenario.target, self.target.options),
+            ledger=self.ledger,
+            output=str(self.folder / "output"),
+            workers=scenario.workers,
+            settle=scenario.settle,
+            lease=scenario.lease,
+            retries=scenario.retries,
+            mark=scenario.mark,
+            transform=scenario.transform,
+            end=end,
         )
+        born = Life(attrs.evolve(job, **changes))
         self.living.append(born)
         return born
 
@@ -301,8 +352,7 @@ class Run:
         target_before: dict[str, Content],
     ) -> None:
         time.sleep(self.scenario.latest)  # late creates have been applied by now
-        with Ledger.open(self.ledger) as ledger:
-            report = ledger.report()
+        report = migrate.report(self.ledger)
         found = partial(
             problems,
             self.scenario,
@@ -312,6 +362,7 @@ class Run:
             source_before=source_before,
             target_before=target_before,
             strangers=self.strangers,
+            gone=self.gone,
         )
         extras_reported = self._allows_extras and bool(report.unowned)
         self.problems += found(extras_reported=extras_reported)
@@ -324,7 +375,17 @@ class Run:
         changes = self.source.changes() + self.target.changes() - before
         if changes or again[:3] != ("done", last[1], 0):
             self.problems.append(f"another run changed something: {again}, {dict(changes)}")
+        if extras_reported:
+            self._accept(report.unowned)
         self._keeps_secrets()
+
+    def _accept(self, unowned: tuple[str, ...]) -> None:
+        """Check that accepting the extra streams leaves nothing to review."""
+        migrate.accept(self.ledger, unowned, because="They may stay")
+        last = self._end(self._begin())
+        accepted = {each.target_id for each in migrate.report(self.ledger).accepted}
+        if last[:3] != ("done", 0, 0) or accepted != {*unowned}:
+            self.problems.append(f"{unowned} were accepted, but: {last}, {accepted}")
 
     def _keeps_secrets(self) -> None:
         kept = [path for path in self.folder.rglob("*") if path.is_file()]

@@ -13,7 +13,7 @@ import attrs
 from livestream_core.emulator import Emulator, Fault, Response
 
 from .life import End, start_of
-from .vendors import PROVIDERS, Content
+from .vendors import PROVIDERS, Asks, Content
 
 
 class Kind(StrEnum):
@@ -82,6 +82,13 @@ ON_READS: dict[str, Fault] = {
     "dropped": Fault.drop_before(),
 }
 
+#: The faults of deletes. None is the last: what could not be deleted is tried again.
+ON_DELETES: dict[str, Fault] = {
+    "500": Fault.status(500),
+    "dropped after": Fault.drop_after(),
+    "dropped before": Fault.drop_before(),
+}
+
 _TITLES = (
     "Algebra",
     "Ćwiczenia z fizyki",
@@ -128,6 +135,47 @@ class OnRead:
         return f"{self.name} at read {self.skip + 1}"
 
 
+class After(StrEnum):
+    """What is done once the migration is complete."""
+
+    RETIRE = "retire"
+    ROLL_BACK = "rollback"
+    #: The same streams are moved with another ledger, which is then rolled back.
+    SECOND_LEDGER = "second ledger"
+
+
+@attrs.frozen(kw_only=True)
+class Afterwards:
+    """What is done once the migration is complete, and how it is disturbed.
+
+    Attributes:
+        what: What is done.
+        ends: How each life ends, in order.
+        on_deletes: The faults of deletes.
+        adopted: Whether streams are deleted, too, that were adopted without a mark.
+        prepared: Whether streams are retired, too, that are only prepared.
+        switched: Every stream with this index, or a multiple of it, is said to be in use.
+        most: The maximum number of streams that one call retires.
+        skip_existing: Whether the second ledger skips what is already at the target.
+    """
+
+    what: After
+    ends: tuple[End, ...] = ()
+    on_deletes: tuple[OnRead, ...] = ()
+    adopted: bool = False
+    prepared: bool = False
+    switched: int = 1
+    most: int = 99
+    skip_existing: bool = False
+
+    def __str__(self) -> str:
+        flags = ("adopted", "prepared", "skip_existing")
+        parts = [f"then {self.what}", *(name for name in flags if getattr(self, name))]
+        parts += [f"{end.how} {_when(end)}" for end in self.ends]
+        parts += [f"delete's {each}" for each in self.on_deletes]
+        return " ".join(parts)
+
+
 @attrs.frozen(kw_only=True)
 class Scenario:
     """The scenario of one run.
@@ -142,6 +190,11 @@ class Scenario:
         pause: The seconds for which a process is stopped; ``None`` until another is complete.
         apart: The seconds between the starts of two lives.
         skew: The seconds by which the target's clock is ahead.
+        gone: The indexes of streams that others delete at the source meanwhile, each with a delay
+            in seconds.
+        source_asks: When the source asks to wait.
+        target_asks: When the target asks to wait.
+        afterwards: What is done once the migration is complete, if anything.
     """
 
     seed: int
@@ -165,6 +218,10 @@ class Scenario:
     mark: bool
     skew: float
     settle: float
+    gone: tuple[tuple[float, int], ...] = ()
+    source_asks: tuple[Asks, ...] = ()
+    target_asks: tuple[Asks, ...] = ()
+    afterwards: Afterwards | None = None
 
     @classmethod
     def of(cls, seed: int) -> Scenario:
@@ -211,6 +268,10 @@ class Scenario:
             mark=target == "tktchurch" and chance.random() < 0.3,
             skew=chance.choice((0.0, 0.0, -200.0, 200.0)),
             settle=settle,
+            gone=_gone(chance, len(streams)),
+            source_asks=_asks(chance, kind),
+            target_asks=_asks(chance, kind),
+            afterwards=_afterwards(chance, seed, shared=shared),
         )
 
     @property
@@ -261,6 +322,10 @@ class Scenario:
         parts += map(str, self.on_creates)
         parts += [f"target's {each}" for each in self.on_lists]
         parts += [f"source's {each}" for each in self.on_source]
+        parts += [f"source {each}" for each in self.source_asks]
+        parts += [f"target {each}" for each in self.target_asks]
+        parts += [f"stream {index} gone after {after:.1f} s" for after, index in self.gone]
+        parts += [] if self.afterwards is None else [str(self.afterwards)]
         parts += [f"{len(self.streams)} streams", f"{self.workers} workers"]
         return ", ".join(parts)
 
@@ -369,3 +434,46 @@ def _on_reads(chance: random.Random, left: int) -> tuple[OnRead, ...]:
     if left < 1 or chance.random() < 0.7:
         return ()
     return (OnRead(chance.choice(sorted(ON_READS)), chance.randint(0, 6)),)
+
+
+def _gone(chance: random.Random, streams: int) -> tuple[tuple[float, int], ...]:
+    if chance.random() < 0.8:
+        return ()
+    found = chance.sample(range(streams), chance.choice((1, 1, 2)))
+    return tuple((chance.uniform(0.1, 1.5), index) for index in found)
+
+
+def _asks(chance: random.Random, kind: Kind) -> tuple[Asks, ...]:
+    # A wait is no failure, so it is not one of the troubles of a stream.
+    several = kind in (Kind.TOGETHER, Kind.STOPPED)
+    return tuple(
+        Asks(
+            chance.randint(0, 30),
+            chance.uniform(0.3, 1.2),
+            chance.choice((429, 429, 503)),
+            # Another process needs some time until it sees the wait in the ledger.
+            refuses_all=several or chance.random() < 0.5,
+        )
+        for _ in range(chance.choice((0, 0, 0, 0, 1, 1, 2)))
+    )
+
+
+def _afterwards(chance: random.Random, seed: int, *, shared: bool) -> Afterwards | None:
+    what = chance.choice((None, None, None, After.RETIRE, After.ROLL_BACK, After.SECOND_LEDGER))
+    if what is None or (what is After.SECOND_LEDGER and shared):
+        return None  # only files know their neighbors
+    deletes = chance.choice(("before sending a delete", "after sending a delete", None))
+    ends = [End(where=deletes) if deletes else End(at=1 + 7 * seed % 40)]
+    return Afterwards(
+        what=what,
+        ends=tuple(ends * chance.choice((0, 1, 1, 2))),
+        on_deletes=tuple(
+            OnRead(chance.choice(sorted(ON_DELETES)), chance.randint(0, 4))
+            for _ in range(chance.choice((0, 0, 1, 2)))
+        ),
+        adopted=chance.random() < 0.5,
+        prepared=chance.random() < 0.5,
+        switched=chance.choice((1, 2, 3)),
+        most=chance.choice((2, 4, 99)),
+        skip_existing=chance.random() < 0.3,
+    )

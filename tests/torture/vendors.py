@@ -6,15 +6,20 @@ The streams are read from the emulators' state and not through adapters.
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
+
+import attrs
 
 import livestream_core as live
 from livestream_core.emulator import Emulator, Fault, Request, load_emulator
+
+T = TypeVar("T")
 
 #: What makes two streams equal: the stored title and the start, if there is one.
 Content: TypeAlias = tuple[str, datetime | None]
@@ -28,6 +33,48 @@ LISTS = {
 }
 #: The vendors of migrations.
 PROVIDERS = ("tpstreams", "videosdk", "tktchurch")
+
+
+@attrs.frozen
+class Asks:
+    """A vendor that asks to wait.
+
+    Attributes:
+        skip: The number of requests before the one that is refused.
+        seconds: For how long.
+        status: The status of refusals.
+        refuses_all: Whether it also refuses every other request until then. If not, a client's
+            other threads can only know of the wait from the one whose request was refused.
+    """
+
+    skip: int
+    seconds: float
+    status: int
+    refuses_all: bool
+
+    def __str__(self) -> str:
+        return f"asks with {self.status} at request {self.skip + 1} to wait {self.seconds:.1f} s"
+
+
+@attrs.define
+class Wait:
+    """A wait that a vendor asks for.
+
+    Attributes:
+        until: Its end, by the monotonic clock.
+        asks: What the vendor asks for.
+        allowed: The number of requests that clients may send before they know of it.
+        arrived: The number of requests that arrived before its end.
+        refuses_all: Whether all of them are refused.
+    """
+
+    until: float
+    asks: Asks
+    allowed: int
+    arrived: int = 0
+    refuses_all: bool = attrs.field(
+        default=attrs.Factory(lambda self: self.asks.refuses_all, takes_self=True)
+    )
 
 
 class Vendor:
@@ -44,6 +91,7 @@ class Vendor:
         self.emulator: Any = load_emulator(provider)()
         self.options: dict[str, Any] = {}
         self._world = self.emulator.connect(transport=live.WSGITransport(_Unseen(self.emulator)))
+        self.waits: list[Wait] = []
 
     @contextmanager
     def served(self) -> Iterator[None]:
@@ -57,6 +105,10 @@ class Vendor:
         if start is None or not self.keeps_starts:
             return self.key(self._world.create(title=title).id)
         return self.key(self._world.create(title=title, scheduled_start=start).id)
+
+    def remove(self, id: str) -> None:
+        """Delete a stream as another user would."""
+        self._world.delete(id)
 
     @property
     def keeps_starts(self) -> bool:
@@ -113,9 +165,38 @@ class Vendor:
 
         self.emulator._fault = fault
 
+    def asks_to_wait(self, asks: Iterable[Asks], allowed: Callable[[], int]) -> None:
+        """Ask to wait at some requests.
+
+        Args:
+            asks: When, and for how long.
+            allowed: Returns how many requests clients may send before they know of a wait.
+        """
+        otherwise, coming, seen = self.emulator._fault, list(asks), 0
+
+        def fault(request: Request) -> Fault | None:
+            nonlocal seen
+            with self.emulator.lock:
+                seen += 1
+                now = time.monotonic()
+                due = [each for each in coming if each.skip < seen]
+                if due and not (self.waits and self.waits[-1].until > now):
+                    coming.remove(due[0])
+                    self.waits.append(Wait(now + due[0].seconds, due[0], allowed()))
+                if self.waits and (left := self.waits[-1].until - now) > 0:
+                    wait = self.waits[-1]
+                    wait.arrived += 1
+                    if wait.refuses_all or wait.arrived == 1:
+                        headers = {"Retry-After": f"{left + 0.01:.3f}"}
+                        return Fault.status(wait.asks.status, headers=headers)
+            found: Fault | None = otherwise(request)
+            return found
+
+        self.emulator._fault = fault
+
     def works_again(self) -> None:
         """Remove all faults."""
-        self.fails_at(lambda content, nth: None)
+        vars(self.emulator).pop("_fault", None)
         self.emulator.clear_faults()
 
     def _wanted(self, request: Request) -> Content | None:
@@ -180,11 +261,9 @@ class _Unseen:
 
 
 @contextmanager
-def strangers_create(
-    strangers: Iterable[tuple[float, str]], create: Callable[[str], object]
-) -> Iterator[None]:
-    """Let others create streams meanwhile, each with a delay in seconds and a title."""
-    timers = [threading.Timer(after, create, (title,)) for after, title in strangers]
+def meanwhile(others: Iterable[tuple[float, T]], do: Callable[[T], object]) -> Iterator[None]:
+    """Call a function for what others do meanwhile, each with a delay in seconds."""
+    timers = [threading.Timer(after, do, (what,)) for after, what in others]
     for timer in timers:
         timer.start()
     yield

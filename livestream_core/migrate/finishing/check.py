@@ -60,13 +60,15 @@ class Checker:
         try:
             source = _read(self._source, item.source_id)
         except LiveStreamError as error:
-            self._patience.raise_if_ended(error)
+            if self._patience.is_ended_by(error):
+                raise
             problems.append(str(error))
         try:
             if item.target_id is not None:
                 target = _read(self._target, item.target_id)
         except LiveStreamError as error:
-            self._patience.raise_if_ended(error)
+            if self._patience.is_ended_by(error):
+                raise
             problems.append(str(error))
         for side, stream in (("source", source), ("target", target)):
             if stream is not None and (unread := sorted(unread_fields(stream))):

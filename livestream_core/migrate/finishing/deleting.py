@@ -21,7 +21,7 @@ from ..kept import Kept
 from ..ledger.ledger import Ledger, check_accounts, head
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
-from ..patience import PATIENCE, Patience, Waiting, asked
+from ..patience import PATIENCE, Patience, Waiting
 from ..planning.listing import SourceReader
 from ..planning.matching import snapshot
 from ..planning.planner import require
@@ -369,7 +369,7 @@ class _Deletion:
             if is_sent and error.applied is False:
                 is_sent = False
                 self._write(item, None)
-            if self._patience.is_exceeded_by(error) or (self._patience.is_over and asked(error)):
+            if self._patience.is_ended_by(error):
                 self._patience.end()
                 self._spent += is_sent
                 self._remaining += 1

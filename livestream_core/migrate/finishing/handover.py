@@ -382,7 +382,8 @@ def refresh_cutovers(
             try:
                 is_switched = was_live(reader.read(item.target_id or "", _SECONDS))
             except LiveStreamError as error:
-                kept.raise_if_ended(error)
+                if kept.is_ended_by(error):
+                    raise
                 return None
             return item.source_id if is_switched else None
 

@@ -232,7 +232,6 @@ PAUSES = sa.Table(
     sa.Column("until", sa.Float(53), nullable=False),
     # When the vendor first refused a request without answering one since.
     sa.Column("began", sa.Float(53), nullable=False),
-    sa.Column("provider", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
 )
 

@@ -64,7 +64,6 @@ _CLAIM = _LEASES.claiming(
     .where(
         GROUPS.c.is_open,
         _LEASES.is_free,
-        sa.not_(sa.exists().where(PAUSES.c.until > _P("now"))),
         sa.not_(sa.exists().where(RUNS.c.id == _P("run"), RUNS.c.stop)),
     )
     .order_by(GROUPS.c.position)
@@ -191,14 +190,12 @@ class AskedPause:
         account: The account to which nothing may be sent.
         seconds: How long it still lasts, by the ledger's clock.
         age: For how many seconds the vendor has refused requests.
-        provider: The provider.
-        reason: The vendor's message, or an empty text if it is not known yet.
+        reason: The vendor's message.
     """
 
     account: str
     seconds: float
     age: float
-    provider: str
     reason: str
 
 
@@ -474,23 +471,21 @@ class Transaction:
 
     # -- pauses -----------------------------------------------------------------------------
 
-    def has_pauses(self) -> bool:
-        """Return whether the ledger can have pauses; those of earlier versions have none."""
-        return self.has(PAUSES)
-
     def pauses(self) -> list[AskedPause]:
         """Return the pauses that are not over."""
+        if not self.has(PAUSES):
+            return []
         now: Any = sa.literal(self.now)
         if self._connection.dialect.name == "postgresql":
             # A transaction that only reads has the clock of this machine.
             now = sa.extract("epoch", sa.func.clock_timestamp())
         left = (PAUSES.c.until - now).label("seconds")
         age = (now - PAUSES.c.began).label("age")
-        query = sa.select(PAUSES.c.account, left, age, PAUSES.c.provider, PAUSES.c.reason)
+        query = sa.select(PAUSES.c.account, left, age, PAUSES.c.reason)
         rows = self._connection.execute(query.where(PAUSES.c.until > now))
         return [
-            AskedPause(account, float(seconds), float(age), provider, reason)
-            for account, seconds, age, provider, reason in rows
+            AskedPause(account, float(seconds), float(age), reason)
+            for account, seconds, age, reason in rows
         ]
 
     def pause(self, asked: AskedPause) -> None:
@@ -500,22 +495,14 @@ class Transaction:
             account=asked.account,
             until=self.now + asked.seconds,
             began=self.now - asked.age,
-            provider=asked.provider,
             reason=clean(asked.reason),
         )
-        is_later = PAUSES.c.until < new.excluded.until
-        # A request in flight may be the first that knows the reason.
-        is_explained = sa.and_(new.excluded.reason == "", PAUSES.c.until > self.now)
+        changed = {name: new.excluded[name] for name in ("until", "began", "reason")}
         self._connection.execute(
             new.on_conflict_do_update(
                 index_elements=[PAUSES.c.account],
-                set_={
-                    "until": sa.case((is_later, new.excluded.until), else_=PAUSES.c.until),
-                    "began": new.excluded.began,
-                    "provider": new.excluded.provider,
-                    "reason": sa.case((is_explained, PAUSES.c.reason), else_=new.excluded.reason),
-                },
-                where=sa.or_(is_later, PAUSES.c.reason == ""),
+                set_=changed,
+                where=PAUSES.c.until < new.excluded.until,
             )
         )
 

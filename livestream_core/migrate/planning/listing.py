@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from ..._client import Client
-from ..._model.errors import LiveStreamError, NotFound, UnexpectedResponse
+from ..._model.errors import NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
 from ..._runners.sync import run
 from ...durable.flows import Effect, Pause
@@ -15,29 +15,14 @@ from ...durable.listing import CompleteList, Keep, Listings, do_nothing, keep_al
 from ...durable.listing import complete_list as complete_list_flow
 from ...durable.values import UnprovenList
 from ..kept import Packed
+from ..patience import Patience
 from ..values import MigrationStopped
-
-T = TypeVar("T")
-
-
-class Pauses(Protocol):
-    """Keeps the pauses that vendors ask for."""
-
-    def answered(self, account: str) -> None:
-        """Note that the vendor has answered a request."""
-
-    def wait(self, error: LiveStreamError, heartbeat: Callable[[], None]) -> None:
-        """Wait until a refused request may be sent again, or raise its error."""
-
-    def repeat(self, account: str, do: Callable[[], T], heartbeat: Callable[[], None]) -> T:
-        """Return what a function returns, and call it again after each pause."""
-        ...
 
 
 def complete_list(
     client: Client,
     *,
-    patience: Pauses,
+    patience: Patience,
     twice: bool = False,
     allow_unreadable: bool = False,
     progress: Callable[[], None] = do_nothing,
@@ -90,7 +75,7 @@ def complete_list(
 def listings(
     client: Client,
     *,
-    patience: Pauses,
+    patience: Patience,
     keeping: Callable[[], Keep],
 ) -> Listings:
     """Return the newest complete list of an account, for threads to share.
@@ -117,7 +102,7 @@ class SourceReader:
     #: The maximum age of a shared list that was read quickly, in seconds.
     MAX_AGE = 10.0
 
-    def __init__(self, client: Client, *, natively: bool, patience: Pauses) -> None:
+    def __init__(self, client: Client, *, natively: bool, patience: Patience) -> None:
         self._client, self._patience = client, patience
         self._listings = None if natively else Listings(self._list)
 

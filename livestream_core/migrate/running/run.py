@@ -366,7 +366,6 @@ class _Run:
         writes = self.ledger.read(lambda tx: tx.writes(self.id))
         finished: Report | None = None
         if self.ledger.read(head).phase == "finished" and shared.failure is None:
-            self.patience.resume()
             try:
                 finished = self._checked_for_duplicates(transform)
             except LedgerError:
@@ -557,7 +556,6 @@ class _Run:
                     self.ledger.write(lambda tx: tx.request_stop(self.id))
                 done, pending = wait(futures, timeout=_POLL)
                 self.patience.look()
-                self.patience.report()
                 if not pending or time.monotonic() >= count_at:
                     began = time.monotonic()
                     counts, writes = self.ledger.read(lambda tx: (tx.counts(), tx.writes(self.id)))
