@@ -107,8 +107,8 @@ def begin(tx: Transaction, *, alone: bool) -> None:
         tx: The transaction.
         alone: Whether no other machine can be at work, so that every lease is stale.
     """
-    known = tx.connection.scalar(sa.select(PLANNING.c.key))
-    if known is None:
+    tx.connection.execute(sa.select(MIGRATION.c.id).with_for_update())
+    if tx.connection.scalar(sa.select(PLANNING.c.key)) is None:
         tx.connection.execute(
             PLANNING.insert().values(
                 key=_LIST,
@@ -350,8 +350,10 @@ def plan_of(tx: Transaction) -> Plan:
 
 
 def _rows(tx: Transaction) -> Iterator[dict[str, Any]]:
-    query = sa.select(ITEMS, PLANNED.c.existing).join(
-        PLANNED, PLANNED.c.position == ITEMS.c.position
+    # Another machine may have begun to run the plan.
+    existing = sa.func.coalesce(PLANNED.c.existing, existing_text(None)).label("existing")
+    query = sa.select(ITEMS, existing).join(
+        PLANNED, PLANNED.c.position == ITEMS.c.position, isouter=True
     )
     for row in walked(tx.connection, query.order_by(ITEMS.c.position)):
         source = json.loads(row["source"])
