@@ -1,30 +1,36 @@
 """Measure how the cost of a migration grows with the number of its streams.
 
 Run ``python -m benchmarks.large`` from the top of the checkout; ``make bench-large`` does so with
-the sizes of the target. Each size is measured in a process of its own: a plan, a run that is
-stopped halfway, a run that resumes it, a run with nothing left to do, a check, a status, and a
-rollback. Both accounts are vendors in that process, so their time is included.
+the sizes of the target. Each size is measured in a process of its own: a plan in a ledger, a run
+that is stopped halfway, a run that resumes it, a run with nothing left to do, a check, a status, a
+page, and a rollback. Both accounts are vendors in another process, reached without HTTP, whose time
+and memory are not included.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
+import re
 import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import livestream_core as live
 from livestream_core import migrate
 from livestream_core.memory.emulator import MemoryVendor
+from livestream_core.migrate.pages import report_page
 
 # The folder of the tests' shared modules, which only pytest would find automatically.
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
@@ -43,25 +49,27 @@ Costs = dict[str, float]
 
 def measured(streams: int, kind: str, workers: int) -> dict[str, Any]:
     """Return the processor seconds of each operation, and the peak memory of this process."""
-    source, target = _account("old"), _account("new")
-    clients = source.connect(), target.connect()
-    _fill(clients[0], streams, "Lesson")
-    _fill(clients[1], streams // FOREIGN, "Lesson", before=True)
     costs: Costs = {}
-    with _ledger(kind) as (location, server):
-        meter = Meter(costs, server, (source, target))
-        with meter("plan"):
-            plan = migrate.plan(*clients, workers=workers)
-        with meter("run (half)"):
-            migrate.run(plan, ledger=location, workers=workers, max_create=streams // 2)
-        # While the run was stopped, streams appeared that only look like its own.
-        _fill(clients[1], streams // FOREIGN, "Lesson", before=True)
+    peaks: dict[str, float] = {}
+    with ExitStack() as stack:
+        location, server = stack.enter_context(_ledger(kind))
+        source, target = stack.enter_context(vendors("old", "new"))
+        source.fill(streams)
+        target.fill(streams // FOREIGN, before=True)
+        clients = [stack.enter_context(each.connect()) for each in (source, target)]
+        meter = Meter(costs, peaks, server)
         again: Mapping[str, Any] = {
             "ledger": location,
             "source": clients[0],
             "target": clients[1],
             "workers": workers,
         }
+        with meter("plan"):
+            migrate.plan(*clients, ledger=location, workers=workers)
+        with meter("run (half)"):
+            migrate.run(**again, max_create=streams // 2)
+        # While the run was stopped, streams appeared that only look like its own.
+        target.fill(streams // FOREIGN, before=True)
         with meter("resume (half)"):
             assert migrate.run(**again).report.counts["created"] == streams
         with meter("rerun"):
@@ -69,21 +77,89 @@ def measured(streams: int, kind: str, workers: int) -> dict[str, Any]:
         with meter("check"):
             assert migrate.check(location, *clients, workers=workers).all_equal
         with meter("status"):
-            assert migrate.report(location).phase == "finished"
+            report = migrate.report(location)
+            assert report.phase == "finished"
+        with meter("page"), tempfile.TemporaryFile("w", encoding="utf-8") as page:
+            page.writelines(report_page(report))
+        del report
         with meter("rollback"):
             assert len(migrate.rollback(location, clients[1]).items) == streams
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"streams": streams, "ledger": kind, "costs": costs, "peak_mib": peak / 1024}
+    peak = max(peaks.values())
+    return {"streams": streams, "ledger": kind, "costs": costs, "peaks": peaks, "peak_mib": peak}
 
 
-def _account(name: str) -> MemoryVendor:
-    return MemoryVendor(account=name, clock=live.ManualClock())
+class Vendor:
+    """An account at a vendor in another process.
+
+    Args:
+        name: The account's name.
+        pipe: The connection to the process.
+    """
+
+    def __init__(self, name: str, pipe: Connection) -> None:
+        self._name, self._pipe = name, pipe
+        self._lock = threading.Lock()
+
+    def connect(self) -> live.Client:
+        """Return a client for the account."""
+        return live.connect("memory", account=self._name, transport=self)
+
+    def fill(self, streams: int, *, before: bool = False) -> None:
+        """Create streams that differ in their start, and a tenth of them in nothing else."""
+        self._ask("fill", streams, before)
+
+    def send(self, *request: Any) -> live.Response:
+        """Send a request, as a transport does."""
+        status, headers, body = self._ask("send", *request)
+        return live.Response(status, headers, body)
+
+    def _ask(self, *command: Any) -> Any:
+        with self._lock:
+            self._pipe.send(command)
+            return self._pipe.recv()
 
 
-def _fill(client: live.Client, streams: int, title: str, *, before: bool = False) -> None:
-    """Create streams that differ in their start, and a tenth of them in nothing else."""
+@contextmanager
+def vendors(*names: str) -> Iterator[list[Vendor]]:
+    """Yield accounts, each at a vendor in a process of its own."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(_vendor(name)) for name in names]
+
+
+@contextmanager
+def _vendor(name: str) -> Iterator[Vendor]:
+    context = multiprocessing.get_context("spawn")
+    pipe, other = context.Pipe()
+    process = context.Process(target=serve, args=(name, other), daemon=True)
+    process.start()
+    other.close()
+    try:
+        yield Vendor(name, pipe)
+    finally:
+        pipe.close()
+        process.join()
+
+
+def serve(name: str, pipe: Connection) -> None:
+    """Serve an account until the other process closes its connection."""
+    vendor = MemoryVendor(account=name, clock=live.ManualClock())
+    transport = vendor.transport()
+    while True:
+        try:
+            what, *arguments = pipe.recv()
+        except EOFError:
+            return
+        if what == "fill":
+            pipe.send(_fill(vendor.connect(), *arguments))
+        else:
+            found = transport.send(*arguments)
+            pipe.send((found.status, dict(found.headers), found.body))
+        vendor.requests.clear()
+
+
+def _fill(client: live.Client, streams: int, before: bool) -> None:
     for number in range(streams):
-        named = f"{title} {number}" if number % 10 else title
+        named = f"Lesson {number}" if number % 10 else "Lesson"
         start = timedelta(minutes=-number if before else number)
         client.create(title=named, scheduled_start=_START + start, tags=["maths"])
 
@@ -106,24 +182,43 @@ class Meter:
 
     Args:
         costs: Where each operation's seconds are written.
+        peaks: Where each operation's peak memory is written, in MiB.
         server: The server's main process.
-        vendors: The accounts, whose logs of requests are dropped before each operation.
     """
 
-    def __init__(self, costs: Costs, server: int | None, vendors: Sequence[MemoryVendor]) -> None:
-        self._costs, self._server, self._vendors = costs, server, vendors
+    def __init__(self, costs: Costs, peaks: dict[str, float], server: int | None) -> None:
+        self._costs, self._peaks, self._server = costs, peaks, server
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        for vendor in self._vendors:
-            vendor.requests.clear()
-        began = self._spent()
+        forget_peak()
+        began, spent = time.monotonic(), self._spent()
         yield
-        self._costs[name] = self._spent() - began
-        print(f"  {name}: {self._costs[name]:.1f} s", file=sys.stderr, flush=True)
+        self._costs[name] = self._spent() - spent
+        self._peaks[name] = peak_mib()
+        print(
+            f"  {name}: {self._costs[name]:.1f} s of {time.monotonic() - began:.1f} s, "
+            f"peak {self._peaks[name]:.0f} MiB",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def _spent(self) -> float:
         return time.process_time() + (0.0 if self._server is None else spent_by(self._server))
+
+
+def forget_peak() -> None:
+    """Measure the peak memory of this process from now on, where the system can do that."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_mib() -> float:
+    """Return the peak memory of this process, in MiB, since it was last forgotten."""
+    with suppress(OSError):
+        status = Path("/proc/self/status").read_text()
+        return int(re.findall(r"VmHWM:\s*(\d+) kB", status)[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def spent_by(process: int) -> float:
@@ -168,7 +263,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
         ratio = growth(sizes, costs)
         lines.append(_row(name, [*cells, "" if ratio is None else f"{ratio:.2f}"]))
     peaks = [f"{each['peak_mib']:,.0f} MiB" for each in results]
-    lines.append(_row("peak memory, vendors included", [*peaks, ""]))
+    lines.append(_row("peak memory", [*peaks, ""]))
     return "\n".join(lines)
 
 

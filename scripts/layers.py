@@ -21,7 +21,7 @@ LAYERS = {
     "livestream_core._probe": "verdict addresses location playlist fetching probing __init__",
     "livestream_core.durable": """values flows matching lookup listing settling database leases
         store creating creates __init__""",
-    "livestream_core.migrate": """values ledger patience pace planning running finishing pages
+    "livestream_core.migrate": """kept values ledger patience pace planning running finishing pages
         __init__""",
     "livestream_core.testing": """transports field_values shapes vocabulary captures pseudonyms
         rehearsal tour blocking fixture real_server conformance report plugin strategies

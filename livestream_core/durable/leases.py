@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -97,3 +98,16 @@ class Leases:
         connection.execute(
             self._release, {"of_group": key, "of_owner": owner, "after": after, **values}
         )
+
+
+def lease_keeper(lease: float, renew: Callable[[], object]) -> Callable[[], None]:
+    """Return a function, to be called repeatedly, that renews a lease in time."""
+    renewed = time.monotonic()
+
+    def heartbeat() -> None:
+        nonlocal renewed
+        if time.monotonic() - renewed > lease / 3:
+            renewed = time.monotonic()
+            renew()
+
+    return heartbeat

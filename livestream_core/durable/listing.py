@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Set
+from typing import NamedTuple, TypeAlias
 
 import attrs
 
@@ -23,6 +23,10 @@ _PAUSE = 0.5
 _POLL = 0.5
 
 
+#: Returns what is kept of a stream of a list, or ``None``.
+Keep: TypeAlias = Callable[[LiveStream], LiveStream | None]
+
+
 class CompleteList(NamedTuple):
     """A list that was read from its first page to its last.
 
@@ -30,16 +34,23 @@ class CompleteList(NamedTuple):
         streams: The streams, by the key of their IDs.
         complete: Whether the vendor's total proves that the list contains every stream.
         unreadable: The entries that cannot be read.
+        keys: The keys of all streams, also of those that were not kept.
     """
 
     streams: Mapping[str, LiveStream]
     complete: Completeness
     unreadable: tuple[Unreadable, ...]
+    keys: Set[str]
 
     @property
     def unreadable_ids(self) -> list[str]:
         """The IDs of the unreadable entries, sorted; empty for an entry without a known ID."""
         return sorted(entry.id or "" for entry in self.unreadable)
+
+
+def keep_all(stream: LiveStream) -> LiveStream:
+    """Keep a stream as it is."""
+    return stream
 
 
 def do_nothing() -> None:
@@ -57,6 +68,7 @@ def read_list(
     wait: Callable[[LiveStreamError], None] = give_up,
     *,
     deadline: float | None = None,
+    keep: Keep = keep_all,
 ) -> CompleteList:
     """Read every page of a list once, with every field of each stream.
 
@@ -66,17 +78,21 @@ def read_list(
         wait: A function that is called with the error for a page that could not be read. It
             returns when the page can be tried again, or raises the error.
         deadline: Seconds for each page.
+        keep: A function that returns what is kept of a stream, so that a list of many streams needs
+            little memory, or ``None`` to keep only its key.
     """
-    streams, found = (
-        client.list(on_unreadable="collect", read_ahead=True, full=True, deadline=deadline),
-        {},
-    )
+    streams = client.list(on_unreadable="collect", read_ahead=True, full=True, deadline=deadline)
+    found: dict[str, LiveStream] = {}
+    keys: set[str] = set()
     while True:
         try:
             for stream in streams:
-                found[client.id_key(stream.id)] = stream
+                key = client.id_key(stream.id)
+                keys.add(key)
+                if (kept := keep(stream)) is not None:
+                    found[key] = kept
                 heartbeat()
-            return CompleteList(found, streams.complete, streams.unreadable)
+            return CompleteList(found, streams.complete, streams.unreadable, keys)
         except LiveStreamError as error:
             # The iterator resumes with the page that could not be read.
             wait(error)
@@ -93,7 +109,7 @@ async def read_list_async(
         async for stream in streams:
             found[client.id_key(stream.id)] = stream
             heartbeat()
-    return CompleteList(found, streams.complete, streams.unreadable)
+    return CompleteList(found, streams.complete, streams.unreadable, found.keys())
 
 
 def complete_list(
@@ -136,7 +152,7 @@ def complete_list(
             return found
         if (
             before is not None
-            and found.streams.keys() == before.streams.keys()
+            and found.keys == before.keys
             and found.unreadable_ids == before.unreadable_ids
         ):
             return found
@@ -157,11 +173,13 @@ class Listing:
     Attributes:
         streams: The streams, by the key of their IDs.
         started: When the read of the list started, by this machine's monotonic clock.
+        took: How long the read took, in seconds.
         unreadable: The entries that could not be read, if they are allowed.
     """
 
     streams: Mapping[str, LiveStream]
     started: float
+    took: float
     unreadable: tuple[Unreadable, ...] = ()
 
 
@@ -183,6 +201,23 @@ class Listings:
         self._lock = threading.Lock()
         self._newest: Listing | None = None
 
+    def recent(self, age: float, heartbeat: Callable[[], None] = do_nothing) -> Listing:
+        """Return a list that is not too old.
+
+        A list serves at least as long as its read took: if a read took longer than ``age``, each
+        list would be too old as soon as it is read, and every call would read another one.
+
+        Args:
+            age: The maximum age of a list that was read quickly, in seconds.
+            heartbeat: A function that is called repeatedly while a thread reads the list.
+
+        Raises:
+            LiveStreamError: If the list could not be read.
+        """
+        return self._good(
+            lambda each: self._clock() - each.started <= max(age, 2 * each.took), heartbeat
+        )
+
     def started_after(self, instant: float, heartbeat: Callable[[], None] = do_nothing) -> Listing:
         """Return a list whose read started after an instant of the monotonic clock.
 
@@ -193,14 +228,18 @@ class Listings:
         Raises:
             LiveStreamError: If the list could not be read.
         """
+        return self._good(lambda each: each.started >= instant, heartbeat)
+
+    def _good(self, is_good: Callable[[Listing], bool], heartbeat: Callable[[], None]) -> Listing:
         while not self._lock.acquire(timeout=_POLL):
             heartbeat()
         try:
             newest = self._newest
-            if newest is None or newest.started < instant:
+            if newest is None or not is_good(newest):
                 started = self._clock()
                 found = self._read(heartbeat)
-                newest = self._newest = Listing(found.streams, started, found.unreadable)
+                took = self._clock() - started
+                newest = self._newest = Listing(found.streams, started, took, found.unreadable)
             return newest
         finally:
             self._lock.release()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from .._model.stream import LiveStream, StreamSpec
@@ -25,33 +25,41 @@ class Lookup(Generic[K, S]):
     def __init__(self, matcher: Matcher, found: Iterable[tuple[K, S]]) -> None:
         """Create a lookup of streams, or of specs, each with a key."""
         self._matcher = matcher
-        #: Every entry with its position, by the fields that it has.
-        self._entries: dict[frozenset[str], list[tuple[int, K, S]]] = {}
-        for position, (key, each) in enumerate(found):
+        self._found: list[tuple[K, S]] = list(found)
+        #: The positions of all entries, by the fields that they have.
+        self._positions: dict[frozenset[str], array[int]] = {}
+        for position, (_, each) in enumerate(self._found):
             fields = frozenset(matcher.values_of(each))
-            self._entries.setdefault(fields, []).append((position, key, each))
-        #: The same by the values of those fields that the other side has, too.
-        self._tables: dict[Any, dict[tuple[Any, ...], list[tuple[int, K, S]]]] = {}
+            self._positions.setdefault(fields, array("Q")).append(position)
+        #: The same by the hash of the values of those fields that the other side has, too. Only
+        #: the hash is in memory, and of most of them a single position.
+        self._tables: dict[Any, dict[int, int | list[int]]] = {}
 
     def near(self, other: StreamSpec | LiveStream) -> Iterator[tuple[K, S]]:
         """Iterate, in order, over all that may be the same, and few that are not."""
         values = self._matcher.values_of(other)
-        found: list[Sequence[tuple[int, K, S]]] = []
-        for fields in self._entries:
+        found: list[Sequence[int]] = []
+        for fields in self._positions:
             shared = tuple(sorted(fields & values.keys()))
-            found.append(self._table(fields, shared).get(tuple(map(values.get, shared)), ()))
-        return ((key, each) for _, key, each in heapq.merge(*found, key=itemgetter(0)))
+            at = self._table(fields, shared).get(hash(tuple(map(values.get, shared))), ())
+            found.append([at] if isinstance(at, int) else at)
+        return (self._found[at] for at in heapq.merge(*found))
 
-    def _table(
-        self, fields: frozenset[str], shared: tuple[str, ...]
-    ) -> dict[tuple[Any, ...], list[tuple[int, K, S]]]:
+    def _table(self, fields: frozenset[str], shared: tuple[str, ...]) -> dict[int, int | list[int]]:
         """Return the entries that have some fields, by the values of those that are shared."""
         table = self._tables.get((fields, shared))
         if table is None:
             table = {}
-            for entry in self._entries[fields]:
-                values = self._matcher.values_of(entry[2])
-                table.setdefault(tuple(map(values.get, shared)), []).append(entry)
+            for position in self._positions[fields]:
+                values = self._matcher.values_of(self._found[position][1])
+                key = hash(tuple(map(values.get, shared)))
+                known = table.get(key)
+                if known is None:
+                    table[key] = position
+                elif isinstance(known, int):
+                    table[key] = [known, position]
+                else:
+                    known.append(position)
             # Complete before other threads see it.
             self._tables[fields, shared] = table
         return table

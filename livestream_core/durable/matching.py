@@ -152,6 +152,14 @@ class Matcher:
             for facts in wrong
         )
 
+    def identity(self, spec: StreamSpec) -> tuple[Any, ...]:
+        """Return what two specs have in common if the same streams are recognized as theirs."""
+        values = (getattr(spec, facts.name) for facts in self._returned(IDENTIFYING))
+        return tuple(
+            tuple(each.url for each in value) if value and value is spec.restreams else value
+            for value in values
+        )
+
     def values_of(self, either: StreamSpec | LiveStream) -> dict[str, Any]:
         """Return values by field: a spec and a stream that may be the same share those both have.
 
@@ -171,6 +179,23 @@ class Matcher:
     def _returned(self, fields: Iterable[FieldFacts]) -> Iterator[FieldFacts]:
         # A spec has no value for the other fields that the target lacks.
         return (facts for facts in fields if self.titled or facts.feature is not Feature.TITLE)
+
+
+def slim(stream: LiveStream) -> LiveStream:
+    """Return a stream without the fields by which it is not identified, which takes less memory."""
+    small = object.__new__(LiveStream)
+    for name, absent in _SLIM.items():
+        object.__setattr__(small, name, getattr(stream, name) if name in _KEPT else absent)
+    return small
+
+
+_KEPT = frozenset(
+    {
+        *("provider", "id", "title", "status", "created_at", "problems"),
+        *(facts.shown_as for facts in IDENTIFYING),
+    }
+)
+_SLIM = {field.name: field.default for field in attrs.fields(LiveStream)}
 
 
 def unread_fields(stream: LiveStream) -> frozenset[str]:

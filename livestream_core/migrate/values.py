@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Self
+from functools import lru_cache, singledispatch
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 import attrs
 
@@ -19,6 +20,9 @@ from .._model.errors import InvalidInput, LiveStreamError
 from .._model.fields import Pickled, facts_of
 from .._model.status import Status
 from .._model.stream import LiveStream, StreamSpec
+from .kept import Kept, document
+
+T = TypeVar("T", covariant=True)
 
 #: A stream that starts sooner than this is not moved.
 DEFAULT_LEAD_TIME = timedelta(minutes=30)
@@ -235,9 +239,11 @@ class PlannedItem:
         scheduled_start: The stream's scheduled start, in UTC.
         state: PENDING if the stream will be moved, SKIPPED, or NEEDS_REVIEW.
         reason: Why the stream will not be moved.
-        spec: The stream to create at the target, or ``None`` if none can be created.
+        spec: The stream to create at the target, without secrets, or ``None`` if none can be
+            created. A run takes the secrets from the source.
         fields: The outcome for each field that has a value.
-        existing: The IDs of streams at the target that already match the spec.
+        existing: The IDs of streams at the target that already match the spec, at most ten.
+        existing_total: The number of those streams.
         source: The fields of the source stream that its copy is made from, without secrets.
         digest: A digest that changes if the source stream or its spec changes.
         key: A key shared by all specs whose streams could be confused.
@@ -252,6 +258,9 @@ class PlannedItem:
     spec: StreamSpec | None = None
     fields: tuple[FieldResult, ...] = ()
     existing: tuple[str, ...] = ()
+    existing_total: int = attrs.field(
+        default=attrs.Factory(lambda item: len(item.existing), takes_self=True)
+    )
     source: Mapping[str, Any] = attrs.field(factory=dict, hash=False, repr=False)
     digest: str = attrs.field(default="", repr=False)
     key: str = attrs.field(default="", repr=False)
@@ -264,6 +273,7 @@ class PlannedItem:
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``, without secrets."""
         start = self.scheduled_start
+        more = self.existing_total > len(self.existing)
         return {
             "source_id": self.source_id,
             "title": self.title,
@@ -274,7 +284,53 @@ class PlannedItem:
             "spec": None if self.spec is None else self.spec.to_dict(),
             "fields": [each.to_dict() for each in self.fields],
             "existing": list(self.existing),
+            **({"existing_total": self.existing_total} if more else {}),
         }
+
+
+def existing_text(item: PlannedItem | None) -> str:
+    """Return the matches at the target as the text of a row: their number, and the first IDs."""
+    return json.dumps([0] if item is None else [item.existing_total, *item.existing])
+
+
+def planned_row(item: PlannedItem) -> dict[str, Any]:
+    """Return an item as a row, without secrets."""
+    return {
+        "source_id": item.source_id,
+        "title": item.title,
+        "status": str(item.status),
+        "scheduled_start": None
+        if item.scheduled_start is None
+        else item.scheduled_start.isoformat(),
+        "state": str(item.state),
+        "reason": item.reason,
+        "spec": None if item.spec is None else json.dumps(item.spec.to_dict()),
+        "fields": fields_text(item.fields),
+        "existing": existing_text(item),
+        "source": json.dumps(item.source),
+        "digest": item.digest,
+        "group_key": item.key,
+    }
+
+
+def planned_item(row: Mapping[str, Any]) -> PlannedItem:
+    """Return the item of a row."""
+    total, *existing = json.loads(row["existing"])
+    return PlannedItem(
+        source_id=row["source_id"],
+        title=row["title"],
+        status=Status(row["status"]),
+        scheduled_start=c.optional_instant(row["scheduled_start"]),
+        state=ItemState(row["state"]),
+        reason=row["reason"],
+        spec=None if row["spec"] is None else StreamSpec.from_dict(json.loads(row["spec"])),
+        fields=fields_of(row["fields"]),
+        existing=tuple(existing),
+        existing_total=total,
+        source=json.loads(row["source"]),
+        digest=row["digest"],
+        key=row["group_key"],
+    )
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -305,7 +361,7 @@ class Plan:
     source_account: str
     target_account: str
     settings: PlanSettings
-    items: tuple[PlannedItem, ...]
+    items: Sequence[PlannedItem]
     left_out: int = 0
     source_complete: Completeness = Completeness.UNKNOWN
     target_total: int = 0
@@ -319,17 +375,18 @@ class Plan:
     @property
     def counts(self) -> dict[str, int]:
         """The number of items in each state, and their ``total``."""
-        return counts(item.state for item in self.items)
+        return Tally.of(self.items).counts
 
     @property
     def losses(self) -> dict[str, dict[str, int]]:
         """The number of streams to move that would lose each field, by outcome."""
-        return losses(item.fields for item in self.items if item.state is not ItemState.SKIPPED)
+        return Tally.of(self.items).losses
 
     @property
     def forbidden_losses(self) -> tuple[str, ...]:
         """The fields in ``fail_on_loss`` that would be lost. A run refuses such a plan."""
-        return tuple(name for name in self.settings.fail_on_loss if name in self.losses)
+        lost = self.losses
+        return tuple(name for name in self.settings.fail_on_loss if name in lost)
 
     @property
     def digest(self) -> str:
@@ -337,54 +394,88 @@ class Plan:
 
         It shows that a run uses the plan that was approved.
         """
-        text = json.dumps(self.saved(), sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        digest = hashlib.blake2b(digest_size=16)
+        for text in document(*saved_parts(self), sort_keys=True):
+            digest.update(text.encode())
+        return digest.hexdigest()
 
     def saved(self) -> dict[str, Any]:
         """Return the whole plan as data for ``json.dumps``, without secrets."""
-        items = []
-        for item in self.items:
-            data = item.to_dict()
-            if data["spec"] is not None:
-                # As it is read back: without the secrets, not with some of their names.
-                data["spec"] = StreamSpec.from_dict(data["spec"]).to_dict()
-            items.append({**data, "source": item.source, "digest": item.digest, "key": item.key})
-        names = {"source_name": self.source_name, "target_name": self.target_name}
-        return {**self.to_dict(), **names, "items": items}
+        return _whole(saved_parts(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``, without secrets."""
-        return {
-            "plan": self.id,
-            "made_at": self.made_at.isoformat(),
-            "source": self.source_account,
-            "target": self.target_account,
-            "settings": self.settings.to_dict(),
-            "source_complete": str(self.source_complete),
-            "left_out": self.left_out,
-            "target_total": self.target_total,
-            "target_unreadable": self.target_unreadable,
-            "counts": self.counts,
-            "losses": self.losses,
-            "forbidden_losses": list(self.forbidden_losses),
-            "items": [item.to_dict() for item in self.items],
-        }
+        return _whole(parts(self))
 
 
-def counts(states: Iterable[ItemState]) -> dict[str, int]:
-    """Return the ``total``, and then the number of items in each state, in the order of states."""
-    counted = Counter(states)
-    by_state = {str(state): counted[state] for state in ItemState}
-    return {"total": counted.total(), **by_state}
+class Tally:
+    """Counts the states of items, and the fields that they lose, one item after the other."""
+
+    def __init__(self) -> None:
+        self._states: Counter[ItemState] = Counter()
+        self._losses: dict[str, Counter[str]] = {}
+
+    @classmethod
+    def of(cls, items: Iterable[Item | PlannedItem]) -> Tally:
+        """Return the tally of items."""
+        if isinstance(items, Items):
+            return items.tally
+        tally = cls()
+        for state, fields in outcomes(items):
+            tally.add(state, fields)
+        return tally
+
+    def add(self, state: ItemState, fields: Iterable[FieldResult]) -> None:
+        """Count an item."""
+        self._states[state] += 1
+        if state is not ItemState.SKIPPED:
+            for name, outcome in {(each.field, each.fate) for each in fields if each.is_loss}:
+                self._losses.setdefault(name, Counter())[str(outcome)] += 1
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The ``total``, and then the number of items in each state, in the order of states."""
+        by_state = {str(state): self._states[state] for state in ItemState}
+        return {"total": self._states.total(), **by_state}
+
+    @property
+    def losses(self) -> dict[str, dict[str, int]]:
+        """How many items lose each field, by outcome, without those that are skipped."""
+        return {name: dict(sorted(self._losses[name].items())) for name in sorted(self._losses)}
 
 
-def losses(fields: Iterable[Iterable[FieldResult]]) -> dict[str, dict[str, int]]:
-    """Return how many streams lose each field, by outcome."""
-    counted: dict[str, Counter[str]] = {}
-    for each in fields:
-        for name, outcome in {(field.field, field.fate) for field in each if field.is_loss}:
-            counted.setdefault(name, Counter())[str(outcome)] += 1
-    return {name: dict(sorted(counted[name].items())) for name in sorted(counted)}
+@lru_cache(maxsize=512)
+def fields_of(text: str) -> tuple[FieldResult, ...]:
+    """Return the outcomes that a row has as text. Most rows of a migration have the same."""
+    return tuple(
+        FieldResult(name, FieldOutcome(outcome), note) for name, outcome, note in json.loads(text)
+    )
+
+
+def fields_text(fields: Iterable[FieldResult]) -> str:
+    """Return the outcomes for an item's fields as the text of a row."""
+    return json.dumps([[each.field, str(each.fate), each.note] for each in fields])
+
+
+def outcomes(
+    items: Iterable[Item | PlannedItem],
+) -> Iterator[tuple[ItemState, tuple[FieldResult, ...]]]:
+    """Iterate over the state of each item, and what becomes of its fields."""
+    if isinstance(items, Items):
+        return ((ItemState(row["state"]), fields_of(row["fields"])) for row in items.rows())
+    return ((item.state, item.fields) for item in items)
+
+
+class Items(Kept[T], Generic[T]):
+    """The items of a plan or a report, from rows with a state and the outcomes of the fields."""
+
+    def __init__(self, rows: Iterable[dict[str, Any]], item: Callable[[dict[str, Any]], T]) -> None:
+        self.tally = Tally()
+        super().__init__(
+            rows,
+            item,
+            lambda row: self.tally.add(ItemState(row["state"]), fields_of(row["fields"])),
+        )
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -569,8 +660,9 @@ class Report(Pickled):
         target_account: The target account.
         started_at: When the plan of the ledger was made, in UTC.
         made_at: When this report was made, in UTC.
-        phase: The phase of the migration: ``"running"`` until every item is settled, then
-            ``"finished"``; or ``"rolled_back"``.
+        phase: The phase of the migration: ``"planning"`` and ``"planned"`` if its plan is made in
+            the ledger, ``"running"`` until every item is settled, then ``"finished"``; or
+            ``"rolled_back"``.
         settings: The settings that the plan was made with.
         items: Every item.
         unowned: The IDs of streams at the target that match an item's spec, were not there
@@ -591,7 +683,7 @@ class Report(Pickled):
     made_at: datetime
     phase: str
     settings: PlanSettings
-    items: tuple[Item, ...]
+    items: Sequence[Item]
     unowned: tuple[str, ...] = ()
     source_name: str = ""
     target_name: str = ""
@@ -602,38 +694,22 @@ class Report(Pickled):
     @property
     def counts(self) -> dict[str, int]:
         """The number of items in each state, and their ``total``."""
-        return counts(item.state for item in self.items)
+        return Tally.of(self.items).counts
 
     @property
     def losses(self) -> dict[str, dict[str, int]]:
         """The number of moved streams that lose each field, by outcome."""
-        return losses(item.fields for item in self.items if item.state is not ItemState.SKIPPED)
+        return Tally.of(self.items).losses
 
     @property
     def needs_review(self) -> bool:
         """Whether a stream needs review, was refused, or is a possible duplicate."""
-        return bool(self.unowned) or any(
-            item.state in (ItemState.NEEDS_REVIEW, ItemState.REFUSED) for item in self.items
-        )
+        counts = self.counts
+        return bool(self.unowned or counts["needs_review"] or counts["refused"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``, without secrets."""
-        return {
-            "plan": self.plan,
-            "source": self.source_account,
-            "target": self.target_account,
-            "started_at": self.started_at.isoformat(),
-            "made_at": self.made_at.isoformat(),
-            "phase": self.phase,
-            "settings": self.settings.to_dict(),
-            "counts": self.counts,
-            "losses": self.losses,
-            "unowned": list(self.unowned),
-            "accepted": [each.to_dict() for each in self.accepted],
-            "others": [each.to_dict() for each in self.others],
-            "lost_creates": self.lost_creates,
-            "items": [item.to_dict() for item in self.items],
-        }
+        return _whole(parts(self))
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -668,14 +744,7 @@ class RunResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``, without secrets."""
-        return {
-            "writes": self.writes,
-            "stopped": self.stopped,
-            "error": None if self.error is None else str(self.error),
-            "resume_at": None if self.resume_at is None else self.resume_at.isoformat(),
-            "exit_code": self.exit_code,
-            **self.report.to_dict(),
-        }
+        return _whole(parts(self))
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -712,7 +781,7 @@ class CheckResult:
         items: The result for every stream that the migration moves.
     """
 
-    items: tuple[CheckedItem, ...]
+    items: Sequence[CheckedItem]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -727,11 +796,7 @@ class CheckResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``."""
-        return {
-            "all_equal": self.all_equal,
-            "counts": self.counts,
-            "items": [item.to_dict() for item in self.items],
-        }
+        return _whole(parts(self))
 
 
 @attrs.frozen(slots=True, kw_only=True, getstate_setstate=False)
@@ -768,7 +833,7 @@ class DeleteResult:
         remaining: The number of streams not considered because of a limit or a signal.
     """
 
-    items: tuple[DeletedItem, ...]
+    items: Sequence[DeletedItem]
     dry_run: bool = False
     remaining: int = 0
 
@@ -780,12 +845,13 @@ class DeleteResult:
     @property
     def counts(self) -> dict[str, int]:
         """The numbers in ``deleted``: ``switched``, ``prepared``, and of both, ``adopted``."""
-        deleted = [item for item in self.items if item.deleted]
-        return {
-            "switched": sum(item.cutover is Cutover.SWITCHED for item in deleted),
-            "prepared": sum(item.cutover is Cutover.PREPARED for item in deleted),
-            "adopted": sum(item.adopted for item in deleted),
-        }
+        counted = {"switched": 0, "prepared": 0, "adopted": 0}
+        for item in self.items:
+            if item.deleted:
+                counted["switched"] += item.cutover is Cutover.SWITCHED
+                counted["prepared"] += item.cutover is Cutover.PREPARED
+                counted["adopted"] += item.adopted
+        return counted
 
     @property
     def kept(self) -> tuple[DeletedItem, ...]:
@@ -801,17 +867,113 @@ class DeleteResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as data for ``json.dumps``."""
-        items = [attrs.asdict(item) for item in self.items]
-        data = {
-            "dry_run": self.dry_run,
-            "deleted": self.deleted,
-            "counts": self.counts,
-            "remaining": self.remaining,
-            "items": items,
-        }
-        if self.dry_run:
-            # A dry run deleted nothing, so it must not say that it did.
-            data |= {"deleted": 0, "would_delete": self.deleted}
-            for each in items:
-                each["would_delete"], each["deleted"] = each["deleted"], False
-        return data
+        return _whole(parts(self))
+
+
+# -- as data ---------------------------------------------------------------------------------
+
+#: The data of a result, with ``None`` in place of its items, and the data of these one by one.
+Parts: TypeAlias = tuple[dict[str, Any], Iterator[dict[str, Any]]]
+
+
+def _whole(data: Parts) -> dict[str, Any]:
+    return {**data[0], "items": list(data[1])}
+
+
+@singledispatch
+def parts(result: Any) -> Parts:
+    """Return the data of a result: its own, and that of its items."""
+    raise NotImplementedError
+
+
+@parts.register
+def _(result: Plan) -> Parts:
+    data = {
+        "plan": result.id,
+        "made_at": result.made_at.isoformat(),
+        "source": result.source_account,
+        "target": result.target_account,
+        "settings": result.settings.to_dict(),
+        "source_complete": str(result.source_complete),
+        "left_out": result.left_out,
+        "target_total": result.target_total,
+        "target_unreadable": result.target_unreadable,
+        "counts": result.counts,
+        "losses": result.losses,
+        "forbidden_losses": list(result.forbidden_losses),
+        "items": None,
+    }
+    return data, (item.to_dict() for item in result.items)
+
+
+def saved_parts(plan: Plan) -> Parts:
+    """Return the data of the whole plan, from which it can be made again."""
+    data, _ = parts(plan)
+    names = {"source_name": plan.source_name, "target_name": plan.target_name}
+    return {**data, **names}, map(saved_item, plan.items)
+
+
+def saved_item(item: PlannedItem) -> dict[str, Any]:
+    """Return the data of a whole item, from which it can be made again."""
+    data = item.to_dict()
+    if data["spec"] is not None:
+        # As it is read back: without the secrets, not with some of their names.
+        data["spec"] = StreamSpec.from_dict(data["spec"]).to_dict()
+    return {**data, "source": item.source, "digest": item.digest, "key": item.key}
+
+
+@parts.register
+def _(result: Report) -> Parts:
+    data = {
+        "plan": result.plan,
+        "source": result.source_account,
+        "target": result.target_account,
+        "started_at": result.started_at.isoformat(),
+        "made_at": result.made_at.isoformat(),
+        "phase": result.phase,
+        "settings": result.settings.to_dict(),
+        "counts": result.counts,
+        "losses": result.losses,
+        "unowned": list(result.unowned),
+        "accepted": [each.to_dict() for each in result.accepted],
+        "others": [each.to_dict() for each in result.others],
+        "lost_creates": result.lost_creates,
+        "items": None,
+    }
+    return data, (item.to_dict() for item in result.items)
+
+
+@parts.register
+def _(result: RunResult) -> Parts:
+    data, items = parts(result.report)
+    own = {
+        "writes": result.writes,
+        "stopped": result.stopped,
+        "error": None if result.error is None else str(result.error),
+        "resume_at": None if result.resume_at is None else result.resume_at.isoformat(),
+        "exit_code": result.exit_code,
+    }
+    return {**own, **data}, items
+
+
+@parts.register
+def _(result: CheckResult) -> Parts:
+    data = {"all_equal": result.all_equal, "counts": result.counts, "items": None}
+    return data, (item.to_dict() for item in result.items)
+
+
+@parts.register
+def _(result: DeleteResult) -> Parts:
+    data = {
+        "dry_run": result.dry_run,
+        "deleted": result.deleted,
+        "counts": result.counts,
+        "remaining": result.remaining,
+        "items": None,
+    }
+    items = map(attrs.asdict, result.items)
+    if not result.dry_run:
+        return data, items
+    # A dry run deleted nothing, so it must not say that it did.
+    data |= {"deleted": 0, "would_delete": result.deleted}
+    return data, ({**each, "would_delete": each["deleted"], "deleted": False} for each in items)

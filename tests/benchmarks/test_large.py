@@ -20,9 +20,11 @@ def test_every_operation_of_a_migration_is_measured() -> None:
         "rerun",
         "check",
         "status",
+        "page",
         "rollback",
     ]
     assert all(cost > 0 for cost in result["costs"].values())
+    assert result["peak_mib"] == max(result["peaks"].values()) > 0
     assert "| rollback |" in table([result])
 
 

@@ -42,7 +42,8 @@ REQUIRED = {
 USING_A_LEDGER = [
     [name, "shool.db", *REQUIRED.get(name, [])]
     for name, command in migrate.commands.items()
-    if any(parameter.name == "ledger" for parameter in command.params) and name != "run"
+    if any(parameter.name == "ledger" for parameter in command.params)
+    and name not in ("plan", "run")
 ]
 
 

@@ -10,14 +10,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import sqlalchemy as sa
 
+import livestream_core as live
 from livestream_core import migrate
+from livestream_core.durable.matching import Matcher
 from livestream_core.emulator import Fault
 from livestream_core.migrate.ledger import transaction
 from livestream_core.migrate.ledger.transaction import Transaction
-from migrations import planned, sides
+from migrations import in_days, planned, sides
 
 STREAMS = 12
 COMMANDS = ("SELECT", "UPDATE", "INSERT", "DELETE")
@@ -116,3 +119,30 @@ def test_the_streams_that_a_ledger_owns_are_the_same_however_many_are_asked_for(
     with migrate.Ledger.open(ledger) as opened:
         owned = opened.read(lambda tx: tx.owned([*made, "another"]))
     assert owned == made
+
+
+def without_playback_url(_: live.LiveStream, spec: live.StreamSpec) -> live.StreamSpec:
+    return attrs.evolve(spec, playback_url=None)  # it would tell the streams apart
+
+
+def test_equal_streams_on_both_sides_are_not_compared_each_with_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = 0
+    is_same = Matcher.is_same
+
+    def counted(self: Matcher, *both: Any) -> bool:
+        nonlocal compared
+        compared += 1
+        return is_same(self, *both)
+
+    monkeypatch.setattr(Matcher, "is_same", counted)
+    start = in_days(2)
+    with sides("memory", "memory") as (old, new):
+        for side, count in ((old, 5), (new, STREAMS)):
+            for _ in range(count):
+                side.add("Lesson", scheduled_start=start)
+        plan = planned(old, new, workers=1, transform=without_playback_url)
+    assert [each.existing_total for each in plan.items] == [STREAMS] * 5
+    assert {len(each.existing) for each in plan.items} == {10}
+    assert compared == STREAMS

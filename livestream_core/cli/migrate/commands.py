@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from importlib.util import find_spec
@@ -71,10 +71,11 @@ def _ends_with(code: int) -> Iterator[None]:
     raise click.exceptions.Exit(code)
 
 
-def _write_page(file: Path, page: str) -> None:
+def _write_page(file: Path, page: Iterable[str]) -> None:
     problem = ""
     try:
-        file.write_text(page, encoding="utf-8")
+        with file.open("w", encoding="utf-8") as text:
+            text.writelines(page)
     except OSError as error:
         problem = f"{file} cannot be written: {error.strerror}"
     if problem:
@@ -119,6 +120,13 @@ def migrate() -> None:
 @rows_options
 @html_option("the plan")
 @click.option(
+    "--ledger",
+    metavar="FILE_OR_URL",
+    help="Make the plan in this ledger, for `livestream migrate run --ledger`. If the command is "
+    "interrupted, run it again to go on. Several machines can make one plan in PostgreSQL "
+    "together.",
+)
+@click.option(
     "--save",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
@@ -132,6 +140,7 @@ def plan(
     speed: Speed,
     rows: Rows,
     html: Path | None,
+    ledger: str | None,
     save: Path | None,
 ) -> None:
     """Show what a migration would do, without changing anything.
@@ -143,24 +152,25 @@ def plan(
     The exit code is 7 if a stream needs review, or a field in --fail-on-loss would be lost.
     """
     from ...migrate import ItemState, save_plan
-    from ...migrate.pages import plan_html
+    from ...migrate.pages import plan_page
     from ..console.output import console
     from .plan import exit_code, show_plan
+    from .rows import json_result
     from .run import planned
 
     rows.check(ItemState)
     with ExitStack() as stack:
-        made = planned(context, stack, accounts, planning, speed)
+        made = planned(context, stack, accounts, planning, speed, ledger=ledger)
     if html is not None:
-        _write_page(html, plan_html(made))
+        _write_page(html, plan_page(made))
     if save is not None:
         save_plan(made, save)
         click.echo(f"Wrote {save}, digest {made.digest}", err=True)
     with _ends_with(exit_code(made)):
         if context.as_json:
-            json_line({**rows.data(made), "digest": made.digest})
+            json_result(made, rows, digest=made.digest)
         else:
-            show_plan(context, made, console(), rows)
+            show_plan(context, made, console(), rows, ledger=ledger)
 
 
 @migrate.command(
@@ -245,7 +255,7 @@ def run(
     with _ends_with(ended.exit_code):
         _show_error(context, ended.result.error if ended.result is not None else None)
         if context.as_json:
-            json_line(ended.to_dict())
+            ended.print_json()
         elif ended.result is not None:
             show_run(context, ended.result, console(), ledger)
         elif ended.plan is not None:
@@ -327,6 +337,7 @@ def check(
     from .accounts import connected_clients, names_in
     from .progress import says_waits
     from .results import show_check
+    from .rows import json_result
 
     rows.check(library.Verdict)
     with ExitStack() as stack:
@@ -342,7 +353,7 @@ def check(
             )
     with _ends_with(codes.SUCCESS if result.all_equal else codes.NEEDS_REVIEW):
         if context.as_json:
-            json_line(rows.data(result))
+            json_result(result, rows)
         else:
             items = library.report(ledger).items
             starts = {item.source_id: item.scheduled_start for item in items}
@@ -387,6 +398,7 @@ def status(
     from .accounts import connect_named, names_in
     from .progress import says_waits
     from .results import show_status
+    from .rows import json_result
 
     rows.check(library.ItemState, library.Cutover)
     if switched_ids:
@@ -404,7 +416,7 @@ def status(
             )
     report = library.report(ledger)
     if context.as_json:
-        json_line(rows.data(report))
+        json_result(report, rows)
     else:
         show_status(context, report, console(), rows)
 
@@ -641,6 +653,7 @@ def _delete(
 ) -> None:
     from ..console.output import console
     from .results import deletion_question, show_deletions
+    from .rows import json_result
     from .stopping import stopped_by_signals
 
     if not dry_run and not yes:
@@ -657,7 +670,7 @@ def _delete(
         result = delete(dry_run=dry_run, stop=stop)
     with _ends_with(result.exit_code):
         if context.as_json:
-            json_line({**result.to_dict(), "exit_code": result.exit_code})
+            json_result(result, exit_code=result.exit_code)
         else:
             show_deletions(result, console())
 
@@ -673,14 +686,15 @@ def report(context: CommandContext, ledger: str, html: Path | None) -> None:
     includes every stream. Ledgers and reports contain no secrets.
     """
     from ...migrate import report as report_of
-    from ...migrate.pages import report_html
+    from ...migrate.pages import report_page
     from ..console.output import console
     from .results import show_report
+    from .rows import json_result
 
     found = report_of(ledger)
     if html is not None:
-        _write_page(html, report_html(found))
+        _write_page(html, report_page(found))
     if context.as_json:
-        json_line(found.to_dict())
+        json_result(found)
     else:
         show_report(context, found, console())

@@ -70,11 +70,6 @@ class Rows:
         """Return whether ``--only`` selects a stream: an item, or the data of one."""
         return not self.only or not words_of(item).isdisjoint(self.only)
 
-    def data(self, result: Any) -> dict[str, Any]:
-        """Return a result as data for JSON, with the selected streams."""
-        data: dict[str, Any] = result.to_dict()
-        return {**data, "items": list(filter(self.wants, data["items"]))}
-
 
 def words_of(item: Any) -> frozenset[str]:
     """Return the words that describe a stream: its state, verdict, and cutover."""

@@ -7,18 +7,19 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..._contract.pagination import Completeness
+from ...migrate.values import outcomes
 from ..console.context import CommandContext
 from ..console.exit_codes import NEEDS_REVIEW, SUCCESS
 from ..console.output import printable, time_text
 from ..console.tables import line
 from .options import Rows
 from .rows import heading, print_chosen, print_lines, stream_row
-from .words import state_words, streams, sum_words
+from .words import command_name, state_words, streams, sum_words
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ...migrate import FieldResult, ItemState, Plan, PlannedItem
+    from ...migrate import Item, ItemState, Plan, PlannedItem
 
 _FIELD, _OUTCOME, _COUNT = 16, 14, 7
 
@@ -30,7 +31,12 @@ def exit_code(plan: Plan) -> int:
 
 
 def show_plan(
-    context: CommandContext, plan: Plan, out: Console, chosen: Rows | None = None
+    context: CommandContext,
+    plan: Plan,
+    out: Console,
+    chosen: Rows | None = None,
+    *,
+    ledger: str | None = None,
 ) -> None:
     """Print a plan: first the streams that were chosen, and then the losses and the totals."""
     print_chosen(
@@ -49,23 +55,23 @@ def show_plan(
         chosen or Rows(),
     )
     heading(out, "Losses")
-    if not show_losses(out, (item.fields for item in plan.items if _may_move(item.state))):
+    if not show_losses(out, plan.items):
         print_lines(out, ["none"])
     heading(out, "Total")
     print_lines(out, _totals(plan))
     heading(out, "Next")
-    print_lines(out, _next(plan))
+    print_lines(out, _next(plan, ledger))
 
 
-def show_losses(out: Console, fields: Iterable[Iterable[FieldResult]]) -> bool:
-    """Print each lost field with its outcome, the number of streams, and the reason.
+def show_losses(out: Console, items: Iterable[Item | PlannedItem]) -> bool:
+    """Print each field that is lost by a stream to move: outcome, number of streams, and reason.
 
     Returns whether any field is lost.
     """
     counts: Counter[tuple[str, str]] = Counter()
     reasons: dict[tuple[str, str], Counter[str]] = {}
-    for several in fields:
-        lost = [each for each in several if each.is_loss]
+    for state, fields in outcomes(items):
+        lost = [each for each in fields if each.is_loss and _may_move(state)]
         counts.update({(each.field, str(each.fate)) for each in lost})
         for each in lost:
             reasons.setdefault((each.field, str(each.fate)), Counter())[each.note] += 1
@@ -94,7 +100,9 @@ def _detail(item: PlannedItem) -> str:
     if not parts:
         parts = [f"{outcome}: {', '.join(fields)}" for outcome, fields in lost.items()]
     if item.existing:
-        parts.append(f"already has a match at the target: {', '.join(item.existing)}")
+        more = item.existing_total - len(item.existing)
+        ids = ", ".join(item.existing) + (f", and {more:,} more" if more else "")
+        parts.append(f"already has a match at the target: {ids}")
     return "; ".join(parts)
 
 
@@ -113,7 +121,7 @@ def _totals(plan: Plan) -> Iterator[str]:
         yield f"{count:,} {'entry' if count == 1 else 'entries'} in its list cannot be read"
 
 
-def _next(plan: Plan) -> Iterator[str]:
+def _next(plan: Plan, ledger: str | None) -> Iterator[str]:
     if plan.target_unreadable:
         yield (
             "A run does not start until every entry in the target's list can be read. To see what "
@@ -139,5 +147,7 @@ def _next(plan: Plan) -> Iterator[str]:
         )
     if not plan.counts["pending"]:
         yield "There is nothing to move."
+    elif not lost and not plan.target_unreadable and ledger is not None:
+        yield f"Run `livestream migrate run --ledger {command_name(ledger)}`."
     elif not lost and not plan.target_unreadable:
         yield "Run `livestream migrate run` with the same options and --ledger FILE."

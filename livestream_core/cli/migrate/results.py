@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from ...migrate import Cutover
 from ...migrate.finishing.duplicates import advice
-from ...migrate.ledger.ledger import shown as ledger_shown
 from ...migrate.values import UNRESOLVED
 from ..console.context import CommandContext
 from ..console.output import printable, time_text
@@ -19,7 +17,7 @@ from ..console.tables import line
 from .options import Rows
 from .plan import show_losses
 from .rows import heading, print_chosen, print_lines, print_rows, stream_row
-from .words import state_words, streams, sum_words
+from .words import command_name, state_words, streams, sum_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,8 +61,7 @@ def show_run(context: CommandContext, result: RunResult, out: Console, ledger: s
 
 def _after_run(context: CommandContext, result: RunResult, ledger: str) -> Iterator[str]:
     report = result.report
-    # A URL may contain a password, and is then shown without it.
-    location = shlex.quote(ledger_shown(ledger) if "://" in ledger else ledger)
+    location = command_name(ledger)
     yield from _unowned(report, location)
     if result.stopped == "budget":
         yield f"Stopped at --max-create. {_RESUME}"
@@ -103,7 +100,7 @@ def show_report(context: CommandContext, report: Report, out: Console) -> None:
     heading(out, "Total")
     print_lines(out, filter(None, (sum_words(report.counts), _cutovers(report))))
     heading(out, "Losses")
-    if not show_losses(out, (item.fields for item in report.items if item.state != "skipped")):
+    if not show_losses(out, report.items):
         print_lines(out, ["none"])
     if report.accepted:
         heading(out, "Accepted")
@@ -306,10 +303,9 @@ def _unowned(report: Report, ledger: str = "LEDGER") -> Iterator[str]:
 
 
 def _cutovers(report: Report) -> str:
-    at_target = [item.cutover for item in report.items if item.cutover and not item.rolled_back]
-    counts = Counter(at_target)
+    counts = Counter(item.cutover for item in report.items if item.cutover and not item.rolled_back)
     shown = " + ".join(f"{counts[each]:,} {each}" for each in Cutover if counts[each])
-    return f"{len(at_target):,} at the target = {shown}" if at_target else ""
+    return f"{counts.total():,} at the target = {shown}" if counts else ""
 
 
 def _ids(source_id: str, target_id: str | None) -> str:

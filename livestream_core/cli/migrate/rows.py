@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ...migrate.values import UNRESOLVED, Verdict
-from ..console.output import printable
+from ...migrate.kept import document
+from ...migrate.values import UNRESOLVED, Verdict, parts
+from ..console.output import json_text, printable
 from ..console.tables import line
 from .options import Rows, words_of
 from .words import STYLES, state_words, streams
@@ -78,7 +79,7 @@ def print_rows(
 def print_chosen(
     out: Console,
     columns: Sequence[str],
-    items: Iterable[T],
+    items: Sequence[T],
     row: Callable[[T], Sequence[Text]],
     chosen: Rows,
     starts: Mapping[str, datetime | None] | None = None,
@@ -99,22 +100,25 @@ def print_chosen(
     Returns:
         Whether anything was printed.
     """
-    everything = sorted(items, key=lambda item: _order(item, starts))
-    found = [item for item in everything if chosen.wants(item)]
-    if not (chosen.all or chosen.only) and len(found) > _PAGE:
-        found = [item for item in found if not _REVIEW.isdisjoint(words_of(item))][:_PAGE]
-    _print_in_pages(out, columns, map(row, found), len(found))
-    has_more = len(found) < len(everything) and not chosen.only
+    # The order alone is in memory, not the streams.
+    order = sorted(
+        (_order(item, starts), at) for at, item in enumerate(items) if chosen.wants(item)
+    )
+    if not (chosen.all or chosen.only) and len(order) > _PAGE:
+        order = [each for each in order if not each[0][0]][:_PAGE]
+    shown = (row(items[at]) for _, at in order)
+    _print_in_pages(out, columns, shown, len(order))
+    has_more = len(order) < len(items) and not chosen.only
     if has_more:
-        which = f"{len(found):,} of {streams(len(everything))}"
+        which = f"{len(order):,} of {streams(len(items))}"
         text = f"Showing {which}. To see more, add --all or --only STATE."
-        line(out, f"\n{text}" if found else text, widths=[])
-    return bool(found) or has_more
+        line(out, f"\n{text}" if order else text, widths=[])
+    return bool(order) or has_more
 
 
-def _order(item: Any, starts: Mapping[str, datetime | None] | None) -> tuple[Any, ...]:
+def _order(item: Any, starts: Mapping[str, datetime | None] | None) -> tuple[bool, bool, float]:
     start = item.scheduled_start if starts is None else starts.get(item.source_id)
-    return _REVIEW.isdisjoint(words_of(item)), start is None, start and start.timestamp()
+    return _REVIEW.isdisjoint(words_of(item)), start is None, start.timestamp() if start else 0.0
 
 
 def _print_in_pages(
@@ -133,6 +137,15 @@ def _print_in_pages(
             yield captured.get()
 
     click.echo_via_pager(rendered())
+
+
+def json_result(result: Any, chosen: Rows | None = None, **more: Any) -> None:
+    """Print a result as a line of JSON, with the chosen streams, one after the other."""
+    data, items = parts(result)
+    wants = (chosen or Rows()).wants
+    for text in document({**data, **more}, filter(wants, items), dumps=json_text):
+        click.echo(text, nl=False)
+    click.echo()
 
 
 def heading(out: Console, text: str) -> None:

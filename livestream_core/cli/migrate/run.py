@@ -18,7 +18,7 @@ import click
 
 from ... import migrate
 from ..._model.errors import LiveStreamError
-from ...migrate.ledger.ledger import no_ledger, shown
+from ...migrate.ledger.ledger import head, no_ledger, shown
 from ..console.context import CommandContext
 from ..console.exit_codes import FAILURE, NEEDS_REVIEW, STOPPED, SUCCESS
 from ..console.output import NOT_A_TERMINAL, console, printable, say, working
@@ -27,6 +27,7 @@ from .cluster import cluster
 from .options import NamedAccounts, Planning, Speed
 from .plan import show_plan
 from .progress import Pause, Tracker, progress, says_waits
+from .rows import json_result
 from .stopping import stopped_by_signals
 from .words import streams
 
@@ -49,8 +50,12 @@ def planned(
     planning: Planning,
     speed: Speed,
     saved: migrate.Plan | None = None,
+    ledger: str | None = None,
 ) -> migrate.Plan:
-    """Return a new plan, or a saved one, whose clients the stack closes. Nothing is changed."""
+    """Return a new plan, or a saved one, whose clients the stack closes. Nothing is changed.
+
+    A new plan is made in the ledger, if there is one.
+    """
     if not accounts.source or not accounts.target:
         raise click.UsageError(_NEW)
     names = Names(accounts.source, accounts.target)
@@ -66,6 +71,7 @@ def planned(
         plan = migrate.plan(
             source,
             target,
+            ledger=ledger,
             transform=transform,
             progress=_reading(shown),
             workers=speed.workers,
@@ -73,7 +79,11 @@ def planned(
             **speed.rates,
             **planning.arguments,
         )
-    return attrs.evolve(plan, source_name=names.source, target_name=names.target)
+    named: dict[str, Any] = {"source_name": names.source, "target_name": names.target}
+    if ledger is not None:
+        with migrate.Ledger.open(ledger, write=True) as opened:
+            opened.write(lambda transaction: transaction.change_migration(**named))
+    return attrs.evolve(plan, **named)
 
 
 def _reading(shown: Callable[[str], None]) -> Callable[[str, int], None]:
@@ -105,7 +115,9 @@ def _saved(file: Path, planning: Planning) -> migrate.Plan:
 
 
 def _check_same_plan(ledger: str, saved: migrate.Plan) -> None:
-    if (found := migrate.report(ledger).plan) != saved.id:
+    with migrate.Ledger.open(ledger) as opened:
+        found = opened.read(head).plan
+    if found != saved.id:
         raise migrate.MigrationStopped(
             f"the ledger was made from another plan: {found}, not {saved.id}",
             hint="leave out --plan to resume it, or name a new ledger",
@@ -136,14 +148,18 @@ class Ended:
     plan: migrate.Plan | None
     exit_code: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the value as data for ``json.dumps``, with the run's keys even without a run."""
-        no_run = {"writes": 0, "stopped": None, "error": None, "resume_at": None}
+    def print_json(self) -> None:
+        """Print the value as a line of JSON, with the run's keys even without a run."""
         if self.result is not None:
-            data = self.result.to_dict()
+            json_result(self.result, exit_code=self.exit_code)
         else:
-            data = {**no_run, **(self.plan.to_dict() if self.plan is not None else {})}
-        return {**data, "exit_code": self.exit_code}
+            no_run: dict[str, Any] = {
+                "writes": 0,
+                "stopped": None,
+                "error": None,
+                "resume_at": None,
+            }
+            json_result(self.plan, **no_run, exit_code=self.exit_code)
 
 
 def run(
@@ -288,7 +304,7 @@ def _resumed_names(
 ) -> Names:
     with migrate.Ledger.open(ledger) as opened:
         names = names_of(opened, accounts)
-        settings = opened.report().settings.to_dict()
+        settings = opened.read(head).settings.to_dict()
     if different := planning.different_from(settings):
         say(
             context,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 #: The style of each state and verdict.
@@ -40,3 +41,10 @@ def sum_words(counts: Mapping[str, int]) -> str:
     ]
     total = sum(count for name, count in counts.items() if name != "total")
     return " = ".join([streams(total), *([" + ".join(parts)] if parts else [])])
+
+
+def command_name(ledger: str) -> str:
+    """Return a ledger's location as it is written in a command, without a password."""
+    from ...migrate.ledger.ledger import shown
+
+    return shlex.quote(shown(ledger) if "://" in ledger else ledger)

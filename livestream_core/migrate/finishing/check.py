@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import ExitStack
 
 import attrs
@@ -12,13 +11,15 @@ from ..._model.errors import LiveStreamError, NotFound
 from ..._model.status import STATUSES
 from ..._model.stream import LiveStream
 from ...durable.matching import Matcher, unread_fields
-from ..ledger.ledger import Ledger
+from ..kept import Kept, mapped
+from ..ledger.ledger import Ledger, check_accounts, head
+from ..ledger.schema import ITEMS
 from ..pace import RequestRate, paced, rate_of
 from ..patience import PATIENCE, Patience, Waiting, threads
 from ..planning.listing import SourceReader
 from ..planning.matching import snapshot
-from ..planning.plan import check_workers, reads_natively
-from ..running.run import Location, check_accounts
+from ..planning.planner import check_workers, reads_natively
+from ..running.run import Location
 from ..values import CheckedItem, CheckResult, Item, ItemState, Report, Verdict
 
 _SECONDS = 60.0
@@ -167,15 +168,11 @@ def check(
         kept = Patience(patience, waiting, ledger=opened)
         stack.enter_context(paced(source, rate_of(source_rate), kept))
         stack.enter_context(paced(target, rate_of(target_rate), kept))
-        report = opened.report()
-        checker = Checker(report, source, target, kept)
+        checker = Checker(opened.read(head), source, target, kept)
         executor = stack.enter_context(threads(workers, "check", kept))
-        return CheckResult(items=tuple(executor.map(checker.check, to_move(report.items))))
-
-
-def to_move(items: Iterable[Item]) -> list[Item]:
-    """Return the streams that the migration moves."""
-    return [item for item in items if item.state is not ItemState.SKIPPED]
+        items = opened.read(lambda tx: tx.items(ITEMS.c.state != str(ItemState.SKIPPED)))
+        checked = mapped(executor, checker.check, items, workers)
+        return CheckResult(items=Kept(checked))
 
 
 def was_live(stream: LiveStream) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from ..._client import Client
@@ -16,15 +17,16 @@ from ..._model.errors import InvalidInput, LiveStreamError, NotFound
 from ..._model.status import STATUSES
 from ..._model.stream import LiveStream
 from ...durable.matching import COMPARED, Matcher
-from ..ledger.ledger import Ledger
+from ..kept import Kept
+from ..ledger.ledger import Ledger, check_accounts, head
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
 from ..patience import PATIENCE, Patience, Waiting
 from ..planning.listing import SourceReader
 from ..planning.matching import snapshot
-from ..planning.plan import require
+from ..planning.planner import require
 from ..planning.translation import reports_status
-from ..running.run import Location, check_accounts
+from ..running.run import Location
 from ..values import (
     Cutover,
     DeletedItem,
@@ -32,7 +34,6 @@ from ..values import (
     Item,
     ItemState,
     MigrationStopped,
-    Report,
     Verdict,
 )
 from .check import Checker, reader_of, was_live
@@ -95,12 +96,11 @@ def rollback(
         require(target, "delete", Feature.DELETE)
         kept = Patience(patience, waiting, ledger=opened, stop=stop)
         stack.enter_context(paced(target, rate_of(target_rate), kept))
-        report = opened.report()
+        report = opened.read(head)
         if not dry_run and report.phase != "rolled_back":
             opened.write(partial(Transaction.change_migration, phase="rolled_back"))
         deletion = _Deletion(opened, target, "rollback", dry_run, kept)
         reader = reader_of(target, kept)
-        shown = opened.read(Transaction.target_snapshots)
         retiring = opened.read(Transaction.retiring)
         # A mark does not say which of two ledgers created a stream.
         elsewhere = {
@@ -109,7 +109,7 @@ def rollback(
             if other.plan != report.plan
             for target_id in other.copies.values()
         }
-        for item in report.items:
+        for item in opened.read(Transaction.items):
             if item.target_id is None and item.state is ItemState.UNKNOWN:
                 deletion.keep(item, f"its create may have been applied: {item.reason}")
             elif item.source_id in retiring:
@@ -132,7 +132,7 @@ def rollback(
                         adopted,
                         reader,
                         report.plan,
-                        shown.get(item.source_id, {}),
+                        partial(opened.read, partial(Transaction.target_snapshot, of=item)),
                         target.capabilities,
                     ),
                 )
@@ -140,7 +140,12 @@ def rollback(
 
 
 def _why_kept(
-    item: Item, adopted: bool, reader: SourceReader, salt: str, shown: Any, target: Capabilities
+    item: Item,
+    adopted: bool,
+    reader: SourceReader,
+    salt: str,
+    shown: Callable[[], Mapping[str, Any]],
+    target: Capabilities,
 ) -> str:
     """Return why a stream at the target is kept, or an empty string if it is deleted.
 
@@ -154,7 +159,7 @@ def _why_kept(
         return "it is or has been live"
     if reports_status(target) and STATUSES[stream.status].aired is not False:
         return f"it is {stream.status}"
-    if edited := _edited(item, stream, salt, shown, Matcher.of(target)):
+    if edited := _edited(item, stream, salt, shown(), Matcher.of(target)):
         return f"it was edited after it was created: {', '.join(edited)}"
     return ""
 
@@ -236,13 +241,15 @@ def retire(
         kept = Patience(patience, waiting, ledger=opened, stop=stop)
         stack.enter_context(paced(source, rate_of(source_rate), kept))
         stack.enter_context(paced(target, rate_of(target_rate), kept))
-        report = opened.report()
+        report = opened.read(head)
         if report.phase == "rolled_back":
             raise MigrationStopped(
                 "this migration was rolled back, so the source streams may be the only copies; "
                 "nothing was deleted"
             )
-        selected = _to_retire(report, None if ids is None else tuple(ids), until)
+        selected = _to_retire(
+            opened.read(Transaction.items), None if ids is None else tuple(ids), until
+        )
         deletion = _Deletion(opened, source, "retirement", dry_run, kept, limit=max_delete)
         checker = Checker(report, source, target, kept)
 
@@ -265,12 +272,14 @@ def retire(
         return deletion.result()
 
 
-def _to_retire(report: Report, ids: tuple[str, ...] | None, before: datetime | None) -> list[Item]:
+def _to_retire(
+    items: Sequence[Item], ids: tuple[str, ...] | None, before: datetime | None
+) -> Iterator[Item]:
     """Return the streams to retire, the one with the nearest start last.
 
     A stream without a start may be used at any time, so it counts as nearer than any other.
     """
-    moved = {item.source_id: item for item in report.items if item.is_moved}
+    moved = {item.source_id: at for at, item in enumerate(items) if item.is_moved}
     if unknown := [each for each in ids or () if each not in moved]:
         raise InvalidInput(
             f"ids: these streams were not moved, so they cannot be retired: {', '.join(unknown)}",
@@ -288,8 +297,13 @@ def _to_retire(report: Report, ids: tuple[str, ...] | None, before: datetime | N
         start = _start_of(item)
         return timedelta(-1) if start is None else abs(start - now)
 
-    items = moved.values() if ids is None else map(moved.__getitem__, dict.fromkeys(ids))
-    return sorted(filter(is_selected, items), key=distance, reverse=True)
+    places = moved.values() if ids is None else map(moved.__getitem__, dict.fromkeys(ids))
+    selected = [
+        (distance(item), at) for item, at in ((items[at], at) for at in places) if is_selected(item)
+    ]
+    # The order alone is in memory, not the streams.
+    selected.sort(key=itemgetter(0), reverse=True)
+    return (items[at] for _, at in selected)
 
 
 def _start_of(item: Item) -> datetime | None:
@@ -315,8 +329,11 @@ class _Deletion:
         self._ledger, self._client, self._column = ledger, client, column
         self._dry_run, self._limit = dry_run, limit
         self._patience = patience
-        self._items: list[DeletedItem] = []
+        self._items: Kept[DeletedItem] = Kept()
         self._spent = self._remaining = 0
+        #: The last deleted stream, recorded together with the intent to delete the next one. If it
+        #: is not recorded at all, the next call finds that it was already deleted.
+        self._done: Item | None = None
         #: The source IDs of streams that were found to have been live at the target.
         self.switched: set[str] = set()
 
@@ -363,12 +380,29 @@ class _Deletion:
 
     def result(self) -> DeleteResult:
         """Return the result of the deletions."""
-        return DeleteResult(
-            items=tuple(self._items), dry_run=self._dry_run, remaining=self._remaining
-        )
+        self._record()
+        return DeleteResult(items=self._items, dry_run=self._dry_run, remaining=self._remaining)
 
     def _write(self, item: Item, state: str | None) -> None:
-        self._ledger.write(lambda tx: tx.change(item.source_id, **{self._column: state}))
+        if state == "done":
+            self._record()
+            self._done = item
+        else:
+            self._record(item, state)
+
+    def _record(self, item: Item | None = None, state: str | None = None) -> None:
+        """Record a deletion that is done, and the state of another stream."""
+        done, self._done = self._done, None
+        if done is None and item is None:
+            return
+
+        def record(tx: Transaction) -> None:
+            if done is not None:
+                tx.change(done.source_id, **{self._column: "done"})
+            if item is not None:
+                tx.change(item.source_id, **{self._column: state})
+
+        self._ledger.write(record)
 
     def _note(self, item: Item, *, deleted: bool, reason: str) -> None:
         self._items.append(

@@ -7,7 +7,8 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,13 @@ from ..._model.errors import InvalidInput, LiveStreamError
 from ..._model.publishing import Publishing
 from ..._model.status import STATUSES
 from ..._model.stream import Ingest, LiveStream, Playback, field_of, hls_url_of, publishing_of
-from ..ledger.ledger import Ledger
+from ..kept import Kept, mapped
+from ..ledger.ledger import Ledger, check_accounts, head
 from ..ledger.transaction import Transaction
 from ..pace import RequestRate, paced, rate_of
 from ..patience import PATIENCE, Patience, Waiting, threads
-from ..planning.plan import check_workers
-from ..running.run import Location, check_accounts
+from ..planning.planner import check_workers
+from ..running.run import Location
 from ..values import Cutover, Item
 from .check import Checker, reader_of, was_live
 
@@ -119,27 +121,31 @@ def handover(
         kept = Patience(patience, waiting, ledger=opened)
         stack.enter_context(paced(source, rate_of(source_rate), kept))
         stack.enter_context(paced(target, rate_of(target_rate), kept))
-        report = opened.report()
-        moved = [item for item in report.items if item.is_moved]
-        checker = Checker(report, source, target, kept)
+        moved = (item for item in opened.read(Transaction.items) if item.is_moved)
+        checker = Checker(opened.read(head), source, target, kept)
         executor = stack.enter_context(threads(workers, "handover", kept))
-        pairs = list(zip(moved, executor.map(checker.pair, moved), strict=True))
-    ingests, profiles, mapping, unread = [], [], [], {}
-    for item, pair in pairs:
-        if pair.target is None:
-            unread[item.target_id or ""] = pair.checked.reason or "it no longer exists"
-            continue
-        if lost := [each for each in pair.target.problems if field_of(each) in _HANDED_OVER]:
-            # Reporting "no ingest" could be wrong.
-            unread[pair.target.id] = "; ".join(lost)
-            continue
-        ingest = pair.target.ingest or next(iter(pair.target.ingests), None)
-        publishing = None if ingest is None else _publishing(ingest)
-        row = _ingest_row(item, pair.target, ingest, publishing, target.capabilities)
-        ingests.append(row)
-        if publishing is not None:
-            profiles.append(_obs_profile(row, publishing))
-        mapping.append(_map_row(item, pair.source, pair.target))
+        # They are written only once all were read: an interrupted handover replaces no file.
+        ingests: Kept[dict[str, str]] = Kept(secret=True)
+        profiles: Kept[tuple[str, str]] = Kept(secret=True)
+        mapping: Kept[dict[str, str]] = Kept(secret=True)
+        notes: Counter[str] = Counter()
+        unread: dict[str, str] = {}
+        for item, pair in mapped(executor, lambda item: (item, checker.pair(item)), moved, workers):
+            if pair.target is None:
+                unread[item.target_id or ""] = pair.checked.reason or "it no longer exists"
+                continue
+            if lost := [each for each in pair.target.problems if field_of(each) in _HANDED_OVER]:
+                # Reporting "no ingest" could be wrong.
+                unread[pair.target.id] = "; ".join(lost)
+                continue
+            ingest = pair.target.ingest or next(iter(pair.target.ingests), None)
+            publishing = None if ingest is None else _publishing(ingest)
+            row = _ingest_row(item, pair.target, ingest, publishing, target.capabilities)
+            ingests.append(row)
+            notes[row["ingest"]] += 1
+            if publishing is not None:
+                profiles.append(_obs_profile(row, publishing))
+            mapping.append(_map_row(item, pair.source, pair.target))
     path = Path(folder)
     problem = ""
     try:
@@ -151,9 +157,9 @@ def handover(
     return HandoverResult(
         folder=path,
         streams=len(ingests),
-        given=sum(row["ingest"] == "" for row in ingests),
-        after_start=sum(row["ingest"] == AFTER_START for row in ingests),
-        none=sum(row["ingest"] == NONE for row in ingests),
+        given=notes[""],
+        after_start=notes[AFTER_START],
+        none=notes[NONE],
         unread=unread,
     )
 
@@ -226,9 +232,9 @@ def _playback(playbacks: Sequence[Playback]) -> str:
 
 def _write_all(
     folder: Path,
-    ingests: Sequence[Mapping[str, str]],
+    ingests: Iterable[Mapping[str, str]],
     profiles: Iterable[tuple[str, str]],
-    mapping: Sequence[Mapping[str, str]],
+    mapping: Iterable[Mapping[str, str]],
 ) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, columns, rows in (
@@ -236,33 +242,44 @@ def _write_all(
         ("map", _MAP_COLUMNS, mapping),
     ):
         _write(folder / f"{name}.csv", _csv(columns, rows))
-        _write(folder / f"{name}.json", json.dumps(list(rows), indent=2) + "\n")
+        _write(folder / f"{name}.json", _json(rows))
     for name, service in profiles:
         profile = folder / "obs" / name
         profile.parent.mkdir(mode=0o700, exist_ok=True)
         profile.mkdir(mode=0o700, exist_ok=True)
-        _write(profile / "service.json", service)
-        _write(profile / "basic.ini", f"[General]\nName={profile.name}\n")
+        _write(profile / "service.json", [service])
+        _write(profile / "basic.ini", [f"[General]\nName={profile.name}\n"])
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, texts: Iterable[str]) -> None:
     """Write a file completely or not at all, and never readable by other users."""
     making = path.with_name(f".{path.name}.new")
     making.unlink(missing_ok=True)
     descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
+        file.writelines(texts)
     os.replace(making, path)
 
 
-def _csv(columns: Iterable[str], rows: Iterable[Mapping[str, str]]) -> str:
+def _csv(columns: Iterable[str], rows: Iterable[Mapping[str, str]]) -> Iterator[str]:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(columns))
     writer.writeheader()
     for row in rows:
         # A spreadsheet would run a title that looks like a formula.
         writer.writerow({**row, "title": re.sub(r"\A(?=[=+\-@\t\r])", "'", row["title"])})
-    return text.getvalue()
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue()
+
+
+def _json(rows: Iterable[Mapping[str, str]]) -> Iterator[str]:
+    before = "["
+    for row in rows:
+        yield before + "\n  " + json.dumps(row, indent=2).replace("\n", "\n  ")
+        before = ","
+    yield "[]\n" if before == "[" else "\n]\n"
 
 
 def _obs_profile(row: Mapping[str, str], publishing: Publishing) -> tuple[str, str]:
@@ -311,7 +328,7 @@ def mark_switched(ledger: Location, source_ids: Iterable[str]) -> None:
     """
     ids = [source_ids] if isinstance(source_ids, str) else list(source_ids)
     with Ledger.open(ledger, write=True) as opened:
-        moved = {item.source_id for item in opened.report().items if item.is_moved}
+        moved = {item.source_id for item in opened.read(Transaction.items) if item.is_moved}
         if unknown := [each for each in ids if each not in moved]:
             raise InvalidInput(
                 "source_ids: these streams were not moved, so they cannot be marked as switched: "
@@ -361,26 +378,23 @@ def refresh_cutovers(
         kept = Patience(patience, waiting, ledger=opened)
         stack.enter_context(paced(target, rate_of(target_rate), kept))
         reader = reader_of(target, kept)
-        prepared = [
+        prepared = (
             item
-            for item in opened.report().items
+            for item in opened.read(Transaction.items)
             if item.is_moved and item.cutover is Cutover.PREPARED
-        ]
+        )
 
-        def is_switched(item: Item) -> bool:
+        def switched(item: Item) -> str | None:
             try:
-                return was_live(reader.read(item.target_id or "", _SECONDS))
+                is_switched = was_live(reader.read(item.target_id or "", _SECONDS))
             except LiveStreamError as error:
                 if kept.is_ended_by(error):
                     raise
-                return False
+                return None
+            return item.source_id if is_switched else None
 
         executor = stack.enter_context(threads(workers, "refresh_cutovers", kept))
-        found = [
-            item.source_id
-            for item, switched in zip(prepared, executor.map(is_switched, prepared), strict=True)
-            if switched
-        ]
+        found = [*filter(None, mapped(executor, switched, prepared, workers))]
 
         def note(transaction: Transaction) -> None:
             for each in found:

@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -23,11 +24,13 @@ import attrs
 import filelock
 import sqlalchemy as sa
 
+from ..._client import Client
 from ..._model.errors import InvalidInput
 from ...durable.database import committed
 from ...durable.database import shown as shown_url
 from ...durable.leases import LeaseLost
-from ..values import History, Item, ItemState, LedgerError, Plan, PlanSettings, Report
+from ..kept import batches
+from ..values import History, ItemState, LedgerError, Plan, PlanSettings, Report
 from . import mark_file
 from .neighbors import Neighbor, neighbors, others
 from .schema import (
@@ -38,6 +41,7 @@ from .schema import (
     ITEMS,
     METADATA,
     MIGRATION,
+    PLANNING_VERSION,
     SCHEMA_VERSION,
     instant,
     item_row,
@@ -46,7 +50,16 @@ from .schema import (
     seal_of,
     stored,
 )
-from .transaction import UNSETTLED, BudgetSpent, Paused, Stopped, Taken, Transaction, acceptance
+from .transaction import (
+    UNSETTLED,
+    BudgetSpent,
+    Paused,
+    Stopped,
+    Taken,
+    Transaction,
+    acceptance,
+    walked,
+)
 
 T = TypeVar("T")
 
@@ -60,8 +73,17 @@ class Ledger:
     Use :meth:`open` or :meth:`create` as a context manager.
     """
 
-    def __init__(self, engine: sa.Engine, where: str, lock: filelock.FileLock | None) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        where: str,
+        lock: filelock.FileLock | None,
+        *,
+        is_temporary: bool = False,
+    ) -> None:
         self._engine, self._shown, self._lock = engine, where, lock
+        #: Whether it is gone once it is closed.
+        self.is_temporary: bool = is_temporary
         self._file = engine.dialect.name == "sqlite"
         #: Whether the ledger was opened for writing.
         self.is_writable: bool = lock is not None
@@ -98,8 +120,14 @@ class Ledger:
         return False
 
     @classmethod
-    def create(cls, location: str | os.PathLike[str], plan: Plan) -> Ledger:
+    def create(cls, location: str | os.PathLike[str], plan: Plan, phase: str = "running") -> Ledger:
         """Create a ledger from a plan, and open it. An SQLite ledger is locked until it is closed.
+
+        Args:
+            location: An SQLite file, or the URL of a PostgreSQL database.
+            plan: The plan.
+            phase: The phase of the migration: ``"running"``, or ``"planning"`` if the streams of
+                the plan are still to be read.
 
         Raises:
             LedgerError: If the ledger already exists or cannot be written.
@@ -111,7 +139,7 @@ class Ledger:
             with _explained(where), engine.begin() as connection:
                 lock_tables(connection)
                 if not sa.inspect(connection).has_table(MIGRATION.name):
-                    _fill(connection, plan)
+                    _fill(connection, plan, phase)
             engine.dispose()
             return cls.open(location, write=True)
         lock = _hold(path)
@@ -127,7 +155,7 @@ class Ledger:
                     with engine.connect() as connection:
                         connection.exec_driver_sql("BEGIN")
                         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-                        _fill(connection, plan)
+                        _fill(connection, plan, phase)
                         _count_commit(connection)
                         connection.exec_driver_sql("COMMIT")
                 finally:
@@ -142,6 +170,20 @@ class Ledger:
             lock.release()
             raise
         return cls._opened(path, lock)
+
+    @classmethod
+    @contextmanager
+    def temporary(cls, plan: Plan) -> Iterator[Ledger]:
+        """Yield a ledger for a plan that is made, which is gone at the end of the block."""
+        with tempfile.TemporaryDirectory(prefix="livestream-plan-") as folder:
+            engine = _sqlite(Path(folder) / "plan.db", journal="MEMORY")
+            ledger = cls(engine, "of the plan", None, is_temporary=True)
+            try:
+                with _explained(ledger.location), engine.begin() as connection:
+                    _fill(connection, plan, "planning")
+                yield ledger
+            finally:
+                ledger.close()
 
     @classmethod
     def open(cls, location: str | os.PathLike[str], *, write: bool = False) -> Ledger:
@@ -278,6 +320,8 @@ class Ledger:
         self._write_mark(count)
 
     def _write_mark(self, count: int) -> None:
+        if self.is_temporary:
+            return
         try:
             mark_file.write(self._mark, count)
         except OSError as error:
@@ -326,7 +370,7 @@ class Ledger:
             elif not sa.inspect(connection).has_table(MIGRATION.name):
                 raise LedgerError(f"there is no ledger at {self._shown}")
             version = connection.execute(sa.text("SELECT schema_version FROM migration")).scalar()
-            newest = SCHEMA_VERSION[self._engine.dialect.name]
+            newest = PLANNING_VERSION[self._engine.dialect.name]
             if isinstance(version, int) and version > newest:
                 raise LedgerError(
                     f"the ledger {self._shown} was written by a newer version of livestream-core "
@@ -368,16 +412,17 @@ class Ledger:
             raise self._damaged("its first row was changed")
         migration = migrations[0]
         found = 0
-        for row in connection.execute(sa.select(ITEMS)).mappings():
+        for row in walked(connection, sa.select(ITEMS)):
             found += 1
             if row["seal"] != seal_of(row):
                 raise self._damaged(f"the row of stream {row['source_id']!r} was changed")
-        if found != migration["item_count"]:
+        if found != migration["item_count"] and migration["phase"] != "planning":
             raise self._damaged(f"it has {found} streams of {migration['item_count']}")
         waiting = sa.select(ITEMS.c.group_key).where(
             ITEMS.c.state.in_(UNSETTLED), ITEMS.c.group_key.not_in(sa.select(GROUPS.c.key))
         )
-        if connection.execute(waiting.limit(1)).first() is not None:
+        is_planned = migration["phase"] != "planning"
+        if is_planned and connection.execute(waiting.limit(1)).first() is not None:
             raise self._damaged("an unsettled stream has no group")
         for accepted in Transaction(connection, 0.0).accepted():
             if accepted["seal"] != seal_of(accepted):
@@ -499,7 +544,7 @@ def no_ledger(location: str | os.PathLike[str], more: str = "") -> LedgerError:
 
 def _sqlite(path: Path, *, journal: str) -> sa.Engine:
     # `uri` with mode=rw: a missing file is never created, except for a new ledger.
-    mode = "rwc" if journal == "DELETE" else "rw"
+    mode = "rw" if journal == "WAL" else "rwc"
     if journal == "WAL" and _never_changes(path):
         mode = "ro&immutable=1"
 
@@ -515,7 +560,8 @@ def _sqlite(path: Path, *, journal: str) -> sa.Engine:
             # Then a damaged log loses nothing, unless a reader prevented the checkpoint.
             connection.execute("PRAGMA wal_autocheckpoint = 1")
             connection.execute(f"PRAGMA journal_mode = {journal}")
-            connection.execute("PRAGMA synchronous = FULL")
+            synchronous = "OFF" if journal == "MEMORY" else "FULL"  # it need not survive a crash
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
         return connection
 
     return sa.create_engine(
@@ -656,22 +702,34 @@ def _hint(problem: str) -> str | None:
     return None
 
 
-def _fill(connection: sa.Connection, plan: Plan) -> None:
+def _fill(connection: sa.Connection, plan: Plan, phase: str) -> None:
     METADATA.create_all(connection)
-    version = SCHEMA_VERSION[connection.dialect.name]
-    connection.execute(MIGRATION.insert(), [migration_row(plan, version)])
-    if plan.items:
-        connection.execute(
-            ITEMS.insert(), [item_row(plan, at, item) for at, item in enumerate(plan.items)]
-        )
+    versions = PLANNING_VERSION if phase == "planning" else SCHEMA_VERSION
+    version = versions[connection.dialect.name]
+    connection.execute(MIGRATION.insert(), [migration_row(plan, version, phase)])
     groups: dict[str, int] = {}
-    for at, item in enumerate(plan.items):
-        if item.state is ItemState.PENDING:
-            groups.setdefault(item.key, at)
-    if groups:
-        connection.execute(
-            GROUPS.insert(), [{"key": key, "position": at} for key, at in groups.items()]
-        )
+    for batch in batches(enumerate(plan.items)):
+        connection.execute(ITEMS.insert(), [item_row(plan, at, item) for at, item in batch])
+        for at, item in batch:
+            if item.state is ItemState.PENDING:
+                groups.setdefault(item.key, at)
+    for some in batches(groups.items()):
+        connection.execute(GROUPS.insert(), [{"key": key, "position": at} for key, at in some])
+
+
+def check_accounts(ledger: Ledger, source: Client | None, target: Client | None) -> None:
+    """Check that a ledger belongs to these accounts.
+
+    Raises:
+        LedgerError: If it belongs to other accounts.
+    """
+    row = ledger.read(Transaction.migration)
+    for name, client in (("source", source), ("target", target)):
+        if client is not None and client.account != row[f"{name}_account"]:
+            raise LedgerError(
+                f"the ledger {ledger.location} belongs to another migration: its {name} is "
+                f"{row[f'{name}_account']}, not {client.account}"
+            )
 
 
 def new_owner() -> str:
@@ -679,9 +737,12 @@ def new_owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def _report(transaction: Transaction) -> Report:
+def head(transaction: Transaction) -> Report:
+    """Return the contents of a ledger without its items."""
     migration = transaction.migration()
-    items = tuple(transaction.items())
+    phase = migration["phase"]
+    if phase == "running" and transaction.is_finished():
+        phase = "finished"
     accepted = tuple(map(acceptance, transaction.accepted()))
     owned_by_none = {each.target_id for each in accepted if each.source_id is None}
     return Report(
@@ -690,9 +751,9 @@ def _report(transaction: Transaction) -> Report:
         target_account=migration["target_account"],
         started_at=instant(migration["made_at"]),
         made_at=datetime.now(UTC),
-        phase=_phase(migration["phase"], items),
+        phase=phase,
         settings=stored(PlanSettings, migration["settings"]),
-        items=items,
+        items=(),
         unowned=tuple(
             each for each in json.loads(migration["unowned"]) if each not in owned_by_none
         ),
@@ -703,11 +764,8 @@ def _report(transaction: Transaction) -> Report:
     )
 
 
-def _phase(phase: str, items: Iterable[Item]) -> str:
-    if phase != "running":
-        return phase
-    unsettled = (ItemState.PENDING, ItemState.UNKNOWN)
-    return "running" if any(item.state in unsettled for item in items) else "finished"
+def _report(transaction: Transaction) -> Report:
+    return attrs.evolve(head(transaction), items=transaction.items())
 
 
 def history(ledger: str | os.PathLike[str], id: str) -> History:

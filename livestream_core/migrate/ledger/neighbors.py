@@ -14,7 +14,7 @@ from pathlib import Path
 
 import attrs
 
-from ..values import OtherLedger, Report
+from ..values import Item, OtherLedger, Report
 from .schema import APPLICATION_ID
 
 _MARK = "-mark"
@@ -76,22 +76,26 @@ def _read(path: Path, report: Report) -> Neighbor | None:
 
 def others(report: Report, found: Iterable[Neighbor]) -> tuple[OtherLedger, ...]:
     """Return which of a ledger's neighbors moved the same streams to the same target."""
-    own = {
-        item.source_id: item.target_id
-        for item in report.items
-        if item.target_id is not None and not item.rolled_back
-    }
     both = (
         OtherLedger(
             location=each.location,
             is_copy=each.plan == report.plan,
-            moved=tuple(
-                source_id
-                for source_id, target_id in each.copies.items()
-                if own.get(source_id, target_id) != target_id
-            ),
-            unowned=tuple(id for id in report.unowned if id in {*each.copies.values()}),
+            moved=tuple(_moved_twice(report.items, each)),
+            unowned=_known(report.unowned, each),
         )
         for each in found
     )
     return tuple(each for each in both if each.moved or each.unowned)
+
+
+def _known(ids: tuple[str, ...], other: Neighbor) -> tuple[str, ...]:
+    known = frozenset(other.copies.values()) if ids else ()
+    return tuple(each for each in ids if each in known)
+
+
+def _moved_twice(items: Iterable[Item], other: Neighbor) -> Iterator[str]:
+    for item in items:
+        if item.target_id is None or item.rolled_back:
+            continue
+        if other.copies.get(item.source_id, item.target_id) != item.target_id:
+            yield item.source_id

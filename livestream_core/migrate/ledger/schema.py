@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from ..._model.errors import InvalidInput
 from ..._model.stream import StreamSpec
 from ...durable.database import Row, clean
-from ..values import LedgerError, Plan, PlannedItem, PlanSettings, has_mark
+from ..values import LedgerError, Plan, PlannedItem, PlanSettings, fields_text, has_mark
 
 T = TypeVar("T", StreamSpec, PlanSettings)
 
@@ -26,10 +26,23 @@ T = TypeVar("T", StreamSpec, PlanSettings)
 COUNTING = 2
 #: The newest version, by the kind of database.
 SCHEMA_VERSION = {"sqlite": COUNTING, "postgresql": 1}
+#: The version of a ledger whose plan is being made, or was not run yet. Versions that do not know
+#: plans in ledgers refuse it.
+PLANNING_VERSION = {"sqlite": 3, "postgresql": 2}
 #: "LSmg": the application ID in the header of an SQLite file that identifies it as a ledger.
 APPLICATION_ID = 0x4C536D67
 
 METADATA = sa.MetaData()
+
+
+def _lease() -> tuple[sa.Column[Any], ...]:
+    """Return the columns of a lease."""
+    return (
+        sa.Column("owner", sa.Text),
+        sa.Column("lease_until", sa.Float(53), nullable=False, default=0.0),
+        sa.Column("not_before", sa.Float(53), nullable=False, default=0.0),
+    )
+
 
 MIGRATION = sa.Table(
     "migration",
@@ -67,9 +80,7 @@ GROUPS = sa.Table(
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("is_open", sa.Boolean, nullable=False, default=True),
-    sa.Column("owner", sa.Text),
-    sa.Column("lease_until", sa.Float(53), nullable=False, default=0.0),
-    sa.Column("not_before", sa.Float(53), nullable=False, default=0.0),
+    *_lease(),
     # The candidates in the last list while an outcome was unknown, and the time of that list.
     sa.Column("seen", sa.Text),
     sa.Column("seen_at", sa.Float(53)),
@@ -132,6 +143,39 @@ ACCEPTED = sa.Table(
     sa.Column("because", sa.Text, nullable=False),
     sa.Column("accepted_at", sa.Float(53), nullable=False),
     sa.Column("seal", sa.Text, nullable=False),
+)
+
+
+#: How far a plan is that is made in this ledger: one row, which is the lease of the source's list.
+PLANNING = sa.Table(
+    "planning",
+    METADATA,
+    sa.Column("key", sa.Text, primary_key=True),
+    # Whether every stream of the source's list has a row.
+    sa.Column("is_listed", sa.Boolean, nullable=False),
+    sa.Column("source_complete", sa.Text, nullable=False),
+    sa.Column("left_out", sa.Integer, nullable=False),
+    sa.Column("target_total", sa.Integer, nullable=False),
+    sa.Column("target_unreadable", sa.Integer, nullable=False),
+    *_lease(),
+)
+
+#: The streams of a plan that is made in this ledger. A run does not need them any longer.
+PLANNED = sa.Table(
+    "planned",
+    METADATA,
+    # The source's ID in the form that it compares.
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False, unique=True),
+    sa.Column("source_id", sa.Text, nullable=False),
+    # A digest of the entry in the source's list.
+    sa.Column("listed", sa.BigInteger, nullable=False),
+    # The number of matches at the target, and the first of their IDs.
+    sa.Column("existing", sa.Text, nullable=False),
+    # Whether it has no item yet, because it was only listed.
+    sa.Column("is_open", sa.Boolean, nullable=False),
+    *_lease(),
+    sa.Index("planned_open", "is_open", "position"),
 )
 
 
@@ -233,7 +277,7 @@ def sealed(row: Row) -> dict[str, Any]:
     return {**row, "seal": seal_of(row)}
 
 
-def migration_row(plan: Plan, version: int) -> dict[str, Any]:
+def migration_row(plan: Plan, version: int, phase: str) -> dict[str, Any]:
     """Return the migration's row for a new ledger."""
     return sealed(
         {
@@ -246,7 +290,7 @@ def migration_row(plan: Plan, version: int) -> dict[str, Any]:
             "target_name": plan.target_name,
             "settings": json.dumps(plan.settings.to_dict()),
             "made_at": plan.made_at.timestamp(),
-            "phase": "running",
+            "phase": phase,
             "item_count": len(plan.items),
             "baseline": False,
             "baseline_digest": "",
@@ -267,7 +311,7 @@ def item_row(plan: Plan, position: int, item: PlannedItem) -> dict[str, Any]:
             "state": str(item.state),
             "reason": clean(item.reason),
             "spec": None if item.spec is None else json.dumps(item.spec.to_dict()),
-            "fields": fields_text(item),
+            "fields": fields_text(item.fields),
             "source": json.dumps(item.source),
             "digest": item.digest,
             "marked": is_marked,
@@ -283,8 +327,3 @@ def item_row(plan: Plan, position: int, item: PlannedItem) -> dict[str, Any]:
             "retirement": None,
         }
     )
-
-
-def fields_text(item: PlannedItem) -> str:
-    """Return the outcomes for an item's fields as the text that is stored."""
-    return json.dumps([[each.field, str(each.fate), each.note] for each in item.fields])

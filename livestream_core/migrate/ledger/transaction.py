@@ -17,13 +17,14 @@ from ...durable.leases import Leases
 from ..values import (
     Acceptance,
     Cutover,
-    FieldOutcome,
-    FieldResult,
     History,
     Item,
+    Items,
     ItemState,
     PlannedItem,
     Try,
+    fields_of,
+    fields_text,
     has_mark,
 )
 from .schema import (
@@ -35,7 +36,6 @@ from .schema import (
     PAUSES,
     RUNS,
     TRIES,
-    fields_text,
     instant,
     missing,
     sealed,
@@ -103,6 +103,8 @@ _OWNED_AMONG = _OWNED.where(
 #: For more keys than this, all are read at once.
 _KEYS = 100
 _ROW = sa.select(ITEMS).where(ITEMS.c.position == _P("at")).with_for_update()
+_TARGET = sa.select(ITEMS.c.target).where(ITEMS.c.source_id == _P("id"))
+_ROW_OF = sa.select(ITEMS).where(ITEMS.c.source_id == _P("id")).with_for_update()
 _CHANGEABLE = [column.name for column in ITEMS.c if column.name not in ("position", "source_id")]
 #: Only if the row has not changed since it was read.
 _CHANGE = (
@@ -110,6 +112,16 @@ _CHANGE = (
     .where(ITEMS.c.position == _P("at"), ITEMS.c.seal == _P("former"))
     .values({name: _P(f"as_{name}") for name in _CHANGEABLE})
 )
+
+
+#: How many rows of a walk are in memory.
+_AT_ONCE = 500
+
+
+def walked(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Row]:
+    """Iterate over the rows of a query without holding them all in memory."""
+    found = connection.execute(query, execution_options={"yield_per": _AT_ONCE})
+    return iter(found.mappings())
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -214,6 +226,11 @@ class Transaction:
         self._connection = connection
         self.now = now
 
+    @property
+    def connection(self) -> sa.Connection:
+        """The connection of the transaction."""
+        return self._connection
+
     # -- the tables -------------------------------------------------------------------------
 
     def has(self, table: sa.Table) -> bool:
@@ -243,10 +260,20 @@ class Transaction:
         row = dict(self._connection.execute(lock).mappings().one())
         self._connection.execute(MIGRATION.update().values(**sealed({**row, **values})))
 
-    def items(self) -> Iterator[Item]:
-        """Iterate over all streams, in order."""
-        for row in self._connection.execute(sa.select(ITEMS).order_by(ITEMS.c.position)).mappings():
-            yield _item(row)
+    def rows(self, *where: sa.ColumnElement[bool]) -> Iterator[Row]:
+        """Iterate over the rows of streams, in order, without holding them all in memory."""
+        query = sa.select(ITEMS).where(*where).order_by(ITEMS.c.position)
+        return walked(self._connection, query)
+
+    def items(self, *where: sa.ColumnElement[bool]) -> Items[Item]:
+        """Return the streams, in order, as they are now."""
+        rows = ({name: row[name] for name in _OF_ITEM} for row in self.rows(*where))
+        return Items(rows, item_of)
+
+    def is_finished(self) -> bool:
+        """Return whether every stream is settled."""
+        unsettled = sa.select(ITEMS.c.position).where(ITEMS.c.state.in_(UNSETTLED)).limit(1)
+        return self._connection.execute(unsettled).first() is None
 
     def history(self, id: str) -> History | None:
         """Return what is known about the stream with an ID at the source or the target."""
@@ -260,7 +287,7 @@ class Transaction:
         if self.has(TRIES):
             of_row = sa.select(TRIES).where(TRIES.c.position == row["position"])
             tries = self._connection.execute(of_row.order_by(TRIES.c.id)).mappings()
-        return History(item=_item(row), attempts=row["attempts"], tries=tuple(map(_try, tries)))
+        return History(item=item_of(row), attempts=row["attempts"], tries=tuple(map(_try, tries)))
 
     def counts(self) -> dict[str, int]:
         """Return the total number of streams, and the number in each state."""
@@ -270,11 +297,11 @@ class Transaction:
             by_state[str(ItemState(word))] += int(count)
         return {"total": sum(by_state.values()), **by_state}
 
-    def target_snapshots(self) -> dict[str, Mapping[str, Any]]:
-        """Return each created stream's fields as the target first returned them, by source ID."""
-        query = sa.select(ITEMS.c.source_id, ITEMS.c.target).where(ITEMS.c.target.is_not(None))
-        rows = self._connection.execute(query)
-        return {source_id: json.loads(target or "{}") for source_id, target in rows}
+    def target_snapshot(self, of: Item) -> Mapping[str, Any]:
+        """Return a created stream's fields as the target first returned them."""
+        text = self._connection.scalar(_TARGET, {"id": of.source_id})
+        found: Mapping[str, Any] = json.loads(text or "{}")
+        return found
 
     def retiring(self) -> frozenset[str]:
         """Return the source IDs of streams that were, or may have been, deleted at the source."""
@@ -392,7 +419,11 @@ class Transaction:
         among = frozenset(keys)
         if len(among) <= _KEYS:
             return frozenset(self._connection.scalars(_OWNED_AMONG, {"keys": sorted(among)}))
-        return frozenset(self._connection.scalars(_OWNED)) & among
+        return self.all_owned() & among
+
+    def all_owned(self) -> frozenset[str]:
+        """Return the keys of all streams at the target that belong to streams in this ledger."""
+        return frozenset(row["target_key"] for row in walked(self._connection, _OWNED))
 
     # -- runs -------------------------------------------------------------------------------
 
@@ -673,7 +704,7 @@ class Transaction:
                 "group_key": item.key,
                 "title": clean(item.title),
                 "spec": None if item.spec is None else json.dumps(item.spec.to_dict()),
-                "fields": fields_text(item),
+                "fields": fields_text(item.fields),
                 "source": json.dumps(item.source),
                 "digest": item.digest,
                 "marked": marked and has_mark(item.spec),
@@ -699,8 +730,8 @@ class Transaction:
 
     def change(self, source_id: str, **values: Any) -> None:
         """Change columns of a stream's row: its cutover, its rollback, or its retirement."""
-        query = sa.select(ITEMS.c.position).where(ITEMS.c.source_id == source_id)
-        self._change(self._connection.execute(query).scalar_one(), lambda _: values)
+        row = self._connection.execute(_ROW_OF, {"id": source_id}).mappings().one()
+        self._change(row["position"], lambda _: values, row)
 
     def _change(
         self,
@@ -757,7 +788,33 @@ def _entry(row: Row) -> Entry:
     )
 
 
-def _item(row: Row) -> Item:
+#: The columns that an item is made from.
+_OF_ITEM = (
+    "position",
+    "source_id",
+    "target_id",
+    "title",
+    "state",
+    "reason",
+    "spec",
+    "fields",
+    "source",
+    "switched",
+    "retirement",
+    "marked",
+    "rollback",
+    "intended_at",
+    "settled_at",
+)
+
+
+def spec_of(row: Row) -> StreamSpec | None:
+    """Return the planned spec of a row, without secrets."""
+    return None if row["spec"] is None else stored(StreamSpec, row["spec"])
+
+
+def item_of(row: Row) -> Item:
+    """Return the stream of a row."""
     cutover = None
     if row["target_id"] is not None:
         cutover = Cutover.SWITCHED if row["switched"] else Cutover.PREPARED
@@ -768,11 +825,8 @@ def _item(row: Row) -> Item:
         title=row["title"],
         state=ItemState(row["state"]),
         reason=row["reason"],
-        spec=None if row["spec"] is None else stored(StreamSpec, row["spec"]),
-        fields=tuple(
-            FieldResult(name, FieldOutcome(outcome), note)
-            for name, outcome, note in json.loads(row["fields"])
-        ),
+        spec=spec_of(row),
+        fields=fields_of(row["fields"]),
         source=json.loads(row["source"]),
         cutover=cutover,
         marked=row["marked"],

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -21,9 +21,11 @@ import attrs
 
 from ..._model.times import format_instant
 from ..finishing.duplicates import advice
+from ..kept import batches
 from ..values import (
     LOSSES,
     UNRESOLVED,
+    Cutover,
     FieldOutcome,
     FieldResult,
     Item,
@@ -31,6 +33,7 @@ from ..values import (
     Plan,
     PlannedItem,
     Report,
+    outcomes,
 )
 from .bars import bar
 
@@ -63,7 +66,7 @@ def plan_html(plan: Plan) -> str:
     The page contains no secrets and is self-contained. It can be printed, and read on a phone or
     without JavaScript.
     """
-    return _page("plan.html", plan, states=_PLANNED)
+    return "".join(plan_page(plan))
 
 
 def report_html(report: Report) -> str:
@@ -72,10 +75,20 @@ def report_html(report: Report) -> str:
     The page contains no secrets and is self-contained. It can be printed, and read on a phone or
     without JavaScript.
     """
+    return "".join(report_page(report))
+
+
+def plan_page(plan: Plan) -> Iterator[str]:
+    """Iterate over the parts of a plan's page, which is never in memory as a whole."""
+    return _page("plan.html", plan, states=_PLANNED)
+
+
+def report_page(report: Report) -> Iterator[str]:
+    """Iterate over the parts of a report's page, which is never in memory as a whole."""
     return _page("report.html", report, states=tuple(ItemState))
 
 
-def _page(template: str, shown: Plan | Report, *, states: tuple[ItemState, ...]) -> str:
+def _page(template: str, shown: Plan | Report, *, states: tuple[ItemState, ...]) -> Iterator[str]:
     style, script = _inlined("page.css"), _inlined("page.js")
     policy = (
         "default-src 'none'",
@@ -84,24 +97,41 @@ def _page(template: str, shown: Plan | Report, *, states: tuple[ItemState, ...])
         "base-uri 'none'",
         "form-action 'none'",
     )
-    items = sorted(shown.items, key=_review_first)
+    order, numbers = _walk(shown.items)
     values = {
         "shown": shown,
         "states": states,
-        "items": items,
-        "sets": _sets(items[_AT_ONCE:]),
+        "items": map(shown.items.__getitem__, order),
+        "sets": _sets(shown.items, order[_AT_ONCE:]),
         "at_once": _AT_ONCE,
         "reasons": _reasons(shown.items),
         # A skipped stream loses nothing, because it is not moved.
-        "moving": sum(item.state is not ItemState.SKIPPED for item in shown.items),
+        "moving": len(order) - shown.counts["skipped"],
+        "numbers": numbers,
         "duplicates": list(advice(shown)) if isinstance(shown, Report) else [],
         "policy": "; ".join(policy),
         "style": style,
         "script": script,
     }
-    page = _environment().get_template(template).render(values)
-    # A vendor's title may contain half a character (a lone surrogate), which no file can store.
-    return page.encode("utf-8", "replace").decode("utf-8")
+    for parts in batches(_environment().get_template(template).generate(values)):
+        # A vendor's title may contain half a character (a lone surrogate), which no file can store.
+        yield "".join(parts).encode("utf-8", "replace").decode("utf-8")
+
+
+def _walk(items: Sequence[Item | PlannedItem]) -> tuple[list[int], Counter[str]]:
+    """Return the order in which streams are shown, and the numbers of those with a property."""
+    numbers: Counter[str] = Counter()
+    order = []
+    for at, item in enumerate(items):
+        order.append((_review_first(item), at))
+        if isinstance(item, PlannedItem):
+            numbers["existing"] += item.state is ItemState.PENDING and bool(item.existing)
+        else:
+            numbers["rolled_back"] += item.rolled_back
+            numbers["moved"] += item.is_moved
+            for cutover in (Cutover.PREPARED, Cutover.SWITCHED):
+                numbers[cutover] += item.is_moved and item.cutover is cutover
+    return [at for _, at in sorted(order)], numbers
 
 
 @cache
@@ -144,11 +174,10 @@ def _review_first(item: Item | PlannedItem) -> tuple[bool, bool, float]:
 def _reasons(items: Iterable[Item | PlannedItem]) -> dict[str, list[tuple[str, int]]]:
     """Return the most common reasons for which each field is lost, with the number of streams."""
     found: dict[str, Counter[str]] = {}
-    for item in items:
-        if item.state is not ItemState.SKIPPED:
-            for each in item.losses:
-                if each.note:
-                    found.setdefault(each.field, Counter())[each.note] += 1
+    for state, fields in outcomes(items):
+        for each in fields if state is not ItemState.SKIPPED else ():
+            if each.is_loss and each.note:
+                found.setdefault(each.field, Counter())[each.note] += 1
     return {field: notes.most_common(_REASONS) for field, notes in found.items()}
 
 
@@ -167,11 +196,23 @@ def _parts(text: str) -> list[str]:
     return re.findall(r"[^:/.@]*[:/.@]*", text)[:-1]
 
 
-def _sets(items: Iterable[Item | PlannedItem]) -> dict[tuple[FieldResult, ...], int]:
-    """Return the outcomes that several streams share, numbered, to be written only once."""
-    counted = Counter(item.fields for item in items)
-    shared = [fields for fields, count in counted.items() if fields and count > 1]
-    return {fields: number for number, fields in enumerate(shared, start=1)}
+def _sets(
+    items: Sequence[Item | PlannedItem], later: Sequence[int]
+) -> dict[tuple[FieldResult, ...], int]:
+    """Return the outcomes that several later streams share, numbered, to be written only once."""
+    is_later = bytearray(len(items))
+    for at in later:
+        is_later[at] = True
+    seen: set[int] = set()
+    shared: dict[tuple[FieldResult, ...], int] = {}
+    for at, (_, fields) in enumerate(outcomes(items)):
+        if is_later[at] and fields and fields not in shared:
+            # Of outcomes that only one stream has, not more than this is in memory.
+            found = hash(fields)
+            if found in seen:
+                shared[fields] = len(shared) + 1
+            seen.add(found)
+    return shared
 
 
 def _words(value: str) -> str:

@@ -11,9 +11,10 @@ from ..._model.errors import NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
 from ..._runners.sync import run
 from ...durable.flows import Effect, Pause
-from ...durable.listing import CompleteList, Listings, do_nothing, read_list
+from ...durable.listing import CompleteList, Keep, Listings, do_nothing, keep_all, read_list
 from ...durable.listing import complete_list as complete_list_flow
 from ...durable.values import UnprovenList
+from ..kept import Packed
 from ..patience import Patience
 from ..values import MigrationStopped
 
@@ -26,6 +27,7 @@ def complete_list(
     allow_unreadable: bool = False,
     progress: Callable[[], None] = do_nothing,
     heartbeat: Callable[[], None] = do_nothing,
+    keep: Keep = keep_all,
 ) -> CompleteList:
     """Return all streams of an account.
 
@@ -37,6 +39,7 @@ def complete_list(
             readable in any case.
         progress: A function that is called for each stream that was read.
         heartbeat: A function that is called repeatedly while the list is read, and during a pause.
+        keep: A function that returns what is kept of each stream, or ``None`` to keep its key only.
 
     Raises:
         MigrationStopped: If no two reads agree, or the list never reaches the vendor's total.
@@ -52,7 +55,9 @@ def complete_list(
     def perform(effect: Effect) -> Any:
         if isinstance(effect, Pause):
             return time.sleep(effect.seconds)
-        found = read_list(client, read_one, lambda error: patience.wait(error, heartbeat))
+        found = read_list(
+            client, read_one, lambda error: patience.wait(error, heartbeat), keep=keep
+        )
         patience.answered(client.account)  # an empty list is an answer, too
         return found
 
@@ -67,11 +72,22 @@ def complete_list(
     )
 
 
-def listings(client: Client, *, patience: Patience, allow_unreadable: bool = False) -> Listings:
-    """Return the newest complete list of an account, for threads to share."""
+def listings(
+    client: Client,
+    *,
+    patience: Patience,
+    keeping: Callable[[], Keep],
+) -> Listings:
+    """Return the newest complete list of an account, for threads to share.
+
+    Args:
+        client: The client for the account.
+        patience: The pauses to keep.
+        keeping: A function that is called before each list, and returns what is kept of a stream.
+    """
     return Listings(
         lambda heartbeat: complete_list(
-            client, patience=patience, allow_unreadable=allow_unreadable, heartbeat=heartbeat
+            client, patience=patience, heartbeat=heartbeat, keep=keeping()
         )
     )
 
@@ -83,14 +99,29 @@ class SourceReader:
     reads share.
     """
 
-    #: The maximum age of a shared list, in seconds.
+    #: The maximum age of a shared list that was read quickly, in seconds.
     MAX_AGE = 10.0
 
     def __init__(self, client: Client, *, natively: bool, patience: Patience) -> None:
         self._client, self._patience = client, patience
-        self._listings = (
-            None if natively else listings(client, patience=patience, allow_unreadable=True)
+        self._listings = None if natively else Listings(self._list)
+
+    def _list(self, heartbeat: Callable[[], None]) -> CompleteList:
+        streams: Packed[LiveStream] = Packed()
+
+        def keep(stream: LiveStream) -> None:
+            streams.add(self._client.id_key(stream.id), stream)
+
+        found = complete_list(
+            self._client,
+            patience=self._patience,
+            allow_unreadable=True,
+            heartbeat=heartbeat,
+            keep=keep,
         )
+        for key in streams.keys() - found.keys:
+            streams.remove(key)  # it was only in an earlier read of the list
+        return found._replace(streams=streams)
 
     def read(
         self,
@@ -120,8 +151,10 @@ class SourceReader:
                 lambda: self._client.get(stream_id, deadline=seconds),
                 heartbeat,
             )
-        age = 0.0 if again else self.MAX_AGE
-        listing = self._listings.started_after(time.monotonic() - age, heartbeat)
+        if again:
+            listing = self._listings.started_after(time.monotonic(), heartbeat)
+        else:
+            listing = self._listings.recent(self.MAX_AGE, heartbeat)
         stream = listing.streams.get(self._client.id_key(stream_id))
         if stream is None and listing.unreadable:
             raise UnexpectedResponse(

@@ -15,20 +15,24 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import attrs
+import sqlalchemy as sa
 
 from ..._client import Client
 from ..._contract.foreign import place_of
 from ..._model.converters import count, with_field_name
 from ..._model.errors import InvalidInput, LiveStreamError, NotFound, UnexpectedResponse
 from ..._model.stream import LiveStream
+from ...durable.listing import CompleteList, Keep
 from ...durable.lookup import Lookup
-from ...durable.matching import Matcher
-from ..ledger.ledger import Ledger, digest_of, no_ledger
-from ..ledger.transaction import Transaction
+from ...durable.matching import Matcher, slim
+from ..ledger.ledger import Ledger, check_accounts, digest_of, head, no_ledger
+from ..ledger.planning import plan_of, start
+from ..ledger.schema import ITEMS
+from ..ledger.transaction import Transaction, spec_of
 from ..pace import RequestRate, paced, rate_of
 from ..patience import PATIENCE, Patience, Waiting, asked, check_seconds, resume_at
 from ..planning.listing import SourceReader, complete_list
-from ..planning.plan import (
+from ..planning.planner import (
     Planner,
     check_possible,
     check_workers,
@@ -48,7 +52,7 @@ from ..values import (
     Report,
     RunResult,
 )
-from .worker import GONE, SECOND_LOOK, Pacing, Shared, Worker
+from .worker import GONE, SECOND_LOOK, Pacing, Shared, Worker, foreign
 
 #: A client, or a function that connects one in the worker's process.
 ClientOrFactory: TypeAlias = Client | Callable[[], Client]
@@ -58,7 +62,7 @@ _POLL = 0.25
 #: Counting the streams takes at most this share of a run, however many there are. An index of
 #: their states would make it fast, and every change of a state slow.
 _COUNTING = 0.02
-_TO_REPLAN = (ItemState.REFUSED, ItemState.NEEDS_REVIEW)
+_TO_REPLAN = (str(ItemState.REFUSED), str(ItemState.NEEDS_REVIEW))
 
 
 def run(
@@ -86,7 +90,8 @@ def run(
     If the run is interrupted, repeat the call to resume from the ledger.
 
     Args:
-        plan: The plan for a new ledger. An existing ledger resumes its own plan.
+        plan: The plan for a new ledger. An existing ledger resumes its own plan, also one that was
+            made in it and not run yet.
         ledger: An SQLite file, or the URL of a PostgreSQL database.
         source: The client for the source. Defaults to the plan's client. If the executor uses
             other processes, a picklable function that connects the client there.
@@ -193,16 +198,29 @@ def _ledger(location: Location, plan: Plan | None) -> Iterator[Ledger]:
         ledger = Ledger.open(location, write=True)
     elif plan is None:
         raise no_ledger(location, ", or pass a plan to start a new migration")
-    elif plan.forbidden_losses:
-        raise MigrationStopped(
-            "the plan would lose fields listed in fail_on_loss: "
-            f"{', '.join(plan.forbidden_losses)}; nothing was created",
-            hint="see the plan for the streams, and map the field in a transform or allow the loss",
-        )
     else:
+        _check_losses(plan)
         ledger = Ledger.create(location, plan)
     with ledger:
+        phase = ledger.read(head).phase
+        if phase == "planning":
+            raise MigrationStopped(
+                f"the plan in the ledger {ledger.location} is not complete; nothing was created",
+                hint="make the plan again with the same ledger and settings to go on",
+            )
+        if phase == "planned":
+            _check_losses(ledger.read(plan_of))
+            ledger.write(start)
         yield ledger
+
+
+def _check_losses(plan: Plan) -> None:
+    if lost := plan.forbidden_losses:
+        raise MigrationStopped(
+            "the plan would lose fields listed in fail_on_loss: "
+            f"{', '.join(lost)}; nothing was created",
+            hint="see the plan for the streams, and map the field in a transform or allow the loss",
+        )
 
 
 def _check_planned(plan: Plan, *clients: ClientOrFactory | None) -> None:
@@ -232,21 +250,6 @@ def _clients(
         stack.enter_context(paced(client, rate, patience))
         clients.append(client)
     return clients
-
-
-def check_accounts(ledger: Ledger, source: Client | None, target: Client | None) -> None:
-    """Check that a ledger belongs to these accounts.
-
-    Raises:
-        LedgerError: If it belongs to other accounts.
-    """
-    row = ledger.read(Transaction.migration)
-    for name, client in (("source", source), ("target", target)):
-        if client is not None and client.account != row[f"{name}_account"]:
-            raise LedgerError(
-                f"the ledger {ledger.location} belongs to another migration: its {name} is "
-                f"{row[f'{name}_account']}, not {client.account}"
-            )
 
 
 def transform_of(settings: PlanSettings, given: Transform | None) -> Transform | None:
@@ -335,7 +338,7 @@ class _Run:
     ) -> RunResult:
         check_possible(self.source, self.target)
         check_accounts(self.ledger, self.source, self.target)
-        report = self.ledger.report()
+        report = self.ledger.read(head)
         if report.phase == "rolled_back":
             raise MigrationStopped(
                 "this migration was rolled back",
@@ -344,7 +347,7 @@ class _Run:
         transform = transform_of(report.settings, self.transform)
         if replan:
             self._replan(report, transform)
-            report = self.ledger.report()
+            report = self.ledger.read(head)
         if report.phase == "finished":
             # Nothing is written to the target, and to the ledger only if a duplicate was found.
             return RunResult(report=self._checked_for_duplicates(transform))
@@ -354,8 +357,6 @@ class _Run:
             )
         is_resumed = self.ledger.read(Transaction.baseline) is not None
         baseline = self._baseline(report, transform)
-        if not is_resumed:
-            report = self.ledger.report()
         self.ledger.write(lambda tx: tx.begin_run(self.id, budget, alone=self.ledger.is_file))
         shared = self.shared(baseline, report, transform, is_resumed=is_resumed)
         if remote is None:
@@ -363,15 +364,16 @@ class _Run:
         else:
             self._work_remotely(workers, shared, remote, is_resumed)
         writes = self.ledger.read(lambda tx: tx.writes(self.id))
-        report = self.ledger.report()
-        if report.phase == "finished" and shared.failure is None:
+        finished: Report | None = None
+        if self.ledger.read(head).phase == "finished" and shared.failure is None:
             try:
-                report = self._checked_for_duplicates(transform)
+                finished = self._checked_for_duplicates(transform)
             except LedgerError:
                 raise
             except LiveStreamError as error:
                 # Every stream is created: report that, along with the error.
                 shared.end(None, error)
+        report = self.ledger.report() if finished is None else finished
         stopped = shared.stopped
         if stopped is None and shared.failure is None and writes == budget:
             stopped = "budget"  # a worker in another process reached max_create
@@ -383,8 +385,8 @@ class _Run:
             resume_at=shared.resume_at,
         )
 
-    def _complete_list(self, client: Client, *, twice: bool = False) -> Mapping[str, LiveStream]:
-        return complete_list(client, twice=twice, patience=self.patience).streams
+    def _list_target(self, keep: Keep, *, twice: bool = False) -> CompleteList:
+        return complete_list(self.target, twice=twice, patience=self.patience, keep=keep)
 
     def _baseline(self, report: Report, transform: Transform | None) -> frozenset[str]:
         """Return what was at the target before the first intent.
@@ -395,15 +397,17 @@ class _Run:
         known = self.ledger.read(Transaction.baseline)
         if known is not None:
             return known
-        found = self._complete_list(self.target, twice=True)
-        planner = self._planner(report, transform, found)
-        skipped = {
-            position: reason
-            for position, item in enumerate(report.items)
-            if item.state is ItemState.PENDING
-            and (reason := planner.why_there(item.source_id, item.spec))
-        }
-        self.ledger.write(lambda tx: tx.save_baseline(found.keys(), digest_of(found), skipped))
+        found = self._list_target(slim, twice=True)
+        planner = self._planner(report, transform, found.streams)
+        pending = ITEMS.c.state == str(ItemState.PENDING)
+        skipped = self.ledger.read(
+            lambda tx: {
+                row["position"]: reason
+                for row in tx.rows(pending)
+                if (reason := planner.why_there(row["source_id"], spec_of(row)))
+            }
+        )
+        self.ledger.write(lambda tx: tx.save_baseline(found.keys, digest_of(found.keys), skipped))
         # Another machine may have saved its list first.
         return self.ledger.read(Transaction.baseline) or frozenset()
 
@@ -413,55 +417,64 @@ class _Run:
         These are streams that match a planned one, were not there before the migration, and are not
         in the ledger.
         """
-        report = self.ledger.report()
-        baseline = self._baseline(report, transform)
-        found = self._complete_list(self.target)
-        foreign = self._foreign(found, baseline)
-        matcher = Matcher.of(self.target.capabilities)
+        report = self.ledger.read(head)
+        foreign = self._foreign(self._baseline(report, transform))
         accepted = {each.target_id for each in report.accepted}
-        specs = Lookup(
-            matcher,
-            (
-                (item.source_id, item.spec)
-                for item in report.items
-                if item.spec is not None
-                # A skipped stream's create may still be applied late.
-                and (item.state is not ItemState.SKIPPED or item.intended_at is not None)
-            ),
-        )
+        found = self.ledger.read(partial(self._matching, foreign=foreign))
         unowned = tuple(
             stream.id
-            for stream in foreign.values()
-            if stream.id not in accepted
-            and any(matcher.may_be_same(spec, stream) for _, spec in specs.near(stream))
+            for key, stream in foreign.items()
+            if key in found and stream.id not in accepted
         )
         if unowned != report.unowned:
             self.ledger.write(lambda tx: tx.change_migration(unowned=json.dumps(unowned)))
-            report = self.ledger.report()
-        return report
+        return self.ledger.report()
 
-    def _foreign(
-        self, found: Mapping[str, LiveStream], baseline: frozenset[str]
-    ) -> dict[str, LiveStream]:
+    def _matching(self, transaction: Transaction, foreign: Mapping[str, LiveStream]) -> set[str]:
+        """Return the keys of those streams that may have been created from a spec of the ledger."""
+        matcher = Matcher.of(self.target.capabilities)
+        streams = Lookup(matcher, foreign.items())
+        found: set[str] = set()
+        seen: set[int] = set()
+        # A skipped stream's create may still be applied late.
+        moved = sa.or_(ITEMS.c.state != str(ItemState.SKIPPED), ITEMS.c.intended_at.is_not(None))
+        for row in transaction.rows(moved, ITEMS.c.spec.is_not(None)) if foreign else ():
+            # What many specs have in common is compared once.
+            if (key := hash(row["spec"])) in seen or (spec := spec_of(row)) is None:
+                continue
+            seen.add(key)
+            found.update(
+                key
+                for key, stream in streams.near(spec)
+                if key not in found and matcher.may_be_same(spec, stream)
+            )
+        return found
+
+    def _foreign(self, baseline: frozenset[str]) -> dict[str, LiveStream]:
         """Return the streams at the target that are neither the baseline's nor the ledger's."""
-        new = {key: stream for key, stream in found.items() if key not in baseline}
-        owned = self.ledger.read(partial(Transaction.owned, keys=new))
-        return {key: stream for key, stream in new.items() if key not in owned}
+        found = self._list_target(foreign(self.ledger, self.target, baseline)).streams
+        owned = self.ledger.read(partial(Transaction.owned, keys=found))
+        return {key: stream for key, stream in found.items() if key not in owned}
 
     def _replan(self, report: Report, transform: Transform | None) -> None:
         again: dict[str, int] = {}
-        for position, item in enumerate(report.items):
-            if is_place(item.source_id):
+        failed = self.ledger.read(
+            lambda tx: [
+                (row["position"], row["source_id"], row["state"], row["intended_at"])
+                for row in tx.rows(ITEMS.c.state.in_(_TO_REPLAN), ITEMS.c.target_id.is_(None))
+            ]
+        )
+        for position, source_id, state, intended_at in failed:
+            if is_place(source_id):
                 continue  # without an ID, it cannot be read
-            if item.target_id is None and item.state in _TO_REPLAN:
-                if item.state is ItemState.NEEDS_REVIEW and item.intended_at is not None:
-                    # A create may have been applied: settle that first.
-                    self.ledger.write(partial(Transaction.reopen, position=position))
-                else:
-                    again[item.source_id] = position
+            if state == str(ItemState.NEEDS_REVIEW) and intended_at is not None:
+                # A create may have been applied: settle that first.
+                self.ledger.write(partial(Transaction.reopen, position=position))
+            else:
+                again[source_id] = position
         if not again:
             return
-        planner = self._planner(report, transform, self._complete_list(self.target))
+        planner = self._planner(report, transform, self._list_target(slim).streams)
         reader = self._reader()
         missing: dict[str, int] = {}
 
@@ -577,7 +590,7 @@ class _Run:
         """Return what the workers of this process share."""
         appeared: Mapping[str, LiveStream] = {}
         if is_resumed:
-            appeared = self._foreign(self._complete_list(self.target), baseline)
+            appeared = self._foreign(baseline)
         return Shared(
             ledger=self.ledger,
             source=self.source,
@@ -621,7 +634,7 @@ def run_remote_worker(
             patience=kept,
         )
         check_accounts(opened, *clients)
-        report = opened.report()
+        report = opened.read(head)
         loaded = transform_of(report.settings, load_transform(transform) if transform else None)
         baseline = opened.read(Transaction.baseline)
         if baseline is None:

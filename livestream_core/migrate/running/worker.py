@@ -24,11 +24,12 @@ from ..._model.errors import (
 )
 from ..._model.status import Status
 from ..._model.stream import LiveStream, StreamSpec
-from ...durable.leases import LeaseLost
-from ...durable.listing import Listing, Listings
+from ...durable.leases import LeaseLost, lease_keeper
+from ...durable.listing import Keep, Listing, Listings
 from ...durable.lookup import Lookup
 from ...durable.matching import Matcher
 from ...durable.settling import candidates, decide
+from ..kept import batches
 from ..ledger.ledger import Ledger, new_owner
 from ..ledger.transaction import (
     BudgetSpent,
@@ -60,6 +61,8 @@ SECOND_LOOK = 1.0
 GONE = "gone: it no longer exists at the source"
 #: An idle worker checks for work after this number of seconds: another may have released a group.
 _LONGEST_WAIT = 1.0
+#: How many matching streams a reason names, at the most.
+_NAMED = 10
 _REVIEW = ItemState.NEEDS_REVIEW
 #: Errors that affect every stream.
 _FATAL = (AuthenticationFailed, PermissionDenied, ConfigurationError)
@@ -126,7 +129,11 @@ class Shared:
     turn: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self.listings = listings(self.target, patience=self.patience)
+        self.listings = listings(
+            self.target,
+            patience=self.patience,
+            keeping=lambda: foreign(self.ledger, self.target, self.baseline),
+        )
         self.matcher = Matcher.of(self.target.capabilities)
         self.listed = (None, Lookup(self.matcher, ()))
         self.lookup_of_appeared = Lookup(self.matcher, self.appeared.items())
@@ -298,15 +305,10 @@ class Worker:
 
     def _lease_keeper(self, key: str) -> Callable[[], None]:
         """Return a function that renews the lease while a list is read, which may take longer."""
-        lease, renewed = self._shared.pacing.lease, time.monotonic()
-
-        def heartbeat() -> None:
-            nonlocal renewed
-            if time.monotonic() - renewed > lease / 3:
-                renewed = time.monotonic()
-                self._ledger.write(lambda tx: tx.hold(key, self._owner, lease))
-
-        return heartbeat
+        lease = self._shared.pacing.lease
+        return lease_keeper(
+            lease, lambda: self._ledger.write(lambda tx: tx.hold(key, self._owner, lease))
+        )
 
     # -- creates with unknown outcomes ------------------------------------------------------
 
@@ -374,8 +376,20 @@ class Worker:
         self, entries: list[Entry], streams: Lookup[str, LiveStream]
     ) -> dict[str, LiveStream]:
         """Return the streams that these entries may own, and that nothing else does."""
-        shared = self._shared
         near = dict(found for entry in entries for found in streams.near(entry.spec))
+        return self._ours_among(entries, near)
+
+    def _first_of_ours(
+        self, entry: Entry, streams: Lookup[str, LiveStream]
+    ) -> dict[str, LiveStream]:
+        """Return the first streams that an entry may own, and that nothing else does."""
+        some = batches(streams.near(entry.spec), _NAMED)
+        return next(filter(None, (self._ours_among([entry], dict(each)) for each in some)), {})
+
+    def _ours_among(
+        self, entries: list[Entry], near: Mapping[str, LiveStream]
+    ) -> dict[str, LiveStream]:
+        shared = self._shared
         found = candidates(entries, near, shared.baseline, shared.matcher)
         owned = self._ledger.read(partial(Transaction.owned, keys=found)) if found else ()
         return {key: stream for key, stream in found.items() if key not in owned}
@@ -388,7 +402,8 @@ class Worker:
         unmatched = []
         for entry in entries:
             was_sent = entry.intended_at is not None
-            found = {} if was_sent else self._ours([entry], self._shared.lookup_of_appeared)
+            appeared = self._shared.lookup_of_appeared
+            found = {} if was_sent else self._first_of_ours(entry, appeared)
             if not found:
                 unmatched.append(entry)
                 continue
@@ -448,6 +463,7 @@ class Worker:
         except LiveStreamError as error:
             return self._failed(key, intended, spec, error)
         shared.went_well()
+        del shared.tries[entry.position]
         return self._created(intended, ItemState.CREATED, created)
 
     def _still_planned(self, entry: Entry, stream: LiveStream) -> tuple[StreamSpec | None, str]:
@@ -612,6 +628,20 @@ class Worker:
                 note(transaction)
 
         return guarded
+
+
+def foreign(ledger: Ledger, target: Client, baseline: frozenset[str]) -> Keep:
+    """Return a function that keeps of a list what is not known to belong to anything else.
+
+    What belongs to the ledger or its baseline now will always do so.
+    """
+    owned = ledger.read(Transaction.all_owned)
+
+    def keep(stream: LiveStream) -> LiveStream | None:
+        key = target.id_key(stream.id)
+        return None if key in baseline or key in owned else stream
+
+    return keep
 
 
 def _is_temporary(error: LiveStreamError) -> bool:
