@@ -19,7 +19,10 @@ from hypothesis import strategies as st
 
 import livestream_core as live
 from acme import FakeClock
+from livestream_core._contract.adapter import in_process_origin
+from livestream_core._plugins.registry import registry
 from livestream_core.emulator import load_emulator
+from livestream_node_media_server import samples as node_media_server
 from runners import connect
 from scripted import (
     Foreign,
@@ -90,6 +93,18 @@ SAMPLES: dict[str, list[Any]] = {
         {"data": {}},
         {"error": {"type": "invalid_parameters", "messages": ["Failed to parse ID"]}},
     ],
+    # Its responses are not JSON; the values of an unexpected proxy may be.
+    "nginx-rtmp": [{"name": "abc", "publishing": ""}, 1, 0, {}],
+    "node-media-server": [
+        {"success": True, "data": dict(node_media_server.PUBLISHED)},
+        {"success": True, "data": dict(node_media_server.RECONNECTING)},
+        {"success": True, "data": dict(node_media_server.IDLE)},
+        {"success": True, "data": {"streams": [dict(node_media_server.PUBLISHED)], "total": 1}},
+        {"success": True, "data": {"items": [{"id": "r1", "status": "done"}], "count": 1}},
+        {"success": True, "data": {}},
+        {"success": False, "data": {}, "message": "Stream not found"},
+        {"success": False, "error": "Record not found: r1"},
+    ],
     "tpstreams": [
         TPSTREAMS_ASSET,
         {**TPSTREAMS_ASSET, "live_stream": {**TPSTREAMS_ASSET["live_stream"], "rtmp_url": "", "stream_key": None}},
@@ -156,7 +171,8 @@ OPERATIONS: dict[str, Callable[[live.Client], Any]] = {
 
 @cache
 def options_of(provider: str) -> dict[str, Any]:
-    return load_emulator(provider)().options()
+    origin = in_process_origin(registry.adapter(provider))
+    return {**origin, **load_emulator(provider)().options()}
 
 
 @contextmanager
