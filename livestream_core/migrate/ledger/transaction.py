@@ -63,6 +63,7 @@ _CLAIM = _LEASES.claiming(
     sa.select(GROUPS.c.key)
     .where(
         GROUPS.c.is_open,
+        GROUPS.c.position >= _P("floor"),
         _LEASES.is_free,
         sa.not_(sa.exists().where(RUNS.c.id == _P("run"), RUNS.c.stop)),
     )
@@ -71,6 +72,7 @@ _CLAIM = _LEASES.claiming(
     .with_for_update(skip_locked=True, of=GROUPS)
     .scalar_subquery()
 )
+_FIRST_OPEN = sa.select(sa.func.min(GROUPS.c.position)).where(GROUPS.c.is_open)
 _OF_GROUP = (
     sa.select(ITEMS)
     .where(ITEMS.c.group_key == _P("of_group"), ITEMS.c.state.in_(UNSETTLED))
@@ -180,6 +182,21 @@ class Wait:
     """Work exists, but cannot start for a number of seconds."""
 
     seconds: float
+
+
+@attrs.define
+class Floor:
+    """The position from which a process looks for groups to claim.
+
+    A database that never overwrites rows, such as PostgreSQL, keeps those of groups that are closed
+    for a while, and every claim from the first position would walk over all of them.
+    """
+
+    #: How many claims one look for the first open group serves.
+    SERVES = 200
+
+    position: int = 0
+    left: int = 0
 
 
 @attrs.frozen(slots=True)
@@ -508,10 +525,20 @@ class Transaction:
 
     # -- groups -----------------------------------------------------------------------------
 
-    def claim(self, owner: str, run: str, lease: float) -> Claim | Wait | None:
+    def claim(self, owner: str, run: str, lease: float, floor: Floor) -> Claim | Wait | None:
         """Claim the next group; return ``None`` if all streams are settled or the run must stop."""
         given = {"now": self.now, "run": run, "as_owner": owner, "until": self.now + lease}
-        group = self._connection.execute(_CLAIM, given).mappings().one_or_none()
+        if floor.left <= 0:
+            floor.position = self._connection.execute(_FIRST_OPEN).scalar() or 0
+            floor.left = Floor.SERVES
+        floor.left -= 1
+        group = (
+            self._connection.execute(_CLAIM, {**given, "floor": floor.position}).mappings().first()
+        )
+        if group is None and floor.position:
+            # One below it may have been opened again.
+            floor.left = 0
+            group = self._connection.execute(_CLAIM, {**given, "floor": 0}).mappings().first()
         if group is None:
             stop = sa.select(RUNS.c.stop).where(RUNS.c.id == run)
             return None if self._connection.execute(stop).scalar() else self._wait()

@@ -35,6 +35,7 @@ from ..ledger.transaction import (
     BudgetSpent,
     Claim,
     Entry,
+    Floor,
     Paused,
     Stopped,
     Taken,
@@ -119,6 +120,7 @@ class Shared:
     resume_at: datetime | None = None
     stopped: str | None = None
     failures: int = 0
+    floor: Floor = attrs.field(factory=Floor)
     #: The number of tries for each stream in this run, by position.
     tries: Counter[int] = attrs.field(factory=Counter)
     #: The positions of streams that were missing at the source when they were last read.
@@ -264,7 +266,9 @@ class Worker:
     def _close_and_claim(self, transaction: Transaction) -> Claim | Wait | None:
         if self._closing is not None:
             self._closing(transaction)
-        return transaction.claim(self._owner, self._shared.run, self._shared.pacing.lease)
+        return transaction.claim(
+            self._owner, self._shared.run, self._shared.pacing.lease, self._shared.floor
+        )
 
     def _releasing(
         self,
