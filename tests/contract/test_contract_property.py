@@ -19,7 +19,10 @@ from hypothesis import strategies as st
 
 import livestream_core as live
 from acme import FakeClock
+from livestream_core._contract.adapter import in_process_origin
+from livestream_core._plugins.registry import registry
 from livestream_core.emulator import load_emulator
+from livestream_node_media_server import samples as node_media_server
 from runners import connect
 from scripted import (
     Foreign,
@@ -90,6 +93,18 @@ SAMPLES: dict[str, list[Any]] = {
         {"data": {}},
         {"error": {"type": "invalid_parameters", "messages": ["Failed to parse ID"]}},
     ],
+    # Its responses are not JSON; the values of an unexpected proxy may be.
+    "nginx-rtmp": [{"name": "abc", "publishing": ""}, 1, 0, {}],
+    "node-media-server": [
+        {"success": True, "data": dict(node_media_server.PUBLISHED)},
+        {"success": True, "data": dict(node_media_server.RECONNECTING)},
+        {"success": True, "data": dict(node_media_server.IDLE)},
+        {"success": True, "data": {"streams": [dict(node_media_server.PUBLISHED)], "total": 1}},
+        {"success": True, "data": {"items": [{"id": "r1", "status": "done"}], "count": 1}},
+        {"success": True, "data": {}},
+        {"success": False, "data": {}, "message": "Stream not found"},
+        {"success": False, "error": "Record not found: r1"},
+    ],
     "tpstreams": [
         TPSTREAMS_ASSET,
         {**TPSTREAMS_ASSET, "live_stream": {**TPSTREAMS_ASSET["live_stream"], "rtmp_url": "", "stream_key": None}},
@@ -136,7 +151,10 @@ KEYS = {
     *("acme-key-1", "org-4xu8ay-live-AuC9yX2EtBr-jKP4", "memory-key-0123"),
     *("e83fb175-5606-4ee5-b960-aacfce300ba6", "d273c65e-1fc8-27dc-e9ef-56144cbceb3a"),
 }
-SIGNS_IN = {"/login", "/api/auth/login/", "/v1/auth/login", "/v1/auth/token", "/v1/login"}
+SIGNS_IN = {
+    *("/login", "/api/auth/login/", "/api/v1/login"),
+    *("/v1/auth/login", "/v1/auth/token", "/v1/login"),
+}
 ID = "AuC9yX2EtBr"
 #: Exceptions of a transport that belong neither to this library nor to an HTTP library.
 FOREIGN = (OSError, RuntimeError, Foreign)
@@ -156,7 +174,8 @@ OPERATIONS: dict[str, Callable[[live.Client], Any]] = {
 
 @cache
 def options_of(provider: str) -> dict[str, Any]:
-    return load_emulator(provider)().options()
+    origin = in_process_origin(registry.adapter(provider))
+    return {**origin, **load_emulator(provider)().options()}
 
 
 @contextmanager
@@ -180,6 +199,7 @@ def script(provider: str, data: st.DataObject) -> Callable[[str, str], Any]:
                 "access_token": "a.b.c",
                 "refresh_token": "r",
                 "expires_in": 9,
+                "data": {"token": "t" * 8},
             }
             return respond(200, signed_in)
         return next(left, live.Response(404, {}, b"{}"))
