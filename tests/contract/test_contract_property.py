@@ -151,7 +151,10 @@ KEYS = {
     *("acme-key-1", "org-4xu8ay-live-AuC9yX2EtBr-jKP4", "memory-key-0123"),
     *("e83fb175-5606-4ee5-b960-aacfce300ba6", "d273c65e-1fc8-27dc-e9ef-56144cbceb3a"),
 }
-SIGNS_IN = {"/login", "/api/auth/login/", "/v1/auth/login", "/v1/auth/token", "/v1/login"}
+SIGNS_IN = {
+    *("/login", "/api/auth/login/", "/api/v1/login"),
+    *("/v1/auth/login", "/v1/auth/token", "/v1/login"),
+}
 ID = "AuC9yX2EtBr"
 #: Exceptions of a transport that belong neither to this library nor to an HTTP library.
 FOREIGN = (OSError, RuntimeError, Foreign)
@@ -202,6 +205,7 @@ def scripts(provider: str, data: st.DataObject) -> Iterator[ScriptedTransport]:
                 "access_token": "a.b.c",
                 "refresh_token": "r",
                 "expires_in": 9,
+                "data": {"token": "t" * 8},
             }
             return respond(200, signed_in)
         if given := next(left, None):
