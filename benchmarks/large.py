@@ -150,7 +150,8 @@ def serve(name: str, pipe: Connection) -> None:
         except EOFError:
             return
         if what == "fill":
-            pipe.send(_fill(vendor.connect(), *arguments))
+            _fill(vendor.connect(), *arguments)
+            pipe.send(None)
         else:
             found = transport.send(*arguments)
             pipe.send((found.status, dict(found.headers), found.body))

@@ -23,6 +23,7 @@ from livestream_core._contract.adapter import in_process_origin
 from livestream_core._plugins.registry import registry
 from livestream_core.emulator import load_emulator
 from livestream_node_media_server import samples as node_media_server
+from livestream_videosdk.rooms import samples as rooms
 from runners import connect
 from scripted import (
     Foreign,
@@ -127,6 +128,17 @@ SAMPLES: dict[str, list[Any]] = {
         },
         {"pageInfo": {"currentPage": 1, "perPage": 20, "lastPage": 2}, "data": [{"id": "1", "name": "N"}]},
         {"statusCode": 400, "error": "bad"},
+    ],
+    "videosdk-rooms": [
+        dict(rooms.FETCHED),
+        dict(rooms.VALIDATED),
+        {"code": 200, "data": {"id": "h1", "start": "2022-04-19T09:18:13.432Z", "end": None, "playbackHlsUrl": "u"}},
+        {"pageInfo": {"currentPage": 1, "perPage": 20, "lastPage": 2, "total": 2}, "data": [dict(rooms.FETCHED)]},
+        {"pagination": {"currentPage": 1, "lastPage": 1}, "recordings": [{"id": "r1", "file": {"fileUrl": "u"}}]},
+        [dict(rooms.VALIDATED)],
+        "HLS ended successfully",
+        {"publicKey": "-----BEGIN RSA PUBLIC KEY-----"},
+        {"statusCode": 402, "error": "bad"},
     ],
     "memory": [
         MEMORY_STREAM,
@@ -248,7 +260,10 @@ def test_any_answers_end_in_a_result_or_an_error_of_ours_with_a_true_applied(
                 assert transport.sent == []
             except live.LiveStreamError as error:
                 assert error.applied is oracle(
-                    transport.sent, changes, creates=name in ("create", "schedule")
+                    transport.sent,
+                    changes,
+                    creates=name in ("create", "schedule"),
+                    is_error=client._adapter.is_error,
                 )
                 assert error.provider == provider
                 assert error.account == client.account
@@ -257,7 +272,7 @@ def test_any_answers_end_in_a_result_or_an_error_of_ours_with_a_true_applied(
                 assert not [secret for secret in secrets_of(client) if secret in error.message]
             except FOREIGN as passing:
                 assert passing is transport.sent[-1].answer
-                known = oracle(transport.sent, changes)
+                known = oracle(transport.sent, changes, is_error=client._adapter.is_error)
                 assert f"(applied={known})" in passing.__notes__[-1]
 
 

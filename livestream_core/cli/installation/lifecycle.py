@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import attrs
 
 from ..._client import Client
+from ..._contract.adapter import Adapter
 from ..._contract.capabilities import (
     OPERATION_OF,
     OPERATIONS,
@@ -25,6 +26,7 @@ from ..._model.errors import LiveStreamError, NotFound, Unsupported, WaitTimeout
 from ..._model.status import Status
 from ..._model.stream import Event, LiveStream, RecordingStatus, publish_keys
 from ..._model.trim import Trim
+from ..._plugins.registry import registry
 from ..._secrets.secret import MASK
 from ...emulator import Emulator
 
@@ -135,6 +137,8 @@ class _Lifecycle:
     def __init__(self, client: Client, emulator: Emulator, report: Report) -> None:
         self.client, self.emulator, self.report = client, emulator, report
         self.capabilities = client.capabilities
+        adapter = registry.adapter(client.provider)
+        self._publishes_key = adapter.webhook_key is not Adapter.webhook_key
         self.findings: dict[str, Finding] = {}
         self.created_ids: list[str] = []
         self.seen: dict[str, LiveStream] = {}
@@ -309,13 +313,13 @@ class _Lifecycle:
         webhook = getattr(self.emulator, "webhook", None)
         if webhook is None or not self.capabilities.supports(Feature.WEBHOOK):
             return None
-        headers, body = webhook(id, secret=getattr(self.emulator, "webhook_secret", _KEY))
-        return self._receive(headers, body, _KEY).stream
+        secret = self.emulator.webhook_secret if self._publishes_key else _KEY
+        return self._receive(*webhook(id, secret=secret), _KEY).stream
 
     def _receive(self, headers: Mapping[str, str], body: bytes, secret: str) -> Event:
         """Receive a delivery, with the secret unless the vendor publishes its key."""
-        is_published = hasattr(self.emulator, "webhook_secret")
-        return self.client.receive_webhook(headers, body, secret=None if is_published else secret)
+        secret_or_none = None if self._publishes_key else secret
+        return self.client.receive_webhook(headers, body, secret=secret_or_none)
 
     def _act(self, act: Callable[[str], None], id: str) -> None:
         """Cause an event on a stream.

@@ -261,8 +261,8 @@ class Recordings(Area):
 
     @staticmethod
     def _record(harness: Harness, stream_id: str) -> None:
-        """Record a stream that is live, if that has to be requested."""
-        if "record" in harness.can.updatable:
+        """Record a stream that is live, if that can only be requested then."""
+        if "record" in harness.can.updatable and not harness.can.supports(Feature.CREATE):
             harness.client.update(stream_id, record=True)
 
     def _recorded(self, harness: Harness) -> tuple[Recording, ...]:
