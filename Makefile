@@ -124,7 +124,7 @@ kit: .venv-kit/.stamp ## run the conformance kit on every adapter with both clie
 			$(foreach each,memory $(PROVIDERS),--livestream-adapter $(each)) \
 			$(foreach each,$(wildcard $(CURDIR)/adapters/*/tests/recorded),--livestream-captures $(each)) \
 			--livestream-report="$(CURDIR)/build/kit/report.json"
-	@.venv-kit/bin/python -I scripts/capability_table.py --against build/kit/report.json
+	@env -u PYTHONPATH .venv-kit/bin/python -s scripts/capability_table.py --against build/kit/report.json
 
 kit-real: .venv/.stamp $(NODE_SERVER)/node_modules/.stamp ## run the kit on emulators and on real servers; build/kit/real.json
 	@.venv/bin/python -m pytest -q -p no:cacheprovider -n "$(JOBS)" --dist worksteal \

@@ -313,13 +313,14 @@ class _Lifecycle:
         webhook = getattr(self.emulator, "webhook", None)
         if webhook is None or not self.capabilities.supports(Feature.WEBHOOK):
             return None
-        secret = self.emulator.webhook_secret if self._publishes_key else _KEY
-        return self._receive(*webhook(id, secret=secret), _KEY).stream
+        own = getattr(self.emulator, "webhook_secret", _KEY)
+        headers, body = webhook(id, secret=own if self._publishes_key else _KEY)
+        return self._receive(headers, body, _KEY).stream
 
     def _receive(self, headers: Mapping[str, str], body: bytes, secret: str) -> Event:
         """Receive a delivery, with the secret unless the vendor publishes its key."""
-        secret_or_none = None if self._publishes_key else secret
-        return self.client.receive_webhook(headers, body, secret=secret_or_none)
+        given = None if self._publishes_key else secret
+        return self.client.receive_webhook(headers, body, secret=given)
 
     def _act(self, act: Callable[[str], None], id: str) -> None:
         """Cause an event on a stream.
