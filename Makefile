@@ -5,8 +5,8 @@
 .DELETE_ON_ERROR:
 # Builds write into the source tree, so two of them never run at once, whatever -j says.
 .NOTPARALLEL:
-.PHONY: demo test quick faults torture lint types wheels smoke kit docs bench bench-large bench-peers test-lowest \
-	test-others judges lock clean help
+.PHONY: demo test quick faults torture lint types wheels smoke kit kit-real docs bench bench-large bench-peers \
+	test-lowest test-others judges lock clean help
 
 USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 ifndef PYTHON
@@ -47,6 +47,8 @@ TYPED := livestream_core_pytest.py $(wildcard scripts/*.py examples/*.py benchma
 	tests/docs/*.py tests/support/run_page.py \
 	docs/_extensions/judge_tables.py docs/_extensions/kit_tables.py docs/_extensions/line_counts.py \
 	docs/_extensions/provider_tables.py docs/_extensions/status_diagram.py)
+# Where npm installs Node-Media-Server for the tests.
+NODE_SERVER := adapters/node_media_server/tests/server
 # Pyright reads the packages of the first Python in PATH. It needs no network: pyright itself and
 # Node.js come from wheels.
 PYRIGHT = cd .venv-types && PATH="$$PWD/bin:$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 bin/pyright
@@ -75,7 +77,7 @@ help: ## list the targets
 demo: .venv-demo/.stamp ## tour every provider on emulators; you do not need an account
 	@.venv-demo/bin/livestream demo
 
-test: .venv/.stamp ## run all tests; COVERAGE=1 also requires 95 % branch coverage
+test: .venv/.stamp $(NODE_SERVER)/node_modules/.stamp ## run all tests; COVERAGE=1 also requires 95 % branch coverage
 ifeq ($(COVERAGE),)
 	@.venv/bin/python -m pytest -n "$(JOBS)" --dist worksteal $(PYTEST_ARGS)
 else
@@ -124,6 +126,13 @@ kit: .venv-kit/.stamp ## run the conformance kit on every adapter with both clie
 			--livestream-report="$(CURDIR)/build/kit/report.json"
 	@env -u PYTHONPATH .venv-kit/bin/python -s scripts/capability_table.py --against build/kit/report.json
 
+kit-real: .venv/.stamp $(NODE_SERVER)/node_modules/.stamp ## run the kit on emulators and on real servers; build/kit/real.json
+	@.venv/bin/python -m pytest -q -p no:cacheprovider -n "$(JOBS)" --dist worksteal \
+		--livestream-adapter nginx-rtmp --livestream-adapter node-media-server \
+		--livestream-server adapters/nginx_rtmp/tests/real_nginx.py:RealNginx \
+		--livestream-server $(dir $(NODE_SERVER))real_node_media_server.py:RealNodeMediaServer \
+		--livestream-report=build/kit/real.json $(PYTEST_ARGS)
+
 docs: .venv-docs/.stamp ## build the site into build/docs; warnings are errors
 	@.venv-docs/bin/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet \
 		--jobs auto --doctree-dir build/doctrees docs build/docs
@@ -153,8 +162,8 @@ lock: .venv-lock/.stamp ## update the lock files in requirements
 	@scripts/lock .venv-lock/bin/uv "$(USERS)"
 
 clean: ## remove everything that these targets created
-	@rm -rf .venv .venv-* .wheels judges/node_modules build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache \
-		.ruff_cache htmlcov *.egg-info adapters/*/build adapters/*/dist adapters/*/src/*.egg-info \
+	@rm -rf .venv .venv-* .wheels judges/node_modules $(NODE_SERVER)/node_modules build dist \
+		.coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache htmlcov *.egg-info adapters/*/build adapters/*/dist adapters/*/src/*.egg-info \
 		examples/adapters/*/src/*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -168,10 +177,11 @@ clean: ## remove everything that these targets created
 	$(call make-venv,.venv-judges,-e ".[testing]" $(EDITABLE) \
 		$(foreach each,$(EXAMPLES),-e "./$(each)[sandbox]") -r judges/requirements.txt,$(JUDGES))
 
-judges/node_modules/.stamp: judges/package.json judges/package-lock.json
+%/node_modules/.stamp: %/package.json %/package-lock.json
 	@if command -v npm >/dev/null; then \
-		npm ci --prefix judges --ignore-scripts --no-audit --no-fund --loglevel error && touch "$@"; \
-	else echo "== found no npm: without Node.js, one SDK does not judge" >&2; fi
+		npm ci --prefix "$*" --ignore-scripts --no-audit --no-fund --loglevel error && touch "$@" || \
+		echo "== npm failed: what needs $*/package.json is skipped" >&2; \
+	else echo "== found no npm: what needs $*/package.json is skipped" >&2; fi
 
 # Without this repository, which may need packages that the lock file does not have yet.
 .venv-lock/.stamp: scripts/make_venv

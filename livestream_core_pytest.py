@@ -26,6 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run the conformance kit on this installed adapter; can be repeated",
     )
     group.addoption(
+        "--livestream-server",
+        action="append",
+        default=[],
+        metavar="FILE:CLASS",
+        help="run the kit on the real server that this class starts; can be repeated",
+    )
+    group.addoption(
         "--livestream-client",
         choices=("synchronous", "asynchronous", "both"),
         default="synchronous",
@@ -49,7 +56,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Load the kit if an option requests it."""
-    if config.getoption("livestream_adapter") or config.getoption("livestream_report"):
+    options = ("livestream_adapter", "livestream_server", "livestream_report")
+    if any(map(config.getoption, options)):
         from livestream_core.testing import plugin
 
         plugin.configure(config)

@@ -532,7 +532,7 @@ class BaseClient:
                 Response(200, {}, delivery.body).json,
             )
         except LiveStreamError as error:
-            problem = delivery.explain(error)
+            problem = delivery.explain(error, is_form=self._adapter.receives_forms)
         else:
             if event.stream is not None:
                 self._engine.observers.status_changed(self._account, event.stream, None)

@@ -120,6 +120,7 @@ class Adapter:
         is_lenient: Whether an unreadable value affects only its own field, and an unreadable entry
             no other entry; the conformance kit then tests it. Lenient :class:`Fields` and
             :meth:`page` have this effect.
+        receives_forms: Whether webhook deliveries are web forms, and not JSON.
         options: The options of this client.
         origin: The vendor's origin.
             Defaults to ``origin``. Set it in ``__init__`` from an option that is declared with
@@ -134,6 +135,7 @@ class Adapter:
     errors: ClassVar[Mapping[int, type[LiveStreamError]]] = {}
     secret_patterns: ClassVar[tuple[str, ...]] = ()
     is_lenient: ClassVar[bool] = False
+    receives_forms: ClassVar[bool] = False
 
     options: Any
     origin: str

@@ -29,8 +29,13 @@ class Delivery:
     headers: Headers = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
 
-    def explain(self, error: LiveStreamError) -> LiveStreamError:
-        """Return an error of reading the delivery, reworded, with a hint about the likely cause."""
+    def explain(self, error: LiveStreamError, *, is_form: bool = False) -> LiveStreamError:
+        """Return an error of reading the delivery, reworded, with a hint about the likely cause.
+
+        Args:
+            error: The error.
+            is_form: Whether deliveries of this vendor are web forms.
+        """
         if isinstance(error, UnexpectedResponse):
             # Adapters read deliveries with the code that reads responses.
             message = compiled(THE_RESPONSE).sub("the delivery", error.message)
@@ -39,10 +44,10 @@ class Delivery:
                 message += " in the delivery"
             error.message = message
         if isinstance(error, (UnexpectedResponse, WebhookRejected)):
-            error.hint = self.hint() or error.hint
+            error.hint = self.hint(is_form=is_form) or error.hint
         return error
 
-    def hint(self) -> str | None:
+    def hint(self, *, is_form: bool = False) -> str | None:
         """Return the likely reason why the delivery cannot be verified or read, or ``None``."""
         headers, body = self.headers, self.body
         encoding = headers.get("content-encoding", "").strip().lower()
@@ -59,7 +64,7 @@ class Delivery:
             return f"the body was encoded as JSON twice; {_RAW_BODY}"
         if _is_base64(start):
             return "the body is in base64, as some API gateways send it; decode it first"
-        if kind in _FORMS or _FORM.match(start):
+        if not is_form and (kind in _FORMS or _FORM.match(start)):
             return "the body is a form; set the vendor to send JSON, or check the webhook's URL"
         return None
 

@@ -799,8 +799,13 @@ class LiveStream(VendorValue):
         return data
 
     def stream_keys(self) -> frozenset[str]:
-        """Return the stream keys and passphrases of the stream in plain text: never print them."""
-        return _secrets_of((*self.ingests, *self.restreams))
+        """Return the stream keys and passphrases of the stream in plain text: never print them.
+
+        A key that is the stream's ID, or the last part of it, is left out. Some servers have no
+        other key than the name of a stream, which anyone who can watch it knows.
+        """
+        keys = _secrets_of((*self.ingests, *self.restreams))
+        return keys - {self.id, self.id.rpartition("/")[2]}
 
 
 def publish_keys(stream: LiveStream) -> set[str]:

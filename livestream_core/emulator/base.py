@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, ClassVar
 
@@ -36,6 +36,11 @@ class Emulator(World):
     Attributes:
         provider: The name of the provider that connects to this vendor.
         routes: The vendor's endpoints.
+        changing: A pattern of the requests that change something, as for :meth:`inject`. By
+            default, those are all except GET.
+        approximate: The names of fields of a stream that differ a little from read to read, such as
+            a time that the adapter derives from a duration.
+        is_real: Whether it is not an emulator but a relay to a real server, whose time is real.
         status_field: The path of a stream's status in a response, with dots.
         clock: The vendor's clock. If you replace it with a :class:`ManualClock`, time passes only
             when tests advance it, and clients in this process use the same clock by default.
@@ -45,6 +50,9 @@ class Emulator(World):
     provider: ClassVar[str]
     routes: ClassVar[tuple[Route, ...]]
     status_field: ClassVar[str] = "status"
+    changing: ClassVar[str] = "[!G]* *"
+    approximate: ClassVar[Collection[str]] = ()
+    is_real: ClassVar[bool] = False
 
     def __init__(self, *, boot_seconds: float = 20.0) -> None:
         """Create a vendor.
@@ -65,6 +73,10 @@ class Emulator(World):
         """Return the options for ``connect`` to reach an account here, without ``base_url``."""
         raise NotImplementedError
 
+    def hidden_state(self) -> Any:
+        """Return the state that a client can change and that no read shows, for comparison."""
+        return None
+
     def not_found(self, request: Request) -> Response:
         """Return the response to a request for an unknown path."""
         return json_response({"error": "not found"}, 404)
@@ -72,6 +84,10 @@ class Emulator(World):
     def method_not_allowed(self, request: Request) -> Response:
         """Return the response to a request with a method that the path does not support."""
         return json_response({"error": "method not allowed"}, 405)
+
+    def running(self) -> AbstractContextManager[None]:
+        """Return the context in which the kit uses it: that of a real server starts and ends it."""
+        return nullcontext()
 
     # -- faults -----------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 class World:
     """The outside events of an emulated vendor.
 
-    Tests and programs call the first four methods. An emulator implements their effects: the
-    methods that are named after the event.
+    Tests and programs call the first five methods. An emulator implements the effects of the first
+    four, the methods that are named after the event, and of the last one, if it applies.
     """
 
     def connect_encoder(self, id: str) -> None:
@@ -43,6 +43,18 @@ class World:
         """
         self.stream_fails(id)
 
+    def add_stream(self) -> str:
+        """Make a stream in another way than by the API, and return its ID.
+
+        By default, an encoder publishes under an unused ID.
+
+        Raises:
+            NotImplementedError: If only the API creates streams.
+        """
+        unused = self.unused_id()
+        self.connect_encoder(unused)
+        return unused
+
     # -- for emulators to implement ---------------------------------------------------------
 
     def encoder_connects(self, id: str) -> None:
@@ -74,5 +86,15 @@ class World:
 
         Raises:
             ValueError: If the stream cannot fail now.
+        """
+        raise NotImplementedError
+
+    def unused_id(self) -> str:
+        """Return an ID under which no stream was published yet.
+
+        For a server that keeps no streams: an encoder may publish under any name.
+
+        Raises:
+            NotImplementedError: If only the API creates streams.
         """
         raise NotImplementedError

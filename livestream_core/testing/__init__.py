@@ -11,14 +11,16 @@ from .._public import lazily as _lazily
 
 if TYPE_CHECKING:
     from .fixture import Livestreams, livestreams
+    from .real_server import RealServer
 
 # Loaded on first use: tests that need one of them should not pay for the others.
 _LAZY = {
     "Livestreams": "fixture",
+    "RealServer": "real_server",
     "livestreams": "fixture",
 }
 
-__all__ = ["Livestreams", "livestreams"]
+__all__ = ["Livestreams", "RealServer", "livestreams"]
 
 
 if not TYPE_CHECKING:  # to a type checker, it would mean that every name exists

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import shorten
@@ -12,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from .._model.errors import ConfigurationError, InvalidInput
+from ..emulator import Emulator
 from . import conformance
 from .conformance import AREAS, Area, Subject
 from .conformance.area import (
@@ -20,7 +22,7 @@ from .conformance.area import (
     ROWS_PROPERTY,
     check_opted_out,
 )
-from .report import COLORS, AdapterReport, Verdict, write
+from .report import COLORS, AdapterReport, Verdict, pairs, side_by_side, write
 
 #: The clients with which the kit can test an adapter.
 CLIENTS = ("synchronous", "asynchronous")
@@ -38,7 +40,13 @@ def configure(config: pytest.Config) -> None:
     names: list[str] = list(dict.fromkeys(config.getoption("livestream_adapter")))
     client = config.getoption("livestream_client")
     clients = CLIENTS if client == "both" else (client,)
-    subjects = [_subject(name, captures, client) for name in names for client in clients]
+    tested: list[tuple[str, type[Emulator] | None]] = [(name, None) for name in names]
+    for each in config.getoption("livestream_server"):
+        server = _server(Path(config.invocation_params.dir), each)
+        tested.append((server.provider, server))
+    subjects = [
+        _subject(name, captures, client, server) for name, server in tested for client in clients
+    ]
     if subjects and config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args = []  # the folder that pytest would search by default
     config.pluginmanager.register(_Kit(config, subjects), "livestream-core-kit")
@@ -49,8 +57,29 @@ def _files(path: Path) -> list[Path]:
     return sorted(path.glob("*.json")) if path.is_dir() else [path]
 
 
-def _subject(name: str, captures: Sequence[Path], client: str) -> Subject:
-    subject = Subject(name, captures=captures, client=client)
+def _server(folder: Path, place: str) -> type[Emulator]:
+    """Load the class of a real server, given as FILE:CLASS.
+
+    Raises:
+        pytest.UsageError: If it is not such a class.
+    """
+    file, _, name = place.rpartition(":")
+    path = folder / file
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise pytest.UsageError(f"--livestream-server {place}: there is no such Python file")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = getattr(module, name, None)
+    if not (isinstance(found, type) and issubclass(found, Emulator) and found.is_real):
+        raise pytest.UsageError(f"--livestream-server {place}: {name} is not a RealServer class")
+    return found
+
+
+def _subject(
+    name: str, captures: Sequence[Path], client: str, server: type[Emulator] | None = None
+) -> Subject:
+    subject = Subject(name, captures=captures, client=client, server=server)
     problem = None
     try:
         captured = subject.captured()
@@ -132,6 +161,13 @@ class _Kit:
                 f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]
             ]
             terminalreporter.write_line(f"{name}: {', '.join(totals)}")
+        for emulated, real in pairs(list(self.reports.values())):
+            terminalreporter.section(f"{emulated.subject.label} on its emulator and a real server")
+            for row, *verdicts in side_by_side(emulated, real):
+                terminalreporter.write(f"{row:16}")
+                for verdict in verdicts:
+                    terminalreporter.write(f"{verdict.value:14}", **{COLORS[verdict]: True})
+                terminalreporter.write_line("")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:

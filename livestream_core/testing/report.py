@@ -125,6 +125,7 @@ class AdapterReport:
         return {
             "adapter": self.subject.name,
             "client": self.subject.client,
+            "server": "real" if self.subject.is_real else "emulated",
             "over_http": self.over_http,
             "rows": {
                 name: {
@@ -156,6 +157,29 @@ def _counts(row: Row) -> list[str]:
     if row.failed:
         counts.append(f"{len(row.failed)} failed")
     return counts
+
+
+def pairs(reports: Sequence[AdapterReport]) -> Iterator[tuple[AdapterReport, AdapterReport]]:
+    """Yield the reports of an adapter on its emulator and on a real server, with one client."""
+    for real in reports:
+        for emulated in reports:
+            is_same = (emulated.subject.name, emulated.subject.client) == (
+                real.subject.name,
+                real.subject.client,
+            )
+            if real.subject.is_real and is_same and not emulated.subject.is_real:
+                yield emulated, real
+
+
+def side_by_side(
+    emulated: AdapterReport, real: AdapterReport
+) -> Iterator[tuple[str, Verdict, Verdict]]:
+    """Yield each row that at least one of two reports has, with both verdicts."""
+    columns = [{row: verdict for row, verdict, _ in report.lines()} for report in (emulated, real)]
+    for row in dict.fromkeys([*columns[0], *columns[1]]):
+        found = [column.get(row, Verdict.NOT_RUN) for column in columns]
+        if found != [Verdict.NOT_DECLARED] * 2:
+            yield row, found[0], found[1]
 
 
 def as_json(reports: Sequence[AdapterReport]) -> str:

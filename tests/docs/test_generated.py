@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import attrs
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 PROVIDERS = sorted(
     name
     for path in ROOT.glob("adapters/*/pyproject.toml")
-    for name in re.findall(r'^([\w-]+) = "livestream_[\w.]+"$', path.read_text(), re.MULTILINE)
+    for name in tomllib.loads(path.read_text())["project"]["entry-points"]["livestream_core"]
 )
 
 

@@ -35,10 +35,12 @@ def each_project() -> pytest.MarkDecorator:
     return pytest.mark.parametrize("root", PROJECTS, ids=lambda root: root.name)
 
 
-def test_there_are_a_core_and_four_adapters() -> None:
+def test_there_are_a_core_and_six_adapters() -> None:
     assert {project_of(root)["name"] for root in PROJECTS} == {
         "livestream-core",
         "livestream-mux",
+        "livestream-nginx-rtmp",
+        "livestream-node-media-server",
         "livestream-tktchurch",
         "livestream-tpstreams",
         "livestream-videosdk",

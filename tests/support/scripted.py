@@ -156,6 +156,11 @@ def is_applied(answer: Any) -> bool | None:
     return None
 
 
+def is_gone(answer: Any) -> bool:
+    """Return whether the vendor says that something no longer exists."""
+    return isinstance(answer, live.Response) and answer.status in (404, 410) and answer.is_json
+
+
 def names_a_stream(answer: Any) -> bool:
     if not isinstance(answer, live.Response) or answer.status in (204, 205):
         return False
@@ -164,10 +169,21 @@ def names_a_stream(answer: Any) -> bool:
 
 
 def oracle(
-    sent: list[Sent], changes: Callable[[Sent], bool], *, creates: bool = False
+    sent: list[Sent],
+    changes: Callable[[Sent], bool],
+    *,
+    creates: bool = False,
+    is_error: Callable[[Any], object] = lambda response: False,
 ) -> bool | None:
     """Return what ``applied`` must be after an operation has failed."""
-    known = [is_applied(each.answer) for each in sent if changes(each)]
+    known: list[bool | None] = []
+    for each in filter(changes, sent):
+        answer, applied = each.answer, is_applied(each.answer)
+        if applied and is_error(answer):
+            applied = None
+        elif None in known and each.method == "DELETE" and is_gone(answer):
+            applied = True
+        known.append(applied)
     if creates:
         # The response to a create has no ID, so it is unknown which stream was created.
         known = [

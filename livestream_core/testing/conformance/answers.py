@@ -26,7 +26,6 @@ from .area import Area, each, needs, proves, walk, walk_settings
 from .bodies import Path, holder, places, with_value, without
 from .calls import has_crashed
 from .harness import Harness
-from .lists import edited
 from .operations import filled
 from .subject import Sample
 
@@ -59,8 +58,14 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 
 
 def instead(body: Any) -> Callable[[str, str, Response], Response]:
-    """Return a function that replaces the JSON of every response."""
-    return lambda method, target, response: edited(response, lambda _: body)
+    """Return a function that replaces the content of every response that has any."""
+
+    def respond(method: str, target: str, response: Response) -> Response:
+        if not response.body:
+            return response
+        return attrs.evolve(response, body=json.dumps(body).encode())
+
+    return respond
 
 
 def named(path: Path) -> str:

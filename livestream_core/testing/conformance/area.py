@@ -11,7 +11,7 @@ import attrs
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from ..._contract.capabilities import Capabilities, Feature
+from ..._contract.capabilities import FEATURE_OF_FIELD, Capabilities, Feature
 from ..._model.errors import ConfigurationError
 from .harness import Harness
 from .subject import Subject
@@ -19,6 +19,8 @@ from .subject import Subject
 F = TypeVar("F", bound=Callable[..., Any])
 
 HTTP, IN_PROCESS = "http", "in-process"
+#: In process to the relay, and from there over HTTP to the real server.
+RELAY = "relay"
 
 #: The attribute of a test that tries many generated cases; ``livestream_core_pytest`` reads it.
 WALK = "livestream_walk"
@@ -76,7 +78,8 @@ def needs(
 def each(name: str, values: Callable[[Subject], Iterable[Any]]) -> Callable[[F], F]:
     """Mark a test that runs once for each value. Without values, it does not exist.
 
-    A run with a :class:`Feature` as its value counts for that feature.
+    A run with a :class:`Feature` as its value counts for that feature, and so does an update of
+    the field with that name.
     """
 
     def mark(test: F) -> F:
@@ -167,8 +170,10 @@ class Area:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Parametrize tests with their channels and values."""
         if "channel" in metafunc.fixturenames:
-            owner = owner_of(type(self), metafunc.function.__name__)
-            metafunc.parametrize("channel", owner.channels)
+            channels = owner_of(type(self), metafunc.function.__name__).channels
+            if self.subject.is_real:
+                channels = [HTTP if HTTP in channels else RELAY]
+            metafunc.parametrize("channel", channels)
         marks = _marks(metafunc.function)
         if marks.values is not None:
             values = list(marks.values(self.subject))
@@ -184,6 +189,8 @@ class Area:
         if marks.name and parameters is not None:
             value = parameters.params[marks.name]
             feature = value[0] if isinstance(value, tuple) and value else value
+            if Feature.UPDATE in marks.proves:
+                feature = FEATURE_OF_FIELD.get(str(value))
             if isinstance(feature, Feature):
                 rows.add(str(feature))
         reason = _reason_against(self.subject, request.node)
@@ -195,8 +202,10 @@ class Area:
         recorded += (ADAPTER_PROPERTY, self.subject.label), (ROWS_PROPERTY, proven)
 
     @pytest.fixture
-    def harness(self, channel: str) -> Iterator[Harness]:
+    def harness(self, channel: str, request: pytest.FixtureRequest) -> Iterator[Harness]:
         """Provide the adapter's emulator, its client, and their clock."""
+        if self.subject.is_real and getattr(request.function, WALK, False):
+            pytest.skip("the server has no part in generated responses")
         with Harness.open(self.subject, over_http=channel == HTTP) as harness:
             yield harness
 
@@ -224,7 +233,9 @@ def _reason_against(subject: Subject, item: Any) -> str | None:
     """Return why an adapter opts out of a test, or ``None`` if it does not."""
     test, _, parameters = item.name.removesuffix("]").partition("[")
     # The first parameter is the channel, on which no vendor depends.
-    values = parameters.removeprefix(f"{HTTP}-").removeprefix(f"{IN_PROCESS}-")
+    values = parameters
+    for channel in (HTTP, IN_PROCESS, RELAY):
+        values = values.removeprefix(f"{channel}-")
     for name, reason in subject.opted_out.items():
         chosen, _, value = name.removesuffix("]").partition("[")
         if chosen == test and value in ("", values):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qs
@@ -47,9 +47,9 @@ def holder(data: Any, path: Path) -> Any:
     return data
 
 
-def find(data: Any, entry: Any, path: Path = ()) -> Path | None:
-    """Return the path of the first value that equals another one, or ``None``."""
-    if data == entry:
+def find(data: Any, is_wanted: Callable[[Any], bool], path: Path = ()) -> Path | None:
+    """Return the path of the first value that is wanted, or ``None``."""
+    if is_wanted(data):
         return path
     items: Iterable[tuple[Any, Any]] = ()
     if isinstance(data, dict):
@@ -57,7 +57,7 @@ def find(data: Any, entry: Any, path: Path = ()) -> Path | None:
     elif isinstance(data, list):
         items = enumerate(data)
     for name, value in items:
-        if (found := find(value, entry, (*path, name))) is not None:
+        if (found := find(value, is_wanted, (*path, name))) is not None:
             return found
     return None
 

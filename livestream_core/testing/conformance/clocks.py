@@ -49,6 +49,7 @@ class Clocks(Area):
 
     @needs(Feature.GET)
     def test_times_are_those_of_the_clock_that_was_passed(self, harness: Harness) -> None:
+        harness.need_emulated_time()
         harness.clock.sleep(_YEARS)
         before, wrong = harness.clock.now(), set()
         for stream in harness.life():
@@ -59,6 +60,7 @@ class Clocks(Area):
 
     @needs(Feature.GET)
     def test_a_stream_that_goes_live_at_any_hour_started_then(self, harness: Harness) -> None:
+        harness.need_emulated_time()
         wrong: list[str] = []
         seen = False
         year = harness.clock.now().year + 1
@@ -105,6 +107,7 @@ class Clocks(Area):
     def test_an_operation_that_comes_again_an_hour_later_moves_no_time(
         self, harness: Harness, feature: Feature
     ) -> None:
+        harness.need_emulated_time()
         name = OPERATION_OF[feature].name
         method: Callable[[str], object] = getattr(harness.client, name)
         if feature is Feature.START:
@@ -120,7 +123,9 @@ class Clocks(Area):
             method(stream.id)
             if not harness.exists(stream.id):
                 pytest.skip("a stream that was cancelled is gone")
-        before = harness.client.get(stream.id)
+        before = harness.seen(stream.id)
+        if before is None:
+            pytest.skip("the vendor forgets a stream with its encoder")
         harness.clock.sleep(3700)
         harness.client.get(stream.id)
         try:

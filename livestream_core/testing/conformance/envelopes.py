@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
@@ -55,9 +56,11 @@ class Envelope:
         harness.tap.answer = keep
         while cursor is not None or not self.pages:
             page = self.client.pages(cursor=cursor, size=harness.can.max_page_size)
+            if not answers[-1].is_json:
+                pytest.skip("the pages of this vendor are not JSON")
             data = json.loads(answers[-1].body)
-            raw = page.items[0].raw if page.items else None
-            if raw is not None and (place := find(data, raw.reveal())):
+            first = page.items[0] if page.items else None
+            if first is not None and (place := find(data, partial(harness.is_payload, first))):
                 entries = place[:-1]
             self.pages.append(data)
             self.sizes.append(len(page.items))

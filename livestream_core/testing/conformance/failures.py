@@ -69,9 +69,6 @@ ERROR_BODIES: dict[str, bytes] = {
     "a large body": b'{"error": "refused"' + b" " * 10_000 + b"}",
 }
 
-#: Requests that may change something: all except reads.
-_CHANGING = "[!G]* *"
-
 #: What a vendor, or a proxy in between, may do to a request that changes something.
 FAULTS: dict[str, Callable[[], Fault]] = {
     "dropped before it was applied": Fault.drop_before,
@@ -144,16 +141,17 @@ def failure_of(
             call()
         except LiveStreamError as raised:
             error = raised
-    return error, [each for each in sent if each.method != "GET"]
+    return error, harness.changes_in(sent)
 
 
 def errors_of(
     harness: Harness, feature: Feature, statuses: Iterable[int]
 ) -> Iterator[tuple[int, LiveStreamError]]:
     """Yield the error of a change for each status. Each status must cause an error."""
+    # Nothing is applied, so the same call can be refused again and again.
+    call = ready_for(harness, feature)
     for status in statuses:
-        call = ready_for(harness, feature)
-        harness.emulator.inject(Fault.status(status), on=_CHANGING, times=100)
+        harness.emulator.inject(Fault.status(status), on=harness.emulator.changing, times=100)
         error, sent = failure_of(harness, call)
         harness.emulator.clear_faults()
         if error is not None:
@@ -165,13 +163,13 @@ def errors_of(
 def applied_agrees(harness: Harness, feature: Feature, name: str) -> None:
     """Call an operation with a fault, and compare what its error says with the vendor."""
     call = ready_for(harness, feature)
-    before = facts(harness.look())
-    harness.emulator.inject(FAULTS[name](), on=_CHANGING)
+    before = state_of(harness)
+    harness.emulator.inject(FAULTS[name](), on=harness.emulator.changing)
     error, sent = failure_of(harness, call)
     if not sent:
         pytest.skip("the call sends no request that changes something")
     harness.clock.sleep(6)  # a late change is applied by now
-    changed = facts(harness.look()) != before
+    changed = state_of(harness) != before
     if error is None:
         assert changed, "it was treated as success, but nothing was changed"
     elif changed:
@@ -188,9 +186,15 @@ def error_with(status: int, body: bytes) -> Fault:
     return Fault.status(status, body=body, content_type=kind)
 
 
-def facts(streams: dict[str, LiveStream]) -> dict[str, Any]:
+def facts(harness: Harness, streams: dict[str, LiveStream]) -> dict[str, Any]:
     """Return the facts that show whether something was changed."""
-    return {key: attrs.evolve(stream, raw=None, updated_at=None) for key, stream in streams.items()}
+    ignored: dict[str, Any] = dict.fromkeys(("raw", "updated_at", *harness.emulator.approximate))
+    return {key: attrs.evolve(stream, **ignored) for key, stream in streams.items()}
+
+
+def state_of(harness: Harness) -> tuple[dict[str, Any], Any]:
+    """Return all facts of the vendor's streams, including those that no read shows."""
+    return facts(harness, harness.look()), harness.emulator.hidden_state()
 
 
 class Statuses(Area):
@@ -237,9 +241,10 @@ class Statuses(Area):
         self, harness: Harness, feature: Feature
     ) -> None:
         call, wrong = ready_for(harness, feature), []
-        # Nothing is applied, so the same call can be refused again and again.
         for status, (name, body) in zip(cycle((400, 409, 500)), ERROR_BODIES.items(), strict=False):
-            harness.emulator.inject(error_with(status, body), on=_CHANGING, times=100)
+            harness.emulator.inject(
+                error_with(status, body), on=harness.emulator.changing, times=100
+            )
             error, sent = failure_of(harness, call)
             harness.emulator.clear_faults()
             applied = None if status == 500 else False
@@ -335,7 +340,7 @@ class Statuses(Area):
         self, harness: Harness
     ) -> None:
         client = harness.signed_in()
-        harness.emulator.inject(Fault.status(429), on=_CHANGING)
+        harness.emulator.inject(Fault.status(429), on=harness.emulator.changing)
         client.create(title="Lesson")
         assert len(harness.look()) == 1
 
@@ -358,7 +363,7 @@ class Outcomes(Area):
         self, harness: Harness, feature: Feature
     ) -> None:
         call = ready_for(harness, feature)
-        before = facts(harness.look())
+        before = state_of(harness)
         error, sent = failure_of(harness, call)
         if error is not None:
             raise error
@@ -366,7 +371,7 @@ class Outcomes(Area):
             pytest.skip("the call sends no request that changes something")
         # Some vendors show no difference while a stream's server boots.
         harness.clock.sleep(harness.emulator.boot_seconds + 1)
-        assert facts(harness.look()) != before, "it was treated as success, but nothing was changed"
+        assert state_of(harness) != before, "it was treated as success, but nothing was changed"
 
     @needs(Feature.LIST)
     @each("feature", changing)
@@ -375,16 +380,16 @@ class Outcomes(Area):
     ) -> None:
         for status in (408, 500, 502, 503, 504):
             call = ready_for(harness, feature)
-            before = facts(harness.look())
-            harness.tap.answer = lambda method, _, response, status=status: (
-                response if method == "GET" else Response(status, {}, b"{}")
+            before = state_of(harness)
+            harness.tap.answer = lambda method, target, response, status=status: (
+                Response(status, {}, b"{}") if harness.is_change(method, target) else response
             )
             error, sent = failure_of(harness, call)
             harness.tap.answer = None
             if not sent:
                 pytest.skip("the call sends no request that changes something")
             if error is None:
-                assert facts(harness.look()) != before, f"a {status} was treated as success"
+                assert state_of(harness) != before, f"a {status} was treated as success"
                 continue
             assert not isinstance(error, (Conflict, NotFound)), (
                 f"a {status} left the outcome open, but what it changed is the reason: {error}"
@@ -413,8 +418,8 @@ class Faults(Area):
         client = harness.signed_in()
         with harness.sent() as usual:
             client.create(title="A create without a fault")
-        first = next(each for each in usual if each.method != "GET")
-        harness.emulator.inject(FAULTS[fault](), on=_CHANGING)
+        first = harness.changes_in(usual)[0]
+        harness.emulator.inject(FAULTS[fault](), on=harness.emulator.changing)
         with harness.sent() as sent:
             try:
                 client.create(title="Once")
@@ -426,7 +431,7 @@ class Faults(Area):
     @proves(Feature.CREATE)
     def test_a_create_whose_answer_is_lost_leaves_the_outcome_open(self, harness: Harness) -> None:
         client = harness.signed_in()
-        harness.emulator.inject(Fault.drop_after(), on=_CHANGING)
+        harness.emulator.inject(Fault.drop_after(), on=harness.emulator.changing)
         with pytest.raises(ConnectionFailed) as caught:
             client.create(title="Lesson")
         assert (caught.value.applied, caught.value.retryable) == (None, False)
@@ -436,7 +441,7 @@ class Faults(Area):
         self, harness: Harness
     ) -> None:
         client = harness.signed_in()
-        harness.emulator.inject(Fault.edited(lambda data, _: {}), on=_CHANGING)
+        harness.emulator.inject(Fault.edited(lambda data, _: {}), on=harness.emulator.changing)
         with pytest.raises(UnexpectedResponse) as caught:
             client.create(title="Lesson")
         assert (caught.value.applied, caught.value.stream_id) == (None, None)
@@ -471,7 +476,7 @@ class Faults(Area):
     ) -> None:
         stream = harness.stream()
         client = harness.signed_in()
-        harness.emulator.inject(Fault.drop_after(), on=_CHANGING)
+        harness.emulator.inject(Fault.drop_after(), on=harness.emulator.changing)
         error, sent = failure_of(harness, lambda: client.delete(stream.id))
         if error is not None:
             assert error.applied is None

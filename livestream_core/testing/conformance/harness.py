@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from ..._contract.response import Response
 from ..._contract.transport import AsyncTransport, Transport
 from ..._http.network import SendArguments
 from ..._http.requests_transport import RequestsTransport
-from ..._model.errors import Conflict, NotFound, Rejected, Unsupported
+from ..._model.errors import Conflict, LiveStreamError, NotFound, Rejected, Unsupported
 from ..._model.status import Status
 from ..._model.stream import Event, LiveStream
 from ...emulator import Emulator, LoggedRequest
@@ -132,8 +133,10 @@ class Harness:
         """Provide a vendor for one test."""
         with ExitStack() as stack:
             emulator = subject.make_emulator() if subject.has_emulator else None
-            if hasattr(emulator, "page_size"):
+            if getattr(emulator, "page_size", None) is not None:
                 setattr(emulator, "page_size", 2)  # noqa: B010
+            if emulator is not None:
+                stack.enter_context(emulator.running())
             harness = cls(subject, emulator, stack, over_http=over_http)
             yield harness
             # Clients sign out when they are closed, so the vendor must respond correctly again.
@@ -222,6 +225,19 @@ class Harness:
         finally:
             found += self.emulator.requests[before:]
 
+    def need_emulated_time(self) -> None:
+        """Skip the test if the server's time is real, so that the test cannot advance it."""
+        if self.emulator.is_real:
+            pytest.skip("the time of a real server cannot be advanced")
+
+    def is_change(self, method: str, target: str) -> bool:
+        """Return whether a request changes something at the vendor."""
+        return fnmatchcase(f"{method} {target.partition('?')[0]}", self.emulator.changing)
+
+    def changes_in(self, requests: Iterable[LoggedRequest]) -> list[LoggedRequest]:
+        """Return the requests that change something at the vendor."""
+        return [each for each in requests if self.is_change(each.method, each.path)]
+
     @contextmanager
     def sends_nothing(self) -> Iterator[None]:
         """Fail if the block sends anything, signing in included."""
@@ -235,10 +251,32 @@ class Harness:
         """Return a new stream. ``fields`` of its spec apply if the adapter creates it."""
         if self.can.supports(Feature.CREATE):
             return self.client.create(**{"title": "A stream of the kit", **fields})
-        add = getattr(self.emulator, "add_stream", None)
-        if add is None:
+        try:
+            added = self.emulator.add_stream()
+        except NotImplementedError:
             pytest.skip("no stream can be created: no CREATE, and no add_stream() in the emulator")
-        return self.read(add())
+        return self.read(added)
+
+    def is_payload(self, stream: LiveStream, data: Any) -> bool:
+        """Return whether some data is the payload of a stream.
+
+        Numbers in that of a real server, such as bytes, differ from read to read.
+        """
+        if stream.raw is None or not isinstance(data, dict):
+            return False
+        if not self.emulator.is_real:
+            return bool(data == stream.raw.reveal())
+        try:
+            return self.key(self.client.parse_stream(data).id) == self.key(stream.id)
+        except LiveStreamError:
+            return False
+
+    def unused_ids(self) -> Sequence[str]:
+        """Return an ID that an encoder could use, if the vendor keeps no streams; else nothing."""
+        try:
+            return [self.emulator.unused_id()]
+        except NotImplementedError:
+            return []
 
     def read(self, stream_id: str) -> LiveStream:
         """Return the current state of a stream."""
@@ -248,6 +286,18 @@ class Harness:
             pytest.skip("no stream can be read: neither GET nor LIST")
         key = self.key(stream_id)
         return next(stream for stream in self.client.list(full=True) if self.key(stream.id) == key)
+
+    def seen(self, stream_id: str) -> LiveStream | None:
+        """Return the current state of a stream, or ``None`` if the vendor has forgotten it.
+
+        A vendor that only has the streams of its encoders forgets one with its encoder.
+        """
+        try:
+            return self.read(stream_id)
+        except NotFound:
+            if self.can.supports(Feature.CREATE):
+                raise
+            return None
 
     def unstarted(self) -> LiveStream:
         """Return a stream that can be started."""
@@ -276,10 +326,13 @@ class Harness:
         """Create enough streams for a list of three pages, and return their normalized IDs.
 
         The test fails if the list ends early. It is skipped if the emulator has no ``page_size``
-        and puts very many streams on a page.
+        and puts very many streams on a page. If the vendor has no pages, the list has three
+        streams.
         """
         created: list[str] = []
         client = self.connect()
+        if self.is_unpaged:
+            return [self.key(self.stream(title="One of three").id) for _ in range(3)]
         while True:
             pages, seen = self._first_pages(client)
             if pages == 3:
@@ -293,6 +346,16 @@ class Harness:
                     pytest.fail(f"{what}, although the emulator's page_size is 2")
                 pytest.skip(f"{what}: the emulator needs a page_size")
             created += [self.key(self.stream(title="One of many").id) for _ in range(_BATCH)]
+
+    @property
+    def is_unpaged(self) -> bool:
+        """Whether the vendor returns its whole list at once: ``page_size`` is ``None``."""
+        return getattr(self.emulator, "page_size", 0) is None
+
+    def need_pages(self) -> None:
+        """Skip the test if the vendor has no pages."""
+        if self.is_unpaged:
+            pytest.skip("the vendor returns its whole list on one page")
 
     def _first_pages(self, client: Client) -> tuple[int, set[str]]:
         """Return the number of pages, counting to three, and the normalized IDs on them.
@@ -328,13 +391,15 @@ class Harness:
     def visible(self, wanted: Status) -> LiveStream:
         """Return a stream with a status that a read shows too, or skip the test."""
         stream = self.reach(wanted)
-        if self.can.supports(Feature.GET) and self.client.get(stream.id).status is not wanted:
-            pytest.skip("only the response to a change shows the status, and no later read")
+        if self.can.supports(Feature.GET):
+            shown = self.seen(stream.id)
+            if shown is None or shown.status is not wanted:
+                pytest.skip("only the response to a change shows the status, and no later read")
         return stream
 
     def find(self, wanted: Status) -> LiveStream | None:
         """Return a stream with a status, or ``None`` if the emulator cannot show the status."""
-        routes = (self.life, self._single_steps, self._failed, self._disabled)
+        routes = (self.life, self._unpublished, self._single_steps, self._failed, self._disabled)
         for route in routes:
             for stream in route():
                 if stream.status is wanted:
@@ -361,7 +426,16 @@ class Harness:
             shown = self.attempt(step, stream.id)
             if shown is not None:
                 yield shown
-            yield self.read(stream.id)
+            seen = self.seen(stream.id)
+            if seen is not None:
+                yield seen
+
+    def _unpublished(self) -> Iterator[LiveStream]:
+        """Yield a stream under an ID that no encoder has used, if the vendor shows it."""
+        for unused in self.unused_ids():
+            stream = self.seen(unused)
+            if stream is not None:
+                yield stream
 
     def _single_steps(self) -> Iterator[LiveStream]:
         """Yield a new stream after each operation that may change its status."""

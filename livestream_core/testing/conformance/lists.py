@@ -205,6 +205,7 @@ class MalformedPages(Area):
     def test_an_empty_page_in_the_middle_ends_a_walk_only_where_that_is_declared(
         self, harness: Harness
     ) -> None:
+        harness.need_pages()
         harness.streams_on_three_pages()
         client = harness.signed_in()
         second = client.pages().next_cursor
@@ -281,11 +282,10 @@ class MalformedPages(Area):
         client = harness.signed_in()
         shown = list(client.list())
         wanted = {"first": shown[0], "second": shown[len(shown) // 2], "last": shown[-1]}[page]
-        payload = wanted.raw.reveal() if wanted.raw is not None else None
 
         def drop(data: Any) -> Any:
             if isinstance(data, list):
-                kept = [drop(entry) for entry in data if entry != payload]
+                kept = [drop(entry) for entry in data if not harness.is_payload(wanted, entry)]
                 dropped.extend("an entry" for _ in range(len(data) - len(kept)))
                 return kept
             if isinstance(data, dict):
@@ -304,6 +304,7 @@ class MalformedPages(Area):
 
     @proves(Feature.LIST)
     def test_an_error_on_the_second_page_is_not_the_end_of_the_list(self, harness: Harness) -> None:
+        harness.need_pages()
         harness.streams_on_three_pages()
         client = harness.signed_in(retries=0)
         for status in (404, 429, 500):

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -133,7 +134,7 @@ class OddValues(Area):
             if not response.is_json:
                 return response
             data = json.loads(response.body)
-            place = find(data, entry)
+            place = find(data, partial(harness.is_payload, first))
             if place is None:
                 return response
             found.append(True)
@@ -175,6 +176,8 @@ class OddValues(Area):
         headers, body = found
         nameless: set[Path] = set()
         signs = self.subject.signs_given_bodies
+        if not Response(200, body=body).is_json:
+            pytest.skip("the deliveries of this vendor are not JSON")
         data = json.loads(body)
         # An object without which there is no ID.
         around = [

@@ -393,7 +393,7 @@ class Operations(Area):
             stream, shown = harness.reach(Status.LIVE), dict[str, Any]()
 
             def edit(method: str, target: str, response: Response) -> Response:
-                if method == "GET" or not response.is_json:
+                if not (harness.is_change(method, target) and response.is_json):
                     return response
                 data = response.json()
                 if not isinstance(data, dict):

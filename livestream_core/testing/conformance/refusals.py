@@ -102,7 +102,7 @@ def sent_by_create(
             error = raised
     found: dict[Path, Any] = {}
     for number, request in enumerate(sent):
-        if request.method == "GET":
+        if not harness.is_change(request.method, request.path):
             continue
         data = content_of(request)
         for path in places(data):

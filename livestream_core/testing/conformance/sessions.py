@@ -149,7 +149,7 @@ class Sessions(Area):
         self, harness: Harness
     ) -> None:
         client = harness.signed_in()
-        harness.emulator.inject(Fault.status(401), on="[!G]* *")
+        harness.emulator.inject(Fault.status(401), on=harness.emulator.changing)
         client.create(title="Lesson")
         assert len(harness.look()) == 1
 

@@ -55,11 +55,13 @@ class Subject:
         name: The provider's name.
         captures: Files from ``livestream capture`` or ``livestream doctor --live``.
         client: The client to test with: ``"synchronous"`` or ``"asynchronous"``.
+        server: A class to use in place of the provider's emulator, such as a real server.
     """
 
     name: str
     captures: Sequence[Path] = ()
     client: str = "synchronous"
+    server: type[Emulator] | None = None
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class Subject:
         *,
         captures: Sequence[Path] = (),
         client: str | None = None,
+        server: type[Emulator] | None = None,
     ) -> None:
         if name is not None:
             self.name = name
@@ -74,11 +77,19 @@ class Subject:
             self.captures = captures
         if client is not None:
             self.client = client
+        if server is not None:
+            self.server = server
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the adapter is tested on a real server."""
+        return self.server is not None and self.server.is_real
 
     @property
     def label(self) -> str:
-        """The prefix of the test names: the provider, and the client if it is not the default."""
-        return self.name if self.client == "synchronous" else f"{self.name}-{self.client}"
+        """The prefix of the test names: the provider, and what is not the default."""
+        client = "" if self.client == "synchronous" else f"-{self.client}"
+        return f"{self.name}{'-real' if self.is_real else ''}{client}"
 
     def connect(self, **settings: Any) -> Client:
         """Return a client, like ``connect``."""
@@ -103,11 +114,11 @@ class Subject:
     @cached_property
     def has_emulator(self) -> bool:
         """Whether the adapter can be tested over HTTP."""
-        return registry.info(self.name).emulator is not None
+        return self.server is not None or registry.info(self.name).emulator is not None
 
     @cached_property
     def _emulator(self) -> type[Emulator]:
-        return load_emulator(self.name)
+        return self.server or load_emulator(self.name)
 
     def make_emulator(self) -> Emulator:
         """Create an emulator without streams."""
