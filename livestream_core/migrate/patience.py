@@ -21,7 +21,7 @@ from .._model.errors import InvalidInput, LiveStreamError, RateLimited
 from ..durable.listing import do_nothing
 from .ledger.ledger import Ledger
 from .ledger.transaction import AskedPause
-from .values import LedgerError
+from .values import LedgerError, PatienceExceeded
 
 T = TypeVar("T")
 
@@ -239,15 +239,17 @@ class Patience:
             heartbeat: A function that is called repeatedly meanwhile.
 
         Raises:
-            LiveStreamError: The error, if it asks for no wait or for too long a wait, or if all
-                waits must end.
+            PatienceExceeded: If the vendor asks for too long a wait.
+            LiveStreamError: The error, if it asks for no wait, or if all waits must end.
         """
         self.keep(error)
         if not asked(error):
             raise error
         until = time.monotonic() + asked(error)
         while True:
-            if self.is_ended_by(error):
+            if self.is_exceeded_by(error):
+                raise PatienceExceeded(*error.args)
+            if self.is_over:
                 raise error
             pause = self._pauses.get(error.account or "")
             left = (until if pause is None else max(until, pause.until)) - time.monotonic()

@@ -16,7 +16,7 @@ import attrs
 from .._client import Client
 from .._contract.pagination import Completeness
 from .._model import converters as c
-from .._model.errors import InvalidInput, LiveStreamError
+from .._model.errors import InvalidInput, LiveStreamError, RateLimited
 from .._model.fields import Pickled, facts_of
 from .._model.status import Status
 from .._model.stream import LiveStream, StreamSpec
@@ -52,6 +52,13 @@ class MigrationStopped(LiveStreamError):
     """The migration cannot continue until you make a decision; nothing more was sent."""
 
     applied: bool | None = False
+
+
+class PatienceExceeded(RateLimited):
+    """A vendor asks for a longer wait than the caller accepts; repeat the call after that time.
+
+    It has the attributes of the vendor's error. ``retry_after`` is the wait.
+    """
 
 
 class _Stored(StrEnum):

@@ -330,8 +330,19 @@ def test_other_filters_than_those_of_the_ledger_are_warned_of(moving: Migration)
 
 def test_a_vendor_that_is_down_from_the_start_is_4(moving: Migration) -> None:
     moving.source.fill(1)
-    moving.target.inject(Fault.status(503, headers={"Retry-After": "1000"}), "list", times=99)
+    moving.target.inject(Fault.status(503), "list", times=99)
     assert moving.run(*RUN, "--yes").exit_code == 4
+
+
+@pytest.mark.parametrize("command", [("plan", *BOTH), (*RUN, "--yes")])
+def test_a_wait_that_is_too_long_for_a_plan_is_6(
+    moving: Migration, command: tuple[str, ...]
+) -> None:
+    moving.source.fill(1)
+    moving.target.inject(Fault.status(503, headers={"Retry-After": "1000"}), "list", times=99)
+    result = moving.run(*command)
+    assert result.exit_code == 6
+    assert "retry in 1000 s" in result.stderr
 
 
 @pytest.mark.parametrize("asked", ["86400", "4000000000"])
@@ -408,7 +419,7 @@ def test_a_later_command_that_waits_says_so(moving: Migration, command: str) -> 
         line = next(line for line in process.stderr if line.startswith("Waiting until"))
     assert "as the vendor asks (memory: HTTP 429" in line
     result = moving.run(name, LEDGER, *options, "--patience", "0")
-    assert result.exit_code == (6 if name == "rollback" else 4), result.output
+    assert result.exit_code == 6, result.output
 
 
 def test_a_vendor_that_goes_down_ends_the_run_with_6_and_the_error(moving: Migration) -> None:

@@ -291,9 +291,9 @@ def test_a_plan_waits(where: str, status: int) -> None:
         assert plan.counts["pending"] == 2
         assert len(waits.errors) == 1
         at.inject(busy(60, status), "list", times=99)
-        with pytest.raises((live.RateLimited, live.ProviderUnavailable)) as caught:
+        with pytest.raises(migrate.PatienceExceeded) as caught:
             migrate.plan(old.client, new.client, patience=59)
-        assert getattr(caught.value, "retry_after", None) == 60
+        assert (caught.value.retry_after, caught.value.http_status) == (60, status)
 
 
 @pytest.fixture

@@ -53,9 +53,10 @@ def _on_migrations(command: F) -> F:
                 f"migrate requires {', '.join(missing)}",
                 hint="pip install 'livestream-core[migrate]'",
             )
-        from ...migrate import LedgerError, MigrationStopped
+        from ...migrate import LedgerError, MigrationStopped, PatienceExceeded
 
         codes.add({LedgerError: codes.NEEDS_REVIEW, MigrationStopped: codes.NEEDS_REVIEW})
+        codes.add({PatienceExceeded: codes.STOPPED})
         return command(*arguments, **options)
 
     return output_options(cast(F, pass_command_context(run)))
