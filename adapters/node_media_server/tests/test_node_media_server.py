@@ -88,7 +88,10 @@ def test_every_recorded_exchange_is_the_same(emulator: NodeMediaServerEmulator) 
             found["data"]["streams"] = [one for one in streams if one["app"] == "live"]
             found["data"]["total"] -= 1
             assert found["data"]["total"] == each["response"]["data"]["total"]
-        assert differences(shape_of(each["response"]), shape_of(found)) == [], (number, each["note"])
+        assert differences(shape_of(each["response"]), shape_of(found)) == [], (
+            number,
+            each["note"],
+        )
         if "Record not found" not in str(each["response"]):
             assert found.get("message") == each["response"].get("message")
         if each["note"] == "login":
