@@ -25,11 +25,15 @@ import pytest
 from werkzeug.datastructures import Headers
 
 from .._public import publish
-from ..emulator import Emulator, Request, Response
+from ..emulator import Emulator, Request, Response, Route
 
 #: How long to wait for a server or an encoder, on a machine that is very busy.
 PATIENCE = 120.0
 _POLL_SECONDS = 0.02
+#: How often a server is started, if another program has just taken its port.
+_LAUNCHES = 5
+#: Systems give connections, and servers that choose none, ports from 32768 or from 49152 on.
+_PORTS = range(10_000, 32_000)
 #: Headers of one network connection, which are not passed on.
 _OF_A_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "host"})
 #: Runs a program, and ends it when the pipe from the process that started it closes, even if that
@@ -68,12 +72,12 @@ class RealServer(Emulator):
         hook_url: A URL for the server's webhooks.
     """
 
-    routes = ()
+    routes: ClassVar[tuple[Route, ...]] = ()
     is_real: ClassVar[bool] = True
     programs: ClassVar[Sequence[str]] = ()
     picture: ClassVar[Sequence[str]] = PICTURE
 
-    address = "127.0.0.1"
+    address: str = "127.0.0.1"
     folder: Path
     origin: str
     hook_url: str
@@ -93,7 +97,7 @@ class RealServer(Emulator):
         return f"not installed: {', '.join(absent)}" if absent else None
 
     def start(self) -> None:
-        """Start the server with :meth:`run`, set :attr:`origin`, and wait until it responds."""
+        """Start the server with :meth:`launch`, and set :attr:`origin`."""
         raise NotImplementedError
 
     def publish_url(self, id: str) -> str:
@@ -135,6 +139,24 @@ class RealServer(Emulator):
         self._stack.callback(process.communicate)
         return process
 
+    def launch(self, run: Callable[..., subprocess.Popen[bytes]], *, ports: int) -> tuple[int, ...]:
+        """Start a server on free ports, wait until it listens, and return the ports.
+
+        If it ends because another program has just taken one of them, it is started on others.
+
+        Args:
+            run: A function that starts it with :meth:`run` on the ports that are its arguments.
+            ports: The number of ports.
+
+        Raises:
+            AssertionError: If it does not start. The message has the end of the log.
+        """
+        for _ in range(_LAUNCHES):
+            chosen = tuple(self.free_port() for _ in range(ports))
+            if self._is_up(run(*chosen), chosen):
+                return chosen
+        raise AssertionError(f"the server has ended: {self._log_end()}")
+
     @staticmethod
     def which(program: str) -> str | None:
         """Return the path of a program. Some are installed where only root looks."""
@@ -142,9 +164,16 @@ class RealServer(Emulator):
 
     @staticmethod
     def free_port() -> int:
-        """Return a port of the loopback interface that nothing listens on."""
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            return int(taken.getsockname()[1])
+        """Return a port of the loopback interface that nothing uses.
+
+        The system gives such a port to no connection, so it is still free a moment later.
+        """
+        while True:
+            try:
+                with socket.create_server(("127.0.0.1", secrets.choice(_PORTS))) as taken:
+                    return int(taken.getsockname()[1])
+            except OSError:
+                pass  # in use
 
     @staticmethod
     def listens(*ports: int) -> bool:
@@ -165,9 +194,17 @@ class RealServer(Emulator):
         deadline = time.monotonic() + PATIENCE
         while not condition():
             if time.monotonic() > deadline:
-                log = (self.folder / "log").read_text("utf-8", "replace")
-                raise AssertionError(f"waited in vain until {what}: {log[-2000:]}")
+                raise AssertionError(f"waited in vain until {what}: {self._log_end()}")
             time.sleep(_POLL_SECONDS)
+
+    def _is_up(self, process: subprocess.Popen[bytes], ports: tuple[int, ...]) -> bool:
+        self.wait_for(
+            lambda: process.poll() is not None or self.listens(*ports), "the server listens"
+        )
+        return process.poll() is None
+
+    def _log_end(self) -> str:
+        return (self.folder / "log").read_text("utf-8", "replace")[-2000:]
 
     # -- the world --------------------------------------------------------------------------
 

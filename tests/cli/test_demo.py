@@ -19,7 +19,8 @@ from livestream_core.cli.app import app
 from livestream_core.cli.installation import demo as demo_module
 from livestream_core.cli.installation import lifecycle
 from livestream_core.cli.installation.lifecycle import ROWS, Finding, Verdict, run_lifecycle
-from livestream_core.emulator import Request, Response, json_response
+from livestream_core.emulator import Request, Response, json_response, load_emulator
+from streams import without_create
 from two_origins import TwoOrigins
 
 CAPABILITIES = AcmeAdapter.capabilities
@@ -157,6 +158,21 @@ def test_every_promise_of_an_honest_provider_is_found_kept() -> None:
     assert {each.verdict for each in found.values()} == {Verdict.KEPT}
     assert found["cancel"].word == "emulated"
     assert found["live again"].word == "seen"
+
+
+def test_a_server_that_keeps_no_streams_is_walked_with_what_an_encoder_publishes() -> None:
+    for provider in without_create():
+        served = load_emulator(provider)(boot_seconds=0.0)
+        with served.connect() as client:
+            can = client.capabilities
+            found = run_lifecycle(client, served, lambda row, finding, shown: None)
+        assert broken(found) == {}
+        assert untested(found) == {
+            "recording": "the vendor does not keep the stream that would show it"
+        }
+        kept = {row for row, each in found.items() if each.verdict is Verdict.KEPT}
+        assert kept >= {each.value for each in can.operations if can.supports(each)}
+        assert kept >= {each.value for each in can.statuses} & {*ROWS} | {"ended"}
 
 
 @pytest.mark.slow
@@ -515,7 +531,8 @@ def test_an_update_that_the_demo_does_not_know_is_not_tried() -> None:
             CAPABILITIES, updatable={"scheduled_start"}, clearable=frozenset()
         )
 
-    assert untested(findings(Odd)) == {"update": "the demo updates only title, description, tags"}
+    only = "the demo updates only title, description, tags, record"
+    assert untested(findings(Odd)) == {"update": only}
 
 
 def test_without_get_a_deletion_is_taken_at_its_word() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -45,7 +45,11 @@ class VendorTime(FakeClock):
 
 
 class Lives(RuleBasedStateMachine):
-    """A deliberately small model: the IDs that exist, and the last known status of each."""
+    """A deliberately small model: the IDs that exist, and the last known status of each.
+
+    A server that keeps no streams has those of its encoders, and lists no others. It either forgets
+    a name with its encoder, or says that the name is ready.
+    """
 
     provider: str
     streams = Bundle("streams")
@@ -58,6 +62,8 @@ class Lives(RuleBasedStateMachine):
         self.can = self.client.capabilities
         self.seen: dict[str, live.Status] = {}
         self.key = self.client.id_key
+        self.is_kept = self.can.supports(live.Feature.CREATE)
+        self.forgets = not self.is_kept and live.Status.READY not in self.can.statuses
 
     def teardown(self) -> None:
         self.client.close()
@@ -76,7 +82,7 @@ class Lives(RuleBasedStateMachine):
         # The status may have changed more than once between two reads.
         return self.can.can_become(before, after) or self.can.can_reach(before, after)
 
-    def attempt(self, feature: live.Feature, run: Any) -> Any:
+    def attempt(self, feature: live.Feature, id: str, run: Any) -> Any:
         """Run an operation; a refusal must leave everything unchanged."""
         sent = len(self.emulator.requests)
         if not self.can.supports(feature):
@@ -84,16 +90,32 @@ class Lives(RuleBasedStateMachine):
                 run()
             assert len(self.emulator.requests) == sent
             return None
+        if self.key(id) not in self.seen:
+            with pytest.raises(live.NotFound):
+                run()
+            return None
         try:
             return run()
         except (live.Conflict, live.Rejected) as error:
             assert error.applied is False
             return None
 
+    def listed(self) -> list[str]:
+        """Return the IDs that a list must have."""
+        if not self.is_kept:
+            for id in self.seen:
+                self.check(self.client.get(id))
+        ready = live.Status.READY
+        return sorted(id for id, status in self.seen.items() if self.is_kept or status is not ready)
+
     # -- actions ----------------------------------------------------------------------------
 
     @rule(target=streams, scheduled=st.booleans())
     def create(self, scheduled: bool) -> str:
+        if not self.is_kept:
+            added = self.emulator.add_stream()
+            self.check(self.client.get(added))
+            return str(added)
         fields: dict[str, Any] = {"title": "A title"}
         if scheduled and self.can.supports(live.Feature.SCHEDULE):
             fields["scheduled_start"] = "2030-06-01T10:00:00Z"
@@ -106,26 +128,31 @@ class Lives(RuleBasedStateMachine):
 
     @rule(id=streams)
     def get(self, id: str) -> None:
-        stream = self.client.get(id)
-        assert self.key(stream.id) == self.key(id)
-        self.check(stream)
+        if stream := self.attempt(live.Feature.GET, id, lambda: self.client.get(id)):
+            assert self.key(stream.id) == self.key(id)
+            self.check(stream)
 
     @rule(id=streams)
     def start(self, id: str) -> None:
-        if stream := self.attempt(live.Feature.START, lambda: self.client.start(id)):
+        if stream := self.attempt(live.Feature.START, id, lambda: self.client.start(id)):
             self.check(stream)
 
     @rule(id=streams, trimmed=st.booleans())
     def stop(self, id: str, trimmed: bool) -> None:
         trim = live.Trim.relative(1, 5) if trimmed and self.can.supports("trim") else None
-        if stream := self.attempt(live.Feature.STOP, lambda: self.client.stop(id, trim=trim)):
+        if stream := self.attempt(live.Feature.STOP, id, lambda: self.client.stop(id, trim=trim)):
             self.check(stream)
             over = {live.Status.PROCESSING, live.Status.ENDED}
-            assert stream.status in ({live.Status.READY} if self.can.reusable else over)
+            if self.can.reusable:
+                # A server that keeps no streams accepts the encoder that it has dropped.
+                over = {live.Status.READY if self.is_kept else live.Status.INTERRUPTED}
+            assert stream.status in over
+            if self.forgets:
+                self.seen.pop(self.key(id))
 
     @rule(id=consumes(streams))
     def cancel(self, id: str) -> None:
-        if stream := self.attempt(live.Feature.CANCEL, lambda: self.client.cancel(id)):
+        if stream := self.attempt(live.Feature.CANCEL, id, lambda: self.client.cancel(id)):
             self.check(stream, cancelled=True)
             assert stream.status is live.Status.CANCELLED
             if self.can[live.Feature.CANCEL].support is live.Support.EMULATED:
@@ -133,15 +160,17 @@ class Lives(RuleBasedStateMachine):
 
     @rule(id=streams, feature=st.sampled_from([live.Feature.DISABLE, live.Feature.ENABLE]))
     def switch(self, id: str, feature: live.Feature) -> None:
-        if stream := self.attempt(feature, lambda: getattr(self.client, feature.value)(id)):
+        if stream := self.attempt(feature, id, lambda: getattr(self.client, feature.value)(id)):
             self.check(stream)
             is_disabled = stream.status is live.Status.DISABLED
             assert is_disabled is (feature is live.Feature.DISABLE)
 
-    @rule(id=streams, title=st.sampled_from(["Another", "Ünï"]))
-    def update(self, id: str, title: str) -> None:
-        if stream := self.attempt(live.Feature.UPDATE, lambda: self.client.update(id, title=title)):
-            assert stream.title == title
+    @rule(id=streams, title=st.sampled_from(["Another", "Ünï"]), record=st.booleans())
+    def update(self, id: str, title: str, record: bool) -> None:
+        name, value = ("title", title) if self.is_kept else ("record", record)
+        update = partial(self.client.update, id, **{name: value})
+        if stream := self.attempt(live.Feature.UPDATE, id, update):
+            assert getattr(stream, name) == value
             self.check(stream)
 
     @rule(id=consumes(streams))
@@ -161,7 +190,18 @@ class Lives(RuleBasedStateMachine):
         try:
             getattr(self.emulator, what)(id)
         except ValueError:
-            pass  # impossible now; the vendor's state is unchanged
+            return  # impossible now; the vendor's state is unchanged
+        except NotImplementedError:
+            assert (what, self.is_kept) == ("finish_recording", False)
+            return
+        if self.is_kept:
+            return
+        if self.forgets and what == "drop_encoder":
+            self.seen.pop(self.key(id))
+            return
+        stream = self.client.get(id)
+        assert (stream.status is live.Status.LIVE) is (what == "connect_encoder")
+        self.check(stream)
 
     @rule(seconds=st.sampled_from([1, 25, 400]))
     def time_passes(self, seconds: int) -> None:
@@ -176,13 +216,14 @@ class Lives(RuleBasedStateMachine):
             cursor = page.next_cursor
             if cursor is None:
                 break
-        assert sorted(map(self.key, ids)) == sorted(self.seen)
+        assert sorted(map(self.key, ids)) == self.listed()
 
     @invariant()
     def the_list_has_exactly_what_exists(self) -> None:
+        expected = self.listed()
         walk = self.client.list(full="status" in self.can.list_lacks)
         streams = list(walk)
-        assert sorted(self.key(stream.id) for stream in streams) == sorted(self.seen)
+        assert sorted(self.key(stream.id) for stream in streams) == expected
         for stream in streams:
             self.check(stream)
         if self.can.reports_total:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -94,6 +97,33 @@ def test_a_program_ends_with_the_test_and_its_own_end_is_noticed() -> None:
         long = server.run(sys.executable, "-c", "import time; time.sleep(600)")
         assert long.poll() is None
     assert long.poll() is not None
+
+
+def test_a_server_whose_port_was_just_taken_is_started_on_another() -> None:
+    server, tried = Behind(), list[int]()
+    program = (
+        "import socket, sys, time; kept = socket.create_server(('127.0.0.1', int(sys.argv[1]))); "
+        "print('it listens', flush=True); time.sleep(600)"
+    )
+
+    with server.running(), ExitStack() as others:
+
+        def run(port: int) -> subprocess.Popen[bytes]:
+            if not tried:
+                others.enter_context(socket.create_server(("127.0.0.1", port)))
+            tried.append(port)
+            return server.run(sys.executable, "-c", program, str(port))
+
+        with pytest.MonkeyPatch.context() as patch:
+            # The other program answers on that port, but ours does not.
+            patch.setattr(
+                server, "listens", lambda port: len(tried) > 1 and RealServer.listens(port)
+            )
+            [port] = server.launch(run, ports=1)
+        assert tried == [tried[0], port]
+        assert "Address already in use" in (server.folder / "log").read_text()
+        with pytest.raises(AssertionError, match="the server has ended"):
+            server.launch(lambda port: server.run("false"), ports=1)
 
 
 @pytest.mark.slow

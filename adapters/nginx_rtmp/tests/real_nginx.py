@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
@@ -74,7 +76,6 @@ class RealNginx(RealServer):
         self._more = more
         self._password = secrets.token_urlsafe(16)
         self._is_waiting = False
-        self.rtmp = self.free_port()
 
     @classmethod
     def missing(cls) -> str | None:
@@ -98,14 +99,16 @@ class RealNginx(RealServer):
 
     def start(self) -> None:
         """Start nginx in one process, because each worker has its own streams."""
-        http = self.free_port()
-        self.origin = f"http://127.0.0.1:{http}"
         (self.folder / "rec").mkdir(mode=0o777)
         (self.folder / "users").write_text(f"operator:{{PLAIN}}{self._password}\n")
+        self.rtmp, _ = self.launch(self._run, ports=2)
+
+    def _run(self, rtmp: int, http: int) -> subprocess.Popen[bytes]:
+        self.origin = f"http://127.0.0.1:{http}"
         (self.folder / "nginx.conf").write_text(
             _CONFIGURATION.format(
                 module=_module(),
-                rtmp=self.rtmp,
+                rtmp=rtmp,
                 http=http,
                 folder=self.folder,
                 hook=f"{self.origin}/hooks" if self._more else self.hook_url,
@@ -114,8 +117,7 @@ class RealNginx(RealServer):
         )
         nginx = self.which("nginx")
         assert nginx is not None
-        self.run(nginx, "-p", f"{self.folder}/", "-c", "nginx.conf", "-e", "stderr")
-        self.wait_for(lambda: self.listens(self.rtmp, http), "nginx listens")
+        return self.run(nginx, "-p", f"{self.folder}/", "-c", "nginx.conf", "-e", "stderr")
 
     def publish_url(self, id: str) -> str:
         """Return the address of a name."""
@@ -136,7 +138,10 @@ class RealNginx(RealServer):
     def hidden_state(self) -> set[str]:
         """Return the recordings that nginx writes now."""
         pid = (self.folder / "nginx.pid").read_text().strip()
-        files = (os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir())
+        files = set()
+        for each in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed in the meantime, so nothing writes it
+                files.add(os.readlink(each))
         return {each for each in files if each.endswith(".flv")}
 
     def webhook(

@@ -13,6 +13,7 @@ import hmac
 import itertools
 import json
 import secrets
+import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -34,7 +35,9 @@ class _Shared(RealServer):
     provider = "node-media-server"
 
     def start(self) -> None:
-        self.rtmp, http = self.free_port(), self.free_port()
+        self.rtmp, _ = self.launch(self._run, ports=2)
+
+    def _run(self, rtmp: int, http: int) -> subprocess.Popen[bytes]:
         self.origin = f"http://127.0.0.1:{http}"
         user = {"username": _USER, "password": _PASSWORD, "role": "admin"}
         # A copy, because the server writes hashes of the passwords into it.
@@ -55,7 +58,7 @@ class _Shared(RealServer):
                             "users": [user],
                         },
                     },
-                    "rtmp": {"port": self.rtmp},
+                    "rtmp": {"port": rtmp},
                     "http": {"port": http},
                     "webadmin": {"enable": False},
                     "record": {"auto": False, "path": "./record"},
@@ -64,8 +67,7 @@ class _Shared(RealServer):
         )
         node = self.which("node")
         assert node is not None
-        self.run(node, _PACKAGE / "bin/app.js", "-c", self.folder / "config.json")
-        self.wait_for(lambda: self.listens(self.rtmp, http), "it listens")
+        return self.run(node, _PACKAGE / "bin/app.js", "-c", self.folder / "config.json")
 
 
 _shared: _Shared | None = None

@@ -11,7 +11,7 @@ import pytest
 
 import livestream_core as live
 from livestream_core.emulator import Emulator, Fault
-from livestream_core.testing.conformance.emulated import differences, shape
+from livestream_core.testing.shapes import differences, shape_of
 from livestream_node_media_server.emulator import NodeMediaServerEmulator
 
 from .real_node_media_server import RealNodeMediaServer
@@ -88,7 +88,10 @@ def test_every_recorded_exchange_is_the_same(emulator: NodeMediaServerEmulator) 
             found["data"]["streams"] = [one for one in streams if one["app"] == "live"]
             found["data"]["total"] -= 1
             assert found["data"]["total"] == each["response"]["data"]["total"]
-        assert differences(shape(each["response"]), shape(found)) == [], (number, each["note"])
+        assert differences(shape_of(each["response"]), shape_of(found)) == [], (
+            number,
+            each["note"],
+        )
         if "Record not found" not in str(each["response"]):
             assert found.get("message") == each["response"].get("message")
         if each["note"] == "login":

@@ -60,7 +60,8 @@ def providers(context: CommandContext, features: bool) -> None:
     type=click.FloatRange(min=0),
     metavar="[SECONDS]",
     help="Also simulate encoders and recordings: an encoder connects SECONDS after a stream is "
-    f"ready (default {_SIMULATE_SECONDS:g}), and the recording is ready SECONDS after it ends.",
+    f"ready (default {_SIMULATE_SECONDS:g}), and the recording is ready SECONDS after it ends. "
+    "Where streams cannot be created, an encoder publishes one at once.",
 )
 @debug_option
 def sandbox(

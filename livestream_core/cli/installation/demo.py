@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import queue
+import threading
 import time
 from collections.abc import Collection
 from typing import Any
@@ -50,6 +52,7 @@ def run(names: Collection[str], console: Console, *, debug: bool) -> bool:
     findings: dict[str, dict[str, Finding]] = {}
     unusable: dict[str, str] = {}
     without_emulator = []
+    walks = []
     for each in installed(names):
         name = each.info.name
         if each.info.problem:
@@ -57,10 +60,13 @@ def run(names: Collection[str], console: Console, *, debug: bool) -> bool:
         elif each.info.emulator is None:
             without_emulator.append(name)
         else:
-            try:
-                findings[name] = _run_provider(each, console, debug=debug)
-            except Exception as error:  # a broken provider must not stop the others
-                unusable[name] = one_line(error)
+            walks.append(_Walk(each))
+            walks[-1].start()
+    for walk in walks:
+        try:
+            findings[walk.provider] = walk.follow(console, debug=debug)
+        except Exception as error:  # a broken provider must not stop the others
+            unusable[walk.provider] = one_line(error)
     if not findings and not unusable:
         raise ConfigurationError(
             "no provider with an emulator is installed"
@@ -76,17 +82,48 @@ def run(names: Collection[str], console: Console, *, debug: bool) -> bool:
     return not broken
 
 
-def _run_provider(each: Installed, console: Console, *, debug: bool) -> dict[str, Finding]:
-    emulator = each.emulator(boot_seconds=BOOT_SECONDS)
-    options: dict[str, Any] = dict(emulator.options())
-    name = each.info.name
-    with (
-        emulator.serve() as url,
-        connect(name, **origins_at(registry.adapter(name).Options, url), **options) as client,
-    ):
-        console.print(Text(f"\n{each.info.title or each.info.name} at {url}", style="bold"))
+class _Walk(threading.Thread):
+    """A lifecycle that runs beside the others, because each mostly waits for its vendor."""
+
+    def __init__(self, each: Installed) -> None:
+        super().__init__(daemon=True)
+        self.provider = each.info.name
+        self._each = each
+        #: The URL of the emulator, then the arguments of each step, then the findings or an error.
+        self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        try:
+            found: Any = self._lifecycle()
+        except Exception as error:  # raised where the steps are printed
+            found = error
+        self._events.put(found)
+
+    def _lifecycle(self) -> dict[str, Finding]:
+        emulator = self._each.emulator(boot_seconds=BOOT_SECONDS)
+        options: dict[str, Any] = dict(emulator.options())
+        name = self.provider
+        with (
+            emulator.serve() as url,
+            connect(name, **origins_at(registry.adapter(name).Options, url), **options) as client,
+        ):
+            self._events.put(url)
+            return run_lifecycle(client, emulator, lambda *step: self._events.put(step))
+
+    def follow(self, console: Console, *, debug: bool) -> dict[str, Finding]:
+        """Print each step when it has run, and return the findings."""
+        title = self._each.info.title or self.provider
         log = _Log(console, debug=debug)
-        return run_lifecycle(client, emulator, log.step)
+        while True:
+            event = self._events.get()
+            if isinstance(event, str):
+                console.print(Text(f"\n{title} at {event}", style="bold"))
+            elif isinstance(event, tuple):
+                log.step(*event)
+            elif isinstance(event, Exception):
+                raise event
+            else:
+                return dict(event)
 
 
 class _Log:

@@ -80,7 +80,10 @@ _CHANGES: dict[str, Any] = {
     "title": "Demo, renamed",
     "description": "A stream of the demo.",
     "tags": ("demo",),
+    "record": True,
 }
+#: Seconds in which enough is recorded to trim it, or a vendor no longer waits for an encoder.
+_LONG = 300
 
 
 class Verdict(Enum):
@@ -148,11 +151,14 @@ class _Lifecycle:
         self.later = (datetime.now(UTC) + timedelta(days=1)).replace(second=0, microsecond=0)
         #: The ID of the stream whose lifecycle is run.
         self.id: str | None = None
+        #: Whether the vendor keeps streams. If not, an encoder makes them.
+        self.is_kept: bool = self.capabilities.supports(Feature.CREATE)
 
     def run(self) -> dict[str, Finding]:
         self._create()
         self._feature(Feature.GET, lambda id: self.client.get(id))
-        self._feature(Feature.UPDATE, self._update)
+        if self.is_kept:
+            self._feature(Feature.UPDATE, self._update)
         if not self.capabilities.start_needs_encoder:
             self._feature(Feature.START, lambda id: self.client.start(id))
         self._status("ready", Status.READY)
@@ -161,7 +167,9 @@ class _Lifecycle:
         self._feature(Feature.ENABLE, lambda id: self.client.enable(id))
         if self.capabilities.start_needs_encoder:
             self._feature(Feature.START, self._start_with_encoder)
-        self._status("live", Status.LIVE, self.emulator.connect_encoder)
+        self._status("live", Status.LIVE, self._connect)
+        if not self.is_kept:
+            self._feature(Feature.UPDATE, self._update)
         self._status("interrupted", Status.INTERRUPTED, self.emulator.drop_encoder)
         self._status("live again", Status.LIVE, self.emulator.connect_encoder, after="interrupted")
         self._stop()
@@ -246,7 +254,7 @@ class _Lifecycle:
             Feature.SCHEDULE, lambda _: self._create_stream("Demo, scheduled", self.later)
         )
         stream = scheduled or at_once
-        self.id = stream.id if stream else None
+        self.id = stream.id if stream else None if self.is_kept else self._name()
 
     def _create_stream(self, title: str, scheduled_start: datetime | None = None) -> LiveStream:
         record = None if self.capabilities.unsupported_error("record", True) else True
@@ -256,6 +264,20 @@ class _Lifecycle:
             _check(stream, "scheduled_start", scheduled_start)
         _check(stream, "title", title if self.capabilities.supports(Feature.TITLE) else "")
         return stream
+
+    def _name(self) -> str | None:
+        """Return the ID of a stream that the API did not create, if there can be one."""
+        try:
+            if Status.READY in self.capabilities.statuses:
+                return self.emulator.unused_id()  # without an encoder, it is a stream already
+            return self.emulator.add_stream()
+        except NotImplementedError:
+            return None
+
+    def _connect(self, id: str) -> None:
+        # An encoder has made some streams, and still publishes them.
+        if self.is_kept or self.seen[id].status is not Status.LIVE:
+            self.emulator.connect_encoder(id)
 
     def _start_with_encoder(self, id: str) -> LiveStream:
         self._act(self.emulator.connect_encoder, id)
@@ -290,23 +312,34 @@ class _Lifecycle:
             if act is not None and id in self.seen and self.seen[id].ingests:
                 self._act(act, id)
             if declared and not ends_run:
-                try:
-                    self.client.wait(
-                        id,
-                        until=lambda stream: self._note(stream) and stream.status is status,
-                        timeout=_TIMEOUT,
-                        poll=_POLL,
-                    )
-                except WaitTimeout:
-                    delivered = self._delivered(id)
-                    if delivered is None or delivered.status is not status:
-                        raise
-                    return delivered
+                return self._wait_until(id, status)
             return self.client.wait(
                 id, until=status, timeout=_TIMEOUT, poll=_POLL, since=self.on_air.get(id)
             )
 
         self._step(row, declared, "seen", call)
+
+    def _wait_until(self, id: str, status: Status) -> LiveStream:
+        """Wait until a read or a delivery shows a status.
+
+        A vendor that keeps no streams may have forgotten one that has ended.
+        """
+        try:
+            return self.client.wait(
+                id,
+                until=lambda stream: self._note(stream) and stream.status is status,
+                timeout=_TIMEOUT,
+                poll=_POLL,
+            )
+        except WaitTimeout:
+            shown = self._delivered(id)
+            if shown is None or shown.status is not status:
+                raise
+        except NotFound:
+            shown = self.seen[id]
+            if self.is_kept or shown.status is not status:
+                raise
+        return shown
 
     def _delivered(self, id: str) -> LiveStream | None:
         """Return a stream as a webhook shows it now: some vendors have statuses only there."""
@@ -342,7 +375,7 @@ class _Lifecycle:
     def _stop(self) -> None:
         if self.capabilities.supports(Feature.TRIM):
             # A vendor may refuse a trim that ends after what is recorded.
-            self.emulator.clock.advance(300)
+            self.emulator.clock.advance(_LONG)
         trimmed = self._feature(Feature.TRIM, lambda id: self.client.stop(id, trim=_TRIM))
         self._feature(Feature.STOP, lambda id: trimmed or self.client.stop(id))
         if self.id and self.seen[self.id].ingests and not self.capabilities.supports(Feature.STOP):
@@ -364,6 +397,8 @@ class _Lifecycle:
     def _recording(self, id: str) -> LiveStream:
         if not self.capabilities.supports(Feature.RECORD):
             return self.client.create(title="Demo, recorded", record=True)  # must be refused
+        if not self.is_kept:
+            raise _Skipped("the vendor does not keep the stream that would show it")
         if self.client.get(id).record is False:
             raise _Skipped("the vendor does not record this stream")
         self._act(self.emulator.finish_recording, id)
@@ -383,7 +418,9 @@ class _Lifecycle:
         return stream
 
     def _finish_processing(self, id: str) -> None:
-        """Finish processing, for a vendor that also processes streams without a recording."""
+        """End what still waits for the encoder, or is processed without a recording."""
+        if self.seen[id].status is Status.INTERRUPTED:
+            self.emulator.clock.advance(_LONG)
         if Status.PROCESSING in self.capabilities.statuses:
             try:
                 self.emulator.finish_recording(id)

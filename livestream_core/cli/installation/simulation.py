@@ -9,6 +9,7 @@ from contextlib import suppress
 import click
 
 from ..._client import Client
+from ..._contract.capabilities import Feature
 from ..._model.errors import LiveStreamError
 from ..._model.status import Status
 from ...emulator import Emulator
@@ -21,6 +22,8 @@ _LONG_INTERVAL = 30.0
 
 class Simulation:
     """Simulated encoders and recordings for the streams of one emulator.
+
+    A server that keeps no streams has none until an encoder publishes one, which happens at once.
 
     Args:
         emulator: The emulator.
@@ -36,6 +39,7 @@ class Simulation:
         }
         #: When each stream was first seen in its status; ``None`` once its event was simulated.
         self._since: dict[tuple[str, Status], float | None] = {}
+        self._has_begun = False
         self._requests_read = 0
         self._frequent_until = self._next_read = 0.0
 
@@ -50,6 +54,9 @@ class Simulation:
         Args:
             now: The current time in seconds, from a monotonic clock.
         """
+        if not self._has_begun:
+            self._has_begun = True
+            self._publish()
         requests = self._emulator.requests[self._requests_read :]
         self._requests_read += len(requests)
         if any(request.method != "GET" for request in requests):
@@ -63,6 +70,12 @@ class Simulation:
         self._next_read = now + (_SHORT_INTERVAL if now < self._frequent_until else _LONG_INTERVAL)
         with suppress(LiveStreamError):  # the next read may succeed
             self._simulate_due(now)
+
+    def _publish(self) -> None:
+        if self._client.supports(Feature.CREATE):
+            return
+        with suppress(NotImplementedError):
+            self._tell(self._emulator.add_stream(), "an encoder publishes")
 
     def _simulate_due(self, now: float) -> None:
         before, self._since = self._since, {}
@@ -79,7 +92,10 @@ class Simulation:
             # An impossible event is refused: not every vendor has encoders or recordings.
             with suppress(ValueError, NotImplementedError):
                 simulate_event(stream.id)
-                click.echo(f"# {stream.provider} {stream.id}: {text}", err=True)
+                self._tell(stream.id, text)
+
+    def _tell(self, id: str, text: str) -> None:
+        click.echo(f"# {self._client.provider} {id}: {text}", err=True)
 
 
 def simulate(simulations: Iterable[Simulation]) -> None:
