@@ -186,7 +186,7 @@ class Emulator(World):
     def quietly(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Respond to a request without a fault, and without an entry in :attr:`requests`.
 
-        This is a WSGI application for whoever watches the emulator and is not under test.
+        This is a WSGI application for clients that watch the emulator and are not under test.
         """
         return self._dispatch(Request(environ))(environ, start_response)
 
