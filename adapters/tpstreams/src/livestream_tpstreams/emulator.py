@@ -153,6 +153,7 @@ class TPStreamsEmulator(Emulator):
     provider = "tpstreams"
     samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
     status_field = "live_stream.status"
+    sends_webhooks = True
     username: str
     password: str
     webhook_secret: str
@@ -402,6 +403,7 @@ class TPStreamsEmulator(Emulator):
             chat_room_id=str(uuid4()),
             boots_until=None if start else now + timedelta(seconds=self.boot_seconds),
         )
+        self._note_change(asset)
         return json_response(self._shown(asset), 201)
 
     @_api
@@ -598,6 +600,11 @@ class TPStreamsEmulator(Emulator):
     # -- response bodies --------------------------------------------------------------------
 
     def _shown(self, asset: _Asset, *, detail: bool = False, webhook: bool = False) -> Any:
+        if asset.live is not None:
+            self._settle(asset, asset.live)
+        return self._as_it_is(asset, detail=detail, webhook=webhook)
+
+    def _as_it_is(self, asset: _Asset, *, detail: bool = False, webhook: bool = False) -> Any:
         shown: dict[str, Any] = {
             "title": asset.title,
             "bytes": None,
@@ -607,7 +614,6 @@ class TPStreamsEmulator(Emulator):
             "live_stream": None,
         }
         if asset.live is not None:
-            self._settle(asset, asset.live)
             shown["live_stream"] = self._live_stream(asset.id, asset.live)
         shown["video"] = asset.video
         if not (webhook or self.lacks_newer_fields):
@@ -723,8 +729,18 @@ class TPStreamsEmulator(Emulator):
         """
         with self.lock:
             body = json.dumps(self._shown(self._assets[id], webhook=True)).encode()
-        secret = self.webhook_secret if secret is None else secret
-        return {"Content-Type": "application/json", "x-streams-token": secret}, body
+        return _delivery_headers(self.webhook_secret if secret is None else secret), body
+
+    def _note_change(self, asset: _Asset) -> None:
+        """Send a delivery about an asset ("whenever the status of live stream changes")."""
+        body = json.dumps(self._as_it_is(asset, webhook=True)).encode()
+        self.send_webhook(body, lambda _: _delivery_headers(self.webhook_secret))
+
+    def pass_time(self) -> None:
+        """Boot servers, give up lost encoders, and begin to transcode, if it is time."""
+        for asset in list(self._assets.values()):
+            if asset.live is not None:
+                self._settle(asset, asset.live)
 
     # -- events at the vendor and the encoder -----------------------------------------------
 
@@ -746,6 +762,7 @@ class TPStreamsEmulator(Emulator):
             stream.first_on_air = stream.first_on_air or now
             stream.disconnected_at = None
             self._note(stream, "On Publish", now)
+            self._note_change(self._assets[id])
 
     def encoder_drops(self, id: str) -> None:
         """Disconnect the encoder: ``Disconnected``, then ``Stopped`` if it does not reconnect.
@@ -762,6 +779,7 @@ class TPStreamsEmulator(Emulator):
             stream.status = "Disconnected"
             stream.disconnected_at = now
             self._note(stream, "On Publish Done", now)
+            self._note_change(self._assets[id])
 
     def recording_ready(self, id: str) -> None:
         """Finish transcoding the recording, and trim it if requested: ``Completed``.
@@ -789,6 +807,7 @@ class TPStreamsEmulator(Emulator):
                 raise ValueError(f"{id} has ended")
             stream.status = "Error"
             stream.boots_until = stream.disconnected_at = None
+            self._note_change(self._assets[id])
 
     def keep_no_recording(self, id: str) -> None:
         """Set ``transcode_recorded_video`` to false, which no documented endpoint can do."""
@@ -812,13 +831,16 @@ class TPStreamsEmulator(Emulator):
             stream.stream_key = f"org-{self.organization_id}-live-{asset.id}-{_short_id(4)}"
             if self.available_status:
                 stream.status = "Available"
+            self._note_change(asset)
         if stream.disconnected_at is not None:
             given_up = stream.disconnected_at + timedelta(seconds=self.reconnect_seconds)
             if now >= given_up:
                 self._end(asset, stream, given_up)
         if stream.status == "Stopped" and stream.stopped_at and self._is_recorded(stream):
             finished = stream.stopped_at + timedelta(seconds=self.finishing_seconds)
-            stream.status = "Recording" if now >= finished else "Stopped"
+            if now >= finished:
+                stream.status = "Recording"
+                self._note_change(asset)
 
     def _end(self, asset: _Asset, stream: _Live, at: datetime) -> None:
         self._unpublish(stream, at)
@@ -828,6 +850,7 @@ class TPStreamsEmulator(Emulator):
         self._note(stream, "Stopped", at)
         if self.clears_ingest:
             stream.rtmp_url, stream.stream_key = "", None
+        self._note_change(asset)
         if self.skips_to_completed and self._is_recorded(stream):
             self._complete(asset, stream)
 
@@ -843,6 +866,7 @@ class TPStreamsEmulator(Emulator):
                 duration = round(end - start)
         stream.status = "Completed"
         asset.video = self._video(asset.id, duration=duration, drm=stream.enable_drm_for_recording)
+        self._note_change(asset)
 
     def _unpublish(self, stream: _Live, at: datetime) -> None:
         if stream.publishing_since is not None:
@@ -864,6 +888,10 @@ class TPStreamsEmulator(Emulator):
 
 
 _PATHS = [re.compile(re.sub("<[a-z]+>", "[^/]+", route.path)) for route in TPStreamsEmulator.routes]
+
+
+def _delivery_headers(secret: str) -> dict[str, str]:
+    return {"Content-Type": "application/json", "x-streams-token": secret}
 
 
 def _short_id(length: int) -> str:

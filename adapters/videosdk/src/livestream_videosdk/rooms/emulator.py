@@ -252,6 +252,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
     """
 
     provider = "videosdk-rooms"
+    sends_webhooks = True
     claims: ClassVar[Mapping[str, Any]] = {"permissions": ["allow_join", "allow_mod"], "version": 2}
     samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
     routes: ClassVar[tuple[Route, ...]] = tuple(_routes())
@@ -890,6 +891,10 @@ class VideoSDKRoomsEmulator(AccountEmulator):
             if session.start + timedelta(seconds=seconds) <= now:
                 self._end_session(session)
 
+    def pass_time(self) -> None:
+        """Apply what has become due."""
+        self._settle()
+
     # -- webhooks ---------------------------------------------------------------------------
 
     def read_public_key(self, request: Request) -> Response:
@@ -923,6 +928,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
         for url in (hook["endPoint"] if covered else None, to):
             if url is not None:
                 self.events.append(Delivery(type, session.room.room_id, url, body, self._key_name))
+                self.send_webhook(body, lambda _: sign(body, self._key_name))
 
     def _note_participant(self, session: _Session, participant: _Participant, state: str) -> None:
         who = {"participantId": participant.id, "participantName": participant.name}
