@@ -18,6 +18,7 @@ from .base import Emulator
 from .clock import EmulatorClock
 from .faults import Fault
 from .loading import load_emulator
+from .media import Media
 from .requests import LoggedRequest, Route, json_response
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "EmulatorClock",
     "Fault",
     "LoggedRequest",
+    "Media",
     "Request",
     "Response",
     "Route",
@@ -34,7 +36,7 @@ __all__ = [
 
 _publish(
     __name__,
-    [Emulator, EmulatorClock, Fault, LoggedRequest, Route, json_response, load_emulator],
+    [Emulator, EmulatorClock, Fault, LoggedRequest, Media, Route, json_response, load_emulator],
 )
 
 if not TYPE_CHECKING:  # pickles of version 0.1 refer to this module
