@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
 from ..._contract.options import environment_name, is_loopback, origins_at
@@ -18,6 +20,95 @@ from .simulation import Simulation, simulate
 
 if TYPE_CHECKING:
     from ...emulator import Emulator
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """An emulated vendor's only account.
+
+    Attributes:
+        name: The name under which users refer to it.
+        provider: The provider's name.
+        emulator: The emulator.
+        url: The emulator's origin for clients on this machine.
+        options: The options for ``connect``, without the origins.
+    """
+
+    name: str
+    provider: str
+    emulator: Emulator
+    url: str
+    options: Mapping[str, Any] = attrs.field(repr=False)
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables with which ``connect`` reaches the account."""
+        origins = origins_at(registry.adapter(self.provider).Options, self.url)
+        return {
+            environment_name(self.provider, option): str(value)
+            for option, value in {**origins, **self.options}.items()
+        }
+
+
+@attrs.define
+class Sandbox:
+    """The accounts of all emulators, and what is attached to them.
+
+    Attributes:
+        host: The address to listen on.
+        parts: What is closed when the sandbox ends: servers, clients, and threads.
+        accounts: The accounts.
+        variables: The environment variables to print.
+    """
+
+    host: str
+    parts: ExitStack
+    accounts: list[Account] = attrs.field(factory=list)
+    variables: dict[str, str] = attrs.field(factory=dict, repr=False)
+
+    def start(self, *, port_base: int | None, boot_seconds: float) -> None:
+        """Serve the emulators of all installed providers; see :func:`run`."""
+        for each in installed():
+            name = each.info.name
+            if each.info.problem or each.info.emulator is None:
+                say(f"skipped {name}: {each.info.problem or 'it has no emulator'}")
+                continue
+            try:
+                emulator = each.emulator(boot_seconds=boot_seconds)
+            except ConfigurationError as error:
+                say(f"skipped {name}: {error.message}")
+                continue
+            port = 0 if port_base is None else port_base + len(self.accounts)
+            account = Account(
+                name=name,
+                provider=name,
+                emulator=emulator,
+                url=self.serve(emulator, port),
+                options=emulator.options(),
+            )
+            self.accounts.append(account)
+            self.variables.update(account.variables())
+        if not self.accounts:
+            raise ConfigurationError(
+                "no provider with an emulator is installed",
+                hint="install an adapter package; `livestream providers` lists what is installed",
+            )
+
+    def serve(self, app: Callable[[dict[str, Any], Any], Iterable[bytes]], port: int) -> str:
+        """Serve a WSGI app until the sandbox ends, and return its origin.
+
+        Raises:
+            ConfigurationError: If listening on the address fails.
+        """
+        from ...emulator.serving import serving
+
+        try:
+            return self.parts.enter_context(serving(app, self.host, port))
+        except (OSError, OverflowError) as error:
+            problem = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
+        raise ConfigurationError(
+            f"cannot listen on {self.host} port {port}: {problem}",
+            hint="choose another --host or --port-base",
+        )
 
 
 def run(
@@ -35,66 +126,32 @@ def run(
     Raises:
         ConfigurationError: If no provider has an emulator, or listening on an address fails.
     """
-    with stopped_by_signals(), ExitStack() as servers:
-        exports: list[str] = []
+    with stopped_by_signals(), ExitStack() as parts:
+        sandbox = Sandbox(host, parts)
+        sandbox.start(port_base=port_base, boot_seconds=boot_seconds)
         simulations: list[Simulation] = []
-        running = 0
-        for each in installed():
-            name = each.info.name
-            if each.info.problem or each.info.emulator is None:
-                why = each.info.problem or "it has no emulator"
-                click.echo(f"# skipped {name}: {why}", err=True)
-                continue
-            try:
-                emulator = each.emulator(boot_seconds=boot_seconds)
-            except ConfigurationError as error:
-                click.echo(f"# skipped {name}: {error.message}", err=True)
-                continue
-            port = 0 if port_base is None else port_base + running
-            url = _serve(servers, emulator, host, port)
-            origins = origins_at(registry.adapter(name).Options, url)
-            account = emulator.options()
-            exports += [
-                f"export {environment_name(name, option)}={shlex.quote(value)}"
-                for option, value in {**origins, **account}.items()
-            ]
-            if simulate_seconds is not None:
-                client = servers.enter_context(emulator.connect(**account))
-                simulations.append(Simulation(emulator, client, seconds=simulate_seconds))
-            running += 1
-        if not running:
-            raise ConfigurationError(
-                "no provider with an emulator is installed",
-                hint="install an adapter package; `livestream providers` lists what is installed",
-            )
-        click.echo("\n".join(exports))
-        click.echo(
-            f"# {running} emulators are running. Paste these lines into another terminal, then\n"
-            "# run `livestream -p PROVIDER list`, or call connect(PROVIDER) without options.\n"
-            "# Options you pass are never merged with these variables. Press Ctrl-C to stop.",
-            err=True,
-        )
+        if simulate_seconds is not None:
+            for each in sandbox.accounts:
+                client = parts.enter_context(each.emulator.connect(**each.options))
+                simulations.append(Simulation(each.emulator, client, seconds=simulate_seconds))
+        for name, value in sandbox.variables.items():
+            click.echo(f"export {name}={shlex.quote(value)}")
         if not is_loopback(host):
-            click.echo(
-                "# Not a loopback address: clients must add the host to allow_http_hosts.",
-                err=True,
-            )
+            say("Not a loopback address: clients must add the host to allow_http_hosts.")
+        count = len(sandbox.accounts)
+        say(f"{count} emulators are running. Paste these lines into another terminal, then")
+        say("run `livestream -p PROVIDER list`, or call connect(PROVIDER) without options.")
+        say("Options you pass are never merged with these variables. Press Ctrl-C to stop.")
         if simulations:
             simulate(simulations)
         _wait()
 
 
+def say(line: str) -> None:
+    """Print a line for the user, which is a comment in a shell."""
+    click.echo(f"# {line}", err=True)
+
+
 def _wait() -> None:
     while True:
         time.sleep(3600)
-
-
-def _serve(servers: ExitStack, emulator: Emulator, host: str, port: int) -> str:
-    try:
-        return servers.enter_context(emulator.serve(host, port))
-    except (OSError, OverflowError) as error:
-        problem = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
-    raise ConfigurationError(
-        f"cannot listen on {host} port {port}: {problem}",
-        hint="choose another --host or --port-base",
-    )
