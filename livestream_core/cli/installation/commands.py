@@ -62,9 +62,24 @@ def providers(context: CommandContext, features: bool) -> None:
     help="Also simulate encoders and recordings: an encoder connects SECONDS after a stream is "
     f"ready (default {_SIMULATE_SECONDS:g}), and the recording is ready SECONDS after it ends.",
 )
+@click.option(
+    "--media",
+    "media_port",
+    is_flag=False,
+    flag_value=0,
+    type=click.IntRange(0, 65534),
+    metavar="[PORT]",
+    help="Put a real media server (nginx) behind the emulators: an encoder that publishes to a "
+    "stream's ingest makes it live, and its playback URL and its recording play. It listens on "
+    "PORT for RTMP and on the next one for viewers, by default on free ports.",
+)
 @debug_option
 def sandbox(
-    host: str, port_base: int | None, boot_seconds: float, simulate_seconds: float | None
+    host: str,
+    port_base: int | None,
+    boot_seconds: float,
+    simulate_seconds: float | None,
+    media_port: int | None,
 ) -> None:
     """Run every provider's emulator until you press Ctrl-C.
 
@@ -73,8 +88,14 @@ def sandbox(
     """
     from .sandbox import run
 
+    if media_port is not None and simulate_seconds is not None:
+        raise click.UsageError("Pass --media or --simulate, not both.")
     run(
-        host=host, port_base=port_base, boot_seconds=boot_seconds, simulate_seconds=simulate_seconds
+        host=host,
+        port_base=port_base,
+        boot_seconds=boot_seconds,
+        simulate_seconds=simulate_seconds,
+        media_port=media_port,
     )
 
 

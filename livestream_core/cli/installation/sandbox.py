@@ -20,6 +20,7 @@ from .simulation import Simulation, simulate
 
 if TYPE_CHECKING:
     from ...emulator import Emulator
+    from ..media.server import MediaServer
 
 
 @attrs.frozen(kw_only=True)
@@ -56,12 +57,14 @@ class Sandbox:
     Attributes:
         host: The address to listen on.
         parts: What is closed when the sandbox ends: servers, clients, and threads.
+        media: The media server to put behind the emulators.
         accounts: The accounts.
         variables: The environment variables to print.
     """
 
     host: str
     parts: ExitStack
+    media: MediaServer | None = None
     accounts: list[Account] = attrs.field(factory=list)
     variables: dict[str, str] = attrs.field(factory=dict, repr=False)
 
@@ -77,6 +80,8 @@ class Sandbox:
             except ConfigurationError as error:
                 say(f"skipped {name}: {error.message}")
                 continue
+            if self.media is not None:
+                self.media.attach(name, emulator)
             port = 0 if port_base is None else port_base + len(self.accounts)
             account = Account(
                 name=name,
@@ -92,6 +97,8 @@ class Sandbox:
                 "no provider with an emulator is installed",
                 hint="install an adapter package; `livestream providers` lists what is installed",
             )
+        if self.media is not None:
+            self.parts.enter_context(self.media.running())
 
     def serve(self, app: Callable[[dict[str, Any], Any], Iterable[bytes]], port: int) -> str:
         """Serve a WSGI app until the sandbox ends, and return its origin.
@@ -112,7 +119,12 @@ class Sandbox:
 
 
 def run(
-    *, host: str, port_base: int | None, boot_seconds: float, simulate_seconds: float | None
+    *,
+    host: str,
+    port_base: int | None,
+    boot_seconds: float,
+    simulate_seconds: float | None,
+    media_port: int | None,
 ) -> None:
     """Run the emulators and print their environment variables, until SIGINT or SIGTERM.
 
@@ -122,12 +134,15 @@ def run(
         boot_seconds: How many seconds an emulated vendor takes to start a stream's server.
         simulate_seconds: How many seconds pass before a simulated encoder connects, and before a
             recording is ready; ``None`` simulates neither.
+        media_port: The RTMP port of a real media server behind the emulators, whose port for
+            viewers is the next one; 0 chooses free ports. ``None`` runs none.
 
     Raises:
-        ConfigurationError: If no provider has an emulator, or listening on an address fails.
+        ConfigurationError: If no provider has an emulator, listening on an address fails, or what
+            a media server needs is not installed.
     """
     with stopped_by_signals(), ExitStack() as parts:
-        sandbox = Sandbox(host, parts)
+        sandbox = Sandbox(host, parts, _media_server(media_port))
         sandbox.start(port_base=port_base, boot_seconds=boot_seconds)
         simulations: list[Simulation] = []
         if simulate_seconds is not None:
@@ -142,9 +157,19 @@ def run(
         say(f"{count} emulators are running. Paste these lines into another terminal, then")
         say("run `livestream -p PROVIDER list`, or call connect(PROVIDER) without options.")
         say("Options you pass are never merged with these variables. Press Ctrl-C to stop.")
+        if sandbox.media is not None:
+            say(f"Real media: {sandbox.media}. Publish to a stream's ingest to make it live.")
         if simulations:
             simulate(simulations)
         _wait()
+
+
+def _media_server(port: int | None) -> MediaServer | None:
+    if port is None:
+        return None
+    from ..media.server import MediaServer
+
+    return MediaServer(say, rtmp_port=port, http_port=port and port + 1)
 
 
 def say(line: str) -> None:

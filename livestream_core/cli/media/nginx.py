@@ -44,7 +44,7 @@ application {name} {{
     live on; drop_idle_publisher 30s;
     hls on; hls_nested on; hls_path {folder}/live/{name}; hls_fragment 1s; hls_playlist_length 8s;
     hls_continuous on;
-    record all; record_path {folder}/recorded/{name}; record_unique on;
+    recorder all {{ record all; record_path {folder}/recorded/{name}; record_unique on; }}
     on_publish {hook}; on_publish_done {hook}; on_record_done {hook};
 }}
 """
@@ -75,10 +75,17 @@ class Nginx:
 
     def drop(self, application: str, name: str) -> None:
         """Disconnect the encoder that publishes under a name, if there is one."""
-        query = urlencode({"app": application, "name": name})
+        self._request("drop/publisher", app=application, name=name)
+
+    def stop_recording(self, application: str, name: str) -> None:
+        """Finish the file that nginx records, while the encoder stays connected."""
+        self._request("record/stop", app=application, name=name, rec="all")
+
+    def _request(self, method: str, **arguments: str) -> None:
+        query = urlencode(arguments)
         connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=_PATIENCE)
         try:
-            connection.request("GET", f"/{self._control}/drop/publisher?{query}")
+            connection.request("GET", f"/{self._control}/{method}?{query}")
             connection.getresponse().read()
         finally:
             connection.close()

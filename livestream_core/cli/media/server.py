@@ -7,10 +7,11 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import attrs
@@ -40,15 +41,19 @@ class _Account:
     name: str
     emulator: Emulator
     client: Client
+    media: Media
 
 
 @attrs.define(eq=False)
 class _Run:
-    """What a stream publishes, until its recording is made.
+    """What a stream publishes until the vendor ends its run, and its recording can be made.
 
     Attributes:
         id: The stream's ID.
-        encoder: nginx's number of the connected encoder.
+        name: nginx's name of the stream, which is its key.
+        encoder: nginx's number of the connected encoder, if there is one.
+        was_live: Whether the API has shown the stream live.
+        is_over: Whether the vendor has ended the run. The encoder may still be connected.
         parts: The recording of each connection, by its number; ``None`` while nginx writes it.
         shown: The playlist file, once viewers find it.
     """
@@ -57,6 +62,8 @@ class _Run:
     id: str
     name: str
     encoder: str | None = None
+    was_live: bool = False
+    is_over: bool = False
     parts: dict[str, Path | None] = attrs.field(factory=dict)
     shown: Path | None = None
 
@@ -85,6 +92,11 @@ class MediaServer:
         self._folder: Path
         self._nginx: Nginx
 
+    def __str__(self) -> str:
+        return (
+            f"rtmp://127.0.0.1:{self._rtmp} for encoders, http://127.0.0.1:{self._http} for viewers"
+        )
+
     def attach(self, name: str, emulator: Emulator) -> bool:
         """Make an emulator give out the addresses of this server, if it can.
 
@@ -97,12 +109,12 @@ class MediaServer:
         if emulator.without_media is not None:
             self._say(f"no media for {name}: {emulator.without_media}")
             return False
-        emulator.media = Media(
+        emulator.media = media = Media(
             rtmp_url=f"rtmp://127.0.0.1:{self._rtmp}/{name}",
             http_url=f"http://127.0.0.1:{self._http}/{name}",
         )
         client = self._stack.enter_context(emulator.observe())
-        self._accounts[name] = _Account(name, emulator, client)
+        self._accounts[name] = _Account(name, emulator, client, media)
         return True
 
     @contextmanager
@@ -136,11 +148,11 @@ class MediaServer:
 
     # -- what nginx tells -------------------------------------------------------------------
 
-    def _hook(self, environ: dict[str, object], start_response: object) -> object:
+    def _hook(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
         account = self._hooks.get(request.path)
         status = 404 if account is None else self._told(account, request)
-        return Response(status=status)(environ, start_response)  # type: ignore[arg-type]
+        return Response(status=status)(environ, start_response)
 
     def _told(self, account: _Account, request: Request) -> int:
         """Apply an event, and return the HTTP status that admits or refuses an encoder."""
@@ -175,9 +187,12 @@ class MediaServer:
         except ValueError as refused:
             self._say(f"{account.name} {id}: an encoder was refused: {refused}")
             return False
-        run = self._runs.setdefault((account.name, name), _Run(account, id, name))
-        if run.encoder is not None:  # the vendor lets the new encoder replace it
-            self._nginx.drop(account.name, name)
+        run = self._runs.get((account.name, name))
+        if run is not None and run.encoder is not None:
+            self._nginx.drop(account.name, name)  # the vendor lets the new encoder replace it
+            run.encoder = None
+        if run is None or run.is_over:
+            run = self._runs[account.name, name] = _Run(account, id, name)
         run.encoder = encoder
         run.parts[encoder] = None
         self._say(f"{account.name} {id}: an encoder publishes")
@@ -189,37 +204,46 @@ class MediaServer:
         while not self._stopped.wait(_POLL_SECONDS):
             for key, run in list(self._runs.items()):
                 with self._lock, suppress(LiveStreamError, OSError):  # tried again
-                    if run.encoder is not None:
-                        self._while_published(run)
-                    elif None not in run.parts.values() and self._is_over(run):
+                    self._look_after(run)
+                    if run.is_over and run.encoder is None and self._runs.get(key) is run:
                         del self._runs[key]
-                        self._hide(run)
-                        threading.Thread(target=self._record, args=(run,), daemon=True).start()
 
-    def _while_published(self, run: _Run) -> None:
+    def _look_after(self, run: _Run) -> None:
         account = run.account
-        if not account.emulator.is_published(run.id):
+        if run.encoder is not None and not account.emulator.is_published(run.id):
             self._nginx.drop(account.name, run.name)
-        elif run.shown is None and self._live(run).joinpath("index.m3u8").exists():
-            url = account.client.get(run.id).hls_url
-            run.shown = None if url is None else self._served(account, url)
-            if run.shown is not None:
-                token = secrets.token_hex(8)
-                self._public(account, token).symlink_to(self._live(run))
-                playlist = f"{self._path(account, token)}/index.m3u8"
-                variant = f"#EXT-X-STREAM-INF:BANDWIDTH={_BANDWIDTH}\n{playlist}"
-                _write(run.shown, f"#EXTM3U\n{variant}\n")
+        if run.is_over:
+            return
+        stream = _found(account.client, run.id)
+        if stream is not None and stream.status in _ON_AIR:
+            run.was_live = True
+        elif stream is None or run.was_live or run.encoder is None:
+            if run.encoder is not None and run.parts[run.encoder] is None:
+                self._nginx.stop_recording(account.name, run.name)
+            if None not in run.parts.values():
+                run.is_over = True
+                self._hide(run)
+                threading.Thread(target=self._record, args=(run,), daemon=True).start()
+            return
+        if run.shown is None and run.encoder is not None:
+            self._show(run, stream)
 
-    def _is_over(self, run: _Run) -> bool:
-        try:
-            return run.account.client.get(run.id).status not in _ON_AIR
-        except NotFound:
-            return True
+    def _show(self, run: _Run, stream: LiveStream) -> None:
+        """Let viewers find the stream under the URL that the API returns, if nginx has it."""
+        path = self._served(run.account, stream.hls_url)
+        if path is not None and self._live(run).joinpath("index.m3u8").exists():
+            token = secrets.token_hex(8)
+            self._public(run.account, token).symlink_to(self._live(run))
+            playlist = f"{self._path(run.account, token)}/index.m3u8"
+            _write(path, f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH={_BANDWIDTH}\n{playlist}\n")
+            run.shown = path
 
     def _hide(self, run: _Run) -> None:
         if run.shown is not None:
             run.shown.unlink(missing_ok=True)
-        shutil.rmtree(self._live(run), ignore_errors=True)
+        # The folder stays: nginx makes it before it asks whether an encoder is admitted.
+        for each in self._live(run).glob("*"):
+            each.unlink(missing_ok=True)
 
     # -- recordings -------------------------------------------------------------------------
 
@@ -249,8 +273,7 @@ class MediaServer:
     def _publish(self, run: _Run, folder: Path) -> bool:
         """Show a recording under the URL that the API returns for it, if there is one."""
         recording = _newest(run.account.client, run.id)
-        url = recording and recording.url
-        path = self._served(run.account, url) if url else None
+        path = None if recording is None else self._served(run.account, recording.url)
         if path is None:
             return False
         for suffix in (".m3u8", ".mp4"):
@@ -272,14 +295,13 @@ class MediaServer:
         path.parent.mkdir(exist_ok=True)
         return path
 
-    def _served(self, account: _Account, url: str) -> Path | None:
+    def _served(self, account: _Account, url: str | None) -> Path | None:
         """Return the file that is served under a URL, or ``None`` if it is not one of ours."""
-        media = account.emulator.media
-        text = url.partition("?")[0]
-        if media is None or not text.startswith(f"{media.http_url}/"):
+        base, text = f"{account.media.http_url}/", (url or "").partition("?")[0]
+        if not text.startswith(base):
             return None
         root = self._folder / "www" / account.name
-        path = Path(os.path.normpath(root / unquote(text.removeprefix(f"{media.http_url}/"))))
+        path = Path(os.path.normpath(root / unquote(text.removeprefix(base))))
         if root not in path.parents:
             return None
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -288,15 +310,21 @@ class MediaServer:
 
 def _stream_with(account: _Account, name: str) -> str | None:
     """Return the ID of the stream to which encoders publish under a name."""
-    media, client = account.emulator.media, account.client
-    assert media is not None
+    client = account.client
     lacks_ingests = "ingests" in client.capabilities.list_lacks
     for stream in client.list(on_unreadable="collect", full=lacks_ingests):
-        if f"{media.rtmp_url}/{name}" in _publish_urls(stream):
+        if f"{account.media.rtmp_url}/{name}" in _publish_urls(stream):
             return stream.id
     if client.supports(Feature.CREATE):
         return None
     return name  # this server lets encoders choose their names
+
+
+def _found(client: Client, id: str) -> LiveStream | None:
+    try:
+        return client.get(id)
+    except NotFound:
+        return None
 
 
 def _publish_urls(stream: LiveStream) -> set[str]:
