@@ -24,7 +24,7 @@ LAYERS = {
     "livestream_core.migrate": """kept values ledger patience pace planning running finishing pages
         __init__""",
     "livestream_core.testing": """transports field_values shapes vocabulary captures pseudonyms
-        rehearsal tour blocking fixture real_server conformance report plugin strategies
+        rehearsal tour blocking fixture sandbox real_server conformance report plugin strategies
         registration __init__""",
     "livestream_core.cli": """console connections streams media installation adapters migrate app
         __init__ __main__""",

@@ -16,6 +16,7 @@ from .._formerly import names_of as _names_of
 from .._public import publish as _publish
 from .base import Emulator
 from .clock import EmulatorClock
+from .deliveries import WebhookDelivery
 from .faults import Fault
 from .loading import load_emulator
 from .media import Media
@@ -30,13 +31,24 @@ __all__ = [
     "Request",
     "Response",
     "Route",
+    "WebhookDelivery",
     "json_response",
     "load_emulator",
 ]
 
 _publish(
     __name__,
-    [Emulator, EmulatorClock, Fault, LoggedRequest, Media, Route, json_response, load_emulator],
+    [
+        Emulator,
+        EmulatorClock,
+        Fault,
+        LoggedRequest,
+        Media,
+        Route,
+        WebhookDelivery,
+        json_response,
+        load_emulator,
+    ],
 )
 
 if not TYPE_CHECKING:  # pickles of version 0.1 refer to this module

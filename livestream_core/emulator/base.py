@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
@@ -21,6 +22,7 @@ from .._contract.clock import ManualClock
 from .._http.wsgi_transport import WSGITransport
 from .._plugins.registry import registry
 from .clock import EmulatorClock
+from .deliveries import WebhookDelivery
 from .faults import Fault, FaultKind, InjectedFault, drop
 from .media import Media
 from .requests import LoggedRequest, Route, compiled, json_response
@@ -43,6 +45,11 @@ class Emulator(World):
             a time that the adapter derives from a duration.
         is_real: Whether it is not an emulator but a relay to a real server, whose time is real.
         status_field: The path of a stream's status in a response, with dots.
+        sends_webhooks: Whether it passes what the vendor delivers to :meth:`send_webhook`.
+        webhook_accepted: The statuses of a response by which a receiver accepts a delivery.
+        webhook_timeout: For how many seconds the vendor waits for the response to a delivery.
+        webhook_retry_seconds: For how many seconds the vendor retries a delivery that no receiver
+            accepted. 0 if its documents promise no retry.
         clock: The vendor's clock. If you replace it with a :class:`ManualClock`, time passes only
             when tests advance it, and clients in this process use the same clock by default.
         requests: All requests that the emulator has received, in order.
@@ -50,6 +57,7 @@ class Emulator(World):
             emulator gives out the addresses of :attr:`media`.
         media: The media server whose addresses the emulator gives out. Set it before the first
             request, and before :meth:`options`. By default, the addresses are invented.
+        webhook_receivers: The functions that get each webhook delivery. They must not block.
     """
 
     provider: ClassVar[str]
@@ -59,6 +67,10 @@ class Emulator(World):
     approximate: ClassVar[Collection[str]] = ()
     is_real: ClassVar[bool] = False
     without_media: ClassVar[str | None] = "its emulator gives out invented addresses"
+    sends_webhooks: ClassVar[bool] = False
+    webhook_accepted: ClassVar[Collection[int]] = range(200, 300)
+    webhook_timeout: ClassVar[float] = 10.0
+    webhook_retry_seconds: ClassVar[float] = 0.0
 
     def __init__(self, *, boot_seconds: float = 20.0) -> None:
         """Create a vendor.
@@ -70,6 +82,7 @@ class Emulator(World):
         self.clock: EmulatorClock | ManualClock = EmulatorClock()
         self.requests: list[LoggedRequest] = []
         self.media: Media | None = None
+        self.webhook_receivers: list[Callable[[WebhookDelivery], object]] = []
         self.lock: threading.RLock = threading.RLock()
         self._faults: list[InjectedFault] = []
         self._map = compiled(tuple(self.routes))
@@ -92,9 +105,35 @@ class Emulator(World):
         """Return the response to a request with a method that the path does not support."""
         return json_response({"error": "method not allowed"}, 405)
 
+    def pass_time(self) -> None:
+        """Apply what the passage of time has changed, as the next request would.
+
+        By default, nothing changes. It is called with the lock held.
+        """
+
     def running(self) -> AbstractContextManager[None]:
         """Return the context in which the kit uses it: that of a real server starts and ends it."""
         return nullcontext()
+
+    # -- webhooks ---------------------------------------------------------------------------
+
+    def send_webhook(
+        self,
+        body: bytes,
+        headers: Callable[[datetime], Mapping[str, str]],
+        *,
+        refused: Callable[[], object] | None = None,
+    ) -> None:
+        """Send a webhook delivery to all receivers.
+
+        Args:
+            body: The body.
+            headers: See :class:`WebhookDelivery`.
+            refused: See :class:`WebhookDelivery`.
+        """
+        delivery = WebhookDelivery(body, headers, refused)
+        for receive in self.webhook_receivers:
+            receive(delivery)
 
     # -- faults -----------------------------------------------------------------------------
 
@@ -106,7 +145,12 @@ class Emulator(World):
             on: A pattern for the method and the path of the requests, such as ``"POST */stop/"``.
             times: The number of matching requests to affect.
             skip: The number of matching requests to leave unaffected first.
+
+        Raises:
+            ValueError: If it would affect no request, or ``skip`` is negative.
         """
+        if times < 1 or skip < 0:
+            raise ValueError("times must be at least 1, and skip at least 0")
         with self.lock:
             self._faults.append(InjectedFault(fault, on, times, skip))
 
@@ -145,6 +189,13 @@ class Emulator(World):
         with self.lock:
             self.requests[index] = attrs.evolve(self.requests[index], status=response.status_code)
         return response(environ, start_response)
+
+    def quietly(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Respond to a request without a fault, and without an entry in :attr:`requests`.
+
+        This is a WSGI application for programs that watch the emulator and are not under test.
+        """
+        return self._dispatch(Request(environ))(environ, start_response)
 
     def _log(self, request: Request, body: bytes) -> int:
         raw = str(request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or "")
@@ -232,7 +283,4 @@ class Emulator(World):
             settings: Arguments of ``connect``.
         """
         clock = self.clock if isinstance(self.clock, ManualClock) else None
-        return self.connect(transport=WSGITransport(self._unobserved, clock=clock), **settings)
-
-    def _unobserved(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        return self._dispatch(Request(environ))(environ, start_response)
+        return self.connect(transport=WSGITransport(self.quietly, clock=clock), **settings)

@@ -43,11 +43,18 @@ class Fault:
         body: bytes | str = b'{"detail":"injected"}',
         content_type: str = "application/json",
     ) -> Fault:
-        """Respond with a status and apply no change."""
+        """Respond with a status and apply no change.
+
+        Raises:
+            ValueError: If no response can have such a status, or such headers.
+        """
+        if not 200 <= status <= 599:
+            raise ValueError(f"{status} is not the status of a final response: 200 to 599")
 
         def response() -> Response:
             return Response(body, status, headers=dict(headers or {}), content_type=content_type)
 
+        response()  # raises an error that a header deserves
         return cls(FaultKind.STATUS, response)
 
     @classmethod

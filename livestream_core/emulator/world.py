@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class World:
     """The outside events of an emulated vendor.
 
     Tests and programs call the first five methods. An emulator implements the effects of the first
     four, the methods that are named after the event, and of the last one, if it applies.
+
+    Attributes:
+        outside_events: The names of these five methods.
     """
+
+    outside_events: ClassVar[tuple[str, ...]] = (
+        "connect_encoder",
+        "drop_encoder",
+        "finish_recording",
+        "fail_stream",
+        "add_stream",
+    )
 
     def connect_encoder(self, id: str) -> None:
         """Connect an encoder that publishes to a stream.

@@ -131,6 +131,7 @@ class MemoryVendor(Emulator):
 
     provider = "memory"
     without_media: ClassVar[None] = None
+    sends_webhooks = True
     routes: ClassVar[tuple[Route, ...]] = (
         Route("POST", "/v1/login", "login"),
         Route("POST", "/v1/logout", "logout"),
@@ -247,9 +248,11 @@ class MemoryVendor(Emulator):
             updated_at=now,
             stream_key=_new_key(),
         )
+        self._streams[stream.id] = stream
         if spec.scheduled_start is None:
             self._boot(stream)
-        self._streams[stream.id] = stream
+        else:
+            self._note_change(stream)
         return json_response(self._shown(stream), 201)
 
     @_api
@@ -293,6 +296,7 @@ class MemoryVendor(Emulator):
             raise _conflict(stream, f"{' and '.join(sorted(fixed))} cannot be changed")
         stream.spec = _spec({**stream.spec.to_dict(secrets=True), **changes})
         stream.updated_at = self.clock.now()
+        self._note_change(stream)
         return json_response(self._shown(stream))
 
     @_api
@@ -313,6 +317,7 @@ class MemoryVendor(Emulator):
         """Replace the key of a stream."""
         stream = self._requested(id, action="get a new key")
         stream.stream_key, stream.updated_at = _new_key(), self.clock.now()
+        self._note_change(stream)
         return json_response(self._shown(stream))
 
     @_api
@@ -459,23 +464,24 @@ class MemoryVendor(Emulator):
         """
         with self.lock:
             now = self.clock.now()
-            event: dict[str, Any] = {"occurred_at": now.isoformat()}
             if id in self._folders:
-                event |= {
-                    "type": "folder.changed",
-                    "data": {"object": "folder", "id": id, "title": self._folders[id]},
-                }
+                folder = {"object": "folder", "id": id, "title": self._folders[id]}
+                about = _event("folder.changed", now, folder)
             else:
-                event |= {"type": "live_stream.changed", "data": self._shown(self._known(id))}
+                about = _event("live_stream.changed", now, self._shown(self._known(id)))
         if body is None:
-            body = json.dumps(event, ensure_ascii=False).encode()
-        timestamp = str(int(now.timestamp()))
-        headers = {
-            "Content-Type": "application/json",
-            TIMESTAMP_HEADER: timestamp,
-            SIGNATURE_HEADER: _signature(secret or self.webhook_secret, timestamp, body),
-        }
-        return headers, body
+            body = about
+        return _signed(secret or self.webhook_secret, body, now), body
+
+    def _note_change(self, stream: _Stream) -> None:
+        """Send a delivery about a stream, because it has changed."""
+        body = _event("live_stream.changed", self.clock.now(), self._shown(stream))
+        self.send_webhook(body, lambda at: _signed(self.webhook_secret, body, at))
+
+    def pass_time(self) -> None:
+        """Apply the transitions that are due."""
+        for stream in list(self._streams.values()):
+            self._settle(stream)
 
     def _known(self, id: str, *, action: str | None = None) -> _Stream:
         """Return the stream of an outside event."""
@@ -496,6 +502,7 @@ class MemoryVendor(Emulator):
 
     def _become(self, stream: _Stream, status: live.Status, at: datetime) -> None:
         stream.status, stream.updated_at, stream.done_at = status, at, None
+        self._note_change(stream)
 
     def _unpublish(self, stream: _Stream) -> None:
         if stream.publishing_since is not None:
@@ -665,6 +672,19 @@ def _filter(args: Mapping[str, str]) -> Callable[[dict[str, Any]], bool] | None:
 publish("livestream_core.memory", [MemoryVendor])
 
 
-def _signature(secret: str, timestamp: str, body: bytes) -> str:
+def _event(type: str, at: datetime, data: Mapping[str, Any]) -> bytes:
+    """Return the body of a webhook delivery."""
+    event = {"occurred_at": at.isoformat(), "type": type, "data": data}
+    return json.dumps(event, ensure_ascii=False).encode()
+
+
+def _signed(secret: str, body: bytes, at: datetime) -> dict[str, str]:
+    """Return the headers of a webhook delivery."""
+    timestamp = str(int(at.timestamp()))
     signed = timestamp.encode() + b"." + body
-    return hmac.digest(secret.encode("utf-8", "surrogatepass"), signed, "sha256").hex()
+    signature = hmac.digest(secret.encode("utf-8", "surrogatepass"), signed, "sha256").hex()
+    return {
+        "Content-Type": "application/json",
+        TIMESTAMP_HEADER: timestamp,
+        SIGNATURE_HEADER: signature,
+    }

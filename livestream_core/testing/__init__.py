@@ -12,15 +12,18 @@ from .._public import lazily as _lazily
 if TYPE_CHECKING:
     from .fixture import Livestreams, livestreams
     from .real_server import RealServer
+    from .sandbox import Sandbox, SandboxVendor
 
 # Loaded on first use: tests that need one of them should not pay for the others.
 _LAZY = {
     "Livestreams": "fixture",
     "RealServer": "real_server",
+    "Sandbox": "sandbox",
+    "SandboxVendor": "sandbox",
     "livestreams": "fixture",
 }
 
-__all__ = ["Livestreams", "RealServer", "livestreams"]
+__all__ = ["Livestreams", "RealServer", "Sandbox", "SandboxVendor", "livestreams"]
 
 
 if not TYPE_CHECKING:  # to a type checker, it would mean that every name exists

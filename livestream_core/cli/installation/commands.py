@@ -33,6 +33,17 @@ def providers(context: CommandContext, features: bool) -> None:
         show(console(), features=features)
 
 
+def _http_url(_: click.Context, __: click.Parameter, url: str | None) -> str | None:
+    from ..._model.urls import origin_of
+
+    try:
+        if url is not None:
+            origin_of(url)
+    except ValueError:
+        raise click.BadParameter("must be a URL: http:// or https://, and a host.") from None
+    return url
+
+
 @click.command(
     epilog="\b\nExample, in two terminals:\n"
     "  livestream sandbox > sandbox.env\n"
@@ -73,14 +84,61 @@ def providers(context: CommandContext, features: bool) -> None:
     "stream's ingest makes it live, and its playback URL and its recording play. It listens on "
     "PORT for RTMP and on the next one for viewers, by default on free ports.",
 )
+@click.option(
+    "--accounts",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="The number of accounts at each vendor. The variables are those of the first.",
+)
+@click.option(
+    "--write-connections",
+    "connections",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the connections of all accounts to FILE, such as livestream.toml: PROVIDER, "
+    "PROVIDER-2, and so on.",
+)
+@click.option(
+    "--control-port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Also serve a control port, so that tests in other processes can inject faults, connect "
+    "encoders, and advance the clock. 0 chooses a free port. Its token is in the variables; to "
+    "choose one, set LIVESTREAM_SANDBOX_TOKEN.",
+)
+@click.option(
+    "--clock",
+    type=click.Choice(["machine", "manual"]),
+    default="machine",
+    show_default=True,
+    help="Whether time passes at the vendors as on this machine, or only when the control port "
+    "advances it.",
+)
+@click.option(
+    "--webhooks",
+    "webhook_url",
+    metavar="URL",
+    callback=_http_url,
+    help="Send what the vendors deliver to URL, signed as each vendor signs. In it, {account} and "
+    "{provider} stand for their names.",
+)
+@click.option(
+    "--webhook-delay",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="With --webhooks: send each delivery SECONDS after its event.",
+)
+@click.option(
+    "--webhook-duplicates",
+    type=click.IntRange(0, 100),
+    default=0,
+    metavar="N",
+    help="With --webhooks: send each delivery N more times.",
+)
 @debug_option
-def sandbox(
-    host: str,
-    port_base: int | None,
-    boot_seconds: float,
-    simulate_seconds: float | None,
-    media_port: int | None,
-) -> None:
+def sandbox(clock: str, webhook_url: str | None, control_port: int | None, **options: Any) -> None:
     """Run every provider's emulator until you press Ctrl-C.
 
     Standard output shows the environment variables to export. With them, connect() needs no
@@ -88,14 +146,19 @@ def sandbox(
     """
     from .sandbox import run
 
-    if media_port is not None and simulate_seconds is not None:
+    if options["media_port"] is not None and options["simulate_seconds"] is not None:
         raise click.UsageError("Pass --media or --simulate, not both.")
+    if options["media_port"] is not None and clock == "manual":
+        raise click.UsageError("Pass --media or --clock manual, not both.")
+    if clock == "manual" and control_port is None:
+        raise click.UsageError("--clock manual needs --control-port, which advances it.")
+    if webhook_url is None and (options["webhook_delay"] or options["webhook_duplicates"]):
+        raise click.UsageError("--webhook-delay and --webhook-duplicates need --webhooks.")
     run(
-        host=host,
-        port_base=port_base,
-        boot_seconds=boot_seconds,
-        simulate_seconds=simulate_seconds,
-        media_port=media_port,
+        manual_clock=clock == "manual",
+        control_port=control_port,
+        webhook_url=webhook_url,
+        **options,
     )
 
 

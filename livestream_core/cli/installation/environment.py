@@ -11,11 +11,12 @@ import attrs
 
 from ..._contract.options import Options, environment_name
 from ..._plugins.registry import ALLOW_LIST
+from ...testing.sandbox import TOKEN, URL
 from ..connections.connection import DEFAULT_CONNECTION
 from .installed import Installed
 
 #: The library's own variables, which belong to no provider.
-_OWN_VARIABLES = (ALLOW_LIST, DEFAULT_CONNECTION)
+_OWN_VARIABLES = (ALLOW_LIST, DEFAULT_CONNECTION, URL, TOKEN)
 _PREFIX = "LIVESTREAM_"
 
 

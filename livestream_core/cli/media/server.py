@@ -107,7 +107,8 @@ class MediaServer:
             emulator: The emulator.
         """
         if emulator.without_media is not None:
-            self._say(f"no media for {name}: {emulator.without_media}")
+            if name == emulator.provider:  # its other accounts have the same reason
+                self._say(f"no media for {name}: {emulator.without_media}")
             return False
         emulator.media = media = Media(
             rtmp_url=f"rtmp://127.0.0.1:{self._rtmp}/{name}",

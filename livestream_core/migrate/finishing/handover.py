@@ -21,6 +21,7 @@ from ..._model.errors import InvalidInput, LiveStreamError
 from ..._model.publishing import Publishing
 from ..._model.status import STATUSES
 from ..._model.stream import Ingest, LiveStream, Playback, field_of, hls_url_of, publishing_of
+from ..._secrets.private_file import write_private
 from ..kept import Kept, mapped
 from ..ledger.ledger import Ledger, check_accounts, head
 from ..ledger.transaction import Transaction
@@ -241,24 +242,14 @@ def _write_all(
         ("ingests", _INGEST_COLUMNS, ingests),
         ("map", _MAP_COLUMNS, mapping),
     ):
-        _write(folder / f"{name}.csv", _csv(columns, rows))
-        _write(folder / f"{name}.json", _json(rows))
+        write_private(folder / f"{name}.csv", _csv(columns, rows))
+        write_private(folder / f"{name}.json", _json(rows))
     for name, service in profiles:
         profile = folder / "obs" / name
         profile.parent.mkdir(mode=0o700, exist_ok=True)
         profile.mkdir(mode=0o700, exist_ok=True)
-        _write(profile / "service.json", [service])
-        _write(profile / "basic.ini", [f"[General]\nName={profile.name}\n"])
-
-
-def _write(path: Path, texts: Iterable[str]) -> None:
-    """Write a file completely or not at all, and never readable by other users."""
-    making = path.with_name(f".{path.name}.new")
-    making.unlink(missing_ok=True)
-    descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8", newline="") as file:
-        file.writelines(texts)
-    os.replace(making, path)
+        write_private(profile / "service.json", [service])
+        write_private(profile / "basic.ini", [f"[General]\nName={profile.name}\n"])
 
 
 def _csv(columns: Iterable[str], rows: Iterable[Mapping[str, str]]) -> Iterator[str]:

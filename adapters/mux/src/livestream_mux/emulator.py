@@ -220,6 +220,11 @@ class MuxEmulator(Emulator):
     """
 
     provider = "mux"
+    sends_webhooks = True
+    #: "a single request attempt will timeout after 5 seconds"; "we will continue to try the message
+    #: for the next 24 hours (with an increasing delay between attempts)".
+    webhook_timeout = 5.0
+    webhook_retry_seconds = 24 * 3600.0
     samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
     without_media: ClassVar[None] = None
     #: Tests of the conformance kit that are wrong for this vendor, with the reasons.
@@ -690,7 +695,10 @@ class MuxEmulator(Emulator):
         return self._event(f"video.asset.{word}", "asset", asset.id, data, asset.environment)
 
     def _sent(self, event: Fields, environment: _Environment) -> None:
-        self.events.append(self._delivery(event, environment.webhook_secret))
+        delivery = self._delivery(event, environment.webhook_secret)
+        self.events.append(delivery)
+        body, secret = delivery.body, environment.webhook_secret
+        self.send_webhook(body, lambda at: sign(body, secret, at))
 
     def _note(self, stream: _Stream, word: str) -> None:
         self._sent(self._stream_event(stream, word), stream.environment)
@@ -712,8 +720,7 @@ class MuxEmulator(Emulator):
     def deliveries(self, type: str | None = None, id: str | None = None) -> list[Delivery]:
         """Return the deliveries of a type such as ``"video.live_stream.idle"``, about an object."""
         with self.lock:
-            for stream in list(self._streams.values()):
-                self._settle(stream)
+            self.pass_time()
             return [
                 each
                 for each in self.events
@@ -772,6 +779,11 @@ class MuxEmulator(Emulator):
             raise ValueError("there is no such live stream")
         self._settle(found)
         return found
+
+    def pass_time(self) -> None:
+        """Apply what has become due."""
+        for stream in list(self._streams.values()):
+            self._settle(stream)
 
     def _now(self) -> datetime:
         """Return the time of what happens now: of what is due, if that is being applied."""

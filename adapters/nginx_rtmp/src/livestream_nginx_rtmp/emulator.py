@@ -26,6 +26,7 @@ _RECORDER = "rec1"
 _SERVER = "nginx/1.22.1"
 #: The header that the receiver of a webhook adds.
 _WEBHOOK_HEADER = "X-Livestream-Token"
+_FORM = "application/x-www-form-urlencoded"
 #: nginx's ngx_escape_uri() leaves these as they are in the arguments of a webhook.
 _UNESCAPED = "!\"$'()*,-./:<=>@[\\]^_`{|}~"
 _REASONS = {
@@ -57,6 +58,19 @@ class _Stream:
     since: datetime
     is_published: bool = True
     file: str | None = None
+
+
+def _published(name: str) -> str:
+    return f"publish&name={quote(name, _UNESCAPED)}&type=live"
+
+
+def _form(stream: _Stream, call: str) -> bytes:
+    """Return the body of a webhook."""
+    return (
+        f"app={_APPLICATION}&flashver=FMLE/3.0%20(compatible%3B%20Lavf59.27&swfurl="
+        f"&tcurl=rtmp://127.0.0.1:1935/{_APPLICATION}&pageurl=&addr=127.0.0.1"
+        f"&clientid={stream.client}&call={call}"
+    ).encode()
 
 
 def _page(status: int) -> Response:
@@ -94,6 +108,7 @@ class NginxRtmpEmulator(Emulator):
     )
     #: The control module changes something in response to a GET.
     changing = "* /control/*"
+    sends_webhooks = True
     #: The list is one document.
     page_size: ClassVar[None] = None
     samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
@@ -156,14 +171,34 @@ class NginxRtmpEmulator(Emulator):
         with self.lock:
             if id in self._streams and self._streams[id].is_published:
                 raise ValueError("another encoder already publishes under this name")
-            self._join(id)
+            stream = self._join(id)
+            self._call(stream, _published(id), refused=lambda: self._refuse(stream))
 
     def encoder_drops(self, id: str) -> None:
         """Stop publishing. nginx then forgets the stream."""
         with self.lock:
             if id not in self._streams or not self._streams[id].is_published:
                 raise ValueError("no encoder publishes under this name")
-            del self._streams[id]
+            self._leave(self._streams[id])
+
+    def _leave(self, stream: _Stream) -> None:
+        """Forget a stream whose encoder is gone."""
+        del self._streams[stream.name]
+        self._stop_recorder(stream)
+        self._call(stream, f"publish_done&name={quote(stream.name, _UNESCAPED)}")
+
+    def _refuse(self, stream: _Stream) -> None:
+        """Drop an encoder, because the receiver of ``on_publish`` did not answer with 2xx."""
+        with self.lock:
+            if self._streams.get(stream.name) is stream:
+                self._leave(stream)
+
+    def _call(
+        self, stream: _Stream, call: str, *, refused: Callable[[], object] | None = None
+    ) -> None:
+        """Send a webhook. nginx signs nothing, and adds no header."""
+        headers = {"Content-Type": _FORM}
+        self.send_webhook(_form(stream, call), lambda _: headers, refused=refused)
 
     def is_published(self, id: str) -> bool:
         """Return whether an encoder publishes under a name."""
@@ -175,16 +210,11 @@ class NginxRtmpEmulator(Emulator):
     ) -> tuple[dict[str, str], bytes]:
         """Return the delivery of ``on_publish`` for a name, as its receiver passes it on."""
         stream = self._streams[id]
-        call = f"publish&name={quote(id, _UNESCAPED)}&type=live"
+        call = _published(id)
         if not stream.is_published:
             call = f"play&name={quote(id, _UNESCAPED)}&start=4294965296&duration=0&reset=0"
-        form = (
-            f"app={_APPLICATION}&flashver=FMLE/3.0%20(compatible%3B%20Lavf59.27&swfurl="
-            f"&tcurl=rtmp://127.0.0.1:1935/{_APPLICATION}&pageurl=&addr=127.0.0.1"
-            f"&clientid={stream.client}&call={call}"
-        )
-        headers = {"Content-Type": "application/x-www-form-urlencoded", _WEBHOOK_HEADER: secret}
-        return headers, form.encode() if body is None else body
+        headers = {"Content-Type": _FORM, _WEBHOOK_HEADER: secret}
+        return headers, _form(stream, call) if body is None else body
 
     # -- the server -------------------------------------------------------------------------
 
@@ -245,15 +275,25 @@ class NginxRtmpEmulator(Emulator):
             return _plain(status=204)
         seconds = int(self.clock.now().timestamp())
         file = stream.file or f"/srv/media/rec/{stream.name}-{seconds}.flv"
-        stream.file = file if method == "start" else None
+        if method == "start":
+            stream.file = file
+        else:
+            self._stop_recorder(stream)
         return _plain(file)
+
+    def _stop_recorder(self, stream: _Stream) -> None:
+        if stream.file is not None:
+            name = quote(stream.name, _UNESCAPED)
+            path = quote(stream.file, _UNESCAPED)
+            stream.file = None
+            self._call(stream, f"record_done&recorder={_RECORDER}&name={name}&path={path}")
 
     def _drop(self, method: str, arguments: Mapping[str, str]) -> Response:
         if method != "publisher":
             return _page(500)
         dropped = self._matching(arguments)
         for each in dropped:
-            del self._streams[each.name]
+            self._leave(each)
         return _plain(str(len(dropped)))
 
     def _redirect(self, method: str, arguments: Mapping[str, str]) -> Response:

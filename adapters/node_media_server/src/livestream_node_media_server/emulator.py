@@ -25,6 +25,7 @@ from .samples import SAMPLES
 _APPLICATION = "live"
 #: The header that the receiver of a webhook adds.
 _WEBHOOK_HEADER = "X-Livestream-Token"
+_HEADERS = {"Content-Type": "text/plain;charset=UTF-8"}
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 #: How long a stream waits for an encoder that is gone.
 _GRACE_SECONDS = 30
@@ -115,6 +116,8 @@ class NodeMediaServerEmulator(Emulator):
         Route("GET", "/api/v1/records/<id>", "get_record"),
     )
     status_field = "data.status"
+    sends_webhooks = True
+    webhook_accepted = (200,)
     #: The list is one page, whatever the query says.
     page_size: ClassVar[None] = None
     samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
@@ -179,9 +182,11 @@ class NodeMediaServerEmulator(Emulator):
             if not _SAFE.issuperset(id) or (stream is not None and stream.left is None):
                 raise ValueError("the server refuses the encoder")
             if stream is None:
-                self._streams[id] = _Stream(id, self._new_id(), self._now())
+                stream = self._streams[id] = _Stream(id, self._new_id(), self._now())
             else:
                 stream.session, stream.left = self._new_id(), None
+            for action in ("prePublish", "postPublish"):
+                self._notify(stream, action)
 
     def encoder_drops(self, id: str) -> None:
         """Stop publishing."""
@@ -195,23 +200,22 @@ class NodeMediaServerEmulator(Emulator):
         self, id: str, *, secret: str, body: bytes | None = None
     ) -> tuple[dict[str, str], bytes]:
         """Return the delivery of ``postPublish`` for a name, as its receiver passes it on."""
-        stream = self._streams[id]
-        delivery = {
-            "id": stream.session,
-            "ip": "127.0.0.1:40312",
-            "app": _APPLICATION,
-            "name": id,
-            "query": {},
-            "protocol": "rtmp",
-            "createtime": stream.since,
-            "endtime": 0,
-            "inbytes": 3408,
-            "outbytes": 0,
-            "filePath": "",
-            "action": "postPublish",
-        }
-        headers = {"Content-Type": "text/plain;charset=UTF-8", _WEBHOOK_HEADER: secret}
-        return headers, json.dumps(delivery).encode() if body is None else body
+        delivery = _delivery(self._streams[id], "postPublish")
+        return {**_HEADERS, _WEBHOOK_HEADER: secret}, delivery if body is None else body
+
+    def _notify(self, stream: _Stream, action: str) -> None:
+        """Send a webhook. The server signs nothing, and adds no header."""
+        session = stream.session
+        self.send_webhook(
+            _delivery(stream, action), lambda _: _HEADERS, refused=lambda: self._close(session)
+        )
+
+    def _close(self, session: str) -> None:
+        """Close a session, because the receiver of a webhook did not answer with 200."""
+        with self.lock:
+            for stream in self._streams.values():
+                if stream.session == session and stream.left is None:
+                    self._leave(stream)
 
     # -- the server -------------------------------------------------------------------------
 
@@ -245,6 +249,7 @@ class NodeMediaServerEmulator(Emulator):
                 del self._streams[stream.name]
                 if stream.record is not None:
                     stream.record.ended = stream.left + _GRACE_SECONDS * 1000
+                self._notify(stream, "donePublish")
 
     def login(self, request: Request) -> Response:
         """Return a token for a user's name and password."""
@@ -449,6 +454,25 @@ class NodeMediaServerEmulator(Emulator):
             "outBps": 0,
             "recording": stream.record is not None,
         }
+
+
+def _delivery(stream: _Stream, action: str) -> bytes:
+    """Return the body of a webhook."""
+    delivery = {
+        "id": stream.session,
+        "ip": "127.0.0.1:40312",
+        "app": _APPLICATION,
+        "name": stream.name,
+        "query": {},
+        "protocol": "rtmp",
+        "createtime": stream.since,
+        "endtime": stream.left or 0,
+        "inbytes": 3408,
+        "outbytes": 0,
+        "filePath": "",
+        "action": action,
+    }
+    return json.dumps(delivery).encode()
 
 
 def _status(stream: _Stream) -> str:

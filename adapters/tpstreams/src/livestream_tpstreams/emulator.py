@@ -154,6 +154,7 @@ class TPStreamsEmulator(Emulator):
     samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
     status_field = "live_stream.status"
     without_media: ClassVar[None] = None
+    sends_webhooks = True
     username: str
     password: str
     webhook_secret: str
@@ -403,6 +404,7 @@ class TPStreamsEmulator(Emulator):
             chat_room_id=str(uuid4()),
             boots_until=None if start else now + timedelta(seconds=self.boot_seconds),
         )
+        self._note_change(asset)
         return json_response(self._shown(asset), 201)
 
     @_api
@@ -599,6 +601,11 @@ class TPStreamsEmulator(Emulator):
     # -- response bodies --------------------------------------------------------------------
 
     def _shown(self, asset: _Asset, *, detail: bool = False, webhook: bool = False) -> Any:
+        if asset.live is not None:
+            self._settle(asset, asset.live)
+        return self._as_it_is(asset, detail=detail, webhook=webhook)
+
+    def _as_it_is(self, asset: _Asset, *, detail: bool = False, webhook: bool = False) -> Any:
         shown: dict[str, Any] = {
             "title": asset.title,
             "bytes": None,
@@ -608,7 +615,6 @@ class TPStreamsEmulator(Emulator):
             "live_stream": None,
         }
         if asset.live is not None:
-            self._settle(asset, asset.live)
             shown["live_stream"] = self._live_stream(asset.id, asset.live)
         shown["video"] = asset.video
         if not (webhook or self.lacks_newer_fields):
@@ -729,8 +735,18 @@ class TPStreamsEmulator(Emulator):
         """
         with self.lock:
             body = json.dumps(self._shown(self._assets[id], webhook=True)).encode()
-        secret = self.webhook_secret if secret is None else secret
-        return {"Content-Type": "application/json", "x-streams-token": secret}, body
+        return _delivery_headers(self.webhook_secret if secret is None else secret), body
+
+    def _note_change(self, asset: _Asset) -> None:
+        """Send a delivery about an asset ("whenever the status of live stream changes")."""
+        body = json.dumps(self._as_it_is(asset, webhook=True)).encode()
+        self.send_webhook(body, lambda _: _delivery_headers(self.webhook_secret))
+
+    def pass_time(self) -> None:
+        """Boot servers, give up lost encoders, and begin to transcode, if it is time."""
+        for asset in list(self._assets.values()):
+            if asset.live is not None:
+                self._settle(asset, asset.live)
 
     # -- events at the vendor and the encoder -----------------------------------------------
 
@@ -752,6 +768,7 @@ class TPStreamsEmulator(Emulator):
             stream.first_on_air = stream.first_on_air or now
             stream.disconnected_at = None
             self._note(stream, "On Publish", now)
+            self._note_change(self._assets[id])
 
     def encoder_drops(self, id: str) -> None:
         """Disconnect the encoder: ``Disconnected``, then ``Stopped`` if it does not reconnect.
@@ -768,6 +785,7 @@ class TPStreamsEmulator(Emulator):
             stream.status = "Disconnected"
             stream.disconnected_at = now
             self._note(stream, "On Publish Done", now)
+            self._note_change(self._assets[id])
 
     def is_published(self, id: str) -> bool:
         """Return whether an encoder is connected to a stream."""
@@ -813,6 +831,7 @@ class TPStreamsEmulator(Emulator):
                 raise ValueError(f"{id} has ended")
             stream.status = "Error"
             stream.boots_until = stream.disconnected_at = None
+            self._note_change(self._assets[id])
 
     def keep_no_recording(self, id: str) -> None:
         """Set ``transcode_recorded_video`` to false, which no documented endpoint can do."""
@@ -840,13 +859,16 @@ class TPStreamsEmulator(Emulator):
             stream.stream_key = f"org-{self.organization_id}-live-{asset.id}-{_short_id(4)}"
             if self.available_status:
                 stream.status = "Available"
+            self._note_change(asset)
         if stream.disconnected_at is not None:
             given_up = stream.disconnected_at + timedelta(seconds=self.reconnect_seconds)
             if now >= given_up:
                 self._end(asset, stream, given_up)
         if stream.status == "Stopped" and stream.stopped_at and self._is_recorded(stream):
             finished = stream.stopped_at + timedelta(seconds=self.finishing_seconds)
-            stream.status = "Recording" if now >= finished else "Stopped"
+            if now >= finished:
+                stream.status = "Recording"
+                self._note_change(asset)
 
     def _end(self, asset: _Asset, stream: _Live, at: datetime) -> None:
         self._unpublish(stream, at)
@@ -856,6 +878,7 @@ class TPStreamsEmulator(Emulator):
         self._note(stream, "Stopped", at)
         if self.clears_ingest:
             stream.rtmp_url, stream.stream_key = "", None
+        self._note_change(asset)
         if self.skips_to_completed and self._is_recorded(stream):
             self._complete(asset, stream)
 
@@ -867,6 +890,7 @@ class TPStreamsEmulator(Emulator):
         duration = round(kept[1] - kept[0])
         stream.status = "Completed"
         asset.video = self._video(asset.id, duration=duration, drm=stream.enable_drm_for_recording)
+        self._note_change(asset)
 
     def _unpublish(self, stream: _Live, at: datetime) -> None:
         if stream.publishing_since is not None:
@@ -888,6 +912,10 @@ class TPStreamsEmulator(Emulator):
 
 
 _PATHS = [re.compile(re.sub("<[a-z]+>", "[^/]+", route.path)) for route in TPStreamsEmulator.routes]
+
+
+def _delivery_headers(secret: str) -> dict[str, str]:
+    return {"Content-Type": "application/json", "x-streams-token": secret}
 
 
 def _short_id(length: int) -> str:

@@ -253,6 +253,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
 
     provider = "videosdk-rooms"
     without_media: ClassVar[str] = "its encoders publish by WHIP, not by RTMP"
+    sends_webhooks = True
     claims: ClassVar[Mapping[str, Any]] = {"permissions": ["allow_join", "allow_mod"], "version": 2}
     samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
     routes: ClassVar[tuple[Route, ...]] = tuple(_routes())
@@ -891,6 +892,10 @@ class VideoSDKRoomsEmulator(AccountEmulator):
             if session.start + timedelta(seconds=seconds) <= now:
                 self._end_session(session)
 
+    def pass_time(self) -> None:
+        """Apply what has become due."""
+        self._settle()
+
     # -- webhooks ---------------------------------------------------------------------------
 
     def read_public_key(self, request: Request) -> Response:
@@ -924,6 +929,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
         for url in (hook["endPoint"] if covered else None, to):
             if url is not None:
                 self.events.append(Delivery(type, session.room.room_id, url, body, self._key_name))
+                self.send_webhook(body, lambda _: sign(body, self._key_name))
 
     def _note_participant(self, session: _Session, participant: _Participant, state: str) -> None:
         who = {"participantId": participant.id, "participantName": participant.name}
