@@ -19,6 +19,7 @@ from ..._secrets.secret import SecretUrl, masked_url
 from ..console.tables import line, matrix, reasons
 from .installed import Installed, installed
 from .lifecycle import BOOT_SECONDS, ROWS, Finding, Verdict, one_line, run_lifecycle
+from .moving_picture import moving_picture
 
 _STYLE = {
     Verdict.KEPT: "green",
@@ -50,17 +51,21 @@ def run(names: Collection[str], console: Console, *, debug: bool) -> bool:
     findings: dict[str, dict[str, Finding]] = {}
     unusable: dict[str, str] = {}
     without_emulator = []
-    for each in installed(names):
-        name = each.info.name
-        if each.info.problem:
-            unusable[name] = each.info.problem
-        elif each.info.emulator is None:
-            without_emulator.append(name)
-        else:
-            try:
-                findings[name] = _run_provider(each, console, debug=debug)
-            except Exception as error:  # a broken provider must not stop the others
-                unusable[name] = one_line(error)
+    found = installed(names)
+    with moving_picture(found) as picture:
+        for each in found:
+            name = each.info.name
+            if each.info.problem:
+                unusable[name] = each.info.problem
+            elif each.info.emulator is None:
+                without_emulator.append(name)
+            else:
+                try:
+                    findings[name] = _run_provider(each, console, debug=debug)
+                except Exception as error:  # a broken provider must not stop the others
+                    unusable[name] = one_line(error)
+        if picture is not None:
+            picture.show(console)
     if not findings and not unusable:
         raise ConfigurationError(
             "no provider with an emulator is installed"
