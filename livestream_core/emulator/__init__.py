@@ -19,6 +19,7 @@ from .clock import EmulatorClock
 from .deliveries import WebhookDelivery
 from .faults import Fault
 from .loading import load_emulator
+from .media import Media
 from .requests import LoggedRequest, Route, json_response
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "EmulatorClock",
     "Fault",
     "LoggedRequest",
+    "Media",
     "Request",
     "Response",
     "Route",
@@ -41,6 +43,7 @@ _publish(
         EmulatorClock,
         Fault,
         LoggedRequest,
+        Media,
         Route,
         WebhookDelivery,
         json_response,

@@ -24,6 +24,7 @@ from .._plugins.registry import registry
 from .clock import EmulatorClock
 from .deliveries import WebhookDelivery
 from .faults import Fault, FaultKind, InjectedFault, drop
+from .media import Media
 from .requests import LoggedRequest, Route, compiled, json_response
 from .serving import serving
 from .world import World
@@ -52,6 +53,10 @@ class Emulator(World):
         clock: The vendor's clock. If you replace it with a :class:`ManualClock`, time passes only
             when tests advance it, and clients in this process use the same clock by default.
         requests: All requests that the emulator has received, in order.
+        without_media: Why no real media server can stand behind the emulator, or ``None`` if the
+            emulator gives out the addresses of :attr:`media`.
+        media: The media server whose addresses the emulator gives out. Set it before the first
+            request, and before :meth:`options`. By default, the addresses are invented.
         webhook_receivers: The functions that get each webhook delivery. They must not block.
     """
 
@@ -61,6 +66,7 @@ class Emulator(World):
     changing: ClassVar[str] = "[!G]* *"
     approximate: ClassVar[Collection[str]] = ()
     is_real: ClassVar[bool] = False
+    without_media: ClassVar[str | None] = "its emulator gives out invented addresses"
     sends_webhooks: ClassVar[bool] = False
     webhook_accepted: ClassVar[Collection[int]] = range(200, 300)
     webhook_timeout: ClassVar[float] = 10.0
@@ -75,6 +81,7 @@ class Emulator(World):
         self.boot_seconds = boot_seconds
         self.clock: EmulatorClock | ManualClock = EmulatorClock()
         self.requests: list[LoggedRequest] = []
+        self.media: Media | None = None
         self.webhook_receivers: list[Callable[[WebhookDelivery], object]] = []
         self.lock: threading.RLock = threading.RLock()
         self._faults: list[InjectedFault] = []
@@ -186,7 +193,7 @@ class Emulator(World):
     def quietly(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Respond to a request without a fault, and without an entry in :attr:`requests`.
 
-        This is a WSGI application for clients that watch the emulator and are not under test.
+        This is a WSGI application for programs that watch the emulator and are not under test.
         """
         return self._dispatch(Request(environ))(environ, start_response)
 
@@ -266,3 +273,14 @@ class Emulator(World):
         origin = in_process_origin(registry.adapter(self.provider))
         options = {**origin, **self.options(), "transport": self.transport(), **settings}
         return connect(self.provider, **options)
+
+    def observe(self, **settings: Any) -> Client:
+        """Return a client that leaves no trace: no log of its requests, and no injected fault.
+
+        For programs around an emulator, which watch its streams and must not disturb a test.
+
+        Args:
+            settings: Arguments of ``connect``.
+        """
+        clock = self.clock if isinstance(self.clock, ManualClock) else None
+        return self.connect(transport=WSGITransport(self.quietly, clock=clock), **settings)

@@ -86,6 +86,17 @@ class World:
         """
         raise NotImplementedError
 
+    def is_published(self, id: str) -> bool:
+        """Return whether an encoder is connected to a stream.
+
+        A real media server needs it, to disconnect an encoder whose run has ended.
+        """
+        raise NotImplementedError
+
+    def kept_part(self, id: str) -> tuple[float, float] | None:
+        """Return the part of the recording that a trim keeps, in seconds, or ``None`` for all."""
+        return None
+
     def recording_ready(self, id: str) -> None:
         """Apply the effects of a finished recording.
 

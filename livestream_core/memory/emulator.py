@@ -130,6 +130,7 @@ class MemoryVendor(Emulator):
     """
 
     provider = "memory"
+    without_media: ClassVar[None] = None
     sends_webhooks = True
     routes: ClassVar[tuple[Route, ...]] = (
         Route("POST", "/v1/login", "login"),
@@ -400,6 +401,20 @@ class MemoryVendor(Emulator):
             self._unpublish(stream)
             self._become(stream, _S.INTERRUPTED, self.clock.now())
 
+    def is_published(self, id: str) -> bool:
+        """Return whether an encoder is connected to a stream."""
+        with self.lock:
+            return id in self._streams and self._known(id).publishing_since is not None
+
+    def kept_part(self, id: str) -> tuple[float, float] | None:
+        """Return the part of the recording that the stream's trim keeps."""
+        with self.lock:
+            stream = self._known(id)
+            if stream.trim is None or stream.started_at is None:
+                return None
+            start, end = stream.trim.to_relative(stream.started_at).unix_times()
+            return max(0.0, start), end
+
     def recording_ready(self, id: str) -> None:
         """Finish the recording before its time.
 
@@ -505,7 +520,7 @@ class MemoryVendor(Emulator):
     def _shown(self, stream: _Stream) -> dict[str, Any]:
         self._settle(stream)
         spec, id = stream.spec, stream.id
-        watch = f"https://watch.memory.example/{id}"
+        watch, ingest = self._watch_url(id), "rtmp://ingest.memory.example/live"
         playbacks = [spec.playback_url or f"{watch}/index.m3u8"]
         if spec.playback_url is None:
             playbacks.append(f"{watch}/index.mpd")
@@ -521,7 +536,10 @@ class MemoryVendor(Emulator):
             "created_at": as_json(stream.created_at),
             "updated_at": as_json(stream.updated_at),
             "ingests": [
-                {"url": "rtmp://ingest.memory.example/live", "stream_key": stream.stream_key}
+                {
+                    "url": ingest if self.media is None else self.media.rtmp_url,
+                    "stream_key": stream.stream_key,
+                }
             ]
             if stream.status in OPEN
             else [],
@@ -534,6 +552,10 @@ class MemoryVendor(Emulator):
             "trim": stream.trim and stream.trim.to_dict(),
         }
 
+    def _watch_url(self, id: str) -> str:
+        origin = "https://watch.memory.example" if self.media is None else self.media.http_url
+        return f"{origin}/{id}"
+
     def _recording(self, stream: _Stream) -> dict[str, Any] | None:
         if stream.started_at is None or not stream.is_recorded:
             return None
@@ -541,7 +563,7 @@ class MemoryVendor(Emulator):
             stream.status, _R.PENDING
         )
         is_ready = status is _R.READY
-        watch = f"https://watch.memory.example/{stream.id}/recording"
+        watch = f"{self._watch_url(stream.id)}/recording"
         return {
             "id": f"{stream.id}-recording",
             "status": status.value,

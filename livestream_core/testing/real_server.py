@@ -10,7 +10,6 @@ import http.client
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -26,27 +25,15 @@ from werkzeug.datastructures import Headers
 
 from .._public import publish
 from ..emulator import Emulator, Request, Response, Route
+from ..emulator.programs import free_port, leashed, listens, which
 
 #: How long to wait for a server or an encoder, on a machine that is very busy.
 PATIENCE = 120.0
 _POLL_SECONDS = 0.02
 #: How often a server is started, if another program has just taken its port.
 _LAUNCHES = 5
-#: Systems give connections, and servers that choose none, ports from 32768 or from 49152 on.
-_PORTS = range(10_000, 32_000)
 #: Headers of one network connection, which are not passed on.
 _OF_A_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "host"})
-#: Runs a program, and ends it when the pipe from the process that started it closes, even if that
-#: process was killed.
-_LEASH = """
-signal="$1"; shift
-exec 3<&0
-"$@" </dev/null 3<&- & program=$!
-{ cat >/dev/null; kill -"$signal" $program; } <&3 2>/dev/null & leash=$!
-wait $program; ended=$?
-kill $leash 2>/dev/null
-exit $ended
-"""
 #: A small picture in H.264, as most encoders send it.
 PICTURE: tuple[str, ...] = (
     *("-re", "-f", "lavfi", "-i", "testsrc=size=64x36:rate=10"),
@@ -104,10 +91,6 @@ class RealServer(Emulator):
         """Return the URL to which the encoder of a stream publishes."""
         raise NotImplementedError
 
-    def is_published(self, id: str) -> bool:
-        """Return whether the server shows an encoder of a stream."""
-        raise NotImplementedError
-
     # -- running ----------------------------------------------------------------------------
 
     @contextmanager
@@ -129,13 +112,7 @@ class RealServer(Emulator):
     ) -> subprocess.Popen[bytes]:
         """Start a program, which ends with the test, however that ends."""
         with (self.folder / "log").open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603 (the commands are those of tests)
-                ["/bin/sh", "-c", _LEASH, "sh", signal, *command],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-            )
+            process = leashed(*command, folder=self.folder, log=log, signal=signal)
         self._stack.callback(process.communicate)
         return process
 
@@ -157,33 +134,9 @@ class RealServer(Emulator):
                 return chosen
         raise AssertionError(f"the server has ended: {self._log_end()}")
 
-    @staticmethod
-    def which(program: str) -> str | None:
-        """Return the path of a program. Some are installed where only root looks."""
-        return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
-
-    @staticmethod
-    def free_port() -> int:
-        """Return a port of the loopback interface that nothing uses.
-
-        The system gives such a port to no connection, so it is still free a moment later.
-        """
-        while True:
-            try:
-                with socket.create_server(("127.0.0.1", secrets.choice(_PORTS))) as taken:
-                    return int(taken.getsockname()[1])
-            except OSError:
-                pass  # in use
-
-    @staticmethod
-    def listens(*ports: int) -> bool:
-        """Return whether something listens on all of these ports of the loopback interface."""
-        for port in ports:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            except OSError:
-                return False
-        return True
+    which = staticmethod(which)
+    free_port = staticmethod(free_port)
+    listens = staticmethod(listens)
 
     def wait_for(self, condition: Callable[[], object], what: str) -> None:
         """Wait until a condition is true.

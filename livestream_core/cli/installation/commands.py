@@ -75,6 +75,17 @@ def _http_url(_: click.Context, __: click.Parameter, url: str | None) -> str | N
     "Where streams cannot be created, an encoder publishes one at once.",
 )
 @click.option(
+    "--media",
+    "media_port",
+    is_flag=False,
+    flag_value=0,
+    type=click.IntRange(0, 65534),
+    metavar="[PORT]",
+    help="Put a real media server (nginx) behind the emulators: an encoder that publishes to a "
+    "stream's ingest makes it live, and its playback URL and its recording play. It listens on "
+    "PORT for RTMP and on the next one for viewers, by default on free ports.",
+)
+@click.option(
     "--accounts",
     type=click.IntRange(1, 100),
     default=1,
@@ -136,6 +147,10 @@ def sandbox(clock: str, webhook_url: str | None, control_port: int | None, **opt
     """
     from .sandbox import run
 
+    if options["media_port"] is not None and options["simulate_seconds"] is not None:
+        raise click.UsageError("Pass --media or --simulate, not both.")
+    if options["media_port"] is not None and clock == "manual":
+        raise click.UsageError("Pass --media or --clock manual, not both.")
     if clock == "manual" and control_port is None:
         raise click.UsageError("--clock manual needs --control-port, which advances it.")
     if webhook_url is None and (options["webhook_delay"] or options["webhook_duplicates"]):

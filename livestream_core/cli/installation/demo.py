@@ -21,6 +21,7 @@ from ..._secrets.secret import SecretUrl, masked_url
 from ..console.tables import line, matrix, reasons
 from .installed import Installed, installed
 from .lifecycle import BOOT_SECONDS, ROWS, Finding, Verdict, one_line, run_lifecycle
+from .moving_picture import moving_picture
 
 _STYLE = {
     Verdict.KEPT: "green",
@@ -53,20 +54,24 @@ def run(names: Collection[str], console: Console, *, debug: bool) -> bool:
     unusable: dict[str, str] = {}
     without_emulator = []
     walks = []
-    for each in installed(names):
-        name = each.info.name
-        if each.info.problem:
-            unusable[name] = each.info.problem
-        elif each.info.emulator is None:
-            without_emulator.append(name)
-        else:
-            walks.append(_Walk(each))
-            walks[-1].start()
-    for walk in walks:
-        try:
-            findings[walk.provider] = walk.follow(console, debug=debug)
-        except Exception as error:  # a broken provider must not stop the others
-            unusable[walk.provider] = one_line(error)
+    found = installed(names)
+    with moving_picture(found) as picture:
+        for each in found:
+            name = each.info.name
+            if each.info.problem:
+                unusable[name] = each.info.problem
+            elif each.info.emulator is None:
+                without_emulator.append(name)
+            else:
+                walks.append(_Walk(each))
+                walks[-1].start()
+        for walk in walks:
+            try:
+                findings[walk.provider] = walk.follow(console, debug=debug)
+            except Exception as error:  # a broken provider must not stop the others
+                unusable[walk.provider] = one_line(error)
+        if picture is not None:
+            picture.show(console)
     if not findings and not unusable:
         raise ConfigurationError(
             "no provider with an emulator is installed"

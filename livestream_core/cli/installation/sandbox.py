@@ -21,7 +21,6 @@ from ..._contract.adapter import Adapter
 from ..._contract.capabilities import Feature
 from ..._contract.clock import ManualClock
 from ..._contract.options import environment_name, is_loopback, origins_at
-from ..._http.wsgi_transport import WSGITransport
 from ..._model.errors import ConfigurationError
 from ..._secrets.private_file import write_private
 from ..connections.credential_options import is_secret
@@ -32,6 +31,7 @@ from .simulation import Simulation, simulate
 
 if TYPE_CHECKING:
     from ...emulator import Emulator, EmulatorClock
+    from ..media.server import MediaServer
     from .courier import Webhooks
 
 #: The first line of a file that the sandbox wrote, and so may overwrite.
@@ -77,6 +77,7 @@ class Sandbox:
         clock: The clock of all vendors. ``None`` uses the first one's.
         parts: What is closed when the sandbox ends: servers, clients, and threads.
         accounts: The accounts. Those of the first round come first, one of each provider.
+        media: The media server behind the emulators, if there is one.
         variables: The environment variables to print.
         webhooks: How webhook deliveries are sent, if they are.
     """
@@ -84,6 +85,7 @@ class Sandbox:
     host: str
     clock: EmulatorClock | ManualClock | None
     parts: ExitStack
+    media: MediaServer | None = None
     accounts: list[Account] = attrs.field(factory=list)
     variables: dict[str, str] = attrs.field(factory=dict, repr=False)
     webhooks: Webhooks | None = None
@@ -98,6 +100,8 @@ class Sandbox:
                 "no provider with an emulator is installed",
                 hint="install an adapter package; `livestream providers` lists what is installed",
             )
+        if self.media is not None:
+            self.parts.enter_context(self.media.running())
 
     def _add(
         self, each: Installed, number: int, port_base: int | None, boot_seconds: float
@@ -115,9 +119,12 @@ class Sandbox:
         if self.clock is None:
             self.clock = emulator.clock
         emulator.clock = self.clock
+        full_name = name if number == 1 else f"{name}-{number}"
+        if self.media is not None:
+            self.media.attach(full_name, emulator)
         url = self.serve(emulator, 0 if port_base is None else port_base + len(self.accounts))
         account = Account(
-            name=name if number == 1 else f"{name}-{number}",
+            name=full_name,
             provider=name,
             adapter=each.adapter,
             emulator=emulator,
@@ -240,13 +247,10 @@ class Sandbox:
 
     def simulations(self, seconds: float) -> list[Simulation]:
         """Return the simulations of all accounts."""
-        clock = self.clock if isinstance(self.clock, ManualClock) else None
         found = []
         for each in self.accounts:
             # It meets no faults that are meant for the tests, and is not in their log.
-            transport = WSGITransport(each.emulator.quietly, clock=clock)
-            client = each.emulator.connect(**{**each.options, "transport": transport})
-            self.parts.enter_context(client)
+            client = self.parts.enter_context(each.emulator.observe(**each.options))
             found.append(Simulation(each.emulator, client, seconds=seconds))
         return found
 
@@ -271,6 +275,7 @@ def run(
     webhook_url: str | None,
     webhook_delay: float,
     webhook_duplicates: int,
+    media_port: int | None,
 ) -> None:
     """Run the emulators and print their environment variables, until SIGINT or SIGTERM.
 
@@ -287,9 +292,12 @@ def run(
         webhook_url: Where webhook deliveries are sent, if they are.
         webhook_delay: How many seconds later they are sent.
         webhook_duplicates: How many more times each is sent.
+        media_port: The RTMP port of a real media server behind the emulators, whose port for
+            viewers is the next one; 0 chooses free ports. ``None`` runs none.
 
     Raises:
-        ConfigurationError: If no provider has an emulator, or listening on an address fails.
+        ConfigurationError: If no provider has an emulator, listening on an address fails, or what
+            a media server needs is not installed.
     """
     with stopped_by_signals(), ExitStack() as parts:
         webhooks = None
@@ -298,7 +306,8 @@ def run(
 
             webhooks = Webhooks(webhook_url, webhook_delay, webhook_duplicates)
         clock = ManualClock() if manual_clock else None
-        sandbox = Sandbox(host, clock, parts, webhooks=webhooks)
+        media = _media_server(media_port)
+        sandbox = Sandbox(host, clock, parts, webhooks=webhooks, media=media)
         sandbox.start(port_base=port_base, boot_seconds=boot_seconds, accounts=accounts)
         if control_port is not None:
             sandbox.control(control_port)
@@ -312,12 +321,22 @@ def run(
         if not is_loopback(host):
             say("Not a loopback address: clients must add the host to allow_http_hosts.")
         count = len(sandbox.accounts)
+        if sandbox.media is not None:
+            say(f"Real media: {sandbox.media}. Publish to a stream's ingest to make it live.")
         say(f"{count} emulators are running. Paste these lines into another terminal, then")
         say("run `livestream -p PROVIDER list`, or call connect(PROVIDER) without options.")
         say("Options you pass are never merged with these variables. Press Ctrl-C to stop.")
         if simulations:
             simulate(simulations)
         _wait()
+
+
+def _media_server(port: int | None) -> MediaServer | None:
+    if port is None:
+        return None
+    from ..media.server import MediaServer
+
+    return MediaServer(say, rtmp_port=port, http_port=port and port + 1)
 
 
 def _wait() -> None:

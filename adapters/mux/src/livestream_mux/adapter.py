@@ -65,6 +65,8 @@ class MuxOptions(live.Options):
             access token is replaced.
         playback_policy: Who can watch new streams and their recordings.
         ingest_url: The RTMP server that encoders publish to, which Mux's API does not return.
+        playback_url: The URL under which viewers find playback IDs, which Mux's API does not
+            return.
         webhook_secret: The signing secret of the webhook.
     """
 
@@ -87,6 +89,11 @@ class MuxOptions(live.Options):
         default="rtmps://global-live.mux.com:443/app",
         ingest=True,
         help="The RTMP server that encoders publish to, such as one of Mux's regions.",
+    )
+    playback_url: str = live.option(
+        default="https://stream.mux.com",
+        validator=attrs.validators.matches_re(r"https?://[^\s?#]*[^\s?#/]"),
+        help="The URL under which viewers find streams, such as one of your custom domains.",
     )
     webhook_secret: live.Secret | None = live.option(
         default=None, help="The signing secret of the webhook."
@@ -265,7 +272,7 @@ class MuxAdapter(live.Adapter):
                 params={"live_stream_id": stream_id, "limit": _PAGE_SIZE, "page": page},
             )
             assets = response.fields().items("data")
-            recordings += [_recording(live.Fields(each, lenient=True)) for each in assets]
+            recordings += [self._recording(live.Fields(each, lenient=True)) for each in assets]
             if not assets:
                 return tuple(recordings)
             page += 1
@@ -281,7 +288,7 @@ class MuxAdapter(live.Adapter):
             )
         meta = fields.optional_object("meta", field="title")
         playback_ids = fields.optional_objects("playback_ids", field="playbacks")
-        playbacks = [each for part in playback_ids if (each := _playback(part)) is not None]
+        playbacks = [each for part in playback_ids if (each := self._playback(part)) is not None]
         public = _public_id(playback_ids)
         restreams = (
             each.part(
@@ -324,6 +331,44 @@ class MuxAdapter(live.Adapter):
             srt = f"srt://{host[1]}:6001"
             ingests.append(fields.part("ingests", live.Ingest, srt, key, passphrase=passphrase))
         return tuple(each for each in ingests if each is not None)
+
+    def _hls_url(self, playback_ids: Iterable[live.Fields]) -> str | None:
+        public = _public_id(playback_ids)
+        return public and f"{self.options.playback_url}/{public}.m3u8"
+
+    def _playback(self, playback_id: live.Fields) -> live.Playback | None:
+        """Return a playback: only a public ID makes a URL, any other one needs a token."""
+        protection = playback_id.optional_word("policy", _PROTECTION, expected=True)
+        return playback_id.part(
+            "playbacks",
+            live.Playback,
+            self._hls_url([playback_id]),
+            live.PlaybackKind.HLS,
+            protection=protection or Protection.UNKNOWN,
+        )
+
+    def _recording(self, asset: live.Fields) -> live.Recording:
+        """Return the recording of one run, from its asset."""
+        is_live = asset.optional_flag("is_live") or False
+        times = asset.optional_objects("recording_times")
+        starts = [each.optional_instant("started_at") for each in times]
+        started_at = next(filter(None, starts), None)
+        ended_at = None
+        if times and not is_live:
+            duration = times[-1].optional_number("duration")
+            if duration is not None and starts[-1] is not None:
+                ended_at = starts[-1] + timedelta(seconds=duration)
+        status = asset.optional_word("status", _ASSET_STATUS) or RecordingStatus.UNKNOWN
+        return asset.build(
+            live.Recording,
+            # An asset can be watched while its stream is live, but it is not finished.
+            RecordingStatus.PROCESSING if is_live and status is RecordingStatus.READY else status,
+            url=self._hls_url(asset.optional_objects("playback_ids")),
+            duration=asset.optional_number("duration"),
+            id=asset.identifier("id"),
+            started_at=started_at,
+            ended_at=ended_at,
+        )
 
     def _stream(self, response: live.Response) -> live.LiveStream:
         return self.parse_stream(response.fields().object("data").data)
@@ -439,47 +484,6 @@ def _public_id(playback_ids: Iterable[live.Fields]) -> str | None:
         if each.data.get("policy") == "public" and (found := each.optional_text("id")):
             return found
     return None
-
-
-def _hls_url(playback_ids: Iterable[live.Fields]) -> str | None:
-    public = _public_id(playback_ids)
-    return public and f"https://stream.mux.com/{public}.m3u8"
-
-
-def _playback(playback_id: live.Fields) -> live.Playback | None:
-    """Return a playback: only a public ID makes a URL, any other one needs a token."""
-    protection = playback_id.optional_word("policy", _PROTECTION, expected=True)
-    return playback_id.part(
-        "playbacks",
-        live.Playback,
-        _hls_url([playback_id]),
-        live.PlaybackKind.HLS,
-        protection=protection or Protection.UNKNOWN,
-    )
-
-
-def _recording(asset: live.Fields) -> live.Recording:
-    """Return the recording of one run, from its asset."""
-    is_live = asset.optional_flag("is_live") or False
-    times = asset.optional_objects("recording_times")
-    starts = [each.optional_instant("started_at") for each in times]
-    started_at = next(filter(None, starts), None)
-    ended_at = None
-    if times and not is_live:
-        duration = times[-1].optional_number("duration")
-        if duration is not None and starts[-1] is not None:
-            ended_at = starts[-1] + timedelta(seconds=duration)
-    status = asset.optional_word("status", _ASSET_STATUS) or RecordingStatus.UNKNOWN
-    return asset.build(
-        live.Recording,
-        # An asset can be watched while its stream is live, but it is not finished.
-        RecordingStatus.PROCESSING if is_live and status is RecordingStatus.READY else status,
-        url=_hls_url(asset.optional_objects("playback_ids")),
-        duration=asset.optional_number("duration"),
-        id=asset.identifier("id"),
-        started_at=started_at,
-        ended_at=ended_at,
-    )
 
 
 def _conflict(stream: live.LiveStream, advice: str) -> live.Conflict:

@@ -226,6 +226,7 @@ class MuxEmulator(Emulator):
     webhook_timeout = 5.0
     webhook_retry_seconds = 24 * 3600.0
     samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
+    without_media: ClassVar[None] = None
     #: Tests of the conformance kit that are wrong for this vendor, with the reasons.
     opted_out: ClassVar[Mapping[str, str]] = {
         "test_it_refuses_a_create_without_a_title": "a Mux stream needs no title",
@@ -277,7 +278,10 @@ class MuxEmulator(Emulator):
 
     def options(self) -> Fields:
         """Return the options for ``connect`` to reach the first environment."""
-        return self._environments[0].options()
+        options = self._environments[0].options()
+        if self.media is not None:  # the API does not return these
+            options |= {"ingest_url": self.media.rtmp_url, "playback_url": self.media.http_url}
+        return options
 
     def other_options(self) -> Fields:
         """Return the options for ``connect`` to reach another environment."""
@@ -912,6 +916,11 @@ class MuxEmulator(Emulator):
             if target["status"] != status:
                 target["status"] = status
                 self._note_target(stream, target, status)
+
+    def is_published(self, id: str) -> bool:
+        """Return whether an encoder is connected to a live stream."""
+        with self.lock:
+            return id in self._streams and self._known(id).is_connected
 
     def recording_ready(self, id: str) -> None:
         """Finish the newest asset of a stream whose encoder is gone, and close a reconnect window.

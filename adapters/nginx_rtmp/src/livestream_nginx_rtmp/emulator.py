@@ -98,6 +98,7 @@ class NginxRtmpEmulator(Emulator):
     """
 
     provider = "nginx-rtmp"
+    without_media: ClassVar[None] = None
     routes = (
         Route("GET", "/stat", "statistics"),
         Route("POST", "/stat", "statistics"),
@@ -138,11 +139,13 @@ class NginxRtmpEmulator(Emulator):
 
     def options(self) -> dict[str, Any]:
         """Return the options for ``connect``."""
+        viewers = "https://media.example.com/hls" if self.media is None else self.media.http_url
         return {
             "username": "operator",
             "password": self._password,
             "recorder": _RECORDER,
-            "hls_url": "https://media.example.com/hls/{name}.m3u8",
+            "hls_url": f"{viewers}/{{name}}.m3u8",
+            **({} if self.media is None else {"rtmp_url": self.media.rtmp_url}),
         }
 
     def other_options(self) -> dict[str, Any]:
@@ -196,6 +199,11 @@ class NginxRtmpEmulator(Emulator):
         """Send a webhook. nginx signs nothing, and adds no header."""
         headers = {"Content-Type": _FORM}
         self.send_webhook(_form(stream, call), lambda _: headers, refused=refused)
+
+    def is_published(self, id: str) -> bool:
+        """Return whether an encoder publishes under a name."""
+        with self.lock:
+            return id in self._streams and self._streams[id].is_published
 
     def webhook(
         self, id: str, *, secret: str, body: bytes | None = None

@@ -254,6 +254,7 @@ class TKTChurchEmulator(Emulator):
     """
 
     provider = "tktchurch"
+    without_media: ClassVar[str] = "it is a catalog of streams that are hosted elsewhere"
     samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
     # Vapor drops empty parts of a path, so a trailing slash makes no difference (inferred).
     routes: ClassVar[tuple[Route, ...]] = tuple(

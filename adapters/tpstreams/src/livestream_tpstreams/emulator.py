@@ -153,6 +153,7 @@ class TPStreamsEmulator(Emulator):
     provider = "tpstreams"
     samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
     status_field = "live_stream.status"
+    without_media: ClassVar[None] = None
     sends_webhooks = True
     username: str
     password: str
@@ -622,7 +623,8 @@ class TPStreamsEmulator(Emulator):
         shown["parent_id"] = asset.parent
         if detail:
             expires = int(self.clock.now().timestamp()) + 3600
-            url = f"{_MEDIA}/transcoded/{asset.id}/video.mp4?Expires={expires}&Signature=c2lnbmVk"
+            url = f"{self._media_url}/transcoded/{asset.id}/video.mp4"
+            url += f"?Expires={expires}&Signature=c2lnbmVk"
             shown |= {
                 "views_count": 0,
                 "average_watched_time": 0,
@@ -633,6 +635,10 @@ class TPStreamsEmulator(Emulator):
             }
         return shown
 
+    @property
+    def _media_url(self) -> str:
+        return _MEDIA if self.media is None else self.media.http_url
+
     def _folder_tree(self, asset: _Asset) -> str:
         names: list[str] = []
         while asset.parent is not None:
@@ -641,7 +647,7 @@ class TPStreamsEmulator(Emulator):
         return "/".join(names)
 
     def _live_stream(self, id: str, stream: _Live) -> dict[str, Any]:
-        media = f"{_MEDIA}/live/{self.organization_id}/{id}"
+        media = f"{self._media_url}/live/{self.organization_id}/{id}"
         ended = stream.stopped_at is not None
         shown = {
             "rtmp_url": stream.rtmp_url,
@@ -667,7 +673,7 @@ class TPStreamsEmulator(Emulator):
         return shown
 
     def _video(self, id: str, *, duration: int, drm: bool = False) -> dict[str, Any]:
-        media = f"{_MEDIA}/transcoded/{id}"
+        media = f"{self._media_url}/transcoded/{id}"
         return {
             "progress": 0,
             "thumbnails": [],
@@ -781,6 +787,24 @@ class TPStreamsEmulator(Emulator):
             self._note(stream, "On Publish Done", now)
             self._note_change(self._assets[id])
 
+    def is_published(self, id: str) -> bool:
+        """Return whether an encoder is connected to a stream."""
+        with self.lock:
+            return id in self._assets and self._known(id).publishing_since is not None
+
+    def kept_part(self, id: str) -> tuple[float, float] | None:
+        """Return the part of the recording that its trim keeps.
+
+        A trim beyond the recording has no effect; the vendor's behavior is not documented.
+        """
+        with self.lock:
+            stream = self._known(id)
+            if stream.trim is None:
+                return None
+            start, end = (self._offset(bound, stream) for bound in stream.trim)
+            is_possible = start >= 0 and end <= round(stream.recorded.total_seconds())
+            return (start, end) if is_possible else None
+
     def recording_ready(self, id: str) -> None:
         """Finish transcoding the recording, and trim it if requested: ``Completed``.
 
@@ -827,7 +851,11 @@ class TPStreamsEmulator(Emulator):
         if stream.boots_until is not None and now >= stream.boots_until:
             stream.boots_until = None
             self._server_number = self._server_number % 254 + 1
-            stream.rtmp_url = f"rtmp://203.0.113.{self._server_number}/live"
+            stream.rtmp_url = (
+                f"rtmp://203.0.113.{self._server_number}/live"
+                if self.media is None
+                else self.media.rtmp_url
+            )
             stream.stream_key = f"org-{self.organization_id}-live-{asset.id}-{_short_id(4)}"
             if self.available_status:
                 stream.status = "Available"
@@ -858,12 +886,8 @@ class TPStreamsEmulator(Emulator):
         return stream.transcode_recorded_video and stream.first_on_air is not None
 
     def _complete(self, asset: _Asset, stream: _Live) -> None:
-        duration = round(stream.recorded.total_seconds())
-        if stream.trim is not None:
-            start, end = (self._offset(bound, stream) for bound in stream.trim)
-            # A trim beyond the recording has no effect; the vendor's behavior is not documented.
-            if start >= 0 and end <= duration:
-                duration = round(end - start)
+        kept = self.kept_part(asset.id) or (0, stream.recorded.total_seconds())
+        duration = round(kept[1] - kept[0])
         stream.status = "Completed"
         asset.video = self._video(asset.id, duration=duration, drm=stream.enable_drm_for_recording)
         self._note_change(asset)

@@ -89,6 +89,7 @@ class VideoSDKEmulator(AccountEmulator):
     """
 
     provider = "videosdk"
+    without_media: ClassVar[None] = None
     #: Tests of the conformance kit that are wrong for this vendor, and why.
     opted_out: ClassVar[Mapping[str, str]] = {
         f"test_a_page_whose_envelope_is_odd_loses_no_stream_silently[{change}]": (
@@ -228,13 +229,16 @@ class VideoSDKEmulator(AccountEmulator):
 
     def _shown(self, stream: _Stream, extra: tuple[str, ...] = ()) -> dict[str, Any]:
         host = _HOST_OF_2021 if self.before_2022 else _HOST
-        watch = f"https://{host}/live/{stream.key}"
+        ingest, viewers = f"rtmp://{host}/live", f"https://{host}"
+        if self.media is not None:
+            ingest, viewers = self.media.rtmp_url, self.media.http_url
+        watch = f"{viewers}/live/{stream.key}"
         shown: dict[str, Any] = {
             "record": stream.record,
             "name": stream.name,
             "streamKey": stream.key,
-            "streamUrl": f"rtmp://{host}/live/",
-            "upstreamUrl": f"rtmp://{host}/live/{stream.key}",
+            "streamUrl": f"{ingest}/",
+            "upstreamUrl": f"{ingest}/{stream.key}",
             "downstreamUrl": f"{watch}/index.m3u8",
             "recordingUrl": f"{watch}/storage/index.m3u8",
             "createdAt": milliseconds(stream.created_at),
@@ -277,6 +281,11 @@ class VideoSDKEmulator(AccountEmulator):
             if not stream.is_live:
                 raise ValueError(f"no encoder is connected to {id}")
             stream.is_live = False
+
+    def is_published(self, id: str) -> bool:
+        """Return whether an encoder is connected to a stream."""
+        with self.lock:
+            return id in self._streams and self._streams[id].is_live
 
     def recording_ready(self, id: str) -> None:
         """Finish the recording: ``recordingUrl`` returns 200. The API does not show this.

@@ -252,6 +252,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
     """
 
     provider = "videosdk-rooms"
+    without_media: ClassVar[str] = "its encoders publish by WHIP, not by RTMP"
     sends_webhooks = True
     claims: ClassVar[Mapping[str, Any]] = {"permissions": ["allow_join", "allow_mod"], "version": 2}
     samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
