@@ -285,7 +285,12 @@ def test_mux_delivers_again_what_was_not_accepted(running: Running) -> None:
     first, *others = running.hooks.about(client.create(title="T").id, "mux-2", 3)
     assert {each.body for each in others} == {first.body}
     read(client, others[-1])
-    assert "# mux-2: a webhook delivery failed: the receiver responded with 500" in running.errors()
+    failures = [line for line in running.errors().splitlines() if "# mux-2: " in line]
+    assert failures == [
+        f"# mux-2: a webhook delivery failed: the receiver responded with {status}; "
+        f"the next attempt is in {pause} seconds"
+        for status, pause in ((500, 1), (302, 2))
+    ]
 
 
 def test_a_vendor_that_promises_no_retry_does_not_deliver_again(running: Running) -> None:
@@ -298,6 +303,8 @@ def test_a_vendor_that_promises_no_retry_does_not_deliver_again(running: Running
         False,
         True,
     ]
+    failures = [line for line in running.errors().splitlines() if "# tpstreams-2: " in line]
+    assert failures == ["# tpstreams-2: a webhook delivery failed: the receiver responded with 500"]
 
 
 def test_an_encoder_is_dropped_if_the_receiver_refuses_it(running: Running) -> None:
