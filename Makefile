@@ -132,6 +132,7 @@ kit-real: .venv/.stamp $(NODE_SERVER)/node_modules/.stamp ## run the kit on emul
 		--livestream-server adapters/nginx_rtmp/tests/real_nginx.py:RealNginx \
 		--livestream-server $(dir $(NODE_SERVER))real_node_media_server.py:RealNodeMediaServer \
 		--livestream-report=build/kit/real.json $(PYTEST_ARGS)
+	@.venv/bin/python scripts/real_columns.py build/kit/real.json
 
 docs: .venv-docs/.stamp ## build the site into build/docs; warnings are errors
 	@.venv-docs/bin/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet \

@@ -113,7 +113,7 @@ def _deactivated(self: Rooms, request: Request) -> Any:
 
 def _ended(self: Rooms, request: Request) -> Any:
     id = request.get_json()["roomId"]
-    run = self.shown(self.running(id)[0])
+    run = self.shown(self.running_ids(id)[0])
     return {"roomId": id, "id": run["sessionId"], "status": "ongoing", "end": None}
 
 
@@ -140,7 +140,9 @@ ROOMS_PLANTED: dict[str, type[Rooms]] = {
     "end_session": _answers("end_session", _ended),
     "start_hls": type("Wrong", (Rooms,), {"start_run": _enters_first}),
     "stop_hls": _answers("end_run", "HLS ended successfully", "hls"),
-    "active_hls": _answers("active_hls", lambda self, request, id: self.shown(self.running(id)[0])),
+    "active_hls": _answers(
+        "active_hls", lambda self, request, id: self.shown(self.running_ids(id)[0])
+    ),
     "capture_hls": _edits_rooms("capture", lambda data: data["meta"].update(width=640)),
     "get_hls": _edits_rooms("read_run", lambda data: data.pop("playbackHlsUrl", None)),
     "delete_hls": _answers("delete_run", "Room Hls Recording deleted successfully !", "hls"),

@@ -151,7 +151,7 @@ def start_hls(bench: RoomsBench) -> None:
     assert {name: view[name] for name in ("start", "links")} == {
         name: shown[name] for name in ("start", "links")
     }
-    assert bench.emulator.running(id) == [handle["id"]]
+    assert bench.emulator.running_ids(id) == [handle["id"]]
     refused(bench, 409, "start_hls", id)
     other = bench.entered()
     bench.emulator.limits = {**bench.emulator.limits, "hls": 1}
@@ -162,9 +162,9 @@ def stop_hls(bench: RoomsBench) -> None:
     id, hls = bench.streaming(multiComposition={"hls": True})
     second = bench.call("start_hls", id)
     assert bench.call("stop_hls", second) == "HLS ended successfully"
-    assert bench.emulator.running(id) == [hls]
+    assert bench.emulator.running_ids(id) == [hls]
     assert bench.call("stop_hls", id) == "HLS ended successfully"
-    assert bench.emulator.running(id) == []
+    assert bench.emulator.running_ids(id) == []
     refused(bench, 409, "stop_hls", id)
 
 
@@ -241,7 +241,7 @@ def start_rtmp(bench: RoomsBench) -> None:
         "roomId": id,
         "raw": "Livestream started successfully",
     }
-    runs = bench.emulator.running(id, "livestreams")
+    runs = bench.emulator.running_ids(id, "livestreams")
     assert [bench.emulator.shown(run)["outputs"] for run in runs] == [STREAMS]
     refused(bench, 400, "start_rtmp", id, {"streams": STREAMS})  # "layout is required for RTMP"
 
@@ -250,7 +250,7 @@ def stop_rtmp(bench: RoomsBench) -> None:
     id = bench.entered()
     handle = _pushed(bench, id)
     assert bench.call("stop_rtmp", handle) == "Livestream ended successfully"
-    assert bench.emulator.running(id, "livestreams") == []
+    assert bench.emulator.running_ids(id, "livestreams") == []
 
 
 def list_rtmp(bench: RoomsBench) -> None:
@@ -260,7 +260,7 @@ def list_rtmp(bench: RoomsBench) -> None:
 def get_rtmp(bench: RoomsBench) -> None:
     id = bench.entered()
     _pushed(bench, id)
-    (run,) = bench.emulator.running(id, "livestreams")
+    (run,) = bench.emulator.running_ids(id, "livestreams")
     view = bench.call("get_rtmp", run)
     same(view, bench.emulator.shown(run))
     assert (view["outputs"], view["end"]) == (STREAMS, None)
@@ -274,14 +274,14 @@ def start_recording(bench: RoomsBench) -> None:
         "roomId": id,
         "raw": "Recording started successfully",
     }
-    assert len(bench.emulator.running(id, "recordings")) == 1
+    assert len(bench.emulator.running_ids(id, "recordings")) == 1
 
 
 def stop_recording(bench: RoomsBench) -> None:
     id = bench.entered()
     handle = bench.call("start_recording", id)
     assert bench.call("stop_recording", handle) == "Recording ended successfully"
-    assert bench.emulator.running(id, "recordings") == []
+    assert bench.emulator.running_ids(id, "recordings") == []
 
 
 def list_recordings(bench: RoomsBench) -> None:

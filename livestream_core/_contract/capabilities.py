@@ -217,6 +217,11 @@ class Capabilities:
         """
         return other in following(status, reusable=self.reusable)
 
+    @property
+    def any_id_is_ready(self) -> bool:
+        """Whether every ID is that of a stream: a server that keeps none says that it is ready."""
+        return not self.supports(Feature.CREATE) and Status.READY in self.statuses
+
     def can_reach(self, status: Status, other: Status) -> bool:
         """Return whether ``other`` can follow ``status`` after any number of transitions."""
         return other in reachable(status, reusable=self.reusable)

@@ -78,13 +78,15 @@ REDACTED = "redacted-"
 #: Shorter secrets are replaced only if they are a whole value.
 _MIN_LENGTH = 6
 TITLE = "A capture for the conformance kit"
+#: The origin of a replay where each customer has its own. Nothing is sent to it.
+_NEUTRAL_ORIGIN = "https://vendor.example"
 #: The methods of a client that a capture may contain, with their rows of the table.
 CAPTURED = {name: row for name, row in OPERATION_TABLE.items() if row.sends}
 CAPTURED["pages"] = CAPTURED["list"]
 
 #: Request headers that are never part of a signature.
 _ORDINARY = ("accept", "accept-encoding", "content-type", "host", "user-agent")
-_HEADERS = ("content-type", "link", "location", "retry-after")
+_HEADERS = ("content-type", "date", "link", "location", "retry-after")
 _BOUNDARY = re.compile(r"boundary=\"?([^\";,]+)")
 
 
@@ -143,6 +145,10 @@ class Capture:
     options: Mapping[str, Any]
     calls: Sequence[CapturedCall]
     about: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def connection(self) -> dict[str, Any]:
+        """Return the options of ``connect`` for a replay, with the origins that it needs."""
+        return {**neutral_origins(registry.adapter(self.provider)), **self.options}
 
     def to_data(self) -> dict[str, Any]:
         """Return the capture as JSON data."""
@@ -562,6 +568,16 @@ def _now() -> datetime:
 
 
 # -- redacting secrets ------------------------------------------------------------------------
+
+
+def neutral_origins(adapter: type[Adapter]) -> dict[str, Any]:
+    """Return options for the origins that have no default, because each customer has its own."""
+    fields = attrs.fields_dict(adapter.Options)
+    return {
+        name: _NEUTRAL_ORIGIN
+        for name in origin_names(adapter.Options)
+        if fields[name].default is attrs.NOTHING
+    }
 
 
 def options_of(client: Client) -> dict[str, Any]:

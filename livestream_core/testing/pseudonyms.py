@@ -6,12 +6,14 @@ adapter reads it the same. It is random, and which one replaced what is kept now
 
 from __future__ import annotations
 
+import html
 import json
 import random
 import re
 import string
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+from xml.sax.saxutils import escape
 
 from .captures import REDACTED
 from .vocabulary import normal
@@ -28,10 +30,17 @@ _URL = re.compile(
 _PORT = re.compile(r":\d+\Z")
 _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}\Z")
 _PARAMETER = re.compile(r"(?P<name>[^&=]+)=(?P<value>[^&]*)")
+#: The start or the end of an element of XML, something else in angle brackets, or a text.
+_XML = re.compile(
+    r"<(?P<end>/?)(?P<name>[^\s<>/?!]+)(?P<more>[^<>]*)>|(?P<declaration><\?xml[^<>]*>)"
+    r"|(?P<text>[^<]+)|(?P<other><[^<]*)"
+)
 #: A name in JSON, rather than an ID or a text that serves as one.
 _NAME = re.compile(r"\d{0,4}[A-Za-z_$@-]+\d{0,2}[A-Za-z_-]*")
 _MAX_NAME = 40
 _NAME_OF_ID = re.compile(r"(?:.*[_-])?(?:[ug]u)?id|.*[a-z](?:Id|ID)", re.IGNORECASE)
+#: An IP address: somebody's, even if it looks like a quantity, or is an example of the adapter.
+_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|::|(?:[0-9A-Fa-f]*:){4}")
 #: The letters of times.
 _OF_TIMES = frozenset("apmtz") | {"am", "pm"}
 _DRAWS = 100
@@ -92,6 +101,28 @@ class Pseudonyms:
             return data
         return self._number(data, name)
 
+    def xml(self, document: str) -> str:
+        """Return an XML document of a response with pseudonyms; see :meth:`data`."""
+        parents: list[tuple[str, bool]] = []
+
+        def part(found: re.Match[str]) -> str:
+            if found["text"] or found["declaration"]:
+                name = parents[-1][0] if parents and parents[-1][1] else ""
+                text = html.unescape(found["text"] or "")
+                return found["declaration"] or escape(self.text(text, name))
+            if found["other"]:
+                return self._replaced(found["other"])
+            name, more = found["name"], found["more"]
+            if found["end"] and parents:
+                parents.pop()
+            is_known = parents[-1][1] if parents else True
+            shown = self._name(name) if is_known else self.text(name)
+            if not found["end"] and not more.endswith("/"):
+                parents.append((name, is_known and normal(name) in self._words))
+            return f"<{found['end']}{shown}{self._replaced(more)}>"
+
+        return _XML.sub(part, document)
+
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return the headers of a response with pseudonyms in their URLs."""
         return {
@@ -106,7 +137,9 @@ class Pseudonyms:
             text: The text.
             name: The name of the field that contains it.
         """
-        if text in self._kept or normal(text) in self._words:
+        if text in self._kept:
+            return text
+        if normal(text) in self._words and not _ADDRESS.search(text):
             return text
         if text not in self._private and self._is_read(name) and self._is_quantity(text):
             return text
@@ -123,6 +156,8 @@ class Pseudonyms:
     def _is_quantity(self, text: str) -> bool:
         """Return whether a text is a time, a number, or several."""
         letters = re.findall(r"[^\W\d_]+", text)
+        if _ADDRESS.search(text):
+            return False
         return any(map(str.isdigit, text)) and all(
             each.lower() in _OF_TIMES or normal(each) in self._words for each in letters
         )

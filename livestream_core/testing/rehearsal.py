@@ -30,6 +30,7 @@ from .captures import (
     CapturingTransport,
     FrozenClock,
     Recorder,
+    neutral_origins,
     response_of,
     streams_in,
 )
@@ -128,7 +129,9 @@ def rehearsed(capture: Capture, client: Client) -> Rehearsed:
         for call in capture.calls:
             prompter.left = [
                 attrs.evolve(
-                    each, answer=names.data(each.answer), headers=names.headers(each.headers)
+                    each,
+                    answer=(names.xml if _is_xml(each) else names.data)(each.answer),
+                    headers=names.headers(each.headers),
                 )
                 for each in call.exchanges
             ]
@@ -148,12 +151,16 @@ def rehearsed(capture: Capture, client: Client) -> Rehearsed:
     )
 
 
+def _is_xml(exchange: CapturedExchange) -> bool:
+    kind = next((v for k, v in exchange.headers.items() if k.lower() == "content-type"), "")
+    return isinstance(exchange.answer, str) and "xml" in kind.lower()
+
+
 def _connected(
     provider: str, options: Mapping[str, Any], transport: KitTransport, clock: FrozenClock
 ) -> Client:
-    return connect(
-        provider, transport=transport, clock=clock, environ={}, retries=0, **dict(options)
-    )
+    account = Capture(provider, options, ()).connection()
+    return connect(provider, transport=transport, clock=clock, environ={}, retries=0, **account)
 
 
 def _own_options(capture: Capture, adapter: type[Adapter]) -> dict[str, str]:
@@ -167,12 +174,13 @@ def _own_options(capture: Capture, adapter: type[Adapter]) -> dict[str, str]:
 
 
 def _origins(adapter: type[Adapter], client: Client) -> dict[str, str]:
-    """Return the vendor's origins by those that the client uses in their place."""
+    """Return the vendor's origins, or neutral ones, by those that the client uses."""
     fields = attrs.fields_dict(adapter.Options)
+    neutral = neutral_origins(adapter)
     return {
-        str(getattr(client.options, name)): str(fields[name].default)
+        str(getattr(client.options, name)): str(neutral.get(name, fields[name].default))
         for name in origin_names(adapter.Options)
-        if isinstance(fields[name].default, str)
+        if name in neutral or isinstance(fields[name].default, str)
     }
 
 

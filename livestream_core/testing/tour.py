@@ -174,7 +174,8 @@ def reads(can: Capabilities, now: datetime) -> list[Visit]:
             visits += [
                 Visit("get", "get", _a_stream(at), is_optional=at > 0) for at in range(_READ)
             ]
-            visits.append(Visit("get an unknown ID", "get", _no_stream, NotFound))
+            expected = None if can.any_id_is_ready else NotFound
+            visits.append(Visit("get an unknown ID", "get", _no_stream, expected))
         else:
             visits.append(Visit(operation.name, operation.name, _a_finished_stream))
     return visits

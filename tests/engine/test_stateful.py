@@ -63,7 +63,7 @@ class Lives(RuleBasedStateMachine):
         self.seen: dict[str, live.Status] = {}
         self.key = self.client.id_key
         self.is_kept = self.can.supports(live.Feature.CREATE)
-        self.forgets = not self.is_kept and live.Status.READY not in self.can.statuses
+        self.forgets = not (self.is_kept or self.can.any_id_is_ready)
 
     def teardown(self) -> None:
         self.client.close()

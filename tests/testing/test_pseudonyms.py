@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from xml.etree.ElementTree import Element, SubElement, fromstring, tostring
 
 import pytest
 from hypothesis import given
@@ -136,3 +137,46 @@ def test_an_unknown_id_has_the_form_of_a_known_one(known: str) -> None:
     assert found != known
     assert found.isdecimal() == known.isdecimal()
     assert found.isdecimal() or form(found) == form(known)
+
+
+elements = st.sampled_from(["status", "name", "id", "unread"])
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=20)
+
+
+def outline(element: Element) -> Any:
+    return [element.tag, form(element.text or ""), [outline(each) for each in element]]
+
+
+@given(st.lists(st.tuples(elements, texts)))
+def test_xml_keeps_its_elements_and_the_form_of_its_texts(found: list[tuple[str, str]]) -> None:
+    root = Element("status")
+    for tag, text in [*found, ("unread", "Müller & <Söhne>")]:
+        SubElement(root, tag, {"by": "Schmidt"}).text = text
+    shown = Pseudonyms(WORDS).xml(tostring(root, "unicode", xml_declaration=True))
+    assert "ller" not in shown
+    assert "Schmidt" not in shown
+    assert outline(fromstring(shown)) == outline(root)
+
+
+def test_elements_within_an_unknown_one_may_have_the_names_of_customers() -> None:
+    names = Pseudonyms(WORDS)
+    unknown = "<notes><Mueller>Room 7</Mueller><Mueller/></notes>"
+    document = f"<status>{unknown}<!-- Mueller --><name>{{0}}</name></status>"
+    shown = names.xml(document.format("Mueller"))
+    assert "Mueller" not in shown
+    assert fromstring(shown)[0].tag == "notes"
+    assert names.xml("</name></name>") == "</name></name>"  # broken, and broken again
+
+
+@pytest.mark.parametrize(
+    "address", ["192.0.2.17", "192.0.2.17:40312", "2001:db8::17", "::17", "10:20:30:40:50:60:70:80"]
+)
+@pytest.mark.parametrize("name", ["status", "unread"])
+def test_an_address_of_a_machine_is_replaced_even_if_the_adapter_has_it_as_an_example(
+    address: str, name: str
+) -> None:
+    names = Pseudonyms({*WORDS, address})
+    for shown in (names.text(address, name), names.xml(f"<{name}>{address}</{name}>")):
+        assert address not in shown
+    assert of("1.22.1", "status") == "1.22.1"
+    assert of("2031-01-01T00:00:00+05:30", "start") == "2031-01-01T00:00:00+05:30"

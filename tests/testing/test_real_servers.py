@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import socket
 import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import livestream_core as live
+import real_columns
 from kit_runs import run
 from livestream_core.emulator import Fault
 from livestream_core.testing import RealServer
@@ -136,11 +139,41 @@ def test_the_emulator_and_the_real_server_are_two_columns_of_one_report(tmp_path
     _, _, table = done.stdout.partition("node-media-server on its emulator and a real server")
     rows = [line.split("  ")[0] for line in table.splitlines()[1:] if "proven" in line]
     assert rows[:2] == ["get", "update"]
-    adapters = json.loads((tmp_path / "report.json").read_text())["adapters"]
-    assert [each["server"] for each in adapters] == ["emulated", "real"]
-    absent = run(tmp_path, *few, "--livestream-server", "real.py:Absent")
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [each["server"] for each in report["adapters"]] == ["emulated", "real"]
+    assert list(real_columns.disagreements(report)) == []
+    _check_that_disagreements_are_found(report)
+    both = (*both[:3], "real.py:Absent", "--livestream-report=absent.json")
+    absent = run(tmp_path, *few, *both)
     assert "skipped: not installed: no-such-program (2)" in absent.stdout
     assert absent.returncode == 0
+    report = json.loads((tmp_path / "absent.json").read_text())
+    assert real_columns.absent(report["adapters"][1]) == "not installed: no-such-program"
+    assert list(real_columns.disagreements(report)) == []
+
+
+def _check_that_disagreements_are_found(report: dict[str, Any]) -> None:
+    """Damage each part of a report, and look for the damage."""
+    run = "node-media-server, synchronous"
+    for server in (0, 1):
+        for change, problem in (
+            (lambda one: one["rows"]["get"].update(verdict="not run"), "get is proven only on the"),
+            (lambda one: one["skipped"].update({"": ["test_x"]}), "test_x has no reason to be"),
+            (lambda one: one["opted_out"].update({"": ["test_x"]}), "test_x has no reason to be"),
+            (lambda one: one["failed"].append("test_x"), "test_x failed"),
+        ):
+            damaged = copy.deepcopy(report)
+            change(damaged["adapters"][server])
+            [found] = real_columns.disagreements(damaged)
+            assert found.startswith(run)
+            assert problem in found
+    emulated, real = report["adapters"]
+    assert list(real_columns.disagreements({"adapters": [real]})) == [
+        f"{run}: the report has no emulator"
+    ]
+    assert list(real_columns.disagreements({"adapters": [emulated]})) == [
+        "the report has no real server"
+    ]
 
 
 @pytest.mark.slow

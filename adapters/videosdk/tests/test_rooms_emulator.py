@@ -266,7 +266,7 @@ def _there_is_no_stop(api: Api) -> None:
     api.refused(404, "DELETE", f"rooms/{id}")
     api.refused(404, "PUT", f"rooms/{id}", {"status": "disabled"})
     api.refused(404, "GET", "recordings/", roomId=id)
-    assert api.emulator.running(id)
+    assert api.emulator.running_ids(id)
 
 
 # -- rooms ----------------------------------------------------------------------------------
@@ -586,9 +586,9 @@ def _all_ends_when_the_last_one_leaves(api: Api) -> None:
     api.post("recordings/start", roomId=id)
     api.emulator.clock.advance(75.173)
     api.emulator.drop_encoder(id)
-    assert api.emulator.running(id) == [run]
+    assert api.emulator.running_ids(id) == [run]
     api.emulator.drop_encoder(id)
-    assert api.emulator.running(id) == api.emulator.running(id, "recordings") == []
+    assert api.emulator.running_ids(id) == api.emulator.running_ids(id, "recordings") == []
     session = api.get("sessions", roomId=id)["data"][0]
     ended = api.get(f"hls/{run}")
     assert session["status"] == "ended"
@@ -686,7 +686,7 @@ def _a_composition_has_the_limits_of_its_kind(api: Api) -> None:
         api.refused(400, "POST", f"{kind}/start", {"roomId": id, **body})
         api.refused(400, "POST", f"{kind}/start", body)
     for kind in ("hls", "livestreams", "recordings"):
-        assert api.emulator.running(id, kind) == []
+        assert api.emulator.running_ids(id, kind) == []
     api.refused(404, "POST", "hls/start", {"roomId": id, "resourceId": "none"})
     api.post("hls/start", roomId=id, config={"recording": {"enabled": True}, "mode": "audio"})
     api.post("hls/end", roomId=id)
@@ -742,10 +742,10 @@ def _a_room_can_allow_several_at_a_time(api: Api) -> None:
     second = api.post("hls/start", roomId=id)["id"]
     api.post("recordings/start", roomId=id)
     api.refused(409, "POST", "recordings/start", {"roomId": id})
-    assert api.emulator.running(id) == [first, second]
+    assert api.emulator.running_ids(id) == [first, second]
     assert api.get(f"hls/{id}/active")["data"]["id"] == second
     api.post("hls/end", roomId=id, id=second)
-    assert api.emulator.running(id) == [first]
+    assert api.emulator.running_ids(id) == [first]
     api.refused(409, "POST", "hls/end", {"roomId": id, "id": second})
 
 
@@ -754,7 +754,7 @@ def _a_session_starts_what_the_room_says_and_ends_after_its_duration(api: Api) -
     auto = {"recording": {"config": LAYOUT}, "hls": {}}
     close = {"type": "session-end-and-deactivate", "duration": 2}
     id = api.entered(autoStartConfig=auto, autoCloseConfig=close)
-    assert len(api.emulator.running(id)) == len(api.emulator.running(id, "recordings")) == 1
+    assert len(api.emulator.running_ids(id)) == len(api.emulator.running_ids(id, "recordings")) == 1
     api.emulator.clock.advance(100)
     assert api.get("sessions", roomId=id)["data"][0]["status"] == "ongoing"
     api.emulator.clock.advance(100)

@@ -268,8 +268,8 @@ class _Lifecycle:
     def _name(self) -> str | None:
         """Return the ID of a stream that the API did not create, if there can be one."""
         try:
-            if Status.READY in self.capabilities.statuses:
-                return self.emulator.unused_id()  # without an encoder, it is a stream already
+            if self.capabilities.any_id_is_ready:
+                return self.emulator.unused_id()
             return self.emulator.add_stream()
         except NotImplementedError:
             return None

@@ -155,7 +155,7 @@ class Harness:
     def options(self) -> Mapping[str, Any]:
         """Return options that connect to the account."""
         if self._emulator is None:
-            return self.subject.captured()[0].options
+            return self.subject.captured()[0].connection()
         return next(iter(self.subject.ways_in(self.emulator)))
 
     def connect(self, options: Mapping[str, Any] | None = None, **settings: Any) -> Client:

@@ -37,7 +37,7 @@ class _Replay:
             clock=self.clock,
             environ={},
             retries=0,
-            **capture.options,
+            **capture.connection(),
         )
 
     def outcome(self, at: int) -> Any:

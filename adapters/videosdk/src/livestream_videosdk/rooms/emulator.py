@@ -1021,7 +1021,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
                 return self._shown_run(self._runs[id])
             return self._shown_room(self._known(id))
 
-    def running(self, id: str, kind: str = "hls") -> list[str]:
+    def running_ids(self, id: str, kind: str = "hls") -> list[str]:
         """Return the IDs of what is running in a room.
 
         Args:
