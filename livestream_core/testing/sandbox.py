@@ -85,7 +85,7 @@ class Sandbox:
                 return json.load(response)
         except HTTPError as error:
             with error:
-                status, text = error.code, error.read().decode("utf-8", "replace")
+                status, text = error.code, _message(error.read())
         except URLError as error:
             status, text = 0, str(error.reason)
         if status == 0:
@@ -155,6 +155,16 @@ class SandboxVendor:
     def _cause(self, event: str, **arguments: str) -> str:
         answer = self._sandbox.send("POST", f"{self._path}/events", {"event": event, **arguments})
         return str(answer["id"])
+
+
+def _message(body: bytes) -> str:
+    """Return the message of a refusal, with what is known instead."""
+    try:
+        data = json.loads(body)
+        message = data.pop("error")
+    except (ValueError, KeyError, AttributeError):
+        return body.decode("utf-8", "replace")
+    return "; ".join([message, *(f"{name}: {', '.join(known)}" for name, known in data.items())])
 
 
 def _variable(name: str) -> str:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -19,7 +16,7 @@ from rich.text import Text
 
 import demo_picture
 import livestream_core as live
-from command_line import PATIENCE, environment, install, livestream, run
+from command_line import PATIENCE, install, livestream, run, sandbox
 
 pytestmark = pytest.mark.processes
 
@@ -117,37 +114,6 @@ def test_an_installed_provider_is_listed_with_its_distribution(tmp_path: Path) -
 
 
 # -- the sandbox ------------------------------------------------------------------------------
-
-
-@contextmanager
-def sandbox(
-    folder: Path, environ: Mapping[str, str], *arguments: str
-) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
-    """Run a sandbox, and provide the environment that it printed."""
-    out, err = folder / "out", folder / "err"
-    with out.open("wb") as stdout, err.open("wb") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "livestream_core.cli", "sandbox", *arguments],
-            env=environment(environ),
-            stdout=stdout,
-            stderr=stderr,
-        )
-    try:
-        deadline = time.monotonic() + PATIENCE
-        # The hint is printed after all of standard output.
-        while "Ctrl-C" not in err.read_text():
-            assert process.poll() is None, err.read_text()
-            assert time.monotonic() < deadline
-            try:
-                process.wait(0.05)
-            except subprocess.TimeoutExpired:
-                pass
-        lines = [shlex.split(line) for line in out.read_text().splitlines()]
-        assert {line[0] for line in lines} == {"export"}
-        yield process, dict(line[1].split("=", 1) for line in lines)
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

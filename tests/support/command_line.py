@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -102,3 +103,34 @@ def livestream(
         timeout=PATIENCE,
         check=False,
     )
+
+
+@contextmanager
+def sandbox(
+    folder: Path, environ: Mapping[str, str], *arguments: str
+) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
+    """Run a sandbox, and provide the environment that it printed."""
+    out, err = folder / "out", folder / "err"
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "livestream_core.cli", "sandbox", *arguments],
+            env=environment(environ),
+            stdout=stdout,
+            stderr=stderr,
+        )
+    try:
+        deadline = time.monotonic() + PATIENCE
+        # The hint is printed after all of standard output.
+        while "Ctrl-C" not in err.read_text():
+            assert process.poll() is None, err.read_text()
+            assert time.monotonic() < deadline
+            try:
+                process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                pass
+        lines = [shlex.split(line) for line in out.read_text().splitlines()]
+        assert {line[0] for line in lines} == {"export"}
+        yield process, dict(line[1].split("=", 1) for line in lines)
+    finally:
+        process.kill()
+        process.wait()

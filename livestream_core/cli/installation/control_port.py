@@ -88,9 +88,10 @@ class ControlPort:
         self._check_token(request)
         try:
             endpoint, matched = _ROUTES.bind_to_environ(request.environ).match()
-        except HTTPException as error:
+        except HTTPException as error:  # or a redirect to a path with fewer slashes
             message = f"there is no {request.method} {request.path}"
-            raise _Refusal(error.code or 404, message, paths=_paths()) from None
+            status = 405 if error.code == 405 else 404
+            raise _Refusal(status, message, paths=_paths()) from None
         values: dict[str, Any] = {**matched}
         if (name := values.get("account")) is not None:
             if name not in self._accounts:

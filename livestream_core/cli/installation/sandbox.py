@@ -129,7 +129,11 @@ class Sandbox:
             adapter=each.adapter,
             emulator=emulator,
             url=url,
-            options={**origins_at(each.adapter.Options, url), **_options(each.adapter, emulator)},
+            options={
+                **origins_at(each.adapter.Options, url),
+                **emulator.options(),
+                **({} if self.webhooks is None else _webhook_options(each.adapter, emulator)),
+            },
         )
         self.accounts.append(account)
         if number == 1:
@@ -209,7 +213,6 @@ class Sandbox:
         """Send the webhook deliveries of all accounts, and say which vendors send none."""
         from .courier import Courier
 
-        self.webhooks = webhooks
         for each in self.accounts:
             declared = each.adapter.capabilities[Feature.WEBHOOK]
             if not (declared and each.emulator.sends_webhooks):
@@ -252,13 +255,11 @@ class Sandbox:
         return found
 
 
-def _options(adapter: type[Adapter], emulator: Emulator) -> dict[str, Any]:
-    """Return the options for ``connect``, with those that read webhook deliveries."""
-    options = emulator.options()
+def _webhook_options(adapter: type[Adapter], emulator: Emulator) -> dict[str, str]:
+    """Return the option that verifies the emulator's deliveries, if it takes one."""
     secret = getattr(emulator, "webhook_secret", None)
-    if secret is not None and "webhook_secret" in attrs.fields_dict(adapter.Options):
-        options.setdefault("webhook_secret", secret)
-    return options
+    is_option = "webhook_secret" in attrs.fields_dict(adapter.Options)
+    return {"webhook_secret": secret} if is_option and secret is not None else {}
 
 
 def run(
@@ -299,16 +300,19 @@ def run(
             a media server needs is not installed.
     """
     with stopped_by_signals(), ExitStack() as parts:
-        sandbox = Sandbox(
-            host, ManualClock() if manual_clock else None, parts, _media_server(media_port)
-        )
-        sandbox.start(port_base=port_base, boot_seconds=boot_seconds, accounts=accounts)
-        if control_port is not None:
-            sandbox.control(control_port)
+        webhooks = None
         if webhook_url is not None:
             from .courier import Webhooks
 
-            sandbox.send_webhooks(Webhooks(webhook_url, webhook_delay, webhook_duplicates))
+            webhooks = Webhooks(webhook_url, webhook_delay, webhook_duplicates)
+        clock = ManualClock() if manual_clock else None
+        media = _media_server(media_port)
+        sandbox = Sandbox(host, clock, parts, webhooks=webhooks, media=media)
+        sandbox.start(port_base=port_base, boot_seconds=boot_seconds, accounts=accounts)
+        if control_port is not None:
+            sandbox.control(control_port)
+        if webhooks is not None:
+            sandbox.send_webhooks(webhooks)
         if connections is not None:
             sandbox.write_connections(connections)
         simulations = [] if simulate_seconds is None else sandbox.simulations(simulate_seconds)
