@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,8 @@ from typing import IO
 
 #: Where distributions install nginx's dynamic modules.
 _MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/share/nginx/modules"))
+#: Systems give connections, and servers that choose none, ports from 32768 or from 49152 on.
+_PORTS = range(10_000, 32_000)
 #: Runs a program, and ends it when the pipe from the process that started it closes, even if that
 #: process was killed.
 _LEASH = """
@@ -36,9 +39,16 @@ def rtmp_module() -> Path | None:
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+    """Return a port of the loopback interface that nothing uses.
+
+    The system gives such a port to no connection, so it is still free a moment later.
+    """
+    while True:
+        try:
+            with socket.create_server(("127.0.0.1", secrets.choice(_PORTS))) as taken:
+                return int(taken.getsockname()[1])
+        except OSError:
+            pass  # in use
 
 
 def listens(*ports: int) -> bool:
