@@ -13,16 +13,18 @@ from pathlib import Path
 import pytest
 
 import livestream_core as live
+from command_line import sandbox
 from livestream_core import PlaybackState, RecordingStatus, Status
 from livestream_core._contract.options import environment_name
 from livestream_core.cli.media.nginx import missing
-from sandboxes import PATIENCE, sandbox
 
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.skipif(missing() is not None, reason=f"not installed: {missing()}"),
 ]
 
+#: Generous, for a busy machine.
+PATIENCE = 180.0
 POLL = 0.2
 WIDTH, HEIGHT = 64, 36
 _FFMPEG = ("ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "fatal")
@@ -81,8 +83,10 @@ def publishing(arguments: Sequence[str] | None) -> Iterator[Encoder]:
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Return the environment of a sandbox with real media."""
     folder = tmp_path_factory.mktemp("sandbox")
-    with sandbox(folder, "--media", "--boot-seconds", "0.2") as (_, variables):
+    with sandbox(folder, {}, "--media", "--boot-seconds", "0.2") as (process, variables):
         yield variables
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
     assert "Traceback" not in (folder / "err").read_text()
 
 
@@ -235,7 +239,7 @@ def test_nothing_is_left_however_the_sandbox_ends(tmp_path: Path, number: signal
     (temporary := tmp_path / "tmp").mkdir()
     environ = {"LIVESTREAM_ADAPTERS": "memory", "TMPDIR": str(temporary)}
     arguments = ("--media", "--boot-seconds", "0")
-    with sandbox(tmp_path, *arguments, **environ) as (process, variables):
+    with sandbox(tmp_path, environ, *arguments) as (process, variables):
         with live.connect("memory", environ=variables) as client:
             stream = ready(client)
         [folder] = temporary.iterdir()

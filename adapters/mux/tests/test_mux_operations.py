@@ -411,6 +411,19 @@ def test_every_field_of_a_stream_is_read() -> None:
     assert (stream.started_at, stream.ended_at, stream.recording) == (None, None, None)
 
 
+def test_viewers_find_streams_under_your_own_domain() -> None:
+    with prepared(shown(), playback_url="https://watch.school.example") as (client, _):
+        assert client.get(ID).hls_url == f"https://watch.school.example/{PLAYBACK_ID}.m3u8"
+
+
+@pytest.mark.parametrize(
+    "url", ["watch.example", "ftp://x.example", "https://x.example/", "https://x.example?a=b", ""]
+)
+def test_what_is_not_the_start_of_a_playback_url_is_refused(url: str) -> None:
+    with pytest.raises(live.ConfigurationError, match="playback_url"):
+        live.connect("mux", token_id="a", token_secret="b", playback_url=url)
+
+
 def test_a_stream_without_meta_has_no_title() -> None:
     payload = shown()
     del payload["data"]["meta"]

@@ -73,6 +73,13 @@ class Nginx:
     http: int
     _control: str = attrs.field(repr=False)
 
+    def is_ready(self) -> bool:
+        """Return whether it answers: another server may have one of the ports."""
+        try:
+            return self._request("drop/publisher", timeout=1.0, app="-", name="-") == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
     def drop(self, application: str, name: str) -> None:
         """Disconnect the encoder that publishes under a name, if there is one."""
         self._request("drop/publisher", app=application, name=name)
@@ -81,12 +88,14 @@ class Nginx:
         """Finish the file that nginx records, while the encoder stays connected."""
         self._request("record/stop", app=application, name=name, rec="all")
 
-    def _request(self, method: str, **arguments: str) -> None:
+    def _request(self, method: str, *, timeout: float = _PATIENCE, **arguments: str) -> int:
         query = urlencode(arguments)
-        connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=_PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=timeout)
         try:
             connection.request("GET", f"/{self._control}/{method}?{query}")
-            connection.getresponse().read()
+            response = connection.getresponse()
+            response.read()
+            return response.status
         finally:
             connection.close()
 
@@ -131,15 +140,16 @@ def running(folder: Path, hooks: Mapping[str, str], *, rtmp: int, http: int) -> 
     with (folder / "nginx.log").open("ab") as log:
         process = leashed(*command, folder=folder, log=log)
     try:
+        started = Nginx(folder, rtmp, http, control)
         deadline = time.monotonic() + _PATIENCE
-        while not listens(rtmp, http):
+        while not (started.is_ready() and listens(rtmp)):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise ConfigurationError(
                     f"nginx does not start: {_last_error(folder / 'nginx.log')}",
                     hint="choose another --port-base if a port is in use",
                 )
             time.sleep(_POLL_SECONDS)
-        yield Nginx(folder, rtmp, http, control)
+        yield started
     finally:
         process.communicate()
 

@@ -53,6 +53,14 @@ _RECORDED = "video.asset.live_stream_completed"
 _OneStream = Generator[live.Request, live.Response, live.LiveStream]
 
 
+def _check_playback_url(options: Any, field: Any, value: str) -> None:
+    # The message does not contain it, because it may hold a password.
+    if not re.fullmatch(r"https?://[^\s?#@]*[^\s?#@/]", value):
+        raise ValueError(
+            "must be https:// or http:// and a host, without a query or a slash at the end"
+        )
+
+
 @attrs.frozen(kw_only=True)
 class MuxOptions(live.Options):
     """Options of a connection to Mux: an access token of one environment.
@@ -92,7 +100,7 @@ class MuxOptions(live.Options):
     )
     playback_url: str = live.option(
         default="https://stream.mux.com",
-        validator=attrs.validators.matches_re(r"https?://[^\s?#]*[^\s?#/]"),
+        validator=_check_playback_url,
         help="The URL under which viewers find streams, such as one of your custom domains.",
     )
     webhook_secret: live.Secret | None = live.option(
