@@ -105,9 +105,11 @@ class AsyncClient(BaseClient):
         """Create a live stream; see :meth:`Client.create`."""
         return await self._run(self._creating(spec, fields, on_unsupported, deadline))
 
-    async def get(self, id: str, *, deadline: float | None = None) -> LiveStream:
+    async def get(
+        self, id: str, *, after: LiveStream | None = None, deadline: float | None = None
+    ) -> LiveStream:
         """Return one stream; see :meth:`Client.get`."""
-        return await self._run(self._on_stream("get", id, deadline))
+        return await self._run(self._getting(id, after, deadline))
 
     async def update(
         self, id: str, *, deadline: float | None = None, **changes: Unpack[StreamChanges]

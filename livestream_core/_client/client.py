@@ -111,17 +111,21 @@ class Client(BaseClient):
         """
         return self._run(self._creating(spec, fields, on_unsupported, deadline))
 
-    def get(self, id: str, *, deadline: float | None = None) -> LiveStream:
+    def get(
+        self, id: str, *, after: LiveStream | None = None, deadline: float | None = None
+    ) -> LiveStream:
         """Return one stream.
 
         Args:
             id: The stream's ID.
+            after: The stream as you knew it before. Its status is kept if the vendor shows the
+                stream in the same way as before: see :attr:`Capabilities.reads_as`.
             deadline: See :meth:`create`.
 
         Raises:
             NotFound: If the ID does not exist or belongs to something other than a live stream.
         """
-        return self._run(self._on_stream("get", id, deadline))
+        return self._run(self._getting(id, after, deadline))
 
     def update(
         self, id: str, *, deadline: float | None = None, **changes: Unpack[StreamChanges]

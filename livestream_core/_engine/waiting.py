@@ -170,9 +170,9 @@ def _sleep(engine: Engine, seconds: float, id: str) -> Flow[None]:
 
 
 def _observe(engine: Engine, stream: LiveStream, previous: Status | None) -> Status:
-    if previous is Status.STARTING and stream.status is Status.SCHEDULED:
-        # Some vendors report a booting server as scheduled: this is not a change.
-        return previous
-    if previous is not None and stream.status is not previous:
+    if previous is None:
+        return stream.status
+    status = engine.adapter.capabilities.status_after(previous, stream.status)
+    if status is not previous:
         engine.observers.status_changed(engine.account, stream, previous)
-    return stream.status
+    return status
