@@ -154,6 +154,11 @@ class BaseClient:
         return options
 
     @property
+    def clock(self) -> Clock:
+        """The clock by which the client waits: the machine's, or that of your tests."""
+        return self._engine.clock
+
+    @property
     def session(self) -> Session | None:
         """The session that was used last; ``None`` before the first request.
 
