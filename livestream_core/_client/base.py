@@ -388,6 +388,7 @@ class BaseClient:
         timeout: float,
         poll: float | None,
         since: LiveStream | None,
+        on_change: Callable[[LiveStream], object] | None,
     ) -> Flow[LiveStream]:
         with self._context("wait", id):
             self.capabilities.require(Feature.GET)
@@ -398,7 +399,9 @@ class BaseClient:
             with_field_name("timeout", c.seconds)(timeout)
             if poll is not None:
                 with_field_name("poll", c.seconds)(poll)
-        return self._if_open(wait(self._engine, id, condition, timeout, poll), "wait", id)
+        return self._if_open(
+            wait(self._engine, id, condition, timeout, poll, on_change), "wait", id
+        )
 
     def _until(self, until: Until, since: LiveStream | None) -> Condition:
         if callable(until) and not isinstance(until, str):
@@ -558,7 +561,7 @@ class BaseClient:
             problem = delivery.explain(error, is_form=self._adapter.receives_forms)
         else:
             if event.stream is not None:
-                self._engine.observers.status_changed(self._account, event.stream, None)
+                self._engine.observers.status_seen(self._account, event.stream, None)
             key = event.key or hashlib.sha256(delivery.body).hexdigest()
             return attrs.evolve(event, key=key, account=self._account)
         # Raised without the adapter's frames, which hold the secret.

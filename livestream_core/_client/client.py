@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
@@ -354,6 +354,7 @@ class Client(BaseClient):
         timeout: float,
         poll: float | None = None,
         since: LiveStream | None = None,
+        on_change: Callable[[LiveStream], object] | None = None,
     ) -> LiveStream:
         """Wait until a stream has a status or meets another condition, by polling the vendor.
 
@@ -367,6 +368,8 @@ class Client(BaseClient):
             poll: Seconds between two reads. By default the interval grows from 0.5 to 5 seconds.
             since: The stream as you read it before. If it was live, the wait for the end of a
                 reusable stream also ends if that run is over by the first read.
+            on_change: A function that is called with the stream when its status has changed since
+                the last read.
 
         Returns:
             The stream, which meets the condition. After the run of a reusable stream, its status
@@ -380,7 +383,7 @@ class Client(BaseClient):
                 of a reusable stream was seen, the message says so.
             Unsupported: If this provider never reports the status; nothing was sent.
         """
-        return self._run(self._waiting(id, until, timeout, poll, since))
+        return self._run(self._waiting(id, until, timeout, poll, since, on_change))
 
     def probe(
         self,

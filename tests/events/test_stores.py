@@ -137,6 +137,24 @@ def test_no_change_is_lost_or_changed_when_a_process_is_killed_while_it_handles_
     assert len({each.key for each in told}) == 3
 
 
+def test_workers_that_share_a_store_tell_each_change_once_and_in_order(store: Store) -> None:
+    vendor = memory.MemoryVendor(clock=live.ManualClock())
+    with vendor.connect() as client, ThreadPoolExecutor(4) as threads:
+        trackers = [events.Tracker(store, client_for=lambda account: client) for _ in range(4)]
+        streams = [client.create(title=f"Lesson {number}") for number in range(8)]
+        vendor.clock.advance(60)
+        told: list[events.Change] = []
+        for step in (vendor.connect_encoder, vendor.drop_encoder, vendor.connect_encoder):
+            vendor.clock.advance(1)
+            for stream in streams:
+                step(stream.id)
+                trackers[0].add(client.parse_webhook(*vendor.webhook(stream.id)))
+            list(threads.map(lambda each: each.process(told.append), trackers))
+    for stream in streams:
+        mine = [each.stream.status for each in told if each.stream and each.stream_id == stream.id]
+        assert mine == ["live", "interrupted", "live"]
+
+
 def test_no_stream_key_reaches_a_file(tmp_path: Path) -> None:
     vendor = memory.MemoryVendor(clock=live.ManualClock())
     file = tmp_path / "events.db"
