@@ -159,6 +159,8 @@ class Tracking:
             account, stream_id = json.loads(claim.stream)
             try:
                 handed += yield from self._stream(claim, account, stream_id)
+            except GeneratorExit:
+                raise
             except LeaseLost:
                 logger().warning(
                     "%s: the lease of stream %s ended before its changes were handled; the tracker "
@@ -166,6 +168,10 @@ class Tracking:
                     account,
                     stream_id,
                 )
+            except BaseException:
+                # Such as a time limit of a queue. Other workers need not wait for the lease to end.
+                yield self._release(claim, 0.0)
+                raise
         return handed
 
     def _stream(self, claim: Claim, account: str, stream_id: str) -> Flow[int]:
@@ -188,8 +194,11 @@ class Tracking:
             yield from held.save(waiting=held.known.waiting[1:], failures=0)
             if change.kind is ChangeKind.STATUS_CHANGED:
                 yield Report(change)
-        yield Use(lambda store: store.release(claim.stream, self.owner, after))
+        yield self._release(claim, after)
         return handed
+
+    def _release(self, claim: Claim, after: float | None) -> Use:
+        return Use(lambda store: store.release(claim.stream, self.owner, after))
 
     def _refresh(self, held: _Held, account: str, stream_id: str) -> Flow[float | None]:
         """Read the stream, save what is known then, and return when to read it again."""

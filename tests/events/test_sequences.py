@@ -26,6 +26,18 @@ class Killed(BaseException):
     """The end of a process."""
 
 
+class Mortal:
+    """A store as one process sees it, which can do nothing once the process was killed."""
+
+    def __init__(self, store: events.Store) -> None:
+        self.store, self.is_alive = store, True
+
+    def __getattr__(self, name: str) -> Any:
+        if not self.is_alive:
+            raise Killed
+        return getattr(self.store, name)
+
+
 @attrs.define
 class World:
     """A vendor with one stream, and everything between it and the application."""
@@ -85,18 +97,16 @@ class World:
 
     def process(self, *, killed_after: int | None = None) -> None:
         """Process what is due, with a new tracker, and kill it after some changes."""
-        left = [killed_after]
+        store, before = Mortal(self.store), len(self.told)
 
         def handle(change: events.Change) -> None:
             self.told.append(change)
-            if left[0] is not None:
-                left[0] -= 1
-                if left[0] < 0:
-                    raise Killed
+            if killed_after is not None and len(self.told) - before > killed_after:
+                store.is_alive = False
+                raise Killed
 
-        self.tracker = tracker_of(self.store, self.client)
         try:
-            self.tracker.process(handle)
+            tracker_of(store, self.client).process(handle)
         except Killed:
             self.pass_(130)  # its lease ends
 
@@ -236,6 +246,20 @@ def test_a_delivery_that_arrives_after_a_later_status_was_told_changes_nothing(
         found.arrive(0)
         found.process()
         assert found.statuses == over
+
+
+@pytest.mark.parametrize("each_is_processed", [False, True], ids=["at once", "one by one"])
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_copy_of_a_delivery_changes_nothing(provider: str, each_is_processed: bool) -> None:
+    with world(provider) as found:
+        found.happen("connect")
+        found.happen("drop")
+        for number in (0, 1, 0, 0, 1):
+            found.arrive(number, stays=True)
+            if each_is_processed:
+                found.process()
+        found.process()
+        assert found.statuses == ["live", "interrupted"]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

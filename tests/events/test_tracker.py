@@ -146,8 +146,9 @@ def test_a_stream_that_reads_hide_as_live_is_live_again_if_that_lasts() -> None:
         assert here.read(stream) == ["live"]
 
 
-def test_a_deletion_is_told_once_two_reads_do_not_find_the_stream() -> None:
-    with platform() as here:
+@pytest.mark.parametrize("provider", ["memory", "tpstreams", "mux"])
+def test_a_deletion_is_told_once_two_reads_do_not_find_the_stream(provider: str) -> None:
+    with platform(provider) as here:
         stream = here.create()
         here.vendor.connect_encoder(stream.id)
         here.deliver(stream)
