@@ -57,14 +57,23 @@ def now_of(connection: sa.Connection) -> float:
     """Return the time by the database's clock, in seconds since 1970."""
     if connection.dialect.name == "sqlite":
         return time.time()
-    now = connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())"))
-    return float(now or 0.0)
+    return float(connection.scalar(_ASK_FOR_NOW) or 0.0)
 
 
-def insert(connection: sa.Connection, table: sa.Table) -> Any:
+def clock_of(dialect: str) -> sa.ColumnElement[float]:
+    """Return the time by the database's clock as a part of a statement."""
+    if dialect == "sqlite":
+        return sa.bindparam("time", callable_=lambda: time.time(), type_=sa.Float(53))
+    return sa.literal_column("extract(epoch FROM clock_timestamp())", sa.Float(53))
+
+
+_ASK_FOR_NOW = sa.select(clock_of("postgresql"))
+
+
+def insert(dialect: str, table: sa.Table) -> Any:
     """Return the statement that inserts rows, to which ``on_conflict_...`` can be added."""
-    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table)
+    module: Any = sqlite if dialect == "sqlite" else postgresql
+    return module.insert(table)
 
 
 class Tables(Generic[X]):

@@ -552,7 +552,7 @@ class Transaction:
         if not rows:
             return
         self._connection.execute(
-            insert(self._connection, table).on_conflict_do_nothing(), list(rows)
+            insert(self._connection.dialect.name, table).on_conflict_do_nothing(), list(rows)
         )
 
 

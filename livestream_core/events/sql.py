@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from .._public import publish
-from ..durable.database import Database, Tables, insert, now_of, shown
+from ..durable.database import Database, Tables, clock_of, insert, now_of, shown
 from ..durable.leases import LeaseLost as _LeaseLost
 from ..durable.leases import Leases
 from .stores import Claim, LeaseLost
@@ -71,6 +71,16 @@ class SQLAlchemyStore:
 
     def __init__(self, database: Database) -> None:
         self._tables: Tables[sa.Connection] = Tables(database, tables, lambda given: given)
+        # Built once, because building takes longer than running them.
+        dialect = self._tables.engine.dialect.name
+        waking = insert(dialect, _STREAMS).values(
+            key=_P("of_stream"), lease_until=0.0, not_before=clock_of(dialect)
+        )
+        now, due = waking.excluded.not_before, _STREAMS.c.not_before
+        self._wake = waking.on_conflict_do_update(
+            index_elements=["key"], set_={"not_before": sa.case((due < now, due), else_=now)}
+        )
+        self._add = insert(dialect, _DELIVERIES).on_conflict_do_nothing()
 
     def close(self) -> None:
         """Close the database connections, unless they are of an engine of yours."""
@@ -84,16 +94,9 @@ class SQLAlchemyStore:
 
         def add(connection: sa.Connection) -> None:
             # First the stream's row: a worker that is about to release it must see the delivery.
-            now = now_of(connection)
-            due = sa.case((_STREAMS.c.not_before < now, _STREAMS.c.not_before), else_=now)
-            connection.execute(
-                insert(connection, _STREAMS).on_conflict_do_update(
-                    index_elements=["key"], set_={"not_before": due}
-                ),
-                {"key": stream, "lease_until": 0.0, "not_before": now},
-            )
+            connection.execute(self._wake, {"of_stream": stream})
             row = {"stream": stream, "key": key, "delivery": delivery}
-            connection.execute(insert(connection, _DELIVERIES).on_conflict_do_nothing(), row)
+            connection.execute(self._add, row)
 
         self._tables.write(add)
 
