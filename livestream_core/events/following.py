@@ -197,9 +197,11 @@ class _Following:
         """Return whether a delivery shows another status, and can be later than what was told."""
         if current is not None and status is current.status:
             return False
-        if event.occurred_at is not None and self.known.told_at is not None:
-            return event.occurred_at >= self.known.told_at
-        # Without a time, only an impossible step shows that it is late.
+        told_at = self.known.told_at
+        if event.occurred_at is not None and told_at is not None and event.occurred_at < told_at:
+            return False
+        # Without a time, only an impossible step shows that a delivery is late. If a vendor makes
+        # such a step, a read shows it.
         return current is None or self._capabilities.can_reach(current.status, status)
 
     def _status_after(self, status: Status) -> Status:

@@ -384,3 +384,17 @@ def test_get_keeps_a_status_that_reads_hide() -> None:
             with pytest.raises(live.InvalidInput, match=message) as caught:
                 here.client.get(stream.id, after=wrong)  # type: ignore[arg-type]
             assert caught.value.field == "after"
+
+
+def test_a_late_delivery_is_recognized_without_the_time_of_the_later_change() -> None:
+    with platform() as here:
+        stream = here.create()
+        here.vendor.connect_encoder(stream.id)
+        event = here.client.parse_webhook(*here.vendor.webhook(stream.id))
+        assert here.read(stream) == ["live"]
+        here.vendor.clock.advance(1)
+        here.client.stop(stream.id)
+        here.vendor.inject(Fault.missing_field("updated_at"), on="GET *")
+        assert here.read(stream) == ["processing"]
+        here.tracker.add(event, account=ACCOUNT)
+        assert here.process() == []
