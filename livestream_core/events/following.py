@@ -227,9 +227,7 @@ class _Following:
         was_read, before = self.known.is_read, current
         self._set(missed=0, is_read=True)
         if current is None or current.status is not status:
-            # By the vendor's clock, if it says so: it may differ from this machine's.
-            at = shown.updated_at or read.at
-            self._tell_status(stream, stream, source, None, read.at, at=at)
+            self._tell_status(stream, stream, source, None, read.at)
         else:
             self._set(stream=stream)
         has_recording = self._tell_recording(stream, before, source, read.at)
@@ -252,12 +250,11 @@ class _Following:
         source: Source,
         occurred_at: datetime | None,
         received_at: datetime,
-        *,
-        at: datetime | None = None,
     ) -> None:
         before = self.known.stream
         self._tell(ChangeKind.STATUS_CHANGED, told, before, source, occurred_at, received_at)
-        times = [self.known.told_at, at or occurred_at or received_at]
+        # By the vendor's clock, if it says so: it may differ from this machine's.
+        times = [self.known.told_at, occurred_at or told.updated_at or received_at]
         self._set(stream=kept, told_at=max(filter(None, times)))
         self._has_moved = True
         status, was_on_air = told.status, self.known.is_on_air

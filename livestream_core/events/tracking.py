@@ -115,7 +115,8 @@ def read_of(account: str, stream: LiveStream) -> tuple[str, str, str]:
 
 def _stored(account: str, id: str, event: Event, source: Source) -> tuple[str, str, str]:
     evidence = Evidence(event=event, source=source, received_at=datetime.now(UTC))
-    key = event.key or secrets.token_hex(16)
+    # As JSON, every text is one that every store can keep.
+    key = json.dumps(event.key or secrets.token_hex(16))
     return name_of(account, id), key, json.dumps(evidence.to_dict())
 
 

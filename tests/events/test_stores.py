@@ -153,6 +153,23 @@ def test_workers_that_share_a_store_tell_each_change_once_and_in_order(store: St
         assert mine == ["live", "interrupted", "live"]
 
 
+def test_ids_and_keys_may_have_any_characters(store: Store) -> None:
+    odd = "a\0b/\N{SNOWMAN}\n\"'{}"
+    event = live.Event(
+        provider="memory", kind="stream_changed", stream_id=odd, account=odd, key=odd, status="live"
+    )
+    with memory.MemoryVendor(clock=live.ManualClock()).connect() as client:
+
+        def client_for(account: str) -> live.Client:
+            assert account == odd
+            return client
+
+        tracker = events.Tracker(store, client_for=client_for)
+        assert tracker.add(event)
+        assert tracker.process(print) == 0, "no read finds this stream"
+    assert store.claim("w", LEASE) is None
+
+
 def test_no_stream_key_reaches_a_file(tmp_path: Path) -> None:
     vendor = memory.MemoryVendor(clock=live.ManualClock())
     file = tmp_path / "events.db"
