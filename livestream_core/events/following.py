@@ -236,12 +236,13 @@ class _Following:
 
     def _miss(self, read: Read, source: Source) -> None:
         current = self.known.stream
-        if current is None:
-            return
         self._set(missed=self.known.missed + 1)
-        if self.known.missed >= _READS_OF_DELETED:
+        if self.known.missed < _READS_OF_DELETED:
+            return
+        self._set(missed=0)
+        if current is not None:
             self._tell(ChangeKind.DELETED, None, current, source, None, read.at)
-            self._set(stream=None, is_read=False, is_on_air=False, missed=0, told_at=read.at)
+            self._set(stream=None, is_read=False, is_on_air=False, told_at=read.at)
 
     def _tell_status(
         self,

@@ -178,6 +178,15 @@ def test_a_stream_that_one_read_missed_is_not_deleted() -> None:
         assert here.read(stream) == []
 
 
+def test_a_stream_that_is_found_a_little_after_its_creation_is_followed() -> None:
+    with platform() as here:
+        stream = here.client.create(title="Lesson")
+        here.vendor.inject(Fault.status(404, body=b"{}"), on="GET *")
+        assert here.read(stream) == []
+        here.vendor.clock.advance(31)
+        assert here.process() == ["ready"]
+
+
 def test_what_a_handler_fails_at_comes_again_later_and_nothing_overtakes_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
