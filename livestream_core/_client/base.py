@@ -6,7 +6,6 @@ flow is run.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import (
     Callable,
@@ -562,7 +561,7 @@ class BaseClient:
         else:
             if event.stream is not None:
                 self._engine.observers.status_seen(self._account, event.stream, None)
-            key = event.key or hashlib.sha256(delivery.body).hexdigest()
+            key = event.key or delivery.digest
             return attrs.evolve(event, key=key, account=self._account)
         # Raised without the adapter's frames, which hold the secret.
         raise problem.with_traceback(None)
