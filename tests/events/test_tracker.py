@@ -336,6 +336,34 @@ def test_coroutines_do_the_same(caplog: pytest.LogCaptureFixture) -> None:
     assert statuses == ["starting", "ready", "live", "interrupted", "live"]
 
 
+def test_a_canceled_task_lets_another_worker_take_over_at_once() -> None:
+    vendor: Any = load_emulator("memory")()
+    vendor.clock = live.ManualClock()
+
+    async def main() -> list[Change]:
+        async with connected(vendor, live.connect_async) as client:
+            store = events.MemoryStore()
+            tracker = events.AsyncTracker(store, client_for=lambda account: client)
+            stream = await client.create(title="Lesson")
+            await tracker.observe(client.account, stream)
+            begun, told = asyncio.Event(), []
+
+            async def never_done(change: Change) -> None:
+                begun.set()
+                await asyncio.Event().wait()
+
+            task = asyncio.create_task(tracker.process(never_done))
+            await begun.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await tracker.process(told.append)
+            return told
+
+    (change,) = asyncio.run(main())
+    assert change.key.endswith("/1")
+
+
 def no_client(account: str) -> live.Client:
     raise AssertionError(account)
 
