@@ -346,7 +346,8 @@ def test_a_canceled_task_lets_another_worker_take_over_at_once() -> None:
             tracker = events.AsyncTracker(store, client_for=lambda account: client)
             stream = await client.create(title="Lesson")
             await tracker.observe(client.account, stream)
-            begun, told = asyncio.Event(), []
+            begun = asyncio.Event()
+            told: list[Change] = []
 
             async def never_done(change: Change) -> None:
                 begun.set()
