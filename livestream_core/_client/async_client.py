@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
@@ -105,9 +105,11 @@ class AsyncClient(BaseClient):
         """Create a live stream; see :meth:`Client.create`."""
         return await self._run(self._creating(spec, fields, on_unsupported, deadline))
 
-    async def get(self, id: str, *, deadline: float | None = None) -> LiveStream:
+    async def get(
+        self, id: str, *, after: LiveStream | None = None, deadline: float | None = None
+    ) -> LiveStream:
         """Return one stream; see :meth:`Client.get`."""
-        return await self._run(self._on_stream("get", id, deadline))
+        return await self._run(self._getting(id, after, deadline))
 
     async def update(
         self, id: str, *, deadline: float | None = None, **changes: Unpack[StreamChanges]
@@ -204,12 +206,13 @@ class AsyncClient(BaseClient):
         timeout: float,
         poll: float | None = None,
         since: LiveStream | None = None,
+        on_change: Callable[[LiveStream], object] | None = None,
     ) -> LiveStream:
         """Wait until a stream meets a condition; see :meth:`Client.wait`.
 
-        A function passed as ``until`` must be synchronous, and must not block.
+        Functions passed as ``until`` and ``on_change`` must be synchronous, and must not block.
         """
-        return await self._run(self._waiting(id, until, timeout, poll, since))
+        return await self._run(self._waiting(id, until, timeout, poll, since, on_change))
 
     async def probe(
         self,

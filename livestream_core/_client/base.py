@@ -153,6 +153,11 @@ class BaseClient:
         return options
 
     @property
+    def clock(self) -> Clock:
+        """The clock by which the client waits: the machine's, or that of your tests."""
+        return self._engine.clock
+
+    @property
     def session(self) -> Session | None:
         """The session that was used last; ``None`` before the first request.
 
@@ -221,6 +226,29 @@ class BaseClient:
             if request is None or not request.changes:
                 return None
             return preview_of(request, self._engine.redactor.mask)
+
+    def _getting(
+        self, id: str, after: LiveStream | None, deadline: float | None
+    ) -> Flow[LiveStream]:
+        flow = self._on_stream("get", id, deadline)
+        if after is None:
+            return flow
+        with self._context("get", id):
+            self._check_earlier("after", after, id)
+        return self._following(flow, after)
+
+    def _following(self, flow: Flow[LiveStream], after: LiveStream) -> Flow[LiveStream]:
+        stream = yield from flow
+        status = self.capabilities.status_after(after.status, stream.status)
+        return stream if status is stream.status else attrs.evolve(stream, status=status)
+
+    def _check_earlier(self, name: str, stream: object, id: str) -> None:
+        if not isinstance(stream, LiveStream):
+            raise InvalidInput(
+                f"{name}: expected a LiveStream, not {type(stream).__name__}", field=name
+            )
+        if self.id_key(stream.id) != self.id_key(id):
+            raise InvalidInput(f"{name}: it is the stream {stream.id!r}, not {id!r}", field=name)
 
     def _updating(
         self, id: str, changes: Mapping[str, Any], deadline: float | None
@@ -359,25 +387,22 @@ class BaseClient:
         timeout: float,
         poll: float | None,
         since: LiveStream | None,
+        on_change: Callable[[LiveStream], object] | None,
     ) -> Flow[LiveStream]:
         with self._context("wait", id):
             self.capabilities.require(Feature.GET)
+            with_field_name("id", c.identifier)(id)
+            if since is not None:
+                self._check_earlier("since", since, id)
             condition = self._until(until, since)
             with_field_name("timeout", c.seconds)(timeout)
             if poll is not None:
                 with_field_name("poll", c.seconds)(poll)
-            with_field_name("id", c.identifier)(id)
-            if since is not None and self.id_key(since.id) != self.id_key(id):
-                raise InvalidInput(
-                    f"since: it is the stream {since.id!r}, not {id!r}", field="since"
-                )
-        return self._if_open(wait(self._engine, id, condition, timeout, poll), "wait", id)
+        return self._if_open(
+            wait(self._engine, id, condition, timeout, poll, on_change), "wait", id
+        )
 
     def _until(self, until: Until, since: LiveStream | None) -> Condition:
-        if since is not None and not isinstance(since, LiveStream):
-            raise InvalidInput(
-                f"since: expected a LiveStream, not {type(since).__name__}", field="since"
-            )
         if callable(until) and not isinstance(until, str):
             return Condition(until)
         several = [until] if isinstance(until, str) else until
@@ -535,8 +560,9 @@ class BaseClient:
             problem = delivery.explain(error, is_form=self._adapter.receives_forms)
         else:
             if event.stream is not None:
-                self._engine.observers.status_changed(self._account, event.stream, None)
-            return event
+                self._engine.observers.status_seen(self._account, event.stream, None)
+            key = event.key or delivery.digest
+            return attrs.evolve(event, key=key, account=self._account)
         # Raised without the adapter's frames, which hold the secret.
         raise problem.with_traceback(None)
 

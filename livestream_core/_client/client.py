@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
@@ -111,17 +111,21 @@ class Client(BaseClient):
         """
         return self._run(self._creating(spec, fields, on_unsupported, deadline))
 
-    def get(self, id: str, *, deadline: float | None = None) -> LiveStream:
+    def get(
+        self, id: str, *, after: LiveStream | None = None, deadline: float | None = None
+    ) -> LiveStream:
         """Return one stream.
 
         Args:
             id: The stream's ID.
+            after: The stream as you knew it before. Its status is kept if the vendor shows the
+                stream in the same way as before: see :attr:`Capabilities.reads_as`.
             deadline: See :meth:`create`.
 
         Raises:
             NotFound: If the ID does not exist or belongs to something other than a live stream.
         """
-        return self._run(self._on_stream("get", id, deadline))
+        return self._run(self._getting(id, after, deadline))
 
     def update(
         self, id: str, *, deadline: float | None = None, **changes: Unpack[StreamChanges]
@@ -350,6 +354,7 @@ class Client(BaseClient):
         timeout: float,
         poll: float | None = None,
         since: LiveStream | None = None,
+        on_change: Callable[[LiveStream], object] | None = None,
     ) -> LiveStream:
         """Wait until a stream has a status or meets another condition, by polling the vendor.
 
@@ -363,6 +368,8 @@ class Client(BaseClient):
             poll: Seconds between two reads. By default the interval grows from 0.5 to 5 seconds.
             since: The stream as you read it before. If it was live, the wait for the end of a
                 reusable stream also ends if that run is over by the first read.
+            on_change: A function that is called with the stream when its status has changed since
+                the last read.
 
         Returns:
             The stream, which meets the condition. After the run of a reusable stream, its status
@@ -376,7 +383,7 @@ class Client(BaseClient):
                 of a reusable stream was seen, the message says so.
             Unsupported: If this provider never reports the status; nothing was sent.
         """
-        return self._run(self._waiting(id, until, timeout, poll, since))
+        return self._run(self._waiting(id, until, timeout, poll, since, on_change))
 
     def probe(
         self,

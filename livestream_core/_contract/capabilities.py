@@ -169,6 +169,10 @@ class Capabilities:
             a reference that is in use returns the existing stream or is refused.
         list_lacks: The names of the fields of a ``LiveStream`` that ``get`` returns and a list does
             not. In a list, they are empty, and the status is UNKNOWN.
+        reads_as: The statuses that ``get`` and ``list`` cannot show, because only some response or
+            delivery does, each with the status that they show instead. A stream that had such a
+            status and is read with the other one has not changed. By default, a stream that was
+            STARTING may read as SCHEDULED.
     """
 
     operations: Mapping[Feature, Capability] = attrs.field(converter=_operations, hash=False)
@@ -186,6 +190,9 @@ class Capabilities:
     max_page_size: int | None = None
     reference_is_unique: bool = False
     list_lacks: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+    reads_as: Mapping[Status, Status] = attrs.field(
+        factory=lambda: {Status.STARTING: Status.SCHEDULED}, converter=dict, hash=False
+    )
 
     def __attrs_post_init__(self) -> None:
         # The client compares references itself, so the filter needs nothing but the field.
@@ -225,6 +232,13 @@ class Capabilities:
     def can_reach(self, status: Status, other: Status) -> bool:
         """Return whether ``other`` can follow ``status`` after any number of transitions."""
         return other in reachable(status, reusable=self.reusable)
+
+    def status_after(self, status: Status, read: Status) -> Status:
+        """Return the status of a stream that had ``status`` and is now read with ``read``.
+
+        It is ``read``, unless the vendor shows that for ``status``, too: see :attr:`reads_as`.
+        """
+        return status if self.reads_as.get(status) is read else read
 
     def require(self, *features: Feature | str) -> None:
         """Check that the provider supports all of the features.

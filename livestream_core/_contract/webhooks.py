@@ -29,6 +29,13 @@ class Delivery:
     headers: Headers = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
 
+    @property
+    def digest(self) -> str:
+        """What two copies of the delivery have in common, and what shows nothing of it."""
+        import hashlib
+
+        return hashlib.sha256(self.body).hexdigest()
+
     def explain(self, error: LiveStreamError, *, is_form: bool = False) -> LiveStreamError:
         """Return an error of reading the delivery, reworded, with a hint about the likely cause.
 

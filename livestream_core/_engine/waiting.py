@@ -81,7 +81,12 @@ class Condition:
 
 
 def wait(
-    engine: Engine, id: str, condition: Condition, timeout: float, poll: float | None
+    engine: Engine,
+    id: str,
+    condition: Condition,
+    timeout: float,
+    poll: float | None,
+    on_change: Callable[[LiveStream], object] | None = None,
 ) -> Flow[LiveStream]:
     """Wait as described at ``Client.wait``; the arguments have been checked."""
     clock = engine.clock
@@ -109,8 +114,8 @@ def wait(
             failure = error
             requested = getattr(error, "retry_after", None) or 0.0
         if stream is not None and failure is None:
-            previous = _observe(engine, stream, previous)
-            # A function is the caller's code, so its exceptions pass unchanged.
+            # Functions are the caller's code, so their exceptions pass unchanged.
+            previous = _observe(engine, stream, previous, on_change)
             if condition.is_met(stream):
                 return stream
             if (final := condition.failure(stream, engine.adapter.capabilities)) is not None:
@@ -169,10 +174,17 @@ def _sleep(engine: Engine, seconds: float, id: str) -> Flow[None]:
         pass_on(raised, note, handled)
 
 
-def _observe(engine: Engine, stream: LiveStream, previous: Status | None) -> Status:
-    if previous is Status.STARTING and stream.status is Status.SCHEDULED:
-        # Some vendors report a booting server as scheduled: this is not a change.
-        return previous
-    if previous is not None and stream.status is not previous:
-        engine.observers.status_changed(engine.account, stream, previous)
-    return stream.status
+def _observe(
+    engine: Engine,
+    stream: LiveStream,
+    previous: Status | None,
+    on_change: Callable[[LiveStream], object] | None,
+) -> Status:
+    if previous is None:
+        return stream.status
+    status = engine.adapter.capabilities.status_after(previous, stream.status)
+    if status is not previous:
+        engine.observers.status_seen(engine.account, stream, previous)
+        if on_change is not None:
+            on_change(stream)
+    return status

@@ -910,6 +910,10 @@ def _event_kind(kind: EventKind | str) -> EventKind:
     return c.enum_of(EventKind, kind)
 
 
+def _optional_status(status: Status | str | None) -> Status | None:
+    return None if status is None else _status(status)
+
+
 def _stream(stream: LiveStream | None) -> LiveStream | None:
     return c.instance_of(LiveStream, stream)
 
@@ -925,6 +929,12 @@ class Event(VendorValue):
         stream: The stream, if the delivery contains it.
         occurred_at: When the event occurred, if the delivery contains the time.
         raw: The delivery's payload, unchanged. Not part of the repr, the hash, or equality.
+        key: What two copies of one delivery have in common: the vendor's ID of it, or else a digest
+            of the body, which another delivery with the same body has too.
+        account: The account, as :attr:`Client.account`.
+        event_type: The vendor's own word for the event, if the delivery contains one.
+        status: The status that the delivery announces, if it announces one. It is certain, while
+            the status of ``stream`` may be one that ``Capabilities.reads_as`` names.
     """
 
     provider: str = attrs.field(converter=c.identifier)
@@ -938,6 +948,12 @@ class Event(VendorValue):
     occurred_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     raw: MaskedMapping | None = attrs.field(
         default=None, converter=c.optional_mapping, eq=False, repr=False
+    )
+    key: str | None = attrs.field(default=None, converter=c.optional_identifier)
+    account: str | None = attrs.field(default=None, converter=c.optional_identifier)
+    event_type: str | None = attrs.field(default=None, converter=c.optional_text)
+    status: Status | None = attrs.field(
+        default=None, converter=_optional_status, metadata=about(words=Status)
     )
 
     def to_dict(self, *, secrets: bool = False, playback: bool = False) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -73,9 +74,10 @@ class Hooks:
     def livestream_status_changed(
         self, account: str, stream: LiveStream, previous: Status | None
     ) -> None:
-        """Observe a change of a stream's status, as seen by ``wait`` or in a webhook delivery.
+        """Observe a change of a stream's status, once it was handed over by a tracker of events.
 
-        ``previous`` is ``None`` if the earlier status is not known.
+        ``previous`` is ``None`` if the earlier status is not known. That ``wait`` calls the hook,
+        and that each webhook delivery does, is deprecated: use the tracker, or ``on_change``.
         """
 
     @hookspec
@@ -144,6 +146,17 @@ class Observers:
     def status_changed(self, account: str, stream: LiveStream, previous: Status | None) -> None:
         """Report that a stream's status has changed."""
         self._call("livestream_status_changed", account=account, stream=stream, previous=previous)
+
+    def status_seen(self, account: str, stream: LiveStream, previous: Status | None) -> None:
+        """Report a status that a wait or a delivery shows: this is deprecated."""
+        if self.wants("livestream_status_changed"):
+            warnings.warn(
+                "livestream_status_changed is called by wait() and for each webhook delivery: this "
+                "is deprecated; use livestream_core.events.Tracker, or pass on_change= to wait()",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            self.status_changed(account, stream, previous)
 
     def translators(self, source: str, target: str) -> list[Callable[..., Any]]:
         """Return the hooks that translate specs between two accounts, in the order of calls."""

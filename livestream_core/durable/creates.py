@@ -17,12 +17,13 @@ from .._model.converters import with_field_name
 from .._model.errors import InvalidInput, LiveStreamError, RequestTimeout
 from .._model.stream import LiveStream, StreamSpec
 from .._model.typed import StreamFields
+from .._runners.coroutines import in_thread, run_async
 from .._runners.sync import run
 from .creating import Creating, Settings, unowned
-from .database import shown
-from .flows import Ask, Effect, Flow, List, Pause, Read, run_async
+from .database import Database, shown
+from .flows import Ask, Effect, Flow, List, Pause, Read
 from .listing import read_list, read_list_async
-from .store import Database, Store, Transaction
+from .store import Store, Transaction
 from .values import CreateStatus, NotSettled
 
 if TYPE_CHECKING:
@@ -360,10 +361,10 @@ class AsyncCreates(_Base):
         """Record that a stream is to be created, and send nothing; see :meth:`Creates.intend`."""
         intend = self._intent(key, spec, account=account, send_until=send_until, unique=unique)
         if connection is None:
-            await _in_thread(lambda: self._store.write(intend))
+            await in_thread(lambda: self._store.write(intend))
         elif isinstance(connection, sa.Connection):
             given = connection
-            await _in_thread(lambda: intend(Transaction(given)))
+            await in_thread(lambda: intend(Transaction(given)))
         else:
             await connection.run_sync(lambda given: intend(Transaction(given)))
 
@@ -387,7 +388,7 @@ class AsyncCreates(_Base):
     ) -> dict[str, LiveStream | LiveStreamError]:
         """Settle every key of these clients' accounts that is left; see :meth:`Creates.resume`."""
         results: dict[str, LiveStream | LiveStreamError] = {}
-        for key, client in await _in_thread(lambda: self._left(clients)):
+        for key, client in await in_thread(lambda: self._left(clients)):
             if client is None:
                 results[key] = _without_account(key)
                 continue
@@ -400,11 +401,11 @@ class AsyncCreates(_Base):
 
     async def status(self, key: str) -> CreateStatus | None:
         """Return what is known about a key; see :meth:`Creates.status`."""
-        return await _in_thread(lambda: self._status(key))
+        return await in_thread(lambda: self._status(key))
 
     async def forget(self, key: str, *, force: bool = False) -> None:
         """Delete what is known about a key; see :meth:`Creates.forget`."""
-        await _in_thread(lambda: self._forget(key, force=force))
+        await in_thread(lambda: self._forget(key, force=force))
 
     async def check(
         self, client: AsyncClient, *, deadline: float | None = None
@@ -423,22 +424,9 @@ class AsyncCreates(_Base):
             if isinstance(effect, Ask):
                 return await effect.do(client)
             run = self._store.read if isinstance(effect, Read) else self._store.write
-            return await _in_thread(lambda: run(effect.do))
+            return await in_thread(lambda: run(effect.do))
 
         return await run_async(flow, perform)
-
-
-async def _in_thread(do: Callable[[], T]) -> T:
-    """Run a function in a thread; if this task is canceled, only after the function is done."""
-    task = asyncio.ensure_future(asyncio.to_thread(do))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        # What it writes must be there before anything else is written.
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()
-        raise
 
 
 def _without_account(key: str) -> InvalidInput:

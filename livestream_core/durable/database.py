@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from .._model.errors import ConfigurationError, InvalidInput
 
 T = TypeVar("T")
+X = TypeVar("X")
+
+#: Where the tables are: the URL of a database, or an engine.
+Database: TypeAlias = "str | sa.URL | sa.Engine"
 
 #: A row's values, by column name.
 Row: TypeAlias = Mapping[str, Any] | sa.RowMapping
@@ -15,6 +26,7 @@ Row: TypeAlias = Mapping[str, Any] | sa.RowMapping
 #: PostgreSQL's codes for a deadlock and for a serialization failure.
 _UNDONE = ("40P01", "40001")
 _TRIES = 5
+_BUSY_SECONDS = 30
 
 
 def committed(transaction: Callable[[], T]) -> T:
@@ -39,3 +51,149 @@ def shown(url: sa.URL) -> str:
         return url.database or ""
     # Without the query, which may contain a password too.
     return url.set(query={}).render_as_string(hide_password=True).replace("+psycopg", "")
+
+
+def now_of(connection: sa.Connection) -> float:
+    """Return the time by the database's clock, in seconds since 1970."""
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    return float(connection.scalar(_ASK_FOR_NOW) or 0.0)
+
+
+def clock_of(dialect: str) -> sa.ColumnElement[float]:
+    """Return the time by the database's clock as a part of a statement."""
+    if dialect == "sqlite":
+        return sa.bindparam("time", callable_=lambda: time.time(), type_=sa.Float(53))
+    return sa.literal_column("extract(epoch FROM clock_timestamp())", sa.Float(53))
+
+
+_ASK_FOR_NOW = sa.select(clock_of("postgresql"))
+
+
+def insert(dialect: str, table: sa.Table) -> Any:
+    """Return the statement that inserts rows, to which ``on_conflict_...`` can be added."""
+    module: Any = sqlite if dialect == "sqlite" else postgresql
+    return module.insert(table)
+
+
+class Tables(Generic[X]):
+    """A database with tables, which are created if they are missing.
+
+    Args:
+        database: The database.
+        tables: The tables.
+        transaction: What the functions of a transaction are called with, made from a connection.
+    """
+
+    def __init__(
+        self, database: Database, tables: sa.MetaData, transaction: Callable[[sa.Connection], X]
+    ) -> None:
+        self._of = transaction
+        self.engine: sa.Engine = _engine(database)
+        _engines.add(self.engine)
+        self._close = (
+            None
+            if self.engine is database
+            else weakref.finalize(self, self.engine.dispose)  # few callers close it
+        )
+        with self._transaction() as connection:
+            if self.engine.dialect.name == "postgresql":
+                # Two processes may create them at the same time.
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7310580)"))
+            tables.create_all(connection)
+
+    def close(self) -> None:
+        """Close the connections, unless the engine is the caller's."""
+        if self._close is not None:
+            self._close()
+
+    def read(self, do: Callable[[X], T]) -> T:
+        """Run a function that only reads, and return its result."""
+        with self.engine.connect() as connection:
+            return do(self._of(connection))
+
+    def write(self, do: Callable[[X], T]) -> T:
+        """Run a function in a transaction, commit it, and return the function's result."""
+
+        def transaction() -> T:
+            with self._transaction() as connection:
+                return do(self._of(connection))
+
+        return committed(transaction)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        with self.engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                driver: Any = connection.connection.dbapi_connection
+                if not driver.in_transaction:
+                    # What is read must still be true when something is written.
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+
+_engines: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    # The connections are those of the parent, which keeps using them.
+    for engine in list(_engines):
+        engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _engine(database: Database) -> sa.Engine:
+    if isinstance(database, sa.Engine):
+        _check_dialect(database.dialect.name)
+        return database
+    problem = ""
+    try:
+        url = sa.make_url(database)
+    except (sa.exc.ArgumentError, ValueError):
+        problem = "it is not a valid URL"  # not shown: it may contain a password
+    if problem:
+        raise InvalidInput(
+            f"database: expected sqlite:///FILE or postgresql://...: {problem}", field="database"
+        )
+    _check_dialect(url.get_backend_name())
+    if url.get_backend_name() == "postgresql":
+        if url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        try:
+            return sa.create_engine(url, pool_pre_ping=True)
+        except ImportError:
+            pass
+        raise ConfigurationError(
+            "a PostgreSQL database needs psycopg",
+            hint="pip install 'livestream-core[postgresql]'",
+        )
+    if not url.database or url.database == ":memory:":
+        raise InvalidInput(
+            "database: expected a file, because a database in memory is lost with the process",
+            field="database",
+        )
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    sa.event.listen(engine, "connect", _prepare_file)
+    return engine
+
+
+def _check_dialect(name: str) -> None:
+    if name not in ("sqlite", "postgresql"):
+        raise InvalidInput(f"database: {name} is neither sqlite nor postgresql", field="database")
+
+
+def _prepare_file(connection: Any, record: object) -> None:
+    # Several processes may open a new file at the same time.
+    give_up = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except Exception as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+        time.sleep(0.02)
+    connection.execute("PRAGMA synchronous = FULL")

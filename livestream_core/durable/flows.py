@@ -5,7 +5,7 @@ A flow yields what must be done, and gets the result sent back, or the error rai
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -64,26 +64,3 @@ class Pause:
 
 Effect: TypeAlias = Read | Write | Ask | List | Pause
 Flow: TypeAlias = Generator[Effect, Any, T]
-
-
-async def run_async(flow: Flow[T], perform: Callable[[Effect], Awaitable[Any]]) -> T:
-    """Run a flow to its end with a coroutine function that performs its effects."""
-    try:
-        effect = flow.send(None)
-        while True:
-            try:
-                value = await perform(effect)
-            except BaseException as raised:
-                error = raised
-            else:
-                effect = flow.send(value)
-                continue
-            try:
-                effect = flow.throw(error)
-            finally:
-                del error  # it would form a reference cycle with the frames
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    finally:
-        flow.close()

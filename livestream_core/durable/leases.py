@@ -87,7 +87,9 @@ class Leases:
         """Return whether a worker is still the last one to have claimed a group."""
         return bool(connection.execute(self._owner, {"of_group": key}).scalar() == owner)
 
-    def postpone(self, connection: sa.Connection, key: str, owner: str, after: float) -> None:
+    def postpone(
+        self, connection: sa.Connection, key: str, owner: str, after: float | None
+    ) -> None:
         """Release a group until a time, and change nothing else about it."""
         connection.execute(self._postpone, {"of_group": key, "of_owner": owner, "after": after})
 

@@ -235,8 +235,9 @@ class MemoryAdapter(live.Adapter):
             "provider": self.name,
             "occurred_at": response.fields(lenient=True).optional_instant("occurred_at"),
             "raw": fields.data,
+            "event_type": fields.text("type"),
         }
-        if fields.text("type") != "live_stream.changed":
+        if event["event_type"] != "live_stream.changed":
             return live.Event(kind=live.EventKind.OTHER, **event)
         data, stream = fields.object("data"), None
         try:

@@ -165,6 +165,10 @@ class EventParts(TypedDict, total=False):
     stream: Part[live.LiveStream | None]
     occurred_at: Part[datetime | None]
     raw: Part[live.MaskedMapping | None]
+    key: Part[str | None]
+    account: Part[str | None]
+    event_type: Part[str | None]
+    status: Part[live.Status | None]
 
 
 class PageParts(TypedDict, total=False):
@@ -435,6 +439,8 @@ def events(**parts: Unpack[EventParts]) -> SearchStrategy[live.Event]:
         stream=lambda: _optional(live_streams()),
         occurred_at=lambda: _optional(instants()),
         raw=lambda: _optional(payloads()),
+        key=lambda: _optional(ids()),
+        account=lambda: _optional(ids()),
     )
 
 

@@ -722,9 +722,18 @@ def test_status_changes_are_reported_and_a_failing_observer_is_not_fatal(
             super().sleep(seconds)
             stream["status"] = next(words)
 
+    seen: list[str] = []
     with emulator.connect(clock=Clock()) as client:
-        client.wait(stream["id"], until="live", timeout=60)
-        client.parse_webhook({"x-acme-secret": "s"}, BODY, secret="s")
+        with pytest.warns(DeprecationWarning, match="use livestream_core.events.Tracker"):
+            client.wait(
+                stream["id"],
+                until="live",
+                timeout=60,
+                on_change=lambda stream: seen.append(stream.status),
+            )
+        with pytest.warns(DeprecationWarning, match="for each webhook delivery"):
+            client.parse_webhook({"x-acme-secret": "s"}, BODY, secret="s")
+    assert seen == ["ready", "live"]
     assert observer.changes == [
         # The first look is no change, and STARTING, SCHEDULED, READY is a vendor that cannot tell the two apart: no event.
         ("starting", "ready"),

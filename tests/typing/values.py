@@ -124,6 +124,8 @@ def an_event_holds(event: live.Event) -> None:
     assert_type(event.stream_id, str | None)
     assert_type(event.stream, live.LiveStream | None)
     assert_type(event.occurred_at, datetime | None)
+    assert_type(event.key, str | None)
+    assert_type(event.status, live.Status | None)
 
 
 def capabilities(can: live.Capabilities) -> None:

@@ -85,6 +85,9 @@ def test_a_delivery_about_a_stream_shows_it(kind: str, word: str, status: Status
     assert (event.stream.status, event.stream.problems) == (status, ())
     assert event.stream.created_at == live.parse_instant("2021-01-06T12:54:14Z")
     assert event.occurred_at == live.parse_instant("2026-01-02T03:04:04Z")
+    announced = {"active": Status.LIVE, "disconnected": Status.INTERRUPTED}
+    assert event.status is (announced.get(kind) if word == "active" else None)
+    assert event.event_type == f"video.live_stream.{kind}"
 
 
 def test_a_deleted_stream_is_not_shown() -> None:

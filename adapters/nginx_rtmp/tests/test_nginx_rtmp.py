@@ -159,6 +159,7 @@ def _check_deliveries(server: RealServer, client: live.Client) -> None:
             client.parse_webhook({"X-Livestream-Token": "another"}, body, secret=secret)
         event = client.parse_webhook(headers, body, secret=secret)
         assert (event.kind, event.stream_id) == ("stream_changed", "abc")
+        assert event.status == ("ended" if event.event_type == "publish_done" else None)
     calls = [re.findall(rb"&call=(\w+)", body)[0] for _, body in server.deliveries]
     assert sorted(calls) == [b"publish", b"publish_done", b"record_done"]
 

@@ -259,6 +259,8 @@ def test_a_delivery_is_about_a_stream_of_this_application_or_about_none(
     body = json.dumps({**json.loads(body), **change}).encode()
     event = client.parse_webhook(headers, body, secret="s3cret")
     assert (event.kind, event.stream_id) == expected
+    is_announced = not change and event.event_type == "postPublish"
+    assert event.status == ("live" if is_announced else None)
     if "endtime" in change:
         assert event.occurred_at == live.parse_instant("2026-11-26T13:27:16.279Z")
     with pytest.raises(live.WebhookRejected):

@@ -264,6 +264,7 @@ def test_a_delivery_is_verified_with_the_key_that_videosdk_publishes(
         assert (event.kind, event.stream_id) == (live.EventKind.STREAM_CHANGED, room.id)
         assert event.stream is None, "a delivery does not show the state of the room"
         assert (event.occurred_at is not None) is (kind == "session-started")
+        assert (event.event_type, event.status) == (kind, "live" if kind == "hls-started" else None)
     for kind in ("participant-joined", "livestream-started", "transcription-started"):
         event = client.receive_webhook(*rooms.webhook(room.id, type=kind))
         assert (event.kind, event.stream_id) == (live.EventKind.OTHER, None)

@@ -48,6 +48,12 @@ _NOT_AN_ID = "Failed to parse ID"
 
 _STREAM_EVENTS = "video.live_stream."
 _SIMULCAST_EVENTS = "video.live_stream.simulcast_target."
+#: What these events say about a stream that Mux shows as active.
+_ANNOUNCED = {
+    "video.live_stream.connected": Status.LIVE,
+    "video.live_stream.active": Status.LIVE,
+    "video.live_stream.disconnected": Status.INTERRUPTED,
+}
 _RECORDED = "video.asset.live_stream_completed"
 
 _OneStream = Generator[live.Request, live.Response, live.LiveStream]
@@ -178,6 +184,8 @@ class MuxAdapter(live.Adapter):
         empty_page_ends=True,
         mark="reference",
         max_page_size=_PAGE_SIZE,
+        # The reconnect window, which only a delivery shows.
+        reads_as={Status.INTERRUPTED: Status.LIVE},
     )
 
     # -- operations -------------------------------------------------------------------------
@@ -404,14 +412,16 @@ class MuxAdapter(live.Adapter):
         kind = fields.text("type")
         data = fields.optional_object("data")
         about_stream = kind.startswith(_STREAM_EVENTS) and not kind.startswith(_SIMULCAST_EVENTS)
-        stream_id = stream = None
+        stream_id = stream = status = None
         if about_stream and data is not None:
             stream_id = data.identifier("id")
             if kind != "video.live_stream.deleted":
                 stream = self.parse_stream(data.data)
-            if kind == "video.live_stream.disconnected" and stream and stream.status is Status.LIVE:
+            if stream and stream.status is Status.LIVE:
+                status = _ANNOUNCED.get(kind)
+            if status is Status.INTERRUPTED:
                 # The reconnect window is running, which the API itself does not show.
-                stream = attrs.evolve(stream, status=Status.INTERRUPTED)
+                stream = attrs.evolve(stream, status=status)
         elif kind == _RECORDED and data is not None:
             stream_id = data.optional_text("live_stream_id")
         return live.Event(
@@ -421,6 +431,9 @@ class MuxAdapter(live.Adapter):
             stream=stream,
             occurred_at=fields.optional_instant("created_at"),
             raw=fields.data,
+            key=fields.optional_text("id") or None,
+            event_type=kind,
+            status=status,
         )
 
     # -- errors and signing in --------------------------------------------------------------

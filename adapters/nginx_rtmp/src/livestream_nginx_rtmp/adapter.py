@@ -284,6 +284,9 @@ class NginxRtmpAdapter(live.Adapter):
             kind=live.EventKind.STREAM_CHANGED if stream_id else live.EventKind.OTHER,
             stream_id=stream_id or None,
             raw=form,
+            event_type=call,
+            # nginx asks before it admits an encoder, so "publish" announces nothing.
+            status=Status.ENDED if stream_id and call == "publish_done" else None,
         )
 
     # -- signing in and errors --------------------------------------------------------------

@@ -269,7 +269,9 @@ class NodeMediaServerAdapter(live.Adapter):
         is_ours = fields.data.get("app") == self.options.application
         has_ended = bool(fields.data.get("endtime"))
         if not name or not is_ours or action in _ABOUT_VIEWERS:
-            return live.Event(provider=self.name, kind=live.EventKind.OTHER, raw=fields.data)
+            return live.Event(
+                provider=self.name, kind=live.EventKind.OTHER, raw=fields.data, event_type=action
+            )
         return live.Event(
             provider=self.name,
             kind=live.EventKind.STREAM_CHANGED,
@@ -277,6 +279,8 @@ class NodeMediaServerAdapter(live.Adapter):
             # The other one is 0 until the end.
             occurred_at=fields.optional_unix("endtime" if has_ended else "createtime", unit="ms"),
             raw=fields.data,
+            event_type=action,
+            status=Status.LIVE if action == "postPublish" else None,
         )
 
     def id_in(self, payload: Any) -> str | None:

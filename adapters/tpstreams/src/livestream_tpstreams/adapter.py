@@ -229,6 +229,8 @@ class TPStreamsAdapter(live.Adapter):
         filters={"status", "starts_after", "starts_before"},
         reports_total=True,
         create_starts=True,
+        # Only the response that starts the boot shows that a server is booting.
+        reads_as={_S.STARTING: _S.SCHEDULED},
     )
 
     def __init__(self, options: TPStreamsOptions, **settings: Any) -> None:

@@ -31,6 +31,7 @@ _ENCODER = "encoder"
 _OWN = ("customRoomId", "disabled", "autoCloseConfig", "userId", "multiComposition")
 #: The first words of webhook types about what a stream is here: a room, and its HLS.
 _EVENTS = ("session", "hls", "recording")
+_ANNOUNCED = {"hls-started": Status.LIVE, "hls-stopped": Status.READY}
 
 T = TypeVar("T")
 _Steps = Generator[live.Request, live.Response, T]
@@ -373,7 +374,9 @@ class VideoSDKRoomsAdapter(SigningAdapter):
         group, _, state = kind.partition("-")
         data = fields.optional_object("data")
         if data is None or group not in _EVENTS:
-            return live.Event(provider=self.name, kind=live.EventKind.OTHER, raw=fields.data)
+            return live.Event(
+                provider=self.name, kind=live.EventKind.OTHER, raw=fields.data, event_type=kind
+            )
         # Webhooks have the old name of a room.
         room_id = data.identifier("meetingId" if "meetingId" in data.data else "roomId")
         return live.Event(
@@ -383,6 +386,8 @@ class VideoSDKRoomsAdapter(SigningAdapter):
             # Only deliveries about sessions have times.
             occurred_at=data.optional_instant("end" if state == "ended" else "start"),
             raw=fields.data,
+            event_type=kind,
+            status=_ANNOUNCED.get(kind),
         )
 
 
