@@ -18,7 +18,8 @@ from acme import AcmeEmulator, AcmePlugin
 from livestream_core.cli.app import app
 
 TESTS = Path(__file__).parents[1]
-PATIENCE = 30.0
+#: Generous, for a busy machine.
+PATIENCE = 120.0
 #: The plugin, for processes in which the adapter is installed.
 ACME = AcmePlugin()
 TOKEN = "good-token"

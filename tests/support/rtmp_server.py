@@ -21,10 +21,11 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from leashed import leashed
+from livestream_core.cli.media.nginx import missing
+from livestream_core.emulator.programs import free_port, listens, rtmp_module, which
 
 #: Generous, for a busy machine: everything usually takes two seconds.
 _PATIENCE = 180.0
-_MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/share/nginx/modules"))
 #: The form that on_publish posts. The arguments of a name come last, as they were sent.
 _PUBLISH = re.compile(
     r"app=(?P<app>[^&]*)&.*?&tcurl=rtmp://[^/]*/(?P<application>[^&]*)&.*"
@@ -138,18 +139,12 @@ def rtmp_server(applications: Iterable[str]) -> Iterator[RtmpServer]:
     Raises:
         NoRtmp: If nginx-rtmp or ffmpeg is not available.
     """
-    # Debian installs it into a folder that is only in root's PATH.
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    ffmpeg = shutil.which("ffmpeg")
-    found = [each / "ngx_rtmp_module.so" for each in _MODULES]
-    module = next((each for each in found if each.exists()), None)
+    nginx, ffmpeg, module = which("nginx"), which("ffmpeg"), rtmp_module()
     if nginx is None or module is None or ffmpeg is None:
-        lacking = {"nginx": nginx, "libnginx-mod-rtmp": module, "ffmpeg": ffmpeg}
-        names = ", ".join(name for name, each in lacking.items() if each is None)
-        raise NoRtmp(f"not installed: {names}")
+        raise NoRtmp(f"not installed: {missing()}")
     folder = Path(tempfile.mkdtemp(prefix="rtmp-"))
     with _listening() as (callbacks, seen):
-        port, hls = _free_port(), _free_port()
+        port, hls = free_port(), free_port()
         (served := folder / "hls").mkdir()
         hosts = ["127.0.0.1", *(["[::1]"] if _has_ipv6() else [])]
         (folder / "nginx.conf").write_text(
@@ -223,11 +218,6 @@ def _listening() -> Iterator[tuple[str, list[str]]]:
             thread.join()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
 def _has_ipv6() -> bool:
     with suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
         return True
@@ -236,11 +226,7 @@ def _has_ipv6() -> bool:
 
 def _wait_for(port: int, log: Path) -> None:
     deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise NoRtmp(f"the server does not start: {log.read_text()}") from None
+    while not listens(port):
+        if time.monotonic() > deadline:
+            raise NoRtmp(f"the server does not start: {log.read_text()}")
         time.sleep(0.05)

@@ -32,7 +32,7 @@ _FRAMES, _RATE = 15, 5
 _SIDE_BY_SIDE = (0, 5, 10)
 _SHADES = " .:-=+*#%@"
 #: How long the picture may take, in seconds from the start.
-_PATIENCE = 15.0
+_PATIENCE = 12.0
 _POLL = 0.2
 _FFMPEG = ("ffmpeg", "-nostdin", "-loglevel", "fatal", "-y")
 #: A ball that crosses the picture every three seconds.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +28,7 @@ from ...emulator.serving import serving
 from .nginx import Nginx, running
 from .recordings import FailedRecording, make_recording
 
+_PREFIX = "livestream-media-"
 _POLL_SECONDS = 0.2
 #: An upper bound of what encoders send, which a multivariant playlist has to name.
 _BANDWIDTH = 8_000_000
@@ -128,7 +128,8 @@ class MediaServer:
         # Others could otherwise tell nginx's story to the emulators.
         token = secrets.token_urlsafe(16)
         with self._stack:
-            self._folder = Path(self._stack.enter_context(_folder()))
+            folder = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
+            self._folder = Path(self._stack.enter_context(folder))
             origin = self._stack.enter_context(serving(self._hook, "127.0.0.1", 0))
             self._hooks = {f"/{token}/{name}": each for name, each in self._accounts.items()}
             self._nginx = self._stack.enter_context(
@@ -344,13 +345,3 @@ def _write(path: Path, text: str) -> None:
     unfinished = path.with_name(f"{path.name}.part")
     unfinished.write_text(text)
     unfinished.replace(path)
-
-
-@contextmanager
-def _folder() -> Iterator[str]:
-    # A server that ends may still write, so what is left is left.
-    folder = tempfile.mkdtemp(prefix="livestream-media-")
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
