@@ -19,6 +19,7 @@ from ._contract.request import Request, WireRequest
 from ._contract.response import Headers, Response
 from ._contract.session import Session
 from ._formerly import names_of as _names_of
+from ._model.checked import Check, CheckState
 from ._model.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -129,6 +130,8 @@ __all__ = [
     "AuthenticationFailed",
     "Capabilities",
     "Capability",
+    "Check",
+    "CheckState",
     "Client",
     "Clock",
     "Completeness",

@@ -12,6 +12,8 @@ from .response import Response
 
 #: The problem of a body that ends too early.
 CUT = "the response was cut off"
+#: The hint of an error whose cause is TLS.
+TLS_HINT = "check the certificate, this machine's trusted certificates, and its clock"
 
 
 @attrs.frozen(slots=True)

@@ -168,6 +168,7 @@ class Engine:
         stream_id: str | None = None,
         seconds: float,
         signs_in: bool = True,
+        call: Call | None = None,
     ) -> Flow[T]:
         """Run an operation to its end.
 
@@ -177,6 +178,7 @@ class Engine:
             stream_id: The ID of the stream that the operation concerns.
             seconds: The time limit for the whole operation, including retries and signing in.
             signs_in: Whether its requests carry a session.
+            call: The record of what is sent, for a caller who reads it. By default, a new one.
 
         Raises:
             LiveStreamError: If the operation fails; its context is filled in and its secrets are
@@ -184,7 +186,7 @@ class Engine:
             BaseException: If another library or the program raises it; it gets a note.
         """
         handled = sys.exception()
-        call = Call(self, name, stream_id, seconds)
+        call = call or Call(self, name, stream_id, seconds)
         try:
             try:
                 operation = make()
@@ -236,6 +238,10 @@ class Call:
         self.deadline = engine.clock.monotonic() + seconds
         self.sent: list[Sent] = []
         self.last: Response | None = None
+        #: The operation of each request that was sent: ``sign_in`` or its own name.
+        self.done: tuple[str, ...] = ()
+        #: Whether a limiter did not allow a request in time.
+        self.is_refused_by_limiter = False
         #: Whether it gave up because too little time was left for another attempt.
         self.ran_out_of_time = False
 
@@ -327,6 +333,7 @@ class Call:
         for entry in tuple(engine.limiters):
             left = self.deadline - engine.clock.monotonic()
             if not (yield Permit(entry.limiter, engine.account, max(left, 0.0))):
+                self.is_refused_by_limiter = True
                 raise RequestTimeout("the limiter did not allow the request in time")
         began = engine.clock.monotonic()
         left = self.deadline - began
@@ -339,6 +346,7 @@ class Call:
         sent = Sent(request, None)
         if request.changes and operation == self.name:
             self.sent.append(sent)
+        self.done += (operation,)
         response: Response | None = None
         outcome: Response | LiveStreamError | None = None
         try:
