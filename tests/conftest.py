@@ -18,6 +18,7 @@ import livestream_core as live
 from acme import AcmeEmulator, AcmePlugin, FakeClock
 from livestream_core._contract.clock import SystemClock
 from postgresql import NoPostgreSQL, PostgreSQL, postgresql
+from redis_server import NoRedis, Redis, redis_server
 from runners import RUNNERS, running
 from untitled import SmallVendors
 
@@ -97,5 +98,16 @@ def postgresql_server() -> Iterator[PostgreSQL]:
         try:
             server = stack.enter_context(postgresql())
         except NoPostgreSQL as problem:
+            pytest.skip(str(problem))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """Run a server for the whole test run, or skip the tests if Redis is not available."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(redis_server())
+        except NoRedis as problem:
             pytest.skip(str(problem))
         yield server

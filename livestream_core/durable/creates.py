@@ -19,10 +19,10 @@ from .._model.stream import LiveStream, StreamSpec
 from .._model.typed import StreamFields
 from .._runners.sync import run
 from .creating import Creating, Settings, unowned
-from .database import shown
+from .database import Database, shown
 from .flows import Ask, Effect, Flow, List, Pause, Read, run_async
 from .listing import read_list, read_list_async
-from .store import Database, Store, Transaction
+from .store import Store, Transaction
 from .values import CreateStatus, NotSettled
 
 if TYPE_CHECKING:

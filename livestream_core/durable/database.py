@@ -1,13 +1,23 @@
-"""What durable creates and ledgers have in common about databases."""
+"""What all parts of this library that use a database have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from .._model.errors import ConfigurationError, InvalidInput
 
 T = TypeVar("T")
+
+#: Where tables are: the URL of a database, or an engine.
+Database: TypeAlias = "str | sa.URL | sa.Engine"
 
 #: A row's values, by column name.
 Row: TypeAlias = Mapping[str, Any] | sa.RowMapping
@@ -15,6 +25,7 @@ Row: TypeAlias = Mapping[str, Any] | sa.RowMapping
 #: PostgreSQL's codes for a deadlock and for a serialization failure.
 _UNDONE = ("40P01", "40001")
 _TRIES = 5
+_BUSY_SECONDS = 30
 
 
 def committed(transaction: Callable[[], T]) -> T:
@@ -39,3 +50,131 @@ def shown(url: sa.URL) -> str:
         return url.database or ""
     # Without the query, which may contain a password too.
     return url.set(query={}).render_as_string(hide_password=True).replace("+psycopg", "")
+
+
+def now_in(connection: sa.Connection) -> float:
+    """Return the current time by the clock that all users of a database share, since 1970."""
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    now = connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())"))
+    return float(now or 0.0)
+
+
+def insert_into(table: sa.Table, connection: sa.Connection) -> Any:
+    """Return an insert for a connection's database, which can say what to do about a conflict."""
+    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table)
+
+
+class Tables:
+    """The tables of a part of this library in a database, created if they are missing.
+
+    Args:
+        database: The database.
+        tables: The tables.
+    """
+
+    def __init__(self, database: Database, tables: sa.MetaData) -> None:
+        self.engine: sa.Engine = _engine(database)
+        _engines.add(self.engine)
+        self._close = (
+            None
+            if self.engine is database
+            else weakref.finalize(self, self.engine.dispose)  # few callers close it
+        )
+        with self._transaction() as connection:
+            if self.engine.dialect.name == "postgresql":
+                # Two processes may create them at the same time.
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7310580)"))
+            tables.create_all(connection)
+
+    def close(self) -> None:
+        """Close the connections, unless the engine is the caller's."""
+        if self._close is not None:
+            self._close()
+
+    def committed(self, do: Callable[[sa.Connection], T]) -> T:
+        """Run a function in a transaction, commit it, and return the function's result."""
+
+        def transaction() -> T:
+            with self._transaction() as connection:
+                return do(connection)
+
+        return committed(transaction)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        with self.engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                driver: Any = connection.connection.dbapi_connection
+                if not driver.in_transaction:
+                    # What is read must still be true when something is written.
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+
+_engines: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    # The connections are those of the parent, which keeps using them.
+    for engine in list(_engines):
+        engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _engine(database: Database) -> sa.Engine:
+    if isinstance(database, sa.Engine):
+        _check_dialect(database.dialect.name)
+        return database
+    problem = ""
+    try:
+        url = sa.make_url(database)
+    except (sa.exc.ArgumentError, ValueError):
+        problem = "it is not a valid URL"  # not shown: it may contain a password
+    if problem:
+        raise InvalidInput(
+            f"database: expected sqlite:///FILE or postgresql://...: {problem}", field="database"
+        )
+    _check_dialect(url.get_backend_name())
+    if url.get_backend_name() == "postgresql":
+        if url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        try:
+            return sa.create_engine(url, pool_pre_ping=True)
+        except ImportError:
+            pass
+        raise ConfigurationError(
+            "a PostgreSQL database needs psycopg",
+            hint="pip install 'livestream-core[postgresql]'",
+        )
+    if not url.database or url.database == ":memory:":
+        raise InvalidInput(
+            "database: expected a file, because a database in memory is lost with the process",
+            field="database",
+        )
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    sa.event.listen(engine, "connect", _prepare_file)
+    return engine
+
+
+def _check_dialect(name: str) -> None:
+    if name not in ("sqlite", "postgresql"):
+        raise InvalidInput(f"database: {name} is neither sqlite nor postgresql", field="database")
+
+
+def _prepare_file(connection: Any, record: object) -> None:
+    # Several processes may open a new file at the same time.
+    give_up = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except Exception as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+        time.sleep(0.02)
+    connection.execute("PRAGMA synchronous = FULL")

@@ -9,35 +9,26 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
-import time
-import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from .._model.errors import ConfigurationError, InvalidInput
+from .._model.errors import InvalidInput
 from .._model.stream import StreamSpec
-from .database import Row, clean, committed
+from .database import Database, Row, Tables, clean, insert_into, now_in
 from .leases import Leases
 from .values import CreateState, CreateStatus, ReviewCause
 
 T = TypeVar("T")
 
-#: Where the tables are: the URL of a database, or an engine.
-Database: TypeAlias = "str | sa.URL | sa.Engine"
-
 #: How long the spec of a stream without a start may be sent, in seconds.
 _SEND_FOR = 900.0
-_BUSY_SECONDS = 30
 
 #: The tables in your database, for migration tools such as Alembic.
 tables: sa.MetaData = sa.MetaData()
@@ -208,10 +199,7 @@ class Transaction:
     @cached_property
     def now(self) -> float:
         """The current time by the database's clock, as first asked for in this transaction."""
-        if self._connection.dialect.name == "sqlite":
-            return time.time()
-        now = self._connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())"))
-        return float(now or 0.0)
+        return now_in(self._connection)
 
     # -- intents ----------------------------------------------------------------------------
 
@@ -565,31 +553,15 @@ class Transaction:
     def _insert_missing(self, table: sa.Table, *rows: Mapping[str, Any]) -> None:
         if not rows:
             return
-        dialect: Any = sqlite if self._connection.dialect.name == "sqlite" else postgresql
-        self._connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
+        statement = insert_into(table, self._connection).on_conflict_do_nothing()
+        self._connection.execute(statement, list(rows))
 
 
-class Store:
+class Store(Tables):
     """The database with the tables, which are created if they are missing."""
 
     def __init__(self, database: Database) -> None:
-        self.engine: sa.Engine = _engine(database)
-        _engines.add(self.engine)
-        self._close = (
-            None
-            if self.engine is database
-            else weakref.finalize(self, self.engine.dispose)  # few callers close it
-        )
-        with self._transaction() as connection:
-            if self.engine.dialect.name == "postgresql":
-                # Two processes may create them at the same time.
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7310580)"))
-            tables.create_all(connection)
-
-    def close(self) -> None:
-        """Close the connections, unless the engine is the caller's."""
-        if self._close is not None:
-            self._close()
+        super().__init__(database, tables)
 
     def read(self, do: Callable[[Transaction], T]) -> T:
         """Run a function that only reads, and return its result."""
@@ -598,89 +570,7 @@ class Store:
 
     def write(self, do: Callable[[Transaction], T]) -> T:
         """Run a function in a transaction, commit it, and return the function's result."""
-
-        def transaction() -> T:
-            with self._transaction() as connection:
-                return do(Transaction(connection))
-
-        return committed(transaction)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        with self.engine.begin() as connection:
-            if connection.dialect.name == "sqlite":
-                driver: Any = connection.connection.dbapi_connection
-                if not driver.in_transaction:
-                    # What is read must still be true when something is written.
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
-
-
-_engines: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    # The connections are those of the parent, which keeps using them.
-    for engine in list(_engines):
-        engine.dispose(close=False)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-def _engine(database: Database) -> sa.Engine:
-    if isinstance(database, sa.Engine):
-        _check_dialect(database.dialect.name)
-        return database
-    problem = ""
-    try:
-        url = sa.make_url(database)
-    except (sa.exc.ArgumentError, ValueError):
-        problem = "it is not a valid URL"  # not shown: it may contain a password
-    if problem:
-        raise InvalidInput(
-            f"database: expected sqlite:///FILE or postgresql://...: {problem}", field="database"
-        )
-    _check_dialect(url.get_backend_name())
-    if url.get_backend_name() == "postgresql":
-        if url.drivername == "postgresql":
-            url = url.set(drivername="postgresql+psycopg")
-        try:
-            return sa.create_engine(url, pool_pre_ping=True)
-        except ImportError:
-            pass
-        raise ConfigurationError(
-            "a PostgreSQL database needs psycopg",
-            hint="pip install 'livestream-core[postgresql]'",
-        )
-    if not url.database or url.database == ":memory:":
-        raise InvalidInput(
-            "database: expected a file, because a database in memory is lost with the process",
-            field="database",
-        )
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
-    sa.event.listen(engine, "connect", _prepare_file)
-    return engine
-
-
-def _check_dialect(name: str) -> None:
-    if name not in ("sqlite", "postgresql"):
-        raise InvalidInput(f"database: {name} is neither sqlite nor postgresql", field="database")
-
-
-def _prepare_file(connection: Any, record: object) -> None:
-    # Several processes may open a new file at the same time.
-    give_up = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            break
-        except Exception as error:
-            if "locked" not in str(error) or time.monotonic() > give_up:
-                raise
-        time.sleep(0.02)
-    connection.execute("PRAGMA synchronous = FULL")
+        return self.committed(lambda connection: do(Transaction(connection)))
 
 
 def _digest(spec: StreamSpec, salt: str) -> str:

@@ -16,14 +16,16 @@ import attrs
 import pytest
 
 import livestream_core as live
-from livestream_core import durable, emulator, memory, migrate, testing, webhooks
+from livestream_core import durable, emulator, memory, migrate, sharing, testing, webhooks
 from livestream_core._public import homes
 from livestream_core.testing import conformance, strategies
 
 pytestmark = pytest.mark.docs
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
-MODULES = (live, durable, emulator, memory, migrate, testing, strategies, conformance, webhooks)
+MODULES = (
+    live, durable, emulator, memory, migrate, sharing, testing, strategies, conformance, webhooks
+)  # fmt: skip
 
 #: Members from other libraries, which are described there.
 BORROWED = {"livestream_core.emulator.Request", "livestream_core.emulator.Response"}
