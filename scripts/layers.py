@@ -23,7 +23,8 @@ LAYERS = {
         store creating creates __init__""",
     "livestream_core.migrate": """kept values ledger patience pace planning running finishing pages
         __init__""",
-    "livestream_core.sharing": "cipher token_store sql redis __init__",
+    "livestream_core.sharing": """rates pauses limiter cipher token_store sql redis redis_limiter
+        __init__""",
     "livestream_core.testing": """transports field_values shapes vocabulary captures pseudonyms
         rehearsal tour blocking fixture real_server conformance report plugin strategies
         registration __init__""",

@@ -44,8 +44,9 @@ from .._model.stream import LiveStream
 from .._plugins.hooks import Exchange, Observers
 from .._secrets.secret import Secret
 from .driving import drive
-from .effects import Flow, Permit, Send, Sleep
+from .effects import Flow, Send, Sleep
 from .outcome import Sent, applied, is_accepted
+from .pacing import LimiterInUse, give_up, permit, tell
 from .retry import RetryPolicy
 from .sign_in import SharedSession, session_for
 
@@ -88,13 +89,6 @@ def _overrides(adapter: Adapter, method: str) -> bool:
     return getattr(own, "__func__", own) is not getattr(Adapter, method)
 
 
-class _Entry:
-    """One use of a limiter, distinct from any other use of the same limiter."""
-
-    def __init__(self, limiter: AnyLimiter) -> None:
-        self.limiter = limiter
-
-
 class Engine:
     """The state that all operations of one client share."""
 
@@ -133,13 +127,13 @@ class Engine:
         #: The session that was used last.
         self.session: Session | None = None
         #: Every one of them must allow a request before it is sent.
-        self.limiters: list[_Entry] = []
+        self.limiters: list[LimiterInUse] = []
         for limiter in limiters:
             self.limit_by(limiter)
 
-    def limit_by(self, limiter: AnyLimiter) -> _Entry:
+    def limit_by(self, limiter: AnyLimiter) -> LimiterInUse:
         """Apply one more limiter to every request, until its entry is removed."""
-        entry = _Entry(limiter)
+        entry = LimiterInUse(limiter)
         self.limiters.append(entry)
         return entry
 
@@ -300,14 +294,23 @@ class Call:
         history: list[Sent],
     ) -> Flow[Response]:
         engine, attempt = self.engine, 0
+        probed: list[LimiterInUse] = []
         while True:
             attempt += 1
             try:
+                if engine.limiters:
+                    yield from permit(self, probed)
                 return (
-                    yield from self._attempt(request, sending, session, operation, attempt, history)
+                    yield from self._attempt(
+                        request, sending, session, operation, attempt, history, probed
+                    )
                 )
             except LiveStreamError as error:
                 failure = error
+            finally:
+                if probed:
+                    give_up(engine.account, probed)
+                    probed.clear()
             requested = self._requested_wait(failure)
             if requested and engine.is_paced_outside:
                 raise failure
@@ -328,13 +331,9 @@ class Call:
         operation: str,
         attempt: int,
         history: list[Sent],
+        probed: list[LimiterInUse],
     ) -> Flow[Response]:
         engine = self.engine
-        for entry in tuple(engine.limiters):
-            left = self.deadline - engine.clock.monotonic()
-            if not (yield Permit(entry.limiter, engine.account, max(left, 0.0))):
-                self.is_refused_by_limiter = True
-                raise RequestTimeout("the limiter did not allow the request in time")
         began = engine.clock.monotonic()
         left = self.deadline - began
         if left <= 0:
@@ -366,9 +365,8 @@ class Call:
             sent.accepted = is_accepted(response.status)
             outcome = self._outcome(response, sent, operation, history)
         failure = sent.failure = outcome if isinstance(outcome, LiveStreamError) else None
-        if isinstance(failure, (RateLimited, ProviderUnavailable)) and failure.retry_after:
-            for entry in tuple(engine.limiters):
-                entry.limiter.hold(engine.account, failure.retry_after)
+        if engine.limiters:
+            yield from tell(self, failure, response, probed)
         self._report(request, operation, attempt, response, failure, began)
         history.append(sent)
         if isinstance(outcome, Response):

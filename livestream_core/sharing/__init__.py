@@ -1,6 +1,6 @@
-"""What the processes of a fleet share about accounts: their sessions.
+"""What the processes of a fleet share about accounts: sessions, rates, and pauses.
 
-The stores need the ``sharing`` extra (PostgreSQL and SQLite) or the ``redis`` extra.
+The token stores and rates need the ``sharing`` extra, or the ``redis`` extra for those in Redis.
 """
 
 from __future__ import annotations
@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING
 from .._public import lazily as _lazily
 
 if TYPE_CHECKING:
+    from .limiter import AccountLimiter
     from .redis import RedisTokenStore
+    from .redis_limiter import RedisAccountLimiter
     from .sql import SQLTokenStore, tables
 
 # Loaded on first access: each needs its own packages.
-_LAZY = {"RedisTokenStore": "redis", "SQLTokenStore": "sql", "tables": "sql"}
+_LAZY = {
+    "AccountLimiter": "limiter",
+    "RedisAccountLimiter": "redis_limiter",
+    "RedisTokenStore": "redis",
+    "SQLTokenStore": "sql",
+    "tables": "sql",
+}
 
-__all__ = ["RedisTokenStore", "SQLTokenStore", "tables"]
+__all__ = ["AccountLimiter", "RedisAccountLimiter", "RedisTokenStore", "SQLTokenStore", "tables"]
 
 if not TYPE_CHECKING:  # otherwise type checkers would assume that every name exists
     __getattr__ = _lazily(__name__, _LAZY)

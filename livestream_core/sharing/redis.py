@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 #: A client of the package redis, or the URL of a server.
 Redis: TypeAlias = "redis.Redis | redis.RedisCluster | str"
 
-#: Replace or delete a value, if it is still the given one, and keep the time when it expires.
-_REPLACE = """
-if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+#: Replace or delete a value, if it is still the given one. An empty text stands for no value, and
+#: without milliseconds, the time when it expires stays the same.
+REPLACE = """
+if (redis.call('get', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 if ARGV[2] == '' then redis.call('del', KEYS[1])
-else redis.call('set', KEYS[1], ARGV[2], 'KEEPTTL') end
+elseif ARGV[3] == '' then redis.call('set', KEYS[1], ARGV[2], 'KEEPTTL')
+else redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1
 """
 
@@ -75,11 +77,10 @@ class RedisTokenStore(EncryptedTokenStore):
         super().__init__(cipher)
         self._redis = redis_client(redis)
         self._sessions, self._leases = f"{prefix}session:", f"{prefix}lease:"
-        self._replacing = self._redis.register_script(_REPLACE)
+        self._replacing = self._redis.register_script(REPLACE)
 
     def _load(self, name: str) -> bytes | None:
-        data = self._redis.get(self._sessions + name)
-        return data.encode() if isinstance(data, str) else data
+        return raw(self._redis.get(self._sessions + name))
 
     def _save(self, name: str, entry: Entry, *, only_new: bool = False) -> None:
         left: int | None = None
@@ -88,7 +89,7 @@ class RedisTokenStore(EncryptedTokenStore):
         self._redis.set(self._sessions + name, entry.data, ex=left, nx=only_new)
 
     def _replace(self, name: str, old: bytes, new: bytes | None) -> bool:
-        return bool(self._replacing(keys=[self._sessions + name], args=[old, new or b""]))
+        return bool(self._replacing(keys=[self._sessions + name], args=[old, new or b"", ""]))
 
     def _names(self) -> Iterator[str]:
         for found in self._redis.scan_iter(match=f"{_literally(self._sessions)}*"):
@@ -106,7 +107,12 @@ class RedisTokenStore(EncryptedTokenStore):
 
     def release(self, account: str, owner: str) -> None:
         """Return the right to sign in, if the owner still has it."""
-        self._replacing(keys=[self._leases + account], args=[owner, b""])
+        self._replacing(keys=[self._leases + account], args=[owner, "", ""])
+
+
+def raw(data: bytes | str | None) -> bytes | None:
+    """Return a value as bytes, even if the client decodes values."""
+    return data.encode() if isinstance(data, str) else data
 
 
 def _literally(text: str) -> str:
