@@ -13,7 +13,7 @@ from hypothesis import given, settings
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, AcmeOptions, FakeClock, connected
 from livestream_core import CheckState
-from livestream_core.emulator import Fault, Request, Response, json_response
+from livestream_core.emulator import Fault, Request, Response, json_response, load_emulator
 from runners import connect
 from scripted import Foreign, ScriptedTransport, answers
 
@@ -49,6 +49,17 @@ def test_a_check_signs_in_lists_the_smallest_page_and_says_what_it_did(
     assert live.Check.from_dict({**first.to_dict(), "state": "later"}).state == "unknown"
     expected = ["POST /login?", "GET /streams?size=1", "GET /streams?size=1", "POST /logout?"]
     assert paths(emulator) == expected
+
+
+@pytest.mark.filterwarnings("ignore:the provider .* is deprecated")
+@pytest.mark.parametrize("provider", sorted(live.providers()))
+def test_a_check_of_every_vendor_sends_one_request_that_changes_nothing(provider: str) -> None:
+    emulator = load_emulator(provider)()
+    with emulator.connect() as client:
+        found = client.check()
+    assert (found.state, found.hint) == (CheckState.OK, None)
+    assert found.requests in (("list",), ("sign_in", "list"))
+    assert {each.method for each in emulator.requests if "log" not in each.path} == {"GET"}
 
 
 HTML = "<html>Welcome to the hotel</html>"
