@@ -365,7 +365,7 @@ class Call:
             sent.accepted = is_accepted(response.status)
             outcome = self._outcome(response, sent, operation, history)
         failure = sent.failure = outcome if isinstance(outcome, LiveStreamError) else None
-        if engine.limiters:
+        if engine.limiters or probed:
             yield from tell(self, failure, response, probed)
         self._report(request, operation, attempt, response, failure, began)
         history.append(sent)

@@ -16,16 +16,21 @@ from .effects import Flow, Permit, Sleep, Store
 if TYPE_CHECKING:
     from .call import Call
 
+#: For how long a limiter that has failed is not asked, in seconds.
+_DOWN = 5.0
+
 
 class LimiterInUse:
     """One use of a limiter, distinct from any other use of the same limiter."""
 
-    __slots__ = ("is_instant", "limiter", "takes_turns")
+    __slots__ = ("down_until", "is_instant", "limiter", "takes_turns")
 
     def __init__(self, limiter: AnyLimiter) -> None:
         self.limiter: Any = limiter
         self.takes_turns = hasattr(limiter, "turn")
         self.is_instant = bool(getattr(limiter, "is_instant", False))
+        #: Until when it is not asked, because it has just failed.
+        self.down_until = 0.0
 
 
 def permit(call: Call, probed: list[LimiterInUse]) -> Flow[None]:
@@ -57,7 +62,7 @@ def _wait_for_turn(call: Call, each: LimiterInUse) -> Flow[bool]:
     while True:
         left = max(call.deadline - engine.clock.monotonic(), 0.0)
         longest = min(sum(engine.timeout), left)
-        turn = yield from _ask(each, each.limiter.turn, engine.account, longest)
+        turn = yield from _ask(call, each, each.limiter.turn, engine.account, longest)
         if not isinstance(turn, Turn) or turn.wait <= 0:
             return isinstance(turn, Turn) and turn.is_probe
         if turn.wait >= left or (turn.is_paused and turn.wait > engine.policy.longest):
@@ -82,14 +87,15 @@ def tell(
     asked = 0.0
     if isinstance(failure, (RateLimited, ProviderUnavailable)):
         asked = failure.retry_after or 0.0
-    for each in tuple(call.engine.limiters):
+    # One that is no longer in use may still wait for the result of a probe.
+    for each in dict.fromkeys((*call.engine.limiters, *probed)):
         if not each.takes_turns:
             if asked:
                 each.limiter.hold(account, asked)
         elif asked or is_limited:
-            yield from _ask(each, each.limiter.hold, account, asked)
+            yield from _ask(call, each, each.limiter.hold, account, asked)
         elif each in probed:
-            yield from _ask(each, each.limiter.settle, account, response is not None)
+            yield from _ask(call, each, each.limiter.settle, account, response is not None)
     probed.clear()
 
 
@@ -100,7 +106,9 @@ def give_up(account: str, probed: Iterable[LimiterInUse]) -> None:
             each.limiter.settle(account, False)
 
 
-def _ask(each: LimiterInUse, method: Callable[..., Any], *arguments: Any) -> Flow[Any]:
+def _ask(call: Call, each: LimiterInUse, method: Callable[..., Any], *arguments: Any) -> Flow[Any]:
+    if call.engine.clock.monotonic() < each.down_until:
+        return None
     try:
         if each.is_instant:
             return method(*arguments)
@@ -108,6 +116,7 @@ def _ask(each: LimiterInUse, method: Callable[..., Any], *arguments: Any) -> Flo
     except Exception as error:
         if not is_failure_of_store(error, each.limiter):
             raise
-        # A limiter that is down must not take everything else down with it.
+        # A limiter that is down must not take everything else down with it, nor delay everything.
+        each.down_until = call.engine.clock.monotonic() + _DOWN
         logger().warning("the limiter failed: %s", type(error).__name__)
         return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable
@@ -112,6 +114,12 @@ class AccountLimiter(PausingLimiter):
         self._lock = threading.RLock()
         self._pauses: dict[str, Pause] = {}
         self._buckets: OrderedDict[str, Any] = OrderedDict()
+        _limiters.add(self)
+
+    def _after_fork(self) -> None:
+        # A thread that does not exist in the child may hold the locks.
+        self._lock = threading.RLock()
+        self._buckets = OrderedDict()
 
     def _change(self, account: str, change: Change[T]) -> T:
         with self._lock:
@@ -133,6 +141,18 @@ class AccountLimiter(PausingLimiter):
                 self._buckets.popitem(last=False)
             bucket.leak(milliseconds)
             return put(bucket, account, milliseconds)
+
+
+_limiters: weakref.WeakSet[AccountLimiter] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for each in list(_limiters):
+        each._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def pyrate(rate: RequestRate) -> Any:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: A client of the package redis, or the URL of a server.
 Redis: TypeAlias = "redis.Redis | redis.RedisCluster | str"
 
+#: For each request to a server whose client is not the caller's, in seconds.
+_TIMEOUT = 2.0
 #: Replace or delete a value, if it is still the given one. An empty text stands for no value, and
 #: without milliseconds, the time when it expires stays the same.
 REPLACE = """
@@ -37,13 +39,19 @@ def redis_client(server: Redis) -> Any:
     """
     try:
         import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
     except ImportError:
         raise ConfigurationError(
             "Redis needs the package redis", hint="pip install 'livestream-core[redis]'"
         ) from None
     if isinstance(server, str):
         try:
-            return redis.Redis.from_url(server)
+            # A server that does not respond must cost less than what it is for.
+            once = Retry(NoBackoff(), 1)  # the server may have closed an idle connection
+            return redis.Redis.from_url(
+                server, retry=once, socket_connect_timeout=_TIMEOUT, socket_timeout=_TIMEOUT
+            )
         except ValueError:
             pass  # not shown: it may contain a password
     elif isinstance(server, (redis.Redis, redis.RedisCluster)):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -215,7 +217,29 @@ def test_processes_share_a_rate_in_redis(redis: Redis) -> None:
     assert not limiters[1].acquire("another", 1.0)
 
 
-def test_a_limiter_that_is_down_delays_nothing(
+def test_a_limiter_that_is_down_delays_nothing_and_is_asked_again_later(
+    emulator: AcmeEmulator, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Down(AccountLimiter):
+        asked = 0
+
+        def turn(self, account: str, seconds: float) -> live.Turn:
+            self.asked += 1
+            raise OSError("no server")
+
+    emulator.add()
+    limiter = Down(clock=clock)
+    with connected(emulator, limiter, clock) as client:
+        for _ in range(9):
+            assert client.get("1").id == "1"
+        assert limiter.asked == 1
+        clock.sleep(6)
+        assert client.get("1").id == "1"
+        assert limiter.asked == 2
+    assert "the limiter failed: OSError" in caplog.text
+
+
+def test_a_redis_that_is_down_delays_nothing(
     emulator: AcmeEmulator, tmp_path: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     pytest.importorskip("redis")
@@ -224,6 +248,54 @@ def test_a_limiter_that_is_down_delays_nothing(
     with emulator.connect(limiter=RedisAccountLimiter(f"unix://{tmp_path}/none")) as client:
         assert client.get("1").id == "1"
     assert "the limiter failed: ConnectionError" in caplog.text
+
+
+def test_a_limiter_that_is_no_longer_in_use_learns_what_became_of_its_probe(
+    emulator: AcmeEmulator, clock: FakeClock
+) -> None:
+    emulator.add()
+    limiter, transport = AccountLimiter(clock=clock), emulator.transport()
+    send, during = transport.send, []
+
+    def and_then(*arguments: Any) -> Any:
+        response = send(*arguments)
+        while during:
+            during.pop()()
+        return response
+
+    transport.send = and_then  # type: ignore[method-assign]
+    limiter.hold("acme:api.acme.example:main", 1.0)
+    clock.sleep(1)
+    with emulator.connect(transport=transport, clock=clock) as client:
+        use = client.paced(limiter)
+        use.__enter__()
+        during.append(lambda: use.__exit__(None, None, None))
+        assert client.get("1").id == "1"
+        for _ in range(2):
+            assert limiter.turn(client.account, 600.0) == live.Turn()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_is_forked_while_a_limiter_is_in_use_can_use_it() -> None:
+    limiter = AccountLimiter("5/s")
+    limiter.turn("account", 1.0)
+    holds, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with limiter._lock:
+            holds.set()
+            assert over.wait(PATIENCE)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert holds.wait(PATIENCE)
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(int(PATIENCE))
+        os._exit(int(limiter.turn("account", 1.0).wait > 0))
+    assert os.waitpid(pid, 0)[1] == 0
+    over.set()
+    thread.join()
 
 
 EVENTS = st.lists(
