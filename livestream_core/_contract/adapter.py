@@ -762,7 +762,9 @@ _CLOCK_TOLERANCE = 60
 def clock_offset(response: Response, now: datetime) -> float | None:
     """Return the seconds by which the vendor's clock is ahead, or ``None`` if it is unknown."""
     theirs = _http_date(response.headers.get("date", ""))
-    return None if theirs is None else (theirs - now).total_seconds()
+    if theirs is None or "age" in response.headers:  # a cache has kept the response since then
+        return None
+    return (theirs - now).total_seconds()
 
 
 def is_clock_wrong(offset: float | None) -> TypeGuard[float]:

@@ -232,6 +232,8 @@ class Call:
         self.deadline = engine.clock.monotonic() + seconds
         self.sent: list[Sent] = []
         self.last: Response | None = None
+        #: When the last request was sent that was responded to, by the monotonic clock.
+        self.last_sent = 0.0
         #: The operation of each request that was sent: ``sign_in`` or its own name.
         self.done: tuple[str, ...] = ()
         #: Whether a limiter did not allow a request in time.
@@ -362,6 +364,7 @@ class Call:
             if engine.finds_errors and 200 <= response.status < 300:
                 response = self._standing_for(response)
             self.last = sent.response = response
+            self.last_sent = began
             sent.accepted = is_accepted(response.status)
             outcome = self._outcome(response, sent, operation, history)
         failure = sent.failure = outcome if isinstance(outcome, LiveStreamError) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from .._contract.adapter import clock_offset, clock_text, is_clock_wrong
 from .._contract.capabilities import Feature
 from .._contract.pagination import Page, Query
@@ -50,8 +52,11 @@ def check(engine: Engine, seconds: float) -> Flow[Check]:
         page = yield from _read(call)
     except LiveStreamError as raised:
         error = raised
-    now = clock.now()
-    offset = None if call.last is None else clock_offset(call.last, now)
+    now, ended = clock.now(), clock.monotonic()
+    offset = None
+    if call.last is not None:
+        # Retries without a response may have followed it.
+        offset = clock_offset(call.last, now - timedelta(seconds=ended - call.last_sent))
     done = tuple("list" if each == _NAME else each for each in call.done)
     hint: str | None
     if error is not None:
@@ -69,7 +74,7 @@ def check(engine: Engine, seconds: float) -> Flow[Check]:
         reason=reason,
         hint=hint,
         checked_at=now,
-        seconds=max(clock.monotonic() - began, 0.0),
+        seconds=max(ended - began, 0.0),
         requests=done,
         error=None if error is None else type(error).__name__,
         http_status=None if error is None else error.http_status,

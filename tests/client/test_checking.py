@@ -139,6 +139,23 @@ def test_a_wrong_clock_is_to_blame_only_where_the_credentials_depend_on_time(
             assert "this machine's clock is 1:00:00" in str(found.hint)
 
 
+def test_a_response_from_a_cache_or_from_before_the_retries_tells_nothing_about_the_clock(
+    emulator: AcmeEmulator, clock: FakeClock
+) -> None:
+    emulator.clock = live.ManualClock(clock.now())
+    emulator.inject(Fault.status(503, headers={"Retry-After": "19"}), on="GET *")
+    emulator.inject(Fault.drop_before(), on="GET *", times=20)
+    with emulator.connect(clock=clock, retries=20) as client:
+        found = client.check(deadline=600)
+        assert (found.state, found.hint) == (CheckState.NETWORK, "check the network, then retry")
+        assert found.seconds > 90
+        assert found.clock_offset == 0.0
+        emulator.clear_faults()
+        emulator.inject(Fault.status(401, headers={"Age": "9"}), on="GET *", times=2)
+        found = client.check()
+    assert (found.state, found.clock_offset) == (CheckState.CREDENTIALS, None)
+
+
 def test_a_check_ends_at_its_deadline(emulator: AcmeEmulator, clock: FakeClock) -> None:
     emulator.inject(Fault.status(503, headers={"Retry-After": "9"}), on="GET *", times=20)
     with emulator.connect(clock=clock) as client:
