@@ -75,8 +75,8 @@ class RedisAccountLimiter(PausingLimiter):
         try:
             wait = put(bucket, account, milliseconds)
         except NoScriptError:  # Redis was restarted
-            del self._script
-            raise
+            vars(self).pop("_script", None)
+            return self._wait(account, rate)
         if not wait:
             bucket.leak(milliseconds)
             self._redis.pexpire(name, 2 * rate.milliseconds)
