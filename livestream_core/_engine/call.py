@@ -229,17 +229,17 @@ class Call:
         self.name = name
         self.stream_id = stream_id
         self.seconds = seconds
-        self.deadline = engine.clock.monotonic() + seconds
+        self.deadline: float = engine.clock.monotonic() + seconds
         self.sent: list[Sent] = []
         self.last: Response | None = None
         #: When the last request was sent that was responded to, by the monotonic clock.
-        self.last_sent = 0.0
+        self.last_sent: float = 0.0
         #: The operation of each request that was sent: ``sign_in`` or its own name.
         self.done: tuple[str, ...] = ()
         #: Whether a limiter did not allow a request in time.
-        self.is_refused_by_limiter = False
+        self.is_refused_by_limiter: bool = False
         #: Whether it gave up because too little time was left for another attempt.
-        self.ran_out_of_time = False
+        self.ran_out_of_time: bool = False
 
     def exchange(self, request: Request) -> Flow[Response]:
         """Send a request, with retries, and return its 2xx response or raise its error."""

@@ -27,10 +27,10 @@ class LimiterInUse:
 
     def __init__(self, limiter: AnyLimiter) -> None:
         self.limiter: Any = limiter
-        self.takes_turns = hasattr(limiter, "turn")
-        self.is_instant = bool(getattr(limiter, "is_instant", False))
+        self.takes_turns: bool = hasattr(limiter, "turn")
+        self.is_instant: bool = bool(getattr(limiter, "is_instant", False))
         #: Until when it is not asked, because it has just failed.
-        self.down_until = 0.0
+        self.down_until: float = 0.0
 
 
 def permit(call: Call, probed: list[LimiterInUse]) -> Flow[None]:
