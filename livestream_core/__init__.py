@@ -19,6 +19,7 @@ from ._contract.request import Request, WireRequest
 from ._contract.response import Headers, Response
 from ._contract.session import Session
 from ._formerly import names_of as _names_of
+from ._model.checked import Check, CheckState
 from ._model.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -77,7 +78,7 @@ if TYPE_CHECKING:
     from ._contract.clock import Clock, ManualClock
     from ._contract.preview import Preview
     from ._contract.token_stores import AsyncTokenStore, TokenStore
-    from ._contract.transport import AsyncLimiter, AsyncTransport, Limiter, Timeout, Transport
+    from ._contract.transport import AsyncLimiter, AsyncTransport, Limiter, Timeout, Transport, Turn
     from ._http.aiohttp_transport import AiohttpTransport
     from ._http.requests_transport import RequestsTransport
     from ._http.wsgi_transport import WSGITransport
@@ -105,6 +106,7 @@ _LAZY = {
     "Timeout": "_contract.transport",
     "TokenStore": "_contract.token_stores",
     "Transport": "_contract.transport",
+    "Turn": "_contract.transport",
     "WSGITransport": "_http.wsgi_transport",
     "close_all": "_client.connect",
     "connect": "_client.connect",
@@ -129,6 +131,8 @@ __all__ = [
     "AuthenticationFailed",
     "Capabilities",
     "Capability",
+    "Check",
+    "CheckState",
     "Client",
     "Clock",
     "Completeness",
@@ -186,6 +190,7 @@ __all__ = [
     "TokenStore",
     "Transport",
     "Trim",
+    "Turn",
     "UnexpectedResponse",
     "Unreadable",
     "Unsupported",

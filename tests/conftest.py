@@ -7,8 +7,9 @@ import inspect
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from click.testing import CliRunner
@@ -18,8 +19,11 @@ import livestream_core as live
 from acme import AcmeEmulator, AcmePlugin, FakeClock
 from livestream_core._contract.clock import SystemClock
 from postgresql import NoPostgreSQL, PostgreSQL, postgresql
+from redis_server import NoRedis, Redis, redis_server
 from runners import RUNNERS, running
 from untitled import SmallVendors
+
+T = TypeVar("T")
 
 # Tests start pytest in many folders. A shared folder saves computing Unicode's tables in each.
 os.environ.setdefault(
@@ -93,9 +97,19 @@ def client(emulator: AcmeEmulator, clock: FakeClock) -> Iterator[live.Client]:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgreSQL]:
     """Run a server for the whole test run, or skip the tests if PostgreSQL is not available."""
+    yield from _server_or_skip(postgresql(), NoPostgreSQL)
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """Run a server for the whole test run, or skip the tests if Redis is not available."""
+    yield from _server_or_skip(redis_server(), NoRedis)
+
+
+def _server_or_skip(running: AbstractContextManager[T], missing: type[Exception]) -> Iterator[T]:
     with ExitStack() as stack:
         try:
-            server = stack.enter_context(postgresql())
-        except NoPostgreSQL as problem:
+            server = stack.enter_context(running)
+        except missing as problem:
             pytest.skip(str(problem))
         yield server

@@ -22,7 +22,7 @@ import kit_tables
 import livestream_core as live
 import status_diagram
 from line_counts import line_table
-from livestream_core import durable, emulator, memory, migrate, testing
+from livestream_core import durable, emulator, memory, migrate, sharing, testing
 from livestream_core._public import homes
 from livestream_core.cli.console.exit_codes import MEANINGS
 from livestream_core.testing import conformance, strategies
@@ -31,7 +31,7 @@ from provider_tables import feature_list, feature_matrix, option_table
 ROOT = Path(__file__).parents[2]
 
 #: The public modules, the most specific first.
-MODULES = (strategies, conformance, testing, migrate, durable, memory, emulator, live)
+MODULES = (strategies, conformance, testing, migrate, sharing, durable, memory, emulator, live)
 
 # Sphinx reads attribute descriptions in the module that `__module__` names, so name the right one.
 for _value, _home in homes.items():

@@ -14,6 +14,7 @@ from .._contract.pagination import Page
 from .._contract.transport import AsyncLimiter, AsyncTransport, Limiter, Transport
 from .._contract.webhooks import read_delivery
 from .._engine.effects import Flow
+from .._model.checked import Check
 from .._model.operations import check_methods
 from .._model.playability import Playability
 from .._model.status import Status
@@ -223,6 +224,10 @@ class AsyncClient(BaseClient):
     ) -> Playability:
         """Find out whether viewers can watch a stream; see :meth:`Client.probe`."""
         return await self._run(self._probing(stream, allow_addresses, deadline))
+
+    async def check(self, *, deadline: float | None = None) -> Check:
+        """Check whether the account can be used; see :meth:`Client.check`."""
+        return await self._run(self._checking(deadline))
 
     # -- webhooks ---------------------------------------------------------------------------
 

@@ -40,12 +40,14 @@ from .._contract.token_stores import AnyTokenStore
 from .._contract.transport import AnyLimiter
 from .._contract.webhooks import Delivery, read_delivery
 from .._engine.call import Call, Engine
+from .._engine.checking import check
 from .._engine.effects import Flow
 from .._engine.listing import FullReads, Listing
 from .._engine.published_key import published_key
 from .._engine.retry import RetryPolicy
 from .._engine.waiting import Condition, EndOfRun, wait
 from .._model import converters as c
+from .._model.checked import Check
 from .._model.converters import with_field_name
 from .._model.errors import (
     ConfigurationError,
@@ -439,6 +441,13 @@ class BaseClient:
             allowed = with_field_name("allow_addresses", AllowedAddresses)(allow_addresses)
             seconds = self._seconds(deadline)
         return self._if_open(probe(self._engine, stream, allowed, seconds), "probe", id)
+
+    # -- checking ---------------------------------------------------------------------------
+
+    def _checking(self, deadline: float | None) -> Flow[Check]:
+        with self._context("check"):
+            seconds = self._seconds(deadline)
+        return self._if_open(check(self._engine, seconds), "check")
 
     # -- payloads and webhooks --------------------------------------------------------------
 

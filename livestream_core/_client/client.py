@@ -14,6 +14,7 @@ from .._contract.pagination import Page
 from .._contract.transport import Limiter, Transport
 from .._contract.webhooks import read_delivery
 from .._engine.effects import Flow
+from .._model.checked import Check
 from .._model.operations import check_methods
 from .._model.playability import Playability
 from .._model.status import Status
@@ -412,6 +413,24 @@ class Client(BaseClient):
             InvalidInput: If a host has no address that is public or allowed.
         """
         return self._run(self._probing(stream, allow_addresses, deadline))
+
+    def check(self, *, deadline: float | None = None) -> Check:
+        """Check whether the account can be used: sign in if necessary, and list the smallest page.
+
+        Whatever goes wrong is an answer, not an error: the result's ``state`` and ``reason`` say
+        what is wrong. Nothing is changed at the vendor, and nothing is remembered: each check asks
+        the vendor again. Only if the vendor has just refused the credentials, or has asked for a
+        pause, the check says so without a request, as any other call does.
+
+        Args:
+            deadline: Seconds for the whole check, including retries; see :meth:`create`. Choose a
+                short one for a health endpoint.
+
+        Raises:
+            InvalidInput: If the deadline is not valid.
+            ConfigurationError: If the client is closed.
+        """
+        return self._run(self._checking(deadline))
 
     # -- webhooks ---------------------------------------------------------------------------
 

@@ -68,8 +68,10 @@ def connect(
             this. Passed options are never merged with the environment.
         allow_http_hosts: Hosts other than loopback for which plain http is allowed.
         token_store: The store in which several processes share their sessions. ``close()`` then
-            does not sign out, because other processes use the sessions.
-        limiter: The limiter that must allow each request; see also :meth:`Client.paced`.
+            does not sign out, because other processes use the sessions. For example,
+            :class:`livestream_core.sharing.SQLAlchemyTokenStore`.
+        limiter: The limiter that must allow each request, for example
+            :class:`livestream_core.sharing.AccountLimiter`; see also :meth:`Client.paced`.
         clock: The clock. Pass a :class:`ManualClock` in tests.
         more_options: The provider's options by name. ``None`` counts as missing.
 

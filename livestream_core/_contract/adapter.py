@@ -6,7 +6,16 @@ import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    NamedTuple,
+    ParamSpec,
+    TypeAlias,
+    TypeGuard,
+    TypeVar,
+)
 from weakref import WeakKeyDictionary
 
 import attrs
@@ -591,7 +600,8 @@ class Adapter:
         else:
             error = kind(text)
         if kind is AuthenticationFailed:
-            error.hint = clock_hint(response, self.clock()) or error.hint
+            offset = clock_offset(response, self.clock())
+            error.hint = clock_text(offset) if is_clock_wrong(offset) else error.hint
         if status == 408:
             error.retryable = True
         return error
@@ -749,20 +759,27 @@ def _http_date(value: str) -> datetime | None:
 _CLOCK_TOLERANCE = 60
 
 
-def clock_hint(response: Response, now: datetime) -> str | None:
-    """Return a hint about this machine's clock, if it differs too much from the vendor's.
+def clock_offset(response: Response, now: datetime) -> float | None:
+    """Return the seconds by which the vendor's clock is ahead, or ``None`` if it is unknown."""
+    theirs = _http_date(response.headers.get("date", ""))
+    if theirs is None or "age" in response.headers:  # a cache has kept the response since then
+        return None
+    return (theirs - now).total_seconds()
+
+
+def is_clock_wrong(offset: float | None) -> TypeGuard[float]:
+    """Return whether this machine's clock differs too much from the vendor's.
 
     The vendor may then refuse a token that is signed or renewed by the clock.
     """
-    theirs = _http_date(response.headers.get("date", ""))
-    if theirs is None:
-        return None
-    seconds_behind = round((theirs - now).total_seconds())
-    if abs(seconds_behind) <= _CLOCK_TOLERANCE:
-        return None
+    return offset is not None and abs(round(offset)) > _CLOCK_TOLERANCE
+
+
+def clock_text(offset: float) -> str:
+    """Return the sentence that says how wrong this machine's clock is, and what to do."""
     return (
-        f"this machine's clock is {timedelta(seconds=abs(seconds_behind))} "
-        f"{'behind' if seconds_behind > 0 else 'ahead of'} the vendor's; "
+        f"this machine's clock is {timedelta(seconds=abs(round(offset)))} "
+        f"{'behind' if offset > 0 else 'ahead of'} the vendor's; "
         "set it, then check the credentials"
     )
 

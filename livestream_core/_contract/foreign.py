@@ -77,12 +77,12 @@ def bare(raised: BaseException, handled: BaseException | None) -> BaseException:
 def is_failure_of_store(raised: Exception, store: object) -> bool:
     """Return whether an exception means that a token store failed.
 
-    That is an exception of the system, of Python, or of a library that the store uses. All other
-    exceptions come from outside of the store.
+    That is an exception of the system, of Python, of this library, or of a library that the store
+    uses. All other exceptions come from outside of the store.
     """
     if is_of_signal_handler(raised):
         return False
-    if isinstance(raised, (OSError, *BUGS)):
+    if isinstance(raised, (OSError, LiveStreamError, *BUGS)):
         return True
     package = _package(type(raised).__module__)
     if package in sys.stdlib_module_names:

@@ -12,6 +12,8 @@ from .response import Response
 
 #: The problem of a body that ends too early.
 CUT = "the response was cut off"
+#: The hint of an error whose cause is TLS.
+TLS_HINT = "check the certificate, this machine's trusted certificates, and its clock"
 
 
 @attrs.frozen(slots=True)
@@ -30,11 +32,34 @@ class Timeout:
     total: float
 
 
+@attrs.frozen(slots=True)
+class Turn:
+    """What a limiter says about one request.
+
+    Attributes:
+        wait: The seconds to wait before asking again; 0 if the request may be sent now.
+        is_paused: Whether it must wait because the vendor asked for a pause.
+        is_probe: Whether it is the only request that may be sent until its result is known.
+    """
+
+    wait: float = 0.0
+    is_paused: bool = False
+    is_probe: bool = False
+
+
 class Limiter(Protocol):
     """Delays requests, by account, to stay within a vendor's rate limit. Thread-safe.
 
     A limiter may have an attribute ``keeps_pauses``. If it is true, its user keeps the pauses that
     the vendor asks for: a request is not retried after such a pause, but raises the error at once.
+
+    A limiter may have two more methods, with which no thread waits inside it, and one request
+    probes after a pause. ``turn(account, seconds) -> Turn`` says whether a request that takes at
+    most that many seconds may be sent; the client then calls it instead of ``acquire``, waits, and
+    asks again. ``settle(account, answered)`` ends a probe: ``answered`` says whether the vendor
+    responded. The client then also calls ``hold`` with 0 seconds, for a 429 without a time. If
+    ``is_instant`` is true, the methods do no I/O, and event loops call them without a thread. If
+    one of these methods fails, the request is sent.
     """
 
     def acquire(self, account: str, seconds: float) -> bool:
@@ -126,4 +151,4 @@ class AsyncTransport(Protocol):
         ...
 
 
-publish("livestream_core", [AsyncLimiter, AsyncTransport, Limiter, Timeout, Transport])
+publish("livestream_core", [AsyncLimiter, AsyncTransport, Limiter, Timeout, Transport, Turn])

@@ -44,8 +44,9 @@ from .._model.stream import LiveStream
 from .._plugins.hooks import Exchange, Observers
 from .._secrets.secret import Secret
 from .driving import drive
-from .effects import Flow, Permit, Send, Sleep
+from .effects import Flow, Send, Sleep
 from .outcome import Sent, applied, is_accepted
+from .pacing import LimiterInUse, give_up, permit, tell
 from .retry import RetryPolicy
 from .sign_in import SharedSession, session_for
 
@@ -88,13 +89,6 @@ def _overrides(adapter: Adapter, method: str) -> bool:
     return getattr(own, "__func__", own) is not getattr(Adapter, method)
 
 
-class _Entry:
-    """One use of a limiter, distinct from any other use of the same limiter."""
-
-    def __init__(self, limiter: AnyLimiter) -> None:
-        self.limiter = limiter
-
-
 class Engine:
     """The state that all operations of one client share."""
 
@@ -133,13 +127,13 @@ class Engine:
         #: The session that was used last.
         self.session: Session | None = None
         #: Every one of them must allow a request before it is sent.
-        self.limiters: list[_Entry] = []
+        self.limiters: list[LimiterInUse] = []
         for limiter in limiters:
             self.limit_by(limiter)
 
-    def limit_by(self, limiter: AnyLimiter) -> _Entry:
+    def limit_by(self, limiter: AnyLimiter) -> LimiterInUse:
         """Apply one more limiter to every request, until its entry is removed."""
-        entry = _Entry(limiter)
+        entry = LimiterInUse(limiter)
         self.limiters.append(entry)
         return entry
 
@@ -168,6 +162,7 @@ class Engine:
         stream_id: str | None = None,
         seconds: float,
         signs_in: bool = True,
+        call: Call | None = None,
     ) -> Flow[T]:
         """Run an operation to its end.
 
@@ -177,6 +172,7 @@ class Engine:
             stream_id: The ID of the stream that the operation concerns.
             seconds: The time limit for the whole operation, including retries and signing in.
             signs_in: Whether its requests carry a session.
+            call: The record of what is sent, for a caller who reads it. By default, a new one.
 
         Raises:
             LiveStreamError: If the operation fails; its context is filled in and its secrets are
@@ -184,7 +180,7 @@ class Engine:
             BaseException: If another library or the program raises it; it gets a note.
         """
         handled = sys.exception()
-        call = Call(self, name, stream_id, seconds)
+        call = call or Call(self, name, stream_id, seconds)
         try:
             try:
                 operation = make()
@@ -233,11 +229,17 @@ class Call:
         self.name = name
         self.stream_id = stream_id
         self.seconds = seconds
-        self.deadline = engine.clock.monotonic() + seconds
+        self.deadline: float = engine.clock.monotonic() + seconds
         self.sent: list[Sent] = []
         self.last: Response | None = None
+        #: When the last request was sent that was responded to, by the monotonic clock.
+        self.last_sent: float = 0.0
+        #: The operation of each request that was sent: ``sign_in`` or its own name.
+        self.done: tuple[str, ...] = ()
+        #: Whether a limiter did not allow a request in time.
+        self.is_refused_by_limiter: bool = False
         #: Whether it gave up because too little time was left for another attempt.
-        self.ran_out_of_time = False
+        self.ran_out_of_time: bool = False
 
     def exchange(self, request: Request) -> Flow[Response]:
         """Send a request, with retries, and return its 2xx response or raise its error."""
@@ -294,14 +296,23 @@ class Call:
         history: list[Sent],
     ) -> Flow[Response]:
         engine, attempt = self.engine, 0
+        probed: list[LimiterInUse] = []
         while True:
             attempt += 1
             try:
+                if engine.limiters:
+                    yield from permit(self, probed)
                 return (
-                    yield from self._attempt(request, sending, session, operation, attempt, history)
+                    yield from self._attempt(
+                        request, sending, session, operation, attempt, history, probed
+                    )
                 )
             except LiveStreamError as error:
                 failure = error
+            finally:
+                if probed:
+                    give_up(engine.account, probed)
+                    probed.clear()
             requested = self._requested_wait(failure)
             if requested and engine.is_paced_outside:
                 raise failure
@@ -322,12 +333,9 @@ class Call:
         operation: str,
         attempt: int,
         history: list[Sent],
+        probed: list[LimiterInUse],
     ) -> Flow[Response]:
         engine = self.engine
-        for entry in tuple(engine.limiters):
-            left = self.deadline - engine.clock.monotonic()
-            if not (yield Permit(entry.limiter, engine.account, max(left, 0.0))):
-                raise RequestTimeout("the limiter did not allow the request in time")
         began = engine.clock.monotonic()
         left = self.deadline - began
         if left <= 0:
@@ -339,6 +347,7 @@ class Call:
         sent = Sent(request, None)
         if request.changes and operation == self.name:
             self.sent.append(sent)
+        self.done += (operation,)
         response: Response | None = None
         outcome: Response | LiveStreamError | None = None
         try:
@@ -355,12 +364,12 @@ class Call:
             if engine.finds_errors and 200 <= response.status < 300:
                 response = self._standing_for(response)
             self.last = sent.response = response
+            self.last_sent = began
             sent.accepted = is_accepted(response.status)
             outcome = self._outcome(response, sent, operation, history)
         failure = sent.failure = outcome if isinstance(outcome, LiveStreamError) else None
-        if isinstance(failure, (RateLimited, ProviderUnavailable)) and failure.retry_after:
-            for entry in tuple(engine.limiters):
-                entry.limiter.hold(engine.account, failure.retry_after)
+        if engine.limiters or probed:
+            yield from tell(self, failure, response, probed)
         self._report(request, operation, attempt, response, failure, began)
         history.append(sent)
         if isinstance(outcome, Response):

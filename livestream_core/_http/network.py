@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._contract.options import is_loopback
-from .._contract.transport import CUT, Timeout
+from .._contract.transport import CUT, TLS_HINT, Timeout
 from .._model.errors import ConfigurationError, ConnectionFailed, RequestTimeout
 from .._model.urls import url_parts
 from .._secrets.spellings import compiled
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: The largest response body that is read, in bytes after decoding.
 MAX_BODY = 16 * 1024 * 1024
+_NO_TLS = "TLS failed"
 UNDECODABLE = "the response cannot be decoded"
 
 #: The values that libraries accept; for any other, their error would show the value.
@@ -200,20 +201,30 @@ def late_end() -> RequestTimeout:
 
 def no_connection(host: str, reason: str) -> ConnectionFailed:
     """Return the error for a connection that could not be made, so that nothing was sent."""
-    return ConnectionFailed(f"cannot connect to {host} ({reason})", applied=False)
+    return ConnectionFailed(
+        f"cannot connect to {host} ({reason})", applied=False, hint=_hint_for(reason)
+    )
 
 
 def lost_connection(reason: str | None = None) -> ConnectionFailed:
     """Return the error for a connection that was lost after the request may have been sent."""
     cause = f" ({reason})" if reason else ""
     return ConnectionFailed(
-        f"the connection was lost before the vendor responded{cause}", applied=None
+        f"the connection was lost before the vendor responded{cause}",
+        applied=None,
+        hint=_hint_for(reason),
     )
 
 
 def untrusted_certificate() -> ConnectionFailed:
     """Return the error for a vendor's certificate that could not be verified."""
-    return ConnectionFailed("the vendor's certificate could not be verified", applied=False)
+    return ConnectionFailed(
+        "the vendor's certificate could not be verified", applied=False, hint=TLS_HINT
+    )
+
+
+def _hint_for(reason: str | None) -> str | None:
+    return TLS_HINT if reason == _NO_TLS else None
 
 
 def invalid_address() -> ConfigurationError:
@@ -229,6 +240,9 @@ def reason_of(chain: list[BaseException]) -> str:
 
     # Not the texts of libraries: they contain URLs, and a proxy's URL contains its password.
     for each in reversed(chain):
+        # Not the subclasses: most of them say that the connection was lost.
+        if (type(each).__module__, type(each).__name__) == ("ssl", "SSLError"):
+            return _NO_TLS
         if isinstance(each, socket.gaierror):
             return "unknown host name"
         if isinstance(each, OSError) and type(each).__module__ == "builtins" and each.errno:

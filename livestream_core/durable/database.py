@@ -1,4 +1,4 @@
-"""What durable creates and ledgers have in common about databases."""
+"""What all parts of this library that use a database have in common."""
 
 from __future__ import annotations
 

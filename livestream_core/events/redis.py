@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .._model.errors import ConfigurationError, InvalidInput
 from .._public import publish
+from ..sharing.redis import Redis, redis_client
 from .stores import Claim, LeaseLost
-
-if TYPE_CHECKING:
-    import redis
 
 #: Each script starts with this: the time by Redis's clock, and the keys of a stream. ``due`` has
 #: each stream with the time from which it may be claimed: when it is due, or when its lease ends.
@@ -70,13 +67,13 @@ class RedisStore:
     of its machine may lose nothing, and must not evict keys.
 
     Args:
-        redis: The URL of the server, or a client.
+        redis: The URL of the server, or a synchronous client of the package redis.
         prefix: The start of all keys. In a cluster, all keys must be on one node, which the braces
             ensure.
     """
 
-    def __init__(self, redis: str | redis.Redis, *, prefix: str = "{livestream}:") -> None:
-        self._redis = _client(redis) if isinstance(redis, str) else redis
+    def __init__(self, redis: Redis, *, prefix: str = "{livestream}:") -> None:
+        self._redis = redis_client(redis)
         self._prefix = prefix
         self._scripts = {
             name: self._redis.register_script(_COMMON + script) for name, script in _SCRIPTS.items()
@@ -120,23 +117,6 @@ class RedisStore:
 def _text(value: bytes | str) -> str:
     # A client may have been told to decode.
     return value.decode() if isinstance(value, bytes) else value
-
-
-def _client(url: str) -> redis.Redis:
-    problem = ""
-    try:
-        import redis
-
-        return redis.Redis.from_url(url)
-    except ImportError:
-        pass
-    except ValueError:
-        problem = "it is not a valid URL"  # not shown: it may contain a password
-    if problem:
-        raise InvalidInput(f"redis: expected redis://...: {problem}", field="redis")
-    raise ConfigurationError(
-        "a store in Redis needs the package redis", hint="pip install 'livestream-core[redis]'"
-    )
 
 
 publish("livestream_core.events", [RedisStore])

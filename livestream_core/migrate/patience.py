@@ -19,6 +19,7 @@ import attrs
 
 from .._model.errors import InvalidInput, LiveStreamError, RateLimited
 from ..durable.listing import do_nothing
+from ..sharing.pauses import grown
 from .ledger.ledger import Ledger
 from .ledger.transaction import AskedPause
 from .values import LedgerError, PatienceExceeded
@@ -32,9 +33,6 @@ _SAME = 1.0
 #: After this number of seconds, what the ledger says is read again. It is also the longest time
 #: until a wait notices that it must end.
 _FRESH = 0.25
-#: If a vendor refuses again after a pause, the next one is as long as the wait so far: at least and
-#: at most this number of seconds, unless the vendor asks for more.
-_SHORTEST_GROWN, _LONGEST_GROWN = 0.25, 10.0
 
 #: Called with the end of a pause, and with the error in which the vendor asked for it.
 Waiting: TypeAlias = Callable[[datetime, LiveStreamError], object]
@@ -163,8 +161,8 @@ class Patience:
         began, known = now, self._pauses.get(account)
         if known is not None and known.began >= self._since(account):
             began = known.began
-            grown = min(max(now - began, _SHORTEST_GROWN), _LONGEST_GROWN)
-            seconds = max(seconds, grown)
+            # Many workers send at once after a pause, so it grows even if the vendor asks for one.
+            seconds = max(seconds, grown(now - began))
         pause = self._learn(account, now + seconds, began, error)
         if pause is None or self._ledger is None or not self._ledger.is_writable:
             return

@@ -174,7 +174,7 @@ def test_a_variable_that_belongs_to_no_provider_is_shown(monkeypatch: pytest.Mon
 def test_check_reads_the_smallest_page(vendor: AcmeEmulator) -> None:
     assert of_acme("--check")["check"]["state"] == "reachable"
     assert [(each.method, each.query) for each in vendor.requests] == [("GET", "size=1")]
-    assert "reachable responded in" in text("--check")
+    assert "reachable listed a page; streams: 0 in 0." in text("--check")
 
 
 def test_check_tells_of_an_entry_that_cannot_be_read(vendor: AcmeEmulator) -> None:
@@ -193,7 +193,16 @@ def test_a_vendor_that_cannot_be_reached_is_exit_code_4(vendor: AcmeEmulator) ->
     vendor.inject(Fault.status(429, headers={"Retry-After": "1000"}), on="GET *")
     check = of_acme("--check", code=4)["check"]
     assert check["state"] == "unreachable"
+    assert check["found"] == "rate_limited"
     assert check["detail"].startswith("RateLimited: ")
+    assert check["detail"].endswith("; retry in 1000 s")
+
+
+def test_a_website_instead_of_the_vendor_is_exit_code_2(vendor: AcmeEmulator) -> None:
+    vendor.inject(Fault.html(), on="GET *")
+    check = of_acme("--check", code=2)["check"]
+    assert (check["state"], check["found"]) == ("refused", "account")
+    assert "check the account's options and the origin" in check["detail"]
 
 
 def test_credentials_that_are_refused_are_exit_code_2(monkeypatch: pytest.MonkeyPatch) -> None:

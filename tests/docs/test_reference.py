@@ -16,7 +16,7 @@ import attrs
 import pytest
 
 import livestream_core as live
-from livestream_core import durable, emulator, events, memory, migrate, testing, webhooks
+from livestream_core import durable, emulator, events, memory, migrate, sharing, testing, webhooks
 from livestream_core._public import homes
 from livestream_core.testing import conformance, strategies
 
@@ -30,6 +30,7 @@ MODULES = (
     events,
     memory,
     migrate,
+    sharing,
     testing,
     strategies,
     conformance,

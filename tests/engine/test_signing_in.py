@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -24,6 +23,7 @@ import pytest
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, FakeClock, connected
+from fleet import PATIENCE, fleet
 from livestream_core._runners.single_flight import flights
 from livestream_core._secrets.spellings import KnownSecrets
 from livestream_core.emulator import Fault
@@ -32,10 +32,6 @@ from stores import LeasingStore, MemoryStore, file_store
 
 #: Tests of threads, signals and forks run on one runner; client/test_async_client.py has those of tasks.
 pytestmark = pytest.mark.usefixtures("runner")
-
-SUPPORT = Path(__file__).parents[1] / "support"
-#: Seconds. Longer than any step on a busy machine, and shorter than the wait that a fault causes.
-PATIENCE = 60.0
 
 
 def logins(emulator: AcmeEmulator) -> int:
@@ -547,50 +543,6 @@ sys.stdin.readline()
 with ThreadPoolExecutor(4) as threads:
     print(*threads.map(read, range(4)))
 """
-
-
-class Process:
-    """A separate interpreter that runs some code, and continues when it gets a line."""
-
-    def __init__(self, code: str, *arguments: str) -> None:
-        search = [str(SUPPORT), *filter(None, sys.path)]
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(search)},
-        )
-
-    def line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-    def go_on(self) -> None:
-        assert self._process.stdin is not None
-        print(file=self._process.stdin, flush=True)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def end(self) -> str:
-        output, _ = self._process.communicate(timeout=PATIENCE)
-        assert self._process.returncode == 0
-        return output.strip()
-
-
-@contextmanager
-def fleet(number: int, code: str, *arguments: str) -> Iterator[list[Process]]:
-    """Start processes, and wait until each is ready to continue."""
-    processes = [Process(code, *arguments) for _ in range(number)]
-    try:
-        for each in processes:
-            assert each.line() == "ready"
-        yield processes
-    finally:
-        for each in processes:
-            each.kill()
 
 
 def file_of(tmp_path: Path) -> Path:

@@ -479,6 +479,20 @@ def test_a_certificate_that_cannot_be_verified_means_nothing_was_sent(
     assert server.requests == []
 
 
+def test_a_check_tells_tls_from_the_network(transport: Any, tls: ssl.SSLContext) -> None:
+    def state(origin: str) -> str:
+        with connect(origin, transport=transport, retries=0) as client:
+            return client.check(deadline=20).state
+
+    with raw_server(lambda s, _: s.sendall(answer()), tls) as server:
+        assert state(server.origin) == "tls"
+    with raw_server(lambda s, _: s.sendall(answer())) as server:
+        server.read = lambda s: s.recv(5) and s.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        assert state(server.origin.replace("http:", "https:")) == "tls"
+    assert state(f"http://localhost:{closed_port()}") == "network"
+    assert state("https://nothing.invalid") == "network"
+
+
 @pytest.mark.parametrize("wire", [None, b"", b"no tls here"])
 def test_a_handshake_that_fails_means_nothing_was_sent(transport: Any, wire: bytes | None) -> None:
     def accept() -> None:

@@ -22,7 +22,7 @@ import held_vendors
 from held_vendors import HELD, PLACES, HeldVendor, held_vendor
 from queue_tasks import described
 from queue_worker import celery_worker
-from redis_server import NoRedis, Redis, redis_server
+from redis_server import Redis
 from servers import RawServer, raw_server
 
 pytestmark = pytest.mark.processes
@@ -32,16 +32,6 @@ LIMIT = 5
 LIMITED = f"{SoftTimeLimitExceeded.__module__}.{SoftTimeLimitExceeded.__name__}"
 #: Functions whose frames hold the request.
 OF_THE_TRANSPORT = {"http", "requests", "socket", "ssl", "urllib3"}
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(redis_server())
-        except NoRedis as problem:
-            pytest.skip(str(problem))
-        yield server
 
 
 @pytest.fixture(scope="module")

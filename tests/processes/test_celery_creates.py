@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,22 +16,16 @@ from celery import Celery
 from held_vendors import HELD
 from migrations import side
 from queue_worker import celery_worker
-from redis_server import NoRedis, redis_server
+from redis_server import Redis
 from tests.torture.scenario import FATAL, deadly
 
 pytestmark = pytest.mark.processes
 
 
 @pytest.fixture(scope="module")
-def queue() -> Iterator[Celery]:
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(redis_server())
-        except NoRedis as problem:
-            pytest.skip(str(problem))
-        yield stack.enter_context(
-            celery_worker(server, 0, pool="prefork", results="json", concurrency=1)
-        )
+def queue(redis: Redis) -> Iterator[Celery]:
+    with celery_worker(redis, 5, pool="prefork", results="json", concurrency=1) as app:
+        yield app
 
 
 @pytest.mark.parametrize("moment", FATAL)

@@ -19,6 +19,7 @@ import pytest
 import livestream_core as live
 from acme import AcmeEmulator
 from livestream_core.emulator import Fault
+from redis_server import Redis
 
 SUPPORT = Path(__file__).parents[1] / "support"
 #: Seconds. Longer than any step takes on a busy machine.
@@ -402,27 +403,22 @@ def test_gunicorns_workers_share_the_session_of_their_master_which_ends_it(
 
 
 @pytest.mark.slow
-def test_thirty_restarts_of_celerys_pool_leave_at_most_one_session(emulator: AcmeEmulator) -> None:
+def test_thirty_restarts_of_celerys_pool_leave_at_most_one_session(
+    emulator: AcmeEmulator, redis: Redis
+) -> None:
     pytest.importorskip("celery")
     from queue_worker import celery_worker
-    from redis_server import NoRedis, redis_server
 
     emulator.add()
-    with emulator.serve() as url:
-        try:
-            server = redis_server()
-            redis = server.__enter__()
-        except NoRedis as problem:
-            pytest.skip(str(problem))
-        try:
-            with celery_worker(
-                redis, 0, pool="prefork", results="json", concurrency=6, tasks_per_child=1
-            ) as app:
-                sent = [app.send_task("queue_tasks.read_and_stay", (url,)) for _ in range(30)]
-                processes = {each.get(timeout=PATIENCE) for each in sent}
-                until(lambda: len(emulator.tokens) <= 2)
-        finally:
-            server.__exit__(None, None, None)
+    with (
+        emulator.serve() as url,
+        celery_worker(
+            redis, 6, pool="prefork", results="json", concurrency=6, tasks_per_child=1
+        ) as app,
+    ):
+        sent = [app.send_task("queue_tasks.read_and_stay", (url,)) for _ in range(30)]
+        processes = {each.get(timeout=PATIENCE) for each in sent}
+        until(lambda: len(emulator.tokens) <= 2)
     assert len(processes) == 30
     assert count(emulator, "/login") == 30
 

@@ -15,11 +15,22 @@ from typing import Any
 import pytest
 
 import livestream_core as live
-from livestream_core import durable, emulator, events, memory, migrate, testing, webhooks
+from livestream_core import durable, emulator, events, memory, migrate, sharing, testing, webhooks
 from livestream_core._public import homes
 from livestream_core.testing import conformance, strategies
 
-MODULES = (live, durable, emulator, events, memory, testing, strategies, conformance, webhooks)
+MODULES = (
+    live,
+    durable,
+    emulator,
+    events,
+    memory,
+    sharing,
+    testing,
+    strategies,
+    conformance,
+    webhooks,
+)
 #: The modules that the public classes and functions name as their own.
 HOMES = (*MODULES, migrate)
 

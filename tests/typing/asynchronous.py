@@ -62,6 +62,7 @@ async def what_a_client_gives(client: live.AsyncClient, body: bytes) -> None:
     assert_type(await client.stop("s1", trim=live.Trim.relative(30, 120)), live.LiveStream)
     assert_type(await client.cancel("s1"), live.LiveStream)
     assert_type(await client.wait("s1", until=live.Status.LIVE, timeout=60), live.LiveStream)
+    assert_type(await client.check(deadline=1), live.Check)
     assert_type(await client.probe("s1", allow_addresses=["::1"]), live.Playability)
     assert_type(await client.pages(size=50), live.Page)
     assert_type(await client.close(), None)

@@ -38,6 +38,7 @@ def what_a_client_gives(client: live.Client, body: bytes) -> None:
     assert_type(client.stop("s1", trim=live.Trim.relative(30, 120)), live.LiveStream)
     assert_type(client.cancel("s1"), live.LiveStream)
     assert_type(client.wait("s1", until=live.Status.LIVE, timeout=60), live.LiveStream)
+    assert_type(client.check(deadline=1), live.Check)
     assert_type(client.probe("s1", allow_addresses=["::1"]), live.Playability)
     assert_type(client.parse_stream({"id": "s1"}), live.LiveStream)
     assert_type(client.parse_webhook({"X-Token": "t"}, body), live.Event)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ..._client import Client
-from ..._contract.capabilities import Feature
+from ..._model.checked import CheckState
 from ..._model.errors import ConfigurationError, LiveStreamError
 from ..._plugins.entry_points import Point, unreadable
 from ..._plugins.entry_points import installed as entry_points
@@ -24,7 +23,7 @@ from ..._version import __version__
 from ..connections import livestream_toml as toml
 from ..connections.connection import from_environment, from_file
 from ..console.context import CommandContext
-from ..console.exit_codes import SUCCESS, UNAVAILABLE, USAGE, code_of
+from ..console.exit_codes import SUCCESS, UNAVAILABLE, USAGE
 from ..console.output import working
 from .environment import UnknownVariables, described, variables
 from .installed import Installed, installed, with_hint
@@ -32,6 +31,9 @@ from .installed import Installed, installed, with_hint
 #: The packages of each extra of the core.
 EXTRAS: dict[str, tuple[str, ...]] = {"cli": ("click", "rich"), "sandbox": ("werkzeug",)}
 
+#: What a check may find without a problem, and what is not a problem of this installation.
+_NO_PROBLEMS = {CheckState.OK: "reachable", CheckState.UNKNOWN: "not tried"}
+_OUTAGES = (CheckState.NETWORK, CheckState.TLS, CheckState.RATE_LIMITED, CheckState.VENDOR)
 #: For each request of a check, in seconds: the user waits for all of them.
 _TIMEOUT = (5.0, 10.0)
 
@@ -41,7 +43,7 @@ def examine(context: CommandContext, *, check: bool) -> dict[str, Any]:
 
     Args:
         context: The context; its ``provider`` or ``connection`` limits the examination to that.
-        check: Whether to sign in and list one stream, for every account with complete options.
+        check: Whether to check, for every account with complete options.
 
     Raises:
         ConfigurationError: If there is no such provider or connection.
@@ -210,16 +212,13 @@ def _connection(file: toml.ConfigFile, name: str, check: bool) -> dict[str, Any]
 
 
 def _check(client: Client) -> dict[str, Any]:
-    if not client.supports(Feature.LIST):
-        return {"state": "not tried", "detail": "this provider does not support list"}
-    start = time.monotonic()
     with working(f"Checking {client.provider}"):
-        try:
-            page = client.pages(size=1)
-        except LiveStreamError as error:
-            state = "unreachable" if code_of(error) == UNAVAILABLE else "refused"
-            return {"state": state, "detail": f"{type(error).__name__}: {error.message}"}
-    detail = f"responded in {time.monotonic() - start:.1f} s"
-    if page.unreadable:
-        detail += f", but a listed stream could not be read: {page.unreadable[0]}"
-    return {"state": "reachable", "detail": detail}
+        found = client.check()
+    detail = f"{found.reason} in {found.seconds:.1f} s" if found.is_ok else found.reason
+    if found.error is not None:
+        detail = f"{found.error}: {detail}"
+    if found.hint:
+        detail += f"; {found.hint}"
+    state = "unreachable" if found.state in _OUTAGES else "refused"
+    state = _NO_PROBLEMS.get(found.state, state)
+    return {"state": state, "found": found.state.value, "detail": detail}
