@@ -84,7 +84,7 @@ class NginxRtmpEmulator(Emulator):
     """
 
     provider = "nginx-rtmp"
-    routes = (
+    routes: ClassVar[tuple[Route, ...]] = (
         Route("GET", "/stat", "statistics"),
         Route("POST", "/stat", "statistics"),
         Route("GET", "/control/<section>", "control"),
