@@ -174,16 +174,16 @@ def test_expired_entries_are_kept_for_a_day_and_then_deleted(where: str) -> None
             left = {each: server.ttl(f"livestream:session:{each}") for each in (ACCOUNT, "lasting")}
         assert 86_000 < left[ACCOUNT] <= 86_400 < left["lasting"] <= 90_000
         return
-    from livestream_core.durable.database import Tables
+    import sqlalchemy as sa
+
     from livestream_core.sharing import tables
 
     (rows,) = (each for each in tables.sorted_tables if "delete_after" in each.c)
-    database = Tables(where, tables)
-    database.committed(
-        lambda connection: connection.execute(
-            rows.update().where(rows.c.name == ACCOUNT).values(delete_after=1.0)
-        )
-    )
+    url = where.replace("postgresql:", "postgresql+psycopg:")
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(rows.update().where(rows.c.name == ACCOUNT).values(delete_after=1.0))
+    engine.dispose()
     store.put("another", live.Session({"A": "b"}))
     assert store.get(ACCOUNT) is None
     assert store.get("lasting") is not None

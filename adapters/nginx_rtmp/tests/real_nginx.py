@@ -162,12 +162,7 @@ class RealNginx(RealServer):
 
     def _flags(self) -> dict[str, bool]:
         pair = base64.b64encode(f"operator:{self._password}".encode()).decode()
-        header = {"Authorization": f"Basic {pair}"}
-        try:
-            _, _, body = self.send("GET", "/stat", header)
-        except ConnectionResetError:
-            # nginx replaces a worker that has crashed, and resets its connections.
-            _, _, body = self.send("GET", "/stat", header)
+        _, _, body = self.send("GET", "/stat", {"Authorization": f"Basic {pair}"})
         return {
             str(each.findtext("name")): each.find("active") is not None
             for each in fromstring(body).iterfind("server/application/live/stream")

@@ -99,7 +99,7 @@ class NginxRtmpEmulator(Emulator):
 
     provider = "nginx-rtmp"
     without_media: ClassVar[None] = None
-    routes = (
+    routes: ClassVar[tuple[Route, ...]] = (
         Route("GET", "/stat", "statistics"),
         Route("POST", "/stat", "statistics"),
         Route("GET", "/control/<section>", "control"),

@@ -149,7 +149,7 @@ class NodeMediaServerAdapter(live.Adapter):
         super().__init__(options, **settings)
         host = re.sub(r":\d+$", "", self.origin.partition("://")[2])
         self._rtmp_url = options.rtmp_url or f"rtmp://{host}/{options.application}"
-        self.path_values = {"app": options.application}
+        self.path_values: Mapping[str, str] = {"app": options.application}
 
     # -- operations -------------------------------------------------------------------------
 

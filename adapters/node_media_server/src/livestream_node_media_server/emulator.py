@@ -102,7 +102,7 @@ class NodeMediaServerEmulator(Emulator):
     """
 
     provider = "node-media-server"
-    routes = (
+    routes: ClassVar[tuple[Route, ...]] = (
         Route("POST", "/api/v1/login", "login"),
         Route("GET", "/api/v1/health", "health"),
         Route("GET", "/api/v1/streams", "list_streams"),
