@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -256,6 +258,15 @@ def test_nothing_is_left_however_the_sandbox_ends(tmp_path: Path, number: signal
         time.sleep(POLL)
     if number is not signal.SIGKILL:  # then nothing is left to remove the files
         assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="tgkill is a system call of Linux")
+def test_a_signal_that_reaches_another_thread_ends_the_sandbox_too(tmp_path: Path) -> None:
+    with sandbox(tmp_path, {"LIVESTREAM_ADAPTERS": "memory"}) as (process, _):
+        threads = {int(each.name) for each in Path(f"/proc/{process.pid}/task").iterdir()}
+        other = min(threads - {process.pid})
+        assert ctypes.CDLL(None).tgkill(process.pid, other, signal.SIGTERM) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def until_probed(client: live.Client, stream: live.LiveStream, state: PlaybackState) -> None:

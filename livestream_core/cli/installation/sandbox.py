@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 _WRITTEN = "# Written by `livestream sandbox`, which replaces this file.\n"
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SHORTEST_TOKEN = 16
+#: The system may hand a signal to another thread, which does not wake this one from its sleep.
+_LONGEST_SLEEP = 1.0
 
 
 @attrs.frozen(kw_only=True)
@@ -341,4 +343,4 @@ def _media_server(port: int | None) -> MediaServer | None:
 
 def _wait() -> None:
     while True:
-        time.sleep(3600)
+        time.sleep(_LONGEST_SLEEP)
