@@ -147,10 +147,10 @@ class Emulator(World):
             skip: The number of matching requests to leave unaffected first.
 
         Raises:
-            ValueError: If it would affect no request, or ``skip`` is negative.
+            ValueError: If a number is negative.
         """
-        if times < 1 or skip < 0:
-            raise ValueError("times must be at least 1, and skip at least 0")
+        if times < 0 or skip < 0:
+            raise ValueError("times and skip must not be negative")
         with self.lock:
             self._faults.append(InjectedFault(fault, on, times, skip))
 

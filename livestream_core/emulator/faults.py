@@ -48,8 +48,8 @@ class Fault:
         Raises:
             ValueError: If no response can have such a status, or such headers.
         """
-        if not 200 <= status <= 599:
-            raise ValueError(f"{status} is not the status of a final response: 200 to 599")
+        if not 100 <= status <= 999:
+            raise ValueError(f"{status} is not an HTTP status: 100 to 999")
 
         def response() -> Response:
             return Response(body, status, headers=dict(headers or {}), content_type=content_type)
