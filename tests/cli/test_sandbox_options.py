@@ -180,7 +180,7 @@ def test_whatever_is_sent_the_answer_is_json(
         ({"fault": "status", "status": "503"}, "'status' must be a whole number"),
         ({"fault": "status", "status": True}, "'status' must be a whole number"),
         ({"fault": "status", "status": 99}, "99 is not an HTTP status"),
-        ({"fault": "status", "status": 503, "times": -1}, "times and skip must not be negative"),
+        ({"fault": "status", "status": 503, "times": -1}, "'times' must be a whole number from 0"),
         ({"fault": "status", "status": 503, "headers": {"A": "b\nc"}}, "newline"),
         ({"fault": "delay", "seconds": -1}, "'seconds' must be a number from 0"),
         ({"fault": "edited"}, "'edited' is not a known fault"),
