@@ -87,6 +87,10 @@ def _statuses(values: Iterable[Status]) -> frozenset[Status]:
     return frozenset(values)
 
 
+def _pairs(values: Mapping[Status, Status]) -> dict[Status, Status]:
+    return dict(values)
+
+
 @attrs.frozen(slots=True)
 class Capability:
     """The support for one feature.
@@ -191,7 +195,7 @@ class Capabilities:
     reference_is_unique: bool = False
     list_lacks: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
     reads_as: Mapping[Status, Status] = attrs.field(
-        factory=lambda: {Status.STARTING: Status.SCHEDULED}, converter=dict, hash=False
+        factory=lambda: {Status.STARTING: Status.SCHEDULED}, converter=_pairs, hash=False
     )
 
     def __attrs_post_init__(self) -> None:

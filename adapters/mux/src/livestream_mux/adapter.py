@@ -419,7 +419,7 @@ class MuxAdapter(live.Adapter):
                 stream = self.parse_stream(data.data)
             if stream and stream.status is Status.LIVE:
                 status = _ANNOUNCED.get(kind)
-            if status is Status.INTERRUPTED:
+            if stream and status is Status.INTERRUPTED:
                 # The reconnect window is running, which the API itself does not show.
                 stream = attrs.evolve(stream, status=status)
         elif kind == _RECORDED and data is not None:
