@@ -134,9 +134,9 @@ class RealServer(Emulator):
                 return chosen
         raise AssertionError(f"the server has ended: {self._log_end()}")
 
-    which = staticmethod(which)
-    free_port = staticmethod(free_port)
-    listens = staticmethod(listens)
+    which: staticmethod[[str], str | None] = staticmethod(which)
+    free_port: staticmethod[[], int] = staticmethod(free_port)
+    listens: staticmethod[..., bool] = staticmethod(listens)
 
     def wait_for(self, condition: Callable[[], object], what: str) -> None:
         """Wait until a condition is true.
