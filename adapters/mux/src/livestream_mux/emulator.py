@@ -223,8 +223,8 @@ class MuxEmulator(Emulator):
     sends_webhooks = True
     #: "a single request attempt will timeout after 5 seconds"; "we will continue to try the message
     #: for the next 24 hours (with an increasing delay between attempts)".
-    webhook_timeout = 5.0
-    webhook_retry_seconds = 24 * 3600.0
+    webhook_timeout: ClassVar[float] = 5.0
+    webhook_retry_seconds: ClassVar[float] = 24 * 3600.0
     samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
     without_media: ClassVar[None] = None
     #: Tests of the conformance kit that are wrong for this vendor, with the reasons.
