@@ -13,7 +13,7 @@ import hmac
 import itertools
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import attrs
@@ -117,7 +117,7 @@ class NodeMediaServerEmulator(Emulator):
     )
     status_field = "data.status"
     sends_webhooks = True
-    webhook_accepted = (200,)
+    webhook_accepted: ClassVar[Collection[int]] = (200,)
     #: The list is one page, whatever the query says.
     page_size: ClassVar[None] = None
     samples: ClassVar[tuple[Mapping[str, Any], ...]] = SAMPLES
