@@ -33,7 +33,7 @@ def make_recording(
     _ffmpeg(folder, "-f", "concat", "-safe", "0", "-i", listed, "-c", "copy", *_MP4, joined)
     if kept is not None:
         start, end = kept
-        # Encoded anew, because a copy could only begin at a key frame.
+        # Encoded again, because a copy could only begin at a key frame.
         cut = ("-ss", f"{start:.3f}", "-t", f"{end - start:.3f}", "-i", whole)
         _ffmpeg(folder, *cut, "-c:v", "libx264", "-preset", "veryfast", "-c:a", "aac", *_MP4, video)
         whole.unlink()

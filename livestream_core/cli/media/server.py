@@ -125,7 +125,7 @@ class MediaServer:
         Raises:
             ConfigurationError: If something is not installed, or a port is in use.
         """
-        # Others could otherwise tell nginx's story to the emulators.
+        # Otherwise, other programs could report events in nginx's place.
         token = secrets.token_urlsafe(16)
         with self._stack:
             folder = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
@@ -267,10 +267,10 @@ class MediaServer:
                     emulator.finish_recording(run.id)
                 if self._publish(run, folder):
                     self._say(f"{about}: the recording is ready")
-        except (FailedRecording, LiveStreamError) as error:
-            self._say(f"{about}: no recording: {error}")
         except (NotFound, NotImplementedError):
             pass  # the stream is gone, or the vendor has no recordings
+        except (FailedRecording, LiveStreamError) as error:
+            self._say(f"{about}: no recording: {error}")
 
     def _publish(self, run: _Run, folder: Path) -> bool:
         """Show a recording under the URL that the API returns for it, if there is one."""
