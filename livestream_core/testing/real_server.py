@@ -129,14 +129,20 @@ class RealServer(Emulator):
             AssertionError: If it does not start. The message has the end of the log.
         """
         for _ in range(_LAUNCHES):
-            chosen = tuple(self.free_port() for _ in range(ports))
+            chosen = tuple(free_port() for _ in range(ports))
             if self._is_up(run(*chosen), chosen):
                 return chosen
         raise AssertionError(f"the server has ended: {self._log_end()}")
 
-    which: staticmethod[[str], str | None] = staticmethod(which)
-    free_port: staticmethod[[], int] = staticmethod(free_port)
-    listens: staticmethod[..., bool] = staticmethod(listens)
+    @staticmethod
+    def which(program: str) -> str | None:
+        """Return the path of a program. Some are installed where only root looks."""
+        return which(program)
+
+    @staticmethod
+    def listens(*ports: int) -> bool:
+        """Return whether something listens on all of these ports of the loopback interface."""
+        return listens(*ports)
 
     def wait_for(self, condition: Callable[[], object], what: str) -> None:
         """Wait until a condition is true.

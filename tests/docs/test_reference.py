@@ -65,7 +65,7 @@ def test_the_reference_has_every_public_name_once_and_no_other() -> None:
         name
         for page in sorted(REFERENCE.glob("*.md"))
         for name in re.findall(
-            r"^\.\. (?:auto|py:)?(?:class|exception|function|data):: (\S+)$",
+            r"^\.\. (?:auto|py:)?(?:class|exception|function|data):: ([^\s()]+)(?:\(\))?$",
             page.read_text(encoding="utf-8"),
             re.MULTILINE,
         )
