@@ -360,7 +360,7 @@ def test_a_synchronous_store_that_is_slow_does_not_hold_the_loop_up() -> None:
     id = emulator.add()["id"]
     held, seen = threading.Event(), threading.Event()
 
-    class Watched(MemoryStore):
+    class Slow(MemoryStore):
         def get(self, account: str) -> live.Session | None:
             seen.set()
             assert held.wait(PATIENCE)
