@@ -691,8 +691,8 @@ class VideoSDKRoomsEmulator(AccountEmulator):
             if each.kind is kind and each.end is None and room in (None, each.session.room)
         ]
 
-    def _end(self, run: _Run, *states: str) -> None:
-        run.end = self.clock.now()
+    def _end(self, run: _Run, *states: str, at: datetime | None = None) -> None:
+        run.end = at or self.clock.now()
         # A recording has stopped when its file is written.
         usual = ("stopping",) if run.kind is RECORDING else ("stopping", "stopped")
         for state in states or usual:
@@ -856,16 +856,17 @@ class VideoSDKRoomsEmulator(AccountEmulator):
                 self._start(kind, session, settings)
 
     def _leave(self, session: _Session, participant: _Participant) -> None:
-        participant.times[-1][1] = self.clock.now()
+        participant.times[-1][1] = now = self.clock.now()
         self._note_participant(session, participant, "left")
         if not session.present:
-            self._end_session(session)
+            self._end_session(session, now)
 
-    def _end_session(self, session: _Session) -> None:
+    def _end_session(self, session: _Session, at: datetime | None = None) -> None:
+        now = at or self.clock.now()
         for run in list(self._runs.values()):
             if run.session is session and run.end is None:
-                self._end(run)
-        session.end = now = self.clock.now()
+                self._end(run, at=now)
+        session.end = now
         for each in session.present:
             each.times[-1][1] = now
             self._note_participant(session, each, "left")
@@ -929,7 +930,7 @@ class VideoSDKRoomsEmulator(AccountEmulator):
         for url in (hook["endPoint"] if covered else None, to):
             if url is not None:
                 self.events.append(Delivery(type, session.room.room_id, url, body, self._key_name))
-                self.send_webhook(body, lambda _: sign(body, self._key_name))
+                self.send_webhook(lambda: body, lambda *_: sign(body, self._key_name))
 
     def _note_participant(self, session: _Session, participant: _Participant, state: str) -> None:
         who = {"participantId": participant.id, "participantName": participant.name}
