@@ -119,19 +119,23 @@ class Emulator(World):
 
     def send_webhook(
         self,
-        body: bytes,
-        headers: Callable[[datetime], Mapping[str, str]],
+        body: Callable[[], bytes],
+        headers: Callable[[bytes, datetime], Mapping[str, str]],
         *,
         refused: Callable[[], object] | None = None,
     ) -> None:
         """Send a webhook delivery to all receivers.
 
         Args:
-            body: The body.
-            headers: See :class:`WebhookDelivery`.
+            body: A function that returns the body. It is called at once, if there are receivers.
+            headers: A function that returns the headers, with the signature, of a body that is sent
+                at an instant.
             refused: See :class:`WebhookDelivery`.
         """
-        delivery = WebhookDelivery(body, headers, refused)
+        if not self.webhook_receivers:
+            return
+        content = body()
+        delivery = WebhookDelivery(content, partial(headers, content), refused)
         for receive in self.webhook_receivers:
             receive(delivery)
 

@@ -475,8 +475,10 @@ class MemoryVendor(Emulator):
 
     def _note_change(self, stream: _Stream) -> None:
         """Send a delivery about a stream, because it has changed."""
-        body = _event("live_stream.changed", self.clock.now(), self._shown(stream))
-        self.send_webhook(body, lambda at: _signed(self.webhook_secret, body, at))
+        self.send_webhook(
+            lambda: _event("live_stream.changed", self.clock.now(), self._shown(stream)),
+            lambda body, at: _signed(self.webhook_secret, body, at),
+        )
 
     def pass_time(self) -> None:
         """Apply the transitions that are due."""

@@ -698,7 +698,7 @@ class MuxEmulator(Emulator):
         delivery = self._delivery(event, environment.webhook_secret)
         self.events.append(delivery)
         body, secret = delivery.body, environment.webhook_secret
-        self.send_webhook(body, lambda at: sign(body, secret, at))
+        self.send_webhook(lambda: body, lambda _, at: sign(body, secret, at))
 
     def _note(self, stream: _Stream, word: str) -> None:
         self._sent(self._stream_event(stream, word), stream.environment)

@@ -198,7 +198,7 @@ class NginxRtmpEmulator(Emulator):
     ) -> None:
         """Send a webhook. nginx signs nothing, and adds no header."""
         headers = {"Content-Type": _FORM}
-        self.send_webhook(_form(stream, call), lambda _: headers, refused=refused)
+        self.send_webhook(lambda: _form(stream, call), lambda *_: headers, refused=refused)
 
     def is_published(self, id: str) -> bool:
         """Return whether an encoder publishes under a name."""

@@ -14,7 +14,7 @@ import itertools
 import json
 import secrets
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import attrs
 
@@ -30,13 +30,11 @@ _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 #: How long a stream waits for an encoder that is gone.
 _GRACE_SECONDS = 30
 _TOKEN_SECONDS = 24 * 3600
-#: So many wrong passwords lock a user, for so many seconds.
+#: The number of wrong passwords that lock a user, and for how many seconds.
 _MAX_FAILURES, _LOCK_SECONDS = 5, 15 * 60
-#: So many requests for a login are allowed in so many seconds.
+#: The maximum number of requests for a login in a period of this number of seconds.
 _MAX_LOGINS, _LOGIN_SECONDS = 10, 60
 _HOST = "127.0.0.1"
-
-_Handler = TypeVar("_Handler", bound=Callable[..., Response])
 
 
 @attrs.define(eq=False)
@@ -62,7 +60,7 @@ class _Stream:
     record: _Record | None = None
 
 
-def _signed_in(handler: _Handler) -> _Handler:
+def _signed_in(handler: Callable[..., Response]) -> Callable[..., Response]:
     """Refuse requests without a token that is valid."""
 
     @functools.wraps(handler)
@@ -79,7 +77,7 @@ def _signed_in(handler: _Handler) -> _Handler:
         self.pass_time()
         return handler(self, request, **values)
 
-    return checked  # type: ignore[return-value]
+    return checked
 
 
 def _success(data: Any, message: str) -> Response:
@@ -207,7 +205,9 @@ class NodeMediaServerEmulator(Emulator):
         """Send a webhook. The server signs nothing, and adds no header."""
         session = stream.session
         self.send_webhook(
-            _delivery(stream, action), lambda _: _HEADERS, refused=lambda: self._close(session)
+            lambda: _delivery(stream, action),
+            lambda *_: _HEADERS,
+            refused=lambda: self._close(session),
         )
 
     def _close(self, session: str) -> None:

@@ -739,8 +739,10 @@ class TPStreamsEmulator(Emulator):
 
     def _note_change(self, asset: _Asset) -> None:
         """Send a delivery about an asset ("whenever the status of live stream changes")."""
-        body = json.dumps(self._as_it_is(asset, webhook=True)).encode()
-        self.send_webhook(body, lambda _: _delivery_headers(self.webhook_secret))
+        self.send_webhook(
+            lambda: json.dumps(self._as_it_is(asset, webhook=True)).encode(),
+            lambda *_: _delivery_headers(self.webhook_secret),
+        )
 
     def pass_time(self) -> None:
         """Boot servers, give up lost encoders, and begin to transcode, if it is time."""
