@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 #: Where distributions install nginx's dynamic modules.
 _MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/share/nginx/modules"))
@@ -17,12 +17,13 @@ _PORTS = range(10_000, 32_000)
 #: Runs a program, and ends it when the pipe from the process that started it closes, even if that
 #: process was killed.
 _LEASH = """
-signal="$1"; shift
+signal="$1" folder="$2"; shift 2
 exec 3<&0
 "$@" </dev/null 3<&- & program=$!
 { cat >/dev/null; kill -"$signal" $program; } <&3 2>/dev/null & leash=$!
 wait $program; ended=$?
 kill $leash 2>/dev/null
+if [ -n "$folder" ]; then cat <&3 >/dev/null; rm -rf "$folder"; fi
 exit $ended
 """
 
@@ -62,24 +63,31 @@ def listens(*ports: int) -> bool:
 
 
 def leashed(
-    *command: str | os.PathLike[str], folder: Path, log: IO[bytes], signal: str = "TERM"
+    *command: str | os.PathLike[str],
+    folder: Path,
+    log: IO[bytes],
+    signal: str = "TERM",
+    is_temporary: bool = False,
+    **settings: Any,
 ) -> subprocess.Popen[bytes]:
     """Start a program that gets a signal when this process ends, however that ends.
 
     Args:
         command: The program and its arguments.
-        folder: Its working directory.
+        folder: Its folder, which is its working directory unless ``settings`` has another.
         log: The file for its output.
         signal: The signal that ends it: ``TERM``, ``KILL``, ...
+        is_temporary: Whether the folder is removed once this process and the program have ended.
+        settings: Other arguments of ``subprocess.Popen``.
 
     Returns:
         The process. ``communicate()`` sends the signal, and waits until the program has ended.
     """
     return subprocess.Popen(  # noqa: S603 (the commands are those of the callers)
-        ["/bin/sh", "-c", _LEASH, "sh", signal, *command],
+        ["/bin/sh", "-c", _LEASH, "sh", signal, folder if is_temporary else "", *command],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
-        cwd=folder,
         start_new_session=True,  # Ctrl-C is for this process, which then ends the program
+        **{"cwd": folder, **settings},
     )

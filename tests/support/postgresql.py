@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from leashed import leashed
+from livestream_core.emulator.programs import leashed
 
 #: The folders of Debian that are not in PATH.
 _FOLDERS = "/usr/lib/postgresql/*/bin"
@@ -101,10 +101,11 @@ def postgresql() -> Iterator[PostgreSQL]:
             for setting in ("listen_addresses=", "fsync=off", "max_connections=200"):
                 command += ["-c", setting]
             process = leashed(
-                command,
-                folder,
-                log,
+                *command,
+                folder=folder,
+                log=log,
                 signal="QUIT",
+                is_temporary=True,
                 cwd="/",
                 **settings,
             )

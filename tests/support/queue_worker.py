@@ -11,7 +11,7 @@ from pathlib import Path
 
 from celery import Celery
 
-from leashed import leashed
+from livestream_core.emulator.programs import leashed
 from queue_tasks import queue
 from redis_server import Redis
 
@@ -61,7 +61,15 @@ def celery_worker(
     }
     log = folder / "log"
     with log.open("wb") as output:
-        process = leashed(command, folder, output, signal="KILL", env=environment, cwd=_SUPPORT)
+        process = leashed(
+            *command,
+            folder=folder,
+            log=output,
+            signal="KILL",
+            is_temporary=True,
+            env=environment,
+            cwd=_SUPPORT,
+        )
     app = queue(url, results)
     try:
         try:

@@ -1,4 +1,4 @@
-"""A receiver of webhooks, which responds as it is told."""
+"""A receiver of webhooks, which responds as a test chooses."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Receiver:
         return Response(status=status)(environ, start_response)
 
     def about(self, id: str, name: str, count: int) -> list[Received]:
-        """Wait for at least so many deliveries about a stream, and return them."""
+        """Wait for at least a number of deliveries about a stream, and return them."""
 
         def found() -> list[Received]:
             return [each for each in self._received[name] if id.encode() in each.body]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from leashed import leashed
+from livestream_core.emulator.programs import leashed
 
 _PATIENCE = 30.0
 
@@ -53,7 +53,7 @@ def redis_server() -> Iterator[Redis]:
     command: list[str | Path] = [program, "--port", "0", "--unixsocket", socket]
     command += ["--save", "", "--dir", folder]
     with (folder / "log").open("wb") as log:
-        process = leashed(command, folder, log, signal="TERM")
+        process = leashed(*command, folder=folder, log=log, is_temporary=True)
     try:
         server = Redis(socket)
         deadline = time.monotonic() + _PATIENCE

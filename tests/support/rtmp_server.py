@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from leashed import leashed
 from livestream_core.cli.media.nginx import missing
-from livestream_core.emulator.programs import free_port, listens, rtmp_module, which
+from livestream_core.emulator.programs import free_port, leashed, listens, rtmp_module, which
 
 #: Generous, for a busy machine: everything usually takes two seconds.
 _PATIENCE = 180.0
@@ -117,7 +116,7 @@ class RtmpServer:
         command = [self._ffmpeg, "-loglevel", "error", "-re", *_PICTURE, "-f", "flv", address]
         folder = Path(tempfile.mkdtemp(prefix="encoder-"))
         with (folder / "log").open("wb") as log:
-            process = leashed(command, folder, log, signal="KILL")
+            process = leashed(*command, folder=folder, log=log, signal="KILL", is_temporary=True)
         try:
             yield
         finally:
@@ -152,7 +151,7 @@ def rtmp_server(applications: Iterable[str]) -> Iterator[RtmpServer]:
         )
         command: list[str | Path] = [nginx, "-p", f"{folder}/", "-c", "nginx.conf", "-e", "stderr"]
         with (folder / "log").open("wb") as log:
-            process = leashed(command, folder, log, signal="TERM")
+            process = leashed(*command, folder=folder, log=log, is_temporary=True)
         try:
             _wait_for(port, folder / "log")
             yield RtmpServer(ffmpeg, port, hosts, seen, served, hls)
