@@ -208,7 +208,7 @@ class Tracking:
         except Exception as error:
             if is_of_signal_handler(error):
                 raise
-            # The deliveries wait, because nobody can tell what they mean.
+            # The deliveries wait: only a client can tell what they mean.
             logger().error("%s: client_for failed", account, exc_info=error)
             return (yield from held.fail())
         read, failure = yield from self._read(client, account, stream_id)

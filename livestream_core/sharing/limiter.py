@@ -8,6 +8,7 @@ import weakref
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, ClassVar, TypeVar
 
 from .._contract.clock import Clock, SystemClock
@@ -41,13 +42,11 @@ class PausingLimiter(ABC):
         self._clock = clock or SystemClock()
         if self._rate is None:
             return
-        try:
-            import pyrate_limiter  # noqa: F401
-        except ImportError:
+        if find_spec("pyrate_limiter") is None:
             raise ConfigurationError(
                 "a limiter with a rate needs pyrate-limiter",
                 hint="pip install 'livestream-core[sharing]'",
-            ) from None
+            )
 
     # -- for each kind of storage -----------------------------------------------------------
 

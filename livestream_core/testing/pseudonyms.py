@@ -39,7 +39,7 @@ _XML = re.compile(
 _NAME = re.compile(r"\d{0,4}[A-Za-z_$@-]+\d{0,2}[A-Za-z_-]*")
 _MAX_NAME = 40
 _NAME_OF_ID = re.compile(r"(?:.*[_-])?(?:[ug]u)?id|.*[a-z](?:Id|ID)", re.IGNORECASE)
-#: An IP address: somebody's, even if it looks like a quantity, or is an example of the adapter.
+#: An IP address, which is private even if it looks like a quantity or is an adapter's example.
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|::|(?:[0-9A-Fa-f]*:){4}")
 #: The letters of times.
 _OF_TIMES = frozenset("apmtz") | {"am", "pm"}

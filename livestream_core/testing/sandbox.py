@@ -6,16 +6,15 @@ import json
 import os
 from collections.abc import Mapping
 from typing import Any
-from urllib.error import HTTPError, URLError
 from urllib.parse import quote
-from urllib.request import ProxyHandler, Request, build_opener
+
+import requests
 
 from .._model.errors import ConfigurationError
 from .._public import publish
 
 #: The environment variables with the control port's URL and its token.
-URL = "LIVESTREAM_SANDBOX_URL"
-TOKEN = "LIVESTREAM_SANDBOX_TOKEN"  # noqa: S105
+URL, TOKEN = "LIVESTREAM_SANDBOX_URL", "LIVESTREAM_SANDBOX_TOKEN"
 
 _SECONDS = 30.0
 
@@ -35,8 +34,6 @@ class Sandbox:
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
         self.url: str = (url or _variable(URL)).rstrip("/")
         self._token = token or _variable(TOKEN)
-        # A proxy is not meant for it.
-        self._opener = build_opener(ProxyHandler({}))
 
     def vendor(self, account: str) -> SandboxVendor:
         """Return the emulated vendor of an account.
@@ -74,27 +71,30 @@ class Sandbox:
             ConfigurationError: If the token is wrong.
             ConnectionError: If no sandbox can be reached.
         """
-        request = Request(  # noqa: S310
-            f"{self.url}{path}",
-            None if body is None else json.dumps(body).encode(),
-            {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
-            method=method,
-        )
+        problem = ""
         try:
-            with self._opener.open(request, timeout=_SECONDS) as response:
-                return json.load(response)
-        except HTTPError as error:
-            with error:
-                status, text = error.code, _message(error.read())
-        except URLError as error:
-            status, text = 0, str(error.reason)
-        if status == 0:
-            raise ConnectionError(f"no sandbox can be reached at {self.url}: {text}")
-        if status == 401:
+            with requests.Session() as session:
+                session.trust_env = False  # a proxy is not meant for it
+                response = session.request(
+                    method,
+                    f"{self.url}{path}",
+                    json=body,
+                    headers={"Authorization": f"Bearer {self._token}"},
+                    timeout=_SECONDS,
+                    allow_redirects=False,
+                )
+        except requests.RequestException as error:
+            problem = type(error).__name__
+        if problem:
+            raise ConnectionError(f"no sandbox can be reached at {self.url}: {problem}")
+        if response.ok:
+            return response.json()
+        if response.status_code == 401:
             raise ConfigurationError(
                 "the sandbox refuses the token", hint=f"set {TOKEN} to the one that it printed"
             )
-        raise NotImplementedError(text) if status == 501 else ValueError(text)
+        text = _message(response.text)
+        raise NotImplementedError(text) if response.status_code == 501 else ValueError(text)
 
 
 class SandboxVendor:
@@ -157,13 +157,13 @@ class SandboxVendor:
         return str(answer["id"])
 
 
-def _message(body: bytes) -> str:
+def _message(body: str) -> str:
     """Return the message of a refusal, with what is known instead."""
     try:
         data = json.loads(body)
         message = data.pop("error")
     except (ValueError, KeyError, AttributeError):
-        return body.decode("utf-8", "replace")
+        return body
     return "; ".join([message, *(f"{name}: {', '.join(known)}" for name, known in data.items())])
 
 

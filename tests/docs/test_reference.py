@@ -15,27 +15,13 @@ from typing import Any
 import attrs
 import pytest
 
-import livestream_core as live
-from livestream_core import durable, emulator, events, memory, migrate, sharing, testing, webhooks
+from livestream_core import emulator
 from livestream_core._public import homes
-from livestream_core.testing import conformance, strategies
+from public_modules import PUBLIC
 
 pytestmark = pytest.mark.docs
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
-MODULES = (
-    live,
-    durable,
-    emulator,
-    events,
-    memory,
-    migrate,
-    sharing,
-    testing,
-    strategies,
-    conformance,
-    webhooks,
-)
 
 #: Members from other libraries, which are described there.
 BORROWED = {"livestream_core.emulator.Request", "livestream_core.emulator.Response"}
@@ -44,14 +30,14 @@ BORROWED = {"livestream_core.emulator.Request", "livestream_core.emulator.Respon
 def public_names() -> list[str]:
     return [
         f"{module.__name__}.{name}"
-        for module in MODULES
+        for module in PUBLIC
         for name in module.__all__
-        if getattr(module, name) not in MODULES
+        if getattr(module, name) not in PUBLIC
     ]
 
 
 def public_classes() -> list[type]:
-    values = [getattr(module, name) for module in MODULES for name in module.__all__]
+    values = [getattr(module, name) for module in PUBLIC for name in module.__all__]
     classes = [value for value in values if isinstance(value, type)]
     return [each for each in classes if each.__module__.startswith("livestream_core")]
 
@@ -82,7 +68,7 @@ def test_every_public_name_says_what_it_is() -> None:
 
     silent = [
         f"{module.__name__}.{name}"
-        for module in MODULES
+        for module in PUBLIC
         for name in module.__all__
         if not text_of(module, name)
     ]

@@ -75,7 +75,7 @@ class World:
         return True
 
     def pass_(self, seconds: float) -> None:
-        """Let time pass, in which at most one thing happens by itself."""
+        """Let time pass, in which at most one thing happens automatically."""
         self.vendor.clock.advance(seconds)
         self.note()
 

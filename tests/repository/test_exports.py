@@ -15,24 +15,13 @@ from typing import Any
 import pytest
 
 import livestream_core as live
-from livestream_core import durable, emulator, events, memory, migrate, sharing, testing, webhooks
+from livestream_core import emulator, memory, migrate
 from livestream_core._public import homes
-from livestream_core.testing import conformance, strategies
+from public_modules import PUBLIC
 
-MODULES = (
-    live,
-    durable,
-    emulator,
-    events,
-    memory,
-    sharing,
-    testing,
-    strategies,
-    conformance,
-    webhooks,
-)
+MODULES = tuple(module for module in PUBLIC if module is not migrate)
 #: The modules that the public classes and functions name as their own.
-HOMES = (*MODULES, migrate)
+HOMES = PUBLIC
 
 
 def source(module: ModuleType) -> ast.Module:

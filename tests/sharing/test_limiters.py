@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis import from_url
 
 import livestream_core as live
 from acme import AcmeEmulator, FakeClock
@@ -23,7 +24,6 @@ from livestream_core.sharing import AccountLimiter, RedisAccountLimiter
 from livestream_core.sharing.pauses import Pause, held, settled, turn
 from redis_server import Redis
 
-pytest.importorskip("pyrate_limiter")
 MANY = 50
 
 
@@ -34,15 +34,14 @@ def limiters(request: pytest.FixtureRequest) -> Iterator[list[Any]]:
         limiter = AccountLimiter()
         yield [limiter, limiter]
         return
-    redis = pytest.importorskip("redis")
     server: Redis = request.getfixturevalue("redis")
-    with redis.Redis.from_url(server.url(3)) as client:
+    with from_url(server.url(3)) as client:
         client.flushdb()
     yield [RedisAccountLimiter(server.url(3)), RedisAccountLimiter(server.url(3))]
 
 
 class Crowded(AcmeEmulator):
-    """Refuse all requests that arrive together, and then as many that probe as it is told to."""
+    """Refuse all requests that arrive together, and then a number of those that probe."""
 
     def __init__(self, first: int, probes: int, seconds: str = "1") -> None:
         super().__init__()
@@ -212,7 +211,7 @@ def test_processes_share_a_rate_in_redis(redis: Redis) -> None:
     assert waits[:3] == [0.0] * 3
     assert all(50 < wait <= 60 for wait in waits[3:])
     assert limiters[0].turn("another", 5.0) == live.Turn()
-    with pytest.importorskip("redis").Redis.from_url(redis.url(2)) as server:
+    with from_url(redis.url(2)) as server:
         server.script_flush()  # as after a restart
     assert limiters[0].acquire("another", 1.0)
     assert limiters[0].acquire("another", 1.0)
@@ -244,7 +243,6 @@ def test_a_limiter_that_is_down_delays_nothing_and_is_asked_again_later(
 def test_a_redis_that_is_down_delays_nothing(
     emulator: AcmeEmulator, tmp_path: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pytest.importorskip("redis")
     emulator.add()
     refuse(emulator, **{"Retry-After": "0"})
     with emulator.connect(limiter=RedisAccountLimiter(f"unix://{tmp_path}/none")) as client:

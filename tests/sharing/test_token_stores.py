@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 import pytest
+from cryptography import fernet
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, connected
@@ -19,9 +20,6 @@ from livestream_core.emulator import Fault
 from livestream_core.sharing import RedisTokenStore, SQLAlchemyTokenStore
 from postgresql import PostgreSQL
 from redis_server import Redis
-
-fernet = pytest.importorskip("cryptography.fernet")
-pytest.importorskip("redis")
 
 ACCOUNT = "acme:api.acme.example:main"
 SESSION = live.Session(

@@ -25,7 +25,7 @@ from ..media.nginx import missing
 from ..media.server import MediaServer
 from .installed import Installed
 
-#: The size of a frame in pixels, two of which make one character, and how many are shown.
+#: The size of a frame in pixels, where one character shows two, and how many are shown.
 _WIDTH, _HEIGHT = 24, 16
 _FRAMES, _RATE = 15, 5
 #: A third of the ball's way apart.
