@@ -787,8 +787,8 @@ def _starts_and_ends_are_answered_with_bare_strings(api: Api) -> None:
     assert api.delete(f"recordings/{recorded['id']}") == "Room recording deleted successfully"
 
 
-def _writes_at_once(self: VideoSDKRoomsEmulator, run: Any, *states: str) -> None:
-    VideoSDKRoomsEmulator._end(self, run, *states)
+def _writes_at_once(self: VideoSDKRoomsEmulator, run: Any, *states: str, **at: Any) -> None:
+    VideoSDKRoomsEmulator._end(self, run, *states, **at)
     run.written_at = run.end
 
 
