@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import inspect
 import os
 import signal
@@ -46,6 +47,12 @@ settings.load_profile("ours")
 # click before 8.2 mixes stdout and stderr by default.
 if "mix_stderr" in inspect.signature(CliRunner).parameters:
     CliRunner.__init__ = functools.partialmethod(CliRunner.__init__, mix_stderr=False)
+
+
+def pytest_collection_finish() -> None:
+    # Full garbage collections would visit all tests and their modules each time.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -119,23 +119,11 @@ def test_pages_hold_all_streams_once_and_the_last_one_what_is_left() -> None:
 # -- figures --------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=FIGURES)
-def figure(request: pytest.FixtureRequest) -> tuple[str, list[Row]]:
-    return request.param, list(FIGURES[request.param](TINY))
-
-
-def test_a_figure_has_the_name_with_which_it_can_be_measured_alone(figure) -> None:
-    name, rows = figure
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_can_be_measured_alone_by_its_name_and_has_a_target(name) -> None:
+    rows = list(FIGURES[name](TINY))
     assert {row.figure for row in rows} == {name}
-
-
-def test_every_row_of_a_figure_can_be_measured(figure) -> None:
-    _, rows = figure
     assert [row for row in rows if row.trouble or not (row.comparison or row.amount)] == []
-
-
-def test_a_figure_has_a_target(figure) -> None:
-    _, rows = figure
     assert any(row.target for row in rows)
 
 
