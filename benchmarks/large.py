@@ -193,19 +193,20 @@ class Meter:
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
         forget_peak()
-        began, spent = time.monotonic(), self._spent()
+        began, own, of_server = time.monotonic(), time.process_time(), self._of_server()
         yield
-        self._costs[name] = self._spent() - spent
+        own, of_server = time.process_time() - own, self._of_server() - of_server
+        self._costs[name] = own + of_server
         self._peaks[name] = peak_mib()
         print(
-            f"  {name}: {self._costs[name]:.1f} s of {time.monotonic() - began:.1f} s, "
-            f"peak {self._peaks[name]:.0f} MiB",
+            f"  {name}: {own:.1f} s and {of_server:.1f} s in the server, "
+            f"of {time.monotonic() - began:.1f} s, peak {self._peaks[name]:.0f} MiB",
             file=sys.stderr,
             flush=True,
         )
 
-    def _spent(self) -> float:
-        return time.process_time() + (0.0 if self._server is None else spent_by(self._server))
+    def _of_server(self) -> float:
+        return 0.0 if self._server is None else spent_by(self._server)
 
 
 def forget_peak() -> None:
