@@ -26,7 +26,7 @@ import attrs
 
 from .._contract.adapter import Adapter, Operation
 from .._contract.capabilities import FILTERS, Capabilities, Feature
-from .._contract.clock import Clock
+from .._contract.clock import Clock, SystemClock
 from .._contract.filters import query_of
 from .._contract.foreign import pass_on
 from .._contract.identity import Identity
@@ -43,9 +43,11 @@ from .._engine.call import Call, Engine
 from .._engine.checking import check
 from .._engine.effects import Flow
 from .._engine.listing import FullReads, Listing
+from .._engine.polling import DEFAULT_POLL
 from .._engine.published_key import published_key
 from .._engine.retry import RetryPolicy
 from .._engine.waiting import Condition, EndOfRun, wait
+from .._engine.watching import Watching
 from .._model import converters as c
 from .._model.checked import Check
 from .._model.converters import with_field_name
@@ -64,6 +66,7 @@ from .._model.stream import Event, LiveStream, Recording, RestreamTarget, Stream
 from .._model.trim import Trim
 from .._plugins.hooks import Observers
 from .._secrets.secret import Secret
+from .account_watches import registry as watches
 from .sessions import pool
 
 T = TypeVar("T")
@@ -106,6 +109,9 @@ class BaseClient:
     ) -> None:
         self._adapter = adapter
         self._account = adapter.account()
+        # A clock of its own means other times, so its watches share nothing with others.
+        own_clock = None if isinstance(clock, SystemClock) else Identity(clock)
+        self._watch_scope = (type(adapter), scope, own_clock)
         self._membership = pool.join(
             (
                 type(adapter),
@@ -421,6 +427,45 @@ class BaseClient:
             return Condition(EndOfRun(wanted, since), wanted, goal)
         self._check_reported(statuses)
         return Condition(lambda stream: stream.status in wanted, wanted, goal)
+
+    # -- watching ---------------------------------------------------------------------------
+
+    def _watching(
+        self,
+        id: str | None,
+        timeout: float | None,
+        poll: float | None,
+        **filters: Any,
+    ) -> Watching:
+        query = Query()
+        with self._context("watch", id):
+            for name, value in {"timeout": timeout, "poll": poll}.items():
+                if value is not None:
+                    with_field_name(name, c.seconds)(value)
+            if id is not None:
+                self.capabilities.require(Feature.GET)
+                with_field_name("id", c.identifier)(id)
+                if given := [name for name, value in filters.items() if value is not None]:
+                    raise InvalidInput("pass an ID or filters, not both", field=given[0])
+        if id is None:
+            # What a list lacks is read for each stream.
+            query = self._query("watch", **filters, full=bool(self.capabilities.list_lacks))
+        # Loaded only here: few programs watch.
+        from secrets import SystemRandom, token_hex
+
+        account = watches.account(self._account, self._watch_scope)
+        watching = Watching(
+            self._engine,
+            account,
+            id,
+            query,
+            timeout,
+            DEFAULT_POLL if poll is None else poll,
+            token_hex(4),
+            SystemRandom().random,
+        )
+        account.add(watching)
+        return watching
 
     # -- probing ----------------------------------------------------------------------------
 

@@ -6,11 +6,11 @@ extra.
 
 from typing import TYPE_CHECKING
 
+from .._model.changes import Change, ChangeKind, Source
 from .._public import lazily as _lazily
 from .._public import publish as _publish
 from .stores import Claim, LeaseLost, MemoryStore, Store
 from .tracker import AsyncTracker, Tracker
-from .values import Change, ChangeKind, Source
 
 if TYPE_CHECKING:
     from .redis import RedisStore

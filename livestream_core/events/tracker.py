@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from .._client import AsyncClient, Client
 from .._model import converters as c
+from .._model.changes import Change
 from .._model.converters import with_field_name
 from .._model.errors import InvalidInput
 from .._model.stream import Event, LiveStream
@@ -29,7 +30,6 @@ from .tracking import (
     name_of,
     read_of,
 )
-from .values import Change
 
 T = TypeVar("T")
 

@@ -14,19 +14,15 @@ import attrs
 from .._client.base import BaseClient
 from .._contract.capabilities import Feature
 from .._contract.foreign import is_of_signal_handler
+from .._engine.following import Evidence, Known, Read, Subject, follow
+from .._engine.polling import CONFIRM, next_read, retry_pause
+from .._model.changes import Change, ChangeKind, Source
 from .._model.errors import InvalidInput, LiveStreamError, NotFound
 from .._model.log import logger
-from .._model.stream import Event, EventKind, LiveStream, RecordingStatus
-from .following import Evidence, Known, Read, Subject, follow
+from .._model.stream import Event, EventKind, LiveStream
 from .stores import Claim, LeaseLost, Store
-from .values import Change, ChangeKind, Source
 
 T = TypeVar("T")
-
-#: The pause before a second read confirms that a stream is deleted, in seconds, at most.
-_CONFIRM = 30.0
-#: The pauses after failures, in seconds: the first one, and the longest.
-_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 
 
 @attrs.frozen(slots=True)
@@ -222,7 +218,7 @@ class Tracking:
         if failure is not None:
             return (yield from held.fail(getattr(failure, "retry_after", None)))
         yield from held.save(failures=0)
-        return self._next_read(held.known, subject)
+        return self._next_read(held.known, subject, client.clock.now())
 
     def _read(
         self, client: BaseClient, account: str, stream_id: str
@@ -240,17 +236,16 @@ class Tracking:
             return None, error
         return Read(stream=stream, at=at), None
 
-    def _next_read(self, known: Known, subject: Subject) -> float | None:
+    def _next_read(self, known: Known, subject: Subject, now: datetime) -> float | None:
         """Return the seconds until the stream is read again, or ``None``."""
-        stream, can = known.stream, subject.capabilities
+        stream, can, poll = known.stream, subject.capabilities, self.settings.poll
         if known.missed:
-            return min(self.settings.poll, _CONFIRM)
+            return min(poll, CONFIRM)
         if stream is None or not can[Feature.GET]:
             return None
-        recording = stream.recording and stream.recording.status
-        is_recording = recording in (RecordingStatus.PENDING, RecordingStatus.PROCESSING)
-        is_over = stream.status.is_final and not can.reusable and not is_recording
-        return None if is_over else self.settings.poll
+        pause = next_read(stream, can, now, known.changed_at, poll)
+        # Where deliveries arrive, reads are only for those that are lost.
+        return poll if pause is not None and known.keys else pause
 
 
 @attrs.define(slots=True)
@@ -282,5 +277,4 @@ class _Held:
         """Save that an attempt failed, and return the seconds until the next one."""
         failures: int = self.known.failures
         yield from self.save(failures=failures + 1)
-        pause = min(_FIRST_PAUSE * 2.0 ** min(failures, 10), _LONGEST_PAUSE)
-        return max(pause, requested or 0.0)
+        return retry_pause(failures, requested)

@@ -1,4 +1,4 @@
-"""What a tracker makes of deliveries and reads: changes of streams."""
+"""Changes of streams, which are made of deliveries and reads."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from enum import StrEnum
 
 import attrs
 
-from .._model import converters as c
-from .._model.fields import about, described
-from .._model.stream import LiveStream, VendorValue
+from .._public import publish
+from . import converters as c
+from .fields import about, described
+from .stream import LiveStream, VendorValue
 
 
 class ChangeKind(StrEnum):
@@ -83,3 +84,6 @@ class Change(VendorValue):
     occurred_at: datetime | None = attrs.field(converter=c.optional_instant)
     received_at: datetime = attrs.field(converter=c.instant)
     key: str = attrs.field(converter=c.identifier)
+
+
+publish("livestream_core.events", [Change, ChangeKind, Source])

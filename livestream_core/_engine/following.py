@@ -16,10 +16,10 @@ import attrs
 
 from .._contract.capabilities import Capabilities
 from .._model import converters as c
+from .._model.changes import Change, ChangeKind, Source, source_of, stream_of
 from .._model.fields import Owner, about, described, table
 from .._model.status import STATUSES, Status
 from .._model.stream import Event, LiveStream, RecordingStatus, VendorValue, field_of
-from .values import Change, ChangeKind, Source, source_of, stream_of
 
 #: The number of deliveries, and of recordings, that are remembered to recognize copies.
 _REMEMBERED = 200
@@ -74,6 +74,7 @@ class Known(VendorValue):
         recordings: The recordings that have been told.
         missed: The number of reads in a row that did not find the stream.
         failures: The number of attempts in a row that failed.
+        changed_at: When the last change was noticed.
         waiting: The changes that have not been handed over, in order.
         evidence: The deliveries that could not be used yet.
     """
@@ -89,6 +90,7 @@ class Known(VendorValue):
     recordings: tuple[str, ...] = attrs.field(default=(), converter=c.texts)
     missed: int = attrs.field(default=0, converter=c.optional_count)
     failures: int = attrs.field(default=0, converter=c.optional_count)
+    changed_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     waiting: tuple[Change, ...] = attrs.field(
         default=(), converter=_changes, metadata=about(part=Change)
     )
@@ -119,12 +121,19 @@ class Subject:
         account: The account.
         stream_id: The stream's ID.
         capabilities: What the provider can do.
+        series: What distinguishes the keys of its changes, if other followers number theirs too.
     """
 
     provider: str
     account: str
     stream_id: str
     capabilities: Capabilities
+    series: str | None = None
+
+    def key(self, number: int) -> str:
+        """Return the key of a change by its number."""
+        parts = [quote(self.account, safe=":"), quote(self.stream_id, safe=""), self.series]
+        return "/".join([*filter(None, parts), str(number)])
 
 
 def follow(known: Known, subject: Subject, read: Read | None) -> Known:
@@ -308,9 +317,10 @@ class _Following:
             source=source,
             occurred_at=occurred_at,
             received_at=received_at,
-            key=f"{quote(subject.account, safe=':')}/{quote(subject.stream_id, safe='')}/{number}",
+            key=subject.key(number),
         )
-        self._set(count=number, waiting=(*self.known.waiting, change))
+        waiting = (*self.known.waiting, change)
+        self._set(count=number, waiting=waiting, changed_at=received_at)
 
     def _set(self, **values: Any) -> None:
         self.known = attrs.evolve(self.known, **values)

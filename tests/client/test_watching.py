@@ -1,0 +1,388 @@
+"""`client.watch()` yields the changes of streams, and reads no more often than it must."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+import pytest
+
+import livestream_core as live
+from livestream_core.emulator import Fault, load_emulator
+from livestream_core.events import Change, Source
+from runners import connect
+
+pytestmark = pytest.mark.usefixtures("runner")
+
+
+@attrs.define
+class Platform:
+    """A vendor, a client with its clock, and a client of someone else."""
+
+    vendor: Any
+    client: live.Client
+    other: live.Client
+
+    def later(self, seconds: float, *steps: Any) -> None:
+        for number, step in enumerate(steps, 1):
+            self.vendor.clock.call_later(number * seconds, step)
+
+    def ready(self, **fields: Any) -> live.LiveStream:
+        stream = self.client.create(title="Lesson", **fields)
+        self.vendor.clock.advance(600)
+        self.vendor.requests.clear()
+        return stream
+
+    @property
+    def reads(self) -> list[str]:
+        return [each.path for each in self.vendor.requests if each.method == "GET"]
+
+
+@contextmanager
+def platform(provider: str = "memory", **settings: Any) -> Iterator[Platform]:
+    vendor: Any = load_emulator(provider)(**settings)
+    vendor.clock = live.ManualClock()
+    with another_client(vendor) as client:
+        yield Platform(vendor, client, vendor.observe())
+
+
+def another_client(vendor: Any) -> live.Client:
+    return connect(vendor.provider, **settings_for(vendor))
+
+
+def settings_for(vendor: Any) -> dict[str, Any]:
+    options = vendor.options()
+    return {"transport": vendor.transport(), "environ": {}, "options": options, "retries": 0}
+
+
+def short(changes: Any) -> list[str]:
+    return [
+        str(each.stream.status if each.stream and each.kind == "status_changed" else each.kind)
+        for each in changes
+    ]
+
+
+def test_it_begins_with_the_current_status_and_ends_when_the_stream_is_over() -> None:
+    with platform() as here:
+        id = here.ready().id
+        vendor = here.vendor
+        here.later(
+            1000,
+            lambda: vendor.connect_encoder(id),
+            lambda: vendor.drop_encoder(id),
+            lambda: vendor.connect_encoder(id),
+            lambda: here.other.stop(id),
+        )
+        changes = list(here.client.watch(id))
+    assert short(changes) == [
+        "ready",
+        "live",
+        "interrupted",
+        "live",
+        "processing",
+        "ended",
+        "recording_ready",
+    ]
+    first, second = changes[:2]
+    assert (first.provider, first.account, first.stream_id) == ("memory", here.client.account, id)
+    assert first.previous is None
+    assert second.previous
+    assert second.previous.status == "ready"
+    assert {each.source for each in changes} == {Source.POLL}
+
+
+def test_a_timeout_ends_it_without_an_error() -> None:
+    with platform() as here:
+        stream = here.ready()
+        began = here.vendor.clock.monotonic()
+        assert short(here.client.watch(stream.id, timeout=90)) == ["ready"]
+        assert here.vendor.clock.monotonic() - began == pytest.approx(90)
+        assert short(here.client.watch(stream.id, timeout=0)) == ["ready"], "it reads at least once"
+
+
+def test_a_change_is_noticed_within_the_longest_pause_and_the_next_one_within_seconds() -> None:
+    with platform() as here:
+        stream, clock = here.ready(), here.vendor.clock
+        watch = here.client.watch(stream.id, poll=300)
+        next(watch)
+        at = clock.monotonic()
+        here.later(1000, lambda: here.vendor.connect_encoder(stream.id))
+        assert short([next(watch)]) == ["live"]
+        assert clock.monotonic() - at <= 1000 + 330
+        at = clock.monotonic()
+        here.later(60, lambda: here.vendor.drop_encoder(stream.id))
+        assert short([next(watch)]) == ["interrupted"]
+        assert clock.monotonic() - at <= 60 + 3.3
+
+
+def test_a_stream_is_read_seldom_between_changes() -> None:
+    with platform() as here:
+        stream = here.ready()
+        watch = here.client.watch(stream.id, timeout=7320)
+        assert short(watch) == ["ready"]
+        # Every 3 seconds for two minutes, and every 60 for two hours.
+        assert 40 + 120 - 20 < len(here.reads) < 40 + 120 + 20
+
+
+def test_a_deletion_is_told_once_two_reads_do_not_find_the_stream_and_ends_it() -> None:
+    with platform() as here:
+        stream = here.ready()
+        watch = here.client.watch(stream.id)
+        next(watch)
+        here.vendor.inject(Fault.status(404, body=b"{}"), on="GET *")  # it is only missed once
+        here.later(100, lambda: here.other.delete(stream.id))
+        (change,) = watch
+        assert short([change]) == ["deleted"]
+        assert change.stream is None
+
+
+def test_a_stream_that_never_was_is_not_found() -> None:
+    with platform() as here, pytest.raises(live.NotFound) as caught:
+        next(here.client.watch("nope"))
+    assert (caught.value.operation, caught.value.stream_id) == ("watch", "nope")
+
+
+def test_temporary_errors_delay_it_and_others_are_raised_without_ending_it() -> None:
+    with platform() as here:
+        stream, vendor = here.ready(), here.vendor
+        watch = here.client.watch(stream.id)
+        next(watch)
+        vendor.inject(Fault.status(503), on="GET *", times=3)
+        vendor.connect_encoder(stream.id)
+        assert short([next(watch)]) == ["live"]
+        vendor.inject(Fault.status(403), on="GET *")
+        with pytest.raises(live.PermissionDenied):
+            next(watch)
+        vendor.drop_encoder(stream.id)
+        assert short([next(watch)]) == ["interrupted"]
+
+
+def test_after_a_429_nothing_is_read_until_the_vendor_allows_it() -> None:
+    with platform() as here, another_client(here.vendor) as other:
+        stream, vendor = here.ready(), here.vendor
+        watch, second = here.client.watch(stream.id), other.watch(stream.id, timeout=500)
+        next(watch)
+        next(second)
+        vendor.inject(Fault.status(429, headers={"Retry-After": "400"}), on="GET *")
+        vendor.connect_encoder(stream.id)
+        began = vendor.clock.monotonic()
+        assert short([next(watch)]) == ["live"]
+        assert vendor.clock.monotonic() - began >= 400
+        vendor.inject(Fault.status(429, headers={"Retry-After": "400"}), on="GET *")
+        with watch:
+            for _ in second:
+                pass
+        assert len(here.reads) < 15, "the other watch of the account waits, too"
+
+
+def test_keys_of_changes_are_never_those_of_another_watch() -> None:
+    with platform() as here:
+        stream = here.ready()
+        keys = [each.key for _ in range(2) for each in here.client.watch(stream.id, timeout=1)]
+        assert len(set(keys)) == 2
+        assert all(key.startswith(f"{here.client.account}/{stream.id}/") for key in keys)
+
+
+def test_no_stream_key_is_in_a_change() -> None:
+    with platform() as here:
+        stream = here.client.get(here.ready().id)
+        (change,) = here.client.watch(stream.id, timeout=1)
+        assert stream.ingest
+        assert stream.ingest.stream_key
+        assert stream.ingest.stream_key.reveal() not in str(change.to_dict(secrets=True))
+
+
+# -- several streams ----------------------------------------------------------------------------
+
+
+def test_without_an_id_all_streams_are_watched_and_new_ones_too() -> None:
+    with platform(page_size=2) as here:
+        streams = [here.ready() for _ in range(5)]
+        watch = here.client.watch()
+        first = [next(watch) for _ in streams]
+        assert {each.stream_id for each in first} == {each.id for each in streams}
+        here.later(500, lambda: here.vendor.connect_encoder(streams[3].id))
+        assert [(each.stream_id, *short([each])) for each in [next(watch)]] == [
+            (streams[3].id, "live")
+        ]
+        new = here.client.create(title="New")
+        assert next(watch).stream_id == new.id
+        here.client.delete(streams[0].id)
+        change = next(change for change in watch if change.stream_id == streams[0].id)
+        assert short([change]) == ["deleted"]
+
+
+def test_a_stream_that_filters_have_selected_is_watched_until_it_is_over() -> None:
+    with platform() as here:
+        stream, other = here.ready(), here.ready()
+        here.vendor.connect_encoder(stream.id)
+        watch = here.client.watch(status="live", timeout=5000)
+        assert next(watch).stream_id == stream.id
+        here.later(
+            500,
+            lambda: here.other.stop(stream.id),
+            lambda: here.vendor.connect_encoder(other.id),
+        )
+        assert [(each.stream_id, *short([each])) for each in watch] == [
+            (stream.id, "processing"),
+            (stream.id, "ended"),
+            (stream.id, "recording_ready"),
+            (other.id, "live"),
+        ]
+
+
+def test_few_streams_that_are_about_to_change_are_read_singly_and_many_by_a_list() -> None:
+    with platform(page_size=5) as here:
+        streams = [here.ready(tags=["maths"]) for _ in range(30)]
+        watch = here.client.watch(tag="maths", timeout=3600)
+        for _ in streams:
+            next(watch)
+        here.vendor.clock.advance(600)
+        here.vendor.requests.clear()
+        here.vendor.connect_encoder(streams[0].id)
+        assert short(watch) == ["live"]
+        singly = [each for each in here.reads if each.endswith(streams[0].id)]
+        others = [each for each in here.reads if not each.endswith("/streams")]
+        assert len(singly) >= 30
+        assert len(others) - len(singly) < 30, "the others are read by the lists"
+
+
+def test_where_a_read_is_a_search_one_list_a_round_is_all_that_it_costs() -> None:
+    with platform("tktchurch") as here:
+        followed = [here.client.create(title=f"{number}", tags=["x"]) for number in range(30)]
+        for number in range(30):
+            here.client.create(title=f"other {number}")
+        here.vendor.requests.clear()
+        watch = here.client.watch(tag="x", timeout=600)
+        assert len([next(watch) for _ in followed]) == 30
+        pages = len(here.reads)
+        here.vendor.requests.clear()
+        here.client.start(followed[7].id)
+        here.vendor.requests.clear()
+        assert short(watch) == ["live"]
+        assert set(here.reads) == {"/v1/livestreams"}
+        assert len(here.reads) % pages == 0
+        assert len(here.reads) < 1.2 * 600, "about one request per second"
+
+
+def test_watches_of_one_account_share_a_list_where_a_read_is_a_search() -> None:
+    with platform("tktchurch") as here:
+        streams = [here.client.create(title=f"{number}") for number in range(60)]
+        clients = [another_client(here.vendor) for _ in range(10)]
+        watches = [
+            client.watch(stream.id) for client, stream in zip(clients, streams, strict=False)
+        ]
+        for watch in watches:
+            next(watch)
+        here.vendor.clock.advance(300)
+        here.vendor.requests.clear()
+        for stream in streams[:10]:
+            here.client.start(stream.id)
+        here.vendor.requests.clear()
+        assert [short([next(watch)]) for watch in watches] == [["live"]] * 10
+        assert len(here.reads) == 3, "one list of three pages"
+        for client in clients:
+            client.close()
+
+
+def test_all_watches_of_an_account_together_send_about_one_request_per_second() -> None:
+    with platform() as here:
+        streams = [here.ready() for _ in range(4)]
+        clients = [another_client(here.vendor) for _ in streams]
+        began = here.vendor.clock.monotonic()
+        watches = [
+            client.watch(stream.id, poll=0.1, timeout=100)
+            for client, stream in zip(clients, streams, strict=True)
+        ]
+        for watch in watches:
+            assert short(watch) == ["ready"]
+        seconds = here.vendor.clock.monotonic() - began
+        assert len(here.reads) <= seconds + 15
+        for client in clients:
+            client.close()
+
+
+# -- ending, and arguments ----------------------------------------------------------------------
+
+
+def test_another_thread_ends_it_at_once() -> None:
+    vendor: Any = load_emulator("memory")()
+    with another_client(vendor) as client:
+        stream = client.create(title="Lesson")
+        watch = client.watch(stream.id, poll=3600)
+        next(watch)
+        thread = threading.Timer(0.05, watch.close)
+        thread.start()
+        assert list(watch) == []
+        thread.join()
+
+
+def test_a_closed_client_watches_no_more() -> None:
+    with platform() as here:
+        stream = here.ready()
+        watch = here.client.watch(stream.id)
+        next(watch)
+        here.client.close()
+        with pytest.raises(live.ConfigurationError, match="the client is closed"):
+            next(watch)
+
+
+def test_a_watch_is_a_context_manager() -> None:
+    with platform() as here:
+        with here.client.watch(here.ready().id) as watch:
+            assert short([next(watch)]) == ["ready"]
+        assert list(watch) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "field"),
+    [
+        (("",), {}, "id"),
+        (("1",), {"status": "live"}, "status"),
+        (("1",), {"timeout": -1}, "timeout"),
+        (("1",), {"poll": "x"}, "poll"),
+        ((), {"status": "odd"}, "status"),
+        ((), {"starts_after": "tomorrow"}, "starts_after"),
+    ],
+)
+def test_a_wrong_argument_is_refused_before_anything_is_sent(
+    arguments: tuple[str, ...], named: dict[str, Any], field: str
+) -> None:
+    with platform() as here:
+        with pytest.raises(live.InvalidInput) as caught:
+            here.client.watch(*arguments, **named)
+        assert (caught.value.field, caught.value.operation) == (field, "watch")
+        assert here.vendor.requests == []
+
+
+def test_a_filter_that_the_vendor_cannot_answer_is_refused() -> None:
+    with platform("tpstreams") as here, pytest.raises(live.Unsupported):
+        here.client.watch(tag="x")
+
+
+# -- only in an event loop ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("runner", ["async"], indirect=True)
+def test_a_canceled_task_can_continue_its_watch() -> None:
+    vendor: Any = load_emulator("memory")()
+
+    async def main() -> list[Change]:
+        async with live.connect_async("memory", **settings_for(vendor)) as client:
+            stream = await client.create(title="Lesson")
+            async with client.watch(stream.id, poll=3600) as watch:
+                first = await anext(watch)
+                task = asyncio.ensure_future(anext(watch))
+                done, _ = await asyncio.wait([task], timeout=0.05)
+                assert not done
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                vendor.connect_encoder(stream.id)
+                return [first, *[each async for each in client.watch(stream.id, timeout=0)]]
+
+    assert short(asyncio.run(main())) == ["starting", "live"]
