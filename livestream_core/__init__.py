@@ -204,6 +204,7 @@ __all__ = [
     "WaitFailed",
     "WaitTimeout",
     "WallClock",
+    "Watch",
     "WebhookRejected",
     "WireRequest",
     "__version__",

@@ -7,11 +7,12 @@ import os
 import threading
 import weakref
 from collections.abc import Hashable, Iterator
+from datetime import datetime
 
+from .._engine.polling import REQUESTS_PER_SECOND
 from .._engine.watching import Listed, Watching
+from .._model.stream import LiveStream
 
-#: The requests per second that all watches of an account may send together, on average.
-_RATE = 1.0
 #: The requests that they may send at once after a time without any.
 _BURST = 10.0
 #: The requests that a list takes, before the first one was read.
@@ -52,14 +53,14 @@ class AccountWatches:
     def turn(self, now: float, cost: float) -> float:
         """See :meth:`Account.turn`. Each watch takes its next turn after its last read."""
         with self._lock:
-            turn = max(now, self._used_until - _BURST / _RATE)
-            self._used_until = max(now, self._used_until) + cost / _RATE
+            turn = max(now, self._used_until - _BURST / REQUESTS_PER_SECOND)
+            self._used_until = max(now, self._used_until) + cost / REQUESTS_PER_SECOND
             return turn
 
     def settle(self, difference: float) -> None:
         """See :meth:`Account.settle`."""
         with self._lock:
-            self._used_until += difference / _RATE
+            self._used_until += difference / REQUESTS_PER_SECOND
 
     def due_by(self, time: float) -> int:
         """See :meth:`Account.due_by`."""
@@ -120,6 +121,18 @@ def wake(account: str, id: str) -> None:
     """
     for each in registry.of_account(account):
         each.wake(id)
+
+
+def show(account: str, stream: LiveStream, at: datetime) -> None:
+    """Show a stream that was read to its watches in this process, so that they need not read it.
+
+    Args:
+        account: The account, as :attr:`Client.account` has it.
+        stream: The stream.
+        at: When it was read.
+    """
+    for each in registry.of_account(account):
+        each.show(stream, at)
 
 
 if hasattr(os, "register_at_fork"):

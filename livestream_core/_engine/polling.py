@@ -12,6 +12,8 @@ from .._contract.capabilities import Capabilities
 from .._model.status import STATUSES, Status
 from .._model.stream import LiveStream, RecordingStatus
 
+#: The requests per second that reads of one account may cause together, on average.
+REQUESTS_PER_SECOND = 1.0
 #: The pause between two reads of a stream that is likely to change, in seconds.
 FAST = 3.0
 #: The longest pause between two reads, unless the caller chooses it, in seconds.

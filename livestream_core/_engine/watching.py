@@ -185,6 +185,11 @@ class Watching:
             self._inbox.append(listed)
             self._ring()
 
+    def show(self, stream: LiveStream, at: datetime) -> None:
+        """Use a stream that was read in another way."""
+        streams = {self._adapter.id_key(stream.id): stream}
+        self.take(Listed(streams=streams, at=at, is_complete=False, unreadable=frozenset()))
+
     def close(self) -> None:
         """End the watching, even while :meth:`advance` waits."""
         self.is_over = True
@@ -451,15 +456,19 @@ class Watching:
             self.changes.extend(known.waiting)
             followed.known = attrs.evolve(known, waiting=())
         followed.seen, followed.seen_at = stream, at
-        followed.due = self._due_after(followed.known)
+        followed.due = self._due_after(followed)
 
-    def _due_after(self, known: Known) -> float:
-        clock, pause = self._engine.clock, None
+    def _due_after(self, followed: _Followed) -> float:
+        clock, known, pause = self._engine.clock, followed.known, None
         if known.missed:
             pause = min(self._poll, CONFIRM)
         elif known.stream is not None:
             pause = next_read(known.stream, self._can, clock.now(), known.changed_at, self._poll)
-        return math.inf if pause is None else clock.monotonic() + self._jittered(pause)
+        if pause is None:
+            return math.inf
+        if pause == self._poll and followed.is_listed:
+            return self._list_due
+        return clock.monotonic() + self._jittered(pause)
 
     def _retry_at(self, error: LiveStreamError, failures: int) -> float:
         """Return when to try again, or raise an error that is not temporary."""
