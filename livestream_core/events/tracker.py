@@ -269,7 +269,7 @@ async def _value(found: Any) -> Any:
     return await found if isawaitable(found) else found
 
 
-# -- watchers ---------------------------------------------------------------------------------------
+# -- watchers ----------------------------------------------------------------------------------
 
 
 def _watched(accounts: object, query: Query) -> Watched:

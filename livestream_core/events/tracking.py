@@ -22,7 +22,7 @@ from .._model.log import logger
 from .._model.stream import LiveStream
 from .accounts import AccountListing
 from .effects import Accounts, Connect, Flow, Get, Hand, Report, Use
-from .stored import FORGET, UNLISTED, watch_of
+from .stored import FORGET, UNLISTED, Waiting, watch_of
 from .stores import Claim, LeaseLost
 
 
@@ -112,8 +112,7 @@ class Tracking:
             logger().error("the accounts that are watched are not known", exc_info=error)
             return None
         for account in sorted(accounts - watched.enrolled):
-            waiting = watch_of(account, watched.filters)
-            yield Use(lambda store, waiting=waiting: store.add(*waiting))
+            yield _add(watch_of(account, watched.filters))
         watched.enrolled = accounts
         return accounts
 
@@ -176,7 +175,8 @@ class Tracking:
             return (yield from held.fail())
         if (kept_until := held.kept_until) is not None:
             held.forget_if_kept(client.clock.now())
-            return (kept_until - client.clock.now()).total_seconds()
+            left: float = (kept_until - client.clock.now()).total_seconds()
+            return left
         read, failure = None if held.must_be_read else listed_read(held.known), None
         if read is None:
             read, failure = yield from self._read(client, account, stream_id)
@@ -223,12 +223,16 @@ class Tracking:
             return min(poll, CONFIRM)
         if stream is None or not can[Feature.GET]:
             return None
-        shown = read and read.stream
+        shown = None if read is None else read.stream
         if known.is_listed and (shown is None or shown.status is stream.status):
             return None  # the next list reads it
         pause = next_read(stream, can, now, known.changed_at, poll)
         # Where deliveries arrive, reads are only for those that are lost.
         return poll if pause is not None and known.keys else pause
+
+
+def _add(waiting: Waiting) -> Use:
+    return Use(lambda store: store.add(*waiting))
 
 
 def _is_gone_or_over(stream: LiveStream | None, subject: Subject) -> bool:

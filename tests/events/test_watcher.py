@@ -312,8 +312,8 @@ def test_each_account_is_listed_by_one_of_several_workers() -> None:
         for each in here.tenants.values():
             each.client.create(title="Lesson")
         watchers = [here.watcher() for _ in range(3)]
-        for each in watchers:
-            here.process(each)
+        for watcher in watchers:
+            here.process(watcher)
         for tenant in here.tenants.values():
             tenant.vendor.requests.clear()
         here.clock.advance(330)
@@ -346,7 +346,9 @@ def test_a_delivery_about_a_listed_stream_is_told_at_once_and_only_once() -> Non
         assert here.round(watcher) == []
 
 
-def test_a_list_that_is_older_than_what_is_known_changes_nothing() -> None:
+def test_a_list_that_is_older_than_what_is_known_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with platform() as here:
         (tenant,) = here.tenants.values()
         stream = tenant.client.create(title="Lesson")
@@ -364,12 +366,12 @@ def test_a_list_that_is_older_than_what_is_known_changes_nothing() -> None:
 
         def overtaken(name: str, key: str, delivery: str) -> None:
             # A list has shown the stream live; before that is stored, it ends, and is read.
-            here.store.store.add = add  # type: ignore[method-assign]
+            monkeypatch.undo()
             ends_while_it_is_listed()
             here.process(tracker)
             add(name, key, delivery)
 
-        here.store.store.add = overtaken  # type: ignore[method-assign]
+        monkeypatch.setattr(here.store.store, "add", overtaken)
         here.process(watcher)
         assert [short(each) for each in here.told] == ["starting", "processing"]
 
@@ -464,17 +466,18 @@ def test_a_delivery_lets_it_be_remembered_for_longer() -> None:
         assert here.store.calls["remove"] == 1
 
 
-def test_a_worker_that_was_killed_does_not_let_it_be_forgotten_early() -> None:
+def test_a_worker_that_was_killed_does_not_let_it_be_forgotten_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with platform() as here:
         (tenant,) = here.tenants.values()
         tracker = here.tracker()
         stream = tenant.client.create(title="Lesson")
         tenant.client.cancel(stream.id)
         tracker.poll("north", stream.id)
-        release = here.store.store.release
-        here.store.store.release = lambda *_: None  # type: ignore[method-assign]
-        here.process(tracker)
-        here.store.store.release = release  # type: ignore[method-assign]
+        with monkeypatch.context() as patch:
+            patch.setattr(here.store.store, "release", lambda *_: None)
+            here.process(tracker)
         here.round(tracker, 130)
         assert here.store.calls["remove"] == 0
         here.round(tracker, 31 * DAY)
