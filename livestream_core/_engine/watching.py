@@ -32,6 +32,8 @@ _NAME = "watch"
 _SHORTEST_READ, _SHORTEST_PAUSE = 0.1, 0.001
 #: How long a clock sleeps at a time that cannot be interrupted, in seconds.
 _SLICE = 1.0
+#: The longest sleep, in seconds: the system refuses a very long one.
+_LONGEST_SLEEP = 86_400.0
 
 
 class Account(Protocol):
@@ -263,7 +265,7 @@ class Watching:
         handled, clock = sys.exception(), self._engine.clock
         try:
             if isinstance(clock, SystemClock):
-                yield Sleep(seconds, bell=bell)
+                yield Sleep(min(seconds, _LONGEST_SLEEP), bell=bell)
                 return
             until = clock.monotonic() + seconds
             while not bell.done() and (left := until - clock.monotonic()) > _SHORTEST_PAUSE:
