@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from .._model.changes import Change
 from .._public import publish
 
 if TYPE_CHECKING:
     from .._engine.effects import Flow
     from .._engine.watching import Watching
+    from .._model.changes import Change
 
 
-class AsyncWatch(AsyncIterator[Change]):
+class AsyncWatch(AsyncIterator["Change"]):
     """An asynchronous iterator over the changes of streams; see :meth:`AsyncClient.watch`.
 
     It is for one task, but another task or thread may close it. After an error, or after a

@@ -20,7 +20,7 @@ from collections.abc import (
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 
@@ -43,11 +43,9 @@ from .._engine.call import Call, Engine
 from .._engine.checking import check
 from .._engine.effects import Flow
 from .._engine.listing import FullReads, Listing
-from .._engine.polling import DEFAULT_POLL
 from .._engine.published_key import published_key
 from .._engine.retry import RetryPolicy
 from .._engine.waiting import Condition, EndOfRun, wait
-from .._engine.watching import Watching
 from .._model import converters as c
 from .._model.checked import Check
 from .._model.converters import with_field_name
@@ -66,8 +64,10 @@ from .._model.stream import Event, LiveStream, Recording, RestreamTarget, Stream
 from .._model.trim import Trim
 from .._plugins.hooks import Observers
 from .._secrets.secret import Secret
-from .account_watches import registry as watches
 from .sessions import pool
+
+if TYPE_CHECKING:
+    from .._engine.watching import Watching
 
 T = TypeVar("T")
 
@@ -453,7 +453,11 @@ class BaseClient:
         # Loaded only here: few programs watch.
         from secrets import SystemRandom, token_hex
 
-        account = watches.account(self._account, self._watch_scope)
+        from .._engine.polling import DEFAULT_POLL
+        from .._engine.watching import Watching
+        from .account_watches import registry
+
+        account = registry.account(self._account, self._watch_scope)
         watching = Watching(
             self._engine,
             account,

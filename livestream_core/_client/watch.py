@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from .._model.changes import Change
 from .._public import publish
 
 if TYPE_CHECKING:
     from .._engine.effects import Flow
     from .._engine.watching import Watching
+    from .._model.changes import Change
 
 
-class Watch(Iterator[Change]):
+class Watch(Iterator["Change"]):
     """An iterator over the changes of streams, which waits for each; see :meth:`Client.watch`.
 
     It is for one thread, but another one may close it. After an error, iterate again to continue.
