@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import attrs
@@ -287,6 +288,52 @@ def test_watches_of_one_account_share_a_list_where_a_read_is_a_search() -> None:
         assert len(here.reads) == 6, "one list of six pages"
         for client in clients:
             client.close()
+
+
+def test_watches_of_one_account_share_a_list_where_it_costs_less_than_their_reads() -> None:
+    with platform() as here:
+        streams = [here.ready() for _ in range(20)]
+        with ExitStack() as stack:
+            watches = [
+                stack.enter_context(another_client(here.vendor)).watch(each.id) for each in streams
+            ]
+            assert [short([next(watch)]) for watch in watches] == [["ready"]] * 20
+            assert here.reads == ["/v1/streams"]
+
+
+def test_a_list_that_is_longer_than_the_reads_would_be_is_not_read_to_its_end() -> None:
+    with platform(page_size=1) as here:
+        streams = [here.ready() for _ in range(40)]
+        with ExitStack() as stack:
+            watches = [
+                stack.enter_context(another_client(here.vendor)).watch(each.id)
+                for each in streams[:8]
+            ]
+            assert [short([next(watch)]) for watch in watches] == [["ready"]] * 8
+            assert here.reads.count("/v1/streams") <= 8
+
+
+@pytest.mark.parametrize("runner", ["async"], indirect=True)
+def test_watches_of_one_account_take_turns() -> None:
+    vendor: Any = load_emulator("memory")()
+    vendor.clock = live.ManualClock()
+
+    async def main() -> None:
+        async with live.connect_async("memory", **settings_for(vendor)) as client:
+            streams = [await client.create(title="Lesson") for _ in range(4)]
+            vendor.clock.advance(600)
+            vendor.requests.clear()
+
+            async def watch(id: str) -> list[Change]:
+                return [each async for each in client.watch(id, poll=0.1, timeout=200)]
+
+            await asyncio.gather(*[watch(each.id) for each in streams])
+
+    asyncio.run(main())
+    reads = Counter(each.path for each in vendor.requests if each.method == "GET")
+    assert len(reads) == 4
+    assert max(reads.values()) <= 1.5 * min(reads.values()), reads
+    assert sum(reads.values()) <= 200 + 15
 
 
 def test_all_watches_of_an_account_together_send_about_one_request_per_second() -> None:
