@@ -60,6 +60,18 @@ def settings_for(vendor: Any) -> dict[str, Any]:
     return {"transport": vendor.transport(), "environ": {}, "options": options, "retries": 0}
 
 
+class InLoop:
+    """A transport that sends in the event loop, so that no task runs while another one sends."""
+
+    def __init__(self, vendor: Any) -> None:
+        self._transport = vendor.transport()
+        self.clock = vendor.clock
+        self.session_scope = self._transport.session_scope
+
+    async def send(self, *arguments: Any) -> Any:
+        return self._transport.send(*arguments)
+
+
 def short(changes: Any) -> list[str]:
     return [
         str(each.stream.status if each.stream and each.kind == "status_changed" else each.kind)
@@ -162,22 +174,41 @@ def test_temporary_errors_delay_it_and_others_are_raised_without_ending_it() -> 
         assert short([next(watch)]) == ["interrupted"]
 
 
-def test_after_a_429_nothing_is_read_until_the_vendor_allows_it() -> None:
-    with platform() as here, another_client(here.vendor) as other:
-        stream, vendor = here.ready(), here.vendor
-        watch, second = here.client.watch(stream.id), other.watch(stream.id, timeout=500)
-        next(watch)
-        next(second)
-        vendor.inject(Fault.status(429, headers={"Retry-After": "400"}), on="GET *")
-        vendor.connect_encoder(stream.id)
-        began = vendor.clock.monotonic()
-        assert short([next(watch)]) == ["live"]
-        assert vendor.clock.monotonic() - began >= 400
-        vendor.inject(Fault.status(429, headers={"Retry-After": "400"}), on="GET *")
-        with watch:
-            for _ in second:
-                pass
-        assert len(here.reads) < 15, "the other watch of the account waits, too"
+@pytest.mark.parametrize("runner", ["async"], indirect=True)
+def test_after_a_429_no_watch_of_the_account_reads_until_the_vendor_allows_it() -> None:
+    vendor: Any = load_emulator("memory")()
+    clock = vendor.clock = live.ManualClock()
+    sent: list[tuple[int | None, float]] = []
+
+    class Observer:
+        @live.hookimpl
+        def livestream_exchange(self, exchange: live.Exchange) -> None:
+            sent.append((exchange.status, clock.monotonic()))
+
+    async def main() -> None:
+        async with live.connect_async(
+            "memory", **{**settings_for(vendor), "transport": InLoop(vendor)}
+        ) as client:
+            streams = [await client.create(title="Lesson") for _ in range(3)]
+            clock.advance(600)
+            vendor.inject(Fault.status(429, headers={"Retry-After": "100"}), on="GET *", skip=3)
+
+            async def watch(id: str) -> list[str]:
+                return short([each async for each in client.watch(id, timeout=300)])
+
+            found = await asyncio.gather(*[watch(each.id) for each in streams])
+            assert found == [["ready"]] * 3
+
+    observer = Observer()
+    live.register(observer)
+    try:
+        asyncio.run(main())
+    finally:
+        live.unregister(observer)
+    (refused,) = [at for status, at in sent if status == 429]
+    later = [at for _, at in sent if at > refused]
+    assert len(later) > 10
+    assert min(later) >= refused + 100
 
 
 def test_keys_of_changes_are_never_those_of_another_watch() -> None:
@@ -319,7 +350,9 @@ def test_watches_of_one_account_take_turns() -> None:
     vendor.clock = live.ManualClock()
 
     async def main() -> None:
-        async with live.connect_async("memory", **settings_for(vendor)) as client:
+        async with live.connect_async(
+            "memory", **{**settings_for(vendor), "transport": InLoop(vendor)}
+        ) as client:
             streams = [await client.create(title="Lesson") for _ in range(4)]
             vendor.clock.advance(600)
             vendor.requests.clear()

@@ -100,7 +100,7 @@ def platform(*names: str, provider: str = "memory", **settings: Any) -> Iterator
 
 def connected(vendor: Any, connect: Callable[..., Any] = live.connect) -> Any:
     options = vendor.options()
-    if vendor.provider == "memory":
+    if vendor.provider in ("memory", "mux"):
         options = {**options, "webhook_secret": vendor.webhook_secret}
     transport = vendor.transport()
     return connect(vendor.provider, transport=transport, environ={}, options=options, retries=0)
@@ -203,6 +203,35 @@ def test_nothing_is_told_about_streams_that_were_over_before_until_they_change()
         assert here.told[-1].stream_id == new.id
         tenant.client.delete(old.id)
         assert here.round(watcher) == []
+
+
+def test_nothing_is_told_about_a_stream_that_was_over_before_and_no_longer_matches() -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        old = tenant.client.create(title="Old", tags=["maths"])
+        tenant.client.cancel(old.id)
+        watcher = here.watcher(tag="maths")
+        here.process(watcher)
+        tenant.client.update(old.id, tags=["physics"])
+        assert here.round(watcher) == []
+        assert tenant.reads == ["/v1/streams"]
+
+
+def test_a_status_that_reads_hide_is_believed_again_although_the_lists_stay_the_same() -> None:
+    with platform(provider="mux") as here:
+        (tenant,) = here.tenants.values()
+        stream = tenant.client.create(title="Lesson")
+        watcher, tracker = here.watcher(), here.tracker()
+        tenant.vendor.connect_encoder(stream.id)
+        here.clock.advance(60)
+        assert here.process(watcher) == ["live"]
+        tenant.vendor.drop_encoder(stream.id)
+        event = tenant.client.parse_webhook(*tenant.vendor.webhook(stream.id))
+        tracker.add(event, account="north")
+        assert here.process(watcher) == ["interrupted"]
+        tenant.vendor.connect_encoder(stream.id)  # and the delivery about it is lost
+        assert here.round(watcher, 29 * 60) == []
+        assert here.round(watcher, 6 * 60) == ["live"]
 
 
 def test_an_account_is_listed_soon_while_a_stream_is_likely_to_change_and_else_seldom() -> None:
