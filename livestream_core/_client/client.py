@@ -407,7 +407,10 @@ class Client(BaseClient):
         list costs less than the reads of single streams, a list is read. A webhook delivery that a
         tracker of this process stores makes the watches of its stream read at once.
 
-        Temporary errors only delay a read. Any other error is raised; iterate again to continue.
+        Temporary errors only delay the next read, and so does a stream that could be parsed before
+        and now cannot. Any other error is raised; iterate again to continue.
+
+        The streams in the changes have no secrets: read a stream to get its key.
 
         Args:
             id: The stream's ID. Without it, the streams that the filters select are watched. A

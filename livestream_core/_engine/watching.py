@@ -18,7 +18,8 @@ from .._contract.clock import SystemClock
 from .._contract.foreign import pass_on
 from .._contract.pagination import Completeness, Query
 from .._model.changes import Change
-from .._model.errors import LiveStreamError, NotFound
+from .._model.errors import LiveStreamError, NotFound, UnexpectedResponse
+from .._model.log import logger
 from .._model.stream import LiveStream
 from .call import Call, Engine
 from .effects import Flow, Once, Sleep
@@ -342,7 +343,14 @@ class Watching:
         self._use(followed, stream, at)
 
     def _postpone(self, followed: _Followed, error: LiveStreamError) -> None:
-        followed.due = self._retry_at(error, followed.failures)
+        # A stream that could be read before still exists, and may be readable again.
+        is_malformed = isinstance(error, UnexpectedResponse) and followed.seen is not None
+        if is_malformed and not followed.failures:
+            id = followed.subject.stream_id
+            logger().warning(
+                "%s: stream %s was not read: %s", self._engine.account, id, error.message
+            )
+        followed.due = self._retry_at(error, followed.failures, is_temporary=is_malformed)
         followed.failures += 1
 
     def _read_from_list(self, followed: _Followed) -> Flow[None]:
@@ -426,11 +434,11 @@ class Watching:
         # One that was not read to its end takes more, but how many?
         self._account.list_cost = cost if listing.is_exhausted else 2.0 * cost
         unreadable = [each.id for each in listing.unreadable]
-        is_mismatched = listing.completeness is Completeness.MISMATCHED
+        is_short = listing.completeness is Completeness.MISMATCHED or not listing.is_exhausted
         listed = Listed(
             streams=streams,
             at=at,
-            is_complete=None not in unreadable and not is_mismatched,
+            is_complete=None not in unreadable and not is_short,
             unreadable=frozenset(self._adapter.id_key(each) for each in unreadable if each),
         )
         self._account.offer(listed, self)
@@ -472,9 +480,11 @@ class Watching:
             return self._list_due
         return clock.monotonic() + self._jittered(pause)
 
-    def _retry_at(self, error: LiveStreamError, failures: int) -> float:
+    def _retry_at(
+        self, error: LiveStreamError, failures: int, *, is_temporary: bool = False
+    ) -> float:
         """Return when to try again, or raise an error that is not temporary."""
-        if not (error.temporary or error.retryable):
+        if not (is_temporary or error.temporary or error.retryable):
             raise error
         now = self._engine.clock.monotonic()
         requested = getattr(error, "retry_after", None) or 0.0

@@ -85,7 +85,8 @@ class Tracker(_Base):
         store: The store.
         client_for: A function that returns the client for an account.
         poll: The seconds between two reads of a stream that is not over, in case its deliveries
-            are lost.
+            are lost. A stream without any deliveries is read more often while it is likely to
+            change.
         lease: How long, in seconds, one process may take to handle a change. After that time,
             another one takes over.
         keep: How long, in seconds, a stream is remembered once it is over or deleted. After that
@@ -290,9 +291,10 @@ def _watched(accounts: object, query: Query) -> Watched:
 class Watcher:
     """Follows all streams of many accounts, without having to be told their IDs.
 
-    It lists the streams of each account, soon after each other while one of them is likely to
-    change, and otherwise as often as its tracker reads a stream. What a list shows counts as read.
-    Any number of processes may have a watcher: each account is listed by one of them at a time.
+    It lists the streams of each account: every few seconds while one of them is likely to change,
+    and otherwise as often as its tracker reads a stream. What a list shows counts as read. Any
+    number of processes may have a watcher, with the same filters: each account is listed by one of
+    them at a time.
 
     About the streams that are over when an account is first listed, nothing is told.
 

@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 import livestream_core as live
+from acme import AcmeEmulator, FakeClock
 from livestream_core.emulator import Fault, load_emulator
 from livestream_core.events import Change, Source
 from runners import connect
@@ -299,6 +300,45 @@ def test_where_a_read_is_a_search_one_list_a_round_is_all_that_it_costs() -> Non
         assert set(here.reads) == {"/v1/livestreams"}
         assert len(here.reads) % pages == 0
         assert len(here.reads) < 1.2 * 600, "about one request per second"
+
+
+def test_a_list_that_fails_is_read_again_later() -> None:
+    with platform() as here:
+        stream = here.ready()
+        watch = here.client.watch()
+        next(watch)
+        here.vendor.inject(Fault.status(503), on="GET *", times=5)
+        here.vendor.connect_encoder(stream.id)
+        assert short([next(watch)]) == ["live"]
+        here.vendor.inject(Fault.status(403), on="GET */streams")
+        with pytest.raises(live.PermissionDenied):
+            next(watch)
+        here.vendor.drop_encoder(stream.id)
+        assert short([next(watch)]) == ["interrupted"]
+
+
+def test_an_entry_that_cannot_be_read_is_not_a_deletion(
+    emulator: AcmeEmulator, clock: FakeClock
+) -> None:
+    one, other = emulator.add(title="One"), emulator.add(title="Two")
+    with emulator.connect(clock=clock) as client:
+        watch = client.watch(timeout=600)
+        assert short([next(watch), next(watch)]) == ["scheduled", "scheduled"]
+        word = one.pop("status")
+        other.update(status="on")
+        assert short([next(watch)]) == ["live"]
+        assert short(watch) == []
+        one.update(status=word, title="Three")
+        assert [each.kind for each in client.watch(timeout=0)] == ["status_changed"] * 2
+
+
+def test_a_deletion_is_told_where_watches_share_lists() -> None:
+    with platform("tktchurch") as here, another_client(here.vendor) as second:
+        stream, other = (here.client.create(title="Sermon") for _ in range(2))
+        watch, kept = here.client.watch(stream.id), second.watch(other.id)
+        assert short([next(watch), next(kept)]) == ["scheduled", "scheduled"]
+        here.other.delete(stream.id)
+        assert short(watch) == ["deleted"]
 
 
 def test_watches_of_one_account_share_a_list_where_a_read_is_a_search() -> None:
