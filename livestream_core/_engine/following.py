@@ -86,6 +86,7 @@ class Known(VendorValue):
         changed_at: When the last change was noticed.
         read_at: When the stream was last read.
         is_listed: Whether the lists of the account have the stream, so that it need not be read.
+        is_hot: Whether it is read nevertheless while it is likely to change.
         kept_until: Until when a stream that is over is remembered.
         waiting: The changes that have not been handed over, in order.
         evidence: The deliveries that could not be used yet.
@@ -105,6 +106,7 @@ class Known(VendorValue):
     changed_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     read_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     is_listed: bool = attrs.field(default=False, converter=c.flag)
+    is_hot: bool = attrs.field(default=False, converter=c.flag)
     kept_until: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     waiting: tuple[Change, ...] = attrs.field(
         default=(), converter=_changes, metadata=about(part=Change)

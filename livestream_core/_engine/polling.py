@@ -21,7 +21,7 @@ DEFAULT_POLL = 60.0
 #: The longest pause before a second read confirms that a stream is deleted, in seconds.
 CONFIRM = 30.0
 #: How long after a change another one is likely, in seconds.
-_EVENTFUL = 120.0
+EVENTFUL = 120.0
 #: How long before and after its scheduled start a stream is likely to start, in seconds.
 _BEFORE_START, _AFTER_START = 120.0, 600.0
 #: The statuses that do not last. The longer one lasts nevertheless, the longer are the pauses: this
@@ -54,7 +54,7 @@ def next_read(
         return None
     pause = base
     unchanged = None if last_change_at is None else (now - last_change_at).total_seconds()
-    if unchanged is not None and unchanged < _EVENTFUL:
+    if unchanged is not None and unchanged < EVENTFUL:
         pause = FAST
     elif stream.status in _PASSING or is_recording_pending(stream):
         pause = max(FAST, (unchanged or 0.0) * _SHARE)

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Container, Mapping
+from datetime import datetime, timedelta
 from secrets import SystemRandom
 from typing import Any
 
 import attrs
 
 from .._client.base import BaseClient
+from .._contract.capabilities import Feature, Support
 from .._contract.foreign import is_of_signal_handler
 from .._contract.pagination import Completeness
 from .._engine.following import digest_of
-from .._engine.polling import REQUESTS_PER_SECOND, is_over, jittered, next_read, retry_pause
+from .._engine.polling import (
+    EVENTFUL,
+    REQUESTS_PER_SECOND,
+    is_over,
+    jittered,
+    next_read,
+    retry_pause,
+)
 from .._model.errors import LiveStreamError
 from .._model.log import logger
 from .._model.stream import LiveStream
 from .effects import Connect, Flow, Next, Use
-from .stored import FORGET, UNLISTED, WATCH, Waiting, listed, note
+from .stored import FORGET, HOT, UNLISTED, WATCH, Waiting, listed, note
 from .stores import Claim
 
 #: The start of the digest of a stream that was over when the account was first listed. Nothing is
 #: told about it unless it changes.
 _UNTOLD = "-"
+#: How long an account has had no change, if nothing is known about that.
+_QUIET = timedelta(seconds=EVENTFUL)
 _random = SystemRandom()
 
 
@@ -109,10 +119,13 @@ class AccountListing:
         except LiveStreamError as error:
             logger().warning("%s: the streams were not listed: %s", self._account, error.message)
             return (yield from self._fail(getattr(error, "retry_after", None)))
-        yield from self._note_changes(found, client)
+        changed = yield from self._note_changes(found, client)
+        hot, pause = self._plan(found, changed, client)
+        for id in hot:
+            yield from self._add(note(self._account, id, HOT))
         self._state.failures, self._state.is_listed = 0, True
         yield from self._save()
-        return self._pause(found, client)
+        return max(jittered(pause, _random.random()), found.requests / REQUESTS_PER_SECOND)
 
     def forget(self) -> Flow[None]:
         """Forget the account and its streams, because it is no longer watched."""
@@ -145,9 +158,12 @@ class AccountListing:
             requests=streams.pages + (len(found) if lacking else 0),
         )
 
-    def _note_changes(self, found: _Found, client: BaseClient) -> Flow[None]:
-        """Add what has changed to what waits for each stream, so that it is processed next."""
+    def _note_changes(self, found: _Found, client: BaseClient) -> Flow[set[str]]:
+        """Add each stream that has changed to what waits for it, and return the IDs of those."""
         known, is_first = self._state.digests, not self._state.is_listed
+        changed: set[str] = set()
+        if self._state.changed_at is None:
+            self._state.changed_at = (found.at - _QUIET).isoformat()
         for id, stream in found.streams.items():
             digest = digest_of(stream)
             if known.get(id, "").removeprefix(_UNTOLD) == digest:
@@ -158,21 +174,33 @@ class AccountListing:
                 yield from self._add(listed(self._account, stream, found.at))
             known[id] = digest
             if not is_first:
+                changed.add(id)
                 self._state.changed_at = found.at.isoformat()
         gone = known.keys() - found.streams.keys() - found.unreadable
         for id in sorted(gone) if found.is_complete else ():
             if not known.pop(id).startswith(_UNTOLD):
                 yield from self._add(note(self._account, id, UNLISTED))
                 self._state.changed_at = found.at.isoformat()
+        return changed
 
-    def _pause(self, found: _Found, client: BaseClient) -> float:
-        now, can = client.clock.now(), client.capabilities
-        at = self._state.changed_at
-        last = None if at is None else datetime.fromisoformat(at)
-        pauses = (next_read(each, can, now, last, self._poll) for each in found.streams.values())
-        soonest = min((each for each in pauses if each is not None), default=self._poll)
-        pause = jittered(soonest, _random.random())
-        return max(pause, found.requests / REQUESTS_PER_SECOND)
+    def _plan(
+        self, found: _Found, changed: Container[str], client: BaseClient
+    ) -> tuple[list[str], float]:
+        """Return the streams to read by their IDs until the next list, and the pause until then."""
+        now, can, poll = client.clock.now(), client.capabilities, self._poll
+        last = datetime.fromisoformat(self._state.changed_at or found.at.isoformat())
+        if can[Feature.GET].support is Support.NATIVE:
+            quiet = min(last, found.at - _QUIET)
+            hot = [
+                id
+                for id, stream in found.streams.items()
+                if (next_read(stream, can, now, found.at if id in changed else quiet, poll) or poll)
+                < poll
+            ]
+            if len(hot) < found.requests:
+                return hot, poll
+        pauses = (next_read(each, can, now, last, poll) for each in found.streams.values())
+        return [], min((each for each in pauses if each is not None), default=poll)
 
     def _fail(self, requested: float | None) -> Flow[float]:
         pause = retry_pause(self._state.failures, requested)

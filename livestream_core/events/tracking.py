@@ -22,7 +22,7 @@ from .._model.log import logger
 from .._model.stream import LiveStream
 from .accounts import AccountListing
 from .effects import Accounts, Connect, Flow, Get, Hand, Report, Use
-from .stored import FORGET, UNLISTED, Waiting, watch_of
+from .stored import FORGET, HOT, UNLISTED, Waiting, watch_of
 from .stores import Claim, LeaseLost
 
 
@@ -191,10 +191,11 @@ class Tracking:
             return (yield from held.fail(getattr(failure, "retry_after", None)))
         now = client.clock.now()
         after, kept_until = self._next_read(held.known, read, subject, now), None
+        is_hot = held.known.is_hot and after is not None
         if after is None and _is_gone_or_over(held.known.stream, subject):
             after = self.settings.keep
             kept_until = now + timedelta(seconds=after)
-        yield from held.save(failures=0, kept_until=kept_until)
+        yield from held.save(failures=0, kept_until=kept_until, is_hot=is_hot)
         return after
 
     def _read(
@@ -224,11 +225,14 @@ class Tracking:
         if stream is None or not can[Feature.GET]:
             return None
         shown = None if read is None else read.stream
-        if known.is_listed and (shown is None or shown.status is stream.status):
-            return None  # the next list reads it
         pause = next_read(stream, can, now, known.changed_at, poll)
-        # Where deliveries arrive, reads are only for those that are lost.
-        return poll if pause is not None and known.keys else pause
+        if pause is not None and known.keys:
+            # Where deliveries arrive, reads are only for those that are lost.
+            pause = poll
+        is_as_shown = shown is None or shown.status is stream.status
+        if known.is_listed and is_as_shown and not (known.is_hot and (pause or poll) < poll):
+            return None  # the next list reads it
+        return pause
 
 
 def _add(waiting: Waiting) -> Use:
@@ -263,6 +267,8 @@ class _Held:
                 self.known = Known()
             elif text:
                 self._add(Evidence.from_dict(json.loads(text)))
+            elif key == HOT:
+                self.known = attrs.evolve(self.known, is_hot=True)
             else:
                 self.must_be_read = True
                 if key == UNLISTED:
@@ -275,6 +281,7 @@ class _Held:
             known,
             evidence=(*known.evidence, evidence),
             is_listed=known.is_listed or evidence.is_read,
+            is_hot=known.is_hot and not evidence.is_read,
         )
 
     @property

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -248,6 +249,65 @@ def test_an_account_is_listed_soon_while_a_stream_is_likely_to_change_and_else_s
         assert tenant.reads == []
         here.round(watcher, 200)
         assert len(tenant.reads) == 1
+
+
+def test_in_a_long_list_the_few_streams_that_are_likely_to_change_are_read_singly() -> None:
+    with platform(page_size=2) as here:
+        (tenant,) = here.tenants.values()
+        streams = [tenant.client.create(title="Lesson") for _ in range(20)]
+        here.clock.advance(600)
+        watcher = here.watcher()
+        assert here.process(watcher) == ["ready"] * 20
+        hot = streams[7].id
+        tenant.vendor.connect_encoder(hot)
+        assert here.round(watcher) == ["live"]
+        assert tenant.reads == ["/v1/streams"] * 10
+        tenant.vendor.drop_encoder(hot)
+        assert here.round(watcher, 4) == ["interrupted"]
+        assert tenant.reads == [f"/v1/streams/{hot}"]
+        tenant.vendor.connect_encoder(hot)
+        assert here.round(watcher, 4) == ["live"]
+        here.round(watcher, 130)
+        assert tenant.reads == [f"/v1/streams/{hot}"], "it was read once more"
+        here.round(watcher, 130)
+        assert tenant.reads == [], "by now, only the next list reads it"
+        assert here.round(watcher) == []
+        assert tenant.reads == ["/v1/streams"] * 10
+
+
+def test_a_scheduled_start_in_a_long_list_is_noticed_within_seconds() -> None:
+    with platform(page_size=2) as here:
+        (tenant,) = here.tenants.values()
+        for _ in range(20):
+            tenant.client.create(title="Lesson")
+        here.clock.advance(600)
+        start = here.clock.now() + timedelta(hours=1)
+        lesson = tenant.client.create(title="Lesson", scheduled_start=start)
+        watcher = here.watcher()
+        here.process(watcher)
+        lists = 0
+        while here.clock.now() < start:
+            assert here.round(watcher, 4) == []
+            lists += tenant.reads.count("/v1/streams") // 11
+        assert lists <= 14, "about every five minutes"
+        tenant.client.start(lesson.id)
+        assert here.round(watcher, 4) == ["starting"]
+        assert tenant.reads == [f"/v1/streams/{lesson.id}"]
+
+
+def test_a_stream_that_stays_in_a_passing_status_is_not_listed_fast_forever() -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        stream = tenant.client.create(title="Lesson")
+        here.clock.advance(600)
+        tenant.vendor.connect_encoder(stream.id)
+        tenant.vendor.drop_encoder(stream.id)
+        watcher = here.watcher()
+        here.process(watcher)
+        here.round(watcher, 3600)
+        assert len(tenant.reads) == 1
+        here.round(watcher, 60)
+        assert tenant.reads == []
 
 
 def test_a_fault_of_one_account_does_not_hold_up_the_others(
