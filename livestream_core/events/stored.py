@@ -20,7 +20,7 @@ from .._model.stream import Event, EventKind, LiveStream
 POLL = "poll"
 #: A note: the list of its account no longer has the stream, so read it by its ID.
 UNLISTED = "unlisted"
-#: A note: while the stream is likely to change, read it by its ID, which costs less than to list it.
+#: A note: while the stream is likely to change, read it by its ID, which costs less than a list.
 HOT = "hot"
 #: A note: forget the stream, because its account is no longer watched.
 FORGET = "forget"
