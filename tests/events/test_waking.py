@@ -113,6 +113,29 @@ def test_watches_that_are_no_longer_used_leave_nothing_behind(vendor: Any) -> No
 
 
 @pytest.mark.parametrize("runner", ["async"], indirect=True)
+def test_an_asynchronous_tracker_wakes_watches_too(vendor: Any) -> None:
+    async def main() -> None:
+        async with live.connect_async("memory", **settings_for(vendor)) as client:
+            store = events.MemoryStore(clock=lambda: vendor.clock.now().timestamp())
+            tracker = events.AsyncTracker(store, client_for=lambda account: client)
+            stream = await client.create(title="Lesson")
+            vendor.clock.advance(600)
+            # The clock runs while the store is used in a thread.
+            watch = client.watch(stream.id, poll=1e6, timeout=1e6)
+            await anext(watch)
+            vendor.clock.advance(600)
+            waiting = asyncio.ensure_future(anext(watch))
+            await asyncio.sleep(0)
+            vendor.connect_encoder(stream.id)
+            await tracker.add(delivery(vendor, stream.id))
+            change = await waiting
+            assert change.stream
+            assert change.stream.status == "live"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("runner", ["async"], indirect=True)
 def test_another_thread_wakes_a_watch_of_an_event_loop() -> None:
     vendor: Any = load_emulator("memory")(boot_seconds=0)
     tracker = tracker_of(vendor)

@@ -411,6 +411,35 @@ def test_each_account_is_listed_by_one_of_several_workers() -> None:
         assert [len(each.reads) for each in here.tenants.values()] == [1, 1]
 
 
+def test_a_long_list_renews_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        for _ in range(40):
+            tenant.client.create(title="Lesson")
+
+        class SlowMachine:
+            """Each look at the clock takes ten seconds."""
+
+            def monotonic(self) -> float:
+                here.clock.advance(10)
+                return here.clock.monotonic()
+
+        monkeypatch.setattr("livestream_core.events.accounts.time", SlowMachine())
+        held: list[bool] = []
+        add = here.store.store.add
+
+        def contested(name: str, key: str, delivery: str) -> None:
+            claim = here.store.store.claim("another", 0)
+            held.append(claim is None or claim.stream != '["north"]')
+            add(name, key, delivery)
+
+        monkeypatch.setattr(here.store.store, "add", contested)
+        here.process(here.watcher())
+        assert len(held) > 40
+        assert all(held)
+        assert len({each.stream_id for each in here.told}) == 40
+
+
 def test_a_tracker_with_the_same_store_lists_accounts_too() -> None:
     with platform() as here:
         (tenant,) = here.tenants.values()
