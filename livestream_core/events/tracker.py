@@ -86,7 +86,7 @@ class Tracker(_Base):
         client_for: A function that returns the client for an account.
         poll: The seconds between two reads of a stream that is not over, in case its deliveries
             are lost. A stream without any deliveries is read more often while it is likely to
-            change.
+            change, if that takes one request.
         lease: How long, in seconds, one process may take to handle a change. After that time,
             another one takes over.
         keep: How long, in seconds, a stream is remembered once it is over or deleted. After that

@@ -12,7 +12,7 @@ import attrs
 
 from .._client.account_watches import show
 from .._client.base import BaseClient
-from .._contract.capabilities import Feature
+from .._contract.capabilities import Feature, Support
 from .._contract.foreign import is_of_signal_handler
 from .._engine.following import Evidence, Known, Read, Subject, follow, listed_read
 from .._engine.polling import CONFIRM, is_over, next_read, retry_pause
@@ -226,8 +226,10 @@ class Tracking:
             return None
         shown = None if read is None else read.stream
         pause = next_read(stream, can, now, known.changed_at, poll)
-        if pause is not None and known.keys:
-            # Where deliveries arrive, reads are only for those that are lost.
+        is_search = can[Feature.GET].support is not Support.NATIVE
+        if pause is not None and (known.keys or is_search):
+            # Where deliveries arrive, reads are only for those that are lost, and a search takes too
+            # many requests.
             pause = poll
         is_as_shown = shown is None or shown.status is stream.status
         if known.is_listed and is_as_shown and not (known.is_hot and (pause or poll) < poll):

@@ -145,6 +145,19 @@ def test_one_list_a_round_is_all_that_an_account_costs_where_a_read_is_a_search(
         assert tenant.reads == [], "ten requests every ten seconds are the most"
 
 
+def test_a_tracker_alone_reads_a_stream_seldom_where_a_read_is_a_search() -> None:
+    with platform(provider="tktchurch") as here:
+        (tenant,) = here.tenants.values()
+        stream = tenant.client.create(title="Sermon")
+        tracker = here.tracker()
+        tracker.poll("north", stream.id)
+        assert here.process(tracker) == ["scheduled"]
+        tenant.client.start(stream.id)
+        assert here.round(tracker, 290) == []
+        assert tenant.reads == []
+        assert here.round(tracker, 20) == ["live"]
+
+
 def test_a_list_that_shows_nothing_new_writes_nothing_about_streams() -> None:
     with platform() as here:
         (tenant,) = here.tenants.values()
