@@ -228,8 +228,8 @@ class Tracking:
         pause = next_read(stream, can, now, known.changed_at, poll)
         is_search = can[Feature.GET].support is not Support.NATIVE
         if pause is not None and (known.keys or is_search):
-            # Where deliveries arrive, reads are only for those that are lost, and a search takes too
-            # many requests.
+            # Where deliveries arrive, reads are only for those that are lost. A search takes many
+            # requests.
             pause = poll
         is_as_shown = shown is None or shown.status is stream.status
         if known.is_listed and is_as_shown and not (known.is_hot and (pause or poll) < poll):
