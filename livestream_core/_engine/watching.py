@@ -414,8 +414,12 @@ class Watching:
 
     @property
     def _sent_query(self) -> Query:
-        """The filters for the vendor: none, if a stream that no longer matches is hard to read."""
-        return self._query if self._has_get else Query()
+        """The filters for the vendor.
+
+        A stream that no longer has a status is read by its ID until it is over. If that is a
+        search, it costs less to list the streams with all statuses.
+        """
+        return self._query if self._has_get else attrs.evolve(self._query, status=None)
 
     def _list(self, query: Query, most: float = math.inf) -> Flow[Listed]:
         """Read a list, or only its first pages, and offer it to the other watches."""

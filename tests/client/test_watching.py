@@ -341,6 +341,18 @@ def test_a_deletion_is_told_where_watches_share_lists() -> None:
         assert short(watch) == ["deleted"]
 
 
+def test_a_status_is_not_selected_by_the_vendor_where_a_read_is_a_search() -> None:
+    with platform("tktchurch") as here:
+        stream = here.client.create(title="Sermon")
+        here.client.start(stream.id)
+        watch = here.client.watch(status="live", timeout=600)
+        assert next(watch).stream_id == stream.id
+        here.vendor.requests.clear()
+        here.later(100, lambda: here.other.stop(stream.id))
+        assert short(watch) == ["ended"]
+        assert set(here.reads) == {"/v1/livestreams"}, "no stream is searched for"
+
+
 def test_watches_of_one_account_share_a_list_where_a_read_is_a_search() -> None:
     with platform("tktchurch") as here:
         streams = [here.client.create(title=f"{number}") for number in range(60)]
