@@ -137,9 +137,13 @@ class AccountListing:
     # -- the list ---------------------------------------------------------------------------
 
     def _list(self, client: Any) -> Flow[_Found]:
-        at, lacking = client.clock.now(), client.capabilities.list_lacks
+        at, can = client.clock.now(), client.capabilities
+        lacking, filters, status = can.list_lacks, dict(self._state.filters), None
+        if can[Feature.GET].support is not Support.NATIVE:
+            # A stream that no longer has the status would be searched for until it is over.
+            status = filters.pop("status", None)
         streams = client.list(
-            **self._state.filters,
+            **filters,
             full=bool(lacking),
             on_unreadable="collect",
             read_ahead=False,
@@ -147,7 +151,8 @@ class AccountListing:
         )
         found: dict[str, LiveStream] = {}
         while (stream := (yield Next(streams))) is not None:
-            found[stream.id] = stream
+            if status in (None, stream.status) or stream.id in self._state.digests:
+                found[stream.id] = stream
             yield from self._renew()
         unreadable = [each.id for each in streams.unreadable]
         return _Found(

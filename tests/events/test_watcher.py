@@ -145,6 +145,18 @@ def test_one_list_a_round_is_all_that_an_account_costs_where_a_read_is_a_search(
         assert tenant.reads == [], "ten requests every ten seconds are the most"
 
 
+def test_a_status_is_not_selected_by_the_vendor_where_a_read_is_a_search() -> None:
+    with platform(provider="tktchurch") as here:
+        (tenant,) = here.tenants.values()
+        stream, _ = (tenant.client.create(title="Sermon") for _ in range(2))
+        tenant.client.start(stream.id)
+        watcher = here.watcher(status="live")
+        assert here.process(watcher) == ["live"]
+        tenant.client.stop(stream.id)
+        assert here.round(watcher) == ["ended"]
+        assert tenant.reads == ["/v1/livestreams"]
+
+
 def test_a_tracker_alone_reads_a_stream_seldom_where_a_read_is_a_search() -> None:
     with platform(provider="tktchurch") as here:
         (tenant,) = here.tenants.values()
