@@ -72,9 +72,11 @@ if TYPE_CHECKING:
     from ._client import Client
     from ._client.async_client import AsyncClient
     from ._client.async_stream_list import AsyncStreamList
+    from ._client.async_watch import AsyncWatch
     from ._client.connect import close_all, connect, providers, register, unregister
     from ._client.connect_async import connect_async
     from ._client.stream_list import StreamList
+    from ._client.watch import Watch
     from ._contract.clock import Clock, ManualClock
     from ._contract.preview import Preview
     from ._contract.token_stores import AsyncTokenStore, TokenStore
@@ -93,6 +95,7 @@ _LAZY = {
     "AsyncStreamList": "_client.async_stream_list",
     "AsyncTokenStore": "_contract.token_stores",
     "AsyncTransport": "_contract.transport",
+    "AsyncWatch": "_client.async_watch",
     "Client": "_client",
     "Clock": "_contract.clock",
     "Exchange": "_plugins.hooks",
@@ -108,6 +111,7 @@ _LAZY = {
     "Transport": "_contract.transport",
     "Turn": "_contract.transport",
     "WSGITransport": "_http.wsgi_transport",
+    "Watch": "_client.watch",
     "close_all": "_client.connect",
     "connect": "_client.connect",
     "connect_async": "_client.connect_async",
@@ -128,6 +132,7 @@ __all__ = [
     "AsyncStreamList",
     "AsyncTokenStore",
     "AsyncTransport",
+    "AsyncWatch",
     "AuthenticationFailed",
     "Capabilities",
     "Capability",
@@ -199,6 +204,7 @@ __all__ = [
     "WaitFailed",
     "WaitTimeout",
     "WallClock",
+    "Watch",
     "WebhookRejected",
     "WireRequest",
     "__version__",

@@ -21,7 +21,8 @@ LAYERS = {
     "livestream_core._probe": "verdict addresses location playlist fetching probing __init__",
     "livestream_core.durable": """values flows matching lookup listing settling database leases
         store creating creates __init__""",
-    "livestream_core.events": """values following stores sql redis tracking tracker __init__""",
+    "livestream_core.events": """stores sql redis effects stored accounts tracking
+        tracker __init__""",
     "livestream_core.migrate": """kept values ledger patience pace planning running finishing pages
         __init__""",
     "livestream_core.sharing": """rates pauses limiter cipher token_store sql redis redis_limiter

@@ -25,6 +25,7 @@ from .._public import publish
 from .._runners.asynchronous import AsyncRunner, NewLoopRunner
 from .._secrets.secret import Secret
 from .async_stream_list import AsyncStreamList
+from .async_watch import AsyncWatch
 from .base import BaseClient
 
 T = TypeVar("T")
@@ -214,6 +215,32 @@ class AsyncClient(BaseClient):
         Functions passed as ``until`` and ``on_change`` must be synchronous, and must not block.
         """
         return await self._run(self._waiting(id, until, timeout, poll, since, on_change))
+
+    def watch(
+        self,
+        id: str | None = None,
+        /,
+        *,
+        status: Status | str | None = None,
+        starts_after: datetime | str | None = None,
+        starts_before: datetime | str | None = None,
+        tag: str | None = None,
+        reference: str | None = None,
+        timeout: float | None = None,
+        poll: float | None = None,
+    ) -> AsyncWatch:
+        """Watch streams: return an asynchronous iterator of changes; see :meth:`Client.watch`."""
+        watching = self._watching(
+            id,
+            timeout,
+            poll,
+            status=status,
+            starts_after=starts_after,
+            starts_before=starts_before,
+            tag=tag,
+            reference=reference,
+        )
+        return AsyncWatch(lambda flow: self._run(self._if_open(flow, "watch", id)), watching)
 
     async def probe(
         self,

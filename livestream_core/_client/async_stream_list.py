@@ -45,6 +45,11 @@ class AsyncStreamList(AsyncIterator[LiveStream]):
         return self._listing.completeness
 
     @property
+    def pages(self) -> int:
+        """The number of pages that were used so far."""
+        return self._pages
+
+    @property
     def unreadable(self) -> tuple[Unreadable, ...]:
         """The entries that could not be read so far."""
         return self._listing.unreadable

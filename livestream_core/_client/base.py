@@ -20,13 +20,13 @@ from collections.abc import (
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 
 from .._contract.adapter import Adapter, Operation
 from .._contract.capabilities import FILTERS, Capabilities, Feature
-from .._contract.clock import Clock
+from .._contract.clock import Clock, SystemClock
 from .._contract.filters import query_of
 from .._contract.foreign import pass_on
 from .._contract.identity import Identity
@@ -65,6 +65,9 @@ from .._model.trim import Trim
 from .._plugins.hooks import Observers
 from .._secrets.secret import Secret
 from .sessions import pool
+
+if TYPE_CHECKING:
+    from .._engine.watching import Watching
 
 T = TypeVar("T")
 
@@ -106,6 +109,9 @@ class BaseClient:
     ) -> None:
         self._adapter = adapter
         self._account = adapter.account()
+        # A clock of its own means other times, so its watches share nothing with others.
+        own_clock = None if isinstance(clock, SystemClock) else Identity(clock)
+        self._watch_scope = (type(adapter), scope, own_clock)
         self._membership = pool.join(
             (
                 type(adapter),
@@ -421,6 +427,49 @@ class BaseClient:
             return Condition(EndOfRun(wanted, since), wanted, goal)
         self._check_reported(statuses)
         return Condition(lambda stream: stream.status in wanted, wanted, goal)
+
+    # -- watching ---------------------------------------------------------------------------
+
+    def _watching(
+        self,
+        id: str | None,
+        timeout: float | None,
+        poll: float | None,
+        **filters: Any,
+    ) -> Watching:
+        query = Query()
+        with self._context("watch", id):
+            for name, value in {"timeout": timeout, "poll": poll}.items():
+                if value is not None:
+                    with_field_name(name, c.seconds)(value)
+            if id is not None:
+                self.capabilities.require(Feature.GET)
+                with_field_name("id", c.identifier)(id)
+                if given := [name for name, value in filters.items() if value is not None]:
+                    raise InvalidInput("pass an ID or filters, not both", field=given[0])
+        if id is None:
+            # What a list lacks is read for each stream.
+            query = self._query("watch", **filters, full=bool(self.capabilities.list_lacks))
+        # Loaded only here: few programs watch.
+        from secrets import SystemRandom, token_hex
+
+        from .._engine.polling import DEFAULT_POLL
+        from .._engine.watching import Watching
+        from .account_watches import registry
+
+        account = registry.account(self._account, self._watch_scope)
+        watching = Watching(
+            self._engine,
+            account,
+            id,
+            query,
+            timeout,
+            DEFAULT_POLL if poll is None else poll,
+            token_hex(4),
+            SystemRandom().random,
+        )
+        account.add(watching)
+        return watching
 
     # -- probing ----------------------------------------------------------------------------
 

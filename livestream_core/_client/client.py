@@ -26,6 +26,7 @@ from .._runners.sync import SyncRunner
 from .._secrets.secret import Secret
 from .base import BaseClient
 from .stream_list import StreamList
+from .watch import Watch
 
 T = TypeVar("T")
 
@@ -385,6 +386,62 @@ class Client(BaseClient):
             Unsupported: If this provider never reports the status; nothing was sent.
         """
         return self._run(self._waiting(id, until, timeout, poll, since, on_change))
+
+    def watch(
+        self,
+        id: str | None = None,
+        /,
+        *,
+        status: Status | str | None = None,
+        starts_after: datetime | str | None = None,
+        starts_before: datetime | str | None = None,
+        tag: str | None = None,
+        reference: str | None = None,
+        timeout: float | None = None,
+        poll: float | None = None,
+    ) -> Watch:
+        """Watch streams: return an iterator that reads them in time, and waits for changes.
+
+        A stream is read every few seconds while it is likely to change, and otherwise rarely. All
+        watches of an account in this process together send about one request per second. If a
+        list costs less than the reads of single streams, a list is read. A webhook delivery that a
+        tracker of this process stores makes the watches of its stream read at once.
+
+        Temporary errors only delay the next read, and so does a stream that could be parsed before
+        and now cannot. Any other error is raised; iterate again to continue.
+
+        The streams in the changes have no secrets: read a stream to get its key.
+
+        Args:
+            id: The stream's ID. Without it, the streams that the filters select are watched. A
+                stream that was selected once is watched until it is over.
+            status: See :meth:`list`.
+            starts_after: See :meth:`list`.
+            starts_before: See :meth:`list`.
+            tag: See :meth:`list`.
+            reference: See :meth:`list`.
+            timeout: The seconds after which the iterator ends. By default, it ends only when it is
+                closed, or when the one stream is deleted or over, with its recording.
+            poll: The longest pause between two reads, in seconds. By default, 60.
+
+        Returns:
+            An iterator. Its first changes are the current statuses, whose ``previous`` is ``None``.
+
+        Raises:
+            NotFound: If the ID does not exist or belongs to something other than a live stream.
+            Unsupported: If this provider does not return what a filter needs.
+        """
+        watching = self._watching(
+            id,
+            timeout,
+            poll,
+            status=status,
+            starts_after=starts_after,
+            starts_before=starts_before,
+            tag=tag,
+            reference=reference,
+        )
+        return Watch(lambda flow: self._run(self._if_open(flow, "watch", id)), watching)
 
     def probe(
         self,

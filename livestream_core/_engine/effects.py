@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
+from concurrent.futures import Future
 from datetime import datetime
 from typing import Any, Generic, TypeAlias, TypeVar, final
 
@@ -102,12 +103,15 @@ class Sleep:
     Attributes:
         seconds: For how long.
         clock: The clock to sleep by, if it is not the client's.
+        bell: What ends the sleep early, by the machine's clock, once it is done.
     """
 
-    __slots__ = ("clock", "seconds")
+    __slots__ = ("bell", "clock", "seconds")
 
-    def __init__(self, seconds: float, clock: Clock | None = None) -> None:
-        self.seconds, self.clock = seconds, clock
+    def __init__(
+        self, seconds: float, clock: Clock | None = None, *, bell: Future[None] | None = None
+    ) -> None:
+        self.seconds, self.clock, self.bell = seconds, clock, bell
 
 
 @final

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from contextlib import suppress
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any, TypeAlias, TypeVar
@@ -16,7 +17,7 @@ from .._engine.effects import Effect, Fetch, LookUp, Once, Permit, Send, Sleep, 
 from .._http.aiohttp_transport import pinned_transport
 from .._http.network import addresses_of, no_connection
 from .._http.threads import LARGE, Threads, waiting, working
-from .single_flight import Flight, Landing, Place, run_once
+from .single_flight import Landing, Place, run_once
 
 T = TypeVar("T")
 
@@ -73,6 +74,8 @@ class AsyncRunner:
         if type(effect) is Send:
             return await _call(waiting, effect.by, self.transport)
         if type(effect) is Sleep:
+            if effect.bell is not None:
+                return await _wait_for(effect.bell, effect.seconds)
             clock = effect.clock or self.clock
             sleep = getattr(clock, "async_sleep", clock.sleep)
             return await _call(waiting, sleep, effect.seconds)
@@ -84,7 +87,7 @@ class AsyncRunner:
             loop, task = asyncio.get_running_loop(), asyncio.current_task()
             return await self.run(run_once(effect, Place(threading.get_ident(), loop, task)))
         if type(effect) is Landing:
-            return await _wait_for(effect.flight, effect.seconds)
+            return await _wait_for(effect.flight.done, effect.seconds)
         if type(effect) is LookUp:
             return await _look_up(effect)
         if type(effect) is Fetch:
@@ -122,22 +125,22 @@ async def _look_up(effect: LookUp) -> list[str]:
         raise no_connection(effect.host, "timed out") from None
 
 
-async def _wait_for(flight: Flight, seconds: float) -> None:
+async def _wait_for(done: Future[Any], seconds: float) -> None:
     loop = asyncio.get_running_loop()
-    landed: asyncio.Future[None] = loop.create_future()
+    is_done: asyncio.Future[None] = loop.create_future()
 
     def wake() -> None:
-        if not landed.done():
-            landed.set_result(None)
+        if not is_done.done():
+            is_done.set_result(None)
 
     def notify(_: object) -> None:
         with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(wake)
 
-    flight.done.add_done_callback(notify)
+    done.add_done_callback(notify)
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await landed
+            await is_done
 
 
 async def _resume_in_thread(flow: Generator[Effect | Landing, Any, Any], value: Response) -> _Step:

@@ -58,6 +58,8 @@ class SyncRunner:
         if type(effect) is Send:
             return effect.by(self.transport)
         if type(effect) is Sleep:
+            if effect.bell is not None:
+                return wait([effect.bell], effect.seconds)
             return (effect.clock or self.clock).sleep(effect.seconds)
         if type(effect) is Store:
             return effect.use()

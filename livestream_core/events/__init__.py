@@ -6,11 +6,11 @@ extra.
 
 from typing import TYPE_CHECKING
 
+from .._model.changes import Change, ChangeKind, Source
 from .._public import lazily as _lazily
 from .._public import publish as _publish
 from .stores import Claim, LeaseLost, MemoryStore, Store
-from .tracker import AsyncTracker, Tracker
-from .values import Change, ChangeKind, Source
+from .tracker import AsyncTracker, AsyncWatcher, Tracker, Watcher
 
 if TYPE_CHECKING:
     from .redis import RedisStore
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncTracker",
+    "AsyncWatcher",
     "Change",
     "ChangeKind",
     "Claim",
@@ -28,6 +29,7 @@ __all__ = [
     "Source",
     "Store",
     "Tracker",
+    "Watcher",
     "tables",
 ]
 

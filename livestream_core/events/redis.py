@@ -56,6 +56,17 @@ if redis.call('HLEN', waiting(stream)) > 0 then after = '0' end
 if after == '' then redis.call('ZREM', due, stream)
 else redis.call('ZADD', due, at(now + tonumber(after)), stream) end
 """,
+    "remove": """
+local stream = ARGV[2]
+if redis.call('HGET', row(stream), 'owner') ~= ARGV[3] then return end
+if redis.call('HLEN', waiting(stream)) > 0 then
+    redis.call('HDEL', row(stream), 'owner', 'until')
+    redis.call('ZADD', due, at(now), stream)
+else
+    redis.call('DEL', row(stream))
+    redis.call('ZREM', due, stream)
+end
+""",
 }
 _NUMBER = 16
 
@@ -112,6 +123,10 @@ class RedisStore:
     def release(self, stream: str, owner: str, after: float | None) -> None:
         """See :meth:`Store.release`."""
         self._run("release", stream, owner, "" if after is None else after)
+
+    def remove(self, stream: str, owner: str) -> None:
+        """See :meth:`Store.remove`."""
+        self._run("remove", stream, owner)
 
 
 def _text(value: bytes | str) -> str:

@@ -54,6 +54,7 @@ _WAITING = (
     .where(_DELIVERIES.c.stream == _P("of_stream"))
     .order_by(_DELIVERIES.c.number)
 )
+_REMOVE = _STREAMS.delete().where(_STREAMS.c.key == _P("of_stream"))
 _TAKEN = _DELIVERIES.delete().where(
     _DELIVERIES.c.stream == _P("of_stream"), _DELIVERIES.c.key == _P("of_key")
 )
@@ -139,15 +140,33 @@ class SQLAlchemyStore:
         """See :meth:`Store.release`."""
 
         def release(connection: sa.Connection) -> None:
-            # This waits for a delivery that is being added, so that the next statement sees it.
-            if not _LEASES.owns(connection, stream, owner):
-                return
-            waits = connection.execute(_WAITING.limit(1), {"of_stream": stream}).first()
-            due = 0.0 if waits is not None else after
-            at = None if due is None else now_of(connection) + due
-            _LEASES.postpone(connection, stream, owner, at)
+            if _LEASES.owns(connection, stream, owner):
+                due = 0.0 if _waits(connection, stream) else after
+                at = None if due is None else now_of(connection) + due
+                _LEASES.postpone(connection, stream, owner, at)
 
         self._tables.write(release)
+
+    def remove(self, stream: str, owner: str) -> None:
+        """See :meth:`Store.remove`."""
+
+        def remove(connection: sa.Connection) -> None:
+            if not _LEASES.owns(connection, stream, owner):
+                return
+            if _waits(connection, stream):
+                _LEASES.postpone(connection, stream, owner, now_of(connection))
+            else:
+                connection.execute(_REMOVE, {"of_stream": stream})
+
+        self._tables.write(remove)
+
+
+def _waits(connection: sa.Connection, stream: str) -> bool:
+    """Return whether a delivery about a stream waits, in a transaction that has locked the stream.
+
+    To lock it has waited for a delivery that was being added, so this sees the delivery.
+    """
+    return connection.execute(_WAITING.limit(1), {"of_stream": stream}).first() is not None
 
 
 publish("livestream_core.events", [SQLAlchemyStore])

@@ -75,6 +75,13 @@ class Store(Protocol):
                 wait, it is due at once.
         """
 
+    def remove(self, stream: str, owner: str) -> None:
+        """End a lease, and remove everything about the stream.
+
+        If deliveries wait, the stream is not removed, and is due at once. If another worker holds
+        the stream, nothing changes.
+        """
+
 
 @attrs.define(slots=True)
 class _Stream:
@@ -126,8 +133,8 @@ class MemoryStore:
     def save(self, stream: str, owner: str, state: str, taken: Sequence[str], lease: float) -> None:
         """See :meth:`Store.save`."""
         with self._lock:
-            held = self._streams[stream]
-            if held.owner != owner:
+            held = self._streams.get(stream)
+            if held is None or held.owner != owner:
                 raise LeaseLost
             held.state, held.until = state, self._now() + lease
             for key in taken:
@@ -136,9 +143,20 @@ class MemoryStore:
     def release(self, stream: str, owner: str, after: float | None) -> None:
         """See :meth:`Store.release`."""
         with self._lock:
-            held = self._streams[stream]
-            if held.owner == owner:
+            held = self._streams.get(stream)
+            if held is not None and held.owner == owner:
                 held.owner = None
                 if held.deliveries:
                     after = 0.0
                 held.due = None if after is None else self._now() + after
+
+    def remove(self, stream: str, owner: str) -> None:
+        """See :meth:`Store.remove`."""
+        with self._lock:
+            held = self._streams.get(stream)
+            if held is None or held.owner != owner:
+                return
+            if held.deliveries:
+                held.owner, held.due = None, self._now()
+            else:
+                del self._streams[stream]

@@ -1,55 +1,71 @@
-"""Trackers for both clients."""
+"""Trackers and watchers for both clients."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from inspect import isawaitable
 from typing import Any, TypeVar
 
 from .._client import AsyncClient, Client
+from .._client.account_watches import wake
+from .._contract.filters import query_of
+from .._contract.pagination import Query
 from .._model import converters as c
+from .._model.changes import Change
 from .._model.converters import with_field_name
 from .._model.errors import InvalidInput
+from .._model.status import Status
 from .._model.stream import Event, LiveStream
 from .._plugins.registry import registry
 from .._runners.coroutines import in_thread, run_async
 from .._runners.sync import run
+from .effects import Accounts, Connect, Effect, Get, Hand, Next, Use
+from .stored import POLL, delivery_of, note, read_of
 from .stores import Store
-from .tracking import (
-    Connect,
-    Effect,
-    Get,
-    Hand,
-    Report,
-    Settings,
-    Tracking,
-    Use,
-    delivery_of,
-    name_of,
-    read_of,
-)
-from .values import Change
+from .tracking import Settings, Tracking, Watched
 
 T = TypeVar("T")
 
+#: The seconds after which nothing more is read, unless the caller chooses another time.
 _DEADLINE = 60.0
+#: How long a stream that is over is remembered, in seconds, unless the caller chooses it.
+_KEEP = 30 * 24 * 3600.0
+#: The longest time that can be chosen.
+_LONGEST_KEEP = 100 * 365 * 24 * 3600.0
 
 
 class _Base:
     """What both have in common."""
 
-    def __init__(self, store: Store, client_for: Any, poll: float, lease: float) -> None:
-        for name, value in {"poll": poll, "lease": lease}.items():
+    def __init__(
+        self, store: Store, client_for: Any, poll: float, lease: float, keep: float
+    ) -> None:
+        for name, value in {"poll": poll, "lease": lease, "keep": keep}.items():
             with_field_name(name, c.seconds)(value)
         if lease < 1:
             raise InvalidInput("lease: must be at least 1 second", field="lease")
         self._store, self._client_for = store, client_for
-        self._settings = Settings(poll=poll, lease=lease)
+        self._settings = Settings(poll=poll, lease=lease, keep=min(keep, _LONGEST_KEEP))
 
-    def _tracking(self, deadline: float) -> Tracking:
+    def _tracking(self, deadline: float, watched: Watched | None) -> Tracking:
         with_field_name("deadline", c.seconds)(deadline)
-        return Tracking(settings=self._settings, until=time.monotonic() + deadline)
+        until = time.monotonic() + deadline
+        return Tracking(settings=self._settings, until=until, watched=watched)
+
+
+def _names(accounts: Iterable[str]) -> frozenset[str]:
+    if isinstance(accounts, str):
+        raise InvalidInput("accounts: expected several names, not one", field="accounts")
+    return frozenset(with_field_name("accounts", c.identifier)(each) for each in accounts)
+
+
+def _wake(event: Event, account: str | None) -> None:
+    """Have the watches of this process read the stream that a delivery is about."""
+    watched = event.account or account
+    if watched is not None and event.stream_id is not None:
+        wake(watched, event.stream_id)
 
 
 def _report(change: Change) -> None:
@@ -69,9 +85,13 @@ class Tracker(_Base):
         store: The store.
         client_for: A function that returns the client for an account.
         poll: The seconds between two reads of a stream that is not over, in case its deliveries
-            are lost.
+            are lost. A stream without any deliveries is read more often while it is likely to
+            change, if that takes one request.
         lease: How long, in seconds, one process may take to handle a change. After that time,
             another one takes over.
+        keep: How long, in seconds, a stream is remembered once it is over or deleted. After that
+            time, the store forgets it. A delivery about it that arrives even later counts as one
+            about a stream that is not known. By default, 30 days.
     """
 
     def __init__(
@@ -81,8 +101,9 @@ class Tracker(_Base):
         client_for: Callable[[str], Client],
         poll: float = 300.0,
         lease: float = 120.0,
+        keep: float = _KEEP,
     ) -> None:
-        super().__init__(store, client_for, poll, lease)
+        super().__init__(store, client_for, poll, lease, keep)
 
     def add(self, event: Event, *, account: str | None = None) -> bool:
         """Store a delivery. When this returns, answer the vendor: nothing is lost any more.
@@ -98,6 +119,7 @@ class Tracker(_Base):
         stored = delivery_of(event, account)
         if stored is not None:
             self._store.add(*stored)
+            _wake(event, account)
         return stored is not None
 
     def observe(self, account: str, stream: LiveStream) -> None:
@@ -119,7 +141,7 @@ class Tracker(_Base):
             account: The account, as ``client_for`` takes it.
             id: The stream's ID.
         """
-        self._store.add(name_of(account, with_field_name("id", c.identifier)(id)), "poll", "")
+        self._store.add(*note(account, with_field_name("id", c.identifier)(id), POLL))
 
     def process(self, handle: Callable[[Change], object], *, deadline: float = _DEADLINE) -> int:
         """Read the streams that are due, and hand over their changes, until none is due.
@@ -135,19 +157,31 @@ class Tracker(_Base):
         Returns:
             How many changes were handled.
         """
+        return self._process(handle, deadline)
 
+    def _process(
+        self,
+        handle: Callable[[Change], object],
+        deadline: float,
+        watched: Watched | None = None,
+        accounts: Callable[[], Iterable[str]] = tuple,
+    ) -> int:
         def perform(effect: Effect) -> Any:
             if isinstance(effect, Use):
                 return effect.do(self._store)
+            if isinstance(effect, Accounts):
+                return _names(accounts())
             if isinstance(effect, Connect):
                 return self._client_for(effect.account)
             if isinstance(effect, Get):
                 return effect.client.get(effect.stream_id, deadline=effect.deadline)
+            if isinstance(effect, Next):
+                return next(effect.streams, None)
             if isinstance(effect, Hand):
                 return handle(effect.change)
             return _report(effect.change)
 
-        return run(self._tracking(deadline).flow(), perform)
+        return run(self._tracking(deadline, watched).flow(), perform)
 
 
 class AsyncTracker(_Base):
@@ -160,6 +194,7 @@ class AsyncTracker(_Base):
         client_for: A function, or a coroutine function, that returns the client for an account.
         poll: See :class:`Tracker`.
         lease: See :class:`Tracker`.
+        keep: See :class:`Tracker`.
     """
 
     def __init__(
@@ -169,14 +204,16 @@ class AsyncTracker(_Base):
         client_for: Callable[[str], AsyncClient | Awaitable[AsyncClient]],
         poll: float = 300.0,
         lease: float = 120.0,
+        keep: float = _KEEP,
     ) -> None:
-        super().__init__(store, client_for, poll, lease)
+        super().__init__(store, client_for, poll, lease, keep)
 
     async def add(self, event: Event, *, account: str | None = None) -> bool:
         """Store a delivery; see :meth:`Tracker.add`."""
         stored = delivery_of(event, account)
         if stored is not None:
             await in_thread(lambda: self._store.add(*stored))
+            _wake(event, account)
         return stored is not None
 
     async def observe(self, account: str, stream: LiveStream) -> None:
@@ -186,8 +223,8 @@ class AsyncTracker(_Base):
 
     async def poll(self, account: str, id: str) -> None:
         """Have :meth:`process` read a stream as soon as possible; see :meth:`Tracker.poll`."""
-        name = name_of(account, with_field_name("id", c.identifier)(id))
-        await in_thread(lambda: self._store.add(name, "poll", ""))
+        stored = note(account, with_field_name("id", c.identifier)(id), POLL)
+        await in_thread(lambda: self._store.add(*stored))
 
     async def process(
         self,
@@ -201,18 +238,147 @@ class AsyncTracker(_Base):
             handle: The function, or coroutine function, that handles a change.
             deadline: See :meth:`Tracker.process`.
         """
+        return await self._process(handle, deadline)
 
+    async def _process(
+        self,
+        handle: Callable[[Change], object | Awaitable[object]],
+        deadline: float,
+        watched: Watched | None = None,
+        accounts: Callable[[], Iterable[str] | Awaitable[Iterable[str]]] = tuple,
+    ) -> int:
         async def perform(effect: Effect) -> Any:
             if isinstance(effect, Use):
                 return await in_thread(lambda: effect.do(self._store))
+            if isinstance(effect, Accounts):
+                return _names(await _value(accounts()))
+            if isinstance(effect, Connect):
+                return await _value(self._client_for(effect.account))
             if isinstance(effect, Get):
                 return await effect.client.get(effect.stream_id, deadline=effect.deadline)
-            if isinstance(effect, Report):
-                return _report(effect.change)
+            if isinstance(effect, Next):
+                return await anext(effect.streams, None)
             if isinstance(effect, Hand):
-                value = handle(effect.change)
-            else:
-                value = self._client_for(effect.account)
-            return await value if isawaitable(value) else value
+                return await _value(handle(effect.change))
+            return _report(effect.change)
 
-        return await run_async(self._tracking(deadline).flow(), perform)
+        return await run_async(self._tracking(deadline, watched).flow(), perform)
+
+
+async def _value(found: Any) -> Any:
+    """Return the result of a function, or of a coroutine function."""
+    return await found if isawaitable(found) else found
+
+
+# -- watchers ----------------------------------------------------------------------------------
+
+
+def _watched(accounts: object, query: Query) -> Watched:
+    if not callable(accounts):
+        raise InvalidInput(
+            f"accounts: expected a function, not {type(accounts).__name__}", field="accounts"
+        )
+    values: dict[str, Any] = {
+        "status": query.status,
+        "starts_after": query.starts_after and query.starts_after.isoformat(),
+        "starts_before": query.starts_before and query.starts_before.isoformat(),
+        "tag": query.tag,
+        "reference": query.reference,
+    }
+    return Watched({name: str(value) for name, value in values.items() if value is not None})
+
+
+class Watcher:
+    """Follows all streams of many accounts, without having to be told their IDs.
+
+    It lists the streams of each account: every few seconds while one of them is likely to change,
+    and otherwise as often as its tracker reads a stream. What a list shows counts as read. Any
+    number of processes may have a watcher, with the same filters: each account is listed by one of
+    them at a time.
+
+    About the streams that are over when an account is first listed, nothing is told.
+
+    Args:
+        tracker: The tracker, whose store has what is known about accounts and streams.
+        accounts: A function that returns the accounts, as the tracker's ``client_for`` takes them.
+            It is called in each :meth:`process`. An account that it no longer returns is forgotten
+            with its streams.
+        status: See :meth:`Client.list`. A stream that was selected once is followed until it is
+            over.
+        starts_after: See :meth:`Client.list`.
+        starts_before: See :meth:`Client.list`.
+        tag: See :meth:`Client.list`.
+        reference: See :meth:`Client.list`.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        *,
+        accounts: Callable[[], Iterable[str]],
+        status: Status | str | None = None,
+        starts_after: datetime | str | None = None,
+        starts_before: datetime | str | None = None,
+        tag: str | None = None,
+        reference: str | None = None,
+    ) -> None:
+        query = query_of(status, starts_after, starts_before, tag, reference)
+        self._tracker, self._accounts = tracker, accounts
+        self._watched = _watched(accounts, query)
+
+    def process(self, handle: Callable[[Change], object], *, deadline: float = _DEADLINE) -> int:
+        """List the accounts and read the streams that are due, and hand over their changes.
+
+        It does what :meth:`Tracker.process` does, too, so a worker needs to call only this.
+
+        Args:
+            handle: The function that handles a change.
+            deadline: The seconds after which no further account is listed, and no stream read.
+
+        Returns:
+            How many changes were handled.
+        """
+        return self._tracker._process(handle, deadline, self._watched, self._accounts)
+
+
+class AsyncWatcher:
+    """Follows all streams of many accounts; like :class:`Watcher`, for an :class:`AsyncTracker`.
+
+    Args:
+        tracker: The tracker.
+        accounts: See :class:`Watcher`. It may be a coroutine function.
+        status: See :class:`Watcher`.
+        starts_after: See :class:`Watcher`.
+        starts_before: See :class:`Watcher`.
+        tag: See :class:`Watcher`.
+        reference: See :class:`Watcher`.
+    """
+
+    def __init__(
+        self,
+        tracker: AsyncTracker,
+        *,
+        accounts: Callable[[], Iterable[str] | Awaitable[Iterable[str]]],
+        status: Status | str | None = None,
+        starts_after: datetime | str | None = None,
+        starts_before: datetime | str | None = None,
+        tag: str | None = None,
+        reference: str | None = None,
+    ) -> None:
+        query = query_of(status, starts_after, starts_before, tag, reference)
+        self._tracker, self._accounts = tracker, accounts
+        self._watched = _watched(accounts, query)
+
+    async def process(
+        self,
+        handle: Callable[[Change], object | Awaitable[object]],
+        *,
+        deadline: float = _DEADLINE,
+    ) -> int:
+        """List the accounts and read the streams that are due; see :meth:`Watcher.process`.
+
+        Args:
+            handle: The function, or coroutine function, that handles a change.
+            deadline: See :meth:`Watcher.process`.
+        """
+        return await self._tracker._process(handle, deadline, self._watched, self._accounts)

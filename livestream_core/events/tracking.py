@@ -1,126 +1,29 @@
-"""How a tracker processes the streams that are due, as a flow for both kinds of clients."""
+"""How a tracker processes the streams and accounts that are due, as a flow for both clients."""
 
 from __future__ import annotations
 
 import json
 import secrets
 import time
-from collections.abc import Callable, Generator
-from datetime import UTC, datetime
-from typing import Any, TypeAlias, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 
+from .._client.account_watches import show
 from .._client.base import BaseClient
-from .._contract.capabilities import Feature
+from .._contract.capabilities import Feature, Support
 from .._contract.foreign import is_of_signal_handler
-from .._model.errors import InvalidInput, LiveStreamError, NotFound
+from .._engine.following import Evidence, Known, Read, Subject, follow, listed_read
+from .._engine.polling import CONFIRM, is_over, next_read, retry_pause
+from .._model.changes import ChangeKind
+from .._model.errors import LiveStreamError, NotFound
 from .._model.log import logger
-from .._model.stream import Event, EventKind, LiveStream, RecordingStatus
-from .following import Evidence, Known, Read, Subject, follow
-from .stores import Claim, LeaseLost, Store
-from .values import Change, ChangeKind, Source
-
-T = TypeVar("T")
-
-#: The pause before a second read confirms that a stream is deleted, in seconds, at most.
-_CONFIRM = 30.0
-#: The pauses after failures, in seconds: the first one, and the longest.
-_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
-
-
-@attrs.frozen(slots=True)
-class Use:
-    """Call a function with the store, and get its result."""
-
-    do: Callable[[Store], Any]
-
-
-@attrs.frozen(slots=True)
-class Connect:
-    """Get the client for an account from the application."""
-
-    account: str
-
-
-@attrs.frozen(slots=True)
-class Get:
-    """Read a stream."""
-
-    client: Any
-    stream_id: str
-    deadline: float
-
-
-@attrs.frozen(slots=True)
-class Hand:
-    """Hand a change over to the application."""
-
-    change: Change
-
-
-@attrs.frozen(slots=True)
-class Report:
-    """Call the observers, after a change was handed over."""
-
-    change: Change
-
-
-Effect: TypeAlias = Use | Connect | Get | Hand | Report
-Flow: TypeAlias = Generator[Effect, Any, T]
-
-
-# -- what is stored -------------------------------------------------------------------------------
-
-
-def name_of(account: str, stream_id: str) -> str:
-    """Return the name by which stores know a stream."""
-    return json.dumps([account, stream_id])
-
-
-def delivery_of(event: Event, account: str | None) -> tuple[str, str, str] | None:
-    """Return what to store about a delivery: the stream, the key, and the text.
-
-    Returns:
-        ``None`` if the delivery is not about a stream.
-    """
-    if not isinstance(event, Event):
-        raise InvalidInput(f"event: expected an Event, not {type(event).__name__}", field="event")
-    account = event.account if account is None else account
-    if account is None:
-        raise InvalidInput(
-            "account: the event does not say which account it is for",
-            field="account",
-            hint="pass account=",
-        )
-    if event.kind is not EventKind.STREAM_CHANGED or event.stream_id is None:
-        return None
-    return _stored(account, event.stream_id, event, Source.WEBHOOK)
-
-
-def read_of(account: str, stream: LiveStream) -> tuple[str, str, str]:
-    """Return what to store about a stream that the application has read."""
-    if not isinstance(stream, LiveStream):
-        raise InvalidInput(
-            f"stream: expected a LiveStream, not {type(stream).__name__}", field="stream"
-        )
-    event = Event(
-        provider=stream.provider,
-        kind=EventKind.STREAM_CHANGED,
-        stream_id=stream.id,
-        stream=stream,
-    )
-    return _stored(account, stream.id, event, Source.POLL)
-
-
-def _stored(account: str, id: str, event: Event, source: Source) -> tuple[str, str, str]:
-    evidence = Evidence(event=event, source=source, received_at=datetime.now(UTC))
-    # As JSON, every text is one that every store can keep.
-    key = json.dumps(event.key or secrets.token_hex(16))
-    return name_of(account, id), key, json.dumps(evidence.to_dict())
-
-
-# -- processing -----------------------------------------------------------------------------------
+from .._model.stream import LiveStream
+from .accounts import AccountListing
+from .effects import Accounts, Connect, Flow, Get, Hand, Report, Use
+from .stored import FORGET, HOT, UNLISTED, Waiting, watch_of
+from .stores import Claim, LeaseLost
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -130,10 +33,25 @@ class Settings:
     Attributes:
         poll: The pause between two reads of a stream that is not over, in seconds.
         lease: How long a worker may hold a stream, in seconds.
+        keep: How long a stream that is over is remembered, in seconds.
     """
 
     poll: float
     lease: float
+    keep: float
+
+
+class Watched:
+    """The accounts that a watcher follows.
+
+    Args:
+        filters: The filters of their lists.
+    """
+
+    def __init__(self, filters: dict[str, str]) -> None:
+        self.filters = filters
+        #: The accounts in the store, as far as this watcher has put them there.
+        self.enrolled: frozenset[str] = frozenset()
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -143,31 +61,38 @@ class Tracking:
     Attributes:
         settings: The settings of the tracker.
         until: When it ends, by the monotonic clock.
+        watched: The accounts that are watched, if this is the processing of a watcher.
         owner: The worker.
     """
 
     settings: Settings
     until: float
+    watched: Watched | None = None
     owner: str = attrs.field(factory=lambda: secrets.token_hex(16))
 
     def flow(self) -> Flow[int]:
-        """Process streams until none is due, and return how many changes were handed over."""
+        """Process what is due until nothing is, and return how many changes were handed over."""
         handed, lease = 0, self.settings.lease
+        if self.watched is not None:
+            yield from self._enroll(self.watched)
         while time.monotonic() < self.until:
             claim = yield Use(lambda store: store.claim(self.owner, lease))
             if claim is None:
                 break
-            account, stream_id = json.loads(claim.stream)
+            account, *ids = json.loads(claim.stream)
             try:
-                handed += yield from self._stream(claim, account, stream_id)
+                if ids:
+                    handed += yield from self._stream(claim, account, ids[0])
+                else:
+                    yield from self._account(claim, account)
             except GeneratorExit:
                 raise
             except LeaseLost:
                 logger().warning(
-                    "%s: the lease of stream %s ended before its changes were handled; the tracker "
-                    "may need a longer lease=",
+                    "%s: the lease of %s ended before it was processed; the tracker may need a "
+                    "longer lease=",
                     account,
-                    stream_id,
+                    f"stream {ids[0]}" if ids else "the account",
                 )
             except BaseException:
                 # Such as a time limit of a queue. Other workers need not wait for the lease to end.
@@ -175,10 +100,42 @@ class Tracking:
                 raise
         return handed
 
+    # -- accounts ---------------------------------------------------------------------------
+
+    def _enroll(self, watched: Watched) -> Flow[frozenset[str] | None]:
+        """Put new accounts into the store, and return all, or ``None`` if they are not known."""
+        try:
+            accounts: frozenset[str] = yield Accounts()
+        except Exception as error:
+            if is_of_signal_handler(error):
+                raise
+            logger().error("the accounts that are watched are not known", exc_info=error)
+            return None
+        for account in sorted(accounts - watched.enrolled):
+            yield _add(watch_of(account, watched.filters))
+        watched.enrolled = accounts
+        return accounts
+
+    def _account(self, claim: Claim, account: str) -> Flow[None]:
+        settings = self.settings
+        listing = AccountListing(claim, self.owner, account, settings.poll, settings.lease)
+        if self.watched is not None and account not in self.watched.enrolled:
+            # Another worker may have enrolled it since.
+            accounts = yield from self._enroll(self.watched)
+            if accounts is not None and account not in accounts:
+                yield from listing.forget()
+                return
+        after = yield from listing.flow()
+        yield self._release(claim, after)
+
+    # -- streams ----------------------------------------------------------------------------
+
     def _stream(self, claim: Claim, account: str, stream_id: str) -> Flow[int]:
         held = _Held(claim, self)
         after: float | None = 0.0  # what a worker that was killed has left is handed over first
-        if not held.known.waiting:
+        if held.is_forgotten:
+            yield from held.save()
+        elif not held.known.waiting:
             after = yield from self._refresh(held, account, stream_id)
         handed = 0
         while held.known.waiting:
@@ -195,7 +152,10 @@ class Tracking:
             yield from held.save(waiting=held.known.waiting[1:], failures=0)
             if change.kind is ChangeKind.STATUS_CHANGED:
                 yield Report(change)
-        yield self._release(claim, after)
+        if held.is_forgotten:
+            yield Use(lambda store: store.remove(claim.stream, self.owner))
+        else:
+            yield self._release(claim, after)
         return handed
 
     def _release(self, claim: Claim, after: float | None) -> Use:
@@ -203,6 +163,8 @@ class Tracking:
 
     def _refresh(self, held: _Held, account: str, stream_id: str) -> Flow[float | None]:
         """Read the stream, save what is known then, and return when to read it again."""
+        if held.forget_if_kept(datetime.now(UTC)):
+            return None  # its account may have no client any more
         try:
             client = yield Connect(account)
         except Exception as error:
@@ -211,7 +173,13 @@ class Tracking:
             # The deliveries wait: only a client can tell what they mean.
             logger().error("%s: client_for failed", account, exc_info=error)
             return (yield from held.fail())
-        read, failure = yield from self._read(client, account, stream_id)
+        if (kept_until := held.kept_until) is not None:
+            held.forget_if_kept(client.clock.now())
+            left: float = (kept_until - client.clock.now()).total_seconds()
+            return left
+        read, failure = None if held.must_be_read else listed_read(held.known), None
+        if read is None:
+            read, failure = yield from self._read(client, account, stream_id)
         subject = Subject(
             provider=client.provider,
             account=account,
@@ -221,8 +189,14 @@ class Tracking:
         held.known = follow(held.known, subject, read)
         if failure is not None:
             return (yield from held.fail(getattr(failure, "retry_after", None)))
-        yield from held.save(failures=0)
-        return self._next_read(held.known, subject)
+        now = client.clock.now()
+        after, kept_until = self._next_read(held.known, read, subject, now), None
+        is_hot = held.known.is_hot and after is not None
+        if after is None and _is_gone_or_over(held.known.stream, subject):
+            after = self.settings.keep
+            kept_until = now + timedelta(seconds=after)
+        yield from held.save(failures=0, kept_until=kept_until, is_hot=is_hot)
+        return after
 
     def _read(
         self, client: BaseClient, account: str, stream_id: str
@@ -238,19 +212,37 @@ class Tracking:
         except LiveStreamError as error:
             logger().warning("%s: stream %s was not read: %s", account, stream_id, error.message)
             return None, error
+        show(client.account, stream, at)
         return Read(stream=stream, at=at), None
 
-    def _next_read(self, known: Known, subject: Subject) -> float | None:
+    def _next_read(
+        self, known: Known, read: Read | None, subject: Subject, now: datetime
+    ) -> float | None:
         """Return the seconds until the stream is read again, or ``None``."""
-        stream, can = known.stream, subject.capabilities
+        stream, can, poll = known.stream, subject.capabilities, self.settings.poll
         if known.missed:
-            return min(self.settings.poll, _CONFIRM)
+            return min(poll, CONFIRM)
         if stream is None or not can[Feature.GET]:
             return None
-        recording = stream.recording and stream.recording.status
-        is_recording = recording in (RecordingStatus.PENDING, RecordingStatus.PROCESSING)
-        is_over = stream.status.is_final and not can.reusable and not is_recording
-        return None if is_over else self.settings.poll
+        shown = None if read is None else read.stream
+        pause = next_read(stream, can, now, known.changed_at, poll)
+        is_search = can[Feature.GET].support is not Support.NATIVE
+        if pause is not None and (known.keys or is_search):
+            # Where deliveries arrive, reads are only for those that are lost. A search takes many
+            # requests.
+            pause = poll
+        is_as_shown = shown is None or shown.status is stream.status
+        if known.is_listed and is_as_shown and not (known.is_hot and (pause or poll) < poll):
+            return None  # the next list reads it
+        return pause
+
+
+def _add(waiting: Waiting) -> Use:
+    return Use(lambda store: store.add(*waiting))
+
+
+def _is_gone_or_over(stream: LiveStream | None, subject: Subject) -> bool:
+    return stream is None or is_over(stream, subject.capabilities)
 
 
 @attrs.define(slots=True)
@@ -259,16 +251,53 @@ class _Held:
 
     claim: Claim
     tracking: Tracking
-    known: Known = attrs.field(init=False)
+    known: Known = attrs.field(init=False, factory=Known)
     #: The deliveries in the store that ``known`` has.
     taken: list[str] = attrs.field(init=False)
+    #: Whether the stream is to be removed.
+    is_forgotten: bool = attrs.field(init=False, default=False)
+    #: Whether what a list shows does not suffice.
+    must_be_read: bool = attrs.field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         claim = self.claim
-        known = Known.from_dict(json.loads(claim.state)) if claim.state else Known()
-        new = [Evidence.from_dict(json.loads(text)) for _, text in claim.deliveries if text]
-        self.known = attrs.evolve(known, evidence=(*known.evidence, *new))
+        if claim.state:
+            self.known = Known.from_dict(json.loads(claim.state))
+        for key, text in claim.deliveries:
+            self.is_forgotten = key == FORGET
+            if self.is_forgotten:
+                self.known = Known()
+            elif text:
+                self._add(Evidence.from_dict(json.loads(text)))
+            elif key == HOT:
+                self.known = attrs.evolve(self.known, is_hot=True)
+            else:
+                self.must_be_read = True
+                if key == UNLISTED:
+                    self.known = attrs.evolve(self.known, is_listed=False)
         self.taken = [key for key, _ in claim.deliveries]
+
+    def _add(self, evidence: Evidence) -> None:
+        known = self.known
+        self.known = attrs.evolve(
+            known,
+            evidence=(*known.evidence, evidence),
+            is_listed=known.is_listed or evidence.is_read,
+            is_hot=known.is_hot and not evidence.is_read,
+        )
+
+    @property
+    def kept_until(self) -> datetime | None:
+        """Until when the stream is remembered; ``None`` if it is not over, or anything waits."""
+        known = self.known
+        is_idle = not (self.claim.deliveries or known.evidence or known.waiting)
+        return known.kept_until if is_idle else None
+
+    def forget_if_kept(self, now: datetime) -> bool:
+        """Forget the stream if it was remembered for long enough, and return whether it was."""
+        until = self.kept_until
+        self.is_forgotten = until is not None and until <= now
+        return self.is_forgotten
 
     def save(self, **values: Any) -> Flow[None]:
         """Set some values of what is known, and save all of it."""
@@ -282,5 +311,4 @@ class _Held:
         """Save that an attempt failed, and return the seconds until the next one."""
         failures: int = self.known.failures
         yield from self.save(failures=failures + 1)
-        pause = min(_FIRST_PAUSE * 2.0 ** min(failures, 10), _LONGEST_PAUSE)
-        return max(pause, requested or 0.0)
+        return retry_pause(failures, requested)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, NoReturn, TypeVar
 
 from .._client.async_client import AsyncClient
 from .._client.async_stream_list import AsyncStreamList
+from .._client.async_watch import AsyncWatch
 from .._client.connect_async import connect_async
 from .._contract.pagination import Completeness, Unreadable
 from .._http.aiohttp_transport import AiohttpTransport
+from .._model.changes import Change
 from .._model.stream import LiveStream
 
 T = TypeVar("T")
@@ -104,6 +106,9 @@ class BlockingClient:
     def list(self, **filters: Any) -> BlockingList:
         return BlockingList(self._client.list(**filters), self._loop)
 
+    def watch(self, *arguments: Any, **named: Any) -> BlockingWatch:
+        return BlockingWatch(self._client.watch(*arguments, **named), self._loop)
+
     def __enter__(self) -> BlockingClient:
         return self
 
@@ -114,11 +119,31 @@ class BlockingClient:
         return repr(self._client)
 
 
-class BlockingList(Iterator[LiveStream]):
+class _BlockingIterator(Iterator[T]):
+    """An asynchronous iterator with the interface of a synchronous one."""
+
+    def __init__(self, values: AsyncIterator[T], loop: LoopThread) -> None:
+        self._values, self._loop = values, loop
+
+    def __next__(self) -> T:
+        end = object()
+
+        async def next_value() -> Any:
+            return await anext(self._values, end)
+
+        found = self._loop.run(next_value())
+        if found is end:
+            raise StopIteration
+        value: T = found
+        return value
+
+
+class BlockingList(_BlockingIterator[LiveStream]):
     """An asynchronous list with the interface of a synchronous one."""
 
     def __init__(self, streams: AsyncStreamList, loop: LoopThread) -> None:
-        self._streams, self._loop = streams, loop
+        super().__init__(streams, loop)
+        self._streams = streams
 
     @property
     def complete(self) -> Completeness:
@@ -128,17 +153,19 @@ class BlockingList(Iterator[LiveStream]):
     def unreadable(self) -> tuple[Unreadable, ...]:
         return self._streams.unreadable
 
-    def __next__(self) -> LiveStream:
-        end = object()
 
-        async def next_stream() -> Any:
-            return await anext(self._streams, end)
+class BlockingWatch(_BlockingIterator[Change]):
+    """An asynchronous watch with the interface of a synchronous one."""
 
-        found = self._loop.run(next_stream())
-        if found is end:
-            raise StopIteration
-        stream: LiveStream = found
-        return stream
+    def __init__(self, watch: AsyncWatch, loop: LoopThread) -> None:
+        super().__init__(watch, loop)
+        self.close: Callable[[], None] = watch.close
+
+    def __enter__(self) -> BlockingWatch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 @cache

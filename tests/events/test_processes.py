@@ -19,6 +19,8 @@ from tests.events import worker
 pytestmark = pytest.mark.processes
 
 PATIENCE = 120
+#: The numbers of Redis's databases that are not used yet.
+_NUMBERS = iter(range(1, 16))
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL", "Redis"])
@@ -29,7 +31,48 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         database: Any = request.getfixturevalue("postgresql_server")
         return str(database.new_database())
     server: Any = request.getfixturevalue("redis_for_stores")
-    return str(server.url(1))
+    return str(server.url(next(_NUMBERS)))
+
+
+def test_no_change_that_lists_show_is_lost_when_workers_that_watch_are_killed(
+    url: str, tmp_path: Path
+) -> None:
+    vendor = TPStreamsEmulator()
+    vendor.clock = live.ManualClock()
+    file = tmp_path / "changes"
+    options = vendor.options()
+    store = worker.store_at(url)
+    with (
+        vendor.serve() as origin,
+        live.connect("tpstreams", base_url=origin, environ={}, **options) as client,
+    ):
+        streams = [client.create(title=f"Lesson {number}") for number in range(4)]
+        watcher = worker.watcher_of(store, client)
+        vendor.clock.advance(600)
+        command = [sys.executable, worker.__file__, url, origin, json.dumps(options), str(file)]
+        for number, step in enumerate((None, vendor.connect_encoder, vendor.drop_encoder), 1):
+            vendor.clock.advance(1)
+            for stream in streams if step else ():
+                step(stream.id)
+            workers = [subprocess.Popen([*command, str(each), "watch"]) for each in (2, 3)]
+            assert [each.wait(PATIENCE) for each in workers] == [-9, -9]
+            until = time.monotonic() + PATIENCE
+            while len(told := changes_in(file)) < number * len(streams):
+                assert time.monotonic() < until, told
+                watcher.process(worker.handler(file, 0))
+        store.close()
+
+    for stream in streams:
+        mine = [each.stream.status for each in told if each.stream and each.stream_id == stream.id]
+        assert mine == ["ready", "live", "interrupted"]
+
+
+def changes_in(file: Path) -> list[events.Change]:
+    """Return the changes that were handed over, each once."""
+    lines = dict.fromkeys(file.read_text().splitlines())
+    changes = [events.Change.from_dict(json.loads(each)) for each in lines]
+    assert len({each.key for each in changes}) == len(changes)
+    return changes
 
 
 def test_no_change_is_lost_or_overtaken_when_workers_are_killed(url: str, tmp_path: Path) -> None:
@@ -63,8 +106,8 @@ def test_no_change_is_lost_or_overtaken_when_workers_are_killed(url: str, tmp_pa
             lines = file.read_text().splitlines()
         store.close()
 
-    changes = [events.Change.from_dict(json.loads(each)) for each in dict.fromkeys(lines)]
-    assert len({each.key for each in changes}) == len(changes) == 3 * len(streams)
+    changes = changes_in(file)
+    assert len(changes) == 3 * len(streams)
     for stream in streams:
         mine = [
             each.stream.status for each in changes if each.stream and each.stream_id == stream.id

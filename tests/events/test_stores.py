@@ -91,6 +91,31 @@ def test_after_its_lease_another_worker_takes_over_and_the_first_one_changes_not
     assert (left.state, keys(left)) == ("right", ["1"])
 
 
+def test_a_stream_is_removed_by_the_worker_that_holds_it_unless_a_delivery_waits(
+    store: Store,
+) -> None:
+    store.add("s", "1", "x")
+    store.claim("a", LEASE)
+    store.save("s", "a", "known", ["1"], LEASE)
+    store.remove("s", "b")
+    store.remove("none", "a")
+    store.save("s", "a", "known", [], LEASE)
+    store.add("s", "2", "y")
+    store.remove("s", "a")
+    claim = store.claim("b", LEASE)
+    assert claim is not None, "it is due at once"
+    assert (claim.state, keys(claim)) == ("known", ["2"])
+    store.save("s", "b", "known", ["2"], LEASE)
+    store.remove("s", "b")
+    assert store.claim("c", LEASE) is None
+    with pytest.raises(LeaseLost):
+        store.save("s", "b", "again", [], LEASE)
+    store.release("s", "b", 0)
+    assert store.claim("c", LEASE) is None
+    store.add("s", "2", "z")
+    assert store.claim("c", LEASE) == events.Claim(stream="s", state=None, deliveries=(("2", "z"),))
+
+
 def test_many_workers_get_each_stream_once(store: Store) -> None:
     def claim_all(owner: str) -> list[str]:
         claimed = []

@@ -264,6 +264,29 @@ def test_a_stream_that_is_over_is_read_no_more() -> None:
         assert len(here.vendor.requests) == reads
 
 
+def test_a_stream_without_deliveries_is_read_soon_while_it_is_likely_to_change() -> None:
+    with platform() as here:
+        stream = here.create()
+        here.vendor.connect_encoder(stream.id)
+        assert here.read(stream) == ["live"]
+        here.vendor.drop_encoder(stream.id)
+        here.vendor.clock.advance(4)
+        assert here.process() == ["interrupted"]
+
+
+def test_a_stream_with_deliveries_is_read_seldom_in_case_that_some_are_lost() -> None:
+    with platform() as here:
+        stream = here.create()
+        here.vendor.connect_encoder(stream.id)
+        here.deliver(stream)
+        assert here.process() == ["live"]
+        here.vendor.drop_encoder(stream.id)
+        here.vendor.clock.advance(290)
+        assert here.process() == []
+        here.vendor.clock.advance(20)
+        assert here.process() == ["interrupted"]
+
+
 def test_a_delivery_about_something_else_is_not_stored() -> None:
     with platform() as here:
         event = here.client.parse_webhook(*here.vendor.webhook(here.vendor.add_folder()))

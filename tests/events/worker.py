@@ -1,6 +1,6 @@
 """A worker in a process of its own, which kills itself while it handles a change.
 
-Usage: python worker.py STORE ORIGIN OPTIONS FILE KILLED-AT
+Usage: python worker.py STORE ORIGIN OPTIONS FILE KILLED-AT [watch]
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ def store_at(url: str) -> Any:
     return kind(url)
 
 
+def watcher_of(store: events.Store, client: live.Client) -> events.Watcher:
+    """Return a watcher of one account, which lists it about every second."""
+    tracker = events.Tracker(store, client_for=lambda account: client, lease=1, poll=1)
+    return events.Watcher(tracker, accounts=lambda: [client.account])
+
+
 def handler(file: Path, killed_at: int) -> Any:
     """Return a function that writes each change to a file, and kills this process at one of them."""
     handled = 0
@@ -38,7 +44,12 @@ def handler(file: Path, killed_at: int) -> Any:
 
 
 if __name__ == "__main__":
-    store, origin, options, file, killed_at = sys.argv[1:]
+    store, origin, options, file, killed_at, *watches = sys.argv[1:]
     with live.connect("tpstreams", base_url=origin, environ={}, **json.loads(options)) as client:
+        handle = handler(Path(file), int(killed_at))
+        if watches:
+            watcher = watcher_of(store_at(store), client)
+            while True:
+                watcher.process(handle)
         tracker = events.Tracker(store_at(store), client_for=lambda account: client, lease=1)
-        tracker.process(handler(Path(file), int(killed_at)))
+        tracker.process(handle)

@@ -7,6 +7,7 @@ and returns what is known then, with the changes that are to be handed over.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,10 +17,10 @@ import attrs
 
 from .._contract.capabilities import Capabilities
 from .._model import converters as c
+from .._model.changes import Change, ChangeKind, Source, source_of, stream_of
 from .._model.fields import Owner, about, described, table
 from .._model.status import STATUSES, Status
 from .._model.stream import Event, LiveStream, RecordingStatus, VendorValue, field_of
-from .values import Change, ChangeKind, Source, source_of, stream_of
 
 #: The number of deliveries, and of recordings, that are remembered to recognize copies.
 _REMEMBERED = 200
@@ -47,13 +48,21 @@ def _event(event: Event | None) -> Event | None:
 
 @attrs.frozen(slots=True, kw_only=True, getstate_setstate=False, field_transformer=described)
 class Evidence(VendorValue):
-    """A delivery, or a stream that the application has read, as it waits in a store."""
+    """A delivery, or a stream that was read, as it waits in a store.
+
+    Attributes:
+        event: What the delivery says, or the stream as read.
+        source: Where it comes from.
+        received_at: When it arrived, or was read.
+        is_read: Whether it has all fields of the stream, as a read by the stream's ID has.
+    """
 
     event: Event = attrs.field(converter=_event, metadata=about(part=Event))
     source: Source = attrs.field(
         converter=source_of, metadata=about(words=Source, unknown=Source.WEBHOOK)
     )
     received_at: datetime = attrs.field(converter=c.instant)
+    is_read: bool = attrs.field(default=False, converter=c.flag)
 
 
 def _evidence(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
@@ -74,6 +83,11 @@ class Known(VendorValue):
         recordings: The recordings that have been told.
         missed: The number of reads in a row that did not find the stream.
         failures: The number of attempts in a row that failed.
+        changed_at: When the last change was noticed.
+        read_at: When the stream was last read.
+        is_listed: Whether the lists of the account have the stream, so that it need not be read.
+        is_hot: Whether it is read nevertheless while it is likely to change.
+        kept_until: Until when a stream that is over is remembered.
         waiting: The changes that have not been handed over, in order.
         evidence: The deliveries that could not be used yet.
     """
@@ -89,6 +103,11 @@ class Known(VendorValue):
     recordings: tuple[str, ...] = attrs.field(default=(), converter=c.texts)
     missed: int = attrs.field(default=0, converter=c.optional_count)
     failures: int = attrs.field(default=0, converter=c.optional_count)
+    changed_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
+    read_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
+    is_listed: bool = attrs.field(default=False, converter=c.flag)
+    is_hot: bool = attrs.field(default=False, converter=c.flag)
+    kept_until: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     waiting: tuple[Change, ...] = attrs.field(
         default=(), converter=_changes, metadata=about(part=Change)
     )
@@ -119,12 +138,19 @@ class Subject:
         account: The account.
         stream_id: The stream's ID.
         capabilities: What the provider can do.
+        series: What distinguishes the keys of its changes, if other followers number theirs too.
     """
 
     provider: str
     account: str
     stream_id: str
     capabilities: Capabilities
+    series: str | None = None
+
+    def key(self, number: int) -> str:
+        """Return the key of a change by its number."""
+        parts = [quote(self.account, safe=":"), quote(self.stream_id, safe=""), self.series]
+        return "/".join([*filter(None, parts), str(number)])
 
 
 def follow(known: Known, subject: Subject, read: Read | None) -> Known:
@@ -141,11 +167,34 @@ def follow(known: Known, subject: Subject, read: Read | None) -> Known:
     # A delivery about a stream that is unknown or deleted proves nothing unless a read finds it.
     is_lost = known.stream is None and (read.stream is None if read else known.count > 0)
     for each in sorted(evidence, key=lambda each: each.event.occurred_at or each.received_at):
-        if following.remembers(each) and not is_lost:
+        if following.remembers(each) and not is_lost and not _is_superseded(each, known, read):
             following.deliver(each, read)
     if read is not None:
         following.read(read, Source.WEBHOOK if caused else Source.POLL)
     return following.known
+
+
+def listed_read(known: Known) -> Read | None:
+    """Return what a list has shown as a read, unless something that is known or waits is newer."""
+    newest = max(known.evidence, key=lambda each: each.received_at, default=None)
+    if newest is None or not newest.is_read or _is_superseded(newest, known, None):
+        return None
+    return Read(stream=newest.event.stream, at=newest.received_at)
+
+
+def _is_superseded(evidence: Evidence, known: Known, read: Read | None) -> bool:
+    """Return whether a list shows nothing that a read has not shown, or is the read itself."""
+    if not evidence.is_read:
+        return False
+    is_old = known.read_at is not None and evidence.received_at <= known.read_at
+    return is_old or (read is not None and evidence.received_at >= read.at)
+
+
+def digest_of(stream: LiveStream) -> str:
+    """Return a short text that differs whenever two reads of a stream may show a change."""
+    shown = without_secrets(stream)
+    values = {name: repr(_compared(shown, name)) for name in ("status", *_FIELDS)}
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
 
 def without_secrets(stream: LiveStream) -> LiveStream:
@@ -225,7 +274,7 @@ class _Following:
             status = current.status
         stream = attrs.evolve(shown, status=status)
         was_read, before = self.known.is_read, current
-        self._set(missed=0, is_read=True)
+        self._set(missed=0, is_read=True, read_at=read.at)
         if current is None or current.status is not status:
             self._tell_status(stream, stream, source, None, read.at)
         else:
@@ -236,7 +285,7 @@ class _Following:
 
     def _miss(self, read: Read, source: Source) -> None:
         current = self.known.stream
-        self._set(missed=self.known.missed + 1)
+        self._set(missed=self.known.missed + 1, read_at=read.at)
         if self.known.missed < _READS_OF_DELETED:
             return
         self._set(missed=0)
@@ -308,9 +357,10 @@ class _Following:
             source=source,
             occurred_at=occurred_at,
             received_at=received_at,
-            key=f"{quote(subject.account, safe=':')}/{quote(subject.stream_id, safe='')}/{number}",
+            key=subject.key(number),
         )
-        self._set(count=number, waiting=(*self.known.waiting, change))
+        waiting = (*self.known.waiting, change)
+        self._set(count=number, waiting=waiting, changed_at=received_at)
 
     def _set(self, **values: Any) -> None:
         self.known = attrs.evolve(self.known, **values)

@@ -1,4 +1,4 @@
-"""What a tracker makes of deliveries and reads: changes of streams."""
+"""Changes of streams, which are made of deliveries and reads."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from enum import StrEnum
 
 import attrs
 
-from .._model import converters as c
-from .._model.fields import about, described
-from .._model.stream import LiveStream, VendorValue
+from .._public import publish
+from . import converters as c
+from .fields import about, described
+from .stream import LiveStream, VendorValue
 
 
 class ChangeKind(StrEnum):
@@ -52,13 +53,15 @@ def stream_of(stream: LiveStream | None) -> LiveStream | None:
 
 @attrs.frozen(slots=True, kw_only=True, getstate_setstate=False, field_transformer=described)
 class Change(VendorValue):
-    """A change of a stream. Each is handed over in order, at least once, always with the same key.
+    """A change of a stream, from a tracker or a watch. The changes of a stream are in order.
 
-    The streams in it come from a store, which keeps no secrets: read the stream to get its key.
+    A tracker hands each one over at least once, always with the same key. The streams in it have no
+    secrets: read the stream to get its key.
 
     Attributes:
         provider: The provider's name.
-        account: The account, in the form in which it was passed to the tracker.
+        account: The account, in the form in which it was passed to the tracker, or as
+            :attr:`Client.account` has it.
         kind: What changed.
         stream_id: The stream's ID.
         stream: The stream after the change. ``None`` if it was deleted.
@@ -83,3 +86,6 @@ class Change(VendorValue):
     occurred_at: datetime | None = attrs.field(converter=c.optional_instant)
     received_at: datetime = attrs.field(converter=c.instant)
     key: str = attrs.field(converter=c.identifier)
+
+
+publish("livestream_core.events", [Change, ChangeKind, Source])

@@ -1,0 +1,108 @@
+"""What trackers store: the names of streams and accounts, and what waits for them.
+
+What waits for a stream is either the text of an :class:`Evidence`, or a note without a text. The
+keys of notes are words; all other keys are JSON strings, which begin with a quotation mark.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from .._engine.following import Evidence
+from .._model.changes import Source
+from .._model.errors import InvalidInput
+from .._model.stream import Event, EventKind, LiveStream
+
+#: A note: read the stream.
+POLL = "poll"
+#: A note: the list of its account no longer has the stream, so read it by its ID.
+UNLISTED = "unlisted"
+#: A note: while the stream is likely to change, read it by its ID, which costs less than a list.
+HOT = "hot"
+#: A note: forget the stream, because its account is no longer watched.
+FORGET = "forget"
+#: A note about an account: list its streams. The text has the filters.
+WATCH = "watch"
+
+#: What waits: the name of the stream or the account, the key, and the text.
+Waiting = tuple[str, str, str]
+
+
+def name_of(account: str, stream_id: str) -> str:
+    """Return the name by which stores know a stream."""
+    return json.dumps([account, stream_id])
+
+
+def name_of_account(account: str) -> str:
+    """Return the name by which stores know an account."""
+    return json.dumps([account])
+
+
+def delivery_of(event: Event, account: str | None) -> Waiting | None:
+    """Return what to store about a delivery, or ``None`` if it is not about a stream."""
+    if not isinstance(event, Event):
+        raise InvalidInput(f"event: expected an Event, not {type(event).__name__}", field="event")
+    account = event.account if account is None else account
+    if account is None:
+        raise InvalidInput(
+            "account: the event does not say which account it is for",
+            field="account",
+            hint="pass account=",
+        )
+    if event.kind is not EventKind.STREAM_CHANGED or event.stream_id is None:
+        return None
+    return _waiting(
+        account,
+        event.stream_id,
+        Evidence(event=event, source=Source.WEBHOOK, received_at=datetime.now(UTC)),
+    )
+
+
+def read_of(account: str, stream: LiveStream) -> Waiting:
+    """Return what to store about a stream that the application has read."""
+    if not isinstance(stream, LiveStream):
+        raise InvalidInput(
+            f"stream: expected a LiveStream, not {type(stream).__name__}", field="stream"
+        )
+    return _waiting(
+        account,
+        stream.id,
+        Evidence(event=_event_of(stream), source=Source.POLL, received_at=datetime.now(UTC)),
+    )
+
+
+def listed(account: str, stream: LiveStream, at: datetime) -> Waiting:
+    """Return what to store about a stream that a list has shown, with all of its fields."""
+    return _waiting(
+        account,
+        stream.id,
+        Evidence(event=_event_of(stream), source=Source.POLL, received_at=at, is_read=True),
+    )
+
+
+def note(account: str, id: str, word: str) -> Waiting:
+    """Return what to store for a note about a stream."""
+    return name_of(account, id), word, ""
+
+
+def watch_of(account: str, filters: Mapping[str, str]) -> Waiting:
+    """Return what to store to have the streams of an account listed."""
+    return name_of_account(account), WATCH, json.dumps(filters)
+
+
+def _event_of(stream: LiveStream) -> Event:
+    return Event(
+        provider=stream.provider,
+        kind=EventKind.STREAM_CHANGED,
+        stream_id=stream.id,
+        stream=stream,
+    )
+
+
+def _waiting(account: str, id: str, evidence: Evidence) -> Waiting:
+    # As JSON, every text is one that every store can keep.
+    key = json.dumps(evidence.event.key or secrets.token_hex(16))
+    return name_of(account, id), key, json.dumps(evidence.to_dict())
