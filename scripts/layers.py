@@ -17,12 +17,14 @@ CORE = ROOT / "livestream_core"
 LAYERS = {
     "livestream_core": """_version _public _formerly _secrets _model webhooks _contract _plugins
         _engine _probe _http _runners _client __init__ emulator memory durable sharing events
-        migrate testing cli""",
+        contrib migrate testing cli""",
     "livestream_core._probe": "verdict addresses location playlist fetching probing __init__",
     "livestream_core.durable": """values flows matching lookup listing settling database leases
         store creating creates __init__""",
     "livestream_core.events": """values following stores sql redis tracking tracker __init__""",
     "livestream_core.migrate": """kept values ledger patience pace planning running finishing pages
+        __init__""",
+    "livestream_core.contrib": """receiving receivers bodies wsgi asgi django flask fastapi
         __init__""",
     "livestream_core.sharing": """rates pauses limiter cipher token_store sql redis redis_limiter
         __init__""",
