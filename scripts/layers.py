@@ -31,8 +31,8 @@ LAYERS = {
     "livestream_core.testing": """transports field_values shapes vocabulary captures pseudonyms
         rehearsal tour blocking fixture sandbox real_server conformance report plugin strategies
         registration __init__""",
-    "livestream_core.cli": """console connections streams media installation adapters migrate app
-        __init__ __main__""",
+    "livestream_core.cli": """console connections streams webhooks media installation adapters
+        migrate app __init__ __main__""",
     "livestream_core.cli.media": "nginx recordings server __init__",
 }
 ORDER = {package: names.split() for package, names in LAYERS.items()}
