@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import click
 
-from ..connections.connection import account_command, connected
-from ..console.context import CommandContext
+from ..connections.connection import account_command, connected, connection_options
+from ..console.context import CommandContext, debug_option, output_options
 
 
 @click.group()
+@connection_options
+@output_options
+@debug_option
 def webhooks() -> None:
     """Receive webhook deliveries."""
 
