@@ -159,7 +159,12 @@ class _Value(Pickled):
         secret_urls = []
         for field in facts_of(type(self)):
             value = getattr(self, field.name)
-            if isinstance(value, (Secret, SecretUrl, MaskedMapping)):
+            kind = type(value)
+            if kind in _JSON_TYPES:
+                data[field.name] = value
+                continue
+            # Not isinstance(value, MaskedMapping): to ask whether it is a mapping takes long.
+            if kind is MaskedMapping or isinstance(value, (Secret, SecretUrl)):
                 if not (secrets or (playback and field.for_viewers)):
                     continue
                 if isinstance(value, SecretUrl):
@@ -229,7 +234,13 @@ def _read_parts(field: FieldFacts, value: Any, *, strict: bool) -> Any:
     return value
 
 
+#: The types of most values. They are looked up first, because the other checks take longer.
+_JSON_TYPES = frozenset([str, int, float, bool, type(None)])
+
+
 def _plain_value(value: Any, *, secrets: bool, playback: bool) -> Any:
+    if type(value) in _JSON_TYPES:
+        return value
     if isinstance(value, _Value):
         return value.to_dict(secrets=secrets, playback=playback)
     if isinstance(value, tuple):
@@ -238,12 +249,12 @@ def _plain_value(value: Any, *, secrets: bool, playback: bool) -> Any:
         return value.isoformat()
     if isinstance(value, Secret):
         return value.reveal()
-    if isinstance(value, MaskedMapping):
-        return plain(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, SecretUrl):
         return str.__str__(value)
+    if isinstance(value, MaskedMapping):
+        return plain(value)
     return value
 
 
