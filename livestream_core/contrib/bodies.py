@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from .._contract.response import Headers
 from .._model.log import logger
 from .receiving import Answer, too_long, unknown
 
@@ -13,7 +14,7 @@ NOT_POST = Answer(405, "only POST is allowed")
 CUT = Answer(400, "the body was cut off")
 
 #: The account, the headers, and the body of a delivery.
-Taken: TypeAlias = tuple[str, dict[str, str], bytes]
+Taken: TypeAlias = tuple[str, Headers, bytes]
 
 
 class Body:
@@ -107,16 +108,14 @@ def take(
     return name, _headers_of(environ), content
 
 
-def _headers_of(environ: Mapping[str, Any]) -> dict[str, str]:
+def _headers_of(environ: Mapping[str, Any]) -> Headers:
     headers = {
         name[5:].replace("_", "-"): value
         for name, value in environ.items()
         if name.startswith("HTTP_")
     }
-    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if environ.get(name):
-            headers[name.replace("_", "-")] = environ[name]
-    return headers
+    headers["CONTENT-TYPE"] = environ.get("CONTENT_TYPE", "")
+    return Headers(headers)
 
 
 def content_of(answer: Answer) -> bytes:

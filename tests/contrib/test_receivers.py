@@ -74,7 +74,9 @@ def test_a_forged_delivery_is_refused(
     assert (answer.status, answer.message) == (401, "the delivery could not be verified")
     assert platform.stored() == []
     assert levels(log) == ["WARNING"]
-    assert log.messages[0].startswith(f"{ACCOUNT}: a webhook delivery was refused: memory receive_webhook: ")
+    assert log.messages[0].startswith(
+        f"{ACCOUNT}: a webhook delivery was refused: memory receive_webhook: "
+    )
 
 
 def test_a_delivery_that_is_not_about_a_stream_is_accepted_and_not_stored(
