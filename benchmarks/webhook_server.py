@@ -62,16 +62,16 @@ def django(side: str) -> Any:
 
     from livestream_core.contrib.django import webhook_view
 
-    @csrf_exempt
-    @require_POST
     def insert(request: HttpRequest, account: str) -> HttpResponse:
         _connection().execute(_INSERT, (request.body,))
         return HttpResponse("received\n", content_type="text/plain")
 
+    view = webhook_view(_receiver()) if side == "ours" else csrf_exempt(require_POST(insert))
+
     class Urls:
         urlpatterns = (
             path("spent", lambda request: HttpResponse(_spent())),
-            path("webhooks/<account>/", webhook_view(_receiver()) if side == "ours" else insert),
+            path("webhooks/<account>/", view),
         )
 
     settings.configure(

@@ -16,6 +16,7 @@ from .._model.errors import (
 )
 from .._model.log import logger
 from .._model.stream import Event
+from ..events.tracking import Connect
 
 T = TypeVar("T")
 
@@ -43,13 +44,6 @@ UNKNOWN_ACCOUNT = Answer(404, "unknown account")
 NO_WEBHOOKS = Answer(404, "the vendor of this account sends no webhooks")
 TOO_LONG = Answer(413, "the body is too long")
 NOT_STORED = Answer(503, "the delivery was not stored; send it again later")
-
-
-@attrs.frozen(slots=True)
-class Connect:
-    """Get the client for an account from the application."""
-
-    account: str
 
 
 @attrs.frozen(slots=True)
