@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from doors import DOORS, Door, Reply, Sent
+from doors import DOORS, Door, Reply, Sent, over_asgi
 from livestream_core.emulator import load_emulator
 from tests.contrib.conftest import ACCOUNT, Platform
 
@@ -38,9 +38,10 @@ class Served:
         is_chunked: bool = False,
         length: int | None = None,
         method: str = "POST",
+        is_cut: bool = False,
     ) -> Reply:
         size = sum(map(len, pieces)) if length is None else length
-        sent = Sent(path, pieces, headers, None if is_chunked else size, method)
+        sent = Sent(path, pieces, headers, None if is_chunked else size, method, is_cut)
         return self.door.call(self.application, sent)
 
 
@@ -127,6 +128,13 @@ def test_a_body_that_was_cut_off_is_refused(served: Served) -> None:
     reply = served.post(headers, body, length=len(body) + 1)
     # Django on ASGI, and Flask, notice it themselves.
     assert reply.status in (400, 0)
+    assert served.platform.stored() == []
+
+
+@with_doors(*[door for door in DOORS if door.call is over_asgi])
+def test_a_body_in_chunks_whose_sender_disconnects_is_refused(served: Served) -> None:
+    headers, body = served.platform.delivery()
+    served.post(headers, body, is_chunked=True, is_cut=True)
     assert served.platform.stored() == []
 
 

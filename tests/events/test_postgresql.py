@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from command_line import until
 from livestream_core import events
 from postgresql import PostgreSQL
 
@@ -31,8 +33,6 @@ def connections(url: str, database: str | None = None, *, close: bool = False) -
 
 def until_there_are(url: str, count: int) -> None:
     """Wait until the server has noticed that connections were closed."""
-    from command_line import until
-
     until(lambda: connections(url) == count)
 
 
@@ -132,8 +132,20 @@ def test_a_process_that_was_forked_uses_connections_of_its_own(url: str) -> None
             code = 0
         finally:
             os._exit(code)
+    ended: list[int] = []
+
+    def has_ended() -> bool:
+        process, status = os.waitpid(child, os.WNOHANG)
+        ended.extend([status] if process else [])
+        return bool(process)
+
+    try:
+        until(has_ended)
+    except AssertionError:
+        os.kill(child, signal.SIGKILL)
+        raise
+    assert ended == [0]
     store.add("s", "parent 2", "x")
-    assert os.waitpid(child, 0)[1] == 0
     store.add("s", "parent 3", "x")
     assert sorted(taken(store)) == ["child", "parent 1", "parent 2", "parent 3"]
     store.close()

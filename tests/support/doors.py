@@ -42,6 +42,7 @@ class Sent:
         headers: The headers.
         length: The Content-Length; ``None`` for chunks.
         method: The method.
+        is_cut: Whether the sender disconnects after these pieces.
     """
 
     path: str
@@ -49,6 +50,7 @@ class Sent:
     headers: Mapping[str, str]
     length: int | None
     method: str
+    is_cut: bool = False
 
 
 class _Input(io.BytesIO):
@@ -100,7 +102,8 @@ def over_asgi(application: Any, sent: Sent) -> Reply:
         "client": ("127.0.0.1", 4711),
         "server": ("127.0.0.1", 80),
     }
-    is_cut = sent.length is not None and sum(map(len, sent.pieces)) < sent.length
+    is_short = sent.length is not None and sum(map(len, sent.pieces)) < sent.length
+    is_cut = sent.is_cut or is_short
     left = list(sent.pieces)
     answered = asyncio.Event()
     taken = 0
