@@ -23,8 +23,11 @@ _START: Mapping[str, Any] = {"type": "", "more_body": True}
 
 def _account_in_path(scope: _Scope) -> str:
     """Return what the path has below the application, without slashes around it."""
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "")).strip("/")
+    path, root = str(scope["path"]), str(scope.get("root_path", ""))
+    # Some servers include the root in the path, and others do not.
+    if path == root or path.startswith(f"{root}/"):
+        path = path[len(root) :]
+    return path.strip("/")
 
 
 def application(

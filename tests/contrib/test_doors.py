@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from doors import DOORS, Door, Reply, Sent, over_asgi
+from livestream_core.contrib import asgi
 from livestream_core.emulator import load_emulator
 from tests.contrib.conftest import ACCOUNT, Platform
 
@@ -82,6 +83,26 @@ def test_a_forged_delivery_and_an_unknown_account_are_refused(served: Served) ->
 def test_a_path_without_an_account_is_not_found(served: Served) -> None:
     headers, body = served.platform.delivery()
     assert served.post(headers, body, path="/webhooks/").status == 404
+
+
+@pytest.mark.parametrize(
+    ("root", "path"),
+    [
+        ("", "/north-school/"),
+        ("/webhooks", "/webhooks/north-school"),
+        ("/webhooks", "/north-school/"),
+        ("/north", "/north-school/"),
+    ],
+)
+def test_the_account_is_what_the_path_has_below_the_application(root: str, path: str) -> None:
+    platform = Platform(load_emulator("memory")(), is_async=True)
+    served = asgi.application(platform.receiver())
+
+    async def mounted(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await served({**scope, "root_path": root}, receive, send)
+
+    headers, body = platform.delivery()
+    assert over_asgi(mounted, Sent(path, [body], headers, len(body), "POST")).status == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
