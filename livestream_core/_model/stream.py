@@ -27,6 +27,7 @@ from .fields import (
     facts_of,
     owned,
     shown_of,
+    table,
 )
 from .publishing import Publishing, publishing
 from .status import Status
@@ -237,7 +238,7 @@ _JSON_TYPES = frozenset([str, int, float, bool, type(None)])
 
 
 @cache
-def _getter(cls: type) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
+def _getter(cls: Any) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
     names = tuple(field.name for field in facts_of(cls))
     return names, attrgetter(*names)
 
