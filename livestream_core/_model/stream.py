@@ -237,10 +237,12 @@ def _read_parts(field: FieldFacts, value: Any, *, strict: bool) -> Any:
 _JSON_TYPES = frozenset([str, int, float, bool, type(None)])
 
 
-@cache
-def _getter(cls: Any) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
+def _names_and_getter(cls: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
     names = tuple(field.name for field in facts_of(cls))
     return names, attrgetter(*names)
+
+
+_getter: Callable[[Any], tuple[tuple[str, ...], Callable[[Any], Any]]] = cache(_names_and_getter)
 
 
 def _values_of(value: _Value) -> tuple[tuple[str, ...], tuple[Any, ...]]:
