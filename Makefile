@@ -61,7 +61,7 @@ KIT := async,testing
 EDITABLE = $(foreach each,$(ADAPTERS),-e "./$(each)[sandbox]")
 
 # The extras that users install. The other extras are for work on this repository.
-USERS := async,cli,dask,probe,redis,rsa,sharing,testing
+USERS := async,cli,dask,django,fastapi,flask,probe,redis,rsa,sharing,testing
 
 # $(call make-venv,FOLDER,WHAT PIP INSTALLS,LOCK FILE)
 define make-venv

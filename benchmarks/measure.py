@@ -34,6 +34,7 @@ class Size:
         moved: The number of streams to migrate.
         move_rounds: The number of rounds for a migration, which takes much longer than the others.
         gets: The number of streams that the tasks of one event loop read.
+        deliveries: The number of webhook deliveries.
         delay: The seconds that a slow vendor takes for each response.
         work: The seconds that the caller works on each page.
     """
@@ -49,6 +50,7 @@ class Size:
     moved: int
     move_rounds: int
     gets: int
+    deliveries: int
     delay: float
     work: float
 
@@ -65,6 +67,7 @@ FULL = Size(
     moved=2_000,
     move_rounds=3,
     gets=2_000,
+    deliveries=1_000,
     delay=0.05,
     work=0.02,
 )
@@ -83,6 +86,7 @@ TINY = Size(
     moved=20,
     move_rounds=1,
     gets=4,
+    deliveries=3,
     delay=0.001,
     work=0.001,
 )

@@ -17,7 +17,7 @@ CORE = ROOT / "livestream_core"
 LAYERS = {
     "livestream_core": """_version _public _formerly _secrets _model webhooks _contract _plugins
         _engine _probe _http _runners _client __init__ emulator memory durable sharing events
-        migrate testing cli""",
+        contrib migrate testing cli""",
     "livestream_core._probe": "verdict addresses location playlist fetching probing __init__",
     "livestream_core.durable": """values flows matching lookup listing settling database leases
         store creating creates __init__""",
@@ -25,13 +25,15 @@ LAYERS = {
         tracker __init__""",
     "livestream_core.migrate": """kept values ledger patience pace planning running finishing pages
         __init__""",
+    "livestream_core.contrib": """receiving receivers bodies wsgi asgi django flask fastapi
+        __init__""",
     "livestream_core.sharing": """rates pauses limiter cipher token_store sql redis redis_limiter
         __init__""",
     "livestream_core.testing": """transports field_values shapes vocabulary captures pseudonyms
         rehearsal tour blocking fixture sandbox real_server conformance report plugin strategies
         registration __init__""",
-    "livestream_core.cli": """console connections streams media installation adapters migrate app
-        __init__ __main__""",
+    "livestream_core.cli": """console connections streams webhooks media installation adapters
+        migrate app __init__ __main__""",
     "livestream_core.cli.media": "nginx recordings server __init__",
 }
 ORDER = {package: names.split() for package, names in LAYERS.items()}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..measure import Size
 from ..table import Row
-from . import asynchronous, discovery, get, memory, migrate, read, start, walk
+from . import asynchronous, discovery, get, memory, migrate, read, start, walk, webhooks
 
 Figure = Callable[[Size], Iterator[Row]]
 
@@ -19,4 +19,5 @@ FIGURES: Mapping[str, Figure] = {
     "discovery": discovery.rows,
     "migrate": migrate.rows,
     "async": asynchronous.rows,
+    "webhooks": webhooks.rows,
 }

@@ -98,6 +98,8 @@ def read_delivery(headers: object, body: object) -> Delivery | InvalidInput:
 
     Such an error is caused by the code that receives the delivery, not by what was sent to it.
     """
+    if type(headers) is Headers and type(body) is bytes:
+        return Delivery(headers, body)  # as a receiver has already read it
     if not isinstance(body, (bytes, bytearray, memoryview)):
         return InvalidInput(
             f"body: expected the bytes of the delivery, not {type(body).__name__}",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, StrEnum
+from functools import cache
+from operator import attrgetter
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import attrs
@@ -25,6 +27,7 @@ from .fields import (
     facts_of,
     owned,
     shown_of,
+    table,
 )
 from .publishing import Publishing, publishing
 from .status import Status
@@ -155,17 +158,18 @@ class _Value(Pickled):
             playback: Whether to include the URLs of playbacks and recordings even if they contain
                 a secret.
         """
-        data: dict[str, Any] = {}
+        data = dict(zip(*_values_of(self), strict=True))
         secret_urls = []
-        for field in facts_of(type(self)):
-            value = getattr(self, field.name)
-            if isinstance(value, (Secret, SecretUrl, MaskedMapping)):
-                if not (secrets or (playback and field.for_viewers)):
+        for name, value in [pair for pair in data.items() if type(pair[1]) not in _JSON_TYPES]:
+            # Not isinstance(value, MaskedMapping): to ask whether it is a mapping takes long.
+            if type(value) is MaskedMapping or isinstance(value, (Secret, SecretUrl)):
+                if not (secrets or (playback and table(type(self))[name].for_viewers)):
+                    del data[name]
                     continue
                 if isinstance(value, SecretUrl):
                     # Recorded, so that it is read back as a SecretUrl.
-                    secret_urls.append(field.name)
-            data[field.name] = _plain_value(value, secrets=secrets, playback=playback)
+                    secret_urls.append(name)
+            data[name] = _plain_value(value, secrets=secrets, playback=playback)
         if secret_urls:
             data["secret_urls"] = secret_urls
         return data
@@ -229,7 +233,28 @@ def _read_parts(field: FieldFacts, value: Any, *, strict: bool) -> Any:
     return value
 
 
+#: The types of most values. They are looked up first, because the other checks take longer.
+_JSON_TYPES = frozenset([str, int, float, bool, type(None)])
+
+
+def _names_and_getter(cls: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
+    names = tuple(field.name for field in facts_of(cls))
+    return names, attrgetter(*names)
+
+
+_getter: Callable[[Any], tuple[tuple[str, ...], Callable[[Any], Any]]] = cache(_names_and_getter)
+
+
+def _values_of(value: _Value) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    """Return the names and the values of all fields."""
+    names, get = _getter(type(value))
+    values = get(value)
+    return names, values if len(names) > 1 else (values,)
+
+
 def _plain_value(value: Any, *, secrets: bool, playback: bool) -> Any:
+    if type(value) in _JSON_TYPES:
+        return value
     if isinstance(value, _Value):
         return value.to_dict(secrets=secrets, playback=playback)
     if isinstance(value, tuple):
@@ -238,12 +263,12 @@ def _plain_value(value: Any, *, secrets: bool, playback: bool) -> Any:
         return value.isoformat()
     if isinstance(value, Secret):
         return value.reveal()
-    if isinstance(value, MaskedMapping):
-        return plain(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, SecretUrl):
         return str.__str__(value)
+    if isinstance(value, MaskedMapping):
+        return plain(value)
     return value
 
 

@@ -21,6 +21,7 @@ from .console.output import warnings_shown
 from .installation import commands as installation
 from .migrate.commands import migrate
 from .streams import commands as streams
+from .webhooks.commands import webhooks
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(
     fill(meaning, 78, initial_indent=f"{code:>5}  ", subsequent_indent=" " * 7)
@@ -136,6 +137,7 @@ app.add_section(
     streams.probe,
     streams.watch,
 )
+app.add_section("Webhooks", webhooks)
 app.add_section("Migration", migrate)
 app.add_section(
     "Installation",

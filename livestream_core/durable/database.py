@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import sqlalchemy as sa
@@ -26,18 +27,47 @@ Row: TypeAlias = Mapping[str, Any] | sa.RowMapping
 #: PostgreSQL's codes for a deadlock and for a serialization failure.
 _UNDONE = ("40P01", "40001")
 _TRIES = 5
+#: The number of connections that are kept for single statements.
+_KEPT = 5
 _BUSY_SECONDS = 30
+
+
+class _Closed(Exception):
+    """The database has closed the connection before the transaction was committed."""
+
+    def __init__(self, error: sa.exc.DBAPIError) -> None:
+        self.error = error
 
 
 def committed(transaction: Callable[[], T]) -> T:
     """Run a transaction, and again if the database undid it in favor of another one."""
-    for _ in range(_TRIES - 1):
+    tries = _TRIES
+    while True:
+        tries -= 1
         try:
             return transaction()
+        except _Closed as closed:
+            # SQLAlchemy has now closed every connection that was as old.
+            if not tries:
+                raise closed.error from None
         except sa.exc.DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) not in _UNDONE:
+            if not tries or getattr(error.orig, "sqlstate", None) not in _UNDONE:
                 raise
-    return transaction()
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """Mark an error that means that the database has closed the connection, as it does to restart.
+
+    What was not committed may be repeated. To ask before each transaction whether the connection is
+    open would cost as much as a short transaction.
+    """
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise _Closed(error) from error
+        raise
 
 
 def clean(text: str) -> str:
@@ -91,10 +121,10 @@ class Tables(Generic[X]):
         self._of = transaction
         self.engine: sa.Engine = _engine(database)
         _engines.add(self.engine)
-        self._close = (
-            None
-            if self.engine is database
-            else weakref.finalize(self, self.engine.dispose)  # few callers close it
+        self._kept = _Kept(self.engine)
+        # Few callers close it.
+        self._close = weakref.finalize(
+            self, _close, self._kept, None if self.engine is database else self.engine
         )
         with self._transaction() as connection:
             if self.engine.dialect.name == "postgresql":
@@ -103,23 +133,38 @@ class Tables(Generic[X]):
             tables.create_all(connection)
 
     def close(self) -> None:
-        """Close the connections, unless the engine is the caller's."""
-        if self._close is not None:
-            self._close()
+        """Close the connections, except for those of an engine of the caller's."""
+        self._close()
 
     def read(self, do: Callable[[X], T]) -> T:
         """Run a function that only reads, and return its result."""
-        with self.engine.connect() as connection:
-            return do(self._of(connection))
+
+        def reading() -> T:
+            with self.engine.connect() as connection, _repeatable():
+                return do(self._of(connection))
+
+        return committed(reading)
 
     def write(self, do: Callable[[X], T]) -> T:
         """Run a function in a transaction, commit it, and return the function's result."""
+        return self._write(lambda connection: do(self._of(connection)))
 
+    def _write(self, do: Callable[[sa.Connection], T]) -> T:
         def transaction() -> T:
-            with self._transaction() as connection:
-                return do(self._of(connection))
+            with self._transaction() as connection, _repeatable():
+                return do(connection)
 
         return committed(transaction)
+
+    def run(self, statement: str, values: Mapping[str, Any]) -> None:
+        """Run one statement, which commits itself, without SQLAlchemy's work for a transaction.
+
+        Args:
+            statement: The statement, as psycopg takes it. It must be one that may be repeated.
+            values: Its parameters.
+        """
+        if not self._kept.run(statement, values):
+            self._write(lambda connection: connection.exec_driver_sql(statement, values))
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
@@ -132,13 +177,73 @@ class Tables(Generic[X]):
             yield connection
 
 
+class _Kept:
+    """Connections to PostgreSQL that are kept for single statements.
+
+    A statement takes little longer than to get a connection from SQLAlchemy's pool and to return
+    it. There are as many connections as threads that use them at the same time, but few are kept.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        # An engine that keeps no connections is often one of a database behind a pool of its own.
+        self._most = 0 if isinstance(engine.pool, sa.NullPool) else _KEPT
+        self._idle: deque[tuple[sa.PoolProxiedConnection, Any]] = deque()
+        _all_kept.add(self)
+
+    def run(self, statement: str, values: Mapping[str, Any]) -> bool:
+        """Run a statement, and return whether it was: if not, the connection was closed."""
+        held = None
+        with suppress(IndexError):
+            held = self._idle.pop()
+        connection, cursor = held or self._open()
+        is_done = False
+        try:
+            cursor.execute(statement, values)
+            is_done = True
+        except self._engine.dialect.loaded_dbapi.Error:
+            if not cursor.connection.closed:
+                raise
+        finally:
+            if is_done and len(self._idle) < self._most:
+                self._idle.append((connection, cursor))
+            else:
+                connection.close()
+        return is_done
+
+    def _open(self) -> tuple[sa.PoolProxiedConnection, Any]:
+        connection = self._engine.raw_connection()
+        driver: Any = connection.driver_connection
+        connection.detach()
+        driver.autocommit = True
+        return connection, driver.cursor()
+
+    def close(self) -> None:
+        """Close the connections that no thread uses."""
+        while self._idle:
+            self._idle.pop()[0].close()
+
+    def forget(self) -> None:
+        """Forget the connections, without closing them."""
+        self._idle.clear()
+
+
+def _close(kept: _Kept, engine: sa.Engine | None) -> None:
+    kept.close()
+    if engine is not None:
+        engine.dispose()
+
+
 _engines: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
+_all_kept: weakref.WeakSet[_Kept] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
     # The connections are those of the parent, which keeps using them.
     for engine in list(_engines):
         engine.dispose(close=False)
+    for kept in list(_all_kept):
+        kept.forget()
 
 
 if hasattr(os, "register_at_fork"):
@@ -163,7 +268,7 @@ def _engine(database: Database) -> sa.Engine:
         if url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
         try:
-            return sa.create_engine(url, pool_pre_ping=True)
+            return sa.create_engine(url)
         except ImportError:
             pass
         raise ConfigurationError(

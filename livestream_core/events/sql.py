@@ -73,15 +73,24 @@ class SQLAlchemyStore:
     def __init__(self, database: Database) -> None:
         self._tables: Tables[sa.Connection] = Tables(database, tables, lambda given: given)
         # Built once, because building takes longer than running them.
-        dialect = self._tables.engine.dialect.name
+        engine = self._tables.engine
+        dialect = engine.dialect.name
         waking = insert(dialect, _STREAMS).values(
-            key=_P("of_stream"), lease_until=0.0, not_before=clock_of(dialect)
+            key=_P("of_stream"), lease_until=sa.literal_column("0.0"), not_before=clock_of(dialect)
         )
         now, due = waking.excluded.not_before, _STREAMS.c.not_before
         self._wake = waking.on_conflict_do_update(
             index_elements=["key"], set_={"not_before": sa.case((due < now, due), else_=now)}
         )
         self._add = insert(dialect, _DELIVERIES).on_conflict_do_nothing()
+        self._add_at_once = self._compiled() if engine.driver == "psycopg" else None
+
+    def _compiled(self) -> str:
+        """Return the text of one statement that does what :meth:`add` does, in the same order."""
+        woken = self._wake.returning(_STREAMS.c.key).cte("woken")
+        values = sa.select(woken.c.key, _P("of_key"), _P("of_delivery"))
+        statement = self._add.from_select(["stream", "key", "delivery"], values)
+        return str(statement.compile(dialect=self._tables.engine.dialect))
 
     def close(self) -> None:
         """Close the database connections, unless they are of an engine of yours."""
@@ -92,6 +101,10 @@ class SQLAlchemyStore:
 
     def add(self, stream: str, key: str, delivery: str) -> None:
         """See :meth:`Store.add`."""
+        if self._add_at_once is not None:
+            values = {"of_stream": stream, "of_key": key, "of_delivery": delivery}
+            self._tables.run(self._add_at_once, values)
+            return
 
         def add(connection: sa.Connection) -> None:
             # First the stream's row: a worker that is about to release it must see the delivery.

@@ -105,6 +105,12 @@ class Tracker(_Base):
     ) -> None:
         super().__init__(store, client_for, poll, lease, keep)
 
+    @property
+    def client_for(self) -> Callable[[str], Client]:
+        """The function that returns the client for an account."""
+        client_for: Callable[[str], Client] = self._client_for
+        return client_for
+
     def add(self, event: Event, *, account: str | None = None) -> bool:
         """Store a delivery. When this returns, answer the vendor: nothing is lost any more.
 
@@ -207,6 +213,12 @@ class AsyncTracker(_Base):
         keep: float = _KEEP,
     ) -> None:
         super().__init__(store, client_for, poll, lease, keep)
+
+    @property
+    def client_for(self) -> Callable[[str], AsyncClient | Awaitable[AsyncClient]]:
+        """The function, or coroutine function, that returns the client for an account."""
+        client_for: Callable[[str], AsyncClient | Awaitable[AsyncClient]] = self._client_for
+        return client_for
 
     async def add(self, event: Event, *, account: str | None = None) -> bool:
         """Store a delivery; see :meth:`Tracker.add`."""

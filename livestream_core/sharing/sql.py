@@ -60,8 +60,7 @@ class SQLAlchemyTokenStore(EncryptedTokenStore):
 
     def _load(self, name: str) -> bytes | None:
         query = sa.select(_SESSIONS.c.data).where(_SESSIONS.c.name == clean(name))
-        with self._tables.engine.connect() as connection:
-            data = connection.scalar(query)
+        data = self._tables.read(lambda connection: connection.scalar(query))
         return None if data is None else bytes(data)
 
     def _save(self, name: str, entry: Entry, *, only_new: bool = False) -> None:
@@ -88,9 +87,8 @@ class SQLAlchemyTokenStore(EncryptedTokenStore):
         return self._tables.write(lambda connection: connection.execute(change).rowcount == 1)
 
     def _names(self) -> Iterator[str]:
-        with self._tables.engine.connect() as connection:
-            names = connection.scalars(sa.select(_SESSIONS.c.name)).all()
-        yield from names
+        query = sa.select(_SESSIONS.c.name)
+        yield from self._tables.read(lambda connection: connection.scalars(query).all())
 
     def delete(self, account: str) -> None:
         """Delete a session that is no longer valid."""

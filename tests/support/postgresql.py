@@ -6,10 +6,11 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,30 @@ def programs() -> Path:
 class PostgreSQL:
     """A running PostgreSQL server."""
 
-    def __init__(self, folder: Path, user: str) -> None:
-        self._folder, self._user = folder, user
+    def __init__(
+        self, folder: Path, user: str, start: Callable[[], subprocess.Popen[bytes]]
+    ) -> None:
+        self._folder, self._user, self._start = folder, user, start
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Start the server, and wait until it accepts connections."""
+        self._processes.append(self._start())
+        _wait(self, self._folder / "log")
+
+    def stop(self) -> None:
+        """Stop the server at once, as a crash would. Its data stays."""
+        process = self.process
+        os.kill(process, signal.SIGQUIT)
+        deadline = time.monotonic() + _PATIENCE
+        while Path(f"/proc/{process}").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        """Stop the server, and remove its data."""
+        for each in reversed(self._processes):
+            each.communicate()
 
     @property
     def process(self) -> int:
@@ -80,7 +103,7 @@ def postgresql() -> Iterator[PostgreSQL]:
     user, settings = _unprivileged()
     # A short path, because the path of a socket has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    process = None
+    server = None
     try:
         if settings:
             shutil.chown(folder, user, settings["group"])
@@ -95,26 +118,29 @@ def postgresql() -> Iterator[PostgreSQL]:
         )
         if done.returncode:
             raise NoPostgreSQL(f"initdb failed: {done.stderr.strip()}")
-        with (folder / "log").open("wb") as log:
-            # Only processes fail in these tests, not the machine, so fsync is not needed.
-            command: list[str | Path] = [where / "postgres", "-D", data, "-k", folder]
-            for setting in ("listen_addresses=", "fsync=off", "max_connections=200"):
-                command += ["-c", setting]
-            process = leashed(
-                *command,
-                folder=folder,
-                log=log,
-                signal="QUIT",
-                is_temporary=True,
-                cwd="/",
-                **settings,
-            )
-        server = PostgreSQL(folder, user)
-        _wait(server, folder / "log")
+        # Only processes fail in these tests, not the machine, so fsync is not needed.
+        command: list[str | Path] = [where / "postgres", "-D", data, "-k", folder]
+        for setting in ("listen_addresses=", "fsync=off", "max_connections=200"):
+            command += ["-c", setting]
+
+        def start() -> subprocess.Popen[bytes]:
+            with (folder / "log").open("ab") as log:
+                return leashed(
+                    *command,
+                    folder=folder,
+                    log=log,
+                    signal="QUIT",
+                    is_temporary=True,
+                    cwd="/",
+                    **settings,
+                )
+
+        server = PostgreSQL(folder, user, start)
+        server.start()
         yield server
     finally:
-        if process is not None:
-            process.communicate()
+        if server is not None:
+            server.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import livestream_core as live
 from livestream_core import (
+    contrib,
     durable,
     emulator,
     events,
@@ -13,10 +14,17 @@ from livestream_core import (
     testing,
     webhooks,
 )
+from livestream_core.contrib import asgi, django, fastapi, flask, wsgi
 from livestream_core.testing import conformance, strategies
 
 PUBLIC = (
     live,
+    contrib,
+    asgi,
+    django,
+    fastapi,
+    flask,
+    wsgi,
     durable,
     emulator,
     events,

@@ -14,7 +14,13 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..._model.errors import ConfigurationError
-from ..console.context import CommandContext, remembered
+from ..console.context import (
+    CommandContext,
+    debug_option,
+    output_options,
+    pass_command_context,
+    remembered,
+)
 from . import credential_options
 from .livestream_toml import Connection, find, names, others_can_read
 
@@ -80,6 +86,14 @@ def connection_options(command: F) -> F:
         help="Sign in with the token in this file; - reads the token from standard input.",
     )
     return account_options(token_file(command))
+
+
+def account_command(command: F) -> F:
+    """Add the options of a command that works on an account, and pass the context first."""
+    command = pass_command_context(command)
+    for option in (debug_option, output_options, connection_options):
+        command = option(command)
+    return command
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from ..._contract.options import environment_name, is_loopback, origins_at
 from ..._model.errors import ConfigurationError
 from ..._secrets.private_file import write_private
 from ..connections.credential_options import is_secret
+from ..console.serving import served
 from ..console.signals import stopped_by_signals
 from .installed import Installed, installed
 from .lines import say
@@ -159,16 +160,8 @@ class Sandbox:
         Raises:
             ConfigurationError: If listening on the address fails.
         """
-        from ...emulator.serving import serving
-
-        try:
-            return self.parts.enter_context(serving(app, self.host, port))
-        except (OSError, OverflowError) as error:
-            problem = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
-        raise ConfigurationError(
-            f"cannot listen on {self.host} port {port}: {problem}",
-            hint=f"choose another --host or {option}",
-        )
+        options = f"--host or {option}"
+        return self.parts.enter_context(served(app, self.host, port, options=options))
 
     def secrets(self) -> list[str]:
         """Return the values of all secret options."""

@@ -15,8 +15,8 @@ from ..._contract.pagination import Completeness
 from ..._model.errors import InvalidInput, UnexpectedResponse, Unsupported
 from ..._model.status import Status
 from ..._model.stream import StreamSpec
-from ..connections.connection import connected, connection_options
-from ..console.context import CommandContext, debug_option, output_options, pass_command_context
+from ..connections.connection import account_command, connected
+from ..console.context import CommandContext
 from ..console.exit_codes import FAILURE, code_of_playback
 from ..console.output import NOT_A_TERMINAL, json_line, printable, say, working
 from .display import show_playability, show_recordings, show_stream, show_streams
@@ -27,14 +27,6 @@ if TYPE_CHECKING:
     from ..._client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _stream_command(command: F) -> F:
-    """Add the options of every stream command, and pass the :class:`CommandContext` first."""
-    command = pass_command_context(command)
-    for option in (debug_option, output_options, connection_options):
-        command = option(command)
-    return command
 
 
 _full = click.option(
@@ -96,7 +88,7 @@ _id = click.argument("id")
     is_flag=True,
     help="Drop fields that the provider does not support, with a warning, instead of failing.",
 )
-@_stream_command
+@account_command
 def create(context: CommandContext, drop_unsupported: bool, **options: Any) -> None:
     """Create a stream and print it.
 
@@ -127,7 +119,7 @@ def create(context: CommandContext, drop_unsupported: bool, **options: Any) -> N
 @click.command()
 @_id
 @click.option("--raw", is_flag=True, help="Also print the vendor's payload.")
-@_stream_command
+@account_command
 def show(context: CommandContext, id: str, raw: bool) -> None:
     """Show a stream.
 
@@ -149,7 +141,7 @@ def show(context: CommandContext, id: str, raw: bool) -> None:
 @click.option("--reference", help="Only the streams with this reference.")
 @_full
 @click.option("--limit", type=click.IntRange(min=0), help="Maximum number of streams to list.")
-@_stream_command
+@account_command
 def list_streams(context: CommandContext, **filters: Any) -> None:
     """List streams.
 
@@ -187,7 +179,7 @@ def list_streams(context: CommandContext, **filters: Any) -> None:
     metavar="FIELD",
     help="A field to clear, such as description. Can be repeated.",
 )
-@_stream_command
+@account_command
 def update(context: CommandContext, id: str, clear: tuple[str, ...], **options: Any) -> None:
     """Change fields of a stream. All other fields stay unchanged."""
     changes = cleared(fields(context, **options), clear)
@@ -198,7 +190,7 @@ def update(context: CommandContext, id: str, clear: tuple[str, ...], **options: 
 
 @click.command()
 @_id
-@_stream_command
+@account_command
 def start(context: CommandContext, id: str) -> None:
     """Start a stream, so that an encoder can connect soon.
 
@@ -211,7 +203,7 @@ def start(context: CommandContext, id: str) -> None:
 
 @click.command("reset-key")
 @_id
-@_stream_command
+@account_command
 def reset_key(context: CommandContext, id: str) -> None:
     """Replace a stream's key. The old key stops working.
 
@@ -224,7 +216,7 @@ def reset_key(context: CommandContext, id: str) -> None:
 
 @click.command()
 @_id
-@_stream_command
+@account_command
 def disable(context: CommandContext, id: str) -> None:
     """Disable a stream: the vendor refuses encoders until you enable it again."""
     with connected(context) as client, context.changing("disable", id), working("Disabling"):
@@ -234,7 +226,7 @@ def disable(context: CommandContext, id: str) -> None:
 
 @click.command()
 @_id
-@_stream_command
+@account_command
 def enable(context: CommandContext, id: str) -> None:
     """Enable a disabled stream, so that an encoder can connect again."""
     with connected(context) as client, context.changing("enable", id), working("Enabling"):
@@ -244,7 +236,7 @@ def enable(context: CommandContext, id: str) -> None:
 
 @click.command()
 @_id
-@_stream_command
+@account_command
 def recordings(context: CommandContext, id: str) -> None:
     """List the recordings of a stream. With --json, each is printed on its own line."""
     with connected(context) as client, working("Reading"):
@@ -267,7 +259,7 @@ def recordings(context: CommandContext, id: str) -> None:
     help="The part of the recording to keep: two offsets from its start, in seconds or h:mm:ss "
     "(fractions are allowed), or two ISO 8601 times.",
 )
-@_stream_command
+@account_command
 def stop(context: CommandContext, id: str, trim: str | None) -> None:
     """Stop a stream. Without --trim, the whole recording is kept."""
     part = None if trim is None else trim_of(trim)
@@ -278,7 +270,7 @@ def stop(context: CommandContext, id: str, trim: str | None) -> None:
 
 @click.command()
 @_id
-@_stream_command
+@account_command
 def cancel(context: CommandContext, id: str) -> None:
     """Cancel a stream that has not gone live."""
     with connected(context) as client, context.changing("cancel", id), working("Canceling"):
@@ -289,7 +281,7 @@ def cancel(context: CommandContext, id: str) -> None:
 @click.command()
 @_id
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
-@_stream_command
+@account_command
 def delete(context: CommandContext, id: str, yes: bool) -> None:
     """Delete a stream. Some vendors also delete its recording.
 
@@ -340,7 +332,7 @@ def _description(client: Client, id: str) -> str:
     metavar="SECONDS",
     help="How long to wait before giving up, with exit code 4.",
 )
-@_stream_command
+@account_command
 def wait(context: CommandContext, id: str, until: str, timeout: float) -> None:
     """Wait until a stream has a status.
 
@@ -370,7 +362,7 @@ def wait(context: CommandContext, id: str, until: str, timeout: float) -> None:
     help="An IP address or a network, such as 10.0.0.0/8, that may be connected to although it is "
     "not public. Can be repeated.",
 )
-@_stream_command
+@account_command
 def probe(context: CommandContext, id: str, allow_addresses: tuple[str, ...]) -> None:
     """Find out whether viewers can watch a stream, by reading its HLS playlist.
 
@@ -411,7 +403,7 @@ def probe(context: CommandContext, id: str, allow_addresses: tuple[str, ...]) ->
     metavar="SECONDS",
     help="How long to wait between two reads.",
 )
-@_stream_command
+@account_command
 def watch(context: CommandContext, ids: tuple[str, ...], interval: float, **filters: Any) -> None:
     """Watch streams until you press Ctrl-C.
 

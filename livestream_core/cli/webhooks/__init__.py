@@ -1,0 +1,1 @@
+"""The ``livestream webhooks`` commands."""

@@ -1,0 +1,43 @@
+"""A receiver as a blueprint of Flask. Needs the ``flask`` extra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Request, Response, request
+
+from .bodies import content_of, headers_of, take
+from .receivers import Receiver
+from .receiving import Answer
+
+__all__ = ["blueprint"]
+
+
+def blueprint(
+    receiver: Receiver,
+    *,
+    rule: str = "/<account>/",
+    account_of: Callable[[Request], str] | None = None,
+    name: str = "livestream_webhooks",
+) -> Blueprint:
+    """Return a blueprint with one view, which receives deliveries.
+
+    Args:
+        receiver: The receiver.
+        rule: The view's URL rule.
+        account_of: A function that returns the account of a request, or raises a ``LookupError``.
+            Defaults to ``<account>`` in the rule.
+        name: The blueprint's name, which must be another one for each that an app registers.
+    """
+
+    def receive(**values: str) -> Response:
+        def account() -> str:
+            return values["account"] if account_of is None else account_of(request)
+
+        taken = take(request.environ, account, request.stream.read, receiver.max_body)
+        answer = taken if isinstance(taken, Answer) else receiver.receive(*taken)
+        return Response(content_of(answer), status=answer.status, headers=headers_of(answer))
+
+    found = Blueprint(name, __name__)
+    found.add_url_rule(rule, "receive", receive, methods=["POST"])
+    return found
