@@ -61,7 +61,7 @@ KIT := async,testing
 EDITABLE = $(foreach each,$(ADAPTERS),-e "./$(each)[sandbox]")
 
 # The extras that users install. The other extras are for work on this repository.
-USERS := async,cli,dask,probe,redis,rsa,sharing,testing
+USERS := async,cli,dask,otel,probe,redis,rsa,sharing,testing
 
 # $(call make-venv,FOLDER,WHAT PIP INSTALLS,LOCK FILE)
 define make-venv
@@ -172,7 +172,7 @@ clean: ## remove everything that these targets created
 	$(call make-venv,.venv,-e ".[dev]" $(EDITABLE))
 
 .venv-lowest/.stamp: $(PROJECTS) $(LOWEST)
-	$(call make-venv,.venv-lowest,-e ".[$(USERS)]" $(EDITABLE) pytest-xdist trustme uvloop,$(LOWEST))
+	$(call make-venv,.venv-lowest,-e ".[$(USERS)]" $(EDITABLE) opentelemetry-sdk pytest-xdist trustme uvloop,$(LOWEST))
 
 .venv-judges/.stamp: $(PROJECTS) $(JUDGES) judges/requirements.txt $(EXAMPLES:%=%/pyproject.toml)
 	$(call make-venv,.venv-judges,-e ".[testing]" $(EDITABLE) \
