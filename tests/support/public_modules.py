@@ -10,6 +10,7 @@ from livestream_core import (
     memory,
     migrate,
     sharing,
+    telemetry,
     testing,
     webhooks,
 )
@@ -23,6 +24,7 @@ PUBLIC = (
     memory,
     migrate,
     sharing,
+    telemetry,
     testing,
     strategies,
     conformance,
