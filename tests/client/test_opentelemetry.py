@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -96,20 +96,6 @@ class Telemetry:
 @pytest.fixture
 def telemetry() -> Telemetry:
     return Telemetry()
-
-
-@pytest.fixture
-def register() -> Iterator[Callable[[Any], Any]]:
-    registered = []
-
-    def add(plugin: Any) -> Any:
-        live.register(plugin)
-        registered.append(plugin)
-        return plugin
-
-    yield add
-    for plugin in registered:
-        live.unregister(plugin)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,20 +34,6 @@ class Operations:
     @live.hookimpl
     def livestream_operation(self, operation: live.OperationSummary) -> None:
         self.seen.append(operation)
-
-
-@pytest.fixture
-def register() -> Iterator[Callable[[Any], Any]]:
-    registered = []
-
-    def add(plugin: Any) -> Any:
-        live.register(plugin)
-        registered.append(plugin)
-        return plugin
-
-    yield add
-    for plugin in registered:
-        live.unregister(plugin)
 
 
 @pytest.fixture
