@@ -439,8 +439,8 @@ def test_nothing_that_is_observed_shows_a_secret(
     register(Exchanges())
     caplog.set_level(logging.DEBUG)
     token, key = "t0p-s3cr3t", "s33n-k3y"
-    known = respond(200, {**GOOD, "key": key})
-    gone = respond(404, {}, **{"X-Request-Id": f"for {token}"})
+    echo = {"X-Request-Id": f"for {token}"}
+    known, gone = respond(200, {**GOOD, "key": key}, **echo), respond(404, {}, **echo)
     notes = []
     with scripted(clock, known, gone, gone, Foreign("x")) as client:
         client.get("1")
@@ -452,7 +452,7 @@ def test_nothing_that_is_observed_shows_a_secret(
         notes = caught.value.__notes__
     assert [each.stream_id for each in seen] == ["1", "***", "***", "***"]
     assert [each.stream_id for each in exchanges] == ["1", "***", "***"]
-    assert [each.request_id for each in seen] == [None, "for ***", "for ***", None]
+    assert [each.request_id for each in seen] == ["for ***", "for ***", "for ***", None]
     shown = f"{seen} {exchanges} {caplog.text} {notes} {[vars(each) for each in caplog.records]}"
     assert token not in shown
     assert key not in shown
