@@ -42,7 +42,7 @@ SOURCES := $(PROJECTS) README.md LICENSE livestream_core_pytest.py \
 	$(shell find livestream_core adapters -name __pycache__ -prune -o -path '*/tests' -prune -o \
 		-name '*.egg-info' -prune -o -type f -print)
 # The type checkers also check these: programs, and the tests that are fully typed.
-TYPED := livestream_core_pytest.py $(wildcard scripts/*.py examples/*.py benchmarks/*.py benchmarks/*/*.py \
+TYPED := livestream_core_pytest.py $(wildcard scripts/*.py examples/*.py examples/platform_*/*/*.py benchmarks/*.py benchmarks/*/*.py \
 	tests/repository/*.py tests/model/test_typing.py tests/typing/*.py \
 	tests/docs/*.py tests/support/run_page.py \
 	docs/_extensions/judge_tables.py docs/_extensions/kit_tables.py docs/_extensions/line_counts.py \
@@ -61,7 +61,7 @@ KIT := async,testing
 EDITABLE = $(foreach each,$(ADAPTERS),-e "./$(each)[sandbox]")
 
 # The extras that users install. The other extras are for work on this repository.
-USERS := async,cli,dask,django,fastapi,flask,probe,redis,rsa,sharing,testing
+USERS := async,cli,dask,django,fastapi,flask,otel,probe,redis,rsa,sharing,testing
 
 # $(call make-venv,FOLDER,WHAT PIP INSTALLS,LOCK FILE)
 define make-venv
@@ -172,7 +172,7 @@ clean: ## remove everything that these targets created
 	$(call make-venv,.venv,-e ".[dev]" $(EDITABLE))
 
 .venv-lowest/.stamp: $(PROJECTS) $(LOWEST)
-	$(call make-venv,.venv-lowest,-e ".[$(USERS)]" $(EDITABLE) pytest-xdist trustme uvloop,$(LOWEST))
+	$(call make-venv,.venv-lowest,-e ".[$(USERS)]" $(EDITABLE) opentelemetry-sdk pytest-xdist trustme uvloop,$(LOWEST))
 
 .venv-judges/.stamp: $(PROJECTS) $(JUDGES) judges/requirements.txt $(EXAMPLES:%=%/pyproject.toml)
 	$(call make-venv,.venv-judges,-e ".[testing]" $(EDITABLE) \

@@ -85,7 +85,9 @@ if TYPE_CHECKING:
     from ._http.requests_transport import RequestsTransport
     from ._http.wsgi_transport import WSGITransport
     from ._model.typed import StreamChanges, StreamFields
-    from ._plugins.hooks import Exchange, hookimpl
+    from ._plugins.facts import Exchange, OperationSummary, OutgoingRequest
+    from ._plugins.hooks import hookimpl
+    from ._plugins.traces import OperationTrace
 
 # Loaded on first access: these import pluggy, or are not needed to use the model.
 _LAZY = {
@@ -98,9 +100,12 @@ _LAZY = {
     "AsyncWatch": "_client.async_watch",
     "Client": "_client",
     "Clock": "_contract.clock",
-    "Exchange": "_plugins.hooks",
+    "Exchange": "_plugins.facts",
     "Limiter": "_contract.transport",
     "ManualClock": "_contract.clock",
+    "OperationSummary": "_plugins.facts",
+    "OperationTrace": "_plugins.traces",
+    "OutgoingRequest": "_plugins.facts",
     "Preview": "_contract.preview",
     "RequestsTransport": "_http.requests_transport",
     "StreamChanges": "_model.typed",
@@ -160,7 +165,10 @@ __all__ = [
     "MaskedMapping",
     "NotFound",
     "Operation",
+    "OperationSummary",
+    "OperationTrace",
     "Options",
+    "OutgoingRequest",
     "Page",
     "PermissionDenied",
     "Playability",

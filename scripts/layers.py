@@ -17,7 +17,7 @@ CORE = ROOT / "livestream_core"
 LAYERS = {
     "livestream_core": """_version _public _formerly _secrets _model webhooks _contract _plugins
         _engine _probe _http _runners _client __init__ emulator memory durable sharing events
-        contrib migrate testing cli""",
+        contrib telemetry migrate testing cli""",
     "livestream_core._probe": "verdict addresses location playlist fetching probing __init__",
     "livestream_core.durable": """values flows matching lookup listing settling database leases
         store creating creates __init__""",

@@ -7,10 +7,10 @@ import gc
 import inspect
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from click.testing import CliRunner
@@ -61,6 +61,21 @@ def _acme_is_registered() -> Iterator[None]:
     live.register(plugin)
     yield
     live.unregister(plugin)
+
+
+@pytest.fixture
+def register() -> Iterator[Callable[[Any], Any]]:
+    """Return a function that registers a plugin until the end of the test, and returns it."""
+    registered = []
+
+    def add(plugin: Any) -> Any:
+        live.register(plugin)
+        registered.append(plugin)
+        return plugin
+
+    yield add
+    for plugin in registered:
+        live.unregister(plugin)
 
 
 @pytest.fixture

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 import httpx
 import requests
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+import livestream_core as live
+from livestream_core.telemetry import OpenTelemetry
 
 from ..loopback import loopback
-from ..measure import Size, compare, timed
+from ..measure import Measurement, Size, compare, timed
 from ..providers import PROVIDERS, TPSTREAMS, Provider
 from ..table import Row, seconds
 
@@ -24,6 +32,7 @@ def rows(size: Size) -> Iterator[Row]:
         yield _compare_with_requests(
             size, provider, f"Client.get, {provider.name}", _client, TARGET
         )
+    yield from _observed(size)
     for what, way in (
         ("a request prepared by hand, requests' HTTPAdapter", _prepared),
         ("httpx.Client().get(url).json()", _httpx),
@@ -50,6 +59,69 @@ def _compare_with_requests(
     return Row(
         "get", what, BARE, seconds(measured.ours), seconds(measured.theirs), measured, target
     )
+
+
+def _observed(size: Size) -> Iterator[Row]:
+    """Yield ``Client.get`` with plugins that observe it, beside the same without a plugin."""
+    stream = TPSTREAMS.one(2)
+    path = TPSTREAMS.path.format(id=stream["id"])
+    for what, plugin in (
+        ("a plugin with livestream_operation", _Hook()),
+        ("telemetry.OpenTelemetry, spans and metrics", _telemetry()),
+    ):
+        with ExitStack() as stack:
+            origin = stack.enter_context(loopback(lambda _: {path: json.dumps(stream)}))
+            get = timed(_client(stack, TPSTREAMS, origin, stream["id"]), times=size.calls)
+            measured = compare(_with_plugin(plugin, get), get, rounds=size.call_rounds)
+        yield Row(
+            "get",
+            f"Client.get with {what}",
+            "Client.get without a plugin",
+            seconds(measured.ours),
+            seconds(measured.theirs),
+            measured,
+        )
+
+
+class _Hook:
+    """A plugin that counts operations by their outcome."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str | None]] = Counter()
+
+    @live.hookimpl
+    def livestream_operation(self, operation: live.OperationSummary) -> None:
+        """Count the operation."""
+        self._counts[operation.operation, operation.error] += 1
+
+
+class _Dropped(SpanExporter):
+    """An exporter without a receiver, whose time is not the library's."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Drop the spans."""
+        return SpanExportResult.SUCCESS
+
+
+def _telemetry() -> OpenTelemetry:
+    tracer_provider = TracerProvider()
+    tracer_provider.add_span_processor(BatchSpanProcessor(_Dropped()))
+    return OpenTelemetry(
+        tracer_provider=tracer_provider, meter_provider=MeterProvider([InMemoryMetricReader()])
+    )
+
+
+def _with_plugin(plugin: object, measure: Measurement) -> Measurement:
+    """Return the same measurement with a plugin, which is registered outside the measured time."""
+
+    def measure_with_plugin() -> float:
+        live.register(plugin)
+        try:
+            return measure()
+        finally:
+            live.unregister(plugin)
+
+    return measure_with_plugin
 
 
 def _client(stack: ExitStack, provider: Provider, origin: str, id: str) -> Callable[[], object]:

@@ -26,7 +26,7 @@ from .._runners.asynchronous import AsyncRunner, NewLoopRunner
 from .._secrets.secret import Secret
 from .async_stream_list import AsyncStreamList
 from .async_watch import AsyncWatch
-from .base import BaseClient
+from .base import BaseClient, id_of
 
 T = TypeVar("T")
 
@@ -61,7 +61,6 @@ class AsyncClient(BaseClient):
             adapter,
             scope=getattr(transport, "session_scope", None),
             ending=ending or NewLoopRunner(self._runner),
-            loses_notes=True,
             clock=clock,
             **settings,
         )
@@ -105,53 +104,53 @@ class AsyncClient(BaseClient):
         **fields: Any,
     ) -> LiveStream:
         """Create a live stream; see :meth:`Client.create`."""
-        return await self._run(self._creating(spec, fields, on_unsupported, deadline))
+        return await self._run("create", self._creating(spec, fields, on_unsupported, deadline))
 
     async def get(
         self, id: str, *, after: LiveStream | None = None, deadline: float | None = None
     ) -> LiveStream:
         """Return one stream; see :meth:`Client.get`."""
-        return await self._run(self._getting(id, after, deadline))
+        return await self._run("get", self._getting(id, after, deadline), id)
 
     async def update(
         self, id: str, *, deadline: float | None = None, **changes: Unpack[StreamChanges]
     ) -> LiveStream:
         """Update fields of a stream; see :meth:`Client.update`."""
-        return await self._run(self._updating(id, changes, deadline))
+        return await self._run("update", self._updating(id, changes, deadline), id)
 
     async def start(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Start a stream; see :meth:`Client.start`."""
-        return await self._run(self._on_stream("start", id, deadline))
+        return await self._run("start", self._on_stream("start", id, deadline), id)
 
     async def reset_key(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Replace a stream's key; see :meth:`Client.reset_key`."""
-        return await self._run(self._on_stream("reset_key", id, deadline))
+        return await self._run("reset_key", self._on_stream("reset_key", id, deadline), id)
 
     async def disable(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Disable a stream; see :meth:`Client.disable`."""
-        return await self._run(self._on_stream("disable", id, deadline))
+        return await self._run("disable", self._on_stream("disable", id, deadline), id)
 
     async def enable(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Enable a disabled stream; see :meth:`Client.enable`."""
-        return await self._run(self._on_stream("enable", id, deadline))
+        return await self._run("enable", self._on_stream("enable", id, deadline), id)
 
     async def stop(
         self, id: str, *, trim: Trim | None = None, deadline: float | None = None
     ) -> LiveStream:
         """Stop a stream; see :meth:`Client.stop`."""
-        return await self._run(self._stopping(id, trim, deadline))
+        return await self._run("stop", self._stopping(id, trim, deadline), id)
 
     async def recordings(self, id: str, *, deadline: float | None = None) -> tuple[Recording, ...]:
         """Return all recordings of a stream; see :meth:`Client.recordings`."""
-        return await self._run(self._recordings(id, deadline))
+        return await self._run("recordings", self._recordings(id, deadline), id)
 
     async def cancel(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Cancel a stream that has not gone live; see :meth:`Client.cancel`."""
-        return await self._run(self._on_stream("cancel", id, deadline))
+        return await self._run("cancel", self._on_stream("cancel", id, deadline), id)
 
     async def delete(self, id: str, *, deadline: float | None = None) -> None:
         """Delete a stream; see :meth:`Client.delete`."""
-        await self._run(self._on_stream("delete", id, deadline))
+        await self._run("delete", self._on_stream("delete", id, deadline), id)
 
     # -- lists and waiting ------------------------------------------------------------------
 
@@ -198,7 +197,7 @@ class AsyncClient(BaseClient):
     ) -> Page:
         """Return one page of streams; see :meth:`Client.pages`."""
         query = self._query("pages", status, starts_after, starts_before, tag, reference, full)
-        return await self._run(self._paging(query, cursor, size, deadline, full=full))
+        return await self._run("pages", self._paging(query, cursor, size, deadline, full=full))
 
     async def wait(
         self,
@@ -214,7 +213,9 @@ class AsyncClient(BaseClient):
 
         Functions passed as ``until`` and ``on_change`` must be synchronous, and must not block.
         """
-        return await self._run(self._waiting(id, until, timeout, poll, since, on_change))
+        return await self._run(
+            "wait", self._waiting(id, until, timeout, poll, since, on_change), id
+        )
 
     def watch(
         self,
@@ -240,7 +241,9 @@ class AsyncClient(BaseClient):
             tag=tag,
             reference=reference,
         )
-        return AsyncWatch(lambda flow: self._run(self._if_open(flow, "watch", id)), watching)
+        return AsyncWatch(
+            lambda flow: self._run("watch", self._if_open(flow, "watch", id), id), watching
+        )
 
     async def probe(
         self,
@@ -250,11 +253,12 @@ class AsyncClient(BaseClient):
         deadline: float | None = None,
     ) -> Playability:
         """Find out whether viewers can watch a stream; see :meth:`Client.probe`."""
-        return await self._run(self._probing(stream, allow_addresses, deadline))
+        flow = self._probing(stream, allow_addresses, deadline)
+        return await self._run("probe", flow, id_of(stream))
 
     async def check(self, *, deadline: float | None = None) -> Check:
         """Check whether the account can be used; see :meth:`Client.check`."""
-        return await self._run(self._checking(deadline))
+        return await self._run("check", self._checking(deadline))
 
     # -- webhooks ---------------------------------------------------------------------------
 
@@ -270,7 +274,7 @@ class AsyncClient(BaseClient):
         delivery = read_delivery(headers, body)
         secret = Secret(secret) if isinstance(secret, str) else secret
         del headers, body
-        return await self._run(self._receiving(delivery, secret, deadline))
+        return await self._run("receive_webhook", self._receiving(delivery, secret, deadline))
 
     # -- closing ----------------------------------------------------------------------------
 
@@ -299,9 +303,14 @@ class AsyncClient(BaseClient):
 
     # -- how a call runs --------------------------------------------------------------------
 
-    async def _run(self, flow: Flow[T]) -> T:
+    async def _run(self, name: str, flow: Flow[T], id: str | None = None) -> T:
+        observation = self._engine.observation(name, id)
         try:
-            result = await self._runner.run(flow)
+            if observation is None:
+                result = await self._runner.run(flow)
+            else:
+                with observation:
+                    result = observation.returned(await self._runner.run(flow))
         except Exception:
             await self._end_left_over()
             raise
@@ -310,7 +319,7 @@ class AsyncClient(BaseClient):
         return result
 
     async def _page(self, flow: Flow[T]) -> T:
-        return await self._run(self._if_open(flow, "list"))
+        return await self._run("list", self._if_open(flow, "list"))
 
     async def _end_left_over(self) -> None:
         if not self._membership.is_open:

@@ -82,7 +82,6 @@ class BaseClient:
         adapter: The vendor's adapter.
         scope: A value that two clients must have in common to share a session.
         ending: The runner of the flow that ends the session when the process exits.
-        loses_notes: Whether notes on exceptions may get lost.
         clock: The clock.
         observers: The plugins that observe requests and changes of status.
         timeout: The connect and the read timeout, in seconds.
@@ -98,7 +97,6 @@ class BaseClient:
         *,
         scope: Hashable,
         ending: Any,
-        loses_notes: bool = False,
         clock: Clock,
         observers: Observers,
         timeout: tuple[float, float],
@@ -133,7 +131,6 @@ class BaseClient:
             deadline=deadline,
             token_store=token_store,
             limiters=() if limiter is None else (limiter,),
-            loses_notes=loses_notes,
         )
         # They end the session when the process exits, if no client has ended it by then.
         self._membership.shared.engine = self._engine
@@ -481,7 +478,7 @@ class BaseClient:
         from .._probe.playlist import require_parser
         from .._probe.probing import probe
 
-        id = stream.id if isinstance(stream, LiveStream) else stream
+        id = id_of(stream)
         with self._context("probe", id):
             require_parser()
             if not isinstance(stream, LiveStream):
@@ -800,6 +797,11 @@ def _spec(spec: StreamSpec | None, fields: Mapping[str, Any]) -> StreamSpec:
     if "title" not in fields:
         raise InvalidInput("title: is missing", field="title")
     return StreamSpec(**fields)
+
+
+def id_of(stream: LiveStream | str) -> str:
+    """Return the ID of a stream that may be passed by its ID."""
+    return stream.id if isinstance(stream, LiveStream) else stream
 
 
 def unknown_field(name: str) -> InvalidInput:

@@ -24,7 +24,7 @@ from .._model.typed import StreamChanges, StreamFields
 from .._public import publish
 from .._runners.sync import SyncRunner
 from .._secrets.secret import Secret
-from .base import BaseClient
+from .base import BaseClient, id_of
 from .stream_list import StreamList
 from .watch import Watch
 
@@ -111,7 +111,7 @@ class Client(BaseClient):
             InvalidInput: If a field is not valid; nothing was sent.
             Unsupported: If this provider does not support a field; nothing was sent.
         """
-        return self._run(self._creating(spec, fields, on_unsupported, deadline))
+        return self._run("create", self._creating(spec, fields, on_unsupported, deadline))
 
     def get(
         self, id: str, *, after: LiveStream | None = None, deadline: float | None = None
@@ -127,7 +127,7 @@ class Client(BaseClient):
         Raises:
             NotFound: If the ID does not exist or belongs to something other than a live stream.
         """
-        return self._run(self._getting(id, after, deadline))
+        return self._run("get", self._getting(id, after, deadline), id)
 
     def update(
         self, id: str, *, deadline: float | None = None, **changes: Unpack[StreamChanges]
@@ -147,7 +147,7 @@ class Client(BaseClient):
             InvalidInput: If a field does not exist or its value is not valid; nothing was sent.
             Unsupported: If this provider cannot change or clear a field; nothing was sent.
         """
-        return self._run(self._updating(id, changes, deadline))
+        return self._run("update", self._updating(id, changes, deadline), id)
 
     def start(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Start a stream, so that an encoder can connect now or as soon as its server is ready.
@@ -159,7 +159,7 @@ class Client(BaseClient):
         Raises:
             Conflict: If the stream's status does not allow it.
         """
-        return self._run(self._on_stream("start", id, deadline))
+        return self._run("start", self._on_stream("start", id, deadline), id)
 
     def reset_key(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Replace a stream's key. The old key stops working.
@@ -174,7 +174,7 @@ class Client(BaseClient):
         Raises:
             Conflict: If the stream's status does not allow it.
         """
-        return self._run(self._on_stream("reset_key", id, deadline))
+        return self._run("reset_key", self._on_stream("reset_key", id, deadline), id)
 
     def disable(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Disable a stream: the vendor refuses encoders until it is enabled again.
@@ -189,7 +189,7 @@ class Client(BaseClient):
         Raises:
             Conflict: If the stream's status does not allow it.
         """
-        return self._run(self._on_stream("disable", id, deadline))
+        return self._run("disable", self._on_stream("disable", id, deadline), id)
 
     def enable(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Enable a disabled stream, so that an encoder can connect again.
@@ -204,7 +204,7 @@ class Client(BaseClient):
         Raises:
             Conflict: If the stream's status does not allow it.
         """
-        return self._run(self._on_stream("enable", id, deadline))
+        return self._run("enable", self._on_stream("enable", id, deadline), id)
 
     def stop(
         self, id: str, *, trim: Trim | None = None, deadline: float | None = None
@@ -219,7 +219,7 @@ class Client(BaseClient):
         Raises:
             Conflict: If the stream's status does not allow it.
         """
-        return self._run(self._stopping(id, trim, deadline))
+        return self._run("stop", self._stopping(id, trim, deadline), id)
 
     def recordings(self, id: str, *, deadline: float | None = None) -> tuple[Recording, ...]:
         """Return all recordings of a stream, in the vendor's order.
@@ -230,7 +230,7 @@ class Client(BaseClient):
             id: The stream's ID.
             deadline: See :meth:`create`.
         """
-        return self._run(self._recordings(id, deadline))
+        return self._run("recordings", self._recordings(id, deadline), id)
 
     def cancel(self, id: str, *, deadline: float | None = None) -> LiveStream:
         """Cancel a stream that has not gone live.
@@ -242,7 +242,7 @@ class Client(BaseClient):
         Raises:
             Conflict: If the stream's status does not allow it.
         """
-        return self._run(self._on_stream("cancel", id, deadline))
+        return self._run("cancel", self._on_stream("cancel", id, deadline), id)
 
     def delete(self, id: str, *, deadline: float | None = None) -> None:
         """Delete a stream; some vendors also delete its recording.
@@ -255,7 +255,7 @@ class Client(BaseClient):
             NotFound: If the ID does not exist or belongs to something other than a live stream;
                 nothing was deleted.
         """
-        self._run(self._on_stream("delete", id, deadline))
+        self._run("delete", self._on_stream("delete", id, deadline), id)
 
     # -- lists ------------------------------------------------------------------------------
 
@@ -304,7 +304,7 @@ class Client(BaseClient):
         query = self._query("list", status, starts_after, starts_before, tag, reference, full)
         listing = self._listing(query, limit, on_unreadable, deadline, full=full)
         return StreamList(
-            lambda flow: self._run(self._if_open(flow, "list")),
+            lambda flow: self._run("list", self._if_open(flow, "list")),
             listing,
             lambda: read_ahead and not self._engine.limiters,
         )
@@ -344,7 +344,7 @@ class Client(BaseClient):
                 latter case, the error's ``streams`` has the streams of the page.
         """
         query = self._query("pages", status, starts_after, starts_before, tag, reference, full)
-        return self._run(self._paging(query, cursor, size, deadline, full=full))
+        return self._run("pages", self._paging(query, cursor, size, deadline, full=full))
 
     # -- waiting ----------------------------------------------------------------------------
 
@@ -385,7 +385,7 @@ class Client(BaseClient):
                 of a reusable stream was seen, the message says so.
             Unsupported: If this provider never reports the status; nothing was sent.
         """
-        return self._run(self._waiting(id, until, timeout, poll, since, on_change))
+        return self._run("wait", self._waiting(id, until, timeout, poll, since, on_change), id)
 
     def watch(
         self,
@@ -469,7 +469,8 @@ class Client(BaseClient):
         Raises:
             InvalidInput: If a host has no address that is public or allowed.
         """
-        return self._run(self._probing(stream, allow_addresses, deadline))
+        flow = self._probing(stream, allow_addresses, deadline)
+        return self._run("probe", flow, id_of(stream))
 
     def check(self, *, deadline: float | None = None) -> Check:
         """Check whether the account can be used: sign in if necessary, and list the smallest page.
@@ -487,7 +488,7 @@ class Client(BaseClient):
             InvalidInput: If the deadline is not valid.
             ConfigurationError: If the client is closed.
         """
-        return self._run(self._checking(deadline))
+        return self._run("check", self._checking(deadline))
 
     # -- webhooks ---------------------------------------------------------------------------
 
@@ -521,7 +522,7 @@ class Client(BaseClient):
         delivery = read_delivery(headers, body)
         secret = Secret(secret) if isinstance(secret, str) else secret
         del headers, body
-        return self._run(self._receiving(delivery, secret, deadline))
+        return self._run("receive_webhook", self._receiving(delivery, secret, deadline))
 
     # -- closing ----------------------------------------------------------------------------
 
@@ -546,9 +547,13 @@ class Client(BaseClient):
 
     # -- how a call runs --------------------------------------------------------------------
 
-    def _run(self, flow: Flow[T]) -> T:
+    def _run(self, name: str, flow: Flow[T], id: str | None = None) -> T:
+        observation = self._engine.observation(name, id)
         try:
-            return self._runner.run(flow)
+            if observation is None:
+                return self._runner.run(flow)
+            with observation:
+                return observation.returned(self._runner.run(flow))
         finally:
             if not self._membership.is_open:
                 # Another thread has closed this client: a session opened since then must end.

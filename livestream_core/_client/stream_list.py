@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Self
 
@@ -95,7 +96,9 @@ class _Ahead:
         self._is_read = Event()
         self._streams: list[LiveStream] = []
         self._error: BaseException | None = None
-        Thread(target=self._run, name="livestream-page", daemon=True).start()
+        # In the caller's context: what observes the caller also observes this page.
+        run = copy_context().run
+        Thread(target=run, args=(self._run,), name="livestream-page", daemon=True).start()
 
     def _run(self) -> None:
         try:

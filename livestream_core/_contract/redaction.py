@@ -157,7 +157,7 @@ class Redactor:
             items = [self.protect(stream) for stream in result.items]
             if result.unreadable or any(stream.problems for stream in items):
                 lost = [
-                    attrs.evolve(each, reason=self._short(each.reason), id=self._id(each.id))
+                    attrs.evolve(each, reason=self._short(each.reason), id=self.shown_id(each.id))
                     for each in result.unreadable
                 ]
                 protected = attrs.evolve(result, items=items, unreadable=lost)
@@ -251,26 +251,28 @@ class Redactor:
             error.hint = self._line(error.hint)
         if error.body is not None:
             error.body = self.mask(error.body, TEXT_SHOWN)[:BODY_SHOWN]
-        error.stream_id = self._id(error.stream_id)
+        error.stream_id = self.shown_id(error.stream_id)
         if error.request_id is not None:
-            error.request_id = self._cut(error.request_id)
+            error.request_id = self.short(error.request_id)
         if isinstance(error, Rejected):
             error.fields = {
-                self._cut(name): self._texts(texts)
+                self.short(name): self._texts(texts)
                 for name, texts in islice(error.fields.items(), MAX_FIELDS)
             }
+
+    def shown_id(self, stream_id: str | None) -> str | None:
+        """Return the ID of a stream, or a mask if it is a secret, such as a key passed as an ID."""
+        return MASK if stream_id in self.known() else stream_id
+
+    def short(self, text: str, most: int = _LONGEST_FIELD) -> str:
+        """Return a value of the vendor with its secrets masked, and cut to a maximum length."""
+        return self.mask(text, most)[:most]
 
     def _line(self, text: str) -> str:
         return " ".join(_printable(self.mask(text, TEXT_SHOWN)).split())
 
     def _short(self, text: str) -> str:
         return self._line(text)[:_LONGEST_MESSAGE]
-
-    def _id(self, stream_id: str | None) -> str | None:
-        return MASK if stream_id in self.known() else stream_id
-
-    def _cut(self, text: str, most: int = _LONGEST_FIELD) -> str:
-        return self.mask(text, most)[:most]
 
     def _texts(self, texts: Iterable[str]) -> tuple[str, ...]:
         """Return the masked messages of one field, cut to the length of one in total."""
@@ -279,7 +281,7 @@ class Redactor:
         for text in texts:
             if left <= 0:
                 break
-            shown.append(self._cut(text, left))
+            shown.append(self.short(text, left))
             left -= len(shown[-1]) or 1
         return tuple(shown)
 

@@ -15,6 +15,7 @@ from .._model.errors import (
     InvalidInput,
 )
 from .._secrets.secret import Secret
+from .._secrets.spellings import compiled
 
 
 @attrs.frozen(slots=True)
@@ -114,6 +115,9 @@ def _header_texts(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: c.text(value) for name, value in c.mapping(headers).items()}
 
 
+#: The name of a header (RFC 9110, 5.6.2).
+_HEADER_NAME = r"[-!#$%&'*+.^_`|~\w]+"
+
 #: In JSON, a secret in a memo is an object with only this key.
 _SECRET = "$secret"  # noqa: S105
 
@@ -151,7 +155,7 @@ def _memo_from_json(memo: Any) -> Any:
 def has_unsendable(headers: Mapping[str, str]) -> bool:
     """Return whether a header has a name or a value that cannot be sent."""
     return any(
-        not isinstance(text, str) or not text.isascii() or not text.isprintable()
+        not all(isinstance(text, str) and text.isascii() and text.isprintable() for text in pair)
+        or compiled(_HEADER_NAME).fullmatch(pair[0]) is None
         for pair in headers.items()
-        for text in pair
     )

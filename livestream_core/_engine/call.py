@@ -38,32 +38,27 @@ from .._model.errors import (
     RequestTimeout,
     UnexpectedResponse,
     applied_text,
+    unknown_hint,
 )
 from .._model.log import logger
 from .._model.stream import LiveStream
-from .._plugins.hooks import Exchange, Observers
+from .._plugins.facts import Exchange
+from .._plugins.hooks import Observers
 from .._secrets.secret import Secret
 from .driving import drive
 from .effects import Flow, Send, Sleep
-from .outcome import Sent, applied, is_accepted
+from .observation import Observation, current
+from .outcome import Sent, applied, is_accepted, request_id
 from .pacing import LimiterInUse, give_up, permit, tell
 from .retry import RetryPolicy
 from .sign_in import SharedSession, session_for
 
 T = TypeVar("T")
 
-_REQUEST_ID_HEADERS = (
-    "x-request-id",
-    "request-id",
-    "x-amzn-requestid",
-    "x-correlation-id",
-    "cf-ray",
-)
-
+#: The numeric value of `logging`, which is slow to import.
+_DEBUG = 10
 #: The status of an error in a 2xx response of which the adapter knows no status.
 _UNKNOWN_ERROR = 500
-_CREATE_UNKNOWN = "list your streams before you retry"
-_CHANGE_UNKNOWN = "read the stream before you retry"
 
 
 def _revealed(values: tuple[object, ...]) -> list[str]:
@@ -82,6 +77,19 @@ def _slow_digest(account: str, values: tuple[object, ...]) -> str:
 
     data = json.dumps(_revealed(values)).encode()
     return hashlib.scrypt(data, salt=account.encode(), n=2**14, r=8, p=1, dklen=16).hex()
+
+
+def _log(exchange: Exchange) -> None:
+    logger().debug(
+        "%s %s: %s %s -> %s in %.0f ms",
+        exchange.account,
+        exchange.operation,
+        exchange.method,
+        exchange.template,
+        exchange.status or exchange.error,
+        exchange.elapsed.total_seconds() * 1000,
+        extra={"livestream": exchange.to_dict()},
+    )
 
 
 def _overrides(adapter: Adapter, method: str) -> bool:
@@ -106,7 +114,6 @@ class Engine:
         deadline: float,
         token_store: AnyTokenStore | None,
         limiters: Iterable[AnyLimiter],
-        loses_notes: bool = False,
     ) -> None:
         self.adapter = adapter
         self.account = account
@@ -118,8 +125,6 @@ class Engine:
         self.timeout = timeout
         self.deadline = deadline
         self.token_store = token_store
-        #: Whether notes on exceptions may get lost, because asyncio may replace an exception.
-        self.loses_notes = loses_notes
         # Most adapters have neither, so most requests do not pay for them.
         self.signs: bool = _overrides(adapter, "sign")
         self.finds_errors: bool = _overrides(adapter, "is_error")
@@ -153,6 +158,16 @@ class Engine:
             data = json.dumps([self.account, _revealed(values)]).encode()
             return hmac.digest(key, data, "sha256").hex()
         return _slow_digest(self.account, values)
+
+    def observation(self, name: str, stream_id: str | None) -> Observation | None:
+        """Return the observation of an operation that is about to run, if it is observed at all.
+
+        An operation within an observed one is observed too, so that its requests count for itself.
+        """
+        is_observed = name in CHANGING_OPERATIONS or self.observers.watch_operations
+        if is_observed or current() is not None:
+            return Observation(self, name, stream_id)
+        return None
 
     def call(
         self,
@@ -192,10 +207,7 @@ class Engine:
         except LiveStreamError as raised:
             error = raised
         except BaseException as raised:
-            note = call.interruption_note()
-            if self.loses_notes and name in CHANGING_OPERATIONS and applied(call.sent) is not False:
-                logger().warning("%s", note)
-            pass_on(raised, note, handled)
+            pass_on(raised, call.interruption_note(), handled)
         else:
             return self.redactor.protect(result)
         # Raised here, so that its context is not another library's error, and its traceback has
@@ -236,6 +248,7 @@ class Call:
         self.last_sent: float = 0.0
         #: The operation of each request that was sent: ``sign_in`` or its own name.
         self.done: tuple[str, ...] = ()
+        self._observation: Observation | None = current()
         #: Whether a limiter did not allow a request in time.
         self.is_refused_by_limiter: bool = False
         #: Whether it gave up because too little time was left for another attempt.
@@ -342,11 +355,17 @@ class Call:
             raise RequestTimeout(f"the operation exceeded its time limit of {self.seconds:.6g} s")
         connect, read = engine.timeout
         sending.session = session
+        observation = self._observation
+        if observation is not None:
+            observation.trace(request, sending, operation, attempt)
         if engine.signs:
             self._sign(sending)
         sent = Sent(request, None)
-        if request.changes and operation == self.name:
+        is_change = request.changes and operation == self.name
+        if is_change:
             self.sent.append(sent)
+        if observation is not None:
+            observation.begin_attempt(sent if is_change else None, is_retry=bool(history))
         self.done += (operation,)
         response: Response | None = None
         outcome: Response | LiveStreamError | None = None
@@ -405,10 +424,7 @@ class Call:
             error.retry_after = requested_wait(adapter, response)
         error.http_status = status
         error.body = response.text[:BODY_SHOWN]
-        error.request_id = next(
-            (response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers),
-            None,
-        )
+        error.request_id = request_id(response)
         return error
 
     def error_for(self, response: Response) -> LiveStreamError:
@@ -471,33 +487,32 @@ class Call:
         failure: LiveStreamError | None,
         began: float,
     ) -> None:
-        engine = self.engine
-        elapsed = engine.clock.monotonic() - began
-        status = response.status if response is not None else None
-        logger().debug(
-            "%s %s: %s %s -> %s in %.0f ms",
-            engine.account,
-            operation,
-            request.method,
-            request.template,
-            status if failure is None or status else type(failure).__name__,
-            elapsed * 1000,
+        engine, observation = self.engine, self._observation
+        if observation is not None:
+            observation.end_attempt(response)
+        is_logged = logger().isEnabledFor(_DEBUG)
+        is_wanted = engine.observers.wants("livestream_exchange")
+        is_traced = observation is not None and observation.wants_exchanges
+        if not (is_logged or is_wanted or is_traced):
+            return
+        exchange = Exchange(
+            provider=engine.adapter.name,
+            account=engine.account,
+            operation=operation,
+            stream_id=engine.redactor.shown_id(self.stream_id),
+            method=request.method,
+            template=request.template,
+            status=None if response is None else response.status,
+            error=None if failure is None else type(failure).__name__,
+            elapsed=timedelta(seconds=engine.clock.monotonic() - began),
+            attempt=attempt,
         )
-        if engine.observers.wants("livestream_exchange"):
-            engine.observers.exchange(
-                Exchange(
-                    provider=engine.adapter.name,
-                    account=engine.account,
-                    operation=operation,
-                    stream_id=self.stream_id,
-                    method=request.method,
-                    template=request.template,
-                    status=status,
-                    error=type(failure).__name__ if failure is not None else None,
-                    elapsed=timedelta(seconds=elapsed),
-                    attempt=attempt,
-                )
-            )
+        if is_logged:
+            _log(exchange)
+        if is_wanted:
+            engine.observers.exchange(exchange)
+        if observation is not None:
+            observation.end_exchange(exchange)
 
     # -- errors -----------------------------------------------------------------------------
 
@@ -531,7 +546,8 @@ class Call:
 
     def interruption_note(self) -> str:
         """Return one line about this operation, to note on another library's exception."""
-        about = f" {self.stream_id!r}" if self.stream_id else ""
+        shown = self.engine.redactor.shown_id(self.stream_id)
+        about = f" {shown!r}" if shown else ""
         known = applied(self.sent)
         return (
             f"{self.engine.adapter.name} {self.name}{about} was interrupted: "
@@ -557,12 +573,13 @@ class Call:
         if isinstance(error, UnexpectedResponse) and self.last is not None:
             error.http_status = error.http_status or self.last.status
             error.body = self.last.text[:BODY_SHOWN] if error.body is None else error.body
+            error.request_id = error.request_id or request_id(self.last)
         if "retryable" not in vars(error):
             error.retryable = error.temporary
         if error.applied is not False and not all(each.request.idempotent for each in self.sent):
             error.retryable = False
         if error.applied is None and self.name in CHANGING_OPERATIONS:
-            error.hint = _CREATE_UNKNOWN if self.name == "create" else _CHANGE_UNKNOWN
+            error.hint = unknown_hint(self.name)
         if error.applied and self.name in CHANGING_OPERATIONS and error.temporary:
             error.hint = "do not retry, read the stream instead"
         engine.redactor.clean(error)

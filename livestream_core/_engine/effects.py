@@ -12,7 +12,7 @@ from .._contract.request import Request, WireRequest
 from .._contract.response import Headers
 from .._contract.session import Session, has_unsendable
 from .._contract.transport import Timeout
-from .._model.errors import LiveStreamError
+from .._model.errors import InvalidInput, LiveStreamError
 from .._model.urls import host_header
 from .._version import __version__
 
@@ -23,6 +23,8 @@ _STANDARD_HEADERS = {
     "Accept-Encoding": "gzip, deflate",
     "User-Agent": f"livestream-core/{__version__}",
 }
+#: Headers that HTTP libraries add: with other values, the request would mean something else.
+_FRAMING = ("connection", "content-length", "host", "transfer-encoding")
 
 
 @final
@@ -34,17 +36,28 @@ class Send:
     """
 
     __slots__ = (
-        *("_body", "_headers", "_method", "_origin", "_signature", "_target"),
-        *("session", "timeout"),
+        *("_body", "_headers", "_method", "_signature", "_target", "_traced"),
+        *("origin", "session", "timeout"),
     )
 
     def __init__(self, request: Request, origin: str) -> None:
         self._body, headers = request.content()
-        self._method, self._origin, self._target = request.method, origin, request.target()
+        if has_unsendable(request.headers):
+            raise InvalidInput(
+                "the request has a header whose name or value cannot be sent", field="headers"
+            )
+        self._method, self.origin, self._target = request.method, origin, request.target()
         self._headers = {**headers, **_STANDARD_HEADERS, **request.headers}
         self.session: Session | None = None
         self.timeout = Timeout(0.0, 0.0, 0.0)
         self._signature: Mapping[str, str] | None = None
+        self._traced: Mapping[str, str] = {}
+
+    def trace(self, headers: Mapping[str, str]) -> None:
+        """Send headers of a trace with the next attempt, except those that it has anyway."""
+        self._signature, self._traced = None, {}
+        known = {*_FRAMING, *(name.lower() for name in self._all_headers())}
+        self._traced = {name: value for name, value in headers.items() if name.lower() not in known}
 
     def sign(
         self, sign: Callable[[WireRequest, Session | None, datetime], object], now: datetime
@@ -56,7 +69,7 @@ class Send:
             ValueError: If they contain characters that cannot be sent.
         """
         self._signature = None
-        host = host_header(self._origin)
+        host = host_header(self.origin)
         path, _, query = self._target.partition("?")
         # The host is sent as it is signed, whatever the HTTP library would write there.
         headers = {**self._all_headers(), "Host": host}
@@ -81,14 +94,16 @@ class Send:
     def _all_headers(self) -> Mapping[str, str]:
         if self._signature is not None:
             return self._signature
-        headers = self._headers
-        return headers if self.session is None else {**headers, **self.session.headers}
+        headers = (
+            self._headers if self.session is None else {**self._headers, **self.session.headers}
+        )
+        return {**self._traced, **headers} if self._traced else headers
 
     def by(self, transport: Any) -> Any:
         """Pass the request to a transport's ``send``, and return what it returns."""
         return transport.send(
             self._method,
-            self._origin,
+            self.origin,
             self._target,
             self._all_headers(),
             self._body,

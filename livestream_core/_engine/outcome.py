@@ -8,6 +8,14 @@ from .._contract.request import Request
 from .._contract.response import Response
 from .._model.errors import LiveStreamError
 
+_REQUEST_ID_HEADERS = (
+    "x-request-id",
+    "request-id",
+    "x-amzn-requestid",
+    "x-correlation-id",
+    "cf-ray",
+)
+
 
 @attrs.define(slots=True)
 class Sent:
@@ -33,6 +41,12 @@ def applied(sent: list[Sent]) -> bool | None:
     if True in known:
         return True
     return None if None in known else False
+
+
+def request_id(response: Response) -> str | None:
+    """Return the vendor's ID of the request that a response responds to, if it has one."""
+    headers = response.headers
+    return next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None)
 
 
 def is_accepted(status: int) -> bool | None:

@@ -21,6 +21,8 @@ _APPLIED_TEXT = {
     None: "the change may or may not have been applied",
 }
 _CREATE_UNKNOWN_TEXT = "the stream may or may not have been created"
+_CREATE_UNKNOWN_HINT = "list your streams before you retry"
+_CHANGE_UNKNOWN_HINT = "read the stream before you retry"
 
 #: The longest ``retry_after``, in seconds. A longer wait is shortened to this.
 MAX_RETRY_AFTER = 86_400.0
@@ -31,6 +33,11 @@ def applied_text(operation: str | None, applied: bool | None) -> str:
     if operation == "create" and applied is None:
         return _CREATE_UNKNOWN_TEXT
     return _APPLIED_TEXT[applied]
+
+
+def unknown_hint(operation: str) -> str:
+    """Return what to do after a change of which nothing says whether it was applied."""
+    return _CREATE_UNKNOWN_HINT if operation == "create" else _CHANGE_UNKNOWN_HINT
 
 
 def limit_retry_after(value: float | None) -> float | None:

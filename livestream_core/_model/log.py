@@ -1,4 +1,4 @@
-"""The library's logger."""
+"""The library's loggers."""
 
 from __future__ import annotations
 
@@ -18,3 +18,16 @@ def logger() -> logging.Logger:
     import logging
 
     return logging.getLogger("livestream_core")
+
+
+@cache
+def operations_logger() -> logging.Logger:
+    """Return the logger of the outcomes of operations.
+
+    A program that does not configure logging prints none of them: it gets the errors themselves.
+    """
+    import logging
+
+    operations = logging.getLogger("livestream_core.operations")
+    operations.addHandler(logging.NullHandler())
+    return operations

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import attrs
 import pluggy
 
 from .._contract.adapter import AdapterInfo
 from .._contract.foreign import is_of_signal_handler
+from .._contract.session import has_unsendable
 from .._model.errors import ConfigurationError
 from .._model.log import logger
 from .._model.status import Status
 from .._model.stream import LiveStream, StreamSpec
-from .._public import publish
+from .facts import Exchange, OperationSummary, OutgoingRequest
+from .traces import OperationTrace
 
 PROJECT = "livestream_core"
 OBSERVER_GROUP = "livestream_core.plugins"
@@ -25,35 +25,6 @@ OBSERVER_GROUP = "livestream_core.plugins"
 hookspec = pluggy.HookspecMarker(PROJECT)
 #: Marks a function of a plugin as the implementation of a hook.
 hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
-
-
-@attrs.frozen(slots=True, kw_only=True)
-class Exchange:
-    """The facts about one HTTP request and its response, without secrets and bodies.
-
-    Attributes:
-        provider: The provider's name.
-        account: The account.
-        operation: The client's method, or ``"sign_in"`` or ``"sign_out"``.
-        stream_id: The ID of the stream, if known.
-        method: The HTTP method.
-        template: The path with names in braces.
-        status: The HTTP status code, or ``None`` if there was no response.
-        error: The class name of the error, if there was one.
-        elapsed: The duration.
-        attempt: The number of the attempt, starting at 1. Retries increase it.
-    """
-
-    provider: str
-    account: str
-    operation: str
-    stream_id: str | None
-    method: str
-    template: str
-    status: int | None
-    error: str | None
-    elapsed: timedelta
-    attempt: int
 
 
 class Hooks:
@@ -68,6 +39,25 @@ class Hooks:
         """Observe an HTTP exchange.
 
         The hook is not called for requests of clients that the implementation itself uses.
+        """
+
+    @hookspec
+    def livestream_operation(self, operation: OperationSummary) -> None:
+        """Observe the end of an operation of a client, whether it succeeded or not.
+
+        An operation begins when its arguments have been accepted. The hook is not called for
+        operations of clients that the implementation itself uses.
+        """
+
+    @hookspec
+    def livestream_trace(
+        self, provider: str, account: str, operation: str, stream_id: str | None
+    ) -> OperationTrace | None:
+        """Return what follows an operation that begins now, or ``None``.
+
+        Use it instead of ``livestream_operation`` to act before the operation and its requests,
+        for example to make a span current. It is not called for operations of clients that the
+        implementation itself uses.
         """
 
     @hookspec
@@ -119,10 +109,13 @@ def add_checked(manager: pluggy.PluginManager, plugin: object, name: str | None 
     if problem:
         raise ConfigurationError(
             f"the plugin {_shown(plugin)} was not registered: {problem}",
-            hint="hooks are named livestream_adapters, livestream_exchange, "
-            "livestream_status_changed, livestream_translate, and marked with "
+            hint=f"hooks are named {', '.join(_hook_names())}, and marked with "
             "@livestream_core.hookimpl",
         )
+
+
+def _hook_names() -> list[str]:
+    return [name for name in vars(Hooks) if name.startswith("livestream_")]
 
 
 def _shown(plugin: object) -> str:
@@ -142,6 +135,28 @@ class Observers:
     def exchange(self, exchange: Exchange) -> None:
         """Report an HTTP exchange."""
         self._call("livestream_exchange", exchange=exchange)
+
+    @property
+    def watch_operations(self) -> bool:
+        """Whether at least one plugin observes operations."""
+        return self.wants("livestream_operation") or self.wants("livestream_trace")
+
+    def traces(
+        self, *, provider: str, account: str, operation: str, stream_id: str | None
+    ) -> Traces:
+        """Begin an operation, and return what its observers have begun."""
+        begun = self._call(
+            "livestream_trace",
+            provider=provider,
+            account=account,
+            operation=operation,
+            stream_id=stream_id,
+        )
+        return Traces(begun)
+
+    def operation(self, operation: OperationSummary) -> None:
+        """Report the end of an operation."""
+        self._call("livestream_operation", operation=operation)
 
     def status_changed(self, account: str, stream: LiveStream, previous: Status | None) -> None:
         """Report that a stream's status has changed."""
@@ -176,27 +191,81 @@ class Observers:
         """Return whether at least one plugin implements a hook."""
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
-    def _call(self, hook: str, **arguments: Any) -> None:
-        running: set[Any] = vars(_running).setdefault("implementations", set())
+    def _call(self, hook: str, **arguments: Any) -> list[tuple[Any, Any]]:
+        """Call all implementations of a hook, and return them with their results."""
         # Called one by one, because pluggy would stop at the first one that fails.
-        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
-            # An observer is not called for what it causes itself: that could go on without end.
-            if implementation in running:
-                continue
-            try:
-                running.add(implementation)
-                implementation.function(*(arguments[name] for name in implementation.argnames))
-            except Exception as error:
-                if is_of_signal_handler(error):
-                    raise
+        return [
+            (
+                each,
+                _guarded(each, hook, each.function, *(arguments[name] for name in each.argnames)),
+            )
+            for each in getattr(self._manager.hook, hook).get_hookimpls()
+        ]
+
+
+class Traces:
+    """The traces of one operation, those of all plugins.
+
+    Args:
+        begun: The implementations of the hook, and what they returned.
+    """
+
+    def __init__(self, begun: Iterable[tuple[Any, Any]]) -> None:
+        self._begun: list[tuple[Any, OperationTrace]] = []
+        for implementation, trace in begun:
+            if isinstance(trace, OperationTrace):
+                self._begun.append((implementation, trace))
+            elif trace is not None:
                 logger().error(
-                    "observer %s failed in %s: %s",
+                    "observer %s failed in livestream_trace: it returned %s, not an OperationTrace",
                     implementation.plugin_name,
-                    hook,
-                    type(error).__name__,
+                    type(trace).__name__,
                 )
-            finally:
-                running.discard(implementation)
+
+    def __bool__(self) -> bool:
+        return bool(self._begun)
+
+    def start_exchange(self, request: OutgoingRequest) -> dict[str, str]:
+        """Report that a request is about to be sent, and return the headers to send with it."""
+        headers: dict[str, str] = {}
+        for implementation, trace in self._begun:
+            added = _guarded(implementation, "start_exchange", _headers_of, trace, request)
+            headers.update(added or {})
+        return headers
+
+    def end_exchange(self, exchange: Exchange) -> None:
+        """Report the end of that request."""
+        for implementation, trace in reversed(self._begun):
+            _guarded(implementation, "end_exchange", trace.end_exchange, exchange)
+
+    def end(self, operation: OperationSummary) -> None:
+        """Report the end of the operation."""
+        for implementation, trace in reversed(self._begun):
+            _guarded(implementation, "end", trace.end, operation)
 
 
-publish("livestream_core", [Exchange])
+def _headers_of(trace: OperationTrace, request: OutgoingRequest) -> Mapping[str, str]:
+    headers = trace.start_exchange(request) or {}
+    if has_unsendable(headers):
+        raise ValueError("a header cannot be sent")
+    return headers
+
+
+def _guarded(implementation: Any, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function of an observer, and return its result, or ``None`` if it fails."""
+    running: set[Any] = vars(_running).setdefault("implementations", set())
+    # An observer is not called for what it causes itself: that could go on without end.
+    if implementation in running:
+        return None
+    try:
+        running.add(implementation)
+        return call(*arguments)
+    except Exception as error:
+        if is_of_signal_handler(error):
+            raise
+        logger().error(
+            "observer %s failed in %s: %s", implementation.plugin_name, name, type(error).__name__
+        )
+    finally:
+        running.discard(implementation)
+    return None

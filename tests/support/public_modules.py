@@ -11,6 +11,7 @@ from livestream_core import (
     memory,
     migrate,
     sharing,
+    telemetry,
     testing,
     webhooks,
 )
@@ -31,6 +32,7 @@ PUBLIC = (
     memory,
     migrate,
     sharing,
+    telemetry,
     testing,
     strategies,
     conformance,

@@ -118,6 +118,8 @@ class _WarningHandler(logging.Handler):
         self._context = context
 
     def emit(self, record: logging.LogRecord) -> None:
+        if hasattr(record, "livestream"):
+            return  # the outcome of an operation, which the command itself shows
         say(self._context, "warning", record.getMessage())
 
 

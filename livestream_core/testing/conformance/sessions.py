@@ -17,7 +17,8 @@ from ..._contract.adapter import Adapter
 from ..._contract.capabilities import Feature
 from ..._contract.response import Response
 from ..._model.errors import AuthenticationFailed, LiveStreamError
-from ..._plugins.hooks import Exchange, hookimpl
+from ..._plugins.facts import Exchange
+from ..._plugins.hooks import hookimpl
 from ..._secrets.secret import Secret
 from ...emulator import Fault
 from .area import Area, each, needs, proves
