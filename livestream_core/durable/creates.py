@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 import sqlalchemy as sa
 
@@ -154,6 +154,30 @@ class Creates(_Base):
             were there before it. By default, each key has a list of its own.
     """
 
+    @overload
+    def create(
+        self,
+        client: Client,
+        key: str,
+        spec: StreamSpec,
+        *,
+        deadline: float | None = None,
+        send_until: datetime | str | None = None,
+        unique: bool = False,
+    ) -> LiveStream: ...
+
+    @overload
+    def create(
+        self,
+        client: Client,
+        key: str,
+        *,
+        deadline: float | None = None,
+        send_until: datetime | str | None = None,
+        unique: bool = False,
+        **fields: Unpack[StreamFields],
+    ) -> LiveStream: ...
+
     def create(
         self,
         client: Client,
@@ -163,7 +187,7 @@ class Creates(_Base):
         deadline: float | None = None,
         send_until: datetime | str | None = None,
         unique: bool = False,
-        **fields: Unpack[StreamFields],
+        **fields: Any,
     ) -> LiveStream:
         """Create the stream of a key, or return it if it exists.
 
@@ -332,6 +356,30 @@ class AsyncCreates(_Base):
         baseline_age: See :class:`Creates`.
     """
 
+    @overload
+    async def create(
+        self,
+        client: AsyncClient,
+        key: str,
+        spec: StreamSpec,
+        *,
+        deadline: float | None = None,
+        send_until: datetime | str | None = None,
+        unique: bool = False,
+    ) -> LiveStream: ...
+
+    @overload
+    async def create(
+        self,
+        client: AsyncClient,
+        key: str,
+        *,
+        deadline: float | None = None,
+        send_until: datetime | str | None = None,
+        unique: bool = False,
+        **fields: Unpack[StreamFields],
+    ) -> LiveStream: ...
+
     async def create(
         self,
         client: AsyncClient,
@@ -341,7 +389,7 @@ class AsyncCreates(_Base):
         deadline: float | None = None,
         send_until: datetime | str | None = None,
         unique: bool = False,
-        **fields: Unpack[StreamFields],
+        **fields: Any,
     ) -> LiveStream:
         """Create the stream of a key, or return it if it exists; see :meth:`Creates.create`."""
         spec = _spec(spec, fields)
