@@ -17,6 +17,7 @@ import run_page
 from livestream_core._contract.options import environment_name
 from livestream_core.cli.media.nginx import missing
 from livestream_core.emulator import load_emulator
+from platforms import DJANGO, FASTAPI
 from provider_names import PROJECTS
 
 pytestmark = pytest.mark.docs
@@ -27,6 +28,8 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(ROOT.glob("adapters/*/*.md")),
 ]
+#: Examples that ``tests/processes/test_platforms.py`` runs.
+TRIED = (DJANGO.folder, FASTAPI.folder)
 
 
 def name_of(page: Path) -> str:
@@ -77,11 +80,22 @@ def test_every_block_of_a_page_does_what_the_page_says(
 def test_no_page_has_code_where_nothing_tries_it(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     hidden = re.findall(
-        r"^[ \t]+```.*|^~~~.*|^:::.*|^```\{(?:code|code-block|sourcecode|literalinclude)\b.*",
+        r"^[ \t]+```.*|^~~~.*|^:::.*|^```\{(?:code|code-block|sourcecode)\b.*",
         text,
         re.MULTILINE,
     )
     assert hidden == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_page_includes_only_examples_that_are_tried(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    included = {
+        (page.parent / path).resolve()
+        for path in re.findall(r"^```\{literalinclude\} *(.*)", text, re.MULTILINE)
+    }
+    tried = {path for folder in TRIED for path in folder.rglob("*.py")}
+    assert included <= tried
 
 
 # -- differences are found ------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""A platform with FastAPI, whose schools have their own streaming accounts."""

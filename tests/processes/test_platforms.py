@@ -1,0 +1,189 @@
+"""The two platforms of the examples, with real servers, workers, and databases, which are killed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("celery")
+pytest.importorskip("django")
+pytest.importorskip("fastapi")
+pytest.importorskip("uvicorn")
+
+from livestream_core.emulator import Fault
+from livestream_mux.emulator import MuxEmulator
+from livestream_tpstreams.emulator import TPStreamsEmulator
+from platforms import DJANGO, FASTAPI, Platform, running, school
+from postgresql import PostgreSQL
+from redis_server import Redis
+from tests.torture.scenario import FATAL, deadly
+
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
+
+NAMES = (f"school-{number}" for number in itertools.count())
+#: Changes nothing, but can be deadly.
+HARMLESS = Fault.edited(lambda data, vendor: None)
+
+
+@pytest.fixture(scope="module", params=["Django and Celery", "FastAPI"])
+def platform(
+    request: pytest.FixtureRequest, postgresql_server: PostgreSQL, redis: Redis
+) -> Iterator[Platform]:
+    example, number = {"Django and Celery": (DJANGO, 8), "FastAPI": (FASTAPI, 10)}[request.param]
+    with running(example, postgresql_server.new_database(), redis, number) as found:
+        yield found
+
+
+@pytest.fixture
+def vendor() -> TPStreamsEmulator:
+    return TPStreamsEmulator(boot_seconds=0.5)
+
+
+# -- creates ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("moment", FATAL)
+def test_workers_that_are_killed_in_the_middle_of_a_create_make_one_stream(
+    platform: Platform, vendor: TPStreamsEmulator, moment: str
+) -> None:
+    kills: list[None] = []
+
+    def kill() -> None:
+        kills.append(platform.kill_workers())
+
+    with school(platform, next(NAMES), vendor) as own:
+        vendor.inject(deadly(FATAL[moment], kill), on="POST *")
+        lesson = own.create_lesson("Algebra")
+        stream = own.until_created(lesson)
+        assert len(kills) == 1
+        assert own.streams() == [stream]
+
+
+# -- changes ----------------------------------------------------------------------------------
+
+#: Patterns of the statements by which a platform handles a change, and by which a tracker notes that.
+HANDLING, NOTING = "INSERT INTO%change%", "UPDATE livestream_streams%"
+
+
+def test_each_change_is_handled_once_and_in_order_though_workers_are_killed(
+    platform: Platform, vendor: TPStreamsEmulator
+) -> None:
+    with school(platform, next(NAMES), vendor) as own:
+        lesson = own.create_lesson("Algebra")
+        stream = own.until_created(lesson)
+        own.until_status(lesson, "ready")
+
+        # Killed while a change is handled.
+        with platform.locked("LOCK TABLE {changes} IN SHARE MODE"):
+            vendor.connect_encoder(stream)
+            platform.until_waiting(HANDLING)
+            platform.kill_workers()
+            platform.cut_off(HANDLING)
+        own.until_status(lesson, "live")
+
+        # Killed while a stream is read.
+        kills: list[None] = []
+        vendor.inject(deadly(HARMLESS, lambda: kills.append(platform.kill_workers())), on="GET *")
+        vendor.drop_encoder(stream)
+        own.until_status(lesson, "interrupted")
+        assert len(kills) == 1
+
+        # Killed when a change has been handled, but the tracker has not noted it.
+        with platform.locked("LOCK TABLE {changes} IN SHARE MODE") as let_it_be_handled:
+            vendor.connect_encoder(stream)
+            platform.until_waiting(HANDLING)
+            with platform.locked("SELECT FROM livestream_streams FOR UPDATE"):
+                let_it_be_handled()
+                platform.until_waiting(NOTING)
+                platform.kill_workers()
+                platform.cut_off(NOTING)
+        own.until_status(lesson, "live")
+
+        with vendor.observe() as client:
+            client.stop(stream)
+        vendor.finish_recording(stream)
+        own.until_status(lesson, "ended")
+        told = own.changes(stream)
+        # Whether a delivery or the worker that creates the stream is faster decides the beginning.
+        assert told[told.index("ready") :] == [
+            *("ready", "live", "interrupted", "live", "processing", "ended")
+        ]
+
+
+def test_a_delivery_that_a_killed_server_has_not_stored_is_delivered_again(
+    platform: Platform,
+) -> None:
+    storing = "%INSERT INTO livestream_%"
+    vendor = MuxEmulator()
+    with school(platform, next(NAMES), vendor) as own:
+        lesson = own.create_lesson("Algebra")
+        stream = own.until_created(lesson)
+        own.until_status(lesson, "ready")
+        with platform.locked("LOCK TABLE livestream_deliveries IN SHARE MODE"):
+            vendor.connect_encoder(stream)
+            platform.until_waiting(storing)
+            platform.kill_server()
+            platform.cut_off(storing)
+        own.until_status(lesson, "live")
+        assert own.changes(stream)[-1:] == ["live"]
+
+
+def test_a_forged_delivery_is_refused(platform: Platform, vendor: TPStreamsEmulator) -> None:
+    with school(platform, next(NAMES), vendor) as own:
+        stream = own.until_created(own.create_lesson("Algebra"))
+        headers, body = vendor.webhook(stream, secret="guessed")
+        assert platform.post(f"/webhooks/{own.name}/", body, headers).status_code == 401
+        headers, body = vendor.webhook(stream)
+        assert platform.post(f"/webhooks/{own.name}/", body, headers).status_code == 200
+        assert platform.post("/webhooks/nowhere/", body, headers).status_code == 404
+
+
+# -- what processes share ---------------------------------------------------------------------
+
+
+def test_one_process_signs_in_for_all(platform: Platform, vendor: TPStreamsEmulator) -> None:
+    with school(platform, next(NAMES), vendor, **vendor.login_options()) as own:
+        for number in range(4):
+            own.until_created(own.create_lesson(f"Lesson {number}"))
+        for _ in range(4):
+            assert platform.get(f"/{own.name}/health/").json()["state"] == "ok"
+        assert [each.path for each in vendor.requests].count("/api/auth/login/") == 1
+
+
+def test_all_processes_keep_a_pause_that_the_vendor_asks_for(
+    platform: Platform, vendor: TPStreamsEmulator
+) -> None:
+    with school(platform, next(NAMES), vendor) as own:
+        vendor.inject(Fault.status(429, headers={"Retry-After": "600"}))
+        for _ in range(4):
+            assert platform.get(f"/{own.name}/health/").json()["state"] == "rate_limited"
+        lesson = own.create_lesson("Algebra")
+        platform.until(lambda: f"lesson {lesson}: " in platform.log())
+        assert len(vendor.requests) == 1
+
+
+# -- health -----------------------------------------------------------------------------------
+
+
+def test_the_health_endpoint_says_what_is_wrong(
+    platform: Platform, vendor: TPStreamsEmulator
+) -> None:
+    def health() -> tuple[int, str, str]:
+        response = platform.get(f"/{own.name}/health/")
+        found = response.json()
+        return response.status_code, found["state"], found["reason"]
+
+    with school(platform, next(NAMES), vendor) as own:
+        assert health()[:2] == (200, "ok")
+        vendor.inject(Fault.status(503), times=100)
+        assert health()[:2] == (503, "vendor")
+        vendor.clear_faults()
+    with school(platform, next(NAMES), vendor, **{**vendor.options(), "token": "mistyped"}) as own:
+        status, state, reason = health()
+        assert (status, state) == (503, "credentials")
+        assert "401" in reason
+    with school(platform, next(NAMES), vendor) as own:
+        platform.change_account(own.name, base_url="http://127.0.0.1:9")
+        assert health()[:2] == (503, "network")
