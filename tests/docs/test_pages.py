@@ -17,7 +17,6 @@ import run_page
 from livestream_core._contract.options import environment_name
 from livestream_core.cli.media.nginx import missing
 from livestream_core.emulator import load_emulator
-from platforms import DJANGO, FASTAPI
 from provider_names import PROJECTS
 
 pytestmark = pytest.mark.docs
@@ -29,7 +28,7 @@ PAGES = [
     *sorted(ROOT.glob("adapters/*/*.md")),
 ]
 #: Examples that ``tests/processes/test_platforms.py`` runs.
-TRIED = (DJANGO.folder, FASTAPI.folder)
+TRIED = (ROOT / "examples" / "platform_django", ROOT / "examples" / "platform_fastapi")
 
 
 def name_of(page: Path) -> str:

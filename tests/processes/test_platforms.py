@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,6 +15,7 @@ pytest.importorskip("uvicorn")
 
 from livestream_core.emulator import Fault
 from livestream_mux.emulator import MuxEmulator
+from livestream_tktchurch.emulator import TKTChurchEmulator
 from livestream_tpstreams.emulator import TPStreamsEmulator
 from platforms import DJANGO, FASTAPI, Platform, running, school
 from postgresql import PostgreSQL
@@ -22,6 +24,7 @@ from tests.torture.scenario import FATAL, deadly
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
+SOON = timedelta(minutes=1)
 NAMES = (f"school-{number}" for number in itertools.count())
 #: Changes nothing, but can be deadly.
 HARMLESS = Fault.edited(lambda data, vendor: None)
@@ -65,6 +68,8 @@ def test_workers_that_are_killed_in_the_middle_of_a_create_make_one_stream(
 
 #: Patterns of the statements by which a platform handles a change, and by which a tracker notes that.
 HANDLING, NOTING = "INSERT INTO%change%", "UPDATE livestream_streams%"
+#: Locks what the tracker has noted about a stream.
+ROW = "SELECT FROM livestream_streams WHERE key LIKE '%{stream}%' FOR UPDATE"
 
 
 def test_each_change_is_handled_once_and_in_order_though_workers_are_killed(
@@ -94,7 +99,7 @@ def test_each_change_is_handled_once_and_in_order_though_workers_are_killed(
         with platform.locked("LOCK TABLE {changes} IN SHARE MODE") as let_it_be_handled:
             vendor.connect_encoder(stream)
             platform.until_waiting(HANDLING)
-            with platform.locked("SELECT FROM livestream_streams FOR UPDATE"):
+            with platform.locked(ROW.format(stream=stream)):
                 let_it_be_handled()
                 platform.until_waiting(NOTING)
                 platform.kill_workers()
@@ -128,6 +133,19 @@ def test_a_delivery_that_a_killed_server_has_not_stored_is_delivered_again(
             platform.cut_off(storing)
         own.until_status(lesson, "live")
         assert own.changes(stream)[-1:] == ["live"]
+
+
+def test_streams_of_other_programs_and_of_vendors_without_webhooks_are_followed(
+    platform: Platform,
+) -> None:
+    vendor = TKTChurchEmulator()
+    with vendor.observe() as client:
+        # Soon enough to be read often.
+        stream = client.create(title="Sermon", scheduled_start=datetime.now(UTC) + SOON).id
+        with school(platform, next(NAMES), vendor) as own:
+            platform.until(lambda: own.changes(stream) == ["scheduled"])
+            client.start(stream)
+            platform.until(lambda: own.changes(stream) == ["scheduled", "live"])
 
 
 def test_a_forged_delivery_is_refused(platform: Platform, vendor: TPStreamsEmulator) -> None:
@@ -180,6 +198,8 @@ def test_the_health_endpoint_says_what_is_wrong(
         vendor.inject(Fault.status(503), times=100)
         assert health()[:2] == (503, "vendor")
         vendor.clear_faults()
+    with school(platform, next(NAMES), vendor, organization_id=vendor.organization_id) as own:
+        assert health()[:2] == (503, "configuration")
     with school(platform, next(NAMES), vendor, **{**vendor.options(), "token": "mistyped"}) as own:
         status, state, reason = health()
         assert (status, state) == (503, "credentials")

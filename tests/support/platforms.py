@@ -339,7 +339,7 @@ class School:
 def school(platform: Platform, name: str, vendor: Any, **options: Any) -> Iterator[School]:
     """Enter a school into a platform, until the end of the block, and serve its vendor.
 
-    The vendor delivers each of its webhooks twice.
+    If the vendor sends webhooks, it delivers each of them twice.
 
     Args:
         platform: The platform.
@@ -348,7 +348,9 @@ def school(platform: Platform, name: str, vendor: Any, **options: Any) -> Iterat
         options: The school's options, if they are not those of the vendor's account.
     """
     with vendor.serve() as origin:
-        given = {**(options or vendor.options()), "webhook_secret": vendor.webhook_secret}
+        given = options or vendor.options()
+        if vendor.sends_webhooks:
+            given = {**given, "webhook_secret": vendor.webhook_secret}
         platform.change_account(
             name, provider=vendor.provider, options=json.dumps(given), base_url=origin
         )

@@ -49,6 +49,7 @@ tracker = events.Tracker(
     events.SQLAlchemyStore(database), client_for=client_for, lease=settings.LEASE
 )
 receiver = contrib.Receiver(tracker)
+watcher = events.Watcher(tracker, accounts=lambda: Account.objects.values_list("name", flat=True))
 
 
 def handle(change: events.Change) -> None:

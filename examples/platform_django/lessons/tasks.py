@@ -10,7 +10,7 @@ import livestream_core as live
 
 from .celery import app
 from .models import Lesson
-from .streaming import client_for, creates, handle, tracker
+from .streaming import client_for, creates, handle, tracker, watcher
 
 logger = logging.getLogger(__name__)
 
@@ -41,5 +41,5 @@ def create_streams() -> None:
 
 @app.task
 def follow_streams() -> None:
-    """Read the streams that are due, and handle their changes."""
-    tracker.process(handle)
+    """Read the accounts and the streams that are due, and handle their changes."""
+    watcher.process(handle)

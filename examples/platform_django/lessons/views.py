@@ -65,5 +65,8 @@ def show_lesson(request: HttpRequest, account: str, lesson_id: int) -> HttpRespo
 def health(request: HttpRequest, account: str) -> HttpResponse:
     """Say whether the account can be used, and what is wrong otherwise."""
     get_object_or_404(Account, pk=account)
-    found = client_for(account).check(deadline=5)
+    try:
+        found = client_for(account).check(deadline=5)
+    except live.ConfigurationError as error:  # such as a missing token
+        return JsonResponse({"state": "configuration", "reason": error.message}, status=503)
     return JsonResponse(found.to_dict(), status=200 if found.is_ok else 503)

@@ -66,7 +66,11 @@ async def show_lesson(account: str, lesson_id: int) -> dict[str, Any]:
 @app.get("/{account}/health/")
 async def health(account: str) -> JSONResponse:
     """Say whether the account can be used, and what is wrong otherwise."""
-    found = await (await client_for(account)).check(deadline=5)
+    try:
+        client = await client_for(account)
+    except live.ConfigurationError as error:  # such as a missing token
+        return JSONResponse({"state": "configuration", "reason": error.message}, 503)
+    found = await client.check(deadline=5)
     return JSONResponse(found.to_dict(), 200 if found.is_ok else 503)
 
 
@@ -77,6 +81,7 @@ async def on_unknown_account(request: Request, error: UnknownAccount) -> JSONRes
 
 
 @app.exception_handler(live.InvalidInput)
-async def on_invalid_input(request: Request, error: live.InvalidInput) -> JSONResponse:
-    """Respond with 422 if a stream cannot be created from what was entered."""
+@app.exception_handler(live.ConfigurationError)
+async def on_wrong_input(request: Request, error: live.LiveStreamError) -> JSONResponse:
+    """Respond with 422 if what was entered for a lesson or an account is wrong."""
     return JSONResponse({"error": error.message}, 422)

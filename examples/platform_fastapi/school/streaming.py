@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 
 import sqlalchemy as sa
@@ -60,6 +61,15 @@ def _client(provider: str, base_url: str | None, options: live.Secret) -> live.A
 creates = durable.AsyncCreates(database, settle=SETTLE, lease=LEASE)
 tracker = events.AsyncTracker(events.SQLAlchemyStore(database), client_for=client_for, lease=LEASE)
 receiver = contrib.AsyncReceiver(tracker)
+
+
+async def accounts() -> Sequence[str]:
+    """Return the names of all accounts."""
+    async with Session() as session:
+        return (await session.scalars(sa.select(Account.name))).all()
+
+
+watcher = events.AsyncWatcher(tracker, accounts=accounts)
 
 
 async def handle(change: events.Change) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import livestream_core as live
 
 from .database import Lesson, Session
-from .streaming import client_for, creates, handle, tracker
+from .streaming import client_for, creates, handle, tracker, watcher
 
 #: Seconds between two looks at the database.
 PAUSE = 1.0
@@ -49,8 +49,8 @@ async def create_streams() -> None:
 
 
 async def follow_streams() -> None:
-    """Read the streams that are due, and handle their changes."""
-    await tracker.process(handle)
+    """Read the accounts and the streams that are due, and handle their changes."""
+    await watcher.process(handle)
 
 
 async def repeat(step: Callable[[], Awaitable[None]]) -> None:
