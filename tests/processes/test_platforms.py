@@ -30,6 +30,21 @@ NAMES = (f"school-{number}" for number in itertools.count())
 HARMLESS = Fault.edited(lambda data, vendor: None)
 
 
+class Kills:
+    """Kills all workers of a platform, and counts how often.
+
+    Attributes:
+        count: The number of times.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform, self.count = platform, 0
+
+    def __call__(self) -> None:
+        self._platform.kill_workers()
+        self.count += 1
+
+
 @pytest.fixture(scope="module", params=["Django and Celery", "FastAPI"])
 def platform(
     request: pytest.FixtureRequest, postgresql_server: PostgreSQL, redis: Redis
@@ -51,17 +66,34 @@ def vendor() -> TPStreamsEmulator:
 def test_workers_that_are_killed_in_the_middle_of_a_create_make_one_stream(
     platform: Platform, vendor: TPStreamsEmulator, moment: str
 ) -> None:
-    kills: list[None] = []
-
-    def kill() -> None:
-        kills.append(platform.kill_workers())
-
+    kill = Kills(platform)
     with school(platform, next(NAMES), vendor) as own:
         vendor.inject(deadly(FATAL[moment], kill), on="POST *")
         lesson = own.create_lesson("Algebra")
         stream = own.until_created(lesson)
-        assert len(kills) == 1
+        assert kill.count == 1
         assert own.streams() == [stream]
+
+
+def test_equal_lessons_have_a_stream_each_though_workers_are_killed_again_and_again(
+    platform: Platform, vendor: TPStreamsEmulator
+) -> None:
+    kill = Kills(platform)
+    with school(platform, next(NAMES), vendor) as own:
+        for number in range(4):
+            vendor.inject(deadly(HARMLESS, kill), skip=5 * number)
+        lessons = [own.create_lesson("Algebra") for _ in range(3)]
+        streams = {own.until_created(each) for each in lessons}
+        assert len(streams) == len(lessons)
+        assert streams == {*own.streams()}
+        for lesson in lessons:
+            own.until_status(lesson, "ready")
+        platform.until(lambda: kill.count == 4)
+        for step in (vendor.connect_encoder, vendor.drop_encoder, vendor.connect_encoder):
+            for each in streams:
+                step(each)
+        for each in streams:
+            platform.until(lambda id=each: own.changes(id)[-3:] == ["live", "interrupted", "live"])
 
 
 # -- changes ----------------------------------------------------------------------------------
@@ -89,11 +121,11 @@ def test_each_change_is_handled_once_and_in_order_though_workers_are_killed(
         own.until_status(lesson, "live")
 
         # Killed while a stream is read.
-        kills: list[None] = []
-        vendor.inject(deadly(HARMLESS, lambda: kills.append(platform.kill_workers())), on="GET *")
+        kill = Kills(platform)
+        vendor.inject(deadly(HARMLESS, kill), on="GET *")
         vendor.drop_encoder(stream)
         own.until_status(lesson, "interrupted")
-        assert len(kills) == 1
+        assert kill.count == 1
 
         # Killed when a change has been handled, but the tracker has not noted it.
         with platform.locked("LOCK TABLE {changes} IN SHARE MODE") as let_it_be_handled:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -119,13 +120,15 @@ class Platform:
         self.workers: list[Program] = []
         self.others: list[Program] = []
         self._database = database
+        self._lock = threading.Lock()
 
     def kill_workers(self) -> None:
         """Kill all workers at once, and start others."""
-        for each in self.workers:
-            each.kill()
-        for each in self.workers:
-            each.start()
+        with self._lock:
+            for each in self.workers:
+                each.kill()
+            for each in self.workers:
+                each.start()
 
     def kill_server(self) -> None:
         """Kill all processes of the server, and wait until others serve."""
