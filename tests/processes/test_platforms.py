@@ -206,12 +206,13 @@ def test_all_processes_keep_a_pause_that_the_vendor_asks_for(
     platform: Platform, vendor: TPStreamsEmulator
 ) -> None:
     with school(platform, next(NAMES), vendor) as own:
-        vendor.inject(Fault.status(429, headers={"Retry-After": "600"}))
+        vendor.inject(Fault.status(429, headers={"Retry-After": "600"}), times=100)
         for _ in range(4):
             assert platform.get(f"/{own.name}/health/").json()["state"] == "rate_limited"
         lesson = own.create_lesson("Algebra")
         platform.until(lambda: f"lesson {lesson}: " in platform.log())
-        assert len(vendor.requests) == 1
+        # The server's first one, and one that a watcher may have sent at the same time.
+        assert len(vendor.requests) <= 2
 
 
 # -- health -----------------------------------------------------------------------------------
