@@ -233,7 +233,7 @@ def running(example: Example, database: str, redis: Redis, number: int) -> Itera
     """
     own = Path(tempfile.mkdtemp(prefix="platform-"))
     port = free_port()
-    environ = _environment(database, redis, number)
+    environ = {**_environment(database, redis, number), "HOME": str(own)}  # gunicorn writes there
 
     def program(name: str, command: tuple[str, ...]) -> Program:
         arguments = [each.format(port=port, own=own) for each in command]
