@@ -441,7 +441,9 @@ class Client(BaseClient):
             tag=tag,
             reference=reference,
         )
-        return Watch(lambda flow: self._run(self._if_open(flow, "watch", id)), watching)
+        return Watch(
+            lambda flow: self._run("watch", self._if_open(flow, "watch", id), id), watching
+        )
 
     def probe(
         self,

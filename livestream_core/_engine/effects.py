@@ -46,10 +46,11 @@ class Send:
             raise InvalidInput(
                 "the request has a header whose name or value cannot be sent", field="headers"
             )
-        self._method, self.origin, self._target = request.method, origin, request.target()
+        self.origin: str = origin
+        self._method, self._target = request.method, request.target()
         self._headers = {**headers, **_STANDARD_HEADERS, **request.headers}
         self.session: Session | None = None
-        self.timeout = Timeout(0.0, 0.0, 0.0)
+        self.timeout: Timeout = Timeout(0.0, 0.0, 0.0)
         self._signature: Mapping[str, str] | None = None
         self._traced: Mapping[str, str] = {}
 

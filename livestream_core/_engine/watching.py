@@ -159,7 +159,8 @@ class Watching:
         self.changes: deque[Change] = deque()
         self.is_over: bool = False
         self._followed: dict[str, _Followed] = {}
-        now = self.due = engine.clock.monotonic()
+        now = engine.clock.monotonic()
+        self.due: float = now
         #: When to read the list.
         self._list_due = now if id is None else math.inf
         self._list_failures = 0

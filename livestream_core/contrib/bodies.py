@@ -38,7 +38,7 @@ class Body:
         # One byte more than the limit proves that a body without a length is too long.
         size = max_body + 1 if declared is None else _number(declared)
         self._is_too_long = self._is_declared and size > max_body
-        self.wanted = 0 if self._is_too_long else size
+        self.wanted: int = 0 if self._is_too_long else size
 
     def add(self, piece: bytes) -> None:
         """Add the bytes that were read."""

@@ -16,7 +16,7 @@ from .._model.errors import (
 )
 from .._model.log import logger
 from .._model.stream import Event
-from ..events.tracking import Connect
+from ..events.effects import Connect
 
 T = TypeVar("T")
 
