@@ -176,7 +176,13 @@ def test_a_plan_has_all_others_and_never_moves_the_one_without_a_field(account: 
     can_set_address = client.capabilities.supports("playback_url")
     moved = MOVED | ({"playbacks"} if can_set_address else set())
     with live.connect("memory", account="the target") as target:
+        planned = set()
         for case, _ in account.cases():
+            page = client.pages()
+            read = (page.items, tuple(each.reason for each in page.unreadable))
+            if read in planned:
+                continue  # a plan is made of what was read, so it would be the same
+            planned.add(read)
             plan = migrate.plan(
                 client,
                 target,
@@ -186,7 +192,6 @@ def test_a_plan_has_all_others_and_never_moves_the_one_without_a_field(account: 
             items = {item.source_id: item for item in plan.items}
             assert others <= items.keys(), case
             assert all(items[id].state == "pending" for id in others), case
-            page = client.pages()
             if page.unreadable:
                 (odd,) = [item for id, item in items.items() if id not in others]
                 assert odd.state == "needs_review", case
