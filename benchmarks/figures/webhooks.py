@@ -153,6 +153,7 @@ class Side:
         for headers, body in deliveries:
             self._ask("POST", f"/webhooks/{ACCOUNT}/", body, headers)
         seconds = self._spent() - began
+        self._connection.close()  # it opens again: a server may close one that is idle
         self.spent.append((_children(self._postmaster) - used) / len(deliveries))
         with psycopg.connect(self._database, autocommit=True) as connection:
             assert connection.execute(self._count).fetchone() == (len(deliveries),)
