@@ -57,6 +57,7 @@ from ._model.stream import (
     RestreamTarget,
     StreamSpec,
     Until,
+    Webhook,
 )
 from ._model.times import WallClock, format_instant, parse_instant
 from ._model.trim import Trim
@@ -213,6 +214,7 @@ __all__ = [
     "WaitTimeout",
     "WallClock",
     "Watch",
+    "Webhook",
     "WebhookRejected",
     "WireRequest",
     "__version__",

@@ -18,7 +18,7 @@ from .._model.checked import Check
 from .._model.operations import check_methods
 from .._model.playability import Playability
 from .._model.status import Status
-from .._model.stream import Event, LiveStream, Recording, StreamSpec, Until
+from .._model.stream import Event, LiveStream, Recording, StreamSpec, Until, Webhook
 from .._model.trim import Trim
 from .._model.typed import StreamChanges, StreamFields
 from .._public import publish
@@ -275,6 +275,21 @@ class AsyncClient(BaseClient):
         secret = Secret(secret) if isinstance(secret, str) else secret
         del headers, body
         return await self._run("receive_webhook", self._receiving(delivery, secret, deadline))
+
+    async def webhooks(self, *, deadline: float | None = None) -> tuple[Webhook, ...]:
+        """Return all webhooks of the account; see :meth:`Client.webhooks`."""
+        return await self._run("webhooks", self._webhooks(deadline))
+
+    async def register_webhook(
+        self, url: str, *, secret: Secret | str | None = None, deadline: float | None = None
+    ) -> Webhook:
+        """Register a URL for deliveries; see :meth:`Client.register_webhook`."""
+        secret = Secret(secret) if isinstance(secret, str) else secret
+        return await self._run("register_webhook", self._registering(url, secret, deadline))
+
+    async def delete_webhook(self, webhook_id: str, *, deadline: float | None = None) -> None:
+        """Delete a webhook; see :meth:`Client.delete_webhook`."""
+        await self._run("delete_webhook", self._deleting_webhook(webhook_id, deadline))
 
     # -- closing ----------------------------------------------------------------------------
 

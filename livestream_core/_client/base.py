@@ -30,7 +30,7 @@ from .._contract.clock import Clock, SystemClock
 from .._contract.filters import query_of
 from .._contract.foreign import pass_on
 from .._contract.identity import Identity
-from .._contract.options import Options
+from .._contract.options import Options, check_text, unencrypted_host
 from .._contract.pagination import Page, Query, unreadable_error
 from .._contract.preview import Preview, preview_of
 from .._contract.redaction import Redactor
@@ -60,7 +60,15 @@ from .._model.errors import (
 from .._model.log import logger
 from .._model.playability import Playability
 from .._model.status import Status, satisfied_by
-from .._model.stream import Event, LiveStream, Recording, RestreamTarget, StreamSpec, Until
+from .._model.stream import (
+    Event,
+    LiveStream,
+    Recording,
+    RestreamTarget,
+    StreamSpec,
+    Until,
+    Webhook,
+)
 from .._model.trim import Trim
 from .._plugins.hooks import Observers
 from .._secrets.secret import Secret
@@ -89,6 +97,7 @@ class BaseClient:
         retries: The maximum number of retries of one request.
         token_store: The store in which several processes share sessions.
         limiter: The limiter of requests.
+        http_hosts: The hosts other than loopback for which plain http is allowed.
     """
 
     def __init__(
@@ -104,8 +113,10 @@ class BaseClient:
         retries: int,
         token_store: AnyTokenStore | None = None,
         limiter: AnyLimiter | None = None,
+        http_hosts: Collection[str] = (),
     ) -> None:
         self._adapter = adapter
+        self._http_hosts = http_hosts
         self._account = adapter.account()
         # A clock of its own means other times, so its watches share nothing with others.
         own_clock = None if isinstance(clock, SystemClock) else Identity(clock)
@@ -552,6 +563,56 @@ class BaseClient:
             )
         return self._event("parse_webhook", checked, secret)
 
+    def _webhooks(self, deadline: float | None) -> Flow[tuple[Webhook, ...]]:
+        with self._context("webhooks"):
+            self.capabilities.require(Feature.MANAGE_WEBHOOKS)
+        flow: Flow[Any] = self._flow("webhooks", self._adapter.webhooks, deadline=deadline)
+        return flow
+
+    def _registering(
+        self, url: str, secret: Secret | None, deadline: float | None
+    ) -> Flow[Webhook]:
+        name = "register_webhook"
+        with self._context(name):
+            self.capabilities.require(Feature.MANAGE_WEBHOOKS)
+            address = with_field_name("url", self._receiver_url)(url)
+            used = _webhook_secret(secret)
+        self._engine.redactor.add(used.reveal())
+        flow = self._flow(
+            name, lambda: self._adapter.register_webhook(address, used), deadline=deadline
+        )
+        return self._registered(flow, used)
+
+    def _registered(self, flow: Flow[Webhook], secret: Secret) -> Flow[Webhook]:
+        webhook = yield from flow
+        # A vendor that does not return the secret has taken this one.
+        return webhook if webhook.secret is not None else attrs.evolve(webhook, secret=secret)
+
+    def _receiver_url(self, url: str) -> str:
+        checked = c.url(c.text(url)) or ""
+        host: str | None = ""
+        try:
+            host = unencrypted_host(checked, self._http_hosts)
+        except ValueError:
+            pass
+        if host is not None:
+            c.refuse(
+                f"plain http to {host} would expose the secret of the deliveries"
+                if host
+                else "is not an https URL",
+                hint="use https, or pass the host to connect() in allow_http_hosts"
+                if host
+                else "write the complete URL, such as https://host/path",
+            )
+        return checked
+
+    def _deleting_webhook(self, webhook_id: str, deadline: float | None) -> Flow[None]:
+        name = "delete_webhook"
+        with self._context(name):
+            self.capabilities.require(Feature.MANAGE_WEBHOOKS)
+            with_field_name("webhook_id", c.identifier)(webhook_id)
+        return self._flow(name, lambda: self._adapter.delete_webhook(webhook_id), deadline=deadline)
+
     def _receiving(
         self, delivery: Delivery | InvalidInput, secret: Secret | None, deadline: float | None
     ) -> Flow[Event]:
@@ -797,6 +858,26 @@ def _spec(spec: StreamSpec | None, fields: Mapping[str, Any]) -> StreamSpec:
     if "title" not in fields:
         raise InvalidInput("title: is missing", field="title")
     return StreamSpec(**fields)
+
+
+def _webhook_secret(secret: Secret | None) -> Secret:
+    """Return the secret of a new webhook: the caller's, or a random one."""
+    if secret is None:
+        from secrets import token_urlsafe
+
+        return Secret(token_urlsafe(32))
+    if not isinstance(secret, Secret):
+        kind = type(secret).__name__
+        raise InvalidInput(f"the secret must be a Secret or a string, not {kind}", field="secret")
+    problem = ""
+    try:
+        check_text(secret.reveal())
+    except ValueError as error:
+        problem = str(error)
+    if problem:
+        # Not "secret: ...": what follows such a name is masked.
+        raise InvalidInput(f"the secret {problem}", field="secret")
+    return secret
 
 
 def id_of(stream: LiveStream | str) -> str:

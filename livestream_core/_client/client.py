@@ -18,7 +18,7 @@ from .._model.checked import Check
 from .._model.operations import check_methods
 from .._model.playability import Playability
 from .._model.status import Status
-from .._model.stream import Event, LiveStream, Recording, StreamSpec, Until
+from .._model.stream import Event, LiveStream, Recording, StreamSpec, Until, Webhook
 from .._model.trim import Trim
 from .._model.typed import StreamChanges, StreamFields
 from .._public import publish
@@ -525,6 +525,50 @@ class Client(BaseClient):
         secret = Secret(secret) if isinstance(secret, str) else secret
         del headers, body
         return self._run("receive_webhook", self._receiving(delivery, secret, deadline))
+
+    def webhooks(self, *, deadline: float | None = None) -> tuple[Webhook, ...]:
+        """Return all webhooks of the account, in the vendor's order.
+
+        Args:
+            deadline: See :meth:`create`.
+        """
+        return self._run("webhooks", self._webhooks(deadline))
+
+    def register_webhook(
+        self, url: str, *, secret: Secret | str | None = None, deadline: float | None = None
+    ) -> Webhook:
+        """Register a URL to which the vendor sends deliveries from now on.
+
+        The URL is registered again even if it is registered already; :meth:`webhooks` shows which
+        ones are.
+
+        Args:
+            url: The complete https URL of your receiver. Plain http is accepted only for this
+                machine, and for hosts in ``allow_http_hosts`` of :func:`connect`.
+            secret: The secret that will verify the deliveries. By default, a random one.
+            deadline: See :meth:`create`.
+
+        Returns:
+            The webhook with its secret. Store the secret as the option ``webhook_secret``: some
+            vendors never return it again.
+
+        Raises:
+            InvalidInput: If the URL or the secret is not valid; nothing was sent.
+        """
+        secret = Secret(secret) if isinstance(secret, str) else secret
+        return self._run("register_webhook", self._registering(url, secret, deadline))
+
+    def delete_webhook(self, webhook_id: str, *, deadline: float | None = None) -> None:
+        """Delete a webhook: the vendor sends no more deliveries to its URL.
+
+        Args:
+            webhook_id: The webhook's ID.
+            deadline: See :meth:`create`.
+
+        Raises:
+            NotFound: If the account has no webhook with this ID.
+        """
+        self._run("delete_webhook", self._deleting_webhook(webhook_id, deadline))
 
     # -- closing ----------------------------------------------------------------------------
 

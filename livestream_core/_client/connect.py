@@ -141,6 +141,7 @@ def client_from(
             timeout=bounds,
             deadline=_positive("deadline", deadline),
             retries=retries,
+            http_hosts=hosts,
             **settings,
         )
     except LiveStreamError as raised:

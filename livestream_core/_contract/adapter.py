@@ -35,12 +35,13 @@ from .._model.errors import (
 )
 from .._model.fields import Pickled
 from .._model.log import logger
-from .._model.operations import check_methods
-from .._model.stream import Event, LiveStream, Recording, StreamSpec
+from .._model.operations import OPERATION_TABLE, check_methods
+from .._model.stream import Event, LiveStream, Recording, StreamSpec, Webhook
 from .._model.trim import UNIX_TIME_FROM, Trim
 from .._model.urls import origin_of, percent_encoded
+from .._secrets.secret import Secret
 from .._secrets.spellings import compiled
-from .capabilities import OPERATION_OF, PART_OF, Capabilities
+from .capabilities import PART_OF, Capabilities
 from .foreign import BUGS, is_of_signal_handler, place_of
 from .json_fields import THE_RESPONSE
 from .options import Options as _Options
@@ -170,8 +171,8 @@ class Adapter:
                 f"{cls.__name__}: {', '.join(sorted(taken))} cannot be an option, because "
                 "connect() has an argument of that name"
             )
-        for feature, operation in OPERATION_OF.items():
-            method = operation.name
+        for method, operation in OPERATION_TABLE.items():
+            feature = operation.feature
             overridden = getattr(cls, method) is not getattr(Adapter, method)
             if capabilities.supports(feature) and not overridden:
                 raise TypeError(f"{cls.__name__} declares {feature} but has no method {method}()")
@@ -270,6 +271,21 @@ class Adapter:
         Raises:
             WebhookRejected: If the delivery cannot be verified.
         """
+        raise NotImplementedError
+
+    def webhooks(self) -> Operation[tuple[Webhook, ...]]:
+        """Return all webhooks of the account, in the vendor's order."""
+        raise NotImplementedError
+
+    def register_webhook(self, url: str, secret: Secret) -> Operation[Webhook]:
+        """Register a URL for deliveries about all streams, and return the webhook.
+
+        If the vendor chooses the secret itself, return its secret instead of ``secret``.
+        """
+        raise NotImplementedError
+
+    def delete_webhook(self, webhook_id: str) -> Operation[None]:
+        """Delete a webhook, or raise ``NotFound`` if the account has none with this ID."""
         raise NotImplementedError
 
     def webhook_key(self) -> Operation[str]:

@@ -37,10 +37,11 @@ def _feature(name: str) -> Feature:
     raise TypeError(f"Feature has no {name!r}, which is in the table of operations")
 
 
-#: The row of the table of operations for each feature that is an operation.
-OPERATION_OF: dict[Feature, OperationFacts] = {
-    _feature(each.feature): each for each in OPERATION_TABLE.values()
-}
+#: The row of the table of operations for each feature that is an operation. If a feature declares
+#: several, the first one.
+OPERATION_OF: dict[Feature, OperationFacts] = {}
+for _row in OPERATION_TABLE.values():
+    OPERATION_OF.setdefault(_feature(_row.feature), _row)
 #: The features that are a part of an operation, each with the feature of that operation.
 PART_OF: dict[Feature, Feature] = {
     _feature(part): feature for feature, each in OPERATION_OF.items() for part in each.parts

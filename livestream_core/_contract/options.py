@@ -230,12 +230,12 @@ def _converted(value: Any, kind: Any) -> Any:
     if typing.get_origin(kind) in (types.UnionType, typing.Union):
         kind = next(each for each in typing.get_args(kind) if each is not type(None))
     if kind is Secret and isinstance(value, Secret):
-        _check_text(value.reveal())
+        check_text(value.reveal())
         return value
     if kind in (str, Secret):
         if not isinstance(value, str):
             raise TypeError(f"must be a string, not {type(value).__name__}")
-        _check_text(value)
+        check_text(value)
         return kind(value)
     if kind is bool and isinstance(value, str):
         if value.lower() not in _BOOLEANS:
@@ -260,7 +260,12 @@ def _converted(value: Any, kind: Any) -> Any:
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 
 
-def _check_text(value: str) -> None:
+def check_text(value: str) -> None:
+    """Check a text that is sent in a header, or that a person copies.
+
+    Raises:
+        ValueError: If it is empty, or has characters that are lost or refused on the way.
+    """
     if not value.strip():
         raise ValueError("is empty")
     if compiled(_CONTROL).search(value):
@@ -299,12 +304,23 @@ def read_origin(url: str) -> str:
 
 
 def _check_encrypted(origin: str, allow_http_hosts: Collection[str]) -> None:
-    name, host, _ = origin_of(origin)
-    if name == "http" and not is_loopback(host) and host not in allow_http_hosts:
+    host = unencrypted_host(origin, allow_http_hosts)
+    if host is not None:
         raise ConfigurationError(
             f"plain http to {host} would expose your credentials; "
             "use https, or add the host to allow_http_hosts"
         )
+
+
+def unencrypted_host(url: str, allow_http_hosts: Collection[str]) -> str | None:
+    """Return the host of a URL if plain http to it exposes secrets, or ``None``.
+
+    Raises:
+        ValueError: If the text is not an http(s) URL with a host.
+    """
+    name, host, _ = origin_of(url)
+    is_exposed = name == "http" and not is_loopback(host) and host not in allow_http_hosts
+    return host if is_exposed else None
 
 
 def is_loopback(host: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import attrs
 
 from .._model.errors import LiveStreamError, Rejected
-from .._model.stream import Event, LiveStream
+from .._model.stream import Event, LiveStream, Webhook
 from .._secrets.recognition import secret_spans
 from .._secrets.secret import MASK
 from .._secrets.spellings import SHORTEST_KEY, KnownSecrets, compiled, decoded
@@ -146,7 +146,7 @@ class Redactor:
                 self.add_memo(each)
 
     def protect(self, result: T) -> T:
-        """Remember the stream keys in a result, and return it with its problems' texts masked."""
+        """Remember the secrets in a result, and return it with its problems' texts masked."""
         protected: Any = result
         if isinstance(result, LiveStream):
             if result.ingests or result.restreams:
@@ -161,6 +161,11 @@ class Redactor:
                     for each in result.unreadable
                 ]
                 protected = attrs.evolve(result, items=items, unreadable=lost)
+        elif isinstance(result, Webhook):
+            if result.secret is not None:
+                self._add_recent(self._seen, (result.secret.reveal(),))
+        elif isinstance(result, tuple):
+            protected = tuple([self.protect(each) for each in result])
         elif isinstance(result, Event) and result.stream is not None:
             stream = self.protect(result.stream)
             if stream is not result.stream:

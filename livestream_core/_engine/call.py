@@ -41,6 +41,7 @@ from .._model.errors import (
     unknown_hint,
 )
 from .._model.log import logger
+from .._model.operations import OPERATION_TABLE
 from .._model.stream import LiveStream
 from .._plugins.facts import Exchange
 from .._plugins.hooks import Observers
@@ -565,7 +566,9 @@ class Call:
         error.operation = error.operation or self.name
         error.stream_id = error.stream_id or self.stream_id
         error.applied = applied(self.sent)
-        if error.applied and error.stream_id is None:
+        facts = OPERATION_TABLE.get(self.name)
+        is_about_stream = facts is None or facts.is_about_stream
+        if error.applied and error.stream_id is None and is_about_stream:
             error.stream_id = self._id_in_response()
             if error.stream_id is None and self.name == "create":
                 # A success that names no stream: it may not even have come from the vendor.
@@ -580,7 +583,8 @@ class Call:
             error.retryable = False
         if error.applied is None and self.name in CHANGING_OPERATIONS:
             error.hint = unknown_hint(self.name)
-        if error.applied and self.name in CHANGING_OPERATIONS and error.temporary:
+        is_stream_changed = error.applied and is_about_stream and self.name in CHANGING_OPERATIONS
+        if is_stream_changed and error.temporary:
             error.hint = "do not retry, read the stream instead"
         engine.redactor.clean(error)
         return error

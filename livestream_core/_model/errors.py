@@ -20,9 +20,17 @@ _APPLIED_TEXT = {
     True: "the change was applied",
     None: "the change may or may not have been applied",
 }
-_CREATE_UNKNOWN_TEXT = "the stream may or may not have been created"
-_CREATE_UNKNOWN_HINT = "list your streams before you retry"
-_CHANGE_UNKNOWN_HINT = "read the stream before you retry"
+_UNKNOWN_TEXT = {
+    "create": "the stream may or may not have been created",
+    "register_webhook": "the webhook may or may not have been registered",
+    "delete_webhook": "the webhook may or may not have been deleted",
+}
+#: How to find out what became of a change, if not by a read of the stream.
+_LOOK = {
+    "create": "list your streams",
+    "register_webhook": "list the webhooks",
+    "delete_webhook": "list the webhooks",
+}
 
 #: The longest ``retry_after``, in seconds. A longer wait is shortened to this.
 MAX_RETRY_AFTER = 86_400.0
@@ -30,14 +38,14 @@ MAX_RETRY_AFTER = 86_400.0
 
 def applied_text(operation: str | None, applied: bool | None) -> str:
     """Return the sentence that says whether an operation's change was applied."""
-    if operation == "create" and applied is None:
-        return _CREATE_UNKNOWN_TEXT
+    if operation in _UNKNOWN_TEXT and applied is None:
+        return _UNKNOWN_TEXT[operation]
     return _APPLIED_TEXT[applied]
 
 
 def unknown_hint(operation: str) -> str:
     """Return what to do after a change of which nothing says whether it was applied."""
-    return _CREATE_UNKNOWN_HINT if operation == "create" else _CHANGE_UNKNOWN_HINT
+    return f"{_LOOK.get(operation, 'read the stream')} before you retry"
 
 
 def limit_retry_after(value: float | None) -> float | None:

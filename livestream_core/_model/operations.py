@@ -16,7 +16,8 @@ class OperationFacts(NamedTuple):
         name: The name of the method of clients and adapters.
         changes: Whether the operation changes something at the vendor.
         takes: The arguments of the adapter's method.
-        feature: The feature that declares it, if its name differs.
+        feature: The feature that declares it, if its name differs. Several operations may have the
+            same one; the first is its main operation.
         parts: The features that declare optional parts of it.
         on: The status in which a stream allows it, with a visible effect. ``None`` means a stream
             that was just created.
@@ -30,6 +31,11 @@ class OperationFacts(NamedTuple):
     parts: tuple[str, ...] = ()
     on: Status | None = None
     sends: bool = True
+
+    @property
+    def is_about_stream(self) -> bool:
+        """Whether the operation creates a stream, or is about one."""
+        return not {"spec", "stream_id"}.isdisjoint(self.takes)
 
 
 _ROWS = (
@@ -48,6 +54,9 @@ _ROWS = (
     OperationFacts(
         "parse_webhook", False, ("headers", "body", "secret"), feature="webhook", sends=False
     ),
+    OperationFacts("webhooks", False, (), feature="manage_webhooks"),
+    OperationFacts("register_webhook", True, ("url", "secret"), feature="manage_webhooks"),
+    OperationFacts("delete_webhook", True, ("webhook_id",), feature="manage_webhooks"),
 )
 
 #: The operations by name, in the order of a stream's life.

@@ -122,6 +122,8 @@ class Feature(StrEnum):
     """Delete a stream."""
     WEBHOOK = "webhook"
     """Receive webhook deliveries about changes, and verify that they come from the vendor."""
+    MANAGE_WEBHOOKS = "manage_webhooks"
+    """List, register, and delete the webhooks of the account."""
     TITLE = "title"
     """Set a stream's title. Supported unless the provider declares otherwise."""
     REFERENCE = "reference"
@@ -988,9 +990,44 @@ class Event(VendorValue):
             secrets: See :meth:`LiveStream.to_dict`.
             playback: See :meth:`LiveStream.to_dict`.
         """
-        data = _Value.to_dict(self, secrets=secrets, playback=playback)
-        data.pop("raw", None)
-        return data
+        return _without_raw(self, secrets=secrets, playback=playback)
+
+
+@attrs.frozen(slots=True, kw_only=True, getstate_setstate=False, field_transformer=described)
+class Webhook(VendorValue):
+    """A webhook of an account: a URL to which the vendor sends deliveries.
+
+    Attributes:
+        provider: The provider's name.
+        id: The ID of the webhook.
+        url: The URL that receives the deliveries. A :class:`SecretUrl` if it contains a secret.
+            ``None`` if it was read back from data without secrets.
+        secret: The secret that verifies the deliveries, if the vendor returns it.
+        raw: The vendor's payload, unchanged. Not part of the repr, the hash, or equality.
+    """
+
+    provider: str = attrs.field(converter=c.identifier)
+    id: str = attrs.field(converter=c.identifier)
+    url: str | None = attrs.field(converter=c.read_url, metadata=about(may_be_left_out=True))
+    secret: Secret | None = attrs.field(default=None, converter=c.optional_secret)
+    raw: MaskedMapping | None = attrs.field(
+        default=None, converter=c.optional_mapping, eq=False, repr=False
+    )
+
+    def to_dict(self, *, secrets: bool = False, playback: bool = False) -> dict[str, Any]:
+        """Return the webhook as data that ``json.dumps`` accepts, without ``raw``.
+
+        Args:
+            secrets: See :meth:`LiveStream.to_dict`.
+            playback: See :meth:`LiveStream.to_dict`.
+        """
+        return _without_raw(self, secrets=secrets, playback=playback)
+
+
+def _without_raw(value: _Value, *, secrets: bool, playback: bool) -> dict[str, Any]:
+    data = _Value.to_dict(value, secrets=secrets, playback=playback)
+    data.pop("raw", None)
+    return data
 
 
 #: The condition of ``wait``: a status, several statuses, or a function of the stream.

@@ -123,6 +123,7 @@ class Emulator(World):
         headers: Callable[[bytes, datetime], Mapping[str, str]],
         *,
         refused: Callable[[], object] | None = None,
+        url: str | None = None,
     ) -> None:
         """Send a webhook delivery to all receivers.
 
@@ -131,11 +132,12 @@ class Emulator(World):
             headers: A function that returns the headers, with the signature, of a body that is sent
                 at an instant.
             refused: See :class:`WebhookDelivery`.
+            url: See :class:`WebhookDelivery`.
         """
         if not self.webhook_receivers:
             return
         content = body()
-        delivery = WebhookDelivery(content, partial(headers, content), refused)
+        delivery = WebhookDelivery(content, partial(headers, content), refused, url)
         for receive in self.webhook_receivers:
             receive(delivery)
 

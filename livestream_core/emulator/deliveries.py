@@ -18,8 +18,11 @@ class WebhookDelivery:
             made at an instant.
         refused: A function that applies the effects of a receiver that refuses the delivery, if
             its response decides something.
+        url: The URL that was registered with the API of the vendor, to which the delivery is sent.
+            ``None`` for the webhook that each account has from the beginning.
     """
 
     body: bytes = attrs.field(repr=False)
     headers: Callable[[datetime], Mapping[str, str]] = attrs.field(repr=False)
     refused: Callable[[], object] | None = attrs.field(default=None, repr=False)
+    url: str | None = attrs.field(default=None, repr=False)

@@ -23,6 +23,7 @@ DEFAULT_TOKEN = "memory-token-3d41c7"  # noqa: S105
 
 STREAMS = "/v1/streams"
 STREAM = "/v1/streams/{id}"
+WEBHOOKS = "/v1/webhooks"
 LARGEST_PAGE = 100
 
 # The vendor uses the words of this library.
@@ -249,6 +250,33 @@ class MemoryAdapter(live.Adapter):
             stream_id=data.identifier("id"),
             stream=stream,
             **event,
+        )
+
+    # -- webhooks ---------------------------------------------------------------------------
+
+    def webhooks(self) -> Steps[tuple[live.Webhook, ...]]:
+        """Return all webhooks of the account."""
+        fields = (yield self.request("GET", WEBHOOKS)).fields()
+        return tuple(self._webhook(each) for each in fields.objects("items"))
+
+    def register_webhook(self, url: str, secret: live.Secret) -> Steps[live.Webhook]:
+        """Register a webhook. The vendor returns the secret."""
+        body = {"url": url, "secret": secret.reveal()}
+        return self._webhook((yield self.post(WEBHOOKS, json=body)).fields())
+
+    def delete_webhook(self, webhook_id: str) -> Steps[None]:
+        """Delete a webhook."""
+        response = yield self.request("DELETE", f"{WEBHOOKS}/{{id}}", id=webhook_id)
+        if not response.is_readable:
+            raise response.unexpected("the response to a delete does not come from the vendor")
+
+    def _webhook(self, fields: live.Fields) -> live.Webhook:
+        return live.Webhook(
+            provider=self.name,
+            id=fields.identifier("id"),
+            url=fields.text("url"),
+            secret=fields.optional_text("secret"),
+            raw=fields.data,
         )
 
     # -- signing in -------------------------------------------------------------------------

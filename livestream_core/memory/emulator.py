@@ -8,7 +8,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ClassVar
 
 import attrs
@@ -147,6 +147,9 @@ class MemoryVendor(Emulator):
         Route("GET", "/v1/streams/<id>/recordings", "list_recordings"),
         Route("POST", "/v1/streams/<id>/stop", "stop"),
         Route("POST", "/v1/streams/<id>/cancel", "cancel"),
+        Route("GET", "/v1/webhooks", "list_webhooks"),
+        Route("POST", "/v1/webhooks", "register_webhook"),
+        Route("DELETE", "/v1/webhooks/<id>", "remove_webhook"),
     )
 
     def __init__(
@@ -181,6 +184,7 @@ class MemoryVendor(Emulator):
         self._sessions: dict[str, datetime] = {}
         self._streams: dict[str, _Stream] = {}
         self._folders: dict[str, str] = {}
+        self._webhooks: dict[str, dict[str, str]] = {}
         self._number = 0
 
     def options(self) -> dict[str, Any]:
@@ -375,6 +379,35 @@ class MemoryVendor(Emulator):
             raise _conflict(stream, f"the stream cannot {action}")
         return stream
 
+    # -- webhooks ---------------------------------------------------------------------------
+
+    @_api
+    def list_webhooks(self, request: Request) -> Response:
+        """Return all webhooks, with their secrets."""
+        return json_response({"items": list(self._webhooks.values())})
+
+    @_api
+    def register_webhook(self, request: Request) -> Response:
+        """Register a webhook. Deliveries to its URL are signed with its secret."""
+        body = _object(request)
+        for name in ("url", "secret"):
+            if not isinstance(body.get(name), str) or not body[name].strip():
+                raise _Invalid(name, "is missing")
+        webhook = {
+            "id": f"webhook-{secrets.token_hex(4)}",
+            "url": body["url"],
+            "secret": body["secret"],
+        }
+        self._webhooks[webhook["id"]] = webhook
+        return json_response(webhook, 201)
+
+    @_api
+    def remove_webhook(self, request: Request, id: str) -> Response:
+        """Delete a webhook."""
+        if self._webhooks.pop(id, None) is None:
+            raise _Refusal(404, f"{id} is not a webhook")
+        return Response(status=204)
+
     # -- outside events ---------------------------------------------------------------------
 
     def encoder_connects(self, id: str) -> None:
@@ -474,11 +507,14 @@ class MemoryVendor(Emulator):
         return _signed(secret or self.webhook_secret, body, now), body
 
     def _note_change(self, stream: _Stream) -> None:
-        """Send a delivery about a stream, because it has changed."""
-        self.send_webhook(
-            lambda: _event("live_stream.changed", self.clock.now(), self._shown(stream)),
-            lambda body, at: _signed(self.webhook_secret, body, at),
-        )
+        """Send a delivery about a stream to each webhook, because it has changed."""
+        registered = [(each["url"], each["secret"]) for each in self._webhooks.values()]
+        for url, secret in [(None, self.webhook_secret), *registered]:
+            self.send_webhook(
+                lambda: _event("live_stream.changed", self.clock.now(), self._shown(stream)),
+                partial(_signed, secret),
+                url=url,
+            )
 
     def pass_time(self) -> None:
         """Apply the transitions that are due."""

@@ -316,8 +316,10 @@ def streams_in(result: Any) -> list[dict[str, Any]]:
     """Return the streams, as data, in a result as data."""
     found = result["items"] if isinstance(result, dict) and "items" in result else result
     several = found if isinstance(found, list) else [found]
-    # Otherwise it is an error, or a recording.
-    return [each for each in several if isinstance(each, dict) and "provider" in each]
+    # Otherwise it is an error, a recording, or a webhook.
+    return [
+        each for each in several if isinstance(each, dict) and {"provider", "status"} <= {*each}
+    ]
 
 
 def error_data(error: LiveStreamError) -> dict[str, Any]:

@@ -164,12 +164,14 @@ def reads(can: Capabilities, now: datetime) -> list[Visit]:
     # Lists first: they show the streams to read.
     reading = [each for each in OPERATION_OF.values() if each.sends and not each.changes]
     for operation in sorted(reading, key=lambda each: each.takes != ("query",)):
-        if operation.takes not in (("query",), ("stream_id",)):
+        if operation.takes not in (("query",), ("stream_id",), ()):
             raise TypeError(f"the tour cannot choose what {operation.name} takes")
         if not can.supports(operation.feature):
             continue
         if operation.takes == ("query",):
             visits += _lists(can, now)
+        elif not operation.takes:
+            visits.append(Visit(operation.name, operation.name, lambda _: {}))
         elif operation.name == Feature.GET:
             visits += [
                 Visit("get", "get", _a_stream(at), is_optional=at > 0) for at in range(_READ)

@@ -190,6 +190,7 @@ def test_an_undeclared_feature_is_refused_without_a_request() -> None:
             live.Feature.RECORDINGS,
             live.Feature.CANCEL,
             live.Feature.WEBHOOK,
+            live.Feature.MANAGE_WEBHOOKS,
             fields={live.Feature.RECORD: NONE},
         )
         update, stop = live.Adapter.update, live.Adapter.stop
@@ -206,7 +207,7 @@ def test_an_undeclared_feature_is_refused_without_a_request() -> None:
     absent = {row: each for row, each in found.items() if each.verdict is Verdict.ABSENT}
     assert set(absent) == {
         *("schedule", "update", "reset_key", "disable", "enable", "stop", "trim"),
-        *("recording", "recordings", "cancel", "webhook"),
+        *("recording", "recordings", "cancel", "webhook", "manage_webhooks"),
     }
     assert {(each.word, each.reason) for each in absent.values()} == {("-", NONE[1])}
 

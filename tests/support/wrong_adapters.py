@@ -20,6 +20,8 @@ import attrs
 import livestream_core as live
 from acme import WORDS, AcmeAdapter, AcmeEmulator, AcmeOptions
 from livestream_core.emulator import Emulator, Request, Response, Route, json_response
+from livestream_tpstreams.adapter import TPStreamsAdapter
+from livestream_tpstreams.emulator import TPStreamsEmulator
 from relay import RelayAdapter, RelayEmulator
 from untitled import (
     SparseAdapter,
@@ -1766,6 +1768,91 @@ class ListsRecordingsTwice(RightAdapter):
 class ReturnsOnlyTheLastRecording(RelayAdapter):
     def recordings(self, stream_id: str) -> Any:
         return (yield from super().recordings(stream_id))[-1:]
+
+
+# -- webhooks that are registered ---------------------------------------------------------------
+
+MANAGING = (TPStreamsAdapter, TPStreamsEmulator)
+_HOOKS = "/api/v1/{org}/webhooks/"
+
+
+@wrong(
+    "returns only the first page of webhooks",
+    caught_by="WebhookEndpoints::test_webhooks_on_all_pages_are_listed_each_once",
+    right=MANAGING,
+)
+class ReturnsOnePageOfWebhooks(TPStreamsAdapter):
+    def webhooks(self) -> Any:
+        fields = (yield self.request("GET", _HOOKS)).fields()
+        return tuple(_hook(self.name, each) for each in fields.objects("results"))
+
+
+@wrong(
+    "sends the registration of a webhook again if its response is lost",
+    caught_by="WebhookEndpoints::test_a_registration_whose_answer_is_lost_is_not_sent_again",
+    right=MANAGING,
+)
+class RegistersTwice(TPStreamsAdapter):
+    def register_webhook(self, url: str, secret: live.Secret) -> Any:
+        body = {"url": url, "secret_token": secret.reveal()}
+        response = yield self.post(_HOOKS, json=body, idempotent=True)
+        return _hook(self.name, response.fields())
+
+
+@wrong(
+    "registers a webhook with another secret than the one that it returns",
+    caught_by="WebhookEndpoints::"
+    "test_deliveries_to_a_registered_webhook_are_verified_with_its_secret",
+    right=MANAGING,
+)
+class KeepsTheSecretToItself(TPStreamsAdapter):
+    def register_webhook(self, url: str, secret: live.Secret) -> Any:
+        webhook = yield from super().register_webhook(url, live.Secret("another"))
+        return attrs.evolve(webhook, secret=secret)
+
+
+@wrong(
+    "treats an unknown webhook as a deleted one",
+    caught_by="WebhookEndpoints::test_an_unknown_webhook_is_not_found_and_deletes_nothing",
+    right=MANAGING,
+)
+class DeletesUnknownWebhooks(TPStreamsAdapter):
+    def delete_webhook(self, webhook_id: str) -> Any:
+        try:
+            yield from super().delete_webhook(webhook_id)
+        except live.NotFound:
+            pass
+
+
+@wrong(
+    "deletes all webhooks instead of one",
+    caught_by="WebhookEndpoints::test_a_deleted_webhook_is_gone_and_the_others_are_not",
+    right=MANAGING,
+)
+class DeletesAllWebhooks(TPStreamsAdapter):
+    def delete_webhook(self, webhook_id: str) -> Any:
+        for each in (yield from self.webhooks()):
+            yield from super().delete_webhook(each.id)
+
+
+@wrong(
+    "returns a URL of a webhook that contains its secret",
+    caught_by="WebhookEndpoints::test_the_secret_of_a_webhook_is_in_no_repr_log_or_error",
+    right=MANAGING,
+)
+class ShowsTheSecretOfAWebhook(TPStreamsAdapter):
+    def register_webhook(self, url: str, secret: live.Secret) -> Any:
+        webhook = yield from super().register_webhook(url, secret)
+        return attrs.evolve(webhook, url=f"{webhook.url}/{secret.reveal()}")
+
+
+def _hook(provider: str, fields: live.Fields) -> live.Webhook:
+    return live.Webhook(
+        provider=provider,
+        id=fields.identifier("id"),
+        url=fields.text("url"),
+        secret=fields.text("secret_token"),
+    )
 
 
 # -- titles, references, and lists that lack fields -------------------------------------------

@@ -1,4 +1,4 @@
-"""The webhook deliveries of a sandbox, sent to one URL."""
+"""The webhook deliveries of a sandbox, sent to one URL and to those that were registered."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class Courier:
         delivery, now = attempt.delivery, time.monotonic()
         # Signed with the machine's time: the receiver does not have the emulator's clock.
         headers = delivery.headers(datetime.now(UTC))
-        problem = self._problem(delivery.body, {**headers})
+        problem = self._problem(delivery.url or self._url, delivery.body, {**headers})
         if problem is None:
             if not attempt.is_duplicate:
                 for _ in range(self._webhooks.duplicates):
@@ -148,11 +148,11 @@ class Courier:
         with self._changed:
             heapq.heappush(self._attempts, attempt)
 
-    def _problem(self, body: bytes, headers: dict[str, str]) -> str | None:
+    def _problem(self, url: str, body: bytes, headers: dict[str, str]) -> str | None:
         """Send a delivery, and return why it failed, or ``None``."""
         try:
             with self._session.post(
-                self._url,
+                url,
                 data=body,
                 headers=headers,
                 timeout=self._emulator.webhook_timeout,

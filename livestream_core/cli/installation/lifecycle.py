@@ -54,6 +54,7 @@ _STEPS = (
     Feature.CANCEL.value,
     Feature.DELETE.value,
     Feature.WEBHOOK.value,
+    Feature.MANAGE_WEBHOOKS.value,
 )
 #: Operations that the demo does not know; the table says so.
 _UNKNOWN = tuple(each for each in OPERATION_OF if each.value not in _STEPS)
@@ -180,6 +181,7 @@ class _Lifecycle:
         self._feature(Feature.CANCEL, self._cancel)
         self._feature(Feature.DELETE, self._delete)
         self._feature(Feature.WEBHOOK, self._webhook)
+        self._feature(Feature.MANAGE_WEBHOOKS, self._webhook_endpoints)
         for feature in _UNKNOWN:
             self._feature(feature, self._unknown)
         return self.findings
@@ -466,6 +468,15 @@ class _Lifecycle:
         except WebhookRejected:
             return "an unsigned delivery is rejected"
         raise _Mismatch("an unsigned delivery was accepted")
+
+    def _webhook_endpoints(self, _: str) -> str:
+        webhook = self.client.register_webhook("https://receiver.example/demo")
+        if webhook not in self.client.webhooks():
+            raise _Mismatch("the registered webhook is not in the list")
+        self.client.delete_webhook(webhook.id)
+        if self.client.webhooks():
+            raise _Mismatch("the deleted webhook is still in the list")
+        return "one was registered, listed, and deleted"
 
     def _unknown(self, _: str) -> str:
         raise _Skipped("the demo does not know this operation")

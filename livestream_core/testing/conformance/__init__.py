@@ -44,6 +44,7 @@ pytest.register_assert_rewrite(
             "ids",
             "secrets",
             "webhooks",
+            "webhook_endpoints",
             "emulated",
             "replayed",
         )
@@ -73,6 +74,7 @@ from .replayed import Replayed
 from .secrets import FieldsWithoutSecrets, OptionsWithoutSecrets, SecretMasking
 from .sessions import Sessions
 from .subject import Sample, Subject
+from .webhook_endpoints import WebhookEndpoints
 from .webhooks import Webhooks
 
 
@@ -107,6 +109,7 @@ class Suite(
     FieldsWithoutSecrets,
     OptionsWithoutSecrets,
     Webhooks,
+    WebhookEndpoints,
     Emulated,
     Replayed,
 ):
@@ -159,6 +162,7 @@ __all__ = [
     "Tap",
     "TitlesAndReferences",
     "Waiting",
+    "WebhookEndpoints",
     "Webhooks",
 ]
 

@@ -48,6 +48,8 @@ def call(
         "headers": {"headers": {}},
         "body": {"body": b"{}"},
         "secret": {"secret": "s"},
+        "url": {"url": "https://receiver.example/kit"},
+        "webhook_id": {"webhook_id": NO_STREAM},
     }
     arguments: dict[str, Any] = {}
     for name in operation.takes:

@@ -115,6 +115,9 @@ def emulated_answers(harness: Harness) -> Mapping[tuple[str, int], Shape]:
                 getattr(harness.client, name)(id)
         if harness.can.supports(Feature.LIST):
             harness.client.pages()
+    if harness.can.supports(Feature.MANAGE_WEBHOOKS):
+        harness.client.register_webhook("https://receiver.example/kit")
+        harness.client.webhooks()
     return {at: shape_of(*found) for at, found in bodies.items()}
 
 

@@ -22,6 +22,7 @@ from ..._contract.capabilities import (
     Support,
 )
 from ..._model.errors import InvalidInput, LiveStreamError, Unsupported
+from ..._model.operations import OPERATION_TABLE
 from ..._model.status import Status, satisfied_by
 from ..._model.trim import Trim
 from ..field_values import VALUES
@@ -54,6 +55,16 @@ _OPTIONAL = tuple(each for each in FIELDS if each is not Feature.TITLE)
 def absent(features: Iterable[Feature]) -> Callable[[Subject], Iterable[Feature]]:
     """Return a function that returns the undeclared features, for :func:`each`."""
     return lambda subject: [each for each in features if not subject.capabilities.supports(each)]
+
+
+def _further(subject: Subject) -> Iterable[str]:
+    """Return the operations of undeclared features, without their main operations."""
+    main = {each.name for each in OPERATION_OF.values()}
+    return [
+        name
+        for name, facts in OPERATION_TABLE.items()
+        if name not in main and not subject.capabilities.supports(facts.feature)
+    ]
 
 
 def forbidden_values(subject: Subject) -> Iterable[tuple[str, Any]]:
@@ -129,6 +140,16 @@ class Refusals(Area):
         needed = PART_OF.get(feature)
         lacking = needed if needed and not harness.can.supports(needed) else feature
         assert lacking.value in caught.value.features
+
+    @each("operation", _further)
+    def test_every_operation_of_a_feature_that_is_not_declared_is_refused(
+        self, harness: Harness, operation: str
+    ) -> None:
+        client, facts = harness.connect(), OPERATION_TABLE[operation]
+        with harness.sends_nothing(), pytest.raises(Unsupported) as caught:
+            call(client, facts)
+        assert (caught.value.applied, caught.value.operation) == (False, operation)
+        assert facts.feature in caught.value.features
 
     @needs(Feature.CREATE)
     @each("feature", absent(_OPTIONAL))

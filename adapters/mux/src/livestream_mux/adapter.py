@@ -154,6 +154,10 @@ class MuxAdapter(live.Adapter):
             Feature.RESET_KEY: Support.NATIVE,
             Feature.RECORDINGS: (Support.NATIVE, "Mux records each run as an asset"),
             Feature.WEBHOOK: Support.NATIVE,
+            Feature.MANAGE_WEBHOOKS: (
+                Support.NONE,
+                "Mux documents no endpoint for it; add the webhook in Mux's dashboard",
+            ),
         },
         fields={
             Feature.TITLE: (Support.NATIVE, "viewers can read it"),

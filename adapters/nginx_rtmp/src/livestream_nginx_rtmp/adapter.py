@@ -148,6 +148,10 @@ class NginxRtmpAdapter(live.Adapter):
                 Support.NATIVE,
                 f"nginx does not sign them: the receiver must add a secret as {WEBHOOK_HEADER}",
             ),
+            Feature.MANAGE_WEBHOOKS: (
+                Support.NONE,
+                "the URLs are in nginx's configuration, as on_publish and others",
+            ),
         },
         fields={
             Feature.TITLE: (Support.NONE, "an nginx-rtmp stream has only a name, which is its ID"),

@@ -123,6 +123,10 @@ class NodeMediaServerAdapter(live.Adapter):
                 f"the server does not sign them: the receiver must add a secret as "
                 f"{WEBHOOK_HEADER}",
             ),
+            Feature.MANAGE_WEBHOOKS: (
+                Support.NONE,
+                "the URL is in the server's configuration, as notify.url",
+            ),
         },
         fields={
             Feature.TITLE: (Support.NONE, "a stream has only a name, which is its ID"),

@@ -131,6 +131,7 @@ class TKTChurchAdapter(live.Adapter):
             Feature.CANCEL: Support.NATIVE,
             Feature.DELETE: Support.NATIVE,
             Feature.WEBHOOK: (Support.NONE, "TKT Church sends no webhooks; read the list instead"),
+            Feature.MANAGE_WEBHOOKS: (Support.NONE, "TKT Church sends no webhooks"),
         },
         fields={
             Feature.RECORD: (Support.NONE, f"{_CATALOG}; it records nothing"),

@@ -66,6 +66,7 @@ FORBID_STOP = frozenset(_S) - {_S.READY, _S.LIVE, _S.INTERRUPTED, _S.UNKNOWN}
 LIVE_STREAMS = "/api/v1/{org}/assets/live_streams/"
 ASSETS = "/api/v1/{org}/assets/"  # the path in the sample of a next link
 ASSET = "/api/v1/{org}/assets/{id}/"
+WEBHOOKS = "/api/v1/{org}/webhooks/"
 
 #: The library's border between seconds and Unix times; the vendor's is not documented.
 UNIX_TIME_FROM = 1_000_000_000
@@ -189,6 +190,7 @@ class TPStreamsAdapter(live.Adapter):
             ),
             live.Feature.DELETE: live.Support.NATIVE,
             live.Feature.WEBHOOK: live.Support.NATIVE,
+            live.Feature.MANAGE_WEBHOOKS: live.Support.NATIVE,
         },
         fields={
             live.Feature.RECORD: live.Capability(
@@ -291,16 +293,16 @@ class TPStreamsAdapter(live.Adapter):
         return self.page(
             fields.items("results"),
             self._livestream,
-            next=lambda: self._next(fields),
+            next=lambda: self._next(fields, under=ASSETS),
             total=fields.data.get("count"),
         )
 
-    def _next(self, fields: live.Fields) -> str | None:
+    def _next(self, fields: live.Fields, *, under: str) -> str | None:
         if "next" not in fields.data:
             # Unlike with null, it is unknown whether this is the last page.
             raise live.UnexpectedResponse("next is missing")
         link = fields.optional_text("next")
-        return None if link is None else self.cursor_of(link, under=ASSETS)
+        return None if link is None else self.cursor_of(link, under=under)
 
     def _livestream(self, asset: Any) -> live.LiveStream | None:
         """Parse an entry of a list; the samples show only live streams in it."""
@@ -385,6 +387,44 @@ class TPStreamsAdapter(live.Adapter):
             raw=fields.data,
         )
 
+    def webhooks(self) -> Steps[tuple[live.Webhook, ...]]:
+        """Return the webhooks of all pages ("Webhooks"). The responses contain the secrets."""
+        found: list[live.Webhook] = []
+        request = self.request("GET", WEBHOOKS)
+        read: set[str] = set()
+        while True:
+            fields = (yield request).fields()
+            found += map(self._webhook, fields.objects("results"))
+            cursor = self._next(fields, under=WEBHOOKS)
+            if cursor is None:
+                return tuple(found)
+            if cursor in read:
+                raise live.UnexpectedResponse(
+                    "the list of webhooks is incomplete: the link to the next page points back to "
+                    "a page already read"
+                )
+            read.add(cursor)
+            request = self.follow(cursor, under=WEBHOOKS)
+
+    def register_webhook(self, url: str, secret: live.Secret) -> Steps[live.Webhook]:
+        """Register a webhook, which gets deliveries about all assets ("Webhooks")."""
+        body = {"url": url, "secret_token": secret.reveal()}
+        return self._webhook((yield self.post(WEBHOOKS, json=body)).fields())
+
+    def delete_webhook(self, webhook_id: str) -> Steps[None]:
+        """Delete a webhook ("Webhooks"). The status of success and its body are not documented."""
+        response = yield self.request("DELETE", f"{WEBHOOKS}{{id}}/", id=webhook_id)
+        _check_deleted(response)
+
+    def _webhook(self, fields: live.Fields) -> live.Webhook:
+        return live.Webhook(
+            provider=self.name,
+            id=fields.identifier("id"),
+            url=fields.text("url"),
+            secret=fields.optional_text("secret_token") or None,
+            raw=fields.data,
+        )
+
     def sign_in(self, previous: live.Session | None, now: datetime) -> live.Operation[live.Session]:
         """Use the token, or log in ("Authentication")."""
         if self.options.token is not None:
@@ -441,9 +481,7 @@ class TPStreamsAdapter(live.Adapter):
         return response
 
     def _delete(self, stream_id: str) -> Steps[None]:
-        response = yield self.request("DELETE", ASSET, id=stream_id)
-        if response.body and not response.is_readable:
-            raise response.unexpected("the response to the delete does not come from the vendor")
+        _check_deleted((yield self.request("DELETE", ASSET, id=stream_id)))
 
     def _unless_forbidden(
         self, request: live.Request, stream_id: str, forbid: frozenset[live.Status]
@@ -564,6 +602,11 @@ class TPStreamsAdapter(live.Adapter):
             except (KeyError, ValueError, OverflowError):
                 pass
         return None
+
+
+def _check_deleted(response: live.Response) -> None:
+    if response.body and not response.is_readable:
+        raise response.unexpected("the response to the delete does not come from the vendor")
 
 
 @lru_cache(maxsize=256)

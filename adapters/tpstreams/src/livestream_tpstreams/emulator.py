@@ -75,6 +75,7 @@ _REQUIRED = "This field is required."
 _NULL = "This field may not be null."
 _BLANK = "This field may not be blank."
 _NO_STRING = "Not a valid string."
+_NO_URL = "Enter a valid URL."
 _NO_BOOLEAN = "Must be a valid boolean."
 _NO_INTEGER = "A valid integer is required."
 _NEGATIVE = "Ensure this value is greater than or equal to 0."
@@ -173,6 +174,10 @@ class TPStreamsEmulator(Emulator):
         Route("DELETE", "/api/v1/<org>/assets/<id>/", "remove"),
         Route("POST", "/api/v1/<org>/assets/<id>/start_server/", "start_server"),
         Route("POST", "/api/v1/<org>/assets/<id>/stop_live_stream/", "stop_live_stream"),
+        Route("POST", "/api/v1/<org>/webhooks/", "register_webhook"),
+        Route("GET", "/api/v1/<org>/webhooks/", "list_webhooks"),
+        Route("PUT", "/api/v1/<org>/webhooks/<id>/", "change_webhook"),
+        Route("DELETE", "/api/v1/<org>/webhooks/<id>/", "remove_webhook"),
     )
 
     def __init__(
@@ -232,6 +237,7 @@ class TPStreamsEmulator(Emulator):
         self._tokens: dict[str, datetime | None] = {}
         self._own_token: str | None = None
         self._assets: dict[str, _Asset] = {}
+        self._webhooks: dict[str, dict[str, str]] = {}
         self._server_number = 0
 
     # -- accounts ---------------------------------------------------------------------------
@@ -520,6 +526,38 @@ class TPStreamsEmulator(Emulator):
         since = stream.publishing_since
         return timedelta() if since is None else self.clock.now() - since
 
+    # -- webhooks ---------------------------------------------------------------------------
+
+    @_api
+    def register_webhook(self, request: Request) -> Response:
+        """Register a webhook ("Webhooks"). The response contains its secret."""
+        webhook = {**_valid_webhook(request), "id": str(uuid4())}
+        self._webhooks[webhook["id"]] = webhook
+        return json_response(webhook, 201)
+
+    @_api
+    def list_webhooks(self, request: Request) -> Response:
+        """List the webhooks, with their secrets ("Webhooks")."""
+        return self._page(request, self._webhooks.values())
+
+    @_api
+    def change_webhook(self, request: Request, id: str) -> Response:
+        """Replace the URL and the secret of a webhook ("Webhooks")."""
+        webhook = self._webhook(id)
+        webhook.update(_valid_webhook(request))
+        return json_response(webhook)
+
+    @_api
+    def remove_webhook(self, request: Request, id: str) -> Response:
+        """Delete a webhook ("Webhooks"). The status of the response is not documented."""
+        del self._webhooks[self._webhook(id)["id"]]
+        return Response(status=204)
+
+    def _webhook(self, id: str) -> dict[str, str]:
+        if id not in self._webhooks:
+            raise _Refusal(404, {"detail": "Not found."})
+        return self._webhooks[id]
+
     # -- folders and other assets -----------------------------------------------------------
 
     @_api
@@ -738,11 +776,17 @@ class TPStreamsEmulator(Emulator):
         return _delivery_headers(self.webhook_secret if secret is None else secret), body
 
     def _note_change(self, asset: _Asset) -> None:
-        """Send a delivery about an asset ("whenever the status of live stream changes")."""
-        self.send_webhook(
-            lambda: json.dumps(self._as_it_is(asset, webhook=True)).encode(),
-            lambda *_: _delivery_headers(self.webhook_secret),
-        )
+        """Send a delivery about an asset ("whenever the status of live stream changes").
+
+        There is no filter: every webhook of the organization gets every change.
+        """
+        registered = [(each["url"], each["secret_token"]) for each in self._webhooks.values()]
+        for url, secret in [(None, self.webhook_secret), *registered]:
+            self.send_webhook(
+                lambda: json.dumps(self._as_it_is(asset, webhook=True)).encode(),
+                lambda *_, secret=secret: _delivery_headers(secret),
+                url=url,
+            )
 
     def pass_time(self) -> None:
         """Boot servers, give up lost encoders, and begin to transcode, if it is time."""
@@ -960,6 +1004,17 @@ def _json_object(request: Request) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"Out of range float values are not JSON compliant: {name}")
+
+
+def _valid_webhook(request: Request) -> dict[str, str]:
+    body = _json_object(request)
+    errors: Errors = {}
+    values = {name: _text(body, name, errors) for name in ("url", "secret_token")}
+    if "url" not in errors and not re.fullmatch(r"https?://[^\s/?#]+([/?#]\S*)?", values["url"]):
+        errors["url"] = [_NO_URL]
+    if errors:
+        raise _Refusal(400, errors)
+    return values
 
 
 def _text(body: Mapping[str, Any], name: str, errors: Errors) -> str:

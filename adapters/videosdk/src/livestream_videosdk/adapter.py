@@ -73,6 +73,7 @@ class VideoSDKAdapter(SigningAdapter):
             ),
             live.Feature.DELETE: _NATIVE,
             live.Feature.WEBHOOK: (_NONE, "VideoSDK sends no webhooks for v1 live streams"),
+            live.Feature.MANAGE_WEBHOOKS: (_NONE, "VideoSDK sends no webhooks for v1 live streams"),
         },
         fields={
             live.Feature.RECORD: _NATIVE,

@@ -115,6 +115,10 @@ class VideoSDKRoomsAdapter(SigningAdapter):
                 Support.NATIVE,
                 "VideoSDK signs with RSA and publishes its key; pass webhook in options of create",
             ),
+            Feature.MANAGE_WEBHOOKS: (
+                Support.NONE,
+                "each VideoSDK room has its own webhook; pass webhook in options of create",
+            ),
         },
         fields={
             Feature.TITLE: (Support.NONE, "a VideoSDK room has no title"),

@@ -138,6 +138,7 @@ class PeerTubeAdapter(live.Adapter):
             ),
             Feature.DELETE: (Support.NATIVE, "this also deletes the recording"),
             Feature.WEBHOOK: (Support.NONE, "PeerTube sends no webhooks; read the stream instead"),
+            Feature.MANAGE_WEBHOOKS: (Support.NONE, "PeerTube sends no webhooks"),
         },
         fields={
             Feature.RECORD: (
