@@ -28,6 +28,7 @@ STRATEGIES: dict[type[Any], str] = {
     live.SecretUrl: "secret_urls",
     live.StreamSpec: "stream_specs",
     live.Trim: "trims",
+    live.Webhook: "webhooks",
 }
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "RecordingParts",
     "RestreamTargetParts",
     "StreamSpecParts",
+    "WebhookParts",
     "durations",
     "events",
     "ids",
@@ -58,6 +59,7 @@ __all__ = [
     "titles",
     "trims",
     "urls",
+    "webhooks",
 ]
 
 T = TypeVar("T")
@@ -169,6 +171,16 @@ class EventParts(TypedDict, total=False):
     account: Part[str | None]
     event_type: Part[str | None]
     status: Part[live.Status | None]
+
+
+class WebhookParts(TypedDict, total=False):
+    """Parts of a webhook."""
+
+    provider: Part[str]
+    id: Part[str]
+    url: Part[str | None]
+    secret: Part[live.Secret | None]
+    raw: Part[live.MaskedMapping | None]
 
 
 class PageParts(TypedDict, total=False):
@@ -441,6 +453,19 @@ def events(**parts: Unpack[EventParts]) -> SearchStrategy[live.Event]:
         raw=lambda: _optional(payloads()),
         key=lambda: _optional(ids()),
         account=lambda: _optional(ids()),
+    )
+
+
+def webhooks(**parts: Unpack[WebhookParts]) -> SearchStrategy[live.Webhook]:
+    """Generate webhooks of an account."""
+    return _built(
+        live.Webhook,
+        parts,
+        provider=_words,
+        id=ids,
+        url=lambda: urls() | secret_urls(),
+        secret=lambda: _optional(secrets()),
+        raw=lambda: _optional(payloads()),
     )
 
 

@@ -1,4 +1,4 @@
-"""`livestream webhooks listen`: a real process that receives deliveries."""
+"""`livestream webhooks`: a real process that receives deliveries, and managing webhooks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ import pytest
 from command_line import PATIENCE, environment, run
 from livestream_core import events
 from livestream_core._contract.options import environment_name
-from livestream_core.emulator import load_emulator
+from livestream_core.emulator import Fault, load_emulator
 
 pytestmark = pytest.mark.processes
 
@@ -133,3 +134,118 @@ def test_a_port_that_is_taken_is_an_error_that_says_what_to_do(vendor: Any) -> N
     assert result.exit_code != 0
     assert f"cannot listen on 127.0.0.1 port {port}" in result.stderr
     assert "choose another --port" in result.stderr
+
+
+# -- registered webhooks --------------------------------------------------------------------------
+
+HOOK = "https://platform.example/hooks/school"
+SECRET = "a-secret-of-the-account"
+
+
+@pytest.fixture
+def account(vendor: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Serve a vendor, and set the environment variables of an account without a secret."""
+    with vendor.serve() as origin:
+        for name, each in {**vendor.options(), "base_url": origin}.items():
+            monkeypatch.setenv(environment_name("tpstreams", name), each)
+        yield vendor
+
+
+def webhooks(*arguments: str, input: str | None = None, code: int = 0) -> Any:
+    result = run("-p", "tpstreams", "webhooks", *arguments, input=input)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def known(vendor: Any) -> list[tuple[str, str]]:
+    with vendor.connect() as client:
+        return [(each.url, each.secret.reveal()) for each in client.webhooks()]
+
+
+def test_a_webhook_is_registered_with_the_secret_of_the_account(
+    account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(environment_name("tpstreams", "webhook_secret"), SECRET)
+    result = webhooks("register", HOOK)
+    assert known(account) == [(HOOK, SECRET)]
+    assert "secret          ***" in result.stdout
+    assert SECRET not in result.output
+
+
+@pytest.mark.parametrize("from_file", [True, False])
+def test_a_secret_is_read_from_a_file_or_from_standard_input(
+    account: Any, tmp_path: Path, from_file: bool
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n")
+    file.chmod(0o600)
+    if from_file:
+        webhooks("register", HOOK, "--secret-file", str(file))
+    else:
+        webhooks("register", HOOK, "--secret-file", "-", input=f"{SECRET}\n")
+    assert known(account) == [(HOOK, SECRET)]
+
+
+def test_an_empty_secret_is_refused_and_nothing_is_registered(account: Any) -> None:
+    result = webhooks("register", HOOK, "--secret-file", "-", input="\n", code=2)
+    assert "the secret file standard input is empty" in result.stderr
+    assert known(account) == []
+
+
+def test_a_random_secret_is_made_only_if_it_is_shown(account: Any) -> None:
+    result = webhooks("register", HOOK, code=2)
+    assert "pass --show-secrets to print a random one" in result.stderr
+    assert known(account) == []
+    shown = json.loads(webhooks("register", HOOK, "--show-secrets", "--json").stdout)
+    assert known(account) == [(HOOK, shown["secret"])]
+    assert len(shown["secret"]) >= 40
+
+
+def test_webhooks_are_listed_and_their_secrets_only_on_request(account: Any) -> None:
+    assert webhooks("list").stderr == "No webhooks.\n"
+    assert webhooks("list", "--json").output == ""
+    for number in range(2):
+        webhooks("register", f"{HOOK}/{number}", "--secret-file", "-", input=f"{SECRET}-{number}")
+    lines = [json.loads(line) for line in webhooks("list", "--json").stdout.splitlines()]
+    assert [each["url"] for each in lines] == [f"{HOOK}/0", f"{HOOK}/1"]
+    assert all("secret" not in each for each in lines)
+    assert SECRET not in webhooks("list").output
+    assert f"{SECRET}-1" in webhooks("list", "--show-secrets").stdout
+
+
+def test_a_webhook_is_deleted_with_yes_and_an_unknown_one_is_an_error(account: Any) -> None:
+    webhooks("register", HOOK, "--secret-file", "-", input=SECRET)
+    [line] = webhooks("list", "--json").stdout.splitlines()
+    id = json.loads(line)["id"]
+    assert "Pass --yes to delete." in webhooks("delete", id, code=2).stderr
+    assert known(account) == [(HOOK, SECRET)]
+    assert json.loads(webhooks("delete", id, "--yes", "--json").stdout) == {
+        "id": id,
+        "deleted": True,
+    }
+    assert known(account) == []
+    error = json.loads(webhooks("delete", id, "--yes", "--json", code=3).stderr)
+    assert (error["error"], error["applied"]) == ("NotFound", False)
+
+
+def test_a_registration_whose_response_is_lost_says_where_to_look(account: Any) -> None:
+    account.inject(Fault.drop_after(), on="POST */webhooks/")
+    arguments = ("register", HOOK, "--secret-file", "-", "--json")
+    error = json.loads(webhooks(*arguments, input=SECRET, code=5).stderr)
+    assert (error["applied"], error["operation"]) == (None, "register_webhook")
+    assert error["hint"] == "check with `livestream webhooks list` before you retry"
+    assert known(account) == [(HOOK, SECRET)]
+
+
+@pytest.mark.parametrize("command", [("register", HOOK), ("list",), ("delete", "1", "--yes")])
+def test_a_vendor_without_such_endpoints_is_an_error_that_says_why(
+    command: tuple[str, ...],
+) -> None:
+    vendor: Any = load_emulator("mux")()
+    with vendor.serve() as origin, pytest.MonkeyPatch.context() as patch:
+        for name, each in {**vendor.options(), "base_url": origin}.items():
+            patch.setenv(environment_name("mux", name), each)
+        result = run("-p", "mux", "webhooks", *command)
+    assert result.exit_code == 3
+    assert "add the webhook in Mux's dashboard" in result.stderr
+    assert vendor.requests == []

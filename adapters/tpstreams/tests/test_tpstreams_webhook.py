@@ -9,6 +9,7 @@ import traceback
 import pytest
 
 import livestream_core as live
+from livestream_core.emulator import Fault
 
 
 @pytest.fixture
@@ -151,3 +152,99 @@ def test_no_frame_of_a_refused_delivery_holds_the_secret(client, sent):
     frames = [frame for frame, _ in traceback.walk_tb(caught.tb)][1:]
     assert frames
     assert not any(secret in repr(frame.f_locals) for frame in frames)
+
+
+# -- the webhooks of the organization -----------------------------------------------------------
+
+HOOK = "https://platform.example/hooks/school"
+PATH = "/api/v1/gcdem4/webhooks/"
+REQUIRED = "This field is required."
+
+
+def test_webhooks_are_registered_with_their_secret_and_listed_from_all_pages(
+    emulator, client, sent
+):
+    emulator.page_size = 2
+    made = [client.register_webhook(f"{HOOK}/{n}", secret=f"s3cret-{n}") for n in range(5)]
+    assert sent("POST /webhooks/")[0] == {"url": f"{HOOK}/0", "secret_token": "s3cret-0"}
+    assert client.webhooks() == tuple(made)
+    paths = [each.query for each in emulator.requests if each.method == "GET"]
+    assert paths == ["", "limit=2&offset=2", "limit=2&offset=4"]
+
+
+def test_pages_of_webhooks_that_do_not_end_are_an_error(emulator, client):
+    emulator.page_size = 1
+    for n in range(3):
+        client.register_webhook(f"{HOOK}/{n}")
+
+    def first_again(data, _):
+        data["next"] = f"https://app.tpstreams.com{PATH}?limit=1&offset=1"
+
+    emulator.inject(Fault.edited(first_again), on="GET */webhooks/", times=9)
+    with pytest.raises(live.UnexpectedResponse, match="points back to a page already read"):
+        client.webhooks()
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, b""), (202, b'{"detail": "ok"}'), (204, b"")])
+def test_a_webhook_is_deleted_whatever_success_looks_like(emulator, client, status, body):
+    webhook = client.register_webhook(HOOK)
+    answer = Fault.status(status, body=body, content_type="application/json")
+    emulator.inject(answer, on="DELETE *")
+    assert client.delete_webhook(webhook.id) is None
+
+
+def test_a_page_of_html_does_not_prove_that_a_webhook_was_deleted(emulator, client):
+    webhook = client.register_webhook(HOOK)
+    emulator.inject(Fault.html(), on="DELETE *", times=9)
+    with pytest.raises(live.UnexpectedResponse) as caught:
+        client.delete_webhook(webhook.id)
+    assert caught.value.applied is None
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        ({}, {"url": [REQUIRED], "secret_token": [REQUIRED]}),
+        ({"url": HOOK}, {"secret_token": [REQUIRED]}),
+        ({"url": "platform", "secret_token": "s"}, {"url": ["Enter a valid URL."]}),
+        (
+            {"url": HOOK, "secret_token": " "},
+            {"secret_token": ["This field may not be blank."]},
+        ),
+    ],
+)
+def test_the_emulator_refuses_a_webhook_without_its_fields(api, body, errors):
+    answer = api("POST", "/webhooks/", body)
+    assert (answer.status_code, answer.json) == (400, errors)
+    assert api("GET", "/webhooks/").json["count"] == 0
+
+
+def test_the_emulator_returns_what_the_documents_show(api):
+    made = api("POST", "/webhooks/", {"url": HOOK, "secret_token": "s3cret"})
+    assert made.status_code == 201
+    assert set(made.json) == {"url", "secret_token", "id"}
+    path = f"/webhooks/{made.json['id']}/"
+    changed = api("PUT", path, {"url": f"{HOOK}/2", "secret_token": "other"})
+    assert (changed.status_code, changed.json["url"]) == (200, f"{HOOK}/2")
+    listed = api("GET", "/webhooks/").json
+    assert listed == {"count": 1, "next": None, "previous": None, "results": [changed.json]}
+    assert api("DELETE", path).status_code == 204
+    for method in ("PUT", "DELETE"):
+        answer = api(method, path, {"url": HOOK, "secret_token": "s"})
+        assert (answer.status_code, answer.json) == (404, {"detail": "Not found."})
+    assert api("GET", "/webhooks/", auth=None).status_code == 401
+
+
+def test_every_registered_webhook_gets_deliveries_with_its_own_secret(emulator, client):
+    received = []
+    emulator.webhook_receivers.append(received.append)
+    hooks = [client.register_webhook(f"{HOOK}/{n}") for n in range(2)]
+    stream = client.create(title="Class")
+    assert [each.url for each in received] == [None, f"{HOOK}/0", f"{HOOK}/1"]
+    for hook, each in zip(hooks, received[1:], strict=True):
+        headers = each.headers(emulator.clock.now())
+        event = client.parse_webhook(headers, each.body, secret=hook.secret)
+        assert event.stream_id == stream.id
+    headers = received[1].headers(emulator.clock.now())
+    with pytest.raises(live.WebhookRejected):
+        client.parse_webhook(headers, received[1].body, secret=hooks[1].secret)

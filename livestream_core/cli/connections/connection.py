@@ -35,7 +35,7 @@ logger: logging.Logger = logging.getLogger("livestream_core")
 #: The environment variable that names the default connection.
 DEFAULT_CONNECTION = "LIVESTREAM_CONNECTION"
 
-_MAX_TOKEN_LENGTH = 64 * 1024
+_MAX_LENGTH = 64 * 1024
 
 
 def _providers(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -146,7 +146,7 @@ def from_environment(provider: str, token_file: str | None = None, **settings: A
         option = _token_option(provider, kind)
         for credential in credential_options.credentials(kind):
             environ.pop(environment_name(provider, credential), None)
-        environ[environment_name(provider, option)] = _token(token_file)
+        environ[environment_name(provider, option)] = secret_from(token_file, "token")
     try:
         return connect(provider, environ=environ, **settings)
     except ConfigurationError as error:
@@ -171,7 +171,7 @@ def from_file(connection: Connection, token_file: str | None = None, **settings:
     replaced = () if token_file is None else credential_options.credentials(kind)
     options = connection.options(kind, without=replaced)
     if token_file is not None:
-        options[_token_option(provider, kind)] = _token(token_file)
+        options[_token_option(provider, kind)] = secret_from(token_file, "token")
     try:
         return connect(provider, environ={}, **settings, **options)
     except ConfigurationError as error:
@@ -204,30 +204,39 @@ def _token_option(provider: str, kind: type[Options]) -> str:
     return option
 
 
-def _token(source: str) -> str:
+def secret_from(source: str, what: str) -> str:
+    """Return a secret from a file, or from standard input if the source is ``-``.
+
+    Args:
+        source: The path of the file, or ``-``.
+        what: What the secret is called, such as ``token``.
+
+    Raises:
+        ConfigurationError: If it cannot be read, or is empty.
+    """
     if source == "-" and sys.stdin.isatty():
-        prompted: str = click.prompt("Token", hide_input=True, err=True)
+        prompted: str = click.prompt(what.capitalize(), hide_input=True, err=True)
         return prompted.strip()
     text = ""
     problem = None
     try:
-        text = sys.stdin.read(_MAX_TOKEN_LENGTH) if source == "-" else _text_of(source)
+        text = sys.stdin.read(_MAX_LENGTH) if source == "-" else _text_of(source, what)
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError:
         problem = "is not text"
-    token = text.rstrip("\r\n")
-    if not problem and not token:
+    secret = text.rstrip("\r\n")
+    if not problem and not secret:
         problem = "is empty"
     if problem:
         shown = "standard input" if source == "-" else source
-        raise ConfigurationError(f"the token file {shown} {problem}")
-    return token
+        raise ConfigurationError(f"the {what} file {shown} {problem}")
+    return secret
 
 
-def _text_of(path: str) -> str:
+def _text_of(path: str, what: str) -> str:
     with open(path, encoding="utf-8") as opened:
         # Not refused as in livestream.toml: container platforms mount secrets like this.
         if others_can_read(os.fstat(opened.fileno())):
-            logger.warning("other users can read the token file %s", path)
-        return opened.read(_MAX_TOKEN_LENGTH)
+            logger.warning("other users can read the %s file %s", what, path)
+        return opened.read(_MAX_LENGTH)

@@ -13,6 +13,7 @@ from .output import json_text, printable
 
 #: Attributes that only some classes of errors have.
 _DETAILS = ("field", "features", "fields", "status", "retry_after")
+_ON_WEBHOOKS = ("register_webhook", "delete_webhook")
 _COMMON = (
     "message",
     "hint",
@@ -90,6 +91,8 @@ def _report(context: CommandContext, code: int, line: str, **data: Any) -> int:
 
 
 def _check_hint(operation: str | None, id: str | None) -> str:
+    if operation in _ON_WEBHOOKS:
+        return "check with `livestream webhooks list` before you retry"
     if operation == "create" or not id:
         return "check with `livestream list` before you retry"
     return f"check with `livestream show {id}` before you retry"

@@ -17,6 +17,7 @@ from ..._model.stream import (
     Protection,
     Recording,
     RestreamTarget,
+    Webhook,
 )
 from ..._secrets.secret import MASK, SecretUrl, masked_url
 from ..console.context import CommandContext
@@ -69,6 +70,22 @@ def show_recordings(context: CommandContext, recordings: Iterable[Recording]) ->
             out.print()
         for name, value in _recording(context, recording):
             _print_fact(out, name, value)
+
+
+def show_webhooks(context: CommandContext, webhooks: Iterable[Webhook]) -> None:
+    """Print webhooks, with an empty line between two of them."""
+    if context.as_json:
+        for webhook in webhooks:
+            json_line(webhook.to_dict(secrets=context.show_secrets))
+        return
+    out = console()
+    for number, webhook in enumerate(webhooks):
+        if number:
+            out.print()
+        for name in ("id", "url", "secret"):
+            value = getattr(webhook, name)
+            if value is not None:
+                _print_fact(out, name, _text(context, table(Webhook)[name].kind, value))
 
 
 def show_playability(context: CommandContext, found: Playability) -> None:

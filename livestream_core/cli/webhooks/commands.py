@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING
+
 import click
 
-from ..connections.connection import account_command, connected, connection_options
+from ..._contract.capabilities import Feature
+from ..connections.connection import account_command, connected, connection_options, secret_from
 from ..console.context import CommandContext, debug_option, output_options
+from ..console.exit_codes import FAILURE
+from ..console.output import NOT_A_TERMINAL, json_line, printable, working
+
+if TYPE_CHECKING:
+    from ..._client import Client
+    from ..._secrets.secret import Secret
 
 
 @click.group()
@@ -13,7 +23,7 @@ from ..console.context import CommandContext, debug_option, output_options
 @output_options
 @debug_option
 def webhooks() -> None:
-    """Receive webhook deliveries."""
+    """Receive webhook deliveries, and manage the webhooks of an account."""
 
 
 @webhooks.command(
@@ -44,3 +54,98 @@ def listen(context: CommandContext, port: int) -> None:
 
     with connected(context) as client:
         run(context, client, port)
+
+
+@webhooks.command(
+    epilog="\b\nExamples:\n"
+    "  livestream -c school webhooks register https://platform.example/hooks/school/\n"
+    "  livestream -c school webhooks register URL --secret-file - < secret"
+)
+@click.argument("url")
+@click.option(
+    "--secret-file",
+    metavar="FILE",
+    type=click.Path(allow_dash=True),
+    help="Let the secret in this file verify the deliveries; - reads it from standard input. "
+    "Defaults to the account's option webhook_secret.",
+)
+@account_command
+def register(context: CommandContext, url: str, secret_file: str | None) -> None:
+    """Register a URL to which the vendor sends deliveries from now on.
+
+    The deliveries are verified with a secret: that of --secret-file, else the account's option
+    webhook_secret. Without either, a random one is made. That needs --show-secrets, so that you
+    can set it as webhook_secret.
+
+    The URL must be https, unless it leads to this machine. A URL that is registered already is
+    registered again.
+    """
+    from ..streams.display import show_webhooks
+
+    with connected(context) as client:
+        client.capabilities.require(Feature.MANAGE_WEBHOOKS)
+        secret = _secret(context, client, secret_file)
+        with context.changing("register_webhook"), working("Registering"):
+            webhook = client.register_webhook(url, secret=secret)
+    show_webhooks(context, [webhook])
+
+
+def _secret(context: CommandContext, client: Client, file: str | None) -> Secret | str | None:
+    if file is not None:
+        return secret_from(file, "secret")
+    own: Secret | None = getattr(client.options, "webhook_secret", None)
+    if own is None and not context.show_secrets:
+        raise click.UsageError(
+            "No secret for the deliveries: pass --secret-file, set the account's option "
+            "webhook_secret, or pass --show-secrets to print a random one."
+        )
+    return own
+
+
+@webhooks.command("list")
+@account_command
+def list_webhooks(context: CommandContext) -> None:
+    """List the webhooks of an account. With --json, each is printed on its own line.
+
+    Use --show-secrets to print the secrets that the vendor returns.
+    """
+    from ..streams.display import show_webhooks
+
+    with connected(context) as client, working("Reading"):
+        found = client.webhooks()
+    show_webhooks(context, found)
+    if not found and not context.as_json:
+        click.echo("No webhooks.", err=True)
+
+
+@webhooks.command()
+@click.argument("id")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@account_command
+def delete(context: CommandContext, id: str, yes: bool) -> None:
+    """Delete a webhook: the vendor sends no more deliveries to its URL.
+
+    On a terminal, the command shows the webhook and asks for confirmation. Elsewhere, it requires
+    --yes.
+    """
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError(NOT_A_TERMINAL.format("delete"))
+    with connected(context) as client:
+        if not yes:
+            client.capabilities.require(Feature.MANAGE_WEBHOOKS)
+            if not click.confirm(f"Delete the webhook {_description(client, id)}?", err=True):
+                click.echo("Nothing was deleted.", err=True)
+                raise click.exceptions.Exit(FAILURE)
+        with context.changing("delete_webhook"), working("Deleting"):
+            client.delete_webhook(id)
+    if context.as_json:
+        json_line({"id": id, "deleted": True})
+    else:
+        click.echo(f"Deleted {printable(id)}.")
+
+
+def _description(client: Client, id: str) -> str:
+    with working("Reading"):
+        urls = [each.url for each in client.webhooks() if each.id == id and each.url is not None]
+    # A URL that contains a secret is masked.
+    return ", ".join(printable(each) for each in (id, *map(repr, urls)))
