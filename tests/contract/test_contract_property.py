@@ -112,6 +112,9 @@ SAMPLES: dict[str, list[Any]] = {
         {"count": 2, "next": None, "previous": None, "results": [TPSTREAMS_ASSET]},
         {"count": 2, "next": "https://app.tpstreams.com/api/v1/o/assets/?offset=1", "results": []},
         {"message": "Live stream stopped successfully", "trim_scheduled": True},
+        {"url": "https://receiver.example/kit", "secret_token": "made-up-token", "id": "w-1"},
+        {"count": 1, "next": None, "results": [{"url": "u", "secret_token": "made-up-token", "id": "w-1"}]},
+        {"count": 1, "next": "https://app.tpstreams.com/api/v1/gcdem4/webhooks/?offset=1", "results": []},
         {"token": "0" * 64},
         {"title": ["This field is required."]},
     ],
@@ -144,6 +147,8 @@ SAMPLES: dict[str, list[Any]] = {
         MEMORY_STREAM,
         {"items": [MEMORY_STREAM], "next": "1", "total": 2},
         {"token": "abc", "expires_in": 60},
+        {"id": "w-1", "url": "https://receiver.example/kit", "secret": "made-up-token"},
+        {"items": [{"id": "w-1", "url": "u", "secret": "made-up-token"}]},
         {"error": {"message": "no"}, "status": "live"},
     ],
     "tktchurch": [
@@ -181,6 +186,9 @@ OPERATIONS: dict[str, Callable[[live.Client], Any]] = {
     "stop": lambda client: client.stop(ID),
     "cancel": lambda client: client.cancel(ID),
     "delete": lambda client: client.delete(ID),
+    "webhooks": lambda client: client.webhooks(),
+    "register_webhook": lambda client: client.register_webhook("https://receiver.example/kit"),
+    "delete_webhook": lambda client: client.delete_webhook(ID),
 }
 
 
