@@ -317,6 +317,22 @@ def test_an_encoder_is_dropped_if_the_receiver_refuses_it(running: Running) -> N
         client.get(id)
 
 
+def test_a_registered_webhook_gets_deliveries_at_its_own_url_with_its_own_secret(
+    running: Running,
+) -> None:
+    client = running.connect("tpstreams-2")
+    webhook = client.register_webhook(f"{running.hooks.url}/registered")
+    stream = client.create(title="T")
+    [delivery] = running.hooks.about(stream.id, "registered", 1)
+    event = client.parse_webhook(delivery.headers, delivery.body, secret=webhook.secret)
+    assert event.stream_id == stream.id
+    with pytest.raises(live.WebhookRejected):
+        client.parse_webhook(delivery.headers, delivery.body)
+    [usual] = running.hooks.about(stream.id, "tpstreams-2", 1)
+    assert client.parse_webhook(usual.headers, usual.body).stream_id == stream.id
+    client.delete_webhook(webhook.id)
+
+
 def test_vendors_without_webhooks_are_named_once(running: Running) -> None:
     lines = [line for line in running.errors().splitlines() if "delivers no webhooks" in line]
     assert lines == [

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .context import CommandContext
+from .exit_codes import FAILURE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,6 +84,35 @@ def printable(text: str) -> str:
             for character in text
         ).split()
     )
+
+
+def check_can_confirm_deletion(*, yes: bool) -> None:
+    """Check that a deletion was confirmed, or that the user can be asked.
+
+    Raises:
+        click.UsageError: If neither is so.
+    """
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError(NOT_A_TERMINAL.format("delete"))
+
+
+def confirm_deletion(description: str) -> None:
+    """Ask the user whether to delete something.
+
+    Raises:
+        click.exceptions.Exit: If the user says no.
+    """
+    if not click.confirm(f"Delete {description}?", err=True):
+        click.echo("Nothing was deleted.", err=True)
+        raise click.exceptions.Exit(FAILURE)
+
+
+def show_deleted(context: CommandContext, id: str) -> None:
+    """Print that something was deleted."""
+    if context.as_json:
+        json_line({"id": id, "deleted": True})
+    else:
+        click.echo(f"Deleted {printable(id)}.")
 
 
 def time_text(context: CommandContext, instant: datetime, *, seconds: bool = True) -> str:

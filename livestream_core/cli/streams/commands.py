@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,8 +16,15 @@ from ..._model.status import Status
 from ..._model.stream import StreamSpec
 from ..connections.connection import account_command, connected
 from ..console.context import CommandContext
-from ..console.exit_codes import FAILURE, code_of_playback
-from ..console.output import NOT_A_TERMINAL, json_line, printable, say, working
+from ..console.exit_codes import code_of_playback
+from ..console.output import (
+    check_can_confirm_deletion,
+    confirm_deletion,
+    printable,
+    say,
+    show_deleted,
+    working,
+)
 from .display import show_playability, show_recordings, show_stream, show_streams
 from .spec_options import FIELDS, cleared, fields, spec_options
 from .trim_option import trim_of
@@ -288,20 +294,14 @@ def delete(context: CommandContext, id: str, yes: bool) -> None:
     On a terminal, the command shows the stream and asks for confirmation. Elsewhere, it requires
     --yes.
     """
-    if not yes and not sys.stdin.isatty():
-        raise click.UsageError(NOT_A_TERMINAL.format("delete"))
+    check_can_confirm_deletion(yes=yes)
     with connected(context) as client:
         if not yes:
             client.capabilities.require(Feature.DELETE)
-            if not click.confirm(f"Delete {_description(client, id)}?", err=True):
-                click.echo("Nothing was deleted.", err=True)
-                raise click.exceptions.Exit(FAILURE)
+            confirm_deletion(_description(client, id))
         with context.changing("delete", id), working("Deleting"):
             client.delete(id)
-    if context.as_json:
-        json_line({"id": id, "deleted": True})
-    else:
-        click.echo(f"Deleted {printable(id)}.")
+    show_deleted(context, id)
 
 
 def _description(client: Client, id: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..._model.fields import Kind, table
 from ..._model.playability import Playability, PlaybackState, Rendition
@@ -26,6 +26,8 @@ from ..console.output import console, json_line, json_text, printable, time_text
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+V = TypeVar("V", Recording, Webhook)
 
 #: The number of rows whose column widths are computed together, so that the first appear soon.
 _BATCH = 50
@@ -60,32 +62,29 @@ def show_stream(context: CommandContext, stream: LiveStream, *, raw: bool = Fals
 
 def show_recordings(context: CommandContext, recordings: Iterable[Recording]) -> None:
     """Print recordings, with an empty line between two of them."""
-    if context.as_json:
-        for recording in recordings:
-            json_line(recording.to_dict(secrets=context.show_secrets))
-        return
-    out = console()
-    for number, recording in enumerate(recordings):
-        if number:
-            out.print()
-        for name, value in _recording(context, recording):
-            _print_fact(out, name, value)
+    _show_each(context, recordings, _recording)
 
 
 def show_webhooks(context: CommandContext, webhooks: Iterable[Webhook]) -> None:
     """Print webhooks, with an empty line between two of them."""
+    _show_each(context, webhooks, _webhook)
+
+
+def _show_each(
+    context: CommandContext,
+    values: Iterable[V],
+    facts: Callable[[CommandContext, V], Iterable[tuple[str, str]]],
+) -> None:
     if context.as_json:
-        for webhook in webhooks:
-            json_line(webhook.to_dict(secrets=context.show_secrets))
+        for value in values:
+            json_line(value.to_dict(secrets=context.show_secrets))
         return
     out = console()
-    for number, webhook in enumerate(webhooks):
+    for number, value in enumerate(values):
         if number:
             out.print()
-        for name in ("id", "url", "secret"):
-            value = getattr(webhook, name)
-            if value is not None:
-                _print_fact(out, name, _text(context, table(Webhook)[name].kind, value))
+        for name, text in facts(context, value):
+            _print_fact(out, name, text)
 
 
 def show_playability(context: CommandContext, found: Playability) -> None:
@@ -315,6 +314,14 @@ def _recording(context: CommandContext, recording: Recording) -> Iterator[tuple[
         yield "recording dash", _text(context, Kind.URL, recording.dash_url)
     if recording.duration is not None:
         yield "duration", _text(context, Kind.SECONDS, recording.duration)
+
+
+def _webhook(context: CommandContext, webhook: Webhook) -> Iterator[tuple[str, str]]:
+    yield "id", printable(webhook.id)
+    if webhook.url is not None:
+        yield "url", _text(context, Kind.URL, webhook.url)
+    if webhook.secret is not None:
+        yield "secret", _text(context, Kind.SECRET, webhook.secret)
 
 
 def _restream(context: CommandContext, target: RestreamTarget) -> Iterator[tuple[str, str]]:

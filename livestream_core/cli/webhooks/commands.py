@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -10,8 +9,13 @@ import click
 from ..._contract.capabilities import Feature
 from ..connections.connection import account_command, connected, connection_options, secret_from
 from ..console.context import CommandContext, debug_option, output_options
-from ..console.exit_codes import FAILURE
-from ..console.output import NOT_A_TERMINAL, json_line, printable, working
+from ..console.output import (
+    check_can_confirm_deletion,
+    confirm_deletion,
+    printable,
+    show_deleted,
+    working,
+)
 
 if TYPE_CHECKING:
     from ..._client import Client
@@ -128,20 +132,14 @@ def delete(context: CommandContext, id: str, yes: bool) -> None:
     On a terminal, the command shows the webhook and asks for confirmation. Elsewhere, it requires
     --yes.
     """
-    if not yes and not sys.stdin.isatty():
-        raise click.UsageError(NOT_A_TERMINAL.format("delete"))
+    check_can_confirm_deletion(yes=yes)
     with connected(context) as client:
         if not yes:
             client.capabilities.require(Feature.MANAGE_WEBHOOKS)
-            if not click.confirm(f"Delete the webhook {_description(client, id)}?", err=True):
-                click.echo("Nothing was deleted.", err=True)
-                raise click.exceptions.Exit(FAILURE)
+            confirm_deletion(f"the webhook {_description(client, id)}")
         with context.changing("delete_webhook"), working("Deleting"):
             client.delete_webhook(id)
-    if context.as_json:
-        json_line({"id": id, "deleted": True})
-    else:
-        click.echo(f"Deleted {printable(id)}.")
+    show_deleted(context, id)
 
 
 def _description(client: Client, id: str) -> str:
