@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from command_line import PATIENCE, environment, run
 from livestream_core import events
 from livestream_core._contract.options import environment_name
 from livestream_core.emulator import Fault, load_emulator
+from terminal import Terminal, needs_a_terminal, terminal
 
 pytestmark = pytest.mark.processes
 
@@ -249,3 +250,31 @@ def test_a_vendor_without_such_endpoints_is_an_error_that_says_why(
     assert result.exit_code == 3
     assert "add the webhook in Mux's dashboard" in result.stderr
     assert vendor.requests == []
+
+
+@needs_a_terminal
+@pytest.mark.parametrize(("keys", "code", "left"), [("y", 0, 0), ("n", 1, 1)])
+def test_a_terminal_is_asked_with_the_url_before_a_webhook_is_deleted(
+    account: Any, keys: str, code: int, left: int
+) -> None:
+    with account.connect() as client:
+        id = client.register_webhook(HOOK).id
+    with deleting(id) as shown:
+        lines = shown.until("[y/N]:").splitlines()
+        assert "".join(lines).startswith(f"Delete the webhook {id}, '{HOOK}'? [y/N]:")
+        shown.press(keys, "Enter")
+        shown.until(f"left with {code}")
+    assert len(known(account)) == left
+
+
+@needs_a_terminal
+@pytest.mark.usefixtures("account")
+def test_a_webhook_that_is_not_there_is_not_asked_about() -> None:
+    with deleting("unknown") as shown:
+        screen = shown.until("left with 3")
+    assert "[y/N]" not in screen
+    assert "the account has no webhook with this ID" in " ".join(screen.split())
+
+
+def deleting(id: str) -> AbstractContextManager[Terminal]:
+    return terminal("webhooks", "-p", "tpstreams", "delete", id, environ=environment({}))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..._contract.capabilities import Feature
+from ..._model.errors import NotFound
 from ..connections.connection import account_command, connected, connection_options, secret_from
 from ..console.context import CommandContext, debug_option, output_options
 from ..console.output import (
@@ -144,6 +145,14 @@ def delete(context: CommandContext, id: str, yes: bool) -> None:
 
 def _description(client: Client, id: str) -> str:
     with working("Reading"):
-        urls = [each.url for each in client.webhooks() if each.id == id and each.url is not None]
+        found = next((each for each in client.webhooks() if each.id == id), None)
+    if found is None:
+        raise NotFound(
+            "the account has no webhook with this ID",
+            provider=client.provider,
+            account=client.account,
+            operation="delete_webhook",
+            applied=False,
+        )
     # A URL that contains a secret is masked.
-    return ", ".join(printable(each) for each in (id, *map(repr, urls)))
+    return f"{printable(id)}, {printable(repr(found.url))}"
