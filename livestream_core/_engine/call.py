@@ -58,6 +58,8 @@ T = TypeVar("T")
 
 #: The numeric value of `logging`, which is slow to import.
 _DEBUG = 10
+#: The operations whose responses name what was created.
+_CREATING = ("create", "register_webhook")
 #: The status of an error in a 2xx response of which the adapter knows no status.
 _UNKNOWN_ERROR = 500
 
@@ -568,10 +570,12 @@ class Call:
         error.applied = applied(self.sent)
         facts = OPERATION_TABLE.get(self.name)
         is_about_stream = facts is None or facts.is_about_stream
-        if error.applied and error.stream_id is None and is_about_stream:
-            error.stream_id = self._id_in_response()
-            if error.stream_id is None and self.name == "create":
-                # A success that names no stream: it may not even have come from the vendor.
+        if error.applied and error.stream_id is None:
+            found = self._id_in_response()
+            if is_about_stream:
+                error.stream_id = found
+            if found is None and self.name in _CREATING:
+                # A success that names nothing: it may not even have come from the vendor.
                 error.applied = None
         if isinstance(error, UnexpectedResponse) and self.last is not None:
             error.http_status = error.http_status or self.last.status

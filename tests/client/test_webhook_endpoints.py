@@ -144,6 +144,15 @@ def test_an_error_after_a_registration_does_not_take_the_webhook_for_a_stream(
     assert (caught.value.applied, caught.value.stream_id) == (True, None)
 
 
+def test_a_success_that_names_no_webhook_leaves_the_outcome_open(
+    client: live.Client, vendor: MemoryVendor
+) -> None:
+    vendor.inject(Fault.edited(lambda data, _: {}), on="POST */webhooks")
+    with pytest.raises(live.UnexpectedResponse) as caught:
+        client.register_webhook(URL)
+    assert (caught.value.applied, caught.value.stream_id) == (None, None)
+
+
 def test_a_secret_is_in_no_log_and_no_error(
     client: live.Client, vendor: MemoryVendor, caplog: pytest.LogCaptureFixture
 ) -> None:

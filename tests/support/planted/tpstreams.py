@@ -91,7 +91,7 @@ FAULTS = [
     ),
     Fault(
         "host_of_next_cut_off",
-        "return None if link is None else self.cursor_of(link, under=ASSETS)",
+        "return None if link is None else self.cursor_of(link, under=under)",
         'return None if link is None else re.sub(r"^https?://[^/]+", "", link)',
         "A next link that leads to another host is not refused but followed at our origin.",
         was_caught=True,
