@@ -271,6 +271,7 @@ def test_any_answers_end_in_a_result_or_an_error_of_ours_with_a_true_applied(
                     transport.sent,
                     changes,
                     creates=name in ("create", "schedule", "register_webhook"),
+                    id_name="roomId" if provider == "videosdk-rooms" else "id",
                     is_error=client._adapter.is_error,
                 )
                 assert error.provider == provider

@@ -161,11 +161,12 @@ def is_gone(answer: Any) -> bool:
     return isinstance(answer, live.Response) and answer.status in (404, 410) and answer.is_json
 
 
-def names_a_stream(answer: Any) -> bool:
+def names_a_stream(answer: Any, id_name: str) -> bool:
     if not isinstance(answer, live.Response) or answer.status in (204, 205):
         return False
     payload = json.loads(answer.body)
-    return isinstance(payload, dict) and isinstance(payload.get("id"), str) and bool(payload["id"])
+    id = payload.get(id_name) if isinstance(payload, dict) else None
+    return isinstance(id, str) and bool(id)
 
 
 def oracle(
@@ -173,9 +174,13 @@ def oracle(
     changes: Callable[[Sent], bool],
     *,
     creates: bool = False,
+    id_name: str = "id",
     is_error: Callable[[Any], object] = lambda response: False,
 ) -> bool | None:
-    """Return what ``applied`` must be after an operation has failed."""
+    """Return what ``applied`` must be after an operation has failed.
+
+    ``id_name`` is the name of the ID in the response to a create.
+    """
     known: list[bool | None] = []
     for each in filter(changes, sent):
         answer, applied = each.answer, is_applied(each.answer)
@@ -187,7 +192,7 @@ def oracle(
     if creates:
         # The response to a create has no ID, so it is unknown which stream was created.
         known = [
-            None if yes and not names_a_stream(each.answer) else yes
+            None if yes and not names_a_stream(each.answer, id_name) else yes
             for yes, each in zip(known, filter(changes, sent), strict=True)
         ]
     if True in known:
