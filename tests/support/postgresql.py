@@ -50,6 +50,10 @@ class PostgreSQL:
         self._folder, self._user, self._start = folder, user, start
         self._processes: list[subprocess.Popen[bytes]] = []
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Processes that get a copy only connect to the server.
+        return {"_folder": self._folder, "_user": self._user}
+
     def start(self) -> None:
         """Start the server, and wait until it accepts connections."""
         self._processes.append(self._start())
