@@ -14,6 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,9 @@ class Vendor:
     statuses: Counter[int] = attrs.Factory(Counter)
     accepted: list[bytes] = attrs.Factory(list)
     _lock: Any = attrs.Factory(threading.Lock)
+
+    def has_accepted_more_than(self, number: float) -> bool:
+        return len(self.accepted) > number
 
     @contextmanager
     def sending(self) -> Iterator[None]:
@@ -169,7 +173,7 @@ def test_deliveries_survive_servers_that_are_killed(
         vendor = Vendor(running.port, list(deliveries))
         with vendor.sending():
             for share in (0.2, 0.4, 0.6):
-                until(lambda share=share: len(vendor.accepted) > share * DELIVERIES)  # type: ignore[misc]
+                until(partial(vendor.has_accepted_more_than, share * DELIVERIES))
                 running.kill()
     assert set(vendor.statuses) == {0, 200}, vendor.statuses
     assert len(vendor.accepted) == DELIVERIES
