@@ -44,15 +44,13 @@ settings.register_profile(
 )
 settings.load_profile("ours")
 
+# Each full garbage collection visits all tests and their modules. Freezing those would be simpler,
+# but Hypothesis looks for what refers to its random numbers, and frozen objects are not found.
+gc.set_threshold(*gc.get_threshold()[:2], 100)
+
 # click before 8.2 mixes stdout and stderr by default.
 if "mix_stderr" in inspect.signature(CliRunner).parameters:
     CliRunner.__init__ = functools.partialmethod(CliRunner.__init__, mix_stderr=False)
-
-
-def pytest_collection_finish() -> None:
-    # Full garbage collections would visit all tests and their modules each time.
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
