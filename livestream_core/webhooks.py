@@ -241,7 +241,7 @@ def _ascii(name: str, value: object) -> str:
 
 
 def _bytes(body: object) -> bytes:
-    if isinstance(body, bytes | bytearray | memoryview):
+    if isinstance(body, (bytes, bytearray, memoryview)):
         return bytes(body)
     raise InvalidInput(
         f"body: expected the bytes of the delivery, not {type(body).__name__}", field="body"

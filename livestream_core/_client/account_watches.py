@@ -103,6 +103,8 @@ class _Registry:
 
     def of_account(self, name: str) -> Iterator[Watching]:
         """Yield the watches of an account."""
+        if not self._accounts:
+            return  # most processes watch nothing
         with self._lock:
             accounts = [each for (other, _), each in self._accounts.items() if other == name]
         for account in accounts:

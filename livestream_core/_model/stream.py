@@ -152,7 +152,7 @@ class _Value(Pickled):
     __slots__ = ()
 
     def to_dict(self, *, secrets: bool = False, playback: bool = False) -> dict[str, Any]:
-        """Return the value as data that ``json.dumps`` accepts.
+        """Return the value as data that ``json.dumps`` accepts, without ``raw``.
 
         Args:
             secrets: Whether to include secrets and URLs that contain a secret. Without them, the
@@ -160,21 +160,7 @@ class _Value(Pickled):
             playback: Whether to include the URLs of playbacks and recordings even if they contain
                 a secret.
         """
-        data = dict(zip(*_values_of(self), strict=True))
-        secret_urls = []
-        for name, value in [pair for pair in data.items() if type(pair[1]) not in _JSON_TYPES]:
-            # Not isinstance(value, MaskedMapping): to ask whether it is a mapping takes long.
-            if type(value) is MaskedMapping or isinstance(value, (Secret, SecretUrl)):
-                if not (secrets or (playback and table(type(self))[name].for_viewers)):
-                    del data[name]
-                    continue
-                if isinstance(value, SecretUrl):
-                    # Recorded, so that it is read back as a SecretUrl.
-                    secret_urls.append(name)
-            data[name] = _plain_value(value, secrets=secrets, playback=playback)
-        if secret_urls:
-            data["secret_urls"] = secret_urls
-        return data
+        return _data(self, (secrets, playback, True))
 
     @classmethod
     def _read(cls, data: Mapping[str, Any], *, strict: bool) -> Self:
@@ -235,43 +221,105 @@ def _read_parts(field: FieldFacts, value: Any, *, strict: bool) -> Any:
     return value
 
 
-#: The types of most values. They are looked up first, because the other checks take longer.
-_JSON_TYPES = frozenset([str, int, float, bool, type(None)])
+def stored_data(value: VendorValue) -> dict[str, Any]:
+    """Return the data of a value without secrets, and without the fields that have their default.
+
+    It reads back like the data that :meth:`VendorValue.to_dict` returns, and takes less room.
+    """
+    return _data(value, (False, False, False))
 
 
-def _names_and_getter(cls: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
-    names = tuple(field.name for field in facts_of(cls))
-    return names, attrgetter(*names)
+class _Fields(NamedTuple):
+    """The fields of a class that its data has."""
+
+    names: tuple[str, ...]
+    defaults: tuple[object, ...]
+    values_of: Callable[[Any], tuple[Any, ...]]
 
 
-_getter: Callable[[Any], tuple[tuple[str, ...], Callable[[Any], Any]]] = cache(_names_and_getter)
+def _fields(cls: type[Any]) -> _Fields:
+    facts = [field for field in facts_of(cls) if field.name != "raw"]
+    names = [field.name for field in facts]
+    get = attrgetter(*names)
+    return _Fields(
+        names=tuple(names),
+        defaults=tuple(field.default for field in facts),
+        values_of=get if len(names) > 1 else lambda value: (get(value),),
+    )
 
 
-def _values_of(value: _Value) -> tuple[tuple[str, ...], tuple[Any, ...]]:
-    """Return the names and the values of all fields."""
-    names, get = _getter(type(value))
-    values = get(value)
-    return names, values if len(names) > 1 else (values,)
+_fields_of: Callable[[type[Any]], _Fields] = cache(_fields)
+
+#: What the data has: secrets, the playbacks' URLs with secrets, and fields that have their default.
+_Wanted: TypeAlias = tuple[bool, bool, bool]
+_Way: TypeAlias = Callable[[Any, _Wanted], Any]
 
 
-def _plain_value(value: Any, *, secrets: bool, playback: bool) -> Any:
-    if type(value) in _JSON_TYPES:
-        return value
-    if isinstance(value, _Value):
-        return value.to_dict(secrets=secrets, playback=playback)
-    if isinstance(value, tuple):
-        return [_plain_value(item, secrets=secrets, playback=playback) for item in value]
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Secret):
-        return value.reveal()
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, SecretUrl):
-        return str.__str__(value)
-    if isinstance(value, MaskedMapping):
-        return plain(value)
-    return value
+def _data(value: _Value, wanted: _Wanted) -> dict[str, Any]:
+    names, defaults, values_of = _fields_of(type(value))
+    secrets, playback, is_whole = wanted
+    data: dict[str, Any] = {}
+    secret_urls = []
+    for name, default, item in zip(names, defaults, values_of(value), strict=True):
+        if item is default and not is_whole:
+            continue
+        way = _WAYS[type(item)]
+        if way is None:
+            data[name] = item
+            continue
+        if way in _MASKED:
+            if not (secrets or (playback and table(type(value))[name].for_viewers)):
+                continue
+            if way is _secret_url:
+                # Recorded, so that it is read back as a SecretUrl.
+                secret_urls.append(name)
+        data[name] = way(item, wanted)
+    if secret_urls:
+        data["secret_urls"] = secret_urls
+    return data
+
+
+def _items(values: tuple[Any, ...], wanted: _Wanted) -> list[Any]:
+    return [item if (way := _WAYS[type(item)]) is None else way(item, wanted) for item in values]
+
+
+def _secret(value: Secret, wanted: _Wanted) -> str:
+    return value.reveal()
+
+
+def _secret_url(value: SecretUrl, wanted: _Wanted) -> str:
+    return str.__str__(value)
+
+
+def _masked_mapping(value: MaskedMapping, wanted: _Wanted) -> Any:
+    return plain(value)
+
+
+_MASKED: frozenset[_Way] = frozenset([_secret, _secret_url, _masked_mapping])
+
+
+class _Ways(dict[type, _Way | None]):
+    """The functions that convert values to JSON data, by type; ``None`` for what needs none.
+
+    Each is looked up once, because the checks take long, above all whether it is a mapping.
+    """
+
+    def __missing__(self, kind: type) -> _Way | None:
+        known: tuple[tuple[type, _Way], ...] = (
+            (_Value, _data),
+            (tuple, _items),
+            (datetime, lambda value, wanted: value.isoformat()),
+            (Secret, _secret),
+            (Enum, lambda value, wanted: value.value),
+            (SecretUrl, _secret_url),
+            (MaskedMapping, _masked_mapping),
+        )
+        found = next((way for base, way in known if issubclass(kind, base)), None)
+        self[kind] = found
+        return found
+
+
+_WAYS = _Ways()
 
 
 def _server(url: str | None) -> str | None:
@@ -816,7 +864,6 @@ class LiveStream(VendorValue):
                 a secret.
         """
         data = _Value.to_dict(self, secrets=secrets, playback=playback)
-        data.pop("raw", None)
         if raw and self.raw is not None:
             data["raw"] = (
                 plain(self.raw)
@@ -983,15 +1030,6 @@ class Event(VendorValue):
         default=None, converter=_optional_status, metadata=about(words=Status)
     )
 
-    def to_dict(self, *, secrets: bool = False, playback: bool = False) -> dict[str, Any]:
-        """Return the event as data that ``json.dumps`` accepts, without ``raw``.
-
-        Args:
-            secrets: See :meth:`LiveStream.to_dict`.
-            playback: See :meth:`LiveStream.to_dict`.
-        """
-        return _without_raw(self, secrets=secrets, playback=playback)
-
 
 @attrs.frozen(slots=True, kw_only=True, getstate_setstate=False, field_transformer=described)
 class Webhook(VendorValue):
@@ -1013,21 +1051,6 @@ class Webhook(VendorValue):
     raw: MaskedMapping | None = attrs.field(
         default=None, converter=c.optional_mapping, eq=False, repr=False
     )
-
-    def to_dict(self, *, secrets: bool = False, playback: bool = False) -> dict[str, Any]:
-        """Return the webhook as data that ``json.dumps`` accepts, without ``raw``.
-
-        Args:
-            secrets: See :meth:`LiveStream.to_dict`.
-            playback: See :meth:`LiveStream.to_dict`.
-        """
-        return _without_raw(self, secrets=secrets, playback=playback)
-
-
-def _without_raw(value: _Value, *, secrets: bool, playback: bool) -> dict[str, Any]:
-    data = _Value.to_dict(value, secrets=secrets, playback=playback)
-    data.pop("raw", None)
-    return data
 
 
 #: The condition of ``wait``: a status, several statuses, or a function of the stream.

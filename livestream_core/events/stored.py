@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from .._engine.following import Evidence
 from .._model.changes import Source
 from .._model.errors import InvalidInput
-from .._model.stream import Event, EventKind, LiveStream
+from .._model.stream import Event, EventKind, LiveStream, stored_data
 
 #: A note: read the stream.
 POLL = "poll"
@@ -105,4 +105,4 @@ def _event_of(stream: LiveStream) -> Event:
 def _waiting(account: str, id: str, evidence: Evidence) -> Waiting:
     # As JSON, every text is one that every store can keep.
     key = json.dumps(evidence.event.key or secrets.token_hex(16))
-    return name_of(account, id), key, json.dumps(evidence.to_dict())
+    return name_of(account, id), key, json.dumps(stored_data(evidence))

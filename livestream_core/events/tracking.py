@@ -19,7 +19,7 @@ from .._engine.polling import CONFIRM, is_over, next_read, retry_pause
 from .._model.changes import ChangeKind
 from .._model.errors import LiveStreamError, NotFound
 from .._model.log import logger
-from .._model.stream import LiveStream
+from .._model.stream import LiveStream, stored_data
 from .accounts import AccountListing
 from .effects import Accounts, Connect, Flow, Get, Hand, Report, Use
 from .stored import FORGET, HOT, UNLISTED, Waiting, watch_of
@@ -303,7 +303,7 @@ class _Held:
         """Set some values of what is known, and save all of it."""
         self.known = attrs.evolve(self.known, **values)
         stream, taken, self.taken = self.claim.stream, self.taken, []
-        state = json.dumps(self.known.to_dict())
+        state = json.dumps(stored_data(self.known))
         owner, lease = self.tracking.owner, self.tracking.settings.lease
         yield Use(lambda store: store.save(stream, owner, state, taken, lease))
 
