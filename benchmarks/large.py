@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import re
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,9 @@ from livestream_core.migrate.pages import report_page
 # The folder of the tests' shared modules, which only pytest would find automatically.
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
-SIZES = (1_000, 10_000, 100_000)
+#: A machine's speed can drift within half an hour, so the smaller sizes are measured before and
+#: after the largest.
+SIZES = (1_000, 10_000, 100_000, 10_000, 1_000)
 KINDS = ("sqlite", "postgresql")
 #: How much more a further stream may cost, once there are many.
 TARGET = 1.15
@@ -250,6 +253,24 @@ def growth(sizes: Sequence[int], costs: Sequence[float]) -> float | None:
     return later / earlier if earlier > 0 else None
 
 
+def averaged(results: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return one result for each size, in order, with the mean costs and the highest peak."""
+    by_size: dict[int, list[Mapping[str, Any]]] = {}
+    for each in results:
+        by_size.setdefault(each["streams"], []).append(each)
+    return [
+        {
+            **equal[0],
+            "costs": {
+                name: statistics.mean(each["costs"][name] for each in equal)
+                for name in equal[0]["costs"]
+            },
+            "peak_mib": max(each["peak_mib"] for each in equal),
+        }
+        for _, equal in sorted(by_size.items())
+    ]
+
+
 def table(results: Sequence[Mapping[str, Any]]) -> str:
     """Return the results of one kind of ledger as a table."""
     sizes = [each["streams"] for each in results]
@@ -274,7 +295,10 @@ def _row(name: str, cells: Sequence[str]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure each size in a process of its own, and print a table for each kind of ledger."""
+    """Measure each size in a process of its own, and print a table for each kind of ledger.
+
+    A size that is given several times is measured several times, in the given order.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.large", description=__doc__)
     parser.add_argument("sizes", nargs="*", type=int, default=SIZES, metavar="STREAMS")
     parser.add_argument("--ledger", choices=KINDS, action="append", help="defaults to both")
@@ -287,13 +311,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     for kind in kinds:
         results = []
-        for size in sorted(options.sizes):
+        for size in options.sizes:
             print(f"measuring {size:,} streams, {kind} ...", file=sys.stderr, flush=True)
             command = [sys.executable, "-m", "benchmarks.large", str(size), "--one"]
             command += ["--ledger", kind, "--workers", str(options.workers)]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             results.append(json.loads(done.stdout))
-        print(table(results), end="\n\n", flush=True)
+        print(table(averaged(results)), end="\n\n", flush=True)
     print(
         f"processor time for each stream; ratio: what a further stream costs between the last two "
         f"sizes, relative to the two before (target: at most {TARGET})"

@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, StrEnum, auto
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, ParamSpec, TypeAlias
 
 import attrs
 
 from . import converters as c
 
 P = ParamSpec("P")
-V = TypeVar("V")
 #: Type checkers see a function.
 _Factory: Any = attrs.Factory
 #: The type of the ``field_transformer`` argument of ``attrs.frozen``.
@@ -166,18 +165,6 @@ class Pickled:
             if name not in state and isinstance(value, _Factory):
                 value = value.factory(self) if value.takes_self else value.factory()
             object.__setattr__(self, name, value)
-
-
-def replaced(value: V, **changes: object) -> V:
-    """Return a copy of a value with other values in some fields, which must be valid.
-
-    Unlike ``attrs.evolve``, it converts and checks nothing, because that takes long.
-    """
-    copied = object.__new__(type(value))
-    for name in table(type(value)):
-        given = changes[name] if name in changes else getattr(value, name)
-        object.__setattr__(copied, name, given)
-    return copied
 
 
 def _as_metadata(facts: Callable[P, FieldFacts]) -> Callable[P, dict[str, FieldFacts]]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, StrEnum
 from functools import cache
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, is_not
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import attrs
@@ -248,7 +249,7 @@ def _fields(cls: type[Any]) -> _Fields:
     )
 
 
-_fields_of: Callable[[type[Any]], _Fields] = cache(_fields)
+_fields_of: Callable[[Any], _Fields] = cache(_fields)
 
 #: What the data has: secrets, the playbacks' URLs with secrets, and fields that have their default.
 _Wanted: TypeAlias = tuple[bool, bool, bool]
@@ -258,11 +259,13 @@ _Way: TypeAlias = Callable[[Any, _Wanted], Any]
 def _data(value: _Value, wanted: _Wanted) -> dict[str, Any]:
     names, defaults, values_of = _fields_of(type(value))
     secrets, playback, is_whole = wanted
+    values = values_of(value)
     data: dict[str, Any] = {}
     secret_urls = []
-    for name, default, item in zip(names, defaults, values_of(value), strict=True):
-        if item is default and not is_whole:
-            continue
+    pairs: Iterable[tuple[str, Any]] = zip(names, values, strict=True)
+    if not is_whole:
+        pairs = compress(pairs, map(is_not, values, defaults))
+    for name, item in pairs:
         way = _WAYS[type(item)]
         if way is None:
             data[name] = item

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from benchmarks.large import growth, measured, spent_by, table
+from benchmarks.large import averaged, growth, measured, spent_by, table
 
 
 @pytest.mark.slow
@@ -36,6 +36,14 @@ def test_growth_is_what_a_further_stream_costs_among_many(power: int, ratio: flo
     costs = [5.0 + (size / 1_000) ** power for size in sizes]
     assert growth(sizes, costs) == pytest.approx(ratio)
     assert growth(sizes[:2], costs[:2]) is None
+
+
+def test_sizes_that_were_measured_several_times_are_averaged() -> None:
+    def result(streams: int, cost: float, peak: float) -> dict[str, object]:
+        return {"streams": streams, "ledger": "sqlite", "costs": {"plan": cost}, "peak_mib": peak}
+
+    results = [result(100, 2.0, 60.0), result(1_000, 30.0, 80.0), result(100, 4.0, 50.0)]
+    assert averaged(results) == [result(100, 3.0, 60.0), result(1_000, 30.0, 80.0)]
 
 
 def test_the_time_of_a_process_is_its_processor_time() -> None:
