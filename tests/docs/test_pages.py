@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -59,7 +59,10 @@ def test_every_block_of_a_page_does_what_the_page_says(page: Path, tmp_path: Pat
         if not name.startswith(("LIVESTREAM_", "COVERAGE_"))
     }
     # The documents of an adapter assume an account; all other pages start an emulator.
-    with accounts() if page.is_relative_to(ROOT / "adapters") else nullcontext({}) as theirs:
+    served: AbstractContextManager[dict[str, str]] = nullcontext({})
+    if page.is_relative_to(ROOT / "adapters"):
+        served = accounts()
+    with served as theirs:
         done = subprocess.run(
             [sys.executable, "-W", "error", str(Path(run_page.__file__)), str(page)],
             cwd=tmp_path,
