@@ -56,7 +56,8 @@ class Registry:
         """Register a plugin of the application: adapters, observers, or both."""
         with self._lock:
             infos = _adapters_of(plugin)
-            known = self.providers()  # reads the metadata of every installed package
+            # Searches every installed package, so not for a plugin that only observes.
+            known = self.providers() if infos else {}
             for info in infos:
                 if info.name in known:
                     raise ConfigurationError(

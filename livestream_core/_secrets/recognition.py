@@ -91,7 +91,7 @@ _IN_TEXT = (
 def carries_secret(url: str) -> bool:
     """Return whether the form of a URL shows that it contains a secret."""
     # For nearly all URLs, the function returns here.
-    if "=" not in url and "@" not in url and "eyJ" not in url:
+    if not _may_be_signed(url):
         return False
     if next(signed_spans(url), None) is not None:
         return True
@@ -103,12 +103,21 @@ def carries_secret(url: str) -> bool:
 def secret_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield the spans of a text that must be secrets, by their names or by their forms."""
     yield from signed_spans(text)
-    for pattern in _IN_TEXT:
-        yield from _spans(pattern, text)
+    if "=" in text or ":" in text:
+        for pattern in _IN_TEXT:
+            yield from _spans(pattern, text)
+
+
+def _may_be_signed(text: str) -> bool:
+    """Return whether a text has a character without which none of the patterns matches."""
+    return "=" in text or "@" in text or "eyJ" in text
 
 
 def signed_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield the spans of a text that make its URLs secret."""
+    # Most texts end here, as most URLs do: no pattern can match them.
+    if not _may_be_signed(text):
+        return
     for pattern in (*_SIGNED, _JWT, _USER_INFO):
         yield from _spans(pattern, text)
     for query in _pattern(_QUERY).finditer(text):

@@ -8,10 +8,10 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from .._model.errors import ConfigurationError, InvalidInput
 
@@ -102,7 +102,8 @@ _ASK_FOR_NOW = sa.select(clock_of("postgresql"))
 
 def insert(dialect: str, table: sa.Table) -> Any:
     """Return the statement that inserts rows, to which ``on_conflict_...`` can be added."""
-    module: Any = sqlite if dialect == "sqlite" else postgresql
+    # On its first use: most ledgers are files, and need nothing of PostgreSQL.
+    module: Any = import_module(f"sqlalchemy.dialects.{dialect}")
     return module.insert(table)
 
 

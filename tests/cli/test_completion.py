@@ -39,7 +39,7 @@ def test_an_unknown_shell_is_a_usage_error(monkeypatch: pytest.MonkeyPatch, shel
 
 def completed(folder: Path, words: str, **environ: str) -> list[str]:
     site = folder / "site"
-    ours = install(site, acme="command_line:ACME") if not site.exists() else {}
+    ours = install(site, acme="acme:ACME") if not site.exists() else {}
     result = livestream(
         environ={
             **ours,

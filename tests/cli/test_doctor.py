@@ -270,12 +270,12 @@ def test_a_provider_and_a_connection_are_a_usage_error() -> None:
 
 @pytest.mark.slow
 def test_clashes_and_what_is_left_out_are_shown(tmp_path: Path, vendor: AcmeEmulator) -> None:
-    environ = install(tmp_path / "one", acme="command_line:ACME", other="command_line:ACME")
+    environ = install(tmp_path / "one", acme="acme:ACME", other="acme:ACME")
     rival = tmp_path / "one" / "rival-1.0.dist-info"
     rival.mkdir()
     (rival / "METADATA").write_text("Name: rival\nVersion: 1.0\n")
     (rival / "entry_points.txt").write_text(
-        "[livestream_core]\nacme = command_line:ACME\n"
+        "[livestream_core]\nacme = acme:ACME\n"
         "[livestream_core.plugins]\nwatcher = livestream_nowhere\n"
     )
     result = livestream("doctor", "--json", environ={**environ, "LIVESTREAM_ADAPTERS": "acme"})
@@ -425,7 +425,7 @@ def test_a_file_that_no_parser_gets_through_is_exit_code_2(text_of_toml: str) ->
 def test_a_package_that_cannot_be_read_is_passed_over_and_shown(
     tmp_path: Path, entry_points: bytes, metadata: bytes
 ) -> None:
-    environ = install(tmp_path / "here", acme="command_line:ACME")
+    environ = install(tmp_path / "here", acme="acme:ACME")
     odd = tmp_path / "here" / "odd-1.0.dist-info"
     odd.mkdir()
     (odd / "METADATA").write_bytes(metadata)
@@ -445,7 +445,7 @@ def test_a_package_that_cannot_be_read_is_passed_over_and_shown(
 def test_an_installed_adapter_is_shown_with_its_distribution(
     tmp_path: Path, vendor: AcmeEmulator
 ) -> None:
-    environ = install(tmp_path / "one", acme="command_line:ACME")
+    environ = install(tmp_path / "one", acme="acme:ACME")
     with vendor.serve() as url:
         result = livestream("doctor", "--check", environ={**environ, **reaching(url)})
     assert "livestream-acme 1.0" in result.stdout

@@ -29,7 +29,7 @@ def vendor() -> AcmeEmulator:
 @pytest.fixture
 def environ(vendor: AcmeEmulator, tmp_path: Path) -> Iterator[dict[str, str]]:
     with vendor.serve() as url:
-        yield {**install(tmp_path, acme="command_line:ACME"), **reaching(url)}
+        yield {**install(tmp_path, acme="acme:ACME"), **reaching(url)}
 
 
 def acme(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

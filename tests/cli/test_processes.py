@@ -79,7 +79,7 @@ def test_the_picture_in_the_readme_shows_lines_of_the_demo(demo_of_all: Demo) ->
 
 
 def test_no_color_is_obeyed_where_colours_are_forced(tmp_path: Path) -> None:
-    environ = install(tmp_path, acme="command_line:ACME")
+    environ = install(tmp_path, acme="acme:ACME")
     forced = {**environ, "FORCE_COLOR": "1", "TERM": "xterm-256color"}
     assert "\x1b[32m" in livestream("providers", "--features", environ=forced).stdout
     plain = livestream("providers", "--features", environ={**forced, "NO_COLOR": "1"}).stdout
@@ -125,7 +125,7 @@ PUBLISHED = "--simulate", "3600"
 def test_the_sandbox_serves_what_its_exports_connect_to_until_a_signal(
     tmp_path: Path, number: int
 ) -> None:
-    with sandbox(tmp_path, install(tmp_path / "site", acme="command_line:ACME")) as (
+    with sandbox(tmp_path, install(tmp_path / "site", acme="acme:ACME")) as (
         process,
         exports,
     ):
@@ -137,7 +137,7 @@ def test_the_sandbox_serves_what_its_exports_connect_to_until_a_signal(
 
 
 def test_a_sandbox_with_simulate_makes_a_stream_live(tmp_path: Path) -> None:
-    environ = install(tmp_path / "site", acme="command_line:ACME")
+    environ = install(tmp_path / "site", acme="acme:ACME")
     with sandbox(tmp_path, environ, "--simulate", "0") as (process, exports):
         with live.connect("acme", environ=exports) as client:
             stream = client.create(title="T", options={"status": "ready"})

@@ -25,7 +25,7 @@ def vendor() -> AcmeEmulator:
 @pytest.fixture
 def environ(vendor: AcmeEmulator, tmp_path: Path) -> Iterator[dict[str, str]]:
     with vendor.serve() as url:
-        yield {**install(tmp_path, acme="command_line:ACME"), **reaching(url), "TZ": "UTC"}
+        yield {**install(tmp_path, acme="acme:ACME"), **reaching(url), "TZ": "UTC"}
 
 
 def running(

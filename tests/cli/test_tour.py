@@ -469,7 +469,7 @@ def test_an_interruption_names_the_stream_that_is_left(
     vendor: AcmeEmulator, tmp_path: Path, method: str, path: str, what: str
 ) -> None:
     vendor.inject(Fault.delay(2 * PATIENCE), on=f"{method} {path}")
-    ours = install(tmp_path / "one", acme="command_line:ACME")
+    ours = install(tmp_path / "one", acme="acme:ACME")
     theirs = {name: os.environ[name] for name in os.environ if name.startswith("LIVESTREAM_ACME")}
     arguments = ["doctor", "-p", "acme", "--live", "--write", "--yes"]
     with subprocess.Popen(

@@ -198,6 +198,19 @@ def options_of(provider: str) -> dict[str, Any]:
     return {**origin, **load_emulator(provider)().options()}
 
 
+SIGN_INS_SUCCEED = st.integers(0, 9).map(lambda drawn: drawn > 0)
+
+
+@cache
+def answer_lists(provider: str, count: int) -> st.SearchStrategy[list[Any]]:
+    return st.lists(answers(SAMPLES[provider]), min_size=count, max_size=count)
+
+
+@cache
+def payloads(provider: str) -> st.SearchStrategy[Any]:
+    return mutated(SAMPLES[provider]) | json_values
+
+
 @contextmanager
 def connected(provider: str, transport: Any) -> Iterator[live.Client]:
     options = options_of(provider)
@@ -213,7 +226,7 @@ def scripts(provider: str, data: st.DataObject) -> Iterator[ScriptedTransport]:
     Most operations send one or two requests, and drawing takes longer than running them. If an
     operation runs out of responses, the next transport has the same ones and more.
     """
-    may_sign_in = data.draw(st.integers(0, 9)) > 0
+    may_sign_in = data.draw(SIGN_INS_SUCCEED)
     drawn: list[Any] = []
     ran_out = True
 
@@ -235,7 +248,7 @@ def scripts(provider: str, data: st.DataObject) -> Iterator[ScriptedTransport]:
 
     while ran_out and len(drawn) < 12:
         count = len(drawn) or 3
-        drawn += data.draw(st.lists(answers(SAMPLES[provider]), min_size=count, max_size=count))
+        drawn += data.draw(answer_lists(provider, count))
         left = iter(drawn)
         ran_out = False
         yield ScriptedTransport(answer)
@@ -321,7 +334,7 @@ def test_a_create_is_sent_once_unless_it_was_certainly_not_applied(
 @settings(max_examples=150)
 @given(data=st.data())
 def test_any_payload_is_read_or_refused_as_unexpected(provider: str, data: st.DataObject) -> None:
-    payload = data.draw(st.sampled_from(SAMPLES[provider]).flatmap(mutated) | json_values)
+    payload = data.draw(payloads(provider))
     with connected(provider, ScriptedTransport(lambda *_: None)) as client:
         try:
             stream = client.parse_stream(payload)

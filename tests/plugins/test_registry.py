@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -76,6 +77,32 @@ def test_providers_are_listed_without_importing_them(install: Install) -> None:
     assert "livestream_alpha" not in sys.modules
     assert list(live.providers()) == sorted(live.providers())
     assert "acme" in live.providers()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "found"),
+    [
+        ("METADATA", "Name: livestream-alpha\nVersion: 1.0.1\n", {"alpha": "1.0.1"}),
+        ("entry_points.txt", "[livestream_core]\ngamma = livestream_alpha\n", {"gamma": "1.0"}),
+        ("entry_points.txt", "[others]\nalpha = livestream_alpha\n", {}),
+    ],
+)
+def test_metadata_that_is_written_again_is_read_again(
+    install: Install, tmp_path: Path, file: str, text: str, found: dict[str, str]
+) -> None:
+    def versions() -> dict[str, str | None]:
+        return {
+            info.name: info.version
+            for info in live.providers().values()
+            if info.distribution == "livestream-alpha"
+        }
+
+    install("livestream-alpha", "alpha")
+    assert versions() == versions() == {"alpha": "1.0"}
+    (tmp_path / "livestream_alpha-1.0.dist-info" / file).write_text(text)
+    assert versions() == versions() == found
+    shutil.rmtree(tmp_path / "livestream_alpha-1.0.dist-info")
+    assert versions() == {}
 
 
 def test_connecting_to_one_provider_imports_only_that_one(install: Install) -> None:

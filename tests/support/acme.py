@@ -12,7 +12,6 @@ import attrs
 
 import livestream_core as live
 from livestream_core.emulator import Emulator, Request, Response, Route, json_response
-from runners import connect
 
 N = live.Support.NATIVE
 
@@ -280,6 +279,8 @@ class AcmeEmulator(Emulator):
         return {"user": "u@acme.example", "password": "correct horse"}
 
     def connect(self, **settings: Any) -> live.Client:
+        from runners import connect  # needs pytest, and processes that tests start do not
+
         return connect(
             self.provider, **{**self.options(), "transport": self.transport(), **settings}
         )
@@ -410,6 +411,8 @@ def connected(kind: type[live.Adapter], transport: Any, **arguments: Any) -> Ite
         def livestream_adapters(self) -> list[live.AdapterInfo]:
             return [live.AdapterInfo(name=kind.name, factory=kind)]
 
+    from runners import connect
+
     plugin = Plugin()
     live.register(plugin)
     try:
@@ -427,3 +430,7 @@ class AcmePlugin:
                 name="acme", title="Acme Live", factory=AcmeAdapter, emulator=AcmeEmulator
             )
         ]
+
+
+#: The plugin, for processes in which the adapter is installed.
+ACME = AcmePlugin()

@@ -14,14 +14,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from acme import AcmeEmulator, AcmePlugin
+from acme import AcmeEmulator
 from livestream_core.cli.app import app
 
 TESTS = Path(__file__).parents[1]
 #: Generous, for a busy machine.
 PATIENCE = 120.0
-#: The plugin, for processes in which the adapter is installed.
-ACME = AcmePlugin()
 TOKEN = "good-token"
 
 

@@ -397,12 +397,17 @@ def test_support_has_no_test_modules_that_a_plain_run_would_collect() -> None:
 
 #: Notes the order in which each process runs its tests.
 NOTES_THE_ORDER = """
-import os
+import os, threading
+import pytest
 def pytest_runtest_logstart(nodeid):
     if os.environ.get("PYTEST_XDIST_WORKER") or not os.environ.get("PARALLEL"):
         name = os.environ.get("PYTEST_XDIST_WORKER", "only")
         with open(f"{name}.order", "a") as file:
             print(nodeid, file=file)
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    if pyfuncitem.name.startswith(("test_any_order", "test_any_payload", "test_any_answer")):
+        return threading.Event().wait(0.3) or True  # a walk is slow, and what it finds is not used
 """
 WALKS = ("test_any_order_of_calls", "test_any_payload_is_read", "test_any_answer_ends")
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import attrs
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..._model.stream import LiveStream, StreamSpec
-from ...durable.database import Row, clean
+from ...durable.database import Row, clean, insert
 from ...durable.leases import Leases
 from ..values import (
     Acceptance,
@@ -509,8 +508,7 @@ class Transaction:
 
     def pause(self, asked: AskedPause) -> None:
         """Record a pause, unless a later end of it is recorded."""
-        insert = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        new = insert.insert(PAUSES).values(
+        new = insert(self._connection.dialect.name, PAUSES).values(
             account=asked.account,
             until=self.now + asked.seconds,
             began=self.now - asked.age,
