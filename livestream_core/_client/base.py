@@ -57,6 +57,7 @@ from .._model.errors import (
     Unsupported,
     WebhookRejected,
 )
+from .._model.fields import replaced
 from .._model.log import logger
 from .._model.playability import Playability
 from .._model.status import Status, satisfied_by
@@ -678,7 +679,7 @@ class BaseClient:
             if event.stream is not None:
                 self._engine.observers.status_seen(self._account, event.stream, None)
             key = event.key or delivery.digest
-            return attrs.evolve(event, key=key, account=self._account)
+            return replaced(event, key=key, account=self._account)
         # Raised without the adapter's frames, which hold the secret.
         raise problem.with_traceback(None)
 

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, StrEnum, auto
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, ParamSpec, TypeAlias
+from typing import Any, Final, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 import attrs
 
 from . import converters as c
 
 P = ParamSpec("P")
+V = TypeVar("V")
 #: Type checkers see a function.
 _Factory: Any = attrs.Factory
 #: The type of the ``field_transformer`` argument of ``attrs.frozen``.
@@ -165,6 +166,19 @@ class Pickled:
             if name not in state and isinstance(value, _Factory):
                 value = value.factory(self) if value.takes_self else value.factory()
             object.__setattr__(self, name, value)
+
+
+def replaced(value: V, **changes: object) -> V:
+    """Return a copy of a value with changes that are known to be valid.
+
+    Unlike ``attrs.evolve``, it does not convert and check all fields again.
+    """
+    copied = object.__new__(type(value))
+    for name in table(type(value)):
+        object.__setattr__(copied, name, getattr(value, name))
+    for name, change in changes.items():
+        object.__setattr__(copied, name, change)
+    return copied
 
 
 def _as_metadata(facts: Callable[P, FieldFacts]) -> Callable[P, dict[str, FieldFacts]]:
