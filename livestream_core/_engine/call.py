@@ -311,17 +311,15 @@ class Call:
         operation: str,
         history: list[Sent],
     ) -> Flow[Response]:
-        engine, attempt = self.engine, 0
+        engine, tries = self.engine, 0
         probed: list[LimiterInUse] = []
         while True:
-            attempt += 1
+            tries += 1
             try:
                 if engine.limiters:
                     yield from permit(self, probed)
                 return (
-                    yield from self._attempt(
-                        request, sending, session, operation, attempt, history, probed
-                    )
+                    yield from self._attempt(request, sending, session, operation, history, probed)
                 )
             except LiveStreamError as error:
                 failure = error
@@ -333,7 +331,7 @@ class Call:
             if requested and engine.is_paced_outside:
                 raise failure
             signs_in = operation == "sign_in"
-            pause = engine.policy.pause(request, failure, attempt, requested, signs_in=signs_in)
+            pause = engine.policy.pause(request, failure, tries, requested, signs_in=signs_in)
             if pause is None or any(failure is earlier.failure for earlier in history[:-1]):
                 raise failure
             if engine.clock.monotonic() + pause >= self.deadline:
@@ -347,11 +345,12 @@ class Call:
         sending: Send,
         session: Session | None,
         operation: str,
-        attempt: int,
         history: list[Sent],
         probed: list[LimiterInUse],
     ) -> Flow[Response]:
         engine = self.engine
+        # Of all that were sent, also with an earlier session.
+        attempt = len(history) + 1
         began = engine.clock.monotonic()
         left = self.deadline - began
         if left <= 0:
@@ -368,7 +367,7 @@ class Call:
         if is_change:
             self.sent.append(sent)
         if observation is not None:
-            observation.begin_attempt(sent if is_change else None, is_retry=bool(history))
+            observation.begin_attempt(sent if is_change else None, is_retry=attempt > 1)
         self.done += (operation,)
         response: Response | None = None
         outcome: Response | LiveStreamError | None = None

@@ -315,6 +315,19 @@ def test_a_response_that_is_read_in_a_thread_keeps_its_span(
     ]
 
 
+def test_a_request_that_is_sent_again_after_a_new_sign_in_is_counted_as_such(
+    observed: Telemetry, clock: FakeClock
+) -> None:
+    answers = iter([respond(401, {}), respond(503, {}), respond(200, GOOD)])
+    transport = ScriptedTransport(lambda *_: next(answers))
+    with connected(Scripted, transport, token="t", clock=clock) as client:
+        client.get("1")
+    requests = [each.attributes or {} for each in observed.spans(SpanKind.CLIENT)]
+    assert [each.get("http.request.resend_count") for each in requests] == [None, 1, 2]
+    (operation,) = observed.spans(SpanKind.INTERNAL)
+    assert (operation.attributes or {})["livestream.retries"] == 2
+
+
 def test_nothing_is_recorded_after_the_plugin_was_removed(
     telemetry: Telemetry, client: live.Client, emulator: AcmeEmulator
 ) -> None:

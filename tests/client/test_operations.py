@@ -523,6 +523,45 @@ def test_a_trace_ends_with_an_operation_that_is_interrupted(
     ]
 
 
+def test_a_request_that_is_sent_again_is_another_attempt_also_after_a_new_sign_in(
+    register: Callable[[Any], Any], clock: FakeClock, seen: list[Any]
+) -> None:
+    exchanges: list[live.Exchange] = []
+
+    class Exchanges:
+        @live.hookimpl
+        def livestream_exchange(self, exchange: live.Exchange) -> None:
+            exchanges.append(exchange)
+
+    register(Exchanges())
+    tracer = register(Tracer())
+    # It is retried once with each of the two sessions.
+    answers = [respond(503, {}), respond(401, {}), respond(503, {}), respond(200, GOOD)]
+    with scripted(clock, *answers) as client:
+        client.get("1")
+    begun = [call for call in tracer.calls if call[1] == "GET"]
+    assert begun == [("get", "GET", "/streams/{id}", number) for number in (1, 2, 3, 4)]
+    assert [each.attempt for each in exchanges] == [1, 2, 3, 4]
+    assert [(each.attempts, each.retries) for each in seen] == [(4, 3)]
+
+
+def test_a_request_of_its_own_is_a_first_attempt(
+    register: Callable[[Any], Any], client: live.Client, emulator: AcmeEmulator
+) -> None:
+    id = emulator.add()["id"]
+    client.get(id)
+    tracer = register(Tracer())
+    emulator.inject(Fault.status(401), on="GET *")
+    client.get(id)
+    client.get(id)
+    assert [call for call in tracer.calls if call[0] in ("get", "sign_in") and len(call) == 4] == [
+        ("get", "GET", "/streams/{id}", 1),
+        ("sign_in", "POST", "/login", 1),
+        ("get", "GET", "/streams/{id}", 2),
+        ("get", "GET", "/streams/{id}", 1),
+    ]
+
+
 def test_headers_of_a_trace_are_sent_and_signed_but_replace_none(
     register: Callable[[Any], Any], clock: FakeClock
 ) -> None:
