@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, TypeVar
 
 from .._contract.adapter import (
@@ -19,7 +19,7 @@ from .._contract.adapter import (
     requested_wait,
 )
 from .._contract.clock import Clock
-from .._contract.foreign import BUGS, is_of_signal_handler, pass_on, place_of
+from .._contract.foreign import BUGS, call_all, is_of_signal_handler, pass_on, place_of
 from .._contract.redaction import BODY_SHOWN, Redactor
 from .._contract.request import Request
 from .._contract.response import Response, standing_for, take
@@ -37,7 +37,6 @@ from .._model.errors import (
     RateLimited,
     RequestTimeout,
     UnexpectedResponse,
-    applied_text,
     unknown_hint,
 )
 from .._model.log import logger
@@ -49,7 +48,7 @@ from .._secrets.secret import Secret
 from .driving import drive
 from .effects import Flow, Send, Sleep
 from .observation import Observation, current
-from .outcome import Sent, applied, is_accepted, request_id
+from .outcome import Sent, applied, interruption_note, is_accepted, request_id
 from .pacing import LimiterInUse, give_up, permit, tell
 from .retry import RetryPolicy
 from .sign_in import SharedSession, session_for
@@ -509,12 +508,14 @@ class Call:
             elapsed=timedelta(seconds=engine.clock.monotonic() - began),
             attempt=attempt,
         )
+        steps: list[Callable[[], object]] = []
         if is_logged:
-            _log(exchange)
+            steps.append(partial(_log, exchange))
         if is_wanted:
-            engine.observers.exchange(exchange)
+            steps.append(partial(engine.observers.exchange, exchange))
         if observation is not None:
-            observation.end_exchange(exchange)
+            steps.append(partial(observation.end_exchange, exchange))
+        call_all(steps)
 
     # -- errors -----------------------------------------------------------------------------
 
@@ -549,12 +550,7 @@ class Call:
     def interruption_note(self) -> str:
         """Return one line about this operation, to note on another library's exception."""
         shown = self.engine.redactor.shown_id(self.stream_id)
-        about = f" {shown!r}" if shown else ""
-        known = applied(self.sent)
-        return (
-            f"{self.engine.adapter.name} {self.name}{about} was interrupted: "
-            f"{applied_text(self.name, known)} (applied={known})"
-        )
+        return interruption_note(self.engine.adapter.name, self.name, shown, applied(self.sent))
 
     def completed(self, error: LiveStreamError) -> LiveStreamError:
         """Return an error with its context and ``applied`` filled in, and its secrets masked."""
