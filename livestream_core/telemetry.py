@@ -119,13 +119,13 @@ class _Trace(OperationTrace):
         if self._request is None:
             return
         span, in_span, attributes = self._request
-        self._request = None
         found: _Attributes = {}
         if exchange.status is not None:
             found["http.response.status_code"] = exchange.status
         if exchange.error is not None:
             is_status = exchange.status is not None and exchange.status >= 400
             found["error.type"] = str(exchange.status) if is_status else exchange.error
+        self._request = None
         _finish(span, found)
         self._meters.request(exchange.elapsed.total_seconds(), {**attributes, **found}, in_span)
 
@@ -139,8 +139,6 @@ class _Trace(OperationTrace):
         failed: _Attributes = {}
         if operation.error is not None:
             failed["error.type"] = operation.error
-        if self._request is not None:
-            _finish(self._request[0], failed)  # interrupted while it waited for the response
         outcome: _Attributes = {"livestream.applied": _APPLIED[operation.applied], **failed}
         found: _Attributes = {
             **outcome,
@@ -151,7 +149,11 @@ class _Trace(OperationTrace):
             found["livestream.stream_id"] = operation.stream_id
         if operation.request_id is not None:
             found["livestream.request_id"] = operation.request_id
-        _finish(self._span, found)
+        try:
+            if self._request is not None:
+                _finish(self._request[0], failed)  # interrupted while it waited for the response
+        finally:
+            _finish(self._span, found)
         self._meters.operation(operation, outcome, self._context)
 
 
@@ -202,10 +204,12 @@ class _Meters:
 
 
 def _finish(span: Span, attributes: _Attributes) -> None:
-    span.set_attributes(attributes)
-    if "error.type" in attributes:
-        span.set_status(Status(StatusCode.ERROR))
-    span.end()
+    try:
+        span.set_attributes(attributes)
+        if "error.type" in attributes:
+            span.set_status(Status(StatusCode.ERROR))
+    finally:
+        span.end()
 
 
 @lru_cache(maxsize=256)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import NoReturn
@@ -72,6 +72,21 @@ def bare(raised: BaseException, handled: BaseException | None) -> BaseException:
     if raised is not handled:
         object.__setattr__(raised, "__context__", handled)  # even if the class forbids it
     return raised
+
+
+def call_all(steps: Iterable[Callable[[], object]]) -> None:
+    """Call all of these functions in turn, even if a foreign exception interrupts one of them.
+
+    This is for what must not be left out, such as the end of what was begun. The exception is
+    raised afterwards. If there are several, it is the last one.
+    """
+    left = iter(steps)
+    for step in left:
+        try:
+            step()
+        except BaseException:
+            call_all(left)
+            raise
 
 
 def is_failure_of_store(raised: Exception, store: object) -> bool:

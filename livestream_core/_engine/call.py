@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, TypeVar
 
 from .._contract.adapter import (
@@ -19,7 +19,7 @@ from .._contract.adapter import (
     requested_wait,
 )
 from .._contract.clock import Clock
-from .._contract.foreign import BUGS, is_of_signal_handler, pass_on, place_of
+from .._contract.foreign import BUGS, call_all, is_of_signal_handler, pass_on, place_of
 from .._contract.redaction import BODY_SHOWN, Redactor
 from .._contract.request import Request
 from .._contract.response import Response, standing_for, take
@@ -37,7 +37,6 @@ from .._model.errors import (
     RateLimited,
     RequestTimeout,
     UnexpectedResponse,
-    applied_text,
     unknown_hint,
 )
 from .._model.log import logger
@@ -49,7 +48,7 @@ from .._secrets.secret import Secret
 from .driving import drive
 from .effects import Flow, Send, Sleep
 from .observation import Observation, current
-from .outcome import Sent, applied, is_accepted, request_id
+from .outcome import Sent, applied, interruption_note, is_accepted, request_id
 from .pacing import LimiterInUse, give_up, permit, tell
 from .retry import RetryPolicy
 from .sign_in import SharedSession, session_for
@@ -311,17 +310,15 @@ class Call:
         operation: str,
         history: list[Sent],
     ) -> Flow[Response]:
-        engine, attempt = self.engine, 0
+        engine, tries = self.engine, 0
         probed: list[LimiterInUse] = []
         while True:
-            attempt += 1
+            tries += 1
             try:
                 if engine.limiters:
                     yield from permit(self, probed)
                 return (
-                    yield from self._attempt(
-                        request, sending, session, operation, attempt, history, probed
-                    )
+                    yield from self._attempt(request, sending, session, operation, history, probed)
                 )
             except LiveStreamError as error:
                 failure = error
@@ -333,7 +330,7 @@ class Call:
             if requested and engine.is_paced_outside:
                 raise failure
             signs_in = operation == "sign_in"
-            pause = engine.policy.pause(request, failure, attempt, requested, signs_in=signs_in)
+            pause = engine.policy.pause(request, failure, tries, requested, signs_in=signs_in)
             if pause is None or any(failure is earlier.failure for earlier in history[:-1]):
                 raise failure
             if engine.clock.monotonic() + pause >= self.deadline:
@@ -347,11 +344,12 @@ class Call:
         sending: Send,
         session: Session | None,
         operation: str,
-        attempt: int,
         history: list[Sent],
         probed: list[LimiterInUse],
     ) -> Flow[Response]:
         engine = self.engine
+        # Of all that were sent, also with an earlier session.
+        attempt = len(history) + 1
         began = engine.clock.monotonic()
         left = self.deadline - began
         if left <= 0:
@@ -368,7 +366,7 @@ class Call:
         if is_change:
             self.sent.append(sent)
         if observation is not None:
-            observation.begin_attempt(sent if is_change else None, is_retry=bool(history))
+            observation.begin_attempt(sent if is_change else None, is_retry=attempt > 1)
         self.done += (operation,)
         response: Response | None = None
         outcome: Response | LiveStreamError | None = None
@@ -510,12 +508,14 @@ class Call:
             elapsed=timedelta(seconds=engine.clock.monotonic() - began),
             attempt=attempt,
         )
+        steps: list[Callable[[], object]] = []
         if is_logged:
-            _log(exchange)
+            steps.append(partial(_log, exchange))
         if is_wanted:
-            engine.observers.exchange(exchange)
+            steps.append(partial(engine.observers.exchange, exchange))
         if observation is not None:
-            observation.end_exchange(exchange)
+            steps.append(partial(observation.end_exchange, exchange))
+        call_all(steps)
 
     # -- errors -----------------------------------------------------------------------------
 
@@ -550,12 +550,7 @@ class Call:
     def interruption_note(self) -> str:
         """Return one line about this operation, to note on another library's exception."""
         shown = self.engine.redactor.shown_id(self.stream_id)
-        about = f" {shown!r}" if shown else ""
-        known = applied(self.sent)
-        return (
-            f"{self.engine.adapter.name} {self.name}{about} was interrupted: "
-            f"{applied_text(self.name, known)} (applied={known})"
-        )
+        return interruption_note(self.engine.adapter.name, self.name, shown, applied(self.sent))
 
     def completed(self, error: LiveStreamError) -> LiveStreamError:
         """Return an error with its context and ``applied`` filled in, and its secrets masked."""

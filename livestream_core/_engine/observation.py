@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from contextvars import ContextVar, Token
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
+import attrs
+
+from .._contract.foreign import call_all, pass_on
 from .._contract.request import Request
 from .._contract.response import Response
 from .._model.errors import CHANGING_OPERATIONS, LiveStreamError, applied_text, unknown_hint
@@ -15,7 +21,7 @@ from .._model.stream import LiveStream
 from .._plugins.facts import Exchange, OperationSummary, OutgoingRequest
 from .._plugins.hooks import Traces
 from .effects import Send
-from .outcome import Sent, applied, request_id
+from .outcome import Sent, applied, interruption_note, request_id
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -62,15 +68,21 @@ class Observation:
         self.is_open: bool = True
 
     def __enter__(self) -> None:
-        engine = self._engine
+        handled, engine = sys.exception(), self._engine
         self._started_at, self._began = engine.clock.now(), engine.clock.monotonic()
         if engine.observers.wants("livestream_trace"):
-            self._traces = engine.observers.traces(
-                provider=engine.adapter.name,
-                account=engine.account,
-                operation=self._name,
-                stream_id=engine.redactor.shown_id(self._id),
-            )
+            self._traces = Traces()
+            try:
+                engine.observers.begin(
+                    self._traces,
+                    provider=engine.adapter.name,
+                    account=engine.account,
+                    operation=self._name,
+                    stream_id=engine.redactor.shown_id(self._id),
+                )
+            except BaseException as raised:
+                self._end(raised, handled)
+                pass_on(raised, self._interruption_note(raised), handled)
         self._token = _current.set(self)
 
     def __exit__(
@@ -79,12 +91,13 @@ class Observation:
         exc: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
+        handled = sys.exception()
         self.is_open = False
         try:
             _current.reset(self._token)
         except ValueError:
             pass  # the coroutine was begun in another context
-        self._report(exc)
+        self._end(exc, handled)
 
     def returned(self, result: T) -> T:
         """Record the result of the operation, and return it."""
@@ -131,6 +144,26 @@ class Observation:
 
     # -- its end ----------------------------------------------------------------------------
 
+    def _end(self, error: BaseException | None, handled: BaseException | None) -> None:
+        """Report the end of the operation.
+
+        Args:
+            error: The exception that ended it.
+            handled: See :func:`~livestream_core._contract.foreign.bare`.
+
+        Raises:
+            BaseException: If a log handler or a plugin is interrupted. The caller gets it in place
+                of the result, so it has a note about the outcome.
+        """
+        try:
+            try:
+                self._report(error)
+            except BaseException as raised:
+                self._warn(raised, error)
+                raise
+        except BaseException as raised:
+            pass_on(raised, self._interruption_note(error), handled)
+
     def _report(self, error: BaseException | None) -> None:
         observers = self._engine.observers
         known = self._applied(error)
@@ -140,13 +173,32 @@ class Observation:
         if not (is_logged or is_wanted or self._traces):
             return
         summary = self._summary(error, known)
-        # First, while a span of a trace is current, to which handlers may relate the line.
+        steps: list[Callable[[], object]] = []
         if log is not None and is_logged:
-            _write(log, level, summary)
+            steps.append(partial(_write, log, level, summary))
         if is_wanted:
-            observers.operation(summary)
+            steps.append(partial(observers.operation, summary))
         if self._traces:
-            self._traces.end(summary)
+            # Last, so that a span of a trace is current, to which handlers may relate the line.
+            steps.append(partial(self._traces.end, summary))
+        call_all(steps)
+
+    def _warn(self, raised: BaseException, error: BaseException | None) -> None:
+        """Log that an exception takes the place of a change's result or error."""
+        known = self._applied(error)
+        # If the operation itself was interrupted, there is such a line already.
+        if self._name in CHANGING_OPERATIONS and known is not False and not _is_foreign(error):
+            summary = self._summary(error, known)
+            _write(logger(), _WARNING, attrs.evolve(summary, error=type(raised).__name__))
+
+    def _interruption_note(self, error: BaseException | None) -> str:
+        return interruption_note(
+            self._engine.adapter.name, self._name, self._shown_id(error), self._applied(error)
+        )
+
+    def _shown_id(self, error: BaseException | None) -> str | None:
+        found = error.stream_id if isinstance(error, LiveStreamError) else None
+        return self._engine.redactor.shown_id(found or self._id)
 
     def _applied(self, error: BaseException | None) -> bool | None:
         if isinstance(error, LiveStreamError):
@@ -160,24 +212,21 @@ class Observation:
     ) -> tuple[Logger | None, int]:
         if self._name not in CHANGING_OPERATIONS:
             return None, _INFO
-        is_foreign = error is not None and not isinstance(error, LiveStreamError)
-        if is_foreign and known is not False:
+        if _is_foreign(error) and known is not False:
             # It has only a note about the outcome, which asyncio may drop.
             return logger(), _WARNING
         return operations_logger(), _WARNING if known is None else _INFO
 
     def _summary(self, error: BaseException | None, known: bool | None) -> OperationSummary:
         engine = self._engine
-        stream_id, vendors_id = self._id, None
-        if isinstance(error, LiveStreamError):
-            stream_id, vendors_id = error.stream_id or stream_id, error.request_id
+        vendors_id = error.request_id if isinstance(error, LiveStreamError) else None
         if vendors_id is None and self._last is not None:
             vendors_id = request_id(self._last)
         return OperationSummary(
             provider=engine.adapter.name,
             account=engine.account,
             operation=self._name,
-            stream_id=engine.redactor.shown_id(stream_id),
+            stream_id=self._shown_id(error),
             started_at=self._started_at,
             elapsed=timedelta(seconds=engine.clock.monotonic() - self._began),
             attempts=self._attempts,
@@ -186,6 +235,10 @@ class Observation:
             error=None if error is None else type(error).__name__,
             request_id=None if vendors_id is None else engine.redactor.short(vendors_id),
         )
+
+
+def _is_foreign(error: BaseException | None) -> bool:
+    return error is not None and not isinstance(error, LiveStreamError)
 
 
 def _write(log: Logger, level: int, summary: OperationSummary) -> None:

@@ -6,7 +6,7 @@ import attrs
 
 from .._contract.request import Request
 from .._contract.response import Response
-from .._model.errors import LiveStreamError
+from .._model.errors import LiveStreamError, applied_text
 
 _REQUEST_ID_HEADERS = (
     "x-request-id",
@@ -41,6 +41,24 @@ def applied(sent: list[Sent]) -> bool | None:
     if True in known:
         return True
     return None if None in known else False
+
+
+def interruption_note(
+    provider: str, operation: str, stream_id: str | None, known: bool | None
+) -> str:
+    """Return one line about an operation, to note on the foreign exception that its caller gets.
+
+    Args:
+        provider: The provider's name.
+        operation: The client method's name.
+        stream_id: The ID of the stream, if known, without secrets.
+        known: Whether the change was applied; ``None`` if unknown.
+    """
+    about = f" {stream_id!r}" if stream_id else ""
+    return (
+        f"{provider} {operation}{about} was interrupted: "
+        f"{applied_text(operation, known)} (applied={known})"
+    )
 
 
 def request_id(response: Response) -> str | None:

@@ -38,7 +38,7 @@ class RetryPolicy:
         Args:
             request: The request that failed.
             error: Why it failed.
-            attempt: The number of times it has been sent.
+            attempt: The number of times it has been tried with the same session.
             requested: The wait in seconds that the vendor requested.
             signs_in: Whether the request signs in. A vendor that returned 503 opened no session.
         """

@@ -33,7 +33,8 @@ class OutgoingRequest:
         method: The HTTP method.
         template: The path with names in braces.
         origin: The scheme, the host, and the port, such as ``https://api.example.com``.
-        attempt: The number of the attempt, starting at 1. Retries increase it.
+        attempt: The number of the attempt, starting at 1. Each time that the same request is sent
+            again increases it: a retry, or the repetition with a new session after a 401.
     """
 
     operation: str
@@ -57,7 +58,8 @@ class Exchange(_Facts):
         status: The HTTP status code, or ``None`` if there was no response.
         error: The class name of the error, if there was one.
         elapsed: The duration.
-        attempt: The number of the attempt, starting at 1. Retries increase it.
+        attempt: The number of the attempt, starting at 1. Each time that the same request is sent
+            again increases it: a retry, or the repetition with a new session after a 401.
     """
 
     provider: str

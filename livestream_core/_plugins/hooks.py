@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pluggy
 
 from .._contract.adapter import AdapterInfo
-from .._contract.foreign import is_of_signal_handler
+from .._contract.foreign import call_all, is_of_signal_handler
 from .._contract.session import has_unsendable
 from .._model.errors import ConfigurationError
 from .._model.log import logger
@@ -141,18 +142,21 @@ class Observers:
         """Whether at least one plugin observes operations."""
         return self.wants("livestream_operation") or self.wants("livestream_trace")
 
-    def traces(
-        self, *, provider: str, account: str, operation: str, stream_id: str | None
-    ) -> Traces:
-        """Begin an operation, and return what its observers have begun."""
-        begun = self._call(
-            "livestream_trace",
-            provider=provider,
-            account=account,
-            operation=operation,
-            stream_id=stream_id,
-        )
-        return Traces(begun)
+    def begin(
+        self, traces: Traces, *, provider: str, account: str, operation: str, stream_id: str | None
+    ) -> None:
+        """Begin an operation, and add what its observers begin to its traces.
+
+        If one of them is interrupted, the traces have what was begun before, and must be ended.
+        """
+        facts = {
+            "provider": provider,
+            "account": account,
+            "operation": operation,
+            "stream_id": stream_id,
+        }
+        for each in self._implementations("livestream_trace"):
+            traces.add(each, _told(each, "livestream_trace", facts))
 
     def operation(self, operation: OperationSummary) -> None:
         """Report the end of an operation."""
@@ -189,38 +193,34 @@ class Observers:
 
     def wants(self, hook: str) -> bool:
         """Return whether at least one plugin implements a hook."""
-        return bool(getattr(self._manager.hook, hook).get_hookimpls())
+        return bool(self._implementations(hook))
 
-    def _call(self, hook: str, **arguments: Any) -> list[tuple[Any, Any]]:
-        """Call all implementations of a hook, and return them with their results."""
+    def _implementations(self, hook: str) -> Sequence[Any]:
+        implementations: Sequence[Any] = getattr(self._manager.hook, hook).get_hookimpls()
+        return implementations
+
+    def _call(self, hook: str, **arguments: Any) -> None:
+        """Call all implementations of a hook."""
         # Called one by one, because pluggy would stop at the first one that fails.
-        return [
-            (
-                each,
-                _guarded(each, hook, each.function, *(arguments[name] for name in each.argnames)),
-            )
-            for each in getattr(self._manager.hook, hook).get_hookimpls()
-        ]
+        call_all(partial(_told, each, hook, arguments) for each in self._implementations(hook))
 
 
 class Traces:
-    """The traces of one operation, those of all plugins.
+    """The traces of one operation, those of all plugins."""
 
-    Args:
-        begun: The implementations of the hook, and what they returned.
-    """
-
-    def __init__(self, begun: Iterable[tuple[Any, Any]]) -> None:
+    def __init__(self) -> None:
         self._begun: list[tuple[Any, OperationTrace]] = []
-        for implementation, trace in begun:
-            if isinstance(trace, OperationTrace):
-                self._begun.append((implementation, trace))
-            elif trace is not None:
-                logger().error(
-                    "observer %s failed in livestream_trace: it returned %s, not an OperationTrace",
-                    implementation.plugin_name,
-                    type(trace).__name__,
-                )
+
+    def add(self, implementation: Any, trace: Any) -> None:
+        """Add what an implementation of the hook returned."""
+        if isinstance(trace, OperationTrace):
+            self._begun.append((implementation, trace))
+        elif trace is not None:
+            logger().error(
+                "observer %s failed in livestream_trace: it returned %s, not an OperationTrace",
+                implementation.plugin_name,
+                type(trace).__name__,
+            )
 
     def __bool__(self) -> bool:
         return bool(self._begun)
@@ -235,13 +235,17 @@ class Traces:
 
     def end_exchange(self, exchange: Exchange) -> None:
         """Report the end of that request."""
-        for implementation, trace in reversed(self._begun):
-            _guarded(implementation, "end_exchange", trace.end_exchange, exchange)
+        call_all(
+            partial(_guarded, implementation, "end_exchange", trace.end_exchange, exchange)
+            for implementation, trace in reversed(self._begun)
+        )
 
     def end(self, operation: OperationSummary) -> None:
         """Report the end of the operation."""
-        for implementation, trace in reversed(self._begun):
-            _guarded(implementation, "end", trace.end, operation)
+        call_all(
+            partial(_guarded, implementation, "end", trace.end, operation)
+            for implementation, trace in reversed(self._begun)
+        )
 
 
 def _headers_of(trace: OperationTrace, request: OutgoingRequest) -> Mapping[str, str]:
@@ -251,8 +255,18 @@ def _headers_of(trace: OperationTrace, request: OutgoingRequest) -> Mapping[str,
     return headers
 
 
+def _told(implementation: Any, hook: str, facts: Mapping[str, Any]) -> Any:
+    """Call an implementation of a hook with those facts that it takes, and return its result."""
+    arguments = (facts[name] for name in implementation.argnames)
+    return _guarded(implementation, hook, implementation.function, *arguments)
+
+
 def _guarded(implementation: Any, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function of an observer, and return its result, or ``None`` if it fails."""
+    """Call a function of an observer, and return its result, or ``None`` if it fails.
+
+    Raises:
+        BaseException: If it is interrupted. The exception is meant for the program.
+    """
     running: set[Any] = vars(_running).setdefault("implementations", set())
     # An observer is not called for what it causes itself: that could go on without end.
     if implementation in running:

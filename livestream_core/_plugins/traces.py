@@ -14,6 +14,9 @@ class OperationTrace:
     Override the methods that you need. They are called in the thread or task of the caller, except
     that an asynchronous client may call those about requests in another thread. The calls of one
     operation never overlap. Between two requests, the operation may wait.
+
+    :meth:`end` is called however the operation ends, even if an exception such as a task queue's
+    time limit interrupts another plugin or a log handler.
     """
 
     def start_exchange(self, request: OutgoingRequest) -> Mapping[str, str] | None:

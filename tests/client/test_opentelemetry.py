@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from opentelemetry import baggage, context, trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
@@ -313,6 +313,83 @@ def test_a_response_that_is_read_in_a_thread_keeps_its_span(
         first.context.span_id,
         second.context.span_id,
     ]
+
+
+class Interrupted(SpanProcessor):
+    """An exporter that a task queue's time limit interrupts once."""
+
+    is_armed = True
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if self.is_armed:
+            self.is_armed = False
+            raise Foreign("out of time")
+
+
+@pytest.mark.parametrize("answer", [respond(200, GOOD), Foreign("out of time, too")])
+def test_spans_end_though_the_export_of_one_is_interrupted(
+    observed: Telemetry, clock: FakeClock, answer: Any
+) -> None:
+    observed.provider.add_span_processor(Interrupted())
+    answers = iter([answer, respond(200, GOOD)])
+    transport = ScriptedTransport(lambda *_: next(answers))
+    with connected(Scripted, transport, token="t", clock=clock) as client:
+        with pytest.raises(Foreign):
+            client.get("1")
+        client.get("1")
+    first, second = observed.spans(SpanKind.INTERNAL)
+    assert parents([first, second]) == [None, None]
+    assert (first.attributes or {})["error.type"] == "Foreign"
+    assert parents(observed.spans(SpanKind.CLIENT)) == [
+        first.context.span_id,
+        second.context.span_id,
+    ]
+
+
+@pytest.mark.parametrize("hook", ["livestream_trace", "livestream_exchange", "livestream_operation"])
+def test_spans_end_though_another_plugin_is_interrupted(
+    observed: Telemetry, register: Callable[[Any], Any], clock: FakeClock, hook: str
+) -> None:
+    class Other:
+        @live.hookimpl
+        def livestream_trace(self) -> None:
+            self.reach("livestream_trace")
+
+        @live.hookimpl
+        def livestream_exchange(self) -> None:
+            self.reach("livestream_exchange")
+
+        @live.hookimpl
+        def livestream_operation(self) -> None:
+            self.reach("livestream_operation")
+
+        def reach(self, place: str) -> None:
+            if place == hook:
+                raise Foreign("out of time")
+
+    transport = ScriptedTransport(lambda *_: respond(200, GOOD))
+    with connected(Scripted, transport, token="t", clock=clock) as client:
+        other = register(Other())
+        with pytest.raises(Foreign):
+            client.get("1")
+        other.reach = lambda _: None
+        client.get("1")
+    assert trace.get_current_span() is trace.INVALID_SPAN
+    first, second = observed.spans(SpanKind.INTERNAL)
+    assert parents([first, second]) == [None, None]
+
+
+def test_a_request_that_is_sent_again_after_a_new_sign_in_is_counted_as_such(
+    observed: Telemetry, clock: FakeClock
+) -> None:
+    answers = iter([respond(401, {}), respond(503, {}), respond(200, GOOD)])
+    transport = ScriptedTransport(lambda *_: next(answers))
+    with connected(Scripted, transport, token="t", clock=clock) as client:
+        client.get("1")
+    requests = [each.attributes or {} for each in observed.spans(SpanKind.CLIENT)]
+    assert [each.get("http.request.resend_count") for each in requests] == [None, 1, 2]
+    (operation,) = observed.spans(SpanKind.INTERNAL)
+    assert (operation.attributes or {})["livestream.retries"] == 2
 
 
 def test_nothing_is_recorded_after_the_plugin_was_removed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -523,6 +523,45 @@ def test_a_trace_ends_with_an_operation_that_is_interrupted(
     ]
 
 
+def test_a_request_that_is_sent_again_is_another_attempt_also_after_a_new_sign_in(
+    register: Callable[[Any], Any], clock: FakeClock, seen: list[Any]
+) -> None:
+    exchanges: list[live.Exchange] = []
+
+    class Exchanges:
+        @live.hookimpl
+        def livestream_exchange(self, exchange: live.Exchange) -> None:
+            exchanges.append(exchange)
+
+    register(Exchanges())
+    tracer = register(Tracer())
+    # It is retried once with each of the two sessions.
+    answers = [respond(503, {}), respond(401, {}), respond(503, {}), respond(200, GOOD)]
+    with scripted(clock, *answers) as client:
+        client.get("1")
+    begun = [call for call in tracer.calls if call[1] == "GET"]
+    assert begun == [("get", "GET", "/streams/{id}", number) for number in (1, 2, 3, 4)]
+    assert [each.attempt for each in exchanges] == [1, 2, 3, 4]
+    assert [(each.attempts, each.retries) for each in seen] == [(4, 3)]
+
+
+def test_a_request_of_its_own_is_a_first_attempt(
+    register: Callable[[Any], Any], client: live.Client, emulator: AcmeEmulator
+) -> None:
+    id = emulator.add()["id"]
+    client.get(id)
+    tracer = register(Tracer())
+    emulator.inject(Fault.status(401), on="GET *")
+    client.get(id)
+    client.get(id)
+    assert [call for call in tracer.calls if call[0] in ("get", "sign_in") and len(call) == 4] == [
+        ("get", "GET", "/streams/{id}", 1),
+        ("sign_in", "POST", "/login", 1),
+        ("get", "GET", "/streams/{id}", 2),
+        ("get", "GET", "/streams/{id}", 1),
+    ]
+
+
 def test_headers_of_a_trace_are_sent_and_signed_but_replace_none(
     register: Callable[[Any], Any], clock: FakeClock
 ) -> None:
@@ -598,6 +637,224 @@ def test_a_trace_that_fails_is_logged_and_changes_nothing(
         "authorization",
         "user-agent",
     }
+
+
+# -- interrupts while plugins are told ------------------------------------------------------
+
+
+class Interrupted(logging.Handler, live.OperationTrace):
+    """A plugin and log handler that a task queue's time limit interrupts once, at one place."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self.place = place
+
+    def reach(self, place: str) -> None:
+        if place == self.place:
+            self.place = ""
+            raise Foreign("out of time")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.reach("emit")
+
+    @live.hookimpl
+    def livestream_trace(self) -> live.OperationTrace:
+        self.reach("livestream_trace")
+        return self
+
+    @live.hookimpl
+    def livestream_exchange(self) -> None:
+        self.reach("livestream_exchange")
+
+    @live.hookimpl
+    def livestream_operation(self) -> None:
+        self.reach("livestream_operation")
+
+    def start_exchange(self, request: live.OutgoingRequest) -> Mapping[str, str]:
+        self.reach("start_exchange")
+        return {}
+
+    def end_exchange(self, exchange: live.Exchange) -> None:
+        self.reach("end_exchange")
+
+    def end(self, operation: live.OperationSummary) -> None:
+        self.reach("end")
+
+
+@pytest.fixture
+def interrupt(
+    register: Callable[[Any], Any], caplog: pytest.LogCaptureFixture
+) -> Iterator[Callable[[str], Any]]:
+    """Return a function that registers what is interrupted at a place."""
+    caplog.set_level(logging.INFO, "livestream_core")
+    added: list[Interrupted] = []
+
+    def add(place: str) -> Interrupted:
+        plugin: Interrupted = register(Interrupted(place))
+        logging.getLogger("livestream_core").addHandler(plugin)
+        added.append(plugin)
+        return plugin
+
+    yield add
+    for each in added:
+        logging.getLogger("livestream_core").removeHandler(each)
+
+
+def notes(error: BaseException) -> list[str]:
+    return [each for each in getattr(error, "__notes__", []) if "interrupted" in each]
+
+
+#: Where the report of an operation's end can be interrupted.
+AT_THE_END = ["emit", "livestream_operation", "end"]
+AFTER_THE_RESPONSE = ["livestream_exchange", "end_exchange", *AT_THE_END]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("place", ["livestream_trace", "start_exchange", *AFTER_THE_RESPONSE])
+def test_what_was_begun_ends_wherever_another_plugin_is_interrupted(
+    register: Callable[[Any], Any],
+    interrupt: Callable[[str], Any],
+    clock: FakeClock,
+    place: str,
+    is_first: bool,
+) -> None:
+    tracer = Tracer()
+    if is_first:
+        register(tracer)
+        interrupt(place)
+    else:
+        interrupt(place)
+        register(tracer)
+    with scripted(clock, respond(201, GOOD)) as client, pytest.raises(Foreign):
+        client.create(title="T")
+    kinds = [call[0] for call in tracer.calls]
+    assert kinds.count("end") == kinds.count("begin")
+    assert kinds[-1:] in (["end"], [])
+    # One that is registered later has not begun yet, or was not told of the request.
+    assert kinds.count("begin") == (is_first or place != "livestream_trace")
+    if place in AFTER_THE_RESPONSE:
+        assert ("create", 201, None) in tracer.calls
+
+
+@pytest.mark.parametrize("place", AFTER_THE_RESPONSE)
+def test_all_plugins_are_told_though_one_of_them_is_interrupted(
+    register: Callable[[Any], Any], interrupt: Callable[[str], Any], clock: FakeClock, place: str
+) -> None:
+    told_of: list[str] = []
+
+    class Other:
+        @live.hookimpl
+        def livestream_exchange(self, exchange: live.Exchange) -> None:
+            told_of.append(f"{exchange.operation} {exchange.status}")
+
+        @live.hookimpl
+        def livestream_operation(self, operation: live.OperationSummary) -> None:
+            told_of.append(f"{operation.operation} {operation.applied}")
+
+    interrupt(place)
+    register(Other())
+    with scripted(clock, respond(201, GOOD)) as client, pytest.raises(Foreign):
+        client.create(title="T")
+    assert told_of == ["create 201", "create True"]
+
+
+@pytest.mark.parametrize("place", AT_THE_END)
+def test_an_interrupt_in_place_of_a_result_says_what_was_applied_to_which_stream(
+    interrupt: Callable[[str], Any],
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    place: str,
+) -> None:
+    interrupt(place)
+    with scripted(clock, respond(201, GOOD)) as client:
+        with pytest.raises(Foreign) as caught:
+            client.create(title="T")
+        assert notes(caught.value) == [
+            "scripted create '1' was interrupted: the change was applied (applied=True)"
+        ]
+        assert told(caplog, logging.WARNING) == [
+            (
+                "WARNING",
+                f"{client.account} create '1': Foreign: the change was applied "
+                "(applied=True, requests: 1, 0 ms)",
+            )
+        ]
+
+
+@pytest.mark.parametrize("place", AT_THE_END)
+@pytest.mark.parametrize(
+    ("answer", "outcome", "lines"),
+    [
+        (LOST, "the change may or may not have been applied (applied=None)", 1),
+        (respond(409, {}), "nothing was changed (applied=False)", 0),
+    ],
+)
+def test_an_interrupt_in_place_of_an_error_says_what_was_applied(
+    interrupt: Callable[[str], Any],
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    place: str,
+    answer: Any,
+    outcome: str,
+    lines: int,
+) -> None:
+    interrupt(place)
+    with scripted(clock, answer) as client, pytest.raises(Foreign) as caught:
+        client.start("1")
+    assert notes(caught.value) == [f"scripted start '1' was interrupted: {outcome}"]
+    assert isinstance(caught.value.__context__, live.LiveStreamError)
+    warnings = [line for _, line in told(caplog, logging.WARNING) if "Foreign" in line]
+    assert len(warnings) == lines
+
+
+@pytest.mark.parametrize("place", ["livestream_operation", "end"])
+def test_an_interrupt_in_place_of_the_result_of_a_read_is_not_logged(
+    interrupt: Callable[[str], Any],
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    place: str,
+) -> None:
+    interrupt(place)
+    with scripted(clock, respond(200, GOOD)) as client, pytest.raises(Foreign) as caught:
+        client.get("1")
+    assert notes(caught.value) == [
+        "scripted get '1' was interrupted: nothing was changed (applied=False)"
+    ]
+    assert told(caplog) == []
+
+
+def test_an_operation_whose_beginning_is_interrupted_ends_and_sends_nothing(
+    interrupt: Callable[[str], Any], clock: FakeClock, seen: list[Any]
+) -> None:
+    interrupt("livestream_trace")
+    transport = ScriptedTransport(lambda *_: respond(201, GOOD))
+    with connected(Scripted, transport, token="t", clock=clock) as client:
+        with pytest.raises(Foreign) as caught:
+            client.create(title="T")
+        assert transport.sent == []
+        assert client.create(title="T").id == "1"
+    assert notes(caught.value) == [
+        "scripted create was interrupted: nothing was changed (applied=False)"
+    ]
+    assert [(each.error, each.applied, each.attempts) for each in seen] == [
+        ("Foreign", False, 0),
+        (None, True, 1),
+    ]
+
+
+@only_sync
+def test_what_the_program_was_handling_is_the_context_of_an_interrupt(
+    interrupt: Callable[[str], Any], clock: FakeClock
+) -> None:
+    interrupt("livestream_operation")
+    handled = ValueError("of the program")
+    with scripted(clock, respond(200, GOOD)) as client:
+        try:
+            raise handled
+        except ValueError:
+            with pytest.raises(Foreign) as caught:
+                client.get("1")
+    assert caught.value.__context__ is handled
 
 
 # -- headers that cannot be sent ------------------------------------------------------------

@@ -215,7 +215,7 @@ def test_it_passes_from_the_pause_between_two_reads_of_wait() -> None:
 @pytest.mark.slow
 @only_sync
 @pytest.mark.parametrize("kind", [TimeLimit, Odd, TimeoutError, ConnectionResetError])
-@pytest.mark.parametrize("place", ["observer", "store", "adapter", "sign_in"])
+@pytest.mark.parametrize("place", ["trace", "exchange", "operation", "store", "adapter", "sign_in"])
 def test_a_signal_handlers_exception_passes_through_any_code(
     kind: type[BaseException], place: str, emulator: AcmeEmulator
 ) -> None:
@@ -242,12 +242,22 @@ def test_a_signal_handlers_exception_passes_through_any_code(
 
     class Observer:
         @live.hookimpl
-        def livestream_exchange(self, exchange: live.Exchange) -> None:
-            interrupted()
+        def livestream_trace(self) -> None:
+            if place == "trace":
+                interrupted()
+
+        @live.hookimpl
+        def livestream_exchange(self) -> None:
+            if place == "exchange":
+                interrupted()
+
+        @live.hookimpl
+        def livestream_operation(self) -> None:
+            if place == "operation":
+                interrupted()
 
     observer = Observer()
-    if place == "observer":
-        live.register(observer)
+    live.register(observer)
     try:
         store = Store() if place == "store" else None
         transport = emulator.transport()
@@ -255,8 +265,7 @@ def test_a_signal_handlers_exception_passes_through_any_code(
             with pytest.raises(kind) as caught:
                 client.get(stream["id"])
     finally:
-        if place == "observer":
-            live.unregister(observer)
+        live.unregister(observer)
     assert reached.is_set()
     assert type(caught.value) is kind
     assert caught.value.args == ("made here", 7)

@@ -96,6 +96,43 @@ def test_equal_lessons_have_a_stream_each_though_workers_are_killed_again_and_ag
             platform.until(lambda id=each: own.changes(id)[-3:] == ["live", "interrupted", "live"])
 
 
+#: Bodies of lessons that are wrong, and a part of the message.
+WRONG = {
+    b'{"title": "Algebra", "starts_at": "05/12/2030 10:00"}': "05/12/2030 10:00",
+    b'{"title": "Algebra", "starts_at": "tomorrow"}': "tomorrow",
+    b'{"title": "Algebra", "starts_at": "2030-12-05T10:00:00"}': "time zone",
+    b'{"title": "Algebra", "starts_at": ""}': "ISO 8601",
+    b'{"title": "Algebra", "starts_at": 5}': "string",
+    b'{"title": "Algebra", "starts_at": ["2030-12-05T10:00:00Z"]}': "string",
+    b'{"title": " "}': "empty",
+    b'{"title": "Alge\\u0000bra"}': "control character",
+    b'{"title": null}': "string",
+    b'{"starts_at": "2030-12-05T10:00:00Z"}': "title",
+    b'["Algebra"]': "",
+    b'{"title": "Algebra"': "JSON",
+    b"\xff": "",
+    b"": "",
+}
+
+
+def test_wrong_input_is_refused_with_a_message_and_no_stream_is_created(
+    platform: Platform, vendor: TPStreamsEmulator
+) -> None:
+    with school(platform, next(NAMES), vendor) as own:
+        for body, problem in WRONG.items():
+            response = own.send_lesson(body)
+            assert response.status_code == 400, (body, response.text)
+            assert problem in response.text, body
+        lesson = own.create_lesson("Algebra", starts_at="2030-12-05T15:30:00+05:30")
+        at_once = own.create_lesson("A" * 300, starts_at=None)
+        scheduled, unscheduled = own.until_created(lesson), own.until_created(at_once)
+        with vendor.observe() as client:
+            found = {each.id: each.scheduled_start for each in client.list()}
+            assert found.keys() == {scheduled, unscheduled}
+            assert found[scheduled] == datetime(2030, 12, 5, 10, tzinfo=UTC)
+            assert client.get(unscheduled).title == "A" * 300
+
+
 # -- changes ----------------------------------------------------------------------------------
 
 #: Patterns of the statements by which a platform handles a change, and by which a tracker notes that.

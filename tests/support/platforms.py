@@ -297,14 +297,17 @@ class School:
     name: str
     vendor: Any
 
-    def create_lesson(self, title: str) -> int:
+    def create_lesson(self, title: str, **values: Any) -> int:
         """Create a lesson, and return its ID."""
-        body = json.dumps({"title": title}).encode()
-        response = self.platform.post(
-            f"/{self.name}/lessons/", body, {"Content-Type": "application/json"}
-        )
+        response = self.send_lesson(json.dumps({"title": title, **values}).encode())
         assert response.status_code == 202, response.text
         return int(response.json()["id"])
+
+    def send_lesson(self, body: bytes) -> requests.Response:
+        """Send a lesson to create, and return the response."""
+        return self.platform.post(
+            f"/{self.name}/lessons/", body, {"Content-Type": "application/json"}
+        )
 
     def lesson(self, id: int) -> dict[str, Any]:
         """Return a lesson as the platform shows it."""

@@ -32,7 +32,7 @@ class Lesson(models.Model):
     """
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE)
-    title = models.CharField(max_length=200)
+    title = models.TextField()
     starts_at = models.DateTimeField(null=True)
     stream_id = models.CharField(max_length=200, blank=True)
     problem = models.TextField(blank=True)

@@ -6,8 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 import livestream_core as live
 from livestream_core.contrib.fastapi import router
@@ -20,10 +21,10 @@ app.include_router(router(receiver), prefix="/webhooks")
 
 
 class NewLesson(BaseModel):
-    """A lesson to create."""
+    """A lesson to create. The time is ISO 8601 with an offset."""
 
     title: str
-    starts_at: AwareDatetime | None = None
+    starts_at: str | None = None
 
 
 @app.post("/{account}/lessons/", status_code=202)
@@ -32,7 +33,7 @@ async def create_lesson(account: str, new: NewLesson) -> dict[str, int]:
     client = await client_for(account)
     spec = live.StreamSpec(title=new.title, scheduled_start=new.starts_at)
     async with Session.begin() as session:
-        lesson = Lesson(account=account, **new.model_dump())
+        lesson = Lesson(account=account, title=spec.title, starts_at=spec.scheduled_start)
         session.add(lesson)
         await session.flush()
         connection = await session.connection()
@@ -83,5 +84,12 @@ async def on_unknown_account(request: Request, error: UnknownAccount) -> JSONRes
 @app.exception_handler(live.InvalidInput)
 @app.exception_handler(live.ConfigurationError)
 async def on_wrong_input(request: Request, error: live.LiveStreamError) -> JSONResponse:
-    """Respond with 422 if what was entered for a lesson or an account is wrong."""
-    return JSONResponse({"error": error.message}, 422)
+    """Respond with 400 if what was entered for a lesson or an account is wrong."""
+    return JSONResponse({"error": error.message}, 400)
+
+
+@app.exception_handler(RequestValidationError)
+async def on_malformed_input(request: Request, error: RequestValidationError) -> JSONResponse:
+    """Respond with 400 if a body is not JSON, or lacks a field."""
+    found = [f"{each['loc'][-1]}: {each['msg']}" for each in error.errors()]
+    return JSONResponse({"error": "; ".join(found)}, 400)
