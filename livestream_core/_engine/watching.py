@@ -210,7 +210,7 @@ class Watching:
 
         Raises:
             LiveStreamError: If a stream or the list could not be read, and the error is not
-                temporary. Another call tries again.
+                temporary. Another call tries again after a pause.
         """
         clock = self._engine.clock
         if self._until is None:
@@ -333,17 +333,17 @@ class Watching:
                 seconds=call.seconds,
                 call=call,
             )
-        except NotFound:
-            if followed.known.stream is None and self._id is not None:
-                raise
         except LiveStreamError as error:
-            self._postpone(followed, error)
-            return
+            was_never_read = self._id is not None and followed.known.stream is None
+            if was_never_read or not isinstance(error, NotFound):
+                self._postpone(followed, error)
+                return
         finally:
             self._account.settle(len(call.done))
         self._use(followed, stream, at)
 
     def _postpone(self, followed: _Followed, error: LiveStreamError) -> None:
+        """Set when to try again, and raise an error that is not temporary."""
         # A stream that could be read before still exists, and may be readable again.
         is_malformed = isinstance(error, UnexpectedResponse) and followed.seen is not None
         if is_malformed and not followed.failures:
@@ -351,8 +351,10 @@ class Watching:
             logger().warning(
                 "%s: stream %s was not read: %s", self._engine.account, id, error.message
             )
-        followed.due = self._retry_at(error, followed.failures, is_temporary=is_malformed)
+        followed.due = self._retry_at(error, followed.failures)
         followed.failures += 1
+        if not is_malformed:
+            _raise_if_lasting(error)
 
     def _read_from_list(self, followed: _Followed) -> Flow[None]:
         """Read a list, from which all watches of the account get their streams."""
@@ -381,6 +383,7 @@ class Watching:
             self._list_due = self._retry_at(error, self._list_failures)
             self._list_failures += 1
             self._await_list()
+            _raise_if_lasting(error)
             return
         self._list_failures = 0
         now = self._engine.clock.monotonic()
@@ -485,12 +488,8 @@ class Watching:
             return self._list_due
         return clock.monotonic() + self._jittered(pause)
 
-    def _retry_at(
-        self, error: LiveStreamError, failures: int, *, is_temporary: bool = False
-    ) -> float:
-        """Return when to try again, or raise an error that is not temporary."""
-        if not (is_temporary or error.temporary or error.retryable):
-            raise error
+    def _retry_at(self, error: LiveStreamError, failures: int) -> float:
+        """Return when to try again, by the monotonic clock."""
         now = self._engine.clock.monotonic()
         requested = getattr(error, "retry_after", None) or 0.0
         self._account.held_until = max(self._account.held_until, now + requested)
@@ -506,3 +505,8 @@ class Watching:
         until = math.inf if self._until is None else self._until
         left = max(until - self._engine.clock.monotonic(), _SHORTEST_READ)
         return min(left, self._engine.deadline)
+
+
+def _raise_if_lasting(error: LiveStreamError) -> None:
+    if not (error.temporary or error.retryable):
+        raise error

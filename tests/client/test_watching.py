@@ -175,6 +175,37 @@ def test_temporary_errors_delay_it_and_others_are_raised_without_ending_it() -> 
         assert short([next(watch)]) == ["interrupted"]
 
 
+def seconds_until_errors(watch: Any, clock: Any, error: type[live.LiveStreamError]) -> list[float]:
+    """Iterate until several errors were raised, and return the pause before each."""
+    pauses = []
+    for _ in range(8):
+        began = clock.monotonic()
+        with pytest.raises(error):
+            next(watch)
+        pauses.append(clock.monotonic() - began)
+    return pauses
+
+
+@pytest.mark.parametrize(("has_id", "refused"), [(True, "GET *"), (False, "GET */streams")])
+def test_an_error_that_lasts_is_raised_after_ever_longer_pauses(has_id: bool, refused: str) -> None:
+    with platform() as here:
+        stream = here.ready()
+        watch = here.client.watch(*[stream.id] if has_id else [], poll=100)
+        next(watch)
+        here.vendor.inject(Fault.status(403), on=refused, times=8)
+        _, *pauses = seconds_until_errors(watch, here.vendor.clock, live.PermissionDenied)
+        assert pauses == pytest.approx([5, 10, 20, 40, 80, 100, 100], rel=0.11)
+        here.vendor.connect_encoder(stream.id)
+        assert short([next(watch)]) == ["live"]
+
+
+def test_a_stream_that_never_was_is_searched_for_after_ever_longer_pauses() -> None:
+    with platform() as here:
+        watch = here.client.watch("nope", poll=100)
+        pauses = seconds_until_errors(watch, here.vendor.clock, live.NotFound)
+        assert pauses == pytest.approx([0, 5, 10, 20, 40, 80, 100, 100], rel=0.11)
+
+
 @pytest.mark.parametrize("runner", ["async"], indirect=True)
 def test_after_a_429_no_watch_of_the_account_reads_until_the_vendor_allows_it() -> None:
     vendor: Any = load_emulator("memory")()

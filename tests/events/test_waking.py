@@ -11,7 +11,7 @@ import pytest
 import livestream_core as live
 from livestream_core import events
 from livestream_core._client.account_watches import registry
-from livestream_core.emulator import load_emulator
+from livestream_core.emulator import Fault, load_emulator
 from runners import connect
 
 pytestmark = pytest.mark.usefixtures("runner")
@@ -101,6 +101,27 @@ def test_a_delivery_about_a_stream_that_filters_may_select_makes_a_watch_list(ve
         began = vendor.clock.monotonic()
         assert next(watch).stream_id == created.id
         assert vendor.clock.monotonic() - began < 2002
+
+
+@pytest.mark.parametrize("has_id", [True, False])
+def test_a_delivery_makes_a_watch_read_only_once_if_the_read_fails(
+    vendor: Any, has_id: bool
+) -> None:
+    tracker = tracker_of(vendor)
+    with connect("memory", **settings_for(vendor), retries=0) as client:
+        stream = client.create(title="Lesson")
+        vendor.clock.advance(600)
+        watch = client.watch(*[stream.id] if has_id else [])
+        next(watch)
+        vendor.inject(Fault.status(403), on="GET *", times=3)
+        tracker.add(delivery(vendor, stream.id))
+        began = vendor.clock.monotonic()
+        pauses = []
+        for _ in range(3):
+            with pytest.raises(live.PermissionDenied):
+                next(watch)
+            pauses.append(vendor.clock.monotonic() - began)
+        assert pauses == pytest.approx([0, 5, 15], rel=0.11, abs=0.1)
 
 
 def test_watches_that_are_no_longer_used_leave_nothing_behind(vendor: Any) -> None:
