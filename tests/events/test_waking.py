@@ -86,6 +86,41 @@ def test_a_watch_uses_what_a_tracker_has_read(vendor: Any) -> None:
         assert [each for each in vendor.requests if each.method == "GET"] == []
 
 
+def test_of_two_reads_by_others_a_watch_uses_the_later_one(vendor: Any) -> None:
+    """The later one may end first: here, a tracker reads while another watch reads a list."""
+    tracker = tracker_of(vendor)
+    with connect("memory", **settings_for(vendor)) as client:
+        stream = client.create(title="Lesson")
+        vendor.clock.advance(600)
+        watch = client.watch(stream.id)
+        next(watch)
+        happened = []
+
+        class Observer:
+            @live.hookimpl
+            def livestream_exchange(self, exchange: live.Exchange) -> None:
+                if not happened:
+                    happened.append(exchange.template)
+                    vendor.clock.advance(10)
+                    vendor.connect_encoder(stream.id)
+                    tracker.poll("any name", stream.id)
+                    tracker.process(print)
+
+        observer = Observer()
+        live.register(observer)
+        try:
+            change = next(client.watch())
+        finally:
+            live.unregister(observer)
+        assert change.stream
+        assert change.stream.status == "ready"
+        vendor.requests.clear()
+        change = next(watch)
+        assert change.stream
+        assert change.stream.status == "live"
+        assert vendor.requests == []
+
+
 def test_a_delivery_about_a_stream_that_filters_may_select_makes_a_watch_list(vendor: Any) -> None:
     tracker = tracker_of(vendor)
     with connect("memory", **settings_for(vendor)) as client:
