@@ -62,9 +62,9 @@ class AccountWatches:
         with self._lock:
             self._used_until += difference / REQUESTS_PER_SECOND
 
-    def due_by(self, time: float) -> int:
-        """See :meth:`Account.due_by`."""
-        return sum(each.due <= time for each in self.watches())
+    def others_due(self, time: float, by: Watching) -> int:
+        """See :meth:`Account.others_due`."""
+        return sum(each is not by and each.would_use_list(time) for each in self.watches())
 
     def offer(self, listed: Listed, by: Watching) -> None:
         """See :meth:`Account.offer`."""

@@ -408,7 +408,8 @@ class Client(BaseClient):
         tracker of this process stores makes the watches of its stream read at once.
 
         Temporary errors only delay the next read, and so does a stream that could be parsed before
-        and now cannot. Any other error is raised; iterate again to continue.
+        and now cannot. Any other error is raised. Iterate again to continue: the next read
+        follows after a pause, which is longer the more often the read has failed.
 
         The streams in the changes have no secrets: read a stream to get its key.
 

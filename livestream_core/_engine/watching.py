@@ -58,8 +58,13 @@ class Account(Protocol):
         """Correct the cost of a turn by the requests that the read really took."""
         ...
 
-    def due_by(self, time: float) -> int:
-        """Return how many watches are about to read by a time, by the monotonic clock."""
+    def others_due(self, time: float, by: Watching) -> int:
+        """Return how many other watches are about to read by a time, and could use a list.
+
+        Args:
+            time: The time, by the monotonic clock.
+            by: The watch that asks.
+        """
         ...
 
     def offer(self, listed: Listed, by: Watching) -> None:
@@ -171,33 +176,65 @@ class Watching:
         #: When it is this watch's turn to read, once it has taken one, and what that may cost.
         self._turn: float | None = None
         self._paid = 0.0
-        #: What other threads have told: IDs of streams that have changed, and lists.
-        self._inbox: deque[str | Listed] = deque()
+        #: The newest reads of streams that others have made, by the key of the ID.
+        self._shown: dict[str, Read] = {}
+        #: The keys of streams that have changed; ``None`` stands for all that are not followed.
+        self._woken: set[str | None] = set()
+        #: Whether another watch has read a list since this one last continued.
+        self._is_served = False
         self._bell: Future[None] = Future()
 
     # -- from other threads -----------------------------------------------------------------
 
     def wake(self, id: str) -> None:
         """Read a stream at once, because something is known to have happened to it."""
-        if self._id is None or self._adapter.id_key(id) in self._followed:
-            self._inbox.append(id)
-            self._ring()
+        key = self._adapter.id_key(id)
+        if key in self._followed:
+            self._woken.add(key)
+        elif self._id is None:
+            self._woken.add(None)
+        else:
+            return
+        self._ring()
 
     def take(self, listed: Listed) -> None:
         """Use a list that another watch has read."""
-        if any(key in self._followed for key in listed.streams):
-            self._inbox.append(listed)
+        self._is_served = True
+        if self._id is None:
+            keys = [key for key in listed.streams if key in self._followed]
+        else:
+            keys = [key for key in self._followed if key in listed.streams]
+        for key in keys:
+            self._note(key, Read(stream=listed.streams[key], at=listed.at))
+        if keys:
             self._ring()
 
     def show(self, stream: LiveStream, at: datetime) -> None:
         """Use a stream that was read in another way."""
-        streams = {self._adapter.id_key(stream.id): stream}
-        self.take(Listed(streams=streams, at=at, is_complete=False, unreadable=frozenset()))
+        key = self._adapter.id_key(stream.id)
+        if key in self._followed:
+            self._note(key, Read(stream=stream, at=at))
+            self._ring()
+
+    def would_use_list(self, time: float) -> bool:
+        """Return whether it is about to read by a time, and could use a list.
+
+        After another watch has read a list, it could not until it continues: it may not be iterated
+        any more, or the list may lack its streams.
+        """
+        return self.due <= time and not self._is_served
 
     def close(self) -> None:
         """End the watching, even while :meth:`advance` waits."""
         self.is_over = True
         self._ring()
+
+    def _note(self, key: str, read: Read) -> None:
+        """Keep the newest read of a stream, even if other threads note one at the same time."""
+        newest = read
+        while self._shown.setdefault(key, newest) is not newest:
+            other = self._shown.pop(key, newest)
+            newest = max(newest, other, key=lambda each: each.at)
 
     def _ring(self) -> None:
         with suppress(InvalidStateError):  # another thread has rung it
@@ -210,7 +247,7 @@ class Watching:
 
         Raises:
             LiveStreamError: If a stream or the list could not be read, and the error is not
-                temporary. Another call tries again.
+                temporary. Another call tries again after a pause.
         """
         clock = self._engine.clock
         if self._until is None:
@@ -230,7 +267,7 @@ class Watching:
     def _wait_and_read(self, now: float, until: float) -> Flow[None]:
         # First a new bell: what is told from now on ends the sleep.
         bell = self._bell = Future()
-        self._empty_inbox(now)
+        self._use_news(now)
         if self.changes or self.is_over or self._is_done():
             return
         at = self._next_read(now)
@@ -278,22 +315,19 @@ class Watching:
 
     # -- what was told ----------------------------------------------------------------------
 
-    def _empty_inbox(self, now: float) -> None:
-        while self._inbox:
-            told = self._inbox.popleft()
-            if isinstance(told, Listed):
-                self._use_offered(told)
-            elif (followed := self._followed.get(self._adapter.id_key(told))) is not None:
-                followed.due = -math.inf
-            else:
+    def _use_news(self, now: float) -> None:
+        self._is_served = False
+        if self._shown:
+            for key, followed in self._followed.items():
+                if (read := self._shown.pop(key, None)) is None:
+                    continue
+                if followed.seen_at is None or followed.seen_at < read.at:
+                    self._use(followed, read.stream, read.at)
+        while self._woken:
+            if (key := self._woken.pop()) is None:
                 self._list_due = min(self._list_due, now)
-
-    def _use_offered(self, listed: Listed) -> None:
-        for key, followed in self._followed.items():
-            stream = listed.streams.get(key)
-            is_newer = followed.seen_at is None or followed.seen_at < listed.at
-            if stream is not None and is_newer:
-                self._use(followed, stream, listed.at)
+            else:
+                self._followed[key].due = -math.inf
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -315,11 +349,11 @@ class Watching:
             return False
         if not self._has_get:
             # To search a list costs as much as to read it, and the others are read along with it.
-            return self._account.due_by(math.inf) > 1
+            return self._account.others_due(math.inf, self) > 0
         return self._due_soon(now) > self._account.list_cost
 
     def _due_soon(self, now: float) -> int:
-        return self._account.due_by(now + self._poll / 4)
+        return 1 + self._account.others_due(now + self._poll / 4, self)
 
     def _read(self, followed: _Followed) -> Flow[None]:
         engine, id = self._engine, followed.subject.stream_id
@@ -333,17 +367,17 @@ class Watching:
                 seconds=call.seconds,
                 call=call,
             )
-        except NotFound:
-            if followed.known.stream is None and self._id is not None:
-                raise
         except LiveStreamError as error:
-            self._postpone(followed, error)
-            return
+            was_never_read = self._id is not None and followed.known.stream is None
+            if was_never_read or not isinstance(error, NotFound):
+                self._postpone(followed, error)
+                return
         finally:
             self._account.settle(len(call.done))
         self._use(followed, stream, at)
 
     def _postpone(self, followed: _Followed, error: LiveStreamError) -> None:
+        """Set when to try again, and raise an error that is not temporary."""
         # A stream that could be read before still exists, and may be readable again.
         is_malformed = isinstance(error, UnexpectedResponse) and followed.seen is not None
         if is_malformed and not followed.failures:
@@ -351,8 +385,10 @@ class Watching:
             logger().warning(
                 "%s: stream %s was not read: %s", self._engine.account, id, error.message
             )
-        followed.due = self._retry_at(error, followed.failures, is_temporary=is_malformed)
+        followed.due = self._retry_at(error, followed.failures)
         followed.failures += 1
+        if not is_malformed:
+            _raise_if_lasting(error)
 
     def _read_from_list(self, followed: _Followed) -> Flow[None]:
         """Read a list, from which all watches of the account get their streams."""
@@ -381,6 +417,7 @@ class Watching:
             self._list_due = self._retry_at(error, self._list_failures)
             self._list_failures += 1
             self._await_list()
+            _raise_if_lasting(error)
             return
         self._list_failures = 0
         now = self._engine.clock.monotonic()
@@ -485,12 +522,8 @@ class Watching:
             return self._list_due
         return clock.monotonic() + self._jittered(pause)
 
-    def _retry_at(
-        self, error: LiveStreamError, failures: int, *, is_temporary: bool = False
-    ) -> float:
-        """Return when to try again, or raise an error that is not temporary."""
-        if not (is_temporary or error.temporary or error.retryable):
-            raise error
+    def _retry_at(self, error: LiveStreamError, failures: int) -> float:
+        """Return when to try again, by the monotonic clock."""
         now = self._engine.clock.monotonic()
         requested = getattr(error, "retry_after", None) or 0.0
         self._account.held_until = max(self._account.held_until, now + requested)
@@ -506,3 +539,8 @@ class Watching:
         until = math.inf if self._until is None else self._until
         left = max(until - self._engine.clock.monotonic(), _SHORTEST_READ)
         return min(left, self._engine.deadline)
+
+
+def _raise_if_lasting(error: LiveStreamError) -> None:
+    if not (error.temporary or error.retryable):
+        raise error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -173,6 +174,37 @@ def test_temporary_errors_delay_it_and_others_are_raised_without_ending_it() -> 
             next(watch)
         vendor.drop_encoder(stream.id)
         assert short([next(watch)]) == ["interrupted"]
+
+
+def seconds_until_errors(watch: Any, clock: Any, error: type[live.LiveStreamError]) -> list[float]:
+    """Iterate until several errors were raised, and return the pause before each."""
+    pauses = []
+    for _ in range(8):
+        began = clock.monotonic()
+        with pytest.raises(error):
+            next(watch)
+        pauses.append(clock.monotonic() - began)
+    return pauses
+
+
+@pytest.mark.parametrize(("has_id", "refused"), [(True, "GET *"), (False, "GET */streams")])
+def test_an_error_that_lasts_is_raised_after_ever_longer_pauses(has_id: bool, refused: str) -> None:
+    with platform() as here:
+        stream = here.ready()
+        watch = here.client.watch(*[stream.id] if has_id else [], poll=100)
+        next(watch)
+        here.vendor.inject(Fault.status(403), on=refused, times=8)
+        _, *pauses = seconds_until_errors(watch, here.vendor.clock, live.PermissionDenied)
+        assert pauses == pytest.approx([5, 10, 20, 40, 80, 100, 100], rel=0.11)
+        here.vendor.connect_encoder(stream.id)
+        assert short([next(watch)]) == ["live"]
+
+
+def test_a_stream_that_never_was_is_searched_for_after_ever_longer_pauses() -> None:
+    with platform() as here:
+        watch = here.client.watch("nope", poll=100)
+        pauses = seconds_until_errors(watch, here.vendor.clock, live.NotFound)
+        assert pauses == pytest.approx([0, 5, 10, 20, 40, 80, 100, 100], rel=0.11)
 
 
 @pytest.mark.parametrize("runner", ["async"], indirect=True)
@@ -436,6 +468,47 @@ def test_all_watches_of_an_account_together_send_about_one_request_per_second() 
         assert len(here.reads) <= seconds + 15
         for client in clients:
             client.close()
+
+
+def number_of_streams_in_memory() -> int:
+    gc.collect()
+    return sum(type(each) is live.LiveStream for each in gc.get_objects())
+
+
+@pytest.mark.parametrize("has_id", [True, False])
+def test_a_watch_that_is_not_iterated_keeps_only_the_newest_of_what_others_read(
+    has_id: bool,
+) -> None:
+    with platform() as here:
+        stream, *others = (here.ready() for _ in range(20))
+        idle = here.client.watch(*[stream.id] if has_id else [])
+        for _ in [stream] if has_id else [stream, *others]:
+            assert short([next(idle)]) == ["ready"]
+        list(here.client.watch(timeout=10, poll=5))
+        before = number_of_streams_in_memory()
+        here.vendor.connect_encoder(stream.id)
+        here.later(100, lambda: here.vendor.drop_encoder(stream.id))
+        assert "live" in short(here.client.watch(timeout=300, poll=5))
+        assert number_of_streams_in_memory() < before + 100
+        here.vendor.requests.clear()
+        assert short([next(idle)]) == ["interrupted"]
+        assert here.reads == []
+
+
+def test_watches_that_are_not_iterated_have_the_others_read_no_more_than_one_list() -> None:
+    with platform() as here:
+        stream, gone, *others = (here.ready() for _ in range(10))
+        here.client.delete(gone.id)
+        idle = [here.client.watch(each.id) for each in others]
+        more = [here.client.watch(gone.id), here.client.watch(), here.client.watch(status="live")]
+        assert short(here.client.watch(stream.id, timeout=600)) == ["ready"]
+        assert here.reads.count("/v1/streams") == 1
+        assert here.reads.count(f"/v1/streams/{stream.id}") > 10
+        here.vendor.requests.clear()
+        assert [short([next(each)]) for each in idle] == [["ready"]] * len(others)
+        assert here.reads == []
+        for each in more:
+            each.close()
 
 
 # -- ending, and arguments ----------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 import livestream_core as live
 from livestream_core import events
 from livestream_core._client.account_watches import registry
-from livestream_core.emulator import load_emulator
+from livestream_core.emulator import Fault, load_emulator
 from runners import connect
 
 pytestmark = pytest.mark.usefixtures("runner")
@@ -86,6 +86,41 @@ def test_a_watch_uses_what_a_tracker_has_read(vendor: Any) -> None:
         assert [each for each in vendor.requests if each.method == "GET"] == []
 
 
+def test_of_two_reads_by_others_a_watch_uses_the_later_one(vendor: Any) -> None:
+    """The later one may end first: here, a tracker reads while another watch reads a list."""
+    tracker = tracker_of(vendor)
+    with connect("memory", **settings_for(vendor)) as client:
+        stream = client.create(title="Lesson")
+        vendor.clock.advance(600)
+        watch = client.watch(stream.id)
+        next(watch)
+        happened = []
+
+        class Observer:
+            @live.hookimpl
+            def livestream_exchange(self, exchange: live.Exchange) -> None:
+                if not happened:
+                    happened.append(exchange.template)
+                    vendor.clock.advance(10)
+                    vendor.connect_encoder(stream.id)
+                    tracker.poll("any name", stream.id)
+                    tracker.process(print)
+
+        observer = Observer()
+        live.register(observer)
+        try:
+            change = next(client.watch())
+        finally:
+            live.unregister(observer)
+        assert change.stream
+        assert change.stream.status == "ready"
+        vendor.requests.clear()
+        change = next(watch)
+        assert change.stream
+        assert change.stream.status == "live"
+        assert vendor.requests == []
+
+
 def test_a_delivery_about_a_stream_that_filters_may_select_makes_a_watch_list(vendor: Any) -> None:
     tracker = tracker_of(vendor)
     with connect("memory", **settings_for(vendor)) as client:
@@ -101,6 +136,27 @@ def test_a_delivery_about_a_stream_that_filters_may_select_makes_a_watch_list(ve
         began = vendor.clock.monotonic()
         assert next(watch).stream_id == created.id
         assert vendor.clock.monotonic() - began < 2002
+
+
+@pytest.mark.parametrize("has_id", [True, False])
+def test_a_delivery_makes_a_watch_read_only_once_if_the_read_fails(
+    vendor: Any, has_id: bool
+) -> None:
+    tracker = tracker_of(vendor)
+    with connect("memory", **settings_for(vendor), retries=0) as client:
+        stream = client.create(title="Lesson")
+        vendor.clock.advance(600)
+        watch = client.watch(*[stream.id] if has_id else [])
+        next(watch)
+        vendor.inject(Fault.status(403), on="GET *", times=3)
+        tracker.add(delivery(vendor, stream.id))
+        began = vendor.clock.monotonic()
+        pauses = []
+        for _ in range(3):
+            with pytest.raises(live.PermissionDenied):
+                next(watch)
+            pauses.append(vendor.clock.monotonic() - began)
+        assert pauses == pytest.approx([0, 5, 15], rel=0.11, abs=0.1)
 
 
 def test_watches_that_are_no_longer_used_leave_nothing_behind(vendor: Any) -> None:

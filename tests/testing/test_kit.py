@@ -395,21 +395,33 @@ def test_support_has_no_test_modules_that_a_plain_run_would_collect() -> None:
 
 # -- walks ------------------------------------------------------------------------------------
 
-#: Notes the order in which each process runs its tests.
+WALKS = ("test_any_order_of_calls", "test_any_payload_is_read", "test_any_answer_ends")
+#: Notes the order in which each process runs its tests. A walk lasts until all other tests have
+#: begun: tests that are assigned again while they run are then walks, on a machine of any speed.
 NOTES_THE_ORDER = """
-import os, threading
+import os, threading, time
+from pathlib import Path
 import pytest
+DEADLINE = time.monotonic() + 120
 def pytest_runtest_logstart(nodeid):
     if os.environ.get("PYTEST_XDIST_WORKER") or not os.environ.get("PARALLEL"):
         name = os.environ.get("PYTEST_XDIST_WORKER", "only")
         with open(f"{name}.order", "a") as file:
             print(nodeid, file=file)
+def is_walk(item):
+    return item.name.startswith(WALKS)
+def begun():
+    return {line for each in Path().glob("*.order") for line in each.read_text().splitlines()}
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem):
-    if pyfuncitem.name.startswith(("test_any_order", "test_any_payload", "test_any_answer")):
-        return threading.Event().wait(0.3) or True  # a walk is slow, and what it finds is not used
+    if not is_walk(pyfuncitem):
+        return None
+    others = {each.nodeid for each in pyfuncitem.session.items if not is_walk(each)}
+    while not others <= begun():
+        assert time.monotonic() < DEADLINE, "a walk runs, and other tests wait for it"
+        threading.Event().wait(0.05)
+    return True  # what it finds is not used
 """
-WALKS = ("test_any_order_of_calls", "test_any_payload_is_read", "test_any_answer_ends")
 
 
 @pytest.mark.parametrize("processes", [(), ("-n", "2"), ("-n", "2", "--dist", "worksteal")])
@@ -418,7 +430,7 @@ def test_walks_are_the_last_tests_of_every_process(
 ) -> None:
     monkeypatch.setenv("PARALLEL", "yes" if processes else "")
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # this test may run in one itself
-    (tmp_path / "notes_order.py").write_text(NOTES_THE_ORDER)
+    (tmp_path / "notes_order.py").write_text(f"WALKS = {WALKS}\n{NOTES_THE_ORDER}")
     (tmp_path / "test_own.py").write_text(
         "from livestream_core.testing import conformance\n"
         "class TestRight(conformance.Suite):\n"
