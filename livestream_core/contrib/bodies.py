@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from .._contract.response import Headers
+from .._model.converters import is_encodable
 from .._model.log import logger
 from .receiving import Answer, too_long, unknown
 
@@ -68,21 +69,24 @@ def _number(length: str) -> int:
     return int(length) if length.isdecimal() else sys.maxsize
 
 
-def account_of_request(account: Callable[[], str]) -> str | Answer:
-    """Return the account of a request, or the answer if the URL names none.
+def account_of_request(account: Callable[[], object]) -> str | Answer:
+    """Return the account of a request as text, or the answer if the URL names none.
 
     Args:
-        account: The function that returns it, or raises a ``LookupError``.
+        account: The function that returns it, or raises a ``LookupError``. A converter of the
+            framework may have made a number or a UUID of it.
     """
     try:
-        return account() or unknown("")
+        found = account()
     except LookupError:
-        return unknown("")
+        found = None
+    name = "" if found is None else str(found)
+    return name if is_encodable(name) and name else unknown(name)
 
 
 def take(
     environ: Mapping[str, Any],
-    account: Callable[[], str],
+    account: Callable[[], object],
     read: Callable[[int], bytes],
     max_body: int,
 ) -> Taken | Answer:

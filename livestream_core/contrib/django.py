@@ -38,7 +38,8 @@ def webhook_view(
         receiver: The receiver. The view of an :class:`~livestream_core.contrib.AsyncReceiver` is a
             coroutine function.
         account_of: A function that returns the account of a request, or raises a ``LookupError``.
-            Defaults to ``<account>`` in the path of the URL pattern.
+            Defaults to ``<account>`` in the path of the URL pattern. If that has a converter, such
+            as ``<int:account>``, the account is the value as text.
     """
 
     def taken(request: HttpRequest, values: dict[str, str]) -> Taken | Answer:

@@ -26,7 +26,8 @@ def blueprint(
         receiver: The receiver.
         rule: The view's URL rule.
         account_of: A function that returns the account of a request, or raises a ``LookupError``.
-            Defaults to ``<account>`` in the rule.
+            Defaults to ``<account>`` in the rule. If that has a converter, such as
+            ``<int:account>``, the account is the value as text.
         name: The blueprint's name, which must be another one for each that an app registers.
     """
 

@@ -75,6 +75,8 @@ def receiving(account: str, size: int, max_body: int) -> Flow[Answer]:
         size: The size of the body, in bytes.
         max_body: The largest size.
     """
+    if not account:
+        return unknown(account)
     if size > max_body:
         return too_long(account, max_body)
     try:

@@ -121,6 +121,10 @@ class Tracker(_Base):
 
         Returns:
             Whether the delivery is about a stream. If it is not, it is not stored.
+
+        Raises:
+            InvalidInput: If ``account`` is not a text, or neither it nor the event says which
+                account it is.
         """
         stored = delivery_of(event, account)
         if stored is not None:
@@ -147,7 +151,7 @@ class Tracker(_Base):
             account: The account, as ``client_for`` takes it.
             id: The stream's ID.
         """
-        self._store.add(*note(account, with_field_name("id", c.identifier)(id), POLL))
+        self._store.add(*note(account, id, POLL))
 
     def process(self, handle: Callable[[Change], object], *, deadline: float = _DEADLINE) -> int:
         """Read the streams that are due, and hand over their changes, until none is due.
@@ -235,7 +239,7 @@ class AsyncTracker(_Base):
 
     async def poll(self, account: str, id: str) -> None:
         """Have :meth:`process` read a stream as soon as possible; see :meth:`Tracker.poll`."""
-        stored = note(account, with_field_name("id", c.identifier)(id), POLL)
+        stored = note(account, id, POLL)
         await in_thread(lambda: self._store.add(*stored))
 
     async def process(

@@ -213,6 +213,42 @@ def test_the_account_may_be_in_another_place_than_the_path(served: Served) -> No
     assert served.post(headers, body, path=path).status == 404
 
 
+def test_an_account_of_another_type_counts_as_its_text(served: Served) -> None:
+    served.platform.client_for = {"0": served.platform.client()}.__getitem__
+    served.open(account_of=lambda request: 0)
+    headers, body = served.platform.delivery()
+    assert served.post(headers, body).status == 200
+    served.open(account_of=lambda request: None)
+    assert served.post(headers, body).status == 404
+    assert accounts_in(served.platform.store) == ["0"]
+
+
+#: How to have a framework make a number of the account in the path.
+CONVERTED = {
+    "django": {"pattern": "<int:account>/"},
+    "flask": {"rule": "/<int:account>/"},
+    "fastapi": {"path": "/{account:int}/"},
+}
+
+
+@with_doors(*[door for door in DOORS if door.needs in CONVERTED])
+def test_a_path_may_convert_the_account(served: Served) -> None:
+    served.platform.client_for = {"5": served.platform.client()}.__getitem__
+    served.open(**CONVERTED[served.door.needs])
+    headers, body = served.platform.delivery()
+    assert served.post(headers, body, path="/webhooks/5/").status == 200
+    assert served.post(headers, body, path="/webhooks/6/").status == 404
+    assert accounts_in(served.platform.store) == ["5"]
+
+
+def accounts_in(store: Any) -> list[str]:
+    """Return the accounts of the streams in a store."""
+    found = []
+    while (claim := store.claim("test", 60)) is not None:
+        found.append(json.loads(claim.stream)[0])
+    return found
+
+
 @pytest.mark.parametrize("pieces", [[b"", b""], [b"\xff\xfe\x00"], [b"{"]])
 def test_no_body_is_looked_at_before_it_is_verified(
     served: Served, pieces: Sequence[bytes]

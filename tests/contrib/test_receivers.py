@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import traceback
+import uuid
 from typing import Any
 
 import attrs
@@ -249,6 +250,25 @@ def test_a_body_that_is_not_bytes_is_a_mistake_of_the_caller(platform: Platform,
     ours = [frame for frame, _ in frames if "livestream_core" in frame.f_code.co_filename]
     assert ours
     assert "wrong-secret" not in repr([frame.f_locals for frame in ours])
+
+
+@pytest.mark.parametrize("account", [5, uuid.UUID(int=5), b"north", None])
+def test_an_account_that_is_not_a_text_is_a_mistake_of_the_caller(
+    platform: Platform, account: Any
+) -> None:
+    client = platform.client()
+    platform.client_for = lambda account: client
+    with pytest.raises(live.InvalidInput, match=r"^account: expected a string") as caught:
+        platform.receive(*platform.delivery(), account=account)
+    assert caught.value.field == "account"
+    assert platform.stored() == []
+
+
+def test_no_account_is_an_unknown_one_even_if_there_is_a_client_for_all(platform: Platform) -> None:
+    client = platform.client()
+    platform.client_for = lambda account: client
+    assert platform.receive(*platform.delivery(), account="").status == 404
+    assert platform.stored() == []
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -291,6 +292,7 @@ def test_a_delivery_about_something_else_is_not_stored() -> None:
     with platform() as here:
         event = here.client.parse_webhook(*here.vendor.webhook(here.vendor.add_folder()))
         assert not here.tracker.add(event, account=ACCOUNT)
+        assert not here.tracker.add(attrs.evolve(EVENT, stream_id=""), account=ACCOUNT)
         assert here.process() == []
 
 
@@ -390,6 +392,29 @@ def test_a_canceled_task_lets_another_worker_take_over_at_once() -> None:
 
 def no_client(account: str) -> live.Client:
     raise AssertionError(account)
+
+
+EVENT = live.Event(provider="a", kind="stream_changed", stream_id="1")
+STREAM = live.LiveStream(provider="a", id="1", title="Lesson", status="live")
+
+
+@pytest.mark.parametrize("account", [5, uuid.UUID(int=5), b"north", "", "half \ud800"])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_an_account_that_no_change_could_have_is_refused_and_nothing_is_stored(
+    account: Any, is_async: bool
+) -> None:
+    store = events.MemoryStore()
+    make: Any = events.AsyncTracker if is_async else events.Tracker
+    tracker = make(store, client_for=no_client)
+    for call in (
+        lambda: tracker.add(EVENT, account=account),
+        lambda: tracker.observe(account, STREAM),
+        lambda: tracker.poll(account, "1"),
+    ):
+        with pytest.raises(live.InvalidInput, match=r"^account: ") as caught:
+            asyncio.run(call()) if is_async else call()
+        assert caught.value.field == "account"
+    assert store.claim("test", 60) is None
 
 
 @pytest.mark.parametrize(

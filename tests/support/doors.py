@@ -147,7 +147,7 @@ def _flask(receiver: Any, **settings: Any) -> Any:
 
 
 def _django(handler: str) -> Callable[..., Any]:
-    def make(receiver: Any, **settings: Any) -> Any:
+    def make(receiver: Any, pattern: str = "<account>/", **settings: Any) -> Any:
         from django.core.handlers import asgi, wsgi
         from django.test import override_settings
         from django.urls import path
@@ -155,7 +155,7 @@ def _django(handler: str) -> Callable[..., Any]:
         from livestream_core.contrib.django import webhook_view
 
         class Urls:
-            urlpatterns = (path("webhooks/<account>/", webhook_view(receiver, **settings)),)
+            urlpatterns = (path(f"webhooks/{pattern}", webhook_view(receiver, **settings)),)
 
         configure_django()
         with override_settings(ROOT_URLCONF=Urls):
