@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -384,6 +385,52 @@ def test_a_canceled_task_lets_another_worker_take_over_at_once() -> None:
             with pytest.raises(asyncio.CancelledError):
                 await task
             await tracker.process(told.append)
+            return told
+
+    (change,) = asyncio.run(main())
+    assert change.key.endswith("/1")
+
+
+class Slow(events.MemoryStore):
+    """A store whose first claim is answered only when it may be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_claimed, self.may_answer = threading.Event(), threading.Event()
+
+    def claim(self, owner: str, lease: float) -> events.Claim | None:
+        found = super().claim(owner, lease)
+        self.has_claimed.set()
+        assert self.may_answer.wait(60)
+        return found
+
+
+@pytest.mark.parametrize("what", ["a stream", "an account"])
+def test_a_task_that_is_canceled_while_it_claims_lets_another_worker_take_over_at_once(
+    what: str,
+) -> None:
+    vendor: Any = load_emulator("memory")()
+    vendor.clock = live.ManualClock()
+
+    async def main() -> list[Change]:
+        async with connected(vendor, live.connect_async) as client:
+            store = Slow()
+            tracker = events.AsyncTracker(store, client_for=lambda account: client)
+            worker: Any = tracker
+            stream = await client.create(title="Lesson")
+            if what == "a stream":
+                await tracker.observe(client.account, stream)
+            else:
+                worker = events.AsyncWatcher(tracker, accounts=lambda: [client.account])
+            told: list[Change] = []
+            task = asyncio.create_task(worker.process(told.append))
+            assert await asyncio.to_thread(store.has_claimed.wait, 60)
+            task.cancel()
+            store.may_answer.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert told == []
+            await worker.process(told.append)
             return told
 
     (change,) = asyncio.run(main())
