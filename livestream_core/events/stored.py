@@ -11,6 +11,8 @@ import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import attrs
+
 from .._engine.following import Evidence
 from .._model import converters as c
 from .._model.changes import Source
@@ -90,6 +92,14 @@ def listed(account: str, stream: LiveStream, at: datetime) -> Waiting:
         stream.id,
         Evidence(event=_event_of(stream), source=Source.POLL, received_at=at, is_read=True),
     )
+
+
+def respelled(account: str, id: str, evidence: Evidence) -> Waiting:
+    """Return what to store about a delivery or a read with another spelling of the stream's ID."""
+    event = evidence.event
+    stream = None if event.stream is None else attrs.evolve(event.stream, id=id)
+    event = attrs.evolve(event, stream_id=id, stream=stream)
+    return _waiting(account, id, attrs.evolve(evidence, event=event))
 
 
 def note(account: str, id: str, word: str) -> Waiting:

@@ -149,7 +149,7 @@ class Tracker(_Base):
 
         Args:
             account: The account, as ``client_for`` takes it.
-            id: The stream's ID.
+            id: The stream's ID, in any spelling that the vendor accepts.
         """
         self._store.add(*note(account, id, POLL))
 

@@ -22,7 +22,7 @@ from .._model.log import logger
 from .._model.stream import LiveStream, stored_data
 from .accounts import AccountListing
 from .effects import Accounts, Connect, Flow, Get, Hand, Report, Use
-from .stored import FORGET, HOT, UNLISTED, Waiting, watch_of
+from .stored import FORGET, HOT, POLL, UNLISTED, Waiting, note, respelled, watch_of
 from .stores import Claim, LeaseLost, Store
 
 
@@ -196,6 +196,10 @@ class Tracking:
         read, failure = None if held.must_be_read else listed_read(held.known), None
         if read is None:
             read, failure = yield from self._read(client, account, stream_id)
+        shown = None if read is None else read.stream
+        if shown is not None and shown.id != stream_id and not held.known.count:
+            yield from self._move(held, account, shown.id)
+            return None
         subject = Subject(
             provider=client.provider,
             account=account,
@@ -230,6 +234,14 @@ class Tracking:
             return None, error
         show(client.account, stream, at)
         return Read(stream=stream, at=at), None
+
+    def _move(self, held: _Held, account: str, id: str) -> Flow[None]:
+        """Move what waits for a stream to the ID as the vendor spells it, and forget this one."""
+        for each in held.known.evidence:
+            yield _add(respelled(account, id, each))
+        yield _add(note(account, id, POLL))
+        held.known, held.is_forgotten = Known(), True
+        yield from held.save()
 
     def _next_read(
         self, known: Known, read: Read | None, subject: Subject, now: datetime
