@@ -8,8 +8,7 @@ from typing import Any, TypeAlias
 
 from .._contract.response import Headers
 from .._model.converters import is_encodable
-from .._model.log import logger
-from .receiving import Answer, too_long, unknown
+from .receiving import Answer, refused, too_long, unknown
 
 NOT_POST = Answer(405, "only POST is allowed")
 CUT = Answer(400, "the body was cut off")
@@ -57,10 +56,7 @@ class Body:
         if self._is_too_long:
             return too_long(self._account, self._max_body)
         if is_cut or (self._is_declared and self.wanted):
-            logger().warning(
-                "%.100r: a webhook delivery was refused: its body was cut off", self._account
-            )
-            return CUT
+            return refused(CUT, self._account, "its body was cut off")
         return b"".join(self._pieces)
 
 
