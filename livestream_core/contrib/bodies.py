@@ -118,12 +118,19 @@ def _headers_of(environ: Mapping[str, Any]) -> Headers:
     return Headers(headers)
 
 
-def content_of(answer: Answer) -> bytes:
-    """Return the body of the response to a delivery."""
-    return f"{answer.message}\n".encode()
+def content_of(answer: Answer, method: str) -> bytes:
+    """Return the body of the response to a request, which is empty for HEAD."""
+    return b"" if method == "HEAD" else _text_of(answer)
 
 
 def headers_of(answer: Answer) -> dict[str, str]:
-    """Return the headers of the response to a delivery, apart from its length."""
-    headers = {"Content-Type": "text/plain; charset=utf-8"}
+    """Return the headers of the response to a request."""
+    headers = {
+        "Content-Type": "text/plain; charset=utf-8",
+        "Content-Length": str(len(_text_of(answer))),
+    }
     return {**headers, "Allow": "POST"} if answer is NOT_POST else headers
+
+
+def _text_of(answer: Answer) -> bytes:
+    return f"{answer.message}\n".encode()

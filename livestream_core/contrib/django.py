@@ -53,15 +53,15 @@ def webhook_view(
         async def view_async(request: HttpRequest, **values: str) -> HttpResponse:
             delivery = taken(request, values)
             if isinstance(delivery, Answer):
-                return _response(delivery)
-            return _response(await receiver.receive(*delivery))
+                return _response(delivery, request)
+            return _response(await receiver.receive(*delivery), request)
 
         return _exempt(view_async)
 
     def view(request: HttpRequest, **values: str) -> HttpResponse:
         delivery = taken(request, values)
         answer = delivery if isinstance(delivery, Answer) else receiver.receive(*delivery)
-        return _response(answer)
+        return _response(answer, request)
 
     return _exempt(view)
 
@@ -71,5 +71,6 @@ def _exempt(view: Callable[..., Any]) -> Callable[..., Any]:
     return exempt
 
 
-def _response(answer: Answer) -> HttpResponse:
-    return HttpResponse(content_of(answer), status=answer.status, headers=headers_of(answer))
+def _response(answer: Answer, request: HttpRequest) -> HttpResponse:
+    content = content_of(answer, request.method)
+    return HttpResponse(content, status=answer.status, headers=headers_of(answer))

@@ -37,8 +37,10 @@ def blueprint(
 
         taken = take(request.environ, account, request.stream.read, receiver.max_body)
         answer = taken if isinstance(taken, Answer) else receiver.receive(*taken)
-        return Response(content_of(answer), status=answer.status, headers=headers_of(answer))
+        content = content_of(answer, request.method)
+        return Response(content, status=answer.status, headers=headers_of(answer))
 
     found = Blueprint(name, __name__)
-    found.add_url_rule(rule, "receive", receive, methods=["POST"])
+    # Without Flask's own answer to OPTIONS: only POST is allowed, as behind all doors.
+    found.add_url_rule(rule, "receive", receive, methods=["POST"], provide_automatic_options=False)
     return found

@@ -105,13 +105,20 @@ def test_the_account_is_what_the_path_has_below_the_application(root: str, path:
     assert over_asgi(mounted, Sent(path, [body], headers, len(body), "POST")).status == 200
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "HEAD"])
 def test_only_post_is_allowed(served: Served, method: str) -> None:
     headers, body = served.platform.delivery()
     reply = served.post(headers, body, method=method)
     assert reply.status == 405
-    assert "POST" in reply.headers["allow"]
+    assert reply.headers["allow"] == "POST"
     assert served.platform.stored() == []
+
+
+def test_the_answer_to_head_has_the_headers_of_that_to_get_and_no_body(served: Served) -> None:
+    get, head = (served.post({}, b"", method=method) for method in ("GET", "HEAD"))
+    assert get.text
+    assert head.text == ""
+    assert head.headers["content-length"] == str(len(get.text)) == get.headers["content-length"]
 
 
 def test_a_body_that_arrives_in_pieces_is_whole(served: Served) -> None:
