@@ -6,12 +6,15 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from .._contract.foreign import is_of_signal_handler
 from .._contract.response import Headers
 from .._model.converters import is_encodable
 from .receiving import Answer, refused, too_long, unknown
 
 NOT_POST = Answer(405, "only POST is allowed")
 CUT = Answer(400, "the body was cut off")
+#: The digits of the longest length that is read. No limit of a body comes near it.
+_MOST_DIGITS = 18
 
 #: The account, the headers, and the body of a delivery.
 Taken: TypeAlias = tuple[str, Headers, bytes]
@@ -61,8 +64,10 @@ class Body:
 
 
 def _number(length: str) -> int:
-    # Servers refuse other texts. A negative number would mean to read without a limit.
-    return int(length) if length.isdecimal() else sys.maxsize
+    # Servers refuse other texts, and Python converts none with thousands of digits. A negative
+    # number would mean to read without a limit.
+    is_number = length.isdecimal() and len(length) <= _MOST_DIGITS
+    return int(length) if is_number else sys.maxsize
 
 
 def account_of_request(account: Callable[[], object]) -> str | Answer:
@@ -91,7 +96,8 @@ def take(
     Args:
         environ: The variables of the request, as PEP 3333 has them.
         account: The function that returns the account, or raises a ``LookupError``.
-        read: The function that reads a number of bytes of the body. It returns none at the end.
+        read: The function that reads a number of bytes of the body. It returns none at the end, and
+            raises an ``OSError`` if the connection is lost.
         max_body: The size of the largest body, in bytes.
     """
     if environ["REQUEST_METHOD"] != "POST":
@@ -100,9 +106,15 @@ def take(
     if isinstance(name, Answer):
         return name
     body = Body(name, environ.get("CONTENT_LENGTH") or None, max_body)
-    while body.wanted and (piece := read(body.wanted)):
-        body.add(piece)
-    content = body.end()
+    is_cut = False
+    try:
+        while body.wanted and (piece := read(body.wanted)):
+            body.add(piece)
+    except OSError as error:
+        if is_of_signal_handler(error):
+            raise  # such as a time limit of the server
+        is_cut = True
+    content = body.end(is_cut=is_cut)
     if isinstance(content, Answer):
         return content
     return name, _headers_of(environ), content

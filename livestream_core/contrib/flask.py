@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flask import Blueprint, Request, Response, request
+from werkzeug.exceptions import ClientDisconnected
 
 from .bodies import content_of, headers_of, take
 from .receivers import Receiver
@@ -35,7 +36,7 @@ def blueprint(
         def account() -> str:
             return values["account"] if account_of is None else account_of(request)
 
-        taken = take(request.environ, account, request.stream.read, receiver.max_body)
+        taken = take(request.environ, account, _read, receiver.max_body)
         answer = taken if isinstance(taken, Answer) else receiver.receive(*taken)
         content = content_of(answer, request.method)
         return Response(content, status=answer.status, headers=headers_of(answer))
@@ -44,3 +45,10 @@ def blueprint(
     # Without Flask's own answer to OPTIONS: only POST is allowed, as behind all doors.
     found.add_url_rule(rule, "receive", receive, methods=["POST"], provide_automatic_options=False)
     return found
+
+
+def _read(size: int) -> bytes:
+    try:
+        return request.stream.read(size)
+    except ClientDisconnected as error:
+        raise ConnectionError from error

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from doors import DOORS, Door, Reply, Sent, over_asgi
+from doors import DOORS, Door, Reply, Sent, over_asgi, over_wsgi
 from livestream_core.contrib import asgi
 from livestream_core.emulator import load_emulator
 from tests.contrib.conftest import ACCOUNT, Platform
@@ -37,7 +37,7 @@ class Served:
         *pieces: bytes,
         path: str = URL,
         is_chunked: bool = False,
-        length: int | None = None,
+        length: int | str | None = None,
         method: str = "POST",
         is_cut: bool = False,
     ) -> Reply:
@@ -154,8 +154,41 @@ def test_a_body_in_chunks_is_read_no_further_than_the_limit(served: Served) -> N
 def test_a_body_that_was_cut_off_is_refused(served: Served) -> None:
     headers, body = served.platform.delivery()
     reply = served.post(headers, body, length=len(body) + 1)
-    # Django on ASGI, and Flask, notice it themselves.
+    # Django on ASGI notices it itself, and answers nothing.
     assert reply.status in (400, 0)
+    assert reply.text in ("the body was cut off\n", "")
+    assert served.platform.stored() == []
+
+
+class Lost:
+    """A body whose sender is gone."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise ConnectionResetError("connection reset by peer")
+
+    readline = read
+
+
+@with_doors(*[door for door in DOORS if door.call is over_wsgi])
+def test_a_body_whose_connection_is_lost_is_refused_and_logged(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    application = served.application
+
+    def without_a_sender(environ: dict[str, Any], start_response: Any) -> Any:
+        return application({**environ, "wsgi.input": Lost()}, start_response)
+
+    served.application = without_a_sender
+    headers, body = served.platform.delivery()
+    reply = served.post(headers, body)
+    assert (reply.status, reply.text) == (400, "the body was cut off\n")
+    assert caplog.messages == [f"{ACCOUNT!r}: a webhook delivery was refused: its body was cut off"]
+    assert served.platform.stored() == []
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "abc", "-1"])
+def test_a_length_that_is_not_one_is_too_long(served: Served, length: str) -> None:
+    assert served.post({}, b"x", length=length).status == 413
     assert served.platform.stored() == []
 
 
