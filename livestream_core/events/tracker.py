@@ -312,7 +312,8 @@ class Watcher:
     number of processes may have a watcher, with the same filters: each account is listed by one of
     them at a time.
 
-    About the streams that are over when an account is first listed, nothing is told.
+    If a stream is already over when its account is first listed, the watcher reports nothing about
+    it until it changes.
 
     Args:
         tracker: The tracker, whose store has what is known about accounts and streams.
