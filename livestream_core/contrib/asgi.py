@@ -58,17 +58,17 @@ class _Application:
         if scope["type"] != "http":
             raise NotImplementedError(f"this application has no {scope['type']}, only http")
         answer = await self._answer(scope, receive)
-        content = content_of(answer)
-        headers = {**headers_of(answer), "Content-Length": str(len(content))}
         await send(
             {
                 "type": "http.response.start",
                 "status": answer.status,
                 "headers": [
-                    (name.lower().encode(), value.encode()) for name, value in headers.items()
+                    (name.lower().encode(), value.encode())
+                    for name, value in headers_of(answer).items()
                 ],
             }
         )
+        content = content_of(answer, scope["method"])
         await send({"type": "http.response.body", "body": content})
 
     async def _answer(self, scope: _Scope, receive: _Receive) -> Answer:

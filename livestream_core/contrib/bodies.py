@@ -6,12 +6,15 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from .._contract.foreign import is_of_signal_handler
 from .._contract.response import Headers
-from .._model.log import logger
-from .receiving import Answer, too_long, unknown
+from .._model.converters import is_encodable
+from .receiving import Answer, refused, too_long, unknown
 
 NOT_POST = Answer(405, "only POST is allowed")
 CUT = Answer(400, "the body was cut off")
+#: The digits of the longest length that is read. No limit of a body comes near it.
+_MOST_DIGITS = 18
 
 #: The account, the headers, and the body of a delivery.
 Taken: TypeAlias = tuple[str, Headers, bytes]
@@ -56,33 +59,35 @@ class Body:
         if self._is_too_long:
             return too_long(self._account, self._max_body)
         if is_cut or (self._is_declared and self.wanted):
-            logger().warning(
-                "%.100r: a webhook delivery was refused: its body was cut off", self._account
-            )
-            return CUT
+            return refused(CUT, self._account, "its body was cut off")
         return b"".join(self._pieces)
 
 
 def _number(length: str) -> int:
-    # Servers refuse other texts. A negative number would mean to read without a limit.
-    return int(length) if length.isdecimal() else sys.maxsize
+    # Servers refuse other texts, and Python converts none with thousands of digits. A negative
+    # number would mean to read without a limit.
+    is_number = length.isdecimal() and len(length) <= _MOST_DIGITS
+    return int(length) if is_number else sys.maxsize
 
 
-def account_of_request(account: Callable[[], str]) -> str | Answer:
-    """Return the account of a request, or the answer if the URL names none.
+def account_of_request(account: Callable[[], object]) -> str | Answer:
+    """Return the account of a request as text, or the answer if the URL names none.
 
     Args:
-        account: The function that returns it, or raises a ``LookupError``.
+        account: The function that returns it, or raises a ``LookupError``. A converter of the
+            framework may have made a number or a UUID of it.
     """
     try:
-        return account() or unknown("")
+        found = account()
     except LookupError:
-        return unknown("")
+        found = None
+    name = "" if found is None else str(found)
+    return name if is_encodable(name) and name else unknown(name)
 
 
 def take(
     environ: Mapping[str, Any],
-    account: Callable[[], str],
+    account: Callable[[], object],
     read: Callable[[int], bytes],
     max_body: int,
 ) -> Taken | Answer:
@@ -91,7 +96,8 @@ def take(
     Args:
         environ: The variables of the request, as PEP 3333 has them.
         account: The function that returns the account, or raises a ``LookupError``.
-        read: The function that reads a number of bytes of the body. It returns none at the end.
+        read: The function that reads a number of bytes of the body. It returns none at the end, and
+            raises an ``OSError`` if the connection is lost.
         max_body: The size of the largest body, in bytes.
     """
     if environ["REQUEST_METHOD"] != "POST":
@@ -100,9 +106,15 @@ def take(
     if isinstance(name, Answer):
         return name
     body = Body(name, environ.get("CONTENT_LENGTH") or None, max_body)
-    while body.wanted and (piece := read(body.wanted)):
-        body.add(piece)
-    content = body.end()
+    is_cut = False
+    try:
+        while body.wanted and (piece := read(body.wanted)):
+            body.add(piece)
+    except OSError as error:
+        if is_of_signal_handler(error):
+            raise  # such as a time limit of the server
+        is_cut = True
+    content = body.end(is_cut=is_cut)
     if isinstance(content, Answer):
         return content
     return name, _headers_of(environ), content
@@ -118,12 +130,19 @@ def _headers_of(environ: Mapping[str, Any]) -> Headers:
     return Headers(headers)
 
 
-def content_of(answer: Answer) -> bytes:
-    """Return the body of the response to a delivery."""
-    return f"{answer.message}\n".encode()
+def content_of(answer: Answer, method: str) -> bytes:
+    """Return the body of the response to a request, which is empty for HEAD."""
+    return b"" if method == "HEAD" else _text_of(answer)
 
 
 def headers_of(answer: Answer) -> dict[str, str]:
-    """Return the headers of the response to a delivery, apart from its length."""
-    headers = {"Content-Type": "text/plain; charset=utf-8"}
+    """Return the headers of the response to a request."""
+    headers = {
+        "Content-Type": "text/plain; charset=utf-8",
+        "Content-Length": str(len(_text_of(answer))),
+    }
     return {**headers, "Allow": "POST"} if answer is NOT_POST else headers
+
+
+def _text_of(answer: Answer) -> bytes:
+    return f"{answer.message}\n".encode()

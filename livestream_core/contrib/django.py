@@ -38,7 +38,8 @@ def webhook_view(
         receiver: The receiver. The view of an :class:`~livestream_core.contrib.AsyncReceiver` is a
             coroutine function.
         account_of: A function that returns the account of a request, or raises a ``LookupError``.
-            Defaults to ``<account>`` in the path of the URL pattern.
+            Defaults to ``<account>`` in the path of the URL pattern. If that has a converter, such
+            as ``<int:account>``, the account is the value as text.
     """
 
     def taken(request: HttpRequest, values: dict[str, str]) -> Taken | Answer:
@@ -52,15 +53,15 @@ def webhook_view(
         async def view_async(request: HttpRequest, **values: str) -> HttpResponse:
             delivery = taken(request, values)
             if isinstance(delivery, Answer):
-                return _response(delivery)
-            return _response(await receiver.receive(*delivery))
+                return _response(delivery, request)
+            return _response(await receiver.receive(*delivery), request)
 
         return _exempt(view_async)
 
     def view(request: HttpRequest, **values: str) -> HttpResponse:
         delivery = taken(request, values)
         answer = delivery if isinstance(delivery, Answer) else receiver.receive(*delivery)
-        return _response(answer)
+        return _response(answer, request)
 
     return _exempt(view)
 
@@ -70,5 +71,6 @@ def _exempt(view: Callable[..., Any]) -> Callable[..., Any]:
     return exempt
 
 
-def _response(answer: Answer) -> HttpResponse:
-    return HttpResponse(content_of(answer), status=answer.status, headers=headers_of(answer))
+def _response(answer: Answer, request: HttpRequest) -> HttpResponse:
+    content = content_of(answer, request.method)
+    return HttpResponse(content, status=answer.status, headers=headers_of(answer))

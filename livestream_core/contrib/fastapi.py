@@ -34,7 +34,8 @@ def router(
             because it blocks.
         path: The endpoint's path.
         account_of: A function that returns the account of a request, or raises a ``LookupError``.
-            Defaults to ``{account}`` in the path.
+            Defaults to ``{account}`` in the path. If that has a converter, such as
+            ``{account:int}``, the account is the value as text.
     """
     routes = APIRouter()
     # As an ASGI application: FastAPI must not read the body.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flask import Blueprint, Request, Response, request
+from werkzeug.exceptions import ClientDisconnected
 
 from .bodies import content_of, headers_of, take
 from .receivers import Receiver
@@ -26,7 +27,8 @@ def blueprint(
         receiver: The receiver.
         rule: The view's URL rule.
         account_of: A function that returns the account of a request, or raises a ``LookupError``.
-            Defaults to ``<account>`` in the rule.
+            Defaults to ``<account>`` in the rule. If that has a converter, such as
+            ``<int:account>``, the account is the value as text.
         name: The blueprint's name, which must be another one for each that an app registers.
     """
 
@@ -34,10 +36,19 @@ def blueprint(
         def account() -> str:
             return values["account"] if account_of is None else account_of(request)
 
-        taken = take(request.environ, account, request.stream.read, receiver.max_body)
+        taken = take(request.environ, account, _read, receiver.max_body)
         answer = taken if isinstance(taken, Answer) else receiver.receive(*taken)
-        return Response(content_of(answer), status=answer.status, headers=headers_of(answer))
+        content = content_of(answer, request.method)
+        return Response(content, status=answer.status, headers=headers_of(answer))
 
     found = Blueprint(name, __name__)
-    found.add_url_rule(rule, "receive", receive, methods=["POST"])
+    # Without Flask's own answer to OPTIONS: only POST is allowed, as behind all doors.
+    found.add_url_rule(rule, "receive", receive, methods=["POST"], provide_automatic_options=False)
     return found
+
+
+def _read(size: int) -> bytes:
+    try:
+        return request.stream.read(size)
+    except ClientDisconnected as error:
+        raise ConnectionError from error

@@ -38,6 +38,7 @@ class _Base:
         return self._max_body
 
     def _receiving(self, account: str, delivery: Delivery) -> Flow[Answer]:
+        with_field_name("account", c.text)(account)
         return receiving(account, len(delivery.body), self._max_body)
 
 
@@ -85,8 +86,8 @@ class Receiver(_Base):
               again.
 
         Raises:
-            InvalidInput: If the headers or the body are not as received, for example because the
-                body has already been parsed.
+            InvalidInput: If the account is not a text, or the headers or the body are not as
+                received, for example because the body has already been parsed.
         """
         delivery = read_delivery(headers, body)
         del headers, body  # error reports show locals

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from typing import Any, TypeAlias, TypeVar
 
@@ -75,6 +76,8 @@ def receiving(account: str, size: int, max_body: int) -> Flow[Answer]:
         size: The size of the body, in bytes.
         max_body: The largest size.
     """
+    if not account:
+        return unknown(account)
     if size > max_body:
         return too_long(account, max_body)
     try:
@@ -105,33 +108,39 @@ def _refused(account: str, error: LiveStreamError) -> Answer:
     for kind, answer in _REFUSALS:
         # An error with an HTTP status is about the response with the vendor's key.
         if isinstance(error, kind) and error.http_status is None:
-            logger().warning("%s: a webhook delivery was refused: %s", account, error)
-            return answer
+            return refused(answer, account, error)
     # The key could not be fetched, or the secret is not set: the delivery may be genuine.
-    logger().error("%s: a webhook delivery was not stored: %s", account, error)
+    _log(logging.ERROR, account, "not stored", error)
     return NOT_STORED
 
 
 def too_long(account: str, max_body: int) -> Answer:
     """Log that a body is longer than the limit, and return the answer."""
-    logger().warning(
-        "%.100r: a webhook delivery was refused: its body has more than %d bytes; receivers have "
-        "the parameter max_body=",
-        account,
-        max_body,
-    )
-    return TOO_LONG
+    why = f"its body has more than {max_body} bytes; receivers have the parameter max_body="
+    return refused(TOO_LONG, account, why)
 
 
 def unknown(account: str) -> Answer:
     """Log that an account is unknown, and return the answer."""
-    # Anybody can send requests for any account, so its name is quoted, and cut.
-    logger().warning("%.100r: a webhook delivery was refused: unknown account", account)
-    return UNKNOWN_ACCOUNT
+    return refused(UNKNOWN_ACCOUNT, account, "unknown account")
+
+
+def refused(answer: Answer, account: str, why: object) -> Answer:
+    """Log why a delivery is refused, and return the answer."""
+    _log(logging.WARNING, account, "refused", why)
+    return answer
 
 
 def _not_stored(account: str, what: str, error: Exception) -> Answer:
     if is_of_signal_handler(error):
         raise error  # such as a time limit of the server
-    logger().error("%s: a webhook delivery was not stored: %s", account, what, exc_info=error)
+    _log(logging.ERROR, account, "not stored", what, error)
     return NOT_STORED
+
+
+def _log(
+    level: int, account: str, outcome: str, why: object, error: Exception | None = None
+) -> None:
+    # Anybody can send requests for any account, so its name is quoted, and cut.
+    text = "%.100r: a webhook delivery was %s: %s"
+    logger().log(level, text, account, outcome, why, exc_info=error)

@@ -42,12 +42,9 @@ def application(
 
         taken = take(environ, lambda: account_of(environ), read, receiver.max_body)
         answer = taken if isinstance(taken, Answer) else receiver.receive(*taken)
-        content = content_of(answer)
-        headers: list[tuple[str, str]] = [
-            *headers_of(answer).items(),
-            ("Content-Length", str(len(content))),
-        ]
-        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
-        return [content]
+        status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
+        start_response(status, [*headers_of(answer).items()])
+        content = content_of(answer, environ["REQUEST_METHOD"])
+        return [content] if content else []
 
     return serve

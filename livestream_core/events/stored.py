@@ -11,8 +11,12 @@ import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import attrs
+
 from .._engine.following import Evidence
+from .._model import converters as c
 from .._model.changes import Source
+from .._model.converters import with_field_name
 from .._model.errors import InvalidInput
 from .._model.stream import Event, EventKind, LiveStream, stored_data
 
@@ -30,15 +34,22 @@ WATCH = "watch"
 #: What waits: the name of the stream or the account, the key, and the text.
 Waiting = tuple[str, str, str]
 
+_account = with_field_name("account", c.identifier)
+_id = with_field_name("id", c.identifier)
+
 
 def name_of(account: str, stream_id: str) -> str:
-    """Return the name by which stores know a stream."""
-    return json.dumps([account, stream_id])
+    """Return the name by which stores know a stream.
+
+    Raises:
+        InvalidInput: If no change could have this account or this ID.
+    """
+    return json.dumps([_account(account), _id(stream_id)])
 
 
 def name_of_account(account: str) -> str:
     """Return the name by which stores know an account."""
-    return json.dumps([account])
+    return json.dumps([_account(account)])
 
 
 def delivery_of(event: Event, account: str | None) -> Waiting | None:
@@ -52,7 +63,7 @@ def delivery_of(event: Event, account: str | None) -> Waiting | None:
             field="account",
             hint="pass account=",
         )
-    if event.kind is not EventKind.STREAM_CHANGED or event.stream_id is None:
+    if event.kind is not EventKind.STREAM_CHANGED or not event.stream_id:
         return None
     return _waiting(
         account,
@@ -81,6 +92,14 @@ def listed(account: str, stream: LiveStream, at: datetime) -> Waiting:
         stream.id,
         Evidence(event=_event_of(stream), source=Source.POLL, received_at=at, is_read=True),
     )
+
+
+def respelled(account: str, id: str, evidence: Evidence) -> Waiting:
+    """Return what to store about a delivery or a read with another spelling of the stream's ID."""
+    event = evidence.event
+    stream = None if event.stream is None else attrs.evolve(event.stream, id=id)
+    event = attrs.evolve(event, stream_id=id, stream=stream)
+    return _waiting(account, id, attrs.evolve(evidence, event=event))
 
 
 def note(account: str, id: str, word: str) -> Waiting:

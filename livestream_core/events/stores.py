@@ -37,8 +37,8 @@ class Claim:
 class Store(Protocol):
     """Where a tracker keeps what it knows about streams. All methods may be called by any thread.
 
-    Leases and times of the store are those of one clock, which all processes share. What a method
-    has stored when it returns, no crash may lose.
+    Leases and times of the store are those of one clock, which all processes share. When a method
+    returns, no crash may lose what it has stored.
     """
 
     def add(self, stream: str, key: str, delivery: str) -> None:

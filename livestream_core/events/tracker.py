@@ -121,6 +121,10 @@ class Tracker(_Base):
 
         Returns:
             Whether the delivery is about a stream. If it is not, it is not stored.
+
+        Raises:
+            InvalidInput: If ``account`` is not a text, or neither it nor the event says which
+                account it is.
         """
         stored = delivery_of(event, account)
         if stored is not None:
@@ -145,9 +149,9 @@ class Tracker(_Base):
 
         Args:
             account: The account, as ``client_for`` takes it.
-            id: The stream's ID.
+            id: The stream's ID, in any spelling that the vendor accepts.
         """
-        self._store.add(*note(account, with_field_name("id", c.identifier)(id), POLL))
+        self._store.add(*note(account, id, POLL))
 
     def process(self, handle: Callable[[Change], object], *, deadline: float = _DEADLINE) -> int:
         """Read the streams that are due, and hand over their changes, until none is due.
@@ -235,7 +239,7 @@ class AsyncTracker(_Base):
 
     async def poll(self, account: str, id: str) -> None:
         """Have :meth:`process` read a stream as soon as possible; see :meth:`Tracker.poll`."""
-        stored = note(account, with_field_name("id", c.identifier)(id), POLL)
+        stored = note(account, id, POLL)
         await in_thread(lambda: self._store.add(*stored))
 
     async def process(
@@ -308,7 +312,8 @@ class Watcher:
     number of processes may have a watcher, with the same filters: each account is listed by one of
     them at a time.
 
-    About the streams that are over when an account is first listed, nothing is told.
+    If a stream is already over when its account is first listed, the watcher reports nothing about
+    it until it changes.
 
     Args:
         tracker: The tracker, whose store has what is known about accounts and streams.

@@ -22,8 +22,8 @@ from .._model.log import logger
 from .._model.stream import LiveStream, stored_data
 from .accounts import AccountListing
 from .effects import Accounts, Connect, Flow, Get, Hand, Report, Use
-from .stored import FORGET, HOT, UNLISTED, Waiting, watch_of
-from .stores import Claim, LeaseLost
+from .stored import FORGET, HOT, POLL, UNLISTED, Waiting, note, respelled, watch_of
+from .stores import Claim, LeaseLost, Store
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -72,33 +72,49 @@ class Tracking:
 
     def flow(self) -> Flow[int]:
         """Process what is due until nothing is, and return how many changes were handed over."""
-        handed, lease = 0, self.settings.lease
+        handed = 0
         if self.watched is not None:
             yield from self._enroll(self.watched)
         while time.monotonic() < self.until:
-            claim = yield Use(lambda store: store.claim(self.owner, lease))
-            if claim is None:
-                break
-            account, *ids = json.loads(claim.stream)
+            claims: list[Claim] = []
             try:
-                if ids:
-                    handed += yield from self._stream(claim, account, ids[0])
-                else:
-                    yield from self._account(claim, account)
+                yield self._claim(claims)
+                if not claims:
+                    break
+                handed += yield from self._process(claims[0])
             except GeneratorExit:
                 raise
-            except LeaseLost:
-                logger().warning(
-                    "%s: the lease of %s ended before it was processed; the tracker may need a "
-                    "longer lease=",
-                    account,
-                    f"stream {ids[0]}" if ids else "the account",
-                )
             except BaseException:
                 # Such as a time limit of a queue. Other workers need not wait for the lease to end.
-                yield self._release(claim, 0.0)
+                for claim in claims:
+                    yield self._release(claim, 0.0)
                 raise
         return handed
+
+    def _claim(self, claims: list[Claim]) -> Use:
+        """Add what is claimed to a list: the result of an effect is lost in a cancellation."""
+
+        def claim(store: Store) -> None:
+            found = store.claim(self.owner, self.settings.lease)
+            if found is not None:
+                claims.append(found)
+
+        return Use(claim)
+
+    def _process(self, claim: Claim) -> Flow[int]:
+        account, *ids = json.loads(claim.stream)
+        try:
+            if ids:
+                return (yield from self._stream(claim, account, ids[0]))
+            yield from self._account(claim, account)
+        except LeaseLost:
+            logger().warning(
+                "%s: the lease of %s ended before it was processed; the tracker may need a "
+                "longer lease=",
+                account,
+                f"stream {ids[0]}" if ids else "the account",
+            )
+        return 0
 
     # -- accounts ---------------------------------------------------------------------------
 
@@ -180,6 +196,10 @@ class Tracking:
         read, failure = None if held.must_be_read else listed_read(held.known), None
         if read is None:
             read, failure = yield from self._read(client, account, stream_id)
+        shown = None if read is None else read.stream
+        if shown is not None and shown.id != stream_id and not held.known.count:
+            yield from self._move(held, account, shown.id)
+            return None
         subject = Subject(
             provider=client.provider,
             account=account,
@@ -214,6 +234,14 @@ class Tracking:
             return None, error
         show(client.account, stream, at)
         return Read(stream=stream, at=at), None
+
+    def _move(self, held: _Held, account: str, id: str) -> Flow[None]:
+        """Move what waits for a stream to the ID as the vendor spells it, and forget this one."""
+        for each in held.known.evidence:
+            yield _add(respelled(account, id, each))
+        yield _add(note(account, id, POLL))
+        held.known, held.is_forgotten = Known(), True
+        yield from held.save()
 
     def _next_read(
         self, known: Known, read: Read | None, subject: Subject, now: datetime

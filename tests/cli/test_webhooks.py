@@ -116,6 +116,20 @@ def test_people_see_lines_and_warnings_about_forged_deliveries(vendor: Any) -> N
     assert vendor.webhook_secret not in warning
 
 
+def test_a_reader_that_closes_the_pipe_ends_the_command(vendor: Any) -> None:
+    first_stream, second_stream = live_stream(vendor), live_stream(vendor)
+    with listening(vendor, "--json") as (process, first):
+        url = json.loads(first)["listening"]
+        assert post(url, *vendor.webhook(first_stream)) == 200
+        assert json.loads(line_of(process))["stream_id"] == first_stream
+        assert process.stdout is not None
+        process.stdout.close()
+        assert post(url, *vendor.webhook(second_stream)) == 200
+        assert process.wait(PATIENCE) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
 def test_a_vendor_without_webhooks_is_an_error_that_says_why() -> None:
     vendor: Any = load_emulator("tktchurch")()
     with vendor.serve() as origin, pytest.MonkeyPatch.context() as patch:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from doors import DOORS, Door, Reply, Sent, over_asgi
+from doors import DOORS, Door, Reply, Sent, over_asgi, over_wsgi
 from livestream_core.contrib import asgi
 from livestream_core.emulator import load_emulator
 from tests.contrib.conftest import ACCOUNT, Platform
@@ -37,7 +37,7 @@ class Served:
         *pieces: bytes,
         path: str = URL,
         is_chunked: bool = False,
-        length: int | None = None,
+        length: int | str | None = None,
         method: str = "POST",
         is_cut: bool = False,
     ) -> Reply:
@@ -105,13 +105,20 @@ def test_the_account_is_what_the_path_has_below_the_application(root: str, path:
     assert over_asgi(mounted, Sent(path, [body], headers, len(body), "POST")).status == 200
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "HEAD"])
 def test_only_post_is_allowed(served: Served, method: str) -> None:
     headers, body = served.platform.delivery()
     reply = served.post(headers, body, method=method)
     assert reply.status == 405
-    assert "POST" in reply.headers["allow"]
+    assert reply.headers["allow"] == "POST"
     assert served.platform.stored() == []
+
+
+def test_the_answer_to_head_has_the_headers_of_that_to_get_and_no_body(served: Served) -> None:
+    get, head = (served.post({}, b"", method=method) for method in ("GET", "HEAD"))
+    assert get.text
+    assert head.text == ""
+    assert head.headers["content-length"] == str(len(get.text)) == get.headers["content-length"]
 
 
 def test_a_body_that_arrives_in_pieces_is_whole(served: Served) -> None:
@@ -147,8 +154,41 @@ def test_a_body_in_chunks_is_read_no_further_than_the_limit(served: Served) -> N
 def test_a_body_that_was_cut_off_is_refused(served: Served) -> None:
     headers, body = served.platform.delivery()
     reply = served.post(headers, body, length=len(body) + 1)
-    # Django on ASGI, and Flask, notice it themselves.
+    # Django on ASGI notices it itself, and answers nothing.
     assert reply.status in (400, 0)
+    assert reply.text in ("the body was cut off\n", "")
+    assert served.platform.stored() == []
+
+
+class Lost:
+    """A body whose sender is gone."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise ConnectionResetError("connection reset by peer")
+
+    readline = read
+
+
+@with_doors(*[door for door in DOORS if door.call is over_wsgi])
+def test_a_body_whose_connection_is_lost_is_refused_and_logged(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    application = served.application
+
+    def without_a_sender(environ: dict[str, Any], start_response: Any) -> Any:
+        return application({**environ, "wsgi.input": Lost()}, start_response)
+
+    served.application = without_a_sender
+    headers, body = served.platform.delivery()
+    reply = served.post(headers, body)
+    assert (reply.status, reply.text) == (400, "the body was cut off\n")
+    assert caplog.messages == [f"{ACCOUNT!r}: a webhook delivery was refused: its body was cut off"]
+    assert served.platform.stored() == []
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "abc", "-1"])
+def test_a_length_that_is_not_one_is_too_long(served: Served, length: str) -> None:
+    assert served.post({}, b"x", length=length).status == 413
     assert served.platform.stored() == []
 
 
@@ -211,6 +251,42 @@ def test_the_account_may_be_in_another_place_than_the_path(served: Served) -> No
     assert len(served.platform.stored()) == 1
     assert served.post({**headers, "X-Tenant": "other"}, body, path=path).status == 404
     assert served.post(headers, body, path=path).status == 404
+
+
+def test_an_account_of_another_type_counts_as_its_text(served: Served) -> None:
+    served.platform.client_for = {"0": served.platform.client()}.__getitem__
+    served.open(account_of=lambda request: 0)
+    headers, body = served.platform.delivery()
+    assert served.post(headers, body).status == 200
+    served.open(account_of=lambda request: None)
+    assert served.post(headers, body).status == 404
+    assert accounts_in(served.platform.store) == ["0"]
+
+
+#: How to have a framework make a number of the account in the path.
+CONVERTED = {
+    "django": {"pattern": "<int:account>/"},
+    "flask": {"rule": "/<int:account>/"},
+    "fastapi": {"path": "/{account:int}/"},
+}
+
+
+@with_doors(*[door for door in DOORS if door.needs in CONVERTED])
+def test_a_path_may_convert_the_account(served: Served) -> None:
+    served.platform.client_for = {"5": served.platform.client()}.__getitem__
+    served.open(**CONVERTED[served.door.needs])
+    headers, body = served.platform.delivery()
+    assert served.post(headers, body, path="/webhooks/5/").status == 200
+    assert served.post(headers, body, path="/webhooks/6/").status == 404
+    assert accounts_in(served.platform.store) == ["5"]
+
+
+def accounts_in(store: Any) -> list[str]:
+    """Return the accounts of the streams in a store."""
+    found = []
+    while (claim := store.claim("test", 60)) is not None:
+        found.append(json.loads(claim.stream)[0])
+    return found
 
 
 @pytest.mark.parametrize("pieces", [[b"", b""], [b"\xff\xfe\x00"], [b"{"]])

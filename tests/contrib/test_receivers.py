@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import traceback
+import uuid
 from typing import Any
 
 import attrs
@@ -75,7 +76,7 @@ def test_a_forged_delivery_is_refused(
     assert platform.stored() == []
     assert levels(log) == ["WARNING"]
     assert log.messages[0].startswith(
-        f"{ACCOUNT}: a webhook delivery was refused: memory receive_webhook: "
+        f"{ACCOUNT!r}: a webhook delivery was refused: memory receive_webhook: "
     )
 
 
@@ -110,6 +111,27 @@ def test_a_delivery_to_an_unknown_account_is_refused(
     assert len(message) < 200
 
 
+def test_a_forged_account_stays_on_one_line_of_the_log_and_is_cut(
+    platform: Platform, log: pytest.LogCaptureFixture
+) -> None:
+    def fails(account: str) -> Any:
+        raise OSError("the database is down")
+
+    client = platform.client()
+    headers, body = platform.delivery()
+    forger = "evil\nERROR name" + 200 * "x"
+    for client_for, store in ((fails, platform.store), (lambda account: client, Down())):
+        platform.client_for, platform.store = client_for, store
+        for sent, settings in ((headers, {}), ({}, {}), (headers, {"max_body": 1})):
+            platform.receive(sent, body, account=forger, **settings)
+    assert len(log.messages) == 6
+    for message in log.messages:
+        name, _, rest = message.partition(": a webhook delivery was ")
+        assert name.startswith("'evil\\nERROR name")
+        assert len(name) == 100
+        assert rest
+
+
 def test_a_vendor_without_webhooks_has_no_deliveries() -> None:
     vendor: Any = load_emulator("tktchurch")()
     vendor.webhook_secret = ""
@@ -141,7 +163,7 @@ def test_if_client_for_fails_the_vendor_is_told_to_send_the_delivery_again(
     platform.client_for = client_for
     assert platform.receive(*platform.delivery()).status == 503
     assert levels(log) == ["ERROR"]
-    assert log.messages == [f"{ACCOUNT}: a webhook delivery was not stored: client_for failed"]
+    assert log.messages == [f"{ACCOUNT!r}: a webhook delivery was not stored: client_for failed"]
     assert str(failure) in log.text
 
 
@@ -154,7 +176,7 @@ def test_if_the_store_fails_the_vendor_is_told_to_send_the_delivery_again(
     assert answer.status == 503
     assert answer.message == "the delivery was not stored; send it again later"
     assert levels(log) == ["ERROR"]
-    assert log.messages == [f"{ACCOUNT}: a webhook delivery was not stored: the store failed"]
+    assert log.messages == [f"{ACCOUNT!r}: a webhook delivery was not stored: the store failed"]
     assert "OSError: the database is down" in log.text
     platform.store = working
     assert platform.receive(headers, body).status == 200
@@ -249,6 +271,25 @@ def test_a_body_that_is_not_bytes_is_a_mistake_of_the_caller(platform: Platform,
     ours = [frame for frame, _ in frames if "livestream_core" in frame.f_code.co_filename]
     assert ours
     assert "wrong-secret" not in repr([frame.f_locals for frame in ours])
+
+
+@pytest.mark.parametrize("account", [5, uuid.UUID(int=5), b"north", None])
+def test_an_account_that_is_not_a_text_is_a_mistake_of_the_caller(
+    platform: Platform, account: Any
+) -> None:
+    client = platform.client()
+    platform.client_for = lambda account: client
+    with pytest.raises(live.InvalidInput, match=r"^account: expected a string") as caught:
+        platform.receive(*platform.delivery(), account=account)
+    assert caught.value.field == "account"
+    assert platform.stored() == []
+
+
+def test_no_account_is_an_unknown_one_even_if_there_is_a_client_for_all(platform: Platform) -> None:
+    client = platform.client()
+    platform.client_for = lambda account: client
+    assert platform.receive(*platform.delivery(), account="").status == 404
+    assert platform.stored() == []
 
 
 @pytest.mark.parametrize(

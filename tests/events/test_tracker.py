@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -291,6 +293,7 @@ def test_a_delivery_about_something_else_is_not_stored() -> None:
     with platform() as here:
         event = here.client.parse_webhook(*here.vendor.webhook(here.vendor.add_folder()))
         assert not here.tracker.add(event, account=ACCOUNT)
+        assert not here.tracker.add(attrs.evolve(EVENT, stream_id=""), account=ACCOUNT)
         assert here.process() == []
 
 
@@ -388,8 +391,77 @@ def test_a_canceled_task_lets_another_worker_take_over_at_once() -> None:
     assert change.key.endswith("/1")
 
 
+class Slow(events.MemoryStore):
+    """A store whose first claim is answered only when it may be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_claimed, self.may_answer = threading.Event(), threading.Event()
+
+    def claim(self, owner: str, lease: float) -> events.Claim | None:
+        found = super().claim(owner, lease)
+        self.has_claimed.set()
+        assert self.may_answer.wait(60)
+        return found
+
+
+@pytest.mark.parametrize("what", ["a stream", "an account"])
+def test_a_task_that_is_canceled_while_it_claims_lets_another_worker_take_over_at_once(
+    what: str,
+) -> None:
+    vendor: Any = load_emulator("memory")()
+    vendor.clock = live.ManualClock()
+
+    async def main() -> list[Change]:
+        async with connected(vendor, live.connect_async) as client:
+            store = Slow()
+            tracker = events.AsyncTracker(store, client_for=lambda account: client)
+            worker: Any = tracker
+            stream = await client.create(title="Lesson")
+            if what == "a stream":
+                await tracker.observe(client.account, stream)
+            else:
+                worker = events.AsyncWatcher(tracker, accounts=lambda: [client.account])
+            told: list[Change] = []
+            task = asyncio.create_task(worker.process(told.append))
+            assert await asyncio.to_thread(store.has_claimed.wait, 60)
+            task.cancel()
+            store.may_answer.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert told == []
+            await worker.process(told.append)
+            return told
+
+    (change,) = asyncio.run(main())
+    assert change.key.endswith("/1")
+
+
 def no_client(account: str) -> live.Client:
     raise AssertionError(account)
+
+
+EVENT = live.Event(provider="a", kind="stream_changed", stream_id="1")
+STREAM = live.LiveStream(provider="a", id="1", title="Lesson", status="live")
+
+
+@pytest.mark.parametrize("account", [5, uuid.UUID(int=5), b"north", "", "half \ud800"])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_an_account_that_no_change_could_have_is_refused_and_nothing_is_stored(
+    account: Any, is_async: bool
+) -> None:
+    store = events.MemoryStore()
+    make: Any = events.AsyncTracker if is_async else events.Tracker
+    tracker = make(store, client_for=no_client)
+    for call in (
+        lambda: tracker.add(EVENT, account=account),
+        lambda: tracker.observe(account, STREAM),
+        lambda: tracker.poll(account, "1"),
+    ):
+        with pytest.raises(live.InvalidInput, match=r"^account: ") as caught:
+            asyncio.run(call()) if is_async else call()
+        assert caught.value.field == "account"
+    assert store.claim("test", 60) is None
 
 
 @pytest.mark.parametrize(

@@ -489,6 +489,64 @@ def test_a_delivery_about_a_listed_stream_is_told_at_once_and_only_once() -> Non
         assert here.round(watcher) == []
 
 
+@pytest.mark.parametrize("respell", [str.lower, str.upper])
+def test_two_spellings_of_an_id_are_one_stream(respell: Callable[[str], str]) -> None:
+    with platform(provider="tktchurch") as here:
+        (tenant,) = here.tenants.values()
+        stream = tenant.client.create(title="Sermon")
+        watcher, tracker = here.watcher(), here.tracker()
+        tracker.poll("north", respell(stream.id))
+        assert here.process(watcher) == ["scheduled"]
+        tenant.client.start(stream.id)
+        tracker.poll("north", respell(stream.id))
+        assert here.process(watcher) == ["live"]
+        assert here.round(watcher) == []
+        assert {each.stream_id for each in here.told} == {stream.id}
+        assert [each.key for each in here.told] == [f"north/{stream.id}/{each}" for each in (1, 2)]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_deliveries_with_another_spelling_of_the_id_are_told_in_order_and_not_lost(
+    monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    with platform(provider="tktchurch") as here:
+        (tenant,) = here.tenants.values()
+        stream = tenant.client.create(title="Sermon")
+        other = stream.id.swapcase()
+        tracker = here.tracker()
+        tracker.poll("north", stream.id)
+        here.process(tracker)
+        here.clock.advance(1)
+        tenant.client.start(stream.id)
+        delivery = live.Event(
+            provider="tktchurch",
+            kind="stream_changed",
+            stream_id=other,
+            stream=attrs.evolve(tenant.client.get(stream.id), id=other),
+            key="1",
+            occurred_at=here.clock.now(),
+            status="live",
+        )
+        here.clock.advance(1)
+        tenant.client.stop(stream.id)
+        tracker.add(delivery, account="north")
+        if fails:
+
+            def down(*_: object) -> None:
+                monkeypatch.undo()
+                raise OSError("the database is down")
+
+            monkeypatch.setattr(here.store.store, "save", down)
+            with pytest.raises(OSError, match="down"):
+                here.process(tracker)
+            here.told.clear()
+        assert here.process(tracker) == ["live", "ended"]
+        for each in here.told:
+            assert each.stream
+            assert (each.stream_id, each.stream.id) == (stream.id, stream.id)
+        assert here.process(tracker) == []
+
+
 def test_a_list_that_is_older_than_what_is_known_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

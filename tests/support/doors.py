@@ -40,7 +40,7 @@ class Sent:
         path: The path.
         pieces: The pieces of the body, as they arrive.
         headers: The headers.
-        length: The Content-Length; ``None`` for chunks.
+        length: The Content-Length, or what is sent instead of a number; ``None`` for chunks.
         method: The method.
         is_cut: Whether the sender disconnects after these pieces.
     """
@@ -48,7 +48,7 @@ class Sent:
     path: str
     pieces: Sequence[bytes]
     headers: Mapping[str, str]
-    length: int | None
+    length: int | str | None
     method: str
     is_cut: bool = False
 
@@ -102,7 +102,7 @@ def over_asgi(application: Any, sent: Sent) -> Reply:
         "client": ("127.0.0.1", 4711),
         "server": ("127.0.0.1", 80),
     }
-    is_short = sent.length is not None and sum(map(len, sent.pieces)) < sent.length
+    is_short = isinstance(sent.length, int) and sum(map(len, sent.pieces)) < sent.length
     is_cut = sent.is_cut or is_short
     left = list(sent.pieces)
     answered = asyncio.Event()
@@ -147,7 +147,7 @@ def _flask(receiver: Any, **settings: Any) -> Any:
 
 
 def _django(handler: str) -> Callable[..., Any]:
-    def make(receiver: Any, **settings: Any) -> Any:
+    def make(receiver: Any, pattern: str = "<account>/", **settings: Any) -> Any:
         from django.core.handlers import asgi, wsgi
         from django.test import override_settings
         from django.urls import path
@@ -155,7 +155,7 @@ def _django(handler: str) -> Callable[..., Any]:
         from livestream_core.contrib.django import webhook_view
 
         class Urls:
-            urlpatterns = (path("webhooks/<account>/", webhook_view(receiver, **settings)),)
+            urlpatterns = (path(f"webhooks/{pattern}", webhook_view(receiver, **settings)),)
 
         configure_django()
         with override_settings(ROOT_URLCONF=Urls):

@@ -17,8 +17,9 @@ from ..console.serving import served
 from ..console.signals import stopped_by_signals
 
 _HOST = "127.0.0.1"
-#: The seconds after which the tracker looks for streams that are due, if nothing is delivered.
-#: A signal may be given to another thread, which does not wake this one sooner.
+#: The seconds after which the tracker looks for streams that are due, if nothing is delivered, and
+#: after which it reads no further stream before the changes are printed. A signal may be given to
+#: another thread, which does not wake this one sooner.
 _LONGEST_WAIT = 1.0
 
 
@@ -43,7 +44,14 @@ def run(context: CommandContext, client: Client, port: int) -> None:
         while True:
             store.has_deliveries.wait(_LONGEST_WAIT)
             store.has_deliveries.clear()
-            tracker.process(lambda change: _print(context, change))
+            changes: list[Change] = []
+            # Printed afterwards: a tracker calls a handler that fails again and again, but a reader
+            # that has closed the pipe ends this command.
+            try:
+                tracker.process(changes.append, deadline=_LONGEST_WAIT)
+            finally:
+                for change in changes:
+                    _print(context, change)
 
 
 def _announce(context: CommandContext, url: str, account: str) -> None:
