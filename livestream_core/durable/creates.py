@@ -122,7 +122,7 @@ class _Base:
 
     def _forget(self, key: str, *, force: bool) -> None:
         def forget(tx: Transaction) -> None:
-            entry = tx.entry(key)
+            entry = tx.entry(key, lock=True)
             if entry is None:
                 return
             if entry.is_open and not force:
@@ -311,7 +311,8 @@ class Creates(_Base):
 
         Args:
             key: The key. If it is unknown, nothing happens.
-            force: Whether to forget a key whose create may still be applied.
+            force: Whether to forget a key whose create may still be applied. If the create is under
+                way, its stream will belong to no key.
 
         Raises:
             NotSettled: If its create may still be applied.
@@ -482,7 +483,7 @@ def _without_account(key: str) -> InvalidInput:
         f"account: the intent of {key!r} does not say which account it is for",
         field="account",
         operation="create",
-        hint="pass account= to intend(), or run() the key with its client",
+        hint="run() the key with its client; for other keys, pass account= to intend()",
     )
 
 

@@ -116,7 +116,7 @@ class Creating:
         self._lease = max(settings.lease, 2 * seconds)
         self._matcher = Matcher.of(client.capabilities)
         self._owner = new_owner()
-        self._group = ""
+        self._group = self._salt = ""
 
     @property
     def _left(self) -> float:
@@ -136,15 +136,15 @@ class Creating:
         entry = yield Write(self._bind)
         if entry.stream_id is not None and entry.state is CreateState.CREATED:
             return (yield from self._read_again(entry.stream_id))
-        self._group = group = entry.group or ""
+        self._group, self._salt = entry.group or "", entry.salt
         try:
-            claim = yield from self._claim(group)
+            claim = yield from self._claim(self._group)
             return (yield from self._settle_and_send(claim))
         except LeaseLost:
             pass
         finally:
             try:
-                yield Write(lambda tx: tx.release(group, self._owner))
+                yield Write(lambda tx: tx.release(self._group, self._owner))
             except sa.exc.SQLAlchemyError:
                 pass  # the lease ends in any case
         raise self._not_settled("another process has taken over", _SOON)
@@ -168,7 +168,7 @@ class Creating:
         if entry.stream_id is None:
             # Streams with the same name could be confused, whatever their starts.
             group = digest_of([account, self._matcher.name_of(entry.spec)])
-            tx.bind(self._key, account, group)
+            tx.bind(entry, account, group)
             entry = attrs.evolve(entry, account=account, group=group)
         return entry
 
@@ -188,12 +188,11 @@ class Creating:
             yield Pause(min(_POLL, claim, left))
 
     def _settle_and_send(self, claim: Claim) -> Flow[LiveStream]:
-        entry = self._own(claim.entries)
+        own = self._key, self._salt
+        entry = next((each for each in claim.entries if (each.key, each.salt) == own), None)
         if entry is None:
-            known = yield Read(lambda tx: tx.entry(self._key))
-            if known is None:
-                raise self._unknown_key()
-            return (yield from self._read_again(known.stream_id))
+            settled = yield Read(self._current)
+            return (yield from self._read_again(settled.stream_id))
         is_sent_again_safely = (
             entry.basis is Basis.UNIQUE_REFERENCE
             and claim.now < entry.send_until
@@ -205,10 +204,17 @@ class Creating:
             ):
                 # A list may lack fields, such as the stream key.
                 return (yield from self._read_again(stream.id))
-            entry = yield Read(lambda tx: tx.entry(self._key))
-            if entry is None:
-                raise self._unknown_key()
+            entry = yield Read(self._current)
         return (yield from self._send(entry))
+
+    def _current(self, tx: Transaction) -> Entry:
+        """Return the row of the intent with which this call began."""
+        entry = tx.entry(self._key)
+        if entry is None:
+            raise self._unknown_key()
+        if entry.salt != self._salt:
+            raise self._changed_key()
+        return entry
 
     def _note(self, note: Callable[[Transaction], object]) -> Flow[None]:
         """Record something, unless another process has claimed the group.
@@ -221,9 +227,6 @@ class Creating:
             note(tx)
 
         yield Write(guarded)
-
-    def _own(self, entries: Sequence[Entry]) -> Entry | None:
-        return next((each for each in entries if each.key == self._key), None)
 
     def _spec_to_send(self, entry: Entry) -> StreamSpec | None:
         return self._spec or (None if entry.has_secrets else entry.spec)
@@ -243,7 +246,10 @@ class Creating:
     # -- settling ---------------------------------------------------------------------------
 
     def _settle(self, entry: Entry, open_: list[Entry]) -> Flow[LiveStream | None]:
-        """Find out the outcomes of creates, and return the stream of this call's key, if found."""
+        """Find out the outcomes of creates, and return the stream of this call's key, if found.
+
+        Before a create is sent again, two lists must agree that were read after the settle time.
+        """
         ended = max(each.sending_until for each in open_)
         before = open_[0].candidates
         if any(each.candidates != before for each in open_):
@@ -263,13 +269,13 @@ class Creating:
             decision = decide(
                 sought, found, self._matcher, settled=is_over and before == found.keys()
             )
-            if cause := self._doubt(decision, sought, found):
-                return (yield from self._reviewed(entry, open_, found, *cause))
-            if not decision.wait:
+            if doubt := self._doubt(decision, sought, found):
+                cause, problem, advice = doubt
+                hint = f"{_repeat(advice)}, or keep them and {self._forgetting}"
+                return (yield from self._reviewed(entry, open_, found, cause, problem, hint))
+            if not decision.wait or not is_over:
                 break
             yield from self._note(partial(_note_found, entries=open_, found=frozenset(found)))
-            if not is_over or before == found.keys():
-                break
             before = frozenset(found)
         if decision.wait:
             wait = max(ended + self._settings.settle - now, _SOON if is_over else 0.0)
@@ -285,8 +291,8 @@ class Creating:
                         ReviewCause.CHANGED,
                         "new streams resemble the spec, but show another title or other values: "
                         + _ids(changed),
-                        "compare them with the spec; then delete them, or forget() the key and "
-                        "keep one",
+                        "compare them with the spec; then delete them and repeat the call, or "
+                        f"keep them and {self._forgetting}",
                     )
                 )
         return (yield from self._decided(decision, open_))
@@ -300,7 +306,7 @@ class Creating:
                 if stream is None:
                     tx.not_applied(each)
                 else:
-                    tx.created(each.key, stream.id, self._client.id_key(stream.id))
+                    tx.created(each, stream.id, self._client.id_key(stream.id))
 
         try:
             yield from self._note(note)
@@ -311,18 +317,18 @@ class Creating:
 
     def _list(self, entry: Entry, open_: Sequence[Entry]) -> Flow[CompleteList]:
         """Return a complete list, or note that the open creates need review without one."""
-        applied = None if entry.is_open else False
         found: CompleteList
         try:
             found = yield from complete_list(self._client, allow_unreadable=True)
         except UnprovenList as error:
             cause, problem, hint = ReviewCause.UNPROVEN_LIST, error.message, error.hint or ""
         except LiveStreamError as error:
-            self._pass_on(error, applied=applied)
+            self._pass_on(error, applied=entry.applied)
         else:
             if not found.unreadable:
                 return found
-            cause, hint = ReviewCause.UNREADABLE, "fix or delete those streams at the vendor"
+            cause = ReviewCause.UNREADABLE
+            hint = _repeat("fix or delete those streams at the vendor")
             unread = "; ".join(map(str, found.unreadable[:3]))
             problem = f"the list has entries that may be any stream, but cannot be read: {unread}"
         return (yield from self._reviewed(entry, open_, {}, cause, problem, hint))
@@ -387,7 +393,7 @@ class Creating:
         found: Mapping[str, LiveStream],
         cause: ReviewCause,
         problem: str,
-        advice: str,
+        hint: str,
     ) -> Flow[Never]:
         def note(tx: Transaction) -> None:
             for each in open_:
@@ -399,8 +405,8 @@ class Creating:
                 problem,
                 found=found.values(),
                 cause=cause,
-                applied=None if entry.is_open else False,
-                hint=f"{advice}; then repeat the call" if advice else "repeat the call later",
+                applied=entry.applied,
+                hint=hint,
             )
         )
 
@@ -422,8 +428,8 @@ class Creating:
             )
         if entry.resends > RESENDS:
             problem = f"{entry.attempts} creates were sent, and none was applied"
-            advice = "find out why at the vendor, then forget() the key"
-            yield from self._reviewed(entry, [entry], {}, ReviewCause.NOT_APPLIED, problem, advice)
+            hint = f"find out why at the vendor; to start over, {self._forgetting}"
+            yield from self._reviewed(entry, [entry], {}, ReviewCause.NOT_APPLIED, problem, hint)
         basis, seen_before = entry.basis, entry.seen_before
         if basis is None or not entry.attempts:
             basis, seen_before = yield from self._told_apart(entry)
@@ -441,10 +447,10 @@ class Creating:
             )
         except TooLate:
             if self._left <= 0:
-                raise self._not_settled("no time was left", _SOON, applied=False) from None
+                raise self._not_settled("no time was left", _SOON, applied=entry.applied) from None
             raise self._too_late(entry) from None
         except Gone:
-            raise self._not_settled("another process has changed the key", 0.0) from None
+            raise self._changed_key() from None
         # The client checks the deadline once more, just before it sends the request.
         deadline = max(min(self._left, began + seconds - time.monotonic()), 0.0)
         try:
@@ -496,11 +502,10 @@ class Creating:
             if key in seen:
                 raise Taken
             # Even if another process has claimed the group: the stream exists, and it is ours.
-            tx.created(entry.key, stream_id, key)
+            recorded = tx.created(entry, stream_id, key)
             if entry.basis is None and stream is not None and stream.created_at:
                 tx.note_dated(self._client.account)
-            recorded = tx.entry(entry.key)
-            return stream_id if recorded is None else recorded.stream_id or stream_id
+            return recorded
 
         key = self._client.id_key(stream_id)
         try:
@@ -514,13 +519,14 @@ class Creating:
         yield from self._note(lambda tx: tx.not_sent(entry, ""))
         return (
             yield from self._reviewed(
-                attrs.evolve(entry, state=CreateState.INTENDED),
+                entry,
                 [entry],
                 {} if stream is None else {key: stream},
                 ReviewCause.EXISTED,
                 "the vendor returned a stream that existed before, or belongs to another key "
                 f"({stream_id}), instead of creating one, as vendors do if a reference is in use",
-                "change the reference, or delete that stream",
+                f"delete that stream and repeat the call, or {self._forgetting} and create the "
+                "stream with another reference",
             )
         )
 
@@ -541,7 +547,7 @@ class Creating:
             if stream is not None:
                 return (yield from self._recorded(entry, stream.id, None, frozenset()))
         yield from self._note(lambda tx: tx.not_sent(entry, error.message))
-        self._pass_on(error, applied=False)
+        self._pass_on(error, applied=entry.applied)
 
     def _with_reference(self, entry: Entry) -> Flow[LiveStream | None]:
         try:
@@ -586,6 +592,11 @@ class Creating:
         error.stream_id = stream_id or error.stream_id
         return error
 
+    @property
+    def _forgetting(self) -> str:
+        """The call that forgets the key even if its create may still be applied."""
+        return f"forget({self._key!r}, force=True)"
+
     def _unknown_key(self) -> LiveStreamError:
         return self._error(
             InvalidInput(
@@ -595,12 +606,18 @@ class Creating:
             )
         )
 
+    def _changed_key(self) -> LiveStreamError:
+        return self._not_settled("another process has changed the key", 0.0)
+
     def _not_settled(
         self, message: str, seconds: float, *, applied: bool | None = None
     ) -> LiveStreamError:
         return self._error(NotSettled(message, retry_after=max(seconds, _SOONEST), applied=applied))
 
     def _too_late(self, entry: Entry) -> LiveStreamError:
+        if entry.is_open:
+            # Only while this call was about to send it again. The next call reads a list instead.
+            return self._not_settled("the outcome of a create is not known yet", 0.0)
         until = datetime.fromtimestamp(entry.send_until, UTC).isoformat(timespec="seconds")
         return self._error(
             InvalidInput(
@@ -623,6 +640,11 @@ class Creating:
         if applied is None:
             error.applied = None  # that of the create
         raise error
+
+
+def _repeat(advice: str) -> str:
+    """Return the hint to repeat a call after something was done, if anything can be."""
+    return f"{advice}; then repeat the call" if advice else "repeat the call later"
 
 
 def _note_found(tx: Transaction, entries: Sequence[Entry], found: frozenset[str]) -> None:

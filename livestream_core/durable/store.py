@@ -52,9 +52,9 @@ _CREATES = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("resends", sa.Integer, nullable=False),
     sa.Column("first_sent_at", sa.Float(53)),
-    # After this, the last attempt certainly sends nothing more.
+    # After this, no attempt whose outcome is unknown sends anything more.
     sa.Column("sending_until", sa.Float(53), nullable=False),
-    # The candidates in the last list after that.
+    # The candidates in the last list that was read after the settle time.
     sa.Column("candidates", sa.Text),
     sa.Column("stream_id", sa.Text),
     # The ID in the normalized form that the vendor compares.
@@ -148,6 +148,16 @@ class Entry:
         """Whether a create of this key may have been applied, and its stream is not known."""
         is_unknown = self.state in (CreateState.UNKNOWN, CreateState.NEEDS_REVIEW)
         return is_unknown and self.stream_id is None and self.attempts > 0
+
+    @property
+    def applied(self) -> bool | None:
+        """Whether a create of this key was applied: ``None`` if that is unknown."""
+        return None if self.is_open else self.stream_id is not None
+
+    @property
+    def may_send_until(self) -> float:
+        """Until when a create whose outcome is unknown may still be sent, or 0."""
+        return self.sending_until if self.is_open else 0.0
 
     def status(self) -> CreateStatus:
         """Return what is public about it."""
@@ -244,10 +254,12 @@ class Transaction:
         """
         row = self._row(key)
         if row is not None and not hmac.compare_digest(row["digest"], _digest(spec, row["salt"])):
+            is_open = self._entry(row, frozenset()).is_open
+            first = "run() the key without a spec until it is settled, then " if is_open else ""
             raise InvalidInput(
                 f"key: {key!r} was used with another spec",
                 field="key",
-                hint="use another key for another stream; to start over, forget() the key",
+                hint=f"use another key for another stream; to start over, {first}forget() the key",
             )
 
     def entry(self, key: str, *, lock: bool = False) -> Entry | None:
@@ -284,11 +296,11 @@ class Transaction:
         """Return all keys of an account."""
         return self._entries(_CREATES.c.account == account)
 
-    def bind(self, key: str, account: str, group: str) -> None:
+    def bind(self, entry: Entry, account: str, group: str) -> None:
         """Record a key's account, unless it has one, and its group."""
         self._insert_missing(_GROUPS, {"key": group, "lease_until": 0.0, "not_before": 0.0})
         self._change(
-            key,
+            entry,
             account=sa.func.coalesce(_CREATES.c.account, account),
             group_key=group,
         )
@@ -360,26 +372,20 @@ class Transaction:
         """
         self.hold(entry.group or "", owner, lease)
         seconds = min(seconds, entry.send_until - self.now)
-        query = _CREATES.update().where(
-            _CREATES.c.key == entry.key,
-            _CREATES.c.stream_key.is_(None),
-            _CREATES.c.attempts == entry.attempts,
-            # It may have been forgotten, and intended with another spec.
-            _CREATES.c.salt == entry.salt,
-        )
-        values = {
-            "state": str(CreateState.UNKNOWN),
-            "reason": "a create was about to be sent",
-            "basis": str(basis),
-            "attempts": entry.attempts + 1,
-            "first_sent_at": self.now if entry.first_sent_at is None else entry.first_sent_at,
-            "sending_until": self.now + seconds,
-            # A list from before a create says nothing about its outcome.
-            "candidates": None,
-        }
         if seconds <= 0:
             raise TooLate
-        if self._connection.execute(query.values(values)).rowcount != 1:
+        if not self._change(
+            entry,
+            _CREATES.c.attempts == entry.attempts,
+            state=str(CreateState.UNKNOWN),
+            reason="a create was about to be sent",
+            basis=str(basis),
+            attempts=entry.attempts + 1,
+            first_sent_at=self.now if entry.first_sent_at is None else entry.first_sent_at,
+            sending_until=max(entry.may_send_until, self.now + seconds),
+            # A list from before a create says nothing about its outcome.
+            candidates=None,
+        ):
             raise Gone
         self._see(entry.account or "", entry.key, seen_before)
         return seconds
@@ -387,50 +393,62 @@ class Transaction:
     def not_sent(self, entry: Entry, reason: str) -> None:
         """Record that the last create was certainly not applied.
 
+        It says nothing about earlier creates: their outcome is as unknown as it was.
+
         Args:
             entry: The key as it was before that create.
             reason: Why it was not applied.
         """
         self._change(
-            entry.key,
-            state=str(CreateState.INTENDED),
+            entry,
+            state=str(CreateState.UNKNOWN if entry.is_open else CreateState.INTENDED),
             reason=clean(reason),
             attempts=entry.attempts,
             first_sent_at=entry.first_sent_at,
-            sending_until=0.0,
+            sending_until=entry.may_send_until,
         )
 
     def over(self, entry: Entry, reason: str) -> None:
-        """Record that the last attempt sends nothing more, and that its outcome is unknown."""
-        self._change(entry.key, reason=clean(reason), sending_until=self.now)
+        """Record that the last create sends nothing more, and that its outcome is unknown.
 
-    def created(self, key: str, stream_id: str, stream_key: str) -> None:
-        """Record the stream of a key, unless it has one.
+        Args:
+            entry: The key as it was before that create.
+            reason: Why its outcome is unknown.
+        """
+        self._change(entry, reason=clean(reason), sending_until=max(entry.may_send_until, self.now))
+
+    def created(self, entry: Entry, stream_id: str, stream_key: str) -> str:
+        """Record the stream of a key, unless it has one, and return the ID of the key's stream.
+
+        If the key was forgotten, the stream is remembered as that of no other key.
 
         Raises:
             Taken: If it is the stream of another key.
         """
-        owner = sa.select(_CREATES.c.key).where(
-            _CREATES.c.stream_key == stream_key,
-            _CREATES.c.account
-            == sa.select(_CREATES.c.account).where(_CREATES.c.key == key).scalar_subquery(),
+        query = sa.select(_CREATES.c.key, _CREATES.c.salt).where(
+            _CREATES.c.account == entry.account, _CREATES.c.stream_key == stream_key
         )
-        if self._connection.execute(owner).scalar() not in (None, key):
+        owner = self._connection.execute(query).one_or_none()
+        if owner is not None and tuple(owner) != (entry.key, entry.salt):
             raise Taken
-        query = _CREATES.update().where(_CREATES.c.key == key, _CREATES.c.stream_key.is_(None))
-        self._connection.execute(
-            query.values(
-                state=str(CreateState.CREATED),
-                reason="",
-                stream_id=stream_id,
-                stream_key=stream_key,
-            )
-        )
+        if self._change(
+            entry,
+            state=str(CreateState.CREATED),
+            reason="",
+            stream_id=stream_id,
+            stream_key=stream_key,
+        ):
+            return stream_id
+        row = self._row(entry.key)
+        if row is None or row["salt"] != entry.salt:
+            self._see(entry.account or "", _FORGOTTEN, [stream_key])
+            return stream_id
+        return str(row["stream_id"])
 
     def not_applied(self, entry: Entry) -> None:
         """Record that the creates sent so far were not applied."""
         self._change(
-            entry.key,
+            entry,
             state=str(CreateState.INTENDED),
             reason="its create was not applied",
             resends=entry.resends + 1,
@@ -440,11 +458,11 @@ class Transaction:
     def review(self, entry: Entry, cause: ReviewCause, reason: str) -> None:
         """Record that a key needs review."""
         reason = clean(f"{cause}: {reason}")
-        self._change(entry.key, state=str(CreateState.NEEDS_REVIEW), reason=reason)
+        self._change(entry, state=str(CreateState.NEEDS_REVIEW), reason=reason)
 
     def found(self, entry: Entry, candidates: Collection[str]) -> None:
-        """Record the candidates in a list."""
-        self._change(entry.key, candidates=json.dumps(sorted(candidates)))
+        """Record the candidates in a list that was read after the settle time."""
+        self._change(entry, candidates=json.dumps(sorted(candidates)))
 
     def taken(self, account: str) -> frozenset[str]:
         """Return the streams of an account that belong, or belonged, to a key."""
@@ -545,8 +563,19 @@ class Transaction:
         rows = [{"account": account, "key": key, "stream_key": each} for each in stream_keys]
         self._insert_missing(_SEEN, *rows)
 
-    def _change(self, key: str, **values: Any) -> None:
-        self._connection.execute(_CREATES.update().where(_CREATES.c.key == key).values(**values))
+    def _change(self, entry: Entry, *conditions: sa.ColumnElement[bool], **values: Any) -> bool:
+        """Change the row of an entry, and return whether it was still there to be changed.
+
+        Since the entry was read, its key may have been forgotten, and intended with another spec,
+        or a process that has lost its lease may have recorded its stream.
+        """
+        query = _CREATES.update().where(
+            _CREATES.c.key == entry.key,
+            _CREATES.c.salt == entry.salt,
+            _CREATES.c.stream_key.is_(None),
+            *conditions,
+        )
+        return self._connection.execute(query.values(**values)).rowcount == 1
 
     def _insert_missing(self, table: sa.Table, *rows: Mapping[str, Any]) -> None:
         if not rows:

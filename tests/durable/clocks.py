@@ -1,4 +1,4 @@
-"""A vendor whose clock is the machine's, and time that passes only when a test lets it."""
+"""Vendors whose clock is the machine's, and time that passes only when a test lets it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from livestream_core import ManualClock
+from livestream_core import Client, LiveStream, ManualClock, durable
 from livestream_core.emulator import load_emulator
 from migrations import CREATE
 
@@ -42,3 +42,29 @@ def vendor_of(provider: str) -> Iterator[tuple[Any, Time]]:
         yield vendor, clock
     finally:
         time.time = real
+
+
+@contextmanager
+def account(provider: str = "tpstreams") -> Iterator[tuple[Any, Client, Time]]:
+    """Provide a vendor, a client, and the time of both."""
+    with vendor_of(provider) as (vendor, clock), vendor.connect(retries=0) as client:
+        yield vendor, client, clock
+
+
+def settled(
+    creates: durable.Creates, client: Client, clock: Time, key: str, **fields: Any
+) -> LiveStream:
+    """Come again until the outcome of a create is known."""
+    for _ in range(20):
+        try:
+            return creates.create(client, key, **fields)
+        except durable.NotSettled as error:
+            assert error.retryable
+            assert error.retry_after
+            clock.pass_(error.retry_after)
+    raise AssertionError("not settled")
+
+
+def without_streams(data: Any, _: object) -> Any:
+    """Return an empty list of TPStreams, as one that is out of date may be."""
+    return {**data, "count": 0, "next": None, "results": []}

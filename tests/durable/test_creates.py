@@ -6,34 +6,30 @@ import gc
 import os
 import re
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import psycopg
 import pytest
 import sqlalchemy as sa
 
 import livestream_core as live
+from command_line import until
 from livestream_core import durable
 from livestream_core.emulator import Fault
 from migrations import LIST
 from postgresql import PostgreSQL
-from tests.durable.clocks import CREATES, Time, vendor_of
+from tests.durable.clocks import CREATES, Time, account, settled, without_streams
 
 SETTLE = 900.0
 SOON = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=2)
-
-
-@contextmanager
-def account(provider: str = "tpstreams") -> Iterator[tuple[Any, live.Client, Time]]:
-    """Provide a vendor, a client, and the time of both."""
-    with vendor_of(provider) as (vendor, clock), vendor.connect(retries=0) as client:
-        yield vendor, client, clock
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
@@ -126,18 +122,6 @@ def test_a_key_that_was_deleted_says_how_to_forget_it(file: str) -> None:
 # -- an unknown outcome ----------------------------------------------------------------------
 
 
-def settled(creates: durable.Creates, client: live.Client, clock: Time, **fields: Any) -> Any:
-    """Come again until the outcome is known."""
-    for _ in range(20):
-        try:
-            return creates.create(client, **fields)
-        except durable.NotSettled as error:
-            assert error.retryable
-            assert error.retry_after > 0
-            clock.pass_(error.retry_after)
-    raise AssertionError("not settled")
-
-
 @pytest.mark.parametrize("applied", [True, False])
 def test_a_lost_response_is_settled_by_coming_again(file: str, applied: bool) -> None:
     with account() as (vendor, client, clock):
@@ -165,15 +149,12 @@ def test_nothing_is_sent_again_before_the_settle_time_is_over(file: str) -> None
 def test_a_single_list_without_the_stream_does_not_prove_that_a_create_was_not_applied(
     file: str,
 ) -> None:
-    def empty(data: Any, _: object) -> Any:
-        return {**data, "count": 0, "next": None, "results": []}
-
     with account() as (vendor, client, clock):
         creates = durable.Creates(file, settle=SETTLE)
         lose_response(vendor)
         # The list after the lost response fails, and the next one is out of date.
         vendor.inject(Fault.status(500), on=LIST["tpstreams"], skip=1)
-        vendor.inject(Fault.edited(empty), on=LIST["tpstreams"], skip=1)
+        vendor.inject(Fault.edited(without_streams), on=LIST["tpstreams"], skip=1)
         with pytest.raises(durable.NotSettled):
             creates.create(client, key="lesson-42", title="Algebra", scheduled_start=SOON)
         clock.pass_(SETTLE + 1)
@@ -181,6 +162,62 @@ def test_a_single_list_without_the_stream_does_not_prove_that_a_create_was_not_a
             creates, client, clock, key="lesson-42", title="Algebra", scheduled_start=SOON
         )
         assert [each.id for each in client.list()] == [stream.id]
+        assert sent(vendor)["POST"] == 1
+
+
+def test_a_list_from_before_the_end_of_the_settle_time_proves_nothing(file: str) -> None:
+    with account() as (vendor, client, clock):
+        creates = durable.Creates(file, settle=SETTLE)
+        vendor.inject(Fault.late_commit(SETTLE / 2), on=CREATES["tpstreams"])
+        for _ in range(2):  # the second call reads a list
+            with pytest.raises(durable.NotSettled):
+                creates.create(client, key="lesson-42", title="Algebra", scheduled_start=SOON)
+        clock.pass_(SETTLE + 1)
+        # This list is out of date, and agrees with the one from before.
+        vendor.inject(Fault.edited(without_streams), on=LIST["tpstreams"])
+        stream = settled(
+            creates, client, clock, key="lesson-42", title="Algebra", scheduled_start=SOON
+        )
+        assert [each.id for each in client.list()] == [stream.id]
+        assert sent(vendor)["POST"] == 1
+
+
+def test_a_stream_that_was_recorded_without_a_lease_stays_recorded(
+    file: str, register: Callable[[Any], Any]
+) -> None:
+    suspended, woken = threading.Event(), threading.Event()
+    tasks: list[Future[live.LiveStream]] = []
+
+    class Suspended:
+        """Suspends the first task before it records its stream, until the second list is read."""
+
+        lists = 0
+
+        @live.hookimpl
+        def livestream_exchange(self, exchange: live.Exchange) -> None:
+            if exchange.method == "POST":
+                suspended.set()
+                assert woken.wait(60)
+            elif suspended.is_set() and exchange.operation == "list":
+                self.lists += 1
+                if self.lists == 2:
+                    woken.set()
+                    tasks[0].result(60)
+
+    with account() as (vendor, client, clock), ThreadPoolExecutor(1) as threads:
+        creates = durable.Creates(file, settle=SETTLE)
+        spec = live.StreamSpec(title="Algebra", scheduled_start=SOON)
+        register(Suspended())
+        tasks.append(threads.submit(creates.create, client, "lesson-42", spec))
+        assert suspended.wait(60)
+        clock.pass_(2 * SETTLE)
+        vendor.inject(Fault.edited(without_streams), on=LIST["tpstreams"], times=2)
+        stream = creates.run(client, "lesson-42")
+        assert stream.id == tasks[0].result(60).id
+        status = creates.status("lesson-42")
+        assert status is not None
+        assert (status.state, status.stream_id) == (durable.CreateState.CREATED, stream.id)
+        assert creates.resume(client) == {}
         assert sent(vendor)["POST"] == 1
 
 
@@ -234,6 +271,133 @@ def test_a_create_that_is_applied_later_than_the_settle_time_is_named_by_check(f
         clock.pass_(SETTLE * 2)
         (extra,) = creates.check(client)
         assert {each.id for each in client.list()} == {stream.id, extra.id}
+
+
+# -- a refusal after an unknown outcome ------------------------------------------------------
+
+REFERRED = live.StreamSpec(title="Algebra", reference="lesson-42")
+#: After this many seconds, nothing is sent; then the first create is applied.
+SENT_FOR, APPLIED = 60.0, 120.0
+
+
+class Unconnected(live.WSGITransport):
+    """A transport that cannot connect to send a create."""
+
+    def send(self, *arguments: Any) -> live.Response:
+        if arguments[0] == "POST":
+            raise live.ConnectionFailed("cannot connect", applied=False)
+        return super().send(*arguments)
+
+
+@contextmanager
+def unknown(
+    provider: str, database: str | sa.Engine
+) -> Iterator[tuple[Any, live.Client, Time, durable.Creates]]:
+    """Provide an account where the outcome of the key's first create is unknown."""
+    with account(provider) as (vendor, client, clock):
+        creates = durable.Creates(database, settle=SETTLE)
+        vendor.inject(Fault.late_commit(APPLIED), on="POST *")
+        until = datetime.fromtimestamp(time.time() + SENT_FOR, UTC)
+        with pytest.raises(durable.NotSettled):
+            creates.create(client, "lesson-42", REFERRED, send_until=until)
+        yield vendor, client, clock, creates
+
+
+#: The vendors at which a create with a reference may be sent again at any time.
+of_unique_references = pytest.mark.parametrize("provider", ["unique", "videosdk-rooms"])
+
+
+@of_unique_references
+@pytest.mark.parametrize("refusal", [400, 401, 403, 422, 429, "no connection", "no time"])
+@pytest.mark.usefixtures("small_vendors")
+def test_a_refusal_leaves_an_earlier_create_as_unknown_as_it_was(
+    file: str, provider: str, refusal: int | str
+) -> None:
+    with unknown(provider, file) as (vendor, client, _, creates):
+        before = creates.status("lesson-42")
+        assert before is not None
+        if isinstance(refusal, int):
+            vendor.inject(Fault.status(refusal), on="POST *", times=9)
+        if refusal == "no connection":
+            transport = Unconnected(vendor, clock=vendor.clock)
+            client = vendor.connect(retries=0, transport=transport)
+        deadline = 1e-9 if refusal == "no time" else None
+        with pytest.raises(live.LiveStreamError) as caught:
+            creates.run(client, "lesson-42", deadline=deadline)
+        assert caught.value.applied is None
+        status = creates.status("lesson-42")
+        assert status is not None
+        assert (status.state, status.attempts) == (before.state, before.attempts)
+        with pytest.raises(durable.NotSettled):
+            creates.forget("lesson-42")
+
+
+@of_unique_references
+@pytest.mark.usefixtures("small_vendors")
+def test_what_was_made_is_found_although_a_later_create_was_refused(
+    file: str, provider: str
+) -> None:
+    with unknown(provider, file) as (vendor, client, clock, creates):
+        vendor.inject(Fault.status(403), on="POST *")
+        with pytest.raises(live.PermissionDenied):
+            creates.run(client, "lesson-42")
+        clock.pass_(SENT_FOR + 1)
+        with pytest.raises(durable.NotSettled):
+            creates.run(client, "lesson-42")
+        clock.pass_(APPLIED - SENT_FOR)
+        stream = creates.run(client, "lesson-42")
+        assert [each.id for each in client.list()] == [stream.id]
+        assert sent(vendor)["POST"] == 2
+
+
+class Killed(live.WSGITransport):
+    """A transport of a process that is killed when it sends a create."""
+
+    def send(self, *arguments: Any) -> live.Response:
+        if arguments[0] == "POST":
+            raise KeyboardInterrupt
+        return super().send(*arguments)
+
+
+@pytest.mark.parametrize("second", ["lost", "refused", "killed"])
+def test_the_settle_time_begins_when_none_of_the_creates_can_still_be_sent(
+    file: str, second: str
+) -> None:
+    with account("videosdk-rooms") as (vendor, client, clock):
+        creates = durable.Creates(file, settle=SETTLE)
+        killed = vendor.connect(retries=0, transport=Killed(vendor, clock=vendor.clock))
+        until = datetime.fromtimestamp(time.time() + SENT_FOR, UTC)
+        with pytest.raises(KeyboardInterrupt):
+            creates.create(killed, "lesson-42", REFERRED, send_until=until)
+        vendor.inject(Fault.drop_before() if second == "lost" else Fault.status(403), on="POST *")
+        with pytest.raises((live.LiveStreamError, KeyboardInterrupt)):
+            creates.run(killed if second == "killed" else client, "lesson-42", deadline=10)
+        clock.pass_(SETTLE + SENT_FOR / 2)
+        with pytest.raises(durable.NotSettled):
+            creates.run(client, "lesson-42")
+        clock.pass_(SENT_FOR)
+        with pytest.raises(live.InvalidInput) as caught:
+            creates.run(client, "lesson-42")
+        assert caught.value.field == "send_until"
+
+
+def test_a_create_that_is_too_late_to_be_sent_again_stays_unknown(file: str) -> None:
+    engine = engine_of(file)
+    with unknown("videosdk-rooms", engine) as (vendor, client, clock, creates):
+
+        @sa.event.listens_for(engine, "after_cursor_execute")
+        def time_passes(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            # After the group was claimed, and before the create is sent again.
+            if statement.startswith("UPDATE livestream_groups") and clock.passed < SENT_FOR:
+                clock.pass_(SENT_FOR + 1)
+
+        with pytest.raises(durable.NotSettled) as caught:
+            creates.run(client, "lesson-42")
+        assert caught.value.applied is None
+        clock.pass_(APPLIED)
+        assert creates.run(client, "lesson-42").reference == "lesson-42"
+        assert sent(vendor)["POST"] == 1
+    engine.dispose()
 
 
 # -- the caller's transaction ----------------------------------------------------------------
@@ -344,6 +508,82 @@ def test_a_deadlock_between_two_creates_is_repeated_and_not_raised(
         assert [each.result(60).title for each in streams] == ["one", "other"]
         assert sent(vendor)["POST"] == 2
     assert codes == ["40P01"]
+    engine.dispose()
+
+
+# -- a key that is forgotten meanwhile -------------------------------------------------------
+
+
+def test_a_spec_is_not_sent_for_an_intent_that_replaced_its_own_while_it_waited(
+    file: str, register: Callable[[Any], Any]
+) -> None:
+    first, later = (SOON + timedelta(hours=each) for each in (1, 2))
+    tasks: list[Future[live.LiveStream]] = []
+
+    with account() as (_, client, _), ThreadPoolExecutor(1) as threads:
+        creates = durable.Creates(file, settle=SETTLE)
+        replaced = live.StreamSpec(title="Algebra", scheduled_start=first)
+        replacement = attrs.evolve(replaced, scheduled_start=later)
+
+        def is_bound() -> bool:
+            status = creates.status("lesson-42")
+            return status is not None and status.account is not None
+
+        class While:
+            """While a create is under way that could be confused with that of the key."""
+
+            @live.hookimpl
+            def livestream_exchange(self, exchange: live.Exchange) -> None:
+                if exchange.method != "POST" or tasks:
+                    return
+                tasks.append(threads.submit(creates.run, client, "lesson-42", replaced))
+                until(is_bound)
+                creates.forget("lesson-42")
+                creates.intend("lesson-42", replacement, account=client.account)
+                creates.resume(client)
+
+        register(While())
+        creates.intend("lesson-42", replaced)
+        creates.create(client, "other", title="Algebra", scheduled_start=SOON)
+        with pytest.raises(durable.NotSettled):
+            tasks[0].result(60)
+        assert creates.run(client, "lesson-42").scheduled_start == later
+        assert sorted(each.scheduled_start for each in client.list()) == [SOON, later]
+
+
+def test_a_key_is_not_forgotten_while_a_create_is_about_to_be_sent(
+    postgresql_server: PostgreSQL,
+) -> None:
+    database = postgresql_server.new_database()
+    engine, forgetter = engine_of(database), threading.get_ident()
+    tasks: list[Future[live.LiveStream]] = []
+
+    def waits_for_a_lock() -> bool:
+        with psycopg.connect(database) as connection:
+            query = (
+                "SELECT 1 FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            return connection.execute(query).fetchone() is not None
+
+    with account() as (vendor, client, _), ThreadPoolExecutor(1) as threads:
+        creates = durable.Creates(engine)
+        spec = live.StreamSpec(title="Algebra", scheduled_start=SOON)
+        creates.intend("lesson-42", spec)
+        lose_response(vendor)
+
+        @sa.event.listens_for(engine, "after_cursor_execute")
+        def create(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            # The key was read, and will now be forgotten.
+            if threading.get_ident() == forgetter and not tasks and statement.startswith("SELECT"):
+                tasks.append(threads.submit(creates.run, client, "lesson-42"))
+                until(lambda: tasks[0].done() or waits_for_a_lock())
+
+        creates.forget("lesson-42")
+        with pytest.raises(live.InvalidInput) as caught:
+            tasks[0].result(60)
+        assert caught.value.field == "key"
+        assert sent(vendor)["POST"] == 0
     engine.dispose()
 
 

@@ -9,6 +9,7 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import sqlalchemy as sa
 
@@ -190,6 +191,113 @@ def test_the_stream_of_a_forgotten_key_is_not_that_of_another(
     vendor.inject(Fault.drop_before(), on=CREATE)
     caller.settled("b", unique=True)
     assert titles(vendor) == ["Lesson", "Lesson"]
+
+
+OTHER = live.StreamSpec(title="Other", scheduled_start=START)
+
+
+def once_after(register: Callable[[Any], Any], method: str, act: Callable[[], object]) -> None:
+    """Do something once, between a request and what is recorded about it."""
+    todo = [act]
+
+    class After:
+        @live.hookimpl
+        def livestream_exchange(self, exchange: live.Exchange) -> None:
+            if exchange.method == method and todo:
+                todo.pop()()
+
+    register(After())
+
+
+def replace(operator: durable.Creates, caller: Caller, spec: live.StreamSpec) -> None:
+    """Forget the key "a", and intend it with another spec."""
+    operator.forget("a", force=True)
+    operator.intend("a", spec, account=caller.client.account)
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Iterator[durable.Creates]:
+    """Provide what an operator uses in the same database, in another process."""
+    creates = durable.Creates(f"sqlite:///{tmp_path / 'creates.db'}")
+    yield creates
+    creates.close()
+
+
+def test_a_key_that_is_intended_again_during_its_create_gets_a_stream_of_its_own(
+    caller: Caller,
+    vendor: TPStreamsEmulator,
+    operator: durable.Creates,
+    register: Callable[[Any], Any],
+) -> None:
+    caller.intend("a", LESSON)
+    once_after(register, "POST", lambda: replace(operator, caller, OTHER))
+    assert caller.run(caller.client, "a").title == "Lesson"
+    assert caller.run(caller.client, "a").title == "Other"
+    assert titles(vendor) == ["Lesson", "Other"]
+
+
+@pytest.mark.parametrize("status", [201, 403, 504])
+def test_nothing_about_a_forgotten_intent_is_recorded_for_the_next_one(
+    caller: Caller,
+    vendor: TPStreamsEmulator,
+    operator: durable.Creates,
+    register: Callable[[Any], Any],
+    status: int,
+) -> None:
+    recorded = []
+
+    def start_over() -> None:
+        replace(operator, caller, OTHER)
+        recorded.append(operator.status("a"))
+
+    if status != 201:
+        vendor.inject(Fault.status(status), on=CREATE)
+    caller.intend("a", LESSON)
+    once_after(register, "POST", start_over)
+    try:
+        caller.run(caller.client, "a")
+    except live.LiveStreamError as error:
+        assert status != 201, error
+    assert recorded == [operator.status("a")]
+
+
+def test_the_stream_of_a_key_that_is_forgotten_during_its_create_is_not_that_of_another(
+    caller: Caller,
+    vendor: TPStreamsEmulator,
+    operator: durable.Creates,
+    register: Callable[[Any], Any],
+) -> None:
+    once_after(register, "POST", lambda: operator.forget("a", force=True))
+    caller.create(caller.client, "a", LESSON, unique=True)
+    vendor.inject(Fault.drop_before(), on=CREATE)
+    caller.settled("a", unique=True)
+    assert titles(vendor) == ["Lesson", "Lesson"]
+
+
+def test_a_spec_is_not_sent_for_an_intent_that_replaced_its_own_while_a_list_was_read(
+    caller: Caller,
+    vendor: TPStreamsEmulator,
+    operator: durable.Creates,
+    register: Callable[[Any], Any],
+) -> None:
+    later = attrs.evolve(LESSON, scheduled_start=START + timedelta(hours=1))
+
+    waiting: list[Any] = []
+
+    def start_over() -> None:
+        replace(operator, caller, later)
+        with vendor.connect() as client:
+            waiting.extend(operator.resume(client).values())
+
+    vendor.inject(Fault.drop_before(), on=CREATE)
+    with pytest.raises(durable.NotSettled):
+        caller.create(caller.client, "a", LESSON)
+    once_after(register, "GET", start_over)
+    with pytest.raises(durable.NotSettled):
+        caller.create(caller.client, "a", LESSON)
+    assert [type(each) for each in waiting] == [durable.NotSettled]
+    assert titles(vendor) == []
+    assert caller.run(caller.client, "a").scheduled_start == later.scheduled_start
 
 
 def test_a_key_of_another_account_needs_review(caller: Caller) -> None:
