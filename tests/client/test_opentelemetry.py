@@ -346,7 +346,9 @@ def test_spans_end_though_the_export_of_one_is_interrupted(
     ]
 
 
-@pytest.mark.parametrize("hook", ["livestream_trace", "livestream_exchange", "livestream_operation"])
+@pytest.mark.parametrize(
+    "hook", ["livestream_trace", "livestream_exchange", "livestream_operation"]
+)
 def test_spans_end_though_another_plugin_is_interrupted(
     observed: Telemetry, register: Callable[[Any], Any], clock: FakeClock, hook: str
 ) -> None:
