@@ -324,10 +324,11 @@ class Watching:
                 if followed.seen_at is None or followed.seen_at < read.at:
                     self._use(followed, read.stream, read.at)
         while self._woken:
-            if (key := self._woken.pop()) is None:
+            woken = self._woken.pop()
+            if woken is None:
                 self._list_due = min(self._list_due, now)
             else:
-                self._followed[key].due = -math.inf
+                self._followed[woken].due = -math.inf
 
     # -- reading ----------------------------------------------------------------------------
 

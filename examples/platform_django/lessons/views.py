@@ -42,7 +42,7 @@ def create_lesson(request: HttpRequest, account: str) -> HttpResponse:
     try:
         # Not by parse_datetime: it returns None for a mistyped time, and a stream without a time
         # starts at once.
-        spec = live.StreamSpec(title=given.get("title"), scheduled_start=given.get("starts_at"))
+        spec = live.StreamSpec(title=given.get("title", ""), scheduled_start=given.get("starts_at"))
     except live.InvalidInput as error:
         return JsonResponse({"error": error.message}, status=400)
     lesson = Lesson.objects.create(account=owner, title=spec.title, starts_at=spec.scheduled_start)
