@@ -111,7 +111,7 @@ def test_people_see_lines_and_warnings_about_forged_deliveries(vendor: Any) -> N
         output, errors = process.communicate(timeout=PATIENCE)
     assert output == ""
     (warning,) = errors.splitlines()
-    assert warning.startswith("Warning: tpstreams:")
+    assert warning.startswith("Warning: 'tpstreams:")
     assert "a webhook delivery was refused" in warning
     assert vendor.webhook_secret not in warning
 

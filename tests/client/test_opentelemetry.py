@@ -27,7 +27,7 @@ from livestream_core.emulator import Fault
 from livestream_core.telemetry import OpenTelemetry
 from livestream_core.testing.blocking import connect_blocking
 from runners import only_sync
-from scripted import LOST, Foreign, ScriptedTransport, respond
+from scripted import LOST, Foreign, Interrupted, ScriptedTransport, respond
 
 pytestmark = pytest.mark.usefixtures("runner")
 
@@ -315,7 +315,7 @@ def test_a_response_that_is_read_in_a_thread_keeps_its_span(
     ]
 
 
-class Interrupted(SpanProcessor):
+class InterruptedExport(SpanProcessor):
     """An exporter that a task queue's time limit interrupts once."""
 
     is_armed = True
@@ -330,7 +330,7 @@ class Interrupted(SpanProcessor):
 def test_spans_end_though_the_export_of_one_is_interrupted(
     observed: Telemetry, clock: FakeClock, answer: Any
 ) -> None:
-    observed.provider.add_span_processor(Interrupted())
+    observed.provider.add_span_processor(InterruptedExport())
     answers = iter([answer, respond(200, GOOD)])
     transport = ScriptedTransport(lambda *_: next(answers))
     with connected(Scripted, transport, token="t", clock=clock) as client:
@@ -352,29 +352,11 @@ def test_spans_end_though_the_export_of_one_is_interrupted(
 def test_spans_end_though_another_plugin_is_interrupted(
     observed: Telemetry, register: Callable[[Any], Any], clock: FakeClock, hook: str
 ) -> None:
-    class Other:
-        @live.hookimpl
-        def livestream_trace(self) -> None:
-            self.reach("livestream_trace")
-
-        @live.hookimpl
-        def livestream_exchange(self) -> None:
-            self.reach("livestream_exchange")
-
-        @live.hookimpl
-        def livestream_operation(self) -> None:
-            self.reach("livestream_operation")
-
-        def reach(self, place: str) -> None:
-            if place == hook:
-                raise Foreign("out of time")
-
     transport = ScriptedTransport(lambda *_: respond(200, GOOD))
     with connected(Scripted, transport, token="t", clock=clock) as client:
-        other = register(Other())
+        register(Interrupted(hook))
         with pytest.raises(Foreign):
             client.get("1")
-        other.reach = lambda _: None
         client.get("1")
     assert trace.get_current_span() is trace.INVALID_SPAN
     first, second = observed.spans(SpanKind.INTERNAL)

@@ -14,7 +14,7 @@ import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, FakeClock, connected
 from livestream_core.emulator import Fault
 from runners import only_sync
-from scripted import LOST, Foreign, ScriptedTransport, respond
+from scripted import LOST, Foreign, Interrupted, ScriptedTransport, respond
 
 pytestmark = pytest.mark.usefixtures("runner")
 
@@ -640,45 +640,6 @@ def test_a_trace_that_fails_is_logged_and_changes_nothing(
 
 
 # -- interrupts while plugins are told ------------------------------------------------------
-
-
-class Interrupted(logging.Handler, live.OperationTrace):
-    """A plugin and log handler that a task queue's time limit interrupts once, at one place."""
-
-    def __init__(self, place: str) -> None:
-        super().__init__()
-        self.place = place
-
-    def reach(self, place: str) -> None:
-        if place == self.place:
-            self.place = ""
-            raise Foreign("out of time")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.reach("emit")
-
-    @live.hookimpl
-    def livestream_trace(self) -> live.OperationTrace:
-        self.reach("livestream_trace")
-        return self
-
-    @live.hookimpl
-    def livestream_exchange(self) -> None:
-        self.reach("livestream_exchange")
-
-    @live.hookimpl
-    def livestream_operation(self) -> None:
-        self.reach("livestream_operation")
-
-    def start_exchange(self, request: live.OutgoingRequest) -> Mapping[str, str]:
-        self.reach("start_exchange")
-        return {}
-
-    def end_exchange(self, exchange: live.Exchange) -> None:
-        self.reach("end_exchange")
-
-    def end(self, operation: live.OperationSummary) -> None:
-        self.reach("end")
 
 
 @pytest.fixture

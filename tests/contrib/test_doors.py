@@ -182,7 +182,8 @@ def test_a_body_whose_connection_is_lost_is_refused_and_logged(
     headers, body = served.platform.delivery()
     reply = served.post(headers, body)
     assert (reply.status, reply.text) == (400, "the body was cut off\n")
-    assert caplog.messages == [f"{ACCOUNT!r}: a webhook delivery was refused: its body was cut off"]
+    logged = [each.getMessage() for each in caplog.records if each.name == "livestream_core"]
+    assert logged == [f"{ACCOUNT!r}: a webhook delivery was refused: its body was cut off"]
     assert served.platform.stored() == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,45 @@ CUT = "cut"
 
 class Foreign(BaseException):
     """The exception that a task queue raises in a program that takes too long."""
+
+
+class Interrupted(logging.Handler, live.OperationTrace):
+    """A plugin and log handler that a task queue's time limit interrupts once, at one place."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self.place = place
+
+    def reach(self, place: str) -> None:
+        if place == self.place:
+            self.place = ""
+            raise Foreign("out of time")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.reach("emit")
+
+    @live.hookimpl
+    def livestream_trace(self) -> live.OperationTrace:
+        self.reach("livestream_trace")
+        return self
+
+    @live.hookimpl
+    def livestream_exchange(self) -> None:
+        self.reach("livestream_exchange")
+
+    @live.hookimpl
+    def livestream_operation(self) -> None:
+        self.reach("livestream_operation")
+
+    def start_exchange(self, request: live.OutgoingRequest) -> Mapping[str, str]:
+        self.reach("start_exchange")
+        return {}
+
+    def end_exchange(self, exchange: live.Exchange) -> None:
+        self.reach("end_exchange")
+
+    def end(self, operation: live.OperationSummary) -> None:
+        self.reach("end")
 
 
 @attrs.define
