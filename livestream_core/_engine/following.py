@@ -85,8 +85,9 @@ class Known(VendorValue):
         failures: The number of attempts in a row that failed.
         changed_at: When the last change was noticed.
         read_at: When the stream was last read.
-        is_listed: Whether the lists of the account have the stream, so that it need not be read.
-        is_hot: Whether it is read nevertheless while it is likely to change.
+        listed_as: The digest of what the last list of the account showed; ``None`` if the lists do
+            not have the stream.
+        is_hot: Whether it is read by its ID while it is likely to change, although it is listed.
         kept_until: Until when a stream that is over is remembered.
         waiting: The changes that have not been handed over, in order.
         evidence: The deliveries that could not be used yet.
@@ -105,7 +106,7 @@ class Known(VendorValue):
     failures: int = attrs.field(default=0, converter=c.optional_count)
     changed_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     read_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
-    is_listed: bool = attrs.field(default=False, converter=c.flag)
+    listed_as: str | None = attrs.field(default=None, converter=c.optional_text)
     is_hot: bool = attrs.field(default=False, converter=c.flag)
     kept_until: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     waiting: tuple[Change, ...] = attrs.field(
@@ -195,6 +196,17 @@ def digest_of(stream: LiveStream) -> str:
     shown = without_secrets(stream)
     values = {name: repr(_compared(shown, name)) for name in ("status", *_FIELDS)}
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
+
+
+def is_as_listed(known: Known) -> bool:
+    """Return whether the next list shows every change, because the last one showed what is known.
+
+    A list that shows the same as the one before it adds no evidence. If something else has shown
+    another state in the meantime, only a read by the ID shows that the stream has left that state.
+    """
+    if known.stream is None or known.listed_as is None:
+        return False
+    return known.listed_as == digest_of(known.stream)
 
 
 def without_secrets(stream: LiveStream) -> LiveStream:

@@ -14,7 +14,16 @@ from .._client.account_watches import show
 from .._client.base import BaseClient
 from .._contract.capabilities import Feature, Support
 from .._contract.foreign import is_of_signal_handler
-from .._engine.following import Evidence, Known, Read, Subject, follow, listed_read
+from .._engine.following import (
+    Evidence,
+    Known,
+    Read,
+    Subject,
+    digest_of,
+    follow,
+    is_as_listed,
+    listed_read,
+)
 from .._engine.polling import CONFIRM, is_over, next_read, retry_pause
 from .._model.changes import ChangeKind
 from .._model.errors import LiveStreamError, NotFound
@@ -190,7 +199,7 @@ class Tracking:
         if failure is not None:
             return (yield from held.fail(getattr(failure, "retry_after", None)))
         now = client.clock.now()
-        after, kept_until = self._next_read(held.known, read, subject, now), None
+        after, kept_until = self._next_read(held.known, subject, now), None
         is_hot = held.known.is_hot and after is not None
         if after is None and _is_gone_or_over(held.known.stream, subject):
             after = self.settings.keep
@@ -215,26 +224,24 @@ class Tracking:
         show(client.account, stream, at)
         return Read(stream=stream, at=at), None
 
-    def _next_read(
-        self, known: Known, read: Read | None, subject: Subject, now: datetime
-    ) -> float | None:
-        """Return the seconds until the stream is read again, or ``None``."""
+    def _next_read(self, known: Known, subject: Subject, now: datetime) -> float | None:
+        """Return the seconds until the stream is read by its ID again, or ``None``."""
         stream, can, poll = known.stream, subject.capabilities, self.settings.poll
         if known.missed:
             return min(poll, CONFIRM)
-        if stream is None or not can[Feature.GET]:
+        if not can[Feature.GET]:
             return None
-        shown = None if read is None else read.stream
+        if stream is None:
+            # While the lists have a stream that reads did not find, it may exist nevertheless.
+            return None if known.listed_as is None else poll
         pause = next_read(stream, can, now, known.changed_at, poll)
         is_search = can[Feature.GET].support is not Support.NATIVE
         if pause is not None and (known.keys or is_search):
             # Where deliveries arrive, reads are only for those that are lost. A search takes many
             # requests.
             pause = poll
-        is_as_shown = shown is None or shown.status is stream.status
-        if known.is_listed and is_as_shown and not (known.is_hot and (pause or poll) < poll):
-            return None  # the next list reads it
-        return pause
+        is_hot = known.is_hot and (pause or poll) < poll
+        return pause if is_hot or not is_as_listed(known) else None
 
 
 def _add(waiting: Waiting) -> Use:
@@ -273,18 +280,17 @@ class _Held:
                 self.known = attrs.evolve(self.known, is_hot=True)
             else:
                 self.must_be_read = True
-                if key == UNLISTED:
-                    self.known = attrs.evolve(self.known, is_listed=False)
         self.taken = [key for key, _ in claim.deliveries]
+        if UNLISTED in self.taken:
+            # Also if a list had it again: of two such notes, the store has only the first one.
+            self.known = attrs.evolve(self.known, listed_as=None)
 
     def _add(self, evidence: Evidence) -> None:
-        known = self.known
-        self.known = attrs.evolve(
-            known,
-            evidence=(*known.evidence, evidence),
-            is_listed=known.is_listed or evidence.is_read,
-            is_hot=known.is_hot and not evidence.is_read,
-        )
+        known, shown = self.known, evidence.event.stream
+        known = attrs.evolve(known, evidence=(*known.evidence, evidence))
+        if evidence.is_read and shown is not None:
+            known = attrs.evolve(known, listed_as=digest_of(shown), is_hot=False)
+        self.known = known
 
     @property
     def kept_until(self) -> datetime | None:

@@ -260,6 +260,76 @@ def test_a_status_that_reads_hide_is_believed_again_although_the_lists_stay_the_
         assert here.round(watcher, 6 * 60) == ["live"]
 
 
+@pytest.mark.parametrize("asks", ["a delivery", "a poll"])
+def test_a_status_to_which_a_stream_returns_between_two_equal_lists_is_told(asks: str) -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        stream = tenant.client.create(title="Lesson")
+        here.clock.advance(600)
+        tenant.vendor.connect_encoder(stream.id)
+        watcher, tracker = here.watcher(), here.tracker()
+        assert here.process(watcher) == ["live"]
+        assert here.round(watcher) == []
+        tenant.vendor.drop_encoder(stream.id)
+        if asks == "a delivery":
+            event = tenant.client.parse_webhook(*tenant.vendor.webhook(stream.id))
+            tracker.add(event, account="north")
+        else:
+            tracker.poll("north", stream.id)
+        assert here.process(watcher) == ["interrupted"]
+        here.clock.advance(1)
+        tenant.vendor.connect_encoder(stream.id)  # and the delivery about it is lost
+        assert here.round(watcher) == ["live"]
+        here.round(watcher)
+        assert here.round(watcher) == []
+        assert tenant.reads == ["/v1/streams"], "the lists suffice again"
+
+
+def test_a_stream_that_reads_wrongly_did_not_find_is_followed_again_while_it_is_listed() -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        stream = tenant.client.create(title="Lesson")
+        here.clock.advance(600)
+        watcher, tracker = here.watcher(), here.tracker()
+        assert here.process(watcher) == ["ready"]
+        assert here.round(watcher) == []
+        tenant.vendor.inject(Fault.status(404, body=b"{}"), on="GET /v1/streams/*", times=2)
+        tracker.poll("north", stream.id)
+        assert here.process(watcher) == []
+        assert here.round(watcher, 31) == ["deleted"]
+        assert here.round(watcher) == ["ready"]
+        here.round(watcher)
+        assert here.round(watcher) == []
+        assert tenant.reads == ["/v1/streams"], "the lists suffice again"
+
+
+def test_a_stream_that_left_the_list_twice_while_it_was_held_does_not_count_as_listed() -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        stream = tenant.client.create(title="Lesson")
+        here.clock.advance(600)
+        tenant.vendor.connect_encoder(stream.id)
+        watcher, tracker = here.watcher(status="live"), here.tracker()
+        assert here.process(watcher) == ["live"]
+
+        def meanwhile(change: Change) -> None:
+            here.told.append(change)
+            steps = (tenant.vendor.drop_encoder, tenant.vendor.connect_encoder)
+            for step in (*steps, tenant.client.delete):
+                step(stream.id)
+                here.clock.advance(330)
+                tracker.process(here.told.append)  # lists the account
+
+        tenant.client.update(stream.id, title="Algebra")
+        tracker.poll("north", stream.id)
+        events.Tracker(here.store, client_for=here.client_for, lease=2000).process(meanwhile)
+        assert [short(each) for each in here.told] == ["live", "updated"]
+        assert here.round(watcher, 31) == ["deleted"]
+        for _ in range(2):
+            here.round(watcher)
+        assert tenant.reads == ["/v1/streams"], "it is read no more"
+
+
 def test_an_account_is_listed_soon_while_a_stream_is_likely_to_change_and_else_seldom() -> None:
     with platform() as here:
         (tenant,) = here.tenants.values()
