@@ -88,7 +88,10 @@ class Known(VendorValue):
         listed_as: The digest of what the last list of the account showed; ``None`` if the lists do
             not have the stream.
         is_hot: Whether it is read by its ID while it is likely to change, although it is listed.
-        kept_until: Until when a stream that is over is remembered.
+        must_be_read: Whether a read by its ID was asked for, so that what a list shows does not
+            suffice.
+        kept_until: Until when a stream that is over or deleted is remembered; ``None`` if it is not
+            over, or anything has waited for it since the last read.
         waiting: The changes that have not been handed over, in order.
         evidence: The deliveries that could not be used yet.
     """
@@ -108,6 +111,7 @@ class Known(VendorValue):
     read_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     listed_as: str | None = attrs.field(default=None, converter=c.optional_text)
     is_hot: bool = attrs.field(default=False, converter=c.flag)
+    must_be_read: bool = attrs.field(default=False, converter=c.flag)
     kept_until: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     waiting: tuple[Change, ...] = attrs.field(
         default=(), converter=_changes, metadata=about(part=Change)
@@ -157,16 +161,20 @@ class Subject:
 def follow(known: Known, subject: Subject, read: Read | None) -> Known:
     """Return what is known after some deliveries, and a read that was made after all of them.
 
+    Deliveries about a stream that was deleted wait for a read, because they may be late.
+
     Args:
         known: What was known before, with the deliveries in the order in which they arrived.
         subject: The stream.
         read: The read, or ``None`` if there was none.
     """
+    if read is None and known.stream is None and known.count:
+        return known
     evidence = known.evidence
     following = _Following(attrs.evolve(known, evidence=()), subject)
     caused = any(each.source is Source.WEBHOOK for each in evidence)
-    # A delivery about a stream that is unknown or deleted proves nothing unless a read finds it.
-    is_lost = known.stream is None and (read.stream is None if read else known.count > 0)
+    # A delivery about a stream that is unknown proves nothing if a read does not find it.
+    is_lost = known.stream is None and read is not None and read.stream is None
     for each in sorted(evidence, key=lambda each: each.event.occurred_at or each.received_at):
         if following.remembers(each) and not is_lost and not _is_superseded(each, known, read):
             following.deliver(each, read)

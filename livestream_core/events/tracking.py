@@ -182,11 +182,11 @@ class Tracking:
             # The deliveries wait: only a client can tell what they mean.
             logger().error("%s: client_for failed", account, exc_info=error)
             return (yield from held.fail())
-        if (kept_until := held.kept_until) is not None:
+        if (kept_until := held.known.kept_until) is not None:
             held.forget_if_kept(client.clock.now())
             left: float = (kept_until - client.clock.now()).total_seconds()
             return left
-        read, failure = None if held.must_be_read else listed_read(held.known), None
+        read, failure = None if held.known.must_be_read else listed_read(held.known), None
         if read is None:
             read, failure = yield from self._read(client, account, stream_id)
         subject = Subject(
@@ -204,7 +204,7 @@ class Tracking:
         if after is None and _is_gone_or_over(held.known.stream, subject):
             after = self.settings.keep
             kept_until = now + timedelta(seconds=after)
-        yield from held.save(failures=0, kept_until=kept_until, is_hot=is_hot)
+        yield from held.save(failures=0, kept_until=kept_until, is_hot=is_hot, must_be_read=False)
         return after
 
     def _read(
@@ -263,8 +263,6 @@ class _Held:
     taken: list[str] = attrs.field(init=False)
     #: Whether the stream is to be removed.
     is_forgotten: bool = attrs.field(init=False, default=False)
-    #: Whether what a list shows does not suffice.
-    must_be_read: bool = attrs.field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         claim = self.claim
@@ -279,8 +277,11 @@ class _Held:
             elif key == HOT:
                 self.known = attrs.evolve(self.known, is_hot=True)
             else:
-                self.must_be_read = True
+                self.known = attrs.evolve(self.known, must_be_read=True)
         self.taken = [key for key, _ in claim.deliveries]
+        if self.taken:
+            # Until the next read, whatever fails before it.
+            self.known = attrs.evolve(self.known, kept_until=None)
         if UNLISTED in self.taken:
             # Also if a list had it again: of two such notes, the store has only the first one.
             self.known = attrs.evolve(self.known, listed_as=None)
@@ -292,16 +293,9 @@ class _Held:
             known = attrs.evolve(known, listed_as=digest_of(shown), is_hot=False)
         self.known = known
 
-    @property
-    def kept_until(self) -> datetime | None:
-        """Until when the stream is remembered; ``None`` if it is not over, or anything waits."""
-        known = self.known
-        is_idle = not (self.claim.deliveries or known.evidence or known.waiting)
-        return known.kept_until if is_idle else None
-
     def forget_if_kept(self, now: datetime) -> bool:
         """Forget the stream if it was remembered for long enough, and return whether it was."""
-        until = self.kept_until
+        until = self.known.kept_until
         self.is_forgotten = until is not None and until <= now
         return self.is_forgotten
 

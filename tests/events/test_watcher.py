@@ -52,12 +52,18 @@ class Platform:
     told: list[Change] = attrs.Factory(list)
     #: The tenants that have left.
     left: set[str] = attrs.Factory(set)
+    #: The next calls of ``client_for`` that fail, by number.
+    failing: set[int] = attrs.Factory(set)
     poll: float = 300.0
 
     def accounts(self) -> list[str]:
         return [each for each in self.tenants if each not in self.left]
 
     def client_for(self, account: str) -> live.Client:
+        is_failing = 1 in self.failing
+        self.failing = {each - 1 for each in self.failing}
+        if is_failing:
+            raise ConnectionError("the database is down")
         return self.tenants[account].client
 
     def tracker(self) -> events.Tracker:
@@ -677,6 +683,119 @@ def test_a_delivery_lets_it_be_remembered_for_longer() -> None:
         assert here.store.calls["remove"] == 0
         here.round(tracker, 2 * DAY)
         assert here.store.calls["remove"] == 1
+
+
+@pytest.mark.parametrize("failing", ["the read", "the client"])
+@pytest.mark.parametrize("asks", ["a delivery", "a poll", "a list"])
+def test_a_stream_that_is_over_is_read_although_the_first_attempt_fails(
+    asks: str, failing: str
+) -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        tracker = here.tracker()
+        worker: Any = here.watcher() if asks == "a list" else tracker
+        stream = tenant.client.create(title="Lesson")
+
+        def read() -> list[str]:
+            if asks != "a list":
+                tracker.poll("north", stream.id)
+            return here.round(worker)
+
+        assert read() == ["ready"]
+        event = tenant.client.parse_webhook(*tenant.vendor.webhook(stream.id))
+        tenant.client.cancel(stream.id)
+        assert read() == ["cancelled"]
+        tenant.client.delete(stream.id)
+
+        if failing == "the read":
+            tenant.vendor.inject(Fault.status(503), on="GET /v1/streams/*")
+        else:
+            # The first call is about the account if that is listed.
+            here.failing = {2 if asks == "a list" else 1}
+        if asks == "a delivery":
+            tracker.add(event, account="north")
+        elif asks == "a poll":
+            tracker.poll("north", stream.id)
+        assert here.round(worker) == []
+        assert here.round(worker, 6) == []
+        assert [each for each in tenant.reads if stream.id in each]
+        assert here.round(worker, 31) == ["deleted"]
+        assert here.round(worker, 31 * DAY) == []
+        assert here.store.calls["remove"] == 1
+
+
+@pytest.mark.parametrize("failing", ["the read", "the client"])
+@pytest.mark.parametrize("asks", ["a delivery", "a poll"])
+def test_a_stream_that_counts_as_deleted_is_read_although_the_first_attempt_fails(
+    asks: str, failing: str
+) -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        tracker = here.tracker()
+        stream = tenant.client.create(title="Lesson")
+        here.clock.advance(600)
+        tracker.poll("north", stream.id)
+        assert here.process(tracker) == ["ready"]
+        tenant.vendor.inject(Fault.status(404, body=b"{}"), on="GET /v1/streams/*", times=2)
+        tracker.poll("north", stream.id)
+        assert here.process(tracker) == []
+        assert here.round(tracker, 31) == ["deleted"]
+
+        for step in (tenant.vendor.connect_encoder, tenant.vendor.drop_encoder):
+            here.clock.advance(1)
+            step(stream.id)
+            if asks == "a delivery":
+                event = tenant.client.parse_webhook(*tenant.vendor.webhook(stream.id))
+                tracker.add(event, account="north")
+        if asks == "a poll":
+            tracker.poll("north", stream.id)
+        if failing == "the read":
+            tenant.vendor.inject(Fault.status(503), on="GET /v1/streams/*")
+        else:
+            here.failing = {1}
+        assert here.process(tracker) == []
+        told = here.round(tracker, 6)
+        if asks == "a delivery":
+            assert told == ["live", "interrupted"], "the deliveries have waited for the read"
+            assert here.told[-1].source is events.Source.WEBHOOK
+        else:
+            assert told == ["interrupted"]
+
+
+def test_a_poll_leads_to_a_read_by_the_id_although_the_first_attempt_fails() -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        watcher, tracker = here.watcher(), here.tracker()
+        stream = tenant.client.create(title="Lesson")
+        here.clock.advance(600)
+        assert here.process(watcher) == ["ready"]
+        tenant.vendor.connect_encoder(stream.id)
+        here.failing = {2}
+        assert here.round(watcher) == [], "a list shows it live, and has a client"
+        tenant.client.stop(stream.id)
+        tracker.poll("north", stream.id)
+        here.failing = {1}
+        assert here.process(tracker) == []
+        tenant.vendor.inject(Fault.status(503), on="GET /v1/streams")
+        assert here.round(tracker, 11) == ["live", "processing"]
+
+
+def test_a_poll_that_arrives_while_a_change_waits_is_not_forgotten() -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        tracker = here.tracker()
+        stream = tenant.client.create(title="Lesson")
+        tenant.client.cancel(stream.id)
+        tracker.poll("north", stream.id)
+
+        def failing(change: Change) -> None:
+            raise RuntimeError("the database is down")
+
+        assert tracker.process(failing) == 0
+        tenant.client.delete(stream.id)
+        tracker.poll("north", stream.id)
+        assert here.process(tracker) == ["cancelled"]
+        assert here.round(tracker, 31) == ["deleted"]
 
 
 def test_a_worker_that_was_killed_does_not_let_it_be_forgotten_early(
