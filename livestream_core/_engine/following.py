@@ -77,6 +77,8 @@ class Known(VendorValue):
         stream: The stream as it was last told; ``None`` if it is unknown or deleted.
         is_read: Whether its fields are those of a read, and not of a delivery, which may lack some.
         is_on_air: Whether a run of a reusable stream has begun, and has not ended.
+        series: What distinguishes the keys of its changes from those before it was last forgotten;
+            ``None`` before the first change.
         count: The number of changes so far.
         told_at: When the last status was true, by the vendor's clock as far as it is known.
         keys: The last deliveries.
@@ -101,6 +103,7 @@ class Known(VendorValue):
     )
     is_read: bool = attrs.field(default=False, converter=c.flag)
     is_on_air: bool = attrs.field(default=False, converter=c.flag)
+    series: str | None = attrs.field(default=None, converter=c.optional_text)
     count: int = attrs.field(default=0, converter=c.optional_count)
     told_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     keys: tuple[str, ...] = attrs.field(default=(), converter=c.texts)
@@ -143,19 +146,20 @@ class Subject:
         account: The account.
         stream_id: The stream's ID.
         capabilities: What the provider can do.
-        series: What distinguishes the keys of its changes, if other followers number theirs too.
+        series: What distinguishes the keys of its changes from those of other followers, and from
+            those that are forgotten.
     """
 
     provider: str
     account: str
     stream_id: str
     capabilities: Capabilities
-    series: str | None = None
+    series: str
 
     def key(self, number: int) -> str:
         """Return the key of a change by its number."""
-        parts = [quote(self.account, safe=":"), quote(self.stream_id, safe=""), self.series]
-        return "/".join([*filter(None, parts), str(number)])
+        account, stream_id = quote(self.account, safe=":"), quote(self.stream_id, safe="")
+        return f"{account}/{stream_id}/{self.series}/{number}"
 
 
 def follow(known: Known, subject: Subject, read: Read | None) -> Known:
@@ -380,7 +384,7 @@ class _Following:
             key=subject.key(number),
         )
         waiting = (*self.known.waiting, change)
-        self._set(count=number, waiting=waiting, changed_at=received_at)
+        self._set(series=subject.series, count=number, waiting=waiting, changed_at=received_at)
 
     def _set(self, **values: Any) -> None:
         self.known = attrs.evolve(self.known, **values)

@@ -194,6 +194,8 @@ class Tracking:
             account=account,
             stream_id=stream_id,
             capabilities=client.capabilities,
+            # It is stored along with the changes, before they are handed over.
+            series=held.known.series or secrets.token_hex(4),
         )
         held.known = follow(held.known, subject, read)
         if failure is not None:

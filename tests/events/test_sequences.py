@@ -61,6 +61,8 @@ class World:
     store_of_worker: Mortal | None = None
     #: What fails.
     failure: str | None = None
+    #: Whether the account is not watched for some time.
+    has_left: bool = False
     #: The client of the worker's event loop.
     async_client: live.AsyncClient | None = None
     #: Deliveries that are on their way.
@@ -145,7 +147,7 @@ class World:
         """Return a worker as a new process has it."""
 
         def accounts() -> list[str]:
-            return [self.client.account]
+            return [] if self.has_left else [self.client.account]
 
         def client_for(account: str) -> Any:
             if self.failure == "client":
@@ -232,7 +234,8 @@ actions = st.one_of(
     st.tuples(st.just("process"), st.none() | st.integers(0, 2)),
     st.tuples(st.just("poll"), st.none()),
     st.tuples(st.just("fail"), st.sampled_from(FAILURES)),
-    st.tuples(st.just("quiet"), st.sampled_from([40, 400])),
+    st.tuples(st.just("quiet"), st.sampled_from([40, 400, 31 * 24 * 3600])),
+    st.tuples(st.sampled_from(["leave", "return"]), st.none()),
 )
 
 #: A list shows the stream live, a delivery interrupted, and the next list live, as before.
@@ -249,6 +252,8 @@ IS_MISSED = [
     *[("poll", None), ("fail", "missed"), ("process", None)],
     *[("quiet", 40), ("fail", "missed"), ("process", None)],
 ]
+#: The account leaves, and is watched again.
+LEAVES = [("process", None), ("leave", None), ("quiet", 400), ("process", None), ("return", None)]
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -257,6 +262,7 @@ IS_MISSED = [
 @given(planned=st.lists(actions, max_size=30))
 @example(planned=RETURNS)
 @example(planned=IS_MISSED)
+@example(planned=LEAVES)
 def test_every_interleaving_tells_the_true_statuses_and_ends_in_the_last_one(
     provider: str, net: str, planned: list[tuple[str, Any]]
 ) -> None:
@@ -275,22 +281,25 @@ def test_every_interleaving_tells_the_true_statuses_and_ends_in_the_last_one(
             elif name == "fail" and (value, net) != ("missed", "polls"):
                 # Without lists, nothing shows that a stream exists that reads do not find.
                 found.failure = value
+            elif name in ("leave", "return"):
+                found.has_left = name == "leave"
             elif name == "quiet":
                 found.pass_(value)
             elif name == "process":
                 found.process(killed_after=value)
-        found.failure = None
+        found.failure, found.has_left = None, False
         for _ in range(2):
             found.pass_(4000)  # every poll is due by then
             found.process()
 
         # About a stream that was over when its account was first listed, nothing is told.
-        may_be_untold = ("fail", "missed") in planned
+        may_be_untold = {("leave", None), ("fail", "missed")} & set(planned)
         if net == "polls" or not (found.status.is_final and may_be_untold):
             assert found.statuses[-1] is found.status
             last = [each for each in found.changes if each.kind in STATES][-1]
             assert last.kind is events.ChangeKind.STATUS_CHANGED, "it was not deleted"
-        check_series(found, found.changes)
+        for _, series in groupby(found.changes, lambda each: each.key.rpartition("/")[0]):
+            check_series(found, list(series))
         keys = [each.key for each in found.told]
         for one, other in pairwise(found.told):
             assert one == other or other.key not in keys[: keys.index(one.key)]
