@@ -90,6 +90,8 @@ class Known(VendorValue):
         listed_as: The digest of what the last list of the account showed; ``None`` if the lists do
             not have the stream.
         is_hot: Whether it is read by its ID while it is likely to change, although it is listed.
+        is_watched: Whether it is of an account that a watcher follows or followed, so that it is
+            forgotten when the account leaves.
         must_be_read: Whether a read by its ID was asked for, so that what a list shows does not
             suffice.
         kept_until: Until when a stream that is over or deleted is remembered; ``None`` if it is not
@@ -114,6 +116,7 @@ class Known(VendorValue):
     read_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     listed_as: str | None = attrs.field(default=None, converter=c.optional_text)
     is_hot: bool = attrs.field(default=False, converter=c.flag)
+    is_watched: bool = attrs.field(default=False, converter=c.flag)
     must_be_read: bool = attrs.field(default=False, converter=c.flag)
     kept_until: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     waiting: tuple[Change, ...] = attrs.field(

@@ -34,6 +34,9 @@ from .effects import Accounts, Connect, Flow, Get, Hand, Report, Use
 from .stored import FORGET, HOT, UNLISTED, Waiting, watch_of
 from .stores import Claim, LeaseLost
 
+#: Until then, a stream is remembered that is to be forgotten at once.
+_PAST = datetime.fromtimestamp(0, UTC)
+
 
 @attrs.frozen(slots=True, kw_only=True)
 class Settings:
@@ -125,15 +128,20 @@ class Tracking:
         watched.enrolled = accounts
         return accounts
 
+    def _has_left(self, account: str) -> Flow[bool]:
+        """Return whether an account is known not to be watched any more."""
+        if self.watched is None or account in self.watched.enrolled:
+            return False
+        # Another worker may have enrolled it since.
+        accounts = yield from self._enroll(self.watched)
+        return accounts is not None and account not in accounts
+
     def _account(self, claim: Claim, account: str) -> Flow[None]:
         settings = self.settings
         listing = AccountListing(claim, self.owner, account, settings.poll, settings.lease)
-        if self.watched is not None and account not in self.watched.enrolled:
-            # Another worker may have enrolled it since.
-            accounts = yield from self._enroll(self.watched)
-            if accounts is not None and account not in accounts:
-                yield from listing.forget()
-                return
+        if (yield from self._has_left(account)):
+            yield from listing.forget()
+            return
         after = yield from listing.flow()
         yield self._release(claim, after)
 
@@ -141,10 +149,10 @@ class Tracking:
 
     def _stream(self, claim: Claim, account: str, stream_id: str) -> Flow[int]:
         held = _Held(claim, self)
+        if self.watched is not None and account in self.watched.enrolled:
+            held.known = attrs.evolve(held.known, is_watched=True)
         after: float | None = 0.0  # what a worker that was killed has left is handed over first
-        if held.is_forgotten:
-            yield from held.save()
-        elif not held.known.waiting:
+        if not held.is_forgotten and not held.known.waiting:
             after = yield from self._refresh(held, account, stream_id)
         handed = 0
         while held.known.waiting:
@@ -162,6 +170,8 @@ class Tracking:
             if change.kind is ChangeKind.STATUS_CHANGED:
                 yield Report(change)
         if held.is_forgotten:
+            if held.taken:
+                yield from held.save()
             yield Use(lambda store: store.remove(claim.stream, self.owner))
         else:
             yield self._release(claim, after)
@@ -174,11 +184,19 @@ class Tracking:
         """Read the stream, save what is known then, and return when to read it again."""
         if held.forget_if_kept(datetime.now(UTC)):
             return None  # its account may have no client any more
+        # The last list of the account may not have had the stream.
+        has_left = held.known.is_watched and (yield from self._has_left(account))
+        if has_left and not held.taken:
+            held.forget()
+            return None
         try:
             client = yield Connect(account)
         except Exception as error:
             if is_of_signal_handler(error):
                 raise
+            if has_left:
+                held.forget()
+                return None
             # The deliveries wait: only a client can tell what they mean.
             logger().error("%s: client_for failed", account, exc_info=error)
             return (yield from held.fail())
@@ -271,19 +289,18 @@ class _Held:
         if claim.state:
             self.known = Known.from_dict(json.loads(claim.state))
         for key, text in claim.deliveries:
-            self.is_forgotten = key == FORGET
-            if self.is_forgotten:
-                self.known = Known()
-            elif text:
+            if key == FORGET:
+                self.forget()
+                continue
+            # It is remembered until a read succeeds, whatever fails before that.
+            self.is_forgotten, self.known = False, attrs.evolve(self.known, kept_until=None)
+            if text:
                 self._add(Evidence.from_dict(json.loads(text)))
             elif key == HOT:
                 self.known = attrs.evolve(self.known, is_hot=True)
             else:
                 self.known = attrs.evolve(self.known, must_be_read=True)
         self.taken = [key for key, _ in claim.deliveries]
-        if self.taken:
-            # Until the next read, whatever fails before it.
-            self.known = attrs.evolve(self.known, kept_until=None)
         if UNLISTED in self.taken:
             # Also if a list had it again: of two such notes, the store has only the first one.
             self.known = attrs.evolve(self.known, listed_as=None)
@@ -292,8 +309,13 @@ class _Held:
         known, shown = self.known, evidence.event.stream
         known = attrs.evolve(known, evidence=(*known.evidence, evidence))
         if evidence.is_read and shown is not None:
-            known = attrs.evolve(known, listed_as=digest_of(shown), is_hot=False)
+            known = attrs.evolve(known, listed_as=digest_of(shown), is_hot=False, is_watched=True)
         self.known = known
+
+    def forget(self) -> None:
+        """Forget the stream, because its account is no longer watched."""
+        # If this worker is killed before it has removed the stream, another one does that.
+        self.known, self.is_forgotten = Known(kept_until=_PAST), True
 
     def forget_if_kept(self, now: datetime) -> bool:
         """Forget the stream if it was remembered for long enough, and return whether it was."""

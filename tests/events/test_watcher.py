@@ -474,6 +474,80 @@ def test_an_account_that_is_no_longer_watched_is_forgotten_with_its_streams() ->
         assert here.told[-1].account == "south"
 
 
+@pytest.mark.parametrize("has_client", [True, False], ids=["with a client", "without a client"])
+@pytest.mark.parametrize("known_by", ["a delivery", "a filter"])
+def test_streams_that_the_last_list_did_not_have_are_forgotten_with_their_account(
+    known_by: str, has_client: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        clients = {"north": tenant.client}
+        tracker = events.Tracker(here.store, client_for=clients.__getitem__)
+        watcher = events.Watcher(tracker, accounts=here.accounts, tag="maths")
+        if known_by == "a delivery":
+            assert here.process(watcher) == []
+        stream = tenant.client.create(title="Lesson", tags=["maths"])
+        here.clock.advance(60)
+        if known_by == "a delivery":
+            event = tenant.client.parse_webhook(*tenant.vendor.webhook(stream.id))
+            tracker.add(event, account="north")
+        assert here.process(watcher) == ["ready"]
+        if known_by == "a filter":
+            tenant.client.update(stream.id, tags=["physics"])
+            assert here.round(watcher) == ["updated"]
+        here.left = {"north"}
+        if not has_client:
+            clients.clear()
+        assert here.round(watcher) == []
+        assert tenant.reads == []
+        assert "client_for failed" not in caplog.text
+        here.clock.advance(1e9)
+        assert here.store.claim("a worker", 1) is None, "nothing is left"
+
+
+def test_a_stream_whose_account_was_never_watched_is_not_forgotten() -> None:
+    with platform("north", "south") as here:
+        south = here.tenants["south"]
+        here.left = {"south"}
+        watcher, tracker = here.watcher(), here.tracker()
+        stream = south.client.create(title="Lesson")
+        here.clock.advance(600)
+        here.process(watcher)
+        event = south.client.parse_webhook(*south.vendor.webhook(stream.id))
+        tracker.add(event, account="south")
+        here.failing = {1}
+        assert here.process(watcher) == []
+        assert here.round(watcher, 6) == ["ready"]
+        south.vendor.connect_encoder(stream.id)
+        assert here.round(watcher) == ["live"]
+
+
+@pytest.mark.parametrize("has_tracker", [True, False], ids=["a tracker", "a watcher"])
+def test_a_worker_that_was_killed_while_it_forgot_a_stream_leaves_nothing_behind(
+    has_tracker: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        tenant.client.create(title="Lesson")
+        watcher = here.watcher()
+        here.process(watcher)
+        here.left = {"north"}
+        remove = here.store.store.remove
+
+        def killed(name: str, owner: str) -> None:
+            if name == '["north"]':
+                remove(name, owner)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(here.store.store, "remove", killed)
+            here.round(watcher)
+        del here.tenants["north"]
+        here.round(here.tracker() if has_tracker else watcher, 130)
+        assert "client_for failed" not in caplog.text
+        here.clock.advance(1e9)
+        assert here.store.claim("a worker", 1) is None, "nothing is left"
+
+
 def test_a_change_of_a_stream_that_was_forgotten_has_a_key_that_no_change_had() -> None:
     with platform() as here:
         (tenant,) = here.tenants.values()
