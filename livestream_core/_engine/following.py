@@ -77,6 +77,8 @@ class Known(VendorValue):
         stream: The stream as it was last told; ``None`` if it is unknown or deleted.
         is_read: Whether its fields are those of a read, and not of a delivery, which may lack some.
         is_on_air: Whether a run of a reusable stream has begun, and has not ended.
+        series: What distinguishes the keys of its changes from those before it was last forgotten;
+            ``None`` before the first change.
         count: The number of changes so far.
         told_at: When the last status was true, by the vendor's clock as far as it is known.
         keys: The last deliveries.
@@ -85,9 +87,15 @@ class Known(VendorValue):
         failures: The number of attempts in a row that failed.
         changed_at: When the last change was noticed.
         read_at: When the stream was last read.
-        is_listed: Whether the lists of the account have the stream, so that it need not be read.
-        is_hot: Whether it is read nevertheless while it is likely to change.
-        kept_until: Until when a stream that is over is remembered.
+        listed_as: The digest of what the last list of the account showed; ``None`` if the lists do
+            not have the stream.
+        is_hot: Whether it is read by its ID while it is likely to change, although it is listed.
+        is_watched: Whether it is of an account that a watcher follows or followed, so that it is
+            forgotten when the account leaves.
+        must_be_read: Whether a read by its ID was asked for, so that what a list shows does not
+            suffice.
+        kept_until: Until when a stream that is over or deleted is remembered; ``None`` if it is not
+            over, or anything has waited for it since the last read.
         waiting: The changes that have not been handed over, in order.
         evidence: The deliveries that could not be used yet.
     """
@@ -97,6 +105,7 @@ class Known(VendorValue):
     )
     is_read: bool = attrs.field(default=False, converter=c.flag)
     is_on_air: bool = attrs.field(default=False, converter=c.flag)
+    series: str | None = attrs.field(default=None, converter=c.optional_text)
     count: int = attrs.field(default=0, converter=c.optional_count)
     told_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     keys: tuple[str, ...] = attrs.field(default=(), converter=c.texts)
@@ -105,8 +114,10 @@ class Known(VendorValue):
     failures: int = attrs.field(default=0, converter=c.optional_count)
     changed_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     read_at: datetime | None = attrs.field(default=None, converter=c.optional_instant)
-    is_listed: bool = attrs.field(default=False, converter=c.flag)
+    listed_as: str | None = attrs.field(default=None, converter=c.optional_text)
     is_hot: bool = attrs.field(default=False, converter=c.flag)
+    is_watched: bool = attrs.field(default=False, converter=c.flag)
+    must_be_read: bool = attrs.field(default=False, converter=c.flag)
     kept_until: datetime | None = attrs.field(default=None, converter=c.optional_instant)
     waiting: tuple[Change, ...] = attrs.field(
         default=(), converter=_changes, metadata=about(part=Change)
@@ -138,34 +149,39 @@ class Subject:
         account: The account.
         stream_id: The stream's ID.
         capabilities: What the provider can do.
-        series: What distinguishes the keys of its changes, if other followers number theirs too.
+        series: What distinguishes the keys of its changes from those of other followers, and from
+            those that are forgotten.
     """
 
     provider: str
     account: str
     stream_id: str
     capabilities: Capabilities
-    series: str | None = None
+    series: str
 
     def key(self, number: int) -> str:
         """Return the key of a change by its number."""
-        parts = [quote(self.account, safe=":"), quote(self.stream_id, safe=""), self.series]
-        return "/".join([*filter(None, parts), str(number)])
+        account, stream_id = quote(self.account, safe=":"), quote(self.stream_id, safe="")
+        return f"{account}/{stream_id}/{self.series}/{number}"
 
 
 def follow(known: Known, subject: Subject, read: Read | None) -> Known:
     """Return what is known after some deliveries, and a read that was made after all of them.
+
+    Deliveries about a stream that was deleted wait for a read, because they may be late.
 
     Args:
         known: What was known before, with the deliveries in the order in which they arrived.
         subject: The stream.
         read: The read, or ``None`` if there was none.
     """
+    if read is None and known.stream is None and known.count:
+        return known
     evidence = known.evidence
     following = _Following(attrs.evolve(known, evidence=()), subject)
     caused = any(each.source is Source.WEBHOOK for each in evidence)
-    # A delivery about a stream that is unknown or deleted proves nothing unless a read finds it.
-    is_lost = known.stream is None and (read.stream is None if read else known.count > 0)
+    # A delivery about a stream that is unknown proves nothing if a read does not find it.
+    is_lost = known.stream is None and read is not None and read.stream is None
     for each in sorted(evidence, key=lambda each: each.event.occurred_at or each.received_at):
         if following.remembers(each) and not is_lost and not _is_superseded(each, known, read):
             following.deliver(each, read)
@@ -195,6 +211,17 @@ def digest_of(stream: LiveStream) -> str:
     shown = without_secrets(stream)
     values = {name: repr(_compared(shown, name)) for name in ("status", *_FIELDS)}
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
+
+
+def is_as_listed(known: Known) -> bool:
+    """Return whether the next list shows every change, because the last one showed what is known.
+
+    A list that shows the same as the one before it adds no evidence. If something else has shown
+    another state in the meantime, only a read by the ID shows that the stream has left that state.
+    """
+    if known.stream is None or known.listed_as is None:
+        return False
+    return known.listed_as == digest_of(known.stream)
 
 
 def without_secrets(stream: LiveStream) -> LiveStream:
@@ -360,7 +387,7 @@ class _Following:
             key=subject.key(number),
         )
         waiting = (*self.known.waiting, change)
-        self._set(count=number, waiting=waiting, changed_at=received_at)
+        self._set(series=subject.series, count=number, waiting=waiting, changed_at=received_at)
 
     def _set(self, **values: Any) -> None:
         self.known = attrs.evolve(self.known, **values)

@@ -69,7 +69,8 @@ class Change(VendorValue):
         source: How the change was noticed.
         occurred_at: When it occurred, if a delivery says so.
         received_at: When the delivery arrived, or the stream was read.
-        key: The change's own name. A change that is handed over again has the same one.
+        key: The change's own name. A change that is handed over again has the same one, and no
+            other change has it, also if the stream was forgotten in between.
     """
 
     provider: str = attrs.field(converter=c.identifier)

@@ -14,7 +14,16 @@ from .._client.account_watches import show
 from .._client.base import BaseClient
 from .._contract.capabilities import Feature, Support
 from .._contract.foreign import is_of_signal_handler
-from .._engine.following import Evidence, Known, Read, Subject, follow, listed_read
+from .._engine.following import (
+    Evidence,
+    Known,
+    Read,
+    Subject,
+    digest_of,
+    follow,
+    is_as_listed,
+    listed_read,
+)
 from .._engine.polling import CONFIRM, is_over, next_read, retry_pause
 from .._model.changes import ChangeKind
 from .._model.errors import LiveStreamError, NotFound
@@ -24,6 +33,9 @@ from .accounts import AccountListing
 from .effects import Accounts, Connect, Flow, Get, Hand, Report, Use
 from .stored import FORGET, HOT, POLL, UNLISTED, Waiting, note, respelled, watch_of
 from .stores import Claim, LeaseLost, Store
+
+#: Until then, a stream is remembered that is to be forgotten at once.
+_PAST = datetime.fromtimestamp(0, UTC)
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -132,15 +144,20 @@ class Tracking:
         watched.enrolled = accounts
         return accounts
 
+    def _has_left(self, account: str) -> Flow[bool]:
+        """Return whether an account is known not to be watched any more."""
+        if self.watched is None or account in self.watched.enrolled:
+            return False
+        # Another worker may have enrolled it since.
+        accounts = yield from self._enroll(self.watched)
+        return accounts is not None and account not in accounts
+
     def _account(self, claim: Claim, account: str) -> Flow[None]:
         settings = self.settings
         listing = AccountListing(claim, self.owner, account, settings.poll, settings.lease)
-        if self.watched is not None and account not in self.watched.enrolled:
-            # Another worker may have enrolled it since.
-            accounts = yield from self._enroll(self.watched)
-            if accounts is not None and account not in accounts:
-                yield from listing.forget()
-                return
+        if (yield from self._has_left(account)):
+            yield from listing.forget()
+            return
         after = yield from listing.flow()
         yield self._release(claim, after)
 
@@ -148,10 +165,10 @@ class Tracking:
 
     def _stream(self, claim: Claim, account: str, stream_id: str) -> Flow[int]:
         held = _Held(claim, self)
+        if self.watched is not None and account in self.watched.enrolled:
+            held.known = attrs.evolve(held.known, is_watched=True)
         after: float | None = 0.0  # what a worker that was killed has left is handed over first
-        if held.is_forgotten:
-            yield from held.save()
-        elif not held.known.waiting:
+        if not held.is_forgotten and not held.known.waiting:
             after = yield from self._refresh(held, account, stream_id)
         handed = 0
         while held.known.waiting:
@@ -169,6 +186,8 @@ class Tracking:
             if change.kind is ChangeKind.STATUS_CHANGED:
                 yield Report(change)
         if held.is_forgotten:
+            if held.taken:
+                yield from held.save()
             yield Use(lambda store: store.remove(claim.stream, self.owner))
         else:
             yield self._release(claim, after)
@@ -181,19 +200,27 @@ class Tracking:
         """Read the stream, save what is known then, and return when to read it again."""
         if held.forget_if_kept(datetime.now(UTC)):
             return None  # its account may have no client any more
+        # The last list of the account may not have had the stream.
+        has_left = held.known.is_watched and (yield from self._has_left(account))
+        if has_left and not held.taken:
+            held.forget()
+            return None
         try:
             client = yield Connect(account)
         except Exception as error:
             if is_of_signal_handler(error):
                 raise
+            if has_left:
+                held.forget()
+                return None
             # The deliveries wait: only a client can tell what they mean.
             logger().error("%s: client_for failed", account, exc_info=error)
             return (yield from held.fail())
-        if (kept_until := held.kept_until) is not None:
+        if (kept_until := held.known.kept_until) is not None:
             held.forget_if_kept(client.clock.now())
             left: float = (kept_until - client.clock.now()).total_seconds()
             return left
-        read, failure = None if held.must_be_read else listed_read(held.known), None
+        read, failure = None if held.known.must_be_read else listed_read(held.known), None
         if read is None:
             read, failure = yield from self._read(client, account, stream_id)
         shown = None if read is None else read.stream
@@ -205,17 +232,19 @@ class Tracking:
             account=account,
             stream_id=stream_id,
             capabilities=client.capabilities,
+            # It is stored along with the changes, before they are handed over.
+            series=held.known.series or secrets.token_hex(4),
         )
         held.known = follow(held.known, subject, read)
         if failure is not None:
             return (yield from held.fail(getattr(failure, "retry_after", None)))
         now = client.clock.now()
-        after, kept_until = self._next_read(held.known, read, subject, now), None
+        after, kept_until = self._next_read(held.known, subject, now), None
         is_hot = held.known.is_hot and after is not None
         if after is None and _is_gone_or_over(held.known.stream, subject):
             after = self.settings.keep
             kept_until = now + timedelta(seconds=after)
-        yield from held.save(failures=0, kept_until=kept_until, is_hot=is_hot)
+        yield from held.save(failures=0, kept_until=kept_until, is_hot=is_hot, must_be_read=False)
         return after
 
     def _read(
@@ -240,29 +269,27 @@ class Tracking:
         for each in held.known.evidence:
             yield _add(respelled(account, id, each))
         yield _add(note(account, id, POLL))
-        held.known, held.is_forgotten = Known(), True
+        held.forget()
         yield from held.save()
 
-    def _next_read(
-        self, known: Known, read: Read | None, subject: Subject, now: datetime
-    ) -> float | None:
-        """Return the seconds until the stream is read again, or ``None``."""
+    def _next_read(self, known: Known, subject: Subject, now: datetime) -> float | None:
+        """Return the seconds until the stream is read by its ID again, or ``None``."""
         stream, can, poll = known.stream, subject.capabilities, self.settings.poll
         if known.missed:
             return min(poll, CONFIRM)
-        if stream is None or not can[Feature.GET]:
+        if not can[Feature.GET]:
             return None
-        shown = None if read is None else read.stream
+        if stream is None:
+            # While the lists have a stream that reads did not find, it may exist nevertheless.
+            return None if known.listed_as is None else poll
         pause = next_read(stream, can, now, known.changed_at, poll)
         is_search = can[Feature.GET].support is not Support.NATIVE
         if pause is not None and (known.keys or is_search):
             # Where deliveries arrive, reads are only for those that are lost. A search takes many
             # requests.
             pause = poll
-        is_as_shown = shown is None or shown.status is stream.status
-        if known.is_listed and is_as_shown and not (known.is_hot and (pause or poll) < poll):
-            return None  # the next list reads it
-        return pause
+        is_hot = known.is_hot and (pause or poll) < poll
+        return pause if is_hot or not is_as_listed(known) else None
 
 
 def _add(waiting: Waiting) -> Use:
@@ -284,46 +311,43 @@ class _Held:
     taken: list[str] = attrs.field(init=False)
     #: Whether the stream is to be removed.
     is_forgotten: bool = attrs.field(init=False, default=False)
-    #: Whether what a list shows does not suffice.
-    must_be_read: bool = attrs.field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         claim = self.claim
         if claim.state:
             self.known = Known.from_dict(json.loads(claim.state))
         for key, text in claim.deliveries:
-            self.is_forgotten = key == FORGET
-            if self.is_forgotten:
-                self.known = Known()
-            elif text:
+            if key == FORGET:
+                self.forget()
+                continue
+            # It is remembered until a read succeeds, whatever fails before that.
+            self.is_forgotten, self.known = False, attrs.evolve(self.known, kept_until=None)
+            if text:
                 self._add(Evidence.from_dict(json.loads(text)))
             elif key == HOT:
                 self.known = attrs.evolve(self.known, is_hot=True)
             else:
-                self.must_be_read = True
-                if key == UNLISTED:
-                    self.known = attrs.evolve(self.known, is_listed=False)
+                self.known = attrs.evolve(self.known, must_be_read=True)
         self.taken = [key for key, _ in claim.deliveries]
+        if UNLISTED in self.taken:
+            # Also if a list had it again: of two such notes, the store has only the first one.
+            self.known = attrs.evolve(self.known, listed_as=None)
 
     def _add(self, evidence: Evidence) -> None:
-        known = self.known
-        self.known = attrs.evolve(
-            known,
-            evidence=(*known.evidence, evidence),
-            is_listed=known.is_listed or evidence.is_read,
-            is_hot=known.is_hot and not evidence.is_read,
-        )
+        known, shown = self.known, evidence.event.stream
+        known = attrs.evolve(known, evidence=(*known.evidence, evidence))
+        if evidence.is_read and shown is not None:
+            known = attrs.evolve(known, listed_as=digest_of(shown), is_hot=False, is_watched=True)
+        self.known = known
 
-    @property
-    def kept_until(self) -> datetime | None:
-        """Until when the stream is remembered; ``None`` if it is not over, or anything waits."""
-        known = self.known
-        is_idle = not (self.claim.deliveries or known.evidence or known.waiting)
-        return known.kept_until if is_idle else None
+    def forget(self) -> None:
+        """Forget the stream, as its account is no longer watched, or its ID is spelled otherwise."""
+        # If this worker is killed before it has removed the stream, another one does that.
+        self.known, self.is_forgotten = Known(kept_until=_PAST), True
 
     def forget_if_kept(self, now: datetime) -> bool:
         """Forget the stream if it was remembered for long enough, and return whether it was."""
-        until = self.kept_until
+        until = self.known.kept_until
         self.is_forgotten = until is not None and until <= now
         return self.is_forgotten
 

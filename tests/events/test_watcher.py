@@ -52,12 +52,18 @@ class Platform:
     told: list[Change] = attrs.Factory(list)
     #: The tenants that have left.
     left: set[str] = attrs.Factory(set)
+    #: The next calls of ``client_for`` that fail, by number.
+    failing: set[int] = attrs.Factory(set)
     poll: float = 300.0
 
     def accounts(self) -> list[str]:
         return [each for each in self.tenants if each not in self.left]
 
     def client_for(self, account: str) -> live.Client:
+        is_failing = 1 in self.failing
+        self.failing = {each - 1 for each in self.failing}
+        if is_failing:
+            raise ConnectionError("the database is down")
         return self.tenants[account].client
 
     def tracker(self) -> events.Tracker:
@@ -121,7 +127,8 @@ def test_streams_of_all_accounts_are_followed_although_nobody_named_them() -> No
         assert (change.account, change.stream_id) == ("north", first.id)
         assert change.previous
         assert change.previous.status == "ready"
-        assert change.key == f"north/{first.id}/3"
+        assert change.key.startswith(f"north/{first.id}/")
+        assert change.key.endswith("/3")
         third = south.client.create(title="Another")
         assert here.round(watcher) == ["ready"]
         assert here.told[-1].stream_id == third.id
@@ -260,6 +267,76 @@ def test_a_status_that_reads_hide_is_believed_again_although_the_lists_stay_the_
         assert here.round(watcher, 6 * 60) == ["live"]
 
 
+@pytest.mark.parametrize("asks", ["a delivery", "a poll"])
+def test_a_status_to_which_a_stream_returns_between_two_equal_lists_is_told(asks: str) -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        stream = tenant.client.create(title="Lesson")
+        here.clock.advance(600)
+        tenant.vendor.connect_encoder(stream.id)
+        watcher, tracker = here.watcher(), here.tracker()
+        assert here.process(watcher) == ["live"]
+        assert here.round(watcher) == []
+        tenant.vendor.drop_encoder(stream.id)
+        if asks == "a delivery":
+            event = tenant.client.parse_webhook(*tenant.vendor.webhook(stream.id))
+            tracker.add(event, account="north")
+        else:
+            tracker.poll("north", stream.id)
+        assert here.process(watcher) == ["interrupted"]
+        here.clock.advance(1)
+        tenant.vendor.connect_encoder(stream.id)  # and the delivery about it is lost
+        assert here.round(watcher) == ["live"]
+        here.round(watcher)
+        assert here.round(watcher) == []
+        assert tenant.reads == ["/v1/streams"], "the lists suffice again"
+
+
+def test_a_stream_that_reads_wrongly_did_not_find_is_followed_again_while_it_is_listed() -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        stream = tenant.client.create(title="Lesson")
+        here.clock.advance(600)
+        watcher, tracker = here.watcher(), here.tracker()
+        assert here.process(watcher) == ["ready"]
+        assert here.round(watcher) == []
+        tenant.vendor.inject(Fault.status(404, body=b"{}"), on="GET /v1/streams/*", times=2)
+        tracker.poll("north", stream.id)
+        assert here.process(watcher) == []
+        assert here.round(watcher, 31) == ["deleted"]
+        assert here.round(watcher) == ["ready"]
+        here.round(watcher)
+        assert here.round(watcher) == []
+        assert tenant.reads == ["/v1/streams"], "the lists suffice again"
+
+
+def test_a_stream_that_left_the_list_twice_while_it_was_held_does_not_count_as_listed() -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        stream = tenant.client.create(title="Lesson")
+        here.clock.advance(600)
+        tenant.vendor.connect_encoder(stream.id)
+        watcher, tracker = here.watcher(status="live"), here.tracker()
+        assert here.process(watcher) == ["live"]
+
+        def meanwhile(change: Change) -> None:
+            here.told.append(change)
+            steps = (tenant.vendor.drop_encoder, tenant.vendor.connect_encoder)
+            for step in (*steps, tenant.client.delete):
+                step(stream.id)
+                here.clock.advance(330)
+                tracker.process(here.told.append)  # lists the account
+
+        tenant.client.update(stream.id, title="Algebra")
+        tracker.poll("north", stream.id)
+        events.Tracker(here.store, client_for=here.client_for, lease=2000).process(meanwhile)
+        assert [short(each) for each in here.told] == ["live", "updated"]
+        assert here.round(watcher, 31) == ["deleted"]
+        for _ in range(2):
+            here.round(watcher)
+        assert tenant.reads == ["/v1/streams"], "it is read no more"
+
+
 def test_an_account_is_listed_soon_while_a_stream_is_likely_to_change_and_else_seldom() -> None:
     with platform() as here:
         (tenant,) = here.tenants.values()
@@ -395,6 +472,105 @@ def test_an_account_that_is_no_longer_watched_is_forgotten_with_its_streams() ->
         assert here.round(watcher) == ["ready"], "it is known for the first time"
         assert here.told[-1].previous is None
         assert here.told[-1].account == "south"
+
+
+@pytest.mark.parametrize("has_client", [True, False], ids=["with a client", "without a client"])
+@pytest.mark.parametrize("known_by", ["a delivery", "a filter"])
+def test_streams_that_the_last_list_did_not_have_are_forgotten_with_their_account(
+    known_by: str, has_client: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        clients = {"north": tenant.client}
+        tracker = events.Tracker(here.store, client_for=clients.__getitem__)
+        watcher = events.Watcher(tracker, accounts=here.accounts, tag="maths")
+        if known_by == "a delivery":
+            assert here.process(watcher) == []
+        stream = tenant.client.create(title="Lesson", tags=["maths"])
+        here.clock.advance(60)
+        if known_by == "a delivery":
+            event = tenant.client.parse_webhook(*tenant.vendor.webhook(stream.id))
+            tracker.add(event, account="north")
+        assert here.process(watcher) == ["ready"]
+        if known_by == "a filter":
+            tenant.client.update(stream.id, tags=["physics"])
+            assert here.round(watcher) == ["updated"]
+        here.left = {"north"}
+        if not has_client:
+            clients.clear()
+        assert here.round(watcher) == []
+        assert tenant.reads == []
+        assert "client_for failed" not in caplog.text
+        here.clock.advance(1e9)
+        assert here.store.claim("a worker", 1) is None, "nothing is left"
+
+
+def test_a_stream_whose_account_was_never_watched_is_not_forgotten() -> None:
+    with platform("north", "south") as here:
+        south = here.tenants["south"]
+        here.left = {"south"}
+        watcher, tracker = here.watcher(), here.tracker()
+        stream = south.client.create(title="Lesson")
+        here.clock.advance(600)
+        here.process(watcher)
+        event = south.client.parse_webhook(*south.vendor.webhook(stream.id))
+        tracker.add(event, account="south")
+        here.failing = {1}
+        assert here.process(watcher) == []
+        assert here.round(watcher, 6) == ["ready"]
+        south.vendor.connect_encoder(stream.id)
+        assert here.round(watcher) == ["live"]
+
+
+@pytest.mark.parametrize("has_tracker", [True, False], ids=["a tracker", "a watcher"])
+def test_a_worker_that_was_killed_while_it_forgot_a_stream_leaves_nothing_behind(
+    has_tracker: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        tenant.client.create(title="Lesson")
+        watcher = here.watcher()
+        here.process(watcher)
+        here.left = {"north"}
+        remove = here.store.store.remove
+
+        def killed(name: str, owner: str) -> None:
+            if name == '["north"]':
+                remove(name, owner)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(here.store.store, "remove", killed)
+            here.round(watcher)
+        del here.tenants["north"]
+        here.round(here.tracker() if has_tracker else watcher, 130)
+        assert "client_for failed" not in caplog.text
+        here.clock.advance(1e9)
+        assert here.store.claim("a worker", 1) is None, "nothing is left"
+
+
+def test_a_change_of_a_stream_that_was_forgotten_has_a_key_that_no_change_had() -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        stream = tenant.client.create(title="Lesson")
+        watcher = here.watcher()
+        assert here.process(watcher) == ["starting"]
+        assert here.round(watcher) == ["ready"]
+        here.left = {"north"}
+        here.round(watcher)
+        here.left = set()
+        tenant.vendor.connect_encoder(stream.id)
+        assert here.round(watcher) == ["live"], "it is known for the first time"
+        here.store = Counted(events.MemoryStore(clock=lambda: here.clock.now().timestamp()))
+        assert here.process(here.watcher()) == ["live"], "by a store that is new"
+        tenant.client.stop(stream.id)
+        here.clock.advance(600)
+        tracker = here.tracker()
+        tracker.poll("north", stream.id)
+        assert here.process(tracker) == ["ended", "recording_ready"]
+        assert here.round(tracker, 31 * DAY) == []
+        tracker.poll("north", stream.id)
+        assert here.process(tracker) == ["ended", "recording_ready"]
+        assert len({each.key for each in here.told}) == len(here.told) == 8
 
 
 def test_an_account_that_another_process_has_just_added_is_not_forgotten() -> None:
@@ -665,6 +841,119 @@ def test_a_delivery_lets_it_be_remembered_for_longer() -> None:
         assert here.store.calls["remove"] == 0
         here.round(tracker, 2 * DAY)
         assert here.store.calls["remove"] == 1
+
+
+@pytest.mark.parametrize("failing", ["the read", "the client"])
+@pytest.mark.parametrize("asks", ["a delivery", "a poll", "a list"])
+def test_a_stream_that_is_over_is_read_although_the_first_attempt_fails(
+    asks: str, failing: str
+) -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        tracker = here.tracker()
+        worker: Any = here.watcher() if asks == "a list" else tracker
+        stream = tenant.client.create(title="Lesson")
+
+        def read() -> list[str]:
+            if asks != "a list":
+                tracker.poll("north", stream.id)
+            return here.round(worker)
+
+        assert read() == ["ready"]
+        event = tenant.client.parse_webhook(*tenant.vendor.webhook(stream.id))
+        tenant.client.cancel(stream.id)
+        assert read() == ["cancelled"]
+        tenant.client.delete(stream.id)
+
+        if failing == "the read":
+            tenant.vendor.inject(Fault.status(503), on="GET /v1/streams/*")
+        else:
+            # The first call is about the account if that is listed.
+            here.failing = {2 if asks == "a list" else 1}
+        if asks == "a delivery":
+            tracker.add(event, account="north")
+        elif asks == "a poll":
+            tracker.poll("north", stream.id)
+        assert here.round(worker) == []
+        assert here.round(worker, 6) == []
+        assert [each for each in tenant.reads if stream.id in each]
+        assert here.round(worker, 31) == ["deleted"]
+        assert here.round(worker, 31 * DAY) == []
+        assert here.store.calls["remove"] == 1
+
+
+@pytest.mark.parametrize("failing", ["the read", "the client"])
+@pytest.mark.parametrize("asks", ["a delivery", "a poll"])
+def test_a_stream_that_counts_as_deleted_is_read_although_the_first_attempt_fails(
+    asks: str, failing: str
+) -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        tracker = here.tracker()
+        stream = tenant.client.create(title="Lesson")
+        here.clock.advance(600)
+        tracker.poll("north", stream.id)
+        assert here.process(tracker) == ["ready"]
+        tenant.vendor.inject(Fault.status(404, body=b"{}"), on="GET /v1/streams/*", times=2)
+        tracker.poll("north", stream.id)
+        assert here.process(tracker) == []
+        assert here.round(tracker, 31) == ["deleted"]
+
+        for step in (tenant.vendor.connect_encoder, tenant.vendor.drop_encoder):
+            here.clock.advance(1)
+            step(stream.id)
+            if asks == "a delivery":
+                event = tenant.client.parse_webhook(*tenant.vendor.webhook(stream.id))
+                tracker.add(event, account="north")
+        if asks == "a poll":
+            tracker.poll("north", stream.id)
+        if failing == "the read":
+            tenant.vendor.inject(Fault.status(503), on="GET /v1/streams/*")
+        else:
+            here.failing = {1}
+        assert here.process(tracker) == []
+        told = here.round(tracker, 6)
+        if asks == "a delivery":
+            assert told == ["live", "interrupted"], "the deliveries have waited for the read"
+            assert here.told[-1].source is events.Source.WEBHOOK
+        else:
+            assert told == ["interrupted"]
+
+
+def test_a_poll_leads_to_a_read_by_the_id_although_the_first_attempt_fails() -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        watcher, tracker = here.watcher(), here.tracker()
+        stream = tenant.client.create(title="Lesson")
+        here.clock.advance(600)
+        assert here.process(watcher) == ["ready"]
+        tenant.vendor.connect_encoder(stream.id)
+        here.failing = {2}
+        assert here.round(watcher) == [], "a list shows it live, and has a client"
+        tenant.client.stop(stream.id)
+        tracker.poll("north", stream.id)
+        here.failing = {1}
+        assert here.process(tracker) == []
+        tenant.vendor.inject(Fault.status(503), on="GET /v1/streams")
+        assert here.round(tracker, 11) == ["live", "processing"]
+
+
+def test_a_poll_that_arrives_while_a_change_waits_is_not_forgotten() -> None:
+    with platform() as here:
+        (tenant,) = here.tenants.values()
+        tracker = here.tracker()
+        stream = tenant.client.create(title="Lesson")
+        tenant.client.cancel(stream.id)
+        tracker.poll("north", stream.id)
+
+        def failing(change: Change) -> None:
+            raise RuntimeError("the database is down")
+
+        assert tracker.process(failing) == 0
+        tenant.client.delete(stream.id)
+        tracker.poll("north", stream.id)
+        assert here.process(tracker) == ["cancelled"]
+        assert here.round(tracker, 31) == ["deleted"]
 
 
 def test_a_worker_that_was_killed_does_not_let_it_be_forgotten_early(
