@@ -253,6 +253,8 @@ class Call:
         self._observation: Observation | None = current()
         #: Whether a limiter did not allow a request in time.
         self.is_refused_by_limiter: bool = False
+        #: Whether it waits, or has waited in vain, for another call or process that signs in.
+        self.awaits_sign_in: bool = False
         #: Whether it gave up because too little time was left for another attempt.
         self.ran_out_of_time: bool = False
 

@@ -125,6 +125,8 @@ def _state_of(call: Call, error: LiveStreamError, offset: float | None) -> Check
         return CheckState.ACCOUNT
     if call.is_refused_by_limiter:
         return CheckState.RATE_LIMITED
+    if isinstance(error, RequestTimeout) and (call.awaits_sign_in or not call.done):
+        return CheckState.BUSY
     kinds = (_STATES[kind] for kind in type(error).__mro__ if kind in _STATES)
     return next(kinds, CheckState.VENDOR)
 

@@ -153,7 +153,9 @@ def session_for(call: Call, rejected: Session | None) -> Flow[Session]:
     session = shared.usable(rejected, engine.clock)
     while session is None or session is rejected:
         left = call.deadline - engine.clock.monotonic()
+        call.awaits_sign_in = True  # until it signs in itself
         session = yield Once(shared, lambda: _open(call, rejected), left, partial(_is_own, call))
+        call.awaits_sign_in = False
     if session is not engine.session:
         # Another client may have opened it: its credentials must be masked here too.
         engine.redactor.add_headers(session.headers.values())
@@ -171,6 +173,7 @@ def _is_own(call: Call, error: LiveStreamError) -> bool:
 def _open(call: Call, rejected: Session | None) -> Flow[Session]:
     engine = call.engine
     shared = engine.shared
+    call.awaits_sign_in = False
     previous = shared.session  # read first: a signal handler may sign in at any moment
     if (current := shared.usable(rejected, engine.clock)) is not None:
         return current
@@ -345,9 +348,10 @@ def _stored_or_lease(
             return None  # without leases, every process signs in
         if won:
             # The store is read again: another process may just have signed in.
-            held = shared.lease = lease
+            held = lease
             continue
         if engine.clock.monotonic() + pause >= call.deadline:
+            call.awaits_sign_in = True
             raise RequestTimeout(
                 "another process that is signing in did not finish in time", applied=False
             )

@@ -35,6 +35,9 @@ class CheckState(StrEnum):
     """No connection could be made, it was lost, or the vendor did not respond in time."""
     RATE_LIMITED = "rate_limited"
     """The vendor or a limiter allows no further request or sign-in now."""
+    BUSY = "busy"
+    """Another call or process was signing in and did not finish in time, or there was no time to
+    send anything."""
     VENDOR = "vendor"
     """The vendor is out of order, or its response cannot be read."""
     UNKNOWN = "unknown"
@@ -69,7 +72,8 @@ class Check(VendorValue):
         checked_at: When the check ended.
         seconds: How long it took.
         requests: What was sent: ``sign_in`` or ``list`` for each request, in order. Empty if the
-            client already knew the answer, for example in a pause that the vendor asked for.
+            client already knew the answer, for example in a pause that the vendor asked for, or if
+            it could send nothing because another process was signing in.
         error: The name of the class of the error, or ``None``.
         http_status: The HTTP status of the error, or ``None``.
         request_id: The vendor's ID of the failed request, or ``None``.

@@ -6,6 +6,7 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -196,6 +197,22 @@ def test_a_vendor_that_cannot_be_reached_is_exit_code_4(vendor: AcmeEmulator) ->
     assert check["found"] == "rate_limited"
     assert check["detail"].startswith("RateLimited: ")
     assert check["detail"].endswith("; retry in 1000 s")
+
+
+def test_an_account_that_another_process_signs_in_to_is_exit_code_4(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    check = live.Check(
+        account="acme:main",
+        state="busy",
+        reason="another process that is signing in did not finish in time",
+        checked_at=datetime.now(UTC),
+        seconds=1,
+        error="RequestTimeout",
+    )
+    monkeypatch.setattr(live.Client, "check", lambda client: check)
+    found = of_acme("--check", code=4)["check"]
+    assert (found["state"], found["found"]) == ("unreachable", "busy")
 
 
 def test_a_website_instead_of_the_vendor_is_exit_code_2(vendor: AcmeEmulator) -> None:

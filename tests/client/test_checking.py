@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -12,10 +14,12 @@ from hypothesis import given, settings
 
 import livestream_core as live
 from acme import AcmeAdapter, AcmeEmulator, AcmeOptions, FakeClock, connected
+from fleet import PATIENCE
 from livestream_core import CheckState
 from livestream_core.emulator import Fault, Request, Response, json_response, load_emulator
 from runners import connect
 from scripted import Foreign, ScriptedTransport, answers
+from stores import LeasingStore
 
 pytestmark = pytest.mark.usefixtures("runner")
 
@@ -180,6 +184,77 @@ def test_a_limiter_that_allows_nothing_is_the_answer(emulator: AcmeEmulator) -> 
         found = client.check()
     assert (found.state, found.requests) == (CheckState.RATE_LIMITED, ())
     assert emulator.requests == []
+
+
+def test_a_sign_in_of_another_process_is_not_blamed_on_the_network(
+    emulator: AcmeEmulator, clock: FakeClock
+) -> None:
+    store = LeasingStore()
+    with emulator.connect(clock=clock, token_store=store) as client:
+        store.claim(client.account, "a process that was killed", 3600)
+        found = client.check(deadline=1)
+        assert (found.state, found.is_ok, found.requests) == (CheckState.BUSY, False, ())
+        assert "another process that is signing in" in found.reason
+        assert found.hint == "retry later"
+        assert emulator.requests == []
+        store.put(client.account, live.Session({"Authorization": "Acme an-old-token"}))
+        found = client.check(deadline=1)
+        assert (found.state, found.requests) == (CheckState.BUSY, ("list",))
+
+
+def test_a_sign_in_of_another_call_is_not_blamed_on_the_network(emulator: AcmeEmulator) -> None:
+    transport = emulator.transport()
+    send, entered, released = transport.send, threading.Event(), threading.Event()
+
+    def slow(method: str, origin: str, target: str, *rest: Any) -> live.Response:
+        if target == "/login":
+            entered.set()
+            assert released.wait(PATIENCE)
+        return send(method, origin, target, *rest)
+
+    transport.send = slow  # type: ignore[method-assign]
+    with emulator.connect(transport=transport) as client, ThreadPoolExecutor(1) as pool:
+        leader = pool.submit(client.check)
+        assert entered.wait(PATIENCE)
+        found = client.check(deadline=0.05)
+        released.set()
+        assert leader.result().is_ok
+    assert (found.state, found.requests) == (CheckState.BUSY, ())
+    assert "another call" in found.reason
+
+
+@pytest.mark.parametrize(("path", "sent"), [("/login", {"sign_in"}), ("/", {"sign_in", "list"})])
+def test_a_vendor_that_does_not_respond_in_time_is_blamed_on_the_network(
+    emulator: AcmeEmulator, clock: FakeClock, path: str, sent: set[str]
+) -> None:
+    transport = emulator.transport()
+    send = transport.send
+
+    def silent(method: str, origin: str, target: str, *rest: Any) -> live.Response:
+        if (target == "/login") == (path == "/login"):
+            raise live.RequestTimeout("the vendor did not respond in time", applied=None)
+        return send(method, origin, target, *rest)
+
+    transport.send = silent  # type: ignore[method-assign]
+    with emulator.connect(clock=clock, transport=transport) as client:
+        found = client.check(deadline=20)
+    assert (found.state, set(found.requests)) == (CheckState.NETWORK, sent)
+
+
+def test_a_check_without_time_to_send_anything_is_not_blamed_on_the_network(
+    emulator: AcmeEmulator, clock: FakeClock
+) -> None:
+    class Late:
+        def acquire(self, account: str, seconds: float) -> bool:
+            clock.sleep(seconds)
+            return True
+
+        def hold(self, account: str, seconds: float) -> None:
+            raise AssertionError
+
+    with emulator.connect(clock=clock) as client, client.paced(Late()):
+        found = client.check(deadline=5)
+    assert (found.state, found.requests) == (CheckState.BUSY, ())
 
 
 class Listless(live.Adapter):

@@ -33,7 +33,13 @@ EXTRAS: dict[str, tuple[str, ...]] = {"cli": ("click", "rich"), "sandbox": ("wer
 
 #: What a check may find without a problem, and what is not a problem of this installation.
 _NO_PROBLEMS = {CheckState.OK: "reachable", CheckState.UNKNOWN: "not tried"}
-_OUTAGES = (CheckState.NETWORK, CheckState.TLS, CheckState.RATE_LIMITED, CheckState.VENDOR)
+_OUTAGES = (
+    CheckState.NETWORK,
+    CheckState.TLS,
+    CheckState.RATE_LIMITED,
+    CheckState.BUSY,
+    CheckState.VENDOR,
+)
 #: For each request of a check, in seconds: the user waits for all of them.
 _TIMEOUT = (5.0, 10.0)
 
