@@ -56,10 +56,13 @@ class Limiter(Protocol):
     A limiter may have two more methods, with which no thread waits inside it, and one request
     probes after a pause. ``turn(account, seconds) -> Turn`` says whether a request that takes at
     most that many seconds may be sent; the client then calls it instead of ``acquire``, waits, and
-    asks again. ``settle(account, answered)`` ends a probe: ``answered`` says whether the vendor
-    responded. The client then also calls ``hold`` with 0 seconds, for a 429 without a time. If
-    ``is_instant`` is true, the methods do no I/O, and event loops call them without a thread. If
-    one of these methods fails, the request is sent.
+    asks again. ``settle(account, answered)`` ends a probe: ``answered`` says whether the request
+    succeeded, that is, whether the vendor responded with anything but a 429, a request to wait, or
+    a 5xx. The client then also calls ``hold`` with 0 seconds, for a 429 without a time, and if a
+    probe is refused, it calls ``hold`` before ``settle``. If ``is_instant`` is true, the methods do
+    no I/O, and event loops call them without a thread. If one of these methods fails, the request
+    is sent. A canceled task waits for ``turn`` and ``settle`` to end, for at most two seconds, so
+    that no probe is lost.
     """
 
     def acquire(self, account: str, seconds: float) -> bool:

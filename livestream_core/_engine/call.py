@@ -49,7 +49,7 @@ from .driving import drive
 from .effects import Flow, Send, Sleep
 from .observation import Observation, current
 from .outcome import Sent, applied, interruption_note, is_accepted, request_id
-from .pacing import LimiterInUse, give_up, permit, tell
+from .pacing import LimiterInUse, give_up, give_up_at_once, permit, tell
 from .retry import RetryPolicy
 from .sign_in import SharedSession, session_for
 
@@ -324,10 +324,12 @@ class Call:
                 )
             except LiveStreamError as error:
                 failure = error
+            except GeneratorExit:
+                give_up_at_once(engine.account, probed)
+                raise
             finally:
                 if probed:
-                    give_up(engine.account, probed)
-                    probed.clear()
+                    yield from give_up(self, probed)
             requested = self._requested_wait(failure)
             if requested and engine.is_paced_outside:
                 raise failure

@@ -160,16 +160,32 @@ class Once(Generic[T]):
 
 @final
 class Store:
-    """Call the token store, which may be slow; its methods may be coroutine functions."""
+    """Call a token store or a limiter, which may be slow; its methods may be coroutine functions.
 
-    __slots__ = ("arguments", "method")
+    Attributes:
+        method: The method.
+        arguments: Its arguments.
+        record: A function that notes the result of a call that must not be lost, because the store
+            has noted it too. It is called before the flow is resumed, even if the caller is
+            canceled meanwhile.
+    """
 
-    def __init__(self, method: Callable[..., Any], *arguments: Any) -> None:
-        self.method, self.arguments = method, arguments
+    __slots__ = ("arguments", "method", "record")
+
+    def __init__(
+        self,
+        method: Callable[..., Any],
+        *arguments: Any,
+        record: Callable[[Any], object] | None = None,
+    ) -> None:
+        self.method, self.arguments, self.record = method, arguments, record
 
     def use(self) -> Any:
-        """Call the method, and return what it returns."""
-        return self.method(*self.arguments)
+        """Call the method, note what it returns, and return it."""
+        result = self.method(*self.arguments)
+        if self.record is not None:
+            self.record(result)
+        return result
 
 
 @final

@@ -343,7 +343,9 @@ def _stored_or_lease(
         _check_refusal(call)
         if not hasattr(store, "claim"):
             return None
-        won = yield from _in_store(call, lease.claim, failed=_FAILED)
+        won = yield from _in_store(
+            call, lease.claim, failed=_FAILED, record=partial(_keep_lease, shared, lease)
+        )
         if won is _FAILED:
             return None  # without leases, every process signs in
         if won:
@@ -357,6 +359,11 @@ def _stored_or_lease(
             )
         yield Sleep(pause)
         pause = min(pause * 1.5, _LONGEST_CHECK)
+
+
+def _keep_lease(shared: SharedSession, lease: _Lease, is_won: object) -> None:
+    if is_won:
+        shared.lease = lease
 
 
 def _release(call: Call, lease: _Lease | None) -> Flow[None]:
@@ -435,11 +442,15 @@ def _read(call: Call, store: AnyTokenStore, name: str) -> Flow[Session | None]:
 
 
 def _in_store(
-    call: Call, method: Callable[..., Any], *arguments: Any, failed: object = None
+    call: Call,
+    method: Callable[..., Any],
+    *arguments: Any,
+    failed: object = None,
+    record: Callable[[Any], object] | None = None,
 ) -> Flow[Any]:
-    """Return the result of a store's method, or ``failed``."""
+    """Return the result of a store's method, or ``failed``; ``record`` notes the result."""
     try:
-        return (yield Store(method, *arguments))
+        return (yield Store(method, *arguments, record=record))
     except Exception as error:
         if not is_failure_of_store(error, call.engine.token_store):
             raise

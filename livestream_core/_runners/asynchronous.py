@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 #: Reading a playlist takes much longer than parsing JSON.
 _MOST_OF_PLAYLIST = 32 * 1024
+#: How long a canceled task waits for a call whose result must not be lost, in seconds.
+_LONGEST_END = 2.0
 
 _Step: TypeAlias = Callable[[], Effect | Landing]
 
@@ -80,6 +82,8 @@ class AsyncRunner:
             sleep = getattr(clock, "async_sleep", clock.sleep)
             return await _call(waiting, sleep, effect.seconds)
         if type(effect) is Store:
+            if effect.record is not None:
+                return await _to_its_end(asyncio.ensure_future(_recorded(effect, effect.record)))
             return await _call(working, effect.method, *effect.arguments)
         if type(effect) is Permit:
             return await _call(waiting, effect.limiter.acquire, effect.account, effect.seconds)
@@ -115,6 +119,28 @@ async def _call(threads: Threads, method: Callable[..., Any], *arguments: Any) -
         return await method(*arguments)
     result = await threads.run(method, *arguments)
     return await result if isawaitable(result) else result
+
+
+async def _recorded(effect: Store, record: Callable[[Any], object]) -> Any:
+    result = await _call(working, effect.method, *effect.arguments)
+    record(result)
+    return result
+
+
+async def _to_its_end(task: asyncio.Task[T]) -> T:
+    """Return the result of a task; if the caller is canceled, only after the task has ended."""
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        now = asyncio.get_running_loop().time
+        until = now() + _LONGEST_END
+        while not task.done() and (left := until - now()) > 0:
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task], timeout=left)
+        if not task.cancel() and not task.cancelled():
+            task.exception()  # otherwise asyncio would report it as never retrieved
+        raise
+    return task.result()
 
 
 async def _look_up(effect: LookUp) -> list[str]:

@@ -31,8 +31,7 @@ class PausingLimiter(ABC):
     """A :class:`Limiter` that keeps a rate and the pauses that vendors ask for, by account.
 
     Pass the same limiter to all clients. After a response that asks for a pause, no request of the
-    account starts until the pause is over. Then one request at a time is sent, until the vendor
-    answers one.
+    account starts until the pause is over. Then one request at a time is sent, until one succeeds.
     """
 
     is_instant: ClassVar[bool] = False
@@ -65,9 +64,12 @@ class PausingLimiter(ABC):
         found = self._change(account, lambda pause, now: turn(pause, now, seconds))
         if found.wait or self._rate is None:
             return found
-        wait = self._wait(account, self._rate)
-        if wait and found.is_probe:
-            self.settle(account, False)
+        wait: float | None = None
+        try:
+            wait = self._wait(account, self._rate)
+        finally:
+            if found.is_probe and wait != 0:
+                self.settle(account, False)
         return Turn(wait) if wait else found
 
     def hold(self, account: str, seconds: float) -> None:
@@ -75,14 +77,35 @@ class PausingLimiter(ABC):
         self._change(account, lambda pause, now: (held(pause, now, seconds), None))
 
     def settle(self, account: str, answered: bool) -> None:
-        """End a probe. If the vendor answered it, the pause is over."""
-        self._change(account, lambda pause, now: (settled(pause, answered=answered), None))
+        """End a probe.
+
+        Args:
+            account: The account.
+            answered: Whether the request succeeded: the vendor responded, and with neither a 429
+                nor a 5xx. That ends the pause, unless the vendor has asked for a longer one
+                meanwhile.
+        """
+        self._change(account, lambda pause, now: (settled(pause, now, answered=answered), None))
 
     def acquire(self, account: str, seconds: float) -> bool:
-        """Wait for permission to send one request, for programs that send it without a client."""
+        """Wait for permission to send one request, for programs that send it without a client.
+
+        The request does not probe, because its result stays unknown: it neither ends a pause nor
+        holds up other requests. Clients still send one at a time until one of theirs succeeds. A
+        program that reports results calls ``turn`` and ``settle`` instead, as clients do.
+
+        Args:
+            account: The account.
+            seconds: The longest time to wait.
+
+        Returns:
+            Whether permission was granted within ``seconds``.
+        """
         until = self._clock.monotonic() + seconds
         while True:
             found = self.turn(account, seconds)
+            if found.is_probe:
+                self.settle(account, False)
             if not found.wait:
                 return True
             if self._clock.monotonic() + found.wait > until:

@@ -1,5 +1,8 @@
 """Pauses that vendors ask for: no request starts in one, and after it, one at a time probes.
 
+A request that was sent before a pause may be refused at any time, also while another one probes. So
+a pause can become longer during a probe, and only a success after its end ends it.
+
 These are the rules. Limiters keep the pauses, in a process or in Redis; ledgers keep those of a
 migration. All times are seconds by one clock.
 """
@@ -58,7 +61,7 @@ def held(pause: Pause | None, now: float, asked: float) -> Pause:
     """Return the pause after the vendor has refused a request.
 
     Args:
-        pause: The pause before that, if there was one.
+        pause: The pause before that, if there was one. If a request probes, it still does.
         now: The current time.
         asked: The seconds for which the vendor asks; 0 if it does not say.
     """
@@ -66,9 +69,18 @@ def held(pause: Pause | None, now: float, asked: float) -> Pause:
         return Pause(now, now + asked)
     if not asked and now >= pause.until:
         asked = grown(now - pause.since)
-    return Pause(pause.since, max(pause.until, now + asked))
+    return attrs.evolve(pause, until=max(pause.until, now + asked))
 
 
-def settled(pause: Pause | None, *, answered: bool) -> Pause | None:
-    """Return the pause after a request that probed: there is none if the vendor answered it."""
-    return None if answered or pause is None else attrs.evolve(pause, probed_until=0.0)
+def settled(pause: Pause | None, now: float, *, answered: bool) -> Pause | None:
+    """Return the pause after a request that probed.
+
+    Args:
+        pause: The pause before that, if there was one.
+        now: The current time.
+        answered: Whether the request succeeded. That ends the pause, unless the vendor has asked
+            for a longer one meanwhile.
+    """
+    if pause is None or (answered and now >= pause.until):
+        return None
+    return attrs.evolve(pause, probed_until=0.0)

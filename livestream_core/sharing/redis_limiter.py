@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import cached_property
 from typing import TypeVar
 
 import attrs
 
+from .._contract.transport import Turn
 from .._public import publish
 from .limiter import Change, PausingLimiter, put, pyrate
 from .pauses import Pause
@@ -50,6 +52,8 @@ class RedisAccountLimiter(PausingLimiter):
         self._replacing = self._redis.register_script(REPLACE)
 
     def _change(self, account: str, change: Change[T]) -> T:
+        from redis.exceptions import RedisError
+
         name = self._pauses + account
         while True:
             old, now = self._read(name)
@@ -61,8 +65,18 @@ class RedisAccountLimiter(PausingLimiter):
             if after is not None:
                 new = json.dumps(attrs.astuple(after))
                 lasts = str(int((max(after.until - now, 0.0) + _REMEMBERED) * 1000))
-            if self._replacing(keys=[name], args=[old, new, lasts]):
-                return result
+            try:
+                if self._replacing(keys=[name], args=[old, new, lasts]):
+                    return result
+            except (RedisError, OSError):
+                raise
+            except BaseException:
+                # Interrupted, perhaps after it was written: the caller never learns that its
+                # request would have probed, so no other request could, for a long time.
+                if isinstance(result, Turn) and result.is_probe:
+                    with suppress(RedisError, OSError):
+                        self._replacing(keys=[name], args=[new, old, ""])
+                raise
 
     def _wait(self, account: str, rate: RequestRate) -> float:
         from pyrate_limiter import RedisBucket

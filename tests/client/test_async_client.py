@@ -29,7 +29,7 @@ from livestream_core._http import aiohttp_exchange
 from livestream_core.emulator import Fault
 from scripted import LOST, ScriptedTransport, respond
 from servers import RawServer, answer, raw_server, until_received
-from stores import MemoryStore
+from stores import LeasingStore, MemoryStore
 
 PATIENCE = 60.0
 GOOD = {"id": "1", "title": "T", "status": "on"}
@@ -373,6 +373,34 @@ def test_a_synchronous_store_that_is_slow_does_not_hold_the_loop_up() -> None:
             await begun(task, seen.is_set)
             held.set()
             assert (await task).id == id
+
+    asyncio.run(main())
+
+
+def test_a_task_that_is_canceled_while_it_claims_a_lease_does_not_lose_it() -> None:
+    class Slow(LeasingStore):
+        def claim(self, account: str, owner: str, seconds: float) -> bool:
+            is_won = super().claim(account, owner, seconds)
+            claimed.set()
+            assert answered.wait(PATIENCE)
+            return is_won
+
+    emulator = AcmeEmulator()
+    id = emulator.add()["id"]
+    claimed, answered = threading.Event(), threading.Event()
+
+    async def main() -> None:
+        async with connect(Held(emulator.transport()), token_store=Slow()) as client:
+            task = asyncio.create_task(client.get(id))
+            await begun(task, claimed.is_set)
+            assert task.cancel()
+            for _ in range(5):
+                await asyncio.sleep(0)
+            answered.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            # A lost lease would expire after 45 seconds.
+            assert (await client.get(id, deadline=30)).id == id
 
     asyncio.run(main())
 
