@@ -341,7 +341,7 @@ class _Held:
         self.known = known
 
     def forget(self) -> None:
-        """Forget the stream, as its account is no longer watched, or its ID is spelled otherwise."""
+        """Forget the stream: its account has left, or its ID is spelled otherwise."""
         # If this worker is killed before it has removed the stream, another one does that.
         self.known, self.is_forgotten = Known(kept_until=_PAST), True
 
