@@ -22,6 +22,7 @@ Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]] | Iterable[tu
 MAX_BODY = 1_048_576
 #: The seconds for fetching a key. Vendors wait for an answer about as long.
 _DEADLINE = 10.0
+_account = with_field_name("account", c.text)
 
 
 class _Base:
@@ -38,7 +39,7 @@ class _Base:
         return self._max_body
 
     def _receiving(self, account: str, delivery: Delivery) -> Flow[Answer]:
-        with_field_name("account", c.text)(account)
+        _account(account)
         return receiving(account, len(delivery.body), self._max_body)
 
 

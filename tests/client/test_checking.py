@@ -202,7 +202,9 @@ def test_a_sign_in_of_another_process_is_not_blamed_on_the_network(
         assert (found.state, found.requests) == (CheckState.BUSY, ("list",))
 
 
-def test_a_sign_in_of_another_call_is_not_blamed_on_the_network(emulator: AcmeEmulator) -> None:
+def test_a_sign_in_of_another_call_is_not_blamed_on_the_network(
+    monkeypatch: pytest.MonkeyPatch, emulator: AcmeEmulator
+) -> None:
     transport = emulator.transport()
     send, entered, released = transport.send, threading.Event(), threading.Event()
 
@@ -212,7 +214,7 @@ def test_a_sign_in_of_another_call_is_not_blamed_on_the_network(emulator: AcmeEm
             assert released.wait(PATIENCE)
         return send(method, origin, target, *rest)
 
-    transport.send = slow  # type: ignore[method-assign]
+    monkeypatch.setattr(transport, "send", slow)
     with emulator.connect(transport=transport) as client, ThreadPoolExecutor(1) as pool:
         leader = pool.submit(client.check)
         assert entered.wait(PATIENCE)
@@ -225,7 +227,11 @@ def test_a_sign_in_of_another_call_is_not_blamed_on_the_network(emulator: AcmeEm
 
 @pytest.mark.parametrize(("path", "sent"), [("/login", {"sign_in"}), ("/", {"sign_in", "list"})])
 def test_a_vendor_that_does_not_respond_in_time_is_blamed_on_the_network(
-    emulator: AcmeEmulator, clock: FakeClock, path: str, sent: set[str]
+    monkeypatch: pytest.MonkeyPatch,
+    emulator: AcmeEmulator,
+    clock: FakeClock,
+    path: str,
+    sent: set[str],
 ) -> None:
     transport = emulator.transport()
     send = transport.send
@@ -235,7 +241,7 @@ def test_a_vendor_that_does_not_respond_in_time_is_blamed_on_the_network(
             raise live.RequestTimeout("the vendor did not respond in time", applied=None)
         return send(method, origin, target, *rest)
 
-    transport.send = silent  # type: ignore[method-assign]
+    monkeypatch.setattr(transport, "send", silent)
     with emulator.connect(clock=clock, transport=transport) as client:
         found = client.check(deadline=20)
     assert (found.state, set(found.requests)) == (CheckState.NETWORK, sent)

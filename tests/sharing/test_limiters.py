@@ -633,31 +633,31 @@ def test_whenever_a_task_is_canceled_its_probe_is_not_lost_in_redis(
     asyncio.run(main())
 
 
-class InterruptedClient(RedisClient):  # type: ignore[type-arg]
-    """A client of Redis that is interrupted after a number of commands, once."""
+def test_whenever_a_thread_is_interrupted_its_probe_is_not_lost_in_redis(
+    monkeypatch: pytest.MonkeyPatch, redis: Redis
+) -> None:
+    interrupted = left = 0
+    with RedisClient.from_url(redis.url(3)) as server:
+        execute = server.execute_command
 
-    left = 0
+        def interrupt(*arguments: Any, **options: Any) -> Any:
+            nonlocal left
+            result = execute(*arguments, **options)
+            left -= 1
+            if left == 0:
+                raise Stopped
+            return result
 
-    def execute_command(self, *arguments: Any, **options: Any) -> Any:
-        result = super().execute_command(*arguments, **options)
-        self.left -= 1
-        if self.left == 0:
-            raise Stopped
-        return result
-
-
-def test_whenever_a_thread_is_interrupted_its_probe_is_not_lost_in_redis(redis: Redis) -> None:
-    interrupted = 0
-    with InterruptedClient.from_url(redis.url(3)) as server:
+        monkeypatch.setattr(server, "execute_command", interrupt)
         limiter = RedisAccountLimiter(server, "1000/s", prefix="interrupted:")
         for number in range(1, 12):
             limiter.hold("a", 0.0)
-            server.left = number
+            left = number
             try:
                 limiter.turn("a", PATIENCE)
             except Stopped:
                 interrupted += 1
                 assert limiter.turn("a", PATIENCE) == live.Turn(is_probe=True)
-            server.left = 0
+            left = 0
             limiter.settle("a", True)
     assert interrupted >= 4
