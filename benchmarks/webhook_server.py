@@ -1,11 +1,14 @@
 """The servers of the figure ``webhooks``: a receiver, and a handler that only stores the body.
 
-Each is loaded as ``benchmarks.webhook_server:app`` in a process of its own. The variables of the
+Each is loaded as ``benchmarks.webhook_server:app`` in a process of its own; run as a program, this
+module serves it with uvicorn on the socket whose number is the argument. The variables of the
 environment that begin with ``BENCHMARK_`` say which one it is. ``GET /spent`` returns the processor
 time of the process, with all of its threads, in seconds.
 """
 
 import os
+import socket
+import sys
 import time
 from collections.abc import Callable
 from functools import cache
@@ -156,3 +159,15 @@ def _made() -> Any:
 
 if DATABASE:
     app = _made()
+
+
+def main() -> None:
+    """Serve the app."""
+    import uvicorn
+
+    config = uvicorn.Config(app, log_level="error", access_log=False, timeout_keep_alive=60)
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
+
+
+if __name__ == "__main__":
+    main()
