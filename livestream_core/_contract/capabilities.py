@@ -215,7 +215,8 @@ class Capabilities:
                 raise ValueError(f"{name}: {', '.join(sorted(map(str, unknown)))} is not allowed")
 
     def __getitem__(self, feature: Feature | str) -> Capability:
-        feature = Feature(feature)
+        if type(feature) is not Feature:
+            feature = Feature(feature)
         return self.fields[feature] if feature in self.fields else self.operations[feature]
 
     def supports(self, feature: Feature | str) -> bool:

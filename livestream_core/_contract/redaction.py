@@ -111,6 +111,8 @@ class Redactor:
         self._add(stream_key, SHORTEST_KEY)
 
     def _add(self, secret: str, shortest: int) -> None:
+        if secret in self._given:
+            return
         with _lock:
             self._given.setdefault(secret, shortest)
             self._news = object()

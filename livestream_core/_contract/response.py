@@ -48,7 +48,8 @@ class Headers(Mapping[str, str]):
 
 
 def _headers(values: Mapping[str, str]) -> Headers:
-    return values if isinstance(values, Headers) else Headers(values)
+    # The check of an abstract class takes longer than all others together.
+    return values if type(values) is Headers else Headers(values)
 
 
 class Mask(Protocol):
@@ -120,12 +121,12 @@ class Response:
             pass
 
     def _parse(self, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-        from json import detect_encoding
+        import json
 
         if self.problem:
             raise self.unexpected(self.problem)
         try:
-            text = self.body.decode(detect_encoding(self.body), "surrogatepass")
+            text = self.body.decode(json.detect_encoding(self.body), "surrogatepass")
             return _decoder(hook).decode(text)
         except RecursionError:
             problem = "is nested too deeply"

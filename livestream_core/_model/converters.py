@@ -32,6 +32,8 @@ MAX_SECONDS = 10**12
 
 NOT_TEXT = "contains half a surrogate pair, which is not text"
 
+_TEXT = {str}
+
 _CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 
 
@@ -255,7 +257,8 @@ def mapping(value: Mapping[str, Any]) -> MaskedMapping:
     if type(value) is not dict and not isinstance(value, Mapping):
         wrong_type("a mapping", value)
     # All types at once: a check of each key takes longer.
-    if not all(issubclass(kind, str) for kind in set(map(type, value))):
+    kinds = set(map(type, value))
+    if kinds != _TEXT and not all(issubclass(kind, str) for kind in kinds):
         refuse("its keys must be strings")
     return MaskedMapping(value)
 

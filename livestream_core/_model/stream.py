@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, StrEnum
 from functools import cache
-from itertools import compress
-from operator import attrgetter, is_not
+from operator import attrgetter
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import attrs
@@ -28,7 +27,6 @@ from .fields import (
     facts_of,
     owned,
     shown_of,
-    table,
 )
 from .publishing import Publishing, publishing
 from .status import Status
@@ -161,7 +159,7 @@ class _Value(Pickled):
             playback: Whether to include the URLs of playbacks and recordings even if they contain
                 a secret.
         """
-        return _data(self, (secrets, playback, True))
+        return _form(secrets, playback, True).data(self)
 
     @classmethod
     def _read(cls, data: Mapping[str, Any], *, strict: bool) -> Self:
@@ -227,102 +225,81 @@ def stored_data(value: VendorValue) -> dict[str, Any]:
 
     It reads back like the data that :meth:`VendorValue.to_dict` returns, and takes less room.
     """
-    return _data(value, (False, False, False))
+    return _form(False, False, False).data(value)
 
 
-class _Fields(NamedTuple):
-    """The fields of a class that its data has."""
-
-    names: tuple[str, ...]
-    defaults: tuple[object, ...]
-    values_of: Callable[[Any], tuple[Any, ...]]
+def _revealed(value: Secret | SecretUrl | MaskedMapping) -> Any:
+    if isinstance(value, Secret):
+        return value.reveal()
+    return plain(value) if isinstance(value, MaskedMapping) else str.__str__(value)
 
 
-def _fields(cls: type[Any]) -> _Fields:
-    facts = [field for field in facts_of(cls) if field.name != "raw"]
-    names = [field.name for field in facts]
-    get = attrgetter(*names)
-    return _Fields(
-        names=tuple(names),
-        defaults=tuple(field.default for field in facts),
-        values_of=get if len(names) > 1 else lambda value: (get(value),),
-    )
+_Way: TypeAlias = Callable[[Any], Any]
 
 
-_fields_of: Callable[[Any], _Fields] = cache(_fields)
+class _Form(dict[type, _Way | None]):
+    """One form of JSON data, as the functions that convert values to it, by type.
 
-#: What the data has: secrets, the playbacks' URLs with secrets, and fields that have their default.
-_Wanted: TypeAlias = tuple[bool, bool, bool]
-_Way: TypeAlias = Callable[[Any, _Wanted], Any]
-
-
-def _data(value: _Value, wanted: _Wanted) -> dict[str, Any]:
-    names, defaults, values_of = _fields_of(type(value))
-    secrets, playback, is_whole = wanted
-    values = values_of(value)
-    data: dict[str, Any] = {}
-    secret_urls = []
-    pairs: Iterable[tuple[str, Any]] = zip(names, values, strict=True)
-    if not is_whole:
-        pairs = compress(pairs, map(is_not, values, defaults))
-    for name, item in pairs:
-        way = _WAYS[type(item)]
-        if way is None:
-            data[name] = item
-            continue
-        if way in _MASKED:
-            if not (secrets or (playback and table(type(value))[name].for_viewers)):
-                continue
-            if way is _secret_url:
-                # Recorded, so that it is read back as a SecretUrl.
-                secret_urls.append(name)
-        data[name] = way(item, wanted)
-    if secret_urls:
-        data["secret_urls"] = secret_urls
-    return data
-
-
-def _items(values: tuple[Any, ...], wanted: _Wanted) -> list[Any]:
-    return [item if (way := _WAYS[type(item)]) is None else way(item, wanted) for item in values]
-
-
-def _secret(value: Secret, wanted: _Wanted) -> str:
-    return value.reveal()
-
-
-def _secret_url(value: SecretUrl, wanted: _Wanted) -> str:
-    return str.__str__(value)
-
-
-def _masked_mapping(value: MaskedMapping, wanted: _Wanted) -> Any:
-    return plain(value)
-
-
-_MASKED: frozenset[_Way] = frozenset([_secret, _secret_url, _masked_mapping])
-
-
-class _Ways(dict[type, _Way | None]):
-    """The functions that convert values to JSON data, by type; ``None`` for what needs none.
-
-    Each is looked up once, because the checks take long, above all whether it is a mapping.
+    ``None`` stands for what needs no conversion, and ``_revealed`` for what may be left out. Each
+    is looked up once, because the checks take long, above all whether it is a mapping.
     """
+
+    def __init__(self, secrets: bool, playback: bool, is_whole: bool) -> None:
+        super().__init__()
+        self._secrets, self._playback, self._is_whole = secrets, playback, is_whole
+        self._fields: dict[type, list[tuple[str, object, bool]]] = {}
 
     def __missing__(self, kind: type) -> _Way | None:
         known: tuple[tuple[type, _Way], ...] = (
-            (_Value, _data),
-            (tuple, _items),
-            (datetime, lambda value, wanted: value.isoformat()),
-            (Secret, _secret),
-            (Enum, lambda value, wanted: value.value),
-            (SecretUrl, _secret_url),
-            (MaskedMapping, _masked_mapping),
+            (_Value, self.data),
+            (tuple, self._items),
+            (datetime, datetime.isoformat),
+            (Secret, _revealed),
+            (Enum, attrgetter("value")),
+            (SecretUrl, _revealed),
+            (MaskedMapping, _revealed),
         )
         found = next((way for base, way in known if issubclass(kind, base)), None)
         self[kind] = found
         return found
 
+    def data(self, value: _Value) -> dict[str, Any]:
+        """Return the data of a value."""
+        cls = type(value)
+        data: dict[str, Any] = {}
+        secret_urls = []
+        for name, default, for_viewers in self._fields.get(cls) or self._fields_of(cls):
+            item = getattr(value, name)
+            if item is default:
+                continue
+            way = self[type(item)]
+            if way is None:
+                data[name] = item
+            elif way is not _revealed:
+                data[name] = way(item)
+            elif self._secrets or (self._playback and for_viewers):
+                data[name] = way(item)
+                if isinstance(item, SecretUrl):
+                    # Recorded, so that it is read back as a SecretUrl.
+                    secret_urls.append(name)
+        if secret_urls:
+            data["secret_urls"] = secret_urls
+        return data
 
-_WAYS = _Ways()
+    def _fields_of(self, cls: type[_Value]) -> list[tuple[str, object, bool]]:
+        """Return each field's name, the value that is left out, and whether viewers receive it."""
+        fields = self._fields[cls] = [
+            (field.name, attrs.NOTHING if self._is_whole else field.default, field.for_viewers)
+            for field in facts_of(cls)
+            if field.name != "raw"
+        ]
+        return fields
+
+    def _items(self, values: tuple[Any, ...]) -> list[Any]:
+        return [item if (way := self[type(item)]) is None else way(item) for item in values]
+
+
+_form: Callable[[bool, bool, bool], _Form] = cache(_Form)
 
 
 def _server(url: str | None) -> str | None:
@@ -344,7 +321,7 @@ class _Server(VendorValue):
         url = self.url
         if url is None:
             return
-        secrets = _own_secrets(self)
+        secrets = _secrets_of((self,))
         if secrets and may_show(url, secrets):
             if self.stream_key is not None:
                 url = without_key(url, self.stream_key.reveal())
@@ -882,7 +859,7 @@ class LiveStream(VendorValue):
         other key than the name of a stream, which anyone who can watch it knows.
         """
         keys = _secrets_of((*self.ingests, *self.restreams))
-        return keys - {self.id, self.id.rpartition("/")[2]}
+        return frozenset(keys.difference((self.id, self.id.rpartition("/")[2])))
 
 
 def publish_keys(stream: LiveStream) -> set[str]:
@@ -907,13 +884,15 @@ READERS["stream"] = _stream_of_error
 READERS["streams"] = _streams_of_error
 
 
-def _own_secrets(server: _Server) -> list[str]:
-    names = _FIELD_NAMES[type(server)].secrets
-    return [secret.reveal() for name in names if (secret := getattr(server, name)) is not None]
-
-
-def _secrets_of(servers: Iterable[_Server]) -> frozenset[str]:
-    return frozenset([secret for each in servers for secret in _own_secrets(each)])
+def _secrets_of(servers: Iterable[_Server]) -> set[str]:
+    secrets = set()
+    for each in servers:
+        _, _, names = _FIELD_NAMES[type(each)]
+        for name in names:
+            secret = getattr(each, name)
+            if secret is not None:
+                secrets.add(secret.reveal())
+    return secrets
 
 
 def _hide_keys(value: _Value, keys: Collection[str]) -> None:

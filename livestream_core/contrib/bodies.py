@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeAlias
 
 from .._contract.foreign import is_of_signal_handler
@@ -132,17 +133,14 @@ def _headers_of(environ: Mapping[str, Any]) -> Headers:
 
 def content_of(answer: Answer, method: str) -> bytes:
     """Return the body of the response to a request, which is empty for HEAD."""
-    return b"" if method == "HEAD" else _text_of(answer)
+    return b"" if method == "HEAD" else f"{answer.message}\n".encode()
 
 
-def headers_of(answer: Answer) -> dict[str, str]:
+@cache
+def headers_of(answer: Answer) -> Mapping[str, str]:
     """Return the headers of the response to a request."""
     headers = {
         "Content-Type": "text/plain; charset=utf-8",
-        "Content-Length": str(len(_text_of(answer))),
+        "Content-Length": str(len(content_of(answer, "POST"))),
     }
     return {**headers, "Allow": "POST"} if answer is NOT_POST else headers
-
-
-def _text_of(answer: Answer) -> bytes:
-    return f"{answer.message}\n".encode()

@@ -36,9 +36,10 @@ def blueprint(
         def account() -> str:
             return values["account"] if account_of is None else account_of(request)
 
-        taken = take(request.environ, account, _read, receiver.max_body)
+        environ = request.environ
+        taken = take(environ, account, _read, receiver.max_body)
         answer = taken if isinstance(taken, Answer) else receiver.receive(*taken)
-        content = content_of(answer, request.method)
+        content = content_of(answer, environ["REQUEST_METHOD"])
         return Response(content, status=answer.status, headers=headers_of(answer))
 
     found = Blueprint(name, __name__)

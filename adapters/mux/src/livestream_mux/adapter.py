@@ -43,6 +43,7 @@ _LONGEST_TITLE, _LONGEST_REFERENCE = 512, 255
 #: The largest number of entries per page.
 _PAGE_SIZE = 100
 _CURSOR = re.compile(r"[1-9][0-9]{0,8}")
+_MUX_HOST = re.compile(r"rtmps?://([\w.-]+\.mux\.com)(?:[:/]|$)")
 #: The message of a 400 for an ID that Mux cannot have issued.
 _NOT_AN_ID = "Failed to parse ID"
 
@@ -302,7 +303,7 @@ class MuxAdapter(live.Adapter):
     def parse_stream(self, payload: Any) -> live.LiveStream:
         """Parse a live stream object of the API, or of a webhook delivery."""
         fields = live.Fields(payload, lenient=True)
-        if sum(name in fields.data for name in _OWN) < 2:
+        if len(fields.data.keys() & _OWN) < 2:
             raise live.UnexpectedResponse(
                 f"fewer than two of {', '.join(_OWN)} are in the response"
             )
@@ -345,7 +346,7 @@ class MuxAdapter(live.Adapter):
             return ()
         url = self.options.ingest_url
         ingests = [fields.part("ingests", live.Ingest, url, key)]
-        host = re.match(r"rtmps?://([\w.-]+\.mux\.com)(?:[:/]|$)", url)
+        host = _MUX_HOST.match(url)
         passphrase = fields.optional_text("srt_passphrase", field="ingests")
         if host and passphrase:
             srt = f"srt://{host[1]}:6001"
