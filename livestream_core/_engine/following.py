@@ -20,7 +20,7 @@ from .._model import converters as c
 from .._model.changes import Change, ChangeKind, Source, source_of, stream_of
 from .._model.fields import Owner, about, described, table
 from .._model.status import STATUSES, Status
-from .._model.stream import Event, LiveStream, RecordingStatus, VendorValue, field_of
+from .._model.stream import Event, Feature, LiveStream, RecordingStatus, VendorValue, field_of
 
 #: The number of deliveries, and of recordings, that are remembered to recognize copies.
 _REMEMBERED = 200
@@ -168,21 +168,29 @@ class Subject:
 def follow(known: Known, subject: Subject, read: Read | None) -> Known:
     """Return what is known after some deliveries, and a read that was made after all of them.
 
-    Deliveries about a stream that was deleted wait for a read, because they may be late.
+    Deliveries about a stream that was deleted wait for a read, because they may be late, and so do
+    those about a stream of which nothing is known but their status. While a read that did not find
+    the stream is not confirmed, they wait for the next one.
 
     Args:
         known: What was known before, with the deliveries in the order in which they arrived.
         subject: The stream.
         read: The read, or ``None`` if there was none.
     """
-    if read is None and known.stream is None and known.count:
-        return known
-    evidence = known.evidence
+    evidence = sorted(known.evidence, key=lambda each: each.event.occurred_at or each.received_at)
+    is_unknown = known.stream is None
+    if is_unknown and read is None:
+        can_read = subject.capabilities.supports(Feature.GET)
+        if known.count or (evidence and can_read and evidence[0].event.stream is None):
+            return known
     following = _Following(attrs.evolve(known, evidence=()), subject)
+    # A delivery about a stream that is unknown proves nothing if reads do not find it.
+    is_lost = is_unknown and read is not None and read.stream is None
+    if read is not None and is_lost and evidence and known.missed + 1 < _READS_OF_DELETED:
+        following.read(read, Source.POLL)
+        return attrs.evolve(following.known, evidence=known.evidence)
     caused = any(each.source is Source.WEBHOOK for each in evidence)
-    # A delivery about a stream that is unknown proves nothing if a read does not find it.
-    is_lost = known.stream is None and read is not None and read.stream is None
-    for each in sorted(evidence, key=lambda each: each.event.occurred_at or each.received_at):
+    for each in evidence:
         if following.remembers(each) and not is_lost and not _is_superseded(each, known, read):
             following.deliver(each, read)
     if read is not None:

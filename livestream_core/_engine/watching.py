@@ -382,7 +382,7 @@ class Watching:
         # A stream that could be read before still exists, and may be readable again.
         is_malformed = isinstance(error, UnexpectedResponse) and followed.seen is not None
         if is_malformed and not followed.failures:
-            id = followed.subject.stream_id
+            id = self._engine.redactor.shown_id(followed.subject.stream_id)
             logger().warning(
                 "%s: stream %s was not read: %s", self._engine.account, id, error.message
             )

@@ -1,7 +1,7 @@
 """What trackers store: the names of streams and accounts, and what waits for them.
 
 What waits for a stream is either the text of an :class:`Evidence`, or a note without a text. The
-keys of notes are words; all other keys are JSON strings, which begin with a quotation mark.
+keys of notes begin with a word; all other keys are JSON strings, which begin with a quotation mark.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .._model.converters import with_field_name
 from .._model.errors import InvalidInput
 from .._model.stream import Event, EventKind, LiveStream, stored_data
 
-#: A note: read the stream.
+#: The beginning of a note: read the stream.
 POLL = "poll"
 #: A note: the list of its account no longer has the stream, so read it by its ID.
 UNLISTED = "unlisted"
@@ -108,6 +108,14 @@ def respelled(account: str, id: str, evidence: Evidence) -> Waiting:
 def note(account: str, id: str, word: str) -> Waiting:
     """Return what to store for a note about a stream."""
     return name_of(account, id), word, ""
+
+
+def poll_of(account: str, id: str) -> Waiting:
+    """Return what to store to have a stream read.
+
+    Its key differs each time: a note that waits already may be that of a read that has begun.
+    """
+    return note(account, id, f"{POLL}:{secrets.token_hex(8)}")
 
 
 def watch_of(account: str, filters: Mapping[str, str]) -> Waiting:

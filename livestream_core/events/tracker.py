@@ -22,7 +22,7 @@ from .._plugins.registry import registry
 from .._runners.coroutines import in_thread, run_async
 from .._runners.sync import run
 from .effects import Accounts, Connect, Effect, Get, Hand, Next, Use
-from .stored import POLL, delivery_of, note, read_of
+from .stored import delivery_of, poll_of, read_of
 from .stores import Store
 from .tracking import Settings, Tracking, Watched
 
@@ -151,7 +151,7 @@ class Tracker(_Base):
             account: The account, as ``client_for`` takes it.
             id: The stream's ID, in any spelling that the vendor accepts.
         """
-        self._store.add(*note(account, id, POLL))
+        self._store.add(*poll_of(account, id))
 
     def process(self, handle: Callable[[Change], object], *, deadline: float = _DEADLINE) -> int:
         """Read the streams that are due, and hand over their changes, until none is due.
@@ -239,7 +239,7 @@ class AsyncTracker(_Base):
 
     async def poll(self, account: str, id: str) -> None:
         """Have :meth:`process` read a stream as soon as possible; see :meth:`Tracker.poll`."""
-        stored = note(account, id, POLL)
+        stored = poll_of(account, id)
         await in_thread(lambda: self._store.add(*stored))
 
     async def process(

@@ -31,7 +31,7 @@ from .._model.log import logger
 from .._model.stream import LiveStream, stored_data
 from .accounts import AccountListing
 from .effects import Accounts, Connect, Flow, Get, Hand, Report, Use
-from .stored import FORGET, HOT, POLL, UNLISTED, Waiting, note, respelled, watch_of
+from .stored import FORGET, HOT, UNLISTED, Waiting, poll_of, respelled, watch_of
 from .stores import Claim, LeaseLost, Store
 
 #: Until then, a stream is remembered that is to be forgotten at once.
@@ -124,7 +124,7 @@ class Tracking:
                 "%s: the lease of %s ended before it was processed; the tracker may need a "
                 "longer lease=",
                 account,
-                f"stream {ids[0]}" if ids else "the account",
+                "a stream" if ids else "the account",  # its ID may be a secret
             )
         return 0
 
@@ -259,7 +259,9 @@ class Tracking:
         except NotFound:
             return Read(stream=None, at=at), None
         except LiveStreamError as error:
-            logger().warning("%s: stream %s was not read: %s", account, stream_id, error.message)
+            # Of the ID, what may be shown.
+            id = error.stream_id
+            logger().warning("%s: stream %s was not read: %s", account, id, error.message)
             return None, error
         show(client.account, stream, at)
         return Read(stream=stream, at=at), None
@@ -268,7 +270,7 @@ class Tracking:
         """Move what waits for a stream to the ID as the vendor spells it, and forget this one."""
         for each in held.known.evidence:
             yield _add(respelled(account, id, each))
-        yield _add(note(account, id, POLL))
+        yield _add(poll_of(account, id))
         held.forget()
         yield from held.save()
 

@@ -190,6 +190,41 @@ def test_a_stream_that_is_found_a_little_after_its_creation_is_followed() -> Non
         assert here.process() == ["ready"]
 
 
+@pytest.mark.parametrize("has_stream", [True, False])
+def test_deliveries_about_a_new_stream_survive_a_read_that_does_not_find_it(
+    has_stream: bool,
+) -> None:
+    with platform() as here:
+        stream = here.client.create(title="Lesson")
+        here.vendor.clock.advance(600)
+        for act in (here.vendor.connect_encoder, here.vendor.drop_encoder):
+            here.vendor.clock.advance(1)
+            act(stream.id)
+            announce(here, stream, has_stream=has_stream)
+        here.vendor.inject(Fault.status(404, body=b"{}"), on="GET *")
+        assert here.process() == []
+        here.vendor.clock.advance(31)
+        assert here.process() == ["live", "interrupted"]
+
+
+def test_deliveries_about_a_stream_that_two_reads_do_not_find_mean_nothing() -> None:
+    with platform() as here:
+        stream = here.client.create(title="Lesson")
+        announce(here, stream)
+        here.vendor.inject(Fault.status(404, body=b"{}"), on="GET *", times=2)
+        for _ in range(3):
+            assert here.process() == []
+            here.vendor.clock.advance(3600)
+
+
+def announce(here: Platform, stream: live.LiveStream, *, has_stream: bool = True) -> None:
+    """Add a delivery, which may say nothing of the stream but its status."""
+    event = here.client.parse_webhook(*here.vendor.webhook(stream.id))
+    if not has_stream and event.stream is not None:
+        event = attrs.evolve(event, stream=None, status=event.stream.status)
+    here.tracker.add(event, account=ACCOUNT)
+
+
 def test_what_a_handler_fails_at_comes_again_later_and_nothing_overtakes_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -233,6 +268,53 @@ def test_while_the_vendor_is_down_deliveries_are_told_and_the_stream_is_read_lat
         assert here.process() == []
         here.vendor.clock.advance(6)
         assert here.process() == ["interrupted"]
+
+
+def test_while_the_vendor_is_down_deliveries_wait_that_do_not_show_a_new_stream() -> None:
+    with platform() as here:
+        stream = here.client.create(title="Lesson")
+        here.vendor.clock.advance(600)
+        here.vendor.connect_encoder(stream.id)
+        announce(here, stream, has_stream=False)
+        here.vendor.clock.advance(1)
+        here.vendor.drop_encoder(stream.id)
+        announce(here, stream, has_stream=False)
+        here.vendor.inject(Fault.status(503), on="GET *", times=2)
+        for _ in range(2):
+            assert here.process() == []
+            here.vendor.clock.advance(60)
+        assert here.process() == ["live", "interrupted"]
+
+
+def test_a_poll_that_is_asked_for_while_a_read_runs_is_not_lost() -> None:
+    with platform() as here:
+        stream = here.create()
+
+        class Meanwhile:
+            """A change that happens between the response and what is saved."""
+
+            @live.hookimpl
+            def livestream_exchange(self, exchange: live.Exchange) -> None:
+                if exchange.operation == "get" and not here.told:
+                    here.vendor.connect_encoder(stream.id)
+                    here.tracker.poll(ACCOUNT, stream.id)
+
+        observer = Meanwhile()
+        live.register(observer)
+        try:
+            assert here.read(stream) == ["live"]
+        finally:
+            live.unregister(observer)
+
+
+def test_an_id_that_is_a_secret_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with platform() as here:
+        stream = here.create()
+        [key] = here.client.get(stream.id).stream_keys()
+        here.vendor.inject(Fault.status(500), on="GET *")
+        here.read(attrs.evolve(stream, id=key))
+        assert "was not read" in caplog.text
+        assert key not in caplog.text
 
 
 def test_deliveries_wait_for_an_account_that_has_no_client(
