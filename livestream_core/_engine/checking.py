@@ -66,8 +66,12 @@ def check(engine: Engine, seconds: float) -> Flow[Check]:
     else:
         state = CheckState.OK if done else CheckState.UNKNOWN
         reason, hint = _found(page, done), None
-    if is_clock_wrong(offset) and hint is None:
-        hint = clock_text(offset)
+    if is_clock_wrong(offset):
+        text = clock_text(offset)
+        if hint is None or state is CheckState.CLOCK:
+            hint = text
+        elif text not in hint:
+            hint = f"{text}; {hint}"
     return Check(
         account=engine.account,
         state=state,

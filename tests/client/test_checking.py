@@ -129,8 +129,12 @@ def test_a_wrong_clock_is_to_blame_only_where_the_credentials_depend_on_time(
     emulator: AcmeEmulator, clock: FakeClock, ahead: int
 ) -> None:
     emulator.clock = live.ManualClock(clock.now() + timedelta(seconds=ahead))
-    refused = Fault.status(401)
-    for lasts, state in ((600, CheckState.CLOCK), (None, CheckState.CREDENTIALS)):
+    for status, lasts, state in (
+        (401, 600, CheckState.CLOCK),
+        (401, None, CheckState.CREDENTIALS),
+        (403, 600, CheckState.CLOCK),
+    ):
+        refused = Fault.status(status)
         emulator.lasts = lasts
         with emulator.connect(clock=clock) as client:
             found = client.check()
