@@ -44,7 +44,8 @@ class Delivery:
             is_form: Whether deliveries of this vendor are web forms.
         """
         if isinstance(error, UnexpectedResponse):
-            # Adapters read deliveries with the code that reads responses.
+            # Adapters read deliveries with the code that reads responses, which have a status.
+            error.http_status = None
             message = compiled(THE_RESPONSE).sub("the delivery", error.message)
             message = message.replace("the adapter failed", "the delivery could not be read")
             if "delivery" not in message:

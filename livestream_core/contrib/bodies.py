@@ -83,7 +83,8 @@ def account_of_request(account: Callable[[], object]) -> str | Answer:
     except LookupError:
         found = None
     name = "" if found is None else str(found)
-    return name if is_encodable(name) and name else unknown(name)
+    # A database refuses a NUL with an error of its own, so an application could not look it up.
+    return name if name and "\0" not in name and is_encodable(name) else unknown(name)
 
 
 def take(

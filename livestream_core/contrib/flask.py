@@ -37,7 +37,7 @@ def blueprint(
             return values["account"] if account_of is None else account_of(request)
 
         environ = request.environ
-        taken = take(environ, account, _read, receiver.max_body)
+        taken = take(environ, account, _reader(), receiver.max_body)
         answer = taken if isinstance(taken, Answer) else receiver.receive(*taken)
         content = content_of(answer, environ["REQUEST_METHOD"])
         return Response(content, status=answer.status, headers=headers_of(answer))
@@ -48,8 +48,19 @@ def blueprint(
     return found
 
 
-def _read(size: int) -> bytes:
-    try:
-        return request.stream.read(size)
-    except ClientDisconnected as error:
-        raise ConnectionError from error
+def _reader() -> Callable[[int], bytes]:
+    is_first = True
+
+    def read(size: int) -> bytes:
+        nonlocal is_first
+        try:
+            piece = request.stream.read(size)
+            if is_first and not piece:
+                # The application has read the body with get_data(), which keeps it.
+                piece = request.get_data()[:size]
+        except ClientDisconnected as error:
+            raise ConnectionError from error
+        is_first = False
+        return piece
+
+    return read

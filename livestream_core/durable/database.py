@@ -269,7 +269,7 @@ def _engine(database: Database) -> sa.Engine:
         if url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
         try:
-            return sa.create_engine(url)
+            return sa.create_engine(url, hide_parameters=True)
         except ImportError:
             pass
         raise ConfigurationError(
@@ -281,7 +281,7 @@ def _engine(database: Database) -> sa.Engine:
             "database: expected a file, because a database in memory is lost with the process",
             field="database",
         )
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
     sa.event.listen(engine, "connect", _prepare_file)
     return engine
 

@@ -80,6 +80,16 @@ def test_a_forged_delivery_and_an_unknown_account_are_refused(served: Served) ->
     assert served.platform.stored() == []
 
 
+def test_an_account_that_no_database_can_look_up_is_unknown(served: Served) -> None:
+    def client_for(account: str) -> Any:
+        raise ValueError("strings cannot contain NUL")
+
+    served.platform.client_for = client_for
+    served.open()
+    headers, body = served.platform.delivery()
+    assert served.post(headers, body, path="/webhooks/%00/").status == 404
+
+
 def test_a_path_without_an_account_is_not_found(served: Served) -> None:
     headers, body = served.platform.delivery()
     assert served.post(headers, body, path="/webhooks/").status == 404
@@ -149,6 +159,19 @@ def test_a_body_in_chunks_is_read_no_further_than_the_limit(served: Served) -> N
     assert reply.status == 413
     assert served.door.reads_first or reply.read <= LIMIT + 1000
     assert served.post({}, *[b"x" * 1000] * 10, is_chunked=True).status == 401
+
+
+def test_flask_passes_on_a_body_that_the_application_has_read() -> None:
+    flask = pytest.importorskip("flask")
+    [door] = [each for each in DOORS if each.name == "Flask"]
+    served = Served(door, Platform(load_emulator("memory")()))
+    served.open()
+    served.application.before_request(lambda: flask.request.get_data() and None)
+    headers, body = served.platform.delivery()
+    assert served.post(headers, body).status == 200
+    assert served.post(headers, body, is_chunked=True).status == 200
+    assert served.post(headers, bytes(LIMIT + 1), is_chunked=True).status == 413
+    assert served.post(headers, body, length=len(body) + 1).status == 400
 
 
 def test_a_body_that_was_cut_off_is_refused(served: Served) -> None:

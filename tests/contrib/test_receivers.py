@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import sqlite3
 import traceback
 import uuid
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -89,10 +92,13 @@ def test_a_delivery_that_is_not_about_a_stream_is_accepted_and_not_stored(
     assert platform.stored() == []
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"data": 5}', b"[]", b"", b"not JSON", b"\x1f\x8b\x08", b"[" * 100_000]
+)
 def test_a_genuine_delivery_that_cannot_be_read_is_refused(
-    platform: Platform, log: pytest.LogCaptureFixture
+    platform: Platform, log: pytest.LogCaptureFixture, body: bytes
 ) -> None:
-    headers, body = platform.delivery(body=b'{"data": 5}')
+    headers, body = platform.delivery(body=body)
     assert platform.receive(headers, body).status == 400
     assert levels(log) == ["WARNING"]
     assert "unexpected" in log.text or "delivery" in log.text
@@ -220,6 +226,23 @@ def test_no_secret_of_a_delivery_is_in_the_log_or_in_the_locals_of_its_traceback
     assert "the database is down" in shown
     for secret in (vendor.webhook_secret, key, "forged"):
         assert secret not in shown
+
+
+@pytest.mark.parametrize("platform", ["blocking"], indirect=True)
+def test_the_log_has_nothing_of_a_delivery_that_a_database_did_not_take(
+    platform: Platform, log: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    path = tmp_path / "events.db"
+    platform.store = events.SQLAlchemyStore(f"sqlite:///{path}")
+    headers, body = platform.delivery()
+    assert platform.receive(headers, body).status == 200
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE livestream_deliveries")
+    headers, body = platform.delivery()
+    assert platform.receive(headers, body).status == 503
+    assert "no such table" in log.text
+    assert json.loads(body)["data"]["id"] not in log.text
+    platform.store.close()
 
 
 # -- keys that vendors publish --------------------------------------------------------------------

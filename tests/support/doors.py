@@ -6,6 +6,7 @@ import asyncio
 import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import attrs
 
@@ -94,7 +95,7 @@ def over_asgi(application: Any, sent: Sent) -> Reply:
         "http_version": "1.1",
         "method": sent.method,
         "scheme": "http",
-        "path": sent.path,
+        "path": unquote(sent.path),
         "raw_path": sent.path.encode(),
         "query_string": b"",
         "root_path": "",
