@@ -44,15 +44,17 @@ def verify_token(given: str | None, secret: Secret | str | bytes) -> None:
         WebhookRejected: If the header is missing, or is not the secret.
         ConfigurationError: If the secret is empty.
     """
+    key = Secret(_key(secret).decode("latin-1"))  # error reports show locals
+    del secret
     sent = _text("given", given, "the header with the webhook's secret").encode(
         "utf-8", "surrogatepass"
     )
-    expected = _key(secret)
+    expected = key.reveal().encode("latin-1")
     # Frameworks decode headers as latin-1, so a secret that is not ASCII has two spellings.
     is_secret = hmac.compare_digest(sent, expected) | hmac.compare_digest(
         sent, expected.decode("latin-1").encode()
     )
-    del given, secret, sent, expected  # error reports show locals
+    del given, sent, expected
     if not is_secret:
         raise WebhookRejected("the header is not the webhook's secret")
 

@@ -26,7 +26,7 @@ from .._runners.asynchronous import AsyncRunner, NewLoopRunner
 from .._secrets.secret import Secret
 from .async_stream_list import AsyncStreamList
 from .async_watch import AsyncWatch
-from .base import BaseClient, id_of
+from .base import BaseClient, id_of, secret_given
 
 T = TypeVar("T")
 
@@ -272,9 +272,9 @@ class AsyncClient(BaseClient):
     ) -> Event:
         """Verify a webhook delivery, and return its event; see :meth:`Client.receive_webhook`."""
         delivery = read_delivery(headers, body)
-        secret = Secret(secret) if isinstance(secret, str) else secret
-        del headers, body
-        return await self._run("receive_webhook", self._receiving(delivery, secret, deadline))
+        given = secret_given(secret)
+        del headers, body, secret
+        return await self._run("receive_webhook", self._receiving(delivery, given, deadline))
 
     async def webhooks(self, *, deadline: float | None = None) -> tuple[Webhook, ...]:
         """Return all webhooks of the account; see :meth:`Client.webhooks`."""
@@ -284,8 +284,9 @@ class AsyncClient(BaseClient):
         self, url: str, *, secret: Secret | str | None = None, deadline: float | None = None
     ) -> Webhook:
         """Register a URL for deliveries; see :meth:`Client.register_webhook`."""
-        secret = Secret(secret) if isinstance(secret, str) else secret
-        return await self._run("register_webhook", self._registering(url, secret, deadline))
+        given = secret_given(secret)
+        del secret
+        return await self._run("register_webhook", self._registering(url, given, deadline))
 
     async def delete_webhook(self, webhook_id: str, *, deadline: float | None = None) -> None:
         """Delete a webhook; see :meth:`Client.delete_webhook`."""

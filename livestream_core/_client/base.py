@@ -542,24 +542,24 @@ class BaseClient:
             WebhookRejected: If the delivery could not be verified. If the cause is recognizable,
                 such as a compressed body, the hint names it.
             InvalidInput: If the headers or the body are not as received, for example because the
-                body has already been parsed.
+                body has already been parsed, or the secret is neither a ``Secret`` nor a string.
             ConfigurationError: If the secret is missing or empty. If the vendor publishes the key,
                 :meth:`Client.receive_webhook` fetches it; this method sends nothing.
             UnexpectedResponse: If the delivery is genuine but cannot be read.
         """
         # Error reports show locals: from here on, none holds a secret in plain text.
         delivery = read_delivery(headers, body)
-        secret = Secret(secret) if isinstance(secret, str) else secret
-        del headers, body
+        given = secret_given(secret)
+        del headers, body, secret
         with self._context("parse_webhook"):
-            checked, secret = self._checked(delivery, secret)
-            if secret is None:
+            checked, used = self._checked(delivery, given)
+            if used is None:
                 raise ConfigurationError(
                     "the vendor publishes the key that verifies deliveries, and this method sends "
                     "nothing",
                     hint="call receive_webhook(), which fetches the key, or pass it as secret=",
                 )
-        return self._event("parse_webhook", checked, secret)
+        return self._event("parse_webhook", checked, used)
 
     def _webhooks(self, deadline: float | None) -> Flow[tuple[Webhook, ...]]:
         with self._context("webhooks"):
@@ -568,7 +568,7 @@ class BaseClient:
         return flow
 
     def _registering(
-        self, url: str, secret: Secret | None, deadline: float | None
+        self, url: str, secret: Secret | InvalidInput | None, deadline: float | None
     ) -> Flow[Webhook]:
         name = "register_webhook"
         with self._context(name):
@@ -612,11 +612,14 @@ class BaseClient:
         return self._flow(name, lambda: self._adapter.delete_webhook(webhook_id), deadline=deadline)
 
     def _receiving(
-        self, delivery: Delivery | InvalidInput, secret: Secret | None, deadline: float | None
+        self,
+        delivery: Delivery | InvalidInput,
+        given: Secret | InvalidInput | None,
+        deadline: float | None,
     ) -> Flow[Event]:
         name = "receive_webhook"
         with self._context(name):
-            checked, secret = self._checked(delivery, secret)
+            checked, secret = self._checked(delivery, given)
             seconds = self._seconds(deadline)
         return self._if_open(self._received(name, checked, secret, seconds), name)
 
@@ -642,10 +645,12 @@ class BaseClient:
         return self._event(name, delivery, Secret(key.text))
 
     def _checked(
-        self, delivery: Delivery | InvalidInput, secret: Secret | None
+        self, delivery: Delivery | InvalidInput, secret: Secret | InvalidInput | None
     ) -> tuple[Delivery, Secret | None]:
         """Return a delivery and its secret, which is ``None`` if the vendor publishes a key."""
         self.capabilities.require(Feature.WEBHOOK)
+        if isinstance(secret, InvalidInput):
+            raise secret
         if secret is None:
             secret = getattr(self._adapter.options, "webhook_secret", None)
         is_published = secret is None and self._engine.publishes_key
@@ -676,8 +681,7 @@ class BaseClient:
                 self._engine.observers.status_seen(self._account, event.stream, None)
             key = event.key or delivery.digest
             return replaced(event, key=key, account=self._account)
-        # Raised without the adapter's frames, which hold the secret.
-        raise problem.with_traceback(None)
+        raise _without_frames(problem)
 
     def _read(self, name: str, make: Callable[[], T], payload: Callable[[], Any]) -> T:
         call = Call(self._engine, name, None, 0.0)
@@ -699,7 +703,7 @@ class BaseClient:
         if isinstance(error, UnexpectedResponse) and error.stream_id is None:
             with suppress(UnexpectedResponse):
                 error.stream_id = call.id_in(payload())
-        raise call.completed(error).with_traceback(None)
+        raise _without_frames(call.completed(error))
 
     # -- closing ----------------------------------------------------------------------------
 
@@ -857,15 +861,39 @@ def _spec(spec: StreamSpec | None, fields: Mapping[str, Any]) -> StreamSpec:
     return StreamSpec(**fields)
 
 
-def _webhook_secret(secret: Secret | None) -> Secret:
+def secret_given(secret: object) -> Secret | InvalidInput | None:
+    """Return a secret that the caller passed, or the error for what is not one.
+
+    The error is not raised here, because this function's frame has the secret in plain text.
+    """
+    if isinstance(secret, str):
+        return Secret(secret)
+    if secret is None or isinstance(secret, Secret):
+        return secret
+    kind = type(secret).__name__
+    return InvalidInput(f"the secret must be a Secret or a string, not {kind}", field="secret")
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """Return an error without the frames of the adapter, which hold a webhook's secret.
+
+    Neither have those that it was raised after, such as that of another form of a signature.
+    """
+    error.__traceback__ = None
+    for earlier in (error.__cause__, error.__context__):
+        if earlier is not None and earlier.__traceback__ is not None:
+            _without_frames(earlier)
+    return error
+
+
+def _webhook_secret(secret: Secret | InvalidInput | None) -> Secret:
     """Return the secret of a new webhook: the caller's, or a random one."""
     if secret is None:
         from secrets import token_urlsafe
 
         return Secret(token_urlsafe(32))
-    if not isinstance(secret, Secret):
-        kind = type(secret).__name__
-        raise InvalidInput(f"the secret must be a Secret or a string, not {kind}", field="secret")
+    if isinstance(secret, InvalidInput):
+        raise secret
     problem = ""
     try:
         check_text(secret.reveal())

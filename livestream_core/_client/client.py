@@ -24,7 +24,7 @@ from .._model.typed import StreamChanges, StreamFields
 from .._public import publish
 from .._runners.sync import SyncRunner
 from .._secrets.secret import Secret
-from .base import BaseClient, id_of
+from .base import BaseClient, id_of, secret_given
 from .stream_list import StreamList
 from .watch import Watch
 
@@ -523,9 +523,9 @@ class Client(BaseClient):
         """
         # Error reports show locals: from here on, none holds a secret in plain text.
         delivery = read_delivery(headers, body)
-        secret = Secret(secret) if isinstance(secret, str) else secret
-        del headers, body
-        return self._run("receive_webhook", self._receiving(delivery, secret, deadline))
+        given = secret_given(secret)
+        del headers, body, secret
+        return self._run("receive_webhook", self._receiving(delivery, given, deadline))
 
     def webhooks(self, *, deadline: float | None = None) -> tuple[Webhook, ...]:
         """Return all webhooks of the account, in the vendor's order.
@@ -556,8 +556,9 @@ class Client(BaseClient):
         Raises:
             InvalidInput: If the URL or the secret is not valid; nothing was sent.
         """
-        secret = Secret(secret) if isinstance(secret, str) else secret
-        return self._run("register_webhook", self._registering(url, secret, deadline))
+        given = secret_given(secret)
+        del secret
+        return self._run("register_webhook", self._registering(url, given, deadline))
 
     def delete_webhook(self, webhook_id: str, *, deadline: float | None = None) -> None:
         """Delete a webhook: the vendor sends no more deliveries to its URL.

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import livestream_core as live
-from acme import AcmeEmulator, AcmePlugin, FakeClock
+from acme import AcmeAdapter, AcmeEmulator, AcmePlugin, FakeClock
 from livestream_core.emulator import Fault
 from runners import connect
 from scripted import ScriptedTransport
@@ -439,6 +439,7 @@ def test_any_delivery_is_read_or_refused(headers: dict[str, str], body: bytes, s
     "change",
     [
         {"secret": "another-s3cret"},
+        {"secret": b"another-s3cret"},
         {"body": b"{"},
         {"body": {"key": "s3cret-of-a-tenant"}},
         {"headers": {"x-acme-secret": ["s3cret-of-a-tenant"]}},
@@ -460,6 +461,27 @@ def test_no_frame_of_an_error_about_a_delivery_holds_the_secret(
                 assert secret not in shown
                 assert "another-s3cret" not in shown
         error = error.__context__
+
+
+def test_nor_does_one_of_an_error_that_it_was_raised_after(
+    client: live.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parse(self: AcmeAdapter, headers: Any, body: bytes, secret: str) -> live.Event:
+        try:
+            live.webhooks.verify_token(headers.get("x-old"), secret)
+        except live.WebhookRejected as first:
+            try:
+                live.webhooks.verify_token(headers.get("x-new"), secret)
+            except live.WebhookRejected as second:
+                raise second from first
+        raise AssertionError
+
+    monkeypatch.setattr(AcmeAdapter, "parse_webhook", parse)
+    with pytest.raises(live.WebhookRejected) as caught:
+        client.parse_webhook({}, BODY, secret="s3cret-of-a-tenant")
+    earlier = caught.value.__cause__
+    assert isinstance(earlier, live.WebhookRejected)
+    assert earlier.__traceback__ is None
 
 
 # -- waiting ----------------------------------------------------------------------------------

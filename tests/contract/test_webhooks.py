@@ -529,6 +529,13 @@ def test_neither_the_secret_nor_the_right_signature_appears_in_an_error(scheme: 
         assert max(parts_of(right), key=len) not in shown
 
 
+@pytest.mark.parametrize("given", [None, 5, "another"])
+def test_a_token_that_is_not_the_secret_leaves_it_in_no_frame(given: Any) -> None:
+    with pytest.raises(live.LiveStreamError) as caught:
+        webhooks.verify_token(given, SECRET)
+    assert SECRET not in traces(caught.value)
+
+
 def webhooks_only(scheme: Scheme, header: str | None, at: str | None) -> None:
     try:
         scheme.verify(BODY, header, at)
