@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from livestream_core._http import aiohttp_exchange
 from livestream_core._probe.addresses import AllowedAddresses, is_public
 from playlists import (
     Connections,
+    Page,
     Resolver,
     advancing,
     media,
@@ -27,6 +29,7 @@ from playlists import (
     stream_at,
 )
 from runners import connect
+from servers import RawServer
 
 pytestmark = pytest.mark.usefixtures("runner")
 
@@ -135,23 +138,38 @@ def test_the_address_is_checked_again_at_every_step(
         [[ALLOWED]] if step != "next read" else [*([ALLOWED], [ALLOWED], [INTERNAL])]
     )
     resolver.answers["inside.example"] = [[INTERNAL]]
-    with playlist_server({}) as internal:
+    pages: dict[str, Page] = {}
+    with on_one_port(pages) as (internal, server):
         inside = f"http://inside.example:{internal.port}/v.m3u8"
-        pages = {
+        steps: dict[str, Page] = {
             "redirect": redirect(inside),
             "rendition": response(multivariant(inside)),
             "segment": response(media(segments=1).replace("s0.ts", inside)),
             "next read": advancing(),
         }
-        address = (ALLOWED, internal.port)
-        with playlist_server({"/live.m3u8": pages[step]}, address=address) as server:
-            stream = stream_at(f"http://cdn.example:{server.port}/live.m3u8")
-            with pytest.raises(
-                live.InvalidInput, match=r"127\.0\.0\.1, the address of .*, is not a public address"
-            ):
-                client.probe(stream, allow_addresses=[ALLOWED])
-            assert server.connections > 0
+        pages["/live.m3u8"] = steps[step]
+        stream = stream_at(f"http://cdn.example:{server.port}/live.m3u8")
+        with pytest.raises(
+            live.InvalidInput, match=r"127\.0\.0\.1, the address of .*, is not a public address"
+        ):
+            client.probe(stream, allow_addresses=[ALLOWED])
+        assert server.connections > 0
         assert internal.connections == 0
+
+
+@contextmanager
+def on_one_port(pages: Mapping[str, Page]) -> Iterator[tuple[RawServer, RawServer]]:
+    """Serve nothing at the internal address, and pages at the allowed one, on the same port."""
+    with ExitStack() as opened:
+        for _ in range(20):
+            internal = opened.enter_context(playlist_server({}))
+            with suppress(OSError):  # another program has this port at the other address
+                address = (ALLOWED, internal.port)
+                server = opened.enter_context(playlist_server(pages, address=address))
+                break
+        else:
+            pytest.fail(f"no port is free at both {INTERNAL} and {ALLOWED}")
+        yield internal, server
 
 
 def test_of_several_addresses_only_the_allowed_are_tried_one_after_the_other(
