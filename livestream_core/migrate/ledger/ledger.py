@@ -565,7 +565,11 @@ def _sqlite(path: Path, *, journal: str) -> sa.Engine:
         return connection
 
     return sa.create_engine(
-        "sqlite://", creator=connect, poolclass=sa.pool.QueuePool, max_overflow=-1
+        "sqlite://",
+        creator=connect,
+        poolclass=sa.pool.QueuePool,
+        max_overflow=-1,
+        hide_parameters=True,
     )
 
 
@@ -577,7 +581,9 @@ def _never_changes(path: Path) -> bool:
 def _postgresql(url: sa.URL) -> sa.Engine:
     try:
         # A few connections, plus one for each worker that needs it for milliseconds.
-        return sa.create_engine(url, pool_size=8, max_overflow=-1, pool_pre_ping=True)
+        return sa.create_engine(
+            url, pool_size=8, max_overflow=-1, pool_pre_ping=True, hide_parameters=True
+        )
     except ImportError:
         pass
     raise LedgerError(
