@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -109,8 +110,13 @@ class Server:
     """A server with two workers, which can be killed and started again."""
 
     port: int
+    started: Path
     _start: Callable[[], subprocess.Popen[bytes]]
     process: subprocess.Popen[bytes]
+
+    def has_started(self) -> bool:
+        """Return whether both workers have opened the store, without which none starts."""
+        return len([*self.started.iterdir()]) >= 2
 
     def workers(self) -> list[int]:
         """Return the workers that have started."""
@@ -131,10 +137,13 @@ class Server:
 
 @contextmanager
 def server(store: str, options: dict[str, Any], kind: str = "gunicorn") -> Iterator[Server]:
-    settings = json.dumps({"store": store, "options": options})
     path = os.pathsep.join([str(SUPPORT), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "RECEIVES": settings, "PYTHONPATH": path}
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        tempfile.TemporaryDirectory() as started,
+    ):
+        settings = json.dumps({"store": store, "options": options, "started": started})
+        environment = {**os.environ, "RECEIVES": settings, "PYTHONPATH": path}
         # uvicorn takes a socket that it inherits for a local one, and would not send at once.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         number = listener.fileno()
@@ -144,7 +153,7 @@ def server(store: str, options: dict[str, Any], kind: str = "gunicorn") -> Itera
         def start() -> subprocess.Popen[bytes]:
             return subprocess.Popen(command, env=environment, pass_fds=[number])
 
-        running = Server(listener.getsockname()[1], start, start())
+        running = Server(listener.getsockname()[1], Path(started), start, start())
         try:
             yield running
         finally:
@@ -254,6 +263,7 @@ def test_deliveries_survive_a_database_that_is_stopped(
         with database as postgres:
             url = postgres.new_database()
             with server(url, options) as running:
+                until(running.has_started)
                 vendor = Vendor(running.port, list(deliveries))
                 with vendor.sending():
                     until(lambda: len(vendor.accepted) > 0.3 * DELIVERIES)
